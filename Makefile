@@ -1,0 +1,38 @@
+# make run | demo | test | check | fix | e2e. Everything is installed into .venv, and only when requirements changed.
+PYTHON ?= python3
+BIN := .venv/bin
+USE := .venv/.installed
+DEV := .venv/.installed-dev
+
+.PHONY: run demo test check fix e2e
+
+run: $(USE)
+	$(BIN)/streamlit run app.py
+
+demo: $(USE)
+	$(BIN)/python -m core demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow and not e2e"
+
+fix: $(DEV)
+	$(BIN)/ruff check --fix .
+
+e2e: $(DEV)
+	$(BIN)/python -m pytest -m e2e
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+$(USE): requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEV): requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(USE) $@

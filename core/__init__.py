@@ -1,0 +1,1 @@
+"""Litmus without its pages: everything here also runs from a terminal."""

@@ -1,0 +1,1 @@
+"""From scores and ratings to figures and findings."""

@@ -1,0 +1,241 @@
+"""The figures of a study as Plotly figures. One colour and one marker per arm, the same everywhere, light and dark."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.analysis import regression
+from core.study import tasks
+from core.study.records import ArmKind
+
+COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SHOT: "#0072B2", ArmKind.MIXED: "#CC79A7"}
+OTHERS = ("#E69F00", "#56B4E9")
+GREY = "#8A8F98"
+MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT: "diamond", ArmKind.MIXED: "cross"}
+AXIS_NAMES = {
+    "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
+    "ratings": "Subjectivity (1 − Krippendorff's alpha)",
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+}
+
+
+def colour(arm: str) -> str:
+    """The colour of an arm; arms outside the four kinds share two, told apart by their name."""
+    kind = tasks.kind_of(arm)
+    return COLOURS.get(kind, OTHERS[sum(map(ord, arm)) % len(OTHERS)])
+
+
+def marker(arm: str) -> str:
+    return MARKERS.get(tasks.kind_of(arm), "triangle-up")
+
+
+def gap_against_subjectivity(
+    points: pd.DataFrame, fit: regression.Fit | None, *, measure: str, metric: str
+) -> go.Figure:
+    """The main plot: what synthetic data costs (real minus synthetic score) over the subjectivity of the task.
+
+    `points` as `core.analysis.points.join` gives them; with a fit, its line and 95 % band are drawn over the data's range.
+    """
+    figure = go.Figure()
+    if fit is not None:
+        _add_fit(figure, fit, points["subjectivity"])
+    for arm, group in points.groupby("arm", sort=False):
+        figure.add_trace(
+            go.Scatter(
+                x=group["subjectivity"],
+                y=group["gap"],
+                mode="markers+text",
+                name=str(arm),
+                text=group["task"],
+                textposition="top center",
+                cliponaxis=False,
+                marker={
+                    "color": colour(str(arm)),
+                    "symbol": marker(str(arm)),
+                    "size": 12,
+                    "line": {"width": 1, "color": "white"},
+                },
+                error_y=_error_bars(group["gap"], group["low"], group["high"]),
+                error_x=_error_bars(group["subjectivity"], group["subjectivity_low"], group["subjectivity_high"]),
+                customdata=group[["task", "encoder", "score_real", "score", "n_seeds", "n_test"]],
+                hovertemplate=(
+                    "%{customdata[0]} · "
+                    + str(arm)
+                    + " · %{customdata[1]}<br>gap %{y:.3f}<br>real %{customdata[2]:.3f}, "
+                    "synthetic %{customdata[3]:.3f}<br>%{customdata[4]} seeds, %{customdata[5]} test samples<extra></extra>"
+                ),
+            )
+        )
+    figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
+    return _dressed(figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460)
+
+
+def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
+    """Every run as a small mark and the mean of each arm as a large one, per task. `scores` has one row per run."""
+    figure = go.Figure()
+    arms = list(dict.fromkeys(scores["arm"]))
+    for place, arm in enumerate(sorted(arms, key=lambda name: list(ArmKind).index(tasks.kind_of(name)))):
+        own = scores[scores["arm"] == arm]
+        shift = (place - (len(arms) - 1) / 2) * 0.18
+        at = own["task"].map({task: index for index, task in enumerate(order)}).astype(float) + shift
+        style = {"color": colour(arm), "symbol": marker(arm)}
+        figure.add_trace(
+            go.Scatter(
+                x=at,
+                y=own[metric],
+                mode="markers",
+                marker=style | {"size": 7, "opacity": 0.45},
+                showlegend=False,
+                hovertemplate="%{y:.3f}<extra>" + arm + ", one run</extra>",
+            )
+        )
+        mean = (
+            own.assign(at=at)
+            .groupby("task", sort=False)
+            .agg(at=("at", "mean"), value=(metric, "mean"), n=(metric, "size"))
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=mean["at"],
+                y=mean["value"],
+                mode="markers",
+                name=arm,
+                customdata=mean[["n"]],
+                marker=style | {"size": 13, "line": {"width": 1, "color": "white"}},
+                hovertemplate="%{y:.3f}<extra>" + arm + ", mean of %{customdata[0]}</extra>",
+            )
+        )
+    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
+    return _dressed(figure, x="", y=AXIS_NAMES[metric], height=380)
+
+
+def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
+    """Tasks from objective (bottom) to subjective (top) with 95 % intervals; columns task, value, low, high, n."""
+    figure = go.Figure(
+        go.Scatter(
+            x=table["value"],
+            y=table["task"],
+            mode="markers",
+            marker={"color": GREY, "size": 12},
+            customdata=table[["n"]],
+            error_x=_error_bars(table["value"], table["low"], table["high"]),
+            showlegend=False,
+            hovertemplate="%{y}: %{x:.2f}<br>%{customdata[0]} answers<extra></extra>",
+        )
+    )
+    return _dressed(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+
+
+def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Accuracy on test samples whose raters agreed at least so much, per arm; columns threshold, accuracy, low, high, n."""
+    figure = go.Figure()
+    for arm, curve in curves.items():
+        _add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
+        figure.add_trace(
+            go.Scatter(
+                x=curve["threshold"],
+                y=curve["accuracy"],
+                mode="lines+markers",
+                name=arm,
+                customdata=curve[["n"]],
+                line={"color": colour(arm)},
+                marker={"symbol": marker(arm), "size": 9},
+                hovertemplate="agreement ≥ %{x:.2f}: %{y:.3f}<br>%{customdata[0]} predictions<extra>"
+                + arm
+                + "</extra>",
+            )
+        )
+    return _dressed(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+
+
+def loss(curve: pd.DataFrame) -> go.Figure:
+    """Training loss over steps; columns step, loss, run."""
+    figure = go.Figure()
+    for run, group in curve.groupby("run", sort=False):
+        arm = str(run).split(" · ")[0]
+        figure.add_trace(
+            go.Scatter(x=group["step"], y=group["loss"], mode="lines", name=str(run), line={"color": colour(arm)})
+        )
+    return _dressed(figure, x="Step", y="Cross-entropy", height=300)
+
+
+def lengths(table: pd.DataFrame) -> go.Figure:
+    """Share of texts by number of words, one line per arm; columns arm, words."""
+    figure = go.Figure()
+    edges = np.arange(0, int(table["words"].quantile(0.995)) + 4, 2)
+    for arm, group in table.groupby("arm", sort=False):
+        counts, _ = np.histogram(group["words"], bins=edges)
+        figure.add_trace(
+            go.Scatter(
+                x=edges[:-1] + 1,
+                y=counts / max(len(group), 1),
+                mode="lines",
+                name=f"{arm} (n {len(group)})",
+                line={"color": colour(str(arm)), "shape": "hvh"},
+            )
+        )
+    return _dressed(figure, x="Words in the text", y="Share of texts", height=300)
+
+
+def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
+    band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
+    _add_band(figure, band["x"], band["low"], band["high"], GREY)
+    label = f"slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}], R² {fit.r2:.2f}, p {fit.p:.2g}, n {fit.n}"
+    figure.add_trace(
+        go.Scatter(
+            x=band["x"],
+            y=band["mean"],
+            mode="lines",
+            line={"color": GREY, "width": 2},
+            name="OLS, HC3",
+            hovertemplate=label + "<extra></extra>",
+        )
+    )
+    figure.add_annotation(
+        text=label, xref="paper", yref="paper", x=0, y=1.02, showarrow=False, xanchor="left", yanchor="bottom"
+    )
+
+
+def _add_band(
+    figure: go.Figure, x: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]", shade: str
+) -> None:
+    red, green, blue = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
+    figure.add_trace(
+        go.Scatter(
+            x=[*x, *x[::-1]],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            fillcolor=f"rgba({red},{green},{blue},0.15)",
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+
+
+def _error_bars(value: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]") -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": high - value,
+        "arrayminus": value - low,
+        "thickness": 1.2,
+        "width": 4,
+    }
+
+
+def _dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
+    grid = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
+    return figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 40, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": -0.22, "x": 0},
+        xaxis=grid | {"title": {"text": x}},
+        yaxis=grid | {"title": {"text": y}},
+    )

@@ -1,0 +1,128 @@
+"""All findings of a study in one value: what the analyse page shows, the report prints and the command returns."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from core.analysis import points, regression
+from core.analysis.points import Metric
+from core.errors import StudyError
+from core.study.records import Study
+from core.subjectivity import levels
+from core.training import runs
+
+METRIC_NAMES = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
+REGRESSION_KEYS = ("slope", "intercept", "r2", "p", "low", "high", "spearman", "spearman_p", "n")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`fit` is None when the regression cannot be computed; `fit_note` then says why. `by_arm` fits each arm alone."""
+
+    study: Study
+    metric: Metric
+    measure: levels.Measure | None
+    scores: pd.DataFrame
+    gaps: pd.DataFrame
+    subjectivity: pd.DataFrame
+    points: pd.DataFrame
+    fit: regression.Fit | None
+    fit_note: str
+    by_arm: dict[str, regression.Fit]
+
+
+def collect(
+    session: Session, study: Study, *, metric: Metric = Metric.MACRO_F1, measure: levels.Measure | None = None
+) -> Findings:
+    """Everything known about a study now; without a measure the first one that has answers is taken."""
+    known = levels.measures(session, study)
+    measure = measure if measure in known else next(iter(known), None)
+    scores = runs.scores(session, study.id)
+    found_gaps = points.gaps(scores, metric=metric)
+    empty = pd.DataFrame(columns=levels.COLUMNS)
+    subjectivity = levels.by_task(session, study, measure) if measure else empty
+    table = points.join(found_gaps, subjectivity)
+    fit, note = _fit(table)
+    by_arm = {str(arm): own for arm, group in table.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
+    return Findings(
+        study=study,
+        metric=metric,
+        measure=measure,
+        scores=scores,
+        gaps=found_gaps,
+        subjectivity=subjectivity,
+        points=table,
+        fit=fit,
+        fit_note=note,
+        by_arm=by_arm,
+    )
+
+
+def reading(found: Findings) -> str:
+    """The regression in one sentence, with its interval and n."""
+    if found.fit is None:
+        return found.fit_note
+    span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
+    low, rise, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
+    verb = "grows" if rise >= 0 else "shrinks"
+    if rise < 0:
+        low, rise, high = -high, -rise, -low
+    certain = "" if low > 0 else " The interval includes no change at all."
+    return (
+        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] "
+        f"from the most objective to the most subjective task ({found.fit.n} points, {found.points['task'].nunique()} tasks).{certain}"
+    )
+
+
+def caution(found: Findings) -> str:
+    """What keeps the regression from proving more than it does; empty when there is no regression."""
+    if found.fit is None:
+        return ""
+    tasks = found.points["task"].nunique()
+    few = f"{tasks} tasks say little: one more could turn the line. " if tasks < 8 else ""
+    return f"{few}Arms of one task share its real score and its place on the axis, so the points are not independent."
+
+
+def as_json(found: Findings, *, report: str) -> dict[str, Any]:
+    """The findings under the names that commands promise; not computable is null."""
+    fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
+    if found.fit is None:
+        fit["n"] = len(found.points)
+    return {
+        "study": found.study.name,
+        "sample_data": found.study.is_sample,
+        "scores": _records(
+            found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test"]
+        ),
+        "gaps": _records(found.gaps, ["task", "arm", "encoder", "metric", "gap", "low", "high", "n_seeds"]),
+        "subjectivity": _records(found.subjectivity, ["task", "value", "low", "high", "n", "level"]),
+        "subjectivity_measure": found.measure,
+        "regression": fit | {"tasks": int(found.points["task"].nunique()), "note": found.fit_note},
+        "regression_by_arm": {
+            arm: {name: _plain(getattr(own, name)) for name in REGRESSION_KEYS} for arm, own in found.by_arm.items()
+        },
+        "reading": reading(found),
+        "report": report,
+    }
+
+
+def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
+    tasks = table["task"].nunique()
+    if tasks < 3:
+        return None, f"Regression needs at least 3 tasks with runs and a known subjectivity; this study has {tasks}."
+    try:
+        return regression.fit(table, x="subjectivity", y="gap"), ""
+    except StudyError as error:
+        return None, str(error)
+
+
+def _records(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    return [{name: _plain(value) for name, value in row.items()} for row in frame[columns].to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

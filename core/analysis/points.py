@@ -1,0 +1,94 @@
+"""From finished runs and answers to the points of the plots. Everything here is computed on read."""
+
+from enum import StrEnum
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from core.study import tasks
+from core.study.records import ArmKind, Study
+from core.subjectivity import agreement, ratings
+from core.training import runs, score
+
+POINT_COLUMNS = [
+    "task",
+    "arm",
+    "arm_kind",
+    "encoder",
+    "subjectivity",
+    "subjectivity_low",
+    "subjectivity_high",
+    "score_real",
+    "score",
+    "gap",
+    "low",
+    "high",
+    "n_seeds",
+    "n_test",
+]
+
+
+class Metric(StrEnum):
+    MACRO_F1 = "macro_f1"
+    ACCURACY = "accuracy"
+
+
+def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
+    """Real minus synthetic score per task, arm and encoder: columns task, arm, arm_kind, encoder, metric, score_real,
+    score, gap, low, high, n_seeds, n_test.
+
+    `scores` has one row per run (`core.training.runs.scores`). Means and differences are over the seeds that both arms have;
+    low and high are nan under three such seeds.
+    """
+    rows = []
+    for (task, encoder), group in scores.groupby(["task", "encoder"], sort=False):
+        real = group[group["arm_kind"] == ArmKind.REAL].drop_duplicates("seed", keep="last").set_index("seed")[metric]
+        for arm, own in group[group["arm_kind"] != ArmKind.REAL].groupby("arm", sort=False):
+            synthetic = own.drop_duplicates("seed", keep="last").set_index("seed")[metric]
+            shared = real.index.intersection(synthetic.index)
+            if shared.empty:
+                continue
+            found = score.gap(real[shared].to_dict(), synthetic[shared].to_dict())
+            rows.append(
+                {
+                    "task": task,
+                    "arm": arm,
+                    "arm_kind": own["arm_kind"].iloc[0],
+                    "encoder": encoder,
+                    "metric": str(metric),
+                    "score_real": real[shared].mean(),
+                    "score": synthetic[shared].mean(),
+                    "gap": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n_seeds": len(shared),
+                    "n_test": own["n_test"].iloc[0],
+                }
+            )
+    return pd.DataFrame(rows, columns=[*POINT_COLUMNS[:4], "metric", *POINT_COLUMNS[7:]])
+
+
+def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
+    """Gaps beside the subjectivity of their task, one point per task, synthetic arm and encoder: `POINT_COLUMNS`.
+
+    Tasks whose subjectivity is not known are left out.
+    """
+    beside = subjectivity.rename(
+        columns={"value": "subjectivity", "low": "subjectivity_low", "high": "subjectivity_high"}
+    )[["task", *POINT_COLUMNS[4:7]]].dropna(subset=["subjectivity"])
+    return found.merge(beside, on="task")[POINT_COLUMNS]
+
+
+def by_instance(session: Session, study: Study, task_name: str) -> pd.DataFrame:
+    """Every prediction on a test sample that people rated: columns arm, arm_kind, encoder, seed, sample_id, agreement, correct.
+
+    `agreement` is the share of raters who chose the sample's majority label (Li et al. 2023, section 5), in (0, 1].
+    """
+    task = tasks.get_task(session, study.id, task_name)
+    given = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
+    columns = ["arm", "arm_kind", "encoder", "seed", "sample_id", "agreement", "correct"]
+    if given.empty:
+        return pd.DataFrame(columns=columns)
+    by_item = agreement.by_item(given.assign(item_id=given["sample_id"].astype(int)))
+    found = runs.task_predictions(session, task.id)
+    return found.merge(by_item[["item_id", "agreement"]], left_on="sample_id", right_on="item_id")[columns]

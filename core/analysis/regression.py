@@ -1,0 +1,278 @@
+"""One outcome on one predictor, with what a handful of points allows: HC3, permutations, leave-one-out; and a mixed
+model."""
+
+import itertools
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import statsmodels.api as sm
+from scipy import stats
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+from core.errors import StudyError
+
+Floats = npt.NDArray[np.float64]
+
+EXACT_UP_TO = 7  # points: all 7! = 5,040 orders are gone through instead of a sample of them
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Influence:
+    """One point's weight in the fit. `row`: its place in the frame, from 0. nan: the fit leaves no residuals, or
+    without this point the predictor is constant."""
+
+    row: int
+    cooks_d: float
+    slope_without: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Ordinary least squares of y on x with HC3 covariance.
+
+    `low`, `high`, `p`: of the slope, t distribution with n - 2 degrees; nan when one point alone decides the slope
+    (leverage 1), where HC3 does not exist. `r2`, `spearman`: nan for a constant y. `spearman_p`, `permutation_p` (of
+    the slope): two-sided, over all orders up to 7 points; beyond, the t approximation and a sample of orders.
+    `leave_one_out`: smallest and largest slope without one point. `dropped`: rows without x or y. `covariance`: HC3, of
+    (intercept, slope).
+    """
+
+    slope: float
+    intercept: float
+    r2: float
+    p: float
+    low: float
+    high: float
+    spearman: float
+    spearman_p: float
+    n: int
+    dropped: int
+    permutation_p: float
+    leave_one_out: tuple[float, float]
+    influence: tuple[Influence, ...]
+    confidence: float
+    covariance: tuple[tuple[float, float], tuple[float, float]]
+    note: str
+
+
+@dataclass(frozen=True)
+class MixedFit:
+    """y on x with a random intercept per group, REML. `p`, `low`, `high` of the slope: normal distribution, too narrow
+    for few groups. `group_sd`, `residual_sd`: standard deviations in units of y. `note`: what to know before quoting
+    it."""
+
+    slope: float
+    intercept: float
+    p: float
+    low: float
+    high: float
+    group_sd: float
+    residual_sd: float
+    n: int
+    n_groups: int
+    dropped: int
+    converged: bool
+    note: str
+
+
+def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed: int = 0, resamples: int = 5000) -> Fit:
+    """The regression of column y on column x. Rows without a finite x or y are dropped and counted.
+
+    Raises `StudyError` for a missing column, fewer than 3 complete rows, or a constant x.
+    Source: MacKinnon and White (1985) for HC3; Cook (1977) for influence.
+    """
+    rows, xs, ys = _complete(points, x=x, y=y)
+    n = len(rows)
+    leverage = 1 / n + (xs - xs.mean()) ** 2 / ((xs - xs.mean()) ** 2).sum()
+    slope, intercept = _line(xs, ys)
+    covariance = _hc3(xs, ys) if leverage.max() < 1 - ROUNDING else np.full((2, 2), np.nan)
+    p, margin = _test(slope, math.sqrt(covariance[1, 1]), degrees=n - 2, confidence=confidence)
+    influence = _influence(rows, xs, ys, leverage)
+    without = [point.slope_without for point in influence if math.isfinite(point.slope_without)]
+    rho, rho_p = _spearman(xs, ys)
+    return Fit(
+        slope=slope,
+        intercept=intercept,
+        r2=_r2(xs, ys),
+        p=p,
+        low=slope - margin,
+        high=slope + margin,
+        spearman=rho,
+        spearman_p=rho_p,
+        n=n,
+        dropped=len(points) - n,
+        permutation_p=_permutation_p(xs, ys, resamples=resamples, rng=np.random.default_rng(seed)),
+        leave_one_out=(min(without), max(without)),
+        influence=influence,
+        confidence=confidence,
+        covariance=(
+            (float(covariance[0, 0]), float(covariance[0, 1])),
+            (float(covariance[1, 0]), float(covariance[1, 1])),
+        ),
+        note=""
+        if math.isfinite(p)
+        else "One point alone decides the slope, so it has no interval. Add points at other values of x.",
+    )
+
+
+def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
+    """The line and the pointwise interval of its mean at every x: columns x, mean, low, high (nan where the slope has
+    none)."""
+    at = np.asarray(xs, dtype=float)
+    design = np.column_stack([np.ones_like(at), at])
+    mean = design @ [fit.intercept, fit.slope]
+    variance = np.einsum("ij,jk,ik->i", design, np.array(fit.covariance), design)
+    margin = stats.t.ppf((1 + fit.confidence) / 2, fit.n - 2) * np.sqrt(np.maximum(variance, 0))
+    return pd.DataFrame({"x": at, "mean": mean, "low": mean - margin, "high": mean + margin})
+
+
+def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float = 0.95) -> MixedFit:
+    """y on x when points of one group share what is particular to it: a random intercept per value of column `group`.
+
+    Raises `StudyError` for a missing column, fewer than 3 complete rows, a constant x, fewer than 2 groups, no group
+    with two points, or a model that cannot be estimated. Trouble of the optimiser is told in `note`.
+    """
+    if group not in points.columns:
+        raise StudyError(f"The mixed model needs a column {group!r}; found {', '.join(map(str, points.columns))}.")
+    rows, xs, ys = _complete(points.dropna(subset=[group]), x=x, y=y)
+    groups = points.dropna(subset=[group])[group].to_numpy()[rows]
+    n_groups = len(pd.unique(groups))
+    if not 2 <= n_groups < len(xs):
+        raise StudyError(
+            f"The mixed model needs 2 groups and one group with 2 points; found {len(xs)} points in {n_groups}."
+        )
+    found, told = _reml(xs, ys, groups)
+    low, high = found.conf_int(alpha=1 - confidence)[1]
+    return MixedFit(
+        slope=float(found.params[1]),
+        intercept=float(found.params[0]),
+        p=float(found.pvalues[1]),
+        low=float(low),
+        high=float(high),
+        group_sd=math.sqrt(max(float(found.cov_re[0, 0]), 0.0)),
+        residual_sd=math.sqrt(float(found.scale)),
+        n=len(xs),
+        n_groups=n_groups,
+        dropped=len(points) - len(xs),
+        converged=bool(found.converged),
+        note=told,
+    )
+
+
+def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
+    """Places of the rows with a finite x and y, and these."""
+    missing = [column for column in (x, y) if column not in points.columns]
+    if missing:
+        raise StudyError(f"Regression needs a column {missing[0]!r}; found {', '.join(map(str, points.columns))}.")
+    xs, ys = points[x].to_numpy(dtype=float), points[y].to_numpy(dtype=float)
+    rows = np.flatnonzero(np.isfinite(xs) & np.isfinite(ys))
+    if len(rows) < 3:
+        raise StudyError(f"Regression needs at least 3 points with {x} and {y}; found {len(rows)}.")
+    if np.ptp(xs[rows]) <= ROUNDING * max(1.0, float(np.abs(xs[rows]).max())) * 1e-3:
+        raise StudyError(f"Regression needs {x} to vary; all {len(rows)} points have {xs[rows][0]:g}.")
+    return rows, xs[rows], ys[rows]
+
+
+def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
+    """Slope and intercept; nan when x is constant."""
+    deviation = xs - xs.mean()
+    spread = float((deviation**2).sum())
+    slope = float((deviation * ys).sum() / spread) if np.ptp(xs) > 0 else float("nan")
+    return slope, float(ys.mean() - slope * xs.mean())
+
+
+def _hc3(xs: Floats, ys: Floats) -> Floats:
+    return np.asarray(sm.OLS(ys, sm.add_constant(xs)).fit(cov_type="HC3", use_t=True).cov_params())
+
+
+def _test(slope: float, error: float, *, degrees: int, confidence: float) -> tuple[float, float]:
+    """Two-sided p of the slope being 0, and half the width of its interval. A line without residuals has error 0: p is
+    then 0, or 1 for a flat line."""
+    if error <= ROUNDING * abs(slope) or error == 0:
+        return (0.0 if slope else 1.0), 0.0
+    return float(2 * stats.t.sf(abs(slope) / error, degrees)), float(stats.t.ppf((1 + confidence) / 2, degrees) * error)
+
+
+def _r2(xs: Floats, ys: Floats) -> float:
+    return float("nan") if np.ptp(ys) == 0 else float(np.corrcoef(xs, ys)[0, 1] ** 2)
+
+
+def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
+    if np.ptp(ys) == 0:
+        return float("nan"), float("nan")
+    rank_x, rank_y = stats.rankdata(xs), stats.rankdata(ys)
+    rho = float(np.corrcoef(rank_x, rank_y)[0, 1])
+    if len(xs) <= EXACT_UP_TO:
+        return rho, _share_as_far(rank_x, rank_y, _all_orders(len(xs)))
+    return rho, float(stats.spearmanr(xs, ys).pvalue)
+
+
+def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Generator) -> float:
+    """Share of orders of y with a slope at least as far from 0; the observed one is counted in (Phipson and Smyth
+    2010)."""
+    if np.ptp(ys) == 0:
+        return 1.0
+    if len(xs) <= EXACT_UP_TO:
+        return _share_as_far(xs, ys, _all_orders(len(xs)))
+    orders = rng.permuted(np.tile(np.arange(len(xs)), (resamples, 1)), axis=1)
+    return (_share_as_far(xs, ys, orders) * resamples + 1) / (resamples + 1)
+
+
+def _share_as_far(xs: Floats, ys: Floats, orders: npt.NDArray[np.intp]) -> float:
+    across = np.abs(ys[orders] @ (xs - xs.mean()))
+    observed = abs(float(ys @ (xs - xs.mean())))
+    return float((across >= observed * (1 - ROUNDING) - 1e-15).mean())
+
+
+def _all_orders(n: int) -> npt.NDArray[np.intp]:
+    return np.array(list(itertools.permutations(range(n))), dtype=np.intp)
+
+
+def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Floats) -> tuple[Influence, ...]:
+    slope, intercept = _line(xs, ys)
+    residual = ys - intercept - slope * xs
+    variance = float((residual**2).sum() / (len(xs) - 2))
+    exact = variance <= (ROUNDING * max(float(np.ptp(ys)), ROUNDING)) ** 2
+    cooks = np.full(len(xs), np.nan)
+    if not exact:
+        np.divide(residual**2 * leverage, 2 * variance * (1 - leverage) ** 2, out=cooks, where=leverage < 1 - ROUNDING)
+    return tuple(
+        Influence(int(row), float(cooks[place]), _line(np.delete(xs, place), np.delete(ys, place))[0])
+        for place, row in enumerate(rows)
+    )
+
+
+def _reml(
+    xs: Floats, ys: Floats, groups: npt.NDArray[np.object_]
+) -> tuple[sm.regression.mixed_linear_model.MixedLMResults, str]:
+    """The fitted model and what its optimiser had to say, in words."""
+    model = sm.MixedLM(ys, sm.add_constant(xs), groups=groups)
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.filterwarnings(
+            "ignore", "Random effects covariance is singular|The random effects covariance", UserWarning
+        )
+        try:
+            found = model.fit(reml=True)
+            found.conf_int()
+        except np.linalg.LinAlgError as error:
+            raise StudyError(
+                "The mixed model cannot be estimated: its equations are singular. Add groups or points."
+            ) from error
+    told = [str(warning.message) for warning in caught if issubclass(warning.category, ConvergenceWarning)]
+    if not found.converged:
+        return (
+            found,
+            f"The optimiser did not converge ({told[-1] if told else 'no reason given'}); do not quote this fit.",
+        )
+    if float(found.cov_re[0, 0]) <= 1e-6 * float(found.scale):
+        return (
+            found,
+            "Groups do not differ beyond their points, so the random intercept is 0: this is the plain regression.",
+        )
+    return found, " ".join(dict.fromkeys(told))

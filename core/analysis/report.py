@@ -1,0 +1,151 @@
+"""The findings of a study as one HTML file that opens anywhere, without network."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.offline
+from sqlalchemy.orm import Session
+
+from core.analysis import charts, findings, points, thresholds
+from core.analysis.findings import Findings
+from core.study import tasks
+from core.study.records import ArmKind
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+HEADINGS = {
+    "task": "Task",
+    "arm": "Arm",
+    "encoder": "Encoder",
+    "runs": "Seeds",
+    "n_train": "Training texts",
+    "n_test": "Test samples",
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+    "gap": "Gap",
+    "low": "Low",
+    "high": "High",
+    "value": "Subjectivity",
+    "n": "Answers",
+    "level": "Level",
+}
+
+
+def write(session: Session, found: Findings, folder: Path) -> Path:
+    """Write `report.html` into a folder and return its path. Texts are escaped; figures carry their own script."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(render(session, found), encoding="utf-8")
+    return path
+
+
+def render(session: Session, found: Findings) -> str:
+    """The report's HTML."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        study=found.study,
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        reading=findings.reading(found),
+        caution=findings.caution(found),
+        metric=findings.METRIC_NAMES[found.metric],
+        figures=_figures(session, found),
+        plotly_script=plotly.offline.get_plotlyjs(),
+        tables=[
+            ("Scores on real test data", _table(_score_table(found))),
+            ("Subjectivity of the tasks, most objective first", _table(found.subjectivity)),
+        ],
+        config=found.study.config,
+        questions=[(task.name, task.question) for task in tasks.tasks(session, found.study.id)],
+    )
+
+
+def threshold_table(session: Session, found: Findings, task: str) -> dict[str, pd.DataFrame]:
+    """The threshold curve of each arm of a task, over all encoders and seeds; empty when no rated sample was predicted."""
+    instances = points.by_instance(session, found.study, task)
+    return {str(arm): thresholds.curve(group) for arm, group in instances.groupby("arm", sort=False)}
+
+
+def long_table(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Threshold curves below one another with a column arm."""
+    return pd.concat([curve.assign(arm=arm) for arm, curve in curves.items()], ignore_index=True)
+
+
+def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
+    """Title, HTML and caption of every figure that can be drawn."""
+    drawn: list[tuple[str, go.Figure, str]] = []
+    if not found.points.empty and found.measure:
+        drawn.append(
+            (
+                "Performance against subjectivity",
+                charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
+                "Each mark is one arm of one task; bars are 95 % intervals (over seeds upward, over raters sideways). "
+                "Under three seeds no interval is drawn.",
+            )
+        )
+    if not found.scores.empty:
+        order = [*found.subjectivity["task"], *found.scores["task"].unique()]
+        drawn.append(
+            (
+                "Scores by task",
+                charts.scores_by_task(found.scores, metric=found.metric, order=list(dict.fromkeys(order))),
+                "Small marks are single runs, large marks their mean.",
+            )
+        )
+    for task in tasks.tasks(session, found.study.id):
+        curves = threshold_table(session, found, task.name)
+        if curves:
+            drawn.append(
+                (
+                    f"Accuracy on samples that raters agree on: {task.name}",
+                    charts.threshold_curves(curves),
+                    "Test samples are kept when at least this share of their raters chose the same label; bands are 95 % Wilson intervals.",
+                )
+            )
+    return [
+        (
+            title,
+            figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{figure.layout.height}px"),
+            caption,
+        )
+        for title, figure, caption in drawn
+    ]
+
+
+def _score_table(found: Findings) -> pd.DataFrame:
+    if found.scores.empty:
+        return pd.DataFrame(columns=["task", "arm", "encoder", "runs", "macro_f1", "accuracy", "gap", "low", "high"])
+    means = (
+        found.scores.groupby(["task", "arm", "arm_kind", "encoder"], sort=False)
+        .agg(
+            runs=("seed", "size"),
+            n_train=("n_train", "first"),
+            n_test=("n_test", "first"),
+            macro_f1=("macro_f1", "mean"),
+            accuracy=("accuracy", "mean"),
+        )
+        .reset_index()
+    )
+    beside = means.merge(
+        found.gaps[["task", "arm", "encoder", "gap", "low", "high"]], on=["task", "arm", "encoder"], how="left"
+    )
+    beside.loc[beside["arm_kind"] == ArmKind.REAL, ["gap", "low", "high"]] = float("nan")
+    return beside.drop(columns="arm_kind")
+
+
+def _table(frame: pd.DataFrame) -> dict[str, Any]:
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return {"columns": [HEADINGS.get(str(name), str(name)) for name in frame.columns], "rows": rows}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "–"
+        return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.3f}"
+    return str(value)

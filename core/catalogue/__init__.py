@@ -1,0 +1,7 @@
+"""Data that ships with Litmus: the sample study, price table."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+SAMPLE_STUDY = FOLDER / "sample" / "study.yaml"
+PRICES = FOLDER / "prices.json"

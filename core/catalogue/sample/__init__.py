@@ -1,0 +1,1 @@
+"""The sample study: texts written for this project, recorded answers, simulated raters."""

@@ -1,0 +1,58 @@
+"""How the sample study's ratings and comparisons were drawn: by chance, from stated numbers, not from people.
+
+Every test text carries `clarity`, the share of readers its author expected to choose its label. Five of fifteen simulated
+raters label each text, each choosing the label with that probability. Twenty simulated raters compare every pair of tasks
+by a Bradley-Terry model with the strengths below. `python -m core.catalogue.sample.simulate_raters` writes the files anew.
+"""
+
+import csv
+import itertools
+import math
+import random
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+STRENGTHS = {"newspaper_section": -1.6, "message_spam": -0.6, "film_sentiment": 0.5, "headline_sarcasm": 1.7}
+SEED = 20231206
+
+
+def main() -> None:
+    rng = random.Random(SEED)
+    for task in STRENGTHS:
+        _write(FOLDER / task / "ratings.csv", ["item_id", "text", "rater_id", "label"], _ratings(task, rng))
+    _write(FOLDER / "comparisons.csv", ["rater_id", "left", "right", "winner"], _comparisons(rng))
+
+
+def _ratings(task: str, rng: random.Random) -> list[list[str]]:
+    with (FOLDER / task / "real.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    labels = sorted({row["label"] for row in rows})
+    raters = [f"simulated-{number:02d}" for number in range(1, 16)]
+    return [
+        [f"{task}-{number:03d}", row["text"], rater, _choice(row["label"], float(row["clarity"]), labels, rng)]
+        for number, row in enumerate(rows, start=1)
+        for rater in sorted(rng.sample(raters, 5))
+    ]
+
+
+def _choice(label: str, clarity: float, labels: list[str], rng: random.Random) -> str:
+    return label if rng.random() < clarity else rng.choice([other for other in labels if other != label])
+
+
+def _comparisons(rng: random.Random) -> list[list[str]]:
+    rows = []
+    for number in range(1, 21):
+        for pair in itertools.combinations(STRENGTHS, 2):
+            left, right = rng.sample(pair, 2)
+            more = 1 / (1 + math.exp(STRENGTHS[right] - STRENGTHS[left]))
+            rows.append([f"simulated-{number:02d}", left, right, "left" if rng.random() < more else "right"])
+    return rows
+
+
+def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterm="\n").writerows([header, *rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The steps of a study as commands; pages queue the same ones."""

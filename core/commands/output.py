@@ -1,0 +1,98 @@
+"""What a command prints: a person's table, or one JSON object with `--json`. Errors are one sentence and exit 1."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.study import store as store_module
+from core.study.store import Store
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+StudyName = Annotated[str | None, typer.Option("--study", help="The study; needed only when several have the task.")]
+Report = Callable[[int, int, str, dict[str, float]], None]
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a `StudyError` into one sentence on stderr and exit code 1."""
+    try:
+        yield
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+@contextmanager
+def opened() -> Iterator[tuple[settings_module.Settings, Store]]:
+    """The settings and store of this command; a `StudyError` inside ends the command with its sentence."""
+    with answering():
+        settings = settings_module.load()
+        store = store_module.open_store(settings)
+        try:
+            yield settings, store
+        finally:
+            store.close()
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Report]:
+    """A progress bar on stderr; call what it gives with done, total, message and extra numbers."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:g}/{task.total:g}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task(title, total=1)
+
+        def report(done: int, total: int, message: str, extra: dict[str, float]) -> None:
+            numbers = " ".join(f"{name} {value:.3g}" for name, value in extra.items())
+            bar.update(line, completed=done, total=total, description=f"{title}  {message} {numbers}".strip())
+
+        yield report
+
+
+def emit(data: Mapping[str, Any]) -> None:
+    """One JSON object on stdout. Numbers that are not finite become null."""
+    print(json.dumps(finite(data), ensure_ascii=False, indent=2, default=str))
+
+
+def finite(value: Any) -> Any:
+    """The same value with nan and infinite numbers replaced by None, in depth."""
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    """A person's table on stdout, numbers right-aligned."""
+    drawn = Table(title=title, title_justify="left", header_style="bold")
+    for place, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(shown(cell) for cell in row))
+    Console().print(drawn)
+
+
+def shown(value: Any) -> str:
+    """A cell for people: three digits for a number, a dash for what is not known."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

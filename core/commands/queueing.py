@@ -1,0 +1,96 @@
+"""Put the long steps of a study into the queue: pages and commands ask for them here, so both get the same jobs."""
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import settings as settings_module
+from core.jobs import queue
+from core.study import tasks as study_tasks
+from core.study.records import Arm, Job, JobState, Run, Slot, Study, Task
+from core.training import plan
+
+SAMPLE_NAME = "sample-study"
+ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+
+
+def queue_training(
+    session: Session,
+    settings: settings_module.Settings,
+    *,
+    study: Study,
+    tasks: Sequence[Task],
+    arms: Sequence[Arm],
+    encoders: Sequence[str],
+    seeds: Sequence[int],
+    training: plan.TrainingSettings,
+) -> list[Job]:
+    """Plan the runs of some arms and queue those that are neither finished nor in an active job, spread over the slots.
+
+    One job carries many runs, since starting one costs as much as a short run.
+    """
+    waiting: list[Run] = []
+    for task in tasks:
+        own = [arm for arm in arms if arm.task_id == task.id]
+        if own:
+            planned = plan.plan(session, task=task, arms=own, encoders=encoders, seeds=seeds, settings=training)
+            waiting += [run for run in [*planned.new, *planned.existing] if run.finished_at is None]
+    busy = _in_active_jobs(session, waiting)
+    free = [run for run in waiting if run.id not in busy]
+    slots = settings.gpus or settings.slots
+    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(free, slots)]
+    return [*jobs, *_jobs(session, {run.job_id for run in waiting if run.id in busy})]
+
+
+def queue_generation(session: Session, *, study: Study, task: Task, arm: Arm, arguments: Sequence[str]) -> Job:
+    """Queue the generation of an arm; `arguments` are those of the command `generate`. An arm has one such job at a time."""
+    command = ["-m", "core", "generate", "--study", study.name, "--task", task.name, "--arm", arm.name, *arguments]
+    return queue.enqueue(
+        session,
+        title=f"Generate {task.name} · {arm.name}",
+        command=command,
+        key=f"generate:{arm.id}",
+        slot=Slot.API,
+        study_id=study.id,
+    )
+
+
+def queue_sample(session: Session) -> Job:
+    """Queue the bundled sample study, the same command as `python -m core demo`."""
+    study = study_tasks.study_named(session, SAMPLE_NAME, is_sample=True)
+    return queue.enqueue(
+        session, title="Sample study", command=["-m", "core", "demo"], key="sample", slot=Slot.API, study_id=study.id
+    )
+
+
+def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -> Job:
+    numbers = ",".join(str(run.id) for run in share)
+    digest = hashlib.sha256(numbers.encode()).hexdigest()[:16]
+    job = queue.enqueue(
+        session,
+        title=f"Train {len(share)} run{'s' if len(share) > 1 else ''}",
+        key=f"train:{digest}",
+        command=["-m", "core", "train-runs", "--runs", numbers],
+        slot=Slot.GPU if gpu else Slot.CPU,
+        study_id=study.id,
+    )
+    for run in share:
+        run.job_id = job.id
+    session.flush()
+    return job
+
+
+def _shares(runs: Sequence[Run], slots: int) -> list[Sequence[Run]]:
+    """Runs dealt out in turn, so that every slot gets some of each task."""
+    return [share for share in (runs[place::slots] for place in range(slots)) if share]
+
+
+def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:
+    active = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE))))
+    return {run.id for run in runs if run.job_id in active}
+
+
+def _jobs(session: Session, ids: set[int | None]) -> list[Job]:
+    return list(session.scalars(select(Job).where(Job.id.in_([number for number in ids if number is not None]))))

@@ -1,0 +1,69 @@
+"""Commands on tables of numbers: regress, and what is still to come."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from core.analysis import regression
+from core.commands import output
+from core.errors import StudyError
+from core.study import tables
+
+LATER = ("diversity", "verdict", "export", "report")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("regress")(regress)
+    for name in LATER:
+        app.command(name, hidden=True, context_settings={"ignore_unknown_options": True})(_not_yet(name))
+
+
+def regress(
+    file: Path,
+    x: Annotated[str, typer.Option("--x", help="Column of the predictor.")],
+    y: Annotated[str, typer.Option("--y", help="Column of the outcome.")],
+    group: Annotated[
+        str | None, typer.Option("--group", help="Column for a mixed model with random intercepts.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test."""
+    with output.answering():
+        points = _numbers(tables.read(file), [x, y], group)
+        found: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
+        if group:
+            found["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
+    found = {
+        name: value for name, value in found.items() if not name.startswith("_") and name not in ("model", "result")
+    }
+    if as_json:
+        output.emit(found)
+        return
+    rows = [[name, output.shown(value)] for name, value in found.items() if not isinstance(value, list | tuple | dict)]
+    output.table(f"{y} on {x}", ["what", "value"], rows)
+
+
+def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.DataFrame:
+    tables.need_columns(table.frame, columns + ([group] if group else []), file=table.file)
+    points = table.frame.copy()
+    for column in columns:
+        points[column] = pd.to_numeric(table.frame[column], errors="coerce")
+        wrong = table.frame.index[points[column].isna() & ~table.frame[column].str.lower().isin(["", "nan", "na"])]
+        if len(wrong):
+            raise StudyError(
+                f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."
+            )
+    return points
+
+
+def _not_yet(name: str) -> Any:
+    def command(arguments: Annotated[list[str] | None, typer.Argument()] = None, as_json: output.Json = False) -> None:
+        del arguments, as_json
+        with output.answering():
+            raise StudyError(f"'{name}' is not there yet.")
+
+    command.__doc__ = f"Not there yet: {name}."
+    return command

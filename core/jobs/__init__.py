@@ -1,0 +1,1 @@
+"""Background work: rows, a runner and the places where commands run."""

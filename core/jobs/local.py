@@ -1,0 +1,173 @@
+"""The local backend: jobs as processes of this machine that outlive the runner and the app.
+
+A backend has `room`, `start`, `poll` and `stop`; it never changes a state. A process is known by its number and its
+time of birth, so that a number given away again is seen. On its own machine the process itself is the verdict, however
+old the job's beat: a beat is late when the machine sleeps or the database is away, and a second copy would only fight
+the first for memory. The beat decides for jobs of another machine, whose processes cannot be looked at from here.
+"""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from core.errors import StudyError
+from core.jobs import queue
+from core.settings import Settings
+from core.study.records import Job, Slot
+
+ROOT = Path(__file__).resolve().parents[2]
+API_SLOTS = 4
+CLAIM_SECONDS = 30.0
+KILL_SECONDS = 5.0
+BEAT_SECONDS = 120.0
+LARGE = str(1 << 28)
+
+
+class Verdict(StrEnum):
+    """What a backend says of a started job; without a verdict it says `running`."""
+
+    RUNNING = "running"
+    GONE = "gone"
+
+
+class Backend(Protocol):
+    """Where jobs run. A handle is what the backend needs to find a job again, kept in the row."""
+
+    def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
+        """The place the job would take (the beginning of its handle); None while its slot class is full.
+
+        Raises `StudyError` when it can never run here.
+        """
+
+    def start(self, job: Job) -> dict[str, Any]:
+        """Start this attempt; returns its handle. Raises `OSError` when that cannot be done now."""
+
+    def poll(self, job: Job, *, now: float) -> Verdict:
+        """Whether the process of a starting or running job is still there."""
+
+    def stop(self, job: Job, *, now: float) -> None:
+        """Ask the job to end, and end it a few seconds later; returns at once and is called again until it is gone."""
+
+
+class Local:
+    """Processes of this machine. Held between calls: the children to reap and the stops under way."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.environ = environ
+        self.children: dict[tuple[int, int], subprocess.Popen[bytes]] = {}
+        self.stops: dict[tuple[int, int], float] = {}
+
+    def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
+        taken = [other for other in held if other.slot == job.slot and other.backend == job.backend]
+        if job.slot == Slot.GPU:
+            return self._free_gpu(taken)
+        return {} if len(taken) < (API_SLOTS if job.slot == Slot.API else self.settings.slots) else None
+
+    def start(self, job: Job) -> dict[str, Any]:
+        self.children = {key: child for key, child in self.children.items() if child.poll() is None}
+        self.settings.logs.mkdir(parents=True, exist_ok=True)
+        environ = child_environment(self.settings, self.environ) | {"CUDA_VISIBLE_DEVICES": job.handle.get("gpu", "")}
+        with queue.log_path(self.settings, job).open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "core.jobs.run", str(job.id), str(job.attempt)],
+                cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.children[job.id, job.attempt] = child
+        return job.handle | process_handle(child.pid)
+
+    def poll(self, job: Job, *, now: float) -> Verdict:
+        if self._is_there(job, now):
+            return Verdict.RUNNING
+        self.children.pop((job.id, job.attempt), None)
+        self.stops.pop((job.id, job.attempt), None)
+        return Verdict.GONE
+
+    def stop(self, job: Job, *, now: float) -> None:
+        process = _process(job.handle)
+        if process is None:
+            return
+        asked = self.stops.setdefault((job.id, job.attempt), now)
+        if asked == now:
+            _signal_group(process, signal.SIGTERM)
+        elif now - asked > KILL_SECONDS:
+            _signal_group(process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+
+    def _is_there(self, job: Job, now: float) -> bool:
+        child = self.children.get((job.id, job.attempt))
+        if child is not None:
+            return child.poll() is None
+        since = now - (job.beat_at or job.created_at)
+        if "pid" not in job.handle:
+            return since < CLAIM_SECONDS
+        if job.handle.get("host") != platform.node():
+            return since < BEAT_SECONDS
+        return _process(job.handle) is not None
+
+    def _free_gpu(self, taken: Iterable[Job]) -> dict[str, Any] | None:
+        if not self.settings.gpus:
+            raise StudyError("This machine offers no GPU. Queue the job for the CPU, or set LITMUS_GPUS.")
+        named = self.environ.get("CUDA_VISIBLE_DEVICES")
+        gpus = named.split(",") if named else [str(number) for number in range(self.settings.gpus)]
+        used = {job.handle.get("gpu") for job in taken}
+        free = [gpu.strip() for gpu in gpus[: self.settings.gpus] if gpu.strip() not in used]
+        return {"gpu": free[0]} if free else None
+
+
+def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process started for these settings.
+
+    Idle OpenMP threads sleep instead of spinning, so that trainings side by side do not slow one another, and freed
+    blocks up to 256 MiB stay with the process instead of being asked from the system again at every step.
+    """
+    return {
+        **environ,
+        "LITMUS_HOME": str(settings.home),
+        "LITMUS_DATABASE": settings.database_url,
+        "LITMUS_SLOTS": str(settings.slots),
+        "LITMUS_GPUS": str(settings.gpus),
+        "OMP_WAIT_POLICY": "passive",
+        "MALLOC_MMAP_THRESHOLD_": LARGE,
+        "MALLOC_TRIM_THRESHOLD_": LARGE,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def process_handle(pid: int) -> dict[str, Any]:
+    """How a process of this machine is found again: host, number and time of birth; empty when it is gone already."""
+    try:
+        return {"host": platform.node(), "pid": pid, "create_time": psutil.Process(pid).create_time()}
+    except psutil.Error:
+        return {}
+
+
+def _process(handle: Mapping[str, Any]) -> psutil.Process | None:
+    """The living process of a handle; None when it ended or its number belongs to another one now."""
+    if handle.get("host") != platform.node() or "pid" not in handle:
+        return None
+    try:
+        process = psutil.Process(handle["pid"])
+        is_same = abs(process.create_time() - handle["create_time"]) < 2 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if is_same else None
+
+
+def _signal_group(process: psutil.Process, number: signal.Signals) -> None:
+    """Signal a job and everything it started; where there are no process groups, its tree."""
+    try:
+        if sys.platform != "win32":
+            os.killpg(process.pid, number)
+            return
+        for member in [*process.children(recursive=True), process]:
+            member.send_signal(number)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return

@@ -1,0 +1,158 @@
+"""The rows of background jobs: a command line each, where it stands, and the only ways its state changes.
+
+    queued -> starting -> running -> done | failed | cancelled
+
+A started job whose process vanishes is queued again, and so is a failed or cancelled one by `retry`.
+`attempt` is the fencing token: it grows with every start, and every change names the attempt it speaks for. A process
+that was given up and comes back late therefore changes nothing. A command is the list of arguments after the
+interpreter, `["-m", MODULE, ...]`: a row knows a command line, not a step.
+"""
+
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.settings import Settings
+from core.study.records import Job, JobState, Slot
+
+HELD = (JobState.STARTING, JobState.RUNNING)
+ACTIVE = (JobState.QUEUED, *HELD)
+ATTEMPTS = 3
+TAIL_BYTES = 1 << 18
+
+
+def enqueue(
+    session: Session, *, title: str, command: list[str], key: str, slot: Slot, study_id: int | None = None
+) -> Job:
+    """A queued job for this command, or the active job that already has this key (also one that is being cancelled).
+
+    Raises `StudyError` when the command is not of the form `["-m", MODULE, ...]`.
+    """
+    split(command)
+    found = _active_with(session, key)
+    if found is not None:
+        return found
+    job = Job(title=title[:200], command=list(command), key=key, slot=slot, study_id=study_id, max_attempts=ATTEMPTS)
+    try:
+        with session.begin_nested():
+            session.add(job)
+    except IntegrityError:
+        found = _active_with(session, key)
+        if found is None:
+            raise
+        return found
+    return job
+
+
+def get(session: Session, job_id: int) -> Job:
+    """The job as it stands now; `StudyError` when there is none of this number."""
+    job = session.get(Job, job_id, populate_existing=True)
+    if job is None:
+        raise StudyError(f"There is no job {job_id}. `python -m core jobs list` shows the jobs there are.")
+    return job
+
+
+def rows(
+    session: Session, *, study_id: int | None = None, active_only: bool = False, limit: int | None = 100
+) -> list[Job]:
+    """Jobs as they stand now, the newest first; `limit=None` gives all of them."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if study_id is not None:
+        query = query.where(Job.study_id == study_id)
+    if active_only:
+        query = query.where(Job.state.in_(ACTIVE))
+    return list(session.scalars(query, execution_options={"populate_existing": True}))
+
+
+def request_cancel(session: Session, job_id: int) -> Job:
+    """Cancel a queued job at once, and ask a started one to stop; it is `cancelled` once its process is gone.
+
+    Raises `StudyError` for an unknown job and for one that has ended.
+    """
+    job = get(session, job_id)
+    if not _cancel_queued(session, job):
+        flag = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE)).values(cancel_requested=True)
+        if session.scalar(flag.returning(Job.id).execution_options(synchronize_session=False)) is None:
+            raise StudyError(f"Job {job_id} is already {get(session, job_id).state}: there is nothing to cancel.")
+    return get(session, job_id)
+
+
+def retry(session: Session, job_id: int) -> Job:
+    """Queue a failed or cancelled job again, with a fresh progress, no error, and as many attempts as a new one.
+
+    Raises `StudyError` for any other state, and when another job with the same key is active.
+    """
+    job = get(session, job_id)
+    fresh: dict[str, Any] = {
+        "progress": {}, "handle": {}, "error": None, "cancel_requested": False, "beat_at": None, "started_at": None,
+        "finished_at": None, "max_attempts": job.attempt + ATTEMPTS,
+    }  # fmt: skip
+    frm = (JobState.FAILED, JobState.CANCELLED)
+    try:
+        with session.begin_nested():
+            moved = move(session, job_id, attempt=job.attempt, frm=frm, to=JobState.QUEUED, changes=fresh)
+    except IntegrityError as error:
+        raise StudyError(f"Job {job_id} is not queued again: another job for the same is active.") from error
+    job = get(session, job_id)
+    if not moved:
+        raise StudyError(f"Job {job_id} is {job.state}; only a failed or cancelled job can be retried.")
+    return job
+
+
+def move(
+    session: Session,
+    job_id: int,
+    *,
+    attempt: int,
+    frm: Collection[JobState],
+    to: JobState,
+    changes: Mapping[str, Any] | None = None,
+) -> bool:
+    """Change a state by compare-and-set: False, and nothing changed, unless attempt and state are as given."""
+    change = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(frm))
+    change = change.values(state=to, **(changes or {}))
+    return session.scalar(change.returning(Job.id).execution_options(synchronize_session=False)) is not None
+
+
+def split(command: Sequence[str]) -> tuple[str, list[str]]:
+    """Module and arguments of a command; `StudyError` unless it is `["-m", MODULE, ...]`."""
+    if len(command) < 2 or command[0] != "-m":
+        raise StudyError(f'A job\'s command must be ["-m", MODULE, ...]; found {list(command)}.')
+    return command[1], list(command[2:])
+
+
+def log_path(settings: Settings, job: Job) -> Path:
+    """The file that takes what a local job prints, over all its attempts."""
+    return settings.logs / f"job-{job.id}.log"
+
+
+def log_tail(settings: Settings, job: Job, *, lines: int = 200) -> str:
+    """The last lines of a job's log; empty when it has printed nothing. Of a redrawn progress bar, its last state."""
+    path = log_path(settings, job)
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        found = file.read().decode("utf-8", errors="replace").rstrip("\r\n").split("\n")
+    shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in found]
+    return "\n".join(shown[-lines:])
+
+
+def _active_with(session: Session, key: str) -> Job | None:
+    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE))
+    return session.scalar(query, execution_options={"populate_existing": True})
+
+
+def _cancel_queued(session: Session, job: Job) -> bool:
+    return move(
+        session, job.id, attempt=job.attempt, frm=(JobState.QUEUED,), to=JobState.CANCELLED,
+        changes={"cancel_requested": True, "finished_at": time.time()},
+    )  # fmt: skip

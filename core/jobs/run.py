@@ -1,0 +1,168 @@
+"""A job's own process, on any machine: `python -m core.jobs.run JOB_ID ATTEMPT`.
+
+It makes the row its own (`starting` to `running`, refused for any other attempt), runs the row's command in this same
+process, beats once a second, and writes how it ended. It ends early when the row asks for it or belongs to a newer
+attempt. Asked to stop by anybody else (a machine that shuts down) it leaves the row as it is, and the runner takes the
+vanished job up again.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.jobs import local, progress, queue, transitions
+from core.study import store as store_module
+from core.study.records import Job, JobState
+from core.study.store import Store
+
+BEAT_SECONDS = 1.0
+KILL_SECONDS = 5.0
+PATIENCE_SECONDS = 300.0
+STOPPED = 128 + signal.SIGTERM
+
+
+class Stopped(SystemExit):
+    """SIGTERM has arrived. A SystemExit, since that is what libraries and event loops let pass."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one attempt of a job; exit code 0 when it is done, 1 when it failed or is not ours, 143 when stopped."""
+    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
+        sys.stderr.write("Usage: python -m core.jobs.run JOB_ID ATTEMPT\n")
+        return 2
+    job_id, attempt = map(int, arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    store = store_module.open_store(settings_module.load())
+    with store.write() as session:
+        handle = local.process_handle(os.getpid())
+        job = transitions.begin(session, job_id, attempt=attempt, handle=handle, now=time.time())
+    if job is None:
+        sys.stderr.write(f"Job {job_id}: attempt {attempt} is not mine.\n")
+        return 1
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {job_id}, attempt {attempt}: {' '.join(job.command)}\n")
+    os.environ[progress.VARIABLE] = f"{job_id} {attempt}"
+    with _beating(store, job):
+        error = _perform(job.command)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return _conclude(store, job, error)
+
+
+def _perform(command: list[str]) -> str | Stopped | None:
+    """Run the command in this process: None when done, a sentence when it failed, `Stopped` when it was stopped."""
+    try:
+        module, arguments = queue.split(command)
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except Stopped as stopped:
+        return stopped
+    except SystemExit as leaving:
+        return _sentence_of_exit(leaving)
+    except StudyError as error:
+        sys.stderr.write(f"{error}\n")
+        return str(error)
+    except Exception as error:
+        traceback.print_exc()
+        lines = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return None
+
+
+def _sentence_of_exit(leaving: SystemExit) -> str | None:
+    """Why a command left: the `StudyError` behind its exit when there is one, as a command prints and swallows it."""
+    if leaving.code in (None, 0):
+        return None
+    behind: BaseException | None = leaving
+    while behind is not None:
+        if isinstance(behind, StudyError):
+            return str(behind)
+        behind = behind.__cause__ or behind.__context__
+    if isinstance(leaving.code, str):
+        return leaving.code
+    return f"The command ended with exit code {leaving.code}; the end of its log says why."
+
+
+def _conclude(store: Store, job: Job, error: str | Stopped | None) -> int:
+    _patiently(lambda: _write_end(store, job, error))
+    if isinstance(error, Stopped):
+        return STOPPED
+    return 0 if error is None else 1
+
+
+def _write_end(store: Store, job: Job, error: str | Stopped | None) -> None:
+    with store.write() as session:
+        if error is None:
+            transitions.finish(session, job, to=JobState.DONE, error=None, now=time.time())
+        elif queue.get(session, job.id).cancel_requested:
+            transitions.finish(session, job, to=JobState.CANCELLED, error=None, now=time.time())
+        elif not isinstance(error, Stopped):
+            transitions.finish(session, job, to=JobState.FAILED, error=error, now=time.time())
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """Write the end of a job, also when the database is away for some minutes: hours of work may hang on it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return write()
+        except SQLAlchemyError as error:
+            if time.monotonic() > deadline:
+                raise
+            sys.stderr.write(f"The end of the job could not be written yet: {type(error).__name__}\n")
+            time.sleep(BEAT_SECONDS)
+
+
+@contextmanager
+def _beating(store: Store, job: Job) -> Iterator[None]:
+    ended = threading.Event()
+    thread = threading.Thread(target=_beat, args=(store, job, ended), name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _beat(store: Store, job: Job, ended: threading.Event) -> None:
+    """Beat until the command has ended; a database that is away for a while changes nothing."""
+    while not ended.wait(BEAT_SECONDS):
+        try:
+            with store.write() as session:
+                is_wanted = transitions.beat(session, job, now=time.time())
+        except SQLAlchemyError as error:
+            sys.stderr.write(f"No beat: {type(error).__name__}\n")
+            continue
+        if not is_wanted:
+            _signal_work(signal.SIGTERM)
+            if not ended.wait(KILL_SECONDS):
+                _signal_work(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+                os._exit(STOPPED)
+            return
+
+
+def _signal_work(number: signal.Signals) -> None:
+    """Signal this process, and what it started when it leads a process group of its own."""
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), number)
+    else:
+        os.kill(os.getpid(), number)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped(STOPPED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

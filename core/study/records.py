@@ -1,0 +1,330 @@
+"""The nouns of a study as stored rows. These rows are the domain types; nothing wraps them.
+
+Every row points to what it came from, so that a point in a plot can be walked back:
+run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
+Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never stored: they are computed on read.
+"""
+
+import time
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class ArmKind(StrEnum):
+    REAL = "real"
+    ZERO_SHOT = "zero-shot"
+    FEW_SHOT = "few-shot"
+    MIXED = "mixed"
+    OTHER = "other"
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+    POOL = "pool"
+
+
+class SampleStatus(StrEnum):
+    KEPT = "kept"
+    REJECTED = "rejected"
+
+
+class CampaignKind(StrEnum):
+    LABEL = "label"
+    COMPARE = "compare"
+
+
+class RaterKind(StrEnum):
+    PERSON = "person"
+    IMPORTED = "imported"
+    SIMULATED = "simulated"
+    LLM = "llm"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Slot(StrEnum):
+    """What a job occupies while it runs, so that waiting for an LLM never blocks a training."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    API = "api"
+
+
+class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, str: Text, float: Float(53)}
+
+    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    created_at: Mapped[float] = mapped_column(default_factory=time.time)
+
+
+class Study(Base):
+    """The container: tasks, arms, campaigns, runs. `config` holds encoders, seeds and training settings."""
+
+    __tablename__ = "study"
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    config: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    is_sample: Mapped[bool] = mapped_column(default=False)
+
+
+class Task(Base):
+    """One text-classification task. `train_size` is the number of training texts each arm uses."""
+
+    __tablename__ = "task"
+    __table_args__ = (UniqueConstraint("study_id", "name"),)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    question: Mapped[str]
+    train_size: Mapped[int | None] = mapped_column(default=None)
+
+
+class Label(Base):
+    __tablename__ = "label"
+    __table_args__ = (UniqueConstraint("task_id", "name"),)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(default="")
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Arm(Base):
+    """One training condition of a task."""
+
+    __tablename__ = "arm"
+    __table_args__ = (UniqueConstraint("task_id", "name"),)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+
+
+class Import(Base):
+    """One file brought into an arm: what was read, what was kept, and why the rest was not."""
+
+    __tablename__ = "import"
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"), index=True)
+    file: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    options: Mapped[dict[str, Any]]
+    read: Mapped[int]
+    kept: Mapped[int]
+    rejected: Mapped[dict[str, Any]]
+    examples: Mapped[list[Any]]
+
+
+class Prompt(Base):
+    """One immutable version of the three prompts of an arm and of how they are sent."""
+
+    __tablename__ = "prompt"
+    __table_args__ = (UniqueConstraint("arm_id", "version"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    version: Mapped[int]
+    context: Mapped[str]
+    generation: Mapped[str]
+    diversity: Mapped[str]
+    texts_per_call: Mapped[int]
+    turns: Mapped[int]
+    examples: Mapped[int]
+    words: Mapped[int]
+
+
+class Completion(Base):
+    """What an LLM sent back for one slot, stored before it is parsed. `cost_usd` is null when the price is unknown.
+
+    `reject_reason` is set when the whole answer held no text (a refusal, an empty answer, no list).
+    """
+
+    __tablename__ = "completion"
+    __table_args__ = (UniqueConstraint("arm_id", "label_id", "slot"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    slot: Mapped[int]
+    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompt.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    request: Mapped[dict[str, Any]]
+    content: Mapped[str]
+    finish_reason: Mapped[str] = mapped_column(String(50))
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    request_id: Mapped[str | None] = mapped_column(String(200), default=None)
+    example_ids: Mapped[list[Any]] = mapped_column(default_factory=list)
+    is_recorded: Mapped[bool] = mapped_column(default=False)
+    parsed_at: Mapped[float | None] = mapped_column(default=None)
+    reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
+
+
+class Sample(Base):
+    """A text with the label it came with: the dataset's for a real text, the prompt's (intended) for a synthetic one."""
+
+    __tablename__ = "sample"
+    __table_args__ = (
+        Index(
+            "ux_sample_kept",
+            "arm_id",
+            "text_hash",
+            unique=True,
+            sqlite_where=text("status = 'kept'"),
+            postgresql_where=text("status = 'kept'"),
+        ),
+        Index("ix_sample_read", "arm_id", "status", "split", "label_id"),
+    )
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    split: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str]
+    text_hash: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(20), default=SampleStatus.KEPT)
+    reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
+    completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
+    part: Mapped[int] = mapped_column(default=0)
+
+
+class Campaign(Base):
+    """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one."""
+
+    __tablename__ = "campaign"
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    raters_per_item: Mapped[int] = mapped_column(default=3)
+    items_per_rater: Mapped[int] = mapped_column(default=20)
+    instructions: Mapped[str] = mapped_column(default="")
+    source: Mapped[str] = mapped_column(default="")
+    is_open: Mapped[bool] = mapped_column(default=True)
+
+
+class Item(Base):
+    """What is rated: a sample (instance level) or a pair of tasks (task level)."""
+
+    __tablename__ = "item"
+    __table_args__ = (UniqueConstraint("campaign_id", "external_id"),)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    external_id: Mapped[str] = mapped_column(String(200))
+    sample_id: Mapped[int | None] = mapped_column(ForeignKey("sample.id"), default=None, index=True)
+    left_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
+    right_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
+
+
+class Rater(Base):
+    """Who rates: a pseudonym and a personal code. `assigned_item_id` is the item on the rater's screen."""
+
+    __tablename__ = "rater"
+    __table_args__ = (UniqueConstraint("campaign_id", "pseudonym"),)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    pseudonym: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    consented_at: Mapped[float | None] = mapped_column(default=None)
+    assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
+    assigned_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class Rating(Base):
+    """One answer about a sample. `label` is kept as the rater gave it, also when no label of the task has that name."""
+
+    __tablename__ = "rating"
+    __table_args__ = (UniqueConstraint("item_id", "rater_id", "label"),)
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    rater_id: Mapped[int] = mapped_column(ForeignKey("rater.id"), index=True)
+    label: Mapped[str] = mapped_column(String(200))
+    duration_ms: Mapped[int | None] = mapped_column(default=None)
+
+
+class Comparison(Base):
+    """One answer about two tasks. `winner` is `left`, `right` or `tie`; the winner is the more subjective one."""
+
+    __tablename__ = "comparison"
+    __table_args__ = (UniqueConstraint("item_id", "rater_id"),)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
+    rater_id: Mapped[int] = mapped_column(ForeignKey("rater.id"), index=True)
+    left_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    right_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    winner: Mapped[str] = mapped_column(String(10))
+    duration_ms: Mapped[int | None] = mapped_column(default=None)
+
+
+class Run(Base):
+    """One training of an encoder on an arm with one seed. `fingerprint` names data and settings, so no run is done twice.
+
+    `facts` says how it was trained (device, threads, dtype, versions, seconds, loss per step); empty until it ended.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (UniqueConstraint("arm_id", "fingerprint"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    encoder: Mapped[str] = mapped_column(String(200))
+    seed: Mapped[int]
+    n_train: Mapped[int]
+    config: Mapped[dict[str, Any]]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), default=None, index=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    finished_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class Prediction(Base):
+    """A run's answer on one test sample; `probability` is the softmax share of the predicted label, in [0, 1]."""
+
+    __tablename__ = "prediction"
+    __table_args__ = (UniqueConstraint("run_id", "sample_id"),)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    probability: Mapped[float]
+
+
+class Job(Base):
+    """Background work: a command line and where it stands. `attempt` is the fencing token: only the newest may write."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index(
+            "ux_job_active_key",
+            "key",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'starting', 'running')"),
+            postgresql_where=text("state IN ('queued', 'starting', 'running')"),
+        ),
+        Index("ix_job_state", "state"),
+    )
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    command: Mapped[list[Any]]
+    key: Mapped[str] = mapped_column(String(200))
+    slot: Mapped[str] = mapped_column(String(10))
+    backend: Mapped[str] = mapped_column(String(20), default="local")
+    state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    handle: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    progress: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    error: Mapped[str | None] = mapped_column(default=None)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    beat_at: Mapped[float | None] = mapped_column(default=None)
+    started_at: Mapped[float | None] = mapped_column(default=None)
+    finished_at: Mapped[float | None] = mapped_column(default=None)

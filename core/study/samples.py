@@ -1,0 +1,74 @@
+"""Samples: how a text is compared, added, counted and read."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+
+import pandas as pd
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study.records import Arm, Label, Sample, SampleStatus, Task
+
+DUPLICATE = "duplicate text"
+
+
+def text_hash(text: str) -> str:
+    """A short digest under which two texts are the same: case, width of spaces and Unicode form do not count."""
+    same = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(same.encode()).hexdigest()[:32]
+
+
+def known_hashes(session: Session, arm_id: int) -> set[str]:
+    """The digests of the texts that an arm keeps."""
+    kept = select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
+    return set(session.scalars(kept))
+
+
+def keep_new(session: Session, samples: Iterable[Sample]) -> list[Sample]:
+    """Add samples of one arm; those whose text the arm already keeps are added as rejected. Returns what was added."""
+    samples = list(samples)
+    seen = known_hashes(session, samples[0].arm_id) if samples else set()
+    for sample in samples:
+        if sample.status == SampleStatus.KEPT and sample.text_hash in seen:
+            sample.status, sample.reject_reason = SampleStatus.REJECTED, DUPLICATE
+        if sample.status == SampleStatus.KEPT:
+            seen.add(sample.text_hash)
+    session.add_all(samples)
+    session.flush()
+    return samples
+
+
+def counts(session: Session, study_id: int) -> pd.DataFrame:
+    """Kept and rejected samples: columns task, arm, arm_id, kind, split, label, status, n."""
+    query = (
+        select(
+            Task.name.label("task"),
+            Arm.name.label("arm"),
+            Arm.id.label("arm_id"),
+            Arm.kind,
+            Sample.split,
+            Label.name.label("label"),
+            Sample.status,
+            func.count(Sample.id).label("n"),
+        )
+        .join(Arm, Arm.id == Sample.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Task.study_id == study_id)
+        .group_by(Task.name, Arm.name, Arm.id, Arm.kind, Sample.split, Label.name, Sample.status)
+        .order_by(Arm.id, Sample.split, Label.name)
+    )
+    columns = ["task", "arm", "arm_id", "kind", "split", "label", "status", "n"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns)
+
+
+def of_import(session: Session, import_id: int) -> pd.DataFrame:
+    """What one import kept: columns split, label, n."""
+    query = (
+        select(Sample.split, Label.name, func.count(Sample.id))
+        .join(Label, Label.id == Sample.label_id)
+        .where(Sample.import_id == import_id)
+        .group_by(Sample.split, Label.name)
+    )
+    return pd.DataFrame(session.execute(query).all(), columns=["split", "label", "n"])

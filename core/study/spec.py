@@ -1,0 +1,137 @@
+"""STUDY.yaml: the whole study in one file. Unknown keys are an error that names the nearest known key."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import StudyError
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class FileSpec(Part):
+    file: Path
+    where: dict[str, str] = Field(default_factory=dict)
+    text: str | None = None
+    label: str | None = None
+    split: str | None = None
+    rename: dict[str, str] = Field(default_factory=dict)
+
+
+class GenerateSpec(Part):
+    per_label: int = Field(ge=1, le=100_000)
+    provider: str = "openai"
+    model: str | None = None
+    base_url: str | None = None
+    examples: int | None = Field(default=None, ge=0, le=50)
+    texts_per_call: int | None = Field(default=None, ge=1, le=100)
+    turns: int | None = Field(default=None, ge=1, le=50)
+    words: int | None = Field(default=None, ge=1, le=2000)
+    concurrency: int = Field(default=8, ge=1, le=512)
+    budget_usd: float | None = Field(default=None, gt=0)
+    recordings: Path | None = None
+
+
+class ArmSpec(FileSpec):
+    file: Path | None = None  # type: ignore[assignment]
+    generate: GenerateSpec | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_source(self) -> "ArmSpec":
+        if (self.file is None) == (self.generate is None):
+            raise ValueError("an arm needs either 'file' or 'generate'")
+        return self
+
+
+class RatingsSpec(Part):
+    file: Path
+    simulated: bool = False
+
+
+class TaskSpec(Part):
+    question: str
+    labels: dict[str, str]
+    real: FileSpec
+    arms: dict[str, ArmSpec] = Field(default_factory=dict)
+    train_size: int | None = Field(default=None, ge=2)
+    ratings: RatingsSpec | None = None
+
+
+class StudySpec(Part):
+    """The file as it stands; paths are made absolute on reading."""
+
+    study: str
+    encoders: list[str] = Field(default=["minilm"], min_length=1)
+    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
+    training: dict[str, float | int] = Field(default_factory=dict)
+    tasks: dict[str, TaskSpec] = Field(min_length=1)
+    comparisons: RatingsSpec | None = None
+    sample: bool = False
+
+
+def load(path: Path) -> StudySpec:
+    """A study file, checked whole: keys, values, and that every file it names is there. Raises `StudyError`."""
+    if not path.is_file():
+        raise StudyError(f"There is no study file {path}.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path.name} must hold keys such as study, tasks, seeds; found {type(raw).__name__}.")
+    try:
+        spec = StudySpec.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise StudyError(f"{path.name}: {explain(error, StudySpec)}") from error
+    _absolute(spec, path.parent.absolute())
+    return spec
+
+
+def explain(error: pydantic.ValidationError, model: type[BaseModel]) -> str:
+    """The first thing wrong, in a sentence: where, what, and the nearest known key for an unknown one."""
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']} (found {str(first.get('input'))[:60]!r})."
+    known = sorted(_known_keys(model))
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."
+    return f"unknown key {where!r}; {hint}"
+
+
+def files(spec: StudySpec) -> list[Path]:
+    """Every file the study names."""
+    named: list[Path | None] = [spec.comparisons.file if spec.comparisons else None]
+    for task in spec.tasks.values():
+        named += [task.real.file, task.ratings.file if task.ratings else None]
+        for arm in task.arms.values():
+            named += [arm.file, arm.generate.recordings if arm.generate else None]
+    return [path for path in named if path is not None]
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    parts: list[Any] = [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec] if model is StudySpec else [model]
+    return {name for part in parts for name in part.model_fields}
+
+
+def _absolute(spec: StudySpec, folder: Path) -> None:
+    for task in spec.tasks.values():
+        task.real.file = folder / task.real.file
+        if task.ratings:
+            task.ratings.file = folder / task.ratings.file
+        for arm in task.arms.values():
+            if arm.file:
+                arm.file = folder / arm.file
+            if arm.generate and arm.generate.recordings:
+                arm.generate.recordings = folder / arm.generate.recordings
+    if spec.comparisons:
+        spec.comparisons.file = folder / spec.comparisons.file
+    missing = [str(path) for path in files(spec) if not path.is_file()]
+    if missing:
+        raise StudyError(f"The study names files that are not there: {', '.join(missing)}.")

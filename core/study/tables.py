@@ -1,0 +1,99 @@
+"""Read a table of texts from CSV, TSV, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import StudyError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one."""
+
+    frame: pd.DataFrame
+    unreadable: list[str]
+    file: str
+    sha256: str
+
+
+def read(path: Path) -> Table:
+    """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8."""
+    if not path.is_file():
+        raise StudyError(f"There is no file {path}.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
+    try:
+        frame, unreadable = _read(path, suffix)
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
+        ) from error
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
+        raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
+    frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
+    return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
+    """Raises `StudyError` naming what is missing and what there is."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise StudyError(
+            f"{file} has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(map(str, frame.columns))}."
+        )
+
+
+def _read(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
+    if suffix == ".parquet":
+        return _as_text(pd.read_parquet(path)), []
+    if suffix in (".jsonl", ".ndjson"):
+        return _read_json_lines(path)
+    return _read_separated(path, "\t" if suffix == ".tsv" else ",")
+
+
+def _read_separated(path: Path, separator: str) -> tuple[pd.DataFrame, list[str]]:
+    bad: list[str] = []
+
+    def remember(_fields: list[str]) -> None:
+        bad.append("too many columns")
+
+    frame = pd.read_csv(
+        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8", engine="python", on_bad_lines=remember
+    )
+    return _as_text(frame), bad
+
+
+def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    rows: list[dict[str, object]] = []
+    bad: list[str] = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                bad.append("not JSON")
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+            else:
+                bad.append("not a JSON object")
+    return _as_text(pd.DataFrame(rows)), bad
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(lambda cell: "" if cell is None or cell != cell else str(cell)).astype("str")

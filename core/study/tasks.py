@@ -1,0 +1,144 @@
+"""Studies, tasks, labels and arms: made once, found by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study.records import Arm, ArmKind, Label, Study, Task
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "encoders": ["minilm"],
+    "seeds": [0, 1, 2],
+    "training": {"steps": 100, "batch_size": 32, "learning_rate": 5e-5, "max_length": 128},
+}
+
+
+def studies(session: Session) -> list[Study]:
+    """All studies, the newest first."""
+    return list(session.scalars(select(Study).order_by(Study.id.desc())))
+
+
+def study_named(session: Session, name: str, *, is_sample: bool = False) -> Study:
+    """The study of this name, made when there is none."""
+    study = session.scalar(select(Study).where(Study.name == name))
+    if study is None:
+        study = Study(name=_filled(name, "study"), config=dict(DEFAULT_CONFIG), is_sample=is_sample)
+        session.add(study)
+        session.flush()
+    return study
+
+
+def tasks(session: Session, study_id: int) -> list[Task]:
+    """The tasks of a study in the order they were made."""
+    return list(session.scalars(select(Task).where(Task.study_id == study_id).order_by(Task.id)))
+
+
+def find_task(session: Session, study_id: int, name: str) -> Task | None:
+    return session.scalar(select(Task).where(Task.study_id == study_id, Task.name == name))
+
+
+def get_task(session: Session, study_id: int, name: str) -> Task:
+    """The task of this name; `StudyError` names the tasks there are."""
+    task = find_task(session, study_id, name)
+    if task is None:
+        names = ", ".join(found.name for found in tasks(session, study_id)) or "none yet"
+        raise StudyError(f"There is no task {name!r} in this study. Tasks here: {names}.")
+    return task
+
+
+def make_task(
+    session: Session,
+    *,
+    study_id: int,
+    name: str,
+    question: str,
+    labels: Mapping[str, str],
+    train_size: int | None = None,
+) -> Task:
+    """The task of this name, made when there is none. `labels` maps a label to its description.
+
+    An existing task takes a new question, description or training size, but must have the same labels.
+    """
+    task = find_task(session, study_id, _filled(name, "task"))
+    if task is None:
+        if len(labels) < 2:
+            raise StudyError(f"Task {name!r} needs at least two labels; {len(labels)} given.")
+        task = Task(study_id=study_id, name=name, question=question, train_size=train_size)
+        session.add(task)
+        session.flush()
+        for position, (label, description) in enumerate(labels.items()):
+            session.add(
+                Label(task_id=task.id, name=_filled(label, "label"), description=description, position=position)
+            )
+        session.flush()
+        return task
+    _update(session, task, question=question, descriptions=labels, train_size=train_size)
+    return task
+
+
+def labels_of(session: Session, task_id: int) -> list[Label]:
+    """The labels of a task in their order."""
+    return list(session.scalars(select(Label).where(Label.task_id == task_id).order_by(Label.position, Label.id)))
+
+
+def arms(session: Session, task_id: int) -> list[Arm]:
+    """The arms of a task, the real one first."""
+    found = list(session.scalars(select(Arm).where(Arm.task_id == task_id).order_by(Arm.id)))
+    return sorted(found, key=lambda arm: list(ArmKind).index(ArmKind(arm.kind)))
+
+
+def find_arm(session: Session, task_id: int, name: str) -> Arm | None:
+    return session.scalar(select(Arm).where(Arm.task_id == task_id, Arm.name == name))
+
+
+def get_arm(session: Session, task: Task, name: str) -> Arm:
+    """The arm of this name; `StudyError` names the arms there are."""
+    arm = find_arm(session, task.id, name)
+    if arm is None:
+        names = ", ".join(found.name for found in arms(session, task.id)) or "none yet"
+        raise StudyError(f"Task {task.name!r} has no arm {name!r}. Arms here: {names}.")
+    return arm
+
+
+def make_arm(session: Session, *, task_id: int, name: str) -> Arm:
+    """The arm of this name, made when there is none. Its kind follows from the name's beginning, else it is `other`."""
+    arm = find_arm(session, task_id, _filled(name, "arm"))
+    if arm is None:
+        arm = Arm(task_id=task_id, name=name, kind=kind_of(name))
+        session.add(arm)
+        session.flush()
+    return arm
+
+
+def kind_of(name: str) -> ArmKind:
+    """The kind of an arm: `real`, `zero-shot`, `few-shot` or `mixed` when its name begins so, else `other`."""
+    for kind in (ArmKind.REAL, ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT, ArmKind.MIXED):
+        if name == kind or name.startswith((f"{kind}-", f"{kind} ", f"{kind}:", f"{kind}/")):
+            return kind
+    return ArmKind.OTHER
+
+
+def _update(
+    session: Session, task: Task, *, question: str, descriptions: Mapping[str, str], train_size: int | None
+) -> None:
+    known = {label.name: label for label in labels_of(session, task.id)}
+    if set(known) != set(descriptions):
+        raise StudyError(
+            f"Task {task.name!r} already has the labels {', '.join(sorted(known))}; "
+            f"asked for {', '.join(sorted(descriptions))}. Use another task name, or the same labels."
+        )
+    task.question = question or task.question
+    task.train_size = train_size or task.train_size
+    for name, description in descriptions.items():
+        known[name].description = description or known[name].description
+
+
+def _filled(name: str, what: str) -> str:
+    if not name.strip():
+        raise StudyError(f"A {what} needs a name; it is empty.")
+    if len(name) > 200:
+        raise StudyError(f"The name of a {what} may have 200 characters; this one has {len(name)}.")
+    return name

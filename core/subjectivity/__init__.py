@@ -1,0 +1,1 @@
+"""Raters, what they say, and how far they agree."""

@@ -1,0 +1,1 @@
+"""From a prompt over an LLM to samples."""

@@ -1,0 +1,61 @@
+"""What is asked of a provider and what it gives: the names that endpoints and recordings share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
+
+from core.synthesis.budget import Price
+from core.synthesis.prompts import Message
+
+
+@dataclass(frozen=True)
+class SlotKey:
+    """The one call that is paid once: call number `index` for a label of an arm. As text it is safe in a header."""
+
+    study: str
+    task: str
+    arm: str
+    label: str
+    index: int
+
+    def __str__(self) -> str:
+        return "/".join(quote(str(part), safe="") for part in (self.study, self.task, self.arm, self.label, self.index))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one call. Tokens are counted at 4 characters each when the provider does not count them.
+
+    `parameters` are those that were sent beside model and messages, after what the endpoint refused was left out.
+    """
+
+    content: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    request_id: str | None
+    model: str
+    latency_s: float
+    is_recorded: bool = False
+    refusal: str | None = None
+    parameters: Mapping[str, float | int] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """Something that completes messages. `price` is None when unknown; `max_tokens` limits an answer when it is set."""
+
+    name: str
+    model: str
+    price: Price | None
+    max_tokens: int | None
+
+    async def complete(
+        self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
+    ) -> Answer:
+        """The answer to the messages. A `max_tokens` given here must hold, or `ProviderRefused` is raised."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go; the provider may be used again afterwards."""
+        ...

@@ -1,0 +1,53 @@
+"""One generation of an arm at a time, across processes: a second one waits, then finds the slots already answered."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Engine, text
+
+from core.study.store import Store
+
+LOCK_FAMILY = 0x117
+POLL_S = 1.0
+
+
+@contextmanager
+def one_at_a_time(store: Store, *, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold an arm; call `waiting` about once a second while another process holds it.
+
+    The system frees the lock when its holder dies: a file lock beside an SQLite database, an advisory lock on PostgreSQL.
+    """
+    engine: Engine = store.writer.kw["bind"]
+    holder = _file_lock if engine.dialect.name == "sqlite" else _advisory_lock
+    with holder(engine, arm_id, waiting):
+        yield
+
+
+@contextmanager
+def _file_lock(engine: Engine, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
+    lock = FileLock(f"{engine.url.database}.generate-{arm_id}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=POLL_S)
+            break
+        except Timeout:
+            waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _advisory_lock(engine: Engine, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
+    names = {"family": LOCK_FAMILY, "arm": arm_id}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:family, :arm)"), names):
+            waiting()
+            time.sleep(POLL_S)
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:family, :arm)"), names)

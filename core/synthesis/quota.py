@@ -1,0 +1,82 @@
+"""Quota: one label's way to the number of texts it should have, slot by slot.
+
+A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c: they are
+asked one after the other, while conversations run side by side.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from core.study.records import Label
+
+MOST_FRUITLESS = 5
+
+
+@dataclass
+class Quota:
+    """What a label keeps and wants, which slots have an answer (`asked`) and how many of them the present prompt asked.
+
+    `stopped` says why a label is given up short of what it wants: 5 fruitless answers in a row, or more than three times
+    the calls that were needed, and 5, by one version of the prompt.
+    """
+
+    label: Label
+    wanted: int
+    texts_per_call: int
+    turns: int
+    kept: int
+    asked: set[int]
+    asked_by_prompt: int
+    in_flight: set[int] = field(default_factory=set)
+    stopped: str | None = None
+    _fruitless: int = 0
+    _first_free: int = 0
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.wanted - self.kept)
+
+    def next_slot(self) -> int | None:
+        """The lowest slot to ask now: among as many as the missing texts take, one whose conversation is not waiting."""
+        if self.stopped or not self.missing:
+            return None
+        if self.asked_by_prompt + len(self.in_flight) >= self._allowance:
+            if not self.in_flight:
+                self.stopped = f"gave up: {self.asked_by_prompt} answers to this prompt, {self._so_far}"
+            return None
+        while self._first_free in self.asked:
+            self._first_free += 1
+        busy = {slot // self.turns for slot in self.in_flight}
+        slot, left = self._first_free, math.ceil(self.missing / self.texts_per_call)
+        while left:
+            if slot not in self.asked:
+                left -= 1
+                if slot // self.turns not in busy:
+                    return slot
+            slot += 1
+        return None
+
+    def start(self, slot: int) -> None:
+        self.in_flight.add(slot)
+
+    def finish(self, slot: int, *, kept: int, is_fruitful: bool) -> None:
+        """Count an answer that is stored, after which the label keeps `kept` texts."""
+        self.in_flight.discard(slot)
+        self.asked.add(slot)
+        self.asked_by_prompt += 1
+        self.kept = kept
+        self._fruitless = 0 if is_fruitful else self._fruitless + 1
+        if self._fruitless >= MOST_FRUITLESS and self.missing:
+            self.stopped = f"gave up: {self._fruitless} answers in a row without a new text, {self._so_far}"
+
+    def abandon(self, slot: int) -> None:
+        """Give back a slot that got no answer."""
+        self.in_flight.discard(slot)
+
+    @property
+    def _allowance(self) -> int:
+        return 3 * math.ceil(self.wanted / self.texts_per_call) + 5
+
+    @property
+    def _so_far(self) -> str:
+        return f"{self.kept} of {self.wanted} texts kept"

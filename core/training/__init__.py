@@ -1,0 +1,1 @@
+"""Encoders fine-tuned on an arm and scored on real test data."""

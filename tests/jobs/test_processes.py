@@ -1,0 +1,211 @@
+"""Jobs as real processes: started, stopped, killed, taken up again."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+from core.jobs import local, queue, runner, transitions
+from core.settings import Settings
+from core.study.records import JobState, Slot
+from tests.jobs.bench import Bench, lines, processes, start_runner, until
+
+
+def test_a_job_runs_to_its_end_and_keeps_a_log(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 0)
+
+    job = bench.step_until(job_id, JobState.DONE)
+
+    assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
+    assert (job.attempt, job.error) == (1, None)
+    assert "attempt 1: -m tests.jobs.payloads.sleepy" in queue.log_tail(bench.settings, job)
+
+
+def test_a_failing_command_gives_its_sentence_and_keeps_the_traceback_in_the_log(bench: Bench) -> None:
+    expected = {
+        "study": "Training needs 60 texts; this arm has 12. Import more.",
+        "command": "Training needs 60 texts; this arm has 12. Import more.",
+        "bug": "ZeroDivisionError: no rows",
+        "code": "The command ended with exit code 3; the end of its log says why.",
+    }
+    ids = {way: bench.add("failing", way) for way in expected}
+
+    jobs = {way: bench.step_until(job_id, JobState.FAILED) for way, job_id in ids.items()}
+
+    assert {way: job.error for way, job in jobs.items()} == expected
+    assert "Traceback" in queue.log_tail(bench.settings, jobs["bug"])
+    assert {job.attempt for job in jobs.values()} == {1}
+
+
+def test_a_killed_job_is_taken_up_as_the_second_attempt(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 2)
+    first = bench.step_until(job_id, JobState.RUNNING)
+    os.kill(first.handle["pid"], signal.SIGKILL)
+
+    job = bench.step_until(job_id, JobState.DONE)
+
+    assert job.attempt == 2
+    assert [line[0] for line in lines(tmp_path / "log")].count("end") == 1
+    assert job.handle["pid"] != first.handle["pid"]
+
+
+def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+    for _attempt in range(queue.ATTEMPTS):
+        os.kill(bench.step_until(job_id, JobState.RUNNING).handle["pid"], signal.SIGKILL)
+        until(lambda: bench.step() is None or bench.job(job_id).state != JobState.RUNNING)
+
+    assert "disappeared, in attempt 3 of 3" in (bench.job(job_id).error or "")
+
+
+def test_cancelling_stops_the_process_within_seconds(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+    job = bench.step_until(job_id, JobState.RUNNING)
+
+    with bench.store.write() as session:
+        queue.request_cancel(session, job_id)
+    bench.step_until(job_id, JobState.CANCELLED)
+
+    until(lambda: bench.local.poll(job, now=time.time()) == local.Verdict.GONE)
+    assert [line[0] for line in lines(tmp_path / "log")] == ["start"]
+
+
+def test_a_job_notices_its_cancellation_without_a_runner(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+    bench.step_until(job_id, JobState.RUNNING)
+
+    with bench.store.write() as session:
+        queue.request_cancel(session, job_id)
+
+    assert bench.wait_for(job_id, JobState.CANCELLED).error is None
+
+
+def test_a_job_that_will_not_stop_is_killed(bench: Bench) -> None:
+    job_id = bench.add("stubborn")
+    bench.step_until(job_id, JobState.RUNNING)
+
+    with bench.store.write() as session:
+        queue.request_cancel(session, job_id)
+
+    assert bench.step_until(job_id, JobState.CANCELLED).attempt == 1
+
+
+def test_a_stale_process_is_refused(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 0)
+
+    late = subprocess.run(
+        [sys.executable, "-m", "core.jobs.run", str(job_id), "7"], cwd=local.ROOT, capture_output=True, text=True,
+        env=local.child_environment(bench.settings, os.environ), check=False,
+    )  # fmt: skip
+
+    assert (late.returncode, late.stderr) == (1, f"Job {job_id}: attempt 7 is not mine.\n")
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_running_process_that_lost_its_row_ends(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+    job = bench.step_until(job_id, JobState.RUNNING)
+
+    with bench.store.write() as session:
+        job.cancel_requested = False
+        assert transitions.lost(session, job, now=time.time()) == JobState.QUEUED
+
+    until(lambda: bench.local.poll(job, now=time.time()) == local.Verdict.GONE)
+    assert bench.job(job_id).state == JobState.QUEUED
+
+
+def test_a_claim_whose_runner_died_before_the_start_is_taken_up(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 0)
+    with bench.store.write() as session:
+        transitions.claim(session, queue.get(session, job_id), place={}, now=time.time() - 2 * local.CLAIM_SECONDS)
+
+    job = bench.step_until(job_id, JobState.DONE)
+
+    assert (job.attempt, job.max_attempts) == (2, queue.ATTEMPTS + 1)
+
+
+def test_progress_is_written_by_a_step_inside_its_job(bench: Bench) -> None:
+    job_id = bench.add("counting", 0)
+
+    job = bench.step_until(job_id, JobState.DONE)
+
+    until(lambda: bench.job(job_id).progress.get("done") == 2)
+    assert bench.job(job_id).progress["loss"] == 0.5
+    assert job.attempt == 1
+
+
+def test_queued_jobs_wait_for_a_slot_and_api_jobs_do_not_block_others(bench: Bench, tmp_path: Path) -> None:
+    api = [bench.add("sleepy", tmp_path / "log", 60, slot=Slot.API) for _ in range(local.API_SLOTS + 1)]
+    cpu = [bench.add("sleepy", tmp_path / "log", 60) for _ in range(bench.settings.slots + 2)]
+
+    bench.step()
+    bench.step()
+
+    waiting = {job_id for job_id in api + cpu if bench.job(job_id).state == JobState.QUEUED}
+    assert waiting == {api[-1], *cpu[-2:]}
+
+
+def test_gpu_jobs_get_a_device_each_and_fail_with_a_sentence_where_there_is_none(bench: Bench) -> None:
+    with bench.store() as session:
+        job = queue.get(session, bench.add("sleepy", "unused", 0, slot=Slot.GPU))
+    two = local.Local(_with_gpus(bench.settings, 2), {"CUDA_VISIBLE_DEVICES": "4,7"})
+
+    assert two.room(job, []) == {"gpu": "4"}
+    job.handle = {"gpu": "4"}
+    assert two.room(job, [job]) == {"gpu": "7"}
+    assert local.Local(_with_gpus(bench.settings, 1), {}).room(job, []) == {"gpu": "0"}
+    bench.step()
+    assert "no GPU" in (bench.job(job.id).error or "")
+
+
+def test_a_job_of_another_machine_is_judged_by_its_beat(bench: Bench, tmp_path: Path) -> None:
+    job = bench.job(bench.add("sleepy", tmp_path / "log", 0))
+    job.handle = {"host": "elsewhere", "pid": os.getpid(), "create_time": 0.0}
+    job.beat_at = 1000.0
+
+    assert bench.local.poll(job, now=1100.0) == local.Verdict.RUNNING
+    assert bench.local.poll(job, now=1200.0) == local.Verdict.GONE
+
+
+def test_a_process_number_given_away_again_is_not_the_job(bench: Bench, tmp_path: Path) -> None:
+    job = bench.job(bench.add("sleepy", tmp_path / "log", 0))
+    mine = local.process_handle(os.getpid())
+
+    job.handle = mine
+    assert bench.local.poll(job, now=time.time()) == local.Verdict.RUNNING
+    job.handle = mine | {"create_time": mine["create_time"] - 60}
+    assert bench.local.poll(job, now=time.time()) == local.Verdict.GONE
+
+
+def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Bench, settings: Settings) -> None:
+    started = [start_runner(settings, idle=9) for _ in range(12)]
+
+    until(lambda: sum(runner_.poll() is None for runner_ in started) == 1)
+    runner.ensure(settings)
+    assert len(processes(settings, "core.jobs.runner")) == 1
+
+    until(lambda: all(runner_.poll() == 0 for runner_ in started))
+    assert processes(settings) == []
+
+
+def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 4)
+    first = start_runner(settings)
+    pid = bench.wait_for(job_id, JobState.RUNNING).handle["pid"]
+    first.kill()
+    first.wait()
+
+    runner.ensure(settings, idle=1)
+    job = bench.wait_for(job_id, JobState.DONE)
+
+    assert (job.attempt, job.handle["pid"]) == (1, pid)
+    assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
+    until(lambda: not processes(settings))
+
+
+def _with_gpus(settings: Settings, gpus: int) -> Settings:
+    return dataclasses.replace(settings, gpus=gpus)

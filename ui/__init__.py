@@ -1,0 +1,35 @@
+"""What pages share: the store, the guard, cached reads, pickers, the job panel, and how charts are shown."""
+
+from ui.charts import plot
+from ui.frame import guard, pages, sidebar
+from ui.jobs import job_panel
+from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
+from ui.reads import arm_table, findings_of
+from ui.resources import settings, store
+from ui.runs import run_detail
+from ui.uploads import uploaded_table
+from ui.words import done, numbers, problem, queued, sample_badge, told
+
+__all__ = [
+    "arm_table",
+    "done",
+    "findings_of",
+    "guard",
+    "job_panel",
+    "numbers",
+    "pages",
+    "pick_arm",
+    "pick_measure",
+    "pick_metric",
+    "pick_task",
+    "plot",
+    "problem",
+    "queued",
+    "run_detail",
+    "sample_badge",
+    "settings",
+    "sidebar",
+    "store",
+    "told",
+    "uploaded_table",
+]

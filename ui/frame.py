@@ -1,0 +1,125 @@
+"""The frame around every page: who may see it, which pages there are, and the study in hand."""
+
+import hmac
+import ipaddress
+
+import streamlit as st
+from streamlit import config
+
+from core.jobs import queue, runner
+from core.study import tasks
+from core.study.records import Study
+from ui import jobs, resources
+
+PAGES = {
+    "Study": [("overview_page.py", "Overview", "overview", "🧭"), ("data_page.py", "Tasks and data", "data", "🗂️")],
+    "Data": [
+        ("prompts_page.py", "Prompts", "prompts", "✍️"),
+        ("generate_page.py", "Generate", "generate", "⚗️"),
+        ("inspect_page.py", "Inspect", "inspect", "🔎"),
+    ],
+    "People": [("campaigns_page.py", "Campaigns", "campaigns", "🗳️")],
+    "Models": [("train_page.py", "Train", "train", "🏋️"), ("jobs_page.py", "Jobs", "jobs", "⏱️")],
+    "Findings": [("analyse_page.py", "Analyse", "analyse", "📈")],
+}
+RATE = ("rate_page.py", "Rate", "rate", "🗳️")
+
+
+def pages() -> st.Page:
+    """The navigation: the organiser's five groups, or for someone who came by a rater's link the rating page alone."""
+    st.session_state["framed"] = True
+    if "campaign" in st.query_params:
+        st.session_state["role"] = "rater"
+    if st.session_state.get("role") == "rater":
+        return st.navigation([_page(RATE, default=True)], position="hidden")
+    listed = {
+        group: [_page(page, default=page[2] == "overview") for page in of_group] for group, of_group in PAGES.items()
+    }
+    hidden = {"": [_page(RATE, hidden=True)]}
+    return st.navigation(listed | hidden)
+
+
+def sidebar() -> None:
+    """The study in hand, chosen once and kept in the URL, and what is running."""
+    if st.session_state.get("role") == "rater" or not _may_organise():
+        return
+    with resources.store()() as session:
+        names = [study.name for study in tasks.studies(session)]
+        active = queue.rows(session, active_only=True)
+    if active:
+        runner.ensure(resources.settings())
+    with st.sidebar:
+        if names:
+            asked = st.session_state.get("frame.study") or st.query_params.get("study")
+            chosen = st.selectbox("Study", names, index=names.index(asked) if asked in names else 0, key="frame.choice")
+            st.session_state["frame.study"] = chosen
+        jobs.indicator()
+
+
+def guard(role: str, *, need_study: bool = True) -> Study:
+    """The first call of every page: sends people without the role away and gives the study in hand.
+
+    A page opened by its address on a fresh server runs without `app.py`; it is sent through it first.
+    """
+    if not st.session_state.get("framed"):
+        st.switch_page("app.py", query_params=dict(st.query_params))
+    if st.session_state.get("role") == "rater" and role != "rater":
+        st.error("This page is for the organisers of the study.")
+        st.stop()
+    if role == "organiser" and not _may_organise():
+        _ask_password()
+    with resources.store()() as session:
+        known = tasks.studies(session)
+    study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
+    if study is None and need_study:
+        st.info("There is no study yet.")
+        st.page_link("pages/overview_page.py", label="Open the sample study or start your own")
+        st.stop()
+    if study is not None and role == "organiser":
+        st.query_params["study"] = study.name
+    return study or Study(name="")
+
+
+def _page(page: tuple[str, str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:
+    file, title, path, icon = page
+    return st.Page(
+        f"pages/{file}",
+        title=title,
+        url_path=path,
+        icon=icon,
+        default=default,
+        visibility="hidden" if hidden else "visible",
+    )
+
+
+def _may_organise() -> bool:
+    """On loopback without a password everybody is the organiser; anywhere else only who has given the password."""
+    if resources.settings().password is None:
+        return _is_loopback(config.get_option("server.address"))
+    return bool(st.session_state.get("frame.organiser"))
+
+
+def _is_loopback(address: str | None) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _ask_password() -> None:
+    password = resources.settings().password
+    if password is None:
+        st.error(
+            "This server can be reached by others, so the organiser's pages need a password: set LITMUS_PASSWORD and start again."
+        )
+        st.stop()
+    with st.form("frame.login", width=420):
+        given = st.text_input("Organiser's password", type="password", key="frame.password")
+        if st.form_submit_button("Sign in", type="primary"):
+            if hmac.compare_digest(given.encode(), password.encode()):
+                st.session_state["frame.organiser"] = True
+                st.rerun()
+            st.error("That is not the password.")
+    st.stop()

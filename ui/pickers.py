@@ -1,0 +1,61 @@
+"""Choices that several pages offer in the same words."""
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.analysis.findings import METRIC_NAMES
+from core.analysis.points import Metric
+from core.study import tasks
+from core.study.records import Arm, ArmKind, Study, Task
+from core.subjectivity import levels
+
+MEASURE_NAMES = {levels.Measure.COMPARISONS: "Task comparisons", levels.Measure.RATINGS: "Ratings of samples"}
+
+
+def pick_task(session: Session, study: Study, *, key: str) -> Task:
+    """A task of the study; with none the page ends with the way to make one."""
+    found = tasks.tasks(session, study.id)
+    if not found:
+        st.info("This study has no task yet.")
+        st.page_link("pages/data_page.py", label="Add a task")
+        st.stop()
+    names = [task.name for task in found]
+    name = st.selectbox("Task", names, key=f"{key}.task", persist_state="session")
+    return found[names.index(name)]
+
+
+def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False) -> Arm:
+    """An arm of the task. `synthetic` leaves the real arm out and offers zero-shot and few-shot where they are missing."""
+    found = [arm for arm in tasks.arms(session, task.id) if not (synthetic and arm.kind == ArmKind.REAL)]
+    names = [arm.name for arm in found]
+    if synthetic:
+        names += [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if kind not in names]
+    name = st.segmented_control("Arm", names, default=names[0], required=True, key=f"{key}.arm.{task.id}")
+    known = next((arm for arm in found if arm.name == name), None)
+    return known or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
+
+
+def pick_metric(*, key: str) -> Metric:
+    return st.segmented_control(
+        "Metric",
+        list(Metric),
+        default=Metric.MACRO_F1,
+        required=True,
+        format_func=METRIC_NAMES.__getitem__,
+        key=f"{key}.metric",
+    )
+
+
+def pick_measure(session: Session, study: Study, *, key: str) -> levels.Measure | None:
+    """How subjectivity is measured, among what this study has answers for; None when it has none."""
+    found = levels.measures(session, study)
+    if not found:
+        return None
+    return st.segmented_control(
+        "Subjectivity by",
+        found,
+        default=found[0],
+        required=True,
+        format_func=MEASURE_NAMES.__getitem__,
+        key=f"{key}.measure",
+    )

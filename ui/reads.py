@@ -1,0 +1,53 @@
+"""Reads that pages share, cached by study and by a stamp that changes with the study's rows."""
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.analysis import findings
+from core.analysis.points import Metric
+from core.study import samples
+from core.study.records import Comparison, Rating, Run, Sample, SampleStatus, Study
+from core.subjectivity import levels
+from ui import resources
+
+
+def arm_table(session: Session, study: Study) -> pd.DataFrame:
+    """Kept samples per task and arm: columns task, arm, train, validation, test, rejected."""
+    counted = samples.counts(session, study.id)
+    if counted.empty:
+        return pd.DataFrame(columns=["task", "arm", "train", "validation", "test", "rejected"])
+    counted["column"] = counted["split"].where(counted["status"] == SampleStatus.KEPT, "rejected")
+    wide = counted.pivot_table(
+        index=["task", "arm_id", "arm"], columns="column", values="n", aggfunc="sum", fill_value=0
+    )
+    wide = wide.reindex(columns=["train", "validation", "test", "rejected"], fill_value=0)
+    return wide.reset_index().drop(columns="arm_id")
+
+
+def findings_of(session: Session, study: Study, *, metric: Metric, measure: levels.Measure | None) -> findings.Findings:
+    """The findings of a study, computed once for each state of its rows."""
+    return _findings(study.id, metric, measure, _stamp(session))
+
+
+@st.cache_data(max_entries=32, show_spinner="Computing…")
+def _findings(
+    study_id: int, metric: Metric, measure: levels.Measure | None, stamp: tuple[object, ...]
+) -> findings.Findings:
+    del stamp
+    with resources.store()() as session:
+        return findings.collect(session, session.get_one(Study, study_id), metric=metric, measure=measure)
+
+
+def _stamp(session: Session) -> tuple[object, ...]:
+    counted = select(
+        select(func.count(Run.finished_at)).scalar_subquery(),
+        select(func.max(Run.finished_at)).scalar_subquery(),
+        select(func.count(Rating.id)).scalar_subquery(),
+        select(func.max(Rating.id)).scalar_subquery(),
+        select(func.max(Comparison.id)).scalar_subquery(),
+        select(func.count(Comparison.id)).scalar_subquery(),
+        select(func.max(Sample.id)).scalar_subquery(),
+    )
+    return tuple(session.execute(counted).one())
