@@ -22,20 +22,14 @@ with ui.store()() as session:
         st.stop()
     arm = ui.pick_arm(session, task, key="inspect")
     with st.container(horizontal=True):
-        label = st.selectbox(
-            "Label",
-            [None, *labels],
-            format_func=lambda one: one.name if one else "all",
-            key=f"inspect.label.{task.id}",
-            width=220,
-        )
-        status = st.selectbox(
-            "Status", [None, *SampleStatus], format_func=lambda one: one or "all", key="inspect.status", width=160
-        )
+        ids = {"all": None} | {label.name: label.id for label in labels}
+        label = st.selectbox("Label", list(ids), key=f"inspect.label.{task.id}", width=220)
+        states = {"all": None} | {str(status): status for status in SampleStatus}
+        status = st.selectbox("Status", list(states), key="inspect.status", width=160)
         words = st.text_input("Contains", key="inspect.words", width=220)
 
     # What there is
-    wanted = browse.Filter(arm_id=arm.id, label_id=label.id if label else None, status=status, words=words)
+    wanted = browse.Filter(arm_id=arm.id, label_id=ids[label], status=states[status], words=words)
     total = browse.count(session, wanted)
     page = st.pagination(max(1, -(-total // browse.PAGE)), key="inspect.page") if total > browse.PAGE else 1
     rows = browse.page(session, wanted, number=page)

@@ -57,14 +57,15 @@ draft = prompts.Draft(**texts, **numbers)
 
 # What would be sent
 with preview:
-    label = st.segmented_control(
+    by_name = {label.name: label for label in labels}
+    name = st.segmented_control(
         "Exactly what is sent, for the label",
-        labels,
-        default=labels[0],
+        list(by_name),
+        default=labels[0].name,
         required=True,
-        format_func=lambda label: label.name,
         key=f"prompts.label.{task.id}",
     )
+    label = by_name[name]
     with ui.problem():
         shown = [f"(a real {label.name} text, drawn anew for each call)"] * draft.examples
         for message in prompts.render(draft, task=task, label=label, labels=labels, examples=shown, previous=[]):

@@ -28,9 +28,8 @@ if not known:
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.form("train.form"):
     with st.container(horizontal=True):
-        chosen_tasks = st.multiselect(
-            "Tasks", known, default=known, format_func=lambda task: task.name, key="train.tasks", width=320
-        )
+        titles = [task.name for task in known]
+        wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=320)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
         encoders = st.multiselect(
             "Encoders",
@@ -63,6 +62,7 @@ with st.form("train.form"):
         f"Batches of {config['training']['batch_size']}, learning rate {config['training']['learning_rate']:g}, up to "
         f"{config['training']['max_length']} tokens. Runs done before are not done again."
     )
+    chosen_tasks = [task for task in known if task.name in wanted]
     asked = st.form_submit_button("Queue the runs", type="primary", key="train.start")
 
 # Doing it

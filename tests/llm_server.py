@@ -2,8 +2,9 @@
 
     python -m tests.llm_server --port 8001 --latency 0.2 --rate-429 0.05 --rate-500 0.02 --rate-malformed 0.05 --seed 0
 
-It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for, and
-GET /v1/models. GET /counts tells what happened: requests, answered, by_key (Idempotency-Key -> times answered), statuses.
+It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for,
+and GET /v1/models. GET /counts tells what happened: requests, answered, by_key (Idempotency-Key -> times answered),
+statuses.
 """
 
 import argparse
@@ -21,36 +22,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-WHO = ("My neighbour", "The old librarian", "Our bus driver", "A retired pilot", "The new intern", "My cousin from Leeds",
-       "The night nurse", "Our landlord", "A street musician", "The chess champion", "My piano teacher", "The florist",
-       "An amateur astronomer", "The baker downstairs", "Our football coach", "A travelling vet", "The mayor's driver",
-       "My first manager", "The lighthouse keeper", "A tired accountant", "The class clown", "My dentist", "A beekeeper",
-       "The ferry captain", "Our postwoman", "The museum guard", "A young plumber", "My aunt", "The stage hand")
-DID = ("repaired", "painted", "sold", "borrowed", "photographed", "dropped", "described", "cleaned", "forgot", "unpacked",
-       "auctioned", "decorated", "measured", "hid", "replaced", "weighed", "reviewed", "assembled", "returned", "polished",
-       "inherited", "rescued", "sketched")
-WHAT = ("the green bicycle", "a crate of oranges", "the village clock", "an antique radio", "the kitchen table",
-        "a paper kite", "the garden gate", "two violins", "the broken lift", "a map of Lisbon", "the wedding cake",
-        "an empty aquarium", "the church organ", "a box of letters", "the snow plough", "a silver kettle", "the tent",
-        "a wooden canoe", "the office printer", "an umbrella stand", "the school piano")
-WHEN = ("before breakfast", "during the storm", "last Tuesday", "after the meeting", "on the first day of spring",
-        "at half past nine", "while the town slept", "without a word", "in front of everybody", "for the third time",
-        "between two trains", "on a borrowed ladder", "under a full moon", "in record time", "with one hand",
-        "to general surprise", "in the pouring rain", "over the weekend", "during lunch")
+WHO = ["My neighbour", "The old librarian", "Our bus driver", "A retired pilot", "The new intern", "My cousin from Leeds", "The night nurse", "Our landlord", "A street musician", "The chess champion", "My piano teacher", "The florist", "An amateur astronomer", "The baker downstairs", "Our football coach", "A travelling vet", "The mayor's driver", "My first manager", "The lighthouse keeper", "A tired accountant", "The class clown", "My dentist", "A beekeeper", "The ferry captain", "Our postwoman", "The museum guard", "A young plumber", "My aunt", "The stage hand"]
+DID = ["repaired", "painted", "sold", "borrowed", "photographed", "dropped", "described", "cleaned", "forgot", "unpacked", "auctioned", "decorated", "measured", "hid", "replaced", "weighed", "reviewed", "assembled", "returned", "polished", "inherited", "rescued", "sketched"]
+WHAT = ["the green bicycle", "a crate of oranges", "the village clock", "an antique radio", "the kitchen table", "a paper kite", "the garden gate", "two violins", "the broken lift", "a map of Lisbon", "the wedding cake", "an empty aquarium", "the church organ", "a box of letters", "the snow plough", "a silver kettle", "the tent", "a wooden canoe", "the office printer", "an umbrella stand", "the school piano"]
+WHEN = ["before breakfast", "during the storm", "last Tuesday", "after the meeting", "on the first day of spring", "at half past nine", "while the town slept", "without a word", "in front of everybody", "for the third time", "between two trains", "on a borrowed ladder", "under a full moon", "in record time", "with one hand", "to general surprise", "in the pouring rain", "over the weekend", "during lunch"]
 MOODS = (
     ("and it was wonderful", "and everyone cheered", "what a delightful surprise", "I could not be happier"),
     ("and it was dreadful", "and everyone complained", "what a bitter disappointment", "I am still furious"),
     ("and nothing much came of it", "as the report notes", "according to the minutes", "as is done every year"),
-    ("oh sure, exactly what we needed", "because of course that helps", "truly the plan of a genius", "how very clever"),
-    ("call now to claim a prize", "click the link before midnight", "you have won a voucher", "limited offer, reply yes"),
+    (
+        "oh sure, exactly what we needed",
+        "because of course that helps",
+        "truly the plan of a genius",
+        "how very clever",
+    ),
+    (
+        "call now to claim a prize",
+        "click the link before midnight",
+        "you have won a voucher",
+        "limited offer, reply yes",
+    ),
     ("see you at home later", "bring some milk please", "tell mum I said hello", "running ten minutes late"),
 )
 SPACE = len(WHO) * len(DID) * len(WHAT) * len(WHEN)
 STEP = 104_729  # a prime that shares no factor with SPACE, so that the counter visits every sentence once
 
-MALFORMED = ("", "I'm sorry, but I can't help with that request.",
-             "There are many ways to think about such texts, and each depends on the writer.",
-             '["The first of these was never fini')
+MALFORMED = (
+    "",
+    "I'm sorry, but I can't help with that request.",
+    "There are many ways to think about such texts, and each depends on the writer.",
+    '["The first of these was never fini',
+)
 ASKED = re.compile(r"(?:number of texts:\s*(\d+)|(?:write|list|give|generate)\D{0,40}?(\d+))", re.IGNORECASE)
 LABEL = re.compile(r"label:?\s*[\"“']?([^\"”'\n]+)", re.IGNORECASE)
 
@@ -84,8 +86,13 @@ class Counts:
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        return {"requests": self.requests, "answered": self.answered, "sentences": self.sentences,
-                "by_key": dict(self.by_key), "statuses": dict(self.statuses)}
+        return {
+            "requests": self.requests,
+            "answered": self.answered,
+            "sentences": self.sentences,
+            "by_key": dict(self.by_key),
+            "statuses": dict(self.statuses),
+        }
 
 
 class LlmServer:
@@ -139,12 +146,20 @@ class LlmServer:
     def _refusal(self, body: dict[str, Any], sent_key: str) -> tuple[int, dict[str, str], dict[str, Any]] | None:
         settings = self.behaviour
         if settings.key is not None and sent_key != settings.key:
-            return 401, {}, _error(f"Incorrect API key provided: {sent_key}.", "invalid_request_error", "invalid_api_key")
+            return (
+                401,
+                {},
+                _error(f"Incorrect API key provided: {sent_key}.", "invalid_request_error", "invalid_api_key"),
+            )
         if body.get("model") not in settings.models:
             message = f"The model `{body.get('model')}` does not exist or you do not have access to it."
             return 404, {}, _error(message, "invalid_request_error", "model_not_found")
         if not body.get("messages"):
-            return 400, {}, _error("'messages' must hold at least one message.", "invalid_request_error", None, "messages")
+            return (
+                400,
+                {},
+                _error("'messages' must hold at least one message.", "invalid_request_error", None, "messages"),
+            )
         for name in settings.refused_parameters:
             if name in body:
                 message = f"Unsupported parameter: '{name}' is not supported with this model."
@@ -155,8 +170,11 @@ class LlmServer:
         if number <= len(self.behaviour.first):
             return self.behaviour.first[number - 1]
         draw = rng.random()
-        for outcome, rate in (("429", self.behaviour.rate_429), ("500", self.behaviour.rate_500),
-                              ("malformed", self.behaviour.rate_malformed)):
+        for outcome, rate in (
+            ("429", self.behaviour.rate_429),
+            ("500", self.behaviour.rate_500),
+            ("malformed", self.behaviour.rate_malformed),
+        ):
             if draw < rate:
                 return outcome
             draw -= rate
@@ -200,8 +218,13 @@ class LlmServer:
         if state is None or not state.exists():
             return
         saved = json.loads(state.read_text(encoding="utf-8"))
-        self.seen = Counts(saved["requests"], saved["answered"], saved["sentences"], Counter(saved["by_key"]),
-                           Counter(saved["statuses"]))
+        self.seen = Counts(
+            saved["requests"],
+            saved["answered"],
+            saved["sentences"],
+            Counter(saved["by_key"]),
+            Counter(saved["statuses"]),
+        )
 
     def _save(self, *, every: int = 1) -> None:
         state = self.behaviour.state
@@ -220,11 +243,21 @@ def _completion(body: dict[str, Any], content: str, number: int) -> dict[str, An
         content, finish = content[: 4 * limit], "length"
     tokens_in = sum(len(str(message["content"])) // 4 + 4 for message in body["messages"])
     tokens_out = -(-len(content) // 4)
-    choice = {"index": 0, "finish_reason": finish, "logprobs": None,
-              "message": {"role": "assistant", "content": content, "refusal": None}}
+    choice = {
+        "index": 0,
+        "finish_reason": finish,
+        "logprobs": None,
+        "message": {"role": "assistant", "content": content, "refusal": None},
+    }
     usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
-    return {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": int(time.time()), "model": body["model"],
-            "choices": [choice], "usage": usage}
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": body["model"],
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def _error(message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:
@@ -248,7 +281,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/counts":
             self._send(200, {}, llm.counts())
         elif self.path == "/v1/models":
-            models = [{"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in llm.behaviour.models]
+            models = [
+                {"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in llm.behaviour.models
+            ]
             self._send(200, {}, {"object": "list", "data": models})
         elif self.path == "/page/chat/completions":
             self._send_page()
@@ -299,7 +334,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=lambda value: value.split(","), default=given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LlmServer(**vars(parser.parse_args())) as server:
-        print(server.url, flush=True)  # noqa: T201 - this is a command
+        print(server.url, flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """What pages share: the store, the guard, cached reads, pickers, the job panel, and how charts are shown."""
 
+from ui.campaigns import KIND_NAMES, campaign_card
 from ui.charts import plot
 from ui.frame import guard, pages, sidebar
 from ui.jobs import job_panel
@@ -11,7 +12,9 @@ from ui.uploads import uploaded_table
 from ui.words import done, numbers, problem, queued, sample_badge, told
 
 __all__ = [
+    "KIND_NAMES",
     "arm_table",
+    "campaign_card",
     "done",
     "findings_of",
     "guard",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.errors import StudyError
 from core.study.records import Job, Study
@@ -52,6 +53,6 @@ def queued(jobs: list[Job]) -> None:
     )
 
 
-def numbers(*columns: str) -> dict[str, object]:
+def numbers(*columns: str) -> dict[str, ColumnConfig]:
     """Column settings that show numbers with three digits."""
     return dict.fromkeys(columns, NUMBERS)

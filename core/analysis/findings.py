@@ -120,7 +120,7 @@ def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
 
 
 def _records(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
-    return [{name: _plain(value) for name, value in row.items()} for row in frame[columns].to_dict("records")]
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame[columns].to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

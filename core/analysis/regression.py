@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 EXACT_UP_TO = 7  # points: all 7! = 5,040 orders are gone through instead of a sample of them
 ROUNDING = 1e-9
+NO_SPREAD = 1e-3  # variance between groups, as a share of that within, which the optimiser cannot tell from 0
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.i
     rows = np.flatnonzero(np.isfinite(xs) & np.isfinite(ys))
     if len(rows) < 3:
         raise StudyError(f"Regression needs at least 3 points with {x} and {y}; found {len(rows)}.")
-    if np.ptp(xs[rows]) <= ROUNDING * max(1.0, float(np.abs(xs[rows]).max())) * 1e-3:
+    if np.ptp(xs[rows]) <= 1e-12 * np.abs(xs[rows]).max():
         raise StudyError(f"Regression needs {x} to vary; all {len(rows)} points have {xs[rows][0]:g}.")
     return rows, xs[rows], ys[rows]
 
@@ -226,7 +227,7 @@ def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Gen
 def _share_as_far(xs: Floats, ys: Floats, orders: npt.NDArray[np.intp]) -> float:
     across = np.abs(ys[orders] @ (xs - xs.mean()))
     observed = abs(float(ys @ (xs - xs.mean())))
-    return float((across >= observed * (1 - ROUNDING) - 1e-15).mean())
+    return float((across >= observed * (1 - ROUNDING)).mean())
 
 
 def _all_orders(n: int) -> npt.NDArray[np.intp]:
@@ -265,14 +266,12 @@ def _reml(
                 "The mixed model cannot be estimated: its equations are singular. Add groups or points."
             ) from error
     told = [str(warning.message) for warning in caught if issubclass(warning.category, ConvergenceWarning)]
+    return found, _mixed_note(found, told)
+
+
+def _mixed_note(found: sm.regression.mixed_linear_model.MixedLMResults, told: list[str]) -> str:
+    if float(found.cov_re[0, 0]) <= NO_SPREAD * float(found.scale):
+        return "Groups do not differ beyond their points: the random intercept is 0, and this is the plain regression."
     if not found.converged:
-        return (
-            found,
-            f"The optimiser did not converge ({told[-1] if told else 'no reason given'}); do not quote this fit.",
-        )
-    if float(found.cov_re[0, 0]) <= 1e-6 * float(found.scale):
-        return (
-            found,
-            "Groups do not differ beyond their points, so the random intercept is 0: this is the plain regression.",
-        )
-    return found, " ".join(dict.fromkeys(told))
+        return f"The optimiser did not converge ({' '.join(told[-1:]) or 'no reason given'}); do not quote this fit."
+    return " ".join(dict.fromkeys(told))

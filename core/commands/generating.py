@@ -1,5 +1,6 @@
 """Fill arms with an LLM's texts: the command generate, and what pages and whole studies need for it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,8 +92,8 @@ def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, t
     row = progress.reporter(store)
     with output.progress(f"Generate {title}") as bar:
 
-        def tell(done: int, total: int, message: str, extra: dict[str, float]) -> None:
-            row(progress.Progress(done=done, total=total, message=message, extra=extra))
+        def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
+            row(progress.Progress(done=done, total=total, message=message, extra=dict(extra)))
             bar(done, total, message, {})
 
         return asdict(
@@ -115,7 +116,7 @@ def ready_arm(session: Session, task: Task, name: str, **changes: int | None) ->
         raise StudyError("The real arm holds real data; generate into another arm, such as zero-shot.")
     if prompts.latest(session, arm.id) is None:
         draft = prompts.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
-        given = {key: value for key, value in changes.items() if value is not None}
+        given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
         prompts.save(session, arm_id=arm.id, draft=replace(draft, **given))
     return arm.id
 

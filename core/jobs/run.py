@@ -71,7 +71,7 @@ def _perform(command: list[str]) -> str | Stopped | None:
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return str(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the job's outermost frame
         traceback.print_exc()
         lines = str(error).strip().splitlines()
         return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,10 +1,9 @@
 """Look at samples page by page, and walk one back to what it came from. The database filters and pages."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from core.study.records import Arm, Completion, Import, Label, Prompt, Sample, SampleStatus, Split
@@ -34,13 +33,13 @@ class Origin:
 
 def count(session: Session, wanted: Filter) -> int:
     """How many samples pass the filter."""
-    return session.scalar(_where(select(func.count(Sample.id)), wanted)) or 0
+    return session.scalar(select(func.count(Sample.id)).where(*_conditions(wanted))) or 0
 
 
 def page(session: Session, wanted: Filter, *, number: int = 1) -> pd.DataFrame:
     """One page of samples, `number` from 1: columns id, text, label, split, status, reason."""
     query = select(Sample.id, Sample.text, Label.name, Sample.split, Sample.status, Sample.reject_reason)
-    query = _where(query.join(Label, Label.id == Sample.label_id), wanted)
+    query = query.join(Label, Label.id == Sample.label_id).where(*_conditions(wanted))
     rows = session.execute(query.order_by(Sample.id).offset((number - 1) * PAGE).limit(PAGE)).all()
     return pd.DataFrame(rows, columns=["id", "text", "label", "split", "status", "reason"])
 
@@ -87,12 +86,12 @@ def median_words(counted: pd.DataFrame) -> dict[str, float]:
     return {str(arm): float(value) for arm, value in counted.groupby("arm", sort=False)["words"].median().items()}
 
 
-def _where(query: Select[Any], wanted: Filter) -> Select[Any]:
-    query = query.where(Sample.arm_id == wanted.arm_id)
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions = [Sample.arm_id == wanted.arm_id]
     if wanted.label_id is not None:
-        query = query.where(Sample.label_id == wanted.label_id)
+        conditions.append(Sample.label_id == wanted.label_id)
     if wanted.status:
-        query = query.where(Sample.status == wanted.status)
+        conditions.append(Sample.status == wanted.status)
     if wanted.words:
-        query = query.where(Sample.text.icontains(wanted.words, autoescape=True))
-    return query
+        conditions.append(Sample.text.icontains(wanted.words, autoescape=True))
+    return conditions

@@ -166,7 +166,7 @@ def _unusable(text: str, label: str, split: str, names: list[str]) -> str:
 
 def _held(session: Session, arm: Arm) -> dict[str, str]:
     kept = select(Sample.text_hash, Sample.split).where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
-    return dict(session.execute(kept).tuples().all())
+    return {row.text_hash: row.split for row in session.execute(kept)}
 
 
 def _tested(session: Session, task: Task) -> dict[str, str]:
@@ -234,9 +234,13 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         rejected=dict(record.rejected),
         moved=moved,
         again=again,
-        labels=counted.groupby("label")["n"].sum().to_dict(),
-        splits=counted.groupby("split")["n"].sum().to_dict(),
+        labels=_sums(counted, "label"),
+        splits=_sums(counted, "split"),
     )
+
+
+def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): int(n) for name, n in counted.groupby(column)["n"].sum().items()}
 
 
 def _listed(reasons: Mapping[str, int]) -> str:

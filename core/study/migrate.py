@@ -14,6 +14,8 @@ from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Engine, MetaData
 
+from core.errors import StudyError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,11 +30,14 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
         found = current(engine)
         if found == newest():
             return None
+        if found is not None and found not in _known():
+            raise StudyError(
+                f"The database is at revision {found}, which this version of Litmus does not know: it was made by another "
+                "version. Use that one, or another LITMUS_HOME."
+            )
         saved = backup(engine, backups) if found else None
         with engine.begin() as connection:
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config_for(connection), "head")
     return saved
 
 
@@ -45,6 +50,13 @@ def current(engine: Engine) -> str | None:
 def newest() -> str | None:
     """The newest revision that this version of Litmus knows."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def config_for(connection: sqlalchemy.Connection) -> Config:
+    """Alembic's configuration for an open connection."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
 
 
 def backup(engine: Engine, folder: Path) -> Path:
@@ -70,6 +82,10 @@ def _dump(engine: Engine, target: Path) -> None:
         for table in tables.sorted_tables:
             for row in connection.execute(sqlalchemy.select(table)).mappings():
                 file.write(json.dumps({"table": table.name, "row": dict(row)}, default=str, ensure_ascii=False) + "\n")
+
+
+def _known() -> set[str]:
+    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config() -> Config:

@@ -206,10 +206,10 @@ class Campaign(Base):
 
     __tablename__ = "campaign"
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
-    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
     token: Mapped[str] = mapped_column(String(64), unique=True)
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     raters_per_item: Mapped[int] = mapped_column(default=3)
     items_per_rater: Mapped[int] = mapped_column(default=20)
     instructions: Mapped[str] = mapped_column(default="")
@@ -260,11 +260,11 @@ class Comparison(Base):
     __tablename__ = "comparison"
     __table_args__ = (UniqueConstraint("item_id", "rater_id"),)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)
-    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
     rater_id: Mapped[int] = mapped_column(ForeignKey("rater.id"), index=True)
     left_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     right_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     winner: Mapped[str] = mapped_column(String(10))
+    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
     duration_ms: Mapped[int | None] = mapped_column(default=None)
 
 
@@ -312,11 +312,11 @@ class Job(Base):
         ),
         Index("ix_job_state", "state"),
     )
-    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
     title: Mapped[str] = mapped_column(String(200))
     command: Mapped[list[Any]]
     key: Mapped[str] = mapped_column(String(200))
     slot: Mapped[str] = mapped_column(String(10))
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
     backend: Mapped[str] = mapped_column(String(20), default="local")
     state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)

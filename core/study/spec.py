@@ -95,7 +95,8 @@ def load(path: Path) -> StudySpec:
 
 def explain(error: pydantic.ValidationError, model: type[BaseModel]) -> str:
     """The first thing wrong, in a sentence: where, what, and the nearest known key for an unknown one."""
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     where = ".".join(str(step) for step in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']} (found {str(first.get('input'))[:60]!r})."

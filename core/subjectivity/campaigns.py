@@ -180,7 +180,9 @@ def undo(session: Session, *, rater_id: int, now: float) -> bool:
     """Take the rater's last answer back and put its item on the screen again; False when there is none."""
     rater = session.get_one(Rater, rater_id)
     table = answers_of(session.get_one(Campaign, rater.campaign_id))
-    last = session.scalar(select(table).where(table.rater_id == rater_id).order_by(table.id.desc()).limit(1))
+    last: Comparison | Rating | None = session.scalar(
+        select(table).where(table.rater_id == rater_id).order_by(table.id.desc()).limit(1)
+    )
     if last is None:
         return False
     rater.assigned_item_id, rater.assigned_at = last.item_id, now
@@ -264,7 +266,7 @@ def _load(session: Session, campaign: Campaign, *, rater_id: int, now: float) ->
         )
     ).all()
     load = dict.fromkeys(items, 0)
-    for item_id, _ in {tuple(pair) for pair in given}:
+    for item_id, _ in {(row.item_id, row.rater_id) for row in given}:
         load[item_id] += 1
     for assigned in on_screen:
         if assigned in load:
@@ -275,10 +277,8 @@ def _load(session: Session, campaign: Campaign, *, rater_id: int, now: float) ->
 
 def _check_answer(session: Session, item: Item, answer: str) -> None:
     campaign = session.get_one(Campaign, item.campaign_id)
-    if campaign.task_id is None:
-        allowed = list(SIDES)
-    else:
-        allowed = [label.name for label in tasks.labels_of(session, campaign.task_id)]
+    labels = tasks.labels_of(session, campaign.task_id) if campaign.task_id is not None else []
+    allowed = [label.name for label in labels] or list(SIDES)
     if answer not in allowed:
         raise StudyError(f"{answer!r} is not an answer here. Possible answers: {', '.join(allowed)}.")
 

@@ -21,14 +21,14 @@ Floats = npt.NDArray[np.float64]
 COLUMNS = ["rater_id", "left", "right", "winner"]
 WINNERS = ("left", "right", "tie")
 PRIOR = 1.0  # virtual ties per name, spread evenly over the others
-FEW_RATERS = 5  # under so many, raters are too few to be drawn again
 TOLERANCE, LIMIT = 1e-10, 100_000
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Strength:
-    """Natural-log strength with its interval: exp(a - b) are the odds that a wins over b. `low` and `high` nan: no
-    interval."""
+    """Natural-log strength with its interval: exp(a - b) are the odds that a wins over b. `low` and `high` are nan
+    without a finite estimate, and when all raters answered alike, so that their spread is unknown."""
 
     value: float
     low: float
@@ -55,10 +55,10 @@ def bradley_terry(
 ) -> Ranking:
     """Strengths with mean 0, maximum likelihood under P(a over b) = 1 / (1 + exp(b - a)); levels as `majority_levels`.
 
-    Intervals: value +- t (raters - 1) standard errors; the standard error is that of 500 resamples of whole raters,
-    whose answers hang together. Each resample has one virtual tie per name, so that it always has an estimate. Coverage
-    of 95 % intervals in simulations was 93.5 to 96.6 % (percentiles: 85 to 93 %). With fewer than 5 raters answers are
-    drawn instead, with a note.
+    Intervals: value +- t (raters - 1) standard errors; the standard error is that of `resamples` resamples of whole
+    raters, whose answers hang together. Each resample has one virtual tie per name, so that it always has an estimate.
+    95 % intervals covered the truth in 94 to 97 % of simulations, from 2 raters up and whether raters differ or not
+    (percentiles: 85 to 94 %). With one rater, answers are drawn instead, with a note.
 
     The likelihood has a maximum only if every name beats every other directly or through others (`connected`). If not,
     values are those with one virtual tie per name, low and high are nan, and the note says what to collect.
@@ -71,16 +71,10 @@ def bradley_terry(
     connected = _components(wins).max() == 0
     value = _log_strengths(wins if connected else wins + _prior(len(names)))
     margin = np.full(len(names), np.nan)
-    method = "none"
     if connected:
-        rng = np.random.default_rng(seed)
-        by_raters = raters >= FEW_RATERS
-        method = "resampling raters" if by_raters else "resampling comparisons"
-        resampled = (
-            _by_raters(tallies, resamples, rng) if by_raters else _by_answers(comparisons, names, resamples, rng)
-        )
-        degrees = (raters if by_raters else len(comparisons)) - 1
-        margin = stats.t.ppf((1 + confidence) / 2, max(degrees, 1)) * _standard_errors(resampled)
+        units, sizes = (tallies, np.ones(raters)) if raters > 1 else _answers(comparisons)
+        resampled = _resampled(units, sizes, resamples=resamples, rng=np.random.default_rng(seed))
+        margin = stats.t.ppf((1 + confidence) / 2, max(sizes.sum() - 1, 1)) * _standard_errors(resampled)
     order = sorted(range(len(names)), key=lambda place: (-round(float(value[place]), 9), names[place]))
     return Ranking(
         order=tuple(names[place] for place in order),
@@ -89,7 +83,7 @@ def bradley_terry(
         connected=bool(connected),
         n=len(comparisons),
         n_raters=raters,
-        method=method,
+        method=_method(connected=bool(connected), raters=raters),
         note=_note(names, wins, connected=bool(connected), raters=raters),
     )
 
@@ -97,7 +91,7 @@ def bradley_terry(
 def majority_levels(comparisons: pd.DataFrame) -> dict[str, int]:
     """Level of every name, 1 = least: the paper's majority graph, sorted topologically.
 
-    An edge goes from more to less where more than half of a pair's answers say so (a draw is no edge). Names on a cycle
+    An edge goes to the one of a pair with fewer wins over the other (as many: no edge). Names on a cycle
     are one strongly connected component and share a level. A component is one level above the highest it beats; one
     that beats nobody, or was compared with nobody else by a majority, is on level 1. Source: Li et al. (2023), section
     4.2.
@@ -171,22 +165,23 @@ def _prior(k: int) -> Floats:
 
 
 def _standard_errors(resampled: Floats) -> Floats:
-    """Per name, over resamples of wins (resamples x names x names)."""
+    """Per name, over resamples of wins (resamples x names x names); nan where all resamples are the same."""
     prior = _prior(resampled.shape[1])
-    return np.asarray(np.std([_log_strengths(wins + prior) for wins in resampled], axis=0, ddof=1))
+    errors = np.std([_log_strengths(wins + prior) for wins in resampled], axis=0, ddof=1)
+    return np.where(errors > ROUNDING, errors, np.nan)
 
 
-def _by_raters(tallies: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    raters = len(tallies)
-    drawn = rng.multinomial(raters, np.full(raters, 1 / raters), size=resamples).astype(float)
-    return np.asarray(np.tensordot(drawn, tallies, axes=1))
+def _answers(comparisons: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Every different answer as wins (answers x names x names), and how often it was given."""
+    answers = _checked(comparisons).groupby(["left", "right", "winner"])["rater_id"].size().reset_index(name="n")
+    units = _tallies(answers.assign(rater_id=[f"{row:09d}" for row in range(len(answers))]))[1]
+    return units, answers["n"].to_numpy(dtype=float)
 
 
-def _by_answers(comparisons: pd.DataFrame, names: list[str], resamples: int, rng: np.random.Generator) -> Floats:
-    """As `_by_raters`, every answer being a rater of its own (they are sorted, so that their order does not matter)."""
-    answers = _checked(comparisons).sort_values(["left", "right", "winner"], ignore_index=True)
-    single = _tallies(answers.assign(rater_id=[f"{row:09d}" for row in range(len(answers))]))[1]
-    return _by_raters(single, resamples, rng).reshape(resamples, len(names), len(names))
+def _resampled(units: Floats, sizes: Floats, *, resamples: int, rng: np.random.Generator) -> Floats:
+    """Wins (resamples x names x names) of as many draws with replacement as there are units in all."""
+    drawn = rng.multinomial(int(sizes.sum()), sizes / sizes.sum(), size=resamples).astype(float)
+    return np.asarray(np.tensordot(drawn, units, axes=1))
 
 
 def _components(edges: Floats) -> npt.NDArray[np.int32]:
@@ -206,14 +201,20 @@ def _levels(names: list[str], wins: Floats) -> dict[str, int]:
     return {name: int(levels[place]) for name, place in zip(names, component, strict=True)}
 
 
+def _method(*, connected: bool, raters: int) -> str:
+    if not connected:
+        return "none"
+    return "resampling raters" if raters > 1 else "resampling comparisons"
+
+
 def _note(names: list[str], wins: Floats, *, connected: bool, raters: int) -> str:
     if not connected:
         return (
             f"Not every name beats every other, directly or through others ({_gap(names, wins)}), so strengths have no "
-            "finite estimate: they are shown with one virtual tie per name and without intervals. Collect more comparisons."
+            "finite estimate: shown are values with one virtual tie per name, without intervals. Collect more answers."
         )
-    if raters < FEW_RATERS:
-        return f"With fewer than {FEW_RATERS} raters ({raters}), intervals resample answers and leave out how raters differ."
+    if raters == 1:
+        return "With one rater, intervals resample that rater's answers and say nothing about other raters."
     return ""
 
 

@@ -64,7 +64,8 @@ def price_table(path: Path = PRICES) -> PriceTable:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise StudyError(f"The price table {path.name} cannot be read at {where}: {first['msg']}. Correct it.") from error
+        message = f"The price table {path.name} cannot be read at {where}: {first['msg']}. Correct it."
+        raise StudyError(message) from error
 
 
 def price(model: str, path: Path = PRICES) -> Price | None:
@@ -114,8 +115,9 @@ def estimate(
 class Budget:
     """A limit in US dollars that requests running side by side never cross together; None is no limit.
 
-    A request first holds the most it can cost. While that does not fit beside the others in flight it waits for them, as
-    they mostly cost less than they hold; when it does not fit although nothing is in flight, the budget is reached.
+    A request first holds the most it can cost. While that does not fit beside the others in flight it waits for them,
+    as they mostly cost less than they hold; when it does not fit although nothing is in flight, the budget is
+    reached.
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:

@@ -17,7 +17,8 @@ POLL_S = 1.0
 def one_at_a_time(store: Store, *, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold an arm; call `waiting` about once a second while another process holds it.
 
-    The system frees the lock when its holder dies: a file lock beside an SQLite database, an advisory lock on PostgreSQL.
+    The system frees the lock when its holder dies: a file lock beside an SQLite database, an advisory lock on
+    PostgreSQL.
     """
     engine: Engine = store.writer.kw["bind"]
     holder = _file_lock if engine.dialect.name == "sqlite" else _advisory_lock

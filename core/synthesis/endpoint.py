@@ -21,17 +21,27 @@ LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
 LIMITS = ("max_tokens", "max_completion_tokens")
 UNSUPPORTED = (
-    "unsupported", "not supported", "does not support", "unrecognized", "unknown", "unexpected", "not permitted",
-    "not allowed", "extra input", "extra field", "only the default",
+    "unsupported",
+    "not supported",
+    "does not support",
+    "unrecognized",
+    "unknown",
+    "unexpected",
+    "not permitted",
+    "not allowed",
+    "extra input",
+    "extra field",
+    "only the default",
 )
+PASSING = (408, 409, 425)
 NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 
 
 class OpenAIProvider:
     """Completes messages at `base_url`. Parameters that were not set are not sent.
 
-    `tries` bounds the attempts of one call; waits between them double from `first_wait` seconds. A 429 pauses every caller
-    of this provider for as long as the endpoint asks.
+    `tries` bounds the attempts of one call; waits between them double from `first_wait` seconds. A 429 pauses every
+    caller of this provider for as long as the endpoint asks.
     """
 
     name = "openai"
@@ -72,8 +82,8 @@ class OpenAIProvider:
     ) -> Answer:
         """The endpoint's answer to the messages.
 
-        Raises `ProviderRefused` when it will never answer this request, `ProviderPaused` when it asks to wait for long, and
-        `ProviderError` when it does not answer after all tries.
+        Raises `ProviderRefused` when it will never answer this request, `ProviderPaused` when it asks to wait for
+        long, and `ProviderError` when it does not answer after all tries.
         """
         failures = 0
         while True:
@@ -129,11 +139,12 @@ class OpenAIProvider:
         """Seconds this caller waits before its next try; raises when there is none."""
         wait = self._growing(failures)
         if isinstance(error, openai.APIConnectionError):
-            tries = self._tries if self._has_answered or isinstance(error, openai.APITimeoutError) else min(2, self._tries)
+            is_known = self._has_answered or isinstance(error, openai.APITimeoutError)
+            tries = self._tries if is_known else min(2, self._tries)
             if failures >= tries:
                 raise ProviderError(self._no_answer(error, failures)) from None
             return wait
-        if isinstance(error, openai.APIStatusError) and (error.status_code >= 500 or error.status_code in (408, 409, 425)):
+        if isinstance(error, openai.APIStatusError) and (error.status_code >= 500 or error.status_code in PASSING):
             if failures >= self._tries:
                 raise ProviderError(
                     f"{self._shown_url} failed {failures} times with status {error.status_code}: {self._said(error)}. "
@@ -143,7 +154,7 @@ class OpenAIProvider:
         raise ProviderRefused(self._refusal(error)) from None
 
     def _pause(self, error: openai.RateLimitError) -> None:
-        """Pause all callers for as long as a 429 asks. Pauses are counted until the next answer; too many are an error."""
+        """Pause all callers for as long as a 429 asks; too many pauses without an answer in between are an error."""
         if error.code in NO_QUOTA:
             raise ProviderRefused(f"The key has no quota left at {self._shown_url}: {self._said(error)}.") from None
         now = time.monotonic()
@@ -152,7 +163,8 @@ class OpenAIProvider:
         wait = self._growing(self._pauses) if asked is None else asked
         if wait > LONGEST_PAUSE_S or self._pauses > self._tries:
             raise ProviderPaused(
-                f"{self._shown_url} asks to wait {wait:.0f} seconds before the next request. Go on after that.", seconds=wait
+                f"{self._shown_url} asks to wait {wait:.0f} seconds before the next request. Go on after that.",
+                seconds=wait,
             ) from None
         self._paused_until = max(self._paused_until, now + wait)
 
@@ -181,7 +193,9 @@ class OpenAIProvider:
         said = self._said(error)
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
         if status in (401, 403):
-            return f"The key was refused by {self._shown_url} (status {status}). Set OPENAI_API_KEY to a key that it takes."
+            return (
+                f"The key was refused by {self._shown_url} (status {status}). Set OPENAI_API_KEY to one that it takes."
+            )
         if status == 404 and ("model" in said.lower() or getattr(error, "code", "") == "model_not_found"):
             return f"{self._shown_url} does not know the model {self.model!r}. Choose one that it offers."
         if status == 404:
@@ -196,7 +210,10 @@ class OpenAIProvider:
         return f"Nothing answers at {self._shown_url}. Start the server there, or check the base URL and the network."
 
     def _not_a_completion(self) -> str:
-        return f"{self._shown_url} answered with something else than a chat completion. Check the base URL; it often ends in /v1."
+        return (
+            f"{self._shown_url} answered with something else than a chat completion. "
+            "Check the base URL; it often ends in /v1."
+        )
 
     def _said(self, error: openai.OpenAIError) -> str:
         """The endpoint's own words, on one line and without the key."""

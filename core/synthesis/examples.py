@@ -33,7 +33,7 @@ class Pool:
 
 
 def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int, seed: int) -> Pool:
-    """The pool split of the task's real arm, or a tenth of its train split (at least `per_call` texts) when it has none.
+    """The pool split of the task's real arm, or a tenth of its train split (at least `per_call`) when it has none.
 
     Which tenth depends on the seed and the texts alone. Raises `StudyError` when a label has too few real texts.
     """
@@ -56,9 +56,17 @@ def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int
 
 
 def _real(session: Session, task_id: int, label_id: int, split: Split) -> list[Sample]:
-    return list(session.scalars(
-        select(Sample).join(Arm, Arm.id == Sample.arm_id)
-        .where(Arm.task_id == task_id, Arm.kind == ArmKind.REAL, Sample.label_id == label_id,
-               Sample.split == split, Sample.status == SampleStatus.KEPT)
-        .order_by(Sample.text_hash)
-    ))
+    return list(
+        session.scalars(
+            select(Sample)
+            .join(Arm, Arm.id == Sample.arm_id)
+            .where(
+                Arm.task_id == task_id,
+                Arm.kind == ArmKind.REAL,
+                Sample.label_id == label_id,
+                Sample.split == split,
+                Sample.status == SampleStatus.KEPT,
+            )
+            .order_by(Sample.text_hash)
+        )
+    )

@@ -1,8 +1,8 @@
 """Generation: an arm is filled with texts, label by label, until each has the number asked for.
 
-Everything is stored at once and nothing is paid twice: a slot with a stored answer is never asked again, so a generation
-that was stopped or killed goes on where it ended. Two processes on the same arm take turns (`claim.py`); should two answers
-for one slot meet all the same, the unique constraint keeps the first.
+Everything is stored at once and nothing is paid twice: a slot with a stored answer is never asked again, so a
+generation that was stopped or killed goes on where it ended. Two processes on the same arm take turns (`claim.py`);
+should two answers for one slot meet all the same, the unique constraint keeps the first.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ REPORT_EVERY_S = 0.5
 class Generated:
     """What an arm has after a generation. All but `seconds` and `stopped` are totals over all attempts.
 
-    `asked` counts texts asked for in stored completions, `rejected` texts and whole answers by reason. `cost_usd` is None
-    when a price is unknown. `stopped` says for each label given up why.
+    `asked` counts texts asked for in stored completions, `rejected` texts and whole answers by reason. `cost_usd` is
+    None when a price is unknown. `stopped` says for each label given up why.
     """
 
     asked: int
@@ -94,15 +94,30 @@ def generate(
 def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[str, str]) -> Generated:
     """What an arm has, read from the database."""
     asked, completions, tokens_in, tokens_out = session.execute(
-        select(func.coalesce(func.sum(Prompt.texts_per_call), 0), func.count(Completion.id),
-               func.coalesce(func.sum(Completion.tokens_in), 0), func.coalesce(func.sum(Completion.tokens_out), 0))
-        .join(Prompt, Prompt.id == Completion.prompt_id).where(Completion.arm_id == arm_id)
+        select(
+            func.coalesce(func.sum(Prompt.texts_per_call), 0),
+            func.count(Completion.id),
+            func.coalesce(func.sum(Completion.tokens_in), 0),
+            func.coalesce(func.sum(Completion.tokens_out), 0),
+        )
+        .join(Prompt, Prompt.id == Completion.prompt_id)
+        .where(Completion.arm_id == arm_id)
     ).one()
-    kept = session.scalar(select(func.count(Sample.id)).where(
-        Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN))
+    kept = session.scalar(
+        select(func.count(Sample.id)).where(
+            Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN
+        )
+    )
     return Generated(
-        asked=asked, kept=kept or 0, rejected=_rejected(session, arm_id), completions=completions, tokens_in=tokens_in,
-        tokens_out=tokens_out, cost_usd=_cost(session, arm_id), seconds=seconds, stopped=dict(stopped),
+        asked=asked,
+        kept=kept or 0,
+        rejected=_rejected(session, arm_id),
+        completions=completions,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=_cost(session, arm_id),
+        seconds=seconds,
+        stopped=dict(stopped),
     )
 
 
@@ -123,7 +138,7 @@ def _plan(store: Store, *, arm_id: int, seed: int) -> _Plan:
         if arm is None:
             raise StudyError(f"There is no arm with the id {arm_id}. Make it before generating into it.")
         if arm.kind == ArmKind.REAL:
-            raise StudyError(f"Arm {arm.name!r} holds real texts; none are generated into it. Name a zero-shot or few-shot arm.")
+            raise StudyError(f"Arm {arm.name!r} holds real texts; none are generated into it. Name a synthetic arm.")
         task = session.get_one(Task, arm.task_id)
         labels = tasks.labels_of(session, task.id)
         prompt = prompts.latest(session, arm_id)
@@ -144,13 +159,21 @@ def _quotas(store: Store, plan: _Plan, *, per_label: int, model: str) -> list[Qu
         kept = intake.restore_surplus(store, arm_id=plan.arm.id, label_id=label.id, per_label=per_label)
         with store() as session:
             rows = session.execute(
-                select(Completion.slot, Completion.prompt_id)
-                .where(Completion.arm_id == plan.arm.id, Completion.label_id == label.id)
+                select(Completion.slot, Completion.prompt_id).where(
+                    Completion.arm_id == plan.arm.id, Completion.label_id == label.id
+                )
             ).all()
-        quotas.append(Quota(
-            label=label, wanted=per_label, texts_per_call=plan.prompt.texts_per_call, turns=plan.prompt.turns, kept=kept,
-            asked={slot for slot, _ in rows}, asked_by_prompt=sum(by == plan.prompt.id for _, by in rows),
-        ))
+        quotas.append(
+            Quota(
+                label=label,
+                wanted=per_label,
+                texts_per_call=plan.prompt.texts_per_call,
+                turns=plan.prompt.turns,
+                kept=kept,
+                asked={slot for slot, _ in rows},
+                asked_by_prompt=sum(by == plan.prompt.id for _, by in rows),
+            )
+        )
     return quotas
 
 
@@ -167,7 +190,7 @@ class _Generation:
         self.reported_at = 0.0
 
     async def run(self, concurrency: int) -> None:
-        """Ask until every quota is met or given up. After an error nothing new is asked, but answers under way are kept."""
+        """Ask until every quota is met or given up. After an error nothing new is asked; answers under way are kept."""
         pending: dict[asyncio.Task[intake.Outcome], Ticket] = {}
         error: BaseException | None = None
         try:
@@ -201,8 +224,12 @@ class _Generation:
         key = SlotKey(study=plan.study.name, task=plan.task.name, arm=plan.arm.name, label=label.name, index=slot)
         shown = plan.pool.draw(label.id, key)
         messages = prompts.render(
-            prompt, task=plan.task, label=label, labels=plan.labels,
-            examples=[sample.text for sample in shown], previous=self._previous(label.id, slot),
+            prompt,
+            task=plan.task,
+            label=label,
+            labels=plan.labels,
+            examples=[sample.text for sample in shown],
+            previous=self._previous(label.id, slot),
         )
         most, limit = self._most(messages)
         async with self.purse.hold(most):
@@ -215,35 +242,47 @@ class _Generation:
         return await asyncio.get_running_loop().run_in_executor(self.writer, take)
 
     def _previous(self, label_id: int, slot: int) -> list[str]:
-        """The usable answers of the earlier turns of a slot's conversation, as far as the same prompt asked for them."""
+        """The usable answers to the same prompt in the earlier turns of a slot's conversation."""
         first = slot - slot % self.plan.prompt.turns
         earlier = select(Completion.content).where(
-            Completion.arm_id == self.plan.arm.id, Completion.label_id == label_id, Completion.slot >= first,
-            Completion.slot < slot, Completion.prompt_id == self.plan.prompt.id, Completion.reject_reason.is_(None),
+            Completion.arm_id == self.plan.arm.id,
+            Completion.label_id == label_id,
+            Completion.slot >= first,
+            Completion.slot < slot,
+            Completion.prompt_id == self.plan.prompt.id,
+            Completion.reject_reason.is_(None),
         )
         with self.store() as session:
             return list(session.scalars(earlier.order_by(Completion.slot)))
 
     def _most(self, messages: list[prompts.Message]) -> tuple[float, int | None]:
-        """The most a request can cost in US dollars, and the limit of its answer that makes it so; without budget 0, None."""
+        """The most a request can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
         if self.purse.limit is None or self.provider.price is None:
             return 0.0, None
         prompt = self.plan.prompt
-        limit = self.provider.max_tokens or budget.answer_limit(texts_per_call=prompt.texts_per_call, words=prompt.words)
+        room = budget.answer_limit(texts_per_call=prompt.texts_per_call, words=prompt.words)
+        limit = self.provider.max_tokens or room
         return self.provider.price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit), limit
 
     def _completion(self, answer: Answer, messages: list[prompts.Message], *, label_id: int, slot: int) -> Completion:
         """The row of an answer. A refusal that came outside the content is kept as the content."""
         price = self.provider.price
         return Completion(
-            arm_id=self.plan.arm.id, label_id=label_id, slot=slot, prompt_id=self.plan.prompt.id,
-            provider=self.provider.name, model=answer.model[:200],
+            arm_id=self.plan.arm.id,
+            label_id=label_id,
+            slot=slot,
+            prompt_id=self.plan.prompt.id,
+            provider=self.provider.name,
+            model=answer.model[:200],
             request={"model": self.provider.model, "messages": messages, **answer.parameters},
             content=(answer.content or answer.refusal or "").replace("\x00", ""),
             finish_reason="refusal" if answer.refusal else answer.finish_reason[:50],
-            tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, latency_s=answer.latency_s,
+            tokens_in=answer.tokens_in,
+            tokens_out=answer.tokens_out,
+            latency_s=answer.latency_s,
             cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
-            request_id=answer.request_id[:200] if answer.request_id else None, is_recorded=answer.is_recorded,
+            request_id=answer.request_id[:200] if answer.request_id else None,
+            is_recorded=answer.is_recorded,
         )
 
     def _finish(self, quota: Quota, slot: int, task: asyncio.Task[intake.Outcome]) -> BaseException | None:
@@ -264,8 +303,11 @@ class _Generation:
         if not is_last and now - self.reported_at < REPORT_EVERY_S:
             return
         self.reported_at = now
-        extra = {"cost_usd": self.purse.spent if self.provider.price else None, "tokens": self.tokens,
-                 "in_flight": sum(len(quota.in_flight) for quota in self.quotas)}
+        extra = {
+            "cost_usd": self.purse.spent if self.provider.price else None,
+            "tokens": self.tokens,
+            "in_flight": sum(len(quota.in_flight) for quota in self.quotas),
+        }
         self.report(self._kept, self._wanted, f"Filling arm {self.plan.arm.name}", extra)
 
     def _stopped(self, error: StudyError) -> StudyError:
@@ -289,10 +331,16 @@ class _Generation:
 
 def _rejected(session: Session, arm_id: int) -> dict[str, int]:
     """Rejected texts and whole answers without a text, by reason, the most frequent first."""
-    texts = select(Sample.reject_reason, func.count(Sample.id)).where(
-        Sample.arm_id == arm_id, Sample.status == SampleStatus.REJECTED).group_by(Sample.reject_reason)
-    answers = select(Completion.reject_reason, func.count(Completion.id)).where(
-        Completion.arm_id == arm_id, Completion.reject_reason.is_not(None)).group_by(Completion.reject_reason)
+    texts = (
+        select(Sample.reject_reason, func.count(Sample.id))
+        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.REJECTED)
+        .group_by(Sample.reject_reason)
+    )
+    answers = (
+        select(Completion.reject_reason, func.count(Completion.id))
+        .where(Completion.arm_id == arm_id, Completion.reject_reason.is_not(None))
+        .group_by(Completion.reject_reason)
+    )
     found: Counter[str] = Counter()
     for query in (texts, answers):
         found.update({reason or "unknown": n for reason, n in session.execute(query)})
@@ -302,7 +350,8 @@ def _rejected(session: Session, arm_id: int) -> dict[str, int]:
 def _cost(session: Session, arm_id: int) -> float | None:
     """What an arm has cost in US dollars over all attempts; None when the price of an answer is unknown."""
     unpriced = session.scalar(
-        select(func.count(Completion.id)).where(Completion.arm_id == arm_id, Completion.cost_usd.is_(None)))
+        select(func.count(Completion.id)).where(Completion.arm_id == arm_id, Completion.cost_usd.is_(None))
+    )
     return None if unpriced else _spent(session, arm_id)
 
 

@@ -31,8 +31,8 @@ class Outcome:
 def take(store: Store, completion: Completion, *, per_label: int, now: float) -> Outcome:
     """Store an answer, then its texts.
 
-    When another process has stored an answer for the same slot meanwhile, the unique constraint keeps that one and this one
-    is dropped.
+    When another process has stored an answer for the same slot meanwhile, the unique constraint keeps that one and
+    this one is dropped.
     """
     try:
         with store.write() as session:
@@ -75,7 +75,9 @@ def restore_surplus(store: Store, *, arm_id: int, label_id: int, per_label: int)
         if kept >= per_label:
             return kept
         surplus = select(Sample).where(
-            Sample.arm_id == arm_id, Sample.label_id == label_id, Sample.status == SampleStatus.REJECTED,
+            Sample.arm_id == arm_id,
+            Sample.label_id == label_id,
+            Sample.status == SampleStatus.REJECTED,
             Sample.reject_reason == OVER_QUOTA,
         )
         known = samples.known_hashes(session, arm_id)
@@ -91,12 +93,17 @@ def restore_surplus(store: Store, *, arm_id: int, label_id: int, per_label: int)
 
 def count_kept(session: Session, arm_id: int, label_id: int) -> int:
     """The texts an arm keeps for a label in its train split."""
-    return session.scalar(
-        select(func.count(Sample.id)).where(
-            Sample.arm_id == arm_id, Sample.label_id == label_id, Sample.split == Split.TRAIN,
-            Sample.status == SampleStatus.KEPT,
+    return (
+        session.scalar(
+            select(func.count(Sample.id)).where(
+                Sample.arm_id == arm_id,
+                Sample.label_id == label_id,
+                Sample.split == Split.TRAIN,
+                Sample.status == SampleStatus.KEPT,
+            )
         )
-    ) or 0
+        or 0
+    )
 
 
 def _samples(completion: Completion, parsed: parsing.Parsed) -> list[Sample]:
@@ -105,9 +112,15 @@ def _samples(completion: Completion, parsed: parsing.Parsed) -> list[Sample]:
     judged += parsed.rejected
     return [
         Sample(
-            arm_id=completion.arm_id, label_id=completion.label_id, split=Split.TRAIN, text=text,
-            text_hash=samples.text_hash(text), status=SampleStatus.REJECTED if reason else SampleStatus.KEPT,
-            reject_reason=reason, completion_id=completion.id, part=part,
+            arm_id=completion.arm_id,
+            label_id=completion.label_id,
+            split=Split.TRAIN,
+            text=text,
+            text_hash=samples.text_hash(text),
+            status=SampleStatus.REJECTED if reason else SampleStatus.KEPT,
+            reject_reason=reason,
+            completion_id=completion.id,
+            part=part,
         )
         for part, (text, reason) in enumerate(judged)
     ]
@@ -120,9 +133,11 @@ def _keep(session: Session, completion: Completion, found: Sequence[Sample], *, 
     """
     hashes = [sample.text_hash for sample in found]
     is_kept = Sample.status == literal_column(f"'{SampleStatus.KEPT}'")  # a bound value would miss the index
-    seen = set(session.scalars(
-        select(Sample.text_hash).where(Sample.arm_id == completion.arm_id, Sample.text_hash.in_(hashes), is_kept)
-    ))
+    seen = set(
+        session.scalars(
+            select(Sample.text_hash).where(Sample.arm_id == completion.arm_id, Sample.text_hash.in_(hashes), is_kept)
+        )
+    )
     shown = set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(completion.example_ids))))
     kept = count_kept(session, completion.arm_id, completion.label_id)
     for sample in found:

@@ -9,11 +9,15 @@ START = re.compile(r"^[ \t]*(?:\[\s*[\"{\[]|\{\s*[\"\[])", re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:(")|\\?\Z)', re.DOTALL)
 KEY = re.compile(r"\s*:")
 TEXT_KEY = re.compile(
-    r"^(?:generated|new|synthetic|the)?[_ ]?(?:text|tweet|example|sentence|review|headline|message|sample|comment|post|content|"
-    r"sms|title|body|news|article|output)[_ ]?\d*$",
+    r"^(?:generated|new|synthetic|the)?[_ ]?(?:text|tweet|example|sentence|review|headline|message|sample|comment|post"
+    r"|content|sms|title|body|news|article|output)[_ ]?\d*$",
     re.IGNORECASE,
 )
-LIST_KEY = re.compile(r"(?:s|list|data|news)$", re.IGNORECASE)
+LIST_KEY = re.compile(
+    r"^(?:.*[_ ])?(?:texts|tweets|examples|sentences|reviews|headlines|messages|samples|comments|posts|items|list|data"
+    r"|results)$",
+    re.IGNORECASE,
+)
 MAX_DEPTH = 6
 
 
@@ -71,7 +75,7 @@ def _of_object(value: dict[str, Any], depth: int) -> list[str]:
     texts = {key: part for key, part in value.items() if isinstance(part, str)}
     lists = {key: part for key, part in value.items() if isinstance(part, list | dict) and part}
     named = [part for key, part in texts.items() if TEXT_KEY.match(key) and not key[-1].isdigit()]
-    if lists and (not named or any(LIST_KEY.search(key) for key in lists)):
+    if lists and (not named or any(LIST_KEY.match(key) for key in lists)):
         return _strings(max(lists.values(), key=len), depth + 1)
     if named:
         return [max(named, key=len)]

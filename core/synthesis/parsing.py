@@ -36,10 +36,19 @@ BULLET = re.compile(r"^(?P<indent>\s*)[-*+•‣·–—]\s+(?P<rest>.*)$")
 BOLD_LEAD = re.compile(r"^(?:\*\*|__)[^*_\n]{1,60}?(?:[:：](?:\*\*|__)|(?:\*\*|__)\s*(?:[:：]|[-–—]\s))\s*(?=\S)")
 NOUN_LEAD = re.compile(rf"^(?:{NOUN})\s*\#?\d*\s*:\s+(?=\S)", re.IGNORECASE)
 WRAPPED = [re.compile(p, re.DOTALL) for p in (r"^\*\*([^*]+)\*\*$", r"^__([^_]+)__$", r"^\*([^*]+)\*$", r"^`([^`]+)`$")]
-QUOTED = [re.compile(p, re.DOTALL) for p in (r'^"([^"]+)",?$', r"^“([^“”]+)”,?$", r"^«([^«»]+)»,?$", r"^'([^']+)',?$",
-                                             r"^‘([^‘]+)’,?$", r"^„([^„“”]+)[“”],?$")]
+QUOTED = [
+    re.compile(p, re.DOTALL)
+    for p in (
+        r'^"([^"]+)",?$',
+        r"^“([^“”]+)”,?$",
+        r"^«([^«»]+)»,?$",
+        r"^'([^']+)',?$",
+        r"^‘([^‘]+)’,?$",
+        r"^„([^„“”]+)[“”],?$",
+    )
+]
 
-THING = r"(?:that|this|these|those|such|any|your|the\s+request|content|texts?|tweets?|messages?|examples?|material|spam)"
+THING = r"(?:that|this|these|those|such|any|your|the\s+request|content|texts?|tweets?|messages?|examples?|spam)"
 REFUSING = re.compile(
     rf"""(?:\b(?:can(?:no|['’]|)t|can\ not|won['’]t|will\ not|unable\ to|not\ able\ to|not\ comfortable(?:\ with)?)\s+
             (?:\w+\s+){{0,2}}?
@@ -55,12 +64,14 @@ REFUSING = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 PREAMBLE = re.compile(
-    rf"^(?:.*:|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b.*\b(?:here|list|(?:{NOUN})s)\b.*)$",
+    r"^(?:.*:|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
+    rf".*\b(?:here|list|(?:{NOUN})s)\b.*)$",
     re.IGNORECASE,
 )
 REMARK = re.compile(
-    rf"""^\W*(?:let\ me\ know|i\ hope|hope\ (?:this|these|that)|feel\ free|would\ you\ like|do\ you\ (?:want|need)\ (?:more|me)
-        |if\ you(?:['’]d|\ would)?\ (?:like|want|need)\b.*\b(?:me|more|let|different|changes?)\b|is\ there\ anything|end\ of\ list
+    rf"""^\W*(?:let\ me\ know|i\ hope|hope\ (?:this|these|that)|feel\ free|is\ there\ anything|end\ of\ list
+        |would\ you\ like|do\ you\ (?:want|need)\ (?:more|me)
+        |if\ you(?:['’]d|\ would)?\ (?:like|want|need)\b.*\b(?:me|more|let|different|changes?)\b
         |(?:please\ )?note(?:\ that)?\b.*\b(?:{NOUN})s\b|(?:these|all|each\ of\ these)\ (?:{NOUN})s?\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -78,9 +89,9 @@ class Parsed:
 def parse(content: str, *, finish_reason: str, refusal: str | None = None, expected: int | None = None) -> Parsed:
     """The texts of an answer, each on one line, in the answer's order.
 
-    `expected` is the number asked for: with 1, prose without a list is the one text; with more, too few lines of prose are
-    no list. `finish_reason` "length" rejects the last, broken text. Texts of a single word under 8 characters or of over
-    4,000 characters are rejected.
+    `expected` is the number asked for: with 1, prose without a list is the one text; with more, too few lines of
+    prose are no list. `finish_reason` "length" rejects the last, broken text. Texts of a single word under 8
+    characters or of over 4,000 characters are rejected.
     """
     visible = FENCE.sub("", THOUGHT.sub("\n", UNSTORABLE.sub("", content))).strip()
     if refusal or finish_reason == "refusal":
@@ -144,8 +155,9 @@ def _listed(lines: list[str], starts: list[int], expected: int | None) -> tuple[
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         match = NUMBER.match(lines[start]) or BULLET.match(lines[start])
         first = match["rest"] if match else lines[start]
-        if match and match.groupdict().get("bold") and first.endswith(match["bold"]) and first.count(match["bold"]) == 1:
-            first = first.removesuffix(match["bold"])
+        bold = match.groupdict().get("bold") if match else None
+        if bold and first.count(bold) == 1:
+            first = first.removesuffix(bold)
         bodies.append(_paragraphs([first, *lines[start + 1 : end]]))
     if len(bodies) > 1 and all(len(body) <= 1 for body in bodies[:-1]):
         bodies[-1] = bodies[-1][:1]
@@ -171,7 +183,7 @@ def _without_remarks(parts: list[str]) -> list[str]:
 
 
 def _blocks(visible: str) -> list[str]:
-    """Prose in pieces: paragraphs when one of them has several lines, else lines; without preamble and closing remarks."""
+    """Prose in pieces: paragraphs when one of them has several lines, else lines; without preamble and remarks."""
     lines = [line.strip() for line in visible.splitlines() if line.strip() and not RULE_OR_HEADING.match(line)]
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", visible) if part.strip()]
     blocks = paragraphs if 1 < len(paragraphs) < len(lines) else lines

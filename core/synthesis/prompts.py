@@ -52,7 +52,7 @@ Be original, and let your texts differ from one another too.
 """
 
 FORMAT = """
-Answer with a plain numbered list, one text per number and one line per text, and with nothing before or after the list."""
+Answer with a plain numbered list, one text per number and one line per text, and nothing before or after the list."""
 
 DIVERSITY = """\
 Now move away from everything you have written so far: other subjects, other kinds of writer, other openings and \
@@ -151,8 +151,8 @@ def render(
 ) -> list[Message]:
     """The messages of one call, with the keys `role` and `content`.
 
-    `previous` holds the answers of the earlier turns, oldest first; empty ones are left out, as some endpoints refuse them.
-    Braces in texts, labels and descriptions stay as they are.
+    `previous` holds the answers of the earlier turns, oldest first; empty ones are left out, as some endpoints refuse
+    them. Braces in texts, labels and descriptions stay as they are.
     """
     values = {
         "label": label.name,

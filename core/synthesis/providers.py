@@ -54,13 +54,19 @@ class RecordedProvider:
         recorded = self._answers.get((slot_key.arm, slot_key.label), [])
         if slot_key.index >= len(recorded):
             raise RecordingsUsedUp(
-                f"The recordings hold {len(recorded)} answers for label {slot_key.label!r} of arm {slot_key.arm!r} and all "
-                "are used. Ask for fewer texts per label, or choose a provider that writes new ones."
+                f"The recordings hold {len(recorded)} answers for label {slot_key.label!r} of arm {slot_key.arm!r} and "
+                "all are used. Ask for fewer texts per label, or choose a provider that writes new ones."
             )
         answer = recorded[slot_key.index]
         return Answer(
-            content=answer.content, finish_reason=answer.finish_reason, tokens_in=0, tokens_out=0, request_id=None,
-            model=answer.model or self.model, latency_s=0.0, is_recorded=True,
+            content=answer.content,
+            finish_reason=answer.finish_reason,
+            tokens_in=0,
+            tokens_out=0,
+            request_id=None,
+            model=answer.model or self.model,
+            latency_s=0.0,
+            is_recorded=True,
         )
 
     async def close(self) -> None:
@@ -68,7 +74,9 @@ class RecordedProvider:
 
 
 def recordings(path: Path) -> Recordings:
-    """The recordings of a JSONL file by (arm, label), in the file's order: keys arm, label, content, finish_reason, model.
+    """The recordings of a JSONL file by (arm, label), in the file's order.
+
+    Keys of a line: arm, label, content, and if known finish_reason and model.
 
     Raises `StudyError` naming the line that cannot be read.
     """
@@ -82,7 +90,8 @@ def recordings(path: Path) -> Recordings:
             answer = RecordedAnswer.model_validate_json(line)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
-            raise StudyError(f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it.") from error
+            message = f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it."
+            raise StudyError(message) from error
         found[answer.arm, answer.label].append(answer)
     return dict(found)
 
@@ -104,12 +113,18 @@ def open_provider(
             raise StudyError("The provider 'recorded' needs recordings; none were given. Name a recordings file.")
         return RecordedProvider(recordings, model=model or "recorded")
     if name != "openai":
-        raise StudyError(f"There is no provider {name!r}. Known are {', '.join(NAMES)}; any OpenAI-compatible URL is 'openai'.")
+        known = ", ".join(NAMES)
+        raise StudyError(f"There is no provider {name!r}. Known are {known}; any OpenAI-compatible URL is 'openai'.")
     if not model:
         raise StudyError("No model is chosen. Name one, for example --model gpt-4o-mini.")
     url = base_url or settings.openai_base_url or OPENAI_URL
     if url.rstrip("/") == OPENAI_URL and not settings.openai_api_key:
-        raise StudyError(f"A key is needed for {OPENAI_URL}. Set OPENAI_API_KEY, or give the base URL of another endpoint.")
+        raise StudyError(f"A key is needed for {OPENAI_URL}. Set OPENAI_API_KEY, or give another base URL.")
     return OpenAIProvider(
-        model, base_url=url, api_key=settings.openai_api_key, temperature=temperature, max_tokens=max_tokens, price=price
+        model,
+        base_url=url,
+        api_key=settings.openai_api_key,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        price=price,
     )

@@ -1,7 +1,7 @@
 """Quota: one label's way to the number of texts it should have, slot by slot.
 
-A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c: they are
-asked one after the other, while conversations run side by side.
+A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c: they
+are asked one after the other, while conversations run side by side.
 """
 
 import math
@@ -16,8 +16,8 @@ MOST_FRUITLESS = 5
 class Quota:
     """What a label keeps and wants, which slots have an answer (`asked`) and how many of them the present prompt asked.
 
-    `stopped` says why a label is given up short of what it wants: 5 fruitless answers in a row, or more than three times
-    the calls that were needed, and 5, by one version of the prompt.
+    `stopped` says why a label is given up short of what it wants: 5 fruitless answers in a row, or more than three
+    times the calls that were needed, and 5, by one version of the prompt.
     """
 
     label: Label
@@ -37,7 +37,7 @@ class Quota:
         return max(0, self.wanted - self.kept)
 
     def next_slot(self) -> int | None:
-        """The lowest slot to ask now: among as many as the missing texts take, one whose conversation is not waiting."""
+        """The lowest slot to ask now, of as many as the missing texts take, whose conversation is not waiting."""
         if self.stopped or not self.missing:
             return None
         if self.asked_by_prompt + len(self.in_flight) >= self._allowance:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,7 @@ def confusion(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequenc
     return pd.DataFrame(counts, index=pd.Index(labels, name="truth"), columns=pd.Index(labels, name="predicted"))
 
 
-def gap(real_scores: Mapping[int, float], synthetic_scores: Mapping[int, float], *, confidence: float = 0.95) -> Gap:
+def gap(real_scores: Mapping[Any, float], synthetic_scores: Mapping[Any, float], *, confidence: float = 0.95) -> Gap:
     """Mean difference of the two arms' scores (seed -> score) over the seeds both have, with its paired t interval.
 
     Raises `StudyError` when no seed is shared.

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-
 from core.jobs import local, queue, runner, transitions
 from core.settings import Settings
 from core.study.records import JobState, Slot
@@ -65,6 +64,7 @@ def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench
 def test_cancelling_stops_the_process_within_seconds(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     job = bench.step_until(job_id, JobState.RUNNING)
+    until(lambda: lines(tmp_path / "log"))
 
     with bench.store.write() as session:
         queue.request_cancel(session, job_id)

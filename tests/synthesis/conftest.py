@@ -8,15 +8,16 @@ from core.study import samples, tasks
 from core.study.records import Arm, Label, Sample, Split, Task
 from core.study.store import Store
 
-MakeArm = Callable[[str], Arm]
-
 
 @pytest.fixture
 def task(store: Store) -> Task:
     with store.write() as session:
         study = tasks.study_named(session, "letters")
         return tasks.make_task(
-            session, study_id=study.id, name="mood", question="How does the writer feel?",
+            session,
+            study_id=study.id,
+            name="mood",
+            question="How does the writer feel?",
             labels={"glad": "the writer is happy", "sad": "the writer is unhappy"},
         )
 
@@ -28,7 +29,7 @@ def labels(store: Store, task: Task) -> list[Label]:
 
 
 @pytest.fixture
-def make_arm(store: Store, task: Task) -> MakeArm:
+def make_arm(store: Store, task: Task) -> Callable[[str], Arm]:
     def make(name: str) -> Arm:
         with store.write() as session:
             return tasks.make_arm(session, task_id=task.id, name=name)
@@ -37,7 +38,7 @@ def make_arm(store: Store, task: Task) -> MakeArm:
 
 
 @pytest.fixture
-def add_real(store: Store, labels: list[Label], make_arm: MakeArm) -> Callable[[Split, int], None]:
+def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Callable[[Split, int], None]:
     """Adds so many real texts of each label to a split of the real arm."""
 
     def add(split: Split, n: int) -> None:
@@ -45,9 +46,14 @@ def add_real(store: Store, labels: list[Label], make_arm: MakeArm) -> Callable[[
         with store.write() as session:
             for label in labels:
                 texts = [f"A real {split} letter, {label.name}, number {number}" for number in range(n)]
-                samples.keep_new(session, [
-                    Sample(arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text))
-                    for text in texts
-                ])
+                samples.keep_new(
+                    session,
+                    [
+                        Sample(
+                            arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text)
+                        )
+                        for text in texts
+                    ],
+                )
 
     return add

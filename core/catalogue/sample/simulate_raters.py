@@ -51,7 +51,7 @@ def _comparisons(rng: random.Random) -> list[list[str]]:
 
 def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterm="\n").writerows([header, *rows])
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ def upgrade() -> None:
     sa.UniqueConstraint('name', name=op.f('uq_study_name'))
     )
     op.create_table('job',
-    sa.Column('study_id', sa.Integer(), nullable=True),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('command', sa.JSON(), nullable=False),
     sa.Column('key', sa.String(length=200), nullable=False),
     sa.Column('slot', sa.String(length=10), nullable=False),
+    sa.Column('study_id', sa.Integer(), nullable=True),
     sa.Column('backend', sa.String(length=20), nullable=False),
     sa.Column('state', sa.String(length=20), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
@@ -68,10 +68,10 @@ def upgrade() -> None:
     )
     op.create_table('campaign',
     sa.Column('study_id', sa.Integer(), nullable=False),
-    sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('kind', sa.String(length=20), nullable=False),
     sa.Column('token', sa.String(length=64), nullable=False),
+    sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('raters_per_item', sa.Integer(), nullable=False),
     sa.Column('items_per_rater', sa.Integer(), nullable=False),
     sa.Column('instructions', sa.Text(), nullable=False),
@@ -254,11 +254,11 @@ def upgrade() -> None:
     )
     op.create_table('comparison',
     sa.Column('campaign_id', sa.Integer(), nullable=False),
-    sa.Column('item_id', sa.Integer(), nullable=True),
     sa.Column('rater_id', sa.Integer(), nullable=False),
     sa.Column('left_task_id', sa.Integer(), nullable=False),
     sa.Column('right_task_id', sa.Integer(), nullable=False),
     sa.Column('winner', sa.String(length=10), nullable=False),
+    sa.Column('item_id', sa.Integer(), nullable=True),
     sa.Column('duration_ms', sa.Integer(), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.Float(precision=53), nullable=False),

@@ -1,0 +1,272 @@
+"""Fine-tune encoders run by run, and answer the real test split. Loaded by worker processes only."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from huggingface_hub import constants
+from safetensors import SafetensorError
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.records import Arm, Prediction, Run, Sample, Task
+from core.study.store import Store
+from core.training import encoders, plan, predict
+
+POOL_BATCHES = 8
+LOSS_POINTS = 200
+MAX_GRADIENT = 1.0
+
+Report = Callable[[int, int, str, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run with all it needs from the store. `targets` are places in `label_ids`."""
+
+    run: Run
+    title: str
+    settings: plan.TrainingSettings
+    texts: list[str]
+    targets: list[int]
+    label_ids: list[int]
+    test_ids: list[int]
+    test_texts: list[str]
+    train_digest: str
+
+
+def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: int = 1) -> None:
+    """Train the unfinished ones of these runs in turn and store their predictions and facts.
+
+    `report` gets steps done and in all over these runs, what is being trained, and the loss. The same run with the same
+    `threads` on the same processor ends with the same weights, bit by bit. Raises `StudyError` when a run's data
+    changed since it was planned, its encoder cannot be loaded, or it does not fit into the device.
+    """
+    _be_quiet()
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with store() as session:
+        steps = {run_id: _settings(_run(session, run_id)).steps for run_id in run_ids}
+    total, done = sum(steps.values()), 0
+    for run_id in run_ids:
+        with store() as session:
+            work = _work(session, run_id)
+        if work is not None:
+            report(done, total, work.title, {})
+            _perform(store, work, device=device, report=_shifted(report, done=done, total=total))
+        done += steps[run_id]
+    report(done, total, "", {})
+
+
+def _perform(store: Store, work: Work, *, device: torch.device, report: Report) -> None:
+    began = time.monotonic()
+    dtype = predict.fast_dtype(device)
+    transformers.set_seed(work.run.seed)
+    try:
+        model, tokenizer = _loaded(work, device)
+        loss, training_seconds = _train(model, tokenizer, work, dtype=dtype, report=report)
+        answers = predict.predict(model, tokenizer, work.test_texts, max_length=work.settings.max_length, dtype=dtype)
+    except torch.OutOfMemoryError as error:
+        raise StudyError(
+            f"{work.title} with {work.run.encoder} does not fit into the GPU's memory. Lower batch_size "
+            f"({work.settings.batch_size}) or max_length ({work.settings.max_length})."
+        ) from error
+    facts = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "dtype": str(dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "seconds": time.monotonic() - began,
+        "samples_per_second": work.settings.steps * work.settings.batch_size / training_seconds,
+        "loss": loss,
+        "train_digest": work.train_digest,
+        "notes": work.run.config.get("notes", []),
+    }
+    _store(store, work, facts=facts, indices=answers[0], probabilities=answers[1])
+
+
+def _train(
+    model: Any, tokenizer: Any, work: Work, *, dtype: torch.dtype, report: Report
+) -> tuple[list[list[float]], float]:
+    """Fine-tune in place; returns [[step, mean loss since the last such pair], ...] and the seconds it took."""
+    began, settings, every = time.monotonic(), work.settings, max(1, work.settings.steps // LOSS_POINTS)
+    rows = predict.token_ids(tokenizer, work.texts, max_length=settings.max_length)
+    targets = torch.tensor(work.targets, device=model.device)
+    optimizer = _optimizer(model, settings)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
+    stream = batches([len(row) for row in rows], settings.batch_size, rng=np.random.default_rng(work.run.seed))
+    curve: list[list[float]] = []
+    recent: list[torch.Tensor] = []
+    model.train()
+    for step in range(1, settings.steps + 1):
+        places = next(stream)
+        inputs = predict.pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
+        with predict.autocast(model.device, dtype):
+            logits = model(**inputs).logits
+        loss = torch.nn.functional.cross_entropy(logits.float(), targets[places])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        recent.append(loss.detach())
+        if step % every == 0 or step == settings.steps:
+            curve.append([step, _finite(torch.stack(recent).mean().item(), work, step)])
+            recent.clear()
+            report(step, settings.steps, work.title, {"loss": curve[-1][1]})
+    return curve, time.monotonic() - began
+
+
+def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> Iterator[list[int]]:
+    """Places of texts in batches of similar length, without end; every text comes once before any comes again.
+
+    Texts are shuffled, taken in pools of up to eight batches (never more than all texts), sorted by length inside a
+    pool, cut, and the batches shuffled. So batches are full whatever the number of texts.
+    """
+    pool = size * max(1, min(POOL_BATCHES, len(lengths) // size))
+    waiting: list[int] = []
+    while True:
+        while len(waiting) < pool:
+            waiting += rng.permutation(len(lengths)).tolist()
+        taken, waiting = sorted(waiting[:pool], key=lengths.__getitem__), waiting[pool:]
+        for start in rng.permutation(np.arange(0, pool, size)).tolist():
+            yield taken[start : start + size]
+
+
+def rate(step: int, settings: plan.TrainingSettings) -> float:
+    """The learning rate's share at a step (from 0): rises in a line over the warm-up, then falls in a line to almost 0."""
+    warmup = max(1, round(settings.warmup_share * settings.steps))
+    return min((step + 1) / warmup, (settings.steps - step) / (settings.steps - warmup + 1))
+
+
+def _optimizer(model: Any, settings: plan.TrainingSettings) -> torch.optim.Optimizer:
+    """AdamW; biases and normalisations are left out of weight decay."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
+    """Model with a fresh classification head, and tokenizer. Raises `StudyError` when they cannot be had."""
+    name, is_local = work.run.encoder, encoders.offline(work.run.encoder)
+    source = encoders.resolve(name)
+    try:
+        with _hub(offline=is_local):
+            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_local)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                source, num_labels=len(work.label_ids), dtype=torch.float32, local_files_only=is_local
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise StudyError(
+            f"The encoder {name!r} cannot be loaded: {reason[:200]} Check its name or path and the network; 'minilm' "
+            "needs neither."
+        ) from error
+    limit = getattr(model.config, "max_position_embeddings", math.inf)
+    if tokenizer.pad_token_id is None or work.settings.max_length > limit:
+        wrong = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
+        raise StudyError(f"The encoder {name!r} {wrong}; choose another one or a lower max_length.")
+    return model.to(device), tokenizer
+
+
+@contextmanager
+def _hub(*, offline: bool) -> Iterator[None]:
+    """Forbid every request to a hub meanwhile: HF_HUB_OFFLINE itself is read only once, when the library is imported."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or offline
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _be_quiet() -> None:
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def _shifted(report: Report, *, done: int, total: int) -> Report:
+    return lambda step, _steps, message, extra: report(done + step, total, message, extra)
+
+
+def _finite(loss: float, work: Work, step: int) -> float:
+    if not math.isfinite(loss):
+        raise StudyError(f"{work.title} diverged at step {step}: its loss is {loss}. Lower learning_rate.")
+    return loss
+
+
+def _run(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise StudyError(f"There is no run {run_id}. Queue the runs again on Train.")
+    return run
+
+
+def _settings(run: Run) -> plan.TrainingSettings:
+    return plan.training_settings(run.config["training"])
+
+
+def _work(session: Session, run_id: int) -> Work | None:
+    """What a run needs; None when it has finished. Raises `StudyError` when its data is no longer what was planned."""
+    run = _run(session, run_id)
+    if run.finished_at is not None:
+        return None
+    arm = session.get_one(Arm, run.arm_id)
+    task = session.get_one(Task, arm.task_id)
+    title, settings = f"{task.name} · {arm.name} · seed {run.seed}", _settings(run)
+    train = plan.choose_training_samples(session, arm, n=run.n_train, seed=run.seed).samples
+    test = plan.test_samples(session, task)
+    found = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
+    if found != run.fingerprint:
+        raise StudyError(f"The texts of {title} have changed since it was planned. Queue the runs again on Train.")
+    labels = tasks.labels_of(session, task.id)
+    places = {label.name: place for place, label in enumerate(labels)}
+    real = next(other for other in tasks.arms(session, task.id) if other.kind == "real")
+    texts = {**_texts(session, arm.id), **_texts(session, real.id)}
+    return Work(
+        run=run,
+        title=title,
+        settings=settings,
+        texts=[texts[sample_id] for sample_id in train["sample_id"]],
+        targets=[places[label] for label in train["label"]],
+        label_ids=[label.id for label in labels],
+        test_ids=[int(sample_id) for sample_id in test["sample_id"]],
+        test_texts=[texts[sample_id] for sample_id in test["sample_id"]],
+        train_digest=plan.data_digest(train),
+    )
+
+
+def _texts(session: Session, arm_id: int) -> dict[int, str]:
+    return {row.id: row.text for row in session.execute(select(Sample.id, Sample.text).where(Sample.arm_id == arm_id))}
+
+
+def _store(store: Store, work: Work, *, facts: dict[str, Any], indices: np.ndarray, probabilities: np.ndarray) -> None:
+    """Predictions, facts and the end in one transaction; a run that another attempt has finished is left alone."""
+    rows = [
+        {"run_id": work.run.id, "sample_id": sample_id, "label_id": work.label_ids[place], "probability": share,
+         "created_at": time.time()}
+        for sample_id, place, share in zip(work.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
+    ]  # fmt: skip
+    mine = (
+        update(Run)
+        .where(Run.id == work.run.id, Run.finished_at.is_(None))
+        .values(facts=facts, finished_at=time.time())
+        .returning(Run.id)
+    )
+    with store.write() as session:
+        if session.scalars(mine).one_or_none() is not None:
+            session.execute(insert(Prediction), rows)

@@ -1,0 +1,227 @@
+"""Which runs a study needs: the training samples of every arm, and a fingerprint so that no run is done twice."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pandas as pd
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import spec, tasks
+from core.study.records import Arm, ArmKind, Label, Run, Sample, SampleStatus, Split, Task
+
+CODE_VERSION = 1
+SEED_LIMIT = 2**32
+
+
+class TrainingSettings(BaseModel):
+    """How every run of a study is trained. `steps` is fixed, so that arms of all sizes are trained equally long.
+
+    `max_length` is in tokens, `warmup_share` in [0, 1) of the steps.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    steps: int = Field(default=100, ge=1, le=1_000_000)
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    learning_rate: float = Field(default=5e-5, gt=0, le=1)
+    max_length: int = Field(default=128, ge=8, le=8192)
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Runs made by this plan, and those that were there already, finished or not."""
+
+    new: list[Run]
+    existing: list[Run]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Training samples: columns sample_id, text_hash, label. `short` counts texts that scarce labels could not give to
+    a balanced choice; other labels gave them instead."""
+
+    samples: pd.DataFrame
+    short: int
+
+    @property
+    def ids(self) -> list[int]:
+        return [int(number) for number in self.samples["sample_id"]]
+
+
+def training_settings(given: Mapping[str, Any]) -> TrainingSettings:
+    """Settings from a study file or a form. Raises `StudyError` for an unknown key or a value out of range."""
+    try:
+        return TrainingSettings.model_validate(dict(given))
+    except pydantic.ValidationError as error:
+        raise StudyError(f"Training settings: {spec.explain(error, TrainingSettings)}") from error
+
+
+def plan(
+    session: Session,
+    *,
+    task: Task,
+    arms: Sequence[Arm],
+    encoders: Sequence[str],
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+) -> Planned:
+    """A run for every arm, encoder and seed; those with the same data and settings as before are not made again.
+
+    Every arm gives the same number of training texts: the task's `train_size`, or what the smallest of these arms has
+    when that is less. Raises `StudyError` when an arm or one of its labels has no training text, when the real arm has
+    no test text for a label, or when nothing is asked.
+    """
+    _check_asked(arms, encoders, seeds)
+    session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
+    labels = [label.name for label in tasks.labels_of(session, task.id)]
+    test = test_samples(session, task)
+    pools = {arm.id: _training_pool(session, task, arm, labels) for arm in arms}
+    n = min([len(pool) for pool in pools.values()] + ([task.train_size] if task.train_size else []))
+    if n < len(labels):
+        raise StudyError(f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more.")
+    choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
+    known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
+    planned = Planned(new=[], existing=[])
+    wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
+    for arm, encoder, seed in wanted:
+        choice = choices[arm.id, seed]
+        digest = fingerprint(encoder=encoder, seed=seed, settings=settings, train=choice.samples, test=test)
+        found = known.get((arm.id, digest))
+        if found is not None:
+            planned.existing.append(found)
+            continue
+        notes = _notes(task, arm, n=n, smallest=min(map(len, pools.values())), choice=choice)
+        run = Run(
+            arm_id=arm.id,
+            encoder=encoder,
+            seed=seed,
+            n_train=n,
+            config={"training": settings.model_dump(), "notes": notes},
+            fingerprint=digest,
+        )
+        planned.new.append(run)
+    session.add_all(planned.new)
+    session.flush()
+    return planned
+
+
+def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) -> Choice:
+    """`n` kept training samples of an arm, or all it has when that is less, spread evenly over the labels.
+
+    A label with too few gives all it has and the others make up for it. Samples are ranked by a digest of seed and
+    text, so a choice depends on neither the order of import nor the numbers of rows.
+    """
+    labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
+    return _choose(_kept(session, arm.id, Split.TRAIN), labels, n=n, seed=seed)
+
+
+def test_samples(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test split of the task's real arm: columns sample_id, text_hash, label, ordered by digest.
+
+    Raises `StudyError` when there is none, or a label has no sample in it.
+    """
+    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
+    found = _kept(session, real.id, Split.TEST) if real else pd.DataFrame()
+    if found.empty:
+        raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
+    absent = _absent(found, [label.name for label in tasks.labels_of(session, task.id)])
+    if absent:
+        raise StudyError(
+            f"The real test split of task {task.name!r} has no text labelled {absent}; macro-F1 needs every label. "
+            "Import test texts for it, or make the task without it."
+        )
+    return found
+
+
+def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: pd.DataFrame, test: pd.DataFrame) -> str:
+    """A digest of all that decides a run's result. The order of samples does not count."""
+    parts = {
+        "code": CODE_VERSION,
+        "encoder": encoder,
+        "seed": seed,
+        "settings": settings.model_dump(),
+        "train": data_digest(train),
+        "test": data_digest(test),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def data_digest(samples: pd.DataFrame) -> str:
+    """A digest of texts and labels, whatever their order."""
+    lines = sorted(f"{digest} {label}" for digest, label in zip(samples["text_hash"], samples["label"], strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _check_asked(arms: Iterable[Arm], encoders: Iterable[str], seeds: Sequence[int]) -> None:
+    if not (list(arms) and list(encoders) and seeds):
+        raise StudyError("Choose at least one arm, one encoder and one seed to train.")
+    if not all(0 <= seed < SEED_LIMIT for seed in seeds):
+        raise StudyError(f"Seeds are whole numbers from 0 to {SEED_LIMIT - 1}; found {', '.join(map(str, seeds))}.")
+
+
+def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str]) -> pd.DataFrame:
+    pool = _kept(session, arm.id, Split.TRAIN)
+    if pool.empty:
+        raise StudyError(
+            f"Arm {arm.name!r} of task {task.name!r} has no training texts. Import or generate some first."
+        )
+    absent = _absent(pool, labels)
+    if absent:
+        raise StudyError(
+            f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first."
+        )
+    return pool
+
+
+def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
+    query = (
+        select(Sample.id, Sample.text_hash, Label.name)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == split)
+        .order_by(Sample.text_hash)
+    )
+    return pd.DataFrame(session.execute(query).all(), columns=["sample_id", "text_hash", "label"])
+
+
+def _absent(samples: pd.DataFrame, labels: Sequence[str]) -> str:
+    return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
+
+
+def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> Choice:
+    rank = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in pool["text_hash"]]
+    ranked = pool.iloc[sorted(range(len(pool)), key=rank.__getitem__)]
+    available = {label: int((pool["label"] == label).sum()) for label in labels}
+    shares = _shares(available, n)
+    place = ranked.groupby("label").cumcount()
+    chosen = ranked[place < ranked["label"].map(shares)].reset_index(drop=True)
+    short = sum(max(0, n // len(labels) - count) for count in available.values())
+    return Choice(samples=chosen, short=short)
+
+
+def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
+    """How many of each label: even, except that a scarce label's lack is spread over those that have more."""
+    shares, left = {}, n
+    for place, label in enumerate(sorted(available, key=available.__getitem__)):
+        shares[label] = min(available[label], left // (len(available) - place))
+        left -= shares[label]
+    return shares
+
+
+def _notes(task: Task, arm: Arm, *, n: int, smallest: int, choice: Choice) -> list[str]:
+    notes = []
+    if task.train_size and smallest < task.train_size:
+        notes.append(f"Every arm trains on {n} texts instead of {task.train_size}: the smallest arm has no more.")
+    if choice.short:
+        counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
+        notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")
+    return notes

@@ -1,0 +1,75 @@
+"""A fine-tuned encoder's answers on texts."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BATCH_SIZE = 64
+PAD_MULTIPLE = 8
+
+
+def predict(
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    *,
+    max_length: int,
+    dtype: torch.dtype,
+    batch_size: int = BATCH_SIZE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class index of each text (int64, shape (n,)) and the softmax share of that class (float64, (n,), in [0, 1]).
+
+    Texts are read in batches of similar length and answered in the order given.
+    """
+    rows = token_ids(tokenizer, texts, max_length=max_length)
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]), reverse=True)
+    indices, shares = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
+    model.eval()
+    with torch.inference_mode(), autocast(model.device, dtype):
+        for places in _cut(order, batch_size):
+            inputs = pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
+            probabilities = torch.softmax(model(**inputs).logits.double(), dim=-1)  # (b, labels)
+            best = probabilities.max(dim=-1)
+            indices[places], shares[places] = best.indices.cpu().numpy(), best.values.cpu().numpy()
+    return indices, shares
+
+
+def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[list[int]]:
+    """Token numbers of each text with the encoder's special tokens, cut at `max_length`."""
+    encoded = tokenizer(
+        list(texts), truncation=True, max_length=max_length, return_attention_mask=False, return_token_type_ids=False
+    )
+    return list(encoded["input_ids"])
+
+
+def pad(rows: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> dict[str, Tensor]:
+    """`input_ids` and `attention_mask`, both int64 of shape (b, longest row rounded up to a multiple of 8)."""
+    width = -(-max(map(len, rows)) // PAD_MULTIPLE) * PAD_MULTIPLE
+    ids = torch.tensor([[*row, *[pad_id] * (width - len(row))] for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = (torch.arange(width) < lengths[:, None]).long()
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes with it directly, else float32."""
+    if device.type == "cuda":
+        is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        found = torch.cpu.get_capabilities()
+        is_fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return torch.bfloat16 if is_fast else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
+    """Matrix products in bfloat16 when that is the dtype; nothing changes for float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+def _cut(order: Sequence[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(order), size):
+        yield list(order[start : start + size])

@@ -1,0 +1,154 @@
+"""What finished runs found, computed on read from their predictions."""
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.records import Arm, Label, Prediction, Run, Sample, Task
+from core.training import score
+
+SCORE_COLUMNS = [
+    "task",
+    "arm",
+    "arm_kind",
+    "encoder",
+    "seed",
+    "n_train",
+    "macro_f1",
+    "accuracy",
+    "n_test",
+    "run_id",
+]
+
+
+def scores(session: Session, study_id: int) -> pd.DataFrame:
+    """One row per finished run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
+
+    `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
+    test samples.
+    """
+    query = (
+        select(
+            Task.name.label("task"), Arm.name.label("arm"), Arm.kind.label("arm_kind"),
+            Run.encoder, Run.seed, Run.n_train, Run.id.label("run_id"),
+        )
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
+        .order_by(Task.id, Arm.id, Run.id)
+    )  # fmt: skip
+    columns = [name for name in SCORE_COLUMNS if name not in ("macro_f1", "accuracy", "n_test")]
+    finished = pd.DataFrame(session.execute(query).all(), columns=["task", "arm", "arm_kind", *columns[3:]])
+    counts = _answer_counts(session, study_id)
+    found = pd.DataFrame(
+        [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],
+        columns=["run_id", "macro_f1", "accuracy", "n_test"],
+    )
+    joined = finished.merge(found, on="run_id", how="left")
+    return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
+
+
+def predictions(session: Session, run_id: int) -> pd.DataFrame:
+    """A run's answers: columns sample_id, text, label, predicted, probability (of the predicted label), correct."""
+    get(session, run_id)
+    truth, answer = aliased(Label), aliased(Label)
+    query = (
+        select(Sample.id, Sample.text, truth.name, answer.name, Prediction.probability)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .join(truth, truth.id == Sample.label_id)
+        .join(answer, answer.id == Prediction.label_id)
+        .where(Prediction.run_id == run_id)
+        .order_by(Sample.id)
+    )
+    columns = ["sample_id", "text", "label", "predicted", "probability"]
+    found = pd.DataFrame(session.execute(query).all(), columns=columns)
+    return found.assign(correct=found["label"] == found["predicted"])
+
+
+def task_predictions(session: Session, task_id: int) -> pd.DataFrame:
+    """Every answer on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, correct.
+
+    Of several finished runs with the same arm, encoder and seed the newest counts.
+    """
+    newest = (
+        select(func.max(Run.id))
+        .join(Arm, Arm.id == Run.arm_id)
+        .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
+        .group_by(Run.arm_id, Run.encoder, Run.seed)
+    )
+    query = (
+        select(
+            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, Sample.label_id == Prediction.label_id
+        )
+        .join(Run, Run.id == Prediction.run_id)
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Run.id.in_(newest))
+        .order_by(Run.id, Sample.id)
+    )  # fmt: skip
+    columns = ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "correct"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
+
+
+def per_class(session: Session, run_id: int) -> pd.DataFrame:
+    """A run's precision, recall and F1 for each label of its task, in their order: columns as `score.per_class`."""
+    found = predictions(session, run_id)
+    task_id = session.scalars(select(Arm.task_id).join(Run, Run.arm_id == Arm.id).where(Run.id == run_id)).one()
+    labels = [label.name for label in tasks.labels_of(session, task_id)]
+    return score.per_class(list(found["label"]), list(found["predicted"]), labels=labels)
+
+
+def loss_table(session: Session, run_id: int) -> pd.DataFrame:
+    """A run's training loss with its name, for a chart: columns run, step, loss."""
+    run = get(session, run_id)
+    arm = session.get_one(Arm, run.arm_id)
+    curve = loss_curve(run)
+    curve.insert(0, "run", f"{arm.name} · {run.encoder} · seed {run.seed}")
+    return curve
+
+
+def loss_curve(run: Run) -> pd.DataFrame:
+    """Mean cross-entropy since the step before: columns step (from 1), loss. Empty until the run has finished."""
+    return pd.DataFrame(run.facts.get("loss", []), columns=["step", "loss"])
+
+
+def get(session: Session, run_id: int) -> Run:
+    """The run of this number. Raises `StudyError` when there is none."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise StudyError(f"There is no run {run_id}. The table on Train lists those there are.")
+    return run
+
+
+def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
+    """How often each label was answered with each: columns run_id, label, predicted, n."""
+    truth, answer = aliased(Label), aliased(Label)
+    counted: Select[tuple[int, int, int, int]] = (
+        select(
+            Prediction.run_id, Sample.label_id.label("truth_id"), Prediction.label_id.label("answer_id"),
+            func.count(Prediction.id).label("n"),
+        )
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .join(Run, Run.id == Prediction.run_id)
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
+        .group_by(Prediction.run_id, Sample.label_id, Prediction.label_id)
+    )  # fmt: skip
+    grouped = counted.subquery()
+    query = (
+        select(grouped.c.run_id, truth.name, answer.name, grouped.c.n)
+        .join(truth, truth.id == grouped.c.truth_id)
+        .join(answer, answer.id == grouped.c.answer_id)
+        .order_by(grouped.c.run_id, truth.id, answer.id)
+    )
+    return pd.DataFrame(session.execute(query).all(), columns=["run_id", "label", "predicted", "n"])
+
+
+def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:
+    truth, answers = (list(np.repeat(counts[name], counts["n"])) for name in ("label", "predicted"))
+    labels = sorted({*truth, *answers})
+    return run_id, score.macro_f1(truth, answers, labels=labels), score.accuracy(truth, answers), len(truth)

@@ -1,0 +1,41 @@
+"""Pages run as they are, through AppTest, on a store of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The store that the pages open, in a folder of this test."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LITMUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LITMUS_SLOTS", "2")
+    monkeypatch.setenv("LITMUS_GPUS", "0")
+    for name in ("LITMUS_DATABASE", "LITMUS_PASSWORD", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    _forget()
+    opened = store_module.open_store(settings_module.load())
+    yield opened
+    opened.close()
+    _forget()
+
+
+@pytest.fixture
+def app(home: Store) -> AppTest:
+    """The app as a browser first sees it."""
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+def _forget() -> None:
+    st.cache_data.clear()
+    st.cache_resource.clear()

@@ -1,0 +1,192 @@
+"""Every page does its thing: with nothing there, with data, and with bad input."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from streamlit.testing.v1 import AppTest
+
+from core.study import importing, tables, tasks
+from core.study.records import Campaign, Job, Prompt, Rating, Study
+from core.study.store import Store
+from core.subjectivity import campaigns
+
+ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
+
+
+def fill(store: Store, folder: Path) -> Study:
+    """A study with one task, real texts and a few synthetic ones."""
+    rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
+    real, made = folder / "real.csv", folder / "made.csv"
+    real.write_text("\n".join(["text,label,split", *rows]))
+    made.write_text("text,label\n=cmd(),yes\n<b>bold</b> **stars**,no\n")
+    with store.write() as session:
+        study = tasks.study_named(session, "tickets")
+        task = tasks.make_task(
+            session, study_id=study.id, name="urgency", question="Is it urgent?", labels={"yes": "", "no": ""}
+        )
+        for arm, path in (("real", real), ("zero-shot", made)):
+            own = tasks.make_arm(session, task_id=task.id, name=arm)
+            importing.bring_in(session, task=task, arm=own, table=tables.read(path), options=importing.Options())
+    return study
+
+
+def opened(app: AppTest, page: str) -> AppTest:
+    app.run()
+    app.switch_page(f"pages/{page}_page.py").run()
+    assert not app.exception, app.exception[0].value
+    return app
+
+
+@pytest.mark.parametrize("page", ORGANISER)
+def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) -> None:
+    opened(app, page)
+
+    said = [element.value for element in (*app.info, *app.title)]
+    assert any("no study yet" in text or "training data work" in text or "Nothing has run" in text for text in said)
+
+
+@pytest.mark.parametrize("page", ORGANISER)
+def test_every_page_opens_on_a_study_with_data(app: AppTest, home: Store, tmp_path: Path, page: str) -> None:
+    fill(home, tmp_path)
+
+    opened(app, page)
+
+    assert app.title
+    assert not app.error
+
+
+def test_making_a_study_from_the_overview_puts_it_in_hand(app: AppTest, home: Store) -> None:
+    app.run()
+    app.text_input(key="overview.name").set_value("mine").run()
+
+    app.button(key="overview.make").click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "mine"
+    with home() as session:
+        assert session.scalars(select(Study.name)).all() == ["mine"]
+
+
+def test_a_study_without_a_name_is_refused_with_a_sentence(app: AppTest, home: Store) -> None:
+    app.run()
+
+    app.button(key="overview.make").click().run()
+
+    assert "needs a name" in app.error[0].value
+
+
+def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "prompts")
+
+    app.button(key="prompts.save").click().run()
+    app.button(key="prompts.save").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert session.scalars(select(Prompt.version)).all() == [1]
+
+
+def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "prompts")
+    area = next(area for area in app.text_area if "generation" in str(area.key))
+
+    area.set_value("Write {lable}").run()
+    app.button(key="prompts.save").click().run()
+
+    assert any("{lable}" in error.value for error in app.error)
+    assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
+
+
+def test_generating_without_a_model_asks_for_one_and_queues_nothing(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "generate")
+
+    app.button(key="generate.start").click().run()
+
+    assert "Which model?" in app.error[0].value
+    with home() as session:
+        assert session.scalar(select(func.count(Job.id))) == 0
+
+
+def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "train")
+    app.multiselect(key="train.arms").set_value(["real"]).run()
+
+    app.button(key="train.start").click().run()
+    with home() as session:
+        first = session.scalar(select(func.count(Job.id)))
+    app.button(key="train.start").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert session.scalar(select(func.count(Job.id))) == first > 0
+
+
+def test_making_a_campaign_gives_a_link(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "campaigns")
+    app.text_input(key="campaigns.name").set_value("first round")
+
+    app.button(key="campaigns.make").click().run()
+
+    assert not app.exception
+    with home() as session:
+        token = session.scalar(select(Campaign.token))
+    assert any(f"/rate?campaign={token}" in code.value for code in app.code)
+
+
+def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home: Store, tmp_path: Path) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+        campaign = campaigns.make_label_campaign(session, task=task, name="r", per_class=2, items_per_rater=3)
+    app.query_params["campaign"] = campaign.token
+    app.run()
+
+    app.button(key="rate.consent").click().run()
+    for _ in range(3):
+        assert app.button[0].label.startswith("1")
+        app.button[0].click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "Thank you"
+    assert not app.sidebar.selectbox
+    with home() as session:
+        assert session.scalar(select(func.count(Rating.id))) == 3
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        app.switch_page("pages/train_page.py")
+
+
+def test_a_wrong_link_is_one_sentence(app: AppTest) -> None:
+    app.query_params["campaign"] = "guessed"
+
+    app.run()
+
+    assert not app.exception
+    assert "does not belong to a labelling session" in app.error[0].value
+
+
+def test_with_a_password_organiser_pages_stay_shut_until_it_is_given(
+    app: AppTest, home: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home, tmp_path)
+    monkeypatch.setenv("LITMUS_PASSWORD", "open sesame")
+    app.run()
+    assert not app.sidebar.selectbox
+    assert not app.title
+
+    app.text_input(key="frame.password").set_value("wrong")
+    app.button[0].click().run()
+    assert app.error[0].value == "That is not the password."
+
+    app.text_input(key="frame.password").set_value("open sesame")
+    app.button[0].click().run()
+    assert app.title[0].value == "tickets"

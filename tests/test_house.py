@@ -1,0 +1,108 @@
+"""The house rules that a test can check: which way imports point, what the web process loads, and the README's tree."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = {"synthesis", "quality", "subjectivity", "training"}
+MAY_IMPORT = {
+    "errors": set(),
+    "settings": set(),
+    "catalogue": set(),
+    "study": {"errors", "settings", "study"},
+    **{room: {"errors", "settings", "study", "catalogue", room} for room in ROOMS},
+    "jobs": {"errors", "settings", "study", "jobs"},
+    "analysis": {"errors", "settings", "study", "catalogue", "analysis", *ROOMS},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, as dotted names down to the room."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def room_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "core" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "core").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_in_core_point_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT / "core").parts[0].removesuffix(".py")
+    if room not in MAY_IMPORT:
+        pytest.skip("commands and __main__ may import every room")
+
+    wrong = {module for module in imports(path) if room_of(module) not in {None, *MAY_IMPORT[room]}}
+
+    assert not wrong
+
+
+def test_core_never_imports_streamlit_and_pages_never_import_pages() -> None:
+    core = {module.split(".")[0] for path in (ROOT / "core").rglob("*.py") for module in imports(path)}
+    pages = {module.split(".")[0] for path in (ROOT / "pages").glob("*.py") for module in imports(path)}
+
+    assert not core & {"streamlit", "ui", "pages"}
+    assert "pages" not in pages
+
+
+def test_nothing_that_pages_import_pulls_in_torch_or_transformers() -> None:
+    wanted = sorted({module for path in [*(ROOT / "pages").glob("*.py"), ROOT / "app.py"] for module in imports(path)})
+    program = (
+        "import importlib, sys\n"
+        f"for name in {wanted!r}:\n"
+        "    try:\n"
+        "        importlib.import_module(name)\n"
+        "    except ModuleNotFoundError:\n"
+        "        module, _, attribute = name.rpartition('.')\n"
+        "        getattr(importlib.import_module(module), attribute)\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_module_has_its_line_in_the_readme_tree() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme.split("## The house")[1].split("```")[1]
+    named = set(re.findall(r"([\w.]+\.py)\b", tree))
+    there = {
+        path.name
+        for folder in ("core", "pages", "ui")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py" and "migrations" not in path.parts
+    }
+
+    assert there - named == set()
+    assert named - there - {"app.py"} == set()
+
+
+def test_files_and_functions_stay_short() -> None:
+    too_long = []
+    for path in [*(ROOT / "core").rglob("*.py"), *(ROOT / "ui").glob("*.py"), *(ROOT / "pages").glob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        limit = 120 if path.parent.name == "pages" else 400
+        if text.count("\n") > limit and "migrations" not in path.parts:
+            too_long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        too_long += [
+            f"{path.relative_to(ROOT)}:{node.name}"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (node.end_lineno or 0) - node.lineno > 50
+            and "migrations" not in path.parts
+        ]
+
+    assert not too_long

@@ -1,0 +1,73 @@
+"""The bundled texts: enough of them, all different, and the odd shapes that real answers have."""
+
+import csv
+import re
+from collections import Counter
+from itertools import combinations
+
+import pytest
+
+from core import catalogue
+from core.study import samples, spec
+from core.synthesis import parsing, providers
+
+STUDY = spec.load(catalogue.SAMPLE_STUDY)
+
+
+def real_rows(task: str) -> list[dict[str, str]]:
+    with STUDY.tasks[task].real.file.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def answers(task: str) -> dict[tuple[str, str], list[providers.RecordedAnswer]]:
+    arm = STUDY.tasks[task].arms["zero-shot"]
+    assert arm.generate and arm.generate.recordings
+    return dict(providers.recordings(arm.generate.recordings))
+
+
+def synthetic_texts(task: str) -> dict[tuple[str, str], list[str]]:
+    return {
+        key: [
+            text
+            for answer in recorded
+            for text in parsing.parse(answer.content, finish_reason=answer.finish_reason, expected=5).texts
+        ]
+        for key, recorded in answers(task).items()
+    }
+
+
+@pytest.mark.parametrize("task", list(STUDY.tasks))
+def test_every_group_has_the_texts_it_promises(task: str) -> None:
+    counted = Counter((row["label"], row["split"]) for row in real_rows(task))
+    distinct = {key: len({samples.text_hash(text) for text in texts}) for key, texts in synthetic_texts(task).items()}
+
+    for label in STUDY.tasks[task].labels:
+        assert counted[label, "train"] >= 50
+        assert counted[label, "test"] >= 30
+        for arm in ("zero-shot", "few-shot"):
+            assert distinct[arm, label] >= 50
+
+
+@pytest.mark.parametrize("task", list(STUDY.tasks))
+def test_recorded_answers_have_the_shapes_real_ones_have(task: str) -> None:
+    contents = [answer.content for recorded in answers(task).values() for answer in recorded]
+    parsed = [parsing.parse(content, finish_reason="stop", expected=5) for content in contents]
+
+    assert any(re.match(r"\s*1[.)]", content) for content in contents), "a numbered list"
+    assert any(content.lstrip().startswith(("[", "{", "```")) for content in contents), "JSON"
+    assert any(re.match(r"[A-Z][^\n]*:\n", content) for content in contents), "a stray preamble"
+    assert any(not content.strip() for content in contents), "an empty answer"
+    assert any(found.reason == "refusal" for found in parsed), "a refusal"
+
+
+def test_fewer_than_one_in_a_hundred_texts_is_a_near_duplicate() -> None:
+    texts: list[str] = []
+    for task in STUDY.tasks:
+        texts += [row["text"] for row in real_rows(task)]
+        texts += [text for found in synthetic_texts(task).values() for text in found]
+    words = [frozenset(re.findall(r"\w+", text.lower())) for text in dict.fromkeys(texts)]
+
+    near = sum(len(one & other) >= 0.7 * len(one | other) for one, other in combinations(words, 2))
+
+    assert len(words) > 1400
+    assert near < 0.01 * len(words)
