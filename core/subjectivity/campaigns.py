@@ -180,10 +180,8 @@ def undo(session: Session, *, rater_id: int, now: float) -> bool:
     """Take the rater's last answer back and put its item on the screen again; False when there is none."""
     rater = session.get_one(Rater, rater_id)
     table = answers_of(session.get_one(Campaign, rater.campaign_id))
-    last: Comparison | Rating | None = session.scalar(
-        select(table).where(table.rater_id == rater_id).order_by(table.id.desc()).limit(1)
-    )
-    if last is None:
+    last = session.scalar(select(table).where(table.rater_id == rater_id).order_by(table.id.desc()).limit(1))
+    if not isinstance(last, Comparison | Rating):
         return False
     rater.assigned_item_id, rater.assigned_at = last.item_id, now
     session.delete(last)

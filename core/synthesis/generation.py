@@ -82,7 +82,7 @@ def generate(
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
     with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
         plan = _plan(store, arm_id=arm_id, seed=seed)
-        quotas = _quotas(store, plan, per_label=per_label, model=provider.model)
+        quotas = _quotas(store, plan, per_label=per_label)
         with store() as session:
             purse = budget.Budget(budget_usd, spent=_spent(session, arm_id))
         asyncio.run(_Generation(store, plan, quotas, provider, purse, report).run(concurrency))
@@ -148,7 +148,7 @@ def _plan(store: Store, *, arm_id: int, seed: int) -> _Plan:
         return _Plan(session.get_one(Study, task.study_id), task, arm, labels, prompt, pool)
 
 
-def _quotas(store: Store, plan: _Plan, *, per_label: int, model: str) -> list[Quota]:
+def _quotas(store: Store, plan: _Plan, *, per_label: int) -> list[Quota]:
     """Where each label stands, after texts that are paid for and not yet kept have been taken in."""
     with store() as session:
         left = intake.unparsed(session, plan.arm.id)

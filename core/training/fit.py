@@ -22,7 +22,7 @@ from core.study.records import Arm, Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import encoders, plan, predict
 
-POOL_BATCHES = 8
+POOL_BATCHES = 16
 LOSS_POINTS = 200
 MAX_GRADIENT = 1.0
 
@@ -113,7 +113,7 @@ def _train(
         inputs = predict.pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
         with predict.autocast(model.device, dtype):
             logits = model(**inputs).logits
-        loss = torch.nn.functional.cross_entropy(logits.float(), targets[places])
+        loss: Any = torch.nn.functional.cross_entropy(logits.float(), targets[places])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT)
         optimizer.step()
@@ -130,7 +130,7 @@ def _train(
 def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> Iterator[list[int]]:
     """Places of texts in batches of similar length, without end; every text comes once before any comes again.
 
-    Texts are shuffled, taken in pools of up to eight batches (never more than all texts), sorted by length inside a
+    Texts are shuffled, taken in pools of up to sixteen batches (never more than all texts), sorted by length inside a
     pool, cut, and the batches shuffled. So batches are full whatever the number of texts.
     """
     pool = size * max(1, min(POOL_BATCHES, len(lengths) // size))
@@ -195,8 +195,9 @@ def _hub(*, offline: bool) -> Iterator[None]:
 
 
 def _be_quiet() -> None:
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    library_logging: Any = transformers.logging
+    library_logging.set_verbosity_error()
+    library_logging.disable_progress_bar()
 
 
 def _shifted(report: Report, *, done: int, total: int) -> Report:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -47,8 +47,8 @@ class Planned:
 
 @dataclass(frozen=True)
 class Choice:
-    """Training samples: columns sample_id, text_hash, label. `short` counts texts that scarce labels could not give to
-    a balanced choice; other labels gave them instead."""
+    """Training samples: columns sample_id, text_hash, label. `short` counts texts that a balanced choice needed and their
+    label did not have."""
 
     samples: pd.DataFrame
     short: int
@@ -162,8 +162,8 @@ def data_digest(samples: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _check_asked(arms: Iterable[Arm], encoders: Iterable[str], seeds: Sequence[int]) -> None:
-    if not (list(arms) and list(encoders) and seeds):
+def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
+    if not (len(arms) and len(encoders) and len(seeds)):
         raise StudyError("Choose at least one arm, one encoder and one seed to train.")
     if not all(0 <= seed < SEED_LIMIT for seed in seeds):
         raise StudyError(f"Seeds are whole numbers from 0 to {SEED_LIMIT - 1}; found {', '.join(map(str, seeds))}.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -83,6 +83,7 @@ def task_predictions(session: Session, task_id: int) -> pd.DataFrame:
         select(
             Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, Sample.label_id == Prediction.label_id
         )
+        .select_from(Prediction)
         .join(Run, Run.id == Prediction.run_id)
         .join(Arm, Arm.id == Run.arm_id)
         .join(Sample, Sample.id == Prediction.sample_id)
@@ -126,7 +127,7 @@ def get(session: Session, run_id: int) -> Run:
 def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
     """How often each label was answered with each: columns run_id, label, predicted, n."""
     truth, answer = aliased(Label), aliased(Label)
-    counted: Select[tuple[int, int, int, int]] = (
+    counted = (
         select(
             Prediction.run_id, Sample.label_id.label("truth_id"), Prediction.label_id.label("answer_id"),
             func.count(Prediction.id).label("n"),

@@ -61,7 +61,7 @@ def kept_by_label(store: Store, arm: Arm) -> dict[int, int]:
             .where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
             .group_by(Sample.label_id)
         )
-        return {label: n for label, n in rows}
+        return dict(rows.all())
 
 
 def recorded(arm: Arm, labels: list[Label], answers: list[str]) -> RecordedProvider:

@@ -1,0 +1,254 @@
+"""Real fine-tuning of MiniLM: the same twice, taken up where it stopped, and refused with a sentence."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import delete, select, update
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from core.errors import StudyError
+from core.settings import Settings
+from core.study import tasks
+from core.study.records import Prediction, Run, Sample, Split, Task
+from core.study.store import Store
+from core.training import encoders, fit, plan, predict, runs
+from tests.training.conftest import SETTINGS, add_samples
+
+Reported = list[tuple[int, int, str, dict[str, float]]]
+
+
+class Killed(BaseException):
+    """Stands for a process that is stopped: nothing in the code under test answers it."""
+
+
+def silent(*_said: object) -> None:
+    pass
+
+
+def answers(store: Store, run_id: int) -> list[tuple[int, int, float]]:
+    query = select(Prediction.sample_id, Prediction.label_id, Prediction.probability).order_by(Prediction.sample_id)
+    with store() as session:
+        return [tuple(row) for row in session.execute(query.where(Prediction.run_id == run_id))]
+
+
+def run_of(store: Store, run_id: int) -> Run:
+    with store() as session:
+        return session.get_one(Run, run_id)
+
+
+def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: float) -> int:
+    with store.write() as session:
+        arms = [tasks.get_arm(session, task, "real")]
+        settings = plan.training_settings(SETTINGS.model_dump() | changes)
+        planned = plan.plan(session, task=task, arms=arms, encoders=[encoder], seeds=[0], settings=settings)
+    return planned.new[0].id
+
+
+def test_a_run_learns_and_leaves_predictions_and_facts(store: Store, task: Task) -> None:
+    run_id, said = plan_one(store, task, steps=20), Reported()
+
+    fit.execute(store, [run_id], report=lambda *report: said.append(report))
+
+    run = run_of(store, run_id)
+    with store() as session:
+        scored = runs.scores(session, task.study_id).iloc[0]
+        tested = set(session.scalars(select(Sample.id).where(Sample.split == Split.TEST)))
+    assert scored["macro_f1"] > 0.8
+    assert {sample_id for sample_id, _, _ in answers(store, run_id)} == tested
+    assert all(0.5 <= probability <= 1 for _, _, probability in answers(store, run_id))
+    assert run.finished_at is not None
+    assert {
+        "device",
+        "threads",
+        "dtype",
+        "torch",
+        "transformers",
+        "seconds",
+        "samples_per_second",
+        "train_digest",
+    } < set(run.facts)
+    assert [step for step, _ in run.facts["loss"]] == list(range(1, 21))
+    assert run.facts["loss"][-1][1] < run.facts["loss"][0][1]
+    assert [done for done, _, _, _ in said] == sorted(done for done, _, _, _ in said)
+    assert said[-1][:2] == (20, 20)
+    assert said[5][2] == "reviews · real · seed 0"
+    assert said[5][3]["loss"] == pytest.approx(run.facts["loss"][4][1])
+
+
+def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, planned: list[int]) -> None:
+    fit.execute(store, planned[:1], report=silent)
+    first = answers(store, planned[0])
+    with store.write() as session:
+        session.execute(delete(Prediction))
+        session.execute(update(Run).values(finished_at=None, facts={}))
+
+    fit.execute(store, planned[:1], report=silent)
+
+    assert len(first) == 16
+    assert answers(store, planned[0]) == first
+
+
+def test_a_job_killed_between_runs_trains_only_what_is_missing(store: Store, planned: list[int]) -> None:
+    def stop_at_second(_done: int, _total: int, message: str, _extra: dict[str, float]) -> None:
+        if "zero-shot" in message:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit.execute(store, planned, report=stop_at_second)
+    first = run_of(store, planned[0])
+    said = Reported()
+    fit.execute(store, planned, report=lambda *report: said.append(report))
+
+    assert first.finished_at is not None
+    assert run_of(store, planned[0]).finished_at == first.finished_at
+    assert run_of(store, planned[1]).finished_at is not None
+    assert {message for _, _, message, _ in said} == {"reviews · zero-shot · seed 0", ""}
+    assert said[0][:2] == (SETTINGS.steps, 2 * SETTINGS.steps)
+    assert [len(answers(store, run_id)) for run_id in planned] == [16, 16]
+
+
+def test_a_run_that_another_attempt_finished_is_left_alone(store: Store, planned: list[int]) -> None:
+    def finish_elsewhere(done: int, _total: int, _message: str, _extra: dict[str, float]) -> None:
+        if done == SETTINGS.steps:
+            with store.write() as session:
+                session.execute(update(Run).where(Run.id == planned[0]).values(finished_at=1.0, facts={"by": "other"}))
+
+    fit.execute(store, planned[:1], report=finish_elsewhere)
+
+    assert run_of(store, planned[0]).facts == {"by": "other"}
+    assert answers(store, planned[0]) == []
+
+
+def test_data_changed_since_planning_is_refused(store: Store, task: Task, planned: list[int]) -> None:
+    with store.write() as session:
+        real = tasks.get_arm(session, task, "real")
+        add_samples(session, real, label="bad", texts=["nobody liked it"], split=Split.TEST)
+
+    with pytest.raises(StudyError, match="have changed since it was planned"):
+        fit.execute(store, planned[:1], report=silent)
+
+    assert run_of(store, planned[0]).finished_at is None
+
+
+def test_an_encoder_that_cannot_be_loaded_is_refused_by_name(store: Store, task: Task, tmp_path: Path) -> None:
+    run_id = plan_one(store, task, encoder=str(tmp_path))
+
+    with pytest.raises(StudyError, match="cannot be loaded") as raised:
+        fit.execute(store, [run_id], report=silent)
+
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_a_length_the_encoder_cannot_read_is_refused(store: Store, task: Task) -> None:
+    run_id = plan_one(store, task, max_length=600)
+
+    with pytest.raises(StudyError, match="reads at most 512 tokens"):
+        fit.execute(store, [run_id], report=silent)
+
+
+def test_a_loss_that_is_no_number_is_refused_and_nothing_stored(store: Store, task: Task, tmp_path: Path) -> None:
+    broken = AutoModelForSequenceClassification.from_pretrained(encoders.resolve("minilm"))
+    with torch.no_grad():
+        broken.base_model.embeddings.word_embeddings.weight.fill_(float("nan"))
+    broken.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(encoders.resolve("minilm")).save_pretrained(tmp_path)
+    run_id = plan_one(store, task, encoder=str(tmp_path))
+
+    with pytest.raises(StudyError, match="diverged at step 1: its loss is nan. Lower learning_rate"):
+        fit.execute(store, [run_id], report=silent)
+
+    assert run_of(store, run_id).finished_at is None
+    assert answers(store, run_id) == []
+
+
+def test_a_local_encoder_asks_no_hub(settings: Settings, planned: list[int]) -> None:
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_CONNECT = do_GET  # noqa: N815
+
+    program = (
+        "from core import settings\n"
+        "from core.study import store\n"
+        "from core.training import fit\n"
+        f"fit.execute(store.open_store(settings.load()), {planned[:1]}, report=lambda *said: None)\n"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{hub.server_port}"
+        environ = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        environ |= {"LITMUS_HOME": str(settings.home), "HF_ENDPOINT": address, "HTTPS_PROXY": address}
+        done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=120)
+        hub.shutdown()
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert asked == []
+    assert done.stderr == ""
+
+
+def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
+    with pytest.raises(StudyError, match="no run 99"):
+        fit.execute(store, [99], report=silent)
+
+
+def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
+    tokenizer = AutoTokenizer.from_pretrained(encoders.resolve("minilm"))
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_pretrained(encoders.resolve("minilm"), num_labels=3)
+    texts = ["short", "a somewhat longer text about the weather", "rain " * 200, "sun", "two words"] * 3
+
+    places, shares = predict.predict(model, tokenizer, texts, max_length=64, dtype=torch.float32, batch_size=4)
+    turned, turned_shares = predict.predict(
+        model, tokenizer, texts[::-1], max_length=64, dtype=torch.float32, batch_size=15
+    )
+
+    assert places.tolist() == turned[::-1].tolist()
+    assert shares == pytest.approx(turned_shares[::-1], abs=1e-5)
+    assert all(1 / 3 <= share <= 1 for share in shares)
+
+
+@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=90), size=st.integers(1, 16), seed=st.integers(0, 99))
+def test_every_text_is_seen_once_before_any_is_seen_again(lengths: list[int], size: int, seed: int) -> None:
+    pool = size * max(1, min(fit.POOL_BATCHES, len(lengths) // size))
+    pools = 4
+
+    stream = list(islice(fit.batches(lengths, size, rng=np.random.default_rng(seed)), pools * pool // size))
+
+    seen = Counter(place for batch in stream for place in batch)
+    assert all(len(batch) == size for batch in stream)
+    assert max(seen.values()) - min(seen[place] for place in range(len(lengths))) <= 1
+
+
+def test_texts_of_a_batch_have_similar_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(5, 100, size=256).tolist()
+
+    stream = list(islice(fit.batches(lengths, 32, rng=np.random.default_rng(0)), 8))
+
+    spread = [max(lengths[place] for place in batch) - min(lengths[place] for place in batch) for batch in stream]
+    assert np.mean(spread) < 15
+
+
+def test_the_learning_rate_rises_to_one_and_falls_to_almost_nothing() -> None:
+    settings = plan.TrainingSettings(steps=100)
+
+    shares = [fit.rate(step, settings) for step in range(100)]
+
+    assert shares[0] == pytest.approx(0.1)
+    assert max(shares) == shares[9] == pytest.approx(1)
+    assert 0 < shares[-1] < 0.02
+    assert shares[9:] == sorted(shares[9:], reverse=True)

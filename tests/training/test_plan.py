@@ -1,0 +1,232 @@
+"""Which runs a plan makes, on which texts, and when it refuses."""
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.records import Arm, Label, Run, Sample, Split, Task
+from core.study.store import Store
+from core.training import plan
+from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
+
+
+def plan_all(session: Session, task: Task, **changes: object) -> plan.Planned:
+    asked = {"arms": tasks.arms(session, task.id), "encoders": ["minilm"], "seeds": [0, 1], "settings": SETTINGS}
+    return plan.plan(session, task=task, **(asked | changes))
+
+
+def new_arm(session: Session, task: Task, *, good: int, bad: int, name: str = "few-shot") -> Arm:
+    arm = tasks.make_arm(session, task_id=task.id, name=name)
+    add_samples(session, arm, label="good", texts=sentences(PRAISE, good))
+    add_samples(session, arm, label="bad", texts=sentences(BLAME, bad))
+    return arm
+
+
+def counts(choice: plan.Choice) -> dict[str, int]:
+    return dict(Counter(choice.samples["label"]))
+
+
+@pytest.mark.parametrize(
+    ("n", "good", "bad", "short"),
+    [(2, 1, 1, 0), (20, 10, 10, 0), (30, 20, 10, 5), (40, 30, 10, 10), (90, 30, 10, 50)],
+)
+def test_a_choice_is_balanced_until_a_label_runs_out(
+    store: Store, task: Task, n: int, good: int, bad: int, short: int
+) -> None:
+    with store.write() as session:
+        arm = new_arm(session, task, good=30, bad=10)
+
+        choice = plan.choose_training_samples(session, arm, n=n, seed=0)
+
+    assert counts(choice) == {"good": good, "bad": bad}
+    assert choice.short == short
+    assert len(set(choice.ids)) == good + bad
+
+
+def test_an_odd_number_of_texts_differs_by_one_between_labels(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = new_arm(session, task, good=20, bad=20)
+
+        choice = plan.choose_training_samples(session, arm, n=13, seed=0)
+
+    assert sorted(counts(choice).values()) == [6, 7]
+
+
+def test_a_choice_depends_on_the_seed_and_not_on_the_order_of_import(store: Store, task: Task) -> None:
+    with store.write() as session:
+        one = new_arm(session, task, good=30, bad=30)
+        other = tasks.make_arm(session, task_id=task.id, name="few-shot-turned")
+        add_samples(session, other, label="bad", texts=sentences(BLAME, 30)[::-1])
+        add_samples(session, other, label="good", texts=sentences(PRAISE, 30)[::-1])
+
+        first, again, turned, reseeded = (
+            list(plan.choose_training_samples(session, arm, n=20, seed=seed).samples["text_hash"])
+            for arm, seed in ((one, 0), (one, 0), (other, 0), (one, 1))
+        )
+
+    assert first == again == turned
+    assert set(first) != set(reseeded)
+
+
+def test_only_kept_training_texts_are_chosen(store: Store, task: Task) -> None:
+    with store.write() as session:
+        real = tasks.get_arm(session, task, "real")
+        add_samples(session, real, label="good", texts=sentences(PRAISE, 1))  # a duplicate, so rejected
+
+        choice = plan.choose_training_samples(session, real, n=100, seed=0)
+        splits = set(session.scalars(select(Sample.split).where(Sample.id.in_(choice.ids))))
+
+    assert len(choice.ids) == 24
+    assert splits == {Split.TRAIN}
+
+
+def test_a_plan_has_a_run_for_every_arm_encoder_and_seed(store: Store, task: Task) -> None:
+    with store.write() as session:
+        planned = plan_all(session, task, encoders=["minilm", "other", "minilm"], seeds=[0, 1, 1])
+
+    assert len(planned.new) == 2 * 2 * 2
+    assert planned.existing == []
+    assert len({run.fingerprint for run in planned.new}) == 8
+
+
+def test_planning_twice_makes_nothing_new(store: Store, task: Task) -> None:
+    with store.write() as session:
+        first = plan_all(session, task)
+    with store.write() as session:
+        second = plan_all(session, task)
+        stored = session.scalar(select(func.count(Run.id)))
+
+    assert second.new == []
+    assert [run.id for run in second.existing] == [run.id for run in first.new]
+    assert stored == 4
+
+
+def test_every_arm_trains_on_as_many_texts_as_the_smallest_has(store: Store, task: Task) -> None:
+    with store.write() as session:
+        planned = plan_all(session, task)
+
+    assert {run.n_train for run in planned.new} == {20}
+
+
+def test_the_training_size_of_the_task_is_kept_to(store: Store, task: Task) -> None:
+    with store.write() as session:
+        session.get_one(Task, task.id).train_size = 12
+        planned = plan_all(session, session.get_one(Task, task.id))
+
+    assert {run.n_train for run in planned.new} == {12}
+    assert planned.new[0].config["notes"] == []
+
+
+def test_an_arm_that_cannot_give_the_training_size_lowers_it_for_all_and_says_so(store: Store, task: Task) -> None:
+    with store.write() as session:
+        session.get_one(Task, task.id).train_size = 500
+        planned = plan_all(session, session.get_one(Task, task.id))
+
+    assert {run.n_train for run in planned.new} == {20}
+    assert "20 texts instead of 500" in planned.new[0].config["notes"][0]
+
+
+def test_an_arm_short_of_balance_says_so(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = new_arm(session, task, good=20, bad=4)
+        planned = plan_all(session, task, arms=[arm], seeds=[0])
+
+    assert planned.new[0].config["notes"] == ["Arm few-shot is 8 texts short of balance; it trains on good 20, bad 4."]
+
+
+def test_another_training_label_makes_new_runs_for_that_arm_alone(store: Store, task: Task) -> None:
+    with store.write() as session:
+        before = plan_all(session, task)
+        written = tasks.get_arm(session, task, "zero-shot")
+        bad = session.scalars(select(Label.id).where(Label.name == "bad")).one()
+        turned = session.scalars(select(Sample.id).where(Sample.arm_id == written.id)).first()
+        session.execute(update(Sample).where(Sample.id == turned).values(label_id=bad))
+
+        after = plan_all(session, task)
+
+    assert len(before.new) == 4
+    assert {run.arm_id for run in after.new} == {written.id}
+
+
+def test_another_test_text_makes_new_runs_for_every_arm(store: Store, task: Task) -> None:
+    with store.write() as session:
+        plan_all(session, task)
+        real = tasks.get_arm(session, task, "real")
+        add_samples(session, real, label="bad", texts=["nobody liked it"], split=Split.TEST)
+
+        after = plan_all(session, task)
+
+    assert len(after.new) == 4
+
+
+@pytest.mark.parametrize("change", [{"steps": 7}, {"batch_size": 4}, {"learning_rate": 1e-4}, {"max_length": 64}])
+def test_other_settings_make_new_runs(store: Store, task: Task, change: dict[str, float]) -> None:
+    with store.write() as session:
+        plan_all(session, task)
+
+        after = plan_all(session, task, settings=SETTINGS.model_copy(update=change))
+
+    assert len(after.new) == 4
+
+
+def test_an_arm_without_training_texts_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session:
+        tasks.make_arm(session, task_id=task.id, name="few-shot")
+
+        with pytest.raises(StudyError, match="Arm 'few-shot' of task 'reviews' has no training texts"):
+            plan_all(session, task)
+
+
+def test_a_label_without_training_texts_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session:
+        new_arm(session, task, good=5, bad=0)
+
+        with pytest.raises(StudyError, match="no training text labelled 'bad'"):
+            plan_all(session, task)
+
+
+@pytest.mark.parametrize(("gone", "said"), [(["good", "bad"], "no real test texts"), (["bad"], "labelled 'bad'")])
+def test_a_test_split_without_a_label_is_refused(store: Store, task: Task, gone: list[str], said: str) -> None:
+    labels = select(Label.id).where(Label.name.in_(gone))
+    with store.write() as session:
+        session.execute(delete(Sample).where(Sample.split == Split.TEST, Sample.label_id.in_(labels)))
+
+        with pytest.raises(StudyError, match=said):
+            plan_all(session, task)
+
+
+@pytest.mark.parametrize("nothing", ["arms", "encoders", "seeds"])
+def test_asking_for_nothing_is_refused(store: Store, task: Task, nothing: str) -> None:
+    with store.write() as session, pytest.raises(StudyError, match="at least one"):
+        plan_all(session, task, **{nothing: []})
+
+
+def test_a_seed_out_of_range_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session, pytest.raises(StudyError, match="found -1"):
+        plan_all(session, task, seeds=[-1])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stepz": 5}, "did you mean 'steps'"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 10.5}, "steps"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"max_length": 4}, "max_length"),
+    ],
+)
+def test_settings_out_of_range_are_refused_with_their_name(given: dict[str, float], said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        plan.training_settings(given)
+
+
+def test_settings_left_out_have_the_values_of_the_design() -> None:
+    settings = plan.training_settings({})
+
+    assert (settings.steps, settings.batch_size, settings.learning_rate, settings.max_length) == (100, 32, 5e-5, 128)

@@ -1,0 +1,134 @@
+"""What finished runs found, read from predictions written by hand."""
+
+import math
+import time
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.records import Label, Prediction, Run, Sample, Split, Task
+from core.study.store import Store
+from core.training import runs
+
+
+def add_run(session: Session, task: Task, *, wrong: int, arm: str = "real", seed: int = 0, mark: str = "a") -> Run:
+    """A finished run that answers all 16 test texts (8 good, then 8 bad), the first `wrong` of them wrongly."""
+    found = tasks.get_arm(session, task, arm)
+    run = Run(
+        arm_id=found.id, encoder="minilm", seed=seed, n_train=20, config={}, fingerprint=f"{arm} {seed} {mark}",
+        facts={"loss": [[1, 0.9], [2, 0.5]]}, finished_at=time.time(),
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    labels = {label.name: label.id for label in tasks.labels_of(session, task.id)}
+    tested = session.execute(
+        select(Sample.id, Label.name).join(Label, Label.id == Sample.label_id).where(Sample.split == Split.TEST)
+        .order_by(Label.position, Sample.id)
+    )  # fmt: skip
+    for place, (sample_id, truth) in enumerate(tested):
+        other = "bad" if truth == "good" else "good"
+        answer = labels[other if place < wrong else truth]
+        session.add(Prediction(run_id=run.id, sample_id=sample_id, label_id=answer, probability=0.75))
+    session.flush()
+    return run
+
+
+def test_scores_have_one_row_per_finished_run(store: Store, task: Task) -> None:
+    with store.write() as session:
+        add_run(session, task, wrong=4, arm="zero-shot")
+        add_run(session, task, wrong=0)
+        unfinished = add_run(session, task, wrong=0, seed=1)
+        unfinished.finished_at = None
+        session.flush()
+
+        found = runs.scores(session, task.study_id)
+
+    assert list(found.columns) == runs.SCORE_COLUMNS
+    assert list(found["arm"]) == ["real", "zero-shot"]
+    assert list(found["arm_kind"]) == ["real", "zero-shot"]
+    assert list(found["accuracy"]) == [1.0, 0.75]
+    assert found["macro_f1"][1] == pytest.approx((8 / 12 + 16 / 20) / 2, abs=1e-12)
+    assert list(found["n_test"]) == [16, 16]
+    assert list(found["n_train"]) == [20, 20]
+
+
+def test_a_run_without_predictions_has_no_score_rather_than_0(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = tasks.get_arm(session, task, "real")
+        session.add(
+            Run(
+                arm_id=arm.id, encoder="minilm", seed=0, n_train=2, config={}, fingerprint="empty", finished_at=1.0
+            )
+        )  # fmt: skip
+        session.flush()
+
+        found = runs.scores(session, task.study_id)
+
+    assert math.isnan(found["macro_f1"][0])
+    assert math.isnan(found["accuracy"][0])
+    assert found["n_test"][0] == 0
+
+
+def test_a_study_without_runs_has_an_empty_table_of_scores(store: Store, task: Task) -> None:
+    with store() as session:
+        found = runs.scores(session, task.study_id)
+
+    assert found.empty
+    assert list(found.columns) == runs.SCORE_COLUMNS
+
+
+def test_predictions_stand_beside_the_human_label(store: Store, task: Task) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=3)
+
+        found = runs.predictions(session, run.id)
+
+    assert list(found.columns) == ["sample_id", "text", "label", "predicted", "probability", "correct"]
+    assert len(found) == 16
+    assert found["correct"].sum() == 13
+    assert set(found.loc[~found["correct"], "label"]) == {"good"}
+    assert set(found.loc[~found["correct"], "predicted"]) == {"bad"}
+
+
+def test_classes_are_scored_in_the_order_of_the_task(store: Store, task: Task) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=2)
+
+        found = runs.per_class(session, run.id)
+
+    assert list(found["label"]) == ["good", "bad"]
+    assert list(found["recall"]) == [0.75, 1.0]
+    assert list(found["n"]) == [8, 8]
+
+
+def test_of_two_runs_with_one_seed_the_newest_answers_for_the_task(store: Store, task: Task) -> None:
+    with store.write() as session:
+        add_run(session, task, wrong=8, mark="old settings")
+        newest = add_run(session, task, wrong=1, mark="new settings")
+        add_run(session, task, wrong=2, arm="zero-shot")
+
+        found = runs.task_predictions(session, task.id)
+
+    assert list(found.columns) == ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "correct"]
+    assert len(found) == 2 * 16
+    assert found[found["run_id"] == newest.id]["correct"].sum() == 15
+    assert found["correct"].dtype == bool
+
+
+def test_the_loss_is_told_with_the_runs_name(store: Store, task: Task) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=0, arm="zero-shot", seed=3)
+
+        found = runs.loss_table(session, run.id)
+
+    assert found.to_dict("list") == {"run": ["zero-shot · minilm · seed 3"] * 2, "step": [1, 2], "loss": [0.9, 0.5]}
+
+
+def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
+    with store() as session:
+        for read in (runs.predictions, runs.per_class, runs.loss_table):
+            with pytest.raises(StudyError, match="no run 7"):
+                read(session, 7)
