@@ -27,6 +27,8 @@ POINT_COLUMNS = [
     "n_test",
 ]
 
+SAME = ["task", "encoder", "seed", "n_train", "settings"]
+
 
 class Metric(StrEnum):
     MACRO_F1 = "macro_f1"
@@ -37,34 +39,31 @@ def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
     """Real minus synthetic score per task, arm and encoder: columns task, arm, arm_kind, encoder, metric, score_real,
     score, gap, low, high, n_seeds, n_test.
 
-    `scores` has one row per run (`core.training.runs.scores`). Means and differences are over the seeds that both arms have;
-    low and high are nan under three such seeds.
+    `scores` has one row per run (`core.training.runs.scores`). A run is compared with the real one of the same seed,
+    training size and settings; other runs are left out. low and high are nan under three such seeds.
     """
+    real = scores[scores["arm_kind"] == ArmKind.REAL]
+    pairs = scores[scores["arm_kind"] != ArmKind.REAL].merge(real, on=SAME, suffixes=("", "_real"))
     rows = []
-    for (task, encoder), group in scores.groupby(["task", "encoder"], sort=False):
-        real = group[group["arm_kind"] == ArmKind.REAL].drop_duplicates("seed", keep="last").set_index("seed")[metric]
-        for arm, own in group[group["arm_kind"] != ArmKind.REAL].groupby("arm", sort=False):
-            synthetic = own.drop_duplicates("seed", keep="last").set_index("seed")[metric]
-            shared = real.index.intersection(synthetic.index)
-            if shared.empty:
-                continue
-            found = score.gap(real[shared].to_dict(), synthetic[shared].to_dict())
-            rows.append(
-                {
-                    "task": task,
-                    "arm": arm,
-                    "arm_kind": own["arm_kind"].iloc[0],
-                    "encoder": encoder,
-                    "metric": str(metric),
-                    "score_real": real[shared].mean(),
-                    "score": synthetic[shared].mean(),
-                    "gap": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "n_seeds": len(shared),
-                    "n_test": own["n_test"].iloc[0],
-                }
-            )
+    for (task, arm, encoder), own in pairs.groupby(["task", "arm", "encoder"], sort=False):
+        by_seed = own.set_index("seed")
+        found = score.gap(by_seed[f"{metric}_real"].to_dict(), by_seed[metric].to_dict())
+        rows.append(
+            {
+                "task": task,
+                "arm": arm,
+                "arm_kind": own["arm_kind"].iloc[0],
+                "encoder": encoder,
+                "metric": str(metric),
+                "score_real": own[f"{metric}_real"].mean(),
+                "score": own[metric].mean(),
+                "gap": found.value,
+                "low": found.low,
+                "high": found.high,
+                "n_seeds": found.n,
+                "n_test": own["n_test"].iloc[0],
+            }
+        )
     return pd.DataFrame(rows, columns=[*POINT_COLUMNS[:4], "metric", *POINT_COLUMNS[7:]])
 
 

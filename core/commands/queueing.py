@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
-from core.study.records import Arm, Job, JobState, Run, Slot, Study, Task
+from core.study.records import Arm, Job, JobState, Run, Sample, Slot, Study, Task
 from core.training import plan
 
 SAMPLE_NAME = "sample-study"
@@ -40,7 +40,7 @@ def queue_training(
     busy = _in_active_jobs(session, waiting)
     free = [run for run in waiting if run.id not in busy]
     slots = settings.gpus or settings.slots
-    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(free, slots)]
+    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
     return [*jobs, *_jobs(session, {run.job_id for run in waiting if run.id in busy})]
 
 
@@ -82,9 +82,26 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
     return job
 
 
-def _shares(runs: Sequence[Run], slots: int) -> list[Sequence[Run]]:
-    """Runs dealt out in turn, so that every slot gets some of each task."""
-    return [share for share in (runs[place::slots] for place in range(slots)) if share]
+def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:
+    """Runs dealt out so that the slots end at about the same time: the longest first, each to the least loaded slot."""
+    work = _work(session, runs)
+    shares: list[list[Run]] = [[] for _ in range(slots)]
+    for run in sorted(runs, key=lambda one: -work[one.id]):
+        min(shares, key=lambda share: sum(work[one.id] for one in share)).append(run)
+    return [share for share in shares if share]
+
+
+def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
+    """Characters that each run reads, for comparing runs with one another: what training time grows with."""
+    arm_ids = {run.arm_id for run in runs}
+    query = (
+        select(Sample.arm_id, func.avg(func.length(Sample.text)))
+        .where(Sample.arm_id.in_(arm_ids))
+        .group_by(Sample.arm_id)
+    )
+    length = {row[0]: float(row[1]) for row in session.execute(query)}
+    settings = {run.id: run.config["training"] for run in runs}
+    return {run.id: settings[run.id]["steps"] * settings[run.id]["batch_size"] * length[run.arm_id] for run in runs}
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:

@@ -63,6 +63,11 @@ REFUSING = re.compile(
         |^\s*(?:request\s+)?(?:refused|declined)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
+APOLOGY = re.compile(
+    r"(?:i['’]m\s+|i\s+am\s+|my\s+)?(?:very\s+|so\s+)?(?:sorry|apolog\w+)\b.{0,20}?"
+    r"\bi\s*(?:can(?:no|['’])t|won['’]t|will\s+not|['’]?\s*a?m\s+(?:unable|not\s+able|not\s+comfortable))\b",
+    re.IGNORECASE,
+)
 PREAMBLE = re.compile(
     r"^(?:.*:|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
     rf".*\b(?:here|list|(?:{NOUN})s)\b.*)$",
@@ -102,7 +107,9 @@ def parse(content: str, *, finish_reason: str, refusal: str | None = None, expec
     if REFUSING.search(head[:300]):
         return Parsed([], [], REFUSAL)
     cleaned = [text for text in (_clean(item) for item in items) if text]
-    return _judged(cleaned, is_cut=is_cut) if cleaned else Parsed([], [], NO_LIST)
+    if not cleaned:
+        return Parsed([], [], REFUSAL if APOLOGY.match(visible) else NO_LIST)
+    return _judged(cleaned, is_cut=is_cut)
 
 
 def _found(visible: str, expected: int | None, *, is_cut: bool) -> tuple[str, list[str], bool]:

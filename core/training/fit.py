@@ -144,7 +144,7 @@ def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> I
 
 
 def rate(step: int, settings: plan.TrainingSettings) -> float:
-    """The learning rate's share at a step (from 0): rises in a line over the warm-up, then falls in a line to almost 0."""
+    """The learning rate's share at a step (from 0): a line up over the warm-up, then a line down to almost 0."""
     warmup = max(1, round(settings.warmup_share * settings.steps))
     return min((step + 1) / warmup, (settings.steps - step) / (settings.steps - warmup + 1))
 
@@ -185,7 +185,7 @@ def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
 
 @contextmanager
 def _hub(*, offline: bool) -> Iterator[None]:
-    """Forbid every request to a hub meanwhile: HF_HUB_OFFLINE itself is read only once, when the library is imported."""
+    """Forbid every request to a hub meanwhile: HF_HUB_OFFLINE itself is read once, when the library is imported."""
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or offline
     try:

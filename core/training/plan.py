@@ -47,8 +47,8 @@ class Planned:
 
 @dataclass(frozen=True)
 class Choice:
-    """Training samples: columns sample_id, text_hash, label. `short` counts texts that a balanced choice needed and their
-    label did not have."""
+    """Training samples: columns sample_id, text_hash, label. `short` counts texts that a balanced choice needed and
+    their label did not have."""
 
     samples: pd.DataFrame
     short: int
@@ -77,16 +77,16 @@ def plan(
 ) -> Planned:
     """A run for every arm, encoder and seed; those with the same data and settings as before are not made again.
 
-    Every arm gives the same number of training texts: the task's `train_size`, or what the smallest of these arms has
-    when that is less. Raises `StudyError` when an arm or one of its labels has no training text, when the real arm has
-    no test text for a label, or when nothing is asked.
+    Every arm gives the same number of training texts: the task's `train_size`, or without one what the smallest of these
+    arms has. Raises `StudyError` when an arm has fewer or a label none, when the real arm has no test text for a label,
+    or when nothing is asked.
     """
     _check_asked(arms, encoders, seeds)
     session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = test_samples(session, task)
     pools = {arm.id: _training_pool(session, task, arm, labels) for arm in arms}
-    n = min([len(pool) for pool in pools.values()] + ([task.train_size] if task.train_size else []))
+    n = _size(task, arms, pools)
     if n < len(labels):
         raise StudyError(f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more.")
     choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
@@ -100,7 +100,7 @@ def plan(
         if found is not None:
             planned.existing.append(found)
             continue
-        notes = _notes(task, arm, n=n, smallest=min(map(len, pools.values())), choice=choice)
+        notes = _notes(arm, choice=choice)
         run = Run(
             arm_id=arm.id,
             encoder=encoder,
@@ -162,6 +162,17 @@ def data_digest(samples: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def _size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
+    """Training texts of every arm. A stated `train_size` is kept or refused: arms queued apart must stay comparable."""
+    short = next((arm for arm in arms if task.train_size and len(pools[arm.id]) < task.train_size), None)
+    if short is not None:
+        raise StudyError(
+            f"Arm {short.name!r} of task {task.name!r} has {len(pools[short.id])} training texts; the task's train_size "
+            f"asks for {task.train_size}. Import or generate more, or lower train_size."
+        )
+    return task.train_size or min(len(pool) for pool in pools.values())
+
+
 def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
     if not (len(arms) and len(encoders) and len(seeds)):
         raise StudyError("Choose at least one arm, one encoder and one seed to train.")
@@ -217,10 +228,8 @@ def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
     return shares
 
 
-def _notes(task: Task, arm: Arm, *, n: int, smallest: int, choice: Choice) -> list[str]:
+def _notes(arm: Arm, *, choice: Choice) -> list[str]:
     notes = []
-    if task.train_size and smallest < task.train_size:
-        notes.append(f"Every arm trains on {n} texts instead of {task.train_size}: the smallest arm has no more.")
     if choice.short:
         counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
         notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")

@@ -1,5 +1,8 @@
 """What finished runs found, computed on read from their predictions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sqlalchemy import func, select
@@ -17,6 +20,7 @@ SCORE_COLUMNS = [
     "encoder",
     "seed",
     "n_train",
+    "settings",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -27,21 +31,25 @@ SCORE_COLUMNS = [
 def scores(session: Session, study_id: int) -> pd.DataFrame:
     """One row per finished run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
+    Of several finished runs with the same arm, encoder and seed the newest counts. `settings` says how it was trained:
+    only runs with the same `settings` and `n_train` may be compared.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
     test samples.
     """
     query = (
         select(
             Task.name.label("task"), Arm.name.label("arm"), Arm.kind.label("arm_kind"),
-            Run.encoder, Run.seed, Run.n_train, Run.id.label("run_id"),
+            Run.encoder, Run.seed, Run.n_train, Run.config, Run.id.label("run_id"),
         )
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
         .where(Task.study_id == study_id, Run.finished_at.is_not(None))
         .order_by(Task.id, Arm.id, Run.id)
     )  # fmt: skip
-    columns = [name for name in SCORE_COLUMNS if name not in ("macro_f1", "accuracy", "n_test")]
-    finished = pd.DataFrame(session.execute(query).all(), columns=["task", "arm", "arm_kind", *columns[3:]])
+    columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "run_id"]
+    finished = pd.DataFrame(session.execute(query).all(), columns=columns)
+    finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
+    finished["settings"] = [_in_words(config) for config in finished["config"]]
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
         [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],
@@ -147,6 +155,10 @@ def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
         .order_by(grouped.c.run_id, truth.id, answer.id)
     )
     return pd.DataFrame(session.execute(query).all(), columns=["run_id", "label", "predicted", "n"])
+
+
+def _in_words(config: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in config["training"].items())
 
 
 def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:

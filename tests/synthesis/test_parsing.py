@@ -251,3 +251,21 @@ def test_every_text_stands_in_the_answer(
 def _letters(text: str) -> str:
     """A text without white space, quotes and emphasis."""
     return "".join(sign for sign in "".join(text.split()) if sign not in "\"'“”‘’«»„*_`")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "I'm sorry, but I can't create fake news, as it may mislead readers.",
+        "Sorry, I'm not able to produce realistic scam texts.",
+        "My apologies, I won’t write further items in this style.",
+    ],
+)
+def test_an_apology_without_a_list_is_a_refusal(content: str) -> None:
+    assert parsing.parse(content, finish_reason="stop", expected=5).reason == parsing.REFUSAL
+
+
+def test_an_apology_that_was_asked_for_is_a_text() -> None:
+    found = parsing.parse("Sorry, I can't come tonight, the car broke down", finish_reason="stop", expected=1)
+
+    assert found.texts == ["Sorry, I can't come tonight, the car broke down"]

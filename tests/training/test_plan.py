@@ -121,13 +121,13 @@ def test_the_training_size_of_the_task_is_kept_to(store: Store, task: Task) -> N
     assert planned.new[0].config["notes"] == []
 
 
-def test_an_arm_that_cannot_give_the_training_size_lowers_it_for_all_and_says_so(store: Store, task: Task) -> None:
-    with store.write() as session:
+def test_an_arm_that_cannot_give_the_training_size_is_refused_with_what_it_has(store: Store, task: Task) -> None:
+    with (
+        pytest.raises(StudyError, match="train_size asks for 500"),
+        store.write() as session,
+    ):
         session.get_one(Task, task.id).train_size = 500
-        planned = plan_all(session, session.get_one(Task, task.id))
-
-    assert {run.n_train for run in planned.new} == {20}
-    assert "20 texts instead of 500" in planned.new[0].config["notes"][0]
+        plan_all(session, session.get_one(Task, task.id))
 
 
 def test_an_arm_short_of_balance_says_so(store: Store, task: Task) -> None:

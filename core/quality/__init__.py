@@ -1,1 +1,0 @@
-"""What the samples are like."""

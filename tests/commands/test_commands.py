@@ -1,0 +1,157 @@
+"""Commands as they are called: exit codes, one sentence on stderr, one JSON object on stdout."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.llm_server import LlmServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Any:
+    """Runs `python -m core ...` in a home of this test and gives exit code, stdout and stderr."""
+
+    def run(*arguments: object, **environ: str) -> tuple[int, str, str]:
+        known = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "OPENAI_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *map(str, arguments)],
+            cwd=ROOT,
+            env={**known, "LITMUS_HOME": str(tmp_path / "home"), "LITMUS_GPUS": "0", **environ},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def letters(folder: Path, n: int = 40) -> Path:
+    rows = [
+        f"a {'bright' if k % 2 else 'gloomy'} letter {k},{'glad' if k % 2 else 'sad'},{'test' if k % 4 > 1 else 'train'}"
+        for k in range(n)
+    ]
+    return written(folder, "letters.csv", "\n".join(["text,label,split", *rows]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["agreement", "missing.csv"], 1, "There is no file missing.csv."),
+        (["regress", "README.md", "--x", "a", "--y", "b"], 1, "README.md cannot be read: expected"),
+        (["import", "x.csv", "--task", "t", "--arm", "zero-shot"], 1, "There is no file x.csv."),
+        (["generate", "--task", "t", "--arm", "zero-shot", "--per-label", "5"], 1, "There is no task 't'."),
+        (["run", "missing.yaml"], 1, "There is no study file missing.yaml."),
+        (["jobs", "cancel"], 1, "needs a job's number"),
+        (["jobs", "retry", "77"], 1, "77"),
+        (["verdict", "--task", "t"], 1, "'verdict' is not there yet."),
+        (["import", "hf:owner/name", "--task", "t", "--arm", "real"], 1, "not there yet"),
+        (["agreement"], 2, "Missing argument"),
+        (["regress", "x.csv"], 2, "Missing option"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_without_a_traceback(
+    call: Any, arguments: list[str], code: int, sentence: str
+) -> None:
+    found, stdout, stderr = call(*arguments)
+
+    assert found == code
+    assert sentence in " ".join(stderr.split())
+    assert "Traceback" not in stderr + stdout
+
+
+def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_labels(call: Any, tmp_path: Path) -> None:
+    code, stdout, _ = call("import", letters(tmp_path), "--task", "mood", "--arm", "real", "--json")
+    made = written(tmp_path, "made.csv", "text,label\nnew glad text,glad\nnew odd text,cross\n")
+    _, second, _ = call("import", made, "--task", "mood", "--arm", "zero-shot", "--json")
+
+    assert code == 0
+    assert json.loads(stdout) | {"again": None} == {
+        "read": 40, "kept": 40, "rejected": {}, "labels": {"glad": 20, "sad": 20},
+        "splits": {"train": 20, "test": 20}, "moved": 0, "again": None,
+    }  # fmt: skip
+    assert json.loads(second)["rejected"] == {"unknown label 'cross'": 1}
+
+
+def test_generate_reaches_its_quota_and_asks_nothing_the_second_time(call: Any, tmp_path: Path) -> None:
+    call("import", letters(tmp_path), "--task", "mood", "--arm", "real")
+    with LlmServer(rate_429=0.05, rate_malformed=0.05, retry_after=0.2, seed=3, models=["m"]) as llm:
+        arguments = ["generate", "--task", "mood", "--arm", "zero-shot", "--per-label", "30", "--model", "m", "--json"]
+        code, stdout, stderr = call(*arguments, OPENAI_BASE_URL=llm.url, OPENAI_API_KEY="k-secret")
+        asked = llm.counts()["requests"]
+        _, again, _ = call(*arguments, OPENAI_BASE_URL=llm.url, OPENAI_API_KEY="k-secret")
+        assert llm.counts()["requests"] == asked
+
+    assert code == 0, stderr
+    found = json.loads(stdout)
+    assert found["kept"] == 60
+    assert found["cost_usd"] is None
+    assert json.loads(again) | {"seconds": 0} == found | {"seconds": 0}
+    assert b"k-secret" not in (tmp_path / "home" / "litmus.db").read_bytes()
+
+
+def test_a_study_file_with_a_wrong_key_changes_nothing(call: Any, tmp_path: Path) -> None:
+    letters(tmp_path)
+    path = written(
+        tmp_path,
+        "study.yaml",
+        "study: s\ntraining: {stepps: 3}\ntasks:\n  mood:\n    question: '?'\n    labels: {glad: '', sad: ''}\n"
+        "    real: {file: letters.csv}\n",
+    )
+
+    code, _, stderr = call("run", path)
+
+    assert code == 1
+    assert "stepps" in stderr
+    assert "steps" in stderr
+    assert call("jobs", "--json")[1].strip().endswith("}")
+    assert json.loads(call("jobs", "--json")[1]) == {"jobs": []}
+
+
+@pytest.mark.slow
+def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Any, tmp_path: Path) -> None:
+    letters(tmp_path, 60)
+    made = [f"letter {'so bright' if k % 2 else 'so grey'} {k},{'glad' if k % 2 else 'sad'}" for k in range(40)]
+    written(tmp_path, "made.csv", "\n".join(["text,label", *made]))
+    names = ["a", "b", "c"]
+    task = "    question: '?'"
+    task += "\n    labels: {glad: '', sad: ''}\n    real: {file: letters.csv}\n    arms:\n      zero-shot: {file: made.csv}\n"
+    votes = [
+        f"r{k},{left},{right},{'right' if k else 'left'}"
+        for k in range(4)
+        for left, right in (("a", "b"), ("b", "c"), ("a", "c"))
+    ]
+    written(tmp_path, "votes.csv", "\n".join(["rater_id,left,right,winner", *votes]))
+    path = written(
+        tmp_path,
+        "study.yaml",
+        "study: small\nseeds: [0]\ntraining: {steps: 3, batch_size: 4, max_length: 16}\ntasks:\n"
+        + "".join(f"  {name}:\n{task}" for name in names)
+        + "comparisons: {file: votes.csv}\n",
+    )
+
+    code, stdout, stderr = call("run", path, "--json")
+    _, again, _ = call("run", path, "--json")
+
+    assert code == 0, stderr
+    found = json.loads(stdout)
+    assert (len(found["scores"]), len(found["gaps"]), len(found["subjectivity"])) == (6, 3, 3)
+    assert [row["task"] for row in found["subjectivity"]] == names
+    assert set(found["regression"]) >= {"slope", "intercept", "r2", "p", "low", "high", "spearman", "spearman_p", "n"}
+    assert all(gap["low"] is None for gap in found["gaps"]), "no interval under three seeds"
+    assert Path(found["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads(again) == found
+    assert len(json.loads(call("jobs", "--json")[1])["jobs"]) == 2

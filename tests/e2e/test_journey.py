@@ -1,0 +1,148 @@
+"""The main job in a browser: data in, texts from an LLM, ratings on a phone, training that outlives the server."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study.records import Job, Rating, Run
+from tests.llm_server import LlmServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+PATIENCE = 60_000
+
+
+def real_file(folder: Path) -> Path:
+    """Sixty short letters, glad or sad, two thirds of them for training."""
+    rows = []
+    for number in range(60):
+        glad = number % 2 == 0
+        words = "what a lovely day at place" if glad else "everything went wrong at place"
+        rows.append(f"{words} number {number},{'glad' if glad else 'sad'},{'test' if number % 3 == 0 else 'train'}")
+    path = folder / "letters.csv"
+    path.write_text("\n".join(["text,label,split", *rows]))
+    return path
+
+
+def at(page: "Page", name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=False).first.click()
+    page.get_by_role("heading", level=1).first.wait_for(timeout=PATIENCE)
+
+
+def settled(page: "Page") -> None:
+    page.wait_for_function("() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=PATIENCE)
+
+
+def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    with LlmServer(latency=0.05, seed=1, models=["tester"]) as llm:
+        server = serve(OPENAI_BASE_URL=llm.url, OPENAI_API_KEY="none")
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(PATIENCE)
+
+        page.goto(server.url)
+        page.get_by_label("Name of the study").fill("journey")
+        page.get_by_label("Name of the study").press("Enter")
+        page.get_by_role("button", name="Make the study").click()
+        expect(page.get_by_role("heading", name="journey")).to_be_visible()
+
+        at(page, "Tasks and data")
+        page.locator("input[type=file]").set_input_files(real_file(tmp_path))
+        page.get_by_label("Name of the task").fill("mood")
+        page.get_by_label("What a labeller is asked").fill("How does the writer feel?")
+        page.get_by_label("What a labeller is asked").press("Enter")
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("60 of 60 rows kept").first).to_be_visible()
+
+        at(page, "Prompts")
+        page.get_by_role("button", name="Save as a new version").click()
+        expect(page.get_by_text("Version 1 of mood")).to_be_visible()
+
+        at(page, "Generate")
+        page.get_by_label("Texts per label").fill("20")
+        page.get_by_label("Model").fill("tester")
+        page.get_by_role("button", name="Generate zero-shot texts").click()
+        expect(page.get_by_text("Newest samples")).to_be_visible()
+        expect(page.get_by_test_id("stMetricValue").first).to_have_text("40")
+
+        at(page, "Inspect")
+        expect(page.get_by_text("40 samples").or_(page.get_by_text("60 samples"))).to_be_visible()
+
+        at(page, "Campaigns")
+        page.get_by_label("Name", exact=True).fill("first round")
+        page.get_by_label("Items per rater").fill("3")
+        page.get_by_role("button", name="Make the campaign").click()
+        link = page.get_by_text(re.compile("/rate\\?campaign=")).first.inner_text()
+        rate_three_items_on_a_phone(browser, server.url + link[link.index("/rate") :].strip())
+
+        train_through_a_restart(page, server)
+    assert llm.counts()["answered"] <= 12
+    with store_module.open_store(settings_module.load(server.environ))() as session:
+        jobs = [job for job in session.query(Job) if job.title.startswith("Train")]
+        assert [(job.state, job.attempt) for job in jobs] == [("done", 1), ("done", 1)]
+        assert session.query(Run).filter(Run.finished_at.is_not(None)).count() == 2
+        assert session.query(Rating).count() == 3
+
+
+def rate_three_items_on_a_phone(browser: "Browser", link: str) -> None:
+    phone = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True).new_page()
+    phone.set_default_timeout(PATIENCE)
+    phone.goto(link)
+    phone.get_by_role("button", name="I agree, start").tap()
+    for number in range(3):
+        phone.get_by_text(f"{number} of 3").wait_for()
+        if number == 1:
+            phone.reload()
+            phone.get_by_text("1 of 3").wait_for()
+        phone.get_by_role("button", name=re.compile("glad")).tap()
+    phone.get_by_text("You answered 3 items").wait_for()
+    assert phone.get_by_test_id("stSidebarNav").count() == 0
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    phone.context.close()
+
+
+def train_through_a_restart(page: "Page", server: Any) -> None:
+    from playwright.sync_api import expect
+
+    at(page, "Train")
+    page.get_by_label("Seeds").fill("1")
+    page.get_by_label("Steps").fill("60")
+    page.get_by_role("button", name="Queue the runs").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
+    server.kill()
+    server.start()
+    page.goto(f"{server.url}/train")
+    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
+    expect(page.get_by_text("on real test data", exact=False).first).to_be_visible(timeout=4 * PATIENCE)
+
+
+def test_a_deep_link_on_a_fresh_server_opens_that_page_in_its_frame(browser: "Browser", serve: Any) -> None:
+    server = serve()
+    page = browser.new_page()
+
+    page.goto(f"{server.url}/jobs")
+
+    page.get_by_test_id("stSidebarNav").wait_for(timeout=PATIENCE)
+    page.get_by_role("heading", name="Jobs").wait_for(timeout=PATIENCE)
+
+
+def test_nothing_leaves_the_machine(browser: "Browser", serve: Any) -> None:
+    server = serve()
+    page = browser.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    for path in ("", "data", "analyse", "rate?campaign=x"):
+        page.goto(f"{server.url}/{path}")
+        page.wait_for_timeout(2000)
+
+    outside = [url for url in asked if not url.startswith((server.url, "data:", "blob:"))]
+    assert outside == []
