@@ -6,8 +6,7 @@ import ui
 from core.analysis import charts, findings, report, thresholds
 
 study = ui.guard("organiser")
-st.title("Performance and subjectivity")
-ui.sample_badge(study)
+ui.title("Performance and subjectivity", study)
 
 # What is asked
 with ui.store()() as session:
@@ -49,14 +48,7 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == "Points":
-    st.dataframe(
-        found.points.drop(columns="arm_kind"),
-        hide_index=True,
-        key="analyse.points",
-        column_config=ui.numbers(
-            "subjectivity", "subjectivity_low", "subjectivity_high", "score_real", "score", "gap", "low", "high"
-        ),
-    )
+    ui.table(found.points, key="analyse.points")
     for arm, fit in found.by_arm.items():
         st.caption(
             f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"

@@ -9,8 +9,7 @@ from core.subjectivity import campaigns, ratings
 
 study = ui.guard("organiser")
 ui.told()
-st.title("Campaigns")
-ui.sample_badge(study)
+ui.title("Campaigns", study)
 COMPARISONS = "task comparisons"
 
 # What there is

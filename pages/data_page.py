@@ -9,8 +9,7 @@ from core.study.records import ArmKind
 
 study = ui.guard("organiser")
 ui.told()
-st.title("Tasks and data")
-ui.sample_badge(study)
+ui.title("Tasks and data", study)
 NEW = "A new task"
 
 # What there is
@@ -19,7 +18,7 @@ with ui.store()() as session:
     arms = ui.arm_table(session, study)
     labels = {task.name: tasks.labels_of(session, task.id) for task in known}
 if known:
-    st.dataframe(arms, hide_index=True, key="data.arms")
+    ui.table(arms, key="data.arms")
     for task in known:
         with st.expander(task.name):
             st.text(task.question)
@@ -89,8 +88,5 @@ if st.button("Import", type="primary", key="data.import") and arm:
 report = st.session_state.get("data.report")
 if report:
     st.success(f"{report.kept:,} of {report.read:,} rows kept" + (", brought in before." if report.again else "."))
-    st.dataframe(
-        pd.DataFrame(report.rejected.items(), columns=["not kept because", "rows"]),
-        hide_index=True,
-        key="data.rejected",
-    )
+    if report.rejected:
+        ui.table(pd.DataFrame(report.rejected.items(), columns=["why", "rows"]), key="data.rejected")

@@ -11,14 +11,12 @@ from core.synthesis import generation
 
 study = ui.guard("organiser")
 ui.told()
-st.title("Generate")
-ui.sample_badge(study)
+ui.title("Generate", study)
 
 # What is asked
-with ui.store()() as session:
+with ui.store()() as session, st.container(horizontal=True):
     task = ui.pick_task(session, study, key="generate")
     arm = ui.pick_arm(session, task, key="generate", synthetic=True)
-    labels = tasks.labels_of(session, task.id)
 settings = ui.settings()
 with st.form("generate.form"):
     with st.container(horizontal=True):
@@ -86,10 +84,6 @@ for column, (name, value) in zip(
 ):
     column.metric(name, value)
 if totals.rejected:
-    st.dataframe(
-        pd.DataFrame(totals.rejected.items(), columns=["not kept because", "texts or answers"]),
-        hide_index=True,
-        key="generate.rejected",
-    )
+    ui.table(pd.DataFrame(totals.rejected.items(), columns=["why", "rows"]), key="generate.rejected")
 st.subheader("Newest samples")
-st.dataframe(newest[["text", "label", "status", "reason"]], hide_index=True, key="generate.newest")
+ui.table(newest[["text", "label", "status", "reason"]], key="generate.newest")

@@ -8,20 +8,14 @@ from core.study import browse, tasks
 from core.study.records import SampleStatus
 
 study = ui.guard("organiser")
-st.title("Inspect")
-ui.sample_badge(study)
+ui.title("Inspect", study)
 
 # What is asked
 with ui.store()() as session:
-    task = ui.pick_task(session, study, key="inspect")
-    arms = tasks.arms(session, task.id)
-    labels = tasks.labels_of(session, task.id)
-    if not arms:
-        st.info("This task has no arm yet.")
-        st.page_link("pages/data_page.py", label="Bring in data")
-        st.stop()
-    arm = ui.pick_arm(session, task, key="inspect")
     with st.container(horizontal=True):
+        task = ui.pick_task(session, study, key="inspect")
+        arm = ui.pick_arm(session, task, key="inspect")
+        labels = tasks.labels_of(session, task.id)
         ids = {"all": None} | {label.name: label.id for label in labels}
         label = st.selectbox("Label", list(ids), key=f"inspect.label.{task.id}", width=220)
         states = {"all": None} | {str(status): status for status in SampleStatus}
@@ -38,20 +32,12 @@ st.caption(
     + (f", page {page}" if total > browse.PAGE else "")
     + ". Choose a row to see where it came from."
 )
-chosen = st.dataframe(
-    rows,
-    hide_index=True,
-    key="inspect.table",
-    on_select="rerun",
-    selection_mode="single-row",
-    column_config={"id": None},
-    height=360,
-)
+chosen = ui.choose_row(rows, key="inspect.table", height=360)
 
 # Where one came from
-if chosen["selection"]["rows"]:
+if chosen is not None:
     with ui.store()() as session:
-        origin = browse.origin(session, int(rows["id"].iloc[chosen["selection"]["rows"][0]]))
+        origin = browse.origin(session, int(rows["id"].iloc[chosen]))
     st.subheader("Where it came from")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     if origin.imported:

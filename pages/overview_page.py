@@ -43,8 +43,7 @@ if not study.name:
     right.button("Make the study", on_click=start_own, key="overview.make")
     st.stop()
 
-st.title(study.name)
-ui.sample_badge(study)
+ui.title(study.name, study)
 
 # What there is
 with ui.store()() as session:
@@ -76,7 +75,7 @@ for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, bo
     column.metric(name, f"{count:,}", help=f"{name} in this study, in {unit}")
     column.page_link(page, label="Next: start here" if place == following else f"Open {unit}")
 if not arms.empty:
-    st.dataframe(arms, hide_index=True, key="overview.arms")
+    ui.table(arms, key="overview.arms")
 
 with st.popover("Another study"):
     st.text_input("Name of the study", key="overview.name")

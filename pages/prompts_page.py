@@ -9,8 +9,7 @@ from core.synthesis import prompts
 
 study = ui.guard("organiser")
 ui.told()
-st.title("Prompts")
-ui.sample_badge(study)
+ui.title("Prompts", study)
 HEIGHTS = {"context": 200, "generation": 240, "diversity": 110}
 HELP = {
     "context": "Sets the role and the setting",
@@ -22,7 +21,7 @@ HELP = {
 with ui.store()() as session:
     with st.container(horizontal=True):
         task = ui.pick_task(session, study, key="prompts")
-    arm = ui.pick_arm(session, task, key="prompts", synthetic=True)
+        arm = ui.pick_arm(session, task, key="prompts", synthetic=True)
     labels = tasks.labels_of(session, task.id)
     versions = prompts.versions(session, arm.id) if arm.id else []
 latest = versions[0] if versions else None

@@ -12,8 +12,7 @@ from core.training import plan, runs
 
 study = ui.guard("organiser")
 ui.told()
-st.title("Train")
-ui.sample_badge(study)
+ui.title("Train", study)
 config = tasks.DEFAULT_CONFIG | study.config
 
 # What is asked
@@ -96,14 +95,6 @@ ui.plot(
     data=scores,
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean.",
 )
-shown = scores.drop(columns=["arm_kind"])
-picked = st.dataframe(
-    shown,
-    hide_index=True,
-    key="train.table",
-    on_select="rerun",
-    selection_mode="single-row",
-    column_config=ui.numbers("macro_f1", "accuracy"),
-)
-if picked["selection"]["rows"]:
-    ui.run_detail(int(shown["run_id"].iloc[picked["selection"]["rows"][0]]))
+picked = ui.choose_row(scores, key="train.table")
+if picked is not None:
+    ui.run_detail(int(scores["run_id"].iloc[picked]))

@@ -9,7 +9,7 @@ from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.uploads import uploaded_table
-from ui.words import done, numbers, problem, queued, sample_badge, told
+from ui.words import choose_row, done, problem, queued, table, title, told
 
 __all__ = [
     "KIND_NAMES",
@@ -19,7 +19,7 @@ __all__ = [
     "findings_of",
     "guard",
     "job_panel",
-    "numbers",
+    "choose_row",
     "pages",
     "pick_arm",
     "pick_measure",
@@ -29,10 +29,11 @@ __all__ = [
     "problem",
     "queued",
     "run_detail",
-    "sample_badge",
+    "title",
     "settings",
     "sidebar",
     "store",
+    "table",
     "told",
     "uploaded_table",
 ]

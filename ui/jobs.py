@@ -47,23 +47,25 @@ def job_panel(study_id: int | None, *, kind: str, key: str) -> None:
 
 def row(job: Job, *, key: str) -> None:
     """One job: state, progress with rate and time left, and the button that makes sense now."""
-    with st.container(border=True):
-        left, right = st.columns([5, 1], vertical_alignment="center")
-        left.markdown(f"{MARKS[JobState(job.state)]} **{job.id}**")
-        left.text(f"{job.title} · {job.state}" + (f" · attempt {job.attempt}" if job.attempt > 1 else ""))
+    with st.container(border=True, key=f"{key}.{job.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
+            st.text(f"{MARKS[JobState(job.state)]} {job.title}", width="stretch")
+            st.caption(f"job {job.id}, {job.state}{attempt}", width="content")
+            if job.state in ACTIVE:
+                st.button("Cancel", key=f"{key}.cancel.{job.id}", on_click=_change, args=("cancel", job.id))
+            elif job.state in (JobState.FAILED, JobState.CANCELLED):
+                st.button("Retry", key=f"{key}.retry.{job.id}", on_click=_change, args=("retry", job.id))
         if job.state in ACTIVE:
-            _bar(left, job)
-            right.button("Cancel", key=f"{key}.cancel.{job.id}", on_click=_change, args=("cancel", job.id))
-        elif job.state in (JobState.FAILED, JobState.CANCELLED):
-            right.button("Retry", key=f"{key}.retry.{job.id}", on_click=_change, args=("retry", job.id))
+            _bar(job)
         if job.error:
-            left.error(job.error)
+            st.error(job.error)
 
 
-def _bar(place: "st.delta_generator.DeltaGenerator", job: Job) -> None:
+def _bar(job: Job) -> None:
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     if not total:
-        place.caption("Waiting for a free slot." if job.state == JobState.QUEUED else "Starting…")
+        st.caption("Waiting for a free slot." if job.state == JobState.QUEUED else "Starting…")
         return
     rate, left = progress.rate_and_left(job, time.time())
     words = [f"{done} of {total}"]
@@ -73,9 +75,9 @@ def _bar(place: "st.delta_generator.DeltaGenerator", job: Job) -> None:
         words += [f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"]
     if "loss" in job.progress:
         words += [f"loss {job.progress['loss']:.3f}"]
-    place.progress(min(done / total, 1.0))
-    place.caption(" · ".join(words))
-    place.text(job.progress.get("message", ""))
+    st.progress(min(done / total, 1.0))
+    st.caption(" · ".join(words))
+    st.text(job.progress.get("message", ""))
 
 
 @st.fragment(run_every=1.5)
@@ -89,7 +91,8 @@ def _panel(study_id: int | None, kind: str, key: str) -> bool:
     with resources.store()() as session:
         jobs = [job for job in queue.rows(session, study_id=study_id, limit=50) if job.title.startswith(kind)]
     active = [job for job in jobs if job.state in ACTIVE]
-    for job in active or jobs[:2]:
+    failed = [job for job in jobs[:1] if job.state in (JobState.FAILED, JobState.CANCELLED)]
+    for job in active or failed:
         row(job, key=key)
     return bool(active)
 

@@ -16,15 +16,8 @@ def run_detail(run_id: int) -> None:
         curve = runs.loss_table(session, run_id)
     left, right = st.columns(2)
     left.subheader(f"Run {run_id}, per class")
-    left.dataframe(
-        per_class, hide_index=True, key="run.classes", column_config=words.numbers("precision", "recall", "f1")
-    )
+    with left:
+        words.table(per_class, key="run.classes")
     with right:
         plot(charts.loss(curve), key="run.loss", filename=f"run-{run_id}-loss", data=curve, reading="Loss by step")
-    st.dataframe(
-        predictions.drop(columns="sample_id"),
-        hide_index=True,
-        key="run.predictions",
-        lazy=True,
-        column_config=words.numbers("probability"),
-    )
+    words.table(predictions, key="run.predictions")

@@ -2,25 +2,45 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
+import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.errors import StudyError
 from core.study.records import Job, Study
 
-NUMBERS = st.column_config.NumberColumn(format="%.3f")
+HEADINGS = {
+    "task": "Task", "arm": "Arm", "encoder": "Encoder", "seed": "Seed", "train": "Train", "validation": "Validation",
+    "test": "Test", "rejected": "Rejected", "text": "Text", "label": "Label", "split": "Split", "status": "Status",
+    "reason": "Not kept because", "meaning": "Meaning", "n_train": "Training texts", "n_test": "Test samples",
+    "n_seeds": "Seeds", "n": "n", "predicted": "Predicted", "correct": "Correct", "why": "Not kept because", "rows": "Rows",
+}  # fmt: skip
+SHARES = {
+    "macro_f1": "Macro-F1", "accuracy": "Accuracy", "gap": "Gap", "low": "Low", "high": "High", "subjectivity": "Subjectivity",
+    "score_real": "Real", "score": "Synthetic", "precision": "Precision", "recall": "Recall", "f1": "F1",
+    "probability": "Probability",
+}  # fmt: skip
+LAZY = 2000
+HIDDEN = ("arm_kind", "settings", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
 
 
-def sample_badge(study: Study) -> None:
-    """The badge that stands wherever sample data is shown."""
-    if study.is_sample:
-        st.badge(
-            "Sample data",
-            icon="🧪",
-            color="orange",
-            help="Texts written for this project and simulated raters: for learning the tool, not for conclusions.",
-        )
+def title(text: str, study: Study) -> None:
+    """A page's title, with the badge that stands wherever sample data is shown."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(text, width="content")
+        if study.is_sample:
+            _sample_badge()
+
+
+def _sample_badge() -> None:
+    st.badge(
+        "Sample data",
+        icon="🧪",
+        color="orange",
+        help="Texts written for this project and simulated raters: for learning the tool, not for conclusions.",
+    )
 
 
 @contextmanager
@@ -53,6 +73,27 @@ def queued(jobs: list[Job]) -> None:
     )
 
 
-def numbers(*columns: str) -> dict[str, ColumnConfig]:
-    """Column settings that show numbers with three digits."""
-    return dict.fromkeys(columns, NUMBERS)
+def table(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> None:
+    """A table with readable headings, numbers of three digits, and without what only the program needs."""
+    st.dataframe(frame, hide_index=True, key=key, height=height, column_config=_columns(), lazy=len(frame) > LAZY)
+
+
+def choose_row(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> int | None:
+    """The same table with rows to choose from; the place of the chosen row, or None."""
+    shown = st.dataframe(
+        frame,
+        hide_index=True,
+        key=key,
+        height=height,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=_columns(),
+    )
+    rows = shown["selection"]["rows"]
+    return int(rows[0]) if rows and rows[0] < len(frame) else None
+
+
+def _columns() -> dict[str, ColumnConfig | None]:
+    named: dict[str, ColumnConfig | None] = {name: st.column_config.Column(words) for name, words in HEADINGS.items()}
+    shares = {name: st.column_config.NumberColumn(words, format="%.3f") for name, words in SHARES.items()}
+    return named | shares | dict.fromkeys(HIDDEN)

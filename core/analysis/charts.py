@@ -42,6 +42,7 @@ def gap_against_subjectivity(
     figure = go.Figure()
     if fit is not None:
         _add_fit(figure, fit, points["subjectivity"])
+    highest = points.groupby("task")["gap"].max()
     for arm, group in points.groupby("arm", sort=False):
         figure.add_trace(
             go.Scatter(
@@ -49,7 +50,7 @@ def gap_against_subjectivity(
                 y=group["gap"],
                 mode="markers+text",
                 name=str(arm),
-                text=group["task"],
+                text=group["task"].where(group["gap"] == highest[group["task"]].to_numpy(), ""),
                 textposition="top center",
                 cliponaxis=False,
                 marker={
@@ -232,10 +233,10 @@ def _dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
     grid = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
     return figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 16, "t": 40, "b": 8},
+        margin={"l": 8, "r": 16, "t": 32, "b": 84},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.22, "x": 0},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis=grid | {"title": {"text": x}},
         yaxis=grid | {"title": {"text": y}},
     )

@@ -1,6 +1,6 @@
 """Take a picture of every page at desktop and phone width, light and dark, from a running dashboard.
 
-    python -m tests.e2e.screenshots http://127.0.0.1:8501 docs/screenshots [--study NAME] [--rate LINK] [PAGE ...]
+python -m tests.e2e.screenshots http://127.0.0.1:8501 docs/screenshots [--study NAME] [--rate LINK] [PAGE ...]
 """
 
 import argparse
