@@ -20,9 +20,10 @@ if not known:
     st.info("Raters need something to rate: bring in real data first.")
     st.page_link("pages/data_page.py", label="Bring in real data")
     st.stop()
-for campaign in found:
+own = [campaign for campaign in found if not campaign.source]
+for campaign in own:
     ui.campaign_card(campaign)
-if not found:
+if not own:
     st.info("No campaign yet. Make one, send its link, and see here how far people agree.")
 
 # What is asked
@@ -69,7 +70,11 @@ if asked:
         ui.done("The campaign is open. Send its link to raters.")
         st.rerun()
 
-# Answers from a file
+# Answers from files
+st.subheader("Answers from files")
+for campaign in found:
+    if campaign.source:
+        ui.campaign_card(campaign)
 with st.expander("Bring in answers from a file"):
     st.caption(
         "Ratings: item_id, rater_id, label and best also text, so that items find their samples. "

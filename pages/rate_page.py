@@ -44,7 +44,7 @@ except StudyError as error:
     st.stop()
 st.query_params.from_dict({"campaign": token} | ({"me": rater.code} if rater else {}))
 
-with st.container(width=640, horizontal_alignment="center"):
+with st.container(horizontal_alignment="center"), st.container(width=640):
     if rater is None:
         st.title(screen.title)
         st.write(
@@ -63,7 +63,6 @@ with st.container(width=640, horizontal_alignment="center"):
             on_click=leave_consent,
             key="rate.consent",
             width="stretch",
-            shortcut="Enter",
         )
         st.stop()
     if item is None:
@@ -83,16 +82,16 @@ with st.container(width=640, horizontal_alignment="center"):
             if heading:
                 st.caption(heading)
             st.text(text)
-    for place, option in enumerate(screen.options, start=1):
-        st.button(
-            f"{place}\u2003{option.words}",
-            key=f"rate.answer.{item.id}.{option.value}",
-            help=option.help or None,
-            width="stretch",
-            shortcut=str(place),
-            on_click=answer,
-            args=(rater.id, item.id, option.value),
-        )
+    with st.container(key="rate_answers"):
+        for place, option in enumerate(screen.options, start=1):
+            st.button(
+                ui.two_lines(option.words, option.meaning),
+                key=f"rate.answer.{item.id}.{option.value}",
+                width="stretch",
+                shortcut=str(place) if place <= 9 else None,
+                on_click=answer,
+                args=(rater.id, item.id, option.value),
+            )
     if done:
         st.button(
             "Undo the last answer",

@@ -28,7 +28,7 @@ names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found)
 with st.form("train.form"):
     with st.container(horizontal=True):
         titles = [task.name for task in known]
-        wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=320)
+        wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
         encoders = st.multiselect(
             "Encoders",

@@ -9,7 +9,7 @@ from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.uploads import uploaded_table
-from ui.words import choose_row, done, problem, queued, table, title, told
+from ui.words import choose_row, done, problem, queued, table, title, told, two_lines
 
 __all__ = [
     "KIND_NAMES",
@@ -35,5 +35,6 @@ __all__ = [
     "store",
     "table",
     "told",
+    "two_lines",
     "uploaded_table",
 ]

@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from core.study.records import Campaign, CampaignKind
+from core.study.records import Campaign, CampaignKind, Task
 from core.subjectivity import campaigns, ratings, standing
 from ui import resources
 from ui.charts import safe_csv
@@ -17,11 +17,14 @@ def campaign_card(campaign: Campaign) -> None:
     with resources.store()() as session:
         now = standing.of(session, campaign, now=time.time())
         raw = ratings.raw(session, campaign)
+        task = session.get(Task, campaign.task_id) if campaign.task_id else None
     with st.container(border=True, key=f"campaign.{campaign.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(campaign.name, width="content")
+            if task:
+                st.text(task.name, width="content")
             st.badge(KIND_NAMES[CampaignKind(campaign.kind)], color="gray")
-            st.badge("open", color="green") if campaign.is_open else st.badge("closed", color="gray")
+            st.badge("open" if campaign.is_open else "closed", color="green" if campaign.is_open else "gray")
             if now.simulated:
                 st.badge("Simulated raters", icon="🧪", color="orange")
         st.caption(now.sentence)

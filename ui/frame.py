@@ -22,16 +22,23 @@ PAGES = {
     "Models": [("train_page.py", "Train", "train", "🏋️"), ("jobs_page.py", "Jobs", "jobs", "⏱️")],
     "Findings": [("analyse_page.py", "Analyse", "analyse", "📈")],
 }
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.2rem; }
+.st-key-rate_answers button { min-height: 3.6rem; text-align: left; justify-content: flex-start; }
+</style>"""
 RATE = ("rate_page.py", "Rate", "rate", "🗳️")
 
 
 def pages() -> st.Page:
     """The navigation: the organiser's five groups, or for someone who came by a rater's link the rating page alone."""
     st.session_state["framed"] = True
+    st.html(STYLE)
     if "campaign" in st.query_params:
         st.session_state["role"] = "rater"
     if st.session_state.get("role") == "rater":
-        return st.navigation([_page(RATE, default=True)], position="hidden")
+        rate = _page(RATE)
+        door = st.Page(lambda: st.switch_page(rate, query_params=dict(st.query_params)), title="Rate", default=True)
+        return st.navigation([door, rate], position="hidden")
     listed = {
         group: [_page(page, default=page[2] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }

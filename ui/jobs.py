@@ -51,7 +51,7 @@ def row(job: Job, *, key: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{MARKS[JobState(job.state)]} {job.title}", width="stretch")
-            st.caption(f"job {job.id}, {job.state}{attempt}", width="content")
+            st.caption(f"job {job.id}, {job.state}{_took(job)}{attempt}", width="content")
             if job.state in ACTIVE:
                 st.button("Cancel", key=f"{key}.cancel.{job.id}", on_click=_change, args=("cancel", job.id))
             elif job.state in (JobState.FAILED, JobState.CANCELLED):
@@ -60,6 +60,13 @@ def row(job: Job, *, key: str) -> None:
             _bar(job)
         if job.error:
             st.error(job.error)
+
+
+def _took(job: Job) -> str:
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = job.finished_at - job.started_at
+    return f" in {seconds / 60:.0f} min" if seconds > 90 else f" in {seconds:.0f} s"
 
 
 def _bar(job: Job) -> None:

@@ -20,7 +20,7 @@ def arm_table(session: Session, study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=["task", "arm", "train", "validation", "test", "rejected"])
     counted["column"] = counted["split"].where(counted["status"] == SampleStatus.KEPT, "rejected")
     wide = counted.pivot_table(
-        index=["task", "arm_id", "arm"], columns="column", values="n", aggfunc="sum", fill_value=0
+        index=["task", "arm_id", "arm"], columns="column", values="n", aggfunc="sum", fill_value=0, sort=False
     )
     wide = wide.reindex(columns=["train", "validation", "test", "rejected"], fill_value=0)
     return wide.reset_index().drop(columns="arm_id")

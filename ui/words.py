@@ -1,5 +1,6 @@
 """Short messages that look the same on every page."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -15,14 +16,14 @@ HEADINGS = {
     "task": "Task", "arm": "Arm", "encoder": "Encoder", "seed": "Seed", "train": "Train", "validation": "Validation",
     "test": "Test", "rejected": "Rejected", "text": "Text", "label": "Label", "split": "Split", "status": "Status",
     "reason": "Not kept because", "meaning": "Meaning", "n_train": "Training texts", "n_test": "Test samples",
-    "n_seeds": "Seeds", "n": "n", "predicted": "Predicted", "correct": "Correct", "why": "Not kept because", "rows": "Rows",
+    "n_seeds": "Seeds", "n": "n", "predicted": "Predicted", "correct": "Correct", "why": "Not kept because", "rows": "How many",
 }  # fmt: skip
 SHARES = {
     "macro_f1": "Macro-F1", "accuracy": "Accuracy", "gap": "Gap", "low": "Low", "high": "High", "subjectivity": "Subjectivity",
     "score_real": "Real", "score": "Synthetic", "precision": "Precision", "recall": "Recall", "f1": "F1",
     "probability": "Probability",
 }  # fmt: skip
-LAZY = 2000
+SHORT, LAZY = 25, 2000
 HIDDEN = ("arm_kind", "settings", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
 
 
@@ -41,6 +42,12 @@ def _sample_badge() -> None:
         color="orange",
         help="Texts written for this project and simulated raters: for learning the tool, not for conclusions.",
     )
+
+
+def two_lines(first: str, second: str) -> str:
+    """A button's label: one line in bold, and under it a second one. Markdown in either is shown, not obeyed."""
+    plain, small = (re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$])", r"\\\1", text) for text in (first, second))
+    return f"**{plain}**" + (f"  \n{small}" if second else "")
 
 
 @contextmanager
@@ -73,8 +80,9 @@ def queued(jobs: list[Job]) -> None:
     )
 
 
-def table(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> None:
+def table(frame: pd.DataFrame, *, key: str) -> None:
     """A table with readable headings, numbers of three digits, and without what only the program needs."""
+    height: Literal["auto", "content"] = "content" if len(frame) <= SHORT else "auto"
     st.dataframe(frame, hide_index=True, key=key, height=height, column_config=_columns(), lazy=len(frame) > LAZY)
 
 

@@ -43,6 +43,7 @@ def gap_against_subjectivity(
     if fit is not None:
         _add_fit(figure, fit, points["subjectivity"])
     highest = points.groupby("task")["gap"].max()
+    middle = (points["subjectivity"].min() + points["subjectivity"].max()) / 2
     for arm, group in points.groupby("arm", sort=False):
         figure.add_trace(
             go.Scatter(
@@ -51,7 +52,7 @@ def gap_against_subjectivity(
                 mode="markers+text",
                 name=str(arm),
                 text=group["task"].where(group["gap"] == highest[group["task"]].to_numpy(), ""),
-                textposition="top center",
+                textposition=["top left" if x > middle else "top right" for x in group["subjectivity"]],
                 cliponaxis=False,
                 marker={
                     "color": colour(str(arm)),

@@ -88,7 +88,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(shown(cell) for cell in row))
-    Console().print(drawn)
+    Console(width=None if sys.stdout.isatty() else 110).print(drawn)
 
 
 def shown(value: Any) -> str:

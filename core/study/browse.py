@@ -41,7 +41,8 @@ def page(session: Session, wanted: Filter, *, number: int = 1) -> pd.DataFrame:
     query = select(Sample.id, Sample.text, Label.name, Sample.split, Sample.status, Sample.reject_reason)
     query = query.join(Label, Label.id == Sample.label_id).where(*_conditions(wanted))
     rows = session.execute(query.order_by(Sample.id).offset((number - 1) * PAGE).limit(PAGE)).all()
-    return pd.DataFrame(rows, columns=["id", "text", "label", "split", "status", "reason"])
+    columns = ["id", "text", "label", "split", "status", "reason"]
+    return pd.DataFrame(rows, columns=columns).fillna({"reason": ""})
 
 
 def newest(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
@@ -54,7 +55,8 @@ def newest(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
         .order_by(Sample.id.desc())
         .limit(limit)
     )
-    return pd.DataFrame(session.execute(query).all(), columns=["text", "label", "status", "reason", "recorded"])
+    columns = ["text", "label", "status", "reason", "recorded"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns).fillna({"reason": ""})
 
 
 def origin(session: Session, sample_id: int) -> Origin:

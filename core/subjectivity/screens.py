@@ -17,9 +17,11 @@ EXAMPLES_PER_LABEL = 1
 
 @dataclass(frozen=True)
 class Option:
+    """`value` is what is stored; `words` stand on the button, with their `meaning` below."""
+
     value: str
     words: str
-    help: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,7 @@ def of(session: Session, campaign: Campaign, item: Item | None) -> Screen:
 
 def _label_screen(session: Session, task: Task, item: Item | None) -> Screen:
     sample = session.get_one(Sample, item.sample_id) if item is not None and item.sample_id is not None else None
-    options = [
-        Option(label.name, f"{label.name}: {label.description}" if label.description else label.name, "")
-        for label in tasks.labels_of(session, task.id)
-    ]
+    options = [Option(label.name, label.name, label.description) for label in tasks.labels_of(session, task.id)]
     return Screen(
         title=task.question, question=task.question, parts=[("", sample.text)] if sample else [], options=options
     )
