@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit import config
@@ -12,21 +13,22 @@ from core.study.records import Study
 from ui import jobs, resources
 
 PAGES = {
-    "Study": [("overview_page.py", "Overview", "overview", "🧭"), ("data_page.py", "Tasks and data", "data", "🗂️")],
+    "Study": [("overview.py", "Overview", "overview", "🧭"), ("data.py", "Tasks and data", "data", "🗂️")],
     "Data": [
-        ("prompts_page.py", "Prompts", "prompts", "✍️"),
-        ("generate_page.py", "Generate", "generate", "⚗️"),
-        ("inspect_page.py", "Inspect", "inspect", "🔎"),
+        ("prompts.py", "Prompts", "prompts", "✍️"),
+        ("generate.py", "Generate", "generate", "⚗️"),
+        ("inspect.py", "Inspect", "inspect", "🔎"),
     ],
-    "People": [("campaigns_page.py", "Campaigns", "campaigns", "🗳️")],
-    "Models": [("train_page.py", "Train", "train", "🏋️"), ("jobs_page.py", "Jobs", "jobs", "⏱️")],
-    "Findings": [("analyse_page.py", "Analyse", "analyse", "📈")],
+    "People": [("campaigns.py", "Campaigns", "campaigns", "🗳️")],
+    "Models": [("train.py", "Train", "train", "🏋️"), ("jobs.py", "Jobs", "jobs", "⏱️")],
+    "Findings": [("analyse.py", "Analyse", "analyse", "📈")],
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 .st-key-rate_answers button { min-height: 3.6rem; text-align: left; justify-content: flex-start; }
 </style>"""
-RATE = ("rate_page.py", "Rate", "rate", "🗳️")
+ASKED = "page"  # where a page opened by its address notes its name while it goes through app.py
+RATE = ("rate.py", "Rate", "rate", "🗳️")
 
 
 def pages() -> st.Page:
@@ -43,7 +45,12 @@ def pages() -> st.Page:
         group: [_page(page, default=page[2] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
     hidden = {"": [_page(RATE, hidden=True)]}
-    return st.navigation(listed | hidden)
+    found = st.navigation(listed | hidden)
+    asked = st.query_params.get(ASKED)
+    wanted = next((page for pages in listed.values() for page in pages if asked and page.url_path == asked), None)
+    if wanted is not None:
+        st.switch_page(wanted, query_params={name: st.query_params[name] for name in st.query_params if name != ASKED})
+    return found
 
 
 def sidebar() -> None:
@@ -66,10 +73,11 @@ def sidebar() -> None:
 def guard(role: str, *, need_study: bool = True) -> Study:
     """The first call of every page: sends people without the role away and gives the study in hand.
 
-    A page opened by its address on a fresh server runs without `app.py`; it is sent through it first.
+    A page opened by its address on a fresh server runs without `app.py`; it is sent through it and comes back.
     """
     if not st.session_state.get("framed"):
-        st.switch_page("app.py", query_params=dict(st.query_params))
+        asked = urlsplit(st.context.url or "").path.rsplit("/", 1)[-1]
+        st.switch_page("app.py", query_params=dict(st.query_params) | {ASKED: asked})
     if st.session_state.get("role") == "rater" and role != "rater":
         st.error("This page is for the organisers of the study.")
         st.stop()
@@ -80,7 +88,7 @@ def guard(role: str, *, need_study: bool = True) -> Study:
     study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
     if study is None and need_study:
         st.info("There is no study yet.")
-        st.page_link("pages/overview_page.py", label="Open the sample study or start your own")
+        st.page_link("pages/overview.py", label="Open the sample study or start your own")
         st.stop()
     if study is not None and role == "organiser":
         st.query_params["study"] = study.name

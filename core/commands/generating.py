@@ -93,7 +93,8 @@ def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, t
     with output.progress(f"Generate {title}") as bar:
 
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
-            row(progress.Progress(done=done, total=total, message=message, extra=dict(extra)))
+            known = {name: float(value) for name, value in extra.items() if isinstance(value, int | float)}
+            row(progress.Progress(done=done, total=total, message=message, extra=known))
             bar(done, total, message, {})
 
         return asdict(

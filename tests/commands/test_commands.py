@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core import catalogue
 from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[2]
@@ -155,3 +156,23 @@ def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Any,
     assert Path(found["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert json.loads(again) == found
     assert len(json.loads(call("jobs", "--json")[1])["jobs"]) == 2
+
+
+@pytest.mark.slow
+def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: Any, tmp_path: Path) -> None:
+    sample = catalogue.SAMPLE_STUDY
+    text = sample.read_text(encoding="utf-8")
+    text = text.replace("file: ", f"file: {sample.parent}/").replace("recordings: ", f"recordings: {sample.parent}/")
+    text = text.replace("steps: 20, batch_size: 16", "steps: 1, batch_size: 4")
+    path = written(tmp_path, "study.yaml", text)
+
+    code, stdout, stderr = call("run", path, "--seeds", "0", "--json")
+
+    assert code == 0, stderr
+    found = json.loads(stdout)
+    assert (len(found["scores"]), len(found["gaps"]), len(found["subjectivity"])) == (12, 8, 4)
+    assert found["sample_data"]
+    assert found["regression"]["n"] == 8
+    report = Path(found["report"]).read_text(encoding="utf-8")
+    assert "Sample data" in report
+    assert "not for conclusions" in report

@@ -93,6 +93,8 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
 
 
 def rate_three_items_on_a_phone(browser: "Browser", link: str) -> None:
+    from playwright.sync_api import expect
+
     phone = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True).new_page()
     phone.set_default_timeout(PATIENCE)
     phone.goto(link)
@@ -102,7 +104,9 @@ def rate_three_items_on_a_phone(browser: "Browser", link: str) -> None:
         if number == 1:
             phone.reload()
             phone.get_by_text("1 of 3").wait_for()
-        phone.get_by_role("button", name=re.compile("glad")).tap()
+        answer = phone.get_by_role("button", name=re.compile("glad"))
+        expect(answer).to_have_count(1)
+        answer.tap()
     phone.get_by_text("You answered 3 items").wait_for()
     assert phone.get_by_test_id("stSidebarNav").count() == 0
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
@@ -113,8 +117,8 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
     from playwright.sync_api import expect
 
     at(page, "Train")
-    page.get_by_label("Seeds").fill("1")
-    page.get_by_label("Steps").fill("60")
+    page.get_by_role("spinbutton", name="Seeds").fill("1")
+    page.get_by_role("spinbutton", name="Steps").fill("60")
     page.get_by_role("button", name="Queue the runs").click()
     expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
     server.kill()

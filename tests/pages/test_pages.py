@@ -33,7 +33,7 @@ def fill(store: Store, folder: Path) -> Study:
 
 def opened(app: AppTest, page: str) -> AppTest:
     app.run()
-    app.switch_page(f"pages/{page}_page.py").run()
+    app.switch_page(f"pages/{page}.py").run()
     assert not app.exception, app.exception[0].value
     return app
 
@@ -162,7 +162,7 @@ def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home:
     with home() as session:
         assert session.scalar(select(func.count(Rating.id))) == 3
     with pytest.raises(ValueError, match="Could not find a navigation page"):
-        app.switch_page("pages/train_page.py")
+        app.switch_page("pages/train.py")
 
 
 def test_a_wrong_link_is_one_sentence(app: AppTest) -> None:

@@ -78,7 +78,7 @@ for column, (name, value) in zip(
         ("Completions", f"{totals.completions:,}"),
         ("Tokens in", f"{totals.tokens_in:,}"),
         ("Tokens out", f"{totals.tokens_out:,}"),
-        ("Cost", "unknown price" if totals.cost_usd is None else f"${totals.cost_usd:,.4f}"),
+        ("Cost", "unknown" if totals.cost_usd is None else f"${totals.cost_usd:,.4f}"),
     ],
     strict=True,
 ):

@@ -21,7 +21,7 @@ if found.scores.empty or measure is None:
         else "The plot needs to know how subjective the tasks are."
     )
     st.page_link(
-        *(("pages/train_page.py",) if found.scores.empty else ("pages/campaigns_page.py",)),
+        *(("pages/train.py",) if found.scores.empty else ("pages/campaigns.py",)),
         label="Queue training runs" if found.scores.empty else "Collect or import answers",
     )
     st.stop()
@@ -67,7 +67,7 @@ if view == "Samples":
         curves = report.threshold_table(session, found, task.name)
     if not curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
-        st.page_link("pages/campaigns_page.py", label="Collect ratings")
+        st.page_link("pages/campaigns.py", label="Collect ratings")
         st.stop()
     trend = {arm: thresholds.trend(curve) for arm, curve in curves.items()}
     ui.plot(

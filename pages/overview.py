@@ -60,15 +60,15 @@ if not found.points.empty and found.measure:
         data=found.points,
         reading=findings.reading(found),
     )
-    st.page_link("pages/analyse_page.py", label="All findings", icon="📈")
+    st.page_link("pages/analyse.py", label="All findings", icon="📈")
 
 # What to do next
 synthetic = arms[arms["arm"] != ArmKind.REAL]
 steps = [
-    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "pages/data_page.py"),
-    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "pages/generate_page.py"),
-    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "pages/campaigns_page.py"),
-    ("Finished runs", len(found.scores), "runs", "pages/train_page.py"),
+    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "pages/data.py"),
+    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "pages/generate.py"),
+    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "pages/campaigns.py"),
+    ("Finished runs", len(found.scores), "runs", "pages/train.py"),
 ]
 following = next((place for place, step in enumerate(steps) if not step[1]), None)
 for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
