@@ -20,10 +20,10 @@ if found.scores.empty or measure is None:
         if found.scores.empty
         else "The plot needs to know how subjective the tasks are."
     )
-    st.page_link(
-        *(("pages/train.py",) if found.scores.empty else ("pages/campaigns.py",)),
-        label="Queue training runs" if found.scores.empty else "Collect or import answers",
-    )
+    if found.scores.empty:
+        ui.link("train", "Queue training runs")
+    else:
+        ui.link("campaigns", "Collect or import answers")
     st.stop()
 
 # What it means, and showing it
@@ -67,7 +67,7 @@ if view == "Samples":
         curves = report.threshold_table(session, found, task.name)
     if not curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
-        st.page_link("pages/campaigns.py", label="Collect ratings")
+        ui.link("campaigns", "Collect ratings")
         st.stop()
     trend = {arm: thresholds.trend(curve) for arm, curve in curves.items()}
     ui.plot(

@@ -18,7 +18,7 @@ with ui.store()() as session:
     found = campaigns.of_study(session, study.id)
 if not known:
     st.info("Raters need something to rate: bring in real data first.")
-    st.page_link("pages/data.py", label="Bring in real data")
+    ui.link("data", "Bring in real data")
     st.stop()
 own = [campaign for campaign in found if not campaign.source]
 for campaign in own:

@@ -60,20 +60,21 @@ if not found.points.empty and found.measure:
         data=found.points,
         reading=findings.reading(found),
     )
-    st.page_link("pages/analyse.py", label="All findings", icon="📈")
+    ui.link("analyse", "All findings")
 
 # What to do next
 synthetic = arms[arms["arm"] != ArmKind.REAL]
 steps = [
-    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "pages/data.py"),
-    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "pages/generate.py"),
-    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "pages/campaigns.py"),
-    ("Finished runs", len(found.scores), "runs", "pages/train.py"),
+    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "data"),
+    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "generate"),
+    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "campaigns"),
+    ("Finished runs", len(found.scores), "runs", "train"),
 ]
 following = next((place for place, step in enumerate(steps) if not step[1]), None)
 for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
     column.metric(name, f"{count:,}", help=f"{name} in this study, in {unit}")
-    column.page_link(page, label="Next: start here" if place == following else f"Open {unit}")
+    with column:
+        ui.link(page, "Next: start here" if place == following else f"Open {unit}")
 if not arms.empty:
     ui.table(arms, key="overview.arms")
 

@@ -22,7 +22,7 @@ with ui.store()() as session:
     scores = runs.scores(session, study.id)
 if not known:
     st.info("There is nothing to train on yet.")
-    st.page_link("pages/data.py", label="Bring in real data")
+    ui.link("data", "Bring in real data")
     st.stop()
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.form("train.form"):

@@ -2,8 +2,9 @@
 
 from ui.campaigns import KIND_NAMES, campaign_card
 from ui.charts import plot
-from ui.frame import guard, pages, sidebar
+from ui.frame import framed, guard
 from ui.jobs import job_panel
+from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
 from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
@@ -17,10 +18,11 @@ __all__ = [
     "campaign_card",
     "done",
     "findings_of",
+    "framed",
     "guard",
     "job_panel",
+    "link",
     "choose_row",
-    "pages",
     "pick_arm",
     "pick_measure",
     "pick_metric",
@@ -31,7 +33,6 @@ __all__ = [
     "run_detail",
     "title",
     "settings",
-    "sidebar",
     "store",
     "table",
     "told",

@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import streamlit as st
 from streamlit import config
@@ -10,31 +10,35 @@ from streamlit import config
 from core.jobs import queue, runner
 from core.study import tasks
 from core.study.records import Study
-from ui import jobs, resources
+from ui import jobs, links, resources
 
 PAGES = {
-    "Study": [("overview.py", "Overview", "overview", "🧭"), ("data.py", "Tasks and data", "data", "🗂️")],
+    "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️")],
     "Data": [
-        ("prompts.py", "Prompts", "prompts", "✍️"),
-        ("generate.py", "Generate", "generate", "⚗️"),
-        ("inspect.py", "Inspect", "inspect", "🔎"),
+        ("Prompts", "prompts", "✍️"),
+        ("Generate", "generate", "⚗️"),
+        ("Inspect", "inspect", "🔎"),
     ],
-    "People": [("campaigns.py", "Campaigns", "campaigns", "🗳️")],
-    "Models": [("train.py", "Train", "train", "🏋️"), ("jobs.py", "Jobs", "jobs", "⏱️")],
-    "Findings": [("analyse.py", "Analyse", "analyse", "📈")],
+    "People": [("Campaigns", "campaigns", "🗳️")],
+    "Models": [("Train", "train", "🏋️"), ("Jobs", "jobs", "⏱️")],
+    "Findings": [("Analyse", "analyse", "📈")],
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 .st-key-rate_answers button { min-height: 3.6rem; text-align: left; justify-content: flex-start; }
 </style>"""
-ASKED = "page"  # where a page opened by its address notes its name while it goes through app.py
-RATE = ("rate.py", "Rate", "rate", "🗳️")
+ICON = Path(__file__).with_name("litmus.png")
+RATE = ("Rate", "rate", "🗳️")
 
 
-def pages() -> st.Page:
-    """The navigation: the organiser's five groups, or for someone who came by a rater's link the rating page alone."""
-    st.session_state["framed"] = True
+def framed() -> st.Page:
+    """Everything around a page: its configuration, the navigation of this visitor's role, and the sidebar.
+
+    Organisers have the five groups; someone who came by a rater's link has the rating page alone.
+    """
+    st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
     st.html(STYLE)
+    st.session_state["framed"] = True
     if "campaign" in st.query_params:
         st.session_state["role"] = "rater"
     if st.session_state.get("role") == "rater":
@@ -42,20 +46,41 @@ def pages() -> st.Page:
         door = st.Page(lambda: st.switch_page(rate, query_params=dict(st.query_params)), title="Rate", default=True)
         return st.navigation([door, rate], position="hidden")
     listed = {
-        group: [_page(page, default=page[2] == "overview") for page in of_group] for group, of_group in PAGES.items()
+        group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
-    hidden = {"": [_page(RATE, hidden=True)]}
-    found = st.navigation(listed | hidden)
-    asked = st.query_params.get(ASKED)
-    wanted = next((page for pages in listed.values() for page in pages if asked and page.url_path == asked), None)
-    if wanted is not None:
-        st.switch_page(wanted, query_params={name: st.query_params[name] for name in st.query_params if name != ASKED})
-    return found
+    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]})
+    _sidebar()
+    return page
 
 
-def sidebar() -> None:
+def guard(role: str, *, need_study: bool = True) -> Study:
+    """The first call of every page: sends people without the role away and gives the study in hand.
+
+    Streamlit runs a page that is opened by its address on a fresh server without `app.py`: it frames itself then.
+    """
+    if not st.session_state.pop("framed", False):
+        framed()
+        st.session_state.pop("framed")
+    if st.session_state.get("role") == "rater" and role != "rater":
+        st.error("This page is for the organisers of the study.")
+        st.stop()
+    if role == "organiser" and not _may_organise():
+        _ask_password()
+    with resources.store()() as session:
+        known = tasks.studies(session)
+    study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
+    if study is None and need_study:
+        st.info("There is no study yet.")
+        links.link("overview", "Open the sample study or start your own")
+        st.stop()
+    if study is not None and role == "organiser":
+        st.query_params["study"] = study.name
+    return study or Study(name="")
+
+
+def _sidebar() -> None:
     """The study in hand, chosen once and kept in the URL, and what is running."""
-    if st.session_state.get("role") == "rater" or not _may_organise():
+    if not _may_organise():
         return
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
@@ -70,35 +95,10 @@ def sidebar() -> None:
         jobs.indicator()
 
 
-def guard(role: str, *, need_study: bool = True) -> Study:
-    """The first call of every page: sends people without the role away and gives the study in hand.
-
-    A page opened by its address on a fresh server runs without `app.py`; it is sent through it and comes back.
-    """
-    if not st.session_state.get("framed"):
-        asked = urlsplit(st.context.url or "").path.rsplit("/", 1)[-1]
-        st.switch_page("app.py", query_params=dict(st.query_params) | {ASKED: asked})
-    if st.session_state.get("role") == "rater" and role != "rater":
-        st.error("This page is for the organisers of the study.")
-        st.stop()
-    if role == "organiser" and not _may_organise():
-        _ask_password()
-    with resources.store()() as session:
-        known = tasks.studies(session)
-    study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
-    if study is None and need_study:
-        st.info("There is no study yet.")
-        st.page_link("pages/overview.py", label="Open the sample study or start your own")
-        st.stop()
-    if study is not None and role == "organiser":
-        st.query_params["study"] = study.name
-    return study or Study(name="")
-
-
-def _page(page: tuple[str, str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:
-    file, title, path, icon = page
+def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:
+    title, path, icon = page
     return st.Page(
-        f"pages/{file}",
+        links.page_file(path),
         title=title,
         url_path=path,
         icon=icon,

@@ -8,6 +8,7 @@ from core.analysis.points import Metric
 from core.study import tasks
 from core.study.records import Arm, ArmKind, Study, Task
 from core.subjectivity import levels
+from ui import links
 
 MEASURE_NAMES = {levels.Measure.COMPARISONS: "Task comparisons", levels.Measure.RATINGS: "Ratings of samples"}
 
@@ -17,7 +18,7 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
     found = tasks.tasks(session, study.id)
     if not found:
         st.info("This study has no task yet.")
-        st.page_link("pages/data.py", label="Add a task")
+        links.link("data", "Add a task")
         st.stop()
     names = [task.name for task in found]
     name = st.selectbox("Task", names, key=f"{key}.task", persist_state="session", width=280)
@@ -32,7 +33,7 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False)
         names += [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if kind not in names]
     if not names:
         st.info("This task has no arm yet.")
-        st.page_link("pages/data.py", label="Bring in data")
+        links.link("data", "Bring in data")
         st.stop()
     name = st.segmented_control("Arm", names, default=names[0], required=True, key=f"{key}.arm.{task.id}")
     known = next((arm for arm in found if arm.name == name), None)

@@ -1,5 +1,6 @@
 """Pages run as they are, through AppTest, on a store of their own."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,9 +32,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.fixture
-def app(home: Store) -> AppTest:
-    """The app as a browser first sees it."""
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+def app(home: Store, tmp_path: Path) -> AppTest:
+    """The app as a browser sees it on a server that has run before.
+
+    AppTest takes a folder `pages` beside the app for the old way of making pages at every run; a server does so at its
+    first run only. So the app file is run from a folder of its own; the pages are the real ones.
+    """
+    alone = tmp_path / "app.py"
+    shutil.copy(ROOT / "app.py", alone)
+    return AppTest.from_file(str(alone), default_timeout=60)
 
 
 def _forget() -> None:

@@ -10,6 +10,7 @@ from core.study import importing, tables, tasks
 from core.study.records import Campaign, Job, Prompt, Rating, Study
 from core.study.store import Store
 from core.subjectivity import campaigns
+from ui import links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
 
@@ -33,7 +34,7 @@ def fill(store: Store, folder: Path) -> Study:
 
 def opened(app: AppTest, page: str) -> AppTest:
     app.run()
-    app.switch_page(f"pages/{page}.py").run()
+    app.switch_page(str(links.page_file(page))).run()
     assert not app.exception, app.exception[0].value
     return app
 
@@ -153,7 +154,6 @@ def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home:
 
     app.button(key="rate.consent").click().run()
     for _ in range(3):
-        assert app.button[0].label.startswith("1")
         app.button[0].click().run()
 
     assert not app.exception
@@ -162,7 +162,7 @@ def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home:
     with home() as session:
         assert session.scalar(select(func.count(Rating.id))) == 3
     with pytest.raises(ValueError, match="Could not find a navigation page"):
-        app.switch_page("pages/train.py")
+        app.switch_page(str(links.page_file("train")))
 
 
 def test_a_wrong_link_is_one_sentence(app: AppTest) -> None:

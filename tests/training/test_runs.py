@@ -18,7 +18,7 @@ def add_run(session: Session, task: Task, *, wrong: int, arm: str = "real", seed
     """A finished run that answers all 16 test texts (8 good, then 8 bad), the first `wrong` of them wrongly."""
     found = tasks.get_arm(session, task, arm)
     run = Run(
-        arm_id=found.id, encoder="minilm", seed=seed, n_train=20, config={}, fingerprint=f"{arm} {seed} {mark}",
+        arm_id=found.id, encoder="minilm", seed=seed, n_train=20, config={"training": {"steps": 1}}, fingerprint=f"{arm} {seed} {mark}",
         facts={"loss": [[1, 0.9], [2, 0.5]]}, finished_at=time.time(),
     )  # fmt: skip
     session.add(run)
@@ -60,7 +60,7 @@ def test_a_run_without_predictions_has_no_score_rather_than_0(store: Store, task
         arm = tasks.get_arm(session, task, "real")
         session.add(
             Run(
-                arm_id=arm.id, encoder="minilm", seed=0, n_train=2, config={}, fingerprint="empty", finished_at=1.0
+                arm_id=arm.id, encoder="minilm", seed=0, n_train=2, config={"training": {"steps": 1}}, fingerprint="empty", finished_at=1.0
             )
         )  # fmt: skip
         session.flush()

@@ -1,0 +1,34 @@
+"""A page opened by its address on a fresh server runs without app.py; it must frame and guard itself."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from core.study import tasks
+from core.study.store import Store
+from ui import links
+
+
+def alone(page: str) -> AppTest:
+    return AppTest.from_file(str(links.page_file(page)), default_timeout=60)
+
+
+def test_an_organiser_page_frames_itself(home: Store) -> None:
+    with home.write() as session:
+        tasks.study_named(session, "tickets")
+
+    page = alone("jobs").run()
+
+    assert not page.exception
+    assert page.title[0].value == "Jobs"
+    assert page.sidebar.selectbox[0].value == "tickets"
+
+
+def test_an_organiser_page_asked_for_with_a_raters_link_is_refused(home: Store) -> None:
+    page = alone("train")
+    page.query_params["campaign"] = "x"
+
+    page.run()
+
+    assert "for the organisers" in page.error[0].value
+    assert not page.title
