@@ -7,7 +7,7 @@ DEV := .venv/.installed-dev
 .PHONY: run demo test check fix e2e
 
 run: $(USE)
-	$(BIN)/streamlit run app.py
+	$(BIN)/python -m ui.serve
 
 demo: $(USE)
 	$(BIN)/python -m core demo

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.errors import StudyError
+
 SECRETS = Path(".streamlit/secrets.toml")
 
 
@@ -42,8 +44,8 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
     return Settings(
         home=home,
         database_url=found.get("LITMUS_DATABASE") or f"sqlite:///{home / 'litmus.db'}",
-        slots=int(found.get("LITMUS_SLOTS") or os.cpu_count() or 1),
-        gpus=int(found.get("LITMUS_GPUS") or _visible_gpus(found)),
+        slots=_number(found, "LITMUS_SLOTS", least=1, default=os.cpu_count() or 1),
+        gpus=_number(found, "LITMUS_GPUS", least=0, default=_visible_gpus(found)),
         openai_base_url=found.get("OPENAI_BASE_URL") or None,
         openai_api_key=found.get("OPENAI_API_KEY") or None,
         hf_token=found.get("HF_TOKEN") or None,
@@ -54,8 +56,18 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
 def _secrets(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    with path.open("rb") as file:
-        return {name: str(value) for name, value in tomllib.load(file).items() if not isinstance(value, dict)}
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} is not valid TOML: {error}.") from error
+    return {name: str(value) for name, value in read.items() if not isinstance(value, dict)}
+
+
+def _number(found: Mapping[str, str], name: str, *, least: int, default: int) -> int:
+    given = found.get(name) or str(default)
+    if not given.isdecimal() or int(given) < least:
+        raise StudyError(f"{name} must be a whole number of at least {least}; it is {given!r}.")
+    return int(given)
 
 
 def _visible_gpus(found: Mapping[str, str]) -> int:

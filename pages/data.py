@@ -20,7 +20,7 @@ with ui.store()() as session:
 if known:
     ui.table(arms, key="data.arms")
     for task in known:
-        with st.expander(task.name):
+        with st.expander(ui.plain(task.name)):
             st.text(task.question)
             st.dataframe(
                 pd.DataFrame(

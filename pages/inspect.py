@@ -41,11 +41,11 @@ if chosen is not None:
     st.subheader("Where it came from")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     if origin.imported:
-        st.caption(f"Row {origin.sample.part} of the file {origin.imported.file}")
+        st.caption(f"Row {origin.sample.part} of the file {ui.plain(origin.imported.file)}")
     if origin.completion and origin.prompt:
         made = origin.completion
         st.caption(
-            f"Text {origin.sample.part + 1} of completion {made.id} (slot {made.slot}) by {made.model}"
+            f"Text {origin.sample.part + 1} of completion {made.id} (slot {made.slot}) by {ui.plain(made.model)}"
             f"{', recorded beforehand' if made.is_recorded else ''}; prompt version {origin.prompt.version}; "
             f"{made.tokens_in} tokens in, {made.tokens_out} out"
         )

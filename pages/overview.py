@@ -18,12 +18,14 @@ def start_sample() -> None:
     with ui.store().write() as session:
         queueing.queue_sample(session)
     runner.ensure(ui.settings())
-    st.session_state["frame.study"] = queueing.SAMPLE_NAME
+    ui.take_in_hand(queueing.SAMPLE_NAME)
 
 
 def start_own() -> None:
-    with ui.problem(), ui.store().write() as session:
-        st.session_state["frame.study"] = tasks.study_named(session, st.session_state["overview.name"]).name
+    with ui.problem():
+        with ui.store().write() as session:
+            name = tasks.study_named(session, st.session_state["overview.name"]).name
+        ui.take_in_hand(name)
 
 
 if not study.name:

@@ -62,6 +62,7 @@ with preview:
         list(by_name),
         default=labels[0].name,
         required=True,
+        format_func=ui.plain,
         key=f"prompts.label.{task.id}",
     )
     label = by_name[name]

@@ -40,13 +40,13 @@ try:
         screen = screens.of(session, campaign, item)
         done = campaigns.answered(session, rater.id) if rater else 0
 except StudyError as error:
-    st.error(str(error))
+    st.error(ui.plain(str(error)))
     st.stop()
 st.query_params.from_dict({"campaign": token} | ({"me": rater.code} if rater else {}))
 
 with st.container(horizontal_alignment="center"), st.container(width=640):
     if rater is None:
-        st.title(screen.title)
+        st.title(ui.plain(screen.title))
         st.write(
             f"You will see up to {campaign.items_per_rater} items, one at a time, and choose an answer for each. There is no right or "
             "wrong: we want to know how people read them."
@@ -76,7 +76,7 @@ with st.container(horizontal_alignment="center"), st.container(width=640):
         st.code(rater.code, language=None)
         st.stop()
     st.progress(done / campaign.items_per_rater, text=f"{done} of {campaign.items_per_rater}")
-    st.markdown(f"**{screen.question}**")
+    st.markdown(f"**{ui.plain(screen.question)}**")
     for heading, text in screen.parts:
         with st.container(border=True):
             if heading:

@@ -68,7 +68,7 @@ with st.form("train.form"):
 if asked:
     with ui.problem():
         with ui.store().write() as session:
-            jobs = queueing.queue_training(
+            queued = queueing.queue_training(
                 session,
                 ui.settings(),
                 study=study,
@@ -79,7 +79,7 @@ if asked:
                 training=plan.training_settings(config["training"] | {"steps": int(steps)}),
             )
         runner.ensure(ui.settings())
-        ui.queued(jobs)
+        ui.queued(queued.jobs)
         st.rerun()
 ui.job_panel(study.id, kind="Train", key="train.jobs")
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
-    "settings": set(),
+    "settings": {"errors"},
     "catalogue": set(),
     "study": {"errors", "settings", "study"},
     **{room: {"errors", "settings", "study", "catalogue", room} for room in ROOMS},

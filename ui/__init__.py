@@ -2,7 +2,7 @@
 
 from ui.campaigns import KIND_NAMES, campaign_card
 from ui.charts import plot
-from ui.frame import framed, guard
+from ui.frame import framed, guard, take_in_hand
 from ui.jobs import job_panel
 from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
@@ -10,7 +10,7 @@ from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.uploads import uploaded_table
-from ui.words import choose_row, done, problem, queued, table, title, told, two_lines
+from ui.words import choose_row, done, plain, problem, queued, table, title, told, two_lines
 
 __all__ = [
     "KIND_NAMES",
@@ -27,6 +27,7 @@ __all__ = [
     "pick_measure",
     "pick_metric",
     "pick_task",
+    "plain",
     "plot",
     "problem",
     "queued",
@@ -35,6 +36,7 @@ __all__ = [
     "settings",
     "store",
     "table",
+    "take_in_hand",
     "told",
     "two_lines",
     "uploaded_table",

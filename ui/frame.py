@@ -53,6 +53,11 @@ def framed() -> st.Page:
     return page
 
 
+def take_in_hand(name: str) -> None:
+    """Make this the study in hand, from a callback."""
+    st.session_state["frame.study"] = st.session_state["frame.choice"] = name
+
+
 def guard(role: str, *, need_study: bool = True) -> Study:
     """The first call of every page: sends people without the role away and gives the study in hand.
 
@@ -110,8 +115,13 @@ def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = F
 def _may_organise() -> bool:
     """On loopback without a password everybody is the organiser; anywhere else only who has given the password."""
     if resources.settings().password is None:
-        return _is_loopback(config.get_option("server.address"))
+        return _is_loopback(config.get_option("server.address")) and not _is_forwarded()
     return bool(st.session_state.get("frame.organiser"))
+
+
+def _is_forwarded() -> bool:
+    """Whether a proxy hands this visit on: its other side may be the whole world, also when the server is on loopback."""
+    return any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
 
 
 def _is_loopback(address: str | None) -> bool:

@@ -9,8 +9,8 @@ from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study.records import Job, JobState
 from ui import resources
+from ui.words import plain
 
-ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
 MARKS = {
     JobState.QUEUED: "⏳",
     JobState.STARTING: "⏳",
@@ -52,14 +52,14 @@ def row(job: Job, *, key: str) -> None:
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{MARKS[JobState(job.state)]} {job.title}", width="stretch")
             st.caption(f"job {job.id}, {job.state}{_took(job)}{attempt}", width="content")
-            if job.state in ACTIVE:
+            if job.state in queue.ACTIVE:
                 st.button("Cancel", key=f"{key}.cancel.{job.id}", on_click=_change, args=("cancel", job.id))
             elif job.state in (JobState.FAILED, JobState.CANCELLED):
                 st.button("Retry", key=f"{key}.retry.{job.id}", on_click=_change, args=("retry", job.id))
-        if job.state in ACTIVE:
+        if job.state in queue.ACTIVE:
             _bar(job)
         if job.error:
-            st.error(job.error)
+            st.error(plain(job.error))
 
 
 def _took(job: Job) -> str:
@@ -97,7 +97,7 @@ def _panel(study_id: int | None, kind: str, key: str) -> bool:
     """Draw the panel; True while a job in it is active."""
     with resources.store()() as session:
         jobs = [job for job in queue.rows(session, study_id=study_id, limit=50) if job.title.startswith(kind)]
-    active = [job for job in jobs if job.state in ACTIVE]
+    active = [job for job in jobs if job.state in queue.ACTIVE]
     failed = [job for job in jobs[:1] if job.state in (JobState.FAILED, JobState.CANCELLED)]
     for job in active or failed:
         row(job, key=key)

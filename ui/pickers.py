@@ -9,6 +9,7 @@ from core.study import tasks
 from core.study.records import Arm, ArmKind, Study, Task
 from core.subjectivity import levels
 from ui import links
+from ui.words import plain
 
 MEASURE_NAMES = {levels.Measure.COMPARISONS: "Task comparisons", levels.Measure.RATINGS: "Ratings of samples"}
 
@@ -35,7 +36,9 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False)
         st.info("This task has no arm yet.")
         links.link("data", "Bring in data")
         st.stop()
-    name = st.segmented_control("Arm", names, default=names[0], required=True, key=f"{key}.arm.{task.id}")
+    name = st.segmented_control(
+        "Arm", names, default=names[0], required=True, format_func=plain, key=f"{key}.arm.{task.id}"
+    )
     known = next((arm for arm in found if arm.name == name), None)
     return known or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
 

@@ -48,6 +48,8 @@ def _stamp(session: Session) -> tuple[object, ...]:
         select(func.max(Rating.id)).scalar_subquery(),
         select(func.max(Comparison.id)).scalar_subquery(),
         select(func.count(Comparison.id)).scalar_subquery(),
-        select(func.max(Sample.id)).scalar_subquery(),
+        select(func.max(Rating.created_at)).scalar_subquery(),
+        select(func.max(Comparison.created_at)).scalar_subquery(),
+        select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
     )
     return tuple(session.execute(counted).one())

@@ -8,6 +8,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import StudyError
 from core.study import tables
+from ui.words import plain
 
 
 def uploaded_table(label: str, *, key: str) -> tables.Table | None:
@@ -19,7 +20,7 @@ def uploaded_table(label: str, *, key: str) -> tables.Table | None:
     try:
         return _read(uploaded)
     except StudyError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
 
 

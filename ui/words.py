@@ -46,8 +46,12 @@ def _sample_badge() -> None:
 
 def two_lines(first: str, second: str) -> str:
     """A button's label: one line in bold, and under it a second one. Markdown in either is shown, not obeyed."""
-    plain, small = (re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$])", r"\\\1", text) for text in (first, second))
-    return f"**{plain}**" + (f"  \n{small}" if second else "")
+    return f"**{plain(first)}**" + (f"  \n{plain(second)}" if second else "")
+
+
+def plain(text: str) -> str:
+    """Text from files, models and people, written so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])", r"\\\1", text)
 
 
 @contextmanager
@@ -56,7 +60,7 @@ def problem() -> Iterator[None]:
     try:
         yield
     except StudyError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def done(message: str) -> None:

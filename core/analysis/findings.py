@@ -1,6 +1,7 @@
 """All findings of a study in one value: what the analyse page shows, the report prints and the command returns."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +36,20 @@ class Findings:
 
 
 def collect(
-    session: Session, study: Study, *, metric: Metric = Metric.MACRO_F1, measure: levels.Measure | None = None
+    session: Session,
+    study: Study,
+    *,
+    metric: Metric = Metric.MACRO_F1,
+    measure: levels.Measure | None = None,
+    run_ids: Sequence[int] | None = None,
 ) -> Findings:
-    """Everything known about a study now; without a measure the first one that has answers is taken."""
+    """Everything known about a study now; without a measure the first one that has answers is taken.
+
+    `run_ids` leaves all other runs out, as a study file does that asks for some of them.
+    """
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
-    scores = runs.scores(session, study.id)
+    scores = runs.scores(session, study.id, run_ids=run_ids)
     found_gaps = points.gaps(scores, metric=metric)
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
@@ -67,6 +76,8 @@ def reading(found: Findings) -> str:
         return found.fit_note
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
     low, rise, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
+    if not math.isfinite(found.fit.low):
+        return f"The slope is {found.fit.slope:.2f}, without an interval: {found.fit.note}"
     verb = "grows" if rise >= 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low

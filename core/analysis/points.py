@@ -27,7 +27,7 @@ POINT_COLUMNS = [
     "n_test",
 ]
 
-SAME = ["task", "encoder", "seed", "n_train", "settings"]
+SAME = ["task", "encoder", "seed", "n_train", "settings", "test"]
 
 
 class Metric(StrEnum):
@@ -40,12 +40,15 @@ def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
     score, gap, low, high, n_seeds, n_test.
 
     `scores` has one row per run (`core.training.runs.scores`). A run is compared with the real one of the same seed,
-    training size and settings; other runs are left out. low and high are nan under three such seeds.
+    training size, settings and test split; other runs are left out. Of several such settings the one with
+    the most seeds counts, then the newest. low and high are nan under three seeds.
     """
     real = scores[scores["arm_kind"] == ArmKind.REAL]
     pairs = scores[scores["arm_kind"] != ArmKind.REAL].merge(real, on=SAME, suffixes=("", "_real"))
     rows = []
     for (task, arm, encoder), own in pairs.groupby(["task", "arm", "encoder"], sort=False):
+        alike = own.groupby(["n_train", "settings", "test"], sort=False)
+        own = max((group for _, group in alike), key=lambda group: (len(group), group["run_id"].max()))
         by_seed = own.set_index("seed")
         found = score.gap(by_seed[f"{metric}_real"].to_dict(), by_seed[metric].to_dict())
         rows.append(
@@ -79,7 +82,9 @@ def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_instance(session: Session, study: Study, task_name: str) -> pd.DataFrame:
-    """Every prediction on a test sample that people rated: columns arm, arm_kind, encoder, seed, sample_id, agreement, correct.
+    """Every prediction on a test sample that at least two people rated.
+
+    Columns arm, arm_kind, encoder, seed, sample_id, agreement, correct.
 
     `agreement` is the share of raters who chose the sample's majority label (Li et al. 2023, section 5), in (0, 1].
     """
@@ -89,5 +94,6 @@ def by_instance(session: Session, study: Study, task_name: str) -> pd.DataFrame:
     if given.empty:
         return pd.DataFrame(columns=columns)
     by_item = agreement.by_item(given.assign(item_id=given["sample_id"].astype(int)))
+    by_item = by_item[by_item["n_ratings"] >= 2]
     found = runs.task_predictions(session, task.id)
     return found.merge(by_item[["item_id", "agreement"]], left_on="sample_id", right_on="item_id")[columns]

@@ -48,7 +48,7 @@ def bring_in(
     output.table(
         f"{file} into {task} · {arm}",
         ["read", "kept", "labels", "splits"],
-        [[found["read"], found["kept"], _listed(found["labels"]), _listed(found["splits"])]],
+        [[found["read"], found["kept"], listed(found["labels"]), listed(found["splits"])]],
     )
     if found["rejected"]:
         output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
@@ -110,5 +110,6 @@ def _pairs(rename: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in rename)
 
 
-def _listed(counted: dict[str, int]) -> str:
+def listed(counted: dict[str, int]) -> str:
+    """Counts by name on one line."""
     return ", ".join(f"{name} {count}" for name, count in counted.items())

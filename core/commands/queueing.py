@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -9,11 +10,18 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
-from core.study.records import Arm, Job, JobState, Run, Sample, Slot, Study, Task
+from core.study.records import Arm, Job, Run, Sample, Slot, Study, Task
 from core.training import plan
 
 SAMPLE_NAME = "sample-study"
-ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The jobs that will do, or are doing, what was asked for, and all runs that were asked for, finished or not."""
+
+    jobs: list[Job]
+    run_ids: list[int]
 
 
 def queue_training(
@@ -26,22 +34,24 @@ def queue_training(
     encoders: Sequence[str],
     seeds: Sequence[int],
     training: plan.TrainingSettings,
-) -> list[Job]:
+) -> Queued:
     """Plan the runs of some arms and queue those that are neither finished nor in an active job, spread over the slots.
 
     One job carries many runs, since starting one costs as much as a short run.
     """
-    waiting: list[Run] = []
+    asked: list[Run] = []
     for task in tasks:
         own = [arm for arm in arms if arm.task_id == task.id]
         if own:
             planned = plan.plan(session, task=task, arms=own, encoders=encoders, seeds=seeds, settings=training)
-            waiting += [run for run in [*planned.new, *planned.existing] if run.finished_at is None]
+            asked += [*planned.new, *planned.existing]
+    waiting = [run for run in asked if run.finished_at is None]
     busy = _in_active_jobs(session, waiting)
     free = [run for run in waiting if run.id not in busy]
     slots = settings.gpus or settings.slots
     jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
-    return [*jobs, *_jobs(session, {run.job_id for run in waiting if run.id in busy})]
+    jobs += _jobs(session, {run.job_id for run in waiting if run.id in busy})
+    return Queued(jobs=jobs, run_ids=[run.id for run in asked])
 
 
 def queue_generation(session: Session, *, study: Study, task: Task, arm: Arm, arguments: Sequence[str]) -> Job:
@@ -105,7 +115,7 @@ def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:
-    active = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE))))
+    active = set(session.scalars(select(Job.id).where(Job.state.in_(queue.ACTIVE))))
     return {run.id for run in runs if run.job_id in active}
 
 

@@ -1,5 +1,6 @@
 """Commands that do a whole study: run a STUDY.yaml, or the bundled sample study."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from core import catalogue
 from core import settings as settings_module
 from core.analysis import findings, report
-from core.commands import generating, output, queueing
+from core.commands import data, generating, output, queueing
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.study import importing, spec, tables, tasks
@@ -70,12 +71,12 @@ def asked_of(study: spec.StudySpec, *, seeds: str | None) -> Asked:
 def run_study(settings: settings_module.Settings, store: Store, asked: Asked) -> dict[str, Any]:
     """Data, generation, answers, training, findings and report of one study. Raises `StudyError`."""
     with store.write() as session:
-        study = _bring_in(session, asked)
+        study, imports = _bring_in(session, asked)
     _generate(settings, store, study, asked.spec)
     with store.write() as session:
         _bring_answers(session, study, asked.spec)
         named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
-        jobs = queueing.queue_training(
+        queued = queueing.queue_training(
             session,
             settings,
             study=study,
@@ -90,11 +91,16 @@ def run_study(settings: settings_module.Settings, store: Store, asked: Asked) ->
             seeds=asked.seeds,
             training=asked.training,
         )
-    wait(settings, store, [job.id for job in jobs])
+    wait(settings, store, [job.id for job in queued.jobs])
     with store() as session:
-        found = findings.collect(session, study)
-        path = report.write(session, found, settings.exports / study.name)
-    return findings.as_json(found, report=str(path))
+        found = findings.collect(session, study, run_ids=queued.run_ids)
+        path = report.write(session, found, settings.exports / _folder_name(study))
+    return findings.as_json(found, report=str(path)) | {"imports": imports}
+
+
+def _folder_name(study: Study) -> str:
+    """A study's name as a folder's, without anything that leads elsewhere."""
+    return re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or f"study-{study.id}"
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int]) -> None:
@@ -124,10 +130,11 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             )
 
 
-def _bring_in(session: Session, asked: Asked) -> Study:
+def _bring_in(session: Session, asked: Asked) -> tuple[Study, list[dict[str, Any]]]:
     """Study, tasks, labels and the files of all arms, in one transaction: a bad file leaves nothing half written."""
     study = tasks.study_named(session, asked.spec.study, is_sample=asked.spec.sample)
     study.config = {"encoders": asked.spec.encoders, "seeds": asked.seeds, "training": asked.training.model_dump()}
+    imports: list[dict[str, Any]] = []
     for name, task_spec in asked.spec.tasks.items():
         task = tasks.make_task(
             session,
@@ -137,27 +144,29 @@ def _bring_in(session: Session, asked: Asked) -> Study:
             labels=task_spec.labels,
             train_size=task_spec.train_size,
         )
-        _bring_file(session, task, "real", task_spec.real)
+        imports.append(_bring_file(session, task, "real", task_spec.real))
         for arm, arm_spec in task_spec.arms.items():
             if arm_spec.file:
-                _bring_file(session, task, arm, arm_spec)
+                imports.append(_bring_file(session, task, arm, arm_spec))
             elif arm_spec.generate:
                 changes = arm_spec.generate.model_dump(include={"examples", "texts_per_call", "turns", "words"})
                 generating.ready_arm(session, task, arm, **changes)
-    return study
+    return study, imports
 
 
-def _bring_file(session: Session, task: Task, arm: str, given: spec.FileSpec) -> None:
+def _bring_file(session: Session, task: Task, arm: str, given: spec.FileSpec) -> dict[str, Any]:
     options = importing.Options(
         text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename
     )
-    importing.bring_in(
+    found = importing.bring_in(
         session,
         task=task,
         arm=tasks.make_arm(session, task_id=task.id, name=arm),
         table=tables.read(given.file),
         options=options,
     )
+    counted = {"read": found.read, "kept": found.kept, "rejected": found.rejected}
+    return {"task": task.name, "arm": arm, "file": given.file.name} | counted
 
 
 def _generate(settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec) -> None:
@@ -215,6 +224,10 @@ def _answer(found: dict[str, Any], *, as_json: bool) -> None:
         ["task", "value", "low", "high", "n"],
         [[row[key] for key in ("task", "value", "low", "high", "n")] for row in found["subjectivity"]],
     )
+    refused = [row for row in found["imports"] if row["rejected"]]
+    if refused:
+        rows = [[r["task"], r["arm"], r["read"], r["kept"], data.listed(r["rejected"])] for r in refused]
+        output.table("Rows that were not kept", ["task", "arm", "read", "kept", "because"], rows)
     fit = found["regression"]
     if fit["slope"] is not None:
         typer.echo(

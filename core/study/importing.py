@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples, tables, tasks
-from core.study.records import Arm, ArmKind, Import, Sample, SampleStatus, Split, Task
+from core.study.records import Arm, ArmKind, Import, Label, Sample, SampleStatus, Split, Task
 
 TEXT_NAMES = ("text", "sentence", "content", "tweet", "review", "headline", "message")
 LABEL_NAMES = ("label", "labels", "intended_label", "class", "category", "sentiment")
@@ -26,7 +26,7 @@ SPLIT_NAMES = {
     "test": Split.TEST,
     "pool": Split.POOL,
 }
-EMPTY, NO_LABEL, LEAK = "empty text", "no label", "also in the test split"
+EMPTY, NO_LABEL, LEAK = "empty text", "no label", samples.LEAK
 SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
 EXAMPLES_KEPT = 200
 
@@ -67,9 +67,12 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
     if earlier is not None and earlier.options == chosen:
         return _report(session, earlier, moved=0, again=True)
     rows = _rows(table, chosen, real=arm.kind == ArmKind.REAL)
+    if rows.empty:
+        matching = f" where {_listed_where(options.where)}" if options.where else ""
+        raise StudyError(f"{table.file} has no row{matching}.")
     _judge(session, rows, task=task, arm=arm)
     kept = rows[rows["reason"] == ""]
-    if kept.empty and not rows.empty:
+    if kept.empty:
         raise StudyError(f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.")
     record = _record(session, rows, table=table, chosen=chosen, arm=arm)
     moved = _set_aside(session, arm, kept)
@@ -135,7 +138,7 @@ def _judge(session: Session, rows: pd.DataFrame, *, task: Task, arm: Arm) -> Non
     """Fill `reason` for every row that cannot be kept."""
     names = [label.name for label in tasks.labels_of(session, task.id)]
     known = _held(session, arm)
-    tested = _tested(session, task) if arm.kind != ArmKind.REAL else {}
+    tested = _tested(session, task) if arm.kind != ArmKind.REAL else set()
     in_file = set(rows.loc[rows["split"] == Split.TEST, "text_hash"]) if arm.kind == ArmKind.REAL else set()
     seen: dict[str, str] = {}
     reasons = []
@@ -143,14 +146,19 @@ def _judge(session: Session, rows: pd.DataFrame, *, task: Task, arm: Arm) -> Non
         reason = _unusable(text, label, split, names)
         if not reason and split != Split.TEST and (digest in tested or digest in in_file):
             reason = LEAK
-        if not reason and digest in known and not (split == Split.TEST and known[digest] != Split.TEST):
-            reason = samples.DUPLICATE
+        held_split, held_label = known.get(digest, ("", ""))
+        if not reason and held_label and not (split == Split.TEST and held_split != Split.TEST):
+            reason = _duplicate(held_label, label)
         if not reason and digest in seen:
-            reason = samples.DUPLICATE if seen[digest] == label else f"{samples.DUPLICATE} with another label"
+            reason = _duplicate(seen[digest], label)
         if not reason:
             seen[digest] = label
         reasons.append(reason)
     rows["reason"] = reasons
+
+
+def _duplicate(first: str, label: str) -> str:
+    return samples.DUPLICATE if first == label else f"{samples.DUPLICATE} with another label"
 
 
 def _unusable(text: str, label: str, split: str, names: list[str]) -> str:
@@ -164,14 +172,19 @@ def _unusable(text: str, label: str, split: str, names: list[str]) -> str:
     return f"unknown split {split[1:]!r}" if split.startswith("?") else ""
 
 
-def _held(session: Session, arm: Arm) -> dict[str, str]:
-    kept = select(Sample.text_hash, Sample.split).where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
-    return {row.text_hash: row.split for row in session.execute(kept)}
+def _held(session: Session, arm: Arm) -> dict[str, tuple[str, str]]:
+    """Digest -> split and label of the texts an arm keeps."""
+    kept = (
+        select(Sample.text_hash, Sample.split, Label.name)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
+    )
+    return {row.text_hash: (row.split, row.name) for row in session.execute(kept)}
 
 
-def _tested(session: Session, task: Task) -> dict[str, str]:
+def _tested(session: Session, task: Task) -> set[str]:
     real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    return {digest: split for digest, split in _held(session, real).items() if split == Split.TEST} if real else {}
+    return {digest for digest, (split, _) in _held(session, real).items() if split == Split.TEST} if real else set()
 
 
 def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen: dict[str, Any], arm: Arm) -> Import:
@@ -237,6 +250,10 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         labels=_sums(counted, "label"),
         splits=_sums(counted, "split"),
     )
+
+
+def _listed_where(where: Mapping[str, str]) -> str:
+    return " and ".join(f"{column} is {value!r}" for column, value in where.items())
 
 
 def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:

@@ -8,9 +8,10 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Arm, Label, Sample, SampleStatus, Task
+from core.study.records import Arm, ArmKind, Label, Sample, SampleStatus, Split, Task
 
 DUPLICATE = "duplicate text"
+LEAK = "also in the test split"
 
 
 def text_hash(text: str) -> str:
@@ -23,6 +24,22 @@ def known_hashes(session: Session, arm_id: int) -> set[str]:
     """The digests of the texts that an arm keeps."""
     kept = select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
     return set(session.scalars(kept))
+
+
+def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[str]:
+    """Those of the digests that the task's real arm keeps in its test split: no training text may be one of them."""
+    query = (
+        select(Sample.text_hash)
+        .join(Arm, Arm.id == Sample.arm_id)
+        .where(
+            Arm.task_id == task_id,
+            Arm.kind == ArmKind.REAL,
+            Sample.split == Split.TEST,
+            Sample.status == SampleStatus.KEPT,
+            Sample.text_hash.in_(list(hashes)),
+        )
+    )
+    return set(session.scalars(query))
 
 
 def keep_new(session: Session, samples: Iterable[Sample]) -> list[Sample]:

@@ -62,6 +62,13 @@ class TaskSpec(Part):
     train_size: int | None = Field(default=None, ge=2)
     ratings: RatingsSpec | None = None
 
+    @pydantic.field_validator("arms")
+    @classmethod
+    def _not_real(cls, arms: dict[str, ArmSpec]) -> dict[str, ArmSpec]:
+        if "real" in arms:
+            raise ValueError("the real arm is given by the key 'real' beside 'arms', not under it")
+        return arms
+
 
 class StudySpec(Part):
     """The file as it stands; paths are made absolute on reading."""

@@ -44,13 +44,22 @@ def open_store(settings: settings_module.Settings) -> Store:
 
     Raises `StudyError` when the database cannot be reached.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    writer = make_engine(settings.database_url, immediate=True)
     try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            f"The folder {settings.home} cannot be made: {error.strerror}. Set LITMUS_HOME to another."
+        ) from error
+    try:
+        writer = make_engine(settings.database_url, immediate=True)
         migrate.upgrade(writer, lock=settings.home / "migrate.lock", backups=settings.backups)
-    except sqlalchemy.exc.OperationalError as error:
+    except sqlalchemy.exc.ArgumentError as error:
+        raise StudyError(
+            "LITMUS_DATABASE is not the URL of a database. Write sqlite:///FILE or postgresql://..."
+        ) from error
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         where = make_url(settings.database_url).render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0]
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StudyError(f"The database {where} cannot be opened: {reason}. Check LITMUS_DATABASE.") from error
     reader = make_engine(settings.database_url, immediate=False)
     return Store(reader=_maker(reader), writer=_maker(writer))

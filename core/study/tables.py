@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def read(path: Path) -> Table:
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
         raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
     frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
     return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path))
 
 
@@ -85,6 +89,10 @@ def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
                 continue
             try:
                 row = json.loads(line)
+                json.dumps(row, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                bad.append("not valid Unicode")
+                continue
             except json.JSONDecodeError:
                 bad.append("not JSON")
                 continue
@@ -96,4 +104,8 @@ def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.map(lambda cell: "" if cell is None or cell != cell else str(cell)).astype("str")
+    return frame.map(lambda cell: "" if _is_missing(cell) else str(cell).replace("\x00", "")).astype("str")
+
+
+def _is_missing(cell: object) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))

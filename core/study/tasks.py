@@ -28,6 +28,10 @@ def study_named(session: Session, name: str, *, is_sample: bool = False) -> Stud
         study = Study(name=_filled(name, "study"), config=dict(DEFAULT_CONFIG), is_sample=is_sample)
         session.add(study)
         session.flush()
+    if study.is_sample != is_sample and is_sample:
+        raise StudyError(
+            f"The name {name!r} belongs to the sample study, but a study of yours has it. Run it with another LITMUS_HOME."
+        )
     return study
 
 
@@ -114,8 +118,13 @@ def make_arm(session: Session, *, task_id: int, name: str) -> Arm:
 
 
 def kind_of(name: str) -> ArmKind:
-    """The kind of an arm: `real`, `zero-shot`, `few-shot` or `mixed` when its name begins so, else `other`."""
-    for kind in (ArmKind.REAL, ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT, ArmKind.MIXED):
+    """The kind of an arm: `zero-shot`, `few-shot` or `mixed` when its name begins so, `other` else.
+
+    Only the arm named exactly `real` is real: a task has one, since every gap is measured against it.
+    """
+    if name == ArmKind.REAL:
+        return ArmKind.REAL
+    for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT, ArmKind.MIXED):
         if name == kind or name.startswith((f"{kind}-", f"{kind} ", f"{kind}:", f"{kind}/")):
             return kind
     return ArmKind.OTHER

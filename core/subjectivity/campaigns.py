@@ -135,11 +135,11 @@ def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random
     Answers and items on other raters' screens count; an item someone left lying for ten minutes does not.
     None means that this rater is done: the personal quota is met or nothing is left to rate.
     """
-    rater = session.get_one(Rater, rater_id)
+    rater = session.get_one(Rater, rater_id, with_for_update=True)
     if rater.assigned_item_id is not None:
         rater.assigned_at = now
         return session.get_one(Item, rater.assigned_item_id)
-    campaign = session.get_one(Campaign, rater.campaign_id)
+    campaign = session.get_one(Campaign, rater.campaign_id, with_for_update=True)
     if answered(session, rater_id) >= campaign.items_per_rater:
         return None
     load = _load(session, campaign, rater_id=rater_id, now=now)
@@ -221,7 +221,7 @@ def _make(
     campaign = Campaign(
         study_id=study_id,
         task_id=task_id,
-        name=name.strip(),
+        name=name.strip()[:200],
         kind=kind,
         token=secrets.token_urlsafe(16),
         raters_per_item=raters_per_item,

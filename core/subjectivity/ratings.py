@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -27,6 +27,7 @@ from core.study.records import (
 )
 from core.subjectivity.campaigns import SIDES
 
+LONGEST = 200
 RATING_COLUMNS = ["item_id", "rater_id", "label"]
 COMPARISON_COLUMNS = ["rater_id", "left", "right", "winner"]
 PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)
@@ -53,9 +54,13 @@ def people(study: Study) -> tuple[RaterKind, ...]:
 def read_ratings(table: tables.Table) -> pd.DataFrame:
     """Columns item_id, rater_id, label (all text) without empty cells. Raises `StudyError` when a column is missing."""
     tables.need_columns(table.frame, RATING_COLUMNS, file=table.file)
-    frame = table.frame[(table.frame[RATING_COLUMNS] != "").all(axis="columns")]
+    filled = (table.frame[RATING_COLUMNS] != "").all(axis="columns")
+    short = (table.frame[RATING_COLUMNS].apply(lambda column: column.str.len()) <= LONGEST).all(axis="columns")
+    frame: pd.DataFrame = table.frame[filled & short]
     if frame.empty:
-        raise StudyError(f"{table.file} holds no ratings: every row lacks item_id, rater_id or label.")
+        raise StudyError(
+            f"{table.file} holds no ratings: every row lacks item_id, rater_id or label, or has one over {LONGEST} characters."
+        )
     return frame
 
 
@@ -73,10 +78,11 @@ def import_ratings(
     """Bring in item_id, rater_id, label as a closed campaign of a task; with a `text` column items find their samples.
 
     A second row of one rater about one item with another label is kept (multi-label raters); a repeated row is not.
+    A changed file of the same name takes the place of what it brought before.
     """
     frame = read_ratings(table)
     source = f"{table.file} {table.sha256}"
-    if _there(session, task.study_id, task.id, source):
+    if _is_current(session, task.study_id, task.id, table.file, source):
         return Imported(len(table.frame), 0, {"imported before": len(table.frame)}, 0, 0, 0, again=True)
     unique = frame.drop_duplicates(RATING_COLUMNS)
     campaign = _campaign(
@@ -89,7 +95,7 @@ def import_ratings(
         for item, rater, label in unique[RATING_COLUMNS].itertuples(index=False)
     )
     session.flush()
-    rejected = {"empty cell": len(table.frame) - len(frame), "repeated row": len(frame) - len(unique)}
+    rejected = {"empty or over-long cell": len(table.frame) - len(frame), "repeated row": len(frame) - len(unique)}
     return Imported(
         read=len(table.frame),
         kept=len(unique),
@@ -107,12 +113,13 @@ def import_comparisons(
     """Bring in rater_id, left, right, winner between tasks of a study; the winner is the more subjective one.
 
     Rows that name a task the study does not have, or another winner than left, right or tie, are counted and left out.
+    A changed file of the same name, or the same one after the study got other tasks, takes the place of the earlier one.
     """
     frame = read_comparisons(table)
-    source = f"{table.file} {table.sha256}"
-    if _there(session, study_id, None, source):
-        return Imported(len(frame), 0, {"imported before": len(frame)}, 0, 0, 0, again=True)
     named = {task.name: task.id for task in tasks.tasks(session, study_id)}
+    source = f"{table.file} {table.sha256} {','.join(sorted(named))}"
+    if _is_current(session, study_id, None, table.file, source):
+        return Imported(len(frame), 0, {"imported before": len(frame)}, 0, 0, 0, again=True)
     reasons = [_unusable(left, right, winner, named) for _, left, right, winner in frame.itertuples(index=False)]
     good = frame[[not reason for reason in reasons]]
     if good.empty:
@@ -205,11 +212,28 @@ def _unusable(left: str, right: str, winner: str, named: dict[str, int]) -> str:
     return "" if winner in SIDES else f"unknown winner {winner!r}"
 
 
-def _there(session: Session, study_id: int, task_id: int | None, source: str) -> bool:
-    query = select(Campaign.id).where(
-        Campaign.study_id == study_id, Campaign.source == source, Campaign.task_id == task_id
+def _is_current(session: Session, study_id: int, task_id: int | None, file: str, source: str) -> bool:
+    """Whether just this was imported before; another version of the same file is taken out of the store."""
+    imported = select(Campaign).where(
+        Campaign.study_id == study_id,
+        Campaign.task_id == task_id,
+        Campaign.source.startswith(f"{file} ", autoescape=True),
     )
-    return session.scalar(query) is not None
+    found = list(session.scalars(imported))
+    if any(campaign.source == source for campaign in found):
+        return True
+    for campaign in found:
+        _take_out(session, campaign.id)
+    return False
+
+
+def _take_out(session: Session, campaign_id: int) -> None:
+    raters = select(Rater.id).where(Rater.campaign_id == campaign_id)
+    session.execute(delete(Rating).where(Rating.rater_id.in_(raters)))
+    session.execute(delete(Comparison).where(Comparison.campaign_id == campaign_id))
+    session.execute(delete(Rater).where(Rater.campaign_id == campaign_id))
+    session.execute(delete(Item).where(Item.campaign_id == campaign_id))
+    session.execute(delete(Campaign).where(Campaign.id == campaign_id))
 
 
 def _campaign(
@@ -218,7 +242,7 @@ def _campaign(
     campaign = Campaign(
         study_id=study_id,
         task_id=task_id,
-        name=f"Imported: {table.file}",
+        name=f"Imported: {table.file}"[:200],
         kind=kind,
         source=source,
         token=secrets.token_urlsafe(16),

@@ -85,6 +85,11 @@ def generate(
         quotas = _quotas(store, plan, per_label=per_label)
         with store() as session:
             purse = budget.Budget(budget_usd, spent=_spent(session, arm_id))
+            if budget_usd is not None and _cost(session, arm_id) is None:
+                raise StudyError(
+                    "This arm holds answers whose price is unknown, so what it has cost cannot be kept to a budget. "
+                    "Generate into another arm, or without a budget."
+                )
         asyncio.run(_Generation(store, plan, quotas, provider, purse, report).run(concurrency))
     stopped = {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
     with store() as session:

@@ -139,20 +139,26 @@ def _keep(session: Session, completion: Completion, found: Sequence[Sample], *, 
         )
     )
     shown = set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(completion.example_ids))))
+    task_id = session.get_one(Arm, completion.arm_id).task_id
+    tested = samples.tested_hashes(session, task_id, hashes)
     kept = count_kept(session, completion.arm_id, completion.label_id)
     for sample in found:
         if sample.status == SampleStatus.REJECTED:
             continue
-        sample.reject_reason = _reason(sample.text_hash, shown=shown, seen=seen, is_full=kept >= per_label)
+        sample.reject_reason = _reason(
+            sample.text_hash, shown=shown, tested=tested, seen=seen, is_full=kept >= per_label
+        )
         sample.status = SampleStatus.REJECTED if sample.reject_reason else SampleStatus.KEPT
         kept += sample.status == SampleStatus.KEPT
         seen.add(sample.text_hash)
     return kept
 
 
-def _reason(text_hash: str, *, shown: set[str], seen: set[str], is_full: bool) -> str | None:
+def _reason(text_hash: str, *, shown: set[str], tested: set[str], seen: set[str], is_full: bool) -> str | None:
     if text_hash in shown:
         return COPY
+    if text_hash in tested:
+        return samples.LEAK
     if text_hash in seen:
         return samples.DUPLICATE
     return OVER_QUOTA if is_full else None

@@ -85,7 +85,7 @@ def plan(
     session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = test_samples(session, task)
-    pools = {arm.id: _training_pool(session, task, arm, labels) for arm in arms}
+    pools = {arm.id: _training_pool(session, task, arm, labels, test) for arm in arms}
     n = _size(task, arms, pools)
     if n < len(labels):
         raise StudyError(f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more.")
@@ -106,7 +106,7 @@ def plan(
             encoder=encoder,
             seed=seed,
             n_train=n,
-            config={"training": settings.model_dump(), "notes": notes},
+            config={"training": settings.model_dump(), "test": data_digest(test), "notes": notes},
             fingerprint=digest,
         )
         planned.new.append(run)
@@ -122,7 +122,9 @@ def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) ->
     text, so a choice depends on neither the order of import nor the numbers of rows.
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
-    return _choose(_kept(session, arm.id, Split.TRAIN), labels, n=n, seed=seed)
+    task = session.get_one(Task, arm.task_id)
+    pool = _training_pool(session, task, arm, labels, test_samples(session, task))
+    return _choose(pool, labels, n=n, seed=seed)
 
 
 def test_samples(session: Session, task: Task) -> pd.DataFrame:
@@ -180,8 +182,10 @@ def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[i
         raise StudyError(f"Seeds are whole numbers from 0 to {SEED_LIMIT - 1}; found {', '.join(map(str, seeds))}.")
 
 
-def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str]) -> pd.DataFrame:
+def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:
+    """What an arm may train on: its kept training texts without any that stands in the real test split."""
     pool = _kept(session, arm.id, Split.TRAIN)
+    pool = pool[~pool["text_hash"].isin(test["text_hash"])]
     if pool.empty:
         raise StudyError(
             f"Arm {arm.name!r} of task {task.name!r} has no training texts. Import or generate some first."

@@ -32,7 +32,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+        command = [sys.executable, "-m", "ui.serve", "--server.headless=true"]
         self.process = subprocess.Popen(
             [*command, f"--server.port={self.port}"],
             cwd=ROOT,

@@ -1,7 +1,5 @@
 """A page opened by its address on a fresh server runs without app.py; it must frame and guard itself."""
 
-from pathlib import Path
-
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks

@@ -101,7 +101,7 @@ def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     area.set_value("Write {lable}").run()
     app.button(key="prompts.save").click().run()
 
-    assert any("{lable}" in error.value for error in app.error)
+    assert any("lable" in error.value for error in app.error)
     assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
 
 

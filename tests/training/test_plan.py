@@ -21,9 +21,14 @@ def plan_all(session: Session, task: Task, **changes: object) -> plan.Planned:
 
 def new_arm(session: Session, task: Task, *, good: int, bad: int, name: str = "few-shot") -> Arm:
     arm = tasks.make_arm(session, task_id=task.id, name=name)
-    add_samples(session, arm, label="good", texts=sentences(PRAISE, good))
-    add_samples(session, arm, label="bad", texts=sentences(BLAME, bad))
+    add_samples(session, arm, label="good", texts=spare(PRAISE, good))
+    add_samples(session, arm, label="bad", texts=spare(BLAME, bad))
     return arm
+
+
+def spare(ends: list[str], n: int) -> list[str]:
+    """Sentences that stand in no other arm."""
+    return [f"{text} today" for text in sentences(ends, n)]
 
 
 def counts(choice: plan.Choice) -> dict[str, int]:
@@ -60,8 +65,8 @@ def test_a_choice_depends_on_the_seed_and_not_on_the_order_of_import(store: Stor
     with store.write() as session:
         one = new_arm(session, task, good=30, bad=30)
         other = tasks.make_arm(session, task_id=task.id, name="few-shot-turned")
-        add_samples(session, other, label="bad", texts=sentences(BLAME, 30)[::-1])
-        add_samples(session, other, label="good", texts=sentences(PRAISE, 30)[::-1])
+        add_samples(session, other, label="bad", texts=spare(BLAME, 30)[::-1])
+        add_samples(session, other, label="good", texts=spare(PRAISE, 30)[::-1])
 
         first, again, turned, reseeded = (
             list(plan.choose_training_samples(session, arm, n=20, seed=seed).samples["text_hash"])
@@ -230,3 +235,15 @@ def test_settings_left_out_have_the_values_of_the_design() -> None:
     settings = plan.training_settings({})
 
     assert (settings.steps, settings.batch_size, settings.learning_rate, settings.max_length) == (100, 32, 5e-5, 128)
+
+
+def test_a_text_of_the_real_test_split_is_never_trained_on(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = new_arm(session, task, good=10, bad=10)
+        add_samples(session, arm, label="good", texts=sentences(PRAISE, 8, start=12))
+
+        choice = plan.choose_training_samples(session, arm, n=100, seed=0)
+        tested = plan.test_samples(session, task)
+
+    assert len(choice.samples) == 20
+    assert not set(choice.samples["text_hash"]) & set(tested["text_hash"])
