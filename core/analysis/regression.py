@@ -176,6 +176,10 @@ def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.i
         raise StudyError(f"Regression needs at least 3 points with {x} and {y}; found {len(rows)}.")
     if np.ptp(xs[rows]) <= 1e-12 * np.abs(xs[rows]).max():
         raise StudyError(f"Regression needs {x} to vary; all {len(rows)} points have {xs[rows][0]:g}.")
+    with np.errstate(over="ignore", under="ignore"):
+        spreads = [float(((values - values.mean()) ** 2).sum()) for values in (xs[rows], ys[rows])]
+    if not (0 < spreads[0] < np.inf and spreads[1] < np.inf):
+        raise StudyError(f"The numbers in {x} or {y} are too large or too small for a regression; use other units.")
     return rows, xs[rows], ys[rows]
 
 

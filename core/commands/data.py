@@ -88,7 +88,7 @@ def _task_for_import(
     home = (
         find_study(session, study, task)
         if known and study is None
-        else tasks.study_named(session, study or DEFAULT_STUDY)
+        else tasks.study_named(session, DEFAULT_STUDY if study is None else study)
     )
     found = tasks.find_task(session, home.id, task)
     if found is not None:
@@ -104,7 +104,7 @@ def _task_for_import(
 
 
 def _pairs(rename: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in rename if "=" not in pair]
+    wrong = [pair for pair in rename if not all(pair.partition("="))]
     if wrong:
         raise StudyError(f"--rename takes file-label=task-label; found {wrong[0]!r}.")
     return dict(pair.split("=", 1) for pair in rename)

@@ -16,6 +16,7 @@ from core.study import tasks
 from core.study.records import ArmKind, Task
 from core.study.store import Store
 from core.synthesis import generation, prompts, providers
+from core.synthesis.answers import Provider
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def generate(
     """Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice."""
     how = How(per_label, provider, model, base_url, recordings, concurrency, budget)
     with output.opened() as (settings, store):
+        client_of(settings, how)
         with store.write() as session:
             home = data.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
@@ -82,13 +84,7 @@ def generate(
 
 def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, title: str, how: How) -> dict[str, Any]:
     """Generate in this process, with a bar on the terminal and progress in the job's row when inside a job."""
-    client = providers.open_provider(
-        how.provider,
-        model=how.model,
-        base_url=how.base_url,
-        settings=settings,
-        recordings=providers.recordings(how.recordings) if how.recordings else None,
-    )
+    client = client_of(settings, how)
     row = progress.reporter(store)
     with output.progress(f"Generate {title}") as bar:
 
@@ -108,6 +104,19 @@ def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, t
                 report=tell,
             )
         )
+
+
+def client_of(settings: settings_module.Settings, how: How) -> Provider:
+    """The provider that was asked for. Raises `StudyError` when it cannot be opened or kept to the budget."""
+    client = providers.open_provider(
+        how.provider,
+        model=how.model,
+        base_url=how.base_url,
+        settings=settings,
+        recordings=providers.recordings(how.recordings) if how.recordings else None,
+    )
+    generation.check_budget(client, how.budget)
+    return client
 
 
 def ready_arm(session: Session, task: Task, name: str, **changes: int | None) -> int:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from core import settings as settings_module
 from core.errors import StudyError
@@ -48,7 +49,7 @@ def opened() -> Iterator[tuple[settings_module.Settings, Store]]:
 def progress(title: str) -> Iterator[Report]:
     """A progress bar on stderr; call what it gives with done, total, message and extra numbers."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:g}/{task.total:g}"),
         TimeElapsedColumn(),
@@ -82,12 +83,12 @@ def finite(value: Any) -> Any:
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     """A person's table on stdout, numbers right-aligned."""
-    drawn = Table(title=title, title_justify="left", header_style="bold")
+    drawn = Table(title=Text(title), title_justify="left", header_style="bold")
     for place, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(shown(cell) for cell in row))
+        drawn.add_row(*(Text(shown(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else 110).print(drawn)
 
 

@@ -65,16 +65,22 @@ def asked_of(study: spec.StudySpec, *, seeds: str | None) -> Asked:
         chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
     except ValueError as error:
         raise StudyError(f"--seeds takes whole numbers separated by commas; found {seeds!r}.") from error
+    if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
+        raise StudyError(
+            f"Seeds are whole numbers from 0 to {plan.SEED_LIMIT - 1}; found {', '.join(map(str, chosen))}."
+        )
+    chosen = list(dict.fromkeys(chosen))
     return Asked(spec=study, training=plan.training_settings(study.training), seeds=chosen)
 
 
 def run_study(settings: settings_module.Settings, store: Store, asked: Asked) -> dict[str, Any]:
     """Data, generation, answers, training, findings and report of one study. Raises `StudyError`."""
+    _check_providers(settings, asked.spec)
     with store.write() as session:
         study, imports = _bring_in(session, asked)
+        _bring_answers(session, study, asked.spec)
     _generate(settings, store, study, asked.spec)
     with store.write() as session:
-        _bring_answers(session, study, asked.spec)
         named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
         queued = queueing.queue_training(
             session,
@@ -169,18 +175,35 @@ def _bring_file(session: Session, task: Task, arm: str, given: spec.FileSpec) ->
     return {"task": task.name, "arm": arm, "file": given.file.name} | counted
 
 
+def _check_providers(settings: settings_module.Settings, asked: spec.StudySpec) -> None:
+    """Refuse a provider that cannot be opened before anything is stored or spent."""
+    for task_spec in asked.tasks.values():
+        for arm_spec in task_spec.arms.values():
+            if arm_spec.generate is not None:
+                generating.client_of(settings, _how(arm_spec.generate))
+
+
+def _how(given: spec.GenerateSpec) -> generating.How:
+    return generating.How(
+        given.per_label,
+        given.provider,
+        given.model,
+        given.base_url,
+        given.recordings,
+        given.concurrency,
+        given.budget_usd,
+    )
+
+
 def _generate(settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec) -> None:
     for name, task_spec in asked.tasks.items():
         for arm, arm_spec in task_spec.arms.items():
             if arm_spec.generate is None:
                 continue
-            how = arm_spec.generate
             with store() as session:
                 arm_id = tasks.get_arm(session, tasks.get_task(session, study.id, name), arm).id
-            given = generating.How(
-                how.per_label, how.provider, how.model, how.base_url, how.recordings, how.concurrency, how.budget_usd
-            )
-            generating.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=given)
+            how = _how(arm_spec.generate)
+            generating.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=how)
 
 
 def _bring_answers(session: Session, study: Study, asked: spec.StudySpec) -> None:

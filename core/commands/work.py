@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def jobs(
     action: Annotated[str, typer.Argument(help="list, cancel, retry or logs")] = "list",
-    job_id: Annotated[int | None, typer.Argument(metavar="ID")] = None,
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", min=1, max=2**31 - 1)] = None,
     as_json: output.Json = False,
 ) -> None:
     """Background work: list it, cancel or retry a job, read its log."""

@@ -120,9 +120,9 @@ def _rows(table: tables.Table, chosen: dict[str, Any], *, real: bool) -> pd.Data
 
 def _splits(frame: pd.DataFrame, hashes: "pd.Series[str]", forced: str | None, *, real: bool) -> list[str]:
     if forced is not None:
-        if forced not in SPLIT_NAMES:
+        if forced.strip().lower() not in SPLIT_NAMES:
             raise StudyError(f"There is no split {forced!r}; use one of {', '.join(SPLIT_NAMES)}.")
-        return [SPLIT_NAMES[forced]] * len(frame)
+        return [SPLIT_NAMES[forced.strip().lower()]] * len(frame)
     if "split" in frame.columns:
         return [SPLIT_NAMES.get(name.strip().lower(), f"?{name}") for name in frame["split"]]
     return [_drawn(digest) for digest in hashes] if real else [Split.TRAIN] * len(frame)

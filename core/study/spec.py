@@ -2,13 +2,22 @@
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import StudyError
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("this is a yes or no; a number is needed")
+    return value
+
+
+NOT_BOOL = pydantic.BeforeValidator(_refuse_bool)
 
 
 class Part(BaseModel):
@@ -74,9 +83,9 @@ class StudySpec(Part):
     """The file as it stands; paths are made absolute on reading."""
 
     study: str
-    encoders: list[str] = Field(default=["minilm"], min_length=1)
-    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
-    training: dict[str, float | int] = Field(default_factory=dict)
+    encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32), NOT_BOOL]] = Field(default=[0, 1, 2], min_length=1)
+    training: dict[str, Annotated[float | int, NOT_BOOL]] = Field(default_factory=dict)
     tasks: dict[str, TaskSpec] = Field(min_length=1)
     comparisons: RatingsSpec | None = None
     sample: bool = False
@@ -87,8 +96,8 @@ def load(path: Path) -> StudySpec:
     if not path.is_file():
         raise StudyError(f"There is no study file {path}.")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise StudyError(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
     if not isinstance(raw, dict):
         raise StudyError(f"{path.name} must hold keys such as study, tasks, seeds; found {type(raw).__name__}.")
@@ -100,13 +109,29 @@ def load(path: Path) -> StudySpec:
     return spec
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: the second would silently take the first one's place."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
 def explain(error: pydantic.ValidationError, model: type[BaseModel]) -> str:
     """The first thing wrong, in a sentence: where, what, and the nearest known key for an unknown one."""
     found = error.errors()
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     where = ".".join(str(step) for step in first["loc"])
+    if first["loc"] and first["loc"][-1] == "[key]":
+        kind = type(first["input"]).__name__
+        return f"{where}: the name {first['input']!r} was read as {kind}, not as text; put it in quotes."
+    if first["type"] == "missing":
+        return f"{where} is missing."
     if first["type"] != "extra_forbidden":
-        return f"{where}: {first['msg']} (found {str(first.get('input'))[:60]!r})."
+        return f"{where}: {first['msg'].removeprefix('Value error, ')} (found {str(first.get('input'))[:60]!r})."
     known = sorted(_known_keys(model))
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."

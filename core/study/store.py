@@ -53,11 +53,11 @@ def open_store(settings: settings_module.Settings) -> Store:
     try:
         writer = make_engine(settings.database_url, immediate=True)
         migrate.upgrade(writer, lock=settings.home / "migrate.lock", backups=settings.backups)
-    except sqlalchemy.exc.ArgumentError as error:
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise StudyError(
             "LITMUS_DATABASE is not the URL of a database. Write sqlite:///FILE or postgresql://..."
         ) from error
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
         where = make_url(settings.database_url).render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StudyError(f"The database {where} cannot be opened: {reason}. Check LITMUS_DATABASE.") from error
@@ -70,8 +70,9 @@ def make_engine(url: str, *, immediate: bool) -> Engine:
     if not url.startswith("sqlite"):
         return sqlalchemy.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=10, max_overflow=40)
     path = make_url(url).database
-    if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if path in (None, "", ":memory:"):
+        raise StudyError("LITMUS_DATABASE needs a file: sqlite:///FILE.")
+    Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate if immediate else _begin)

@@ -1,8 +1,10 @@
 """Read a table of texts from CSV, TSV, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
 
+import csv
 import hashlib
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pandas as pd
 
 from core.errors import StudyError
 
+LONGEST_CELL = 10_000_000
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -25,7 +28,7 @@ class Table:
 
 def read(path: Path) -> Table:
     """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8."""
-    if not path.is_file():
+    if not is_there(path):
         raise StudyError(f"There is no file {path}.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -39,10 +42,21 @@ def read(path: Path) -> Table:
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
         raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
     frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
+    if frame.columns.empty:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(unreadable).items())
+        raise StudyError(f"{path.name} holds no rows{f' that can be read ({reasons})' if reasons else ''}.")
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
     return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path))
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path is a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def digest(path: Path) -> str:
@@ -62,28 +76,35 @@ def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
 
 def _read(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
     if suffix == ".parquet":
-        return _as_text(pd.read_parquet(path)), []
+        return _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)), []
     if suffix in (".jsonl", ".ndjson"):
         return _read_json_lines(path)
     return _read_separated(path, "\t" if suffix == ".tsv" else ",")
 
 
 def _read_separated(path: Path, separator: str) -> tuple[pd.DataFrame, list[str]]:
-    bad: list[str] = []
-
-    def remember(_fields: list[str]) -> None:
-        bad.append("too many columns")
-
-    frame = pd.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8", engine="python", on_bad_lines=remember
-    )
-    return _as_text(frame), bad
+    """Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up."""
+    csv.field_size_limit(LONGEST_CELL)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        try:
+            rows = [row for row in reader if any(row)]
+        except csv.Error as error:
+            raise StudyError(
+                f"{path.name} cannot be read: line {reader.line_num}, {error}. Is a quote not closed?"
+            ) from error
+    if not rows:
+        return pd.DataFrame(), []
+    header, width = rows[0], len(rows[0])
+    good = [row[:width] + [""] * (width - len(row)) for row in rows[1:] if not any(row[width:])]
+    bad = ["too many columns"] * (len(rows) - 1 - len(good))
+    return _as_text(pd.DataFrame(good, columns=header, dtype=object)), bad
 
 
 def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
     rows: list[dict[str, object]] = []
     bad: list[str] = []
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for line in file:
             if not line.strip():
                 continue
@@ -93,14 +114,14 @@ def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
             except UnicodeEncodeError:
                 bad.append("not valid Unicode")
                 continue
-            except json.JSONDecodeError:
+            except (json.JSONDecodeError, RecursionError):
                 bad.append("not JSON")
                 continue
             if isinstance(row, dict):
                 rows.append(row)
             else:
                 bad.append("not a JSON object")
-    return _as_text(pd.DataFrame(rows)), bad
+    return _as_text(pd.DataFrame(rows, dtype=object)), bad
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:

@@ -147,7 +147,9 @@ def _update(
 
 def _filled(name: str, what: str) -> str:
     if not name.strip():
-        raise StudyError(f"A {what} needs a name; it is empty.")
+        raise StudyError(f"The name of the {what} is empty; give it one.")
     if len(name) > 200:
-        raise StudyError(f"The name of a {what} may have 200 characters; this one has {len(name)}.")
+        raise StudyError(f"The name of the {what} may have 200 characters; this one has {len(name)}.")
+    if not name.isprintable():
+        raise StudyError(f"The name of the {what} holds characters that cannot be shown: {name!r}.")
     return name

@@ -54,6 +54,7 @@ def people(study: Study) -> tuple[RaterKind, ...]:
 def read_ratings(table: tables.Table) -> pd.DataFrame:
     """Columns item_id, rater_id, label (all text) without empty cells. Raises `StudyError` when a column is missing."""
     tables.need_columns(table.frame, RATING_COLUMNS, file=table.file)
+    table.frame[RATING_COLUMNS] = table.frame[RATING_COLUMNS].apply(lambda column: column.str.strip())
     filled = (table.frame[RATING_COLUMNS] != "").all(axis="columns")
     short = (table.frame[RATING_COLUMNS].apply(lambda column: column.str.len()) <= LONGEST).all(axis="columns")
     frame: pd.DataFrame = table.frame[filled & short]
@@ -69,7 +70,8 @@ def read_comparisons(table: tables.Table) -> pd.DataFrame:
     tables.need_columns(table.frame, COMPARISON_COLUMNS, file=table.file)
     if table.frame.empty:
         raise StudyError(f"{table.file} holds no comparisons.")
-    return table.frame[COMPARISON_COLUMNS]
+    stripped: pd.DataFrame = table.frame[COMPARISON_COLUMNS].apply(lambda column: column.str.strip())
+    return stripped
 
 
 def import_ratings(

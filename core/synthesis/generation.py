@@ -73,11 +73,7 @@ def generate(
     """
     if per_label < 1 or concurrency < 1:
         raise StudyError(f"Texts per label and concurrency are 1 or more; they are {per_label} and {concurrency}.")
-    if budget_usd is not None and provider.price is None:
-        raise StudyError(
-            f"The price of {provider.model!r} is unknown, so the budget of ${budget_usd:g} cannot be kept. "
-            "Add the model to core/catalogue/prices.json, or run without a budget."
-        )
+    check_budget(provider, budget_usd)
     started = time.monotonic()
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
     with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
@@ -94,6 +90,15 @@ def generate(
     stopped = {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
     with store() as session:
         return totals(session, arm_id, seconds=time.monotonic() - started, stopped=stopped)
+
+
+def check_budget(provider: Provider, budget_usd: float | None) -> None:
+    """Raise `StudyError` when a budget is set that cannot be kept, since the model's price is unknown."""
+    if budget_usd is not None and provider.price is None:
+        raise StudyError(
+            f"The price of {provider.model!r} is unknown, so the budget of ${budget_usd:g} cannot be kept. "
+            "Add the model to core/catalogue/prices.json, or run without a budget."
+        )
 
 
 def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[str, str]) -> Generated:

@@ -83,13 +83,17 @@ def recordings(path: Path) -> Recordings:
     if not path.is_file():
         raise StudyError(f"There is no recordings file {path}. Give the path of a JSONL file.")
     found: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise StudyError(f"{path.name} cannot be read as UTF-8: {error}.") from error
+    for number, line in enumerate(text.split("\n"), start=1):  # other line breaks may stand inside a text
         if not line.strip():
             continue
         try:
             answer = RecordedAnswer.model_validate_json(line)
         except ValidationError as error:
-            reason = error.errors()[0]["msg"]
+            reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
             message = f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it."
             raise StudyError(message) from error
         found[answer.arm, answer.label].append(answer)
@@ -118,6 +122,11 @@ def open_provider(
     if not model:
         raise StudyError("No model is chosen. Name one, for example --model gpt-4o-mini.")
     url = base_url or settings.openai_base_url or OPENAI_URL
+    if not url.startswith(("http://", "https://")):
+        raise StudyError(f"The address of an endpoint begins with http:// or https://; found {url!r}.")
+    key = settings.openai_api_key or ""
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise StudyError("OPENAI_API_KEY holds characters that no key has. Copy it again.")
     if url.rstrip("/") == OPENAI_URL and not settings.openai_api_key:
         raise StudyError(f"A key is needed for {OPENAI_URL}. Set OPENAI_API_KEY, or give another base URL.")
     return OpenAIProvider(

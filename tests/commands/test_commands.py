@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from core import catalogue
 from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[2]
+ENDPOINT = ["--model", "m", "--base-url", "http://127.0.0.1:9/v1"]
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def letters(folder: Path, n: int = 40) -> Path:
         (["agreement", "missing.csv"], 1, "There is no file missing.csv."),
         (["regress", "README.md", "--x", "a", "--y", "b"], 1, "README.md cannot be read: expected"),
         (["import", "x.csv", "--task", "t", "--arm", "zero-shot"], 1, "There is no file x.csv."),
-        (["generate", "--task", "t", "--arm", "zero-shot", "--per-label", "5"], 1, "There is no task 't'."),
+        (["generate", "--task", "t", "--arm", "zero-shot", "--per-label", "5", *ENDPOINT], 1, "There is no task 't'."),
         (["run", "missing.yaml"], 1, "There is no study file missing.yaml."),
         (["jobs", "cancel"], 1, "needs a job's number"),
         (["jobs", "retry", "77"], 1, "77"),
@@ -176,3 +178,32 @@ def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: A
     report = Path(found["report"]).read_text(encoding="utf-8")
     assert "Sample data" in report
     assert "not for conclusions" in report
+
+
+def test_a_study_with_a_bad_answers_file_or_provider_leaves_nothing_behind(call: Any, tmp_path: Path) -> None:
+    letters(tmp_path)
+    task = (
+        "study: s\ntasks:\n  mood:\n    question: '?'\n    labels: {glad: '', sad: ''}\n    real: {file: letters.csv}\n"
+    )
+    written(tmp_path, "votes.csv", "rater_id,left,right,winner\nr,nope,mood,left\n")
+    bad_answers = written(tmp_path, "one.yaml", task + "comparisons: {file: votes.csv}\n")
+    bad_provider = written(
+        tmp_path, "two.yaml", task + "    arms: {zero-shot: {generate: {per_label: 2, provider: zz}}}\n"
+    )
+
+    for path, sentence in ((bad_answers, "unknown task 'nope'"), (bad_provider, "no provider 'zz'")):
+        code, _, stderr = call("run", path)
+        assert (code, "Traceback" in stderr) == (1, False)
+        assert sentence in stderr
+
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as found:
+        assert found.execute("SELECT count(*) FROM study").fetchone() == (0,)
+
+
+def test_brackets_in_data_are_shown_and_break_no_table(call: Any, tmp_path: Path) -> None:
+    path = written(tmp_path, "m.csv", "item_id,rater_id,label\n1,a,[/foo]\n1,b,[red]\n")
+
+    code, stdout, stderr = call("aggregate", path)
+
+    assert code == 0, stderr
+    assert "[/foo]" in stdout

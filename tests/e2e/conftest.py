@@ -23,16 +23,17 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 class Server:
     """A dashboard on a port of its own that can be killed and started again on the same store."""
 
-    def __init__(self, home: Path, environ: dict[str, str]) -> None:
+    def __init__(self, home: Path, environ: dict[str, str], *, bare: bool = False) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {**os.environ, "LITMUS_HOME": str(home), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0", **environ}
+        self.command = ["streamlit", "run", "app.py"] if bare else ["ui.serve"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "ui.serve", "--server.headless=true"]
+        command = [sys.executable, "-m", *self.command, "--server.headless=true"]
         self.process = subprocess.Popen(
             [*command, f"--server.port={self.port}"],
             cwd=ROOT,
@@ -60,8 +61,8 @@ def serve(tmp_path: Path) -> Iterator[Any]:
     """Starts a server with some environment; all of them are killed at the end."""
     started: list[Server] = []
 
-    def start(**environ: str) -> Server:
-        server = Server(tmp_path / "home", environ)
+    def start(*, bare: bool = False, **environ: str) -> Server:
+        server = Server(tmp_path / "home", environ, bare=bare)
         started.append(server)
         server.start()
         return server

@@ -128,14 +128,16 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
     expect(page.get_by_text("on real test data", exact=False).first).to_be_visible(timeout=4 * PATIENCE)
 
 
-def test_a_deep_link_on_a_fresh_server_opens_that_page_in_its_frame(browser: "Browser", serve: Any) -> None:
-    server = serve()
+@pytest.mark.parametrize("bare", [True, False], ids=["streamlit run", "make run"])
+def test_a_deep_link_on_a_fresh_server_opens_that_page_in_its_frame(browser: "Browser", serve: Any, bare: bool) -> None:
+    server = serve(bare=bare)
     page = browser.new_page()
 
     page.goto(f"{server.url}/jobs")
 
-    page.get_by_test_id("stSidebarNav").wait_for(timeout=PATIENCE)
     page.get_by_role("heading", name="Jobs").wait_for(timeout=PATIENCE)
+    page.get_by_test_id("stSidebarNav").get_by_text("Tasks and data").wait_for(timeout=PATIENCE)
+    assert page.get_by_text("Page not found").count() == 0
 
 
 def test_nothing_leaves_the_machine(browser: "Browser", serve: Any) -> None:

@@ -74,7 +74,7 @@ def test_a_study_without_a_name_is_refused_with_a_sentence(app: AppTest, home: S
 
     app.button(key="overview.make").click().run()
 
-    assert "needs a name" in app.error[0].value
+    assert "The name of the study is empty" in app.error[0].value
 
 
 def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(

@@ -133,7 +133,7 @@ def test_real_data_without_splits_is_drawn_the_same_way_each_time(store: Store, 
         ("a,b\n1,2\n", "data.csv", "has no column 'text', 'label'. Its columns are a, b."),
         ("text,label\n", "data.xlsx", "expected .csv, .tsv, .jsonl, .ndjson, .parquet, found .xlsx."),
         ("text,label\none,perhaps\n", "data.csv", "No row of data.csv can be kept: unknown label 'perhaps' (1)."),
-        ("", "data.csv", "cannot be read"),
+        ("", "data.csv", "holds no rows"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence_and_stores_nothing(
@@ -166,3 +166,51 @@ def test_odd_labels_in_real_synthetic_data_are_counted_by_name(store: Store, rea
     assert found.read == 1027
     assert found.rejected["unknown label 'Tech'"] == 10
     assert found.kept + sum(found.rejected.values()) == found.read
+
+
+@pytest.mark.parametrize(
+    ("content", "rejected"),
+    [
+        ("text,label\none here,yes,\ntwo here,no,\n", {}),
+        ("text,label\none here,yes,extra\ntwo here,no\nthree here,yes\n", {"too many columns": 1}),
+        ("\ufefftext,label\r\none here,yes\r\n\r\ntwo here,no\r\n", {}),
+        ('text,label\n"one, ""here""\nand there",yes\ntwo\x00 here,no\n', {}),
+        ("text,label\none here,[/b]\ntwo here,yes\nthree,no\n", {"unknown label '[/b]'": 1}),
+    ],
+)
+def test_csv_files_as_programs_write_them_lose_no_row_silently(
+    store: Store, tmp_path: Path, content: str, rejected: dict[str, int]
+) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_bytes(content.encode())
+
+    found = bring(store, path)
+
+    assert found.rejected == rejected
+    assert found.kept + sum(rejected.values()) == found.read
+    assert found.kept == 2
+
+
+def test_whole_numbers_as_labels_stay_whole_beside_missing_ones(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "numbers.jsonl"
+    path.write_text('{"text": "one", "label": 0}\n{"text": "two", "label": 1}\n{"text": "three", "label": null}\n')
+
+    found = bring(store, path, labels={"0": "", "1": ""})
+
+    assert found.labels == {"0": 1, "1": 1}
+    assert found.rejected == {"no label": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("text,label,label\none,yes,no\n", "two columns named 'label'"),
+        ('text,label\n"one,yes\ntwo,no\n', "Is a quote not closed?"),
+        ("text,label\n", "has no row"),
+    ],
+)
+def test_a_csv_that_would_be_misread_is_refused(store: Store, tmp_path: Path, content: str, sentence: str) -> None:
+    with pytest.raises(StudyError) as raised:
+        bring(store, csv(tmp_path, content))
+
+    assert sentence in str(raised.value)
