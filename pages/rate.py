@@ -7,6 +7,7 @@ import streamlit as st
 
 import ui
 from core.errors import StudyError
+from core.study.records import Study
 from core.subjectivity import campaigns, screens
 
 ui.guard("rater", need_study=False)
@@ -38,6 +39,7 @@ try:
         rater = campaigns.come_back(session, campaign, code)
         item = campaigns.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random()) if rater else None
         screen = screens.of(session, campaign, item)
+        study = session.get_one(Study, campaign.study_id)
         done = campaigns.answered(session, rater.id) if rater else 0
 except StudyError as error:
     st.error(ui.plain(str(error)))
@@ -46,7 +48,7 @@ st.query_params.from_dict({"campaign": token} | ({"me": rater.code} if rater els
 
 with st.container(horizontal_alignment="center"), st.container(width=640):
     if rater is None:
-        st.title(ui.plain(screen.title))
+        ui.title(ui.plain(screen.title), study)
         st.write(
             f"You will see up to {campaign.items_per_rater} items, one at a time, and choose an answer for each. There is no right or "
             "wrong: we want to know how people read them."
@@ -75,6 +77,8 @@ with st.container(horizontal_alignment="center"), st.container(width=640):
         st.caption("Your code, if you are asked for it")
         st.code(rater.code, language=None)
         st.stop()
+    if study.is_sample:
+        ui.sample_badge()
     st.progress(done / campaign.items_per_rater, text=f"{done} of {campaign.items_per_rater}")
     st.markdown(f"**{ui.plain(screen.question)}**")
     for heading, text in screen.parts:

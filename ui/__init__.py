@@ -10,7 +10,7 @@ from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.uploads import uploaded_table
-from ui.words import choose_row, done, plain, problem, queued, table, title, told, two_lines
+from ui.words import choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
 
 __all__ = [
     "KIND_NAMES",
@@ -33,6 +33,7 @@ __all__ = [
     "queued",
     "run_detail",
     "title",
+    "sample_badge",
     "settings",
     "store",
     "table",

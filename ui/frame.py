@@ -25,7 +25,8 @@ PAGES = {
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
-.st-key-rate_answers button { min-height: 3.6rem; text-align: left; justify-content: flex-start; }
+.st-key-rate_answers button { min-height: 3.6rem; text-align: left; }
+.st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
 RATE = ("Rate", "rate", "🗳️")

@@ -24,7 +24,7 @@ SHARES = {
     "probability": "Probability",
 }  # fmt: skip
 SHORT, LAZY = 25, 2000
-HIDDEN = ("arm_kind", "settings", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
+HIDDEN = ("arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
 
 
 def title(text: str, study: Study) -> None:
@@ -32,10 +32,11 @@ def title(text: str, study: Study) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(text, width="content")
         if study.is_sample:
-            _sample_badge()
+            sample_badge()
 
 
-def _sample_badge() -> None:
+def sample_badge() -> None:
+    """The badge itself, for pages that have no title."""
     st.badge(
         "Sample data",
         icon="🧪",

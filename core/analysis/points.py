@@ -27,7 +27,7 @@ POINT_COLUMNS = [
     "n_test",
 ]
 
-SAME = ["task", "encoder", "seed", "n_train", "settings", "test"]
+SAME = ["task", "encoder", "seed", "n_train", "settings", "test_digest"]
 
 
 class Metric(StrEnum):
@@ -47,7 +47,7 @@ def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
     pairs = scores[scores["arm_kind"] != ArmKind.REAL].merge(real, on=SAME, suffixes=("", "_real"))
     rows = []
     for (task, arm, encoder), own in pairs.groupby(["task", "arm", "encoder"], sort=False):
-        alike = own.groupby(["n_train", "settings", "test"], sort=False)
+        alike = own.groupby(["n_train", "settings", "test_digest"], sort=False)
         own = max((group for _, group in alike), key=lambda group: (len(group), group["run_id"].max()))
         by_seed = own.set_index("seed")
         found = score.gap(by_seed[f"{metric}_real"].to_dict(), by_seed[metric].to_dict())

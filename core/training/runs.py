@@ -21,7 +21,7 @@ SCORE_COLUMNS = [
     "seed",
     "n_train",
     "settings",
-    "test",
+    "test_digest",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -33,7 +33,7 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     """One row per finished run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
     Of several finished runs with the same arm, encoder and seed the newest counts. `settings` says how it was trained:
-    only runs with the same `settings`, `n_train` and `test` (a digest of the test split) may be compared. `run_ids`
+    only runs with the same `settings`, `n_train` and `test_digest` (of the test split) may be compared. `run_ids`
     leaves all other runs out.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
     test samples.
@@ -54,7 +54,7 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
         finished = finished[finished["run_id"].isin(run_ids)]
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
     finished["settings"] = [_in_words(config) for config in finished["config"]]
-    finished["test"] = [config.get("test", "") for config in finished["config"]]
+    finished["test_digest"] = [config.get("test", "") for config in finished["config"]]
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
         [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],

@@ -15,7 +15,7 @@ def scored(arm: str, seed: int, value: float, **changes: Any) -> dict[str, Any]:
     kind = "real" if arm == "real" else "zero-shot"
     plain = {
         "task": "t", "arm": arm, "arm_kind": kind, "encoder": "minilm", "seed": seed, "n_train": 100, "settings": "steps 10",
-        "test": "a", "macro_f1": value, "accuracy": value, "n_test": 50, "run_id": seed + 1,
+        "test_digest": "a", "macro_f1": value, "accuracy": value, "n_test": 50, "run_id": seed + 1,
     }  # fmt: skip
     return plain | changes
 
@@ -43,7 +43,9 @@ def test_under_three_seeds_there_is_no_interval() -> None:
     assert math.isnan(found["high"])
 
 
-@pytest.mark.parametrize("change", [{"settings": "steps 20"}, {"n_train": 50}, {"test": "b"}, {"encoder": "other"}])
+@pytest.mark.parametrize(
+    "change", [{"settings": "steps 20"}, {"n_train": 50}, {"test_digest": "b"}, {"encoder": "other"}]
+)
 def test_runs_with_other_settings_sizes_tests_or_encoders_are_not_compared(change: dict[str, Any]) -> None:
     assert gaps(scored("real", 0, 0.9), scored("zero-shot", 0, 0.7, **change)).empty
 
