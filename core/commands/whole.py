@@ -16,7 +16,7 @@ from core import settings as settings_module
 from core.analysis import findings, report
 from core.commands import data, generating, output, queueing
 from core.errors import StudyError
-from core.jobs import queue, runner
+from core.jobs import progress, queue, runner
 from core.study import importing, spec, tables, tasks
 from core.study.records import Job, JobState, RaterKind, Study, Task
 from core.study.store import Store
@@ -114,16 +114,15 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
     if not job_ids:
         return
     runner.ensure(settings)
+    row = progress.reporter(store)
     with output.progress("Training") as bar:
         while True:
             with store() as session:
                 jobs = list(session.scalars(select(Job).where(Job.id.in_(job_ids)).order_by(Job.id)))
-            bar(
-                sum(job.progress.get("done", 0) for job in jobs),
-                sum(job.progress.get("total", 0) for job in jobs) or 1,
-                next((job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING), ""),
-                {},
-            )
+            done, total = (sum(job.progress.get(name, 0) for job in jobs) for name in ("done", "total"))
+            running = (job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING)
+            bar(done, total or 1, next(running, ""), {})
+            row(progress.Progress(done=done, total=total, message="Waiting for the trainings"))
             if all(job.state in ENDED for job in jobs):
                 break
             runner.ensure(settings)
