@@ -36,14 +36,15 @@ def regress(
         found: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
         if group:
             found["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
-    found = {
-        name: value for name, value in found.items() if not name.startswith("_") and name not in ("model", "result")
-    }
     if as_json:
         output.emit(found)
         return
-    rows = [[name, output.shown(value)] for name, value in found.items() if not isinstance(value, list | tuple | dict)]
-    output.table(f"{y} on {x}", ["what", "value"], rows)
+    parts = [(f"{y} on {x}", found)]
+    if group:
+        parts.append((f"{y} on {x}, random intercepts by {group}", found["mixed"]))
+    for title, part in parts:
+        single = {name: value for name, value in part.items() if not isinstance(value, list | tuple | dict)}
+        output.table(title, ["what", "value"], [[name, output.shown(value)] for name, value in single.items()])
 
 
 def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.DataFrame:
