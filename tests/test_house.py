@@ -12,10 +12,11 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "encoders": {"errors"},
     "settings": {"errors"},
     "catalogue": set(),
     "study": {"errors", "settings", "study"},
-    **{room: {"errors", "settings", "study", "catalogue", room} for room in ROOMS},
+    **{room: {"errors", "settings", "encoders", "study", "catalogue", room} for room in ROOMS},
     "jobs": {"errors", "settings", "study", "jobs"},
     "analysis": {"errors", "settings", "study", "catalogue", "analysis", *ROOMS},
 }

@@ -6,11 +6,21 @@ Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never st
 """
 
 import time
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+from core.study.kinds import ArmKind as ArmKind
+from core.study.kinds import BatchState as BatchState
+from core.study.kinds import CampaignKind as CampaignKind
+from core.study.kinds import JobState as JobState
+from core.study.kinds import JudgementKind as JudgementKind
+from core.study.kinds import RaterKind as RaterKind
+from core.study.kinds import SampleStatus as SampleStatus
+from core.study.kinds import Slot as Slot
+from core.study.kinds import Split as Split
+from core.study.kinds import TrialKind as TrialKind
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -18,55 +28,6 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-
-class ArmKind(StrEnum):
-    REAL = "real"
-    ZERO_SHOT = "zero-shot"
-    FEW_SHOT = "few-shot"
-    MIXED = "mixed"
-    OTHER = "other"
-
-
-class Split(StrEnum):
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-    POOL = "pool"
-
-
-class SampleStatus(StrEnum):
-    KEPT = "kept"
-    REJECTED = "rejected"
-
-
-class CampaignKind(StrEnum):
-    LABEL = "label"
-    COMPARE = "compare"
-
-
-class RaterKind(StrEnum):
-    PERSON = "person"
-    IMPORTED = "imported"
-    SIMULATED = "simulated"
-    LLM = "llm"
-
-
-class JobState(StrEnum):
-    QUEUED = "queued"
-    STARTING = "starting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Slot(StrEnum):
-    """What a job occupies while it runs, so that waiting for an LLM never blocks a training."""
-
-    CPU = "cpu"
-    GPU = "gpu"
-    API = "api"
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
@@ -131,7 +92,11 @@ class Import(Base):
 
 
 class Prompt(Base):
-    """One immutable version of the three prompts of an arm and of how they are sent."""
+    """One immutable version of the three prompts of an arm and of how they are sent.
+
+    `attributes` maps a name to its values, or to the values of each label; `sources` is the number of real texts of
+    other labels that a call hands over to be rewritten.
+    """
 
     __tablename__ = "prompt"
     __table_args__ = (UniqueConstraint("arm_id", "version"),)
@@ -144,6 +109,56 @@ class Prompt(Base):
     turns: Mapped[int]
     examples: Mapped[int]
     words: Mapped[int]
+    sources: Mapped[int] = mapped_column(default=0, server_default="0")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+
+
+class Trial(Base):
+    """One call made while a prompt is being written: a try of a draft, or a list of kinds asked for a taxonomy.
+
+    Its texts never become samples; its tokens are what an estimate goes by. `draft_hash` is `prompts.digest` of `draft`.
+    """
+
+    __tablename__ = "trial"
+    __table_args__ = (Index("ix_trial_draft", "arm_id", "draft_hash"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    draft: Mapped[dict[str, Any]]
+    draft_hash: Mapped[str] = mapped_column(String(32))
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    request: Mapped[dict[str, Any]]
+    content: Mapped[str]
+    finish_reason: Mapped[str] = mapped_column(String(50))
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    request_id: Mapped[str | None] = mapped_column(String(200), default=None)
+
+
+class Batch(Base):
+    """Requests handed to a Batch API in one file. They hold their slots until the batch is collected or has failed.
+
+    `key` is written into the remote batch before it exists here as `remote_id`, so that a batch created just before a
+    crash is found again. `remote_state` is the endpoint's own word; `requests` lists what each line asks for.
+    """
+
+    __tablename__ = "batch"
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"), index=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    base_url: Mapped[str]
+    requests: Mapped[list[Any]]
+    state: Mapped[str] = mapped_column(String(20), default=BatchState.PREPARING)
+    remote_id: Mapped[str | None] = mapped_column(String(200), default=None)
+    remote_state: Mapped[str] = mapped_column(String(50), default="")
+    counts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    error: Mapped[str | None] = mapped_column(default=None)
+    submitted_at: Mapped[float | None] = mapped_column(default=None)
+    ended_at: Mapped[float | None] = mapped_column(default=None)
 
 
 class Completion(Base):
@@ -169,6 +184,9 @@ class Completion(Base):
     latency_s: Mapped[float]
     request_id: Mapped[str | None] = mapped_column(String(200), default=None)
     example_ids: Mapped[list[Any]] = mapped_column(default_factory=list)
+    source_ids: Mapped[list[Any]] = mapped_column(default_factory=list, server_default="[]")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"), default=None)
     is_recorded: Mapped[bool] = mapped_column(default=False)
     parsed_at: Mapped[float | None] = mapped_column(default=None)
     reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
@@ -199,6 +217,27 @@ class Sample(Base):
     import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
     completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
     part: Mapped[int] = mapped_column(default=0)
+
+
+class Judgement(Base):
+    """A label given to a sample after it was made: by an LLM judge, or by a person who looked at it.
+
+    The sample's own label stays the intended one. `judge` is the judging model's name or who decided; `label_id` is
+    None when a judge's answer names no label of the task.
+    """
+
+    __tablename__ = "judgement"
+    __table_args__ = (UniqueConstraint("sample_id", "kind", "judge"),)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    judge: Mapped[str] = mapped_column(String(200))
+    label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
+    request: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    content: Mapped[str] = mapped_column(default="")
+    tokens_in: Mapped[int] = mapped_column(default=0)
+    tokens_out: Mapped[int] = mapped_column(default=0)
+    cost_usd: Mapped[float | None] = mapped_column(default=None)
+    latency_s: Mapped[float] = mapped_column(default=0.0)
 
 
 class Campaign(Base):
@@ -307,8 +346,8 @@ class Job(Base):
             "ux_job_active_key",
             "key",
             unique=True,
-            sqlite_where=text("state IN ('queued', 'starting', 'running')"),
-            postgresql_where=text("state IN ('queued', 'starting', 'running')"),
+            sqlite_where=text("state IN ('queued', 'starting', 'running', 'paused')"),
+            postgresql_where=text("state IN ('queued', 'starting', 'running', 'paused')"),
         ),
         Index("ix_job_state", "state"),
     )
@@ -325,6 +364,8 @@ class Job(Base):
     progress: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     error: Mapped[str | None] = mapped_column(default=None)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    pause_requested: Mapped[bool] = mapped_column(default=False, server_default=false())
+    resume_at: Mapped[float | None] = mapped_column(default=None)
     beat_at: Mapped[float | None] = mapped_column(default=None)
     started_at: Mapped[float | None] = mapped_column(default=None)
     finished_at: Mapped[float | None] = mapped_column(default=None)

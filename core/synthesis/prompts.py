@@ -8,7 +8,8 @@ texts of one label, and a diversity prompt that asks for something else in the l
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -73,6 +74,8 @@ class Draft:
     turns: int = 3
     examples: int = 0
     words: int = 30
+    sources: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def default(task: Task, labels: Sequence[Label], *, kind: ArmKind) -> Draft:
@@ -90,7 +93,7 @@ def save(session: Session, *, arm_id: int, draft: Draft) -> Prompt:
     newest = latest(session, arm_id)
     if newest is not None and as_draft(newest) == draft:
         return newest
-    values = {field.name: getattr(draft, field.name) for field in fields(Draft)}
+    values = {part.name: getattr(draft, part.name) for part in fields(Draft)}
     prompt = Prompt(arm_id=arm_id, version=newest.version + 1 if newest else 1, **values)
     session.add(prompt)
     session.flush()
@@ -109,7 +112,7 @@ def versions(session: Session, arm_id: int) -> list[Prompt]:
 
 def as_draft(prompt: Prompt) -> Draft:
     """The content of a stored version, to edit or to compare."""
-    return Draft(**{field.name: getattr(prompt, field.name) for field in fields(Draft)})
+    return Draft(**{part.name: getattr(prompt, part.name) for part in fields(Draft)})
 
 
 def diff(old: Prompt | Draft, new: Prompt | Draft) -> str:

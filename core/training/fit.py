@@ -16,11 +16,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from core import encoders
 from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Arm, Prediction, Run, Sample, Task
 from core.study.store import Store
-from core.training import encoders, plan, predict
+from core.training import plan, predict
 
 POOL_BATCHES = 16
 LOSS_POINTS = 200

@@ -12,13 +12,13 @@ import sqlalchemy
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select, text
 
 from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate, tasks
 from core.study import store as store_module
-from core.study.records import Base, Label, Study, Task
+from core.study.records import Base, Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
 
 
@@ -145,3 +145,54 @@ def _names(saved: Path) -> list[str]:
     with gzip.open(saved, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [row["row"]["name"] for row in rows if row["table"] == "study"]
+
+
+def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_module.Settings) -> None:
+    either.home.mkdir(parents=True)
+    engine = create_engine(either.database_url)
+    with engine.begin() as connection:
+        command.upgrade(migrate.config_for(connection), "0001")
+        connection.execute(
+            text("INSERT INTO study (id, name, config, is_sample, created_at) VALUES (1, 's', '{}', false, 0)")
+        )
+        connection.execute(
+            text("INSERT INTO task (id, study_id, name, question, created_at) VALUES (1, 1, 't', '?', 0)")
+        )
+        connection.execute(
+            text("INSERT INTO arm (id, task_id, name, kind, created_at) VALUES (1, 1, 'a', 'zero-shot', 0)")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO label (id, task_id, name, description, position, created_at) VALUES (1, 1, 'l', '', 0, 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO prompt (id, arm_id, version, context, generation, diversity, texts_per_call, turns, examples, words, "
+                "created_at) VALUES (1, 1, 1, 'c', 'g', 'd', 10, 1, 0, 30, 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO completion (id, arm_id, label_id, slot, prompt_id, provider, model, request, content, finish_reason, "
+                "tokens_in, tokens_out, latency_s, example_ids, is_recorded, created_at) "
+                "VALUES (1, 1, 1, 0, 1, 'openai', 'm', '{}', '1. x', 'stop', 1, 1, 0, '[]', false, 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO sample (id, arm_id, label_id, split, text, text_hash, status, part, completion_id, created_at) "
+                "VALUES (1, 1, 1, 'train', 'x', 'h', 'kept', 0, 1, 0)"
+            )
+        )
+    engine.dispose()
+
+    store = store_module.open_store(either)
+
+    with store() as session:
+        completion = session.get_one(Completion, session.get_one(Sample, 1).completion_id)
+        prompt = session.get_one(Prompt, completion.prompt_id)
+    assert (completion.attributes, completion.source_ids, completion.batch_id) == ({}, [], None)
+    assert (prompt.attributes, prompt.sources) == ({}, 0)
+    assert len(list(either.backups.iterdir())) == 1
+    store.close()

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from core import encoders
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import tasks
 from core.study.records import Prediction, Run, Sample, Split, Task
 from core.study.store import Store
-from core.training import encoders, fit, plan, predict, runs
+from core.training import fit, plan, predict, runs
 from tests.training.conftest import SETTINGS, add_samples
 
 Reported = list[tuple[int, int, str, dict[str, float]]]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core import encoders
 from core.errors import StudyError
-from core.training import encoders
 
 
 def test_minilm_is_a_folder_with_weights() -> None:
@@ -36,7 +36,8 @@ def test_a_missing_package_says_how_to_get_it() -> None:
 def test_planning_reading_and_scoring_load_neither_torch_nor_transformers() -> None:
     program = (
         "import sys\n"
-        "from core.training import encoders, plan, runs, score\n"
+        "from core import encoders\n"
+        "from core.training import plan, runs, score\n"
         "encoders.resolve('minilm')\n"
         "sys.exit(str({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules) or ''))\n"
     )
