@@ -2,9 +2,9 @@
 
     python -m tests.llm_server --port 8001 --latency 0.2 --rate-429 0.05 --rate-500 0.02 --rate-malformed 0.05 --seed 0
 
-It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for,
-and GET /v1/models. GET /counts tells what happened: requests, answered, by_key (Idempotency-Key -> times answered),
-statuses.
+It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for (as
+JSON when `response_format` asks for it), GET /v1/models, and batches of such requests (`llm_batches.py`). GET /counts
+tells what happened: requests, answered, by_key (Idempotency-Key or custom_id -> times answered), statuses.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.llm_batches import Batches
 
 WHO = [
     "My neighbour",
@@ -143,6 +145,7 @@ MOODS = (
 SPACE = len(WHO) * len(DID) * len(WHAT) * len(WHEN)
 STEP = 104_729  # a prime that shares no factor with SPACE, so that the counter visits every sentence once
 
+REFUSAL = "I'm sorry, but I can't help with that."
 MALFORMED = (
     "",
     "I'm sorry, but I can't help with that request.",
@@ -155,12 +158,20 @@ LABEL = re.compile(r"label:?\s*[\"“']?([^\"”'\n]+)", re.IGNORECASE)
 
 @dataclass
 class Behaviour:
-    """How the server behaves. `first` forces the outcomes of the first requests: "ok", "429", "500", "malformed"."""
+    """How the server behaves. `first` forces the outcomes of the first requests.
+
+    Outcomes are "ok", "429", "500", "malformed", "refusal", "content_filter", "length" (cut half-way) and "no_quota".
+    `batches` forces the ends of the first batches: "completed", "expired", "cancelled" or "failed" (in validation); an
+    expired or cancelled one has answered `batch_share` of its lines. A batch takes `batch_polls` looks per state.
+    """
 
     latency: float = 0.0
     rate_429: float = 0.0
     rate_500: float = 0.0
     rate_malformed: float = 0.0
+    rate_refusal: float = 0.0
+    rate_filter: float = 0.0
+    rate_cut: float = 0.0
     retry_after: str | None = "1"
     seed: int = 0
     key: str | None = None
@@ -169,6 +180,9 @@ class Behaviour:
     first: Sequence[str] = ()
     texts: Sequence[str] | None = None
     state: Path | None = None
+    batches: Sequence[str] = ()
+    batch_share: float = 0.5
+    batch_polls: int = 1
 
 
 @dataclass
@@ -180,6 +194,8 @@ class Counts:
     statuses: Counter[str] = field(default_factory=Counter)
     asked_at: list[float] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -200,6 +216,7 @@ class LlmServer:
         self.labels: list[str] = []
         self.tries: Counter[str] = Counter()
         self.lock = threading.Lock()
+        self.batches = Batches(self.respond, self.behaviour)
         self._load()
         self.http = _Http(("127.0.0.1", port), _Handler)
         self.http.llm = self
@@ -221,8 +238,10 @@ class LlmServer:
         with self.lock:
             return self.seen.as_json()
 
-    def respond(self, body: dict[str, Any], *, key: str, sent_key: str) -> tuple[int, dict[str, str], dict[str, Any]]:
-        """Status, headers and JSON of one chat completion; counts it."""
+    def respond(
+        self, body: dict[str, Any], *, key: str, sent_key: str, is_batch: bool = False
+    ) -> tuple[int, dict[str, str], dict[str, Any]]:
+        """Status, headers and JSON of one chat completion; counts it. A line of a batch is answered without delay."""
         with self.lock:
             self.seen.requests += 1
             self.seen.asked_at.append(time.monotonic())
@@ -230,7 +249,7 @@ class LlmServer:
             number = self.seen.requests
             self.tries[key or str(number)] += 1
             turn = self.tries[key or str(number)]
-        time.sleep(self.behaviour.latency)
+        time.sleep(0 if is_batch else self.behaviour.latency)
         refused = self._refusal(body, sent_key)
         outcome = self._outcome(number, random.Random(f"{self.behaviour.seed}/{key or number}/{turn}"))
         with self.lock:
@@ -241,12 +260,8 @@ class LlmServer:
 
     def _refusal(self, body: dict[str, Any], sent_key: str) -> tuple[int, dict[str, str], dict[str, Any]] | None:
         settings = self.behaviour
-        if settings.key is not None and sent_key != settings.key:
-            return (
-                401,
-                {},
-                _error(f"Incorrect API key provided: {sent_key}.", "invalid_request_error", "invalid_api_key"),
-            )
+        if wrong := self.wrong_key(sent_key):
+            return wrong
         if body.get("model") not in settings.models:
             message = f"The model `{body.get('model')}` does not exist or you do not have access to it."
             return 404, {}, _error(message, "invalid_request_error", "model_not_found")
@@ -262,6 +277,11 @@ class LlmServer:
                 return 400, {}, _error(message, "invalid_request_error", "unsupported_parameter", name)
         return None
 
+    def wrong_key(self, sent_key: str) -> tuple[int, dict[str, str], dict[str, Any]] | None:
+        if self.behaviour.key is None or sent_key == self.behaviour.key:
+            return None
+        return 401, {}, _error(f"Incorrect API key provided: {sent_key}.", "invalid_request_error", "invalid_api_key")
+
     def _outcome(self, number: int, rng: random.Random) -> str:
         if number <= len(self.behaviour.first):
             return self.behaviour.first[number - 1]
@@ -270,6 +290,9 @@ class LlmServer:
             ("429", self.behaviour.rate_429),
             ("500", self.behaviour.rate_500),
             ("malformed", self.behaviour.rate_malformed),
+            ("refusal", self.behaviour.rate_refusal),
+            ("content_filter", self.behaviour.rate_filter),
+            ("length", self.behaviour.rate_cut),
         ):
             if draw < rate:
                 return outcome
@@ -282,10 +305,20 @@ class LlmServer:
             return 429, wait, _error("Rate limit reached for requests.", "requests", "rate_limit_exceeded")
         if outcome == "500":
             return 500, {}, _error("The server had an error while processing your request.", "server_error", None)
+        if outcome == "no_quota":
+            return 429, {}, _error("You exceeded your current quota.", "insufficient_quota", "insufficient_quota")
         self.seen.answered += 1
         self.seen.by_key[key] += 1
         content = MALFORMED[self.seen.answered % len(MALFORMED)] if outcome == "malformed" else self._content(body)
-        return 200, {"x-request-id": f"req-{self.seen.answered}"}, _completion(body, content, self.seen.answered)
+        answer = _completion(body, content, self.seen.answered)
+        choice = answer["choices"][0]
+        if outcome == "refusal":
+            choice["message"] = {"role": "assistant", "content": None, "refusal": REFUSAL}
+        elif outcome == "content_filter":
+            choice["message"]["content"], choice["finish_reason"] = "", "content_filter"
+        elif outcome == "length":
+            choice["message"]["content"], choice["finish_reason"] = content[: len(content) // 2], "length"
+        return 200, {"x-request-id": f"req-{self.seen.answered}"}, answer
 
     def _content(self, body: dict[str, Any]) -> str:
         request = str(body["messages"][-1]["content"])
@@ -293,6 +326,8 @@ class LlmServer:
         n = min(int(asked[1] or asked[2]), 100) if asked else 10
         label = found[1].strip() if (found := LABEL.search(request)) else ""
         texts = [self._sentence(label) for _ in range(n)]
+        if (body.get("response_format") or {}).get("type") == "json_schema":
+            return json.dumps({"texts": texts})
         return "\n".join(f"{number}. {text}" for number, text in enumerate(texts, start=1))
 
     def _sentence(self, label: str) -> str:
@@ -373,30 +408,66 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
 
     def do_GET(self) -> None:
-        llm = self.server.llm
-        if self.path == "/counts":
+        llm, path, sent = self.server.llm, self._path(), self._key()
+        if path == "/counts":
             self._send(200, {}, llm.counts())
-        elif self.path == "/v1/models":
+        elif path == "/v1/models" and (wrong := llm.wrong_key(sent)):
+            self._send(*wrong)
+        elif path.startswith(("/v1/files/", "/v1/batches")):
+            self._send_batch(path, b"", sent)
+        elif path == "/v1/models":
             models = [
                 {"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in llm.behaviour.models
             ]
             self._send(200, {}, {"object": "list", "data": models})
-        elif self.path == "/page/chat/completions":
+        elif path in ("/page/chat/completions", "/page/models"):
             self._send_page()
         else:
             self._send(404, {}, _error(f"Invalid URL (GET {self.path})", "invalid_request_error", None))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/page/chat/completions":
+        path, sent = self._path(), self._key()
+        if path == "/page/chat/completions":
             self._send_page()
+        elif path == "/v1/chat/completions":
+            llm = self.server.llm
+            llm.seen.headers.append({name.lower(): value for name, value in self.headers.items()})
+            llm.seen.paths.append(self.path)
+            key = self.headers.get("Idempotency-Key", "")
+            self._send(*llm.respond(json.loads(raw), key=key, sent_key=sent))
+        elif path.startswith(("/v1/files", "/v1/batches")):
+            self._send_batch(path, raw, sent)
+        else:
+            self._send(404, {}, _error(f"Invalid URL (POST {path})", "invalid_request_error", None))
+
+    def _path(self) -> str:
+        return self.path.partition("?")[0]
+
+    def _key(self) -> str:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
+
+    def _send_batch(self, path: str, raw: bytes, sent: str) -> None:
+        llm = self.server.llm
+        if wrong := llm.wrong_key(sent):
+            self._send(*wrong)
             return
-        if self.path != "/v1/chat/completions":
-            self._send(404, {}, _error(f"Invalid URL (POST {self.path})", "invalid_request_error", None))
-            return
-        key = self.headers.get("Idempotency-Key", "")
-        sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        self._send(*self.server.llm.respond(json.loads(raw), key=key, sent_key=sent))
+        parts = path.removeprefix("/v1/").split("/")
+        kind, found = self.headers.get("Content-Type", ""), None
+        if parts[0] == "files":
+            found = llm.batches.upload(raw, kind) if raw else llm.batches.file(parts[1], *parts[2:])
+        elif len(parts) == 3:
+            found = llm.batches.cancel(parts[1])
+        elif len(parts) == 2:
+            found = llm.batches.look(parts[1])
+        else:
+            found = llm.batches.create(json.loads(raw), sent) if raw else llm.batches.all()
+        if found is None:
+            self._send(404, {}, _error(f"No such object: {path}", "invalid_request_error", None))
+        elif isinstance(found, bytes):
+            self._write(200, {"Content-Type": "application/octet-stream"}, found)
+        else:
+            self._send(200, {}, found)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: tests read counts, not logs."""
@@ -423,11 +494,13 @@ def main() -> None:
     parser.add_argument("--key")
     parser.add_argument("--retry-after", default="1")
     parser.add_argument("--state", type=Path)
-    for name in ("latency", "rate-429", "rate-500", "rate-malformed"):
+    for name in ("latency", *(f"rate-{what}" for what in ("429", "500", "malformed", "refusal", "filter", "cut"))):
         parser.add_argument(f"--{name}", type=float, default=0.0)
-    for name in ("models", "refused-parameters", "first"):
+    for name in ("models", "refused-parameters", "first", "batches"):
         given = list(getattr(Behaviour(), name.replace("-", "_")))
         parser.add_argument(f"--{name}", type=lambda value: value.split(","), default=given)
+    parser.add_argument("--batch-share", type=float, default=0.5)
+    parser.add_argument("--batch-polls", type=int, default=1)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LlmServer(**vars(parser.parse_args())) as server:
         print(server.url, flush=True)

@@ -13,10 +13,11 @@ ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
     "encoders": {"errors"},
+    "quiet_hub": set(),
     "settings": {"errors"},
     "catalogue": set(),
     "study": {"errors", "settings", "study"},
-    **{room: {"errors", "settings", "encoders", "study", "catalogue", room} for room in ROOMS},
+    **{room: {"errors", "settings", "encoders", "quiet_hub", "study", "catalogue", room} for room in ROOMS},
     "jobs": {"errors", "settings", "study", "jobs"},
     "analysis": {"errors", "settings", "study", "catalogue", "analysis", *ROOMS},
 }

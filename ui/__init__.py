@@ -2,17 +2,41 @@
 
 from ui.campaigns import KIND_NAMES, campaign_card
 from ui.charts import plot
+from ui.connection import pick_connection
+from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, start_menu
+from ui.fidelity import labels_view
 from ui.frame import framed, guard, take_in_hand
+from ui.generation import arm_live, estimate_panel, prices_of
 from ui.jobs import job_panel
 from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
+from ui.quality import leakage_view, map_view, quality_view
 from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
+from ui.samples import samples_view
+from ui.tries import cost_of_a_call, try_panel
 from ui.uploads import uploaded_table
 from ui.words import choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
 
 __all__ = [
+    "pick_connection",
+    "compare_versions",
+    "edit",
+    "forget_start",
+    "pick_start",
+    "preview",
+    "start_menu",
+    "labels_view",
+    "arm_live",
+    "estimate_panel",
+    "prices_of",
+    "leakage_view",
+    "map_view",
+    "quality_view",
+    "samples_view",
+    "cost_of_a_call",
+    "try_panel",
     "KIND_NAMES",
     "arm_table",
     "campaign_card",

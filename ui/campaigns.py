@@ -4,10 +4,10 @@ import time
 
 import streamlit as st
 
+from core.study import exporting
 from core.study.records import Campaign, CampaignKind, Task
 from core.subjectivity import campaigns, ratings, standing
 from ui import resources
-from ui.charts import safe_csv
 
 KIND_NAMES = {CampaignKind.LABEL: "Label samples", CampaignKind.COMPARE: "Compare tasks"}
 
@@ -40,7 +40,7 @@ def campaign_card(campaign: Campaign) -> None:
                 )
             st.download_button(
                 "Raw answers as CSV",
-                safe_csv(raw),
+                exporting.safe_csv(raw),
                 file_name=f"campaign-{campaign.id}.csv",
                 mime="text/csv",
                 key=f"campaigns.csv.{campaign.id}",

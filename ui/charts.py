@@ -4,6 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.study import exporting
+
 
 def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | None = None, reading: str = "") -> None:
     """A figure, its reading in words, and its downloads: the picture by the toolbar's camera, HTML, and the data as CSV."""
@@ -25,7 +27,7 @@ def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | Non
             if data is not None:
                 st.download_button(
                     "Data as CSV",
-                    safe_csv(data),
+                    exporting.safe_csv(data),
                     file_name=f"{filename}.csv",
                     mime="text/csv",
                     key=f"{key}.csv",
@@ -39,14 +41,3 @@ def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | Non
                 key=f"{key}.html",
                 on_click="ignore",
             )
-
-
-def safe_csv(table: pd.DataFrame) -> str:
-    """CSV in which no cell starts like a spreadsheet formula."""
-    text = table.select_dtypes(include=["str", "object"]).columns
-    escaped = table.copy()
-    for column in text:
-        escaped[column] = [
-            f"'{cell}" if str(cell)[:1] in ("=", "+", "-", "@", "\t", "\r") else cell for cell in table[column]
-        ]
-    return escaped.to_csv(index=False)

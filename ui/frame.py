@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 from streamlit import config
 
-from core.jobs import queue, runner
 from core.study import tasks
 from core.study.records import Study
 from ui import jobs, links, resources
@@ -90,9 +89,6 @@ def _sidebar() -> None:
         return
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
-        active = queue.rows(session, active_only=True)
-    if active:
-        runner.ensure(resources.settings())
     with st.sidebar:
         if names:
             asked = st.session_state.get("frame.study") or st.query_params.get("study")

@@ -17,11 +17,12 @@ HEADINGS = {
     "test": "Test", "rejected": "Rejected", "text": "Text", "label": "Label", "split": "Split", "status": "Status",
     "reason": "Not kept because", "meaning": "Meaning", "n_train": "Training texts", "n_test": "Test samples",
     "n_seeds": "Seeds", "n": "n", "predicted": "Predicted", "correct": "Correct", "why": "Not kept because", "rows": "How many",
+    "model": "Model", "version": "Prompt version", "judged": "Judged", "human": "Person's label", "group": "Group",
 }  # fmt: skip
 SHARES = {
     "macro_f1": "Macro-F1", "accuracy": "Accuracy", "gap": "Gap", "low": "Low", "high": "High", "subjectivity": "Subjectivity",
     "score_real": "Real", "score": "Synthetic", "precision": "Precision", "recall": "Recall", "f1": "F1",
-    "probability": "Probability",
+    "probability": "Probability", "agreement": "Agreement", "within": "Macro-F1 within the arm",
 }  # fmt: skip
 SHORT, LAZY = 25, 2000
 HIDDEN = ("arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
@@ -53,6 +54,13 @@ def two_lines(first: str, second: str) -> str:
 def plain(text: str) -> str:
     """Text from files, models and people, written so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])", r"\\\1", text)
+
+
+def money(usd: float | None) -> str:
+    """An amount of US dollars for people; an unknown one is called so."""
+    if usd is None:
+        return "unknown"
+    return f"${usd:,.2f}" if usd >= 10 or not usd else f"${usd:,.4f}"
 
 
 @contextmanager
@@ -104,6 +112,20 @@ def choose_row(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] =
     )
     rows = shown["selection"]["rows"]
     return int(rows[0]) if rows and rows[0] < len(frame) else None
+
+
+def choose_rows(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> list[int]:
+    """The same table with several rows to choose; the places of those chosen."""
+    shown = st.dataframe(
+        frame,
+        hide_index=True,
+        key=key,
+        height=height,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config=_columns(),
+    )
+    return [int(row) for row in shown["selection"]["rows"] if row < len(frame)]
 
 
 def _columns() -> dict[str, ColumnConfig | None]:

@@ -164,24 +164,6 @@ def loss(curve: pd.DataFrame) -> go.Figure:
     return _dressed(figure, x="Step", y="Cross-entropy", height=300)
 
 
-def lengths(table: pd.DataFrame) -> go.Figure:
-    """Share of texts by number of words, one line per arm; columns arm, words."""
-    figure = go.Figure()
-    edges = np.arange(0, int(table["words"].quantile(0.995)) + 4, 2)
-    for arm, group in table.groupby("arm", sort=False):
-        counts, _ = np.histogram(group["words"], bins=edges)
-        figure.add_trace(
-            go.Scatter(
-                x=edges[:-1] + 1,
-                y=counts / max(len(group), 1),
-                mode="lines",
-                name=f"{arm} (n {len(group)})",
-                line={"color": colour(str(arm)), "shape": "hvh"},
-            )
-        )
-    return _dressed(figure, x="Words in the text", y="Share of texts", height=300)
-
-
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
     _add_band(figure, band["x"], band["low"], band["high"], GREY)

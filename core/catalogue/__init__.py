@@ -1,7 +1,8 @@
-"""Data that ships with Litmus: the sample study, price table."""
+"""Data that ships with Litmus: the sample study, prompts for ten tasks, price table."""
 
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SAMPLE_STUDY = FOLDER / "sample" / "study.yaml"
 PRICES = FOLDER / "prices.json"
+TASKS = FOLDER / "tasks"

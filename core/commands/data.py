@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.commands import output
 from core.errors import StudyError
-from core.study import importing, tables, tasks
+from core.study import hub, importing, tables, tasks
 from core.study.records import ArmKind, Study, Task
 
 DEFAULT_STUDY = "my-study"
@@ -21,10 +21,12 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_in(
-    file: str,
+    file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet, or hf:owner/name[@revision][:config].")],
     task: Annotated[str, typer.Option("--task", help="Name of the task.")],
     arm: Annotated[str, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")],
-    split: Annotated[str | None, typer.Option(help="Put every row into this split.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
@@ -33,11 +35,13 @@ def bring_in(
     as_json: output.Json = False,
 ) -> None:
     """Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."""
-    with output.opened() as (_settings, store):
-        if file.startswith("hf:"):
-            raise StudyError("Importing from a hub is not there yet: save the data set as Parquet and import the file.")
-        table = tables.read(Path(file))
-        options = importing.Options(text=text, label=label, split=split, rename=_pairs(rename or []))
+    with output.opened() as (settings, store):
+        if is_hub := file.startswith(hub.PREFIX):
+            table = hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
+        else:
+            table = tables.read(Path(file))
+        forced = None if is_hub else split
+        options = importing.Options(text=text, label=label, split=forced, rename=_pairs(rename or []))
         with store.write() as session:
             found_task = _task_for_import(session, table, options, study=study, task=task, arm=arm, question=question)
             made = tasks.make_arm(session, task_id=found_task.id, name=arm)

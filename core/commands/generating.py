@@ -1,7 +1,7 @@
 """Fill arms with an LLM's texts: the command generate, and what pages and whole studies need for it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,33 +13,44 @@ from core.commands import data, output, queueing
 from core.errors import StudyError
 from core.jobs import progress, runner
 from core.study import tasks
-from core.study.records import ArmKind, Task
+from core.study.records import Arm, ArmKind, Task
 from core.study.store import Store
-from core.synthesis import generation, prompts, providers
+from core.synthesis import batches, connection, generation, prices, prompts, providers
 from core.synthesis.answers import Provider
+from core.synthesis.connection import Connection
+from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.filling import Report
+
+Model = Annotated[
+    list[str] | None, typer.Option("--model", help="Repeat it to mix models; NAME@URL asks another endpoint.")
+]
+ProviderName = Annotated[
+    str, typer.Option("--provider", help="openai (any endpoint that speaks its protocol), local or recorded.")
+]
+BaseUrl = Annotated[str | None, typer.Option(help="Default: OPENAI_BASE_URL.")]
+Recordings = Annotated[Path | None, typer.Option(help="Recorded completions, for --provider recorded.")]
+Temperature = Annotated[float | None, typer.Option(min=0, help="Default: the model's own.")]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="The most tokens of an answer.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=512, help="Calls at a time.")]
+Rpm = Annotated[float | None, typer.Option(min=0.1, help="The most requests a minute.")]
+Structured = Annotated[bool, typer.Option("--structured", help="Ask for JSON by a schema, where it is offered.")]
+BudgetUsd = Annotated[float | None, typer.Option("--budget", min=0, help="Stop before spending more, in US dollars.")]
 
 
 @dataclass(frozen=True)
 class How:
-    """What to ask for and of whom. `budget` is in US dollars; None means no limit."""
+    """What to ask for and of whom. `budget` is in US dollars, None means no limit; `batch` asks by a Batch API."""
 
     per_label: int
-    provider: str = "openai"
-    model: str | None = None
-    base_url: str | None = None
-    recordings: Path | None = None
-    concurrency: int = 8
+    connection: Connection
     budget: float | None = None
+    batch: bool = False
 
     def arguments(self) -> list[str]:
         """The same as options of the command generate."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return [
-            part
-            for name, value in given.items()
-            if value is not None
-            for part in (f"--{name.replace('_', '-')}", str(value))
-        ]
+        budget = [] if self.budget is None else ["--budget", str(self.budget)]
+        batch = ["--batch"] if self.batch else []
+        return ["--per-label", str(self.per_label), *connection.arguments(self.connection), *budget, *batch]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,92 +61,143 @@ def generate(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
     per_label: Annotated[int, typer.Option(min=1, help="Texts to keep for each label.")],
-    provider: Annotated[
-        str, typer.Option(help="openai (any endpoint that speaks its protocol) or recorded.")
-    ] = "openai",
-    model: Annotated[str | None, typer.Option()] = None,
-    base_url: Annotated[str | None, typer.Option(help="Default: OPENAI_BASE_URL.")] = None,
-    recordings: Annotated[Path | None, typer.Option(help="Recorded completions, for --provider recorded.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=512)] = 8,
-    budget: Annotated[float | None, typer.Option(min=0, help="Stop before spending more, in US dollars.")] = None,
+    provider: ProviderName = "openai",
+    model: Model = None,
+    base_url: BaseUrl = None,
+    recordings: Recordings = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    concurrency: Concurrency = 8,
+    rpm: Rpm = None,
+    structured: Structured = False,
+    budget: BudgetUsd = None,
+    batch: Annotated[bool, typer.Option("--batch", help="By the Batch API: half the price, within a day.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
     """Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice."""
-    how = How(per_label, provider, model, base_url, recordings, concurrency, budget)
     with output.opened() as (settings, store):
-        client_of(settings, how)
+        wanted = connection_of(
+            provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
+            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, structured=structured,
+        )  # fmt: skip
+        how = How(per_label, wanted, budget, batch)
+        check(settings, how)
         with store.write() as session:
             home = data.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
-            arm_id = ready_arm(session, found_task, arm)
+            made = ready_arm(session, found_task, arm)
             if detach:
-                made = tasks.get_arm(session, found_task, arm)
                 job = queueing.queue_generation(
-                    session, study=home, task=found_task, arm=made, arguments=how.arguments()
+                    session,
+                    study=home,
+                    task=found_task,
+                    arm=made,
+                    arguments=how.arguments(),
+                    is_local=provider == "local",
                 )
         if detach:
             runner.ensure(settings)
-            return _show_job(job.id, as_json=as_json)
-        found = fill_arm(settings, store, arm_id=arm_id, title=f"{task} · {arm}", how=how)
+            return show_job(job.id, as_json=as_json)
+        found = fill_arm(settings, store, arm_id=made.id, title=f"{task} · {arm}", how=how)
     return _show(found, title=f"{task} · {arm}", as_json=as_json)
+
+
+def connection_of(*, provider: str, model: Sequence[str] | None, **others: Any) -> Connection:
+    """The connection that a command's options describe. Raises `StudyError`."""
+    if provider not in providers.NAMES:
+        raise StudyError(
+            f"There is no provider {provider!r}. Known are {', '.join(providers.NAMES)}; any OpenAI-compatible URL is "
+            "'openai'."
+        )
+    models = tuple(model or ()) or (("recorded",) if provider == "recorded" else ())
+    recordings = others.pop("recordings", None)
+    return connection.made(
+        provider=provider, models=models, recordings=str(recordings) if recordings else None, **others
+    )
+
+
+def check(settings: settings_module.Settings, how: How) -> None:
+    """Raise `StudyError` when what is asked for cannot be opened or kept to the budget; loads no model."""
+    connection.check(how.connection, settings)
+    if how.connection.provider == "openai":
+        generation.check_budget(clients_of(settings, how.connection), how.budget)
+
+
+def clients_of(settings: settings_module.Settings, wanted: Connection) -> list[Provider]:
+    """A provider for each model of a connection, at the prices known here. A local model is loaded: for workers."""
+    names = [connection.split(model)[0] for model in wanted.models]
+    known = {name: price for name in names if (price := prices.find(settings.home, name)) is not None}
+    return connection.open_all(wanted, settings, prices=known)
 
 
 def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, title: str, how: How) -> dict[str, Any]:
     """Generate in this process, with a bar on the terminal and progress in the job's row when inside a job."""
-    client = client_of(settings, how)
-    row = progress.reporter(store)
+    clients = clients_of(settings, how.connection)
     with output.progress(f"Generate {title}") as bar:
-
-        def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
-            known = {name: float(value) for name, value in extra.items() if isinstance(value, int | float)}
-            row(progress.Progress(done=done, total=total, message=message, extra=known))
-            bar(done, total, message, {})
-
-        return asdict(
-            generation.generate(
+        tell = telling(store, bar)
+        if how.batch:
+            found = _by_batch(store, clients, arm_id=arm_id, how=how, tell=tell)
+        else:
+            found = generation.generate(
                 store,
                 arm_id=arm_id,
                 per_label=how.per_label,
-                provider=client,
-                concurrency=how.concurrency,
+                provider=clients,
+                concurrency=how.connection.concurrency,
                 budget_usd=how.budget,
                 report=tell,
             )
-        )
+    return asdict(found)
 
 
-def client_of(settings: settings_module.Settings, how: How) -> Provider:
-    """The provider that was asked for. Raises `StudyError` when it cannot be opened or kept to the budget."""
-    client = providers.open_provider(
-        how.provider,
-        model=how.model,
-        base_url=how.base_url,
-        settings=settings,
-        recordings=providers.recordings(how.recordings) if how.recordings else None,
-    )
-    generation.check_budget(client, how.budget)
-    return client
+def telling(store: Store, bar: output.Report) -> Report:
+    """A report to the terminal's bar and, inside a job, to the job's row."""
+    row = progress.reporter(store)
+
+    def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
+        known = {name: value for name, value in extra.items() if isinstance(value, int | float | Mapping)}
+        row(progress.Progress(done=done, total=total, message=message, extra=known))
+        bar(done, total, message, {})
+
+    return tell
 
 
-def ready_arm(session: Session, task: Task, name: str, **changes: int | None) -> int:
-    """The number of an arm that has a prompt: its latest one, or the default of its kind with some values changed."""
+def synthetic_arm(session: Session, task: Task, name: str) -> Arm:
+    """The arm of this name, made when it is new. Raises `StudyError` for the real one."""
     arm = tasks.make_arm(session, task_id=task.id, name=name)
     if arm.kind == ArmKind.REAL:
         raise StudyError("The real arm holds real data; generate into another arm, such as zero-shot.")
+    return arm
+
+
+def ready_arm(session: Session, task: Task, name: str) -> Arm:
+    """The arm of this name with a prompt: its latest one, or else the default of its kind. Raises `StudyError`."""
+    arm = synthetic_arm(session, task, name)
     if prompts.latest(session, arm.id) is None:
         draft = prompts.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
-        given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
-        prompts.save(session, arm_id=arm.id, draft=replace(draft, **given))
-    return arm.id
+        prompts.save(session, arm_id=arm.id, draft=draft)
+    return arm
 
 
-def _show_job(job_id: int, *, as_json: bool) -> None:
+def show_job(job_id: int, *, as_json: bool) -> None:
+    """Say which job was queued."""
     if as_json:
         output.emit({"job": job_id})
         return
     typer.echo(f"Job {job_id} is queued. 'python -m core jobs' shows how far it is.")
+
+
+def _by_batch(
+    store: Store, clients: Sequence[Provider], *, arm_id: int, how: How, tell: Report
+) -> generation.Generated:
+    client = clients[0]
+    if len(clients) != 1 or not isinstance(client, OpenAIProvider):
+        raise StudyError("A batch asks one model of an endpoint. Name one --model, with --provider openai.")
+    return batches.generate_by_batch(
+        store, arm_id=arm_id, per_label=how.per_label, provider=client, budget_usd=how.budget, report=tell
+    )
 
 
 def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:

@@ -54,17 +54,27 @@ def queue_training(
     return Queued(jobs=jobs, run_ids=[run.id for run in asked])
 
 
-def queue_generation(session: Session, *, study: Study, task: Task, arm: Arm, arguments: Sequence[str]) -> Job:
-    """Queue the generation of an arm; `arguments` are those of the command `generate`. An arm has one such job at a time."""
+def queue_generation(
+    session: Session, *, study: Study, task: Task, arm: Arm, arguments: Sequence[str], is_local: bool = False
+) -> Job:
+    """Queue the generation of an arm; `arguments` are those of the command `generate`. An arm has one such job at a time.
+
+    `is_local`: the model runs in the job itself, so it takes the place of a training.
+    """
     command = ["-m", "core", "generate", "--study", study.name, "--task", task.name, "--arm", arm.name, *arguments]
     return queue.enqueue(
         session,
         title=f"Generate {task.name} · {arm.name}",
         command=command,
         key=f"generate:{arm.id}",
-        slot=Slot.API,
+        slot=worker_slot() if is_local else Slot.API,
         study_id=study.id,
     )
+
+
+def worker_slot() -> Slot:
+    """Where work that needs torch runs: on a GPU when this machine has one."""
+    return Slot.GPU if settings_module.load().gpus > 0 else Slot.CPU
 
 
 def queue_sample(session: Session) -> Job:

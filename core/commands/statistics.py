@@ -12,7 +12,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.study import tables
 
-LATER = ("diversity", "verdict", "export", "report")
+LATER = ("verdict", "export", "report")
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core import catalogue
 from core import settings as settings_module
 from core.analysis import findings, report
-from core.commands import data, generating, output, queueing
+from core.commands import data, drafting, generating, output, queueing
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study import importing, spec, tables, tasks
@@ -138,7 +138,12 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
 def _bring_in(session: Session, asked: Asked) -> tuple[Study, list[dict[str, Any]]]:
     """Study, tasks, labels and the files of all arms, in one transaction: a bad file leaves nothing half written."""
     study = tasks.study_named(session, asked.spec.study, is_sample=asked.spec.sample)
-    study.config = {"encoders": asked.spec.encoders, "seeds": asked.seeds, "training": asked.training.model_dump()}
+    study.config = {
+        **study.config,
+        "encoders": asked.spec.encoders,
+        "seeds": asked.seeds,
+        "training": asked.training.model_dump(),
+    }
     imports: list[dict[str, Any]] = []
     for name, task_spec in asked.spec.tasks.items():
         task = tasks.make_task(
@@ -154,8 +159,7 @@ def _bring_in(session: Session, asked: Asked) -> tuple[Study, list[dict[str, Any
             if arm_spec.file:
                 imports.append(_bring_file(session, task, arm, arm_spec))
             elif arm_spec.generate:
-                changes = arm_spec.generate.model_dump(include={"examples", "texts_per_call", "turns", "words"})
-                generating.ready_arm(session, task, arm, **changes)
+                drafting.ready(session, task, generating.synthetic_arm(session, task, arm), arm_spec.generate)
     return study, imports
 
 
@@ -179,19 +183,21 @@ def _check_providers(settings: settings_module.Settings, asked: spec.StudySpec) 
     for task_spec in asked.tasks.values():
         for arm_spec in task_spec.arms.values():
             if arm_spec.generate is not None:
-                generating.client_of(settings, _how(arm_spec.generate))
+                generating.check(settings, _how(arm_spec.generate))
 
 
 def _how(given: spec.GenerateSpec) -> generating.How:
-    return generating.How(
-        given.per_label,
-        given.provider,
-        given.model,
-        given.base_url,
-        given.recordings,
-        given.concurrency,
-        given.budget_usd,
+    wanted = generating.connection_of(
+        provider=given.provider,
+        model=given.models or ([given.model] if given.model else None),
+        base_url=given.base_url,
+        recordings=given.recordings,
+        temperature=given.temperature,
+        concurrency=given.concurrency,
+        rpm=given.rpm,
+        structured=given.structured,
     )
+    return generating.How(given.per_label, wanted, given.budget_usd)
 
 
 def _generate(settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec) -> None:

@@ -4,6 +4,7 @@ A backend has `room`, `start`, `poll` and `stop`; it never changes a state. A pr
 time of birth, so that a number given away again is seen. On its own machine the process itself is the verdict, however
 old the job's beat: a beat is late when the machine sleeps or the database is away, and a second copy would only fight
 the first for memory. The beat decides for jobs of another machine, whose processes cannot be looked at from here.
+A job that is asked to stop has `PATIENCE` seconds to end by itself: longer for a pause, to take in answers it paid for.
 """
 
 import os
@@ -20,13 +21,14 @@ import psutil
 
 from core.errors import StudyError
 from core.jobs import queue
+from core.jobs.transitions import Wish
 from core.settings import Settings
 from core.study.records import Job, Slot
 
 ROOT = Path(__file__).resolve().parents[2]
 API_SLOTS = 4
 CLAIM_SECONDS = 30.0
-KILL_SECONDS = 5.0
+PATIENCE = {Wish.END: 5.0, Wish.PAUSE: 30.0}
 BEAT_SECONDS = 120.0
 LARGE = str(1 << 28)
 
@@ -54,7 +56,7 @@ class Backend(Protocol):
         """Whether the process of a starting or running job is still there."""
 
     def stop(self, job: Job, *, now: float) -> None:
-        """Ask the job to end, and end it a few seconds later; returns at once and is called again until it is gone."""
+        """Ask the job to end, and end it some seconds later; returns at once and is called again until it is gone."""
 
 
 class Local:
@@ -98,7 +100,7 @@ class Local:
         asked = self.stops.setdefault((job.id, job.attempt), now)
         if asked == now:
             _signal_group(process, signal.SIGTERM)
-        elif now - asked > KILL_SECONDS:
+        elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE]:
             _signal_group(process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
 
     def _is_there(self, job: Job, now: float) -> bool:

@@ -16,16 +16,21 @@ from core.study.store import Store
 
 VARIABLE = "LITMUS_JOB"
 INTERVAL = 0.5
+MOST_COUNTS = 20
+OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` steps, what is being done, and further numbers such as the loss."""
+    """`done` of `total` steps, what is being done, and further facts: numbers, and counts by name.
+
+    Training says `loss`; generating says `cost_usd`, `tokens`, `in_flight`, `paused_s` and `rejected`, by reason.
+    """
 
     done: int
     total: int
     message: str = ""
-    extra: dict[str, float] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable[[Progress], None]:
@@ -33,8 +38,8 @@ def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable
 
     A row is written at most about twice a second; a report that comes sooner waits for its turn and gives way to a
     newer one, so the last one is always written. The row then holds `done`, `total`, `message`, `started_at` and `at`
-    (seconds since 1970), `done_at_start` (where this attempt took up the work) and the extra numbers. An extra that is
-    not finite is left out: JSON has no word for it.
+    (seconds since 1970), `done_at_start` (where this attempt took up the work) and the extra facts. What is neither a
+    finite number nor a mapping of such is left out. Of counts by name the 19 largest keep theirs; the rest is `other`.
     """
     mine = job_in(os.environ if environ is None else environ)
     return (lambda _progress: None) if mine is None else _Reporter(store, job_id=mine[0], attempt=mine[1])
@@ -49,7 +54,7 @@ def job_in(environ: Mapping[str, str]) -> tuple[int, int] | None:
 def rate_and_left(job: Job, now: float) -> tuple[float, float]:
     """Steps per second in this attempt, and the seconds left at that rate; nan where unknown or not running."""
     at = job.progress
-    if job.state != JobState.RUNNING or not at:
+    if job.state != JobState.RUNNING or not at or at["started_at"] < (job.started_at or 0):
         return math.nan, math.nan
     gained, elapsed = at["done"] - at["done_at_start"], at["at"] - at["started_at"]
     if gained <= 0 or elapsed <= 0:
@@ -105,4 +110,20 @@ class _Reporter:
 
 
 def _extra(progress: Progress) -> dict[str, Any]:
-    return {name: float(value) for name, value in progress.extra.items() if math.isfinite(value)}
+    counts = {name: _counts(value) for name, value in progress.extra.items() if isinstance(value, Mapping)}
+    return _numbers(progress.extra) | counts
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, float]:
+    """Counts by name, the largest first and at most `MOST_COUNTS` of them."""
+    ranked = sorted(_numbers(found).items(), key=lambda pair: -pair[1])
+    if len(ranked) <= MOST_COUNTS:
+        return dict(ranked)
+    shown, rest = dict(ranked[: MOST_COUNTS - 1]), sum(n for _, n in ranked[MOST_COUNTS - 1 :])
+    return shown | {OTHER: shown.get(OTHER, 0.0) + rest}
+
+
+def _numbers(found: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: float(value) for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)
+    }

@@ -1,8 +1,11 @@
 """The rows of background jobs: a command line each, where it stands, and the only ways its state changes.
 
     queued -> starting -> running -> done | failed | cancelled
+    queued | starting | running -> paused -> queued
 
-A started job whose process vanishes is queued again, and so is a failed or cancelled one by `retry`.
+A started job whose process vanishes is queued again, and so is a failed or cancelled one by `retry`. A job is paused by
+a person, and goes on when a person says so; or by an LLM endpoint that asks for a long wait, and goes on at `resume_at`.
+Its `error` then says why it waits. A pause uses up no attempt.
 `attempt` is the fencing token: it grows with every start, and every change names the attempt it speaks for. A process
 that was given up and comes back late therefore changes nothing. A command is the list of arguments after the
 interpreter, `["-m", MODULE, ...]`: a row knows a command line, not a step.
@@ -14,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,9 +26,12 @@ from core.settings import Settings
 from core.study.records import Job, JobState, Slot
 
 HELD = (JobState.STARTING, JobState.RUNNING)
-ACTIVE = (JobState.QUEUED, *HELD)
+WORKING = (JobState.QUEUED, *HELD)
+ACTIVE = (*WORKING, JobState.PAUSED)
 ATTEMPTS = 3
+AWAITED_SECONDS = 24 * 3600.0
 TAIL_BYTES = 1 << 18
+WOKEN: Mapping[str, Any] = {"resume_at": None, "error": None}
 
 
 def enqueue(
@@ -33,12 +39,15 @@ def enqueue(
 ) -> Job:
     """A queued job for this command, or the active job that already has this key (also one that is being cancelled).
 
-    Raises `StudyError` when the command is not of the form `["-m", MODULE, ...]`.
+    A paused job of this key goes on, with this command in place of its old one. Raises `StudyError` when the command is
+    not of the form `["-m", MODULE, ...]`.
     """
     split(command)
     found = _active_with(session, key)
     if found is not None:
-        return found
+        changes = {**WOKEN, "command": list(command)}
+        move(session, found.id, attempt=found.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
+        return get(session, found.id)
     job = Job(title=title[:200], command=list(command), key=key, slot=slot, study_id=study_id, max_attempts=ATTEMPTS)
     try:
         with session.begin_nested():
@@ -71,17 +80,49 @@ def rows(
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
+def awaits_runner(session: Session, *, now: float) -> bool:
+    """Whether there is something for a runner to do: a job that waits or runs, or one that goes on within a day."""
+    soon = and_(Job.state == JobState.PAUSED, Job.resume_at < now + AWAITED_SECONDS)
+    query = select(Job.id).where(or_(Job.state.in_(WORKING), soon)).limit(1)
+    return session.scalar(query) is not None
+
+
 def request_cancel(session: Session, job_id: int) -> Job:
-    """Cancel a queued job at once, and ask a started one to stop; it is `cancelled` once its process is gone.
+    """Cancel a queued or paused job at once, and ask a started one to stop; it is `cancelled` once its process is gone.
 
     Raises `StudyError` for an unknown job and for one that has ended.
     """
     job = get(session, job_id)
-    if not _cancel_queued(session, job):
-        flag = update(Job).where(Job.id == job_id, Job.state.in_(ACTIVE)).values(cancel_requested=True)
-        if session.scalar(flag.returning(Job.id).execution_options(synchronize_session=False)) is None:
-            raise StudyError(f"Job {job_id} is already {get(session, job_id).state}: there is nothing to cancel.")
+    if not _cancel_waiting(session, job) and not _flag(session, job_id, cancel_requested=True):
+        raise StudyError(f"Job {job_id} is already {get(session, job_id).state}: there is nothing to cancel.")
     return get(session, job_id)
+
+
+def request_pause(session: Session, job_id: int) -> Job:
+    """Pause a queued job at once, and ask a started one to stop; it is `paused` once its process is gone.
+
+    A job that is paused until some time stays paused after it. Raises `StudyError` for an unknown job and for one that
+    has ended.
+    """
+    job = get(session, job_id)
+    waiting = (JobState.QUEUED, JobState.PAUSED)
+    moved = move(session, job_id, attempt=job.attempt, frm=waiting, to=JobState.PAUSED, changes=WOKEN)
+    if not moved and not _flag(session, job_id, pause_requested=True):
+        raise StudyError(f"Job {job_id} is already {get(session, job_id).state}: there is nothing to pause.")
+    return get(session, job_id)
+
+
+def resume(session: Session, job_id: int) -> Job:
+    """Queue a paused job again, whatever it was waiting for.
+
+    Raises `StudyError` for any other state, also while the job's process is still stopping.
+    """
+    job = get(session, job_id)
+    if move(session, job_id, attempt=job.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=WOKEN):
+        return get(session, job_id)
+    if job.state in HELD and job.pause_requested:
+        raise StudyError(f"Job {job_id} is still stopping; resume it once it is paused, in a few seconds.")
+    raise StudyError(f"Job {job_id} is {job.state}; only a paused job can be resumed.")
 
 
 def retry(session: Session, job_id: int) -> Job:
@@ -91,8 +132,8 @@ def retry(session: Session, job_id: int) -> Job:
     """
     job = get(session, job_id)
     fresh: dict[str, Any] = {
-        "progress": {}, "handle": {}, "error": None, "cancel_requested": False, "beat_at": None, "started_at": None,
-        "finished_at": None, "max_attempts": job.attempt + ATTEMPTS,
+        "progress": {}, "handle": {}, "error": None, "cancel_requested": False, "pause_requested": False,
+        "resume_at": None, "beat_at": None, "started_at": None, "finished_at": None, "max_attempts": job.attempt + ATTEMPTS,
     }  # fmt: skip
     frm = (JobState.FAILED, JobState.CANCELLED)
     try:
@@ -151,8 +192,14 @@ def _active_with(session: Session, key: str) -> Job | None:
     return session.scalar(query, execution_options={"populate_existing": True})
 
 
-def _cancel_queued(session: Session, job: Job) -> bool:
+def _cancel_waiting(session: Session, job: Job) -> bool:
     return move(
-        session, job.id, attempt=job.attempt, frm=(JobState.QUEUED,), to=JobState.CANCELLED,
-        changes={"cancel_requested": True, "finished_at": time.time()},
+        session, job.id, attempt=job.attempt, frm=(JobState.QUEUED, JobState.PAUSED), to=JobState.CANCELLED,
+        changes={**WOKEN, "cancel_requested": True, "finished_at": time.time()},
     )  # fmt: skip
+
+
+def _flag(session: Session, job_id: int, **wish: bool) -> bool:
+    """Note what is wished of a job that works; False when it does not."""
+    change = update(Job).where(Job.id == job_id, Job.state.in_(WORKING)).values(**wish)
+    return session.scalar(change.returning(Job.id).execution_options(synchronize_session=False)) is not None

@@ -2,10 +2,11 @@
 
 It makes the row its own (`starting` to `running`, refused for any other attempt), runs the row's command in this same
 process, beats once a second, and writes how it ended. It ends early when the row asks for it or belongs to a newer
-attempt. Asked to stop by anybody else (a machine that shuts down) it leaves the row as it is, and the runner takes the
-vanished job up again.
+attempt, and is paused for a time when an LLM endpoint asks for a long wait. Asked to stop by anybody else (a machine
+that shuts down) it leaves the row as it is, and the runner takes the vanished job up again.
 """
 
+import math
 import os
 import runpy
 import signal
@@ -15,21 +16,32 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import settings as settings_module
-from core.errors import StudyError
+from core.errors import ProviderPaused, StudyError
 from core.jobs import local, progress, queue, transitions
+from core.jobs.transitions import Wish
 from core.study import store as store_module
 from core.study.records import Job, JobState
 from core.study.store import Store
 
 BEAT_SECONDS = 1.0
-KILL_SECONDS = 5.0
 PATIENCE_SECONDS = 300.0
 STOPPED = 128 + signal.SIGTERM
+PAUSED = 75
+
+
+@dataclass(frozen=True)
+class End:
+    """How a command ended; of one that failed or has to wait, why, and how many seconds it has to wait."""
+
+    code: int
+    error: str | None = None
+    wait: float = math.nan
 
 
 class Stopped(SystemExit):
@@ -37,7 +49,10 @@ class Stopped(SystemExit):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one attempt of a job; exit code 0 when it is done, 1 when it failed or is not ours, 143 when stopped."""
+    """Run one attempt of a job.
+
+    Exit code 0 when it is done, 1 when it failed or is not ours, 75 when it has to wait, 143 when stopped.
+    """
     if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
         sys.stderr.write("Usage: python -m core.jobs.run JOB_ID ATTEMPT\n")
         return 2
@@ -53,60 +68,67 @@ def main(arguments: Sequence[str]) -> int:
     sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {job_id}, attempt {attempt}: {' '.join(job.command)}\n")
     os.environ[progress.VARIABLE] = f"{job_id} {attempt}"
     with _beating(store, job):
-        error = _perform(job.command)
+        end = _perform(job.command)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return _conclude(store, job, error)
+    _patiently(lambda: _write_end(store, job, end))
+    return end.code
 
 
-def _perform(command: list[str]) -> str | Stopped | None:
-    """Run the command in this process: None when done, a sentence when it failed, `Stopped` when it was stopped."""
+def _perform(command: list[str]) -> End:
+    """Run the command in this process."""
     try:
         module, arguments = queue.split(command)
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except Stopped as stopped:
-        return stopped
+    except Stopped:
+        return End(STOPPED)
     except SystemExit as leaving:
-        return _sentence_of_exit(leaving)
+        return _end_of_exit(leaving)
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
-        return str(error)
+        return _end_of_error(error)
     except Exception as error:  # noqa: BLE001  the job's outermost frame
         traceback.print_exc()
         lines = str(error).strip().splitlines()
-        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return None
+        return End(1, f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
+    return End(0)
 
 
-def _sentence_of_exit(leaving: SystemExit) -> str | None:
+def _end_of_exit(leaving: SystemExit) -> End:
     """Why a command left: the `StudyError` behind its exit when there is one, as a command prints and swallows it."""
     if leaving.code in (None, 0):
-        return None
+        return End(0)
     behind: BaseException | None = leaving
     while behind is not None:
         if isinstance(behind, StudyError):
-            return str(behind)
+            return _end_of_error(behind)
         behind = behind.__cause__ or behind.__context__
     if isinstance(leaving.code, str):
-        return leaving.code
-    return f"The command ended with exit code {leaving.code}; the end of its log says why."
+        return End(1, leaving.code)
+    return End(1, f"The command ended with exit code {leaving.code}; the end of its log says why.")
 
 
-def _conclude(store: Store, job: Job, error: str | Stopped | None) -> int:
-    _patiently(lambda: _write_end(store, job, error))
-    if isinstance(error, Stopped):
-        return STOPPED
-    return 0 if error is None else 1
+def _end_of_error(error: StudyError) -> End:
+    if isinstance(error, ProviderPaused):
+        return End(PAUSED, str(error), wait=error.seconds)
+    return End(1, str(error))
 
 
-def _write_end(store: Store, job: Job, error: str | Stopped | None) -> None:
+def _write_end(store: Store, job: Job, end: End) -> None:
+    """Write how the attempt ended. What was asked of the row goes before what the command says while it is stopped."""
+    now = time.time()
     with store.write() as session:
-        if error is None:
-            transitions.finish(session, job, to=JobState.DONE, error=None, now=time.time())
-        elif queue.get(session, job.id).cancel_requested:
-            transitions.finish(session, job, to=JobState.CANCELLED, error=None, now=time.time())
-        elif not isinstance(error, Stopped):
-            transitions.finish(session, job, to=JobState.FAILED, error=error, now=time.time())
+        wishes = queue.get(session, job.id)
+        if end.code == 0:
+            transitions.finish(session, job, to=JobState.DONE, error=None, now=now)
+        elif wishes.cancel_requested:
+            transitions.finish(session, job, to=JobState.CANCELLED, error=None, now=now)
+        elif wishes.pause_requested:
+            transitions.pause(session, job, error=None, resume_at=None)
+        elif end.code == PAUSED:
+            transitions.pause(session, job, error=end.error, resume_at=now + end.wait)
+        elif end.code != STOPPED:
+            transitions.finish(session, job, to=JobState.FAILED, error=end.error, now=now)
 
 
 def _patiently(write: Callable[[], None]) -> None:
@@ -135,20 +157,22 @@ def _beating(store: Store, job: Job) -> Iterator[None]:
 
 
 def _beat(store: Store, job: Job, ended: threading.Event) -> None:
-    """Beat until the command has ended; a database that is away for a while changes nothing."""
+    """Beat until the command has ended, and see to it that it ends; a database that is away changes nothing."""
+    wish, asked_at = Wish.WORK, math.inf
     while not ended.wait(BEAT_SECONDS):
         try:
             with store.write() as session:
-                is_wanted = transitions.beat(session, job, now=time.time())
+                wish = transitions.beat(session, job, now=time.time())
         except SQLAlchemyError as error:
             sys.stderr.write(f"No beat: {type(error).__name__}\n")
+        if wish == Wish.WORK:
             continue
-        if not is_wanted:
+        if asked_at == math.inf:
+            asked_at = time.monotonic()
             _signal_work(signal.SIGTERM)
-            if not ended.wait(KILL_SECONDS):
-                _signal_work(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-                os._exit(STOPPED)
-            return
+        elif time.monotonic() - asked_at > local.PATIENCE[wish]:
+            _signal_work(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+            os._exit(STOPPED)
 
 
 def _signal_work(number: signal.Signals) -> None:

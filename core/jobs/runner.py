@@ -56,7 +56,9 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
 
 
 def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> None:
-    """Look after the jobs until none has been active for `idle` seconds; return at once when another runner does.
+    """Look after the jobs until there has been nothing to do for `idle` seconds; return at once when another runner does.
+
+    A job that is paused until some time is waited for when that is less than a day away.
 
     A job queued while the lock is being given back is seen by the check that follows, so it is never left waiting: it
     was stored before its `ensure` found the lock taken. A database outage of up to ten minutes is sat out.
@@ -70,7 +72,7 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
                     return
                 _work(store, backends, check=check, idle=idle, tick=tick)
             with store() as session:
-                if not queue.rows(session, active_only=True, limit=1):
+                if not queue.awaits_runner(session, now=time.time()):
                     return
         except OperationalError as error:
             _note(f"the database is away: {str(error.orig).splitlines()[0]}")
@@ -78,17 +80,24 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
 
 
 def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
-    """One round: look after started jobs, then start queued ones where there is room. False when nothing is active."""
+    """One round: look after started jobs, wake paused ones, and start queued ones where there is room.
+
+    False when there is nothing to wait for.
+    """
     with store() as session:
         started = transitions.held(session)
+        due = transitions.due(session, now=now)
     for job in started:
         if job.backend in backends:
             _look_after(store, backends[job.backend], job, now)
+    if due:
+        with store.write() as session:
+            _note(f"jobs {transitions.wake(session, now=now)} go on after their pause")
     for name, backend in backends.items():
         for slot in Slot:
             _start_waiting(store, backend, name=name, slot=slot)
     with store() as session:
-        return bool(queue.rows(session, active_only=True, limit=1))
+        return queue.awaits_runner(session, now=now)
 
 
 def _look_after(store: Store, backend: Backend, job: Job, now: float) -> None:
@@ -97,7 +106,7 @@ def _look_after(store: Store, backend: Backend, job: Job, now: float) -> None:
             state = transitions.lost(session, job, now=now)
         if state is not None:
             _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}")
-    elif job.cancel_requested:
+    elif job.cancel_requested or job.pause_requested:
         backend.stop(job, now=now)
 
 

@@ -92,11 +92,13 @@ def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
     text = options.text or next((name for name in TEXT_NAMES if name in names), "text")
     label = options.label or next((name for name in LABEL_NAMES if name in names), "label")
     tables.need_columns(table.frame, [text, label, *options.where], file=table.file)
+    pinned = {"source": dict(table.source)} if table.source else {}
     return asdict(options) | {
         "text": text,
         "label": label,
         "where": dict(options.where),
         "rename": dict(options.rename),
+        **pinned,
     }
 
 

@@ -168,7 +168,10 @@ class Completion(Base):
     """
 
     __tablename__ = "completion"
-    __table_args__ = (UniqueConstraint("arm_id", "label_id", "slot"),)
+    __table_args__ = (
+        UniqueConstraint("arm_id", "label_id", "slot"),
+        Index("ix_completion_facets", "arm_id", "model", "prompt_id"),
+    )
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
     slot: Mapped[int]
@@ -227,7 +230,10 @@ class Judgement(Base):
     """
 
     __tablename__ = "judgement"
-    __table_args__ = (UniqueConstraint("sample_id", "kind", "judge"),)
+    __table_args__ = (
+        UniqueConstraint("sample_id", "kind", "judge"),
+        Index("ix_judgement_opinion", "kind", "sample_id", "label_id"),
+    )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
     kind: Mapped[str] = mapped_column(String(20))
     judge: Mapped[str] = mapped_column(String(200))

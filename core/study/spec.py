@@ -2,7 +2,7 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -33,11 +33,32 @@ class FileSpec(Part):
     rename: dict[str, str] = Field(default_factory=dict)
 
 
+class PromptSpec(Part):
+    """Parts of a prompt in the file's own words; a part left out is the technique's."""
+
+    context: str | None = None
+    generation: str | None = None
+    diversity: str | None = None
+
+
 class GenerateSpec(Part):
+    """How an arm is filled. `technique` names the prompt to begin with; what stands beside it changes that prompt.
+
+    Several `models` share the arm equally. `attributes` maps a name to its values, or to the values of each label.
+    """
+
     per_label: int = Field(ge=1, le=100_000)
     provider: str = "openai"
     model: str | None = None
+    models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     base_url: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2), NOT_BOOL] | None = None
+    rpm: Annotated[float, Field(gt=0), NOT_BOOL] | None = None
+    structured: bool = False
+    technique: Literal["zero-shot", "few-shot", "attributes", "taxonomy", "rewrite", "catalogue"] | None = None
+    prompt: PromptSpec | None = None
+    attributes: dict[str, Any] | None = None
+    sources: int | None = Field(default=None, ge=0, le=50)
     examples: int | None = Field(default=None, ge=0, le=50)
     texts_per_call: int | None = Field(default=None, ge=1, le=100)
     turns: int | None = Field(default=None, ge=1, le=50)
@@ -45,6 +66,25 @@ class GenerateSpec(Part):
     concurrency: int = Field(default=8, ge=1, le=512)
     budget_usd: float | None = Field(default=None, gt=0)
     recordings: Path | None = None
+
+    @pydantic.field_validator("attributes")
+    @classmethod
+    def _lists(cls, attributes: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name, given in (attributes or {}).items():
+            for values in given.values() if isinstance(given, dict) else [given]:
+                if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+                    raise ValueError(f"{name!r} needs a list of words or phrases, or such a list for each label")
+        return attributes
+
+    @pydantic.model_validator(mode="after")
+    def _agree(self) -> "GenerateSpec":
+        if self.model and self.models:
+            raise ValueError("give one 'model' or a list of 'models', not both")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("a model stands twice under 'models'; every model of a mix has the same share")
+        if self.technique == "taxonomy" and "kind" not in (self.attributes or {}):
+            raise ValueError("a taxonomy needs its kinds: write attributes: {kind: {LABEL: [kind, kind], ...}}")
+        return self
 
 
 class ArmSpec(FileSpec):
@@ -77,6 +117,17 @@ class TaskSpec(Part):
         if "real" in arms:
             raise ValueError("the real arm is given by the key 'real' beside 'arms', not under it")
         return arms
+
+    @pydantic.model_validator(mode="after")
+    def _attributes_of_labels(self) -> "TaskSpec":
+        for arm, given in self.arms.items():
+            for name, values in ((given.generate and given.generate.attributes) or {}).items():
+                if isinstance(values, dict) and set(values) != set(self.labels):
+                    raise ValueError(
+                        f"attribute {name!r} of arm {arm!r} needs values for each label ({', '.join(self.labels)}) "
+                        f"and no other; it has {', '.join(map(str, values)) or 'none'}"
+                    )
+        return self
 
 
 class StudySpec(Part):
@@ -149,7 +200,9 @@ def files(spec: StudySpec) -> list[Path]:
 
 
 def _known_keys(model: type[BaseModel]) -> set[str]:
-    parts: list[Any] = [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec] if model is StudySpec else [model]
+    parts: list[Any] = (
+        [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec] if model is StudySpec else [model]
+    )
     return {name for part in parts for name in part.model_fields}
 
 

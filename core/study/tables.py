@@ -5,7 +5,8 @@ import hashlib
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -18,12 +19,16 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 @dataclass(frozen=True)
 class Table:
-    """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one."""
+    """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one.
+
+    `source` pins what was fetched from a hub; it is empty for a file.
+    """
 
     frame: pd.DataFrame
     unreadable: list[str]
     file: str
     sha256: str
+    source: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> Table:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from core.errors import ProviderError
 from core.synthesis.budget import Price
 from core.synthesis.prompts import Message
 
@@ -27,7 +28,8 @@ class SlotKey:
 class Answer:
     """What came back for one call. Tokens are counted at 4 characters each when the provider does not count them.
 
-    `parameters` are those that were sent beside model and messages, after what the endpoint refused was left out.
+    `parameters` are those that were sent beside model and messages, after what the endpoint refused was left out;
+    `messages` is None when those given were sent as they are.
     """
 
     content: str
@@ -39,7 +41,12 @@ class Answer:
     latency_s: float
     is_recorded: bool = False
     refusal: str | None = None
-    parameters: Mapping[str, float | int] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    messages: Sequence[Message] | None = None
+
+
+class AnswerLost(ProviderError):
+    """No answer came in time to a call that may be billed all the same, while its cost must be kept to a budget."""
 
 
 class Provider(Protocol):
@@ -53,7 +60,10 @@ class Provider(Protocol):
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """The answer to the messages. A `max_tokens` given here must hold, or `ProviderRefused` is raised."""
+        """The answer to the messages. A `max_tokens` given here must hold, or `ProviderRefused` is raised.
+
+        It is given when a budget must be kept: `AnswerLost` then says that a call may be billed without an answer.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,47 +1,52 @@
-"""An LLM endpoint that speaks OpenAI's chat completions: one client, own retries, and a pause shared by all callers."""
+"""An LLM endpoint that speaks OpenAI's chat completions: one client, own retries, and a pause shared by all callers.
+
+The calls go through aiohttp: at 128 calls in flight the openai client takes ten times as much processor time a call,
+which leaves too little for storing what comes back. Its types and errors are not needed for this one route.
+"""
 
 import asyncio
-import email.utils
 import json
+import ssl
 import time
-from collections.abc import Sequence
+import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import openai
-from openai.types.chat import ChatCompletion
+import truststore
+from yarl import URL
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import budget
-from core.synthesis.answers import Answer, SlotKey
+from core.synthesis import budget, failures
+from core.synthesis.answers import Answer, AnswerLost, SlotKey
+from core.synthesis.failures import FORMAT, Cause, Failure
 from core.synthesis.prompts import Message
 
 LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
+LONGEST_CONNECT_S = 15.0
 LIMITS = ("max_tokens", "max_completion_tokens")
-UNSUPPORTED = (
-    "unsupported",
-    "not supported",
-    "does not support",
-    "unrecognized",
-    "unknown",
-    "unexpected",
-    "not permitted",
-    "not allowed",
-    "extra input",
-    "extra field",
-    "only the default",
-)
 PASSING = (408, 409, 425)
 NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
+TEXTS = {"type": "array", "items": {"type": "string"}}
+SCHEMA = {"type": "object", "properties": {"texts": TEXTS}, "required": ["texts"], "additionalProperties": False}
+STRUCTURE = {"type": "json_schema", "json_schema": {"name": "texts", "strict": True, "schema": SCHEMA}}
+STRUCTURED = (
+    '\n\nGive the answer as one JSON object whose key "texts" holds the list of texts, each a string without a number. '
+    "This takes the place of any other form of answer asked for above."
+)
 
 
 class OpenAIProvider:
-    """Completes messages at `base_url`. Parameters that were not set are not sent.
+    """Completes messages at `base_url`. Parameters that were not set are not sent, nor those the endpoint refuses.
 
     `tries` bounds the attempts of one call; waits between them double from `first_wait` seconds. A 429 pauses every
-    caller of this provider for as long as the endpoint asks.
+    caller of this provider for as long as the endpoint asks. `rpm` spaces the starts of all requests, retries
+    included, evenly over a minute. `structured` asks for JSON where the endpoint offers it. `headers` and `query` go
+    with every request.
     """
 
     name = "openai"
@@ -58,6 +63,10 @@ class OpenAIProvider:
         tries: int = 6,
         first_wait: float = 0.5,
         price: budget.Price | None = None,
+        rpm: float | None = None,
+        structured: bool = False,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
         self.price = price or budget.price(model)
@@ -67,15 +76,20 @@ class OpenAIProvider:
         self._timeout = timeout
         self._tries = tries
         self._first_wait = first_wait
-        self._parameters: dict[str, float | int] = {} if temperature is None else {"temperature": temperature}
+        self._gap_s = 60.0 / rpm if rpm else 0.0
+        self._headers = dict(headers or {})
+        self._query = dict(query or {})
+        self._parameters: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
         self._limit_name: str | None = LIMITS[0]
+        self._is_structured = structured
+        self._next_start = 0.0
         self._paused_until = 0.0
         self._pauses = 0
         self._has_answered = False
-        self._client: openai.AsyncOpenAI | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
-        return f"OpenAIProvider({self.model!r}, base_url={self._shown_url!r})"
+        return f"OpenAIProvider({self.model!r}, base_url={self.shown_url!r})"
 
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
@@ -83,105 +97,103 @@ class OpenAIProvider:
         """The endpoint's answer to the messages.
 
         Raises `ProviderRefused` when it will never answer this request, `ProviderPaused` when it asks to wait for
-        long, and `ProviderError` when it does not answer after all tries.
+        long, and `ProviderError` when it does not answer after all tries. With a `max_tokens` that must hold, an
+        answer that did not come in time is not asked for again but raises `AnswerLost`.
         """
-        failures = 0
+        count = 0
         while True:
-            await self._unpaused()
-            sent = self._sent(max_tokens)
+            await self._turn()
+            sent = self.body(messages, max_tokens=max_tokens)
             try:
-                return await self._once(messages, slot_key, sent)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                self._adapt(error, sent, must_limit=max_tokens is not None)
-            except openai.RateLimitError as error:
-                self._pause(error)
-            except openai.OpenAIError as error:
-                failures += 1
-                await asyncio.sleep(self._wait_after(error, failures))
-            except json.JSONDecodeError:
-                raise ProviderRefused(self._not_a_completion()) from None
+                return await self._once(sent, slot_key)
+            except Failure as failure:
+                if failure.status in (400, 422):
+                    self.adapt(failure, sent, must_limit=max_tokens is not None)
+                elif failure.status == 429:
+                    self._pause(failure)
+                elif failure.cause == Cause.LOST and max_tokens is not None:
+                    raise AnswerLost(f"{self._no_answer(failure, 1)} The call may be billed all the same.") from None
+                else:
+                    count += 1
+                    await asyncio.sleep(self._wait_after(failure, count))
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     @property
-    def _shown_url(self) -> str:
+    def shown_url(self) -> str:
+        """The address without a password or a query."""
         parts = urlsplit(self._url)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
-    def _sent(self, max_tokens: int | None) -> dict[str, float | int]:
+    @property
+    def paused_s(self) -> float:
+        """Seconds until the pause that all callers share ends; 0 when there is none."""
+        return max(0.0, self._paused_until - time.monotonic())
+
+    def client_options(self) -> dict[str, Any]:
+        """What an openai client needs to speak to the same endpoint."""
+        return {
+            "base_url": self._url,
+            "api_key": self._key or "none",
+            "timeout": self._timeout,
+            "max_retries": 0,
+            "default_headers": self._headers,
+            "default_query": self._query,
+        }
+
+    def body(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> dict[str, Any]:
+        """The JSON that a call for these messages sends now."""
         limit = max_tokens or self.max_tokens
-        return self._parameters | ({self._limit_name: limit} if limit and self._limit_name else {})
+        sent: dict[str, Any] = {"model": self.model, "messages": list(messages), **self._parameters}
+        if limit and self._limit_name:
+            sent[self._limit_name] = limit
+        if self._is_structured and messages:
+            last = messages[-1]
+            sent["messages"] = [*messages[:-1], {**last, "content": last["content"] + STRUCTURED}]
+            sent[FORMAT] = STRUCTURE
+        return sent
 
-    async def _unpaused(self) -> None:
-        while (left := self._paused_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-
-    async def _once(self, messages: Sequence[Message], slot_key: SlotKey, sent: dict[str, float | int]) -> Answer:
-        if self._client is None:
-            self._client = openai.AsyncOpenAI(
-                base_url=self._url, api_key=self._key or "none", max_retries=0, timeout=self._timeout
-            )
-        started = time.monotonic()
-        create: Any = self._client.chat.completions.create
-        response = await create(
-            model=self.model, messages=list(messages), extra_headers={"Idempotency-Key": str(slot_key)}, **sent
+    def answer(self, response: Mapping[str, Any], *, sent: Mapping[str, Any], latency_s: float = 0.0) -> Answer:
+        """The answer in a chat completion's JSON, to a call that sent `sent`. Raises `ProviderRefused` if it is none."""
+        choices = response.get("choices") if isinstance(response, Mapping) else None
+        if not isinstance(choices, list):
+            raise ProviderRefused(failures.no_completion(self.shown_url))
+        choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
+        message = choice.get("message") or {}
+        content = message.get("content")
+        content = content if isinstance(content, str) else ""
+        usage = response.get("usage") or {}
+        tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if not isinstance(tokens_in, int):
+            tokens_in = sum(budget.approximate_tokens(part["content"]) for part in sent["messages"])
+        return Answer(
+            content=content,
+            finish_reason=str(choice.get("finish_reason") or "unknown"),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out if isinstance(tokens_out, int) else budget.approximate_tokens(content),
+            request_id=str(response["id"]) if response.get("id") else None,
+            model=str(response.get("model") or self.model),
+            latency_s=latency_s,
+            refusal=str(message["refusal"]) if message.get("refusal") else None,
+            parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
+            messages=sent["messages"],
         )
-        latency = time.monotonic() - started
-        if not isinstance(response, ChatCompletion) or response.choices is None:
-            raise ProviderRefused(self._not_a_completion())
-        self._has_answered, self._pauses = True, 0
-        return replace(_answer(response, messages, self.model), latency_s=latency, parameters=sent)
 
-    def _wait_after(self, error: openai.OpenAIError, failures: int) -> float:
-        """Seconds this caller waits before its next try; raises when there is none."""
-        wait = self._growing(failures)
-        if isinstance(error, openai.APIConnectionError):
-            is_known = self._has_answered or isinstance(error, openai.APITimeoutError)
-            tries = self._tries if is_known else min(2, self._tries)
-            if failures >= tries:
-                raise ProviderError(self._no_answer(error, failures)) from None
-            return wait
-        if isinstance(error, openai.APIStatusError) and (error.status_code >= 500 or error.status_code in PASSING):
-            if failures >= self._tries:
-                raise ProviderError(
-                    f"{self._shown_url} failed {failures} times with status {error.status_code}: {self._said(error)}. "
-                    "Try again later."
-                ) from None
-            return wait
-        raise ProviderRefused(self._refusal(error)) from None
-
-    def _pause(self, error: openai.RateLimitError) -> None:
-        """Pause all callers for as long as a 429 asks; too many pauses without an answer in between are an error."""
-        if error.code in NO_QUOTA:
-            raise ProviderRefused(f"The key has no quota left at {self._shown_url}: {self._said(error)}.") from None
-        now = time.monotonic()
-        self._pauses += now >= self._paused_until
-        asked = _retry_after(error)
-        wait = self._growing(self._pauses) if asked is None else asked
-        if wait > LONGEST_PAUSE_S or self._pauses > self._tries:
-            raise ProviderPaused(
-                f"{self._shown_url} asks to wait {wait:.0f} seconds before the next request. Go on after that.",
-                seconds=wait,
-            ) from None
-        self._paused_until = max(self._paused_until, now + wait)
-
-    def _growing(self, failures: int) -> float:
-        return min(self._first_wait * 2.0 ** (failures - 1), LONGEST_WAIT_S)
-
-    def _adapt(self, error: openai.APIStatusError, sent: dict[str, float | int], *, must_limit: bool) -> None:
+    def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
-        said = self._said(error)
-        refused = _refused_parameter(error, said, sent)
+        refused = failure.refused_parameter(sent.keys() - {"model", "messages"})
         if refused is None:
-            raise ProviderRefused(f"{self._shown_url} refused the request: {said}.") from None
-        if refused == LIMITS[0]:
+            raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
+        if refused == FORMAT:
+            self._is_structured = False
+        elif refused == LIMITS[0]:
             self._limit_name = LIMITS[1] if self._limit_name == LIMITS[0] else self._limit_name
         elif refused == LIMITS[1] and must_limit:
             raise ProviderRefused(
-                f"{self._shown_url} takes no limit on the length of an answer, so a budget cannot be kept. "
+                f"{self.shown_url} takes no limit on the length of an answer, so a budget cannot be kept. "
                 "Run without a budget, or use another model."
             ) from None
         elif refused == LIMITS[1]:
@@ -189,78 +201,111 @@ class OpenAIProvider:
         else:
             self._parameters.pop(refused, None)
 
-    def _refusal(self, error: openai.OpenAIError) -> str:
-        said = self._said(error)
-        status = error.status_code if isinstance(error, openai.APIStatusError) else None
-        if status in (401, 403):
-            return (
-                f"The key was refused by {self._shown_url} (status {status}). Set OPENAI_API_KEY to one that it takes."
+    def wait_after(self, error: openai.OpenAIError, failed: int) -> float:
+        """Seconds to wait before the next try after the openai client failed for the `failed`-th time.
+
+        Raises the same sentences as `complete` when there is no next try.
+        """
+        failure = failures.of_openai(error).without(self._key)
+        if failure.status == 429:
+            self._pause(failure)
+            return self.paused_s
+        return self._wait_after(failure, failed)
+
+    async def _turn(self) -> None:
+        """Wait until a request may start: after the pause, and some time after the start of the one before."""
+        while True:
+            while self.paused_s:
+                await asyncio.sleep(self.paused_s)
+            if not self._gap_s:
+                return
+            now = time.monotonic()
+            start = max(now, self._next_start)
+            self._next_start = start + self._gap_s
+            await asyncio.sleep(start - now)
+            if not self.paused_s:
+                return
+
+    async def _once(self, sent: Mapping[str, Any], slot_key: SlotKey) -> Answer:
+        session = self._opened()
+        started = time.monotonic()
+        try:
+            async with session.post(
+                self._address, data=json.dumps(sent).encode(), headers={"Idempotency-Key": str(slot_key)}
+            ) as response:
+                raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise failures.of_aiohttp(error).without(self._key) from None
+        latency = time.monotonic() - started
+        if response.status >= 300:
+            raise failures.of_response(response.status, response.headers, raw).without(self._key)
+        try:
+            found = json.loads(raw)
+        except ValueError:
+            raise ProviderRefused(failures.no_completion(self.shown_url)) from None
+        answer = self.answer(found, sent=sent, latency_s=latency)
+        self._has_answered, self._pauses = True, 0
+        named = response.headers.get("x-request-id")
+        return answer if named is None else replace(answer, request_id=named)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+            trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            connect = min(self._timeout, LONGEST_CONNECT_S)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=trust),
+                timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=connect),
+                headers={"Content-Type": "application/json", **key, **self._headers},
+                proxy=_proxy_for(self._address),
             )
-        if status == 404 and ("model" in said.lower() or getattr(error, "code", "") == "model_not_found"):
-            return f"{self._shown_url} does not know the model {self.model!r}. Choose one that it offers."
-        if status == 404:
-            return f"{self._shown_url} has no chat completions (status 404). Check the base URL; it often ends in /v1."
-        if isinstance(error, openai.APIResponseValidationError):
-            return self._not_a_completion()
-        return f"{self._shown_url} refused the request: {said}."
+        return self._session
 
-    def _no_answer(self, error: openai.APIConnectionError, tries: int) -> str:
-        if isinstance(error, openai.APITimeoutError):
-            return f"{self._shown_url} did not answer within {self._timeout:g} seconds, {tries} times. Try again later."
-        return f"Nothing answers at {self._shown_url}. Start the server there, or check the base URL and the network."
+    @property
+    def _address(self) -> URL:
+        """Where completions are asked for; a user and password in the URL give way to a key."""
+        base = URL(self._url)
+        base = base.with_user(None) if self._key else base
+        return (base / "chat/completions").update_query({**base.query, **self._query})
 
-    def _not_a_completion(self) -> str:
-        return (
-            f"{self._shown_url} answered with something else than a chat completion. "
-            "Check the base URL; it often ends in /v1."
-        )
+    def _wait_after(self, failure: Failure, count: int) -> float:
+        """Seconds this caller waits before its next try; raises when there is none."""
+        no_connection = failure.cause in (Cause.NO_CONNECTION, Cause.NO_NAME)
+        if not (no_connection or failure.cause == Cause.LOST or _is_passing(failure.status)):
+            raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
+        is_new = no_connection and not self._has_answered
+        if count >= (min(2, self._tries) if is_new else self._tries):
+            raise ProviderError(self._no_answer(failure, count)) from None
+        return self._growing(count)
 
-    def _said(self, error: openai.OpenAIError) -> str:
-        """The endpoint's own words, on one line and without the key."""
-        body = error.body if isinstance(error, openai.APIError) else None
-        words = body.get("message") if isinstance(body, dict) else None
-        said = " ".join(str(words or error).split())[:300].rstrip(".")
-        return said.replace(self._key, "***") if self._key else said
+    def _no_answer(self, failure: Failure, count: int) -> str:
+        return failures.no_answer(failure, url=self.shown_url, timeout=self._timeout, tries=count)
 
+    def _pause(self, failure: Failure) -> None:
+        """Pause all callers for as long as a 429 asks; too many pauses without an answer in between are an error."""
+        if failure.code in NO_QUOTA:
+            raise ProviderRefused(f"The key has no quota left at {self.shown_url}: {failure.said}.") from None
+        now = time.monotonic()
+        self._pauses += now >= self._paused_until
+        wait = self._growing(self._pauses) if failure.retry_after is None else failure.retry_after
+        if wait > LONGEST_PAUSE_S or self._pauses > self._tries:
+            raise ProviderPaused(
+                f"{self.shown_url} asks to wait {wait:.0f} seconds before the next request. Go on after that.",
+                seconds=wait,
+            ) from None
+        self._paused_until = max(self._paused_until, now + wait)
 
-def _answer(response: ChatCompletion, messages: Sequence[Message], model: str) -> Answer:
-    message = response.choices[0].message if response.choices else None
-    content = (message.content if message else None) or ""
-    usage = response.usage
-    asked = sum(budget.approximate_tokens(part["content"]) for part in messages)
-    return Answer(
-        content=content,
-        finish_reason=(response.choices[0].finish_reason if response.choices else None) or "unknown",
-        tokens_in=usage.prompt_tokens if usage and usage.prompt_tokens is not None else asked,
-        tokens_out=usage.completion_tokens
-        if usage and usage.completion_tokens is not None
-        else budget.approximate_tokens(content),
-        request_id=getattr(response, "_request_id", None) or response.id,
-        model=response.model or model,
-        latency_s=0.0,
-        refusal=message.refusal if message else None,
-    )
+    def _growing(self, count: int) -> float:
+        return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
 
 
-def _refused_parameter(error: openai.APIStatusError, said: str, sent: dict[str, float | int]) -> str | None:
-    """The sent parameter that the endpoint does not take; None when it objects to something else."""
-    code = str(error.code or "")
-    words = f"{code.replace('_', ' ')} {said}".lower()
-    if not any(word in words for word in UNSUPPORTED):
+def _proxy_for(address: URL) -> str | None:
+    """The proxy that this machine's settings name, looked up once: aiohttp by itself does it for every request."""
+    if address.host is None or urllib.request.proxy_bypass(address.host):
         return None
-    if error.param in sent:
-        return error.param
-    return next((name for name in sent if f"'{name}'" in said or f" {name} " in f" {said} "), None)
+    proxies = urllib.request.getproxies()
+    return proxies.get(address.scheme) or proxies.get("all")
 
 
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds that a response asks to wait, given in milliseconds, seconds or as a date; None when it does not say."""
-    headers = error.response.headers
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = headers.get(name, "")
-        if value.replace(".", "", 1).isdigit():
-            return float(value) / unit
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
-    except ValueError:
-        return None
+def _is_passing(status: int | None) -> bool:
+    return status is not None and (status >= 500 or status in PASSING)

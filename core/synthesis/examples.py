@@ -1,6 +1,7 @@
-"""Examples: the real texts that a few-shot prompt shows, drawn anew for each call and never from the test split."""
+"""Examples and sources: the real texts that a prompt shows or has rewritten, drawn anew for each call, never from the test split."""
 
 import hashlib
+import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ class Pool:
 
     texts: dict[int, list[Sample]]
     per_call: int
+    sources: int
     seed: int
 
     def draw(self, label_id: int, slot_key: SlotKey) -> list[Sample]:
@@ -31,28 +33,50 @@ class Pool:
         rng = random.Random(f"{self.seed}/{slot_key}")
         return rng.sample(self.texts[label_id], self.per_call)
 
+    def draw_sources(self, label_id: int, slot_key: SlotKey) -> list[Sample]:
+        """The texts that one call rewrites: of the other labels in turn, the same whenever that call is made again."""
+        if not self.sources:
+            return []
+        rng = random.Random(f"{self.seed}/sources/{slot_key}")
+        others = [texts for other, texts in sorted(self.texts.items()) if other != label_id]
+        shuffled = [rng.sample(texts, min(self.sources, len(texts))) for texts in rng.sample(others, len(others))]
+        in_turn = [sample for row in itertools.zip_longest(*shuffled) for sample in row if sample is not None]
+        return in_turn[: self.sources]
 
-def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int, seed: int) -> Pool:
-    """The pool split of the task's real arm, or a tenth of its train split (at least `per_call`) when it has none.
 
-    Which tenth depends on the seed and the texts alone. Raises `StudyError` when a label has too few real texts.
+def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int, seed: int, sources: int = 0) -> Pool:
+    """The pool split of the task's real arm, or a tenth of its train split (at least what a call shows) when it has none.
+
+    Which tenth depends on the seed and the texts alone. Raises `StudyError` when a label has too few real texts to be
+    shown as examples, or when all other labels together have too few to be rewritten.
     """
-    if not per_call:
-        return Pool({}, 0, seed)
-    texts: dict[int, list[Sample]] = {}
+    if not per_call and not sources:
+        return Pool({}, 0, 0, seed)
+    least = max(per_call, sources)
+    texts = {label.id: _pooled(session, task.id, label.id, least=least, seed=seed) for label in labels}
     for label in labels:
-        found = _real(session, task.id, label.id, Split.POOL)
-        if not found:
-            train = _real(session, task.id, label.id, Split.TRAIN)
-            train.sort(key=lambda sample: hashlib.sha256(f"{seed}/{sample.text_hash}".encode()).hexdigest())
-            found = train[: max(per_call, math.ceil(SHARE_OF_TRAIN * len(train)))]
-        if len(found) < per_call:
+        found = len(texts[label.id])
+        others = sum(len(of_label) for other, of_label in texts.items() if other != label.id)
+        if found < per_call:
             raise StudyError(
-                f"A few-shot prompt shows {per_call} real texts of each label; task {task.name!r} has {len(found)} for "
+                f"A few-shot prompt shows {per_call} real texts of each label; task {task.name!r} has {found} for "
                 f"{label.name!r} in its pool and train splits. Import real texts, or use a zero-shot arm."
             )
-        texts[label.id] = sorted(found, key=lambda sample: sample.text_hash)
-    return Pool(texts, per_call, seed)
+        if others < sources:
+            raise StudyError(
+                f"A call rewrites {sources} real texts of other labels into {label.name!r}; task {task.name!r} has "
+                f"{others} in its pool and train splits. Import real texts of the other labels, or write without sources."
+            )
+    return Pool(texts, per_call, sources, seed)
+
+
+def _pooled(session: Session, task_id: int, label_id: int, *, least: int, seed: int) -> list[Sample]:
+    found = _real(session, task_id, label_id, Split.POOL)
+    if not found:
+        train = _real(session, task_id, label_id, Split.TRAIN)
+        train.sort(key=lambda sample: hashlib.sha256(f"{seed}/{sample.text_hash}".encode()).hexdigest())
+        found = train[: max(least, math.ceil(SHARE_OF_TRAIN * len(train)))]
+    return sorted(found, key=lambda sample: sample.text_hash)
 
 
 def _real(session: Session, task_id: int, label_id: int, split: Split) -> list[Sample]:

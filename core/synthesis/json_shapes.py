@@ -2,12 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+OUTSIDE = "outside the list"
+FIELD = "another field"
+TEXT = "text"
+
 START = re.compile(r"^[ \t]*(?:\[\s*[\"{\[]|\{\s*[\"\[])", re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:(")|\\?\Z)', re.DOTALL)
+BROKEN_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 KEY = re.compile(r"\s*:")
+LITERAL = re.compile(r"\b(?:true|false|null)\b|[\W\d_]")
 TEXT_KEY = re.compile(
     r"^(?:generated|new|synthetic|the)?[_ ]?(?:text|tweet|example|sentence|review|headline|message|sample|comment|post"
     r"|content|sms|title|body|news|article|output)[_ ]?\d*$",
@@ -23,85 +30,146 @@ MAX_DEPTH = 6
 
 @dataclass(frozen=True)
 class Shaped:
-    """Texts found in JSON; `head` is what stands before it, `is_cut` whether the last text is broken."""
+    """Texts found in JSON; `head` is what stands before it, `is_cut` whether the last text is broken.
+
+    `beside` holds every other string, and what stands between and after, each with why it is no text.
+    """
 
     head: str
     texts: list[str]
+    beside: list[tuple[str, str]]
     is_cut: bool
+
+
+@dataclass
+class Leaf:
+    """A string of the JSON and what it is taken for: `TEXT`, `FIELD` or `OUTSIDE`."""
+
+    text: str
+    role: str = OUTSIDE
+
+
+class Pairs(list[tuple[str, Any]]):
+    """A JSON object with all its keys, those that stand twice as well."""
 
 
 def find(visible: str) -> Shaped | None:
     """The texts of the JSON that begins a line of an answer; None when there is none or it holds no string."""
-    start = START.search(visible)
-    if start is None:
+    first = START.search(visible)
+    start, at, is_cut = first, 0, False
+    leaves: list[Leaf] = []
+    while start is not None:
+        leaves += [Leaf(line) for line in visible[at : start.start()].splitlines() if at]
+        found, at, is_whole = _decoded(visible, start.start())
+        leaves += found
+        if not is_whole:
+            rest, is_cut = _salvaged(visible[at:])
+            leaves += rest
+            at = len(visible)
+        start = START.search(visible, at)
+    leaves += [Leaf(line) for line in visible[at:].splitlines()]
+    texts = [leaf.text for leaf in leaves if leaf.role == TEXT]
+    if first is None or not texts:
         return None
-    texts, at, is_whole = _decoded(visible, start.start())
-    is_cut = False
-    if not is_whole:
-        rest, is_cut = _salvaged(visible[at:])
-        texts += rest
-    return Shaped(visible[: start.start()], texts, is_cut) if texts else None
+    beside = [(leaf.text, leaf.role) for leaf in leaves if leaf.role != TEXT and leaf.text.strip()]
+    return Shaped(visible[: first.start()], texts, beside, is_cut)
 
 
-def _decoded(visible: str, at: int) -> tuple[list[str], int, bool]:
-    """The texts of one JSON value or of several in a row, where reading ended, and whether it ended well."""
-    decoder = json.JSONDecoder(strict=False)
-    texts: list[str] = []
+def _decoded(visible: str, at: int) -> tuple[list[Leaf], int, bool]:
+    """The strings of one JSON value or of several in a row, where reading ended, and whether it ended well."""
+    decoder = json.JSONDecoder(strict=False, object_pairs_hook=Pairs)
+    leaves: list[Leaf] = []
     is_whole = True
     while is_whole:
         at += len(visible[at:]) - len(visible[at:].lstrip(" \t\r\n,"))
         if not visible[at : at + 1] or visible[at] not in "[{":
             break
         try:
-            value, at = decoder.raw_decode(visible, at)
-            texts += _strings(value, 0)
+            value, end = decoder.raw_decode(visible, at)
+            marked = _marked(value)
+            _choose(marked, 0)
+            leaves += _leaves(marked)
+            at = end
         except (ValueError, RecursionError):
             is_whole = False
-    return texts, at, is_whole
+    return leaves, at, is_whole
 
 
-def _strings(value: Any, depth: int) -> list[str]:
+def _marked(value: Any) -> Any:
+    """The same value with a `Leaf` in place of each string."""
     if isinstance(value, str):
-        return [value]
-    if depth > MAX_DEPTH:
-        return []
-    if isinstance(value, list):
-        return [text for part in value for text in _strings(part, depth + 1)]
-    return _of_object(value, depth) if isinstance(value, dict) else []
+        return Leaf(value)
+    if isinstance(value, Pairs):
+        return Pairs((key, _marked(part)) for key, part in value)
+    return [_marked(part) for part in value] if isinstance(value, list) else None
 
 
-def _of_object(value: dict[str, Any], depth: int) -> list[str]:
+def _leaves(value: Any) -> Iterator[Leaf]:
+    if isinstance(value, Leaf):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(part[1] if isinstance(value, Pairs) else part)
+
+
+def _choose(value: Any, depth: int) -> None:
+    """Mark the strings that are texts."""
+    if isinstance(value, Leaf):
+        value.role = TEXT
+    elif depth > MAX_DEPTH:
+        return
+    elif isinstance(value, Pairs):
+        _choose_of_object(value, depth)
+    elif isinstance(value, list):
+        for part in value:
+            _choose(part, depth + 1)
+
+
+def _choose_of_object(pairs: Pairs, depth: int) -> None:
     """An object is a text with other fields, a wrapper around a list, or a list numbered by its keys."""
-    texts = {key: part for key, part in value.items() if isinstance(part, str)}
-    lists = {key: part for key, part in value.items() if isinstance(part, list | dict) and part}
-    named = [part for key, part in texts.items() if TEXT_KEY.match(key) and not key[-1].isdigit()]
-    if lists and (not named or any(LIST_KEY.match(key) for key in lists)):
-        return _strings(max(lists.values(), key=len), depth + 1)
-    if named:
-        return [max(named, key=len)]
-    numbered = [part for key, part in texts.items() if key[-1:].isdigit()]
-    return numbered or ([max(texts.values(), key=len)] if texts else [])
+    strings = [(key, part) for key, part in pairs if isinstance(part, Leaf)]
+    lists = [(key, part) for key, part in pairs if isinstance(part, list) and part]
+    named = [(key, leaf) for key, leaf in strings if TEXT_KEY.match(key) and not key[-1].isdigit()]
+    for _, leaf in strings:
+        leaf.role = FIELD
+    if lists and (not named or any(LIST_KEY.match(key) for key, _ in lists)):
+        _choose(max((part for _, part in lists), key=len), depth + 1)
+        return
+    for leaf in _leaves(Pairs(lists)):
+        leaf.role = FIELD
+    numbered = [leaf for key, leaf in strings if key[-1:].isdigit()]
+    if named or not numbered:
+        longest = max(named or strings, key=lambda pair: len(pair[1].text), default=("", None))[0]
+        numbered = [leaf for key, leaf in named or strings if key == longest]
+    for leaf in numbered:
+        leaf.role = TEXT
 
 
-def _salvaged(broken: str) -> tuple[list[str], bool]:
-    """The strings of broken JSON that are values, the last of them possibly cut off."""
-    found: list[tuple[str | None, str]] = []
+def _salvaged(broken: str) -> tuple[list[Leaf], bool]:
+    """The strings of broken JSON, those that are values as texts, and whether the last text is cut off."""
+    found: list[tuple[str | None, Leaf]] = []
     key: str | None = None
     is_cut = False
     for match in STRING.finditer(broken):
         if match[2] and KEY.match(broken, match.end()):
             key = match[1]
             continue
-        found.append((key, _unescaped(match[1])))
+        found.append((key, Leaf(_unescaped(match[1]), role=TEXT)))
         is_cut, key = match[2] is None, None
     has_named = any(name and TEXT_KEY.match(name) for name, _ in found)
-    wanted = [not has_named or name is None or bool(TEXT_KEY.match(name)) for name, _ in found]
-    texts = [text for (_, text), is_wanted in zip(found, wanted, strict=True) if is_wanted]
-    return texts, is_cut and bool(wanted) and wanted[-1]
+    for name, leaf in found:
+        if has_named and name is not None and not TEXT_KEY.match(name):
+            leaf.role = FIELD
+    is_cut = is_cut and bool(found) and found[-1][1].role == TEXT
+    between = [line for line in STRING.sub(" ", broken).splitlines() if LITERAL.sub("", line)]
+    return [leaf for _, leaf in found] + [Leaf(" ".join(line.split())) for line in between], is_cut
 
 
 def _unescaped(raw: str) -> str:
-    try:
-        return str(json.loads(f'"{raw}"', strict=False))
-    except ValueError:
-        return raw
+    """A string's content with its escapes undone; one that was cut off at the end is left out."""
+    for kept in (raw, BROKEN_ESCAPE.sub("", raw)):
+        try:
+            return str(json.loads(f'"{kept}"', strict=False))
+        except ValueError:
+            continue
+    return raw

@@ -1,13 +1,14 @@
 """Parsing: the texts in an LLM's answer, whatever shape it took. Never raises.
 
 Read as a list are numbered lists, bullets, JSON (whole, fenced, or cut off) and plain lines or paragraphs; what stands
-before and after a list is not a text. Whole answers that hold no text carry a `reason` instead.
+before and after a list is not a text. Whole answers that hold no text carry a `reason` instead. Nothing is dropped
+unsaid: what is no text is listed with why.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from core.synthesis import json_shapes
+from core.synthesis import json_shapes, markdown_tables
 
 EMPTY = "empty answer"
 FILTERED = "content filter"
@@ -16,12 +17,19 @@ NO_LIST = "no list found"
 CUT = "cut by length"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
+OUTSIDE = json_shapes.OUTSIDE
+FRAME = "around the list"
+LEAD = "lead-in"
+THINKING = "thinking"
 
 MAX_CHARACTERS = 4000
 MIN_CHARACTERS = 8
 
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-FENCE = re.compile(r"^[ \t]*```[\w-]*[ \t]*|[ \t]*```[ \t]*$", re.MULTILINE)
+FENCE = re.compile(
+    r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?|[ \t]*```[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 RULE_OR_HEADING = re.compile(r"^\s*(?:[-*_=]{3,}\s*$|#{1,6}\s)")
 
@@ -84,11 +92,29 @@ REMARK = re.compile(
 
 @dataclass(frozen=True)
 class Parsed:
-    """What an answer held: usable texts, rejected ones as (text, reason), and why none could be read at all, if so."""
+    """What an answer held: usable texts, rejected ones as (text, reason), and why none could be read at all, if so.
+
+    `left_out` lists, as (text, reason), what was never meant as a text: thinking, preamble and remarks, headings, other
+    fields of JSON or a table, lead-ins. What stood outside the list without such a sign is among the rejected.
+    """
 
     texts: list[str]
     rejected: list[tuple[str, str]]
     reason: str | None
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Found:
+    """What begins the answer (for a refusal to show), the raw texts, and all that is none of them, with the reason.
+
+    `is_cut` says whether the last of the texts is broken.
+    """
+
+    head: str
+    items: list[str]
+    beside: list[tuple[str, str]]
+    is_cut: bool
 
 
 def parse(content: str, *, finish_reason: str, refusal: str | None = None, expected: int | None = None) -> Parsed:
@@ -98,35 +124,62 @@ def parse(content: str, *, finish_reason: str, refusal: str | None = None, expec
     prose are no list. `finish_reason` "length" rejects the last, broken text. Texts of a single word under 8
     characters or of over 4,000 characters are rejected.
     """
-    visible = FENCE.sub("", THOUGHT.sub("\n", UNSTORABLE.sub("", content))).strip()
+    storable = UNSTORABLE.sub("", content)
+    unthought = THOUGHT.sub("\n", storable)
+    visible = FENCE.sub("", unthought).strip()
     if refusal or finish_reason == "refusal":
         return Parsed([], [], REFUSAL)
     if not visible:
         return Parsed([], [], FILTERED if finish_reason == "content_filter" else EMPTY)
-    head, items, is_cut = _found(visible, expected, is_cut=finish_reason == "length")
-    if REFUSING.search(head[:300]):
+    found = _found(visible, expected, is_cut=finish_reason == "length")
+    if REFUSING.search(found.head[:300]):
         return Parsed([], [], REFUSAL)
-    cleaned = [text for text in (_clean(item) for item in items) if text]
+    cleaned = [(text, lead) for text, lead in map(_clean, found.items) if text]
     if not cleaned:
         return Parsed([], [], REFUSAL if APOLOGY.match(visible) else NO_LIST)
-    return _judged(cleaned, is_cut=is_cut)
+    parsed = _judged([text for text, _ in cleaned], is_cut=found.is_cut)
+    beside = [(match[0], THINKING) for match in THOUGHT.finditer(storable)]
+    beside += [(fence["tag"], FRAME) for fence in FENCE.finditer(unthought) if fence["tag"]]
+    beside += [(lead, LEAD) for _, lead in cleaned if lead]
+    beside += _reasoned(found.beside)
+    parsed.rejected.extend(piece for piece in beside if piece[1] == OUTSIDE)
+    parsed.left_out.extend(piece for piece in beside if piece[1] != OUTSIDE)
+    return parsed
 
 
-def _found(visible: str, expected: int | None, *, is_cut: bool) -> tuple[str, list[str], bool]:
-    """What stands before the texts (for a refusal to show), the raw texts, and whether the last of them is broken."""
+def _reasoned(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pieces without empty ones, on one line each; those that introduce, close or structure a list are its frame."""
+    found = []
+    for raw, reason in pieces:
+        text = " ".join(UNSTORABLE.sub("", raw).split())
+        if reason == OUTSIDE and (RULE_OR_HEADING.match(text) or PREAMBLE.match(text) or REMARK.match(text)):
+            reason = FRAME
+        if any(sign.isalnum() for sign in text):
+            found.append((text, reason))
+    return found
+
+
+def _found(visible: str, expected: int | None, *, is_cut: bool) -> _Found:
     lines = visible.splitlines()
-    numbered = _listed(lines, _numbered_starts(lines), expected)
+    numbered = _listed(lines, _numbered_starts(lines), expected, is_cut=is_cut)
     shaped = json_shapes.find(visible)
-    if shaped and (numbered is None or len(shaped.head) < len(numbered[0])):
-        return shaped.head, shaped.texts, shaped.is_cut
-    listed = numbered or _listed(lines, _bullet_starts(lines), expected)
+    if shaped and (numbered is None or len(shaped.head) < len(numbered.head)):
+        return _Found(shaped.head, shaped.texts, [*_outside(shaped.head), *shaped.beside], shaped.is_cut)
+    table = None if numbered else markdown_tables.find(lines)
+    if table:
+        return _Found(table.head, table.texts, [*_outside(table.head), *table.beside], is_cut and table.is_last)
+    listed = numbered or _listed(lines, _bullet_starts(lines), expected, is_cut=is_cut)
     if listed:
-        return *listed, is_cut
-    blocks = _blocks(visible)
+        return listed
+    blocks, beside = _blocks(lines)
     head = blocks[0] if blocks and len(blocks) <= 3 else ""
     if expected == 1:
-        return head, [" ".join(blocks)], is_cut
-    return head, blocks if 2 * len(blocks) >= (expected or 1) else [], is_cut
+        return _Found(head, [" ".join(blocks)], beside, is_cut)
+    return _Found(head, blocks if 2 * len(blocks) >= (expected or 1) else [], beside, is_cut)
+
+
+def _outside(text: str) -> list[tuple[str, str]]:
+    return [(line, OUTSIDE) for line in text.splitlines()]
 
 
 def _numbered_starts(lines: list[str]) -> list[int]:
@@ -154,33 +207,34 @@ def _bullet_starts(lines: list[str]) -> list[int]:
     return [at for at, depth in found if depth <= least + 1]
 
 
-def _listed(lines: list[str], starts: list[int], expected: int | None) -> tuple[str, list[str]] | None:
-    """The head and the items of a list whose items begin at `starts`; None when they are too few to be one."""
+def _listed(lines: list[str], starts: list[int], expected: int | None, *, is_cut: bool) -> _Found | None:
+    """The list whose items begin at `starts`; None when they are too few to be one."""
     if not starts or (len(starts) == 1 and (expected or 1) > 1 and not NUMBER.match(lines[starts[0]])):
         return None
-    bodies = []
+    head = "\n".join(lines[: starts[0]])
+    bodies, beside = [], _outside(head)
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         match = NUMBER.match(lines[start]) or BULLET.match(lines[start])
         first = match["rest"] if match else lines[start]
         bold = match.groupdict().get("bold") if match else None
         if bold and first.count(bold) == 1:
             first = first.removesuffix(bold)
-        bodies.append(_paragraphs([first, *lines[start + 1 : end]]))
+        body, after = _paragraphs([first, *lines[start + 1 : end]])
+        bodies.append(body)
+        beside += [(line, OUTSIDE) for line in after]
+    last = bodies[-1]
     if len(bodies) > 1 and all(len(body) <= 1 for body in bodies[:-1]):
-        bodies[-1] = bodies[-1][:1]
-    bodies[-1] = _without_remarks(bodies[-1])
-    return "\n".join(lines[: starts[0]]), [" ".join(body) for body in bodies]
+        last = last[:1]
+    last = _without_remarks(last)
+    beside += [(part, OUTSIDE) for part in bodies[-1][len(last) :]]
+    return _Found(head, [" ".join(body) for body in [*bodies[:-1], last]], beside, is_cut)
 
 
-def _paragraphs(lines: list[str]) -> list[str]:
-    """The paragraphs of an item, each on one line; a heading or a rule ends the item."""
-    kept: list[str] = []
-    for line in lines:
-        if RULE_OR_HEADING.match(line):
-            break
-        kept.append(line)
-    parts = re.split(r"\n\s*\n", "\n".join(kept).strip())
-    return [" ".join(part.split()) for part in parts if part.strip()]
+def _paragraphs(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The paragraphs of an item, each on one line, and the lines after a heading or a rule, which ends the item."""
+    end = next((at for at, line in enumerate(lines) if RULE_OR_HEADING.match(line)), len(lines))
+    parts = re.split(r"\n\s*\n", "\n".join(lines[:end]).strip())
+    return [" ".join(part.split()) for part in parts if part.strip()], lines[end:]
 
 
 def _without_remarks(parts: list[str]) -> list[str]:
@@ -189,30 +243,39 @@ def _without_remarks(parts: list[str]) -> list[str]:
     return parts
 
 
-def _blocks(visible: str) -> list[str]:
-    """Prose in pieces: paragraphs when one of them has several lines, else lines; without preamble and remarks."""
-    lines = [line.strip() for line in visible.splitlines() if line.strip() and not RULE_OR_HEADING.match(line)]
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", visible) if part.strip()]
-    blocks = paragraphs if 1 < len(paragraphs) < len(lines) else lines
-    blocks = [block for block in blocks if not RULE_OR_HEADING.match(block)]
+def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Prose in pieces, and what is none of them: headings, preamble, remarks.
+
+    The pieces are paragraphs when one of them has several lines, else lines.
+    """
+    beside = [(line, FRAME) for line in lines if RULE_OR_HEADING.match(line)]
+    prose = [line.strip() for line in lines if not RULE_OR_HEADING.match(line)]
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", "\n".join(prose)) if part.strip()]
+    pieces = [line for line in prose if line]
+    blocks = paragraphs if 1 < len(paragraphs) < len(pieces) else pieces
     if len(blocks) > 1 and PREAMBLE.match(blocks[0]):
+        beside.append((blocks[0], FRAME))
         blocks = blocks[1:]
-    return _without_remarks(blocks)
+    kept = _without_remarks(blocks)
+    return kept, beside + [(remark, FRAME) for remark in blocks[len(kept) :]]
 
 
-def _clean(item: str) -> str:
-    """An item without what decorates it: lead-ins, bold, quotes."""
+def _clean(item: str) -> tuple[str, str]:
+    """An item without what decorates it (lead-ins, bold, quotes), and its lead-ins."""
     text = " ".join(UNSTORABLE.sub("", item).split())
+    leads = []
     for _ in range(4):
         before = text
         for lead in (BOLD_LEAD, NOUN_LEAD):
-            text = lead.sub("", text)
+            if match := lead.match(text):
+                leads.append(match[0].strip())
+                text = text[match.end() :]
         for shell in (*WRAPPED, *QUOTED):
             if match := shell.match(text):
                 text = match[1].strip()
         if text == before:
             break
-    return text
+    return text, " ".join(leads)
 
 
 def _judged(cleaned: list[str], *, is_cut: bool) -> Parsed:

@@ -1,95 +1,44 @@
 """Prompts: what an LLM is told, kept in versions that never change.
 
-A prompt has three parts, after Li et al. (EMNLP 2023): a context that sets the role, a generation prompt that asks for
-texts of one label, and a diversity prompt that asks for something else in the later turns of a conversation.
-`{label}`, `{description}`, `{question}`, `{labels}`, `{words}`, `{n}` and `{examples}` are filled in; nothing else is.
+`{label}`, `{description}`, `{question}`, `{labels}`, `{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each
+attribute by its own name are filled in; nothing else is.
 """
 
 import difflib
+import hashlib
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import ArmKind, Label, Prompt, Task
+from core.study import tasks
+from core.study.records import Arm, Label, Prompt, Task
+from core.synthesis import attributes as grids
+from core.synthesis import grid
+from core.synthesis.drafts import TECHNIQUES as TECHNIQUES
+from core.synthesis.drafts import Draft as Draft
+from core.synthesis.drafts import default as default
+from core.synthesis.drafts import technique as technique
 
 Message = dict[str, str]
 
-PLACEHOLDERS = ("label", "description", "question", "labels", "words", "n", "examples")
+PLACEHOLDERS = ("label", "description", "question", "labels", "words", "n", "examples", "sources", "attributes")
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
-
-CONTEXT = """\
-You supply realistic texts for a collection that text classifiers learn from. Readers of the collection answer one \
-question about each text: {question}
-Their possible answers, called labels:
-{labels}
-
-Write as the people do from whom such texts usually come, in their tone, vocabulary and format. \
-A text never names its label and never hints that it was made up."""
-
-REQUEST = """\
-Number of texts: {n}
-Label: {label}
-Meaning of the label: {description}
-Length: about {words} words each
-"""
-
-ZERO_SHOT = """
-Write that many new texts to which a careful reader would give this label. Be original: let the texts differ from one \
-another in subject, situation, point of view and wording.
-"""
-
-FEW_SHOT = """
-Real texts with this label:
-{examples}
-
-Write that many new texts to which a careful reader would give this label. Take up the style, tone and format of the \
-real texts, but find content of your own: a text that merely alters, rearranges or rewords one of them is of no use. \
-Be original, and let your texts differ from one another too.
-"""
-
-FORMAT = """
-Answer with a plain numbered list, one text per number and one line per text, and nothing before or after the list."""
-
-DIVERSITY = """\
-Now move away from everything you have written so far: other subjects, other kinds of writer, other openings and \
-sentence shapes. Repeat no earlier text and rework none."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A prompt before it is stored. A call asks for `texts_per_call` texts of about `words` words.
-
-    `turns` calls make up one conversation; `examples` real texts are drawn anew for each call (0 for zero-shot).
-    """
-
-    context: str
-    generation: str
-    diversity: str
-    texts_per_call: int = 10
-    turns: int = 3
-    examples: int = 0
-    words: int = 30
-    sources: int = 0
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-def default(task: Task, labels: Sequence[Label], *, kind: ArmKind) -> Draft:
-    """A prompt that suits any task: few-shot for a few-shot arm, else zero-shot. Raises `StudyError` without labels."""
-    if not labels:
-        raise StudyError(f"Task {task.name!r} has no labels to write texts for. Define them on Tasks and data.")
-    if kind == ArmKind.FEW_SHOT:
-        return Draft(context=CONTEXT, generation=REQUEST + FEW_SHOT + FORMAT, diversity=DIVERSITY, turns=1, examples=3)
-    return Draft(context=CONTEXT, generation=REQUEST + ZERO_SHOT + FORMAT, diversity=DIVERSITY)
+NAME = re.compile(r"[A-Za-z_]\w*")
+LIMITS = {"texts_per_call": (1, 100), "turns": (1, 50), "examples": (0, 50), "words": (1, 2000), "sources": (0, 50)}
+MOST_ATTRIBUTES = 20
+MOST_VALUES = 1000
 
 
 def save(session: Session, *, arm_id: int, draft: Draft) -> Prompt:
     """The draft as the arm's newest version; the latest version itself when nothing changed. Raises as `check` does."""
-    check(draft)
+    labels = tasks.labels_of(session, session.get_one(Arm, arm_id).task_id)
+    check(draft, labels=[label.name for label in labels])
     newest = latest(session, arm_id)
     if newest is not None and as_draft(newest) == draft:
         return newest
@@ -122,25 +71,39 @@ def diff(old: Prompt | Draft, new: Prompt | Draft) -> str:
     return "\n".join(lines)
 
 
-def check(draft: Draft) -> None:
-    """Raise `StudyError` when a draft cannot be sent as it is meant."""
+def digest(draft: Draft | Prompt) -> str:
+    """32 hexadecimal digits that two prompts share when, and only when, they say the same."""
+    content = asdict(draft if isinstance(draft, Draft) else as_draft(draft))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def draw(prompt: Prompt | Draft, *, label: Label, slot: int, seed: int) -> dict[str, str]:
+    """The attribute values of one call, by name; empty without attributes.
+
+    Balanced over the calls of a label, as `attributes.draw` says. The turns of a conversation share their values, so
+    that what it said earlier stays true.
+    """
+    return grids.draw(prompt.attributes, label=label.name, place=slot // prompt.turns, seed=seed)
+
+
+def check(draft: Draft, *, labels: Sequence[str] | None = None) -> None:
+    """Raise `StudyError` when a draft cannot be sent as it is meant; with `labels`, to each label of these names."""
+    _check_attributes(draft.attributes, labels)
     for part in ("context", "generation", "diversity"):
         for name in PLACEHOLDER.findall(getattr(draft, part)):
-            if name not in PLACEHOLDERS:
-                known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
+            if name not in PLACEHOLDERS and name not in draft.attributes:
+                known = ", ".join(f"{{{known}}}" for known in (*PLACEHOLDERS, *draft.attributes))
                 raise StudyError(f"The {part} prompt has an unknown placeholder {{{name}}}. Known are {known}.")
     if not draft.generation.strip():
         raise StudyError("The generation prompt is empty. Say what the LLM is to write.")
-    for name, low, high in (("texts_per_call", 1, 100), ("turns", 1, 50), ("examples", 0, 50), ("words", 1, 2000)):
+    for name, (low, high) in LIMITS.items():
         if not low <= getattr(draft, name) <= high:
             raise StudyError(f"{name} may be {low} to {high}; it is {getattr(draft, name)}.")
-    shows = "{examples}" in draft.context + draft.generation
-    if shows and not draft.examples:
-        raise StudyError("The prompt shows {examples}, but the number of examples is 0. Set it to 1 or more.")
-    if draft.examples and not shows:
-        raise StudyError(f"The prompt draws {draft.examples} examples but never shows them. Write {{examples}} in it.")
+    _check_shown(draft)
     if draft.turns > 1 and not draft.diversity.strip():
         raise StudyError(f"A conversation of {draft.turns} turns needs a diversity prompt; it is empty.")
+    if draft.turns > 1 and draft.sources:
+        raise StudyError(f"Texts to rewrite come anew with each call; set turns to 1 (it is {draft.turns}).")
 
 
 def render(
@@ -151,13 +114,16 @@ def render(
     labels: Sequence[Label],
     examples: Sequence[str],
     previous: Sequence[str],
+    attributes: Mapping[str, str] | None = None,
+    sources: Sequence[str] = (),
 ) -> list[Message]:
     """The messages of one call, with the keys `role` and `content`.
 
     `previous` holds the answers of the earlier turns, oldest first; empty ones are left out, as some endpoints refuse
-    them. Braces in texts, labels and descriptions stay as they are.
+    them. `attributes` are the values that `draw` gave. Braces in texts, labels, descriptions and values stay as they are.
     """
-    values = {
+    drawn = attributes or {}
+    values = dict(drawn) | {
         "label": label.name,
         "description": label.description or label.name,
         "question": task.question or task.name,
@@ -165,6 +131,8 @@ def render(
         "words": str(prompt.words),
         "n": str(prompt.texts_per_call),
         "examples": "\n".join(f"- {' '.join(text.split())}" for text in examples),
+        "sources": "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(sources, start=1)),
+        "attributes": "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in drawn.items()),
     }
     request = _filled(prompt.generation, values)
     messages = [{"role": "system", "content": _filled(prompt.context, values)}] if prompt.context.strip() else []
@@ -176,11 +144,56 @@ def render(
     return messages
 
 
+def _check_attributes(attributes: Mapping[str, Any], labels: Sequence[str] | None) -> None:
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise StudyError(f"A prompt has at most {MOST_ATTRIBUTES} attributes; it has {len(attributes)}.")
+    for name, given in attributes.items():
+        if not NAME.fullmatch(name) or name in PLACEHOLDERS:
+            raise StudyError(
+                f"An attribute cannot be called {name!r}. Take letters, digits and _, and none of the names "
+                f"{', '.join(PLACEHOLDERS)}."
+            )
+        if isinstance(given, Mapping):
+            unknown = [label for label in given if labels is not None and label not in labels]
+            if unknown:
+                raise StudyError(f"Attribute {name!r} has values for {unknown[0]!r}, which is no label of the task.")
+        for label in given if isinstance(given, Mapping) and labels is None else labels or [""]:
+            _check_values(grids.values_of(given, label=label), f"{name!r}" + (f" for label {label!r}" if label else ""))
+
+
+def _check_values(values: Any, whose: str) -> None:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value.strip() for value in values):
+        raise StudyError(f"The values of attribute {whose} must be a list of words or phrases.")
+    if not values:
+        raise StudyError(f"Attribute {whose} has no values. Write some, or ask a model for them.")
+    if len(values) > MOST_VALUES or len(set(values)) < len(values):
+        raise StudyError(f"Attribute {whose} takes up to {MOST_VALUES} different values; it has {len(values)}.")
+
+
+def _check_shown(draft: Draft) -> None:
+    """What is drawn must be shown, and what is shown must be drawn."""
+    shown = PLACEHOLDER.findall(draft.context + draft.generation)
+    for name, what in (("examples", "examples"), ("sources", "texts to rewrite")):
+        n = getattr(draft, name)
+        if name in shown and not n:
+            raise StudyError(f"The prompt shows {{{name}}}, but the number of {what} is 0. Set it to 1 or more.")
+        if n and name not in shown:
+            raise StudyError(f"The prompt draws {n} {what} but never shows them. Write {{{name}}} in it.")
+    if "attributes" in shown and not draft.attributes:
+        raise StudyError("The prompt shows {attributes}, but it has none. Write some, or take the placeholder out.")
+    for name in draft.attributes:
+        if name not in shown and "attributes" not in shown:
+            raise StudyError(
+                f"The prompt never shows its attribute {name!r}. Write {{{name}}} or {{attributes}} in it."
+            )
+
+
 def _filled(template: str, values: dict[str, str]) -> str:
     return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def _lines(prompt: Prompt | Draft) -> list[str]:
-    settings = [f"{name}: {getattr(prompt, name)}" for name in ("texts_per_call", "turns", "examples", "words")]
+    settings = [f"{name}: {getattr(prompt, name)}" for name in LIMITS]
+    settings += [f"attribute {line}" for line in grid.lines(prompt.attributes).splitlines()]
     parts = [f"{part}:\n{getattr(prompt, part)}\n" for part in ("context", "generation", "diversity")]
     return [*"\n".join(parts).splitlines(), *settings]

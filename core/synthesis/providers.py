@@ -1,8 +1,12 @@
-"""Providers by name: an LLM endpoint, or answers recorded earlier."""
+"""Providers by name: an LLM endpoint, a local model, or answers recorded earlier."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,7 +18,9 @@ from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.prompts import Message
 
 OPENAI_URL = "https://api.openai.com/v1"
-NAMES = ("openai", "recorded")
+NAMES = ("openai", "local", "recorded")
+AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")
+SECRET = re.compile(r"key|token|secret|passw|sig|auth|cred", re.IGNORECASE)
 
 
 class RecordedAnswer(BaseModel):
@@ -100,6 +106,35 @@ def recordings(path: Path) -> Recordings:
     return dict(found)
 
 
+@dataclass(frozen=True)
+class Address:
+    """The URL of an endpoint, apart from the query (such as Azure's `api-version`) that every request carries."""
+
+    url: str
+    query: Mapping[str, str]
+
+    @property
+    def is_azure(self) -> bool:
+        return (urlsplit(self.url).hostname or "").endswith(AZURE)
+
+
+def address(url: str) -> Address:
+    """The parts of a base URL. Raises `StudyError` for one that is none, and for one that holds a key or password."""
+    try:
+        parts = urlsplit(url.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    if "@" in url.partition("://")[2].partition("/")[0] or "@" in url.partition("/")[0]:
+        raise StudyError("The address of an endpoint holds a user name or password. Leave it out: set OPENAI_API_KEY.")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if found := next((name for name in query if SECRET.search(name)), None):
+        raise StudyError(f"The address of an endpoint holds {found!r}, which looks secret. Set OPENAI_API_KEY instead.")
+    if not is_whole:
+        raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {url!r}.")
+    return Address(parts._replace(query="", fragment="").geturl(), query)
+
+
 def open_provider(
     name: str,
     *,
@@ -107,33 +142,50 @@ def open_provider(
     base_url: str | None,
     settings: settings_module.Settings,
     recordings: Recordings | None = None,
+    price: budget.Price | None = None,
     temperature: float | None = None,
     max_tokens: int | None = None,
-    price: budget.Price | None = None,
+    rpm: float | None = None,
+    structured: bool = False,
+    is_keyed: bool = True,
+    timeout: float | None = None,
+    tries: int | None = None,
 ) -> Provider:
-    """The provider of this name; `price` overrides the price table. Raises `StudyError` for what is missing."""
+    """The provider of this name; `price` overrides the price table. Raises `StudyError` for what is missing.
+
+    An endpoint is not called yet, and gets no key unless `is_keyed`. A local model is loaded, which is for workers.
+    """
     if name == "recorded":
         if recordings is None:
             raise StudyError("The provider 'recorded' needs recordings; none were given. Name a recordings file.")
         return RecordedProvider(recordings, model=model or "recorded")
-    if name != "openai":
+    if name not in NAMES:
         known = ", ".join(NAMES)
         raise StudyError(f"There is no provider {name!r}. Known are {known}; any OpenAI-compatible URL is 'openai'.")
     if not model:
         raise StudyError("No model is chosen. Name one, for example --model gpt-4o-mini.")
-    url = base_url or settings.openai_base_url or OPENAI_URL
-    if not url.startswith(("http://", "https://")):
-        raise StudyError(f"The address of an endpoint begins with http:// or https://; found {url!r}.")
-    key = settings.openai_api_key or ""
-    if not (key.isascii() and (key.isprintable() or not key)):
+    if name == "local":
+        from core.synthesis import local_model  # loads torch
+
+        return local_model.LocalProvider(
+            model, temperature=temperature, max_tokens=max_tokens or local_model.MAX_TOKENS, token=settings.hf_token
+        )
+    place = address(base_url or settings.openai_base_url or OPENAI_URL)
+    key = settings.openai_api_key if is_keyed else None
+    _check_key(key, place)
+    given = {"rpm": rpm, "structured": structured or None, "timeout": timeout, "tries": tries}
+    return _endpoint(model, place, key=key, temperature=temperature, max_tokens=max_tokens, price=price, **given)
+
+
+def _endpoint(model: str, place: Address, *, key: str | None, **given: Any) -> OpenAIProvider:
+    """An endpoint, with the usual where nothing is given."""
+    extra = {"headers": {"api-key": key} if place.is_azure else None, "query": place.query or None}
+    known = {name: value for name, value in {**given, **extra}.items() if value is not None}
+    return OpenAIProvider(model, base_url=place.url, api_key=key, **known)
+
+
+def _check_key(key: str | None, place: Address) -> None:
+    if key and not (key.isascii() and key.isprintable()):
         raise StudyError("OPENAI_API_KEY holds characters that no key has. Copy it again.")
-    if url.rstrip("/") == OPENAI_URL and not settings.openai_api_key:
-        raise StudyError(f"A key is needed for {OPENAI_URL}. Set OPENAI_API_KEY, or give another base URL.")
-    return OpenAIProvider(
-        model,
-        base_url=url,
-        api_key=settings.openai_api_key,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        price=price,
-    )
+    if not key and (place.url.rstrip("/") == OPENAI_URL or place.is_azure):
+        raise StudyError(f"A key is needed for {place.url}. Set OPENAI_API_KEY, or give another base URL.")

@@ -3,20 +3,18 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from huggingface_hub import constants
 from safetensors import SafetensorError
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from core import encoders
+from core import encoders, quiet_hub
 from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Arm, Prediction, Run, Sample, Task
@@ -52,7 +50,7 @@ def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: in
     `threads` on the same processor ends with the same weights, bit by bit. Raises `StudyError` when a run's data
     changed since it was planned, its encoder cannot be loaded, or it does not fit into the device.
     """
-    _be_quiet()
+    quiet_hub.be_quiet()
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with store() as session:
@@ -166,7 +164,7 @@ def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
     name, is_local = work.run.encoder, encoders.offline(work.run.encoder)
     source = encoders.resolve(name)
     try:
-        with _hub(offline=is_local):
+        with quiet_hub.hub(offline=is_local):
             tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_local)
             model = AutoModelForSequenceClassification.from_pretrained(
                 source, num_labels=len(work.label_ids), dtype=torch.float32, local_files_only=is_local
@@ -182,23 +180,6 @@ def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
         wrong = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
         raise StudyError(f"The encoder {name!r} {wrong}; choose another one or a lower max_length.")
     return model.to(device), tokenizer
-
-
-@contextmanager
-def _hub(*, offline: bool) -> Iterator[None]:
-    """Forbid every request to a hub meanwhile: HF_HUB_OFFLINE itself is read once, when the library is imported."""
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or offline
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
-
-
-def _be_quiet() -> None:
-    library_logging: Any = transformers.logging
-    library_logging.set_verbosity_error()
-    library_logging.disable_progress_bar()
 
 
 def _shifted(report: Report, *, done: int, total: int) -> Report:

@@ -1,10 +1,7 @@
 """Commands as they are called: exit codes, one sentence on stderr, one JSON object on stdout."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +12,6 @@ from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[2]
 ENDPOINT = ["--model", "m", "--base-url", "http://127.0.0.1:9/v1"]
-
-
-@pytest.fixture
-def call(tmp_path: Path) -> Any:
-    """Runs `python -m core ...` in a home of this test and gives exit code, stdout and stderr."""
-
-    def run(*arguments: object, **environ: str) -> tuple[int, str, str]:
-        known = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "OPENAI_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "core", *map(str, arguments)],
-            cwd=ROOT,
-            env={**known, "LITMUS_HOME": str(tmp_path / "home"), "LITMUS_GPUS": "0", **environ},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    return run
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -61,7 +39,7 @@ def letters(folder: Path, n: int = 40) -> Path:
         (["jobs", "cancel"], 1, "needs a job's number"),
         (["jobs", "retry", "77"], 1, "77"),
         (["verdict", "--task", "t"], 1, "'verdict' is not there yet."),
-        (["import", "hf:owner/name", "--task", "t", "--arm", "real"], 1, "not there yet"),
+        (["import", "hf:owner//name", "--task", "t", "--arm", "real"], 1, "names no data set of the hub"),
         (["agreement"], 2, "Missing argument"),
         (["regress", "x.csv"], 2, "Missing option"),
     ],

@@ -72,6 +72,33 @@ def test_a_killed_job_is_taken_up_and_progress_is_kept(bench: Bench) -> None:
     assert (job.attempt, job.progress["done"]) == (2, 2)
 
 
+def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("steps", tmp_path / "log", 15, key="generate:1")
+    bench.step_until(job_id, JobState.RUNNING)
+    until(lambda: lines(tmp_path / "log"))
+    with bench.store.write() as session:
+        queue.request_pause(session, job_id)
+    paused = bench.step_until(job_id, JobState.PAUSED)
+
+    again = bench.add("steps", tmp_path / "log", 20, key="generate:1")
+    job = bench.step_until(job_id, JobState.DONE)
+
+    assert (again, paused.max_attempts, job.attempt) == (job_id, queue.ATTEMPTS + 1, 2)
+    assert [int(line[0]) for line in lines(tmp_path / "log")] == list(range(20))
+    assert job.progress["rejected"] == {"refused": 20}
+
+
+def test_a_job_whose_endpoint_asks_to_wait_goes_on_by_itself(bench: Bench, settings: Settings, tmp_path: Path) -> None:
+    job_id = bench.add("waiting", tmp_path / "log", 1, 3)
+    runner = start_runner(settings, idle=1)
+
+    assert "asks to wait" in (bench.wait_for(job_id, JobState.PAUSED).error or "")
+    job = bench.wait_for(job_id, JobState.DONE)
+
+    assert (job.attempt, job.error, job.resume_at) == (2, None, None)
+    until(lambda: runner.poll() == 0)
+
+
 def test_two_app_hosts_on_one_database_have_one_runner(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     other = dataclasses.replace(settings, home=tmp_path / "other-host")
 

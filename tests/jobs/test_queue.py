@@ -176,6 +176,29 @@ def test_rate_and_time_left_count_what_this_attempt_has_done() -> None:
     assert progress.rate_and_left(job, 106.0) == pytest.approx((2.0, 9.0))
 
 
+def test_rate_and_time_left_forget_what_an_earlier_attempt_has_done() -> None:
+    at = {"done": 30, "total": 50, "done_at_start": 20, "started_at": 100.0, "at": 105.0}
+    job = Job(title="t", command=["-m", "core"], key="k", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+    job.started_at = 200.0
+
+    assert all(math.isnan(value) for value in progress.rate_and_left(job, 201.0))
+
+
+def test_counts_by_name_are_kept_and_bounded(store: Store) -> None:
+    job = claim(store, add(store))
+    with store.write() as session:
+        transitions.begin(session, job.id, attempt=1, handle={}, now=time.time())
+    rejected = {f"reason {n}": n for n in range(30)} | {"broken": math.nan, "other": 100}
+    extra = {"cost_usd": None, "tokens": 12, "note": "words", "rejected": rejected}
+
+    progress.reporter(store, {progress.VARIABLE: f"{job.id} 1"})(progress.Progress(done=1, total=1, extra=extra))
+
+    found = stored(store, job).progress
+    assert found["tokens"] == 12 and not {"cost_usd", "note"} & found.keys()
+    assert len(found["rejected"]) <= progress.MOST_COUNTS and found["rejected"]["reason 29"] == 29
+    assert sum(found["rejected"].values()) == sum(range(30)) + 100
+
+
 def test_rate_and_time_left_are_nan_before_anything_is_done() -> None:
     job = Job(title="t", command=["-m", "core"], key="k", slot=Slot.CPU, state=JobState.RUNNING)
 

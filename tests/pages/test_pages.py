@@ -1,16 +1,19 @@
 """Every page does its thing: with nothing there, with data, and with bad input."""
 
+import re
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 from streamlit.testing.v1 import AppTest
 
+from core.jobs import queue
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, Job, Prompt, Rating, Study
+from core.study.records import Campaign, Job, JobState, Prompt, Rating, Slot, Study
 from core.study.store import Store
 from core.subjectivity import campaigns
-from ui import links
+from ui import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
 
@@ -190,3 +193,58 @@ def test_with_a_password_organiser_pages_stay_shut_until_it_is_given(
     app.text_input(key="frame.password").set_value("open sesame")
     app.button[0].click().run()
     assert app.title[0].value == "tickets"
+
+
+def paused_job(store: Store, *, resume_at: float | None = None) -> Job:
+    with store.write() as session:
+        job = queue.enqueue(session, title="Generate", command=["-m", "core", "jobs"], key="g", slot=Slot.API)
+        job = queue.request_pause(session, job.id)
+        job.resume_at, job.error = resume_at, "The endpoint asks to wait." if resume_at else None
+        return job
+
+
+def test_a_paused_job_can_be_resumed_or_cancelled_and_then_retried(app: AppTest, home: Store) -> None:
+    job = paused_job(home)
+    opened(app, "jobs")
+    assert app.button(key=f"jobs.resume.{job.id}").label == "Resume"
+
+    app.button(key=f"jobs.cancel.{job.id}").click().run()
+
+    with home() as session:
+        assert queue.get(session, job.id).state == JobState.CANCELLED
+    assert app.button(key=f"jobs.retry.{job.id}")
+    with pytest.raises(KeyError):
+        app.button(key=f"jobs.resume.{job.id}")
+
+
+def test_a_job_that_waits_for_its_endpoint_says_until_when_as_a_notice(app: AppTest, home: Store) -> None:
+    job = paused_job(home, resume_at=time.time() + 720)
+
+    opened(app, "jobs")
+
+    assert app.button(key=f"jobs.resume.{job.id}").label == "Resume now"
+    assert not app.error
+    assert re.match(r"Paused until .*\d\d\\:\d\d \\\(in 12 min\\\)\\. The endpoint asks to wait", app.info[0].value)
+
+
+def test_progress_of_a_generation_is_put_in_words() -> None:
+    counts = {"refused": 5.0, "duplicate text": 9.0}
+    at = {"done": 412, "total": 600, "done_at_start": 107, "started_at": 100.0, "at": 150.0, "rejected": counts}
+    job = Job(title="g", command=[], key="g", slot=Slot.API, state=JobState.RUNNING, progress=at)
+    job.progress |= {"cost_usd": 0.01234, "tokens": 4321.0, "in_flight": 8.0, "paused_s": 12.0}
+
+    assert jobs.progress_words(job, now=150.0) == (
+        "412 of 600 · 6.1 a second · about 31 s left · $0.0123 · 4,321 tokens · 8 in flight · endpoint asks to wait 12 s"
+        " · 14 rejected: duplicate text 9, refused 5"
+    )
+    job.state = JobState.PAUSED
+    del job.progress["cost_usd"]
+    assert jobs.progress_words(job, now=150.0).startswith("412 of 600 · cost unknown · 4,321 tokens · 14 rejected")
+
+
+def test_the_end_of_a_pause_is_on_the_clock_of_the_browser() -> None:
+    noon = 1_800_014_400.0  # 15 January 2027, 12:00 UTC
+
+    assert jobs.until_words(noon, now=noon - 720, offset=-540) == "Paused until 21:00 (in 12 min)"
+    assert jobs.until_words(noon, now=noon - 30 * 3600, offset=0) == "Paused until 15 Jan 12:00 (in 30 h)"
+    assert jobs.until_words(noon, now=noon + 5, offset=0) == "Paused until 12:00, going on now"

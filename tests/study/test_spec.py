@@ -56,6 +56,50 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: tuple[str
     assert "\n" not in str(raised.value)
 
 
+GENERATING = GOOD.replace("{file: made.csv, where: {source: x}}", "{generate: {per_label: 5, model: m}}")
+WHOLE = """{per_label: 5, models: [m, n], temperature: 0.9, rpm: 60, structured: true, technique: attributes,
+        prompt: {context: You write notes., generation: "{n} notes, {label}, {mood}, {kind}"},
+        attributes: {mood: [calm, angry], kind: {a: [one], b: [two, three]}}, sources: 0, words: 12, turns: 1}}"""
+
+
+def test_generation_can_be_said_whole_in_the_file(tmp_path: Path) -> None:
+    text = GENERATING.replace("{per_label: 5, model: m}}", WHOLE)
+
+    found = spec.load(written(tmp_path, text)).tasks["t"].arms["zero-shot"].generate
+
+    assert found is not None and found.models == ["m", "n"] and found.structured and found.technique == "attributes"
+    assert found.prompt is not None and found.prompt.context == "You write notes." and found.prompt.diversity is None
+    assert found.attributes == {"mood": ["calm", "angry"], "kind": {"a": ["one"], "b": ["two", "three"]}}
+    assert (found.temperature, found.rpm, found.sources, found.words) == (0.9, 60, 0, 12)
+
+
+@pytest.mark.parametrize(
+    ("generate", "sentence"),
+    [
+        ("model: m, models: [n]", "one 'model' or a list of 'models', not both"),
+        ("models: [n, n]", "a model stands twice"),
+        ("modls: [n]", "did you mean 'models'?"),
+        ("prompt: {contxt: c}", "did you mean 'context'?"),
+        ("tecnique: rewrite", "did you mean 'technique'?"),
+        ("technique: magic", "'taxonomy', 'rewrite' or 'catalogue'"),
+        ("technique: taxonomy", "a taxonomy needs its kinds"),
+        ("temperature: 3", "less than or equal to 2"),
+        ("temperature: true", "a number is needed"),
+        ("rpm: 0", "greater than 0"),
+        ("attributes: {mood: calm}", "'mood' needs a list of words or phrases"),
+        ("attributes: {mood: [yes, no]}", "'mood' needs a list of words or phrases"),
+        ("attributes: {mood: {a: [x], c: [y]}}", "needs values for each label (a, b) and no other; it has a, c"),
+    ],
+)
+def test_what_is_wrong_with_generation_is_said(tmp_path: Path, generate: str, sentence: str) -> None:
+    path = written(tmp_path, GENERATING.replace("model: m", generate))
+
+    with pytest.raises(StudyError) as raised:
+        spec.load(path)
+
+    assert sentence in str(raised.value)
+
+
 def test_the_bundled_sample_study_is_valid_and_says_that_it_is_sample_data() -> None:
     found = spec.load(catalogue.SAMPLE_STUDY)
 

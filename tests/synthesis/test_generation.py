@@ -222,7 +222,7 @@ def test_a_label_without_new_texts_is_given_up_with_a_reason(store: Store, arm: 
         made = fill(store, arm, server.url, concurrency=1)
 
     assert made.stopped["glad"].startswith("gave up: 5 answers in a row without a new text")
-    assert server.counts()["answered"] <= 2 * 6
+    assert server.counts()["answered"] <= 2 * 7  # the call after the last one is under way while that is parsed
 
 
 def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new_calls(store: Store, arm: Arm) -> None:

@@ -71,7 +71,8 @@ REFUSALS = [
 def test_every_shape_of_list_gives_the_same_texts(shape: str) -> None:
     parsed = parsing.parse(LISTS[shape], finish_reason="stop", expected=3)
 
-    assert parsed == parsing.Parsed(texts=ALL, rejected=[], reason=None)
+    assert (parsed.texts, parsed.reason) == (ALL, None)
+    assert {reason for _, reason in parsed.rejected} <= {parsing.OUTSIDE}
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
@@ -127,6 +128,50 @@ def test_the_text_that_an_answer_was_cut_in_is_rejected(content: str) -> None:
     parsed = parsing.parse(content, finish_reason="length", expected=3)
 
     assert parsed == parsing.Parsed([SUN, RAIN], [("We woke up", parsing.CUT)], None)
+
+
+def test_what_is_no_text_is_listed_with_why() -> None:
+    content = (
+        f"<think>Three.</think>Here they are:\n1. **Clear:** {SUN}\n2. {RAIN}\n3. {SNOW}\n---\nThese are original."
+    )
+
+    parsed = parsing.parse(content, finish_reason="stop", expected=3)
+
+    assert parsed.texts == ALL
+    assert parsed.rejected == [("These are original.", parsing.OUTSIDE)]
+    assert set(parsed.left_out) == {
+        ("<think>Three.</think>", parsing.THINKING),
+        ("Here they are:", parsing.FRAME),
+        ("**Clear:**", parsing.LEAD),
+    }
+
+
+def test_other_fields_of_json_are_no_texts_and_a_key_that_stands_twice_gives_both() -> None:
+    content = f'{{"text": "{SUN}", "label": "glad", "text": "{RAIN}", "why": ["it says so"]}}'
+
+    parsed = parsing.parse(content, finish_reason="stop", expected=2)
+
+    assert parsed.texts == [SUN, RAIN] and parsed.rejected == []
+    assert parsed.left_out == [("glad", "another field"), ("it says so", "another field")]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f"| # | Tweet | label |\n|---|:--|---|\n| 1 | {SUN} | glad |\n| 2 | {RAIN} | sad |\n| 3 | {SNOW} | glad |",
+        f"no | what was written\n--- | ---\n1 | {SUN}\n2 | {RAIN}\n3 | {SNOW}",
+    ],
+)
+def test_a_table_gives_the_column_of_texts(table: str) -> None:
+    parsed = parsing.parse(f"Here is a table:\n\n{table}", finish_reason="stop", expected=3)
+
+    assert parsed.texts == ALL and parsed.rejected == []
+    assert parsed.left_out
+
+
+def test_a_fence_takes_no_word_of_a_text_with_it() -> None:
+    assert parsing.parse(f"```{SUN}```", finish_reason="stop", expected=1).texts == [SUN]
+    assert parsing.parse(f"```json {json.dumps(ALL)}```", finish_reason="stop", expected=3).texts == ALL
 
 
 def test_json_that_was_complete_when_the_limit_came_loses_nothing() -> None:

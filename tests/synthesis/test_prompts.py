@@ -1,11 +1,12 @@
 """Prompts: what is filled in, what is refused, and that versions never change."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Arm, ArmKind, Label, Task
+from core.study.records import Arm, ArmKind, Label, Prompt, Task
 from core.study.store import Store
 from core.synthesis import prompts
 from core.synthesis.prompts import Draft
@@ -78,6 +79,15 @@ def test_an_unknown_placeholder_is_named_together_with_the_known_ones() -> None:
         (Draft(context="c", generation="g", diversity=""), "needs a diversity prompt"),
         (Draft(context="c", generation="g", diversity="d", examples=2), "never shows them"),
         (Draft(context="c", generation="{examples}", diversity="d"), "number of examples is 0"),
+        (Draft(context="c", generation="g", diversity="d", turns=1, sources=2), "2 texts to rewrite but never shows"),
+        (Draft(context="c", generation="{sources}", diversity="d"), "number of texts to rewrite is 0"),
+        (Draft(context="c", generation="{sources}", diversity="d", turns=2, sources=1), "set turns to 1"),
+        (Draft(context="c", generation="{attributes}", diversity="d"), "shows {attributes}, but it has none"),
+        (Draft(context="c", generation="g", diversity="d", attributes={"a": ["x"]}), "never shows its attribute 'a'"),
+        (Draft(context="c", generation="{a}", diversity="d", attributes={"a": []}), "Attribute 'a' has no values"),
+        (Draft(context="c", generation="{a}", diversity="d", attributes={"a": "xy"}), "must be a list"),
+        (Draft(context="c", generation="{a}", diversity="d", attributes={"a": ["x", "x"]}), "different values"),
+        (Draft(context="c", generation="{n}", diversity="d", attributes={"n": ["x"]}), "cannot be called 'n'"),
         (
             Draft(context="c", generation="g", diversity="d", texts_per_call=0),
             "texts_per_call may be 1 to 100; it is 0",
@@ -115,3 +125,116 @@ def test_a_diff_shows_what_changed_and_nothing_when_nothing_did() -> None:
     assert "-{n} texts that are {label}" in changed and "+{n} tweets that are {label}" in changed
     assert "-turns: 2" in changed and "+turns: 3" in changed
     assert prompts.diff(PLAIN, PLAIN) == ""
+
+
+GRID = Draft(
+    context="",
+    generation="{n} by {persona}:\n{attributes}",
+    diversity="others",
+    turns=1,
+    attributes={"persona": ["a nurse", "a pilot", "{n}"], "kind": {"glad": ["praise", "thanks"], "sad": ["loss"]}},
+)
+
+
+def test_attributes_are_shown_together_and_each_by_its_name(task: Task, labels: list[Label]) -> None:
+    drawn = {"persona": "{n}", "kind": "praise"}
+
+    [message] = prompts.render(
+        GRID, task=task, label=labels[0], labels=labels, examples=[], previous=[], attributes=drawn
+    )
+
+    assert message["content"] == "10 by {n}:\n- persona: {n}\n- kind: praise"
+
+
+def test_texts_to_rewrite_are_numbered(task: Task, labels: list[Label]) -> None:
+    draft = prompts.technique("rewrite", task, labels)
+
+    messages = prompts.render(
+        draft, task=task, label=labels[0], labels=labels, examples=[], previous=[], sources=["One\ntwo", "b"]
+    )
+
+    assert "1. One two\n2. b\n" in messages[-1]["content"]
+
+
+def test_each_label_draws_its_own_values_and_all_combinations_before_one_comes_again(labels: list[Label]) -> None:
+    drawn = {
+        label.name: [tuple(prompts.draw(GRID, label=label, slot=slot, seed=1).items()) for slot in range(6)]
+        for label in labels
+    }
+
+    assert len(set(drawn["glad"])) == 6
+    assert len(set(drawn["sad"][:3])) == len(set(drawn["sad"][3:])) == 3
+    assert all(dict(values)["kind"] == "loss" for values in drawn["sad"])
+
+
+def test_the_turns_of_a_conversation_share_their_attributes(labels: list[Label]) -> None:
+    long = replace(GRID, turns=3)
+
+    drawn = [prompts.draw(long, label=labels[0], slot=slot, seed=0) for slot in range(6)]
+
+    assert drawn[0] == drawn[1] == drawn[2] != drawn[3] == drawn[4] == drawn[5]
+    assert drawn[3] == prompts.draw(GRID, label=labels[0], slot=1, seed=0)
+
+
+def test_a_draft_is_checked_against_the_labels_of_its_arm(store: Store, arm: Arm) -> None:
+    for given, sentence in (
+        ({"glad": ["praise"]}, "'kind' for label 'sad' has no values"),
+        ({"glad": ["a"], "sad": ["b"], "odd": ["c"]}, "'odd', which is no label"),
+    ):
+        with store.write() as session, pytest.raises(StudyError, match=sentence):
+            prompts.save(
+                session,
+                arm_id=arm.id,
+                draft=Draft(context="", generation="{kind}", diversity="d", attributes={"kind": given}),
+            )
+
+
+def test_equal_prompts_have_equal_digests_also_after_being_stored(store: Store, arm: Arm) -> None:
+    with store.write() as session:
+        saved = prompts.save(session, arm_id=arm.id, draft=GRID)
+    with store() as session:
+        read = session.get_one(Prompt, saved.id)
+
+    assert prompts.digest(read) == prompts.digest(GRID) != prompts.digest(replace(GRID, words=31))
+    assert len(prompts.digest(GRID)) == 32 and prompts.as_draft(read) == GRID
+
+
+@pytest.mark.parametrize("name", prompts.TECHNIQUES)
+def test_every_technique_is_ready_to_be_sent(
+    name: str, task: Task, labels: list[Label], store: Store, arm: Arm
+) -> None:
+    draft = prompts.technique(name, task, labels)
+    if name == "taxonomy":
+        draft = replace(draft, attributes={"kind": {"glad": ["praise"], "sad": ["loss"]}})
+
+    with store.write() as session:
+        prompts.save(session, arm_id=arm.id, draft=draft)
+    messages = prompts.render(
+        draft,
+        task=task,
+        label=labels[1],
+        labels=labels,
+        examples=["An example"] * draft.examples,
+        previous=[],
+        attributes=prompts.draw(draft, label=labels[1], slot=0, seed=0),
+        sources=["A source"] * draft.sources,
+    )
+
+    sent = " ".join(message["content"] for message in messages)
+    assert not prompts.PLACEHOLDER.search(sent)
+    assert all(part in sent for part in (task.question, "Label: sad", f"Number of texts: {draft.texts_per_call}"))
+
+
+def test_a_taxonomy_without_kinds_is_not_sent_and_an_unknown_technique_is_named(
+    task: Task, labels: list[Label]
+) -> None:
+    with pytest.raises(StudyError, match="ask a model for them"):
+        prompts.check(prompts.technique("taxonomy", task, labels))
+    with pytest.raises(StudyError, match="no technique 'magic'. Known are zero-shot"):
+        prompts.technique("magic", task, labels)
+
+
+def test_a_diff_shows_changed_attributes() -> None:
+    changed = prompts.diff(GRID, replace(GRID, attributes={"persona": ["a nurse"]}))
+
+    assert "+attribute persona: a nurse" in changed and "-attribute kind [glad]: praise | thanks" in changed

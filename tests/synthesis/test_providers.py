@@ -221,7 +221,7 @@ def test_a_broken_recording_is_named_by_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "model", "sentence"),
     [
-        ("oracle", "m", "no provider 'oracle'. Known are openai, recorded"),
+        ("oracle", "m", "no provider 'oracle'. Known are openai, local, recorded"),
         ("openai", None, "No model is chosen"),
         ("openai", "gpt-4o-mini", "Set OPENAI_API_KEY"),
         ("recorded", None, "needs recordings"),
@@ -232,6 +232,18 @@ def test_a_provider_that_cannot_be_opened_says_what_is_missing(
 ) -> None:
     with pytest.raises(StudyError, match=sentence):
         providers.open_provider(name, model=model, base_url=None, settings=settings)
+
+
+def test_rate_and_structure_are_passed_on_to_the_endpoint(settings: Settings) -> None:
+    with LlmServer() as server:
+        provider = providers.open_provider(
+            "openai", model="test-model", base_url=server.url, settings=settings, rpm=300, structured=True, tries=2
+        )
+        (*_, answer) = ask(provider, times=3)
+
+    times = server.seen.asked_at
+    assert json.loads(answer.content)["texts"] and answer.parameters["response_format"]["type"] == "json_schema"
+    assert max(times) - min(times) >= 0.38
 
 
 def test_a_local_endpoint_needs_no_key(settings: Settings) -> None:

@@ -74,6 +74,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_judgement')),
     sa.UniqueConstraint('sample_id', 'kind', 'judge', name=op.f('uq_judgement_sample_id_kind_judge'))
     )
+    op.create_index('ix_judgement_opinion', 'judgement', ['kind', 'sample_id', 'label_id'], unique=False)
     # Columns are added in place: a table that SQLite had to copy would be dropped while other rows point to it.
     op.add_column('completion', sa.Column('source_ids', sa.JSON(), server_default='[]', nullable=False))
     op.add_column('completion', sa.Column('attributes', sa.JSON(), server_default='{}', nullable=False))
@@ -82,6 +83,7 @@ def upgrade() -> None:
         sa.Column('batch_id', sa.Integer(), sa.ForeignKey('batch.id', name='fk_completion_batch_id_batch'), nullable=True),
         inline_references=True,
     )
+    op.create_index('ix_completion_facets', 'completion', ['arm_id', 'model', 'prompt_id'], unique=False)
     op.add_column('prompt', sa.Column('sources', sa.Integer(), server_default='0', nullable=False))
     op.add_column('prompt', sa.Column('attributes', sa.JSON(), server_default='{}', nullable=False))
     op.add_column('job', sa.Column('pause_requested', sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -98,6 +100,7 @@ def _active_key(states: str) -> None:
 
 def downgrade() -> None:
     _active_key("state IN ('queued', 'starting', 'running')")
+    op.drop_index('ix_completion_facets', table_name='completion')
     for table, columns in {
         'job': ['resume_at', 'pause_requested'], 'prompt': ['attributes', 'sources'],
         'completion': ['batch_id', 'attributes', 'source_ids'],

@@ -1,0 +1,141 @@
+"""How close generation comes to the rate that concurrency and latency allow, with everything stored.
+
+    python -m benchmarks.generation [--seconds 25] [--latency 0.2] [--concurrency 32,128] [--texts 1,10]
+
+For each case one endpoint in its own process (`benchmarks.fast_server`) is asked by a bare loop over the same client
+that stores nothing, then by `generation.generate` into a new SQLite database on disk. Rates count whole runs, from the
+first call of the function to its return: start-up, the last answers and the closing totals are in them. `ratio` is the
+rate divided by concurrency / latency; `cpu ms` is processor time of this process for one request.
+"""
+
+import argparse
+import asyncio
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study import tasks
+from core.study.records import ArmKind, Completion, Sample, SampleStatus
+from core.study.store import Store
+from core.synthesis import generation, prompts
+from core.synthesis.answers import SlotKey
+from core.synthesis.endpoint import OpenAIProvider
+
+TASK = {"glad": "the writer is happy", "sad": "the writer is unhappy"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    requests: int
+    seconds: float
+    cpu_s: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=25.0)
+    parser.add_argument("--latency", type=float, default=0.2)
+    for name, default in (("concurrency", [32, 128]), ("texts", [1, 10])):
+        parser.add_argument(f"--{name}", type=lambda given: [int(part) for part in given.split(",")], default=default)
+    given = parser.parse_args()
+    print("in flight  texts/call  what      requests  seconds   req/s  ideal  ratio  cpu ms  completions  samples")
+    for concurrency in given.concurrency:
+        for texts in given.texts:
+            measure(concurrency, texts, latency=given.latency, seconds=given.seconds)
+
+
+def measure(concurrency: int, texts: int, *, latency: float, seconds: float) -> None:
+    ideal = concurrency / latency
+    requests = int(ideal * seconds) // 2 * 2
+    with server(latency) as url, tempfile.TemporaryDirectory() as folder:
+        bare = timed(requests, lambda: asyncio.run(ask_only(url, requests, concurrency=concurrency, texts=texts)))
+        show(bare, "bare", concurrency, texts, ideal=ideal, stored="")
+        store = store_module.open_store(settings_module.load({"LITMUS_HOME": folder}))
+        arm_id = ready_arm(store, texts)
+        ours = timed(
+            requests, lambda: fill(store, arm_id, url, per_label=requests // 2 * texts, concurrency=concurrency)
+        )
+        show(ours, "stored", concurrency, texts, ideal=ideal, stored=counted(store))
+        store.close()
+
+
+def timed(requests: int, work: Callable[[], None]) -> Measured:
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    work()
+    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(requests, ended - started, cpu_s)
+
+
+def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: float, stored: str) -> None:
+    rate = found.requests / found.seconds
+    print(
+        f"{concurrency:9d}  {texts:10d}  {what:8s}  {found.requests:8d}  {found.seconds:7.2f}  {rate:6.1f}  {ideal:5.0f}  "
+        f"{rate / ideal:5.3f}  {1e3 * found.cpu_s / found.requests:6.2f}  {stored}",
+        flush=True,
+    )
+
+
+async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> None:
+    """The same client, the same number of calls side by side, and nothing else."""
+    provider = OpenAIProvider("test-model", base_url=url, api_key="none")
+    draft = prompts.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
+    messages = [{"role": "system", "content": draft.context}, {"role": "user", "content": draft.generation}]
+    numbers = iter(range(requests))
+
+    async def work() -> None:
+        for number in numbers:
+            key = SlotKey(study="bench", task="mood", arm="zero-shot", label="glad", index=number)
+            await provider.complete(messages, slot_key=key)
+
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    await provider.close()
+
+
+def ready_arm(store: Store, texts: int) -> int:
+    """A new arm whose prompt asks for so many texts a call."""
+    with store.write() as session:
+        study = tasks.study_named(session, "bench")
+        task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=TASK)
+        arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
+        draft = prompts.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
+        prompts.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
+        return arm.id
+
+
+def fill(store: Store, arm_id: int, url: str, *, per_label: int, concurrency: int) -> None:
+    provider = OpenAIProvider("test-model", base_url=url, api_key="none")
+    generation.generate(store, arm_id=arm_id, per_label=per_label, provider=provider, concurrency=concurrency)
+
+
+def counted(store: Store) -> str:
+    with store() as session:
+        completions = session.scalar(select(func.count(Completion.id)))
+        kept = session.scalar(select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT))
+    return f"{completions:11d}  {kept:7d}"
+
+
+@contextmanager
+def server(latency: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks.fast_server", "--latency", str(latency)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close() if process.stdout else None
+
+
+if __name__ == "__main__":
+    main()

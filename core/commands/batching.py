@@ -1,0 +1,69 @@
+"""An arm's requests as a file for any Batch API, and the answers that come back from there: requests and answers."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import data, generating, output
+from core.study import tasks
+from core.synthesis import batch_files, batches, prices
+
+PerLabel = Annotated[int, typer.Option(min=1, help="Texts to keep for each label.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("requests")(requests)
+    app.command("answers")(answers)
+
+
+def requests(
+    to: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Where the requests are written.")],
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    per_label: PerLabel,
+    model: Annotated[str, typer.Option(help="The model that is to answer.")],
+    temperature: generating.Temperature = None,
+    max_tokens: generating.MaxTokens = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent."""
+    with output.opened() as (_settings, store):
+        with store.write() as session:
+            home = data.find_study(session, study, task)
+            arm_id = generating.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
+        given = {"temperature": temperature, "max_tokens": max_tokens}
+        parameters = {name: value for name, value in given.items() if value is not None}
+        n = batch_files.to_batch_file(
+            store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters
+        )
+    if as_json:
+        output.emit({"requests": n, "file": str(to)})
+    else:
+        typer.echo(f"{n} requests are in {to}.")
+
+
+def answers(
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What the Batch API gave back.")],
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    per_label: PerLabel,
+    model: Annotated[str | None, typer.Option(help="Whose price, halved, to count; else the cost is unknown.")] = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Take in the answers to `requests`: each is stored before it is read, and none twice."""
+    with output.opened() as (settings, store):
+        with store.write() as session:
+            home = data.find_study(session, study, task)
+            arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
+        price = batches.half(prices.find(settings.home, model)) if model else None
+        found = batch_files.from_batch_file(
+            store, arm_id=arm_id, per_label=per_label, path=file, now=time.time(), price=price
+        )
+    if as_json:
+        output.emit(found)
+    else:
+        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in found.items()])

@@ -1,0 +1,131 @@
+"""Try a prompt before it is paid for by the thousand: the command try, and the job that the page queues for it."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from core import settings as settings_module
+from core.commands import data, generating, output
+from core.errors import StudyError
+from core.jobs import queue
+from core.study import tasks
+from core.study.records import Arm, Job, Slot, Study, Task
+from core.study.store import Store
+from core.synthesis import connection, prompts, taxonomy, trials
+from core.synthesis.connection import Connection
+from core.synthesis.prompts import Draft
+
+CALLS = 5
+
+
+def register(app: typer.Typer) -> None:
+    app.command("try")(try_prompt)
+
+
+def try_prompt(
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    calls: Annotated[int, typer.Option(min=1, max=50, help="How many calls to make, the labels in turn.")] = CALLS,
+    draft: Annotated[str | None, typer.Option(help="A prompt as JSON; default: the arm's newest version.")] = None,
+    kinds: Annotated[
+        int | None, typer.Option(min=1, max=50, help="Ask for kinds of texts of each label instead.")
+    ] = None,
+    provider: generating.ProviderName = "openai",
+    model: generating.Model = None,
+    base_url: generating.BaseUrl = None,
+    recordings: generating.Recordings = None,
+    temperature: generating.Temperature = None,
+    max_tokens: generating.MaxTokens = None,
+    concurrency: generating.Concurrency = 8,
+    rpm: generating.Rpm = None,
+    structured: generating.Structured = False,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Make a few calls with a prompt, exactly as a generation would. The answers are stored but never become samples."""
+    with output.opened() as (settings, store):
+        wanted = generating.connection_of(
+            provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
+            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, structured=structured,
+        )  # fmt: skip
+        connection.check(wanted, settings)
+        with store.write() as session:
+            home = data.find_study(session, study, task)
+            found = tasks.get_task(session, home.id, task)
+            arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
+            tried = _draft(session, arm_id, found, arm, draft)
+        if kinds is None:
+            rows = _try(settings, store, wanted, arm_id=arm_id, draft=tried, calls=calls)
+            _show(rows, as_json=as_json)
+        else:
+            _list_kinds(settings, store, wanted, arm_id=arm_id, n=kinds, as_json=as_json)
+
+
+def queue_try(
+    session: Session, *, study: Study, task: Task, arm: Arm, wanted: Connection, draft: Draft, kinds: int | None = None
+) -> Job:
+    """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
+    command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
+    command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
+    command += [] if kinds is None else ["--kinds", str(kinds)]
+    return queue.enqueue(
+        session,
+        title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
+        command=command,
+        key=f"try:{arm.id}",
+        slot=Slot.CPU if wanted.provider == "local" else Slot.API,
+        study_id=study.id,
+    )
+
+
+def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | None) -> Draft:
+    """The draft of the option, or the arm's newest version, or the default of its kind. Raises `StudyError`."""
+    if given is None:
+        newest = prompts.latest(session, arm_id)
+        labels = tasks.labels_of(session, task.id)
+        return prompts.as_draft(newest) if newest else prompts.default(task, labels, kind=tasks.kind_of(arm))
+    try:
+        return Draft(**json.loads(given))
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"--draft takes a prompt as a JSON object: {error}.") from error
+
+
+def _try(
+    settings: settings_module.Settings, store: Store, wanted: Connection, *, arm_id: int, draft: Draft, calls: int
+) -> list[trials.Tried]:
+    """The calls, each by the model that a generation would ask. Raises `StudyError` when none of them brought an answer."""
+    clients = generating.clients_of(settings, wanted)
+    tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls)
+    errors = [one.error for one in tried if one.error]
+    if errors and len(errors) == len(tried):
+        raise StudyError(errors[0])
+    return tried
+
+
+def _list_kinds(
+    settings: settings_module.Settings, store: Store, wanted: Connection, *, arm_id: int, n: int, as_json: bool
+) -> None:
+    client = generating.clients_of(settings, wanted)[0]
+    kinds = taxonomy.ask(store, client, arm_id=arm_id, n=n)
+    if as_json:
+        output.emit({"kinds": kinds})
+        return
+    output.table("Kinds of texts", ["label", "kinds"], [[label, "; ".join(found)] for label, found in kinds.items()])
+
+
+def _show(tried: list[trials.Tried], *, as_json: bool) -> None:
+    if as_json:
+        output.emit({"tried": [asdict(one) for one in tried]})
+        return
+    rows = [[one.label, text, ""] for one in tried for text in one.texts]
+    rows += [[one.label, text, reason] for one in tried for text, reason in one.rejected]
+    rows += [[one.label, "", one.error or one.reason or ""] for one in tried if one.error or one.reason]
+    output.table("What came", ["label", "text", "not kept because"], rows)
+    cost = sum(one.cost_usd or 0 for one in tried) if all(one.cost_usd is not None for one in tried) else None
+    tokens_in, tokens_out = (sum(getattr(one, name) for one in tried) for name in ("tokens_in", "tokens_out"))
+    output.table(
+        "Calls", ["calls", "tokens in", "tokens out", "cost, US dollars"], [[len(tried), tokens_in, tokens_out, cost]]
+    )

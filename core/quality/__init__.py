@@ -1,0 +1,1 @@
+"""What the samples are like, beside real ones."""

@@ -1,0 +1,105 @@
+"""Every pair of unit vectors looked at once, in blocks on all cores: summed angles and the nearest other row."""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+BLOCK = 1024
+CLOSE = 0.99
+NOISE = 1e-5
+FEW_PAIRS = 8192
+MOST_THREADS = 8
+
+Floats = NDArray[np.float64]
+Block = tuple[slice, slice]
+
+
+def sweep(unit: Floats, *, angles: bool, nearest: bool) -> tuple[Floats, Floats]:
+    """For rows of length 1, shape (n, d), n >= 2: each row's summed angle to the others in radians, and its highest
+    cosine to another row, shape (n,) each; empty where not asked for.
+
+    Products are float32 (error about 1e-7) except near cosine 1, where angles need float64 (error about 2e-8). Every
+    thread multiplies by itself: several threads in one product wait for each other when the machine is busy.
+    """
+    spans = [slice(start, min(start + BLOCK, len(unit))) for start in range(0, len(unit), BLOCK)]
+    blocks = [(rows, columns) for place, rows in enumerate(spans) for columns in spans[place:]]
+    threads = min(os.cpu_count() or 1, MOST_THREADS, len(blocks))
+    single = unit.astype(np.float32)
+
+    def share(thread: int) -> tuple[_Angles | None, _Nearest | None]:
+        summed, best = _Angles(unit) if angles else None, _Nearest(unit) if nearest else None
+        _work(single, blocks[thread::threads], summed, best)
+        return summed, best
+
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(share, range(threads)))
+    sums = np.sum([summed.sums for summed, _ in parts if summed], axis=0) if angles else np.empty(0)
+    highest = np.max([best.best for _, best in parts if best], axis=0) if nearest else np.empty(0)
+    return sums, highest
+
+
+def _work(
+    single: NDArray[np.float32], blocks: Sequence[Block], summed: "_Angles | None", best: "_Nearest | None"
+) -> None:
+    memory = np.empty(BLOCK * BLOCK, dtype=np.float32)
+    for rows, columns in blocks:
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        block = np.matmul(single[rows], single[columns].T, out=memory[: math.prod(shape)].reshape(shape))
+        np.clip(block, -1.0, 1.0, out=block)
+        if summed:
+            summed.add(rows, columns, block)
+        if best:
+            best.add(rows, columns, block)
+
+
+class _Angles:
+    """Sums angles row by row; pairs that are close are taken again in float64."""
+
+    def __init__(self, unit: Floats) -> None:
+        self.unit = unit
+        self.sums = np.zeros(len(unit))
+        self.memory = np.empty(BLOCK * BLOCK, dtype=np.float32)
+
+    def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        angles: NDArray[np.floating] = np.arccos(block, out=self.memory[: block.size].reshape(block.shape))
+        close = np.divmod(np.flatnonzero(block.ravel() > CLOSE), block.shape[1])
+        if len(close[0]) > FEW_PAIRS:
+            angles = np.arccos(np.clip(self.unit[rows] @ self.unit[columns].T, -1.0, 1.0))
+        else:
+            cosines = np.einsum("pd,pd->p", self.unit[rows][close[0]], self.unit[columns][close[1]])
+            angles[close] = np.arccos(np.clip(cosines, -1.0, 1.0))
+        if rows == columns:
+            np.fill_diagonal(angles, 0.0)
+        else:
+            self.sums[columns] += angles.sum(axis=0, dtype=np.float64)
+        self.sums[rows] += angles.sum(axis=1, dtype=np.float64)
+
+
+class _Nearest:
+    """Keeps each row's highest cosine to another row; where rows are close it is looked for in float64."""
+
+    def __init__(self, unit: Floats) -> None:
+        self.unit = unit
+        self.best = np.full(len(unit), -np.inf)
+
+    def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        if rows == columns:
+            np.fill_diagonal(block, -np.inf)
+        else:
+            self._raise(columns, rows, block.T)
+        self._raise(rows, columns, block)
+
+    def _raise(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        top = block.max(axis=1).astype(np.float64)
+        close = np.flatnonzero(top > np.maximum(CLOSE, self.best[rows] - NOISE))
+        if len(close):
+            cosines = self.unit[rows][close] @ self.unit[columns].T
+            if rows == columns:
+                cosines[np.arange(len(close)), close] = -np.inf
+            top[close] = cosines.max(axis=1)
+        self.best[rows] = np.maximum(self.best[rows], top)

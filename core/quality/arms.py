@@ -1,0 +1,292 @@
+"""Measure every arm of a task beside its real data. For jobs: it embeds texts and trains small models, and takes seconds."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from core.errors import StudyError
+from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
+from core.quality.diversity import Distance, Diversity
+from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
+from core.study import samples, tasks
+from core.study.records import Arm, ArmKind, Completion, Import, Label, Sample, SampleStatus, Split, Task
+
+Report = Callable[[int, int, str, dict[str, float]], None]
+
+FEWEST = 20  # an arm with fewer texts is not compared, so that it does not make the comparison small for the others
+MOST_COMPARED = 5_000  # texts of an arm in the measures that take equally many of every arm
+MOST_EMBEDDED = 10_000  # texts of an arm that are embedded, drawn evenly over labels
+CHUNK = 10_000  # ids in one statement
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is measured: the kept texts of a task, read at one moment that `digest` names.
+
+    `texts`: columns sample_id, arm_id, split, label, text. `shown`: arm id -> the real texts its prompts showed, by
+    sample id. `repeats`: arm id -> texts set aside as duplicates when they came in.
+    """
+
+    task: Task
+    labels: list[str]
+    arms: list[Arm]
+    texts: pd.DataFrame
+    shown: dict[int, dict[int, str]]
+    repeats: dict[int, int]
+    digest: str
+
+    def train(self, arm: Arm) -> pd.DataFrame:
+        of_arm = (self.texts["arm_id"] == arm.id) & (self.texts["split"] == Split.TRAIN)
+        return self.texts[of_arm].reset_index(drop=True)
+
+    def real(self, *splits: Split) -> pd.DataFrame:
+        ids = [arm.id for arm in self.arms if arm.kind == ArmKind.REAL]
+        return self.texts[self.texts["arm_id"].isin(ids) & self.texts["split"].isin(splits)].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Part:
+    """An arm's training texts, and the embedded ones among them: `places` in `texts`, `rows` (n, d)."""
+
+    arm: Arm
+    texts: pd.DataFrame
+    places: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.float32]
+
+    @property
+    def is_compared(self) -> bool:
+        return len(self.texts) >= FEWEST
+
+
+def gather(session: Session, task_id: int) -> Gathered:
+    """Everything the measures need. Raises `StudyError` when the task keeps no training text."""
+    task = session.get_one(Task, task_id)
+    query = (
+        select(Sample.id, Sample.arm_id, Sample.split, Label.name, Sample.text)
+        .join(Label, Label.id == Sample.label_id)
+        .join(Arm, Arm.id == Sample.arm_id)
+        .where(Arm.task_id == task_id, Sample.status == SampleStatus.KEPT)
+        .order_by(Sample.id)
+    )
+    texts = pd.DataFrame(session.execute(query).all(), columns=["sample_id", "arm_id", "split", "label", "text"])
+    if not (texts["split"] == Split.TRAIN).any():
+        raise StudyError(f"Task {task.name!r} keeps no training text yet. Import or generate some, then measure.")
+    arms = tasks.arms(session, task_id)
+    return Gathered(
+        task=task,
+        labels=[label.name for label in tasks.labels_of(session, task_id)],
+        arms=arms,
+        texts=texts,
+        shown={arm.id: _shown(session, arm.id) for arm in arms},
+        repeats=_repeats(session, [arm.id for arm in arms]),
+        digest=measures.digest(session, task_id),
+    )
+
+
+def compute(
+    gathered: Gathered, *, home: Path, encoder: str = "minilm", seed: int = 0, report: Report | None = None
+) -> Measures:
+    """The measures of every arm that keeps training texts; `home` is where embeddings are kept and found again.
+
+    `report` is called with steps done, steps in all, what is being done, and further numbers (none so far).
+    """
+    started = time.monotonic()
+    tell = _told(report, sum(not gathered.train(arm).empty for arm in gathered.arms))
+    parts = _parts(gathered, encoder=encoder, home=home, seed=seed, tell=tell)
+    sizes = [len(part.texts) for part in parts if part.is_compared]
+    n = min([*sizes, MOST_COMPARED]) if sizes else 0
+    spread = _spread(parts, n=n, seed=seed)
+    measured = []
+    for place, part in enumerate(parts):
+        tell(len(parts) + place, 0.0, f"measuring {part.arm.name}")
+        with threadpool_limits(1):  # threads that wait for busy cores made the small models ten times slower
+            measured.append(_arm(part, gathered, parts, spread=spread[part.arm.id], n=n, seed=seed))
+    tell(2 * len(parts), 0.0, "drawing the map")
+    points = _map(parts, seed=seed)
+    tell(2 * len(parts), 1.0, "measured")
+    return Measures(
+        task_id=gathered.task.id,
+        task=gathered.task.name,
+        labels=gathered.labels,
+        encoder=encoder,
+        digest=gathered.digest,
+        version=measures.VERSION,
+        seconds=time.monotonic() - started,
+        arms=measured,
+        points=points,
+    )
+
+
+def _told(report: Report | None, arms: int) -> Callable[[int, float, str], None]:
+    """Progress in tenths of a stage; each arm has two stages (embedding, measuring), and the map is the last one."""
+
+    def tell(stage: int, share: float, what: str) -> None:
+        if report is not None:
+            report(round(10 * (stage + share)), 10 * (2 * arms + 1), what, {})
+
+    return tell
+
+
+def _parts(
+    gathered: Gathered, *, encoder: str, home: Path, seed: int, tell: Callable[[int, float, str], None]
+) -> list[Part]:
+    found = [(arm, gathered.train(arm)) for arm in gathered.arms]
+    parts = []
+    for place, (arm, texts) in enumerate((arm, texts) for arm, texts in found if len(texts)):
+
+        def embedded(
+            done: int, total: int, _what: str, _more: dict[str, float], place: int = place, of: Arm = arm
+        ) -> None:
+            tell(place, done / max(total, 1), f"embedding {of.name}: {done} of {total} new texts")
+
+        tell(place, 0.0, f"embedding {arm.name}")
+        places = layout.chosen(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
+        rows = embedding.cached(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
+        parts.append(Part(arm, texts, places, rows))
+    return parts
+
+
+def _arm(
+    part: Part, gathered: Gathered, parts: Sequence[Part], *, spread: Mapping[str, Diversity], n: int, seed: int
+) -> ArmMeasures:
+    texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
+    some = part.texts.iloc[layout.chosen(labels, most=n, seed=seed)] if part.is_compared else part.texts.iloc[:0]
+    said = some["text"].tolist()
+    words, vocabulary = lexical.lengths(texts), lexical.vocabulary(texts)
+    near = duplicates.near(texts)
+    ids = part.texts["sample_id"].tolist()
+    return ArmMeasures(
+        arm_id=part.arm.id,
+        arm=part.arm.name,
+        kind=part.arm.kind,
+        n=len(texts),
+        n_compared=len(some),
+        cosine=spread[Distance.COSINE],
+        angular=spread[Distance.ANGULAR],
+        distinct_1=lexical.distinct(said, 1),
+        distinct_2=lexical.distinct(said, 2),
+        self_bleu=lexical.self_bleu(said, seed=seed),
+        n_self_bleu=min(len(some), lexical.SAMPLE),
+        words_low=words.q1,
+        words_median=words.median,
+        words_high=words.q3,
+        vocabulary=vocabulary.types,
+        hd_d=vocabulary.hd_d,
+        exact_duplicates=gathered.repeats.get(part.arm.id, 0),
+        near_pairs=len(near.pairs),
+        near_groups=[[ids[place] for place in group] for group in near.groups],
+        copies=_copies(part, gathered),
+        near_test=_near(part.texts, _by_id(gathered.real(Split.TEST)), shown={}),
+        **_nearest(part, parts, n=n),
+        **_leaks(part, gathered, some, seed=seed),
+    )
+
+
+def _spread(parts: Sequence[Part], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
+    """Arm id -> distance -> diversity at equal size; nan for arms that are not compared."""
+    nan = math.nan
+    found: dict[int, dict[str, Diversity]] = {
+        part.arm.id: {name: Diversity(0, nan, nan, nan, nan, nan, nan) for name in Distance} for part in parts
+    }
+    compared = {str(part.arm.id): part.rows for part in parts if part.is_compared}
+    for row in diversity.at_equal_size(compared, n=n, seed=seed).to_dict("records") if compared else []:
+        scores = {name: row[name] for name in Diversity.__dataclass_fields__}
+        found[int(row["arm"])][Distance(row["distance"])] = Diversity(**scores)
+    return found
+
+
+def _nearest(part: Part, parts: Sequence[Part], *, n: int) -> dict[str, Any]:
+    """On as many texts of every arm, since more texts lie nearer; against all embedded real ones."""
+    real = next((other for other in parts if other.arm.kind == ArmKind.REAL), None)
+    if real is None or real is part or not part.is_compared:
+        return {"nearest_real": math.nan, "n_nearest": 0}
+    places = layout.chosen(part.texts["label"].iloc[part.places].tolist(), most=n)
+    return {"nearest_real": nearest.nearest_real(part.rows[places], real.rows), "n_nearest": len(places)}
+
+
+def _leaks(part: Part, gathered: Gathered, some: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+    texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
+    said, intended = some["text"].tolist(), some["label"].tolist()
+    test = gathered.real(Split.TEST)
+    tested = test["text"].tolist(), test["label"].tolist()
+    against = [] if part.arm.kind == ArmKind.REAL else gathered.real(Split.TRAIN)["text"].tolist()
+    return {
+        "bag_of_words": leakage.bag_of_words(said, intended, *tested, seed=seed),
+        "within": leakage.within(said, intended, seed=seed),
+        "apart": leakage.tell_apart(said, against, seed=seed),
+        "names_itself": [Named(**row) for row in _records(leakage.names_itself(texts, labels))],
+        "cues": [Cue(**row) for row in _records(leakage.cues(texts, labels))],
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _copies(part: Part, gathered: Gathered) -> list[Copy]:
+    """Copies of real texts outside the test split, and of whatever a prompt of the arm showed."""
+    shown = gathered.shown[part.arm.id]
+    if part.arm.kind == ArmKind.REAL:
+        return []
+    return _near(part.texts, shown | _by_id(gathered.real(Split.TRAIN, Split.VALIDATION, Split.POOL)), shown=shown)
+
+
+def _near(texts: pd.DataFrame, others: Mapping[int, str], *, shown: Mapping[int, str]) -> list[Copy]:
+    found = nearest.copies(texts["text"].tolist(), list(others.values()))
+    ids, other_ids = texts["sample_id"].tolist(), list(others)
+    columns = (found[name].tolist() for name in ("text", "shown", "similarity", "exact"))
+    return [
+        Copy(ids[place], other_ids[other], other_ids[other] in shown, similarity, is_exact)
+        for place, other, similarity, is_exact in zip(*columns, strict=True)
+    ]
+
+
+def _by_id(texts: pd.DataFrame) -> dict[int, str]:
+    return dict(zip(texts["sample_id"].tolist(), texts["text"].tolist(), strict=True))
+
+
+def _map(parts: Sequence[Part], *, seed: int) -> Points:
+    """All arms on one map: at most `layout.MOST_POINTS` texts, drawn evenly over arms and labels."""
+    held = [part.texts.iloc[part.places].assign(arm=part.arm.name) for part in parts]
+    texts = pd.concat(held, ignore_index=True)
+    groups = list(zip(texts["arm"], texts["label"], strict=True))
+    places = layout.chosen(groups, most=layout.MOST_POINTS, seed=seed)
+    placed = layout.map_2d(np.concatenate([part.rows for part in parts])[places], seed=seed)
+    some = texts.iloc[places]
+    x, y = placed.astype(float).round(3).T.tolist()
+    return Points(some["sample_id"].tolist(), some["arm"].tolist(), some["label"].tolist(), x, y)
+
+
+def _shown(session: Session, arm_id: int) -> dict[int, str]:
+    """The real texts that the calls of an arm showed, as examples or to be rewritten, by sample id."""
+    query = select(Completion.example_ids, Completion.source_ids).where(Completion.arm_id == arm_id)
+    ids = sorted({int(one) for lists in session.execute(query) for found in lists for one in found})
+    shown: dict[int, str] = {}
+    for start in range(0, len(ids), CHUNK):
+        rows = session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(ids[start : start + CHUNK])))
+        shown |= {row.id: row.text for row in rows}
+    return shown
+
+
+def _repeats(session: Session, arm_ids: Sequence[int]) -> dict[int, int]:
+    """Arm id -> exact duplicates that were refused: generated texts set aside, and rows of imported files."""
+    query = (
+        select(Sample.arm_id, func.count(Sample.id).label("n"))
+        .where(Sample.arm_id.in_(arm_ids), Sample.reject_reason == samples.DUPLICATE)
+        .group_by(Sample.arm_id)
+    )
+    found = Counter({row.arm_id: row.n for row in session.execute(query)})
+    for row in session.execute(select(Import.arm_id, Import.rejected).where(Import.arm_id.in_(arm_ids))):
+        found[row.arm_id] += int(row.rejected.get(samples.DUPLICATE, 0))
+    return dict(found)

@@ -1,0 +1,118 @@
+"""The names of the measures for people, and what a task's measures say, in sentences with their numbers of texts."""
+
+import math
+from collections.abc import Callable
+
+from core.quality import measures as kept_measures
+from core.quality.diversity import Diversity
+from core.quality.measures import ArmMeasures, Measures
+
+NAMES = {
+    "remote_clique_cosine": "Remote clique (cosine)",
+    "remote_clique_angular": "Remote clique (angular)",
+    "chamfer_distance_cosine": "Chamfer distance (cosine)",
+    "chamfer_distance_angular": "Chamfer distance (angular)",
+    "distinct_1": "Distinct-1",
+    "distinct_2": "Distinct-2",
+    "self_bleu": "Self-BLEU",
+    "words_median": "Words per text (median)",
+    "vocabulary": "Distinct words",
+    "hd_d": "Vocabulary richness (HD-D)",
+    "near_duplicates": "Near-duplicates (share)",
+    "copies": "Copies of real texts (share)",
+    "near_test": "Nearly a real test text (share)",
+    "names_itself": "Holds its label's name (share)",
+    "nearest_real": "Nearest to real (top-5 cosine)",
+    "bag_of_words": "Words alone, on real test (macro-F1)",
+    "within": "Words alone, within the arm (macro-F1)",
+    "apart": "Told apart from real (AUC)",
+}
+SURE = 0.05  # cues with a q below this are counted
+MARGIN = 0.1  # macro-F1 lost from within the arm to real texts that is worth a warning
+
+
+def reading(measures: Measures) -> dict[str, list[str]]:
+    """Sentences by group: diversity, duplicates, copies, leakage, likeness. A group may be empty."""
+    groups: dict[str, Callable[[ArmMeasures, ArmMeasures | None], str]] = {
+        "diversity": _diversity,
+        "duplicates": _duplicates,
+        "copies": _copies,
+        "leakage": _leakage,
+        "likeness": _likeness,
+    }
+    real = kept_measures.real(measures)
+    return {name: [sentence for arm in measures.arms if (sentence := say(arm, real))] for name, say in groups.items()}
+
+
+def _diversity(arm: ArmMeasures, real: ArmMeasures | None) -> str:
+    if arm is real:
+        return ""
+    if not arm.n_compared:
+        return f"{arm.arm} has {_texts(arm.n)}, too few to compare its diversity."
+    if real is None or math.isnan(real.cosine.remote_clique):
+        return f"{arm.arm}: remote clique {arm.cosine.remote_clique:.2f} on {arm.n_compared} texts; no real texts to compare."
+    mine, theirs = arm.cosine, real.cosine
+    word = "about as diverse as"
+    if mine.remote_clique_high < theirs.remote_clique_low:
+        word = "less diverse than"
+    elif mine.remote_clique_low > theirs.remote_clique_high:
+        word = "more diverse than"
+    return (
+        f"{arm.arm} texts are {word} real ones (remote clique {_with_interval(mine)} against {_with_interval(theirs)}, "
+        f"Chamfer distance {mine.chamfer_distance:.2f} against {theirs.chamfer_distance:.2f}, on {arm.n_compared} texts "
+        "each)."
+    )
+
+
+def _with_interval(found: Diversity) -> str:
+    return f"{found.remote_clique:.2f} [{found.remote_clique_low:.2f}, {found.remote_clique_high:.2f}]"
+
+
+def _duplicates(arm: ArmMeasures, _real: ArmMeasures | None) -> str:
+    if not arm.n:
+        return ""
+    return (
+        f"{arm.arm}: {len(arm.removable)} of {_texts(arm.n)} ({len(arm.removable) / arm.n:.1%}) nearly repeat an earlier "
+        f"one; exact repeats set aside when they came in: {arm.exact_duplicates}."
+    )
+
+
+def _copies(arm: ArmMeasures, real: ArmMeasures | None) -> str:
+    if not arm.n:
+        return ""
+    tested = f"{len(arm.near_test)} nearly equal a real test text"
+    if arm is real:
+        return f"{arm.arm}: {tested} (of {_texts(arm.n)})." if arm.near_test else ""
+    shown = sum(copy.shown for copy in arm.copies)
+    return f"{arm.arm}: {len(arm.copies)} of {_texts(arm.n)} copy a real text, {shown} of them one the prompt showed; {tested}."
+
+
+def _leakage(arm: ArmMeasures, real: ArmMeasures | None) -> str:
+    inside, outside = arm.within, arm.bag_of_words
+    if math.isnan(inside.macro_f1) or math.isnan(outside.macro_f1):
+        return f"{arm.arm}: {inside.note or outside.note}" if arm.n else ""
+    sure = sum(cue.q < SURE for cue in arm.cues)
+    said = (
+        f"{arm.arm}: words alone reach macro-F1 {inside.macro_f1:.2f} within the arm (n {inside.n_test}) and "
+        f"{outside.macro_f1:.2f} [{outside.macro_f1_low:.2f}, {outside.macro_f1_high:.2f}] on real test texts "
+        f"(n {outside.n_test}); {sure} of the listed cues are beyond chance."
+    )
+    if arm is not real and inside.macro_f1 - outside.macro_f1_high > MARGIN:
+        said += " What gives the labels away in this arm does not hold for real texts."
+    return f"{said} {outside.note}".strip()
+
+
+def _likeness(arm: ArmMeasures, real: ArmMeasures | None) -> str:
+    if arm is real or math.isnan(arm.apart.auc):
+        return ""
+    said = (
+        f"{arm.arm}: words alone tell its texts from real ones with AUC {arm.apart.auc:.2f} "
+        f"(0.5 = not at all; n {arm.apart.n_synthetic} each)"
+    )
+    if math.isnan(arm.nearest_real):
+        return f"{said}."
+    return f"{said}; a real text's 5 nearest texts of the arm have a mean cosine of {arm.nearest_real:.2f} (of {arm.n_nearest} texts)."
+
+
+def _texts(n: int) -> str:
+    return "1 text" if n == 1 else f"{n} texts"

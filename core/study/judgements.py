@@ -1,0 +1,177 @@
+"""What a person decides about a sample: reject it, restore it, or say which label fits. Its own label never changes.
+
+Every change names the state it starts from, so that of two people who decide at once the second changes nothing.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Select, delete, exists, literal_column, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import samples
+from core.study.records import (
+    Arm,
+    Completion,
+    Item,
+    Judgement,
+    JudgementKind,
+    Label,
+    Prediction,
+    Rating,
+    Sample,
+    SampleStatus,
+    Split,
+)
+
+T = TypeVar("T")
+
+BY_PERSON = "rejected by a person"
+AT_ONCE = 5000
+SHOWN = 60
+
+
+def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERSON) -> int:
+    """Reject those of the samples that are kept, and return how many were.
+
+    Raises `StudyError`, and rejects none, when one is in the test split or has predictions or ratings: scores and
+    agreement are computed on read, so what is already found would change without a word.
+    """
+    for some in _parts(sample_ids):
+        fixed = session.scalars(_relied_on(some).limit(1)).first()
+        if fixed is not None:
+            raise StudyError(_why_not_rejected(fixed))
+    changed = 0
+    for some in _parts(sample_ids):
+        change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.KEPT)
+        change = change.values(status=SampleStatus.REJECTED, reject_reason=reason[:100]).returning(Sample.id)
+        changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
+    session.expire_all()
+    return changed
+
+
+def restore(session: Session, sample_ids: Sequence[int]) -> int:
+    """Keep those of the samples that are rejected, and return how many were.
+
+    Raises `StudyError`, and restores none, when a text is kept elsewhere in its arm, is in the real test split, or
+    repeats a real text that its prompt showed.
+    """
+    found = [
+        sample
+        for some in _parts(sample_ids)
+        for sample in session.scalars(
+            select(Sample)
+            .where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
+            .order_by(Sample.id)
+            .execution_options(populate_existing=True)
+        )
+    ]
+    for arm_id in sorted({sample.arm_id for sample in found}):
+        arm = session.get_one(Arm, arm_id, with_for_update=True)
+        _check_restorable(session, arm, [sample for sample in found if sample.arm_id == arm_id])
+    changed = 0
+    try:
+        with session.begin_nested():
+            for some in _parts([sample.id for sample in found]):
+                change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
+                change = change.values(status=SampleStatus.KEPT, reject_reason=None).returning(Sample.id)
+                changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
+    except IntegrityError as error:
+        raise StudyError("A text like one of these was kept in the meantime. Look at the page again.") from error
+    session.expire_all()
+    return changed
+
+
+def set_human_label(session: Session, sample_id: int, label_id: int | None, *, by: str = "organiser") -> None:
+    """Note which label a person finds fitting, in place of what that person said before; None takes it back.
+
+    Raises `StudyError` when the label is not one of the sample's task.
+    """
+    mine = (Judgement.sample_id == sample_id, Judgement.kind == JudgementKind.HUMAN, Judgement.judge == by)
+    if label_id is None:
+        session.execute(delete(Judgement).where(*mine))
+        return
+    label = session.get(Label, label_id)
+    task_id = session.scalar(select(Arm.task_id).join(Sample, Sample.arm_id == Arm.id).where(Sample.id == sample_id))
+    if label is None or label.task_id != task_id:
+        raise StudyError("This label is not one of the sample's task. Choose one of its labels.")
+    change = update(Judgement).where(*mine).values(label_id=label_id, created_at=time.time())
+    if session.execute(change.returning(Judgement.id)).first() is None:
+        try:
+            with session.begin_nested():
+                session.add(Judgement(sample_id=sample_id, kind=JudgementKind.HUMAN, judge=by, label_id=label_id))
+        except IntegrityError:
+            session.execute(change)
+
+
+def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
+    """Those of the samples that results rest on already."""
+    rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
+    predicted = exists().where(Prediction.sample_id == Sample.id)
+    return select(Sample).where(
+        Sample.id.in_(sample_ids),
+        Sample.status == SampleStatus.KEPT,
+        or_(Sample.split == Split.TEST, predicted, rated),
+    )
+
+
+def _why_not_rejected(sample: Sample) -> str:
+    rests = (
+        "belongs to the test split, on which"
+        if sample.split == Split.TEST
+        else "has predictions or ratings, and on them"
+    )
+    return (
+        f"The text {_shown(sample)} {rests} results rest: they would change without a word, so it is not rejected. "
+        "Import other test data into a new task, or leave the text out of a new campaign."
+    )
+
+
+def _check_restorable(session: Session, arm: Arm, rejected: Sequence[Sample]) -> None:
+    """Raise `StudyError` for the first sample of an arm that cannot be kept again."""
+    hashes = [sample.text_hash for sample in rejected]
+    kept = _kept_hashes(session, arm.id, hashes)
+    tested = {found for some in _parts(hashes) for found in samples.tested_hashes(session, arm.task_id, some)}
+    for sample in rejected:
+        why = ""
+        if sample.text_hash in kept:
+            why = "is kept already in this arm; a text counts once"
+        elif sample.split != Split.TEST and sample.text_hash in tested:
+            why = "is in the real test split, so training on it would spoil the score"
+        elif sample.text_hash in _shown_hashes(session, sample):
+            why = "repeats a real text that its prompt showed, so it is no synthetic text"
+        if why:
+            raise StudyError(f"The text {_shown(sample)} {why}. It stays rejected.")
+        kept.add(sample.text_hash)
+
+
+def _kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
+    is_kept = Sample.status == literal_column(f"'{SampleStatus.KEPT}'")  # a bound value would miss the index
+    return {
+        found
+        for some in _parts(hashes)
+        for found in session.scalars(
+            select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.text_hash.in_(some), is_kept)
+        )
+    }
+
+
+def _shown_hashes(session: Session, sample: Sample) -> set[str]:
+    completion = session.get(Completion, sample.completion_id) if sample.completion_id else None
+    if completion is None:
+        return set()
+    shown = [*completion.example_ids, *completion.source_ids]
+    return set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(shown))))
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+def _shown(sample: Sample) -> str:
+    text = " ".join(sample.text.split())
+    return f"{text[:SHOWN]!r}{' ...' if len(text) > SHOWN else ''} (sample {sample.id})"

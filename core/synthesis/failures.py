@@ -1,0 +1,168 @@
+"""Failures: what went wrong with one call to an endpoint, read from its status and its words, whoever made the call."""
+
+import email.utils
+import json
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import aiohttp
+import openai
+
+UNSUPPORTED = (
+    "unsupported",
+    "not supported",
+    "does not support",
+    "unrecognized",
+    "unknown",
+    "unexpected",
+    "not permitted",
+    "not allowed",
+    "extra input",
+    "extra field",
+    "only the default",
+)
+FORMAT = "response_format"
+FORMAT_WORDS = (FORMAT, "response format", "json_schema", "structured output")
+
+
+class Cause(StrEnum):
+    """`LOST` is an answer that broke off or did not come in time, though it was asked for and may be billed."""
+
+    STATUS = "status"
+    LOST = "lost"
+    NO_CONNECTION = "no connection"
+    NO_NAME = "no such name"
+    NO_TRUST = "no trust"
+    NO_ADDRESS = "no address"
+    NO_COMPLETION = "no completion"
+
+
+@dataclass(eq=False)
+class Failure(Exception):
+    """A call without an answer. `said` is in the endpoint's own words; `retry_after` in seconds, None if not asked."""
+
+    cause: Cause
+    said: str
+    status: int | None = None
+    code: str = ""
+    param: str = ""
+    retry_after: float | None = None
+    is_timeout: bool = False
+
+    def refused_parameter(self, sent: Collection[str]) -> str | None:
+        """The sent parameter that the endpoint does not take; None when it objects to something else."""
+        words = f"{self.code.replace('_', ' ')} {self.param} {self.said}".lower()
+        if FORMAT in sent and any(word in words for word in FORMAT_WORDS):
+            return FORMAT
+        if not any(word in words for word in UNSUPPORTED):
+            return None
+        if self.param in sent:
+            return self.param
+        return next((name for name in sent if f"'{name}'" in self.said or f" {name} " in f" {self.said} "), None)
+
+    def without(self, key: str | None) -> "Failure":
+        """The same, with the key taken out of the endpoint's words."""
+        self.said = self.said.replace(key, "***") if key else self.said
+        return self
+
+
+def of_response(status: int, headers: Mapping[str, str], raw: bytes) -> Failure:
+    """What a response that is no success says."""
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        body = None
+    return _of_status(status, headers, body, raw.decode(errors="replace"))
+
+
+def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
+    """What went wrong before there was a response."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return Failure(Cause.NO_TRUST, str(error))
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Failure(Cause.NO_NAME, str(error))
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure(Cause.NO_ADDRESS, str(error))
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Failure(Cause.NO_CONNECTION, str(error), is_timeout=True)
+    if isinstance(error, TimeoutError):
+        return Failure(Cause.LOST, str(error), is_timeout=True)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Failure(Cause.LOST, str(error))
+    return Failure(Cause.NO_CONNECTION, str(error))
+
+
+def of_openai(error: openai.OpenAIError) -> Failure:
+    """The same, of an error of the openai client."""
+    if isinstance(error, openai.APIResponseValidationError):
+        return Failure(Cause.NO_COMPLETION, error.message)
+    if isinstance(error, openai.APIStatusError):
+        body = error.body if isinstance(error.body, Mapping) and "error" in error.body else {"error": error.body}
+        return _of_status(error.status_code, error.response.headers, body, error.message)
+    if isinstance(error, openai.APITimeoutError):
+        return Failure(Cause.LOST, error.message, is_timeout=True)
+    return Failure(Cause.NO_CONNECTION if isinstance(error, openai.APIConnectionError) else Cause.STATUS, str(error))
+
+
+def refusal(failure: Failure, *, url: str, model: str) -> str:
+    """Why the endpoint will not take a request however often it is sent."""
+    status, said = failure.status, failure.said
+    if failure.cause == Cause.NO_COMPLETION:
+        return no_completion(url)
+    if failure.cause == Cause.NO_ADDRESS:
+        return f"{url!r} is no address. Write the base URL like http://localhost:11434/v1."
+    if failure.cause == Cause.NO_TRUST:
+        return f"The certificate of {url} is not trusted: {said}. Check the address and this machine's certificates."
+    if status in (401, 403):
+        return f"The key was refused by {url} (status {status}). Set OPENAI_API_KEY to one that it takes."
+    if status == 404 and ("model" in said.lower() or failure.code == "model_not_found"):
+        return f"{url} does not know the model {model!r}. Choose one that it offers."
+    if status == 404:
+        return f"{url} has no chat completions (status 404). Check the base URL; it often ends in /v1."
+    return f"{url} refused the request: {said}."
+
+
+def no_answer(failure: Failure, *, url: str, timeout: float, tries: int) -> str:
+    """Why no answer came after so many tries."""
+    if failure.status is not None:
+        return f"{url} failed {tries} times with status {failure.status}: {failure.said}. Try again later."
+    if failure.is_timeout and failure.cause == Cause.LOST:
+        return f"{url} did not answer within {timeout:g} seconds, {tries} times. Try again later."
+    if failure.cause == Cause.LOST:
+        return f"{url} broke off its answer, {tries} times. Try again later."
+    if failure.cause == Cause.NO_NAME:
+        return f"Nothing has the name in {url}. Check the spelling of the base URL, and the network."
+    return f"Nothing answers at {url}. Start the server there, or check the base URL and the network."
+
+
+def no_completion(url: str) -> str:
+    return f"{url} answered with something else than a chat completion. Check the base URL; it often ends in /v1."
+
+
+def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -> Failure:
+    found = body.get("error", body) if isinstance(body, Mapping) else None
+    error = found if isinstance(found, Mapping) else {"message": found}
+    message = error.get("message") or error.get("detail") or words
+    return Failure(
+        Cause.STATUS,
+        " ".join(str(message).split())[:300].rstrip("."),
+        status=status,
+        code=str(error.get("code") or ""),
+        param=str(error.get("param") or "").split(".")[0],
+        retry_after=_retry_after(headers),
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a response asks to wait, given in milliseconds, seconds or as a date; None when it does not say."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = headers.get(name, "")
+        if value.replace(".", "", 1).isdigit():
+            return float(value) / unit
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except ValueError:
+        return None

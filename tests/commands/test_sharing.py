@@ -1,0 +1,120 @@
+"""The commands judge, push and import hf: as they are called, against a real LLM server and a real hub server."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.commands import judging
+from core.study import tasks
+from core.study.records import Slot
+from core.study.store import Store
+from core.synthesis import connection
+from tests.hub_server import HubServer
+from tests.llm_server import LlmServer
+
+ROOT = Path(__file__).parents[2]
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class SadJudge(LlmServer):
+    """Finds every text sad."""
+
+    def _content(self, body: object) -> str:
+        return "sad"
+
+
+def environment(home: Path, **environ: str) -> dict[str, str]:
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "OPENAI_", "HF_"))}
+    return {**known, "LITMUS_HOME": str(home), "LITMUS_GPUS": "0", **environ}
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """Runs `python -m core ...` in a home of this test."""
+
+    def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "core", *map(str, arguments)],
+            cwd=ROOT,
+            env=environment(tmp_path / "home", **environ),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def letters(folder: Path, *, n: int, name: str) -> Path:
+    rows = [f"a {name} letter {k},{'glad' if k % 2 else 'sad'}" for k in range(n)]
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    return path
+
+
+def imported(call: Call, folder: Path, *, n: int) -> None:
+    call("import", letters(folder, n=n, name="real"), "--task", "mood", "--arm", "real")
+    call("import", letters(folder, n=n, name="made"), "--task", "mood", "--arm", "zero-shot")
+
+
+def test_a_judge_is_killed_and_goes_on_without_paying_twice_beyond_what_was_in_flight(
+    call: Call, tmp_path: Path
+) -> None:
+    imported(call, tmp_path, n=60)
+    with SadJudge(latency=0.1) as server:
+        options = ["--model", "test-model", "--base-url", server.url, "--concurrency", "2", "--json"]
+        command = [sys.executable, "-m", "core", "judge", "--task", "mood", "--arm", "zero-shot", *options]
+        first = subprocess.Popen(
+            command, cwd=ROOT, env=environment(tmp_path / "home"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        while server.counts()["answered"] < 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        first.kill()
+        first.wait()
+        killed_after = server.counts()["answered"]
+        done = call("judge", "--task", "mood", "--arm", "zero-shot", *options)
+        answered = server.counts()["answered"]
+
+    found = json.loads(done.stdout)
+    assert 10 <= killed_after < 60
+    assert (found["wanted"], found["judged"], found["named"]) == (60, 60, 60)
+    assert found["agrees"] == {"zero-shot": [30, 60]}
+    assert answered <= 60 + 2 + 1
+
+
+def test_arms_are_pushed_to_the_hub_and_imported_from_it(call: Call, tmp_path: Path) -> None:
+    imported(call, tmp_path, n=20)
+    with HubServer() as hub:
+        environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.key, "HF_HOME": str(tmp_path / "hf")}
+        pushed = call("push", "--task", "mood", "--to", "me/mood", "--json", **environ)
+        source = ("import", "hf:me/mood", "--task", "mood", "--arm", "zero-shot-again", "--json")
+        back = call(*source, **environ)
+        nowhere = call("push", "--task", "mood", "--to", "me/mood", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "hf"))
+
+    assert json.loads(pushed.stdout)["rows"] == {"zero-shot": 20}, pushed.stderr
+    assert json.loads(back.stdout)["kept"] == 20, back.stderr
+    assert hub.sets["me/mood"].private
+    assert nowhere.returncode == 1 and "Set HF_TOKEN" in nowhere.stderr
+
+
+def test_a_task_has_one_judging_at_a_time_and_its_job_asks_for_what_was_connected(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "s")
+        task = tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})
+        asked = connection.made(models=("m",), base_url="http://127.0.0.1:9/v1", concurrency=3, structured=True)
+        options = judging.arguments(asked, arms=["zero-shot"], per_label=50, budget_usd=1.5)
+        first = judging.queue_judging(session, study=study, task=task, arguments=options)
+        second = judging.queue_judging(session, study=study, task=task, arguments=options)
+
+    assert first.id == second.id
+    assert (first.key, first.title, first.slot) == (f"judge:{task.id}", "Judge t", Slot.API)
+    assert first.command[:7] == ["-m", "core", "judge", "--study", "s", "--task", "t"]
+    assert "--structured" not in first.command
+    assert {"--model", "m", "--per-label", "50", "--budget", "1.5", "--arm", "zero-shot"} <= set(first.command)

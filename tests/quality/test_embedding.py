@@ -1,0 +1,150 @@
+"""Embeddings: as the encoder's own library makes them, made once, and read without torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import StudyError
+from core.quality import embedded
+
+TEXTS = [
+    "Oh great, another Monday.",
+    "I love the sound of rain",
+    "",
+    "I love the sound of rain on a tin roof while the kettle sings and nobody needs anything from me until noon",
+    "word " * 300,
+    "今天天气真好",
+]
+
+
+def run(program: str, *arguments: object) -> str:
+    """What a program prints in a process of its own, as embedding is done by worker processes only."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_WAIT_POLICY": "passive"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
+    program = (
+        "import sys, numpy as np\n"
+        "from sentence_transformers import SentenceTransformer\n"
+        "from core import encoders\n"
+        "from core.quality import embedding\n"
+        f"texts = {TEXTS!r}\n"
+        "theirs = SentenceTransformer(encoders.resolve('minilm'), device='cpu')\n"
+        "theirs.max_seq_length = embedding.MAX_LENGTH\n"
+        "seen = []\n"
+        "ours = embedding.embed(texts, batch_size=2, report=lambda done, total, what, more: seen.append((done, total)))\n"
+        "np.savez(sys.argv[1], ours=ours, theirs=theirs.encode(texts, normalize_embeddings=True), seen=seen)\n"
+    )
+
+    run(program, tmp_path / "vectors.npz")
+
+    found = np.load(tmp_path / "vectors.npz")
+    assert found["ours"].shape == (6, 384)
+    assert found["ours"].dtype == np.float32
+    np.testing.assert_allclose(found["ours"], found["theirs"], atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(found["ours"], axis=1), 1, atol=1e-5)
+    assert found["seen"].tolist() == [[2, 6], [4, 6], [6, 6]]
+
+
+def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from core.quality import embedding\n"
+        "home, totals = Path(sys.argv[1]), []\n"
+        "tell = lambda done, total, what, more: totals.append(total)\n"
+        "first = embedding.cached(['a cat', 'a dog', 'a cat'], home=home, report=tell)\n"
+        "second = embedding.cached(['a cow', 'a dog', 'A dog'], home=home, report=tell)\n"
+        "third = embedding.cached(['A dog', 'a cat'], home=home, report=tell)\n"
+        "assert totals == [2, 2], totals\n"
+        "assert np.array_equal(first[0], first[2]) and np.array_equal(first[1], second[1])\n"
+        "assert np.array_equal(third, np.stack([second[2], first[0]]))\n"
+        "np.testing.assert_allclose(first[:2], embedding.embed(['a cat', 'a dog']), atol=1e-5)\n"
+        "assert embedding.cached([], home=home).shape == (0, 384)\n"
+    )
+
+    run(program, tmp_path)
+
+    vectors, held = embedded.recall(["a cat", "never seen"], encoder="minilm", home=tmp_path)
+    assert held.tolist() == [True, False]
+    assert vectors.shape == (2, 384)
+    assert np.isnan(vectors[1]).all()
+
+
+def test_an_encoder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    program = (
+        "import sys\n"
+        "from core.errors import StudyError\n"
+        "from core.quality import embedding\n"
+        "try:\n"
+        "    embedding.embed(['a'], encoder=sys.argv[1])\n"
+        "except StudyError as error:\n"
+        "    print(error)\n"
+    )
+
+    said = run(program, tmp_path)
+
+    assert "cannot be loaded" in said
+    assert "'minilm' needs neither" in said
+
+
+def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from core.quality import embedded\n"
+        "start = int(sys.argv[2])\n"
+        "for k in range(start, start + 200, 10):\n"
+        "    texts = [f'text {j}' for j in range(k, k + 20)]\n"
+        "    vectors = np.array([[j, 2 * j] for j in range(k, k + 20)], dtype=np.float32)\n"
+        "    embedded.remember(texts, vectors, encoder='e', home=Path(sys.argv[1]))\n"
+    )
+
+    workers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(100 * k)]) for k in range(4)]
+    codes = [worker.wait(timeout=120) for worker in workers]
+
+    texts = [f"text {j}" for j in range(510)]
+    vectors, held = embedded.recall(texts, encoder="e", home=tmp_path)
+    assert codes == [0, 0, 0, 0]
+    assert held.all()
+    assert np.array_equal(vectors[:, 1], 2 * np.arange(510))
+
+
+def test_reading_loads_neither_torch_nor_transformers_and_an_empty_home_has_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from core.quality import diversity, duplicates, embedded, lexical, nearest\n"
+        "print({'torch', 'transformers', 'sklearn', 'nltk'} & set(sys.modules) or '')\n"
+    )
+
+    vectors, held = embedded.recall(["a"], encoder="minilm", home=tmp_path)
+
+    assert run(program) == ""
+    assert vectors.shape == (1, 0)
+    assert not held.any()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_encoders_are_kept_apart_and_a_broken_file_is_named(tmp_path: Path) -> None:
+    one, other = embedded.file("owner/name", tmp_path), embedded.file("owner_name", tmp_path)
+    one.parent.mkdir()
+    one.write_bytes(b"no database at all, but long enough to look like one" * 40)
+
+    assert one != other
+    with pytest.raises(StudyError, match=one.name):
+        embedded.recall(["a"], encoder="owner/name", home=tmp_path)

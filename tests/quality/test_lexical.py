@@ -1,0 +1,122 @@
+"""Words: distinct-n, self-BLEU against a library and a published example, lengths and vocabulary."""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nltk.translate import bleu_score
+from scipy.stats import hypergeom
+
+from core.quality import lexical
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "bleu_papineni_2002.json"
+TEXTS = st.lists(st.lists(st.sampled_from("abcde"), max_size=9).map(" ".join), max_size=7)
+
+
+def by_nltk(texts: list[str], max_n: int = 4) -> float:
+    tokens = [found for text in texts if (found := lexical.words(text))]
+    smoothing, weights = bleu_score.SmoothingFunction().method1, [1 / max_n] * max_n
+    scores = [
+        bleu_score.sentence_bleu(tokens[:k] + tokens[k + 1 :], one, weights=weights, smoothing_function=smoothing)
+        for k, one in enumerate(tokens)
+    ]
+    return float(np.mean(scores))
+
+
+def random_texts(n: int, *, seed: int = 0, words: int = 20) -> list[str]:
+    rng = np.random.default_rng(seed)
+    vocabulary = [f"w{k}" for k in range(2000)]
+    return [" ".join(vocabulary[k] for k in rng.zipf(1.3, size=words) % 2000) for _ in range(n)]
+
+
+def test_distinct_is_different_over_all() -> None:
+    texts = ["The cat, the CAT", "a cat"]
+
+    assert lexical.distinct(texts, 1) == pytest.approx(3 / 6)
+    assert lexical.distinct(texts, 2) == pytest.approx(3 / 4)
+    assert math.isnan(lexical.distinct(["one", ""], 2))
+    assert math.isnan(lexical.distinct([], 1))
+
+
+def test_words_keep_an_apostrophe_and_drop_punctuation() -> None:
+    assert lexical.words("Don't stop: it’s 5 o'clock!! 'quoted'") == ["don't", "stop", "it’s", "5", "o'clock", "quoted"]
+
+
+def test_clipping_follows_the_published_example() -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    texts = [golden["candidate"], *golden["references"]]
+    found, possible = golden["modified_unigram_precision"]
+
+    score = lexical.self_bleu(texts, max_n=1)
+
+    first_reference = 5 / 6  # the cat is on the mat: all but one "the" is in the other one, both are in the candidate
+    assert lexical.self_bleu(texts[:2], max_n=1) == pytest.approx((found / possible + 2 / 6 * math.exp(1 - 7 / 6)) / 2)
+    assert score == pytest.approx(by_nltk(texts, max_n=1), abs=1e-9)
+    assert score < (found / possible + 2 * first_reference * 1.2) / 3
+
+
+@given(texts=TEXTS, max_n=st.integers(1, 5))
+def test_self_bleu_is_the_library_s_mean_over_texts(texts: list[str], max_n: int) -> None:
+    score = lexical.self_bleu(texts, max_n=max_n)
+
+    if sum(bool(text) for text in texts) < 2:
+        assert math.isnan(score)
+    else:
+        assert score == pytest.approx(by_nltk(texts, max_n=max_n), abs=1e-9)
+
+
+def test_the_same_text_again_and_again_scores_one_and_nothing_shared_scores_zero() -> None:
+    assert lexical.self_bleu(["one two three four five"] * 3) == pytest.approx(1)
+    assert lexical.self_bleu(["one two", "three four"]) == 0
+
+
+def test_many_texts_are_sampled_the_same_way_each_time_and_quickly() -> None:
+    texts = random_texts(2000)
+
+    began = time.monotonic()
+    score = lexical.self_bleu(texts)
+    seconds = time.monotonic() - began
+
+    assert score == lexical.self_bleu(texts)
+    assert score == pytest.approx(lexical.self_bleu(random_texts(500, seed=1)), abs=0.03)
+    assert seconds < 5
+
+
+def test_lengths_are_in_words() -> None:
+    found = lexical.lengths(["one", "one two", "one two three", "", "one, two, three, four!"])
+
+    assert found == lexical.Lengths(n=5, mean=2.0, q1=1.0, median=2.0, q3=3.0)
+    assert math.isnan(lexical.lengths([]).median)
+
+
+def test_vocabulary_counts_types_and_tokens() -> None:
+    found = lexical.vocabulary(["a b", "A c!", ""])
+
+    assert (found.tokens, found.types, found.type_token_ratio) == (4, 3, 0.75)
+    assert math.isnan(found.hd_d)
+    assert math.isnan(lexical.vocabulary([]).type_token_ratio)
+
+
+def test_hd_d_is_the_expected_share_of_types_among_42_words() -> None:
+    texts = random_texts(30)
+    tokens = np.array([word for text in texts for word in lexical.words(text)])
+    _, counts = np.unique(tokens, return_counts=True)
+    rng = np.random.default_rng(0)
+
+    found = lexical.vocabulary(texts).hd_d
+
+    assert found == pytest.approx((1 - hypergeom.pmf(0, len(tokens), counts, 42)).sum() / 42, rel=1e-9)
+    drawn = [len(set(rng.choice(tokens, 42, replace=False))) / 42 for _ in range(2000)]
+    assert found == pytest.approx(np.mean(drawn), abs=0.01)
+
+
+def test_hd_d_hardly_changes_with_more_texts_where_the_plain_ratio_falls() -> None:
+    few, many = lexical.vocabulary(random_texts(100)), lexical.vocabulary(random_texts(2000))
+
+    assert many.hd_d == pytest.approx(few.hd_d, abs=0.03)
+    assert many.type_token_ratio < few.type_token_ratio / 2

@@ -1,0 +1,14 @@
+"""Fills an arm by batches from a process of its own, to be killed: python fill_by_batch.py ARM_ID PER_LABEL URL."""
+
+import sys
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.synthesis import batches
+from core.synthesis.endpoint import OpenAIProvider
+
+arm_id, per_label, url = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+provider = OpenAIProvider("test-model", base_url=url, api_key=None)
+batches.generate_by_batch(
+    store_module.open_store(settings_module.load()), arm_id=arm_id, per_label=per_label, provider=provider, poll_s=0.02
+)

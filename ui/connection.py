@@ -1,0 +1,155 @@
+"""The model that prompts are sent to: chosen once for a study, tested in words, kept without its key."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.study.records import Study
+from core.synthesis import connection, providers
+from core.synthesis.connection import Connection
+from ui import resources
+from ui.words import plain, problem
+
+PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
+MODEL_HELP = {
+    "openai": "As the endpoint calls it. Several models are mixed in one arm, conversation by conversation.",
+    "local": "A causal language model: a folder, or its name on the Hugging Face hub. It runs in the worker.",
+}
+
+
+def pick_connection(study: Study, *, key: str) -> Connection:
+    """What this study is connected to, with a panel to change and to test it."""
+    with resources.store()() as session:
+        kept = connection.of(session.get_one(Study, study.id))
+    tested = st.session_state.get(f"{key}.tested", [])
+    failed = [sentence for is_fine, sentence in tested if not is_fine]
+    with st.expander(_title(kept), expanded=not kept.models or bool(failed), icon="🔌", key=f"{key}.connection"):
+        asked = _fields(kept, f"{key}.connection.{study.id}")
+        if st.button("Test and keep", key=f"{key}.connect"):
+            st.session_state[f"{key}.tested"] = []
+            with problem():
+                _keep_and_test(study, asked, key=key)
+                st.rerun()
+        for sentence in failed:
+            st.error(plain(sentence))
+    for is_fine, sentence in tested:
+        if is_fine:
+            st.caption(f"✅ {plain(sentence)}")
+    return kept
+
+
+def _title(kept: Connection) -> str:
+    if not kept.models:
+        return "No model is connected yet"
+    where = {"local": "this machine", "recorded": "recorded answers"}.get(
+        kept.provider, kept.base_url or _default_url()
+    )
+    return f"Connected to **{plain(', '.join(kept.models))}** · {plain(where)}"
+
+
+def _default_url() -> str:
+    return resources.settings().openai_base_url or providers.OPENAI_URL
+
+
+def _fields(kept: Connection, key: str) -> dict[str, Any]:
+    """What is typed in the panel, as the fields of a connection."""
+    provider = st.segmented_control(
+        "Where the model is",
+        list(PROVIDERS),
+        default=kept.provider,
+        required=True,
+        format_func=PROVIDERS.__getitem__,
+        key=f"{key}.provider",
+    )
+    if provider == "recorded":
+        path = st.text_input("File of recorded answers", kept.recordings or "", key=f"{key}.recordings", width=420)
+        return {"provider": provider, "models": ("recorded",), "recordings": path or None}
+    found = {place.base_url: place for place in _detected()} if provider == "openai" else {}
+    given: dict[str, Any] = {"provider": provider}
+    with st.container(horizontal=True):
+        if provider == "openai":
+            addresses = list(dict.fromkeys([kept.base_url or _default_url(), providers.OPENAI_URL, *found]))
+            given["base_url"] = st.selectbox(
+                "Address of the endpoint",
+                addresses,
+                accept_new_options=True,
+                key=f"{key}.url",
+                width=360,
+                help="Anything that speaks the OpenAI protocol: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio. "
+                "Local servers that answer are offered.",
+            )
+        place = found.get(str(given.get("base_url")))
+        given["models"] = tuple(
+            st.multiselect(
+                "Models",
+                list(dict.fromkeys([*kept.models, *(place.models if place else ())])),
+                default=list(kept.models),
+                accept_new_options=True,
+                key=f"{key}.models.{provider}",
+                placeholder="Type a name, then Enter",
+                width=360,
+                help=MODEL_HELP[provider],
+            )
+        )
+    return given | _limits(kept, key, is_endpoint=provider == "openai")
+
+
+def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        given["temperature"] = st.number_input(
+            "Temperature",
+            0.0,
+            2.0,
+            kept.temperature,
+            0.1,
+            key=f"{key}.temperature",
+            placeholder="model's own",
+            width=150,
+        )
+        given["max_tokens"] = st.number_input(
+            "Tokens an answer", 1, 100_000, kept.max_tokens, key=f"{key}.max_tokens", placeholder="no limit", width=150
+        )
+        given["concurrency"] = st.number_input(
+            "Calls at a time", 1, 512, kept.concurrency, key=f"{key}.concurrency", width=140
+        )
+        if is_endpoint:
+            given["rpm"] = st.number_input(
+                "Requests a minute",
+                1.0,
+                None,
+                kept.rpm,
+                10.0,
+                format="%g",
+                key=f"{key}.rpm",
+                placeholder="no limit",
+                width=150,
+            )
+            given["structured"] = st.toggle(
+                "Ask for JSON",
+                kept.structured,
+                key=f"{key}.structured",
+                help="Structured output. A model that does not offer it is asked without.",
+            )
+    if is_endpoint:
+        has_key = resources.settings().openai_api_key is not None
+        st.caption(
+            "The key is read from OPENAI_API_KEY or .streamlit/secrets.toml and never stored. "
+            + ("A key is set." if has_key else "No key is set: fine for a local server.")
+        )
+    return given
+
+
+def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> None:
+    """Keep the connection, and leave what its test said for the next rerun. Raises `StudyError`."""
+    wanted = connection.made(**asked)
+    with resources.store().write() as session:
+        connection.keep(session, study.id, wanted)
+    with st.spinner("Asking for one word…"):
+        tested = connection.test(wanted, resources.settings())
+    st.session_state[f"{key}.tested"] = [(one.ok, one.sentence) for one in tested]
+
+
+@st.cache_data(ttl=60, max_entries=1, show_spinner=False)
+def _detected() -> list[connection.Found]:
+    return connection.detect(resources.settings())
