@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import ProviderPaused, StudyError
-from core.synthesis import asking, budget, prompts
+from core.synthesis import asking, budget, draining, prompts
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.intake import Intake, Outcome
@@ -66,6 +66,7 @@ class Filling:
         self.storing = Storing(intake)
         self.error: BaseException | None = None
         self._flying = 0
+        self._is_draining = False
         self._concurrency = 0
         self._tasks: set[asyncio.Task[asyncio.Future[Outcome]]] = set()
         self._ended = asyncio.Event()
@@ -74,6 +75,17 @@ class Filling:
     async def run(self, concurrency: int) -> None:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
+        self.report(*self._standing())
+        with draining.drained(self._drain):
+            await self._until_ended()
+        if isinstance(self.error, StudyError):
+            self.report(*self._standing())
+            raise self._stopped(self.error)
+        if self.error is not None:
+            raise self.error
+        self.report(*self._standing())
+
+    async def _until_ended(self) -> None:
         ticking = asyncio.create_task(self._tick())
         ticking.add_done_callback(self._ticked)
         try:
@@ -90,19 +102,18 @@ class Filling:
             for provider in self.providers:
                 await provider.close()
             await self.storing.close()
-        if isinstance(self.error, StudyError):
-            self.report(*self._standing())
-            raise self._stopped(self.error)
-        if self.error is not None:
-            raise self.error
-        self.report(*self._standing())
+
+    def _drain(self) -> None:
+        """Ask nothing new; the answers under way are still taken in."""
+        self._is_draining = True
+        self._fill()
 
     def _fill(self) -> None:
         """Start as many calls as may be under way; the end has come when none is and none can be.
 
         Answers that are stored but not yet parsed stay few, so that little is asked after a label is given up.
         """
-        while self.error is None and self._has_room and (ticket := self._next()):
+        while self.error is None and not self._is_draining and self._has_room and (ticket := self._next()):
             self._flying += 1
             task = asyncio.create_task(self._ask(*ticket))
             self._tasks.add(task)

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Completion, Prompt, Sample, SampleStatus, Split
+from core.study.records import Batch, BatchState, Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
 from core.synthesis import asking, budget, claim, filling, intake
 from core.synthesis.answers import Provider
@@ -75,7 +75,7 @@ def generate(
         plan = asking.plan(store, arm_id=arm_id, seed=seed)
         quotas = asking.quotas(store, plan, per_label=per_label)
         with store() as session:
-            purse = budget.Budget(budget_usd, spent=_spent(session, arm_id))
+            purse = budget.Budget(budget_usd, spent=_spent(session, arm_id) + _held_by_batches(session, arm_id))
             if budget_usd is not None and _cost(session, arm_id) is None:
                 raise StudyError(
                     "This arm holds answers whose price is unknown, so what it has cost cannot be kept to a budget. "
@@ -97,7 +97,7 @@ def check_budget(provider: Provider | Sequence[Provider], budget_usd: float | No
         if budget_usd is not None and one.price is None:
             raise StudyError(
                 f"The price of {one.model!r} is unknown, so the budget of ${budget_usd:g} cannot be kept. "
-                "Add the model to core/catalogue/prices.json, or run without a budget."
+                "Set its price under Prices on Generate, or run without a budget."
             )
 
 
@@ -149,3 +149,10 @@ def _cost(session: Session, arm_id: int) -> float | None:
 def _spent(session: Session, arm_id: int) -> float:
     """What is known of the cost of an arm over all attempts, in US dollars."""
     return session.scalar(select(func.sum(Completion.cost_usd)).where(Completion.arm_id == arm_id)) or 0.0
+
+
+def _held_by_batches(session: Session, arm_id: int) -> float:
+    """The most that batches under way may still cost, in US dollars; those sent without a budget do not say."""
+    under_way = (BatchState.PREPARING, BatchState.SUBMITTED)
+    counts = session.scalars(select(Batch.counts).where(Batch.arm_id == arm_id, Batch.state.in_(under_way)))
+    return sum(float(found.get("most_usd", 0.0)) for found in counts)

@@ -24,7 +24,7 @@ from core.errors import ProviderPaused, StudyError
 from core.study import tasks
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
 from core.study.store import Store
-from core.synthesis import budget, claim, generation, verdicts
+from core.synthesis import budget, claim, draining, generation, verdicts
 from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
@@ -174,23 +174,28 @@ class _Judging:
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judging")
         self.done, self.tokens, self.reported_at = len(plan.chosen) - len(plan.left), 0, 0.0
         self.lost = 0
+        self.is_draining = False
         self.error: StudyError | None = None
 
     async def run(self, concurrency: int) -> None:
         """Ask about every sample that is left. After an error nothing new is asked; answers under way are kept."""
         waiting = iter(self.plan.left)
-        try:
-            await asyncio.gather(*(self._work(waiting) for _ in range(concurrency)))
-        finally:
-            await self.provider.close()
-            self.writer.shutdown(wait=True)
-            self._tell(is_last=True)
+        with draining.drained(self._drain):
+            try:
+                await asyncio.gather(*(self._work(waiting) for _ in range(concurrency)))
+            finally:
+                await self.provider.close()
+                self.writer.shutdown(wait=True)
+                self._tell(is_last=True)
         if self.error is not None:
             raise self._stopped(self.error)
 
+    def _drain(self) -> None:
+        self.is_draining = True
+
     async def _work(self, waiting: Iterator[Sample]) -> None:
         for sample in waiting:
-            if self.error is not None:
+            if self.error is not None or self.is_draining:
                 return
             try:
                 await self._ask(sample)

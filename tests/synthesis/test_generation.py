@@ -15,9 +15,10 @@ from sqlalchemy import delete, func, select
 from core.errors import ProviderPaused, ProviderRefused, StudyError
 from core.settings import Settings
 from core.study import samples
-from core.study.records import Arm, Completion, Label, Prompt, Sample, SampleStatus, Split
+from core.study.records import Arm, Batch, Completion, Label, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
 from core.synthesis import budget, examples, generation, intake, parsing, prompts
+from core.synthesis.budget import BudgetReached
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated
 from core.synthesis.prompts import Draft
@@ -400,3 +401,49 @@ def test_when_two_answers_for_a_slot_meet_the_first_one_stays(store: Store, arm:
 
     assert [outcome.kept for outcome in outcomes] == [1, 1]
     assert [row.content for row in completions(store, arm)] == ["1. The first letter"]
+
+
+def test_a_generation_that_is_asked_to_stop_takes_in_the_answers_under_way(
+    store: Store, settings: Settings, arm: Arm
+) -> None:
+    with LlmServer(latency=0.5) as server:
+        process = start(settings, arm, server.url, per_label=300)
+        deadline = time.monotonic() + 30
+        while server.counts()["requests"] < 9 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait()
+        answered = server.counts()["by_key"]
+        stored = len(completions(store, arm))
+
+        made = fill(store, arm, server.url, per_label=300)
+
+        again = server.counts()["by_key"]
+    assert code == -signal.SIGTERM
+    assert stored == len(answered) == sum(answered.values()) < 60
+    assert made.kept == 600
+    assert max(again.values()) == 1
+
+
+def test_a_budget_leaves_room_for_what_a_batch_under_way_may_cost(store: Store, arm: Arm, labels: list[Label]) -> None:
+    use(store, arm, SIMPLE)
+    with store.write() as session:
+        held = [{"label_id": labels[0].id, "slot": 0}]
+        counts = {"requests": 1, "most_usd": 0.999}
+        session.add(
+            Batch(
+                arm_id=arm.id,
+                key="k",
+                provider="openai",
+                model="test-model",
+                base_url="u",
+                requests=held,
+                counts=counts,
+            )
+        )
+
+    with LlmServer() as server, pytest.raises(BudgetReached):
+        fill(store, arm, server.url, per_label=5, price=PRICE, budget_usd=1.0)
+
+    assert server.counts()["requests"] == 0
