@@ -33,8 +33,8 @@ else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
 
 # What is asked
-st.subheader("Bring in a file")
-table = ui.uploaded_table("Texts with labels", key="data.file")
+st.subheader("Bring in texts")
+table = ui.table_to_import(key="data")
 if table is None:
     st.caption(
         "One row per text, with a column for the text and one for its label; a column named split (train, validation, "

@@ -16,7 +16,7 @@ from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.samples import samples_view
 from ui.tries import cost_of_a_call, try_panel
-from ui.uploads import uploaded_table
+from ui.uploads import table_to_import, uploaded_table
 from ui.words import choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
 
 __all__ = [
@@ -64,5 +64,6 @@ __all__ = [
     "take_in_hand",
     "told",
     "two_lines",
+    "table_to_import",
     "uploaded_table",
 ]

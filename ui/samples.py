@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,10 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import browse, judgements, tasks
+from core.quality import neighbours
+from core.study import browse, exporting, judgements, tasks
 from core.study.browse import Opinion, Origin
-from core.study.records import JudgementKind, SampleStatus, Task
+from core.study.records import Arm, JudgementKind, SampleStatus, Task
 from ui import resources
 from ui.words import choose_rows, done, plain, table
 
@@ -49,10 +51,46 @@ def one_sample(task: Task, sample_id: int) -> None:
     st.subheader("Where it came from")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     _labels(task, origin, labels)
+    _nearest(origin)
     if origin.imported:
         st.caption(f"Row {origin.sample.part} of the file {plain(origin.imported.file)}")
     if origin.completion:
         _completion(origin)
+
+
+def _nearest(origin: Origin) -> None:
+    """The real texts that a measured sample is nearest to: what it may have been copied from."""
+    with resources.store()() as session:
+        found = neighbours.nearest(session, origin.sample, home=resources.settings().home)
+    if not found.empty:
+        with st.expander(f"Nearest real text: cosine {found['cosine'].iloc[0]:.2f}"):
+            table(found.drop(columns="sample_id"), key="samples.nearest")
+
+
+def _export(task: Task) -> None:
+    """The kept texts of an arm to take along, with where each came from."""
+    with st.popover("Export", width="content"), resources.store()() as session:
+        arms = {arm.name: arm for arm in tasks.arms(session, task.id)}
+        name = st.selectbox("Arm to export", list(arms), key=f"samples.export.{task.id}", width=260)
+        for words, ending, kind in (("CSV", "csv", "text/csv"), ("JSON lines", "jsonl", "application/x-ndjson")):
+            st.download_button(
+                words,
+                partial(_exported, task.id, arms[name].id, ending),
+                file_name=f"{task.name}-{name}.{ending}",
+                mime=kind,
+                key=f"samples.export.{ending}.{task.id}",
+                on_click="ignore",
+                width="stretch",
+            )
+        st.caption("Parquet with a card, and the Hugging Face hub: `python -m core push`.")
+
+
+def _exported(task_id: int, arm_id: int, ending: str) -> str:
+    with resources.store()() as session:
+        frame = exporting.rows(session, task=session.get_one(Task, task_id), arm=session.get_one(Arm, arm_id))
+    return (
+        exporting.safe_csv(frame) if ending == "csv" else frame.to_json(orient="records", lines=True, force_ascii=False)
+    )
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:
@@ -71,6 +109,7 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
             version = _choice("Prompt version", versions, task, 300)
             model = _choice("Model", _named(found.models), task, 300)
             opinion = _choice("Judge or person", {str(opinion): opinion for opinion in Opinion}, task, 300)
+        _export(task)
     return browse.Filter(
         arm_ids=(int(arm),) if arm is not None else tuple(map(int, arms.values())), label_id=label, status=status,
         reason=reason, prompt_id=version, model=model, opinion=opinion, words=words,

@@ -1,4 +1,4 @@
-"""Files that people upload, read as tables."""
+"""Tables that people bring: files they upload, and data sets of the Hugging Face hub."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import StudyError
-from core.study import tables
+from core.study import hub, tables
+from ui import resources
 from ui.words import plain
 
 
@@ -22,6 +23,44 @@ def uploaded_table(label: str, *, key: str) -> tables.Table | None:
     except StudyError as error:
         st.error(plain(str(error)))
         return None
+
+
+def table_to_import(*, key: str) -> tables.Table | None:
+    """A table from a file of this visitor, or from a data set of the Hugging Face hub; None while there is none."""
+    places = ["A file", "The Hugging Face hub"]
+    place = st.segmented_control("Where the texts are", places, default=places[0], required=True, key=f"{key}.place")
+    return uploaded_table("Texts with labels", key=f"{key}.file") if place == places[0] else _from_hub(key)
+
+
+def _from_hub(key: str) -> tables.Table | None:
+    """The table of a hub's data set, read once and kept until another is asked for."""
+    with st.form(f"{key}.hub", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        source = st.text_input(
+            "Data set",
+            key=f"{key}.source",
+            placeholder="hf:owner/name",
+            width=320,
+            help="hf:owner/name[@revision][:config]",
+        )
+        split = st.text_input("Split of the data set", key=f"{key}.split", placeholder="all of them", width=180)
+        asked = st.form_submit_button("Read it")
+    if asked:
+        st.session_state[f"{key}.asked"] = (source.strip(), split.strip() or None)
+    wanted = st.session_state.get(f"{key}.asked")
+    if wanted is None:
+        return None
+    try:
+        return _read_hub(*wanted)
+    except StudyError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+@st.cache_data(max_entries=2, ttl=3600, show_spinner="Reading from the hub…")
+def _read_hub(source: str, split: str | None) -> tables.Table:
+    settings = resources.settings()
+    named = source if source.startswith(hub.PREFIX) else f"{hub.PREFIX}{source}"
+    return hub.read(named, split=split, folder=settings.home / "hub", token=settings.hf_token)
 
 
 def _read(uploaded: UploadedFile) -> tables.Table:

@@ -22,7 +22,7 @@ HEADINGS = {
 SHARES = {
     "macro_f1": "Macro-F1", "accuracy": "Accuracy", "gap": "Gap", "low": "Low", "high": "High", "subjectivity": "Subjectivity",
     "score_real": "Real", "score": "Synthetic", "precision": "Precision", "recall": "Recall", "f1": "F1",
-    "probability": "Probability", "agreement": "Agreement", "within": "Macro-F1 within the arm",
+    "probability": "Probability", "agreement": "Agreement", "within": "Macro-F1 within the arm", "cosine": "Cosine",
 }  # fmt: skip
 SHORT, LAZY = 25, 2000
 HIDDEN = ("arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")

@@ -1,6 +1,6 @@
 """Fill arms with an LLM's texts: the command generate, and what pages and whole studies need for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.commands import data, output, queueing
 from core.errors import StudyError
-from core.jobs import progress, runner
+from core.jobs import runner
 from core.study import tasks
 from core.study.records import Arm, ArmKind, Task
 from core.study.store import Store
@@ -99,7 +99,7 @@ def generate(
                 )
         if detach:
             runner.ensure(settings)
-            return show_job(job.id, as_json=as_json)
+            return output.queued(job.id, as_json=as_json)
         found = fill_arm(settings, store, arm_id=made.id, title=f"{task} · {arm}", how=how)
     return _show(found, title=f"{task} · {arm}", as_json=as_json)
 
@@ -136,7 +136,7 @@ def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, t
     """Generate in this process, with a bar on the terminal and progress in the job's row when inside a job."""
     clients = clients_of(settings, how.connection)
     with output.progress(f"Generate {title}") as bar:
-        tell = telling(store, bar)
+        tell = output.telling(store, bar)
         if how.batch:
             found = _by_batch(store, clients, arm_id=arm_id, how=how, tell=tell)
         else:
@@ -150,18 +150,6 @@ def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, t
                 report=tell,
             )
     return asdict(found)
-
-
-def telling(store: Store, bar: output.Report) -> Report:
-    """A report to the terminal's bar and, inside a job, to the job's row."""
-    row = progress.reporter(store)
-
-    def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
-        known = {name: value for name, value in extra.items() if isinstance(value, int | float | Mapping)}
-        row(progress.Progress(done=done, total=total, message=message, extra=known))
-        bar(done, total, message, {})
-
-    return tell
 
 
 def synthetic_arm(session: Session, task: Task, name: str) -> Arm:
@@ -179,14 +167,6 @@ def ready_arm(session: Session, task: Task, name: str) -> Arm:
         draft = prompts.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
         prompts.save(session, arm_id=arm.id, draft=draft)
     return arm
-
-
-def show_job(job_id: int, *, as_json: bool) -> None:
-    """Say which job was queued."""
-    if as_json:
-        output.emit({"job": job_id})
-        return
-    typer.echo(f"Job {job_id} is queued. 'python -m core jobs' shows how far it is.")
 
 
 def _by_batch(

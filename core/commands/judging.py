@@ -1,6 +1,6 @@
 """Let an LLM say which label fits the texts of some arms: the command judge, and its job."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.commands import data, output
 from core.errors import StudyError
-from core.jobs import progress, queue, runner
+from core.jobs import queue, runner
 from core.study import tasks
 from core.study.records import Arm, Job, Slot, Study, Task
 from core.study.store import Store
@@ -54,7 +54,7 @@ def judge(
                 job = queue_judging(session, study=home, task=found_task, arguments=given)
         if detach:
             runner.ensure(settings)
-            return _show_job(job, as_json=as_json)
+            return output.queued(job.id, as_json=as_json)
         found = _judge(settings, store, arms=arms, asked=asked, title=task, per_label=per_label, budget_usd=budget)
     return _show(found, title=f"{task} judged by {model}", as_json=as_json)
 
@@ -102,32 +102,17 @@ def _judge(
 ) -> dict[str, Any]:
     client = connection.open_all(asked, settings)[0]
     generation.check_budget(client, budget_usd)
-    row = progress.reporter(store)
     with output.progress(f"Judge {title}") as bar:
-
-        def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
-            known = {name: float(value) for name, value in extra.items() if isinstance(value, int | float)}
-            row(progress.Progress(done=done, total=total, message=message, extra=known))
-            bar(done, total, message, {})
-
-        return asdict(
-            judging.judge(
-                store,
-                arm_ids=[arm.id for arm in arms],
-                provider=client,
-                per_label=per_label,
-                concurrency=asked.concurrency,
-                budget_usd=budget_usd,
-                report=tell,
-            )
+        found = judging.judge(
+            store,
+            arm_ids=[arm.id for arm in arms],
+            provider=client,
+            per_label=per_label,
+            concurrency=asked.concurrency,
+            budget_usd=budget_usd,
+            report=output.telling(store, bar),
         )
-
-
-def _show_job(job: Job, *, as_json: bool) -> None:
-    if as_json:
-        output.emit({"job": job.id})
-        return
-    typer.echo(f"Job {job.id} is queued. 'python -m core jobs' shows how far it is.")
+    return asdict(found)
 
 
 def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.commands import data, output
 from core.errors import StudyError
-from core.jobs import progress, queue
+from core.jobs import queue
 from core.quality import measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
@@ -40,16 +40,10 @@ def measure_task(settings: Settings, store: Store, *, task_id: int, title: str, 
     """Measure in this process and keep the result, with a bar on the terminal and progress in the job's row if any."""
     from core.quality import arms  # torch takes seconds to import and is needed by this command alone
 
-    row = progress.reporter(store)
     with store() as session:
         gathered = arms.gather(session, task_id)
     with output.progress(f"Measure {title}") as bar:
-
-        def tell(done: int, total: int, message: str, extra: dict[str, float]) -> None:
-            row(progress.Progress(done=done, total=total, message=message, extra=extra))
-            bar(done, total, message, extra)
-
-        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=tell)
+        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=output.telling(store, bar))
     measures.write(settings, found)
     return found
 

@@ -15,12 +15,13 @@ from rich.text import Text
 
 from core import settings as settings_module
 from core.errors import StudyError
+from core.jobs import progress as job_progress
 from core.study import store as store_module
 from core.study.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 StudyName = Annotated[str | None, typer.Option("--study", help="The study; needed only when several have the task.")]
-Report = Callable[[int, int, str, dict[str, float]], None]
+Report = Callable[[int, int, str, Mapping[str, Any]], None]
 
 
 @contextmanager
@@ -58,11 +59,30 @@ def progress(title: str) -> Iterator[Report]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task(title, total=1)
 
-        def report(done: int, total: int, message: str, extra: dict[str, float]) -> None:
+        def report(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
             numbers = " ".join(f"{name} {value:.3g}" for name, value in extra.items())
             bar.update(line, completed=done, total=total, description=f"{title}  {message} {numbers}".strip())
 
         yield report
+
+
+def telling(store: Store, bar: Report) -> Report:
+    """A report to the terminal's bar and, inside a job, to the job's row, which alone gets the further facts."""
+    row = job_progress.reporter(store)
+
+    def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
+        row(job_progress.Progress(done=done, total=total, message=message, extra=extra))
+        bar(done, total, message, {})
+
+    return tell
+
+
+def queued(job_id: int, *, as_json: bool) -> None:
+    """Say which job was queued."""
+    if as_json:
+        emit({"job": job_id})
+    else:
+        print(f"Job {job_id} is queued. 'python -m core jobs' shows how far it is.")
 
 
 def emit(data: Mapping[str, Any]) -> None:

@@ -1,0 +1,50 @@
+"""The real texts nearest to one sample, from embeddings that were made before; no model is loaded."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from core.quality import embedded
+from core.study.records import Arm, ArmKind, Label, Sample, SampleStatus, Split
+
+K = 5
+MOST = 10_000
+
+
+def nearest(session: Session, sample: Sample, *, home: Path, encoder: str = "minilm", k: int = K) -> pd.DataFrame:
+    """The `k` nearest real training texts of the sample's task, itself left out: columns cosine, label, text, sample_id.
+
+    Empty until the sample and real texts have been measured; up to 10,000 real texts are looked at.
+    """
+    columns = ["cosine", "label", "text", "sample_id"]
+    vectors, held = embedded.recall([sample.text], encoder=encoder, home=home)
+    rows = session.execute(_real(session, sample)).all() if held[0] else []
+    others, known = embedded.recall([row.text for row in rows], encoder=encoder, home=home)
+    places = np.flatnonzero(known)
+    if not len(places):
+        return pd.DataFrame(columns=columns)
+    cosines = others[places] @ vectors[0]
+    best = places[np.argsort(-cosines, kind="stable")[:k]]
+    found = [(float(others[at] @ vectors[0]), rows[at].name, rows[at].text, rows[at].id) for at in best]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _real(session: Session, sample: Sample) -> Select[int, str, str]:
+    task_id = session.get_one(Arm, sample.arm_id).task_id
+    return (
+        select(Sample.id, Sample.text, Label.name)
+        .join(Arm, Arm.id == Sample.arm_id)
+        .join(Label, Label.id == Sample.label_id)
+        .where(
+            Arm.task_id == task_id,
+            Arm.kind == ArmKind.REAL,
+            Sample.split == Split.TRAIN,
+            Sample.status == SampleStatus.KEPT,
+            Sample.id != sample.id,
+        )
+        .order_by(Sample.id)
+        .limit(MOST)
+    )
