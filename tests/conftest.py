@@ -1,4 +1,4 @@
-"""Fixtures for every test: settings in a folder of their own and a real store in it."""
+"""Fixtures for every test: settings in a folder of their own, a real store in it, and the command line."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.store import Store
+from tests.command_line import CommandLine
 
 os.environ["STREAMLIT_CLIENT_SHOW_ERROR_DETAILS"] = "full"
 
@@ -23,6 +24,12 @@ def store(settings: settings_module.Settings) -> Iterator[Store]:
     opened = store_module.open_store(settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> CommandLine:
+    """Calls `python -m core ...` in a home of this test."""
+    return CommandLine(tmp_path / "home")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ NOTES = {
 }
 SAID = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
 MOST_SHOWN = 200
-WIDTH = 290
+WIDTH = 272
 
 
 def quality_view(study: Study, task: Task) -> None:

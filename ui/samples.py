@@ -94,7 +94,7 @@ def _exported(task_id: int, arm_id: int, ending: str) -> str:
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:
-    found = browse.facets(session, task.id)
+    found = _facets(task.id)
     labels = {label.name: label.id for label in tasks.labels_of(session, task.id)}
     arms = dict(zip(found.arms["arm"], found.arms["arm_id"], strict=True))
     names = found.prompts["arm"] + " " + found.prompts["version"].astype(str)
@@ -114,6 +114,12 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
         arm_ids=(int(arm),) if arm is not None else tuple(map(int, arms.values())), label_id=label, status=status,
         reason=reason, prompt_id=version, model=model, opinion=opinion, words=words,
     )  # fmt: skip
+
+
+@st.cache_data(ttl=10, max_entries=50, show_spinner=False)
+def _facets(task_id: int) -> browse.Facets:
+    with resources.store()() as session:
+        return browse.facets(session, task_id)
 
 
 def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:

@@ -33,10 +33,10 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
     )
     figure.update_xaxes(nticks=4, tickangle=0, **GRID)
     figure.add_annotation(
-        text=f"<b>{readings.NAMES.get(measure, measure)}</b>  {_sizes(rows)}", showarrow=False, font={"size": 12},
-        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom",
+        text=f"<b>{readings.NAMES.get(measure, measure)}</b><br>{_sizes(rows)}", showarrow=False, font={"size": 12},
+        x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", align="left",
     )  # fmt: skip
-    return _dressed(figure, height=90 + 28 * len(arms)).update_layout(margin={"t": 40, "b": 30})
+    return _dressed(figure, height=104 + 28 * len(arms)).update_layout(margin={"t": 52, "b": 30})
 
 
 def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.Figure:

@@ -16,7 +16,8 @@ from core.synthesis import asking, batch_lines, batch_prepare, budget, examples,
 from core.synthesis.answers import SlotKey
 from core.synthesis.endpoint import OpenAIProvider
 
-MARK = re.compile(r"^(?P<key>.+)/v(?P<version>\d+)/s(?P<seed>-?\d+)$")
+MARK = re.compile(r"^(?P<key>.+)/v(?P<version>\d{1,9})/s(?P<seed>-?\d{1,18})$")
+LONGEST_INDEX = 9
 
 
 def to_batch_file(
@@ -32,7 +33,8 @@ def to_batch_file(
     """Write the requests that an arm still needs to a file that any Batch API takes; gives how many there are.
 
     Nothing is sent, and no slot is held. Of a conversation, the file holds the next turn alone, as a later one shows
-    the answers before it. Each id names the slot, the version of the prompt and the seed, so that answers find back.
+    the answers before it. Each id names the slot, the version of the prompt and the seed, so that answers find back. Raises `StudyError` when the file
+    cannot be written.
     """
     plan = asking.plan(store, arm_id=arm_id, seed=seed)
     quotas = asking.quotas(store, plan, per_label=per_label)
@@ -42,7 +44,12 @@ def to_batch_file(
             asked = asking.request(store, plan, label=quota.label, slot=slot)
             body = {"model": model, "messages": asked.messages, **(parameters or {})}
             lines.append((f"{asked.key}/v{plan.prompt.version}/s{seed}", body))
-    path.write_bytes(batch_lines.written(lines))
+    try:
+        path.write_bytes(batch_lines.written(lines))
+    except OSError as error:
+        raise StudyError(
+            f"{path} cannot be written: {error.strerror}. Name a file in a folder that is there."
+        ) from error
     return len(lines)
 
 
@@ -100,7 +107,7 @@ def _asked(
         plans[version, seed] = replace(plan, prompt=prompt, pool=pool)
     plan = plans[version, seed]
     index = mark["key"].rpartition("/")[2]
-    for label in plan.labels if index.isdecimal() else ():
+    for label in plan.labels if index.isdecimal() and len(index) <= LONGEST_INDEX else ():
         key = SlotKey(plan.study.name, plan.task.name, plan.arm.name, label.name, int(index))
         if str(key) == mark["key"]:
             return plan, asking.request(store, plan, label=label, slot=int(index))

@@ -40,7 +40,7 @@ def replies(content: str, *, name: str = "The file of answers") -> Iterator[Repl
         try:
             found = json.loads(line)
             yield _reply(found)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StudyError(
                 f"Line {number} of {name} is no answer of a batch. Give the file as it was sent."
             ) from error
@@ -48,10 +48,18 @@ def replies(content: str, *, name: str = "The file of answers") -> Iterator[Repl
 
 def _reply(found: Mapping[str, Any]) -> Reply:
     custom_id, response = str(found["custom_id"]), found.get("response")
-    error = found.get("error") or {"message": "no answer"}
-    if response and response["status_code"] == 200 and isinstance(response["body"], Mapping):
-        return Reply(custom_id, response["body"], None)
+    body = response.get("body") if response else None
+    if (
+        response
+        and response["status_code"] == 200
+        and isinstance(body, Mapping)
+        and isinstance(body.get("choices"), list)
+    ):
+        return Reply(custom_id, body, None)
     if response:
-        raw = json.dumps(response.get("body")).encode()
+        raw = json.dumps(body).encode()
         return Reply(custom_id, None, failures.of_response(int(response["status_code"]), {}, raw))
-    return Reply(custom_id, None, Failure(failures.Cause.LOST, error["message"], code=str(error.get("code") or "")))
+    given = found.get("error")
+    error = given if isinstance(given, Mapping) else {"message": given}
+    said = str(error.get("message") or "no answer")
+    return Reply(custom_id, None, Failure(failures.Cause.LOST, said, code=str(error.get("code") or "")))

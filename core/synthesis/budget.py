@@ -34,6 +34,12 @@ def answer_limit(*, texts_per_call: int, words: int) -> int:
     return texts_per_call * words * 4 + 400
 
 
+def check(limit: float | None) -> None:
+    """Raise `StudyError` when a limit in US dollars is none; None is no limit."""
+    if limit is not None and not limit > 0:
+        raise StudyError(f"A budget is more than 0 US dollars; it is {limit}.")
+
+
 class Budget:
     """A limit in US dollars that requests running side by side never cross together; None is no limit.
 
@@ -43,8 +49,7 @@ class Budget:
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
-        if limit is not None and not limit > 0:
-            raise StudyError(f"A budget is more than 0 US dollars; it is {limit}.")
+        check(limit)
         self.limit = limit
         self.spent = spent
         self._held = 0.0

@@ -20,7 +20,7 @@ import truststore
 from yarl import URL
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import budget, failures
+from core.synthesis import budget, failures, parsing
 from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.failures import FORMAT, Cause, Failure
 from core.synthesis.prompts import Message
@@ -30,6 +30,7 @@ LONGEST_WAIT_S = 30.0
 LONGEST_CONNECT_S = 15.0
 LIMITS = ("max_tokens", "max_completion_tokens")
 PASSING = (408, 409, 425)
+MOST_TOKENS = 2**31 - 1
 NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 TEXTS = {"type": "array", "items": {"type": "string"}}
 SCHEMA = {"type": "object", "properties": {"texts": TEXTS}, "required": ["texts"], "additionalProperties": False}
@@ -162,22 +163,20 @@ class OpenAIProvider:
         if not isinstance(choices, list):
             raise ProviderRefused(failures.no_completion(self.shown_url))
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
-        message = choice.get("message") or {}
-        content = message.get("content")
-        content = content if isinstance(content, str) else ""
-        usage = response.get("usage") or {}
-        tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not isinstance(tokens_in, int):
+        message, usage = _mapping(choice.get("message")), _mapping(response.get("usage"))
+        content = _text(message.get("content"))
+        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        if tokens_in is None:
             tokens_in = sum(budget.approximate_tokens(part["content"]) for part in sent["messages"])
         return Answer(
             content=content,
-            finish_reason=str(choice.get("finish_reason") or "unknown"),
+            finish_reason=_storable(choice.get("finish_reason")) or "unknown",
             tokens_in=tokens_in,
-            tokens_out=tokens_out if isinstance(tokens_out, int) else budget.approximate_tokens(content),
-            request_id=str(response["id"]) if response.get("id") else None,
-            model=str(response.get("model") or self.model),
+            tokens_out=budget.approximate_tokens(content) if tokens_out is None else tokens_out,
+            request_id=_storable(response.get("id")) or None,
+            model=_storable(response.get("model")) or self.model,
             latency_s=latency_s,
-            refusal=str(message["refusal"]) if message.get("refusal") else None,
+            refusal=_storable(message.get("refusal")) or None,
             parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
             messages=sent["messages"],
         )
@@ -231,7 +230,10 @@ class OpenAIProvider:
         started = time.monotonic()
         try:
             async with session.post(
-                self._address, data=json.dumps(sent).encode(), headers={"Idempotency-Key": str(slot_key)}
+                self._address,
+                data=json.dumps(sent).encode(),
+                headers={"Idempotency-Key": str(slot_key)},
+                allow_redirects=False,  # texts and keys go nowhere else than asked for
             ) as response:
                 raw = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -241,12 +243,12 @@ class OpenAIProvider:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
         try:
             found = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ProviderRefused(failures.no_completion(self.shown_url)) from None
         answer = self.answer(found, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
-        return answer if named is None else replace(answer, request_id=named)
+        return answer if named is None else replace(answer, request_id=_storable(named))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -305,6 +307,28 @@ def _proxy_for(address: URL) -> str | None:
         return None
     proxies = urllib.request.getproxies()
     return proxies.get(address.scheme) or proxies.get("all")
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
+
+
+def _storable(found: Any) -> str:
+    """A value as text that every database takes; empty when there is none."""
+    return parsing.UNSTORABLE.sub("", str(found or ""))
+
+
+def _text(content: Any) -> str:
+    """The text of an answer, which some endpoints give in parts."""
+    parts = content if isinstance(content, list) else [content]
+    texts = [_mapping(part).get("text") if isinstance(part, Mapping) else part for part in parts]
+    return _storable("".join(text for text in texts if isinstance(text, str)))
+
+
+def _count(found: Any) -> int | None:
+    """A number of tokens; None when it can be none."""
+    is_count = isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_TOKENS
+    return found if is_count else None
 
 
 def _is_passing(status: int | None) -> bool:

@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 import aiohttp
 import openai
 
+LONGEST_SAID = 300
+LONGEST_WAIT_S = 30 * 86_400.0
+SECONDS = re.compile(r"\d+\.?\d*", re.ASCII)
 UNSUPPORTED = (
     "unsupported",
     "not supported",
@@ -64,8 +68,9 @@ class Failure(Exception):
         return next((name for name in sent if f"'{name}'" in self.said or f" {name} " in f" {self.said} "), None)
 
     def without(self, key: str | None) -> "Failure":
-        """The same, with the key taken out of the endpoint's words."""
-        self.said = self.said.replace(key, "***") if key else self.said
+        """The same, with the key taken out of the endpoint's words before they are cut to a length for people."""
+        said = self.said.replace(key, "***") if key else self.said
+        self.said = said[:LONGEST_SAID].rstrip(".")
         return self
 
 
@@ -73,7 +78,7 @@ def of_response(status: int, headers: Mapping[str, str], raw: bytes) -> Failure:
     """What a response that is no success says."""
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return _of_status(status, headers, body, raw.decode(errors="replace"))
 
@@ -90,7 +95,11 @@ def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
         return Failure(Cause.NO_CONNECTION, str(error), is_timeout=True)
     if isinstance(error, TimeoutError):
         return Failure(Cause.LOST, str(error), is_timeout=True)
-    if isinstance(error, aiohttp.ClientPayloadError):
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        return Failure(Cause.NO_CONNECTION, str(error))
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError | aiohttp.ServerDisconnectedError):
+        return Failure(Cause.LOST, str(error))
+    if isinstance(error, aiohttp.ClientOSError):
         return Failure(Cause.LOST, str(error))
     return Failure(Cause.NO_CONNECTION, str(error))
 
@@ -116,6 +125,8 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
         return f"{url!r} is no address. Write the base URL like http://localhost:11434/v1."
     if failure.cause == Cause.NO_TRUST:
         return f"The certificate of {url} is not trusted: {said}. Check the address and this machine's certificates."
+    if status is not None and 300 <= status < 400:
+        return f"{url} points elsewhere (status {status}); nothing is sent on. Give the address it points to."
     if status in (401, 403):
         return f"The key was refused by {url} (status {status}). Set OPENAI_API_KEY to one that it takes."
     if status == 404 and ("model" in said.lower() or failure.code == "model_not_found"):
@@ -148,7 +159,7 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
     message = error.get("message") or error.get("detail") or words
     return Failure(
         Cause.STATUS,
-        " ".join(str(message).split())[:300].rstrip("."),
+        " ".join(str(message).split())[: 10 * LONGEST_SAID],
         status=status,
         code=str(error.get("code") or ""),
         param=str(error.get("param") or "").split(".")[0],
@@ -157,12 +168,16 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a response asks to wait, given in milliseconds, seconds or as a date; None when it does not say."""
+    """Seconds that a response asks to wait, at most 30 days; None when it does not say.
+
+    It is given in milliseconds, in seconds or as a date.
+    """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "")
-        if value.replace(".", "", 1).isdigit():
-            return float(value) / unit
+        if SECONDS.fullmatch(value):
+            return min(float(value) / unit, LONGEST_WAIT_S)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
-    except ValueError:
+        until = email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+        return min(max(0.0, until - time.time()), LONGEST_WAIT_S)
+    except (ValueError, OverflowError):
         return None

@@ -92,7 +92,8 @@ def generate(
 
 
 def check_budget(provider: Provider | Sequence[Provider], budget_usd: float | None) -> None:
-    """Raise `StudyError` when a budget is set that cannot be kept, since the price of a model is unknown."""
+    """Raise `StudyError` when a budget is set that is none, or that cannot be kept since a model's price is unknown."""
+    budget.check(budget_usd)
     for one in _as_list(provider):
         if budget_usd is not None and one.price is None:
             raise StudyError(

@@ -169,7 +169,7 @@ def _is_structured(answer: Answer) -> bool:
         return False
     try:
         found = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and bool(parsing.parse(answer.content, finish_reason="stop", expected=1).texts)
 
@@ -230,10 +230,11 @@ async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) 
     """The models that a base URL lists; None when it does not answer as an endpoint."""
     address = (url / "models").update_query(url.query)
     try:
-        async with client.get(address, timeout=aiohttp.ClientTimeout(total=timeout_s)) as response:
+        limit = aiohttp.ClientTimeout(total=timeout_s)
+        async with client.get(address, timeout=limit, allow_redirects=False) as response:
             found = await response.json(content_type=None)
         return [str(model["id"]) for model in found["data"]]
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -125,7 +125,7 @@ def address(url: str) -> Address:
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         parts, is_whole = urlsplit(""), False
-    if "@" in url.partition("://")[2].partition("/")[0] or "@" in url.partition("/")[0]:
+    if "@" in (parts.netloc if is_whole else url):
         raise StudyError("The address of an endpoint holds a user name or password. Leave it out: set OPENAI_API_KEY.")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if found := next((name for name in query if SECRET.search(name)), None):

@@ -39,7 +39,7 @@ def titles(figure: go.Figure) -> list[str]:
 def test_a_measure_has_one_dot_per_arm_in_its_colour_and_says_its_n() -> None:
     figure = quality_charts.measure_dots(TABLE, measure="words_median")
 
-    assert titles(figure) == ["<b>Words per text (median)</b>  n 120 to 400"]
+    assert titles(figure) == ["<b>Words per text (median)</b><br>n 120 to 400"]
     assert {(dot.name, dot.marker.color, dot.marker.symbol) for dot in figure.data} == {
         ("real", charts.colour("real"), "circle"),
         ("zero-shot", charts.colour("zero-shot"), "square"),

@@ -3,14 +3,13 @@
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core import catalogue
+from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
-ROOT = Path(__file__).parents[2]
 ENDPOINT = ["--model", "m", "--base-url", "http://127.0.0.1:9/v1"]
 
 
@@ -45,7 +44,7 @@ def letters(folder: Path, n: int = 40) -> Path:
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_without_a_traceback(
-    call: Any, arguments: list[str], code: int, sentence: str
+    call: CommandLine, arguments: list[str], code: int, sentence: str
 ) -> None:
     found, stdout, stderr = call(*arguments)
 
@@ -54,7 +53,21 @@ def test_what_cannot_be_done_is_one_sentence_without_a_traceback(
     assert "Traceback" not in stderr + stdout
 
 
-def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_labels(call: Any, tmp_path: Path) -> None:
+def test_a_command_of_its_own_process_ends_with_its_exit_code_and_prints_where_it_should(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    cannot = call.apart("agreement", "missing.csv")
+    wrong = call.apart("agreement")
+    done = call.apart("import", letters(tmp_path), "--task", "mood", "--arm", "real", "--json")
+
+    assert (cannot.code, cannot.stdout, cannot.stderr) == (1, "", "There is no file missing.csv.\n")
+    assert (wrong.code, "Missing argument" in wrong.stderr) == (2, True)
+    assert (done.code, json.loads(done.stdout)["kept"], done.stderr) == (0, 40, "")
+
+
+def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_labels(
+    call: CommandLine, tmp_path: Path
+) -> None:
     code, stdout, _ = call("import", letters(tmp_path), "--task", "mood", "--arm", "real", "--json")
     made = written(tmp_path, "made.csv", "text,label\nnew glad text,glad\nnew odd text,cross\n")
     _, second, _ = call("import", made, "--task", "mood", "--arm", "zero-shot", "--json")
@@ -67,7 +80,7 @@ def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_label
     assert json.loads(second)["rejected"] == {"unknown label 'cross'": 1}
 
 
-def test_generate_reaches_its_quota_and_asks_nothing_the_second_time(call: Any, tmp_path: Path) -> None:
+def test_generate_reaches_its_quota_and_asks_nothing_the_second_time(call: CommandLine, tmp_path: Path) -> None:
     call("import", letters(tmp_path), "--task", "mood", "--arm", "real")
     with LlmServer(rate_429=0.05, rate_malformed=0.05, retry_after=0.2, seed=3, models=["m"]) as llm:
         arguments = ["generate", "--task", "mood", "--arm", "zero-shot", "--per-label", "30", "--model", "m", "--json"]
@@ -84,7 +97,7 @@ def test_generate_reaches_its_quota_and_asks_nothing_the_second_time(call: Any, 
     assert b"k-secret" not in (tmp_path / "home" / "litmus.db").read_bytes()
 
 
-def test_a_study_file_with_a_wrong_key_changes_nothing(call: Any, tmp_path: Path) -> None:
+def test_a_study_file_with_a_wrong_key_changes_nothing(call: CommandLine, tmp_path: Path) -> None:
     letters(tmp_path)
     path = written(
         tmp_path,
@@ -103,7 +116,7 @@ def test_a_study_file_with_a_wrong_key_changes_nothing(call: Any, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Any, tmp_path: Path) -> None:
+def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: CommandLine, tmp_path: Path) -> None:
     letters(tmp_path, 60)
     made = [f"letter {'so bright' if k % 2 else 'so grey'} {k},{'glad' if k % 2 else 'sad'}" for k in range(40)]
     written(tmp_path, "made.csv", "\n".join(["text,label", *made]))
@@ -139,7 +152,7 @@ def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Any,
 
 
 @pytest.mark.slow
-def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: Any, tmp_path: Path) -> None:
+def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: CommandLine, tmp_path: Path) -> None:
     sample = catalogue.SAMPLE_STUDY
     text = sample.read_text(encoding="utf-8")
     text = text.replace("file: ", f"file: {sample.parent}/").replace("recordings: ", f"recordings: {sample.parent}/")
@@ -158,7 +171,7 @@ def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: A
     assert "not for conclusions" in report
 
 
-def test_a_study_with_a_bad_answers_file_or_provider_leaves_nothing_behind(call: Any, tmp_path: Path) -> None:
+def test_a_study_with_a_bad_answers_file_or_provider_leaves_nothing_behind(call: CommandLine, tmp_path: Path) -> None:
     letters(tmp_path)
     task = (
         "study: s\ntasks:\n  mood:\n    question: '?'\n    labels: {glad: '', sad: ''}\n    real: {file: letters.csv}\n"
@@ -178,7 +191,7 @@ def test_a_study_with_a_bad_answers_file_or_provider_leaves_nothing_behind(call:
         assert found.execute("SELECT count(*) FROM study").fetchone() == (0,)
 
 
-def test_brackets_in_data_are_shown_and_break_no_table(call: Any, tmp_path: Path) -> None:
+def test_brackets_in_data_are_shown_and_break_no_table(call: CommandLine, tmp_path: Path) -> None:
     path = written(tmp_path, "m.csv", "item_id,rater_id,label\n1,a,[/foo]\n1,b,[red]\n")
 
     code, stdout, stderr = call("aggregate", path)

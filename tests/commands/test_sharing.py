@@ -1,25 +1,17 @@
 """The commands judge, push and import hf: as they are called, against a real LLM server and a real hub server."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from core.commands import judging
 from core.study import tasks
 from core.study.records import Slot
 from core.study.store import Store
 from core.synthesis import connection
+from tests.command_line import CommandLine
 from tests.hub_server import HubServer
 from tests.llm_server import LlmServer
-
-ROOT = Path(__file__).parents[2]
-Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class SadJudge(LlmServer):
@@ -29,28 +21,6 @@ class SadJudge(LlmServer):
         return "sad"
 
 
-def environment(home: Path, **environ: str) -> dict[str, str]:
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "OPENAI_", "HF_"))}
-    return {**known, "LITMUS_HOME": str(home), "LITMUS_GPUS": "0", **environ}
-
-
-@pytest.fixture
-def call(tmp_path: Path) -> Call:
-    """Runs `python -m core ...` in a home of this test."""
-
-    def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "core", *map(str, arguments)],
-            cwd=ROOT,
-            env=environment(tmp_path / "home", **environ),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
-
-
 def letters(folder: Path, *, n: int, name: str) -> Path:
     rows = [f"a {name} letter {k},{'glad' if k % 2 else 'sad'}" for k in range(n)]
     path = folder / f"{name}.csv"
@@ -58,26 +28,22 @@ def letters(folder: Path, *, n: int, name: str) -> Path:
     return path
 
 
-def imported(call: Call, folder: Path, *, n: int) -> None:
+def imported(call: CommandLine, folder: Path, *, n: int) -> None:
     call("import", letters(folder, n=n, name="real"), "--task", "mood", "--arm", "real")
     call("import", letters(folder, n=n, name="made"), "--task", "mood", "--arm", "zero-shot")
 
 
 def test_a_judge_is_killed_and_goes_on_without_paying_twice_beyond_what_was_in_flight(
-    call: Call, tmp_path: Path
+    call: CommandLine, tmp_path: Path
 ) -> None:
     imported(call, tmp_path, n=60)
     with SadJudge(latency=0.1) as server:
         options = ["--model", "test-model", "--base-url", server.url, "--concurrency", "2", "--json"]
-        command = [sys.executable, "-m", "core", "judge", "--task", "mood", "--arm", "zero-shot", *options]
-        first = subprocess.Popen(
-            command, cwd=ROOT, env=environment(tmp_path / "home"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 60
-        while server.counts()["answered"] < 10 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        first.kill()
-        first.wait()
+        with call.start("judge", "--task", "mood", "--arm", "zero-shot", *options) as first:
+            deadline = time.monotonic() + 60
+            while server.counts()["answered"] < 10 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            first.kill()
         killed_after = server.counts()["answered"]
         done = call("judge", "--task", "mood", "--arm", "zero-shot", *options)
         answered = server.counts()["answered"]
@@ -89,19 +55,21 @@ def test_a_judge_is_killed_and_goes_on_without_paying_twice_beyond_what_was_in_f
     assert answered <= 60 + 2 + 1
 
 
-def test_arms_are_pushed_to_the_hub_and_imported_from_it(call: Call, tmp_path: Path) -> None:
+def test_arms_are_pushed_to_the_hub_and_imported_from_it(call: CommandLine, tmp_path: Path) -> None:
     imported(call, tmp_path, n=20)
     with HubServer() as hub:
         environ = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.key, "HF_HOME": str(tmp_path / "hf")}
-        pushed = call("push", "--task", "mood", "--to", "me/mood", "--json", **environ)
+        pushed = call.apart("push", "--task", "mood", "--to", "me/mood", "--json", **environ)
         source = ("import", "hf:me/mood", "--task", "mood", "--arm", "zero-shot-again", "--json")
-        back = call(*source, **environ)
-        nowhere = call("push", "--task", "mood", "--to", "me/mood", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "hf"))
+        back = call.apart(*source, **environ)
+        nowhere = call.apart(
+            "push", "--task", "mood", "--to", "me/mood", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path / "hf")
+        )
 
     assert json.loads(pushed.stdout)["rows"] == {"zero-shot": 20}, pushed.stderr
     assert json.loads(back.stdout)["kept"] == 20, back.stderr
     assert hub.sets["me/mood"].private
-    assert nowhere.returncode == 1 and "Set HF_TOKEN" in nowhere.stderr
+    assert nowhere.code == 1 and "Set HF_TOKEN" in nowhere.stderr
 
 
 def test_a_task_has_one_judging_at_a_time_and_its_job_asks_for_what_was_connected(store: Store) -> None:

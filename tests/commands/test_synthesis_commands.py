@@ -4,12 +4,12 @@ import json
 import sqlite3
 import urllib.request
 from pathlib import Path
-from typing import Any
 
+from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
 
-def with_task(call: Any, folder: Path) -> None:
+def with_task(call: CommandLine, folder: Path) -> None:
     rows = [
         f"a letter number {n} about the sea,{'glad' if n % 2 else 'sad'},{'test' if n % 3 else 'train'}"
         for n in range(30)
@@ -34,7 +34,7 @@ def answered(requests: Path, url: str) -> str:
     return "\n".join(lines)
 
 
-def test_a_tried_prompt_shows_its_texts_and_leaves_no_samples(call: Any, tmp_path: Path) -> None:
+def test_a_tried_prompt_shows_its_texts_and_leaves_no_samples(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
 
     with LlmServer(models=["m"]) as llm:
@@ -52,7 +52,7 @@ def test_a_tried_prompt_shows_its_texts_and_leaves_no_samples(call: Any, tmp_pat
         assert found.execute("SELECT count(*) FROM trial").fetchone() == (7,)
 
 
-def test_a_try_that_cannot_be_answered_says_why(call: Any, tmp_path: Path) -> None:
+def test_a_try_that_cannot_be_answered_says_why(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
 
     code, _, stderr = call(
@@ -64,7 +64,7 @@ def test_a_try_that_cannot_be_answered_says_why(call: Any, tmp_path: Path) -> No
     assert "Traceback" not in stderr
 
 
-def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: Any, tmp_path: Path) -> None:
+def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
     arm = ("--task", "mood", "--arm", "zero-shot", "--per-label", "20")
     out, back = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"

@@ -1,40 +1,18 @@
 """The command diversity: its numbers, groups at equal size, given vectors, and what it cannot do."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from core.quality import diversity
+from tests.command_line import CommandLine
 
-ROOT = Path(__file__).parents[2]
 KEYS = {
     "remote_clique", "chamfer_distance", "distinct_1", "distinct_2", "self_bleu", "duplicates", "near_duplicates", "n",
     "nearest_real", "copies",
 }  # fmt: skip
-
-
-@pytest.fixture
-def call(tmp_path: Path) -> Any:
-    """Runs `python -m core diversity ...` in a home of this test and gives exit code, stdout and stderr."""
-
-    def run(*arguments: object, home: Path = tmp_path / "home") -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "core", "diversity", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, "LITMUS_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            timeout=500,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    return run
 
 
 @pytest.fixture
@@ -58,11 +36,11 @@ def vectors(folder: Path, n: int) -> Path:
 
 
 def test_given_vectors_need_no_encoder_and_rows_without_a_text_are_left_out(
-    call: Any, texts: Path, tmp_path: Path
+    call: CommandLine, texts: Path, tmp_path: Path
 ) -> None:
     given = vectors(tmp_path, 63)
 
-    code, stdout, stderr = call(texts, "--embeddings", given, "--distance", "angular", "--json")
+    code, stdout, stderr = call("diversity", texts, "--embeddings", given, "--distance", "angular", "--json")
 
     assert code == 0, stderr
     found = json.loads(stdout)
@@ -78,13 +56,13 @@ def test_given_vectors_need_no_encoder_and_rows_without_a_text_are_left_out(
     assert not (tmp_path / "home").exists()
 
 
-def test_beside_real_texts_groups_are_compared_on_equally_many(call: Any, texts: Path, tmp_path: Path) -> None:
+def test_beside_real_texts_groups_are_compared_on_equally_many(call: CommandLine, texts: Path, tmp_path: Path) -> None:
     real = tmp_path / "real.csv"
     told = [f"A real tale of {word} number {k}" for k, word in enumerate(WORDS[:25])]
     real.write_text("\n".join(["sentence", *told, "The WEARY gardek 0 came home!"]), encoding="utf-8")
 
-    code, stdout, stderr = call(texts, "--reference", real, "--by", "kind", "--label", "kind", "--json")
-    _, table, _ = call(texts, "--reference", real, "--by", "kind")
+    code, stdout, stderr = call("diversity", texts, "--reference", real, "--by", "kind", "--label", "kind", "--json")
+    _, table, _ = call("diversity", texts, "--reference", real, "--by", "kind")
 
     assert code == 0, stderr
     found = json.loads(stdout)
@@ -99,11 +77,11 @@ def test_beside_real_texts_groups_are_compared_on_equally_many(call: Any, texts:
 
 
 def test_rows_are_chosen_by_where_and_small_groups_left_out_of_the_comparison(
-    call: Any, texts: Path, tmp_path: Path
+    call: CommandLine, texts: Path, tmp_path: Path
 ) -> None:
     given = vectors(tmp_path, 63)
 
-    code, stdout, _ = call(texts, "--embeddings", given, "--where", "kind=b", "--by", "text", "--json")
+    code, stdout, _ = call("diversity", texts, "--embeddings", given, "--where", "kind=b", "--by", "text", "--json")
 
     found = json.loads(stdout)
     assert code == 0
@@ -127,13 +105,13 @@ def test_rows_are_chosen_by_where_and_small_groups_left_out_of_the_comparison(
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    call: Any, texts: Path, tmp_path: Path, arguments: list[str], sentence: str
+    call: CommandLine, texts: Path, tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     given = [str(vectors(tmp_path, 5)) if part == "5" else part for part in arguments]
     if "--embeddings" not in given:
         given += ["--embeddings", str(vectors(tmp_path, 63))]
 
-    code, stdout, stderr = call(texts, *given)
+    code, stdout, stderr = call("diversity", texts, *given)
 
     assert code == 1
     assert sentence in " ".join(stderr.split())
@@ -143,13 +121,13 @@ def test_what_cannot_be_done_is_one_sentence(
 @pytest.mark.slow
 @pytest.mark.parametrize("distance", ["cosine", "angular"])
 def test_real_tweets_are_more_diverse_than_one_shot_and_those_than_zero_shot(
-    call: Any, real_data: Path, tmp_path_factory: pytest.TempPathFactory, distance: str
+    real_data: Path, tmp_path_factory: pytest.TempPathFactory, distance: str
 ) -> None:
-    home = tmp_path_factory.getbasetemp() / "diversity-home"
+    call = CommandLine(tmp_path_factory.getbasetemp() / "diversity-home")
     made, real = real_data / "tweet_sarcasm.synthetic.csv", real_data / "tweet_sarcasm.csv"
 
-    code, stdout, stderr = call(
-        made, "--reference", real, "--by", "source", "--distance", distance, "--json", home=home
+    code, stdout, stderr = call.apart(
+        "diversity", made, "--reference", real, "--by", "source", "--distance", distance, "--json"
     )
 
     assert code == 0, stderr
