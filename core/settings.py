@@ -48,7 +48,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         gpus=_number(found, "LITMUS_GPUS", least=0, default=_visible_gpus(found)),
         openai_base_url=found.get("OPENAI_BASE_URL") or None,
         openai_api_key=(found.get("OPENAI_API_KEY") or "").strip() or None,
-        hf_token=found.get("HF_TOKEN") or None,
+        hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
     )
 

@@ -20,15 +20,7 @@ with ui.store()() as session:
 if known:
     ui.table(arms, key="data.arms")
     for task in known:
-        with st.expander(ui.plain(task.name)):
-            st.text(task.question)
-            st.dataframe(
-                pd.DataFrame(
-                    [(label.name, label.description) for label in labels[task.name]], columns=["label", "meaning"]
-                ),
-                hide_index=True,
-                key=f"data.labels.{task.id}",
-            )
+        ui.task_card(task, labels[task.name])
 else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
 

@@ -25,6 +25,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         0.0,
         None,
         None,
+        0.01,
+        "%g",
         key="generate.budget",
         placeholder="no limit",
         width=160,
@@ -36,10 +38,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="Half the price, answered within a day. Needs an endpoint that offers batches.",
     )
     models = ui.prices_of(wanted, batch=batch) if wanted.models else {}
-ui.estimate_panel(task, arm, labels, per_label=int(per_label), wanted=wanted, models=models)
+busy = ui.is_filling(study, arm)
+if not busy:
+    ui.estimate_panel(
+        task, arm, labels, per_label=int(per_label), wanted=wanted, models=models, batch=batch, budget=budget
+    )
 
 # Doing it
-if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start"):
+hint = "It is being filled" if busy else None if wanted.models else "Connect a model first"
+off = busy or not wanted.models
+if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=off, help=hint):
     with ui.problem():
         how = generating.How(int(per_label), wanted, budget, batch)
         generating.check(ui.settings(), how)

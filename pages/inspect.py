@@ -19,7 +19,7 @@ VIEWS = {
 with ui.store()() as session, st.container(horizontal=True):
     task = ui.pick_task(session, study, key="inspect")
     view = st.segmented_control(
-        "Show", list(VIEWS), default="Samples", required=True, key="inspect.view", persist_state="session"
+        "Show", list(VIEWS), default="Samples", required=True, key="inspect.view", bind="query-params"
     )
 
 # What there is

@@ -12,7 +12,7 @@ ui.title("Prompts", study)
 
 # What is asked
 with ui.store()() as session:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         task = ui.pick_task(session, study, key="prompts")
         arm = ui.pick_arm(session, task, key="prompts", synthetic=True)
     labels = tasks.labels_of(session, task.id)
@@ -22,14 +22,10 @@ start, stamp = ui.pick_start(task, arm, labels, versions)
 editor, shown = st.columns(2, gap="large")
 with editor:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"Version {versions[0].version} of {ui.plain(task.name)} · {ui.plain(arm.name)}"
-            if versions
-            else "The default prompt; saving makes it version 1.",
-            width="stretch",
-        )
+        about = st.empty()
         ui.start_menu(task, arm, labels)
     draft = ui.edit(start, labels, stamp=stamp)
+    about.caption(ui.standing(task, arm, start, draft, versions), width="stretch")
     can_save = st.container(horizontal=True)
 
 
@@ -56,6 +52,8 @@ with shown:
         with ui.problem():
             messages = ui.preview(draft, task=task, label=by_name[name], labels=labels, slot=0)
             ui.cost_of_a_call(arm, draft, messages, wanted)
+    else:
+        st.info("What is sent is shown here once the attributes can be read.")
     ui.try_panel(study, task, arm, draft or start, wanted, labels)
 
 # Doing it

@@ -21,6 +21,16 @@ MAY_IMPORT = {
     "jobs": {"errors", "settings", "study", "jobs"},
     "analysis": {"errors", "settings", "study", "catalogue", "analysis", *ROOMS},
 }
+HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "nltk"}
+FOR_WORKERS = {
+    "core.quiet_hub",
+    "core.quality.arms",
+    "core.quality.embedding",
+    "core.synthesis.local_model",
+    "core.training.fit",
+    "core.training.predict",
+}
+MAY_PRINT = {"core/commands", "core/jobs", "benchmarks"}
 
 
 def imports(path: Path) -> set[str]:
@@ -58,17 +68,24 @@ def test_core_never_imports_streamlit_and_pages_never_import_pages() -> None:
     assert "pages" not in pages
 
 
-def test_nothing_that_pages_import_pulls_in_torch_or_transformers() -> None:
-    wanted = sorted({module for path in [*(ROOT / "pages").glob("*.py"), ROOT / "app.py"] for module in imports(path)})
+def test_only_what_worker_processes_run_loads_heavy_libraries() -> None:
+    modules = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for folder in ("core", "ui")
+        for path in (ROOT / folder).rglob("*.py")
+        if "migrations" not in path.parts and not path.name.startswith("__")
+    )
+    pages = {module for path in [*(ROOT / "pages").glob("*.py"), ROOT / "app.py"] for module in imports(path)}
     program = (
         "import importlib, sys\n"
-        f"for name in {wanted!r}:\n"
-        "    try:\n"
-        "        importlib.import_module(name)\n"
-        "    except ModuleNotFoundError:\n"
-        "        module, _, attribute = name.rpartition('.')\n"
-        "        getattr(importlib.import_module(module), attribute)\n"
-        "heavy = {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)\n"
+        f"for name in {[name for name in modules if name not in FOR_WORKERS]!r}:\n"
+        "    importlib.import_module(name)\n"
+        f"for module, _, attribute in {sorted(name.rpartition('.') for name in pages)!r}:\n"
+        "    found = importlib.import_module(module or attribute)\n"
+        "    hasattr(found, attribute) or not module or importlib.import_module(f'{module}.{attribute}')\n"
+        "from core import encoders\n"
+        "encoders.resolve('minilm')\n"
+        f"heavy = {HEAVY!r} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
 
@@ -108,3 +125,22 @@ def test_files_and_functions_stay_short() -> None:
         ]
 
     assert not too_long
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
+def test_every_benchmark_says_how_it_is_run(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+    assert f"python -m benchmarks.{path.stem}" in said or f"python benchmarks/{path.name}" in said
+
+
+def test_only_commands_jobs_and_benchmarks_print() -> None:
+    printing = {
+        str(path.relative_to(ROOT))
+        for folder in ("core", "ui", "pages", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+
+    assert {path for path in printing if not path.startswith(tuple(MAY_PRINT))} == set()

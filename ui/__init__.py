@@ -3,10 +3,10 @@
 from ui.campaigns import KIND_NAMES, campaign_card
 from ui.charts import plot
 from ui.connection import pick_connection
-from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, start_menu
+from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
 from ui.fidelity import labels_view
 from ui.frame import framed, guard, take_in_hand
-from ui.generation import arm_live, estimate_panel, prices_of
+from ui.generation import arm_live, estimate_panel, is_filling, prices_of
 from ui.jobs import job_panel
 from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
@@ -15,6 +15,7 @@ from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
 from ui.runs import run_detail
 from ui.samples import samples_view
+from ui.tasks import task_card
 from ui.tries import cost_of_a_call, try_panel
 from ui.uploads import table_to_import, uploaded_table
 from ui.words import choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
@@ -26,10 +27,12 @@ __all__ = [
     "forget_start",
     "pick_start",
     "preview",
+    "standing",
     "start_menu",
     "labels_view",
     "arm_live",
     "estimate_panel",
+    "is_filling",
     "prices_of",
     "leakage_view",
     "map_view",
@@ -61,6 +64,7 @@ __all__ = [
     "settings",
     "store",
     "table",
+    "task_card",
     "take_in_hand",
     "told",
     "two_lines",

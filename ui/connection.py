@@ -18,23 +18,20 @@ MODEL_HELP = {
 
 
 def pick_connection(study: Study, *, key: str) -> Connection:
-    """What this study is connected to, with a panel to change and to test it."""
+    """What this study is connected to, with a panel to change and to test it. Only what passes its test is kept."""
     with resources.store()() as session:
         kept = connection.of(session.get_one(Study, study.id))
-    tested = st.session_state.get(f"{key}.tested", [])
-    failed = [sentence for is_fine, sentence in tested if not is_fine]
-    with st.expander(_title(kept), expanded=not kept.models or bool(failed), icon="🔌", key=f"{key}.connection"):
+    with st.expander(_title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}"):
         asked = _fields(kept, f"{key}.connection.{study.id}")
         if st.button("Test and keep", key=f"{key}.connect"):
-            st.session_state[f"{key}.tested"] = []
             with problem():
-                _keep_and_test(study, asked, key=key)
-                st.rerun()
-        for sentence in failed:
-            st.error(plain(sentence))
-    for is_fine, sentence in tested:
-        if is_fine:
-            st.caption(f"✅ {plain(sentence)}")
+                failed = _keep_and_test(study, asked, key=key)
+                if not failed:
+                    st.rerun()
+                for sentence in failed:
+                    st.error(plain(sentence))
+    for sentence in st.session_state.pop(f"{key}.tested", []):
+        st.caption(f"✅ {plain(sentence)}")
     return kept
 
 
@@ -79,11 +76,12 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
                 "Local servers that answer are offered.",
             )
         place = found.get(str(given.get("base_url")))
+        mine = kept.models if kept.provider == provider else ()
         given["models"] = tuple(
             st.multiselect(
                 "Models",
-                list(dict.fromkeys([*kept.models, *(place.models if place else ())])),
-                default=list(kept.models),
+                list(dict.fromkeys([*mine, *(place.models if place else ())])),
+                default=list(mine),
                 accept_new_options=True,
                 key=f"{key}.models.{provider}",
                 placeholder="Type a name, then Enter",
@@ -140,14 +138,17 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
     return given
 
 
-def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> None:
-    """Keep the connection, and leave what its test said for the next rerun. Raises `StudyError`."""
+def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> list[str]:
+    """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`."""
     wanted = connection.made(**asked)
-    with resources.store().write() as session:
-        connection.keep(session, study.id, wanted)
     with st.spinner("Asking for one word…"):
         tested = connection.test(wanted, resources.settings())
-    st.session_state[f"{key}.tested"] = [(one.ok, one.sentence) for one in tested]
+    failed = [one.sentence for one in tested if not one.ok]
+    if not failed:
+        with resources.store().write() as session:
+            connection.keep(session, study.id, wanted)
+        st.session_state[f"{key}.tested"] = [one.sentence for one in tested]
+    return failed
 
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner=False)

@@ -1,5 +1,6 @@
 """A prompt on the screen: where to start from, its parts to edit, and exactly what is sent."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -8,7 +9,7 @@ import streamlit as st
 from core.study.records import Arm, ArmKind, Label, Prompt, Task
 from core.synthesis import catalogued, grid, prompts
 from core.synthesis.prompts import Draft
-from ui.words import problem
+from ui.words import plain, problem
 
 HEIGHTS = {"context": 190, "generation": 250, "diversity": 100}
 HELP = {
@@ -52,13 +53,27 @@ def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
     """A menu of ready prompts; choosing one fills the editor and stores nothing."""
     key = f"drafts.start.{task.id}.{arm.name}"
-    with st.popover("Start from…", width="content"):
-        known = catalogued and catalogued.for_task(task, labels)
+    times = st.session_state.get(key, ("", 0))[1]
+    with st.popover("Start from…", width="content", key=f"{key}.menu.{times}"):
+        known = catalogued.for_task(task, labels)
         if known is not None:
             words = f"Catalogue: the prompt written for {known.title}"
             st.button(words, key=f"{key}.{CATALOGUE}", on_click=_begin, args=(key, CATALOGUE), width="stretch")
         for name, words in STARTS.items():
             st.button(words, key=f"{key}.{name}", on_click=_begin, args=(key, name), width="stretch")
+
+
+def standing(task: Task, arm: Arm, start: Draft, draft: Draft | None, versions: Sequence[Prompt]) -> str:
+    """What the editor holds, in a few words."""
+    chosen = st.session_state.get(f"drafts.start.{task.id}.{arm.name}", ("", 0))[0]
+    is_edited = draft != start
+    if chosen:
+        began = {CATALOGUE: "the catalogue", "given": "the listed kinds"}.get(chosen, chosen)
+        return f"Started from {began}; not saved yet"
+    if versions:
+        version = f"Version {versions[0].version} of {plain(task.name)} · {plain(arm.name)}"
+        return f"{version}, with changes that are not saved" if is_edited else version
+    return "The default prompt; saving makes it version 1"
 
 
 def begin_with(task: Task, arm: Arm, draft: Draft) -> None:
@@ -95,6 +110,9 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
         help=ATTRIBUTES_HELP,
         placeholder="persona: a night nurse | a retired pilot",
     )
+    if lines and not re.search(r":\s*[^\s|]", lines):
+        st.info("There are no kinds yet: let the model list some, or write them here, separated by bars.")
+        return None
     with problem():
         return Draft(**texts, **numbers, attributes=grid.parse(lines, labels=[label.name for label in labels]))
     return None
@@ -102,6 +120,8 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
 
 def preview(draft: Draft, *, task: Task, label: Label, labels: Sequence[Label], slot: int) -> list[prompts.Message]:
     """Show what is sent for a label, as it is sent; real texts are drawn at the call, so their places are marked."""
+    with problem():
+        prompts.check(draft, labels=[known.name for known in labels])
     messages = prompts.render(
         draft,
         task=task,
@@ -124,9 +144,10 @@ def compare_versions(versions: Sequence[Prompt], key: str) -> None:
         return
     by_number = {prompt.version: prompt for prompt in versions}
     numbers = list(by_number)
-    with st.expander(f"{len(versions)} versions: what changed"), st.container(horizontal=True):
-        old = st.selectbox("From version", numbers, index=1, key=f"{key}.old", width=140)
-        new = st.selectbox("to version", numbers, index=0, key=f"{key}.new", width=140)
+    with st.expander(f"{len(versions)} versions: what changed"):
+        with st.container(horizontal=True):
+            old = st.selectbox("From version", numbers, index=1, key=f"{key}.old", width=140)
+            new = st.selectbox("To version", numbers, index=0, key=f"{key}.new", width=140)
         st.code(prompts.diff(by_number[old], by_number[new]) or "They say the same.", language="diff", wrap_lines=True)
 
 

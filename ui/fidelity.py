@@ -17,7 +17,7 @@ from ui import charts, jobs, pickers, resources
 from ui.connection import pick_connection
 from ui.words import plain, problem, queued, table
 
-NAMES = {By.JUDGE: "An LLM judge", By.HUMAN: "A person here", By.RATERS: "Raters of campaigns"}
+NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person here", By.RATERS: "Raters"}
 
 
 def labels_view(study: Study, task: Task) -> None:
@@ -84,23 +84,24 @@ def _ask(study: Study, task: Task) -> None:
         arms = st.multiselect("Arms", names, default=names, key=f"fidelity.arms.{task.id}", width=320)
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
         budget = st.number_input(
-            "Budget, US dollars", 0.0, None, None, key="fidelity.budget", placeholder="no limit", width=160
+            "Budget, US dollars", 0.0, None, None, 0.01, "%g", key="fidelity.budget", placeholder="no limit", width=160
         )
-        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not wanted.models or not arms)
+        judge = st.selectbox("Judge", list(wanted.models), key="fidelity.model", width=200, placeholder="no model yet")
+        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not arms)
     st.caption("It sees the question, the labels and the text. Judging real texts too shows how far it can be trusted.")
     if asked:
         with problem():
             connection.check(wanted, resources.settings())
-            _queue(study, task, arms, wanted=wanted, per_label=int(per_label), budget=budget)
+            _queue(study, task, arms, wanted=wanted, judge=str(judge), per_label=int(per_label), budget=budget)
             st.rerun()
     jobs.job_panel(study.id, kind=f"Judge {task.name}", key="fidelity.jobs")
 
 
 def _queue(
-    study: Study, task: Task, arms: list[str], *, wanted: Connection, per_label: int, budget: float | None
+    study: Study, task: Task, arms: list[str], *, wanted: Connection, judge: str, per_label: int, budget: float | None
 ) -> None:
-    judge = wanted.model_copy(update={"models": wanted.models[:1]})
-    arguments = judging.arguments(judge, arms=arms, per_label=per_label, budget_usd=budget)
+    alone = wanted.model_copy(update={"models": (judge,)})
+    arguments = judging.arguments(alone, arms=arms, per_label=per_label, budget_usd=budget)
     with resources.store().write() as session:
         job = judging.queue_judging(session, study=study, task=task, arguments=arguments)
     runner.ensure(resources.settings())

@@ -9,7 +9,7 @@ import streamlit as st
 from core.jobs import queue
 from core.study import browse
 from core.study.records import Arm, ArmKind, Label, Study, Task
-from core.synthesis import connection, estimates, generation, prices, prompts
+from core.synthesis import batches, connection, estimates, generation, prices, prompts
 from core.synthesis.connection import Connection
 from core.synthesis.estimates import Estimate, Range
 from core.synthesis.prices import Price
@@ -31,7 +31,7 @@ def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | N
         for name, price in known.items():
             _price_form(name, price)
         st.caption("US dollars per million tokens. Compare with the provider's own page: prices change.")
-    return {name: _halved(price) if batch else price for name, price in known.items()}
+    return {name: batches.half(price) if batch else price for name, price in known.items()}
 
 
 def estimate_panel(
@@ -42,40 +42,48 @@ def estimate_panel(
     per_label: int,
     wanted: Connection,
     models: Mapping[str, Price | None],
+    batch: bool,
+    budget: float | None,
 ) -> None:
     """What filling the arm will take, with a range: calls, tokens, money and time."""
-    if not wanted.models or not arm.id:
-        st.caption("Connect a model to see what this will take." if not wanted.models else "")
+    if not wanted.models:
+        st.caption("Connect a model to see what this will take.")
         return
     with problem(), resources.store()() as session:
-        newest = prompts.latest(session, arm.id)
+        newest = prompts.latest(session, arm.id) if arm.id else None
         draft = prompts.as_draft(newest) if newest else prompts.default(task, labels, kind=ArmKind(arm.kind))
         found = estimates.estimate(
-            session, arm_id=arm.id, draft=draft, texts_per_label=per_label, labels=labels, models=models,
+            session, arm_id=arm.id or None, draft=draft, texts_per_label=per_label, labels=labels, models=models,
             concurrency=wanted.concurrency, rpm=wanted.rpm,
         )  # fmt: skip
-        _estimate(found, models)
+        _estimate(found, models, batch=batch, budget=budget)
+
+
+def is_filling(study: Study, arm: Arm) -> bool:
+    """Whether a job fills this arm now, or waits to."""
+    with resources.store()() as session:
+        active = queue.rows(session, study_id=study.id, active_only=True)
+    return bool(arm.id) and any(job.key == f"generate:{arm.id}" for job in active)
 
 
 def arm_live(study: Study, arm: Arm) -> None:
     """What an arm holds: its counts, what was not kept and why, and its newest samples; live while it is filled."""
-    with resources.store()() as session:
-        active = queue.rows(session, study_id=study.id, active_only=True)
-    is_live = any(job.key == f"generate:{arm.id}" for job in active)
-    st.fragment(_arm, run_every=2 if is_live else None)(arm)
+    is_live = is_filling(study, arm)
+    st.fragment(_arm, run_every=2 if is_live else None)(arm, is_live)
 
 
 def _price_form(name: str, price: Price | None) -> None:
     with st.form(f"prices.{name}", border=False):
-        st.caption(f"**{plain(name)}**" + (f", as of {price.as_of}, {plain(price.source)}" if price else ": unknown"))
+        source = plain(price.source or f"as of {price.as_of}") if price else "unknown"
+        st.caption(f"**{plain(name)}**: {source}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             given = [
                 st.number_input(
-                    words, 0.0, prices.MOST_USD_PER_MILLION, value, format="%g", key=f"prices.{name}.{words}", width=130
+                    words, 0.0, prices.MOST_USD_PER_MILLION, value, format="%g", key=f"prices.{name}.{words}", width=160
                 )
                 for words, value in (
-                    ("Tokens in", price.input_usd_per_million if price else None),
-                    ("Tokens out", price.output_usd_per_million if price else None),
+                    ("A million tokens in", price.input_usd_per_million if price else None),
+                    ("A million tokens out", price.output_usd_per_million if price else None),
                 )
             ]
             if st.form_submit_button("Set"):
@@ -93,14 +101,7 @@ def _set_price(name: str, given: Sequence[float | None]) -> None:
     st.rerun()
 
 
-def _halved(price: Price | None) -> Price | None:
-    if price is None:
-        return None
-    half = {name: getattr(price, name) / 2 for name in ("input_usd_per_million", "output_usd_per_million")}
-    return price.model_copy(update=half)
-
-
-def _estimate(found: Estimate, models: Mapping[str, Price | None]) -> None:
+def _estimate(found: Estimate, models: Mapping[str, Price | None], *, batch: bool, budget: float | None) -> None:
     if not found.texts:
         st.success("The arm already has that many texts of every label.")
         return
@@ -113,19 +114,24 @@ def _estimate(found: Estimate, models: Mapping[str, Price | None]) -> None:
             _metric(
                 "Cost", "unknown" if found.cost_usd is None else money(found.cost_usd.value), found.cost_usd, usd=True
             )
-            if found.seconds is not None:
+            if batch:
+                _metric("Time", "within a day", None)
+            elif found.seconds is not None:
                 _metric("Time", _time(found.seconds.value), None)
         st.caption(
             f"Estimated from {found.n_calls} calls made with this prompt, with 95 % intervals."
             if not found.is_approximate
-            else "A rule of thumb, half to twice the value: try the prompt on Prompts for a better one."
+            else f"A rule of thumb, half to twice the value, by {found.n_calls} calls. Five tried calls of each model on "
+            "Prompts make it better."
         )
+        if budget is not None and found.cost_usd is not None and found.cost_usd.high > budget:
+            st.caption(f"⚠️ This may not fit the budget of {plain(money(budget))}; it would stop before crossing it.")
         if unknown:
             st.caption(f"The price of {plain(', '.join(unknown))} is unknown, so the cost is too: set it under Prices.")
 
 
 def _metric(name: str, value: str, bounds: Range | None, *, usd: bool = False) -> None:
-    with st.container(width=150):
+    with st.container(width=128):
         st.metric(name, plain(value))
         if bounds is not None:
             low, high = (money(bound) if usd else f"{bound:,.0f}" for bound in (bounds.low, bounds.high))
@@ -142,19 +148,20 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _arm(arm: Arm) -> None:
+def _arm(arm: Arm, is_live: bool) -> None:
     with resources.store()() as session:
         totals = generation.totals(session, arm.id, seconds=0, stopped={})
         newest = browse.newest(session, arm.id, limit=NEWEST)
     if not totals.completions:
-        st.info("Nothing has been asked for in this arm yet.")
+        if not is_live:
+            st.info("Nothing has been asked for in this arm yet.")
         return
     if newest["recorded"].any():
         words = "These answers were recorded beforehand; no model was called."
         st.badge("Recorded completions", color="orange", help=words)
     numbers = {
         "Kept": f"{totals.kept:,}",
-        "Not kept": f"{sum(totals.rejected.values()):,}",
+        "Rejected": f"{sum(totals.rejected.values()):,}",
         "Completions": f"{totals.completions:,}",
         "Tokens in": f"{totals.tokens_in:,}",
         "Tokens out": f"{totals.tokens_out:,}",

@@ -11,7 +11,7 @@ from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study.records import Job, JobState
 from ui import resources
-from ui.words import plain
+from ui.words import done, plain
 
 MARKS = {
     JobState.QUEUED: "⏳",
@@ -204,5 +204,5 @@ def _change(action: str, job_id: int) -> None:
         with resources.store().write() as session:
             CHANGES[action](session, job_id)
     except StudyError as error:
-        st.toast(str(error))
+        done(str(error))
     runner.ensure(resources.settings())

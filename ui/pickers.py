@@ -15,14 +15,17 @@ MEASURE_NAMES = {levels.Measure.COMPARISONS: "Task comparisons", levels.Measure.
 
 
 def pick_task(session: Session, study: Study, *, key: str) -> Task:
-    """A task of the study; with none the page ends with the way to make one."""
+    """A task of the study, the same on every page and in the URL; with none the page ends with the way to make one."""
     found = tasks.tasks(session, study.id)
     if not found:
         st.info("This study has no task yet.")
         links.link("data", "Add a task")
         st.stop()
     names = [task.name for task in found]
-    name = st.selectbox("Task", names, key=f"{key}.task", persist_state="session", width=280)
+    asked = st.session_state.get("pickers.task") or st.query_params.get("task")
+    place = names.index(asked) if asked in names else 0
+    name = st.selectbox("Task", names, index=place, key=f"{key}.task.{study.id}", width=280)
+    st.session_state["pickers.task"] = st.query_params["task"] = name
     return found[names.index(name)]
 
 

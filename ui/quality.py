@@ -29,7 +29,7 @@ NOTES = {
 }
 SAID = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
 MOST_SHOWN = 200
-WIDTH = 272
+WIDTH = 266
 
 
 def quality_view(study: Study, task: Task) -> None:
@@ -170,7 +170,7 @@ def _near_duplicates(arm: ArmMeasures) -> None:
     if not arm.near_groups:
         return
     with st.expander(
-        f"{plain(arm.arm)}: {len(arm.near_groups)} groups of near-duplicates, {len(arm.removable)} could go"
+        f"{plain(arm.arm)}: {_counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} could go"
     ):
         if arm.kind != ArmKind.REAL:
             st.button(
@@ -188,6 +188,10 @@ def _near_duplicates(arm: ArmMeasures) -> None:
             if one in texts
         ]
         table(pd.DataFrame(rows, columns=["group", "text"]), key=f"quality.near.table.{arm.arm_id}")
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def _reject(arm_id: int, groups: list[list[int]]) -> None:

@@ -16,7 +16,7 @@ from core.study import browse, exporting, judgements, tasks
 from core.study.browse import Opinion, Origin
 from core.study.records import Arm, JudgementKind, SampleStatus, Task
 from ui import resources
-from ui.words import choose_rows, done, plain, table
+from ui.words import choose_rows, done, money, plain, table
 
 ALL = "all"
 NO_HUMAN = "none"
@@ -31,14 +31,19 @@ def samples_view(task: Task) -> None:
         pages = max(1, -(-total // browse.PAGE))
         number = st.pagination(pages, key=f"samples.page.{task.id}.{hash(wanted)}") if pages > 1 else 1
         rows = browse.page(session, wanted, number=number)
-    st.caption(f"{total:,} samples. Choose one to see where it came from, or several to reject or restore them.")
+    problem_here = st.session_state.pop("samples.problem", None)
+    if problem_here:
+        st.error(plain(problem_here))
     if rows.empty:
         st.info("No sample passes this filter.")
         return
-    chosen = choose_rows(_shown(rows), key=f"samples.table.{task.id}", height=380)
+    st.caption(f"{total:,} samples. Choose one to see where it came from, or several to reject or restore them.")
+    changes = st.session_state.get("samples.changes", 0)
+    shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
+    chosen = choose_rows(shown, key=f"samples.table.{task.id}.{hash(wanted)}.{number}.{changes}", height=380)
     ids = [int(rows["id"].iloc[place]) for place in chosen]
     if ids:
-        _actions(ids)
+        _actions(ids, has_rejected=bool((rows["status"].iloc[chosen] == SampleStatus.REJECTED).any()))
     if len(ids) == 1:
         one_sample(task, ids[0])
 
@@ -135,32 +140,36 @@ def _named(counted: dict[str, int]) -> dict[str, str]:
     return {name: name for name in counted}
 
 
-def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+def _shown(rows: pd.DataFrame, *, one_arm: bool) -> pd.DataFrame:
     """The page without columns that hold nothing on it."""
-    rows = rows.assign(version=rows["version"].astype("str").replace("<NA>", ""))
-    return rows.drop(columns=[name for name in OPTIONAL if (rows[name] == "").all()])
+    rows = rows.assign(version=["" if pd.isna(version) else str(version) for version in rows["version"]])
+    empty = [name for name in OPTIONAL if (rows[name] == "").all()]
+    return rows.drop(columns=[*empty, *(["arm"] if one_arm else [])])
 
 
-def _actions(ids: Sequence[int]) -> None:
+def _actions(ids: Sequence[int], *, has_rejected: bool) -> None:
     many = f" {len(ids)}" if len(ids) > 1 else ""
     with st.container(horizontal=True):
         st.button(f"Reject{many}", key="samples.reject", on_click=_act, args=("reject", list(ids)))
-        st.button(f"Restore{many}", key="samples.restore", on_click=_act, args=("restore", list(ids)))
+        st.button(
+            f"Restore{many}",
+            key="samples.restore",
+            on_click=_act,
+            args=("restore", list(ids)),
+            disabled=not has_rejected,
+        )
 
 
 def _act(action: str, ids: list[int]) -> None:
     change = judgements.reject if action == "reject" else judgements.restore
     try:
         with resources.store().write() as session:
-            change(session, ids)
+            n = change(session, ids)
     except StudyError as error:
         st.session_state["samples.problem"] = str(error)
-    else:
-        done(
-            f"{len(ids)} sample{'s' if len(ids) > 1 else ''} {action}ed."
-            if action == "reject"
-            else f"{len(ids)} restored."
-        )
+        return
+    st.session_state["samples.changes"] = st.session_state.get("samples.changes", 0) + (len(ids) > 1)
+    done(f"{n} {'rejected' if action == 'reject' else 'restored'}.")
 
 
 def _labels(task: Task, origin: Origin, labels: list[str]) -> None:
@@ -200,12 +209,12 @@ def _completion(origin: Origin) -> None:
     made, prompt = origin.completion, origin.prompt
     assert made is not None
     assert prompt is not None
-    cost = "price unknown" if made.cost_usd is None else f"${made.cost_usd:.5f}"
+    took = f"{made.tokens_in} tokens in, {made.tokens_out} out, {money(made.cost_usd)}; {made.latency_s:.1f} s"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.created_at))
     st.caption(
         f"Text {origin.sample.part + 1} of completion {made.id} (slot {made.slot}) by {plain(made.model)}"
-        f"{', recorded beforehand' if made.is_recorded else ''}{', by batch' if origin.batch else ''}; prompt version "
-        f"{prompt.version}; {made.tokens_in} tokens in, {made.tokens_out} out, {cost}; {made.latency_s:.1f} s; "
-        f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(made.created_at))}"
+        f"{', by batch' if origin.batch else ''}; prompt version {prompt.version}; "
+        + plain(f"recorded beforehand; {when}" if made.is_recorded else f"{took}; {when}")
     )
     if made.attributes:
         st.caption(
@@ -216,7 +225,7 @@ def _completion(origin: Origin) -> None:
         st.caption(f"The raw completion (ended with {plain(made.finish_reason)})")
         st.code(made.content, language=None, wrap_lines=True, height=320)
         st.caption("What became of each of its texts")
-        table(origin.siblings[["status", "text", "reason"]], key="samples.siblings")
+        table(_siblings(origin.siblings), key="samples.siblings")
     with request:
         st.caption("What was sent")
         for message in made.request.get("messages", []):
@@ -228,4 +237,10 @@ def _completion(origin: Origin) -> None:
             ("Real texts to rewrite", origin.sources),
         ):
             if shown:
-                st.caption(f"{title} (samples {', '.join(str(sample.id) for sample in shown)})")
+                st.caption(title)
+                table(pd.DataFrame({"text": [sample.text for sample in shown]}), key=f"samples.{title}")
+
+
+def _siblings(found: pd.DataFrame) -> pd.DataFrame:
+    """All texts of one answer; why one is not kept stands before the text, where it is seen."""
+    return found[["status", "reason", "text"] if found["reason"].any() else ["status", "text"]]

@@ -28,22 +28,26 @@ def cost_of_a_call(arm: Arm, draft: Draft, messages: Sequence[Message], wanted: 
     price = prices.find(resources.settings().home, name) if name else None
     one = calls.one_call(list(messages), draft, price, known)
     about = "about " if one.is_approximate else ""
-    words = f"One call: {about}{one.tokens_in:,} tokens in, {about}{one.tokens_out:,} out"
+    known_by = f"by {len(known)} calls made with it" if known else "at 4 characters a token"
+    words = f"One call: {about}{one.tokens_in:,} tokens in, {about}{one.tokens_out:,} out ({known_by})"
     if name:
         words += (
             f", {about}{money(one.cost_usd)}"
             if one.cost_usd is not None
             else f"; the price of {plain(name)} is unknown"
         )
-    known_by = f"by {len(known)} calls made with it" if known else "at 4 characters a token"
-    st.caption(f"{words} ({known_by}).")
+    st.caption(f"{words}.")
 
 
 def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connection, labels: Sequence[Label]) -> None:
     """Buttons for a try and for a list of kinds, the job while it runs, and the answers to this very draft."""
     is_off = not wanted.models
     with st.container(horizontal=True):
-        hint = "Connect a model first" if is_off else "Five calls, the labels in turn. They are stored, but no samples."
+        hint = (
+            "Connect a model first"
+            if is_off
+            else "Five calls of each model. They are stored, but never become samples."
+        )
         if st.button("Try five now", key="prompts.try", disabled=is_off, help=hint):
             _queue(study, task, arm, draft, wanted, kinds=None)
         hint = "The model names kinds of texts under each label; they can become an attribute of the prompt."
@@ -59,10 +63,10 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
             trials.as_tried(one, label=by_id[one.label_id]) for one in trials.of(session, arm_id=arm.id, draft=draft)
         ]
         kinds = taxonomy.newest(session, arm_id=arm.id)
-    if kinds and draft.attributes.get("kind") != kinds:
-        _kinds(task, arm, draft, kinds)
     if tried:
         _answers(tried)
+    if kinds and draft.attributes.get("kind") != kinds:
+        _kinds(task, arm, draft, kinds, is_wanted=not tried)
 
 
 def _queue(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connection, *, kinds: int | None) -> None:
@@ -75,9 +79,8 @@ def _queue(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connection,
         st.rerun()
 
 
-def _kinds(task: Task, arm: Arm, draft: Draft, kinds: dict[str, list[str]]) -> None:
-    with st.container(border=True):
-        st.caption("Kinds the model listed")
+def _kinds(task: Task, arm: Arm, draft: Draft, kinds: dict[str, list[str]], *, is_wanted: bool) -> None:
+    with st.expander("Kinds the model listed", expanded=is_wanted):
         for label, found in kinds.items():
             st.text(f"{label}: {'; '.join(found)}")
         with_kinds = replace(draft, attributes={**draft.attributes, "kind": kinds})
@@ -98,7 +101,7 @@ def _answers(tried: Sequence[Tried]) -> None:
         f"**{len(tried)} calls** brought {kept} texts that would be kept and {len(rows) - kept} that would not; "
         f"{sum(one.tokens_in for one in tried):,} tokens in, {sum(one.tokens_out for one in tried):,} out, {plain(spent)}."
     )
-    frame = pd.DataFrame(rows, columns=["label", "text", "reason"])
+    frame = pd.DataFrame(rows, columns=["label", "text", "reason"])[["label", "reason", "text"]]
     table(frame if frame["reason"].any() else frame[["label", "text"]], key="prompts.tried")
     with st.expander("The raw answers"):
         for place, one in enumerate(tried, start=1):

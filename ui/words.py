@@ -52,8 +52,9 @@ def two_lines(first: str, second: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from files, models and people, written so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])", r"\\\1", text)
+    """Text from files, models and people, written so that Markdown shows it as it is, addresses as words and no links."""
+    without_links = text.replace("://", ":\u2060//").replace("www.", "www\u2060.")
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>:$&])", r"\\\1", without_links)
 
 
 def money(usd: float | None) -> str:
@@ -101,28 +102,25 @@ def table(frame: pd.DataFrame, *, key: str) -> None:
 
 def choose_row(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> int | None:
     """The same table with rows to choose from; the place of the chosen row, or None."""
-    shown = st.dataframe(
-        frame,
-        hide_index=True,
-        key=key,
-        height=height,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config=_columns(),
-    )
-    rows = shown["selection"]["rows"]
-    return int(rows[0]) if rows and rows[0] < len(frame) else None
+    rows = _chosen(frame, key=key, height=height, mode="single-row")
+    return rows[0] if rows else None
 
 
 def choose_rows(frame: pd.DataFrame, *, key: str, height: int | Literal["auto"] = "auto") -> list[int]:
     """The same table with several rows to choose; the places of those chosen."""
+    return _chosen(frame, key=key, height=height, mode="multi-row")
+
+
+def _chosen(
+    frame: pd.DataFrame, *, key: str, height: int | Literal["auto"], mode: Literal["single-row", "multi-row"]
+) -> list[int]:
     shown = st.dataframe(
         frame,
         hide_index=True,
         key=key,
         height=height,
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=mode,
         column_config=_columns(),
     )
     return [int(row) for row in shown["selection"]["rows"] if row < len(frame)]

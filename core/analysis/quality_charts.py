@@ -12,8 +12,9 @@ from core.analysis import charts
 from core.quality import readings
 from core.quality.fidelity import Fidelity
 
+ALONE = 0.05  # to each side of a value that stands alone
 HOVERED = 100  # characters of a text shown beside its point
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8F98")
+PALETTE = ("#CC6677", "#44AA99", "#DDAA33", "#AA4499", "#6699CC", "#999933", "#88CCEE", "#8A8F98")
 GRID = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
 BLUES = [[0.0, "#EEF4FA"], [0.5, "#6FA5D0"], [1.0, "#0B4F85"]]
 
@@ -32,6 +33,9 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
         categoryorder="array", categoryarray=[_shown(arm) for arm in arms[::-1]], range=[-0.6, len(arms) - 0.4], **GRID
     )
     figure.update_xaxes(nticks=4, tickangle=0, **GRID)
+    known = rows["value"].dropna()
+    if known.nunique() == 1:
+        figure.update_xaxes(range=[known.iloc[0] - ALONE, known.iloc[0] + ALONE])
     figure.add_annotation(
         text=f"<b>{readings.NAMES.get(measure, measure)}</b><br>{_sizes(rows)}", showarrow=False, font={"size": 12},
         x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", align="left",

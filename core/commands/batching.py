@@ -8,9 +8,9 @@ import typer
 
 from core.commands import data, generating, output
 from core.study import tasks
-from core.synthesis import batch_files, batches, prices
+from core.synthesis import batch_files, batches, connection, prices
 
-PerLabel = Annotated[int, typer.Option(min=1, help="Texts to keep for each label.")]
+PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep for each label.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +34,7 @@ def requests(
         with store.write() as session:
             home = data.find_study(session, study, task)
             arm_id = generating.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
+        connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         given = {"temperature": temperature, "max_tokens": max_tokens}
         parameters = {name: value for name, value in given.items() if value is not None}
         n = batch_files.to_batch_file(

@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
 def generate(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
-    per_label: Annotated[int, typer.Option(min=1, help="Texts to keep for each label.")],
+    per_label: Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep for each label.")],
     provider: ProviderName = "openai",
     model: Model = None,
     base_url: BaseUrl = None,

@@ -1,5 +1,6 @@
 """Let an LLM say which label fits the texts of some arms: the command judge, and its job."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, output
+from core.commands import data, output, queueing
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.study import tasks
@@ -61,12 +62,13 @@ def judge(
 
 def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequence[str]) -> Job:
     """Queue the judging of a task's texts; `arguments` are those of the command `judge`. A task has one such job at a time."""
+    is_local = ("--provider", "local") in itertools.pairwise(arguments)
     return queue.enqueue(
         session,
         title=f"Judge {task.name}",
         command=["-m", "core", "judge", "--study", study.name, "--task", task.name, *arguments],
         key=f"judge:{task.id}",
-        slot=Slot.API,
+        slot=queueing.worker_slot() if is_local else Slot.API,
         study_id=study.id,
     )
 

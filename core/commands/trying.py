@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
@@ -19,6 +20,7 @@ from core.synthesis.connection import Connection
 from core.synthesis.prompts import Draft
 
 CALLS = 5
+DRAFT = TypeAdapter(Draft)
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +72,7 @@ def queue_try(
     """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
     command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
     command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
-    command += [] if kinds is None else ["--kinds", str(kinds)]
+    command += ["--calls", str(CALLS * max(1, len(wanted.models)))] if kinds is None else ["--kinds", str(kinds)]
     return queue.enqueue(
         session,
         title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
@@ -88,8 +90,12 @@ def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | Non
         labels = tasks.labels_of(session, task.id)
         return prompts.as_draft(newest) if newest else prompts.default(task, labels, kind=tasks.kind_of(arm))
     try:
-        return Draft(**json.loads(given))
-    except (ValueError, TypeError) as error:
+        return DRAFT.validate_json(json.dumps(asdict(Draft(**json.loads(given)))), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StudyError(f"--draft takes a prompt as a JSON object; {where} is wrong: {first['msg']}.") from error
+    except (ValueError, TypeError, RecursionError) as error:
         raise StudyError(f"--draft takes a prompt as a JSON object: {error}.") from error
 
 

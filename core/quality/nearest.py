@@ -31,19 +31,6 @@ def nearest_real(synthetic_embeddings: NDArray[Any], real_embeddings: NDArray[An
     return float(np.concatenate(means).mean())
 
 
-def nearest_text(synthetic_embeddings: NDArray[Any], real_embeddings: NDArray[Any]) -> pd.DataFrame:
-    """For each synthetic text its nearest real text: columns real (its place) and cosine, one row per synthetic text.
-
-    Raises `StudyError` when there are no real texts.
-    """
-    synthetic, real = _units(synthetic_embeddings, real_embeddings)
-    if not len(real):
-        raise StudyError("There are no real texts to find the nearest of. Import real data first.")
-    found = [(block.argmax(axis=1), block.max(axis=1)) for block in _blocks(synthetic, real)]
-    places, cosines = (np.concatenate([part[k] for part in found]) if found else np.empty(0) for k in (0, 1))
-    return pd.DataFrame({"real": places.astype(np.int64), "cosine": cosines.astype(np.float64)})
-
-
 def copies(
     synthetic_texts: Sequence[str], shown_texts: Sequence[str], *, threshold: float = duplicates.THRESHOLD
 ) -> pd.DataFrame:

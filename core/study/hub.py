@@ -1,6 +1,7 @@
 """The Hugging Face hub, in and out: data sets come in as Parquet pinned to a commit, and go out private by default."""
 
 import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -60,6 +62,7 @@ def read(
     if found is None:
         raise StudyError(f"{source!r} names no data set of the hub. Write hf:owner/name or hf:owner/name:config.")
     repo, config = found["repo"], found["config"]
+    _check_token(token)
     api = HfApi(endpoint=endpoint, token=token)
     with _sentences(repo, api):
         info, card = _listing(api, repo, found["revision"], folder)
@@ -112,12 +115,14 @@ def push(
     token = token or get_token()
     if token is None:
         raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to one that may write.")
+    _check_token(token)
     api = HfApi(endpoint=endpoint, token=token)
     with tempfile.TemporaryDirectory() as name, _sentences(to, api):
         folder = Path(name)
         paths = exporting.write(session, task_id=task_id, arms=arms, folder=folder, format="parquet")
         url = api.create_repo(to, repo_type="dataset", private=private, exist_ok=True)
-        if private and not api.dataset_info(to).private:
+        is_private = bool(api.dataset_info(to).private)
+        if private and not is_private:
             raise StudyError(
                 f"The data set {to} is there already and is public. Choose another name, or ask for it with --public."
             )
@@ -127,10 +132,15 @@ def push(
         return Pushed(
             url=str(url),
             commit=str(commit.oid),
-            private=private,
+            private=is_private,
             files=[path.relative_to(folder).as_posix() for path in paths],
             rows=_rows(paths[1:], exporting.folder_names(arms), arms),
         )
+
+
+def _check_token(token: str | None) -> None:
+    if token and not (token.isascii() and token.isprintable()):
+        raise StudyError("HF_TOKEN holds characters that no key has. Copy it again.")
 
 
 def _listing(api: HfApi, repo: str, revision: str | None, folder: Path) -> tuple[DatasetInfo, dict[str, Any]]:
@@ -221,6 +231,14 @@ def _sentences(repo: str, api: HfApi) -> Iterator[None]:
                 f"The hub refused the key for {repo} (status {status}). Set HF_TOKEN to one that may."
             ) from error
         raise StudyError(f"The hub answered with status {status} for {repo}. Try again later.") from error
+    except HFValidationError as error:
+        raise StudyError(
+            f"{repo} can be no name on the hub: owner/name, without -- or .., 96 characters at most."
+        ) from error
+    except (json.JSONDecodeError, KeyError) as error:
+        raise StudyError(
+            f"{api.endpoint} answers, but not as the hub does. Check HF_ENDPOINT and the network."
+        ) from error
     except (httpx2.HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         raise StudyError(
             f"The hub at {api.endpoint} cannot be reached. Check the network, or import a Parquet file from elsewhere."

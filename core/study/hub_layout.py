@@ -22,12 +22,12 @@ def placed(paths: Sequence[str], card: Mapping[str, Any]) -> Placed:
     """Configuration -> split -> Parquet files: as the card says, else as the paths say."""
     files = sorted(path for path in paths if path.endswith(".parquet"))
     placed: Placed = defaultdict(lambda: defaultdict(list))
-    for config in card.get("configs") or []:
-        for split, pattern in _patterns(config.get("data_files")):
-            placed[str(config.get("config_name", "default"))][split] += fnmatch.filter(files, pattern)
-    said = {config: {split: own for split, own in splits.items() if own} for config, splits in placed.items()}
-    if any(said.values()):
-        return {config: splits for config, splits in said.items() if splits}
+    for said in _mappings(card.get("configs")):
+        for split, pattern in _patterns(said.get("data_files")):
+            placed[str(said.get("config_name", "default"))][split] += fnmatch.filter(files, pattern)
+    found = {config: {split: own for split, own in splits.items() if own} for config, splits in placed.items()}
+    if any(found.values()):
+        return {config: splits for config, splits in found.items() if splits}
     placed.clear()
     for path in files:
         config, split = _place(PurePosixPath(path))
@@ -37,16 +37,16 @@ def placed(paths: Sequence[str], card: Mapping[str, Any]) -> Placed:
 
 def names_in_card(card: Mapping[str, Any], config: str) -> dict[str, list[str]]:
     """Column -> names of its classes, from the card's `dataset_info`."""
-    infos = card.get("dataset_info") or []
-    infos = infos if isinstance(infos, list) else [infos]
+    infos = _mappings(card.get("dataset_info"))
     own = [info for info in infos if str(info.get("config_name", "default")) == config] or infos[:1]
     found = {}
-    for feature in own[0].get("features", []) if own else []:
+    for feature in _mappings(own[0].get("features")) if own else []:
         kind = feature.get("dtype")
-        names = (kind.get("class_label") or {}).get("names") if isinstance(kind, dict) else None
-        if isinstance(names, dict):
+        classes = kind.get("class_label") if isinstance(kind, dict) else None
+        names = classes.get("names") if isinstance(classes, dict) else None
+        if isinstance(names, dict) and all(str(key).isdecimal() for key in names):
             names = [names[key] for key in sorted(names, key=int)]
-        if names:
+        if isinstance(names, list) and "name" in feature:
             found[str(feature["name"])] = [str(name) for name in names]
     return found
 
@@ -54,11 +54,14 @@ def names_in_card(card: Mapping[str, Any], config: str) -> dict[str, list[str]]:
 def names_in_file(path: Path) -> dict[str, list[str]]:
     """Column -> names of its classes, from what the writer of a Parquet file noted in its schema."""
     noted = (pq.read_schema(path).metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(noted).get("info", {}).get("features", {})
+    try:
+        features = json.loads(noted)["info"]["features"].items()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
     return {
-        name: feature["names"]
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        name: [str(one) for one in feature["names"]]
+        for name, feature in features
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
     }
 
 
@@ -73,6 +76,11 @@ def named(frame: pd.DataFrame, names: Mapping[str, list[str]]) -> pd.DataFrame:
     return frame.assign(**changed).astype("str")
 
 
+def _mappings(found: Any) -> list[Mapping[str, Any]]:
+    """The mappings in a part of a card, which anybody may have written."""
+    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Mapping)]
+
+
 def _patterns(data_files: Any) -> Iterator[tuple[str, str]]:
     if isinstance(data_files, str):
         yield "train", data_files
@@ -80,8 +88,10 @@ def _patterns(data_files: Any) -> Iterator[tuple[str, str]]:
         if isinstance(entry, str):
             yield "train", entry
             continue
-        paths = entry.get("path", [])
-        for path in [paths] if isinstance(paths, str) else paths:
+        if not isinstance(entry, Mapping):
+            continue
+        paths = entry.get("path") or []
+        for path in paths if isinstance(paths, list) else [paths]:
             yield str(entry.get("split", "train")), str(path)
 
 

@@ -68,13 +68,14 @@ class Label(Base):
 
 
 class Arm(Base):
-    """One training condition of a task."""
+    """One training condition of a task. `unaccounted_usd`: what calls without a stored answer may have cost."""
 
     __tablename__ = "arm"
     __table_args__ = (UniqueConstraint("task_id", "name"),)
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
+    unaccounted_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Import(Base):

@@ -1,4 +1,4 @@
-"""Samples: how a text is compared, added, counted and read."""
+"""Samples: how a text is compared, and how samples are counted and read."""
 
 import hashlib
 import unicodedata
@@ -20,12 +20,6 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(same.encode()).hexdigest()[:32]
 
 
-def known_hashes(session: Session, arm_id: int) -> set[str]:
-    """The digests of the texts that an arm keeps."""
-    kept = select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
-    return set(session.scalars(kept))
-
-
 def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[str]:
     """Those of the digests that the task's real arm keeps in its test split: no training text may be one of them."""
     query = (
@@ -40,20 +34,6 @@ def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[
         )
     )
     return set(session.scalars(query))
-
-
-def keep_new(session: Session, samples: Iterable[Sample]) -> list[Sample]:
-    """Add samples of one arm; those whose text the arm already keeps are added as rejected. Returns what was added."""
-    samples = list(samples)
-    seen = known_hashes(session, samples[0].arm_id) if samples else set()
-    for sample in samples:
-        if sample.status == SampleStatus.KEPT and sample.text_hash in seen:
-            sample.status, sample.reject_reason = SampleStatus.REJECTED, DUPLICATE
-        if sample.status == SampleStatus.KEPT:
-            seen.add(sample.text_hash)
-    session.add_all(samples)
-    session.flush()
-    return samples
 
 
 def counts(session: Session, study_id: int) -> pd.DataFrame:

@@ -83,6 +83,23 @@ def make_task(
     return task
 
 
+def describe(session: Session, task_id: int, *, question: str, descriptions: Mapping[str, str]) -> None:
+    """Change what a labeller is asked and what labels mean, by the label's name; prompts that are stored stay as they are.
+
+    Raises `StudyError` for an empty question and for a label that the task does not have.
+    """
+    task = session.get_one(Task, task_id)
+    if not question.strip():
+        raise StudyError(f"What is asked about a text of {task.name!r} is empty. Write the question.")
+    known = {label.name: label for label in labels_of(session, task_id)}
+    unknown = sorted(descriptions.keys() - known.keys())
+    if unknown:
+        raise StudyError(f"Task {task.name!r} has no label {unknown[0]!r}. It has {', '.join(known)}.")
+    task.question = question.strip()
+    for name, description in descriptions.items():
+        known[name].description = description.strip()
+
+
 def labels_of(session: Session, task_id: int) -> list[Label]:
     """The labels of a task in their order."""
     return list(session.scalars(select(Label).where(Label.task_id == task_id).order_by(Label.position, Label.id)))

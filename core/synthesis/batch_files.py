@@ -33,8 +33,8 @@ def to_batch_file(
     """Write the requests that an arm still needs to a file that any Batch API takes; gives how many there are.
 
     Nothing is sent, and no slot is held. Of a conversation, the file holds the next turn alone, as a later one shows
-    the answers before it. Each id names the slot, the version of the prompt and the seed, so that answers find back. Raises `StudyError` when the file
-    cannot be written.
+    the answers before it. Each id names the slot, the version of the prompt and the seed, so that answers find back.
+    Raises `StudyError` when the file cannot be written.
     """
     plan = asking.plan(store, arm_id=arm_id, seed=seed)
     quotas = asking.quotas(store, plan, per_label=per_label)

@@ -58,7 +58,7 @@ def _reply(found: Mapping[str, Any]) -> Reply:
         return Reply(custom_id, body, None)
     if response:
         raw = json.dumps(body).encode()
-        return Reply(custom_id, None, failures.of_response(int(response["status_code"]), {}, raw))
+        return Reply(custom_id, None, failures.of_response(int(response["status_code"]), {}, raw).without(None))
     given = found.get("error")
     error = given if isinstance(given, Mapping) else {"message": given}
     said = str(error.get("message") or "no answer")

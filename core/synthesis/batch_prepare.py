@@ -124,7 +124,8 @@ def _fitting(requests: Iterable[dict[str, Any]], *, spent: float, limit: float |
             if number == 0:
                 raise budget.BudgetReached(
                     f"The budget of ${limit:g} is reached: ${spent:.4f} is spent and the next request of a batch may "
-                    f"cost up to ${request['most_usd']:.4f}. Raise the budget to go on."
+                    f"cost up to ${request['most_usd']:.4f}. Raise the budget to go on.",
+                    most=request["most_usd"],
                 )
             return
         if size > MOST_BYTES:

@@ -52,11 +52,13 @@ class Remote:
         failed = 0
         while True:
             try:
-                return self._client.batches.create(
-                    input_file_id=file.id,
-                    endpoint="/v1/chat/completions",
-                    completion_window="24h",
-                    metadata={KEY: key},
+                return self._checked(
+                    self._client.batches.create(
+                        input_file_id=file.id,
+                        endpoint="/v1/chat/completions",
+                        completion_window="24h",
+                        metadata={KEY: key},
+                    )
                 )
             except openai.OpenAIError as error:
                 failed += 1
@@ -71,14 +73,14 @@ class Remote:
             for batch in self._client.batches.list(limit=100):
                 if (batch.metadata or {}).get(KEY) == key:
                     return batch
-                if batch.created_at < made_at - CLOCKS_APART_S:
+                if (batch.created_at or made_at) < made_at - CLOCKS_APART_S:
                     break
             return None
 
         return self._again(looked_for)
 
     def look(self, remote_id: str) -> RemoteBatch:
-        return self._again(lambda: self._client.batches.retrieve(remote_id))
+        return self._checked(self._again(lambda: self._client.batches.retrieve(remote_id)))
 
     def cancel(self, remote_id: str) -> RemoteBatch:
         return self._again(lambda: self._client.batches.cancel(remote_id))
@@ -86,6 +88,12 @@ class Remote:
     def text(self, file_id: str) -> str:
         """The content of a file."""
         return self._again(lambda: self._client.files.content(file_id, timeout=UPLOAD_S).content.decode("utf-8"))
+
+    def _checked(self, found: RemoteBatch) -> RemoteBatch:
+        """The same, if it is a batch: the client lets pass whatever an endpoint sends."""
+        if not isinstance(found, RemoteBatch) or not all(isinstance(one, str) for one in (found.id, found.status)):
+            raise NoBatches(self._no_batches())
+        return found
 
     def _await_file(self, file: FileObject) -> None:
         """Some endpoints take a file into a batch only after they have read it."""

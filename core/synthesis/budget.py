@@ -18,7 +18,11 @@ TOKENS_PER_REQUEST = 300
 
 
 class BudgetReached(StudyError):
-    """The next request could cross the budget."""
+    """The next request could cross the budget; it may cost `most` US dollars."""
+
+    def __init__(self, message: str, *, most: float) -> None:
+        super().__init__(message)
+        self.most = most
 
 
 def most_tokens_in(messages: Sequence[Message]) -> int:
@@ -65,10 +69,7 @@ class Budget:
         async with self._changed:
             await self._changed.wait_for(lambda: self._fits(most) or self._in_flight == 0)
             if not self._fits(most):
-                raise BudgetReached(
-                    f"The budget of ${self.limit:g} is reached: ${self.spent:.4f} is spent and the next request "
-                    f"may cost up to ${most:.4f}. Raise the budget to go on."
-                )
+                raise BudgetReached(self.reached(most), most=most)
             self._held += most
             self._in_flight += 1
         try:
@@ -78,6 +79,13 @@ class Budget:
                 self._held -= most
                 self._in_flight -= 1
                 self._changed.notify_all()
+
+    def reached(self, most: float) -> str:
+        """Why a request of up to `most` US dollars is not sent, with what is spent by now."""
+        return (
+            f"The budget of ${self.limit or 0:g} is reached: ${self.spent:.4f} is spent, or may have been, and the next "
+            f"request may cost up to ${most:.4f}. Raise the budget to go on."
+        )
 
     def spend(self, cost_usd: float | None) -> None:
         """Count the true cost of an answer; call it while its request is still held."""

@@ -9,7 +9,7 @@ from scipy import special
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Arm, Label, Task
+from core.study.records import Label, Task
 from core.synthesis import calls as calls_made
 from core.synthesis import examples, intake, prompts
 from core.synthesis.answers import SlotKey
@@ -17,7 +17,7 @@ from core.synthesis.calls import Call
 from core.synthesis.prices import Price
 from core.synthesis.prompts import Draft, Message
 
-LEAST_CALLS = 3
+LEAST_CALLS = 5
 LOW, HIGH = 0.5, 2.0
 
 
@@ -35,7 +35,7 @@ class Estimate:
     """What is left to do for an arm. `cost_usd` (US dollars) is None when a price is unknown, `seconds` when no call was timed.
 
     `n_calls` is the number of earlier calls it rests on. `is_approximate` says that there are too few of them for an
-    interval (fewer than 3 of some model): the range is then a rule of thumb, half to twice the value.
+    interval (fewer than 5 of some model): the range is then a rule of thumb, half to twice the value.
     """
 
     texts: int
@@ -51,7 +51,7 @@ class Estimate:
 def estimate(
     session: Session,
     *,
-    arm_id: int,
+    arm_id: int | None,
     draft: Draft,
     texts_per_label: int,
     labels: Sequence[Label],
@@ -61,16 +61,18 @@ def estimate(
 ) -> Estimate:
     """What it takes until each label keeps `texts_per_label` texts; what the arm already keeps is not asked for again.
 
-    `models` maps each model to its price or to None; the models share the texts equally. A model with earlier calls of
-    this draft, tried or generated, is judged by them: totals are ratios to the texts kept, with a 95 % interval from the
-    t distribution over calls (ratio estimator, linearised, on the log scale; the calls to come vary too). Raises
-    `StudyError` when all earlier calls were fruitless, and when real texts to show are missing.
+    `arm_id` is None for an arm that holds nothing yet. `models` maps each model to its price or to None; the models
+    share the texts equally. A model with earlier calls of this draft, tried or generated, is judged by them: totals are
+    ratios to the texts kept, with a 95 % interval from the t distribution over calls (ratio estimator, linearised, on
+    the log scale; the calls to come vary too). Raises `StudyError` when all earlier calls were fruitless, and when real
+    texts to show are missing.
     """
     if texts_per_label < 1 or concurrency < 1 or not models:
         raise StudyError("An estimate needs a number of texts, a concurrency of 1 or more, and a model.")
-    missing = [max(0, texts_per_label - intake.count_kept(session, arm_id, label.id)) for label in labels]
+    kept = [intake.count_kept(session, arm_id, label.id) if arm_id else 0 for label in labels]
+    missing = [max(0, texts_per_label - n) for n in kept]
     wanted = [n / len(models) for n in missing if n]
-    known = calls_made.of(session, arm_id=arm_id, draft=draft)
+    known = calls_made.of(session, arm_id=arm_id, draft=draft) if arm_id else []
     shares = []
     for model, price in models.items():
         own = [call for call in known if call.model == model]
@@ -79,7 +81,7 @@ def estimate(
         elif own:
             shares.append(_measured(own, wanted, price=price))
         else:
-            first = _first_call(session, arm_id=arm_id, draft=draft, labels=labels)
+            first = _first_call(session, draft=draft, labels=labels)
             shares.append(_guessed(first, draft, known, wanted, price=price))
     seconds = _sum([share.seconds for share in shares])
     calls = _summed([share.calls for share in shares])
@@ -194,14 +196,13 @@ def _paced(waited: Range, calls: Range, *, concurrency: int, rpm: float | None) 
     return Range(*bounds)
 
 
-def _first_call(session: Session, *, arm_id: int, draft: Draft, labels: Sequence[Label]) -> list[Message]:
+def _first_call(session: Session, *, draft: Draft, labels: Sequence[Label]) -> list[Message]:
     """The longest of the labels' first calls."""
-    arm = session.get_one(Arm, arm_id)
-    task = session.get_one(Task, arm.task_id)
+    task = session.get_one(Task, labels[0].task_id)
     pool = examples.pool(session, task=task, labels=labels, per_call=draft.examples, sources=draft.sources, seed=0)
     found = []
     for label in labels:
-        key = SlotKey(study="", task=task.name, arm=arm.name, label=label.name, index=0)
+        key = SlotKey(study="", task=task.name, arm="", label=label.name, index=0)
         messages = prompts.render(
             draft,
             task=task,

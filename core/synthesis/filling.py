@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import ProviderPaused, StudyError
-from core.synthesis import asking, budget, draining, prompts
+from core.synthesis import asking, budget, draining, prompts, unaccounted
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.intake import Intake, Outcome
@@ -67,6 +67,7 @@ class Filling:
         self.error: BaseException | None = None
         self._flying = 0
         self._is_draining = False
+        self._lost_usd = 0.0
         self._concurrency = 0
         self._tasks: set[asyncio.Task[asyncio.Future[Outcome]]] = set()
         self._ended = asyncio.Event()
@@ -75,15 +76,16 @@ class Filling:
     async def run(self, concurrency: int) -> None:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
+        self.ledger = unaccounted.Ledger(self.store, arm_id=self.plan.arm.id, concurrency=concurrency)
         self.report(*self._standing())
         with draining.drained(self._drain):
             await self._until_ended()
-        if isinstance(self.error, StudyError):
+            self.ledger.settle(self._lost_usd)
             self.report(*self._standing())
+        if isinstance(self.error, StudyError):
             raise self._stopped(self.error)
         if self.error is not None:
             raise self.error
-        self.report(*self._standing())
 
     async def _until_ended(self) -> None:
         ticking = asyncio.create_task(self._tick())
@@ -137,10 +139,12 @@ class Filling:
         most, limit = self._most(provider, request.messages)
         for left in reversed(range(TRIES_WHEN_LOST)):
             async with self.purse.hold(most):
+                self.ledger.cover(most)
                 try:
                     answer = await provider.complete(request.messages, slot_key=request.key, max_tokens=limit)
                 except AnswerLost:
                     self.purse.spend(most)
+                    self._lost_usd += most
                     if not left:
                         raise
                     continue
@@ -214,10 +218,13 @@ class Filling:
 
     def _stopped(self, error: StudyError) -> StudyError:
         """The same error, also saying what is kept and how to go on."""
+        said = self.purse.reached(error.most) if isinstance(error, budget.BudgetReached) else str(error)
         message = (
-            f"{error} {self._kept} of {self._wanted} texts are kept, and every answer that came is stored; "
-            "the same command goes on from here and pays for nothing twice."
+            f"{said} {self._kept} of {self._wanted} texts are kept, and every answer that came is stored; start it again to "
+            "go on, nothing is paid for twice."
         )
+        if isinstance(error, budget.BudgetReached):
+            return budget.BudgetReached(message, most=error.most)
         if isinstance(error, ProviderPaused):
             return ProviderPaused(message, seconds=error.seconds)
         return type(error)(message)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study.records import Batch, BatchState, Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
-from core.synthesis import asking, budget, claim, filling, intake
+from core.synthesis import asking, budget, claim, filling, intake, unaccounted
 from core.synthesis.answers import Provider
 from core.synthesis.filling import Report
 
@@ -75,7 +75,9 @@ def generate(
         plan = asking.plan(store, arm_id=arm_id, seed=seed)
         quotas = asking.quotas(store, plan, per_label=per_label)
         with store() as session:
-            purse = budget.Budget(budget_usd, spent=_spent(session, arm_id) + _held_by_batches(session, arm_id))
+            held = _held_by_batches(session, arm_id, is_bounded=budget_usd is not None)
+            lost = unaccounted.of(session, arm_id)
+            purse = budget.Budget(budget_usd, spent=_spent(session, arm_id) + held + lost)
             if budget_usd is not None and _cost(session, arm_id) is None:
                 raise StudyError(
                     "This arm holds answers whose price is unknown, so what it has cost cannot be kept to a budget. "
@@ -152,8 +154,17 @@ def _spent(session: Session, arm_id: int) -> float:
     return session.scalar(select(func.sum(Completion.cost_usd)).where(Completion.arm_id == arm_id)) or 0.0
 
 
-def _held_by_batches(session: Session, arm_id: int) -> float:
-    """The most that batches under way may still cost, in US dollars; those sent without a budget do not say."""
+def _held_by_batches(session: Session, arm_id: int, *, is_bounded: bool) -> float:
+    """The most that batches under way may still cost, in US dollars.
+
+    Those sent without a budget do not say; where a budget bounds the arm they raise `StudyError`.
+    """
     under_way = (BatchState.PREPARING, BatchState.SUBMITTED)
     counts = session.scalars(select(Batch.counts).where(Batch.arm_id == arm_id, Batch.state.in_(under_way)))
-    return sum(float(found.get("most_usd", 0.0)) for found in counts)
+    held = [float(found.get("most_usd") or 0.0) for found in counts]
+    if is_bounded and not all(held):
+        raise StudyError(
+            "A batch that was sent without a budget is under way for this arm, so what the arm costs cannot be kept to one. "
+            "Collect it first with generate --batch, or generate without a budget."
+        )
+    return sum(held)

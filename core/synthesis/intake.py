@@ -57,8 +57,8 @@ class Outcome:
 class Intake:
     """Takes in the answers for one arm, many at a time.
 
-    Held between calls is what the arm keeps of each label, and whether its task has test texts to keep out; both are
-    asked anew every second, as people may reject and import texts meanwhile.
+    Held between calls is what the arm keeps of each label, which texts people rejected, and whether its task has test
+    texts to keep out; all are asked anew every second, as people may reject and import texts meanwhile.
     """
 
     def __init__(self, store: Store, *, arm_id: int, per_label: int) -> None:
@@ -133,8 +133,7 @@ class Intake:
         )
         self._kept = dict(session.execute(per_label).all())
         self._tested_task_id = _tested_task(session, self.arm_id)
-        if not self._counted_at:
-            self._unwanted = unwanted_hashes(session, self.arm_id)
+        self._unwanted = unwanted_hashes(session, self.arm_id)
         self._counted_at = time.monotonic()
 
     def _judge(self, session: Session, found: Sequence["_Found"]) -> None:

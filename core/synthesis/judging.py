@@ -90,7 +90,7 @@ def judge(
         for arm_id in sorted(set(arm_ids)):
             held.enter_context(claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting))
         plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], per_label=per_label, seed=seed)
-        purse = budget.Budget(budget_usd, spent=_spent(store, plan))
+        purse = budget.Budget(budget_usd, spent=_spent(store, plan, is_bounded=budget_usd is not None))
         if plan.left:
             asyncio.run(_Judging(store, plan, provider, purse, report, seed).run(concurrency))
     return _found(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
@@ -256,10 +256,13 @@ class _Judging:
         self.report(self.done, len(self.plan.chosen), f"Judging by {self.plan.judge}", extra)
 
     def _stopped(self, error: StudyError) -> StudyError:
+        said = self.purse.reached(error.most) if isinstance(error, budget.BudgetReached) else str(error)
         message = (
-            f"{error} {self.done} of {len(self.plan.chosen)} texts are judged, and every answer that came is stored; "
-            "the same command goes on from here and pays for nothing twice."
+            f"{said} {self.done} of {len(self.plan.chosen)} texts are judged, and every answer that came is stored; start it "
+            "again to go on, nothing is paid for twice."
         )
+        if isinstance(error, budget.BudgetReached):
+            return budget.BudgetReached(message, most=error.most)
         if isinstance(error, ProviderPaused):
             return ProviderPaused(message, seconds=error.seconds)
         return type(error)(message)
@@ -310,15 +313,24 @@ def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Jud
     )
 
 
-def _spent(store: Store, plan: _Plan) -> float:
-    """What this judge has cost on these arms over all attempts, in US dollars, as far as it is known."""
+def _spent(store: Store, plan: _Plan, *, is_bounded: bool) -> float:
+    """What this judge has cost on these arms over all attempts, in US dollars.
+
+    As far as it is known; where a budget bounds it, one answer of unknown cost raises `StudyError`.
+    """
     query = (
-        select(func.sum(Judgement.cost_usd))
+        select(func.sum(Judgement.cost_usd), func.count() - func.count(Judgement.cost_usd))
         .join(Sample, Sample.id == Judgement.sample_id)
         .where(Sample.arm_id.in_(list(plan.arms)), Judgement.kind == JudgementKind.JUDGE, Judgement.judge == plan.judge)
     )
     with store() as session:
-        return session.scalar(query) or 0.0
+        spent, unpriced = session.execute(query).one()
+    if is_bounded and unpriced:
+        raise StudyError(
+            f"{plan.judge} gave {unpriced} answers on these arms at an unknown price, so what it has cost cannot be kept "
+            "to a budget. Judge without a budget, or name another judge."
+        )
+    return spent or 0.0
 
 
 def _by(judge: str) -> Select[Judgement]:

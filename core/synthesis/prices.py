@@ -84,11 +84,6 @@ def set_price(home: Path, model: str, input: float, output: float, as_of: str, *
     return given
 
 
-def forget(home: Path, model: str) -> None:
-    """Drop one's own price of a model, so that the one that comes along, if any, holds again."""
-    _keep(home, [entry for entry in _own(home).prices if entry.model != model])
-
-
 def price_table(path: Path = PRICES) -> PriceTable:
     """A price table as its file has it. Raises `StudyError` when it has been edited into something else."""
     try:

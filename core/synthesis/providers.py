@@ -123,6 +123,7 @@ def address(url: str) -> Address:
     try:
         parts = urlsplit(url.strip())
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        (parts.hostname or "").encode("idna")
     except ValueError:
         parts, is_whole = urlsplit(""), False
     if "@" in (parts.netloc if is_whole else url):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn import metrics
 
 from core.errors import StudyError
 
@@ -33,13 +32,15 @@ def macro_f1(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence
     """
     _check(truth, predicted)
     _check_labels(truth, predicted, labels=labels)
+    from sklearn import metrics  # heavy: pages are up before it is needed
+
     return float(metrics.f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0))
 
 
 def accuracy(truth: Sequence[str], predicted: Sequence[str]) -> float:
     """Share of predictions equal to the truth, in [0, 1]. Raises `StudyError` for no predictions or unequal lengths."""
     _check(truth, predicted)
-    return float(metrics.accuracy_score(truth, predicted))
+    return sum(one == other for one, other in zip(truth, predicted, strict=True)) / len(truth)
 
 
 def per_class(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> pd.DataFrame:
@@ -50,18 +51,12 @@ def per_class(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequenc
     """
     _check(truth, predicted)
     _check_labels(truth, predicted, labels=labels)
+    from sklearn import metrics  # heavy: pages are up before it is needed
+
     precision, recall, f1, n = metrics.precision_recall_fscore_support(
         truth, predicted, labels=list(labels), zero_division=0
     )
     return pd.DataFrame({"label": list(labels), "precision": precision, "recall": recall, "f1": f1, "n": n})
-
-
-def confusion(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> pd.DataFrame:
-    """Counts of test samples: index truth, columns predicted, both in the order of `labels`."""
-    _check(truth, predicted)
-    _check_labels(truth, predicted, labels=labels)
-    counts = metrics.confusion_matrix(truth, predicted, labels=list(labels))
-    return pd.DataFrame(counts, index=pd.Index(labels, name="truth"), columns=pd.Index(labels, name="predicted"))
 
 
 def gap(real_scores: Mapping[Any, float], synthetic_scores: Mapping[Any, float], *, confidence: float = 0.95) -> Gap:

@@ -56,13 +56,18 @@ def test_what_cannot_be_done_is_one_sentence_without_a_traceback(
 def test_a_command_of_its_own_process_ends_with_its_exit_code_and_prints_where_it_should(
     call: CommandLine, tmp_path: Path
 ) -> None:
-    cannot = call.apart("agreement", "missing.csv")
-    wrong = call.apart("agreement")
-    done = call.apart("import", letters(tmp_path), "--task", "mood", "--arm", "real", "--json")
+    started = [
+        call.start("agreement", "missing.csv"),
+        call.start("agreement"),
+        call.start("import", letters(tmp_path), "--task", "mood", "--arm", "real", "--json"),
+    ]
 
-    assert (cannot.code, cannot.stdout, cannot.stderr) == (1, "", "There is no file missing.csv.\n")
-    assert (wrong.code, "Missing argument" in wrong.stderr) == (2, True)
-    assert (done.code, json.loads(done.stdout)["kept"], done.stderr) == (0, 40, "")
+    cannot, wrong, done = (process.communicate(timeout=120) for process in started)
+
+    assert [process.returncode for process in started] == [1, 2, 0]
+    assert cannot == ("", "There is no file missing.csv.\n")
+    assert "Missing argument" in wrong[1]
+    assert (json.loads(done[0])["kept"], done[1]) == (40, "")
 
 
 def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_labels(

@@ -4,6 +4,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from core.commands import judging
 from core.study import tasks
 from core.study.records import Slot
@@ -33,6 +35,7 @@ def imported(call: CommandLine, folder: Path, *, n: int) -> None:
     call("import", letters(folder, n=n, name="made"), "--task", "mood", "--arm", "zero-shot")
 
 
+@pytest.mark.slow
 def test_a_judge_is_killed_and_goes_on_without_paying_twice_beyond_what_was_in_flight(
     call: CommandLine, tmp_path: Path
 ) -> None:
@@ -55,6 +58,7 @@ def test_a_judge_is_killed_and_goes_on_without_paying_twice_beyond_what_was_in_f
     assert answered <= 60 + 2 + 1
 
 
+@pytest.mark.slow
 def test_arms_are_pushed_to_the_hub_and_imported_from_it(call: CommandLine, tmp_path: Path) -> None:
     imported(call, tmp_path, n=20)
     with HubServer() as hub:

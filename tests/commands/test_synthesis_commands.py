@@ -5,6 +5,10 @@ import sqlite3
 import urllib.request
 from pathlib import Path
 
+from core.commands import judging, queueing
+from core.study import tasks
+from core.study.records import Slot
+from core.study.store import Store
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -80,3 +84,29 @@ def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: Comman
     assert n == len(out.read_text().splitlines())
     assert first["answers"] == again["stored before"] == n
     assert again["answers"] == 0
+
+
+def test_a_draft_of_another_shape_is_told_in_a_sentence(call: CommandLine, tmp_path: Path) -> None:
+    with_task(call, tmp_path)
+    whole = {"context": "", "generation": "{label}", "diversity": "", "turns": 1}
+    endpoint = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1")
+
+    for draft in (json.dumps(whole | {"words": "many"}), json.dumps(whole | {"attributes": [1]}), "[" * 100_000):
+        code, _, stderr = call("try", "--task", "mood", "--arm", "a", *endpoint, "--draft", draft)
+
+        assert code == 1 and stderr.startswith("--draft takes a prompt as a JSON object") and stderr.count("\n") == 1
+
+    _, _, stderr = call("try", "--task", "mood", "--arm", "a", *endpoint, "--draft", json.dumps(whole))
+    assert stderr.startswith("Nothing answers at")
+
+
+def test_a_judge_that_runs_in_the_job_takes_the_place_of_a_training(store: Store) -> None:
+    slots = {}
+    with store.write() as session:
+        study = tasks.study_named(session, "letters")
+        for provider in ("openai", "local"):
+            task = tasks.make_task(session, study_id=study.id, name=provider, question="?", labels={"a": "", "b": ""})
+            given = ["--provider", provider, "--model", "m"]
+            slots[provider] = judging.queue_judging(session, study=study, task=task, arguments=given).slot
+
+    assert slots == {"openai": Slot.API, "local": queueing.worker_slot()}

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-PAGES = ("overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse")
+PAGES = {
+    "overview": "",
+    **{name: name for name in ("data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse")},
+    **{f"inspect-{view.lower()}": f"inspect?inspect.view={view}" for view in ("Quality", "Labels", "Leakage", "Map")},
+}
 SIZES = {1280: 800, 360: 740}
 
 
@@ -29,7 +33,8 @@ def main() -> None:
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                 page = context.new_page()
                 for name in asked.pages or PAGES:
-                    page.goto(f"{asked.url}/{'' if name == 'overview' else name}?study={asked.study}")
+                    path = PAGES[name]
+                    page.goto(f"{asked.url}/{path}{'&' if '?' in path else '?'}study={asked.study}")
                     take(page, asked.folder / f"{name}-{width}-{scheme}.png")
                 if asked.rate:
                     rate(context.new_page(), asked.rate, asked.folder, f"{width}-{scheme}")

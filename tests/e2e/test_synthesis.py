@@ -9,7 +9,7 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.records import Completion, Prompt, Sample, Trial
-from tests.e2e.test_journey import PATIENCE, at, real_file
+from tests.e2e.test_journey import PATIENCE, at, real_file, settled
 from tests.llm_server import LlmServer
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def edit_the_prompt(page: "Page", sentence: str) -> None:
 
 
 def try_five(page: "Page") -> None:
+    settled(page)
     page.get_by_role("button", name="Try five now").click()
     page.get_by_text("5 calls", exact=True).wait_for()
     page.get_by_text(re.compile("by 5 calls made with it")).wait_for()

@@ -1,5 +1,6 @@
 """What the tests of jobs share: a queue, a supervisor of real processes, and waiting with a generous bound."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -59,23 +60,35 @@ class Bench:
         return self.job(job_id)
 
     def kill_all(self) -> None:
-        for process in processes(self.settings):
-            process.kill()
+        end_all(self.settings.home)
         for child in self.local.children.values():
             child.wait()
 
 
 def processes(settings: Settings, module: str = "core.jobs.") -> list[psutil.Process]:
     """The living runner and job processes of these settings, known by the home in their environment."""
+    return _processes(settings.home, module)
+
+
+def _processes(home: Path, module: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
             is_ours = any(part.startswith(module) for part in process.cmdline())
-            if is_ours and process.environ().get("LITMUS_HOME") == str(settings.home):
+            if is_ours and process.environ().get("LITMUS_HOME") == str(home):
                 found.append(process)
         except psutil.Error:
             continue
     return found
+
+
+def end_all(home: Path) -> None:
+    """End the runner and the jobs that a test has left at work in its home."""
+    while left := _processes(home, "core.jobs."):
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=5)
 
 
 def start_runner(settings: Settings, *, idle: float = 1.0) -> subprocess.Popen[bytes]:

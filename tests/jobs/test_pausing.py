@@ -39,7 +39,7 @@ def is_gone(bench: Bench, job: Job) -> bool:
 
 
 def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: Path) -> None:
-    job_id = bench.add("steps", tmp_path / "log", 25)
+    job_id = bench.add("steps", tmp_path / "log", 12)
     first = bench.step_until(job_id, JobState.RUNNING)
     until(lambda: len(lines(tmp_path / "log")) >= 3)
 
@@ -49,13 +49,13 @@ def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: P
     done = len(lines(tmp_path / "log"))
     bench.step()
     assert (paused.error, paused.pause_requested, paused.resume_at, paused.attempt) == (None, False, None, 1)
-    assert 3 <= done < 25
+    assert 3 <= done < 12
     resume(bench, job_id)
     job = bench.step_until(job_id, JobState.DONE)
 
-    assert [int(line[0]) for line in lines(tmp_path / "log")] == list(range(25))
+    assert [int(line[0]) for line in lines(tmp_path / "log")] == list(range(12))
     assert len({line[1] for line in lines(tmp_path / "log")}) == 2
-    assert (job.attempt, job.progress["done"], job.progress["done_at_start"]) == (2, 25, done + 1)
+    assert (job.attempt, job.progress["done"], job.progress["done_at_start"]) == (2, 12, done + 1)
 
 
 def test_a_job_notices_its_pause_without_a_runner(bench: Bench, tmp_path: Path) -> None:
@@ -222,6 +222,7 @@ def test_a_runner_waits_for_a_job_that_goes_on_within_a_day_and_for_no_other_pau
     assert awaited(bench, now=20_000.0)
 
 
+@pytest.mark.slow
 def test_the_runner_stays_until_an_endpoint_may_be_asked_again_and_leaves_a_held_job_alone(
     bench: Bench, settings: Settings, tmp_path: Path
 ) -> None:

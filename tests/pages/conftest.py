@@ -11,12 +11,13 @@ from streamlit.testing.v1 import AppTest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.store import Store
+from tests.jobs.bench import end_all
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Iterator[Store]:
     """The store that the pages open, in a folder of this test."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("LITMUS_HOME", str(tmp_path / "home"))
@@ -25,8 +26,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     for name in ("LITMUS_DATABASE", "LITMUS_PASSWORD", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     _forget()
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_database, tmp_path / "home")
     opened = store_module.open_store(settings_module.load())
     yield opened
+    end_all(tmp_path / "home")
     opened.close()
     _forget()
 

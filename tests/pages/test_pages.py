@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, Job, JobState, Prompt, Rating, Slot, Study
+from core.study.records import Campaign, Job, JobState, Label, Prompt, Rating, Slot, Study
 from core.study.store import Store
 from core.subjectivity import campaigns
 from ui import jobs, links
@@ -108,15 +108,14 @@ def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
 
 
-def test_generating_without_a_model_asks_for_one_and_queues_nothing(app: AppTest, home: Store, tmp_path: Path) -> None:
+def test_nothing_can_be_generated_before_a_model_is_connected(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
+
     opened(app, "generate")
 
-    app.button(key="generate.start").click().run()
-
-    assert "Which model?" in app.error[0].value
-    with home() as session:
-        assert session.scalar(select(func.count(Job.id))) == 0
+    start = app.button(key="generate.start")
+    assert start.disabled
+    assert "Connect a model first" in start.help
 
 
 def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp_path: Path) -> None:
@@ -248,3 +247,32 @@ def test_the_end_of_a_pause_is_on_the_clock_of_the_browser() -> None:
     assert jobs.until_words(noon, now=noon - 720, offset=-540) == "Paused until 21:00 (in 12 min)"
     assert jobs.until_words(noon, now=noon - 30 * 3600, offset=0) == "Paused until 15 Jan 12:00 (in 30 h)"
     assert jobs.until_words(noon, now=noon + 5, offset=0) == "Paused until 12:00, going on now"
+
+
+def test_what_a_label_means_is_changed_on_tasks_and_data(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "data")
+    field = next(field for field in app.text_input if field.label == "What yes means")
+
+    field.set_value("cannot wait")
+    next(button for button in app.button if button.label == "Save").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert dict(session.execute(select(Label.name, Label.description)).all()) == {"yes": "cannot wait", "no": ""}
+
+
+def test_the_task_in_hand_is_the_same_on_every_page_and_stands_in_the_url(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        other = tasks.make_task(session, study_id=study.id, name="tone", question="?", labels={"kind": "", "rude": ""})
+        tasks.make_arm(session, task_id=other.id, name="zero-shot")
+    opened(app, "prompts")
+
+    next(box for box in app.selectbox if box.label == "Task").set_value("tone").run()
+    app.switch_page(str(links.page_file("generate"))).run()
+
+    assert next(box for box in app.selectbox if box.label == "Task").value == "tone"
+    assert app.query_params["task"] in ("tone", ["tone"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import StudyError
-from core.quality import embedded
+from core.quality import embedded, embedding
 
 TEXTS = [
     "Oh great, another Monday.",
@@ -22,7 +22,7 @@ TEXTS = [
 
 
 def run(program: str, *arguments: object) -> str:
-    """What a program prints in a process of its own, as embedding is done by worker processes only."""
+    """What a program prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True,
@@ -34,6 +34,7 @@ def run(program: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
     program = (
         "import sys, numpy as np\n"
@@ -59,25 +60,20 @@ def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
 
 
 def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "import numpy as np\n"
-        "from core.quality import embedding\n"
-        "home, totals = Path(sys.argv[1]), []\n"
-        "tell = lambda done, total, what, more: totals.append(total)\n"
-        "first = embedding.cached(['a cat', 'a dog', 'a cat'], home=home, report=tell)\n"
-        "second = embedding.cached(['a cow', 'a dog', 'A dog'], home=home, report=tell)\n"
-        "third = embedding.cached(['A dog', 'a cat'], home=home, report=tell)\n"
-        "assert totals == [2, 2], totals\n"
-        "assert np.array_equal(first[0], first[2]) and np.array_equal(first[1], second[1])\n"
-        "assert np.array_equal(third, np.stack([second[2], first[0]]))\n"
-        "np.testing.assert_allclose(first[:2], embedding.embed(['a cat', 'a dog']), atol=1e-5)\n"
-        "assert embedding.cached([], home=home).shape == (0, 384)\n"
-    )
+    totals: list[int] = []
 
-    run(program, tmp_path)
+    def tell(done: int, total: int, what: str, more: dict[str, float]) -> None:
+        totals.append(total)
 
+    first = embedding.cached(["a cat", "a dog", "a cat"], home=tmp_path, report=tell)
+    second = embedding.cached(["a cow", "a dog", "A dog"], home=tmp_path, report=tell)
+    third = embedding.cached(["A dog", "a cat"], home=tmp_path, report=tell)
+
+    assert totals == [2, 2]
+    assert np.array_equal(first[0], first[2]) and np.array_equal(first[1], second[1])
+    assert np.array_equal(third, np.stack([second[2], first[0]]))
+    np.testing.assert_allclose(first[:2], embedding.embed(["a cat", "a dog"]), atol=1e-5)
+    assert embedding.cached([], home=tmp_path).shape == (0, 384)
     vectors, held = embedded.recall(["a cat", "never seen"], encoder="minilm", home=tmp_path)
     assert held.tolist() == [True, False]
     assert vectors.shape == (2, 384)
@@ -86,20 +82,9 @@ def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
 
 def test_an_encoder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    program = (
-        "import sys\n"
-        "from core.errors import StudyError\n"
-        "from core.quality import embedding\n"
-        "try:\n"
-        "    embedding.embed(['a'], encoder=sys.argv[1])\n"
-        "except StudyError as error:\n"
-        "    print(error)\n"
-    )
 
-    said = run(program, tmp_path)
-
-    assert "cannot be loaded" in said
-    assert "'minilm' needs neither" in said
+    with pytest.raises(StudyError, match="cannot be loaded.*'minilm' needs neither"):
+        embedding.embed(["a"], encoder=str(tmp_path))
 
 
 def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:
@@ -125,16 +110,9 @@ def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:
     assert np.array_equal(vectors[:, 1], 2 * np.arange(510))
 
 
-def test_reading_loads_neither_torch_nor_transformers_and_an_empty_home_has_nothing(tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        "from core.quality import diversity, duplicates, embedded, lexical, nearest\n"
-        "print({'torch', 'transformers', 'sklearn', 'nltk'} & set(sys.modules) or '')\n"
-    )
-
+def test_an_empty_home_has_nothing_and_reading_leaves_it_so(tmp_path: Path) -> None:
     vectors, held = embedded.recall(["a"], encoder="minilm", home=tmp_path)
 
-    assert run(program) == ""
     assert vectors.shape == (1, 0)
     assert not held.any()
     assert list(tmp_path.iterdir()) == []

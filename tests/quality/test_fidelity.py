@@ -57,17 +57,14 @@ def arm_id(store: Store, task: Task) -> int:
     with store.write() as session:
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
         glad, sad = tasks.labels_of(session, task.id)
-        samples.keep_new(
-            session,
-            [
+        session.add_all([
                 Sample(
                     arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text),
                     status=SampleStatus.REJECTED if text == "letter 6" else SampleStatus.KEPT,
                 )
                 for k, label in enumerate([glad] * 3 + [sad] * 4)
                 for text in [f"letter {k}"]
-            ],
-        )  # fmt: skip
+            ])  # fmt: skip
         return arm.id
 
 

@@ -21,6 +21,7 @@ from core.settings import Settings
 from core.study import samples, tasks
 from core.study.records import Arm, ArmKind, Completion, Job, Prompt, Sample, SampleStatus, Slot, Split, Task
 from core.study.store import Store
+from tests.texts import keep_new
 
 ROOT = Path(__file__).parents[2]
 LETTERS = list("abcdefghijklmnopqrstuvwxyz")
@@ -39,7 +40,7 @@ def add(session: Session, arm: Arm, texts: Sequence[str], *, split: Split = Spli
         Sample(arm_id=arm.id, label_id=ids[k % 2], split=split, text=text, text_hash=samples.text_hash(text))
         for k, text in enumerate(texts)
     ]
-    return samples.keep_new(session, made)
+    return keep_new(session, made)
 
 
 @pytest.fixture
@@ -278,19 +279,6 @@ def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors:
     assert found.arms[0].bag_of_words.note == "There is no text to test on."
     assert "no real texts to compare" in readings.reading(found)["diversity"][0]
     assert found.arms[0].kind == ArmKind.ZERO_SHOT
-
-
-def test_reading_measures_needs_neither_torch_nor_scikit_learn() -> None:
-    program = (
-        "import sys; from core.quality import measures, readings, fidelity; from core.analysis import quality_charts\n"
-        "from core.commands import measuring\n"
-        "sys.exit(str({'torch', 'transformers', 'sklearn'} & set(sys.modules)) if "
-        "{'torch', 'transformers', 'sklearn'} & set(sys.modules) else 0)"
-    )
-
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_a_task_has_one_measuring_job_at_a_time(store: Store, task: Task) -> None:

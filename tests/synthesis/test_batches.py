@@ -6,8 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +250,16 @@ def test_while_a_batch_is_under_way_its_slots_are_asked_by_nothing_else(store: S
     assert_nothing_is_paid_twice(server, store, arm)
 
 
+def test_a_budget_is_not_promised_while_a_batch_of_unknown_cost_is_under_way(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        provider = provider_at(server.url, price=PRICE)
+        stop_at(store, arm, provider, 2)
+        with pytest.raises(StudyError, match="sent without a budget is under way"):
+            generation.generate(store, arm_id=arm.id, per_label=40, provider=provider, budget_usd=1.0)
+
+        assert server.counts()["answered"] == 0
+
+
 def test_a_batch_waits_for_its_own_address_and_can_be_cancelled(store: Store, arm: Arm) -> None:
     with LlmServer(batch_polls=50) as server, LlmServer() as other:
         provider = provider_at(server.url)
@@ -335,3 +347,66 @@ def test_a_file_that_holds_no_answers_is_named_by_its_line(store: Store, arm: Ar
         batch_files.from_batch_file(store, arm_id=arm.id, per_label=1, path=file, now=0.0)
     with pytest.raises(StudyError, match="cannot be read"):
         batch_files.from_batch_file(store, arm_id=arm.id, per_label=1, path=tmp_path / "no", now=0.0)
+
+
+def test_a_line_that_is_no_completion_costs_no_other_answer(store: Store, arm: Arm, tmp_path: Path) -> None:
+    file, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    batch_files.to_batch_file(store, arm_id=arm.id, per_label=20, model="m", path=file)
+    names = [json.loads(line)["custom_id"] for line in file.read_text().splitlines()]
+    start = names[0].split("/0/v1/")[0]
+    good = {"choices": [{"message": {"content": "1. A letter from the sea"}}]}
+    lines = [
+        {"custom_id": names[0], "response": {"status_code": 200, "body": {"error": {"message": "overloaded"}}}},
+        {"custom_id": names[1], "error": {"code": "batch_expired"}},
+        {"custom_id": names[2], "error": "gone"},
+        {"custom_id": f"{start}/{'9' * 30}/v1/s0", "response": {"status_code": 200, "body": good}},
+        {"custom_id": f"{start}/0/v{'9' * 30}/s0", "response": {"status_code": 200, "body": good}},
+        {"custom_id": names[3], "response": {"status_code": 200, "body": good}},
+    ]
+    answers.write_text("\n".join(map(json.dumps, lines)))
+
+    found = batch_files.from_batch_file(store, arm_id=arm.id, per_label=20, path=answers, now=1.0)
+
+    assert found == {"answers": 1, "without an answer": 3, "of another arm": 2, "stored before": 0}
+
+
+def test_requests_that_cannot_be_written_are_told(store: Store, arm: Arm, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="cannot be written: No such file or directory"):
+        batch_files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=tmp_path / "no" / "requests.jsonl")
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+def test_a_budget_that_is_none_sends_no_batch(store: Store, arm: Arm, limit: float) -> None:
+    with LlmServer() as server, pytest.raises(StudyError, match="budget is more than 0"):
+        fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=limit)
+
+    assert batches_of(store, arm) == []
+
+
+def test_an_endpoint_that_sends_something_else_than_a_batch_has_none(store: Store, arm: Arm) -> None:
+    reply = {"id": "x", "object": "chat.completion", "choices": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(reply)
+
+        def do_GET(self) -> None:
+            self._send({"data": [reply]})
+
+        def _send(self, body: dict[str, Any]) -> None:
+            raw = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for _ in range(2):
+            with pytest.raises(ProviderRefused, match="offers no Batch API"):
+                fill(store, arm, provider_at(f"http://127.0.0.1:{server.server_port}/v1"))
+        server.shutdown()
+
+    assert {batch.state for batch in batches_of(store, arm)} == {BatchState.FAILED}

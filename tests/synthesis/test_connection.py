@@ -84,6 +84,8 @@ def test_a_connection_becomes_the_options_of_the_command() -> None:
         ({"models": ("a",), "recordings": "x.jsonl"}, "Leave one of them out"),
         ({"models": ("a",), "base_url": "https://me:secret@host/v1"}, "user name or password"),
         ({"models": ("a",), "base_url": "me:secret@host/v1"}, "user name or password"),
+        ({"models": ("a",), "base_url": "http:/me:secret@host/v1"}, "user name or password"),
+        ({"models": ("a",), "base_url": "http://a..b/v1"}, "begins with http"),
         ({"models": ("a",), "base_url": "https://host/v1?api_key=abc"}, "looks secret"),
         ({"models": ("a@https://host/v1?token=abc",)}, "looks secret"),
         ({"models": ("a",), "base_url": "localhost:11434"}, "begins with http"),
@@ -217,7 +219,7 @@ def test_a_certificate_that_nobody_vouches_for_is_told(settings: Settings, tmp_p
 
 def test_a_slow_endpoint_and_a_busy_one_end_the_test_in_time(settings: Settings) -> None:
     started = time.monotonic()
-    with LlmServer(latency=3) as server:
+    with LlmServer(latency=1.5) as server:
         slow = outcome_of(settings, server.url, timeout_s=0.5)
     with LlmServer(rate_429=1.0, retry_after="60") as server:
         busy = outcome_of(settings, server.url, timeout_s=0.5)

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import parsing
+from core.synthesis import failures, parsing
 from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.endpoint import FORMAT, STRUCTURED, OpenAIProvider
 from tests.llm_server import LlmServer
@@ -156,9 +156,86 @@ def test_odd_completions_are_read_or_refused_but_never_crash() -> None:
             provider.answer(odd, sent=sent)
     empty = provider.answer({"choices": []}, sent=sent)
     listed = provider.answer({"choices": [{"message": {"content": [{"type": "text"}]}}], "usage": {}}, sent=sent)
+    bare = provider.answer({"choices": [{"message": "hello"}], "usage": [1], "model": 7}, sent=sent)
+    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "1. A letter"}, " from the sea"]
+    split = provider.answer({"choices": [{"message": {"content": parts}}]}, sent=sent)
 
     assert (empty.content, empty.finish_reason, empty.model) == ("", "unknown", "test-model")
     assert listed.content == "" and listed.tokens_in > 0 and listed.tokens_out == 0
+    assert (bare.content, bare.model) == ("", "7") and split.content == "1. A letter from the sea"
+
+
+@pytest.mark.parametrize("odd", [-1_000_000, 10**30, True, "many", float("nan")])
+def test_a_number_of_tokens_that_can_be_none_is_counted_anew(odd: Any) -> None:
+    provider = provider_at("http://127.0.0.1:1/v1")
+    usage = {"prompt_tokens": odd, "completion_tokens": odd}
+
+    answer = provider.answer(
+        {"choices": [{"message": {"content": "x" * 40}}], "usage": usage}, sent=provider.body(MESSAGES)
+    )
+
+    assert answer.tokens_in == 8 and answer.tokens_out == 10
+
+
+def test_characters_that_no_database_takes_are_left_out_of_every_field() -> None:
+    provider = provider_at("http://127.0.0.1:1/v1")
+    choice = {"message": {"content": "a\ud800b", "refusal": "no\udfff"}, "finish_reason": "st\x00op"}
+
+    answer = provider.answer({"choices": [choice], "model": "m\ud800", "id": "\x00i"}, sent=provider.body(MESSAGES))
+
+    assert (answer.content, answer.refusal, answer.finish_reason) == ("ab", "no", "stop")
+    assert (answer.model, answer.request_id) == ("m", "i")
+
+
+@pytest.mark.parametrize(("status", "sentence"), [(200, "something else than a chat"), (400, "refused the request")])
+def test_json_that_is_nested_without_end_is_no_completion(status: int, sentence: str) -> None:
+    body = b"[" * 100_000
+    reply = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+
+    with cut_off(reply) as url, pytest.raises(ProviderRefused, match=sentence):
+        ask(provider_at(url))
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_texts_and_keys_do_not_follow_a_redirection(status: int) -> None:
+    reply = b"HTTP/1.1 %d Moved\r\nLocation: %s/chat/completions\r\nContent-Length: 0\r\n\r\n"
+    with LlmServer() as elsewhere, cut_off(reply % (status, elsewhere.url.encode())) as url:
+        with pytest.raises(ProviderRefused, match=f"points elsewhere .status {status}"):
+            ask(provider_at(url))
+
+        assert elsewhere.counts()["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", b"?!\r\n\r\n"]
+)
+def test_a_call_whose_connection_ends_without_an_answer_may_be_billed(reply: bytes) -> None:
+    with cut_off(reply) as url, pytest.raises(AnswerLost, match="may be billed"):
+        ask(provider_at(url), max_tokens=50)
+
+
+def test_a_key_that_an_endpoint_repeats_is_taken_out_before_its_words_are_cut() -> None:
+    body = json.dumps({"error": {"message": f"{'x' * 290} {KEY}"}}).encode()
+    reply = b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    with cut_off(reply) as url, pytest.raises(ProviderRefused) as found:
+        ask(provider_at(url))
+
+    assert KEY[:6] not in str(found.value) and "xxx ***" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("9" * 400, 30 * 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 30 * 86_400),
+        ("\u00b2", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_a_wait_without_sense_is_bounded_or_left_out(asked: str, seconds: float | None) -> None:
+    assert failures.of_response(429, {"retry-after": asked}, b"{}").retry_after == seconds
 
 
 def test_headers_and_query_go_with_every_request_and_a_key_is_never_shown() -> None:

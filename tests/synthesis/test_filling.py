@@ -13,6 +13,7 @@ from core.study import judgements, samples
 from core.study.records import Arm, Batch, BatchState, Completion, Label, Sample, SampleStatus, Split
 from core.study.store import Store
 from core.synthesis import asking, budget, generation, intake, parsing, prompts
+from core.synthesis.answers import Answer
 from core.synthesis.endpoint import FORMAT, STRUCTURED, OpenAIProvider
 from core.synthesis.prompts import Draft
 from core.synthesis.providers import RecordedAnswer, RecordedProvider
@@ -241,3 +242,24 @@ def test_an_answer_whose_slot_is_taken_is_dropped_without_losing_the_others(
     kept = intake.Intake(store, arm_id=arm.id, per_label=5).keep(copies)
 
     assert [row.slot for row in kept] == [77]
+
+
+def test_what_a_person_rejects_while_an_arm_is_filled_does_not_come_again(
+    store: Store, arm: Arm, labels: list[Label]
+) -> None:
+    taking = intake.Intake(store, arm_id=arm.id, per_label=50)
+    plan = asking.plan(store, arm_id=arm.id)
+
+    def take(slot: int) -> None:
+        request = asking.request(store, plan, label=labels[0], slot=slot)
+        answer = Answer("1. A letter from the sea", "stop", 1, 1, None, "m", 0.0)
+        row = asking.completion(plan, request, answer, provider=provider_at("http://127.0.0.1:1/v1"))
+        taking.parse(taking.keep([row]), now=1.0)
+
+    take(0)
+    with store.write() as session:
+        judgements.reject(session, [sample.id for sample in texts_of(store, arm, "kept")])
+    time.sleep(intake.RECOUNT_S + 0.1)
+    take(2)
+
+    assert texts_of(store, arm, "kept") == [] and len(texts_of(store, arm, "rejected")) == 2

@@ -47,16 +47,13 @@ def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
 def fill(store: Store, arm: Arm, labels: list[Label], texts: dict[str, list[str]]) -> list[Sample]:
     """Adds texts to an arm: intended label -> texts."""
     with store.write() as session:
-        return samples.keep_new(
-            session,
-            [
-                Sample(
-                    arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text)
-                )
-                for label in labels
-                for text in texts.get(label.name, [])
-            ],
-        )  # fmt: skip
+        made = [
+            Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))
+            for label in labels
+            for text in texts.get(label.name, [])
+        ]
+        session.add_all(made)
+    return made
 
 
 def stored(store: Store) -> dict[int, Judgement]:
@@ -208,6 +205,19 @@ def test_a_budget_needs_a_known_price(
         judging.judge(store, arm_ids=[arm.id], provider=provider(server), budget_usd=1.0)
 
     assert server.seen.requests == 0
+
+
+def test_a_budget_is_not_promised_over_answers_of_unknown_cost(
+    store: Store, server: JudgeServer, labels: list[Label], make_arm: Callable[[str], Arm]
+) -> None:
+    arm = make_arm("zero-shot")
+    fill(store, arm, labels, {"glad": ["a glad letter", "another glad letter"]})
+    judging.judge(store, arm_ids=[arm.id], provider=provider(server), per_label=1)
+
+    with pytest.raises(StudyError, match="1 answers on these arms at an unknown price"):
+        judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), budget_usd=1.0)
+
+    assert server.seen.answered == 1
 
 
 def test_an_endpoint_that_asks_to_wait_for_long_pauses_and_what_came_is_kept(

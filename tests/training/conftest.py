@@ -9,6 +9,7 @@ from core.study import samples, tasks
 from core.study.records import Arm, Sample, Split, Task
 from core.study.store import Store
 from core.training import plan
+from tests.texts import keep_new
 
 SETTINGS = plan.TrainingSettings(steps=6, batch_size=8, learning_rate=5e-4, max_length=32)
 SUBJECTS = [
@@ -27,7 +28,7 @@ BLAME = ["was terrible", "is awful", "made everyone angry", "was a disaster", "i
 
 def add_samples(session: Session, arm: Arm, *, label: str, texts: Sequence[str], split: Split = Split.TRAIN) -> None:
     ids = {found.name: found.id for found in tasks.labels_of(session, arm.task_id)}
-    samples.keep_new(
+    keep_new(
         session,
         [
             Sample(arm_id=arm.id, label_id=ids[label], split=split, text=text, text_hash=samples.text_hash(text))

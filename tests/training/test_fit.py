@@ -173,6 +173,7 @@ def test_a_loss_that_is_no_number_is_refused_and_nothing_stored(store: Store, ta
     assert answers(store, run_id) == []
 
 
+@pytest.mark.slow
 def test_a_local_encoder_asks_no_hub(settings: Settings, planned: list[int]) -> None:
     asked: list[str] = []
 

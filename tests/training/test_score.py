@@ -32,17 +32,6 @@ def test_a_label_that_occurs_nowhere_counts_as_0() -> None:
     assert score.macro_f1(["a", "b"], ["a", "b"], labels=["a", "b", "c"]) == pytest.approx(2 / 3)
 
 
-def test_confusion_counts_truth_in_rows_and_predictions_in_columns() -> None:
-    table = score.confusion(TRUTH, PREDICTED, labels=LABELS)
-
-    assert table.to_dict("index") == {
-        "a": {"a": 2, "b": 1, "c": 0},
-        "b": {"a": 1, "b": 1, "c": 0},
-        "c": {"a": 0, "b": 1, "c": 0},
-    }
-    assert (table.index.name, table.columns.name) == ("truth", "predicted")
-
-
 def test_scores_take_columns_of_a_frame() -> None:
     frame = pd.DataFrame({"truth": TRUTH, "predicted": PREDICTED})
 

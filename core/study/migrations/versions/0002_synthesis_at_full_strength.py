@@ -84,6 +84,7 @@ def upgrade() -> None:
         inline_references=True,
     )
     op.create_index('ix_completion_facets', 'completion', ['arm_id', 'model', 'prompt_id'], unique=False)
+    op.add_column('arm', sa.Column('unaccounted_usd', sa.Float(precision=53), server_default='0', nullable=False))
     op.add_column('prompt', sa.Column('sources', sa.Integer(), server_default='0', nullable=False))
     op.add_column('prompt', sa.Column('attributes', sa.JSON(), server_default='{}', nullable=False))
     op.add_column('job', sa.Column('pause_requested', sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -102,7 +103,7 @@ def downgrade() -> None:
     _active_key("state IN ('queued', 'starting', 'running')")
     op.drop_index('ix_completion_facets', table_name='completion')
     for table, columns in {
-        'job': ['resume_at', 'pause_requested'], 'prompt': ['attributes', 'sources'],
+        'job': ['resume_at', 'pause_requested'], 'prompt': ['attributes', 'sources'], 'arm': ['unaccounted_usd'],
         'completion': ['batch_id', 'attributes', 'source_ids'],
     }.items():
         for column in columns:

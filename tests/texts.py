@@ -1,0 +1,24 @@
+"""Texts for tests, stored as an import or a generation would store them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.study import samples
+from core.study.records import Sample, SampleStatus
+
+
+def keep_new(session: Session, made: Iterable[Sample]) -> list[Sample]:
+    """Adds samples of one arm to its own; of those with the same text the first is kept and the others are rejected."""
+    found = list(made)
+    arm_ids = {sample.arm_id for sample in found}
+    kept = select(Sample.text_hash).where(Sample.arm_id.in_(arm_ids), Sample.status == SampleStatus.KEPT)
+    seen = set(session.scalars(kept))
+    for sample in found:
+        if sample.text_hash in seen:
+            sample.status, sample.reject_reason = SampleStatus.REJECTED, samples.DUPLICATE
+        seen.add(sample.text_hash)
+    session.add_all(found)
+    session.flush()
+    return found
