@@ -16,6 +16,7 @@ COMMANDS = {
     "try": "trying",
     "requests": "batching",
     "answers": "batching",
+    "batches": "batching",
     "judge": "judging",
     "agreement": "people",
     "aggregate": "people",

@@ -37,7 +37,10 @@ def samples_view(task: Task) -> None:
     if rows.empty:
         st.info("No sample passes this filter.")
         return
-    st.caption(f"{total:,} samples. Choose one to see where it came from, or several to reject or restore them.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = f"{total:,} samples. Choose one to see where it came from, or several to reject or restore them."
+        st.caption(words, width="stretch")
+        _export(task)
     changes = st.session_state.get("samples.changes", 0)
     shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
     chosen = choose_rows(shown, key=f"samples.table.{task.id}.{hash(wanted)}.{number}.{changes}", height=380)
@@ -114,7 +117,6 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
             version = _choice("Prompt version", versions, task, 300)
             model = _choice("Model", _named(found.models), task, 300)
             opinion = _choice("Judge or person", {str(opinion): opinion for opinion in Opinion}, task, 300)
-        _export(task)
     return browse.Filter(
         arm_ids=(int(arm),) if arm is not None else tuple(map(int, arms.values())), label_id=label, status=status,
         reason=reason, prompt_id=version, model=model, opinion=opinion, words=words,

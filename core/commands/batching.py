@@ -1,4 +1,4 @@
-"""An arm's requests as a file for any Batch API, and the answers that come back from there: requests and answers."""
+"""An arm's requests as a file for any Batch API, and the answers that come back from there: requests, answers, batches."""
 
 import time
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from core.commands import data, generating, output
 from core.study import tasks
 from core.synthesis import batch_files, batches, connection, prices
+from core.synthesis.endpoint import OpenAIProvider
 
 PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep for each label.")]
 
@@ -16,6 +17,7 @@ PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep
 def register(app: typer.Typer) -> None:
     app.command("requests")(requests)
     app.command("answers")(answers)
+    app.command("batches")(under_way)
 
 
 def requests(
@@ -68,3 +70,32 @@ def answers(
         output.emit(found)
     else:
         output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in found.items()])
+
+
+def under_way(
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask the endpoint to end them.")] = False,
+    base_url: generating.BaseUrl = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel."""
+    with output.opened() as (settings, store):
+        with store() as session:
+            home = data.find_study(session, study, task)
+            arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
+        found = batches.open_batches(store, arm_id=arm_id)
+        if cancel and found:
+            wanted = connection.made(models=(found[0].model,), base_url=base_url or found[0].base_url)
+            client = connection.open_all(wanted, settings)[0]
+            assert isinstance(client, OpenAIProvider)
+            batches.cancel(store, arm_id=arm_id, provider=client)
+    rows = [[one.id, one.remote_id, one.model, one.remote_state or one.state, len(one.requests)] for one in found]
+    if as_json:
+        columns = ("id", "remote_id", "model", "state", "requests")
+        output.emit({"batches": [dict(zip(columns, row, strict=True)) for row in rows], "cancelled": cancel})
+    elif rows:
+        output.table(f"Batches of {task} · {arm}", ["batch", "at the endpoint", "model", "state", "requests"], rows)
+    else:
+        typer.echo("No batch of this arm is under way.")

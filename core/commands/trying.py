@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, generating, output
+from core.commands import data, generating, output, queueing
 from core.errors import StudyError
 from core.jobs import queue
 from core.study import tasks
@@ -78,7 +78,7 @@ def queue_try(
         title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
         command=command,
         key=f"try:{arm.id}",
-        slot=Slot.CPU if wanted.provider == "local" else Slot.API,
+        slot=queueing.worker_slot() if wanted.provider == "local" else Slot.API,
         study_id=study.id,
     )
 

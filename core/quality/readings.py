@@ -23,8 +23,8 @@ NAMES = {
     "near_test": "Nearly a real test text (share)",
     "names_itself": "Holds its label's name (share)",
     "nearest_real": "Nearest to real (top-5 cosine)",
-    "bag_of_words": "Words alone, on real test (macro-F1)",
-    "within": "Words alone, within the arm (macro-F1)",
+    "bag_of_words": "Words alone, real test (macro-F1)",
+    "within": "Words alone, same arm (macro-F1)",
     "apart": "Told apart from real (AUC)",
 }
 SURE = 0.05  # cues with a q below this are counted

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 import urllib.request
 from pathlib import Path
 
@@ -110,3 +111,25 @@ def test_a_judge_that_runs_in_the_job_takes_the_place_of_a_training(store: Store
             slots[provider] = judging.queue_judging(session, study=study, task=task, arguments=given).slot
 
     assert slots == {"openai": Slot.API, "local": queueing.worker_slot()}
+
+
+def test_batches_under_way_are_listed_and_can_be_cancelled_after_their_process_was_killed(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    with_task(call, tmp_path)
+    arm = ("--task", "mood", "--arm", "zero-shot")
+
+    with LlmServer(models=["m"], batch_polls=1000) as llm:
+        process = call.start("generate", *arm, "--per-label", "10", "--model", "m", "--base-url", llm.url, "--batch")
+        deadline = time.monotonic() + 30
+        while not llm.batches.batches and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.kill()
+        process.communicate()
+        listed = json.loads(call("batches", *arm, "--json")[1])["batches"]
+        code, _, stderr = call("batches", *arm, "--cancel", "--json")
+
+    assert (code, stderr) == (0, "")
+    assert [batch["remote_id"] for batch in listed] == ["batch-1"]
+    assert llm.batches.batches["batch-1"]["status"] == "cancelling"

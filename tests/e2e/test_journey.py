@@ -9,34 +9,13 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.records import Job, Rating, Run
+from tests.e2e.walking import PATIENCE, at, connect, real_file
 from tests.llm_server import LlmServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-PATIENCE = 60_000
-
-
-def real_file(folder: Path) -> Path:
-    """Sixty short letters, glad or sad, two thirds of them for training."""
-    rows = []
-    for number in range(60):
-        glad = number % 2 == 0
-        words = "what a lovely day at place" if glad else "everything went wrong at place"
-        rows.append(f"{words} number {number},{'glad' if glad else 'sad'},{'test' if number % 3 == 0 else 'train'}")
-    path = folder / "letters.csv"
-    path.write_text("\n".join(["text,label,split", *rows]))
-    return path
-
-
-def at(page: "Page", name: str) -> None:
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=False).first.click()
-    page.get_by_role("heading", level=1).first.wait_for(timeout=PATIENCE)
-
-
-def settled(page: "Page") -> None:
-    page.wait_for_function("() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=PATIENCE)
 
 
 def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tmp_path: Path) -> None:
@@ -68,13 +47,15 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
 
         at(page, "Generate")
         page.get_by_label("Texts per label").fill("20")
-        page.get_by_label("Model").fill("tester")
+        connect(page, model="tester")
+        page.get_by_text("Connected to tester").wait_for()
         page.get_by_role("button", name="Generate zero-shot texts").click()
         expect(page.get_by_text("Newest samples")).to_be_visible()
-        expect(page.get_by_test_id("stMetricValue").first).to_have_text("40")
+        kept = page.get_by_test_id("stMetric").filter(has_text=re.compile("^Kept")).get_by_test_id("stMetricValue")
+        expect(kept).to_have_text("40")
 
         at(page, "Inspect")
-        expect(page.get_by_text("40 samples").or_(page.get_by_text("60 samples"))).to_be_visible()
+        expect(page.get_by_text("100 samples")).to_be_visible()
 
         at(page, "Campaigns")
         page.get_by_label("Name", exact=True).fill("first round")
@@ -126,6 +107,7 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
     page.goto(f"{server.url}/train")
     expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
     expect(page.get_by_text("on real test data", exact=False).first).to_be_visible(timeout=4 * PATIENCE)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=4 * PATIENCE)
 
 
 @pytest.mark.parametrize("bare", [True, False], ids=["streamlit run", "make run"])

@@ -9,7 +9,7 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.records import Completion, Prompt, Sample, Trial
-from tests.e2e.test_journey import PATIENCE, at, real_file, settled
+from tests.e2e.walking import PATIENCE, at, connect, real_file, settled
 from tests.llm_server import LlmServer
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def test_from_a_connection_to_an_inspected_sample(browser: "Browser", serve: Any
         make_a_task(page, tmp_path)
 
         at(page, "Prompts")
-        connect(page, llm.url, model="testre")
+        connect(page, url=llm.url, model="testre")
         expect(page.get_by_text(re.compile("does not know the model")).first).to_be_visible()
-        connect(page, llm.url, model="tester", instead_of="testre")
+        connect(page, model="tester", instead_of="testre")
         expect(page.get_by_text("Connected to tester")).to_be_visible()
         edit_the_prompt(page, "Write as people do in letters to an old friend.")
         try_five(page)
@@ -65,23 +65,6 @@ def make_a_task(page: "Page", folder: Path) -> None:
     page.get_by_label("What a labeller is asked").press("Enter")
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text("60 of 60 rows kept").first.wait_for()
-
-
-def connect(page: "Page", url: str, *, model: str, instead_of: str = "") -> None:
-    """Fill the connection panel and test it. The panel is open until a test has succeeded."""
-    address = page.get_by_role("combobox", name=re.compile("Address of the endpoint"))
-    if instead_of:
-        page.get_by_role(
-            "button", name=re.compile(f"Remove {instead_of}|{instead_of}.*close|Clear", re.I)
-        ).first.click()
-    else:
-        address.fill(url)
-        address.press("Enter")
-    models = page.get_by_role("combobox", name=re.compile("Models"))
-    models.fill(model)
-    models.press("Enter")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Test and keep").click()
 
 
 def edit_the_prompt(page: "Page", sentence: str) -> None:

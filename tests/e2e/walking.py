@@ -1,0 +1,48 @@
+"""Steps that several browser journeys take."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PATIENCE = 60_000
+
+
+def real_file(folder: Path) -> Path:
+    """Sixty short letters, glad or sad, two thirds of them for training."""
+    rows = []
+    for number in range(60):
+        glad = number % 2 == 0
+        words = "what a lovely day at place" if glad else "everything went wrong at place"
+        rows.append(f"{words} number {number},{'glad' if glad else 'sad'},{'test' if number % 3 == 0 else 'train'}")
+    path = folder / "letters.csv"
+    path.write_text("\n".join(["text,label,split", *rows]))
+    return path
+
+
+def at(page: "Page", name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=False).first.click()
+    page.get_by_role("heading", level=1).first.wait_for(timeout=PATIENCE)
+
+
+def settled(page: "Page") -> None:
+    page.wait_for_function("() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=PATIENCE)
+
+
+def connect(page: "Page", *, model: str, url: str = "", instead_of: str = "") -> None:
+    """Fill the connection panel of a page and test it; it is kept when the test succeeds."""
+    if url and not instead_of:
+        address = page.get_by_role("combobox", name=re.compile("Address of the endpoint"))
+        address.fill(url)
+        address.press("Enter")
+    if instead_of:
+        page.get_by_role(
+            "button", name=re.compile(f"Remove {instead_of}|{instead_of}.*close|Clear", re.I)
+        ).first.click()
+    models = page.get_by_role("combobox", name=re.compile("Models"))
+    models.fill(model)
+    models.press("Enter")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Test and keep").click()
