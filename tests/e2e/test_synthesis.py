@@ -99,6 +99,7 @@ def reject_one_and_open_its_completion(page: "Page") -> None:
     page.get_by_role("combobox", name=re.compile("^Arm")).click()
     page.get_by_role("option", name="zero-shot").click()
     page.get_by_text("60 samples").wait_for()
+    settled(page)
     choose_first_row(page)
     page.get_by_text("The raw completion").wait_for()
     page.get_by_text(re.compile(r"^1\. .+")).first.wait_for()
