@@ -21,6 +21,8 @@ OUTSIDE = json_shapes.OUTSIDE
 FRAME = "around the list"
 LEAD = "lead-in"
 THINKING = "thinking"
+CUT_EARLY = "cut by length before any text"
+WITHOUT_TEXT = {"content_filter": FILTERED, "length": CUT_EARLY}
 
 MAX_CHARACTERS = 4000
 MIN_CHARACTERS = 8
@@ -130,7 +132,7 @@ def parse(content: str, *, finish_reason: str, refusal: str | None = None, expec
     if refusal or finish_reason == "refusal":
         return Parsed([], [], REFUSAL)
     if not visible:
-        return Parsed([], [], FILTERED if finish_reason == "content_filter" else EMPTY)
+        return Parsed([], [], WITHOUT_TEXT.get(finish_reason, EMPTY))
     found = _found(visible, expected, is_cut=finish_reason == "length")
     if REFUSING.search(found.head[:300]):
         return Parsed([], [], REFUSAL)

@@ -21,6 +21,7 @@ ADVICE = {
     parsing.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
     parsing.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
+    parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",
     parsing.EMPTY: "The answers are empty: raise the limit on their length, or use another model.",
 }
 

@@ -100,7 +100,8 @@ def test_a_text_that_apologises_is_still_a_text(text: str) -> None:
     [
         ("", "stop", parsing.EMPTY),
         (" \n\t", "stop", parsing.EMPTY),
-        ("<think>hm", "length", parsing.EMPTY),
+        ("<think>hm", "length", parsing.CUT_EARLY),
+        ("", "length", parsing.CUT_EARLY),
         ("", "content_filter", parsing.FILTERED),
         ("No.", "refusal", parsing.REFUSAL),
         ("The weather can be described in many ways.", "stop", parsing.NO_LIST),
