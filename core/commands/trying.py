@@ -20,6 +20,7 @@ from core.synthesis.connection import Connection
 from core.synthesis.prompts import Draft
 
 CALLS = 5
+MOST_CALLS = 50
 DRAFT = TypeAdapter(Draft)
 
 
@@ -30,7 +31,9 @@ def register(app: typer.Typer) -> None:
 def try_prompt(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
-    calls: Annotated[int, typer.Option(min=1, max=50, help="How many calls to make, the labels in turn.")] = CALLS,
+    calls: Annotated[
+        int, typer.Option(min=1, max=MOST_CALLS, help="How many calls to make, the labels in turn.")
+    ] = CALLS,
     draft: Annotated[str | None, typer.Option(help="A prompt as JSON; default: the arm's newest version.")] = None,
     kinds: Annotated[
         int | None, typer.Option(min=1, max=50, help="Ask for kinds of texts of each label instead.")
@@ -72,7 +75,9 @@ def queue_try(
     """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
     command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
     command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
-    command += ["--calls", str(CALLS * max(1, len(wanted.models)))] if kinds is None else ["--kinds", str(kinds)]
+    command += (
+        ["--calls", str(min(MOST_CALLS, CALLS * len(wanted.models)))] if kinds is None else ["--kinds", str(kinds)]
+    )
     return queue.enqueue(
         session,
         title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",

@@ -80,7 +80,8 @@ class Filling:
         self.report(*self._standing())
         with draining.drained(self._drain):
             await self._until_ended()
-            self.ledger.settle(self._lost_usd)
+            if self.error is None or isinstance(self.error, StudyError):
+                self.ledger.settle(self._lost_usd)  # otherwise answers may be paid and not stored
             self.report(*self._standing())
         if isinstance(self.error, StudyError):
             raise self._stopped(self.error)
