@@ -62,11 +62,8 @@ if asked:
     sizes = {"raters_per_item": int(per_item), "items_per_rater": int(per_rater), "instructions": instructions}
     with ui.problem():
         with ui.store().write() as session:
-            if labels:
-                task = known[chosen]
-                campaigns.make_label_campaign(session, task=task, name=name, per_class=int(per_class), **sizes)
-            else:
-                campaigns.make_compare_campaign(session, study_id=study.id, name=name, **sizes)
+            about = {"task": known[chosen], "per_class": int(per_class)} if labels else {}
+            campaigns.make(session, study_id=study.id, plan=campaigns.Plan(name=name, kind=kind, **about, **sizes))
         ui.done("The campaign is open. Send its link to raters.")
         st.rerun()
 

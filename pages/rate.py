@@ -8,7 +8,7 @@ import streamlit as st
 import ui
 from core.errors import StudyError
 from core.study.records import Study
-from core.subjectivity import campaigns, screens
+from core.subjectivity import assignment, campaigns, enrolment, screens
 
 ui.guard("rater", need_study=False)
 
@@ -16,17 +16,17 @@ ui.guard("rater", need_study=False)
 def leave_consent() -> None:
     with ui.store().write() as session:
         campaign = campaigns.by_token(session, st.session_state["rate.campaign"])
-        st.session_state["rate.code"] = campaigns.join(session, campaign, now=time.time()).code
+        st.session_state["rate.code"] = enrolment.join(session, campaign, now=time.time()).code
 
 
 def answer(rater_id: int, item_id: int, given: str) -> None:
     with ui.problem(), ui.store().write() as session:
-        campaigns.record(session, rater_id=rater_id, item_id=item_id, answer=given, now=time.time())
+        assignment.record(session, rater_id=rater_id, item_id=item_id, answer=given, now=time.time())
 
 
 def take_back(rater_id: int) -> None:
     with ui.store().write() as session:
-        campaigns.undo(session, rater_id=rater_id, now=time.time())
+        assignment.undo(session, rater_id=rater_id, now=time.time())
 
 
 # Who comes, and to which campaign
@@ -36,11 +36,11 @@ code = st.session_state.get("rate.code") or st.query_params.get("me", "")
 try:
     with ui.store().write() as session:
         campaign = campaigns.by_token(session, token)
-        rater = campaigns.come_back(session, campaign, code)
-        item = campaigns.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random()) if rater else None
-        screen = screens.of(session, campaign, item)
+        rater = enrolment.come_back(session, campaign, code)
+        item = assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random()) if rater else None
+        screen = screens.of(session, campaign, item, swapped=rater.is_swapped if rater else False)
         study = session.get_one(Study, campaign.study_id)
-        done = campaigns.answered(session, rater.id) if rater else 0
+        done = assignment.progress(session, campaign, rater.id).done if rater else 0
 except StudyError as error:
     st.error(ui.plain(str(error)))
     st.stop()

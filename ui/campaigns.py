@@ -6,17 +6,22 @@ import streamlit as st
 
 from core.study import exporting
 from core.study.records import Campaign, CampaignKind, Task
-from core.subjectivity import campaigns, ratings, standing
+from core.subjectivity import answers, campaigns, standing
 from ui import resources
 
-KIND_NAMES = {CampaignKind.LABEL: "Label samples", CampaignKind.COMPARE: "Compare tasks"}
+KIND_NAMES = {
+    CampaignKind.LABEL: "Label texts",
+    CampaignKind.COMPARE: "Compare tasks",
+    CampaignKind.COMPARE_ITEMS: "Compare texts",
+    CampaignKind.SCALE: "Rate from 1 to 5",
+}
 
 
 def campaign_card(campaign: Campaign) -> None:
     """Draw one campaign."""
     with resources.store()() as session:
         now = standing.of(session, campaign, now=time.time())
-        raw = ratings.raw(session, campaign)
+        raw = answers.of_campaign(session, campaign)
         task = session.get(Task, campaign.task_id) if campaign.task_id else None
     with st.container(border=True, key=f"campaign.{campaign.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -24,8 +24,20 @@ class SampleStatus(StrEnum):
 
 
 class CampaignKind(StrEnum):
+    """What raters do: label a text, say which of two tasks or of two texts is the more subjective, or rate one from 1 to 5."""
+
     LABEL = "label"
     COMPARE = "compare"
+    COMPARE_ITEMS = "compare-items"
+    SCALE = "scale"
+
+
+class ItemRole(StrEnum):
+    """`item` is what is studied; an `attention` check says itself what to answer; the answer of `gold` is known before."""
+
+    ITEM = "item"
+    ATTENTION = "attention"
+    GOLD = "gold"
 
 
 class RaterKind(StrEnum):
@@ -33,6 +45,17 @@ class RaterKind(StrEnum):
     IMPORTED = "imported"
     SIMULATED = "simulated"
     LLM = "llm"
+
+
+class RaterState(StrEnum):
+    """Where a rater is. Only `done` is a full session; `left` stopped early, the other two were sent away by a rule."""
+
+    CHECKING = "checking"
+    RATING = "rating"
+    DONE = "done"
+    LEFT = "left"
+    SCREENED_OUT = "screened-out"
+    FAILED_CHECK = "failed-check"
 
 
 class JudgementKind(StrEnum):

@@ -5,37 +5,31 @@ run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
 Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never stored: they are computed on read.
 """
 
-import time
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column
 
+from core.study.base import Base as Base
 from core.study.kinds import ArmKind as ArmKind
 from core.study.kinds import BatchState as BatchState
 from core.study.kinds import CampaignKind as CampaignKind
+from core.study.kinds import ItemRole as ItemRole
 from core.study.kinds import JobState as JobState
 from core.study.kinds import JudgementKind as JudgementKind
 from core.study.kinds import RaterKind as RaterKind
+from core.study.kinds import RaterState as RaterState
 from core.study.kinds import SampleStatus as SampleStatus
 from core.study.kinds import Slot as Slot
 from core.study.kinds import Split as Split
 from core.study.kinds import TrialKind as TrialKind
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
-    metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, str: Text, float: Float(53)}
-
-    id: Mapped[int] = mapped_column(init=False, primary_key=True)
-    created_at: Mapped[float] = mapped_column(default_factory=time.time)
+from core.study.session_records import Campaign as Campaign
+from core.study.session_records import Comparison as Comparison
+from core.study.session_records import Item as Item
+from core.study.session_records import Rater as Rater
+from core.study.session_records import Rating as Rating
+from core.study.session_records import Reply as Reply
+from core.study.session_records import Skip as Skip
 
 
 class Study(Base):
@@ -245,73 +239,6 @@ class Judgement(Base):
     tokens_out: Mapped[int] = mapped_column(default=0)
     cost_usd: Mapped[float | None] = mapped_column(default=None)
     latency_s: Mapped[float] = mapped_column(default=0.0)
-
-
-class Campaign(Base):
-    """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one."""
-
-    __tablename__ = "campaign"
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
-    name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
-    token: Mapped[str] = mapped_column(String(64), unique=True)
-    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
-    raters_per_item: Mapped[int] = mapped_column(default=3)
-    items_per_rater: Mapped[int] = mapped_column(default=20)
-    instructions: Mapped[str] = mapped_column(default="")
-    source: Mapped[str] = mapped_column(default="")
-    is_open: Mapped[bool] = mapped_column(default=True)
-
-
-class Item(Base):
-    """What is rated: a sample (instance level) or a pair of tasks (task level)."""
-
-    __tablename__ = "item"
-    __table_args__ = (UniqueConstraint("campaign_id", "external_id"),)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
-    external_id: Mapped[str] = mapped_column(String(200))
-    sample_id: Mapped[int | None] = mapped_column(ForeignKey("sample.id"), default=None, index=True)
-    left_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
-    right_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
-
-
-class Rater(Base):
-    """Who rates: a pseudonym and a personal code. `assigned_item_id` is the item on the rater's screen."""
-
-    __tablename__ = "rater"
-    __table_args__ = (UniqueConstraint("campaign_id", "pseudonym"),)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
-    pseudonym: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
-    code: Mapped[str] = mapped_column(String(64), unique=True)
-    consented_at: Mapped[float | None] = mapped_column(default=None)
-    assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
-    assigned_at: Mapped[float | None] = mapped_column(default=None)
-
-
-class Rating(Base):
-    """One answer about a sample. `label` is kept as the rater gave it, also when no label of the task has that name."""
-
-    __tablename__ = "rating"
-    __table_args__ = (UniqueConstraint("item_id", "rater_id", "label"),)
-    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
-    rater_id: Mapped[int] = mapped_column(ForeignKey("rater.id"), index=True)
-    label: Mapped[str] = mapped_column(String(200))
-    duration_ms: Mapped[int | None] = mapped_column(default=None)
-
-
-class Comparison(Base):
-    """One answer about two tasks. `winner` is `left`, `right` or `tie`; the winner is the more subjective one."""
-
-    __tablename__ = "comparison"
-    __table_args__ = (UniqueConstraint("item_id", "rater_id"),)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), index=True)
-    rater_id: Mapped[int] = mapped_column(ForeignKey("rater.id"), index=True)
-    left_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
-    right_task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
-    winner: Mapped[str] = mapped_column(String(10))
-    item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
-    duration_ms: Mapped[int | None] = mapped_column(default=None)
 
 
 class Run(Base):

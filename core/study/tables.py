@@ -1,4 +1,4 @@
-"""Read a table of texts from CSV, TSV, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
+"""Read a table from CSV, TSV, JSON, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
 
 import csv
 import hashlib
@@ -9,18 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
 
 LONGEST_CELL = 10_000_000
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+SEPARATORS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
 class Table:
     """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one.
 
+    A list or object in a cell stays as its JSON text.
     `source` pins what was fetched from a hub; it is empty for a file.
     """
 
@@ -44,6 +47,8 @@ def read(path: Path) -> Table:
         raise StudyError(
             f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
         ) from error
+    except RecursionError as error:
+        raise StudyError(f"{path.name} cannot be read: its lists and objects are nested too deep.") from error
     except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
         raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
     frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
@@ -82,15 +87,22 @@ def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
 def _read(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
     if suffix == ".parquet":
         return _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)), []
+    if suffix == ".json":
+        return _read_json(path)
     if suffix in (".jsonl", ".ndjson"):
         return _read_json_lines(path)
     return _read_separated(path, "\t" if suffix == ".tsv" else ",")
 
 
-def _read_separated(path: Path, separator: str) -> tuple[pd.DataFrame, list[str]]:
-    """Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up."""
+def _read_separated(path: Path, usual: str) -> tuple[pd.DataFrame, list[str]]:
+    """Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up.
+
+    A header that the usual separator leaves in one piece is tried with the others: some spreadsheets save semicolons.
+    """
     csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", newline="") as file:
+        separator = _separator(file.readline(), usual=usual)
+        file.seek(0)
         reader = csv.reader(file, delimiter=separator, strict=True)
         try:
             rows = [row for row in reader if any(row)]
@@ -106,31 +118,66 @@ def _read_separated(path: Path, separator: str) -> tuple[pd.DataFrame, list[str]
     return _as_text(pd.DataFrame(good, columns=header, dtype=object)), bad
 
 
+def _separator(header: str, *, usual: str) -> str:
+    pieces = {separator: header.count(separator) for separator in SEPARATORS}
+    return usual if pieces[usual] or not any(pieces.values()) else max(SEPARATORS, key=lambda one: pieces[one])
+
+
+def _read_json(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """A list of objects, one object as a single row, or JSON lines under the other ending."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return _read_json_lines(path)
+        raise
+    if not isinstance(found, list | dict):
+        raise ValueError("it holds neither a list of objects nor one object")
+    return _json_rows(found if isinstance(found, list) else [found])
+
+
 def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    rows: list[dict[str, object]] = []
+    rows: list[object] = []
     bad: list[str] = []
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-                json.dumps(row, ensure_ascii=False).encode()
-            except UnicodeEncodeError:
-                bad.append("not valid Unicode")
-                continue
+                rows.append(json.loads(line))
             except (json.JSONDecodeError, RecursionError):
                 bad.append("not JSON")
-                continue
-            if isinstance(row, dict):
-                rows.append(row)
-            else:
-                bad.append("not a JSON object")
+    frame, refused = _json_rows(rows)
+    return frame, bad + refused
+
+
+def _json_rows(found: list[object]) -> tuple[pd.DataFrame, list[str]]:
+    rows: list[dict[str, object]] = []
+    bad: list[str] = []
+    for row in found:
+        if not isinstance(row, dict):
+            bad.append("not a JSON object")
+            continue
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            bad.append("not valid Unicode")
+            continue
+        rows.append(row)
     return _as_text(pd.DataFrame(rows, dtype=object)), bad
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.map(lambda cell: "" if _is_missing(cell) else str(cell).replace("\x00", "")).astype("str")
+    return frame.map(_cell).astype("str")
+
+
+def _cell(cell: object) -> str:
+    if _is_missing(cell):
+        return ""
+    if isinstance(cell, np.ndarray):
+        cell = cell.tolist()
+    text = json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else str(cell)
+    return text.replace("\x00", "")
 
 
 def _is_missing(cell: object) -> bool:

@@ -1,99 +1,74 @@
-"""Labelling sessions: what is rated, by whom, and every answer written before the next item is shown."""
+"""Labelling sessions: made from a plan, found by their link, opened and closed."""
 
 import itertools
+import math
 import random
 import secrets
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import (
-    ArmKind,
-    Campaign,
-    CampaignKind,
-    Comparison,
-    Item,
-    Rater,
-    RaterKind,
-    Rating,
-    Sample,
-    SampleStatus,
-    Split,
-    Task,
-)
+from core.study.records import Campaign, CampaignKind, Comparison, Item, ItemRole, Rating, Task
+from core.subjectivity import drawing, protocol
+from core.subjectivity.protocol import Protocol
 
-IDLE_SECONDS = 600
 SIDES = ("left", "right", "tie")
+SCALE = ("1", "2", "3", "4", "5")
+COMPARING = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
+GOLD_POOL = 3  # gold items in all for each one that a rater sees
 
 
-def make_label_campaign(
-    session: Session,
-    *,
-    task: Task,
-    name: str,
-    per_class: int = 50,
-    raters_per_item: int = 3,
-    items_per_rater: int = 20,
-    instructions: str = "",
-    seed: int = 0,
-) -> Campaign:
-    """A session in which raters label real test samples of a task, `per_class` drawn at random from each label."""
-    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    chosen = _draw(session, real.id, per_class=per_class, seed=seed) if real else []
-    if not chosen:
-        raise StudyError(f"Task {task.name!r} has no real test samples to rate. Import them on Tasks and data.")
-    campaign = _make(
-        session,
-        study_id=task.study_id,
-        task_id=task.id,
-        name=name,
-        kind=CampaignKind.LABEL,
-        raters_per_item=raters_per_item,
-        items_per_rater=items_per_rater,
-        instructions=instructions,
-    )
-    session.add_all(
-        Item(campaign_id=campaign.id, external_id=f"sample-{chosen_id}", sample_id=chosen_id) for chosen_id in chosen
-    )
-    session.flush()
-    return campaign
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign is to be.
+
+    Of each label and chosen arm (`arm_ids`; none: real test data) `per_class` texts are drawn by `seed`. A comparison
+    of texts shows each in about `pairs_per_item` pairs. Comparisons of tasks take every pair of tasks and no `task`.
+    """
+
+    name: str
+    kind: CampaignKind = CampaignKind.LABEL
+    task: Task | None = None
+    arm_ids: tuple[int, ...] = ()
+    per_class: int = 50
+    pairs_per_item: int = 4
+    raters_per_item: int = 3
+    items_per_rater: int = 20
+    instructions: str = ""
+    protocol: Protocol = field(default_factory=Protocol)
+    seed: int = 0
 
 
-def make_compare_campaign(
-    session: Session,
-    *,
-    study_id: int,
-    name: str,
-    raters_per_item: int = 12,
-    items_per_rater: int = 10,
-    instructions: str = "",
-) -> Campaign:
-    """A session in which raters say which of two tasks is the more subjective one, for every pair of tasks."""
-    pairs = list(itertools.combinations(tasks.tasks(session, study_id), 2))
-    if not pairs:
-        raise StudyError("Comparing needs at least two tasks in the study. Add another on Tasks and data.")
-    campaign = _make(
-        session,
+def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
+    """A new open campaign with its items, attention checks and gold items.
+
+    Raises `StudyError` for an empty name, nothing to rate, or gold items in a campaign that asks for no label.
+    """
+    if not plan.name.strip():
+        raise StudyError("A campaign needs a name; it is empty.")
+    if plan.protocol.gold_per_rater and plan.kind != CampaignKind.LABEL:
+        raise StudyError("Gold items need a known label, so only a campaign of labels can have them.")
+    codes = plan.protocol.codes if plan.protocol.codes.complete else protocol.new_codes()
+    campaign = Campaign(
         study_id=study_id,
-        task_id=None,
-        name=name,
-        kind=CampaignKind.COMPARE,
-        raters_per_item=raters_per_item,
-        items_per_rater=items_per_rater,
-        instructions=instructions,
+        task_id=plan.task.id if plan.task else None,
+        name=plan.name.strip()[:200],
+        kind=plan.kind,
+        token=secrets.token_urlsafe(16),
+        raters_per_item=plan.raters_per_item,
+        items_per_rater=plan.items_per_rater,
+        instructions=plan.instructions,
+        settings=plan.protocol.model_copy(update={"codes": codes}).model_dump(mode="json"),
     )
-    session.add_all(
-        Item(
-            campaign_id=campaign.id,
-            external_id=f"{left.name}|{right.name}"[:200],
-            left_task_id=left.id,
-            right_task_id=right.id,
-        )
-        for left, right in pairs
-    )
+    items = _task_pairs(session, study_id) if plan.kind == CampaignKind.COMPARE else _texts(session, plan)
+    session.add(campaign)
+    session.flush()
+    for item in items + _attention(session, campaign, plan):
+        item.campaign_id = campaign.id
+        session.add(item)
     session.flush()
     return campaign
 
@@ -115,182 +90,74 @@ def by_token(session: Session, token: str) -> Campaign:
     return campaign
 
 
-def join(session: Session, campaign: Campaign, *, now: float, kind: RaterKind = RaterKind.PERSON) -> Rater:
-    """A new rater under a pseudonym, with a personal code to come back with. Consent is given by joining."""
-    code = secrets.token_urlsafe(9)
-    rater = Rater(campaign_id=campaign.id, pseudonym=f"rater-{code[:6]}", kind=kind, code=code, consented_at=now)
-    session.add(rater)
-    session.flush()
-    return rater
-
-
-def come_back(session: Session, campaign: Campaign, code: str) -> Rater | None:
-    """The rater of this campaign with this personal code, if there is one."""
-    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.code == code)) if code else None
-
-
-def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random) -> Item | None:
-    """The item on the rater's screen, or a new one: never one the rater answered, the least rated first.
-
-    Answers and items on other raters' screens count; an item someone left lying for ten minutes does not.
-    None means that this rater is done: the personal quota is met or nothing is left to rate.
-    """
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
-    if rater.assigned_item_id is not None:
-        rater.assigned_at = now
-        return session.get_one(Item, rater.assigned_item_id)
-    campaign = session.get_one(Campaign, rater.campaign_id, with_for_update=True)
-    if answered(session, rater_id) >= campaign.items_per_rater:
-        return None
-    load = _load(session, campaign, rater_id=rater_id, now=now)
-    free = [(count, rng.random(), item_id) for item_id, count in load.items() if count < campaign.raters_per_item]
-    if not free:
-        return None
-    item = session.get_one(Item, min(free)[2])
-    rater.assigned_item_id, rater.assigned_at = item.id, now
-    session.flush()
-    return item
-
-
-def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: float) -> bool:
-    """Store a rater's answer about the item on the screen; False when that item was already answered (a double click).
-
-    `answer` is a label's name, or `left`, `right` or `tie` in a comparison. Raises `StudyError` for any other answer.
-    """
-    rater, item = session.get_one(Rater, rater_id), session.get_one(Item, item_id)
-    assigned_at = rater.assigned_at
-    _check_answer(session, item, answer)
-    # The update is the lock: of two clicks on the same item only one finds it still assigned.
-    taken = session.execute(
-        update(Rater)
-        .where(Rater.id == rater_id, Rater.assigned_item_id == item_id)
-        .values(assigned_item_id=None)
-        .execution_options(synchronize_session=False)
-    )
-    if taken.rowcount == 0:  # type: ignore[attr-defined]
-        return False
-    session.refresh(rater)
-    duration = round((now - assigned_at) * 1000) if assigned_at else None
-    session.add(_answer(item, rater_id=rater_id, answer=answer, duration_ms=duration, now=now))
-    session.flush()
-    return True
-
-
-def undo(session: Session, *, rater_id: int, now: float) -> bool:
-    """Take the rater's last answer back and put its item on the screen again; False when there is none."""
-    rater = session.get_one(Rater, rater_id)
-    table = answers_of(session.get_one(Campaign, rater.campaign_id))
-    last = session.scalar(select(table).where(table.rater_id == rater_id).order_by(table.id.desc()).limit(1))
-    if not isinstance(last, Comparison | Rating):
-        return False
-    rater.assigned_item_id, rater.assigned_at = last.item_id, now
-    session.delete(last)
-    session.flush()
-    return True
-
-
-def answered(session: Session, rater_id: int) -> int:
-    """How many items a rater has answered."""
-    ratings = select(func.count(func.distinct(Rating.item_id))).where(Rating.rater_id == rater_id)
-    comparisons = select(func.count(Comparison.id)).where(Comparison.rater_id == rater_id)
-    return (session.scalar(ratings) or 0) + (session.scalar(comparisons) or 0)
-
-
 def set_open(session: Session, campaign_id: int, *, is_open: bool) -> None:
     session.get_one(Campaign, campaign_id).is_open = is_open
 
 
+def change(session: Session, campaign_id: int, new: Protocol) -> None:
+    """Run a session by other rules from now on. Attention checks that its items do not have yet are not added."""
+    session.get_one(Campaign, campaign_id).settings = new.model_dump(mode="json")
+
+
 def answers_of(campaign: Campaign) -> type[Comparison] | type[Rating]:
     """The table in which a campaign's answers are kept."""
-    return Comparison if campaign.kind == CampaignKind.COMPARE else Rating
+    return Comparison if campaign.kind in COMPARING else Rating
 
 
-def _make(
-    session: Session,
-    *,
-    study_id: int,
-    task_id: int | None,
-    name: str,
-    kind: CampaignKind,
-    raters_per_item: int,
-    items_per_rater: int,
-    instructions: str,
-) -> Campaign:
-    if not name.strip():
-        raise StudyError("A campaign needs a name; it is empty.")
-    campaign = Campaign(
-        study_id=study_id,
-        task_id=task_id,
-        name=name.strip()[:200],
-        kind=kind,
-        token=secrets.token_urlsafe(16),
-        raters_per_item=raters_per_item,
-        items_per_rater=items_per_rater,
-        instructions=instructions,
-    )
-    session.add(campaign)
-    session.flush()
-    return campaign
+def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
+    """The answers that a campaign takes, as they are stored."""
+    if campaign.kind in COMPARING:
+        return SIDES
+    if campaign.kind == CampaignKind.SCALE or campaign.task_id is None:
+        return SCALE
+    return tuple(label.name for label in tasks.labels_of(session, campaign.task_id))
 
 
-def _draw(session: Session, arm_id: int, *, per_class: int, seed: int) -> list[int]:
-    rows = session.execute(
-        select(Sample.label_id, Sample.id)
-        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TEST)
-        .order_by(Sample.id)
-    ).all()
-    rng = random.Random(seed)
-    drawn: list[int] = []
-    for label_id in sorted({row.label_id for row in rows}):
-        of_label = [row.id for row in rows if row.label_id == label_id]
-        drawn += rng.sample(of_label, min(per_class, len(of_label)))
-    return drawn
+def _texts(session: Session, plan: Plan) -> list[Item]:
+    if plan.task is None:
+        raise StudyError("Choose the task whose texts are to be rated.")
+    drawn = drawing.samples(session, task=plan.task, arm_ids=plan.arm_ids, per_class=plan.per_class, seed=plan.seed)
+    if plan.kind == CampaignKind.COMPARE_ITEMS:
+        return [
+            Item(campaign_id=0, external_id=f"samples-{left}-{right}", left_sample_id=left, right_sample_id=right)
+            for left, right in drawing.pairs(drawn, per_item=plan.pairs_per_item, seed=plan.seed)
+        ]
+    items = [Item(campaign_id=0, external_id=f"sample-{chosen}", sample_id=chosen) for chosen in drawn]
+    if plan.protocol.gold_per_rater:
+        pool = drawing.gold(session, task=plan.task, n=GOLD_POOL * plan.protocol.gold_per_rater, seed=plan.seed)
+        items += [
+            Item(campaign_id=0, external_id=f"gold-{chosen}", sample_id=chosen, expected=label, role=ItemRole.GOLD)
+            for chosen, label in pool
+        ]
+    return items
 
 
-def _load(session: Session, campaign: Campaign, *, rater_id: int, now: float) -> dict[int, int]:
-    """Item id -> answers given plus items on screens now, without the items this rater has answered."""
-    items = session.scalars(select(Item.id).where(Item.campaign_id == campaign.id)).all()
-    table = answers_of(campaign)
-    given = session.execute(
-        select(table.item_id, table.rater_id)
-        .join(Item, Item.id == table.item_id)
-        .where(Item.campaign_id == campaign.id)
-    ).all()
-    on_screen: Sequence[int | None] = session.scalars(
-        select(Rater.assigned_item_id).where(
-            Rater.campaign_id == campaign.id,
-            Rater.assigned_item_id.is_not(None),
-            Rater.assigned_at > now - IDLE_SECONDS,
+def _task_pairs(session: Session, study_id: int) -> list[Item]:
+    known = tasks.tasks(session, study_id)
+    if len(known) < 2:
+        raise StudyError("Comparing needs at least two tasks in the study. Add another on Tasks and data.")
+    return [
+        Item(
+            campaign_id=0,
+            external_id=f"tasks-{left.id}-{right.id}",
+            left_task_id=left.id,
+            right_task_id=right.id,
         )
-    ).all()
-    load = dict.fromkeys(items, 0)
-    for item_id, _ in {(row.item_id, row.rater_id) for row in given}:
-        load[item_id] += 1
-    for assigned in on_screen:
-        if assigned in load:
-            load[assigned] += 1
-    mine = {item_id for item_id, other in given if other == rater_id}
-    return {item_id: count for item_id, count in load.items() if item_id not in mine}
+        for left, right in itertools.combinations(known, 2)
+    ]
 
 
-def _check_answer(session: Session, item: Item, answer: str) -> None:
-    campaign = session.get_one(Campaign, item.campaign_id)
-    labels = tasks.labels_of(session, campaign.task_id) if campaign.task_id is not None else []
-    allowed = [label.name for label in labels] or list(SIDES)
-    if answer not in allowed:
-        raise StudyError(f"{answer!r} is not an answer here. Possible answers: {', '.join(allowed)}.")
-
-
-def _answer(item: Item, *, rater_id: int, answer: str, duration_ms: int | None, now: float) -> Rating | Comparison:
-    if item.left_task_id is None or item.right_task_id is None:
-        return Rating(item_id=item.id, rater_id=rater_id, label=answer, duration_ms=duration_ms, created_at=now)
-    return Comparison(
-        campaign_id=item.campaign_id,
-        item_id=item.id,
-        rater_id=rater_id,
-        left_task_id=item.left_task_id,
-        right_task_id=item.right_task_id,
-        winner=answer,
-        duration_ms=duration_ms,
-        created_at=now,
-    )
+def _attention(session: Session, campaign: Campaign, plan: Plan) -> list[Item]:
+    """As many checks as one rater can meet, each asking for an answer drawn at random."""
+    every = plan.protocol.attention_every
+    n = math.ceil(plan.items_per_rater / every) if every else 0
+    rng, answers = random.Random(f"{plan.seed}/{campaign.token}"), allowed(session, campaign)
+    return [
+        Item(
+            campaign_id=0,
+            external_id=f"attention-{place}",
+            role=ItemRole.ATTENTION,
+            expected=rng.choice(answers),
+        )
+        for place in range(n)
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -17,6 +17,7 @@ from core.study.records import (
     CampaignKind,
     Comparison,
     Item,
+    ItemRole,
     Rater,
     RaterKind,
     Rating,
@@ -154,35 +155,31 @@ def import_comparisons(
 
 
 def of_task(session: Session, task_id: int, *, kinds: Sequence[RaterKind]) -> pd.DataFrame:
-    """Ratings of a task by raters of some kinds: columns item_id, sample_id (nan when unmatched), rater_id, label, kind."""
+    """Labels that raters of some kinds gave to a task's real texts: columns item_id, sample_id (nan when unmatched),
+    rater_id, label, kind.
+
+    Left out are excluded raters, checks, gold items, and texts of synthetic arms: how subjective a task is shows on real
+    texts.
+    """
     query = (
         select(Rating.item_id, Item.sample_id, Rating.rater_id, Rating.label, Rater.kind)
         .join(Item, Item.id == Rating.item_id)
         .join(Rater, Rater.id == Rating.rater_id)
         .join(Campaign, Campaign.id == Item.campaign_id)
-        .where(Campaign.task_id == task_id, Rater.kind.in_(kinds))
+        .outerjoin(Sample, Sample.id == Item.sample_id)
+        .outerjoin(Arm, Arm.id == Sample.arm_id)
+        .where(Campaign.task_id == task_id, Campaign.kind == CampaignKind.LABEL, Item.role == ItemRole.ITEM)
+        .where(Rater.kind.in_(kinds), Rater.excluded_at.is_(None))
+        .where(or_(Arm.kind == ArmKind.REAL, Arm.id.is_(None)))
         .order_by(Rating.id)
     )
     return pd.DataFrame(session.execute(query).all(), columns=["item_id", "sample_id", "rater_id", "label", "kind"])
 
 
-def of_campaign(session: Session, campaign_id: int) -> pd.DataFrame:
-    """Ratings of one campaign: columns item_id, text, rater_id, label, duration_ms."""
-    query = (
-        select(Rating.item_id, Sample.text, Rater.pseudonym, Rating.label, Rating.duration_ms)
-        .join(Item, Item.id == Rating.item_id)
-        .join(Rater, Rater.id == Rating.rater_id)
-        .outerjoin(Sample, Sample.id == Item.sample_id)
-        .where(Item.campaign_id == campaign_id)
-        .order_by(Rating.id)
-    )
-    return pd.DataFrame(session.execute(query).all(), columns=["item_id", "text", "rater_id", "label", "duration_ms"])
-
-
 def comparisons(
     session: Session, study_id: int, *, kinds: Sequence[RaterKind], campaign_id: int | None = None
 ) -> pd.DataFrame:
-    """Comparisons between tasks of a study: columns rater_id, left, right, winner."""
+    """Comparisons between tasks of a study by raters who are not excluded: columns rater_id, left, right, winner."""
     left, right = aliased(Task), aliased(Task)
     query = (
         select(Rater.pseudonym, left.name, right.name, Comparison.winner)
@@ -190,19 +187,12 @@ def comparisons(
         .join(Campaign, Campaign.id == Comparison.campaign_id)
         .join(left, left.id == Comparison.left_task_id)
         .join(right, right.id == Comparison.right_task_id)
-        .where(Campaign.study_id == study_id, Rater.kind.in_(kinds))
+        .where(Campaign.study_id == study_id, Rater.kind.in_(kinds), Rater.excluded_at.is_(None))
         .order_by(Comparison.id)
     )
     if campaign_id is not None:
         query = query.where(Campaign.id == campaign_id)
     return pd.DataFrame(session.execute(query).all(), columns=COMPARISON_COLUMNS)
-
-
-def raw(session: Session, campaign: Campaign) -> pd.DataFrame:
-    """Every answer of a campaign in long form: `of_campaign` for labels, `comparisons` for pairs of tasks."""
-    if campaign.kind == CampaignKind.LABEL:
-        return of_campaign(session, campaign.id)
-    return comparisons(session, campaign.study_id, kinds=list(RaterKind), campaign_id=campaign.id)
 
 
 def _unusable(left: str, right: str, winner: str, named: dict[str, int]) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.records import Campaign, CampaignKind, Item, Rater, RaterKind
-from core.subjectivity import agreement, campaigns, ratings
+from core.subjectivity import agreement, answers, campaigns, protocol
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Standing:
             select(func.count(Rater.id)).where(
                 Rater.campaign_id == campaign.id,
                 Rater.assigned_item_id.is_not(None),
-                Rater.assigned_at > now - campaigns.IDLE_SECONDS,
+                Rater.assigned_at > now - 60 * protocol.of(campaign).idle_minutes,
             )
         )
         or 0
@@ -62,7 +62,9 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Standing:
 
 
 def _agreement(session: Session, campaign: Campaign) -> str:
-    alpha = agreement.alpha_interval(ratings.of_campaign(session, campaign.id), level=agreement.Level.NOMINAL)
+    alpha = agreement.alpha_interval(
+        answers.counted(session, campaign, kinds=list(RaterKind)), level=agreement.Level.NOMINAL
+    )
     if not math.isfinite(alpha.value):
         return "alpha is not defined yet"
     return f"Krippendorff's alpha {alpha.value:.2f} [{alpha.low:.2f}, {alpha.high:.2f}]"

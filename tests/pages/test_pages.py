@@ -150,7 +150,11 @@ def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home:
     study = fill(home, tmp_path)
     with home.write() as session:
         task = tasks.get_task(session, study.id, "urgency")
-        campaign = campaigns.make_label_campaign(session, task=task, name="r", per_class=2, items_per_rater=3)
+        campaign = campaigns.make(
+            session,
+            study_id=task.study_id,
+            plan=campaigns.Plan(name="r", task=task, per_class=2, items_per_rater=3),
+        )
     app.query_params["campaign"] = campaign.token
     app.run()
 

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from core.errors import StudyError
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, Rater, RaterKind, Rating, Study
+from core.study.records import Campaign, CampaignKind, Rater, RaterKind, Rating, Study
 from core.study.store import Store
-from core.subjectivity import campaigns, ratings, screens, standing
+from core.subjectivity import assignment, campaigns, enrolment, ratings, screens, standing
 
 
 @pytest.fixture
@@ -34,23 +34,24 @@ def study(store: Store, tmp_path: Path) -> Study:
 def label_campaign(store: Store, study: Study, **sizes: int) -> Campaign:
     with store.write() as session:
         task = tasks.get_task(session, study.id, "easy")
-        return campaigns.make_label_campaign(session, task=task, name="round one", **sizes)
+        plan = campaigns.Plan(name="round one", task=task, **{"raters_per_item": 3, **sizes})
+        return campaigns.make(session, study_id=study.id, plan=plan)
 
 
 def new_rater(store: Store, campaign: Campaign) -> Rater:
     with store.write() as session:
-        return campaigns.join(session, campaign, now=0)
+        return enrolment.join(session, campaign, now=0)
 
 
 def rate_all(store: Store, rater: Rater, answer: str, *, now: float = 0, limit: int = 1000) -> list[int]:
     seen: list[int] = []
     while len(seen) < limit:
         with store.write() as session:
-            item = campaigns.next_item(session, rater_id=rater.id, now=now, rng=random.Random(len(seen)))
+            item = assignment.next_item(session, rater_id=rater.id, now=now, rng=random.Random(len(seen)))
         if item is None:
             break
         with store.write() as session:
-            assert campaigns.record(session, rater_id=rater.id, item_id=item.id, answer=answer, now=now + 1)
+            assert assignment.record(session, rater_id=rater.id, item_id=item.id, answer=answer, now=now + 1)
         seen.append(item.id)
     return seen
 
@@ -82,10 +83,10 @@ def test_an_item_on_a_screen_is_kept_for_its_rater_until_it_has_lain_idle(store:
     campaign = label_campaign(store, study, per_class=1, raters_per_item=1)
     idle, eager = new_rater(store, campaign), new_rater(store, campaign)
     with store.write() as session:
-        campaigns.next_item(session, rater_id=idle.id, now=0, rng=random.Random(0))
+        assignment.next_item(session, rater_id=idle.id, now=0, rng=random.Random(0))
 
     at_once = rate_all(store, eager, "yes", now=1)
-    later = rate_all(store, eager, "yes", now=campaigns.IDLE_SECONDS + 2)
+    later = rate_all(store, eager, "yes", now=600 + 2)
 
     assert (len(at_once), len(later)) == (1, 1)
 
@@ -97,9 +98,9 @@ def test_coming_back_shows_the_same_item(store: Store, study: Study) -> None:
     shown = set()
     for seed in range(5):
         with store.write() as session:
-            back = campaigns.come_back(session, campaign, rater.code)
+            back = enrolment.come_back(session, campaign, rater.code)
             assert back is not None
-            item = campaigns.next_item(session, rater_id=back.id, now=seed, rng=random.Random(seed))
+            item = assignment.next_item(session, rater_id=back.id, now=seed, rng=random.Random(seed))
             assert item is not None
             shown.add(item.id)
 
@@ -110,14 +111,14 @@ def test_twenty_clicks_at_once_on_one_item_give_one_rating(store: Store, study: 
     campaign = label_campaign(store, study)
     rater = new_rater(store, campaign)
     with store.write() as session:
-        item = campaigns.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
+        item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
     assert item is not None
     item_id = item.id
     stored: list[bool] = []
 
     def click() -> None:
         with store.write() as session:
-            stored.append(campaigns.record(session, rater_id=rater.id, item_id=item_id, answer="yes", now=1))
+            stored.append(assignment.record(session, rater_id=rater.id, item_id=item_id, answer="yes", now=1))
 
     threads = [threading.Thread(target=click) for _ in range(20)]
     for thread in threads:
@@ -136,8 +137,8 @@ def test_undo_puts_the_last_item_back_on_the_screen(store: Store, study: Study) 
     (first, last) = rate_all(store, rater, "yes", limit=2)
 
     with store.write() as session:
-        assert campaigns.undo(session, rater_id=rater.id, now=5)
-        back = campaigns.next_item(session, rater_id=rater.id, now=6, rng=random.Random(0))
+        assert assignment.undo(session, rater_id=rater.id, now=5)
+        back = assignment.next_item(session, rater_id=rater.id, now=6, rng=random.Random(0))
 
     assert back is not None
     assert back.id == last
@@ -150,14 +151,16 @@ def test_an_answer_that_is_no_label_is_refused(store: Store, study: Study) -> No
     rater = new_rater(store, campaign)
 
     with pytest.raises(StudyError, match="Possible answers: yes, no"), store.write() as session:
-        item = campaigns.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
+        item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
         assert item is not None
-        campaigns.record(session, rater_id=rater.id, item_id=item.id, answer="perhaps", now=1)
+        assignment.record(session, rater_id=rater.id, item_id=item.id, answer="perhaps", now=1)
 
 
 def test_comparisons_between_tasks_end_as_a_table_that_can_be_ranked(store: Store, study: Study) -> None:
     with store.write() as session:
-        campaign = campaigns.make_compare_campaign(session, study_id=study.id, name="tasks")
+        campaign = campaigns.make(
+            session, study_id=study.id, plan=campaigns.Plan(name="tasks", kind=CampaignKind.COMPARE)
+        )
     rater = new_rater(store, campaign)
 
     rate_all(store, rater, "right")
@@ -169,9 +172,11 @@ def test_comparisons_between_tasks_end_as_a_table_that_can_be_ranked(store: Stor
 
 def test_a_comparison_shows_both_tasks_with_their_labels_and_an_example(store: Store, study: Study) -> None:
     with store.write() as session:
-        campaign = campaigns.make_compare_campaign(session, study_id=study.id, name="tasks")
-        rater = campaigns.join(session, campaign, now=0)
-        item = campaigns.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
+        campaign = campaigns.make(
+            session, study_id=study.id, plan=campaigns.Plan(name="tasks", kind=CampaignKind.COMPARE)
+        )
+        rater = enrolment.join(session, campaign, now=0)
+        item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
         screen = screens.of(session, campaign, item)
 
     assert [heading for heading, _ in screen.parts] == ["First task", "Second task"]

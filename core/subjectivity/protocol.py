@@ -1,0 +1,214 @@
+"""How a labelling session is run: consent, instructions, check, attention checks, rules about raters, and the panel.
+
+A campaign keeps its `Protocol` as JSON in `Campaign.settings`; what is not set there has the default written here.
+"""
+
+import re
+import secrets
+from enum import StrEnum
+from typing import Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import StudyError
+from core.study.records import Campaign, CampaignKind
+
+CONSENT = (
+    "Your answers are stored under a random name, without anything that identifies you, and are used for research on how "
+    "far people agree. Taking part is voluntary: you can stop at any time, and what you answered until then is kept."
+)
+SKIP_REASONS = ("I do not understand it", "None of the answers fits", "I would rather not read this")
+PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={code}"
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+PARAMETER = r"^[A-Za-z0-9_.-]{0,64}$"
+
+
+class Action(StrEnum):
+    """What happens to a rater who breaks a rule: nothing, a mark that organisers see, or exclusion from statistics."""
+
+    NOTHING = "nothing"
+    WARN = "warn"
+    EXCLUDE = "exclude"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Question(_Part):
+    """One question of the comprehension check; `answer` is the place of the right option, from 0."""
+
+    text: str = Field(min_length=1, max_length=1000)
+    options: tuple[str, ...] = Field(min_length=2, max_length=9)
+    answer: int = Field(ge=0)
+    why: str = Field(default="", max_length=1000)
+
+    @pydantic.model_validator(mode="after")
+    def _answer_is_an_option(self) -> "Question":
+        if self.answer >= len(self.options):
+            raise ValueError("the right answer must be one of the options")
+        return self
+
+
+class Example(_Part):
+    """A worked example in the instructions."""
+
+    text: str = Field(min_length=1, max_length=4000)
+    answer: str = Field(max_length=200)
+    why: str = Field(default="", max_length=1000)
+
+
+class Rules(_Part):
+    """When a rater is warned about or excluded.
+
+    `attention_misses` and `straight_line` are the numbers at which a rule is broken. `gold_share` (0 to 1) is the least
+    share of right gold answers, looked at from `gold_after` answers on. `seconds` is the least median time per item,
+    looked at from five answers on. `straight_line` counts the same answer in a row.
+    """
+
+    attention: Action = Action.EXCLUDE
+    attention_misses: int = Field(default=2, ge=1, le=50)
+    gold: Action = Action.WARN
+    gold_share: float = Field(default=0.6, ge=0, le=1)
+    gold_after: int = Field(default=3, ge=1, le=100)
+    speed: Action = Action.WARN
+    seconds: float = Field(default=1.0, ge=0, le=600)
+    straight: Action = Action.WARN
+    straight_line: int = Field(default=15, ge=3, le=1000)
+
+
+class Panel(_Part):
+    """How people come from a panel and go back to it. Names of parameters are Prolific's unless set otherwise.
+
+    `id_parameter` empty: raters come by the plain link. `return_url` holds `{code}` and may be empty (the code is shown).
+    """
+
+    id_parameter: str = Field(default="", pattern=PARAMETER)
+    study_parameter: str = Field(default="", pattern=PARAMETER)
+    session_parameter: str = Field(default="", pattern=PARAMETER)
+    return_url: str = Field(default="", max_length=1000)
+    go_back_by_itself: bool = False
+
+    @pydantic.field_validator("return_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if url and (not re.match(r"https?://", url) or "{code}" not in url):
+            raise ValueError("the address to go back to must begin with https:// and hold {code}")
+        return url
+
+
+PROLIFIC = Panel(
+    id_parameter="PROLIFIC_PID",
+    study_parameter="STUDY_ID",
+    session_parameter="SESSION_ID",
+    return_url=PROLIFIC_RETURN,
+)
+
+
+class Codes(_Part):
+    """What a rater hands in at the end, one for each way a session ends."""
+
+    complete: str = Field(default="", max_length=64)
+    screened_out: str = Field(default="", max_length=64)
+    failed_check: str = Field(default="", max_length=64)
+
+
+class Protocol(_Part):
+    """Everything about a session that is not its items.
+
+    `screening` is a yes/no question; a no ends the session (empty: not asked). `check_tries` is how often the
+    comprehension check may be taken. One attention check comes in every `attention_every` items (0: none), and
+    `gold_per_rater` gold items are mixed in. Both come on top of the items per rater.
+    """
+
+    consent: str = Field(default=CONSENT, max_length=10_000)
+    screening: str = Field(default="", max_length=1000)
+    examples: tuple[Example, ...] = Field(default=(), max_length=20)
+    check: tuple[Question, ...] = Field(default=(), max_length=20)
+    check_tries: int = Field(default=2, ge=1, le=10)
+    may_skip: bool = False
+    skip_reasons: tuple[str, ...] = SKIP_REASONS
+    may_undo: bool = True
+    idle_minutes: float = Field(default=10, gt=0, le=24 * 60)
+    attention_every: int = Field(default=0, ge=0, le=1000)
+    gold_per_rater: int = Field(default=0, ge=0, le=1000)
+    rules: Rules = Rules()
+    panel: Panel = Panel()
+    codes: Codes = Codes()
+
+
+def of(campaign: Campaign) -> Protocol:
+    """The protocol of a campaign. Raises `StudyError` when what is stored is none."""
+    return parse(campaign.settings)
+
+
+def parse(settings: dict[str, object]) -> Protocol:
+    """A protocol from JSON. Raises `StudyError` that names the first thing wrong with it."""
+    try:
+        return Protocol.model_validate(settings)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = " > ".join(str(part) for part in first["loc"])
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise StudyError(f"The session cannot be set up so: {where or 'a setting'}: {said}.") from error
+
+
+def new_codes() -> Codes:
+    """Three different codes that nobody guesses from one another."""
+    return Codes(complete=_code("C"), screened_out=_code("S"), failed_check=_code("F"))
+
+
+def default_check(kind: CampaignKind) -> tuple[Question, ...]:
+    """Two questions about what a rater of such a campaign is asked to do."""
+    own = Question(
+        text="What should your answers go by?",
+        options=("My own honest reading", "What I think most people would say", "Whatever I answered before"),
+        answer=0,
+        why="We want to know how you read each item. There is no answer that we hope for.",
+    )
+    return (own, _ASKED[kind])
+
+
+_ASKED = {
+    CampaignKind.LABEL: Question(
+        text="You are unsure between two answers. What do you do?",
+        options=("Choose the one that fits better", "Choose at random", "Close the page"),
+        answer=0,
+        why="Choose the one that fits better, even if only a little.",
+    ),
+    CampaignKind.COMPARE: Question(
+        text="Which of two tasks is the more subjective one?",
+        options=(
+            "The one whose right answer depends more on who is judging",
+            "The one that is harder to read",
+            "The one with more possible answers",
+        ),
+        answer=0,
+        why="A task is subjective when thoughtful people can disagree about the right answer.",
+    ),
+    CampaignKind.COMPARE_ITEMS: Question(
+        text="Which of two texts do you choose?",
+        options=(
+            "The one about which people would disagree more",
+            "The one that I like better",
+            "The one that is longer",
+        ),
+        answer=0,
+        why="Choose the text about whose answer people would disagree more.",
+    ),
+    CampaignKind.SCALE: Question(
+        text="When do you choose 5?",
+        options=(
+            "When the answer depends entirely on who is judging",
+            "When I like the text very much",
+            "When the text is written badly",
+        ),
+        answer=0,
+        why="The scale is about how far the answer is a matter of opinion, from 1 (not at all) to 5 (entirely).",
+    ),
+}
+
+
+def _code(first: Literal["C", "S", "F"]) -> str:
+    return first + "".join(secrets.choice(CODE_LETTERS) for _ in range(7))
