@@ -105,11 +105,9 @@ def _pairs(session: Session, wanted: Sequence[ColumnElement[bool]]) -> pd.DataFr
     )  # fmt: skip
     rows = session.execute(query).all()
     frame = _framed([row[:-2] for row in rows], PAIRS)
-    for side, place in (("left", -2), ("right", -1)):
-        names = [
-            name if name is not None else _sample_name(row[place]) for name, row in zip(frame[side], rows, strict=True)
-        ]
-        frame[side] = pd.Series(names, dtype="str")
+    for side, shown in (("left", [row[-2] for row in rows]), ("right", [row[-1] for row in rows])):
+        named = pd.Series([None if place is None else f"sample-{place}" for place in shown], dtype="str")
+        frame[side] = frame[side].astype("str").fillna(named)
     return frame
 
 
@@ -120,7 +118,3 @@ def _framed(rows: Sequence[Sequence[object]], columns: list[str]) -> pd.DataFram
     frame["excluded_because"] = frame["excluded_because"].where(frame["excluded_at"].notna(), None)
     frame["excluded"] = frame.pop("excluded_at").notna()
     return frame[columns]
-
-
-def _sample_name(sample_id: int | None) -> str | None:
-    return None if sample_id is None else f"sample-{sample_id}"

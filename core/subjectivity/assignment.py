@@ -164,8 +164,7 @@ def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
 
 
 def _choose(session: Session, campaign: Campaign, *, rater_id: int, now: float, rng: random.Random) -> int | None:
-    roles = session.execute(select(Item.id, Item.role).where(Item.campaign_id == campaign.id))
-    role_of = {item_id: role for item_id, role in roles}
+    role_of = dict(session.execute(select(Item.id, Item.role).where(Item.campaign_id == campaign.id)).all())
     quota = _quota(campaign, Counter(role_of.values()))
     seen = _seen(session, rater_id)
     met = Counter(role_of[item_id] for item_id in seen)
@@ -258,7 +257,7 @@ def _take(session: Session, rater_id: int, item_id: int, now: float) -> tuple[Ra
     if taken.rowcount == 0:  # type: ignore[attr-defined]
         return None
     rater = session.get_one(Rater, rater_id, populate_existing=True)
-    duration_ms = max(0, round((now - assigned_at) * 1000)) if assigned_at else None
+    duration_ms = max(0, round((now - assigned_at) * 1000)) if assigned_at is not None else None
     return rater, duration_ms, len(_seen(session, rater_id)) + 1
 
 

@@ -1,0 +1,93 @@
+"""A study of two tasks to be rated, and raters who go through a session without a browser."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.study import importing, tables, tasks
+from core.study.records import Arm, Campaign, Item, Rater, RaterKind, Study, Task
+from core.study.store import Store
+from core.subjectivity import assignment, campaigns, enrolment
+
+
+@pytest.fixture
+def study(store: Store, tmp_path: Path) -> Study:
+    """Two tasks, `easy` and `hard`, with twenty test texts and two training texts each."""
+    with store.write() as session:
+        made = tasks.study_named(session, "s")
+        for name in ("easy", "hard"):
+            path = tmp_path / f"{name}.csv"
+            rows = [f"{name} text {number},{'yes' if number % 2 else 'no'},test" for number in range(20)]
+            train = [f"{name} train,yes,train", f"{name} practice,no,train"]
+            path.write_text("\n".join(["text,label,split", *rows, *train]))
+            task = tasks.make_task(
+                session, study_id=made.id, name=name, question=f"Is it {name}?", labels={"yes": "it is", "no": ""}
+            )
+            arm = tasks.make_arm(session, task_id=task.id, name="real")
+            importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=importing.Options())
+    return made
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Makes campaigns and lets raters work in them."""
+
+    store: Store
+    study: Study
+
+    def task(self, name: str = "easy") -> Task:
+        with self.store() as session:
+            return tasks.get_task(session, self.study.id, name)
+
+    def synthetic(self, rows: int, *, folder: Path, task: str = "easy") -> Arm:
+        """A zero-shot arm of a task with so many texts, half of each label."""
+        path = folder / "synthetic.csv"
+        texts = [f"written {number},{'yes' if number % 2 else 'no'}" for number in range(rows)]
+        path.write_text("\n".join(["text,label", *texts]))
+        with self.store.write() as session:
+            found = tasks.get_task(session, self.study.id, task)
+            arm = tasks.make_arm(session, task_id=found.id, name="zero-shot")
+            importing.bring_in(session, task=found, arm=arm, table=tables.read(path), options=importing.Options())
+        return arm
+
+    def campaign(self, **plan: object) -> Campaign:
+        wanted = {"name": "round one", "task": self.task(), **plan}
+        with self.store.write() as session:
+            return campaigns.make(session, study_id=self.study.id, plan=campaigns.Plan(**wanted))  # type: ignore[arg-type]
+
+    def rater(self, campaign: Campaign, *, kind: RaterKind = RaterKind.PERSON) -> Rater:
+        with self.store.write() as session:
+            return enrolment.join(session, campaign, now=0, kind=kind)
+
+    def shown(self, rater: Rater, *, now: float = 0, seed: int = 0) -> Item | None:
+        with self.store.write() as session:
+            return assignment.next_item(session, rater_id=rater.id, now=now, rng=random.Random(seed))
+
+    def answer(self, rater: Rater, item: Item, given: str, *, now: float = 1) -> bool:
+        with self.store.write() as session:
+            return assignment.record(session, rater_id=rater.id, item_id=item.id, answer=given, now=now)
+
+    def rate(
+        self, rater: Rater, given: str | Callable[[Item], str], *, limit: int = 1000, now: float = 0, takes: float = 2
+    ) -> list[Item]:
+        """Answer everything that is shown, at most `limit` items, each taking so many seconds."""
+        seen: list[Item] = []
+        while len(seen) < limit and (item := self.shown(rater, now=now, seed=len(seen))) is not None:
+            answer = given if isinstance(given, str) else given(item)
+            assert self.answer(rater, item, answer, now=now + takes)
+            seen.append(item)
+            now += takes
+        return seen
+
+    def again(self, rater: Rater) -> Rater:
+        """The rater as stored now."""
+        with self.store() as session:
+            return session.get_one(Rater, rater.id)
+
+
+@pytest.fixture
+def sessions(store: Store, study: Study) -> Sessions:
+    return Sessions(store, study)
