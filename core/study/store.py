@@ -4,7 +4,9 @@ On SQLite a writing session takes the lock at once (BEGIN IMMEDIATE): a transact
 otherwise fail as soon as two writers meet. Reading sessions begin plainly, so that they never wait for a writer.
 """
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +25,28 @@ PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "fore
 
 @dataclass(frozen=True)
 class Store:
-    """`store()` gives a session to read with; `store.write()` one whose changes are committed when it closes well."""
+    """`store()` gives a session to read with; `store.write()` one whose changes are committed when it closes well.
+
+    `turn` is given for SQLite: threads of one process wait for it in turn, because SQLite's own waiting looks only now
+    and then whether the lock is free, and among fifty writers some then wait for seconds.
+    """
 
     reader: sessionmaker[Session]
     writer: sessionmaker[Session]
+    turn: threading.Lock | None = None
 
     def __call__(self) -> Session:
         return self.reader()
 
-    def write(self) -> AbstractContextManager[Session]:
-        return self.writer.begin()
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        is_mine = self.turn is not None and self.turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            with self.writer.begin() as session:
+                yield session
+        finally:
+            if self.turn is not None and is_mine:
+                self.turn.release()
 
     def close(self) -> None:
         for maker in (self.reader, self.writer):
@@ -62,7 +76,8 @@ def open_store(settings: settings_module.Settings) -> Store:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StudyError(f"The database {where} cannot be opened: {reason}. Check LITMUS_DATABASE.") from error
     reader = make_engine(settings.database_url, immediate=False)
-    return Store(reader=_maker(reader), writer=_maker(writer))
+    turn = threading.Lock() if writer.dialect.name == "sqlite" else None
+    return Store(reader=_maker(reader), writer=_maker(writer), turn=turn)
 
 
 def make_engine(url: str, *, immediate: bool) -> Engine:

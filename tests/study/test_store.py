@@ -18,7 +18,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate, tasks
 from core.study import store as store_module
-from core.study.records import Base, Completion, Label, Prompt, Sample, Study, Task
+from core.study.records import Base, Comparison, Completion, Label, Prompt, Rater, Rating, Sample, Study, Task
 from core.study.store import Store
 
 
@@ -145,6 +145,17 @@ def _names(saved: Path) -> list[str]:
     return [row["row"]["name"] for row in rows if row["table"] == "study"]
 
 
+SESSION_ROWS = (
+    "INSERT INTO campaign (id, study_id, name, kind, token, raters_per_item, items_per_rater, instructions, source, is_open, "
+    "created_at) VALUES (1, 1, 'c', 'compare', 'k', 3, 20, '', '', true, 0)",
+    "INSERT INTO item (id, campaign_id, external_id, created_at) VALUES (1, 1, 'i', 0)",
+    "INSERT INTO rater (id, campaign_id, pseudonym, kind, code, created_at) VALUES (1, 1, 'r', 'person', 'x', 0)",
+    "INSERT INTO rating (id, item_id, rater_id, label, created_at) VALUES (1, 1, 1, 'l', 0)",
+    "INSERT INTO comparison (id, campaign_id, rater_id, left_task_id, right_task_id, winner, created_at) "
+    "VALUES (1, 1, 1, 1, 1, 'left', 0)",
+)
+
+
 def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_module.Settings) -> None:
     either.home.mkdir(parents=True)
     engine = create_engine(either.database_url)
@@ -183,6 +194,8 @@ def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_m
                 "VALUES (1, 1, 1, 'train', 'x', 'h', 'kept', 0, 1, 0)"
             )
         )
+        for row in SESSION_ROWS:
+            connection.execute(text(row))
     engine.dispose()
 
     store = store_module.open_store(either)
@@ -191,6 +204,10 @@ def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_m
         completion = session.get_one(Completion, session.get_one(Sample, 1).completion_id)
         prompt = session.get_one(Prompt, completion.prompt_id)
     assert (completion.attributes, completion.source_ids, completion.batch_id) == ({}, [], None)
+        rater, comparison = session.get_one(Rater, 1), session.get_one(Comparison, 1)
+        assert session.get_one(Rating, 1).label == "l"
     assert (prompt.attributes, prompt.sources) == ({}, 0)
+    assert (rater.state, rater.excluded_at, rater.facts) == ("rating", None, {})
+    assert (comparison.winner, comparison.left_task_id, comparison.left_sample_id) == ("left", 1, None)
     assert len(list(either.backups.iterdir())) == 1
     store.close()
