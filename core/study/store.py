@@ -33,7 +33,7 @@ class Store:
 
     reader: sessionmaker[Session]
     writer: sessionmaker[Session]
-    turn: threading.Lock | None = None
+    turn: "threading.Lock | None" = None
 
     def __call__(self) -> Session:
         return self.reader()

@@ -203,9 +203,9 @@ def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_m
     with store() as session:
         completion = session.get_one(Completion, session.get_one(Sample, 1).completion_id)
         prompt = session.get_one(Prompt, completion.prompt_id)
-    assert (completion.attributes, completion.source_ids, completion.batch_id) == ({}, [], None)
         rater, comparison = session.get_one(Rater, 1), session.get_one(Comparison, 1)
         assert session.get_one(Rating, 1).label == "l"
+    assert (completion.attributes, completion.source_ids, completion.batch_id) == ({}, [], None)
     assert (prompt.attributes, prompt.sources) == ({}, 0)
     assert (rater.state, rater.excluded_at, rater.facts) == ("rating", None, {})
     assert (comparison.winner, comparison.left_task_id, comparison.left_sample_id) == ("left", 1, None)
