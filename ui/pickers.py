@@ -11,7 +11,11 @@ from core.subjectivity import levels
 from ui import links
 from ui.words import plain
 
-MEASURE_NAMES = {levels.Measure.COMPARISONS: "Task comparisons", levels.Measure.RATINGS: "Ratings of samples"}
+MEASURE_NAMES = {
+    levels.Measure.COMPARISONS: "Task comparisons",
+    levels.Measure.RATINGS: "Ratings of samples",
+    levels.Measure.SCALE: "Ratings from 1 to 5",
+}
 
 
 def pick_task(session: Session, study: Study, *, key: str) -> Task:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from core.analysis import findings
 from core.analysis.points import Metric
 from core.study import samples
-from core.study.records import Comparison, Rating, Run, Sample, SampleStatus, Study
+from core.study.records import Comparison, Rater, Rating, Run, Sample, SampleStatus, Study
 from core.subjectivity import levels
 from ui import resources
 
@@ -49,6 +49,8 @@ def _stamp(session: Session) -> tuple[object, ...]:
         select(func.max(Comparison.id)).scalar_subquery(),
         select(func.count(Comparison.id)).scalar_subquery(),
         select(func.max(Rating.created_at)).scalar_subquery(),
+        select(func.count(Rater.excluded_at)).scalar_subquery(),
+        select(func.max(Rater.excluded_at)).scalar_subquery(),
         select(func.max(Comparison.created_at)).scalar_subquery(),
         select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import regression
+from core.analysis import figures, regression
 from core.study import tasks
 from core.study.records import ArmKind
 
@@ -17,6 +17,7 @@ MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT
 AXIS_NAMES = {
     "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
     "ratings": "Subjectivity (1 − Krippendorff's alpha)",
+    "scale": "Subjectivity (mean rating from 1 to 5)",
     "macro_f1": "Macro-F1",
     "accuracy": "Accuracy",
 }
@@ -60,8 +61,10 @@ def gap_against_subjectivity(
                     "size": 12,
                     "line": {"width": 1, "color": "white"},
                 },
-                error_y=_error_bars(group["gap"], group["low"], group["high"]),
-                error_x=_error_bars(group["subjectivity"], group["subjectivity_low"], group["subjectivity_high"]),
+                error_y=figures.error_bars(group["gap"], group["low"], group["high"]),
+                error_x=figures.error_bars(
+                    group["subjectivity"], group["subjectivity_low"], group["subjectivity_high"]
+                ),
                 customdata=group[["task", "encoder", "score_real", "score", "n_seeds", "n_test"]],
                 hovertemplate=(
                     "%{customdata[0]} · "
@@ -72,7 +75,7 @@ def gap_against_subjectivity(
             )
         )
     figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    return _dressed(figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460)
+    return figures.dressed(figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460)
 
 
 def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
@@ -111,7 +114,7 @@ def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go
             )
         )
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
-    return _dressed(figure, x="", y=AXIS_NAMES[metric], height=380)
+    return figures.dressed(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
 def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
@@ -123,19 +126,19 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
             mode="markers",
             marker={"color": GREY, "size": 12},
             customdata=table[["n"]],
-            error_x=_error_bars(table["value"], table["low"], table["high"]),
+            error_x=figures.error_bars(table["value"], table["low"], table["high"]),
             showlegend=False,
             hovertemplate="%{y}: %{x:.2f}<br>%{customdata[0]} answers<extra></extra>",
         )
     )
-    return _dressed(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+    return figures.dressed(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
 
 
 def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
     """Accuracy on test samples whose raters agreed at least so much, per arm; columns threshold, accuracy, low, high, n."""
     figure = go.Figure()
     for arm, curve in curves.items():
-        _add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
+        figures.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
         figure.add_trace(
             go.Scatter(
                 x=curve["threshold"],
@@ -150,7 +153,7 @@ def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
                 + "</extra>",
             )
         )
-    return _dressed(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    return figures.dressed(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
@@ -161,12 +164,12 @@ def loss(curve: pd.DataFrame) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=group["step"], y=group["loss"], mode="lines", name=str(run), line={"color": colour(arm)})
         )
-    return _dressed(figure, x="Step", y="Cross-entropy", height=300)
+    return figures.dressed(figure, x="Step", y="Cross-entropy", height=300)
 
 
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
-    _add_band(figure, band["x"], band["low"], band["high"], GREY)
+    figures.add_band(figure, band["x"], band["low"], band["high"], GREY)
     label = f"slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}], R² {fit.r2:.2f}, p {fit.p:.2g}, n {fit.n}"
     figure.add_trace(
         go.Scatter(
@@ -180,46 +183,4 @@ def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> N
     )
     figure.add_annotation(
         text=label, xref="paper", yref="paper", x=0, y=1.02, showarrow=False, xanchor="left", yanchor="bottom"
-    )
-
-
-def _add_band(
-    figure: go.Figure, x: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]", shade: str
-) -> None:
-    red, green, blue = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
-    figure.add_trace(
-        go.Scatter(
-            x=[*x, *x[::-1]],
-            y=[*high, *low[::-1]],
-            fill="toself",
-            fillcolor=f"rgba({red},{green},{blue},0.15)",
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
-
-
-def _error_bars(value: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]") -> dict[str, object]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": high - value,
-        "arrayminus": value - low,
-        "thickness": 1.2,
-        "width": 4,
-    }
-
-
-def _dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
-    grid = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
-    return figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 16, "t": 32, "b": 84},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        xaxis=grid | {"title": {"text": x}},
-        yaxis=grid | {"title": {"text": y}},
     )

@@ -1,6 +1,5 @@
 """The figures of what samples are like: measures per arm, cues, confusion of labels, and the map of texts."""
 
-import html
 import math
 from typing import Literal
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import charts
+from core.analysis import charts, figures
 from core.quality import readings
 from core.quality.fidelity import Fidelity
 
@@ -30,7 +29,10 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
     for arm, own in rows[rows["value"].notna()].groupby("arm", sort=False):
         figure.add_trace(_dot(str(arm), own.iloc[0]).update(showlegend=False))
     figure.update_yaxes(
-        categoryorder="array", categoryarray=[_shown(arm) for arm in arms[::-1]], range=[-0.6, len(arms) - 0.4], **GRID
+        categoryorder="array",
+        categoryarray=[figures.shown(arm) for arm in arms[::-1]],
+        range=[-0.6, len(arms) - 0.4],
+        **GRID,
     )
     figure.update_xaxes(nticks=4, tickangle=0, **GRID)
     known = rows["value"].dropna()
@@ -73,8 +75,11 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
     counts = found.confusion.to_numpy()
     sizes = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, sizes, out=np.zeros(counts.shape), where=sizes > 0)
-    columns = [_shown(str(name)) for name in found.confusion.columns]
-    rows = [f"{_shown(str(name))} (n {size})" for name, size in zip(found.confusion.index, sizes.ravel(), strict=True)]
+    columns = [figures.shown(str(name)) for name in found.confusion.columns]
+    rows = [
+        f"{figures.shown(str(name))} (n {size})"
+        for name, size in zip(found.confusion.index, sizes.ravel(), strict=True)
+    ]
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=columns, y=rows, zmin=0, zmax=1, colorscale=BLUES, showscale=False, customdata=counts,
@@ -86,7 +91,7 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
             x=columns[j], y=rows[i], text=f"{counts[i, j]}", showarrow=False,
             font={"color": "white" if shares[i, j] > 0.45 else "#1B2A38", "size": 13},
         )  # fmt: skip
-    figure.update_xaxes(title_text=f"Label by {_shown(other)} (n {found.n})", type="category", automargin=True)
+    figure.update_xaxes(title_text=f"Label by {figures.shown(other)} (n {found.n})", type="category", automargin=True)
     figure.update_yaxes(title_text="Intended label", type="category", autorange="reversed", automargin=True)
     return _dressed(figure, height=150 + 44 * len(rows))
 
@@ -107,11 +112,11 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
                 x=own["x"],
                 y=own["y"],
                 mode="markers",
-                name=_shown(f"{name} (n {len(own)})"),
+                name=figures.shown(f"{name} (n {len(own)})"),
                 marker={"color": shade, "symbol": symbols[str(arm)], "size": 6, "opacity": 0.7},
                 customdata=own["sample_id"],
-                text=[_shown(_beginning(text)) for text in own["text"]],
-                hovertemplate="%{text}<extra>" + _shown(name) + "</extra>",
+                text=[figures.shown(_beginning(text)) for text in own["text"]],
+                hovertemplate="%{text}<extra>" + figures.shown(name) + "</extra>",
             )
         )
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
@@ -133,9 +138,9 @@ def _dot(arm: str, row: "pd.Series[float]") -> go.Scatter:
     said = f" [%{{customdata[1]:.3g}}, %{{customdata[2]:.3g}}] ({row['spread']})" if has_bar else ""
     return go.Scatter(
         x=[row["value"]],
-        y=[_shown(arm)],
+        y=[figures.shown(arm)],
         mode="markers",
-        name=_shown(arm),
+        name=figures.shown(arm),
         marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 11},
         error_x=_bars([row["high"] - row["value"]], [row["value"] - row["low"]]) if has_bar else None,
         customdata=[[row["n"], row["low"], row["high"]]],
@@ -158,11 +163,6 @@ def _bars(above: "pd.Series[float] | list[float]", below: "pd.Series[float] | li
 
 def _beginning(text: str) -> str:
     return text if len(text) <= HOVERED else f"{text[: HOVERED - 1]}…"
-
-
-def _shown(text: str) -> str:
-    """A text as a figure shows it letter by letter: Plotly reads some HTML in names and hovers."""
-    return html.escape(text, quote=False)
 
 
 def _dressed(figure: go.Figure, *, height: int) -> go.Figure:

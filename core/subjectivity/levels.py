@@ -1,40 +1,47 @@
 """How subjective each task of a study is, by comparisons between tasks or by agreement on their items."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import pandas as pd
+from scipy import stats
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.records import Study
+from core.study.records import CampaignKind, RaterKind, Study, Task
 from core.subjectivity import agreement, ranking, ratings
 
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
 
 
 class Measure(StrEnum):
-    """`comparisons`: Bradley-Terry strength (natural log, mean 0). `ratings`: 1 - Krippendorff's alpha. More = more subjective."""
+    """`comparisons`: Bradley-Terry strength (natural log, mean 0). `ratings`: 1 - Krippendorff's alpha of labels. `scale`:
+    mean of the ratings from 1 to 5. More = more subjective."""
 
     COMPARISONS = "comparisons"
     RATINGS = "ratings"
+    SCALE = "scale"
 
 
 def measures(session: Session, study: Study) -> list[Measure]:
     """The measures this study has answers for; the task comparisons of the paper first."""
     kinds = ratings.people(study)
     found = [] if ratings.comparisons(session, study.id, kinds=kinds).empty else [Measure.COMPARISONS]
-    if any(not ratings.of_task(session, task.id, kinds=kinds).empty for task in tasks.tasks(session, study.id)):
+    known = tasks.tasks(session, study.id)
+    if any(not ratings.of_task(session, task.id, kinds=kinds).empty for task in known):
         found.append(Measure.RATINGS)
+    if any(not _on_scale(session, task, kinds).empty for task in known):
+        found.append(Measure.SCALE)
     return found
 
 
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:
-    """Subjectivity per task: columns task, value, low, high (95 % interval), n (answers), level (nan with ratings).
+    """Subjectivity per task: columns task, value, low, high (95 % interval), n (answers), level (nan but with comparisons).
 
     Tasks without answers are left out; value, low and high are nan where the statistic is undefined.
     """
-    rows = _compared(session, study) if measure == Measure.COMPARISONS else _rated(session, study)
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("value", ignore_index=True)
+    read = {Measure.COMPARISONS: _compared, Measure.RATINGS: _rated, Measure.SCALE: _scaled}[measure]
+    return pd.DataFrame(read(session, study), columns=COLUMNS).sort_values("value", ignore_index=True)
 
 
 def _compared(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
@@ -58,3 +65,23 @@ def _rated(session: Session, study: Study) -> list[tuple[str, float, float, floa
         alpha = agreement.alpha_interval(given, level=agreement.Level.NOMINAL)
         rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(given), float("nan")))
     return rows
+
+
+def _scaled(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
+    """The mean over a task's texts of their mean rating, with the t interval over texts (nan with a single text)."""
+    rows = []
+    for task in tasks.tasks(session, study.id):
+        given = _on_scale(session, task, ratings.people(study))
+        if given.empty:
+            continue
+        of_text = given.groupby("item_id")["label"].mean()
+        error = of_text.sem() * stats.t.ppf(0.975, len(of_text) - 1) if len(of_text) > 1 else float("nan")
+        rows.append(
+            (task.name, of_text.mean(), of_text.mean() - error, of_text.mean() + error, len(given), float("nan"))
+        )
+    return rows
+
+
+def _on_scale(session: Session, task: Task, kinds: Sequence[RaterKind]) -> pd.DataFrame:
+    given = ratings.of_task(session, task.id, kinds=kinds, campaign_kind=CampaignKind.SCALE)
+    return given.assign(label=pd.to_numeric(given["label"]))

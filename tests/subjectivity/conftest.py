@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.study import importing, tables, tasks
 from core.study.records import Arm, Campaign, Item, Rater, RaterKind, Study, Task
@@ -81,6 +82,11 @@ class Sessions:
             seen.append(item)
             now += takes
         return seen
+
+    def items(self, campaign: Campaign) -> list[int]:
+        """Ids of all items of a campaign, the smallest first."""
+        with self.store() as session:
+            return list(session.scalars(select(Item.id).where(Item.campaign_id == campaign.id).order_by(Item.id)))
 
     def again(self, rater: Rater) -> Rater:
         """The rater as stored now."""

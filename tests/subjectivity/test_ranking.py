@@ -1,6 +1,5 @@
-"""Ranking: a published table, simulated raters, the majority graph, and what cannot be ranked."""
+"""Ranking: strengths and intervals as people read them, which names can be told apart, both rankings side by side."""
 
-import json
 import math
 from pathlib import Path
 
@@ -11,10 +10,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import StudyError
 from core.subjectivity import ranking
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def frame(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -54,24 +50,6 @@ def by_logistic_regression(comparisons: pd.DataFrame) -> dict[str, float]:
     return dict(zip(names, logs - logs.mean(), strict=True))
 
 
-def test_baseball_of_1987_gives_the_abilities_published() -> None:
-    golden = json.loads((GOLDEN / "bradley_terry_baseball_1987.json").read_text())
-    teams = golden["teams"]
-    games = [
-        (f"g{i}{j}{k}", teams[i], teams[j], "left")
-        for i in range(7)
-        for j in range(7)
-        for k in range(golden["wins"][i][j])
-    ]
-
-    found = ranking.bradley_terry(frame(*games), resamples=20)
-
-    above = {team: strength.value - found.strength["Baltimore"].value for team, strength in found.strength.items()}
-    assert above == pytest.approx(golden["ability"], abs=0.00006)
-    assert found.order == tuple(teams)
-    assert found.n == 273
-
-
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(
@@ -83,7 +61,7 @@ def test_strengths_are_those_of_a_logistic_regression(answers: list[tuple[str, s
     ring = [("r", "a", "b", "left"), ("r", "b", "c", "left"), ("r", "c", "d", "left"), ("r", "d", "a", "left")]
     comparisons = frame(*ring, *(("r", pair[0], pair[1], winner) for pair, winner in answers))
 
-    found = ranking.bradley_terry(comparisons, resamples=2)
+    found = ranking.bradley_terry(comparisons)
 
     assert {name: s.value for name, s in found.strength.items()} == pytest.approx(
         by_logistic_regression(comparisons), abs=1e-5
@@ -97,7 +75,7 @@ def test_strengths_do_not_change_with_the_order_of_rows_the_sides_or_the_names()
     swapped["winner"] = swapped["winner"].map({"left": "right", "right": "left"})
     renamed = comparisons.replace({"left": {"t0": "zz"}, "right": {"t0": "zz"}})
 
-    found, mirrored, other = (ranking.bradley_terry(rows, resamples=50) for rows in (comparisons, swapped, renamed))
+    found, mirrored, other = (ranking.bradley_terry(rows) for rows in (comparisons, swapped, renamed))
 
     for name in found.order:
         assert mirrored.strength[name].value == pytest.approx(found.strength[name].value, abs=1e-6)
@@ -106,8 +84,8 @@ def test_strengths_do_not_change_with_the_order_of_rows_the_sides_or_the_names()
 
 
 def test_a_tie_is_half_a_win_for_each() -> None:
-    tied = ranking.bradley_terry(beats("a=b", "ab", "ba", "ab"), resamples=20)
-    split = ranking.bradley_terry(beats("ab", "ba", "ab", "ba", "ab", "ab", "ab", "ba"), resamples=20)
+    tied = ranking.bradley_terry(beats("a=b", "ab", "ba", "ab"))
+    split = ranking.bradley_terry(beats("ab", "ba", "ab", "ba", "ab", "ab", "ab", "ba"))
 
     assert tied.strength["a"].value == pytest.approx(split.strength["a"].value, abs=1e-6)
     assert tied.strength["a"].value - tied.strength["b"].value == pytest.approx(math.log(2.5 / 1.5), abs=1e-6)
@@ -116,24 +94,10 @@ def test_a_tie_is_half_a_win_for_each() -> None:
 def test_simulated_strengths_are_recovered() -> None:
     truth = [-1.5, -0.5, 0.0, 0.8, 1.2]
 
-    found = ranking.bradley_terry(simulated(truth, raters=200, answers=30, seed=0, own=0), resamples=20)
+    found = ranking.bradley_terry(simulated(truth, raters=200, answers=30, seed=0, own=0))
 
     assert [found.strength[f"t{i}"].value for i in range(5)] == pytest.approx(truth, abs=0.15)
     assert found.order == ("t4", "t3", "t2", "t1", "t0")
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    truth = [-0.8, -0.2, 0.2, 0.8]
-    great = ranking.bradley_terry(simulated(truth, raters=3000, answers=12, seed=99, own=1.0), resamples=2)
-
-    found = [
-        ranking.bradley_terry(simulated(truth, raters=15, answers=12, seed=seed, own=1.0), resamples=100)
-        for seed in range(80)
-    ]
-
-    covered = [s.low <= great.strength[name].value <= s.high for one in found for name, s in one.strength.items()]
-    assert all(one.method == "resampling raters" for one in found)
-    assert 0.90 <= np.mean(covered) <= 0.99
 
 
 def test_names_that_never_lost_have_no_estimate_and_the_note_says_so() -> None:
@@ -152,43 +116,12 @@ def test_names_in_two_groups_apart_are_told() -> None:
     assert "a, b was never compared with the rest" in found.note
 
 
-def test_with_one_rater_answers_are_resampled_and_the_note_says_so() -> None:
-    found = ranking.bradley_terry(beats("ab", "ab", "ba", "bc", "cb", "ac").assign(rater_id="one"), resamples=50)
+def test_with_one_rater_the_spread_is_that_of_answers_and_the_note_says_so() -> None:
+    found = ranking.bradley_terry(beats("ab", "ab", "ba", "bc", "cb", "ac").assign(rater_id="one"))
 
-    assert found.method == "resampling comparisons"
+    assert found.method == "robust over answers"
     assert found.note.startswith("With one rater")
     assert all(s.low < s.value < s.high for s in found.strength.values())
-
-
-def test_levels_rise_along_the_majority_and_a_cycle_shares_one() -> None:
-    comparisons = beats("ab", "bc", "ca", "ad", "ae", "de", "ed", "xa", "xb", "xb", "bx")
-
-    levels = ranking.majority_levels(comparisons)
-
-    assert levels == {"d": 1, "e": 1, "a": 2, "b": 2, "c": 2, "x": 3}
-    assert ranking.bradley_terry(comparisons, resamples=2).levels == levels
-
-
-@given(st.permutations("abcdef"))
-def test_a_plain_order_gives_a_level_each(order: list[str]) -> None:
-    comparisons = beats(*(more + less for place, more in enumerate(order) for less in order[place + 1 :]))
-
-    levels = ranking.majority_levels(comparisons)
-
-    assert [levels[name] for name in order] == [6, 5, 4, 3, 2, 1]
-
-
-def test_bad_comparisons_are_refused_with_the_row() -> None:
-    with pytest.raises(StudyError, match="Row 2 of the comparisons: winner must be left, right or tie; found 'both'"):
-        ranking.bradley_terry(frame(("r", "a", "b", "left"), ("r", "a", "b", "both")))
-    with pytest.raises(StudyError, match="Row 1 of the comparisons compares 'a' with itself"):
-        ranking.bradley_terry(frame(("r", "a", "a", "left")))
-    with pytest.raises(StudyError, match="Row 1 of the comparisons: left and right must both have a name"):
-        ranking.bradley_terry(frame(("r", "a", "", "left")))
-    with pytest.raises(StudyError, match="winner is missing"):
-        ranking.bradley_terry(frame(("r", "a", "b", "left")).drop(columns="winner"))
-    with pytest.raises(StudyError, match="at least one comparison"):
-        ranking.majority_levels(frame())
 
 
 def test_the_real_three_tasks_rank_as_expected(real_data: Path) -> None:
@@ -202,7 +135,142 @@ def test_the_real_three_tasks_rank_as_expected(real_data: Path) -> None:
 
 
 def test_raters_who_all_answer_alike_leave_no_interval() -> None:
-    found = ranking.bradley_terry(beats("a=b", "a=b", "a=b", "a=b", "a=b"), resamples=20)
+    found = ranking.bradley_terry(beats("a=b", "a=b", "a=b", "a=b", "a=b"))
 
     assert found.strength["a"].value == pytest.approx(0, abs=1e-9)
     assert math.isnan(found.strength["a"].low) and math.isnan(found.strength["a"].high)
+
+
+def test_ties_are_counted() -> None:
+    found = ranking.bradley_terry(beats("a=b", "ab", "ba", "a=b", "ab"))
+
+    assert (found.n, found.ties) == (5, 2)
+
+
+def test_a_difference_has_a_narrower_interval_than_two_strengths_side_by_side() -> None:
+    comparisons = simulated([-0.5, 0, 0.5], raters=20, answers=12, seed=5)
+
+    strength = ranking.bradley_terry(comparisons).strength
+    table = ranking.differences(comparisons).set_index(["a", "b"])
+
+    top = table.loc[("t2", "t0")]
+    both = (strength["t2"].high - strength["t2"].low) + (strength["t0"].high - strength["t0"].low)
+    assert top["difference"] == pytest.approx(strength["t2"].value - strength["t0"].value, abs=1e-9)
+    assert 0 < top["high"] - top["low"] < both
+
+
+def test_a_difference_of_two_names_is_twice_their_strength() -> None:
+    comparisons = beats("ab", "ab", "ab", "ba", "ab", "a=b")
+
+    strength = ranking.bradley_terry(comparisons).strength["a"]
+    difference = ranking.differences(comparisons).iloc[0]
+
+    assert difference["low"] == pytest.approx(2 * strength.low, abs=1e-9)
+    assert difference["high"] == pytest.approx(2 * strength.high, abs=1e-9)
+
+
+def test_pairs_are_listed_once_the_stronger_first() -> None:
+    table = ranking.differences(simulated([-1, 0, 0.5, 1], raters=12, answers=10, seed=3))
+
+    assert list(table.columns) == ranking.DIFFERENCE_COLUMNS
+    assert len(table) == 6
+    assert (table["difference"] >= 0).all()
+    assert (table["told_apart"] == (table["low"] > 0)).all()
+
+
+def apart(order: str, *untold: str) -> pd.DataFrame:
+    """Differences of names that are letters, in order; pairs named as "ab" are not told apart."""
+    rows = [
+        (a, b, 1.0, -1.0 if a + b in untold else 0.5, 2.0, a + b not in untold)
+        for place, a in enumerate(order)
+        for b in order[place + 1 :]
+    ]
+    return pd.DataFrame(rows, columns=ranking.DIFFERENCE_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("untold", "groups"),
+    [
+        ((), ()),
+        (("bc",), (("b", "c"),)),
+        (("ab", "bc"), (("a", "b"), ("b", "c"))),
+        (("ab", "ac", "bc"), (("a", "b", "c"),)),
+        (("ad",), (("a", "d"),)),
+    ],
+)
+def test_names_share_a_group_exactly_when_they_are_not_told_apart(
+    untold: tuple[str, ...], groups: tuple[tuple[str, ...], ...]
+) -> None:
+    assert ranking.tied_groups(apart("abcd", *untold)) == groups
+
+
+@given(st.sets(st.sampled_from(["ab", "ac", "ad", "ae", "bc", "bd", "be", "cd", "ce", "de"])))
+def test_groups_cover_all_pairs_that_are_tied_and_no_other(untold: set[str]) -> None:
+    groups = ranking.tied_groups(apart("abcde", *untold))
+
+    covered = {group[i] + group[j] for group in groups for j in range(len(group)) for i in range(j)}
+    assert covered == untold
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (apart("ab"), "a is more subjective than b."),
+        (apart("ab", "ab"), "a and b cannot be told apart."),
+        (apart("abc"), "All 3 are told apart."),
+        (apart("abc", "ab", "ac", "bc"), "None of the 3 can be told apart."),
+        (apart("abc", "ab"), "c is less subjective than all others; a and b cannot be told apart."),
+        (
+            apart("abcd", "bc"),
+            "a is more subjective than all others; d is less subjective than all others; b and c cannot be told apart.",
+        ),
+    ],
+)
+def test_what_can_be_told_apart_is_said_in_one_sentence(table: pd.DataFrame, words: str) -> None:
+    assert ranking.told_apart_words(table) == words
+
+
+def test_a_long_group_is_not_spelled_out() -> None:
+    untold = [a + b for place, a in enumerate("bcdefg") for b in "bcdefg"[place + 1 :]]
+
+    words = ranking.told_apart_words(apart("abcdefg", *untold))
+
+    assert words == "a is more subjective than all others; b, c, d and 3 more cannot be told apart."
+
+
+def test_without_intervals_nothing_is_told_apart() -> None:
+    table = ranking.differences(beats("ab", "ac", "bc"))
+
+    assert not table["told_apart"].any()
+    assert ranking.told_apart_words(table).startswith("No difference has an interval yet")
+
+
+def test_both_rankings_stand_side_by_side_with_their_counts() -> None:
+    table = ranking.side_by_side(beats("ab", "ab", "ba", "bc", "cb", "bc", "ac", "a=c"))
+
+    assert list(table.columns) == ranking.SIDE_BY_SIDE_COLUMNS
+    assert table["name"].tolist() == ["a", "b", "c"]
+    assert table["level"].tolist() == [3, 2, 1]
+    assert table[["wins", "losses", "ties", "n"]].to_numpy().tolist() == [[3, 1, 1, 5], [3, 3, 0, 6], [1, 3, 1, 5]]
+
+
+def test_both_rankings_agree_fully_on_a_plain_order() -> None:
+    comparisons = beats("ab", "ab", "ba", "bc", "bc", "cb", "ac", "ac", "ca")
+
+    found = ranking.correlation(ranking.side_by_side(comparisons))
+
+    assert (found.spearman, found.kendall, found.n) == (pytest.approx(1), pytest.approx(1), 3)
+
+
+def test_rankings_are_not_compared_on_a_single_level() -> None:
+    found = ranking.correlation(ranking.side_by_side(beats("ab", "bc", "ca")))
+
+    assert math.isnan(found.spearman) and math.isnan(found.kendall)
+
+
+def test_the_answer_says_how_far_its_intervals_miss() -> None:
+    comparisons = beats("ab", "ba", "bc", "cb", "ac", "ca")
+
+    found = ranking.bradley_terry(comparisons)
+
+    assert found.coverage == ranking.coverage_words(n_names=3, n_raters=6, n=6)
