@@ -51,7 +51,7 @@ def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.
     figure = go.Figure(
         go.Scatter(
             x=own["log_odds"],
-            y=own["word"].map(_shown),
+            y=own["word"].map(figures.shown),
             mode="markers",
             marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 10},
             error_x=_bars(own["high"] - own["log_odds"], own["log_odds"] - own["low"]),

@@ -48,7 +48,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
             mode="markers",
             marker={"color": TEAL, "size": 11},
             error_x=figures.error_bars(table["strength"], table["low"], table["high"]),
-            customdata=np.column_stack([table["name"].map(_shown), *(table[name] for name in ("low", "high", "n", "level"))]),
+            customdata=np.column_stack([table["name"].map(figures.shown), *(table[name] for name in ("low", "high", "n", "level"))]),
             hovertemplate=(
                 "%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} answers, level %{customdata[4]}<extra></extra>"
@@ -193,7 +193,7 @@ def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -
                 name=f"{group} (n {int(own['n'].sum()):,})",
                 marker={"color": shade, "symbol": symbol, "size": 11, "line": {"width": 2, "color": shade}},
                 error_x=figures.error_bars(own["value"], own["low"], own["high"]),
-                customdata=np.column_stack([own["name"].map(_shown), own["low"], own["high"], own["n"]]),
+                customdata=np.column_stack([own["name"].map(figures.shown), own["low"], own["high"], own["n"]]),
                 hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} ratings<extra>" + group + "</extra>",
             )
