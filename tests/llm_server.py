@@ -3,7 +3,8 @@
     python -m tests.llm_server --port 8001 --latency 0.2 --rate-429 0.05 --rate-500 0.02 --rate-malformed 0.05 --seed 0
 
 It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for (as
-JSON when `response_format` asks for it), GET /v1/models, and batches of such requests (`llm_batches.py`). GET /counts
+JSON when `response_format` asks for it), GET /v1/models, and batches of such requests (`llm_batches.py`). A model whose
+name begins with "judge" or "rater" picks one of the answers listed in its prompt instead (`llm_choice.py`). GET /counts
 tells what happened: requests, answered, by_key (Idempotency-Key or custom_id -> times answered), statuses.
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests import llm_choice
 from tests.llm_batches import Batches
 
 WHO = [
@@ -321,6 +323,8 @@ class LlmServer:
         return 200, {"x-request-id": f"req-{self.seen.answered}"}, answer
 
     def _content(self, body: dict[str, Any]) -> str:
+        if str(body["model"]).startswith(llm_choice.NAMES):
+            return llm_choice.chosen(body, seed=self.behaviour.seed, turn=self.seen.answered)
         request = str(body["messages"][-1]["content"])
         asked = ASKED.search(request)
         n = min(int(asked[1] or asked[2]), 100) if asked else 10

@@ -41,7 +41,12 @@ def bring_in(
         else:
             table = tables.read(Path(file))
         forced = None if is_hub else split
-        options = importing.Options(text=text, label=label, split=forced, rename=_pairs(rename or []))
+        options = importing.Options(
+            text=text,
+            label=label,
+            split=forced,
+            rename=pairs(rename or [], form="--rename takes file-label=task-label"),
+        )
         with store.write() as session:
             found_task = _task_for_import(session, table, options, study=study, task=task, arm=arm, question=question)
             made = tasks.make_arm(session, task_id=found_task.id, name=arm)
@@ -58,14 +63,19 @@ def bring_in(
         output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
 
 
+def study_called(session: Session, name: str) -> Study:
+    """The study of this name. Raises `StudyError`, which lists those there are, when there is none."""
+    found = session.scalar(select(Study).where(Study.name == name))
+    if found is None:
+        known = ", ".join(study.name for study in tasks.studies(session)) or "none yet"
+        raise StudyError(f"There is no study {name!r}. Studies: {known}.")
+    return found
+
+
 def find_study(session: Session, name: str | None, task: str) -> Study:
     """The study of this name, or the only one that has the task. Raises `StudyError` when that is not one study."""
     if name is not None:
-        found = session.scalar(select(Study).where(Study.name == name))
-        if found is None:
-            known = ", ".join(study.name for study in tasks.studies(session)) or "none yet"
-            raise StudyError(f"There is no study {name!r}. Studies: {known}.")
-        return found
+        return study_called(session, name)
     having = list(session.scalars(select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task)))
     if len(having) == 1:
         return having[0]
@@ -107,11 +117,12 @@ def _task_for_import(
     )
 
 
-def _pairs(rename: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in rename if not all(pair.partition("="))]
+def pairs(given: list[str], *, form: str) -> dict[str, str]:
+    """`a=b` as a -> b. Raises `StudyError`, which says the form, when one is not so."""
+    wrong = [pair for pair in given if not all(pair.partition("="))]
     if wrong:
-        raise StudyError(f"--rename takes file-label=task-label; found {wrong[0]!r}.")
-    return dict(pair.split("=", 1) for pair in rename)
+        raise StudyError(f"{form}; found {wrong[0]!r}.")
+    return dict(pair.split("=", 1) for pair in given)
 
 
 def listed(counted: dict[str, int]) -> str:

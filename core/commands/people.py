@@ -1,40 +1,72 @@
-"""Commands on files of ratings and comparisons: agreement, aggregate, rank."""
+"""Commands on files of ratings and comparisons: agreement, aggregate, rank; and ratings, which brings them in and out."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from sqlalchemy.orm import Session
 
-from core.commands import output
-from core.study import tables
-from core.subjectivity import aggregation, agreement, ranking, ratings
+from core.commands import data, output
+from core.errors import StudyError
+from core.study import exporting, tasks
+from core.study.records import Comparison, Study
+from core.subjectivity import (
+    aggregation,
+    agreement,
+    answers,
+    campaigns,
+    formats,
+    imported,
+    pseudonyms,
+    ranking,
+)
+
+File = Annotated[
+    Path,
+    typer.Argument(help="CSV, TSV, JSON, JSON lines or Parquet, also of Label Studio or Potato; or Potato's folder."),
+]
+Field = Annotated[str | None, typer.Option("--field", help="The question or column, when the file has several.")]
+Wide = Annotated[bool, typer.Option("--wide", help="A row is an item, each other column a rater.")]
+Rater = Annotated[
+    str | None, typer.Option("--rater", help="All answers are this rater's: for a file that does not say whose.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", help="our-name=file-column, e.g. item_id=doc. May be repeated.")
+]
 
 
 def register(app: typer.Typer) -> None:
     app.command("agreement")(agree)
     app.command("aggregate")(aggregate)
     app.command("rank")(rank)
+    app.command("ratings")(bring)
 
 
 def agree(
-    file: Path,
+    file: File,
     level: Annotated[
         agreement.Level, typer.Option(help="Level of measurement of the labels.")
     ] = agreement.Level.NOMINAL,
     items: Annotated[bool, typer.Option("--items", help="Also list every item.")] = False,
+    field: Field = None,
+    wide: Wide = False,
+    rater: Rater = None,
+    column: Columns = None,
     as_json: output.Json = False,
 ) -> None:
-    """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label."""
+    """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
     with output.answering():
-        frame = ratings.read_ratings(tables.read(file))
-        found = asdict(agreement.summary(frame, level=level))
-        by_item = agreement.by_item(frame)
+        given = formats.ratings_in(formats.read(file), _options(field, column, wide=wide, rater=rater))
+        found = asdict(agreement.summary(given.frame, level=level))
+        by_item = agreement.by_item(given.frame)
     if items:
         found["items"] = by_item.to_dict("records")
     if as_json:
-        output.emit(found)
+        output.emit(found | _read_as(given))
         return
+    _tell(given)
     listed = found.pop("items", [])
     output.table(
         f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in found.items()]
@@ -44,30 +76,157 @@ def agree(
 
 
 def aggregate(
-    file: Path,
+    file: File,
     method: Annotated[
         aggregation.Method, typer.Option(help="How answers become one label.")
     ] = aggregation.Method.MAJORITY,
+    field: Field = None,
+    wide: Wide = False,
+    rater: Rater = None,
+    column: Columns = None,
     as_json: output.Json = False,
 ) -> None:
-    """One label per item, from item_id, rater_id, label."""
+    """One label per item, from item_id, rater_id, label or usual names for them."""
     with output.answering():
-        labels = aggregation.aggregate(ratings.read_ratings(tables.read(file)), method=method)
+        given = formats.ratings_in(formats.read(file), _options(field, column, wide=wide, rater=rater))
+        labels = aggregation.aggregate(given.frame, method=method)
     found = {str(item): label for item, label in labels.items()}
     if as_json:
-        output.emit({"method": method, "labels": found})
+        output.emit({"method": method, "labels": found} | _read_as(given))
         return
+    _tell(given)
     output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in found.items()])
 
 
-def rank(file: Path, as_json: output.Json = False) -> None:
+def rank(
+    file: File, field: Field = None, rater: Rater = None, column: Columns = None, as_json: output.Json = False
+) -> None:
     """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
     with output.answering():
-        found = ranking.bradley_terry(ratings.read_comparisons(tables.read(file)))
+        given = formats.comparisons_in(formats.read(file), _options(field, column, rater=rater))
+        found = ranking.bradley_terry(given.frame)
     if as_json:
-        output.emit(asdict(found))
+        output.emit(asdict(found) | _read_as(given))
         return
+    _tell(given)
     rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]
     output.table(f"Most first ({found.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
     if found.note:
         typer.echo(found.note)
+
+
+def bring(
+    file: Annotated[Path, typer.Argument(help="The file to read, or with --export the CSV file to write.")],
+    task: Annotated[str | None, typer.Option("--task", help="The task that the ratings are about.")] = None,
+    comparisons: Annotated[bool, typer.Option("--comparisons", help="Comparisons between tasks of a study.")] = False,
+    export: Annotated[
+        str | None, typer.Option("--export", help="Write the answers of this campaign (name or id).")
+    ] = None,
+    names: Annotated[
+        formats.Names, typer.Option("--names", help="Whose column names an export has.")
+    ] = formats.Names.CROWD_KIT,
+    field: Field = None,
+    wide: Wide = False,
+    rater: Rater = None,
+    column: Columns = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file."""
+    if sum((task is not None, comparisons, export is not None)) != 1:
+        raise typer.BadParameter("Say one of --task T, --comparisons and --export CAMPAIGN.")
+    if export is not None:
+        _write(file, export, names, study=study, as_json=as_json)
+        return
+    with output.opened() as (settings, store):
+        table = formats.read(file)
+        options = _options(field, column, wide=wide, rater=rater, key=pseudonyms.key_in(settings.home))
+        with store.write() as session:
+            if task is not None:
+                home = data.find_study(session, study, task)
+                found = imported.import_ratings(
+                    session, task=tasks.get_task(session, home.id, task), table=table, options=options
+                )
+            else:
+                home = _only_study(session, study)
+                found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+    if as_json:
+        output.emit(asdict(found))
+        return
+    _say(found.columns, found.pseudonyms, found.rejected)
+    output.table(
+        f"{file.name} into {task or home.name}",
+        ["read", "kept", "items", "raters", "items with a sample"],
+        [[found.read, found.kept, found.items, found.raters, found.matched]],
+    )
+
+
+def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, as_json: bool) -> None:
+    with output.opened() as (_, store):
+        if out.suffix.lower() != ".csv":
+            raise StudyError(f"Answers are written as CSV; {out.name} does not end in .csv.")
+        if out.exists():
+            raise StudyError(f"There is a file {out} already. Name another.")
+        with store() as session:
+            home = _only_study(session, study).id if study is not None else None
+            campaign = campaigns.named(session, wanted, study_id=home)
+            frame = answers.of_campaign(session, campaign)
+        long = formats.long_comparisons if campaigns.answers_of(campaign) is Comparison else formats.long_labels
+        written = long(frame, names=names)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(exporting.safe_csv(written), encoding="utf-8", newline="")
+    ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0
+    if ties and names == formats.Names.CROWD_KIT:
+        print(f"Ties that crowd-kit knows nothing of, to be dropped before its models: {ties} rows.", file=sys.stderr)
+    if as_json:
+        output.emit(
+            {"campaign": campaign.name, "file": str(out), "rows": len(written), "columns": list(written.columns)}
+        )
+        return
+    typer.echo(f"{len(written)} answers of {campaign.name} in {out}.")
+
+
+def _only_study(session: Session, name: str | None) -> Study:
+    """The study of this name, or the only one there is."""
+    if name is not None:
+        return data.study_called(session, name)
+    known = tasks.studies(session)
+    if len(known) == 1:
+        return known[0]
+    raise StudyError(f"Say which study with --study. Studies: {', '.join(one.name for one in known) or 'none yet'}.")
+
+
+def _options(
+    field: str | None,
+    column: list[str] | None,
+    *,
+    wide: bool = False,
+    rater: str | None = None,
+    key: bytes | None = None,
+) -> formats.Options:
+    return formats.Options(
+        field=field,
+        wide=wide,
+        rater=rater,
+        names=data.pairs(column or [], form="--column takes our-name=file-column"),
+        key=key,
+    )
+
+
+def _read_as(given: formats.Answers) -> dict[str, Any]:
+    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms}
+
+
+def _tell(given: formats.Answers) -> None:
+    _say(given.columns, given.pseudonyms, given.left_out)
+
+
+def _say(columns: dict[str, str], personal: int, left_out: dict[str, int]) -> None:
+    """On stderr, what was taken for what and what was left out; nothing when there is nothing to say."""
+    taken = [f"{ours} from {theirs}" for ours, theirs in columns.items() if ours != theirs]
+    if taken:
+        print(f"Read {'; '.join(taken)}.", file=sys.stderr)
+    if personal:
+        print(f"Raters whose personal name was replaced by a pseudonym: {personal}.", file=sys.stderr)
+    if left_out:
+        print(f"Left out: {data.listed(left_out)}.", file=sys.stderr)

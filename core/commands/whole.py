@@ -20,7 +20,7 @@ from core.jobs import progress, queue, runner
 from core.study import importing, spec, tables, tasks
 from core.study.records import Job, JobState, RaterKind, Study, Task
 from core.study.store import Store
-from core.subjectivity import ratings
+from core.subjectivity import formats, imported, pseudonyms
 from core.training import plan
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
@@ -78,7 +78,7 @@ def run_study(settings: settings_module.Settings, store: Store, asked: Asked) ->
     _check_providers(settings, asked.spec)
     with store.write() as session:
         study, imports = _bring_in(session, asked)
-        _bring_answers(session, study, asked.spec)
+        _bring_answers(session, study, asked.spec, options=formats.Options(key=pseudonyms.key_in(settings.home)))
     _generate(settings, store, study, asked.spec)
     with store.write() as session:
         named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
@@ -211,18 +211,23 @@ def _generate(settings: settings_module.Settings, store: Store, study: Study, as
             generating.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=how)
 
 
-def _bring_answers(session: Session, study: Study, asked: spec.StudySpec) -> None:
+def _bring_answers(session: Session, study: Study, asked: spec.StudySpec, *, options: formats.Options) -> None:
     for name, task_spec in asked.tasks.items():
         if task_spec.ratings:
-            ratings.import_ratings(
+            imported.import_ratings(
                 session,
                 task=tasks.get_task(session, study.id, name),
-                table=tables.read(task_spec.ratings.file),
+                table=formats.read(task_spec.ratings.file),
                 kind=_kind(task_spec.ratings),
+                options=options,
             )
     if asked.comparisons:
-        ratings.import_comparisons(
-            session, study_id=study.id, table=tables.read(asked.comparisons.file), kind=_kind(asked.comparisons)
+        imported.import_comparisons(
+            session,
+            study_id=study.id,
+            table=formats.read(asked.comparisons.file),
+            kind=_kind(asked.comparisons),
+            options=options,
         )
 
 

@@ -20,6 +20,9 @@ from core.errors import StudyError
 from core.study import migrate
 
 BUSY_SECONDS = 30
+# For `with_for_update`: a lock on a row that does not clash with the foreign keys of new rows that point to it, so that
+# two transactions that write such rows before they lock do not wait for each other.
+ONE_AT_A_TIME = {"key_share": True}
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 
 
@@ -75,15 +78,16 @@ def open_store(settings: settings_module.Settings) -> Store:
         where = make_url(settings.database_url).render_as_string(hide_password=True)
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StudyError(f"The database {where} cannot be opened: {reason}. Check LITMUS_DATABASE.") from error
-    reader = make_engine(settings.database_url, immediate=False)
-    turn = threading.Lock() if writer.dialect.name == "sqlite" else None
+    is_file = writer.dialect.name == "sqlite"
+    reader = make_engine(settings.database_url, immediate=False) if is_file else writer
+    turn = threading.Lock() if is_file else None
     return Store(reader=_maker(reader), writer=_maker(writer), turn=turn)
 
 
 def make_engine(url: str, *, immediate: bool) -> Engine:
     """An engine for SQLite or PostgreSQL; `immediate` makes every SQLite transaction take the write lock at once."""
     if not url.startswith("sqlite"):
-        return sqlalchemy.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=10, max_overflow=40)
+        return sqlalchemy.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=30, max_overflow=20)
     path = make_url(url).database
     if path in (None, "", ":memory:"):
         raise StudyError("LITMUS_DATABASE needs a file: sqlite:///FILE.")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,16 @@ def digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def nested(cell: str) -> Any:
+    """The list or object whose JSON text a cell holds; None when it holds neither."""
+    if not cell.startswith(("[", "{")):
+        return None
+    try:
+        return json.loads(cell)
+    except (json.JSONDecodeError, RecursionError):
+        return None
 
 
 def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:

@@ -1,6 +1,6 @@
 """From several ratings of an item to one label: the majority, Dawid and Skene's error rates, and MACE.
 
-`ratings` as in `core.subjectivity.agreement`: one row per answer, columns item_id, rater_id, label. Nothing here is
+`ratings` as in `core.subjectivity.counts`: one row per answer, columns item_id, rater_id, label. Nothing here is
 random: both models start from the vote shares, so the answer does not depend on the order of the rows. Equal chances go
 to the label that sorts first.
 """
@@ -10,15 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse, special
 
 from core.errors import StudyError
-from core.subjectivity import agreement
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
+from core.subjectivity import counts
+from core.subjectivity.counts import Coded, Floats
 
 ROUNDS, TOLERANCE = 1000, 1e-8
 TINY = 1e-300
@@ -43,15 +40,14 @@ class DawidSkene:
 
 
 @dataclass(frozen=True)
-class _Coded:
-    """Ratings as integer codes (one entry per answer), with what the codes stand for."""
+class Mace:
+    """`labels`: item -> label. `posterior`: items x labels. `competence`: rater -> expected share of answers the rater
+    knows, in (0, 1). `habit`: columns rater_id, given, probability: what the rater answers when not knowing."""
 
-    item: Codes
-    rater: Codes
-    label: Codes
-    items: "pd.Index[Any]"
-    raters: "pd.Index[Any]"
-    labels: "pd.Index[Any]"
+    labels: "pd.Series[Any]"
+    posterior: pd.DataFrame
+    competence: "pd.Series[float]"
+    habit: pd.DataFrame
 
 
 def aggregate(ratings: pd.DataFrame, *, method: Method) -> "pd.Series[Any]":
@@ -59,9 +55,32 @@ def aggregate(ratings: pd.DataFrame, *, method: Method) -> "pd.Series[Any]":
     return {Method.MAJORITY: majority, Method.DAWID_SKENE: dawid_skene, Method.MACE: mace}[method](ratings)
 
 
+def aggregate_table(ratings: pd.DataFrame, *, method: Method) -> pd.DataFrame:
+    """One row per item, sorted: columns item_id, label, confidence, n_ratings.
+
+    `confidence`, in (0, 1]: posterior probability of the label under the model; for the majority the share of the
+    ratings that chose it, which is no probability of being right.
+    """
+    coded = counts.code(ratings)
+    chances = {
+        Method.MAJORITY: lambda: _by_item(coded, _vote_shares(coded)),
+        Method.DAWID_SKENE: lambda: dawid_skene_model(ratings).posterior,
+        Method.MACE: lambda: mace_model(ratings).posterior,
+    }[method]()
+    return pd.DataFrame(
+        {
+            "item_id": coded.items,
+            "label": _most_probable(coded, chances.to_numpy()).to_numpy(),
+            "confidence": chances.max(axis=1).to_numpy(),
+            "n_ratings": np.bincount(coded.item),
+        }
+    )
+
+
 def majority(ratings: pd.DataFrame) -> "pd.Series[Any]":
     """The label most chosen per item: index item_id (sorted), name label."""
-    return agreement.by_item(ratings).set_index("item_id")["majority"].rename("label")
+    coded = counts.code(ratings)
+    return _most_probable(coded, _vote_shares(coded))
 
 
 def dawid_skene(ratings: pd.DataFrame) -> "pd.Series[Any]":
@@ -91,15 +110,20 @@ def dawid_skene_model(ratings: pd.DataFrame) -> DawidSkene:
     rates = _error_rates(answers, posterior, raters=len(coded.raters))
     return DawidSkene(
         labels=_most_probable(coded, posterior),
-        posterior=pd.DataFrame(posterior, index=coded.items.rename("item_id"), columns=coded.labels.rename("label")),
+        posterior=_by_item(coded, posterior),
         prevalence=pd.Series(posterior.mean(axis=0), index=coded.labels.rename("label"), name="prevalence"),
         confusion=_confusion(coded, rates, seen=answers @ posterior),
     )
 
 
 def mace(ratings: pd.DataFrame) -> "pd.Series[Any]":
-    """The most probable label per item when a rater either knows the label or answers by a habit: index item_id, name
-    label.
+    """The most probable label per item under `mace_model`: index item_id (sorted), name label."""
+    return mace_model(ratings).labels
+
+
+def mace_model(ratings: pd.DataFrame) -> Mace:
+    """Labels, their probabilities, and every rater's competence, when a rater either knows the label or answers by a
+    habit.
 
     Variational expectation maximisation with the published priors: Beta(0.5, 0.5) on how often a rater knows,
     Dirichlet(10) on the habit; one start, at the vote shares, in place of random restarts. Source: Hovy et al. (2013),
@@ -116,27 +140,35 @@ def mace(ratings: pd.DataFrame) -> "pd.Series[Any]":
         posterior = updated
         if moved < TOLERANCE:
             break
-    return _most_probable(coded, posterior)
+    knows, spams, habit = _answering(coded, known)
+    cells = pd.MultiIndex.from_product([coded.raters, coded.labels], names=["rater_id", "given"])
+    shares = (habit / habit.sum(axis=1, keepdims=True)).ravel()
+    return Mace(
+        labels=_most_probable(coded, posterior),
+        posterior=_by_item(coded, posterior),
+        competence=pd.Series(knows / (knows + spams), index=coded.raters.rename("rater_id"), name="competence"),
+        habit=pd.DataFrame({"probability": shares}, index=cells).reset_index(),
+    )
 
 
-def _coded(ratings: pd.DataFrame) -> _Coded:
-    given = agreement.given_rows(ratings)
-    item, items = pd.factorize(given["item_id"], sort=True)
-    rater, raters = pd.factorize(given["rater_id"], sort=True)
-    label, labels = pd.factorize(given["label"], sort=True)
-    if (rater < 0).any():
+def _coded(ratings: pd.DataFrame) -> Coded:
+    coded = counts.code(ratings)
+    if (coded.rater < 0).any():
         raise StudyError("Every rating needs a rater_id to weigh raters; use the majority for answers without one.")
-    return _Coded(item, rater, label, pd.Index(items), pd.Index(raters), pd.Index(labels))
+    return coded
 
 
-def _vote_shares(coded: _Coded) -> Floats:
+def _vote_shares(coded: Coded) -> Floats:
     """Items x labels: the share of an item's ratings that chose the label."""
-    k = len(coded.labels)
-    counts = np.bincount(coded.item * k + coded.label, minlength=len(coded.items) * k).reshape(-1, k)
-    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+    table = counts.per_item(coded)
+    return np.asarray(table / table.sum(axis=1, keepdims=True))
 
 
-def _answers(coded: _Coded) -> sparse.csr_matrix:
+def _by_item(coded: Coded, chances: Floats) -> pd.DataFrame:
+    return pd.DataFrame(chances, index=coded.items.rename("item_id"), columns=coded.labels.rename("label"))
+
+
+def _answers(coded: Coded) -> sparse.csr_matrix:
     """n[rater and given label, item]: how often the rater gave the label to the item."""
     row = coded.rater * len(coded.labels) + coded.label
     shape = (len(coded.raters) * len(coded.labels), len(coded.items))
@@ -152,7 +184,7 @@ def _error_rates(answers: sparse.csr_matrix, posterior: Floats, *, raters: int) 
     return np.asarray(rates.reshape(-1, posterior.shape[1]))
 
 
-def _confusion(coded: _Coded, rates: Floats, *, seen: Floats) -> pd.DataFrame:
+def _confusion(coded: Coded, rates: Floats, *, seen: Floats) -> pd.DataFrame:
     """Tidy rows of `rates`; `seen`: expected answers (raters and given labels x true labels)."""
     k = len(coded.labels)
     cells = pd.MultiIndex.from_product([coded.raters, coded.labels, coded.labels], names=["rater_id", "given", "true"])
@@ -164,24 +196,30 @@ def _confusion(coded: _Coded, rates: Floats, *, seen: Floats) -> pd.DataFrame:
     ]
 
 
-def _knowing_odds(coded: _Coded, known: Floats) -> Floats:
+def _knowing_odds(coded: Coded, known: Floats) -> Floats:
     """Per answer: P(rater knows) / (P(rater does not) P(label | habit)), from the chance that each answer was known."""
-    raters, k = len(coded.raters), len(coded.labels)
-    knows = np.bincount(coded.rater, known, raters) + KNOWING_PRIOR
-    spams = np.bincount(coded.rater, 1 - known, raters) + SPAMMING_PRIOR
-    habit = np.bincount(coded.rater * k + coded.label, 1 - known, raters * k).reshape(raters, k) + STRATEGY_PRIOR
+    knows, spams, habit = _answering(coded, known)
     log_habit = special.digamma(habit) - special.digamma(habit.sum(axis=1, keepdims=True))
     log_odds = special.digamma(knows) - special.digamma(spams)
     return np.asarray(np.exp(log_odds[coded.rater] - log_habit[coded.rater, coded.label]))
 
 
-def _label_chances(coded: _Coded, odds: Floats) -> Floats:
+def _answering(coded: Coded, known: Floats) -> tuple[Floats, Floats, Floats]:
+    """Per rater: expected answers known and not known, and not known by label (raters x labels), with the priors."""
+    raters, k = len(coded.raters), len(coded.labels)
+    knows = np.bincount(coded.rater, known, raters) + KNOWING_PRIOR
+    spams = np.bincount(coded.rater, 1 - known, raters) + SPAMMING_PRIOR
+    habit = np.bincount(coded.rater * k + coded.label, 1 - known, raters * k).reshape(raters, k) + STRATEGY_PRIOR
+    return np.asarray(knows), np.asarray(spams), np.asarray(habit)
+
+
+def _label_chances(coded: Coded, odds: Floats) -> Floats:
     """Items x labels: P(label | answers), every label being as likely beforehand."""
     k = len(coded.labels)
     evidence = np.bincount(coded.item * k + coded.label, np.log1p(odds), len(coded.items) * k).reshape(-1, k)
     return np.asarray(special.softmax(evidence, axis=1))
 
 
-def _most_probable(coded: _Coded, posterior: Floats) -> "pd.Series[Any]":
+def _most_probable(coded: Coded, posterior: Floats) -> "pd.Series[Any]":
     chosen = coded.labels[posterior.round(9).argmax(axis=1)]
     return pd.Series(chosen, index=coded.items.rename("item_id"), name="label")

@@ -55,6 +55,12 @@ def counted(session: Session, campaign: Campaign, *, kinds: Sequence[RaterKind])
     return of_campaign(session, campaign, kinds=kinds, roles=(ItemRole.ITEM,), with_excluded=False)
 
 
+def chosen(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons with a column label: the name of what was chosen, or `tie`, whichever side it was shown on."""
+    won = pairs["left"].where(pairs["winner"] == "left", pairs["right"])
+    return pairs.assign(label=won.where(pairs["winner"] != "tie", "tie"))
+
+
 def skipped(session: Session, campaign: Campaign) -> pd.DataFrame:
     """Items passed over: columns item_id, rater_id, reason, place, duration_ms, created_at."""
     query = (

@@ -20,6 +20,7 @@ from core.study.records import (
     Rating,
     Skip,
 )
+from core.study.store import ONE_AT_A_TIME
 from core.subjectivity import campaigns, conduct, protocol
 
 RULES_EVERY = 5
@@ -42,13 +43,13 @@ def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random
     that this rater is done: the personal quota is met, nothing is left to rate, or the session ended otherwise. Someone
     who ran out of items goes on when others have given some back.
     """
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state not in GOING_ON or rater.excluded_at is not None:
         return None
     if rater.assigned_item_id is not None:
         rater.assigned_at = now
         return session.get_one(Item, rater.assigned_item_id)
-    campaign = session.get_one(Campaign, rater.campaign_id, with_for_update=True)
+    campaign = session.get_one(Campaign, rater.campaign_id, with_for_update=ONE_AT_A_TIME)
     chosen = _choose(session, campaign, rater_id=rater_id, now=now, rng=rng)
     if chosen is None:
         if rater.state != RaterState.DONE:
@@ -80,7 +81,9 @@ def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: f
     rater, duration_ms, place = taken
     item = session.get_one(Item, item_id)
     if campaign.kind in campaigns.COMPARING:
-        session.add(_comparison(item, rater, answer, duration_ms=duration_ms, place=place, now=now))
+        row = comparison(item, rater_id=rater_id, winner=answer, swapped=rater.is_swapped)
+        row.duration_ms, row.place, row.created_at = duration_ms, place, now
+        session.add(row)
     else:
         session.add(
             Rating(
@@ -118,7 +121,7 @@ def undo(session: Session, *, rater_id: int, now: float) -> bool:
 
     Also after the last item, but not once a session has ended otherwise, and never an answer to a check.
     """
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     campaign = session.get_one(Campaign, rater.campaign_id)
     is_over = rater.state not in GOING_ON or rater.excluded_at is not None
     last = _last(session, campaign, rater_id)
@@ -148,9 +151,25 @@ def may_undo(session: Session, *, rater_id: int) -> bool:
 
 def progress(session: Session, campaign: Campaign, rater_id: int) -> Progress:
     """How far a rater is."""
-    roles = Counter(session.scalars(select(Item.role).where(Item.campaign_id == campaign.id)))
-    quota = _quota(campaign, roles)
+    counted = select(Item.role, func.count()).where(Item.campaign_id == campaign.id).group_by(Item.role)
+    quota = _quota(campaign, Counter(dict(session.execute(counted).all())))
     return Progress(done=len(_seen(session, rater_id)), total=sum(quota.values()))
+
+
+def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comparison:
+    """A row for an answer about a pair, with its sides as they were shown."""
+    tasks, samples = (item.left_task_id, item.right_task_id), (item.left_sample_id, item.right_sample_id)
+    order = -1 if swapped else 1
+    return Comparison(
+        campaign_id=item.campaign_id,
+        item_id=item.id,
+        rater_id=rater_id,
+        left_task_id=tasks[::order][0],
+        right_task_id=tasks[::order][1],
+        left_sample_id=samples[::order][0],
+        right_sample_id=samples[::order][1],
+        winner=winner,
+    )
 
 
 def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
@@ -198,38 +217,29 @@ def _due(rater_id: int, quota: dict[str, int], *, place: int) -> str:
 
 
 def _load(session: Session, campaign: Campaign, item_ids: Sequence[int], *, now: float) -> dict[int, int]:
-    """Item id -> answers of people who count, plus items on screens now."""
+    """Item id -> people who have answered it and count, or have it on their screen now.
+
+    One statement reads both: between two, an answer could be given and be found in neither.
+    """
     table = campaigns.answers_of(campaign)
-    given = session.execute(
-        select(table.item_id, func.count(func.distinct(table.rater_id)))
-        .join(Rater, Rater.id == table.rater_id)
-        .where(Rater.campaign_id == campaign.id, Rater.excluded_at.is_(None), Rater.kind != RaterKind.LLM)
-        .group_by(table.item_id)
-    ).all()
+    people = (Rater.campaign_id == campaign.id, Rater.excluded_at.is_(None), Rater.kind != RaterKind.LLM)
     idle_since = now - 60 * protocol.of(campaign).idle_minutes
-    on_screen = session.scalars(
-        select(Rater.assigned_item_id).where(
-            Rater.campaign_id == campaign.id,
-            Rater.assigned_item_id.is_not(None),
-            Rater.assigned_at > idle_since,
-            Rater.excluded_at.is_(None),
-        )
-    ).all()
+    answered = select(table.item_id, table.rater_id).join(Rater, Rater.id == table.rater_id).where(*people)
+    on_screen = select(Rater.assigned_item_id.label("item_id"), Rater.id.label("rater_id")).where(
+        *people, Rater.assigned_item_id.is_not(None), Rater.assigned_at > idle_since
+    )
+    taken = union_all(answered, on_screen).subquery()
+    counted = select(taken.c.item_id, func.count(func.distinct(taken.c.rater_id))).group_by(taken.c.item_id)
     load = dict.fromkeys(item_ids, 0)
-    for item_id, count in given:
-        if item_id in load:
-            load[item_id] += count
-    for assigned in on_screen:
-        if assigned in load:
-            load[assigned] += 1
-    return load
+    return load | {item_id: count for item_id, count in session.execute(counted) if item_id in load}
 
 
 def _swapped(session: Session, campaign: Campaign, item: Item, rng: random.Random) -> bool:
     """Whether a pair is shown the other way round: the way that was shown less, or drawn when both were as often."""
     if campaign.kind not in campaigns.COMPARING or item.role != ItemRole.ITEM:
         return False
-    shown = session.scalars(select(Comparison).where(Comparison.item_id == item.id)).all()
+    by_people = select(Comparison).join(Rater, Rater.id == Comparison.rater_id).where(Rater.kind != RaterKind.LLM)
+    shown = session.scalars(by_people.where(Comparison.item_id == item.id)).all()
     swapped = sum(_was_swapped(comparison, item) for comparison in shown)
     if 2 * swapped == len(shown):
         return rng.random() < 0.5
@@ -279,23 +289,3 @@ def _last(session: Session, campaign: Campaign, rater_id: int) -> Rating | Compa
         if isinstance(row, Rating | Comparison | Skip):
             found.append(row)
     return max(found, key=lambda row: (row.place or 0, row.created_at), default=None)
-
-
-def _comparison(
-    item: Item, rater: Rater, winner: str, *, duration_ms: int | None, place: int, now: float
-) -> Comparison:
-    tasks, samples = (item.left_task_id, item.right_task_id), (item.left_sample_id, item.right_sample_id)
-    order = -1 if rater.is_swapped else 1
-    return Comparison(
-        campaign_id=item.campaign_id,
-        item_id=item.id,
-        rater_id=rater.id,
-        left_task_id=tasks[::order][0],
-        right_task_id=tasks[::order][1],
-        left_sample_id=samples[::order][0],
-        right_sample_id=samples[::order][1],
-        winner=winner,
-        duration_ms=duration_ms,
-        place=place,
-        created_at=now,
-    )

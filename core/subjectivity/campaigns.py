@@ -63,7 +63,7 @@ def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
         instructions=plan.instructions,
         settings=plan.protocol.model_copy(update={"codes": codes}).model_dump(mode="json"),
     )
-    items = _task_pairs(session, study_id) if plan.kind == CampaignKind.COMPARE else _texts(session, plan)
+    items = items_of(session, study_id=study_id, plan=plan)
     session.add(campaign)
     session.flush()
     for item in items + _attention(session, campaign, plan):
@@ -73,19 +73,42 @@ def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
     return campaign
 
 
+def items_of(session: Session, *, study_id: int, plan: Plan) -> list[Item]:
+    """The items and gold items that a plan asks for, of no campaign yet. Raises `StudyError` when there is nothing."""
+    return _task_pairs(session, study_id) if plan.kind == CampaignKind.COMPARE else _texts(session, plan)
+
+
 def of_study(session: Session, study_id: int) -> list[Campaign]:
     """The campaigns of a study, the newest first."""
     return list(session.scalars(select(Campaign).where(Campaign.study_id == study_id).order_by(Campaign.id.desc())))
 
 
-def by_token(session: Session, token: str) -> Campaign:
-    """The campaign a link belongs to. Raises `StudyError` for a wrong link or a session that was closed."""
+def named(session: Session, wanted: str, *, study_id: int | None = None) -> Campaign:
+    """The campaign of this number or name, of one study or of any.
+
+    Raises `StudyError`, which lists the numbers and names there are, for none or for several of the name.
+    """
+    query = select(Campaign).order_by(Campaign.id)
+    if study_id is not None:
+        query = query.where(Campaign.study_id == study_id)
+    known = list(session.scalars(query))
+    found = [one for one in known if str(one.id) == wanted] or [one for one in known if one.name == wanted]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{one.id} {one.name!r}" for one in found or known) or "none yet"
+    if found:
+        raise StudyError(f"{len(found)} campaigns are called {wanted!r}. Say the number: {listed}.")
+    raise StudyError(f"There is no campaign {wanted!r}. There are: {listed}.")
+
+
+def by_token(session: Session, token: str, *, even_closed: bool = False) -> Campaign:
+    """The campaign a link belongs to. Raises `StudyError` for a wrong link or, unless asked for, a closed session."""
     campaign = session.scalar(select(Campaign).where(Campaign.token == token)) if token else None
     if campaign is None:
         raise StudyError(
             "This link does not belong to a labelling session. Please check it with whoever sent it to you."
         )
-    if not campaign.is_open:
+    if not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
     return campaign
 

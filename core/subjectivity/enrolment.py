@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.records import Campaign, Rater, RaterKind, RaterState
+from core.study.store import ONE_AT_A_TIME
 from core.subjectivity import protocol
 
 CODE_GROUPS, CODE_GROUP = 3, 4
@@ -94,7 +95,7 @@ def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float
 
     When the last try fails the session ends. Raises `StudyError` when not every question is answered.
     """
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     rules = protocol.of(session.get_one(Campaign, rater.campaign_id))
     if len(answers) != len(rules.check):
         raise StudyError("Please answer every question.")
@@ -116,7 +117,7 @@ def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float
 
 def leave(session: Session, *, rater_id: int, now: float) -> None:
     """End a session early: the item on the screen goes to others, every answer stays. Coming back later is possible."""
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state in (RaterState.CHECKING, RaterState.RATING):
         rater.state, rater.finished_at, rater.assigned_item_id = RaterState.LEFT, now, None
         session.flush()
@@ -124,7 +125,7 @@ def leave(session: Session, *, rater_id: int, now: float) -> None:
 
 def go_on(session: Session, *, rater_id: int) -> None:
     """Take up a session again that was left early; the check is not passed by leaving."""
-    rater = session.get_one(Rater, rater_id, with_for_update=True)
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state != RaterState.LEFT:
         return
     rules = protocol.of(session.get_one(Campaign, rater.campaign_id))

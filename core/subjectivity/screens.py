@@ -79,6 +79,23 @@ def of(session: Session, campaign: Campaign, item: Item | None, *, swapped: bool
     return Screen(title=title, question=question, note=note, parts=parts, options=options)
 
 
+def examples(session: Session, label: Label) -> list[Sample]:
+    """The real samples with which a label is shown where tasks are compared."""
+    query = (
+        select(Sample)
+        .join(Arm, Arm.id == Sample.arm_id)
+        .where(
+            Sample.label_id == label.id,
+            Arm.kind == ArmKind.REAL,
+            Sample.status == SampleStatus.KEPT,
+            Sample.split == Split.TRAIN,
+        )
+        .order_by(Sample.text_hash)
+        .limit(EXAMPLES_PER_LABEL)
+    )
+    return list(session.scalars(query))
+
+
 def _asked(campaign: Campaign, task: Task | None) -> tuple[str, str]:
     """The question above every item, and what its words mean."""
     if task is None:
@@ -126,21 +143,5 @@ def _described(session: Session, task: Task) -> str:
     lines = [task.question]
     for label in tasks.labels_of(session, task.id):
         lines.append(f"• {label.name}" + (f": {label.description}" if label.description else ""))
-        lines += [f"   “{text}”" for text in _examples(session, label)]
+        lines += [f"   “{sample.text}”" for sample in examples(session, label)]
     return "\n".join(lines)
-
-
-def _examples(session: Session, label: Label) -> list[str]:
-    query = (
-        select(Sample.text)
-        .join(Arm, Arm.id == Sample.arm_id)
-        .where(
-            Sample.label_id == label.id,
-            Arm.kind == ArmKind.REAL,
-            Sample.status == SampleStatus.KEPT,
-            Sample.split == Split.TRAIN,
-        )
-        .order_by(Sample.text_hash)
-        .limit(EXAMPLES_PER_LABEL)
-    )
-    return list(session.scalars(query))

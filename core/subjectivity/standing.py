@@ -1,70 +1,43 @@
-"""How far a campaign is and what it has brought so far."""
+"""How far a campaign is and what it has brought so far, in one sentence."""
 
-import math
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Campaign, CampaignKind, Item, Rater, RaterKind
-from core.subjectivity import agreement, answers, campaigns, protocol
+from core.study.records import Campaign, Rater, RaterKind
+from core.subjectivity import live, results
+from core.subjectivity.live import Live
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`answers` of `wanted` (0 for an imported campaign); `raters` gave at least one answer, `active` are rating now."""
+    """`live` says who is at it and how much is left; `simulated` whether some raters are no people; `agreement` how far
+    people agree, with its interval, in words (empty without answers)."""
 
-    items: int
-    answers: int
-    wanted: int
-    raters: int
-    active: int
+    live: Live
     simulated: bool
-    sentence: str
+    llm_raters: int
+    agreement: str
+
+    @property
+    def sentence(self) -> str:
+        """Where the campaign stands, with n."""
+        now = self.live
+        done = f"{now.wanted - now.missing:,} of {now.wanted:,} answers" if now.wanted else f"{now.answers:,} answers"
+        words = [done, f"{now.raters.total} rater{'s' if now.raters.total != 1 else ''}"]
+        words += [f"{now.raters.active} rating now"] if now.raters.active else []
+        words += [f"{self.llm_raters} LLM rater{'s' if self.llm_raters != 1 else ''}"] if self.llm_raters else []
+        return " · ".join([*words, self.agreement] if self.agreement else words)
 
 
-def of(session: Session, campaign: Campaign, *, now: float) -> Standing:
-    """Where a campaign stands, with a sentence for people that holds n and the interval of agreement."""
-    table = campaigns.answers_of(campaign)
-    items = session.scalar(select(func.count(Item.id)).where(Item.campaign_id == campaign.id)) or 0
-    answers, raters, simulated = session.execute(
-        select(
-            func.count(table.id),
-            func.count(func.distinct(table.rater_id)),
-            func.count(Rater.id).filter(Rater.kind == RaterKind.SIMULATED),
-        )
-        .join(Rater, Rater.id == table.rater_id)
-        .where(Rater.campaign_id == campaign.id)
-    ).one()
-    active = (
-        session.scalar(
-            select(func.count(Rater.id)).where(
-                Rater.campaign_id == campaign.id,
-                Rater.assigned_item_id.is_not(None),
-                Rater.assigned_at > now - 60 * protocol.of(campaign).idle_minutes,
-            )
-        )
-        or 0
-    )
-    wanted = 0 if campaign.source else items * campaign.raters_per_item
-    words = [f"{answers:,} answers" + (f" of {wanted:,}" if wanted else ""), f"{raters} raters"]
-    words += [f"{active} rating now"] if active else []
-    words += [_agreement(session, campaign)] if answers and campaign.kind == CampaignKind.LABEL else []
+def of(session: Session, campaign: Campaign, *, now: float, agreement: str | None = None) -> Standing:
+    """Where a campaign stands at the moment `now`; `agreement` in words where it is known already."""
+    query = select(Rater.kind, func.count(Rater.id)).where(Rater.campaign_id == campaign.id).group_by(Rater.kind)
+    kinds = dict(session.execute(query).tuples().all())
     return Standing(
-        items=items,
-        answers=answers,
-        wanted=wanted,
-        raters=raters,
-        active=active,
-        simulated=simulated > 0,
-        sentence=" · ".join(words),
+        live=live.of(session, campaign, now=now),
+        simulated=kinds.get(RaterKind.SIMULATED, 0) > 0,
+        llm_raters=kinds.get(RaterKind.LLM, 0),
+        agreement=results.words(results.given(session, campaign), campaign) if agreement is None else agreement,
     )
-
-
-def _agreement(session: Session, campaign: Campaign) -> str:
-    alpha = agreement.alpha_interval(
-        answers.counted(session, campaign, kinds=list(RaterKind)), level=agreement.Level.NOMINAL
-    )
-    if not math.isfinite(alpha.value):
-        return "alpha is not defined yet"
-    return f"Krippendorff's alpha {alpha.value:.2f} [{alpha.low:.2f}, {alpha.high:.2f}]"

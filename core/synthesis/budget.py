@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from core.errors import StudyError
+from core.errors import ProviderPaused, StudyError
 from core.synthesis.prices import Price as Price
 from core.synthesis.prices import PriceTable as PriceTable
 from core.synthesis.prices import approximate_tokens as approximate_tokens
@@ -86,6 +86,16 @@ class Budget:
             f"The budget of ${self.limit or 0:g} is reached: ${self.spent:.4f} is spent, or may have been, and the next "
             f"request may cost up to ${most:.4f}. Raise the budget to go on."
         )
+
+    def stopped(self, error: StudyError, standing: str) -> StudyError:
+        """The error that ends a step, also saying where it stands and how to go on."""
+        said = self.reached(error.most) if isinstance(error, BudgetReached) else str(error)
+        message = f"{said} {standing}, and every answer that came is stored; start it again to go on, nothing is paid for twice."
+        if isinstance(error, BudgetReached):
+            return BudgetReached(message, most=error.most)
+        if isinstance(error, ProviderPaused):
+            return ProviderPaused(message, seconds=error.seconds)
+        return type(error)(message)
 
     def spend(self, cost_usd: float | None) -> None:
         """Count the true cost of an answer; call it while its request is still held."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ProviderPaused, StudyError
+from core.errors import StudyError
 from core.synthesis import asking, budget, draining, prompts, unaccounted
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
@@ -76,7 +76,8 @@ class Filling:
     async def run(self, concurrency: int) -> None:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
-        self.ledger = unaccounted.Ledger(self.store, arm_id=self.plan.arm.id, concurrency=concurrency)
+        note = functools.partial(unaccounted.add, self.store, self.plan.arm.id)
+        self.ledger = unaccounted.Ledger(note, concurrency=concurrency)
         self.report(*self._standing())
         with draining.drained(self._drain):
             await self._until_ended()
@@ -84,7 +85,7 @@ class Filling:
                 self.ledger.settle(self._lost_usd)  # otherwise answers may be paid and not stored
             self.report(*self._standing())
         if isinstance(self.error, StudyError):
-            raise self._stopped(self.error)
+            raise self.purse.stopped(self.error, f"{self._kept} of {self._wanted} texts are kept")
         if self.error is not None:
             raise self.error
 
@@ -216,19 +217,6 @@ class Filling:
             "paused_s": max(paused, default=0.0),
         }
         return self._kept, self._wanted, f"Filling arm {self.plan.arm.name}", facts
-
-    def _stopped(self, error: StudyError) -> StudyError:
-        """The same error, also saying what is kept and how to go on."""
-        said = self.purse.reached(error.most) if isinstance(error, budget.BudgetReached) else str(error)
-        message = (
-            f"{said} {self._kept} of {self._wanted} texts are kept, and every answer that came is stored; start it again to "
-            "go on, nothing is paid for twice."
-        )
-        if isinstance(error, budget.BudgetReached):
-            return budget.BudgetReached(message, most=error.most)
-        if isinstance(error, ProviderPaused):
-            return ProviderPaused(message, seconds=error.seconds)
-        return type(error)(message)
 
     @property
     def _has_room(self) -> bool:

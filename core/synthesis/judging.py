@@ -5,7 +5,6 @@ together sway each other and are lost together. An answer is stored before it is
 per judge, whatever is stopped or killed.
 """
 
-import asyncio
 import contextlib
 import functools
 import hashlib
@@ -13,26 +12,22 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.errors import ProviderPaused, StudyError
+from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
 from core.study.store import Store
-from core.synthesis import budget, claim, draining, generation, verdicts
-from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
+from core.synthesis import budget, claim, generation, polling, verdicts
+from core.synthesis.answers import Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
 
-ANSWER_TOKENS = 200
 AT_ONCE = 5000
-MOST_LOST = 5
-REPORT_EVERY_S = 0.5
 
 CONTEXT = """\
 You read texts and say which label fits each of them. You judge by the text alone: its words, its tone and what its \
@@ -92,7 +87,16 @@ def judge(
         plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], per_label=per_label, seed=seed)
         purse = budget.Budget(budget_usd, spent=_spent(store, plan, is_bounded=budget_usd is not None))
         if plan.left:
-            asyncio.run(_Judging(store, plan, provider, purse, report, seed).run(concurrency))
+            polling.ask(
+                _questions(store, plan, provider, seed=seed),
+                providers=[provider],
+                done=len(plan.chosen) - len(plan.left),
+                total=len(plan.chosen),
+                told=polling.Told(f"Judging by {plan.judge}", "texts are judged"),
+                purse=purse,
+                concurrency=concurrency,
+                report=report,
+            )
     return _found(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
 
 
@@ -163,119 +167,43 @@ def _read_again(session: Session, ids: Sequence[int], judge: str, labels: Sequen
     return done
 
 
-class _Judging:
-    """One run of the event loop: asks about samples side by side and hands every answer to a single writing thread."""
-
-    def __init__(
-        self, store: Store, plan: _Plan, provider: Provider, purse: budget.Budget, report: Report, seed: int
-    ) -> None:
-        self.store, self.plan, self.provider, self.purse, self.report = store, plan, provider, purse, report
-        self.seed = seed
-        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judging")
-        self.done, self.tokens, self.reported_at = len(plan.chosen) - len(plan.left), 0, 0.0
-        self.lost = 0
-        self.is_draining = False
-        self.error: StudyError | None = None
-
-    async def run(self, concurrency: int) -> None:
-        """Ask about every sample that is left. After an error nothing new is asked; answers under way are kept."""
-        waiting = iter(self.plan.left)
-        with draining.drained(self._drain):
-            try:
-                await asyncio.gather(*(self._work(waiting) for _ in range(concurrency)))
-            finally:
-                await self.provider.close()
-                self.writer.shutdown(wait=True)
-                self._tell(is_last=True)
-        if self.error is not None:
-            raise self._stopped(self.error)
-
-    def _drain(self) -> None:
-        self.is_draining = True
-
-    async def _work(self, waiting: Iterator[Sample]) -> None:
-        for sample in waiting:
-            if self.error is not None or self.is_draining:
-                return
-            try:
-                await self._ask(sample)
-            except AnswerLost as error:
-                self.lost += 1
-                self.error = error if self.lost >= MOST_LOST else self.error
-            except StudyError as error:
-                self.error = self.error or error
-            self._tell(is_last=False)
-
-    async def _ask(self, sample: Sample) -> None:
-        plan = self.plan
-        messages = messages_for(plan.task, plan.labels, sample, seed=self.seed)
-        arm = plan.arms[sample.arm_id].name
-        key = SlotKey(plan.study.name, plan.task.name, arm, label=f"judged by {plan.judge}", index=sample.id)
-        most, limit = self._most(messages)
-        async with self.purse.hold(most):
-            try:
-                answer = await self.provider.complete(messages, slot_key=key, max_tokens=limit)
-            except AnswerLost:
-                self.purse.spend(most)  # it may be billed all the same
-                raise
-            row = self._row(sample, answer, messages)
-            self.purse.spend(row.cost_usd)
-        self.tokens += answer.tokens_in + answer.tokens_out
-        store = functools.partial(_store, self.store, row, plan.labels, finish_reason=answer.finish_reason)
-        await asyncio.get_running_loop().run_in_executor(self.writer, store)
-        self.done += 1
-
-    def _most(self, messages: Sequence[Message]) -> tuple[float, int | None]:
-        """The most a request can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
-        if self.purse.limit is None or self.provider.price is None:
-            return 0.0, None
-        limit = self.provider.max_tokens or ANSWER_TOKENS
-        return self.provider.price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit), limit
-
-    def _row(self, sample: Sample, answer: Answer, messages: list[Message]) -> Judgement:
-        price = self.provider.price
-        return Judgement(
-            sample_id=sample.id,
-            kind=JudgementKind.JUDGE,
-            judge=self.plan.judge,
-            label_id=None,
-            request={"model": self.provider.model, "messages": messages, **answer.parameters},
-            content=(answer.content or answer.refusal or "").replace("\x00", ""),
-            tokens_in=answer.tokens_in,
-            tokens_out=answer.tokens_out,
-            cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
-            latency_s=answer.latency_s,
+def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> Iterator[polling.Question]:
+    """The call for every sample that is left; a sample's id is the index of its slot."""
+    for sample in plan.left:
+        yield polling.Question(
+            key=SlotKey(
+                plan.study.name,
+                plan.task.name,
+                plan.arms[sample.arm_id].name,
+                label=f"judged by {plan.judge}",
+                index=sample.id,
+            ),
+            messages=messages_for(plan.task, plan.labels, sample, seed=seed),
+            provider=provider,
+            keep=functools.partial(_store, store, plan, sample.id),
         )
 
-    def _tell(self, *, is_last: bool) -> None:
-        now = time.monotonic()
-        if not is_last and now - self.reported_at < REPORT_EVERY_S:
-            return
-        self.reported_at = now
-        extra = {"cost_usd": self.purse.spent if self.provider.price else None, "tokens": self.tokens}
-        self.report(self.done, len(self.plan.chosen), f"Judging by {self.plan.judge}", extra)
 
-    def _stopped(self, error: StudyError) -> StudyError:
-        said = self.purse.reached(error.most) if isinstance(error, budget.BudgetReached) else str(error)
-        message = (
-            f"{said} {self.done} of {len(self.plan.chosen)} texts are judged, and every answer that came is stored; start it "
-            "again to go on, nothing is paid for twice."
-        )
-        if isinstance(error, budget.BudgetReached):
-            return budget.BudgetReached(message, most=error.most)
-        if isinstance(error, ProviderPaused):
-            return ProviderPaused(message, seconds=error.seconds)
-        return type(error)(message)
-
-
-def _store(store: Store, row: Judgement, labels: Sequence[Label], *, finish_reason: str) -> None:
+def _store(store: Store, plan: _Plan, sample_id: int, received: polling.Received) -> None:
     """Store an answer, then the label it names. An answer that another process stored first is the one that stays."""
+    row = Judgement(
+        sample_id=sample_id,
+        kind=JudgementKind.JUDGE,
+        judge=plan.judge,
+        label_id=None,
+        request=received.request,
+        content=received.content,
+        tokens_in=received.tokens_in,
+        tokens_out=received.tokens_out,
+        cost_usd=received.cost_usd,
+        latency_s=received.latency_s,
+    )
     try:
         with store.write() as session:
             session.add(row)
     except IntegrityError:
         return
-    label, _ = verdicts.read(row.content, labels, finish_reason=finish_reason)
+    label, _ = verdicts.read(row.content, plan.labels, finish_reason=received.finish_reason)
     if label is not None:
         with store.write() as session:
             session.execute(update(Judgement).where(Judgement.id == row.id).values(label_id=label.id))

@@ -8,13 +8,18 @@ unsaid: what is no text is listed with why.
 import re
 from dataclasses import dataclass, field
 
+from core.study.llm_text import APOLOGY as APOLOGY
+from core.study.llm_text import CUT as CUT
+from core.study.llm_text import EMPTY as EMPTY
+from core.study.llm_text import FENCE as FENCE
+from core.study.llm_text import FILTERED as FILTERED
+from core.study.llm_text import REFUSAL as REFUSAL
+from core.study.llm_text import REFUSING as REFUSING
+from core.study.llm_text import THOUGHT as THOUGHT
+from core.study.llm_text import UNSTORABLE as UNSTORABLE
 from core.synthesis import json_shapes, markdown_tables
 
-EMPTY = "empty answer"
-FILTERED = "content filter"
-REFUSAL = "refusal"
 NO_LIST = "no list found"
-CUT = "cut by length"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
 OUTSIDE = json_shapes.OUTSIDE
@@ -27,12 +32,6 @@ WITHOUT_TEXT = {"content_filter": FILTERED, "length": CUT_EARLY}
 MAX_CHARACTERS = 4000
 MIN_CHARACTERS = 8
 
-THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-FENCE = re.compile(
-    r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?|[ \t]*```[ \t]*$",
-    re.MULTILINE | re.IGNORECASE,
-)
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 RULE_OR_HEADING = re.compile(r"^\s*(?:[-*_=]{3,}\s*$|#{1,6}\s)")
 
 NOUN = r"text|tweet|example|sentence|review|headline|message|item|sample|comment|post|entry"
@@ -58,26 +57,6 @@ QUOTED = [
     )
 ]
 
-THING = r"(?:that|this|these|those|such|any|your|the\s+request|content|texts?|tweets?|messages?|examples?|spam)"
-REFUSING = re.compile(
-    rf"""(?:\b(?:can(?:no|['’]|)t|can\ not|won['’]t|will\ not|unable\ to|not\ able\ to|not\ comfortable(?:\ with)?)\s+
-            (?:\w+\s+){{0,2}}?
-            (?:(?:help|assist)(?:ing)?(?:\s+you)?(?:\s+with\b|\s*[.!,]|$)
-              |(?:comply|fulfil+|engag(?:e|ing)\s+(?:in|with))\b
-              |(?:do|provid|creat|generat|writ|produc|continu|support|shar)(?:e|ing)?\s+(?:with\s+)?(?:\w+\s+){{0,3}}?{THING}\b)
-        |\b(?:must|have\s+to)\s+(?:respectfully\s+)?(?:decline|refuse)\b
-        |\bi\s+(?:respectfully\s+)?decline\s+to\b
-        |\bas\ an?\s+(?:ai|artificial\s+intelligence|(?:large\s+)?language\s+model)\b
-        |\bagainst\s+(?:my|our|openai['’]?s?|the)\s+(?:\w+\s+){{0,2}}(?:guidelines|polic(?:y|ies)|programming)\b
-        |\bviolat(?:e|es|ing)\s+(?:\w+\s+){{0,3}}(?:guidelines|polic(?:y|ies))\b
-        |^\s*(?:request\s+)?(?:refused|declined)\b)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-APOLOGY = re.compile(
-    r"(?:i['’]m\s+|i\s+am\s+|my\s+)?(?:very\s+|so\s+)?(?:sorry|apolog\w+)\b.{0,20}?"
-    r"\bi\s*(?:can(?:no|['’])t|won['’]t|will\s+not|['’]?\s*a?m\s+(?:unable|not\s+able|not\s+comfortable))\b",
-    re.IGNORECASE,
-)
 PREAMBLE = re.compile(
     r"^(?:.*:|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
     rf".*\b(?:here|list|(?:{NOUN})s)\b.*)$",

@@ -1,5 +1,7 @@
 """Money that no stored answer accounts for: written down before calls are sent, so that a killed process hides none."""
 
+from collections.abc import Callable
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -10,13 +12,14 @@ ROOM = 1.25
 
 
 class Ledger:
-    """The calls of one generation under a budget, as its arm remembers them should the process be killed.
+    """The calls under a budget, as the store remembers them should the process be killed.
 
-    While calls are under way the arm counts all that they may cost; afterwards only what lost answers may have cost.
+    While calls are under way it counts all that they may cost; afterwards only what lost answers may have cost. `add`
+    adds to what is noted, in US dollars.
     """
 
-    def __init__(self, store: Store, *, arm_id: int, concurrency: int) -> None:
-        self._store, self._arm_id, self._concurrency = store, arm_id, concurrency
+    def __init__(self, add: Callable[[float], None], *, concurrency: int) -> None:
+        self._add, self._concurrency = add, concurrency
         self._noted = 0.0
 
     def cover(self, most: float) -> None:
@@ -32,10 +35,12 @@ class Ledger:
             self._add(lost - self._noted)
             self._noted = 0.0
 
-    def _add(self, usd: float) -> None:
-        change = update(Arm).where(Arm.id == self._arm_id).values(unaccounted_usd=Arm.unaccounted_usd + usd)
-        with self._store.write() as session:
-            session.execute(change.execution_options(synchronize_session=False))
+
+def add(store: Store, arm_id: int, usd: float) -> None:
+    """Add to the most that calls of an arm without a stored answer may have cost, in US dollars."""
+    change = update(Arm).where(Arm.id == arm_id).values(unaccounted_usd=Arm.unaccounted_usd + usd)
+    with store.write() as session:
+        session.execute(change.execution_options(synchronize_session=False))
 
 
 def of(session: Session, arm_id: int) -> float:

@@ -131,7 +131,7 @@ def test_real_data_without_splits_is_drawn_the_same_way_each_time(store: Store, 
     ("content", "name", "sentence"),
     [
         ("a,b\n1,2\n", "data.csv", "has no column 'text', 'label'. Its columns are a, b."),
-        ("text,label\n", "data.xlsx", "expected .csv, .tsv, .jsonl, .ndjson, .parquet, found .xlsx."),
+        ("text,label\n", "data.xlsx", "expected .csv, .tsv, .json, .jsonl, .ndjson, .parquet, found .xlsx."),
         ("text,label\none,perhaps\n", "data.csv", "No row of data.csv can be kept: unknown label 'perhaps' (1)."),
         ("", "data.csv", "holds no rows"),
     ],

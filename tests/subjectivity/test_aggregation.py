@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.errors import StudyError
 from core.subjectivity import aggregation
 from core.subjectivity.aggregation import Method
+from tests.subjectivity import textbook
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -139,3 +140,75 @@ def test_dawid_skene_on_real_answers_agrees_with_crowd_kit_and_beats_the_majorit
     assert (labels == expected.reindex(labels.index)).mean() > 0.98
     assert right[Method.DAWID_SKENE] > right[Method.MAJORITY]
     assert right[Method.MACE] > right[Method.MAJORITY]
+
+
+def test_dawid_and_skenes_data_give_the_probabilities_of_plain_loops() -> None:
+    ratings, _ = anaesthetists()
+
+    posterior = aggregation.dawid_skene_model(ratings).posterior
+
+    assert as_nested(posterior) == approx_nested(textbook.dawid_skene(ratings))
+
+
+def test_mace_gives_the_probabilities_and_competences_of_plain_loops() -> None:
+    ratings, _ = spammers_and_knowers(2, items=60)
+
+    model = aggregation.mace_model(ratings)
+
+    posterior, competence = textbook.mace(ratings)
+    assert as_nested(model.posterior) == approx_nested(posterior)
+    assert model.competence.to_dict() == pytest.approx(competence, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "duck_binary",
+        "face_sentiment",
+        "krippendorff_wikipedia",
+        pytest.param("varierr_nli", marks=pytest.mark.slow),
+    ],
+)
+def test_both_models_on_real_answers_are_those_of_plain_loops(real_data: Path, name: str) -> None:
+    ratings = pd.read_csv(real_data / f"{name}.ratings.csv", keep_default_na=False, dtype=str)
+
+    model = aggregation.mace_model(ratings)
+
+    posterior, competence = textbook.mace(ratings)
+    assert as_nested(aggregation.dawid_skene_model(ratings).posterior) == approx_nested(textbook.dawid_skene(ratings))
+    assert as_nested(model.posterior) == approx_nested(posterior)
+    assert model.competence.to_dict() == pytest.approx(competence, abs=1e-6)
+
+
+def test_mace_tells_who_knows_from_who_answers_by_habit() -> None:
+    ratings, _ = spammers_and_knowers(0)
+
+    model = aggregation.mace_model(ratings)
+
+    habit = model.habit.set_index(["rater_id", "given"])["probability"]
+    assert model.competence.loc[:2].min() > 0.7
+    assert model.competence.loc[3:].max() < 0.3
+    assert habit[5, "a"] > 0.6
+    assert habit.groupby("rater_id").sum().to_numpy() == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_the_table_holds_the_labels_with_how_sure_they_are(method: Method) -> None:
+    ratings, truth = spammers_and_knowers(0)
+
+    table = aggregation.aggregate_table(ratings, method=method)
+
+    right = table["label"].to_numpy() == truth
+    assert list(table.columns) == ["item_id", "label", "confidence", "n_ratings"]
+    assert table.set_index("item_id")["label"].to_dict() == aggregation.aggregate(ratings, method=method).to_dict()
+    assert table["confidence"].between(1 / 3, 1).all()
+    assert table["confidence"][right].mean() > table["confidence"][~right].mean()
+    assert (table["n_ratings"] == 8).all()
+
+
+def as_nested(posterior: pd.DataFrame) -> dict:
+    return posterior.to_dict("index")
+
+
+def approx_nested(chances: dict) -> dict:
+    return {item: pytest.approx(one, abs=1e-6) for item, one in chances.items()}

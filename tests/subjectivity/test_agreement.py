@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -218,15 +219,76 @@ def test_items_show_agreement_entropy_and_ties() -> None:
     assert agreement.percent_agreement(ratings) == pytest.approx((0 + 0.5) / 2, abs=1e-12)
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(0)
-    truth = agreement.krippendorff_alpha(simulated(rng, items=100_000))
+def test_disagreement_beyond_chance_is_told() -> None:
+    found = agreement.summary(from_lists([[1, 2]] * 30))
 
-    found = [agreement.alpha_interval(simulated(rng, items=60), resamples=300, seed=seed) for seed in range(200)]
+    assert found.high < 0
+    assert "raters disagree more than by chance. Look for raters who read the question the other way" in found.note
 
-    covered = np.mean([interval.low <= truth <= interval.high for interval in found])
-    assert 0.88 <= covered <= 0.99
-    assert all(interval.low <= interval.value <= interval.high for interval in found)
+
+def test_agreement_that_may_be_chance_is_told() -> None:
+    found = agreement.summary(from_lists([[1, 1], [1, 2], [2, 1], [2, 2]] * 5))
+
+    assert found.low < 0 < found.high
+    assert "The interval of alpha holds 0: with 20 items agreement cannot be told from chance." in found.note
+
+
+def test_the_label_named_where_alpha_is_undefined_is_that_of_the_items_that_count() -> None:
+    found = agreement.summary(from_lists([[1, 1], [2], [2], [2], [2]]))
+
+    assert "all items with two ratings were labelled '1'" in found.note
+
+
+@pytest.mark.parametrize(
+    ("alpha", "low", "words"),
+    [
+        (0.9, 0.85, "reaches the 0.8 that Krippendorff (2004) asks for before relying on ratings. These"),
+        (0.82, 0.7, "asks for before relying on ratings, but its interval starts below"),
+        (0.7, 0.6, "between 0.667 and 0.8, where Krippendorff (2004) allows tentative conclusions"),
+        (0.3, 0.2, "under 0.667"),
+    ],
+)
+def test_the_bounds_are_named_as_conventions_of_krippendorff(alpha: float, low: float, words: str) -> None:
+    sentence = agreement.convention_words(alpha, low)
+
+    assert words in sentence
+    assert "his conventions" in sentence
+
+
+def test_an_undefined_alpha_has_no_place_on_the_scale() -> None:
+    assert agreement.convention_words(float("nan")) == ""
+
+
+def test_answers_without_an_item_are_refused() -> None:
+    with pytest.raises(StudyError, match="needs an item_id; 1 of 2 are without one"):
+        agreement.by_item(frame(("a", 1, "x"), (None, 1, "x")))
+
+
+@pytest.mark.parametrize("kind", ["str", "category", "object"])
+def test_the_kind_of_column_does_not_matter(kind: str) -> None:
+    ratings = simulated(np.random.default_rng(2), items=50)
+
+    assert agreement.alpha_interval(ratings.astype(str).astype(kind)) == agreement.alpha_interval(ratings)
+    assert agreement.by_item(ratings.astype(str).astype(kind))["majority"].tolist() == [
+        str(label) for label in agreement.by_item(ratings.astype({"item_id": str}))["majority"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["str", "category", "int64"])
+def test_a_million_ratings_take_little_time_and_memory(kind: str) -> None:
+    ratings = simulated(np.random.default_rng(3), items=100_000, raters=10).astype(kind)
+
+    start = time.process_time()
+    agreement.krippendorff_alpha(ratings)
+    seconds = time.process_time() - start
+    tracemalloc.start()
+    agreement.krippendorff_alpha(ratings)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert seconds < 1  # 0.06 to 0.16 s on a quiet core
+    assert peak < 100e6
 
 
 @pytest.mark.parametrize("level", list(Level))

@@ -90,7 +90,7 @@ def test_imported_ratings_find_their_samples_by_text_and_come_in_once(
     assert (first.read, first.kept, first.rejected, first.matched) == (
         5,
         3,
-        {"empty or over-long cell": 1, "repeated row": 1},
+        {"no rater": 1, "repeated row": 1},
         1,
     )
     assert second.again

@@ -1,0 +1,129 @@
+"""The JSON export of Label Studio as answers: one row per choice that a rater made about a whole task.
+
+Format: https://labelstud.io/guide/export (JSON). Its JSON_MIN and CSV exports are plain tables.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study import tables
+
+COLUMNS = {"item_id": "id", "rater_id": "completed_by", "text": "data"}
+ANNOTATIONS = ("annotations", "completions")
+REGION = ("start", "end", "startOffset", "x", "y")
+SIDES = ("left", "right")
+PAIR = "pairwise"
+
+
+def is_export(frame: pd.DataFrame) -> bool:
+    """Whether a table is such an export: tasks with `data` and what was annotated about them."""
+    nested = [name for name in (*ANNOTATIONS, "predictions") if name in frame.columns]
+    return "data" in frame.columns and any(frame[name].str.startswith("[").any() for name in nested)
+
+
+def ratings(table: tables.Table) -> pd.DataFrame:
+    """Columns field, item_id, rater_id, label, text, reason: one row per choice of choices, rating, number or taxonomy.
+
+    A row with a `reason` holds no answer that counts; a choice of several labels is several rows.
+    """
+    rows = []
+    for item, data, annotation in _annotations(table):
+        rater, text = _rater(annotation), _text(data)
+        found, reason = _whole(annotation)
+        rows += [("", item, rater, "", text, reason)] if reason else []
+        for result in found:
+            field = str(result.get("from_name", ""))
+            labels, reason = labels_of(result)
+            rows += [(field, item, rater, label, text, "") for label in labels]
+            rows += [("", item, rater, "", text, reason)] if reason else []
+    return pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str")
+
+
+def comparisons(table: tables.Table) -> pd.DataFrame:
+    """Columns field, rater_id, left, right, winner, reason: one row per answer to a pairwise control.
+
+    Left and right are the texts of the two objects compared, which are the task's data of those names.
+    """
+    rows = []
+    for _, data, annotation in _annotations(table):
+        found, reason = _whole(annotation)
+        rows += [("", _rater(annotation), "", "", "", reason)] if reason else []
+        for result in found:
+            winner = str(_value(result).get("selected", ""))
+            left, right = _compared(data, result)
+            wrong = "" if result.get("type") == PAIR else f"an answer of another kind ({result.get('type', 'unknown')})"
+            rows.append((str(result.get("from_name", "")), _rater(annotation), left, right, winner, wrong))
+    return pd.DataFrame(rows, columns=["field", "rater_id", "left", "right", "winner", "reason"], dtype="str")
+
+
+def labels_of(result: dict[str, Any]) -> tuple[list[str], str]:
+    """The labels of one result, or why it has none. Works for the short form of JSON_MIN too, which lacks `type`."""
+    value = _value(result)
+    if any(name in value for name in REGION):
+        return [], "about a part of the item"
+    for name in ("choices", "rating", "number", "taxonomy"):
+        if name in value:
+            given = value[name] if isinstance(value[name], list) else [value[name]]
+            return [" > ".join(map(str, one)) if isinstance(one, list) else str(one) for one in given], ""
+    return [], f"an answer of another kind ({result.get('type', 'unknown')})"
+
+
+def _annotations(table: tables.Table) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Item id, data and annotation; an empty annotation stands for a task that nobody annotated."""
+    frame = table.frame
+    stored = next((name for name in ANNOTATIONS if name in frame.columns), None)
+    if stored is None:
+        raise StudyError(f"{table.file} holds predictions and no annotations: nobody has rated these tasks yet.")
+    ids = frame["id"].tolist() if "id" in frame.columns else [""] * len(frame)
+    for place, (item, data, made) in enumerate(zip(ids, frame["data"], frame[stored], strict=True), start=1):
+        annotations = [one for one in _items(tables.nested(made)) if isinstance(one, dict)]
+        for annotation in annotations or [{}]:
+            yield item or str(place), _object(data), annotation
+
+
+def _whole(annotation: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The results of an annotation that is a rater's answer, or why it is none."""
+    if not annotation:
+        return [], "a task without annotations"
+    if annotation.get("was_cancelled"):
+        return [], "skipped by the rater"
+    if annotation.get("ground_truth"):
+        return [], "ground truth, not a rater's answer"
+    results = [result for result in _items(annotation.get("result")) if isinstance(result, dict)]
+    return (results, "") if results else ([], "an annotation without an answer")
+
+
+def _rater(annotation: dict[str, Any]) -> str:
+    given = annotation.get("completed_by")
+    if isinstance(given, dict):
+        given = given.get("email") or given.get("id")
+    return "" if given is None else str(given)
+
+
+def _compared(data: dict[str, Any], result: dict[str, Any]) -> tuple[str, str]:
+    names = str(result.get("to_name", "")).split(",")
+    if not all(name in data for name in names):
+        names = list(SIDES) if all(side in data for side in SIDES) else [n for n in data if isinstance(data[n], str)]
+    return (str(data[names[0]]), str(data[names[1]])) if len(names) == 2 else ("", "")
+
+
+def _text(data: dict[str, Any]) -> str:
+    texts = [value for value in data.values() if isinstance(value, str)]
+    return str(data.get("text") or (texts[0] if texts else ""))
+
+
+def _value(result: dict[str, Any]) -> dict[str, Any]:
+    value = result.get("value", result)
+    return value if isinstance(value, dict) else {}
+
+
+def _object(cell: str) -> dict[str, Any]:
+    found = tables.nested(cell)
+    return found if isinstance(found, dict) else {}
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

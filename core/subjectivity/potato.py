@@ -1,0 +1,178 @@
+"""The output of Potato as answers: `annotated_instances` as JSON lines, CSV or TSV, and the folders of single users.
+
+Formats, after its documentation and sample data: version 1 names columns `schema:::label`, version 2 `schema.label`;
+a user's own file is `annotated_instances.jsonl` or, in version 2, `user_state.json`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study import tables
+
+STATE, STATE_FILE, LINES_FILE = "instance_id_to_label_to_value", "user_state.json", "annotated_instances.jsonl"
+NESTED = ("label_annotations", "labels", "annotations")
+ITEMS, USERS, TEXTS = ("instance_id", "id"), ("user_id", "user", "username"), ("displayed_text", "text")
+COLUMNS = {"item_id": "instance_id", "rater_id": "user_id", "text": "displayed_text"}
+TRUE, FALSE = {"true", "yes", "on"}, {"", "false", "none", "null"}
+ONE_VALUE = {"select-one", "slider", "number", "vas", "scale_"}
+FREE_TEXT = {"text_box", "free_response", "_data", "bad_text"}
+MACHINE = "not a person (a machine annotator)"
+
+Row = tuple[str, str, str, str, str, str]
+
+
+def is_export(frame: pd.DataFrame) -> bool:
+    """Whether a table is Potato's: answers nested by schema, or one column per label of a schema."""
+    if STATE in frame.columns or NESTED[0] in frame.columns or any(":::" in str(name) for name in frame.columns):
+        return True
+    nested = any(name in frame.columns and frame[name].str.startswith("{").any() for name in NESTED[1:])
+    wide = "label" not in frame.columns and bool(_wide(frame))
+    return ITEMS[0] in frame.columns and _first(frame, USERS) is not None and (nested or wide)
+
+
+def read_folder(folder: Path) -> tables.Table:
+    """All users' files under an output folder as one table. Raises `StudyError` when there is none."""
+    found = sorted([*folder.glob(f"**/{STATE_FILE}"), *folder.glob(f"**/{LINES_FILE}")])
+    states = {path.parent for path in found if path.name == STATE_FILE}
+    paths = [path for path in found if path.name == STATE_FILE or path.parent not in states]
+    if not paths:
+        raise StudyError(f"The folder {folder} holds no {STATE_FILE} or {LINES_FILE} of Potato.")
+    read = [with_user(tables.read(path), path) for path in paths]
+    frame = pd.concat([table.frame for table in read], ignore_index=True).fillna("")
+    digest = hashlib.sha256("".join(table.sha256 for table in read).encode()).hexdigest()
+    return tables.Table(frame, [why for table in read for why in table.unreadable], folder.resolve().name, digest)
+
+
+def with_user(table: tables.Table, path: Path) -> tables.Table:
+    """The table of a single user's file with that user's name, which is the name of its folder."""
+    if path.name in (STATE_FILE, LINES_FILE) and _first(table.frame, USERS) is None:
+        return tables.Table(
+            table.frame.assign(user=path.resolve().parent.name), table.unreadable, table.file, table.sha256
+        )
+    return table
+
+
+def ratings(table: tables.Table) -> pd.DataFrame:
+    """Columns field (the schema), item_id, rater_id, label, text, reason: one row per label that a user chose."""
+    frame = table.frame
+    if STATE in frame.columns:
+        states = frame[frame[STATE] != ""]
+        rows = [row for state in _records(states) for row in _of_state(state)]
+        rest = frame[frame[STATE] == ""]
+        rows += [row for record in _records(rest) for row in _of_record(record)]
+    elif any(name in frame.columns for name in NESTED):
+        rows = [row for record in _records(frame) for row in _of_record(record)]
+    else:
+        rows = _of_columns(frame)
+    return pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str")
+
+
+def _of_state(state: dict[str, Any]) -> Iterator[Row]:
+    user = _get(state, USERS)
+    machine = _is_machine(_object(state.get("origin", "")))
+    for item, answers in _object(state[STATE]).items():
+        yield from _rows(str(item), user, "", _by_schema(answers), machine=machine)
+
+
+def _of_record(record: dict[str, Any]) -> Iterator[Row]:
+    stored = next((str(record[name]) for name in NESTED if record.get(name)), "")
+    machine = _is_machine(_object(record.get("annotator_origin", "")))
+    yield from _rows(_get(record, ITEMS), _get(record, USERS), _get(record, TEXTS), _object(stored), machine=machine)
+
+
+def _of_columns(frame: pd.DataFrame) -> list[Row]:
+    split = _wide(frame)
+    origins = frame["annotator_origin"] if "annotator_origin" in frame.columns else [""] * len(frame)
+    rows: list[Row] = []
+    for record, origin in zip(_records(frame), origins, strict=True):
+        by_schema: dict[str, dict[str, Any]] = {}
+        for column, (schema, name) in split.items():
+            if record[column] != "":
+                by_schema.setdefault(schema, {})[name] = record[column]
+        machine = origin not in ("", "human")
+        rows += _rows(_get(record, ITEMS), _get(record, USERS), _get(record, TEXTS), by_schema, machine=machine)
+    return rows
+
+
+def _rows(item: str, user: str, text: str, by_schema: dict[str, Any], *, machine: bool) -> Iterator[Row]:
+    if machine:
+        yield "", item, user, "", text, MACHINE
+        return
+    answered = False
+    for schema, answers in by_schema.items():
+        given = answers.get("labels", answers) if isinstance(answers, dict) else {}
+        for name, value in given.items() if isinstance(given, dict) else ():
+            label, reason = _chosen(str(name), value)
+            answered = answered or bool(label or reason)
+            if label or reason:
+                yield ("" if reason else str(schema)), item, user, label, text, reason
+    if not answered:
+        yield "", item, user, "", text, "an item without an answer"
+
+
+def _chosen(name: str, value: object) -> tuple[str, str]:
+    """The label that a stored value stands for, or why it is none; both empty when the label was not chosen.
+
+    A chosen label's value is true, the label again, or the number of its key; other controls store one value under a
+    fixed name; a word under another name answers a question of its own.
+    """
+    said = str(value).strip()
+    if value is False or value is None or (said.casefold() in FALSE and said != name):
+        return "", ""
+    if name in FREE_TEXT:
+        return "", "a text, not a choice"
+    if name in ONE_VALUE or (re.fullmatch(r"scale_\d+", name) and said.isdecimal()):
+        return said, ""
+    if value is True or said == name or said.casefold() in TRUE or said.isdecimal():
+        return name, ""
+    return "", "an answer to a question within a question"
+
+
+def _by_schema(answers: object) -> dict[str, Any]:
+    """Version 2 stores a list of pairs [{schema, name}, value]; its documentation shows schema -> name -> value."""
+    if isinstance(answers, dict):
+        return answers
+    found: dict[str, Any] = {}
+    for pair in answers if isinstance(answers, list) else []:
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], dict):
+            found.setdefault(str(pair[0].get("schema", "")), {})[str(pair[0].get("name", ""))] = pair[1]
+    return found
+
+
+def _wide(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Column -> schema and label, for the columns that are named so."""
+    split = {}
+    for column in map(str, frame.columns):
+        for between in (":::", "."):
+            schema, found, name = column.partition(between)
+            if found and schema and name:
+                split[column] = (schema, name)
+                break
+    return split
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): cell for name, cell in row.items()} for row in frame.to_dict("records")]
+
+
+def _is_machine(origin: dict[str, Any]) -> bool:
+    return bool(origin) and origin.get("kind") != "human"
+
+
+def _first(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in frame.columns), None)
+
+
+def _get(record: dict[str, Any], names: tuple[str, ...]) -> str:
+    return next((str(record[name]) for name in names if record.get(name)), "")
+
+
+def _object(cell: object) -> dict[str, Any]:
+    found = tables.nested(str(cell))
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,55 @@
+"""Names of raters that say who a person is, such as an e-mail address or a panel's id, and pseudonyms to stand in."""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+import pandas as pd
+
+KEY_FILE = "pseudonyms.key"
+PERSONAL = re.compile(
+    r"""[^@\s]+@[^@\s]+\.[^@\s]+                 # e-mail address
+      | (?<![0-9a-zA-Z])[0-9a-fA-F]{24}(?![0-9a-zA-Z])  # Prolific id
+      | ^A(?=[A-Z0-9]*[0-9])[A-Z0-9]{11,20}$      # Mechanical Turk worker id
+    """,
+    re.VERBOSE,
+)
+
+
+def is_personal(name: str) -> bool:
+    """Whether a rater's name holds an e-mail address or looks like the id that a panel gives one person for good."""
+    return PERSONAL.search(name) is not None
+
+
+def replaced(names: "pd.Series[str]", *, key: bytes | None) -> tuple["pd.Series[str]", int]:
+    """The names with a pseudonym for each personal one, and how many raters got one.
+
+    With the same key a person has the same pseudonym in every file (case does not count); without a key nobody can
+    tell two imports' people together, and nobody can find out a person by trying addresses.
+    """
+    secret = secrets.token_bytes(32) if key is None else key
+    given = {name: _pseudonym(name, secret) for name in names.unique().tolist() if is_personal(name)}
+    return (names.replace(given) if given else names), len(set(given.values()))
+
+
+def key_in(home: Path) -> bytes:
+    """The secret of this home's pseudonyms, made at first need and readable by its owner only."""
+    path = home / KEY_FILE
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        made = home / f".{KEY_FILE}.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        # A link appears whole or not at all, and never in the place of a key that another process made meanwhile.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
+    return path.read_bytes()
+
+
+def _pseudonym(name: str, key: bytes) -> str:
+    return f"rater-{hmac.new(key, name.casefold().encode(), hashlib.sha256).hexdigest()[:12]}"

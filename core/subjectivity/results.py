@@ -1,0 +1,189 @@
+"""What a session has brought, as tables for people: per item, per arm, per text; `given` is what `answers.counted` gives."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study.records import Campaign, CampaignKind, Study
+from core.subjectivity import aggregation, agreement, answers, campaigns, ranking, ratings
+from core.subjectivity.aggregation import Method
+from core.subjectivity.agreement import Level
+
+ITEM_COLUMNS = [
+    "item_id",
+    "text",
+    "arm",
+    "intended",
+    "majority",
+    "agreement",
+    "entropy",
+    "tied",
+    "n_ratings",
+    "answers",
+]
+ARM_COLUMNS = ["arm", "n_items", "n_ratings", "alpha", "alpha_low", "alpha_high", "majority", "majority_low", "majority_high",
+               "same", "same_low", "same_high", "n_same"]  # fmt: skip
+SEVERAL = 2
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share k / n with Wilson's 95 % interval; all nan when n is 0. Source: Wilson (1927)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def share(k: int, n: int) -> Share:
+    """The share k / n with its interval."""
+    if not n:
+        return Share(math.nan, math.nan, math.nan, 0)
+    found = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return Share(k / n, float(found.low), float(found.high), n)
+
+
+def given(session: Session, campaign: Campaign) -> pd.DataFrame:
+    """The answers of people that count, columns `answers.LABELS` or `answers.PAIRS`."""
+    people = ratings.people(session.get_one(Study, campaign.study_id))
+    return answers.counted(session, campaign, kinds=people)
+
+
+def level_of(campaign: Campaign) -> Level:
+    """The level of measurement of a campaign's answers."""
+    return Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
+
+
+def labelled(given: pd.DataFrame) -> pd.DataFrame:
+    """The same answers with a column label and a column text, also where two things were compared; a pair from a file,
+    which has no item, is one by the names of its sides."""
+    if "label" in given.columns:
+        return given
+    pairs = answers.chosen(given)
+    in_order = pairs["left"] <= pairs["right"]
+    left, right = (pairs[f"{side}_text"].fillna(pairs[side]) for side in ("left", "right"))
+    text = left.where(in_order, right) + " | " + right.where(in_order, left)
+    item = text if pairs["item_id"].isna().all() else pairs["item_id"]
+    return pairs.assign(item_id=item, text=text, arm=None, intended=None)
+
+
+def by_item(given: pd.DataFrame) -> pd.DataFrame:
+    """One row per item: columns `ITEM_COLUMNS`. `intended` is the label the text came with; `answers` counts every label
+    in words, the most chosen first. Of a pair, the labels are the names of the two sides and `tie`."""
+    if given.empty:
+        return pd.DataFrame(columns=ITEM_COLUMNS)
+    frame = labelled(given)
+    about = frame.groupby("item_id", sort=False)[["text", "arm", "intended"]].first()
+    table = agreement.by_item(frame).join(about, on="item_id")
+    counted = frame.groupby(["item_id", "label"], sort=False).size().rename("n").reset_index()
+    counted = counted.sort_values(["n", "label"], ascending=[False, True])
+    counted["words"] = counted["label"].astype(str) + " " + counted["n"].astype(str)
+    words = counted.groupby("item_id")["words"].agg(", ".join)
+    return table.assign(answers=table["item_id"].map(words))[ITEM_COLUMNS]
+
+
+def extremes(items: pd.DataFrame, *, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The `n` most and the `n` least agreed items among those that several raters answered; no item is in both.
+
+    Between equals, the item with more answers comes first. `items` as `by_item` gives it.
+    """
+    several = items[items["n_ratings"] >= SEVERAL]
+    n = min(n, len(several) // 2)
+    most = several.sort_values(["agreement", "n_ratings", "item_id"], ascending=[False, False, True]).head(n)
+    rest = several.drop(index=most.index)
+    least = rest.sort_values(["agreement", "n_ratings", "item_id"], ascending=[True, False, True]).head(n)
+    return most, least
+
+
+def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame:
+    """One row per arm that texts were drawn from: columns `ARM_COLUMNS`, the intervals at 95 %.
+
+    `same` is the share of items whose majority is the label the text came with, among `n_same` items that several raters
+    answered without a tie. nan where there is nothing to compute from.
+    """
+    rows = []
+    for arm, own in given[given["arm"].notna()].groupby("arm", sort=True):
+        found = agreement.summary(own, level=level)
+        same = same_as_intended(by_item(own))
+        rows.append(
+            (arm, found.n_items, found.n_ratings, found.alpha, found.low, found.high, found.mean_majority_agreement,
+             found.mean_majority_low, found.mean_majority_high, same.value, same.low, same.high, same.n)
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=ARM_COLUMNS)
+
+
+def same_as_intended(items: pd.DataFrame) -> Share:
+    """How often the majority of an item is the label its text came with; `items` as `by_item` gives it."""
+    clear = items[(items["n_ratings"] >= SEVERAL) & ~items["tied"].astype(bool) & items["intended"].notna()]
+    return share(int((clear["majority"] == clear["intended"]).sum()), len(clear))
+
+
+def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:
+    """One label per item by a method: columns item_id, text, arm, intended, label."""
+    about = given.groupby("item_id", sort=True)[["text", "arm", "intended"]].first()
+    return about.join(aggregation.aggregate(given, method=method)).reset_index()
+
+
+def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:
+    """Mean rating of each item on a scale: columns item_id, text, arm, intended, mean, sd (nan with one rating),
+    n_ratings; the highest mean first."""
+    values = given.assign(value=pd.to_numeric(given["label"]))
+    grouped = values.groupby("item_id", sort=True)
+    table = (
+        grouped[["text", "arm", "intended"]]
+        .first()
+        .join(grouped["value"].agg(mean="mean", sd="std", n_ratings="count"))
+    )
+    return table.reset_index().sort_values(["mean", "item_id"], ascending=[False, True], ignore_index=True)
+
+
+def strengths(given: pd.DataFrame) -> pd.DataFrame:
+    """Both rankings of what was compared, as `ranking.side_by_side`, with a column text for compared texts."""
+    table = ranking.side_by_side(given)
+    texts: dict[str, str] = {}
+    for side in ("left", "right"):
+        known = given[given[f"{side}_text"].notna()]
+        texts |= dict(zip(known[side], known[f"{side}_text"], strict=True))
+    return table.assign(text=table["name"].map(texts)) if texts else table
+
+
+def so_far(given: pd.DataFrame, *, level: Level = Level.NOMINAL, points: int = 12) -> pd.DataFrame:
+    """Alpha with its interval after the first answers, ever more of them: columns n_ratings, value, low, high."""
+    in_time = given.sort_values("created_at", kind="stable")
+    rows = []
+    for n in sorted({round(len(given) * part / points) for part in range(1, points + 1)} - {0}):
+        found = agreement.alpha_interval(in_time.head(n), level=level)
+        rows.append((n, found.value, found.low, found.high))
+    return pd.DataFrame(rows, columns=["n_ratings", "value", "low", "high"])
+
+
+def words(given: pd.DataFrame, campaign: Campaign) -> str:
+    """How far people agree, in a few words with an interval; empty without answers."""
+    if given.empty:
+        return ""
+    if campaign.kind in campaigns.COMPARING:
+        return _ranked(given)
+    found = agreement.summary(given, level=level_of(campaign))
+    if not math.isfinite(found.alpha):
+        return "alpha is not defined yet"
+    interval = f" [{found.low:.2f}, {found.high:.2f}]" if math.isfinite(found.low) else ""
+    return f"Krippendorff's alpha {found.alpha:.2f}{interval}"
+
+
+def _ranked(given: pd.DataFrame) -> str:
+    try:
+        found = ranking.bradley_terry(given)
+    except StudyError:
+        return "no strengths yet"
+    if not found.connected:
+        return "too few answers for strengths"
+    first = found.order[0]
+    if given["left_text"].notna().any():
+        return f"{len(found.order)} texts in order by strength"
+    one = found.strength[first]
+    return f"most subjective: {first}, strength {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"

@@ -1,0 +1,198 @@
+"""Polling: many questions asked side by side, each answer stored before it is read, none paid for twice.
+
+What an answer means is up to the caller: a judge's label for a text, or an LLM rater's answer about an item.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import StudyError
+from core.synthesis import budget, draining
+from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
+from core.synthesis.filling import Report
+from core.synthesis.parsing import UNSTORABLE
+from core.synthesis.prompts import Message
+from core.synthesis.unaccounted import Ledger
+
+ANSWER_TOKENS = 200
+MOST_LOST = 5
+REPORT_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Received:
+    """An answer as it is stored: `request` is what was sent, `cost_usd` None when the price is unknown."""
+
+    request: dict[str, Any]
+    content: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """One call that is paid once. `keep` stores its answer; it runs in the one thread that writes."""
+
+    key: SlotKey
+    messages: list[Message]
+    provider: Provider
+    keep: Callable[[Received], None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What people read: what is being done, and what `done` of `total` counts ("texts are judged")."""
+
+    doing: str
+    counted: str
+
+
+def ask(
+    questions: Iterable[Question],
+    *,
+    providers: Sequence[Provider],
+    done: int,
+    total: int,
+    told: Told,
+    purse: budget.Budget,
+    concurrency: int,
+    report: Report,
+    ledger: Ledger | None = None,
+) -> None:
+    """Ask the questions in their order, `concurrency` at a time; `done` of `total` were answered in earlier attempts.
+
+    After an error and when the process is asked to stop, nothing new is asked and the answers under way are kept.
+    Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) that says how far it
+    came. An answer that did not come in time is left for the next attempt; `MOST_LOST` of them end this one. With a
+    `ledger`, money that calls may cost is noted before they are sent.
+    """
+    polling = _Polling(
+        iter(questions), providers, done=done, total=total, told=told, purse=purse, report=report, ledger=ledger
+    )
+    asyncio.run(polling.run(concurrency))
+
+
+class _Polling:
+    """One run of the event loop: asks side by side and hands every answer to a single writing thread."""
+
+    def __init__(
+        self,
+        waiting: Iterator[Question],
+        providers: Sequence[Provider],
+        *,
+        done: int,
+        total: int,
+        told: Told,
+        purse: budget.Budget,
+        report: Report,
+        ledger: Ledger | None,
+    ) -> None:
+        self.waiting, self.providers, self.told = waiting, providers, told
+        self.done, self.total, self.tokens = done, total, 0
+        self.purse, self.report, self.ledger = purse, report, ledger
+        self.is_priced = all(provider.price is not None for provider in providers)
+        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="polling")
+        self.lost, self.lost_usd, self.reported_at = 0, 0.0, 0.0
+        self.is_draining = False
+        self.error: StudyError | None = None
+
+    async def run(self, concurrency: int) -> None:
+        with draining.drained(self._drain):
+            try:
+                ended = await asyncio.gather(*(self._work() for _ in range(concurrency)), return_exceptions=True)
+            finally:
+                for provider in self.providers:
+                    await provider.close()
+                self.writer.shutdown(wait=True)
+                self._tell(is_last=True)
+            for one in ended:
+                if isinstance(one, BaseException):
+                    raise one  # answers may be paid and not stored, so the ledger keeps what it has noted
+            if self.ledger is not None:
+                self.ledger.settle(self.lost_usd)
+        if self.error is not None:
+            raise self.purse.stopped(self.error, f"{self.done} of {self.total} {self.told.counted}")
+
+    def _drain(self) -> None:
+        self.is_draining = True
+
+    async def _work(self) -> None:
+        with self._draining_on_failure():
+            for question in self.waiting:
+                if self.error is not None or self.is_draining:
+                    return
+                try:
+                    await self._ask(question)
+                except AnswerLost as error:
+                    self.lost += 1
+                    self.error = error if self.lost >= MOST_LOST else self.error
+                except StudyError as error:
+                    self.error = self.error or error
+                self._tell(is_last=False)
+
+    @contextlib.contextmanager
+    def _draining_on_failure(self) -> Iterator[None]:
+        """What nobody foresaw ends this caller, and lets the others take in what they have asked."""
+        try:
+            yield
+        except BaseException:
+            self._drain()
+            raise
+
+    async def _ask(self, question: Question) -> None:
+        most, limit = self._most(question)
+        async with self.purse.hold(most):
+            if self.ledger is not None and most:
+                self.ledger.cover(most)
+            try:
+                answer = await question.provider.complete(question.messages, slot_key=question.key, max_tokens=limit)
+            except AnswerLost:
+                self.purse.spend(most)  # it may be billed all the same
+                self.lost_usd += most
+                raise
+            received = _received(question, answer)
+            self.purse.spend(received.cost_usd)
+        self.tokens += answer.tokens_in + answer.tokens_out
+        await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, received)
+        self.done += 1
+
+    def _most(self, question: Question) -> tuple[float, int | None]:
+        """The most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
+        price = question.provider.price
+        if self.purse.limit is None or price is None:
+            return 0.0, None
+        limit = question.provider.max_tokens or ANSWER_TOKENS
+        return price.of(tokens_in=budget.most_tokens_in(question.messages), tokens_out=limit), limit
+
+    def _tell(self, *, is_last: bool) -> None:
+        now = time.monotonic()
+        if not is_last and now - self.reported_at < REPORT_EVERY_S:
+            return
+        self.reported_at = now
+        extra = {"cost_usd": self.purse.spent if self.is_priced else None, "tokens": self.tokens}
+        self.report(self.done, self.total, self.told.doing, extra)
+
+
+def _received(question: Question, answer: Answer) -> Received:
+    price = question.provider.price
+    return Received(
+        request={
+            "model": question.provider.model,
+            "messages": list(answer.messages or question.messages),
+            **answer.parameters,
+        },
+        content=UNSTORABLE.sub("", answer.content or answer.refusal or ""),
+        finish_reason="refusal" if answer.refusal else answer.finish_reason[:50],
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
+        latency_s=answer.latency_s,
+    )
