@@ -1,15 +1,13 @@
 """The frame around every page: who may see it, which pages there are, and the study in hand."""
 
-import hmac
-import ipaddress
 from pathlib import Path
 
 import streamlit as st
-from streamlit import config
 
+from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Study
-from ui import jobs, links, resources
+from ui import access, jobs, links, resources, words
 
 PAGES = {
     "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️")],
@@ -27,6 +25,7 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .st-key-rate_answers button { min-height: 3.6rem; text-align: left; }
 .st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
+.st-key-access_browser { display: none; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
 RATE = ("Rate", "rate", "🗳️")
@@ -35,22 +34,26 @@ RATE = ("Rate", "rate", "🗳️")
 def framed() -> st.Page:
     """Everything around a page: its configuration, the navigation of this visitor's role, and the sidebar.
 
-    Organisers have the five groups; someone who came by a rater's link has the rating page alone.
+    Organisers have the five groups; someone who came by a rater's link has the rating page alone, and is told so
+    wherever else they ask for.
     """
     st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
     st.html(STYLE)
     st.session_state["framed"] = True
-    if "campaign" in st.query_params:
-        st.session_state["role"] = "rater"
-    if st.session_state.get("role") == "rater":
-        rate = _page(RATE)
-        door = st.Page(lambda: st.switch_page(rate, query_params=dict(st.query_params)), title="Rate", default=True)
-        return st.navigation([door, rate], position="hidden")
+    try:
+        who = access.visitor()
+    except StudyError as error:
+        st.error(words.plain(str(error)))
+        st.stop()
+    access.tell_browser()
+    if who is access.Visitor.RATER:
+        return st.navigation(_rater_pages(), position="hidden")
     listed = {
         group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
     page = st.navigation(listed | {"": [_page(RATE, hidden=True)]})
-    _sidebar()
+    if who is access.Visitor.ORGANISER:
+        _sidebar()
     return page
 
 
@@ -62,16 +65,25 @@ def take_in_hand(name: str) -> None:
 def guard(role: str, *, need_study: bool = True) -> Study:
     """The first call of every page: sends people without the role away and gives the study in hand.
 
-    Streamlit runs a page that is opened by its address on a fresh server without `app.py`: it frames itself then.
+    A rater needs no study, so nothing is read for one. Streamlit runs a page that is opened by its address on a fresh
+    server without `app.py`: it frames itself then, and runs again, now within `app.py`. Without that, what is typed
+    first would be lost: widgets get new identities once `app.py` runs.
     """
     if not st.session_state.pop("framed", False):
         framed()
         st.session_state.pop("framed")
-    if st.session_state.get("role") == "rater" and role != "rater":
-        st.error("This page is for the organisers of the study.")
+        if not st.session_state.get("frame.again"):
+            st.session_state["frame.again"] = True
+            st.rerun()
+    if role == "rater" and not access.asks_preview():
+        return Study(name="")
+    who = access.visitor()
+    if who is access.Visitor.RATER:
+        access.refuse()
         st.stop()
-    if role == "organiser" and not _may_organise():
-        _ask_password()
+    if who is access.Visitor.STRANGER:
+        access.ask_password()
+        st.stop()
     with resources.store()() as session:
         known = tasks.studies(session)
     study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
@@ -84,10 +96,30 @@ def guard(role: str, *, need_study: bool = True) -> Study:
     return study or Study(name="")
 
 
+def _rater_pages() -> list[st.Page]:
+    """The rating page, and for every address of an organiser's page the sentence that it is closed."""
+    rate = _page(RATE)
+    closed = [
+        st.Page(_closed, title="Rate", url_path=path, visibility="hidden")
+        for of_group in PAGES.values()
+        for _, path, _ in of_group
+    ]
+
+    def door() -> None:
+        if access.rater_token():
+            st.switch_page(rate, query_params=dict(st.query_params))
+        _closed()
+
+    return [st.Page(door, title="Rate", default=True), rate, *closed]
+
+
+def _closed() -> None:
+    st.session_state.pop("framed", None)
+    access.refuse()
+
+
 def _sidebar() -> None:
-    """The study in hand, chosen once and kept in the URL, and what is running."""
-    if not _may_organise():
-        return
+    """The study in hand, chosen once and kept in the URL, what is running, and the way out."""
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
     with st.sidebar:
@@ -96,6 +128,7 @@ def _sidebar() -> None:
             chosen = st.selectbox("Study", names, index=names.index(asked) if asked in names else 0, key="frame.choice")
             st.session_state["frame.study"] = chosen
         jobs.indicator()
+        access.sign_out_button()
 
 
 def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:
@@ -108,41 +141,3 @@ def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = F
         default=default,
         visibility="hidden" if hidden else "visible",
     )
-
-
-def _may_organise() -> bool:
-    """On loopback without a password everybody is the organiser; anywhere else only who has given the password."""
-    if resources.settings().password is None:
-        return _is_loopback(config.get_option("server.address")) and not _is_forwarded()
-    return bool(st.session_state.get("frame.organiser"))
-
-
-def _is_forwarded() -> bool:
-    """Whether a proxy hands this visit on: its other side may be the whole world, also when the server is on loopback."""
-    return any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
-
-
-def _is_loopback(address: str | None) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return address is not None and ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def _ask_password() -> None:
-    password = resources.settings().password
-    if password is None:
-        st.error(
-            "This server can be reached by others, so the organiser's pages need a password: set LITMUS_PASSWORD and start again."
-        )
-        st.stop()
-    with st.form("frame.login", width=420):
-        given = st.text_input("Organiser's password", type="password", key="frame.password")
-        if st.form_submit_button("Sign in", type="primary"):
-            if hmac.compare_digest(given.encode(), password.encode()):
-                st.session_state["frame.organiser"] = True
-                st.rerun()
-            st.error("That is not the password.")
-    st.stop()

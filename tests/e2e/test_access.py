@@ -1,0 +1,237 @@
+"""Who may see what, in real browsers: a rater's browser stays a rater's, and the organiser finds the way back."""
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.conftest import Server
+from tests.e2e.walking import PATIENCE, settled
+from ui import access, frame
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PASSWORD = "open sesame"
+ORGANISER = ["", *(path for of_group in frame.PAGES.values() for _, path, _ in of_group)]
+REFUSED = "This page is for the organisers of the study"
+BOTH = pytest.mark.parametrize("bare", [True, False], ids=["streamlit run", "make run"])
+
+
+@pytest.fixture
+def context(browser: "Browser") -> Any:
+    """A browser of somebody, with no cookies yet."""
+    opened = browser.new_context()
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    opened.close()
+
+
+def opened(context: "BrowserContext", address: str) -> "Page":
+    page = context.new_page()
+    page.goto(address)
+    return page
+
+
+def come_as_rater(context: "BrowserContext", url: str) -> "Page":
+    """Open a rater's link, and wait until the page has drawn what it has for a campaign that is not there."""
+    page = opened(context, f"{url}/rate?campaign=x")
+    page.get_by_test_id("stAlert").wait_for()
+    settled(page)
+    context.pages[0].wait_for_function("() => document.cookie.includes('litmus_rater')")
+    return page
+
+
+def assert_refused(context: "BrowserContext", address: str) -> None:
+    page = opened(context, address)
+    page.get_by_text(REFUSED).wait_for()
+    assert page.get_by_test_id("stSidebarNav").count() == 0
+    assert page.get_by_role("heading", level=1).count() == 0
+    page.close()
+
+
+def sign_in(page: "Page", password: str = PASSWORD) -> None:
+    page.get_by_label("Organiser's password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def cookie(context: "BrowserContext", kind: str) -> Any:
+    return next((cookie for cookie in context.cookies() if cookie["name"].startswith(f"litmus_{kind}")), None)
+
+
+@BOTH
+def test_a_raters_browser_is_refused_every_organiser_page_also_first_after_a_start(
+    context: "BrowserContext", serve: Any, bare: bool
+) -> None:
+    server = serve(bare=bare)
+    page = come_as_rater(context, server.url)
+    assert page.get_by_test_id("stSidebarNav").count() == 0
+    assert page.get_by_text(REFUSED).count() == 0
+    for path in ORGANISER:
+        assert_refused(context, f"{server.url}/{path}")
+
+    for path in ("train", ""):
+        server.kill()
+        server.start()
+        assert_refused(context, f"{server.url}/{path}")
+
+
+@BOTH
+def test_another_browser_is_the_organisers(
+    context: "BrowserContext", browser: "Browser", serve: Any, bare: bool
+) -> None:
+    server = serve(bare=bare)
+    come_as_rater(context, server.url)
+
+    other = browser.new_context()
+    page = opened(other, f"{server.url}/jobs")
+
+    page.get_by_role("heading", name="Jobs").wait_for(timeout=PATIENCE)
+    page.get_by_test_id("stSidebarNav").wait_for(timeout=PATIENCE)
+    other.close()
+
+
+@BOTH
+def test_the_organisers_key_takes_the_mark_away_for_good(
+    context: "BrowserContext", serve: Any, tmp_path: Path, bare: bool
+) -> None:
+    server = serve(bare=bare)
+    come_as_rater(context, server.url)
+    page = opened(context, f"{server.url}/jobs")
+    page.get_by_text("organiser.key").wait_for()
+
+    page.get_by_label("Organiser's key").fill(access.organiser_key(tmp_path / "home"))
+    page.get_by_role("button", name="Open the organiser's pages").click()
+    page.get_by_role("heading", name="Jobs").wait_for()
+    page.wait_for_function("() => !document.cookie.includes('litmus_rater')")
+
+    server.kill()
+    server.start()
+    again = opened(context, f"{server.url}/jobs")
+    again.get_by_role("heading", name="Jobs").wait_for()
+    assert again.get_by_text(REFUSED).count() == 0
+
+
+@BOTH
+def test_a_sign_in_survives_a_reload_and_a_restart_and_ends_with_signing_out(
+    context: "BrowserContext", serve: Any, bare: bool
+) -> None:
+    server = serve(bare=bare, LITMUS_PASSWORD=PASSWORD)
+    page = opened(context, f"{server.url}/jobs")
+    sign_in(page)
+    page.get_by_role("heading", name="Jobs").wait_for()
+    settled(page)
+    page.wait_for_timeout(1000)
+    kept = cookie(context, "organiser")
+    assert (kept["sameSite"], kept["httpOnly"]) == ("Strict", not bare)
+    assert PASSWORD not in kept["value"]
+
+    page.reload()
+    page.get_by_role("heading", name="Jobs").wait_for()
+    server.kill()
+    server.start()
+    page.goto(f"{server.url}/train")
+    page.get_by_test_id("stSidebarNav").wait_for()
+    other = opened(context, f"{server.url}/jobs")
+    other.get_by_role("heading", name="Jobs").wait_for()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Organiser's password").wait_for()
+    page.wait_for_timeout(1000)
+    assert cookie(context, "organiser") is None
+    page.reload()
+    page.get_by_label("Organiser's password").wait_for()
+    other.get_by_test_id("stSidebarNav").get_by_text("Train").click()
+    other.get_by_label("Organiser's password").wait_for()
+
+
+def test_a_marked_browser_comes_back_by_the_password(context: "BrowserContext", serve: Any) -> None:
+    server = serve(LITMUS_PASSWORD=PASSWORD)
+    come_as_rater(context, server.url)
+    page = opened(context, f"{server.url}/jobs")
+    page.get_by_text(REFUSED).wait_for()
+
+    sign_in(page)
+    page.get_by_role("heading", name="Jobs").wait_for()
+    page.wait_for_function("() => !document.cookie.includes('litmus_rater')")
+
+    page.reload()
+    page.get_by_role("heading", name="Jobs").wait_for()
+
+
+def test_a_preview_leaves_no_mark(context: "BrowserContext", serve: Any) -> None:
+    server = serve()
+    page = opened(context, f"{server.url}/rate?preview=x")
+    page.get_by_test_id("stAlert").wait_for()
+    settled(page)
+
+    assert page.get_by_test_id("stSidebarNav").count() == 1
+    assert cookie(context, "rater") is None
+    opened(context, f"{server.url}/jobs").get_by_role("heading", name="Jobs").wait_for()
+
+
+@pytest.fixture
+def under_a_path(tmp_path: Path, bare: bool) -> Iterator[str]:
+    """The address of a server whose dashboard is not at the root of its site."""
+    environ = {"LITMUS_PASSWORD": PASSWORD, "STREAMLIT_SERVER_BASE_URL_PATH": "lab/litmus"}
+    server = Server(tmp_path / "home", environ, bare=bare)
+    server.url += "/lab/litmus"
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.kill()
+
+
+@BOTH
+def test_marks_and_sign_ins_work_under_a_path(context: "BrowserContext", under_a_path: str, bare: bool) -> None:
+    page = opened(context, f"{under_a_path}/jobs")
+    sign_in(page)
+    page.get_by_role("heading", name="Jobs").wait_for()
+    page.wait_for_timeout(1000)
+    kept = cookie(context, "organiser")
+    assert (kept["path"], kept["httpOnly"]) == ("/lab/litmus/", not bare)
+
+    come_as_rater(context, under_a_path)
+
+    assert cookie(context, "rater")["path"] == "/lab/litmus/"
+    assert_refused(context, f"{under_a_path}/train")
+
+
+def test_the_answer_to_a_raters_link_carries_the_mark(serve: Any) -> None:
+    server = serve()
+
+    with urllib.request.urlopen(f"{server.url}/rate?campaign=x") as answer:
+        marked = answer.headers.get_all("Set-Cookie")
+    with urllib.request.urlopen(f"{server.url}/rate?preview=x") as answer:
+        not_marked = answer.headers.get_all("Set-Cookie") or []
+
+    assert any(re.match(r"litmus_rater_\w+=1; .*SameSite=lax", each) for each in marked)
+    assert not any("litmus_rater" in each for each in not_marked)
+
+
+def test_a_made_up_sign_in_is_not_kept(serve: Any) -> None:
+    server = serve(LITMUS_PASSWORD=PASSWORD)
+    asked = urllib.request.Request(
+        f"{server.url}/{access.ROUTE}", method="POST", headers={access.HEADER: f"9999999999.0.{'0' * 64}"}
+    )
+
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(asked)
+
+
+@BOTH
+def test_a_proxy_without_a_password_opens_nothing(context: "BrowserContext", serve: Any, bare: bool) -> None:
+    server = serve(bare=bare)
+    context.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
+
+    page = opened(context, f"{server.url}/jobs")
+
+    page.get_by_text("the organiser's pages need a password").wait_for()
+    assert page.get_by_role("heading", level=1).count() == 0
