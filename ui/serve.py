@@ -116,7 +116,7 @@ def _collect_less() -> None:
     """
     gc.collect()
     gc.freeze()
-    script_runner.gc = types.SimpleNamespace(collect=lambda _generation=2: gc.collect(1))  # type: ignore[attr-defined]
+    script_runner.gc = types.SimpleNamespace(collect=lambda _generation=2: gc.collect(1))  # type: ignore[assignment, attr-defined]
 
 
 def _is_encrypted(scope: Scope) -> bool:
