@@ -216,7 +216,8 @@ def _width(one: Coefficient, statistic: Statistic, rows: Floats, weights: Floats
     rows, weights = rows[seen], weights[seen]
     n = weights.sum()
     if (rows.max(axis=1) == rows.sum(axis=1)).all():
-        return 1 - intervals.unanimous(one, 1.0, rows, weights.astype(int), confidence=0.95).low
+        value = float(statistic(weights[None, :], rows)[0])
+        return value - intervals.unanimous(one, value, rows, weights.astype(int), confidence=0.95).low
     without = statistic(weights - np.eye(len(rows)), rows)
     known = np.isfinite(without)
     if not known.any():

@@ -138,3 +138,14 @@ def test_a_plan_for_many_ratings_takes_about_a_second() -> None:
     planning.more_ratings(ratings, width=0.01)
 
     assert time.process_time() - start < 2  # 0.3 s on a quiet core
+
+
+def test_raters_who_all_differ_alike_leave_nothing_to_plan() -> None:
+    ratings = pd.DataFrame(
+        [(item, rater, rater) for item in range(10) for rater in range(2)], columns=["item_id", "rater_id", "label"]
+    )
+
+    plan = planning.more_ratings(ratings, width=0.1, statistic=Coefficient.PERCENT)
+
+    assert plan.now_width == 0
+    assert plan.reached
