@@ -1,6 +1,14 @@
 """What pages share: the store, the guard, cached reads, pickers, the job panel, and how charts are shown."""
 
-from ui.campaigns import KIND_NAMES, campaign_card
+from ui.campaign_export import export_view
+from ui.campaign_form import new_campaign
+from ui.campaign_import import import_panel
+from ui.campaign_link import link_view
+from ui.campaign_live import live_view
+from ui.campaign_llm import llm_view
+from ui.campaign_raters import raters_view
+from ui.campaign_results import results_view
+from ui.campaigns import KIND_NAMES, campaign_head, campaign_rows, campaigns_of, chosen_campaign
 from ui.charts import plot
 from ui.connection import pick_connection
 from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
@@ -42,7 +50,18 @@ __all__ = [
     "try_panel",
     "KIND_NAMES",
     "arm_table",
-    "campaign_card",
+    "campaign_head",
+    "campaign_rows",
+    "campaigns_of",
+    "chosen_campaign",
+    "export_view",
+    "import_panel",
+    "link_view",
+    "live_view",
+    "llm_view",
+    "new_campaign",
+    "raters_view",
+    "results_view",
     "done",
     "findings_of",
     "framed",

@@ -81,5 +81,5 @@ def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int
     known: dict[int, int] = {}
     for start in range(0, len(ids), AT_ONCE):
         query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(ids[start : start + AT_ONCE]))
-        known |= dict(session.execute(query).tuples().all())
+        known |= dict(session.execute(query).all())
     return sum(known[sample_id] for sample_id in ids)

@@ -61,7 +61,7 @@ def _skips(session: Session, campaign: Campaign) -> dict[int, int]:
         .where(Rater.campaign_id == campaign.id)
         .group_by(Skip.rater_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _with_others(given: pd.DataFrame) -> dict[str, float]:

@@ -34,7 +34,7 @@ class Standing:
 def of(session: Session, campaign: Campaign, *, now: float, agreement: str | None = None) -> Standing:
     """Where a campaign stands at the moment `now`; `agreement` in words where it is known already."""
     query = select(Rater.kind, func.count(Rater.id)).where(Rater.campaign_id == campaign.id).group_by(Rater.kind)
-    kinds = dict(session.execute(query).tuples().all())
+    kinds = dict(session.execute(query).all())
     return Standing(
         live=live.of(session, campaign, now=now),
         simulated=kinds.get(RaterKind.SIMULATED, 0) > 0,

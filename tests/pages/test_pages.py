@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, Job, JobState, Label, Prompt, Rating, Slot, Study
+from core.study.records import Job, JobState, Label, Prompt, Rating, Slot, Study
 from core.study.store import Store
 from core.subjectivity import campaigns
 from ui import jobs, links
@@ -131,19 +131,6 @@ def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp
     assert not app.exception
     with home() as session:
         assert session.scalar(select(func.count(Job.id))) == first > 0
-
-
-def test_making_a_campaign_gives_a_link(app: AppTest, home: Store, tmp_path: Path) -> None:
-    fill(home, tmp_path)
-    opened(app, "campaigns")
-    app.text_input(key="campaigns.name").set_value("first round")
-
-    app.button(key="campaigns.make").click().run()
-
-    assert not app.exception
-    with home() as session:
-        token = session.scalar(select(Campaign.token))
-    assert any(f"/rate?campaign={token}" in code.value for code in app.code)
 
 
 def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home: Store, tmp_path: Path) -> None:

@@ -12,7 +12,18 @@ from core.errors import StudyError
 from core.study import importing, tables, tasks
 from core.study.records import Campaign, CampaignKind, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Task
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, conduct, effort, enrolment, live, results, roster, standing
+from core.subjectivity import (
+    agreement,
+    assignment,
+    campaigns,
+    conduct,
+    effort,
+    enrolment,
+    live,
+    results,
+    roster,
+    standing,
+)
 from core.subjectivity.campaigns import Plan
 from core.subjectivity.protocol import Protocol
 
@@ -47,7 +58,7 @@ def rated(session: Session, campaign: Campaign, n: int, *, answer: str = "yes", 
         item = assignment.next_item(session, rater_id=rater.id, now=now + second, rng=random.Random(second))
         assert item is not None
         said = item.expected or answer
-        assignment.record(session, rater_id=rater.id, item_id=item.id, answer=said, now=now + second)
+        assignment.record(session, rater_id=rater.id, item_id=item.id, answer=said, now=now + second + 1)
     return rater
 
 
@@ -239,3 +250,50 @@ def test_an_item_needs_as_many_raters_however_many_items_each_sees(store: Store,
 def test_a_plan_without_texts_is_a_sentence(store: Store, task: Task) -> None:
     with store.write() as session, pytest.raises(StudyError, match="at least two tasks"):
         effort.of_plan(session, study_id=task.study_id, plan=Plan(name="c", kind=CampaignKind.COMPARE))
+
+
+def test_answers_without_what_is_known_about_them_are_the_same_answers(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task, protocol=Protocol(attention_every=2))
+        rated(session, campaign, 6)
+        conduct.exclude(session, rater_id=rated(session, campaign, 6).id, because="", now=NOW)
+        session.flush()
+        full, bare = results.given(session, campaign), results.bare(session, campaign)
+        items = results.with_texts(session, results.by_item(bare))
+
+    assert bare[["item_id", "label"]].to_numpy().tolist() == full[["item_id", "label"]].to_numpy().tolist()
+    assert items["text"].tolist() == results.by_item(full)["text"].tolist()
+
+
+def test_alpha_so_far_ends_with_the_alpha_of_all_answers(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task, per_class=5, items_per_rater=10)
+        rated(session, campaign, 10)
+        rated(session, campaign, 10, answer="no")
+        given = results.given(session, campaign)
+    found = results.so_far(given)
+
+    assert found["n_ratings"].tolist()[-1] == 20
+    assert found["value"].iloc[-1] == pytest.approx(agreement.krippendorff_alpha(given))
+
+
+def test_a_scale_has_the_mean_of_each_item(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task, kind=CampaignKind.SCALE)
+        rated(session, campaign, 4, answer="1")
+        rated(session, campaign, 4, answer="4")
+        found = results.scale_by_item(results.given(session, campaign))
+
+    assert found["mean"].tolist() == [2.5] * 4
+    assert found["sd"].tolist() == pytest.approx([4.5**0.5] * 4)
+
+
+def test_compared_texts_are_ranked_by_what_they_say(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task, kind=CampaignKind.COMPARE_ITEMS, items_per_rater=10)
+        for answer in ("left", "right"):
+            rated(session, campaign, 4, answer=answer)
+        found = results.strengths(results.given(session, campaign))
+
+    assert found["text"].str.startswith("text number").all()
+    assert found["strength"].sum() == pytest.approx(0, abs=1e-9)

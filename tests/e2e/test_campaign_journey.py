@@ -1,0 +1,124 @@
+"""An organiser makes a campaign, copies its link, and watches how far people agree while they rate."""
+
+import random
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core import settings as settings_module
+from core.study import importing, tables, tasks
+from core.study import store as store_module
+from core.study.records import RaterState
+from core.study.store import Store
+from core.subjectivity import assignment, campaigns, enrolment
+from tests.e2e.walking import PATIENCE, real_file, settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+VIEWS = ("Live", "Results", "Raters", "LLM raters", "Link and settings", "Export")
+
+
+def study_of(server: Any, folder: Path) -> Store:
+    """The server's own store, with a study of one task in it."""
+    store = store_module.open_store(settings_module.load(server.environ))
+    with store.write() as session:
+        study = tasks.study_named(session, "letters")
+        task = tasks.make_task(
+            session,
+            study_id=study.id,
+            name="mood",
+            question="How does the writer feel?",
+            labels={"glad": "", "sad": ""},
+        )
+        arm = tasks.make_arm(session, task_id=task.id, name="real")
+        importing.bring_in(
+            session, task=task, arm=arm, table=tables.read(real_file(folder)), options=importing.Options()
+        )
+    return store
+
+
+def rate_all(store: Store, token: str, *, seed: int) -> None:
+    """One rater who answers every item: what the text says, but for a few."""
+    rng = random.Random(seed)
+    with store.write() as session:
+        rater = enrolment.join(session, campaigns.by_token(session, token), now=time.time())
+        rater.state = RaterState.RATING
+    while True:
+        with store.write() as session:
+            item = assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=rng)
+            if item is None:
+                return
+            said = "glad" if (item.id + (rng.random() < 0.2)) % 2 else "sad"
+            assignment.record(session, rater_id=rater.id, item_id=item.id, answer=said, now=time.time())
+
+
+def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
+    browser: "Browser", serve: Any, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    server = serve()
+    store = study_of(server, tmp_path)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+
+    page.goto(f"{server.url}/campaigns")
+    page.get_by_label("Name", exact=True).fill("first round")
+    page.get_by_role("spinbutton", name="Texts per label").fill("10")
+    page.get_by_role("spinbutton", name="Texts per label").press("Enter")
+    needed = page.get_by_test_id("stMetric").filter(has_text="Answers wanted").get_by_test_id("stMetricValue")
+    expect(needed).to_have_text("60")
+    page.get_by_role("button", name="Make the campaign").click()
+
+    link = copied_link(page)
+    assert link.startswith(f"{server.url}/rate?campaign=")
+    token = parse_qs(urlsplit(link).query)["campaign"][0]
+    expect(page.get_by_alt_text("QR code of the link for raters")).to_be_visible()
+
+    page.get_by_text("Live", exact=True).click()
+    expect(page.get_by_text("0 of 60 answers")).to_be_visible()
+    rate_all(store, token, seed=1)
+    rate_all(store, token, seed=2)
+
+    expect(page.get_by_text("40 of 60 answers")).to_be_visible()
+    alpha = page.get_by_test_id("stMetric").filter(has_text="Alpha so far").get_by_test_id("stMetricValue")
+    expect(alpha).to_have_text(re.compile(r"^-?\d\.\d\d$"))
+    expect(page.get_by_text("Least agreed")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_view_of_a_campaign_scrolls_sideways(browser: "Browser", serve: Any, tmp_path: Path, width: int) -> None:
+    server = serve()
+    store = study_of(server, tmp_path)
+    with store.write() as session:
+        task = tasks.tasks(session, tasks.studies(session)[0].id)[0]
+        plan = campaigns.Plan(name="first round", task=task, per_class=5)
+        campaign = campaigns.make(session, study_id=task.study_id, plan=plan)
+    rate_all(store, campaign.token, seed=1)
+    rate_all(store, campaign.token, seed=2)
+    page = browser.new_page(viewport={"width": width, "height": 740})
+    page.set_default_timeout(PATIENCE)
+
+    for view in VIEWS:
+        page.goto(f"{server.url}/campaigns?campaigns.id={campaign.id}&campaigns.view={view}")
+        page.get_by_text("first round").first.wait_for()
+        settled(page)
+        assert page.get_by_test_id("stException").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+    page.close()
+
+
+def copied_link(page: "Page") -> str:
+    """What the copy button beside the link puts on the clipboard."""
+    block = page.get_by_test_id("stCode").filter(has_text="/rate?campaign=").first
+    block.get_by_role("button", name="Copy to clipboard").click()
+    return str(page.evaluate("navigator.clipboard.readText()"))

@@ -1,0 +1,317 @@
+"""The rating page: every step of a session, run through AppTest on a real store."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+from streamlit.testing.v1 import AppTest
+
+from core.study import samples, tasks
+from core.study.records import Campaign, CampaignKind, Rater, RaterState, Rating, Sample, Skip, Split, Task
+from core.study.store import Store
+from core.subjectivity import campaigns, protocol
+from core.subjectivity.protocol import Protocol
+from ui import links
+
+LABELS = {"glad": "the writer feels good", "sad": "the writer feels bad"}
+CHECK = protocol.default_check(CampaignKind.LABEL)
+Make = Callable[..., Campaign]
+
+
+@pytest.fixture
+def make(home: Store) -> Make:
+    """Makes a campaign over twelve letters, in a study of its own."""
+
+    def one(rules: Protocol | None = None, **sizes: object) -> Campaign:
+        with home.write() as session:
+            study = tasks.study_named(session, "letters")
+            task = session.scalar(select(Task)) or tasks.make_task(
+                session, study_id=study.id, name="mood", question="How is the *writer*?", labels=LABELS
+            )
+            if session.scalar(select(func.count(Sample.id))) == 0:
+                fill(session, task)
+            plan = campaigns.Plan(
+                **{"name": "r", "task": task, "per_class": 6, "items_per_rater": 3, "protocol": rules or Protocol()}
+                | sizes
+            )
+            return campaigns.make(session, study_id=study.id, plan=plan)
+
+    return one
+
+
+def fill(session, task: Task) -> None:  # type: ignore[no-untyped-def]
+    real = tasks.make_arm(session, task_id=task.id, name="real")
+    labels = tasks.labels_of(session, task.id)
+    for place in range(12):
+        text = f"Letter {place}: <b>bold</b> and *starred*"
+        session.add(
+            Sample(
+                arm_id=real.id,
+                label_id=labels[place % 2].id,
+                split=Split.TEST,
+                text=text,
+                text_hash=samples.text_hash(text),
+            )
+        )
+    session.flush()
+
+
+def another_device() -> AppTest:
+    """The page opened by its address in a session of its own."""
+    return AppTest.from_file(str(links.page_file("rate")), default_timeout=60)
+
+
+def visit(app: AppTest, campaign: Campaign, **parameters: str) -> AppTest:
+    app.query_params["campaign"] = campaign.token
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def agree(app: AppTest) -> AppTest:
+    return app.button(key="rate.consent").click().run()
+
+
+def answers(app: AppTest) -> list:  # type: ignore[type-arg]
+    return [button for button in app.button if str(button.key).startswith("rate.answer.")]
+
+
+def count(home: Store, row: type) -> int:
+    with home() as session:
+        return session.scalar(select(func.count(row.id))) or 0  # type: ignore[attr-defined]
+
+
+def said(app: AppTest) -> str:
+    return " ".join(
+        str(element.value) for element in [*app.title, *app.markdown, *app.error, *app.warning, *app.caption]
+    )
+
+
+def take_check(app: AppTest, rater_id: int, *, rightly: bool) -> AppTest:
+    for place, question in enumerate(CHECK):
+        radio = app.radio(key=f"rate.check.{place}")
+        right = radio.options.index(question.options[question.answer])
+        radio.set_value(right if rightly else (right + 1) % len(radio.options))
+    return app.button(key="rate.check.go").click().run()
+
+
+def test_who_does_not_agree_leaves_no_trace(app: AppTest, home: Store, make: Make) -> None:
+    visit(app, make())
+
+    app.button(key="rate.decline").click().run()
+
+    assert app.title[0].value == "That is all right"
+    assert count(home, Rater) == 0
+
+
+def test_the_welcome_says_how_many_items_and_how_long(app: AppTest, make: Make) -> None:
+    visit(app, make())
+
+    assert "up to 3 texts" in said(app)
+    assert "about 1 minute" in said(app)
+
+
+def test_a_text_is_shown_as_it_is(app: AppTest, make: Make) -> None:
+    agree(visit(app, make()))
+
+    assert any("<b>bold</b> and *starred*" in text.value for text in app.text)
+    assert app.title[0].value == r"How is the \*writer\*?"
+
+
+def test_a_no_to_the_screening_question_ends_with_its_own_code(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make(Protocol(screening="Do you read letters?"))
+    visit(app, campaign)
+
+    app.radio(key="rate.screening").set_value("No")
+    agree(app)
+
+    assert app.code[0].value == protocol.of(campaign).codes.screened_out
+    assert not answers(app)
+
+
+def test_without_an_answer_to_the_screening_question_nobody_joins(app: AppTest, home: Store, make: Make) -> None:
+    visit(app, make(Protocol(screening="Do you read letters?")))
+
+    agree(app)
+
+    assert "answer the question" in app.error[0].value
+    assert count(home, Rater) == 0
+
+
+def test_a_failed_try_is_explained_and_a_second_one_may_pass(app: AppTest, make: Make) -> None:
+    agree(visit(app, make(Protocol(check=CHECK))))
+    app.button(key="rate.read_it").click().run()
+
+    take_check(app, 1, rightly=False)
+    assert "1 more try" in app.warning[0].value
+    assert len(app.error) == len(CHECK)
+    take_check(app, 1, rightly=True)
+
+    assert answers(app)
+
+
+def test_two_failed_tries_end_with_the_code_for_it(app: AppTest, make: Make) -> None:
+    campaign = make(Protocol(check=CHECK))
+    agree(visit(app, campaign))
+    app.button(key="rate.read_it").click().run()
+
+    take_check(app, 1, rightly=False)
+    take_check(app, 1, rightly=False)
+
+    assert app.title[0].value == "The session ends here"
+    assert app.code[0].value == protocol.of(campaign).codes.failed_check
+
+
+def test_an_unanswered_check_costs_no_try(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make(Protocol(check=CHECK))))
+    app.button(key="rate.read_it").click().run()
+
+    app.button(key="rate.check.go").click().run()
+
+    assert "answer every question" in app.error[0].value
+    with home() as session:
+        assert session.scalar(select(Rater.check_tries)) == 0
+
+
+def test_instructions_come_before_the_first_item_with_examples(app: AppTest, make: Make) -> None:
+    example = protocol.Example(text="The sun came out.", answer="glad", why="That is good.")
+    agree(visit(app, make(Protocol(examples=(example,)), instructions="Read *each* once.")))
+
+    assert {"Read *each* once.", "The sun came out."} <= {text.value for text in app.text}
+    app.button(key="rate.read_it").click().run()
+    assert answers(app)
+
+
+def test_the_last_answer_can_be_taken_back_after_the_end(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make()))
+    for _ in range(3):
+        answers(app)[0].click().run()
+    assert app.title[0].value == "Thank you"
+
+    app.button(key="rate.undo.end").click().run()
+
+    assert app.get("progress")[0].proto.text == "2 of 3 done"
+    assert count(home, Rating) == 2
+
+
+def test_an_item_is_skipped_with_a_reason(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make(Protocol(may_skip=True))))
+
+    next(button for button in app.button if str(button.key).startswith("rate.skip.")).click().run()
+    next(button for button in app.button if str(button.key).startswith("rate.reason.")).click().run()
+
+    assert count(home, Skip) == 1
+    assert app.get("progress")[0].proto.text == "1 of 3 done"
+
+
+def test_who_stops_keeps_the_answers_and_can_go_on(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make()))
+    answers(app)[0].click().run()
+
+    next(button for button in app.button if str(button.key).startswith("rate.leave.")).click().run()
+    app.button(key="rate.leave.yes").click().run()
+    assert "You stopped after 1 item" in said(app)
+    app.button(key="rate.go_on").click().run()
+
+    assert app.get("progress")[0].proto.text == "1 of 3 done"
+    assert count(home, Rating) == 1
+
+
+def test_a_personal_code_is_taken_in_any_spelling(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make()
+    agree(visit(app, campaign))
+    answers(app)[0].click().run()
+    code = app.query_params["me"]
+    other = visit(another_device(), campaign)
+
+    other.text_input(key="rate.code").set_value(code.lower().replace("-", " "))
+    other.button(key="rate.back.go").click().run()
+
+    assert other.get("progress")[0].proto.text == "1 of 3 done"
+    assert count(home, Rater) == 1
+
+
+def test_a_wrong_code_is_said_in_one_sentence(app: AppTest, make: Make) -> None:
+    visit(app, make(), me="AAAA-BBBB-CCCC")
+
+    assert "Nobody in this session has the code" in app.warning[0].value
+    assert app.button(key="rate.consent")
+
+
+def test_a_panels_parameters_are_kept_and_leave_the_address(app: AppTest, home: Store, make: Make) -> None:
+    visit(app, make(Protocol(panel=protocol.PROLIFIC)), PROLIFIC_PID="p1", STUDY_ID="s1")
+
+    agree(app)
+
+    assert set(app.query_params) == {"campaign", "me"}
+    with home() as session:
+        rater = session.scalars(select(Rater)).one()
+        assert (rater.panel_id, rater.facts["STUDY_ID"]) == ("p1", "s1")
+
+
+def test_a_panels_session_does_not_begin_without_its_id(app: AppTest, make: Make) -> None:
+    visit(app, make(Protocol(panel=protocol.PROLIFIC)))
+
+    assert "lacks PROLIFIC" in app.error[0].value
+    assert not [button for button in app.button if button.key == "rate.consent"]
+
+
+def test_a_closed_session_says_so(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make()
+    with home.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+
+    visit(app, campaign)
+
+    assert app.title[0].value == "This session has been closed"
+
+
+def test_who_was_done_still_gets_the_code_after_closing(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make()
+    agree(visit(app, campaign))
+    for _ in range(3):
+        answers(app)[0].click().run()
+    with home.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+
+    app.run()
+
+    assert app.code[0].value == protocol.of(campaign).codes.complete
+
+
+def test_a_preview_takes_the_same_way_and_stores_nothing(home: Store, make: Make) -> None:
+    campaign = make(Protocol(check=CHECK, panel=protocol.PROLIFIC))
+    app = another_device()
+    app.query_params["preview"] = campaign.token
+    agree(app.run())
+    app.button(key="rate.read_it").click().run()
+    take_check(app, 1, rightly=True)
+    for _ in range(3):
+        answers(app)[0].click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "Thank you"
+    assert any("nothing is stored" in text.value for text in app.markdown)
+    assert count(home, Rater) + count(home, Rating) == 0
+
+
+def test_a_rater_excluded_while_rating_sees_no_more_items(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make()
+    agree(visit(app, campaign))
+    with home.write() as session:
+        rater = session.scalars(select(Rater)).one()
+        rater.excluded_at, rater.state = 1.0, RaterState.FAILED_CHECK
+
+    app.run()
+
+    assert app.code[0].value == protocol.of(campaign).codes.failed_check
+
+
+@pytest.mark.parametrize("kind", [CampaignKind.SCALE, CampaignKind.COMPARE_ITEMS])
+def test_the_other_kinds_explain_what_subjective_means(app: AppTest, make: Make, kind: CampaignKind) -> None:
+    agree(visit(app, make(kind=kind)))
+    assert "thoughtful people" in said(app)
+
+    app.button(key="rate.read_it").click().run()
+
+    assert len(answers(app)) == (5 if kind == CampaignKind.SCALE else 3)

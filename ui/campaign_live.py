@@ -1,0 +1,155 @@
+"""A session while it goes on: who is at it, how quick, how far people agree so far, and whether it is enough already."""
+
+import math
+import time
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis import rating_charts
+from core.errors import StudyError
+from core.study.records import Campaign, CampaignKind
+from core.subjectivity import live, results
+from core.subjectivity.live import Live
+from ui import campaign_reads, campaign_tables, resources
+from ui.campaign_tables import interval, number
+from ui.campaigns import rating_link
+from ui.words import plain
+
+TICK = 4
+SHOWN = 3
+WIDTH = 140
+MOST_DRAWN = 12
+WIDTHS = [0.05, 0.1, 0.15, 0.2, 0.3]
+NOTHING_YET = "Nobody has answered yet. What comes in shows here by itself."
+
+
+def live_view(campaign: Campaign) -> None:
+    """The campaign as it is now, read again every few seconds while it is open."""
+    st.fragment(_tick, run_every=TICK if campaign.is_open else None)(campaign.id)
+
+
+def _tick(campaign_id: int) -> None:
+    with resources.store()() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        now = live.of(session, campaign, now=time.time())
+    _numbers(campaign, now)
+    if not now.answers:
+        st.info(NOTHING_YET)
+        if campaign.is_open:
+            st.code(rating_link(campaign), language=None, wrap_lines=True)
+        return
+    if campaign_reads.is_comparing(campaign):
+        _order(campaign)
+    else:
+        _enough(campaign)
+        _extremes(campaign)
+
+
+def _numbers(campaign: Campaign, now: Live) -> None:
+    done = now.wanted - now.missing
+    if now.wanted:
+        st.progress(min(1.0, done / now.wanted), text=f"{done:,} of {now.wanted:,} answers")
+    with st.container(horizontal=True):
+        _metric("Rating now", str(now.raters.active), _raters_words(now))
+        _metric("Per minute", f"{now.per_minute:.1f}", "mean of the last ten", chart=now.minutes["answers"].tolist())
+        _metric("Time left", _left(now), "at this rate" if math.isfinite(now.seconds_left) else "")
+        if now.answers and not campaign_reads.is_comparing(campaign):
+            found = campaign_reads.summary(campaign, level=results.level_of(campaign))
+            _metric("Alpha so far", number(found.alpha), interval(found.low, found.high))
+            _metric(
+                "Majority agreement",
+                number(found.mean_majority_agreement),
+                interval(found.mean_majority_low, found.mean_majority_high),
+            )
+
+
+def _metric(words: str, value: str, below: str, *, chart: list[int] | None = None) -> None:
+    with st.container(width=WIDTH, gap="xxsmall"):
+        st.metric(words, plain(value), chart_data=chart if chart and any(chart) else None, chart_type="bar")
+        st.caption(plain(below) or "\u00a0")
+
+
+def _raters_words(now: Live) -> str:
+    who = now.raters
+    named = {
+        "done": who.done,
+        "idle": who.idle,
+        "left": who.left,
+        "turned away": who.turned_away,
+        "excluded": who.excluded,
+    }
+    return " · ".join(f"{n} {word}" for word, n in named.items() if n) or "nobody before"
+
+
+def _left(now: Live) -> str:
+    if now.wanted and not now.missing:
+        return "complete"
+    if not math.isfinite(now.seconds_left):
+        return "–"
+    minutes = now.seconds_left / 60
+    return f"{max(1, round(minutes))} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _enough(campaign: Campaign) -> None:
+    """Whether the interval is narrow enough, and what would make it so; beside it, alpha as the answers came in."""
+    found = campaign_reads.summary(campaign, level=results.level_of(campaign))
+    if found.note:
+        st.caption(plain(found.note))
+    width = st.select_slider(
+        "Enough when the interval of alpha is this wide", WIDTHS, value=0.1, key=f"live.wanted.{campaign.id}", width=320
+    )
+    try:
+        plan = campaign_reads.more_ratings(campaign, width=width)
+    except StudyError as error:
+        st.caption(plain(str(error)))
+        return
+    (st.success if plan.reached else st.info)(plain(plan.sentence), icon="✅" if plan.reached else "📏")
+    so_far = rating_charts.alpha_so_far(campaign_reads.so_far(campaign))
+    narrower = rating_charts.interval_width(_more_items(plan.curve), target=width, now=plan.ratings)
+    words = "The width to expect with more items like these; the band holds 80 % of simulated sessions."
+    columns = st.columns(2, gap="large")
+    for column, chart, reading in zip(columns, (so_far, narrower), (so_far.reading, words), strict=True):
+        with column:
+            st.plotly_chart(
+                chart.figure, key=f"live.chart.{chart is so_far}.{campaign.id}", config={"displaylogo": False}
+            )
+            st.caption(plain(reading))
+
+
+def _more_items(curve: pd.DataFrame) -> pd.DataFrame:
+    """The curve of more items like these: it goes down to any width."""
+    return curve[curve["way"] == "items"].reset_index(drop=True)
+
+
+def _extremes(campaign: Campaign) -> None:
+    """The items that raters agree about most and least, with what they said."""
+    most, least = campaign_reads.extremes(campaign, n=SHOWN)
+    if most.empty:
+        st.caption("No two items have two answers yet.")
+        return
+    columns = st.columns(2, gap="large")
+    for column, words, items in zip(columns, ("Most agreed", "Least agreed"), (most, least), strict=True):
+        with column:
+            st.markdown(f"**{words}**")
+            for text, agreement, answers in items[["text", "agreement", "answers"]].itertuples(index=False):
+                with st.container(border=True, gap="xxsmall"):
+                    st.text(text)
+                    st.caption(plain(f"agreement {agreement:.2f}: {answers}"))
+
+
+def _order(campaign: Campaign) -> None:
+    """The order so far by strength, with intervals; named where two are compared that cannot be told apart."""
+    table = campaign_reads.strengths(campaign)
+    noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
+    if len(table) <= MOST_DRAWN:
+        chart = rating_charts.strengths(table, campaign_reads.differences(campaign))
+        st.plotly_chart(chart.figure, key=f"live.order.{campaign.id}", config={"displaylogo": False})
+        st.caption(plain(chart.reading))
+        return
+    first, last = table.head(SHOWN), table.tail(SHOWN).iloc[::-1]
+    for words, own in ((f"Most subjective {noun}s so far", first), (f"Least subjective {noun}s so far", last)):
+        st.markdown(f"**{words}**")
+        shown = own.assign(interval=[interval(low, high) for low, high in zip(own["low"], own["high"], strict=True)])
+        columns = [noun if noun in shown.columns else "name", "strength", "interval", "n"]
+        campaign_tables.show(shown[columns], key=f"live.order.{words}")

@@ -1,0 +1,334 @@
+"""What the rating page draws at each step of a session."""
+
+import streamlit as st
+
+from core.study.records import CampaignKind, ItemRole, RaterState
+from core.subjectivity import enrolment
+from core.subjectivity.screens import Option
+from ui import access, rating, rating_style, words
+from ui.rating import Stage, Visit
+
+FEW = 5
+SECONDS_BEFORE_GOING_BACK = 5
+NOUNS = {
+    CampaignKind.LABEL: ("text", "choose the answer that fits best"),
+    CampaignKind.COMPARE: ("pair of tasks", "say which of the two is more a matter of opinion"),
+    CampaignKind.COMPARE_ITEMS: ("pair of texts", "say about which of the two people would disagree more"),
+    CampaignKind.SCALE: ("text", "say how far the answer about it is a matter of opinion"),
+}
+ENDED = {
+    RaterState.SCREENED_OUT: (
+        "Thank you for your answer",
+        "This session looks for people with other experience, so it ends here. Nothing else was asked or stored.",
+    ),
+    RaterState.FAILED_CHECK: (
+        "The session ends here",
+        "Some of the answers to the checks did not fit the instructions, so there are no further items. What you answered "
+        "is kept. Thank you for your time.",
+    ),
+}
+
+
+def welcome(visit: Visit) -> None:
+    """What it is about, how long it takes, and the consent without which nothing is stored."""
+    st.title(words.plain(visit.screen.title), anchor=False)
+    noun, doing = NOUNS[CampaignKind(visit.campaign.kind)]
+    n = visit.progress.total
+    st.write(
+        f"You will see up to {n} {_plural(noun, n)}, one at a time, and {doing}. That takes about "
+        f"{_minutes(visit.minutes)}. There is no right or wrong: we want to know how people read them."
+    )
+    st.text(visit.rules.consent)
+    missing = rating.panel_problem(visit)
+    if missing:
+        st.error(words.plain(missing))
+        back(visit)
+        return
+    if visit.rules.screening:
+        st.radio(
+            words.plain(visit.rules.screening), ["Yes", rating.NO], index=None, horizontal=True, key="rate.screening"
+        )
+    st.button("I agree, start", type="primary", on_click=rating.join, key="rate.consent", width="stretch")
+    st.button("I do not agree", on_click=rating.decline, key="rate.decline", width="stretch")
+    back(visit)
+
+
+def back(visit: Visit | None = None) -> None:
+    """The way back in for someone with a personal code."""
+    unknown = st.session_state.get(rating.UNKNOWN)
+    if unknown:
+        st.warning(
+            f"Nobody in this session has the code {words.plain(unknown)}. Please look at it again: three groups of four "
+            "letters and digits."
+        )
+    if visit is not None and access.is_preview():
+        return
+    with st.expander("I have been here before", expanded=bool(unknown)), st.form("rate.back", border=False):
+        st.text_input(
+            "My personal code", key="rate.code", max_chars=40, placeholder="ABCD-EFGH-JKLM", autocomplete="off"
+        )
+        st.form_submit_button("Go on where I stopped", on_click=rating.come_back, key="rate.back.go", width="stretch")
+
+
+def declined() -> None:
+    st.title("That is all right", anchor=False)
+    st.write("Nothing was stored. You can close this page.")
+    st.button("Back to the beginning", on_click=rating.decline, args=(False,), key="rate.reconsider", width="stretch")
+
+
+def instructions(visit: Visit) -> None:
+    """The instructions as a step of their own."""
+    st.title("How it works", anchor=False)
+    _explain(visit)
+    has_check = visit.rater is not None and visit.rater.state == RaterState.CHECKING
+    label = "Go on to a short check" if has_check else "Start"
+    st.button(label, type="primary", on_click=rating.have_read, key="rate.read_it", width="stretch")
+
+
+def check(visit: Visit) -> None:
+    """The comprehension check; what was wrong is explained, and how many tries are left is said."""
+    assert visit.rater is not None
+    left = visit.rules.check_tries - visit.rater.check_tries
+    wrong = st.session_state.get(rating.WRONG) or []
+    st.title("A short check", anchor=False)
+    tries = f"{left} {'more ' if visit.rater.check_tries else ''}{'try' if left == 1 else 'tries'}"
+    if visit.rater.check_tries:
+        st.warning(f"Not quite yet. Please look at the answers again: you have {tries}.")
+    else:
+        n = len(visit.rules.check)
+        st.write(f"{'One question' if n == 1 else f'{n} questions'} about what you are asked to do. You have {tries}.")
+    orders = rating.shuffled(visit.rater.id, visit.rules)
+    with st.form("rate.check", border=False):
+        for place, (question, order) in enumerate(zip(visit.rules.check, orders, strict=True)):
+            st.radio(
+                words.plain(question.text),
+                range(len(order)),
+                index=None,
+                format_func=lambda shown, options=question.options, order=order: words.plain(options[order[shown]]),
+                key=f"rate.check.{place}",
+            )
+            if place in wrong:
+                st.error(words.plain(question.why) or "That is not the answer.")
+        st.form_submit_button(
+            "Check my answers",
+            type="primary",
+            on_click=rating.check,
+            args=(visit.rater.id, orders),
+            key="rate.check.go",
+            width="stretch",
+        )
+    if st.button("Show the instructions again", type="tertiary", key="rate.again", width="stretch"):
+        _again(visit)
+
+
+def item(visit: Visit) -> None:
+    """One item: the progress, the question, the text, the answers, and the ways out."""
+    assert visit.rater is not None and visit.item is not None
+    done, total, rater_id, item_id = visit.progress.done, visit.progress.total, visit.rater.id, visit.item.id
+    rating_style.item(item_id, f"Item {done + 1} out of {total}")
+    with st.container(key="rate_item"):
+        with st.container(key="rate_top", horizontal=True, vertical_alignment="center"):
+            st.progress(min(1.0, done / total), text=f"{done} of {total} done")
+            wants_instructions = st.button("Instructions", type="tertiary", key="rate.help")
+        st.title(words.plain(visit.screen.question), anchor=False)
+        with st.container(key="rate_text"):
+            for heading, text in visit.screen.parts:
+                with st.container(border=True):
+                    if heading:
+                        st.caption(heading)
+                    st.text(text)
+        with st.container(key="rate_bottom"), st.container(key=f"rate_turn_{done % 2}"):
+            _answers(visit, rater_id, item_id)
+            wants_skip, wants_out = _ways(visit, rater_id, item_id)
+    if wants_instructions:
+        _again(visit)
+    elif wants_skip:
+        _skip(visit, rater_id, item_id)
+    elif wants_out:
+        _leave(visit, rater_id)
+
+
+def end(visit: Visit) -> None:
+    """Thanks in honest words for each way a session ends, the code to hand in, and the ways back."""
+    assert visit.rater is not None
+    ending, done = enrolment.ending(visit.campaign, visit.rater), visit.progress.done
+    title, words_said = ENDED.get(ending.state, ("Thank you", _said(ending.state, done)))
+    st.title(title, anchor=False)
+    st.write(words_said)
+    if ending.state == RaterState.LEFT:
+        st.button(
+            "Go on where I stopped",
+            type="primary",
+            on_click=rating.go_on,
+            args=(visit.rater.id,),
+            key="rate.go_on",
+            width="stretch",
+        )
+    if ending.code:
+        _hand_in(visit, ending)
+    if ending.state == RaterState.DONE and rating.may_undo(visit.rater.id):
+        st.button(
+            "Undo the last answer",
+            key="rate.undo.end",
+            on_click=rating.take_back,
+            args=(visit.rater.id, None),
+            shortcut="Ctrl+Z",
+            width="stretch",
+        )
+    if ending.state in (RaterState.DONE, RaterState.LEFT):
+        _personal_code(visit.rater.code)
+
+
+def closed(visit: Visit) -> None:
+    """The session is over for everybody; who was done still gets the code."""
+    if visit.rater is not None and visit.rater.state == RaterState.DONE:
+        end(visit)
+        return
+    st.title("This session has been closed", anchor=False)
+    n = visit.progress.done if visit.rater is not None else 0
+    st.write(
+        f"What you answered until then ({_n(n, 'item')}) is stored. Thank you."
+        if n
+        else "This labelling session has been closed. Thank you for coming by."
+    )
+
+
+SCREENS = {
+    Stage.WELCOME: welcome,
+    Stage.DECLINED: lambda _visit: declined(),
+    Stage.INSTRUCTIONS: instructions,
+    Stage.CHECK: check,
+    Stage.ITEM: item,
+    Stage.END: end,
+    Stage.CLOSED: closed,
+}
+
+
+def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
+    options = visit.screen.options
+    with st.container(key="rate_few" if len(options) <= FEW else "rate_many"), st.container(key="rate_answers"):
+        for place, option in enumerate(options, start=1):
+            st.button(
+                words.two_lines(option.words, option.meaning),
+                key=f"rate.answer.{item_id}.{option.value}",
+                width="stretch",
+                shortcut=str(place) if place <= 9 else None,
+                on_click=rating.answer,
+                args=(rater_id, item_id, option.value),
+            )
+
+
+def _ways(visit: Visit, rater_id: int, item_id: int) -> tuple[bool, bool]:
+    """The row under the answers, the same for every item; whether skipping and leaving were asked for."""
+    with st.container(key="rate_ways", horizontal=True, horizontal_alignment="distribute"):
+        if visit.rules.may_undo:
+            st.button(
+                "Undo",
+                type="tertiary",
+                key=f"rate.undo.{item_id}",
+                on_click=rating.take_back,
+                args=(rater_id, item_id),
+                shortcut="Ctrl+Z",
+                disabled=not visit.progress.done,
+            )
+        is_check = visit.item is not None and visit.item.role == ItemRole.ATTENTION
+        skips = visit.rules.may_skip and st.button(
+            "Skip", type="tertiary", key=f"rate.skip.{item_id}", disabled=is_check
+        )
+        return skips, st.button("Stop here", type="tertiary", key=f"rate.leave.{item_id}")
+
+
+@st.dialog("Instructions", width="medium")
+def _again(visit: Visit) -> None:
+    _explain(visit)
+    if st.button("Back", type="primary", key="rate.help.close", width="stretch"):
+        st.rerun()
+
+
+@st.dialog("Skip this one?")
+def _skip(visit: Visit, rater_id: int, item_id: int) -> None:
+    st.write("Please say why. You will not see it again.")
+    for place, reason in enumerate(visit.rules.skip_reasons):
+        if st.button(
+            words.plain(reason),
+            key=f"rate.reason.{item_id}.{place}",
+            on_click=rating.skip,
+            args=(rater_id, item_id, reason),
+            width="stretch",
+        ):
+            st.rerun()
+
+
+@st.dialog("Stop here?")
+def _leave(visit: Visit, rater_id: int) -> None:
+    st.write("What you answered is stored. You can come back later and go on at the same place.")
+    if visit.rules.panel.id_parameter:
+        st.write("If you do not want to go on later, please give your place back on the panel's own page.")
+    if st.button(
+        "Stop here", type="primary", key="rate.leave.yes", on_click=rating.leave, args=(rater_id,), width="stretch"
+    ):
+        st.rerun()
+    if st.button("Go on rating", key="rate.leave.no", width="stretch"):
+        st.rerun()
+
+
+def _explain(visit: Visit) -> None:
+    """Everything there is to know before rating: instructions, question, answers with their meaning, and examples."""
+    asked = rating.asked(visit)
+    if visit.campaign.instructions:
+        st.text(visit.campaign.instructions)
+    st.markdown(f"**{words.plain(asked.question)}**")
+    if asked.note:
+        st.write(words.plain(asked.note))
+    st.markdown("\n".join(f"- {_option(option)}" for option in asked.options))
+    for place, example in enumerate(visit.rules.examples, start=1):
+        with st.container(border=True):
+            st.caption(f"Example {place}" if len(visit.rules.examples) > 1 else "An example")
+            st.text(example.text)
+            st.markdown(
+                f"Answer: **{words.plain(example.answer)}**"
+                + (f"  \n{words.plain(example.why)}" if example.why else "")
+            )
+
+
+def _option(option: Option) -> str:
+    meaning = f": {words.plain(option.meaning)}" if option.meaning else ""
+    return f"**{words.plain(option.words)}**{meaning}"
+
+
+def _hand_in(visit: Visit, ending: enrolment.Ending) -> None:
+    """The code of this ending, and the way back to the panel where there is one."""
+    by_itself = bool(ending.url) and visit.rules.panel.go_back_by_itself and not access.is_preview()
+    st.write("Your completion code" if ending.state == RaterState.DONE else "The code to hand in")
+    st.code(ending.code, language=None)
+    if ending.url:
+        st.link_button("Go back and hand in the code", ending.url, type="primary", width="stretch")
+    rating_style.end(ending.code, url=ending.url, seconds=SECONDS_BEFORE_GOING_BACK if by_itself else 0)
+
+
+def _personal_code(code: str) -> None:
+    st.caption("To come back, also on another device, open the same link and give your personal code:")
+    st.code(code, language=None)
+
+
+def _said(state: RaterState, done: int) -> str:
+    if state == RaterState.LEFT:
+        kept = f"You stopped after {_n(done, 'item')}. " if done else "You stopped before the first item. "
+        return kept + "What you answered is stored. You are welcome to go on whenever you like."
+    if done:
+        return f"You answered {_n(done, 'item')}. All of them are stored; you can close this page."
+    return "There is nothing left to rate here. Thank you for coming by."
+
+
+def _n(n: int, noun: str) -> str:
+    return f"{n} {_plural(noun, n)}"
+
+
+def _plural(noun: str, n: int) -> str:
+    first, _, rest = noun.partition(" ")
+    return noun if n == 1 else f"{first}s {rest}".strip()
+
+
+def _minutes(minutes: float) -> str:
+    whole = max(1, round(minutes))
+    return f"{whole} minute{'s' if whole > 1 else ''}"

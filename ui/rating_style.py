@@ -1,0 +1,150 @@
+"""How the rating page looks, and the few things on it that only a browser can do."""
+
+import streamlit as st
+from streamlit.components import v2
+
+# A new item's buttons take no pointer for a moment, so that the second half of a double click falls into the void.
+CSS = """<style>
+.stMainBlockContainer { padding: 1rem 1rem 1.5rem; }
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader * { pointer-events: auto; }
+.st-key-rate h1 { font-size: 1.6rem; line-height: 1.25; padding: 0.25rem 0; overflow-wrap: anywhere; }
+.st-key-rate [data-testid="stText"] {
+  font-family: inherit; font-size: 1.06rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere;
+}
+.st-key-rate button, .st-key-rate a[data-testid="stBaseLinkButton-primary"] { min-height: 3rem; }
+button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-primary"] { background: #0F766E; color: #FFF; }
+.st-key-rate kbd { color: inherit; opacity: 0.8; }
+.st-key-rate button:focus-visible, .st-key-rate a:focus-visible, .st-key-rate summary:focus-visible {
+  outline: 3px solid #0D9488; outline-offset: 2px;
+}
+.st-key-rate [data-testid="stRadioOption"] { padding-block: 0.6rem; }
+.st-key-rate_browser { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.st-key-rate_end_browser { min-height: 3rem; }
+.st-key-rate_item { min-height: min(calc(100dvh - 3rem), 42rem); }
+.st-key-rate_item h1 { font-size: 1.2rem; line-height: 1.35; padding: 0.25rem 0 0.6rem; }
+.st-key-rate_text:focus { outline: none; }
+.st-key-rate_text [data-testid="stText"] { font-size: 1.2rem; line-height: 1.6; }
+.st-key-rate_top [data-testid="stProgress"] p { font-variant-numeric: tabular-nums; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-rate_bottom) { margin-top: auto; }
+.st-key-rate_answers { gap: 0.5rem; }
+.st-key-rate_answers button { min-height: 3.4rem; text-align: left; }
+.st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
+.st-key-rate_turn_0 button { animation: rate-even 0.35s; }
+.st-key-rate_turn_1 button { animation: rate-odd 0.35s; }
+.st-key-rate_answers strong { font-size: 1.06rem; }
+.st-key-rate_answers p { overflow-wrap: anywhere; }
+@keyframes rate-even { from, 99% { pointer-events: none; } to { pointer-events: auto; } }
+@keyframes rate-odd { from, 99% { pointer-events: none; } to { pointer-events: auto; } }
+@media (max-width: 640px), (hover: none) { .st-key-rate [aria-label^="Shortcut"] { display: none; } }
+@media (min-height: 560px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-rate_bottom .st-key-rate_few) {
+    position: sticky; bottom: 0; z-index: 5; background: var(--rate-back, Canvas);
+    box-shadow: 0 -0.6rem 0.6rem -0.3rem var(--rate-back, Canvas); padding: 0.5rem 0 max(0.25rem, env(safe-area-inset-bottom));
+  }
+}
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 0.5rem 0.75rem 0; }
+  .st-key-rate_item { min-height: calc(100dvh - 0.75rem); gap: 0.6rem; }
+  .st-key-rate_text [data-testid="stText"] { font-size: 1.15rem; line-height: 1.5; }
+  .st-key-rate_item h1 { font-size: 1.12rem; }
+}
+@media (prefers-reduced-motion: reduce) { .st-key-rate * { transition: none !important; } }
+</style>"""
+
+# With every new item: back to its beginning, the keyboard there too, the number said aloud; held keys answer nothing.
+ITEM = """
+const MOMENT = 350
+const DIGIT = /^[1-9]$/
+let shown = null, ready = 0
+const isShortcut = (event) => DIGIT.test(event.key) || (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey))
+const hold = (event) => {
+  const place = document.querySelector(".st-key-rate_answers")
+  if (place && isShortcut(event) && (event.repeat || performance.now() < ready)) event.stopImmediatePropagation()
+}
+export default ({ data, parentElement }) => {
+  const said = parentElement.querySelector("[role=status]")
+  if (shown !== data.item) {
+    const isFirst = shown === null
+    shown = data.item
+    ready = performance.now() + MOMENT
+    said.textContent = data.said
+    const back = getComputedStyle(document.querySelector(".stApp")).backgroundColor
+    document.documentElement.style.setProperty("--rate-back", back)
+    document.querySelector('[data-testid="stMain"]')?.scrollTo({ top: 0 })
+    requestAnimationFrame(() => {
+      const text = document.querySelector(".st-key-rate_text")
+      const at = document.activeElement
+      text?.setAttribute("tabindex", "-1")
+      if (!isFirst && text && (!at || at === document.body || !at.isConnected)) text.focus({ preventScroll: true })
+    })
+  }
+  window.addEventListener("keydown", hold, true)
+  return () => window.removeEventListener("keydown", hold, true)
+}
+"""
+
+END_HTML = """<div class="row">
+  <button type="button" class="copy">Copy the code</button>
+  <span class="count" role="status"></span>
+  <button type="button" class="stay" hidden>Stay here</button>
+</div>"""
+END_CSS = """
+.row { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; font-family: var(--st-font); }
+button { min-height: 3rem; padding: 0 1rem; font: inherit; cursor: pointer; color: var(--st-text-color);
+  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem); }
+button:focus-visible { outline: 3px solid #0D9488; outline-offset: 2px; }
+.count { color: var(--st-text-color); }
+[hidden] { display: none; }
+"""
+END = """
+const copied = async (text) => {
+  try { await navigator.clipboard.writeText(text); return true } catch {}
+  const field = document.createElement("textarea")
+  field.value = text
+  document.body.append(field)
+  field.select()
+  const worked = document.execCommand("copy")
+  field.remove()
+  return worked
+}
+export default ({ data, parentElement }) => {
+  const [copy, stay] = [parentElement.querySelector(".copy"), parentElement.querySelector(".stay")]
+  const count = parentElement.querySelector(".count")
+  copy.onclick = async () => { copy.textContent = (await copied(data.code)) ? "Copied" : "Please copy it by hand" }
+  if (!data.seconds) return
+  let left = data.seconds
+  const tell = () => { count.textContent = `You go back by yourself in ${left} s.` }
+  const stop = () => { clearInterval(clock); count.textContent = ""; stay.hidden = true }
+  const clock = setInterval(() => {
+    left -= 1
+    tell()
+    if (left <= 0) { clearInterval(clock); location.assign(data.url) }
+  }, 1000)
+  stay.hidden = false
+  stay.onclick = stop
+  tell()
+  return () => clearInterval(clock)
+}
+"""
+
+
+def page() -> None:
+    """Give the page its look; once a run."""
+    st.html(CSS)
+
+
+def item(item_id: int, said: str) -> None:
+    """Tell the browser that this item is on the screen; draws nothing that can be seen."""
+    with st.container(key="rate_browser"):
+        v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
+            key="rate.browser", data={"item": item_id, "said": said}
+        )
+
+
+def end(code: str, *, url: str, seconds: int) -> None:
+    """A button that copies the code; with `seconds` the browser goes to the address by itself after so many."""
+    with st.container(key="rate_end_browser"):
+        v2.component("litmus_rating_end", html=END_HTML, css=END_CSS, js=END)(
+            key="rate.end", data={"code": code, "url": url, "seconds": seconds}
+        )
