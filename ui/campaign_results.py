@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity import majority, ranking, results
+from core.subjectivity import majority, ranking, shares
 from core.subjectivity.aggregation import Method
 from core.subjectivity.agreement import AgreementSummary, Level
 from ui import campaign_reads, campaign_tables, charts
@@ -197,7 +197,7 @@ def _aggregated(campaign: Campaign) -> None:
         differs = int((table["label"] != first["label"]).sum())
         st.caption(f"{differs:,} of {len(table):,} labels differ from the majority.")
     known = table[table["intended"].notna()]
-    same = results.share(int((known["label"] == known["intended"]).sum()), len(known))
+    same = shares.of(int((known["label"] == known["intended"]).sum()), len(known))
     if same.n:
         words = with_interval(same.value, same.low, same.high)
         st.caption(plain(f"Equal to the label the text came with: {words} (n {same.n:,})."))

@@ -23,7 +23,7 @@ BUSY_SECONDS = 30
 # For `with_for_update`: a lock on a row that does not clash with the foreign keys of new rows that point to it, so that
 # two transactions that write such rows before they lock do not wait for each other.
 ONE_AT_A_TIME = {"key_share": True}
-PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
 @dataclass(frozen=True)

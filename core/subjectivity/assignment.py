@@ -71,7 +71,7 @@ def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: f
     `answer` is a label's name, a number of the scale, or `left`, `right` or `tie` as shown. Raises `StudyError` for any
     other answer.
     """
-    campaign = session.get_one(Campaign, session.get_one(Rater, rater_id).campaign_id)
+    campaign = _campaign_of(session, rater_id)
     possible = campaigns.allowed(session, campaign)
     if answer not in possible:
         raise StudyError(f"{answer!r} is not an answer here. Possible answers: {', '.join(possible)}.")
@@ -99,7 +99,7 @@ def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: f
 def skip(session: Session, *, rater_id: int, item_id: int, reason: str, now: float) -> bool:
     """Pass over the item on the screen; False when it was already answered. Raises `StudyError` where skipping is not
     allowed, or for another reason than those offered."""
-    campaign = session.get_one(Campaign, session.get_one(Rater, rater_id).campaign_id)
+    campaign = _campaign_of(session, rater_id)
     rules = protocol.of(campaign)
     if not rules.may_skip or session.get_one(Item, item_id).role == ItemRole.ATTENTION:
         raise StudyError("This item cannot be skipped.")
@@ -170,6 +170,11 @@ def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comp
         right_sample_id=samples[::order][1],
         winner=winner,
     )
+
+
+def _campaign_of(session: Session, rater_id: int) -> Campaign:
+    joined = select(Campaign).join(Rater, Rater.campaign_id == Campaign.id)
+    return session.scalars(joined.where(Rater.id == rater_id)).one()
 
 
 def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
@@ -257,17 +262,16 @@ def _take(session: Session, rater_id: int, item_id: int, now: float) -> tuple[Ra
 
     The update is the lock: of two clicks on the same item only one finds it still assigned.
     """
-    assigned_at = session.get_one(Rater, rater_id).assigned_at
-    taken = session.execute(
+    rater = session.scalar(
         update(Rater)
         .where(Rater.id == rater_id, Rater.assigned_item_id == item_id)
         .values(assigned_item_id=None)
-        .execution_options(synchronize_session=False)
+        .returning(Rater)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if taken.rowcount == 0:  # type: ignore[attr-defined]
+    if rater is None:
         return None
-    rater = session.get_one(Rater, rater_id, populate_existing=True)
-    duration_ms = max(0, round((now - assigned_at) * 1000)) if assigned_at is not None else None
+    duration_ms = None if rater.assigned_at is None else max(0, round((now - rater.assigned_at) * 1000))
     return rater, duration_ms, len(_seen(session, rater_id)) + 1
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study.records import Campaign, CampaignKind, Rater, RaterKind, Study
-from core.subjectivity import agreement, answers, campaigns, ratings
+from core.subjectivity import agreement, answers, campaigns, ratings, shares
 from core.subjectivity.agreement import Level
+from core.subjectivity.shares import Share
 
 CAUTION = (
     "LLM raters are shown beside people and never stand for them: how far one model agrees with itself does not show how "
@@ -45,17 +46,6 @@ class Group:
     n_raters: int
     n_ratings: int
     note: str
-
-
-@dataclass(frozen=True)
-class Share:
-    """`k` of `n`, with Wilson's 95 % interval; nan when n is 0."""
-
-    value: float
-    low: float
-    high: float
-    k: int
-    n: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ def side_by_side(
     query = select(Rater).where(Rater.campaign_id == campaign.id, Rater.kind == RaterKind.LLM)
     models = {rater.pseudonym: str(rater.facts.get("model", "")) for rater in session.scalars(query)}
     level = Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
-    frame = _chosen(given) if campaign.kind in campaigns.COMPARING else given
+    frame = answers.chosen(given) if campaign.kind in campaigns.COMPARING else given
     return compare(frame, models=models, level=level, pooled=pooled)
 
 
@@ -132,12 +122,6 @@ def compare(
         correlation=correlation,
         reading=_reading(own, theirs, correlation),
     )
-
-
-def _chosen(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Comparisons as labels: what was chosen of the pair, or `tie`, whichever side it was shown on."""
-    label = pairs["left"].where(pairs["winner"] == "left", pairs["right"]).where(pairs["winner"] != "tie", "tie")
-    return pairs.assign(label=label)
 
 
 def _group(name: str, given: pd.DataFrame, level: Level) -> Group | None:
@@ -171,11 +155,7 @@ def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
 
 def _same(items: pd.DataFrame) -> Share:
     known = items["same_majority"].dropna()
-    k, n = int(known.sum()), len(known)
-    if not n:
-        return Share(math.nan, math.nan, math.nan, 0, 0)
-    interval = stats.binomtest(k, n).proportion_ci(method="wilson")
-    return Share(k / n, float(interval.low), float(interval.high), k, n)
+    return shares.of(int(known.sum()), len(known))
 
 
 def _correlation(items: pd.DataFrame) -> Correlation:

@@ -1,18 +1,17 @@
 """What a session has brought, as tables for people: per item, per arm, per text; `given` is what `answers.counted` gives."""
 
 import math
-from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.records import Campaign, CampaignKind, Item, ItemRole, Rater, Rating, Sample, Study
-from core.subjectivity import aggregation, agreement, answers, campaigns, ranking, ratings
+from core.subjectivity import aggregation, agreement, answers, campaigns, ranking, ratings, shares
 from core.subjectivity.aggregation import Method
 from core.subjectivity.agreement import Level
+from core.subjectivity.shares import Share
 
 ITEM_COLUMNS = [
     "item_id",
@@ -30,24 +29,6 @@ ARM_COLUMNS = ["arm", "n_items", "n_ratings", "alpha", "alpha_low", "alpha_high"
                "same", "same_low", "same_high", "n_same"]  # fmt: skip
 SEVERAL = 2
 RESAMPLES, RESAMPLES_ON_THE_WAY = 1000, 400
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share k / n with Wilson's 95 % interval; all nan when n is 0. Source: Wilson (1927)."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-def share(k: int, n: int) -> Share:
-    """The share k / n with its interval."""
-    if not n:
-        return Share(math.nan, math.nan, math.nan, 0)
-    found = stats.binomtest(k, n).proportion_ci(method="wilson")
-    return Share(k / n, float(found.low), float(found.high), n)
 
 
 def given(session: Session, campaign: Campaign) -> pd.DataFrame:
@@ -149,7 +130,7 @@ def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame
 def same_as_intended(items: pd.DataFrame) -> Share:
     """How often the majority of an item is the label its text came with; `items` as `by_item` gives it."""
     clear = items[(items["n_ratings"] >= SEVERAL) & ~items["tied"].astype(bool) & items["intended"].notna()]
-    return share(int((clear["majority"] == clear["intended"]).sum()), len(clear))
+    return shares.of(int((clear["majority"] == clear["intended"]).sum()), len(clear))
 
 
 def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:
