@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.subjectivity import agreement, consistency, planning
-from core.subjectivity.agreement import Level
+from core.subjectivity.statistics import agreement, consistency, planning
+from core.subjectivity.statistics.agreement import Level
 
 PER_ITEM, RATERS = 10, 500
 LABELS = np.array(["anger", "fear", "joy", "neutral", "sadness"])

@@ -20,9 +20,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from core.subjectivity import intervals
-from core.subjectivity.counts import Floats, Level
-from core.subjectivity.intervals import Coefficient
+from core.subjectivity.statistics import intervals
+from core.subjectivity.statistics.counts import Floats, Level
+from core.subjectivity.statistics.intervals import Coefficient
 
 ITEMS_OF_TRUTH, POOLS_OF_TRUTH = 100_000, 200
 CLEAR = {"low": (1.2, 1.2), "middle": (4.0, 1.2), "high": (12.0, 1.0)}  # beta distribution of an item's clearness

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from core.subjectivity import strengths
-from core.subjectivity.tallies import Tally
+from core.subjectivity.statistics import strengths
+from core.subjectivity.statistics.tallies import Tally
 
 Floats = npt.NDArray[np.float64]
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from core.subjectivity import ranking, strengths, tallies
+from core.subjectivity.statistics import ranking, strengths, tallies
 
 REPEATS = 5
 

@@ -30,8 +30,8 @@ from core.study import samples, tasks
 from core.study import store as store_module
 from core.study.records import CampaignKind, Rating, Sample, Split
 from core.study.records import Rater as RaterRow
-from core.subjectivity import campaigns
-from core.subjectivity.campaigns import Plan
+from core.subjectivity.sessions import campaigns
+from core.subjectivity.sessions.campaigns import Plan
 from tests import postgresql
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Click, Rater, link

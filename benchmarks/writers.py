@@ -29,7 +29,7 @@ from core.settings import Settings
 from core.study import store as store_module
 from core.study.records import Comparison, Rating
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, enrolment
+from core.subjectivity.sessions import assignment, campaigns, enrolment
 
 CONNECTIONS, PATIENCE_S = 300, 120
 RATERS_PER_ITEM = 5

@@ -5,8 +5,9 @@ import streamlit as st
 
 from core.study import exporting
 from core.study.records import Campaign, RaterKind
-from core.subjectivity import answers, formats
-from core.subjectivity.formats import Names
+from core.subjectivity.exchange import formats
+from core.subjectivity.exchange.formats import Names
+from core.subjectivity.sessions import answers
 from ui import campaign_reads, resources
 
 SHOWN = 5

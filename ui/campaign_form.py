@@ -7,9 +7,9 @@ import streamlit as st
 
 from core.study import tasks
 from core.study.records import Arm, ArmKind, CampaignKind, Study, Task
-from core.subjectivity import campaigns, effort, protocol
-from core.subjectivity.campaigns import Plan
-from core.subjectivity.protocol import Protocol
+from core.subjectivity.sessions import campaigns, effort, protocol
+from core.subjectivity.sessions.campaigns import Plan
+from core.subjectivity.sessions.protocol import Protocol
 from ui import campaign_rules, resources
 from ui.campaigns import KIND_NAMES
 from ui.words import done, plain, problem

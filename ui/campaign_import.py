@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.study.records import Study, Task
-from core.subjectivity import formats, imported, pseudonyms
-from core.subjectivity.imported import Imported
+from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange.imported import Imported
 from ui import resources
 from ui.uploads import uploaded_table
 from ui.words import done, problem

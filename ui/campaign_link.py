@@ -8,8 +8,8 @@ import segno
 import streamlit as st
 
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity import campaigns, protocol
-from core.subjectivity.protocol import Panel, Protocol
+from core.subjectivity.sessions import campaigns, protocol
+from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui import campaign_rules, resources
 from ui.campaigns import preview_link, rating_link
 from ui.words import done, plain, problem

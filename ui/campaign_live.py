@@ -9,8 +9,9 @@ import streamlit as st
 from core.analysis import rating_charts
 from core.errors import StudyError
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity import live, results
-from core.subjectivity.live import Live
+from core.subjectivity import results
+from core.subjectivity.sessions import live
+from core.subjectivity.sessions.live import Live
 from ui import campaign_reads, campaign_tables, resources
 from ui.campaign_tables import interval, number
 from ui.campaigns import rating_link

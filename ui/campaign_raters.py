@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.study import exporting
 from core.study.records import Campaign, RaterKind
-from core.subjectivity import conduct, roster
+from core.subjectivity.sessions import conduct, roster
 from ui import campaign_reads, campaign_tables, resources
 from ui.words import done, plain
 

@@ -8,10 +8,12 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.study.records import Campaign
-from core.subjectivity import agreement, answers, campaigns, groups, live, planning, ranking, results, roster
-from core.subjectivity.aggregation import Method
-from core.subjectivity.agreement import AgreementSummary, Level
+from core.subjectivity import groups, results
 from core.subjectivity.groups import SideBySide
+from core.subjectivity.sessions import answers, campaigns, live, roster
+from core.subjectivity.statistics import agreement, planning, ranking
+from core.subjectivity.statistics.aggregation import Method
+from core.subjectivity.statistics.agreement import AgreementSummary, Level
 from ui import resources
 
 Read = Callable[[Session, Campaign], Any]

@@ -7,9 +7,9 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity import majority, ranking, shares
-from core.subjectivity.aggregation import Method
-from core.subjectivity.agreement import AgreementSummary, Level
+from core.subjectivity.statistics import majority, ranking, shares
+from core.subjectivity.statistics.aggregation import Method
+from core.subjectivity.statistics.agreement import AgreementSummary, Level
 from ui import campaign_reads, campaign_tables, charts
 from ui.campaign_tables import interval, with_interval
 from ui.words import plain

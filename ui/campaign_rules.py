@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.errors import StudyError
 from core.study.records import CampaignKind
-from core.subjectivity import protocol
-from core.subjectivity.protocol import Action, Panel, Protocol, Rules
+from core.subjectivity.sessions import protocol
+from core.subjectivity.sessions.protocol import Action, Panel, Protocol, Rules
 
 NO_PANEL, PROLIFIC, OTHER = "No panel", "Prolific", "Another panel"
 TABS = ("Consent", "Examples and check", "Quality", "Panel and codes")

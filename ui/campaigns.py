@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.study.records import Campaign, CampaignKind, Study, Task
-from core.subjectivity import standing
+from core.subjectivity.sessions import standing
 from ui import campaign_reads, resources
 from ui.words import plain
 

@@ -23,8 +23,6 @@ PAGES = {
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
-.st-key-rate_answers button { min-height: 3.6rem; text-align: left; }
-.st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
 .st-key-access_browser { display: none; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")

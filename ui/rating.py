@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study.records import Campaign, Item, Rater, RaterState, Study
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
-from core.subjectivity.assignment import Progress
-from core.subjectivity.protocol import Protocol
-from core.subjectivity.screens import Screen
+from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
+from core.subjectivity.sessions.assignment import Progress
+from core.subjectivity.sessions.protocol import Protocol
+from core.subjectivity.sessions.screens import Screen
 from ui import access, resources, words
 
 RATER, LINK, READ, WRONG, UNKNOWN, DECLINED = (

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.study.records import CampaignKind, ItemRole, RaterState
-from core.subjectivity import enrolment
-from core.subjectivity.screens import Option
+from core.subjectivity.sessions import enrolment
+from core.subjectivity.sessions.screens import Option
 from ui import access, rating, rating_style, words
 from ui.rating import Stage, Visit
 
@@ -104,7 +104,7 @@ def check(visit: Visit) -> None:
                 words.plain(question.text),
                 range(len(order)),
                 index=None,
-                format_func=lambda shown, options=question.options, order=order: words.plain(options[order[shown]]),
+                format_func=[words.plain(question.options[shown]) for shown in order].__getitem__,
                 key=f"rate.check.{place}",
             )
             if place in wrong:

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.records import ArmKind, Study
-from core.subjectivity import agreement, ratings
+from core.subjectivity import ratings
+from core.subjectivity.statistics import agreement
 from core.training import runs, score
 
 POINT_COLUMNS = [

@@ -14,8 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis import charts, figures
-from core.subjectivity import ranking
-from core.subjectivity.majority import MajorityGraph
+from core.subjectivity.statistics import ranking
+from core.subjectivity.statistics.majority import MajorityGraph
 
 PEOPLE, LLM = "people", "LLM raters"
 TEAL = "#0D9488"

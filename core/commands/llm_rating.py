@@ -17,9 +17,10 @@ from core.errors import StudyError
 from core.jobs import queue, runner
 from core.study.records import Campaign, Job, Slot, Study
 from core.study.store import Store
-from core.subjectivity import campaigns, groups, llm_raters, personas
+from core.subjectivity import groups, llm_raters, personas
 from core.subjectivity.groups import SideBySide
 from core.subjectivity.llm_raters import Call, Counts, Plan, Who
+from core.subjectivity.sessions import campaigns
 from core.synthesis import budget as budgets
 from core.synthesis import claim, connection, generation, polling, unaccounted
 from core.synthesis.answers import Provider, SlotKey

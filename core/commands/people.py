@@ -12,16 +12,9 @@ from core.commands import data, output
 from core.errors import StudyError
 from core.study import exporting, tasks
 from core.study.records import Comparison, Study
-from core.subjectivity import (
-    aggregation,
-    agreement,
-    answers,
-    campaigns,
-    formats,
-    imported,
-    pseudonyms,
-    ranking,
-)
+from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.sessions import answers, campaigns
+from core.subjectivity.statistics import aggregation, agreement, ranking
 
 File = Annotated[
     Path,

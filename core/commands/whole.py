@@ -20,7 +20,7 @@ from core.jobs import progress, queue, runner
 from core.study import importing, spec, tables, tasks
 from core.study.records import Job, JobState, RaterKind, Study, Task
 from core.study.store import Store
-from core.subjectivity import formats, imported, pseudonyms
+from core.subjectivity.exchange import formats, imported, pseudonyms
 from core.training import plan
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)

@@ -12,7 +12,7 @@ from core.study.kinds import ItemRole, RaterState
 class Campaign(Base):
     """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one.
 
-    `settings` is a `core.subjectivity.protocol.Protocol`: consent, check, attention checks, rules, panel.
+    `settings` is a `core.subjectivity.sessions.protocol.Protocol`: consent, check, attention checks, rules, panel.
     """
 
     __tablename__ = "campaign"

@@ -10,9 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study.records import Campaign, CampaignKind, Rater, RaterKind, Study
-from core.subjectivity import agreement, answers, campaigns, ratings, shares
-from core.subjectivity.agreement import Level
-from core.subjectivity.shares import Share
+from core.subjectivity import ratings
+from core.subjectivity.sessions import answers, campaigns
+from core.subjectivity.statistics import agreement, shares
+from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.shares import Share
 
 CAUTION = (
     "LLM raters are shown beside people and never stand for them: how far one model agrees with itself does not show how "

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.records import CampaignKind, RaterKind, Study, Task
-from core.subjectivity import agreement, ranking, ratings
+from core.subjectivity import ratings
+from core.subjectivity.statistics import agreement, ranking
 
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
 

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study.records import Campaign, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Reply
 from core.study.store import ONE_AT_A_TIME, Store
-from core.subjectivity import assignment, campaigns, personas, protocol, screens
+from core.subjectivity import personas
 from core.subjectivity.personas import Persona
-from core.subjectivity.screens import Screen
+from core.subjectivity.sessions import assignment, campaigns, protocol, screens
+from core.subjectivity.sessions.screens import Screen
 
 LONGEST_NAME = 200
 MAYBE_PAID = "unaccounted_usd"

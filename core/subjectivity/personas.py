@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from core.errors import StudyError
 from core.study import choices
 from core.study.choices import Choice
-from core.subjectivity.campaigns import SIDES
-from core.subjectivity.screens import Option, Screen
+from core.subjectivity.sessions.campaigns import SIDES
+from core.subjectivity.sessions.screens import Option, Screen
 
 CAUTION = (
     "Personas are a few sentences that nudge one model. How far its answers spread over them is a property of the model, "

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.records import Campaign, CampaignKind, Item, ItemRole, Rater, Rating, Sample, Study
-from core.subjectivity import aggregation, agreement, answers, campaigns, ranking, ratings, shares
-from core.subjectivity.aggregation import Method
-from core.subjectivity.agreement import Level
-from core.subjectivity.shares import Share
+from core.subjectivity import ratings
+from core.subjectivity.sessions import answers, campaigns
+from core.subjectivity.statistics import aggregation, agreement, ranking, shares
+from core.subjectivity.statistics.aggregation import Method
+from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.shares import Share
 
 ITEM_COLUMNS = [
     "item_id",

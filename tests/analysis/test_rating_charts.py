@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.analysis import rating_charts
-from core.subjectivity import agreement, majority, ranking
+from core.subjectivity.statistics import agreement, majority, ranking
 
 NAN = math.nan
 

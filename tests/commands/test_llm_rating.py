@@ -30,8 +30,9 @@ from core.study.records import (
     Study,
 )
 from core.study.store import Store
-from core.subjectivity import campaigns, llm_raters, personas, ratings
-from core.subjectivity.protocol import Example, Protocol
+from core.subjectivity import llm_raters, personas, ratings
+from core.subjectivity.sessions import campaigns
+from core.subjectivity.sessions.protocol import Example, Protocol
 from core.synthesis import budget, connection, prices
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer

@@ -18,7 +18,8 @@ from core.study import importing, tables, tasks
 from core.study import store as store_module
 from core.study.records import Campaign, Rater, Rating, Reply
 from core.study.store import Store
-from core.subjectivity import campaigns, llm_raters
+from core.subjectivity import llm_raters
+from core.subjectivity.sessions import campaigns
 from core.synthesis import connection, prices
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer

@@ -14,7 +14,7 @@ from core.study import importing, tables, tasks
 from core.study import store as store_module
 from core.study.records import RaterState
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, enrolment
+from core.subjectivity.sessions import assignment, campaigns, enrolment
 from tests.e2e.walking import PATIENCE, real_file, settled
 
 if TYPE_CHECKING:

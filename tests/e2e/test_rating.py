@@ -14,8 +14,8 @@ from core.study import importing, tables, tasks
 from core.study import store as store_module
 from core.study.records import CampaignKind, Comparison, Rater, RaterState, Rating, Skip
 from core.study.store import Store
-from core.subjectivity import campaigns, protocol
-from core.subjectivity.protocol import Protocol
+from core.subjectivity.sessions import campaigns, protocol
+from core.subjectivity.sessions.protocol import Protocol
 from tests.e2e.walking import PATIENCE, real_file
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from core.study.records import (
     Study,
 )
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, enrolment, protocol
-from core.subjectivity.campaigns import Plan
-from core.subjectivity.formats import Names
+from core.subjectivity.exchange.formats import Names
+from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
+from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened
 
 VIEWS = ["Live", "Results", "Raters", "LLM raters", "Link and settings", "Export"]

@@ -12,7 +12,7 @@ from core.jobs import queue
 from core.study import importing, tables, tasks
 from core.study.records import Job, JobState, Label, Prompt, Rating, Slot, Study
 from core.study.store import Store
-from core.subjectivity import campaigns
+from core.subjectivity.sessions import campaigns
 from ui import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
@@ -147,7 +147,7 @@ def test_a_rater_consents_answers_and_sees_no_organiser_page(app: AppTest, home:
 
     app.button(key="rate.consent").click().run()
     for _ in range(3):
-        app.button[0].click().run()
+        next(button for button in app.button if str(button.key).startswith("rate.answer.")).click().run()
 
     assert not app.exception
     assert app.title[0].value == "Thank you"

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 from core.study import samples, tasks
 from core.study.records import Campaign, CampaignKind, Rater, RaterState, Rating, Sample, Skip, Split, Task
 from core.study.store import Store
-from core.subjectivity import campaigns, protocol
-from core.subjectivity.protocol import Protocol
+from core.subjectivity.sessions import campaigns, protocol
+from core.subjectivity.sessions.protocol import Protocol
 from ui import links
 
 LABELS = {"glad": "the writer feels good", "sad": "the writer feels bad"}

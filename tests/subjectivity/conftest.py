@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.study import importing, tables, tasks
 from core.study.records import Arm, Campaign, Item, Rater, RaterKind, Study, Task
 from core.study.store import Store
-from core.subjectivity import assignment, campaigns, enrolment
+from core.subjectivity.sessions import assignment, campaigns, enrolment
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from core.study.records import CampaignKind, Comparison, Item, ItemRole, Rater, RaterKind, Rating
-from core.subjectivity import agreement, groups
+from core.subjectivity import groups
+from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions
 
 MODELS = {"m · none": "m", "m · sceptic": "m", "n · none": "n"}

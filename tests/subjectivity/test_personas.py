@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import StudyError
 from core.subjectivity import personas
-from core.subjectivity.screens import Option, Screen
+from core.subjectivity.sessions.screens import Option, Screen
 
 LABELS = [Option("yes", "yes", "it is funny"), Option("no", "no", "")]
 SIDES = [

@@ -1,0 +1,1 @@
+"""Answers from and to files of other tools."""

@@ -1,0 +1,322 @@
+"""Answers of raters from and to other tools: whatever a file is called inside, out comes one tidy table, and what was
+left out is counted.
+
+Read: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV) and
+Potato (1 and 2). Written: crowd-kit's long form or our own names.
+"""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study import exporting, tables
+from core.study.records import ItemRole, RaterKind
+from core.subjectivity.exchange import columns, label_studio, potato, pseudonyms
+
+LONGEST = 200
+RATINGS = ["item_id", "rater_id", "label"]
+COMPARISONS = ["rater_id", "left", "right", "winner"]
+CALLED = {
+    "item_id": "item",
+    "rater_id": "rater",
+    "label": "label",
+    "left": "left",
+    "right": "right",
+    "winner": "winner",
+}
+NOTHING = {"nan", "NaN", "NAN", "<NA>", "null", "NULL"}
+TRUE = {"true", "yes", "1"}
+TIE = ("tie", "draw", "equal", "same")
+OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
+ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
+         "annotator_origin_detail")  # fmt: skip
+OTHERS = ["text", "arm", "intended", "left_text", "right_text", "kind", "role", "expected", "excluded",
+          "excluded_because", "place", "duration_ms", "created_at"]  # fmt: skip
+
+
+class Names(StrEnum):
+    """Whose column names an export has."""
+
+    CROWD_KIT = "crowd-kit"
+    LITMUS = "litmus"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a file is to be read. `field` is the question (control, schema or column) when a file has several; `wide`
+    says that a row is an item and a column a rater; `rater` names who gave all answers of a file that does not say;
+    `names` maps ours to the file's columns where that cannot be guessed; `key` keeps pseudonyms the same in every file.
+    """
+
+    field: str | None = None
+    wide: bool = False
+    rater: str | None = None
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    key: bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """The answers of a file. `frame` has the columns `RATINGS` (and text and kind where known) or `COMPARISONS`, all text.
+
+    `read` answers are `len(frame)` and those in `left_out` (reason -> number). `columns` maps ours to what was taken
+    for it. `pseudonyms` counts raters whose name was personal and is replaced.
+    """
+
+    frame: pd.DataFrame
+    read: int
+    left_out: dict[str, int]
+    columns: dict[str, str]
+    pseudonyms: int
+
+
+def read(path: Path) -> tables.Table:
+    """The table in a file, or in an output folder of Potato. Raises `StudyError`."""
+    return potato.read_folder(path) if path.is_dir() else potato.with_user(tables.read(path), path)
+
+
+def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
+    """The ratings of a table: one row per label that a rater gave an item.
+
+    Left out are incomplete or repeated rows, skipped items, checks and gold items, excluded raters and LLM raters, and
+    answers to other questions. Raises `StudyError` with what to do when columns or the question cannot be told, or
+    nothing is left.
+    """
+    options = options or Options()
+    if label_studio.is_export(table.frame):
+        found, named = _of_field(label_studio.ratings(table), table, options, label_studio.COLUMNS, ours="label")
+    elif potato.is_export(table.frame):
+        found, named = _of_field(potato.ratings(table), table, options, potato.COLUMNS, ours="label")
+    elif options.wide:
+        found, named = _wide(table, options)
+    else:
+        found, named = _long(table, options)
+    return _answers(found, named, RATINGS, table=table, options=options)
+
+
+def comparisons_in(table: tables.Table, options: Options | None = None) -> Answers:
+    """The comparisons of a table: one row per answer, `winner` is left, right or tie.
+
+    A winner may be written as a side, as the name of what won, or as the column it stands in. Raises `StudyError` as
+    `ratings_in` does.
+    """
+    options = options or Options()
+    if label_studio.is_export(table.frame):
+        found, named = _of_field(
+            label_studio.comparisons(table), table, options, {"rater_id": "completed_by"}, ours="winner"
+        )
+    else:
+        named = _matched(table, COMPARISONS, options, answer="winner")
+        found = _taken(table, named, options)
+    return _answers(_decided(found, named), named, COMPARISONS, table=table, options=options)
+
+
+def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
+    """Ratings as `core.subjectivity.sessions.answers` gives them, in long form: columns task (the item), worker, label, or
+    item_id, rater_id, label; then what else is known (text, kind, role, excluded, place, duration_ms and more)."""
+    ours = {"item_id": "task", "rater_id": "worker", "label": "label"}
+    return _renamed(frame, ours, names)
+
+
+def long_comparisons(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
+    """Comparisons in long form: columns worker, left, right, label, or rater_id, left, right, winner; then what else is
+    known.
+
+    crowd-kit's label is the name of the winning side. A tie is `tie` and not an empty cell, which would look like an
+    answer that is missing. crowd-kit knows no ties: its Bradley-Terry gives nan until those rows are dropped.
+    """
+    if names == Names.CROWD_KIT:
+        won = frame["left"].where(frame["winner"] == "left", frame["right"]).where(frame["winner"] != "tie", "tie")
+        frame = frame.assign(winner=won)
+    return _renamed(frame, {"rater_id": "worker", "left": "left", "right": "right", "winner": "label"}, names)
+
+
+def _renamed(frame: pd.DataFrame, ours: dict[str, str], names: Names) -> pd.DataFrame:
+    kept = frame[[*ours, *(name for name in OTHERS if name in frame.columns)]]
+    return kept.rename(columns=ours) if names == Names.CROWD_KIT else kept
+
+
+def _of_field(
+    found: pd.DataFrame, table: tables.Table, options: Options, named: dict[str, str], *, ours: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Answers to the question asked for, or to the only one; those to others get a reason."""
+    fields = sorted(set(found.loc[(found["reason"] == ""), "field"]))
+    if options.field is not None and options.field not in fields:
+        raise StudyError(
+            f"{table.file} has no question {options.field!r}. Its questions: {', '.join(fields) or 'none'}."
+        )
+    if options.field is None and len(fields) > 1:
+        raise StudyError(f"{table.file} asks several questions: {', '.join(fields)}. Say which with --field.")
+    wanted = options.field if options.field is not None else next(iter(fields), "")
+    other = (found["reason"] == "") & (found["field"] != wanted)
+    found = found.assign(reason=found["reason"].mask(other, "an answer to another question"))
+    return _with_rater(found, options), named | {ours: wanted}
+
+
+def _wide(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
+    """One row per filled cell; every column but the item's and the text's is a rater."""
+    names = table.frame.columns
+    named = columns.matched(names, ["item_id"], given=options.names, file=table.file)
+    text = columns.text_of([name for name in names if name != named["item_id"]])
+    raters = [name for name in names if name not in (named["item_id"], text)]
+    if not raters:
+        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(names)}.")
+    named |= {"text": text} if text else {}
+    frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
+    kept = [ours for ours in ("item_id", "text") if ours in named]
+    melted = frame.melt(id_vars=kept, value_vars=raters, var_name="rater_id", value_name="label")
+    melted = melted[melted["label"].str.strip() != ""].assign(reason="").astype("str")
+    return melted, named | {"rater_id": ", ".join(raters), "label": "its cells"}
+
+
+def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
+    named = _matched(table, RATINGS, options, answer="label")
+    text = columns.text_of([name for name in table.frame.columns if name not in named.values()])
+    named |= {"text": text} if text else {}
+    return _several(_taken(table, named, options)), named
+
+
+def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
+    """Ours -> theirs. A tool's export with one column beyond its usual ones has its answer there."""
+    names = list(table.frame.columns)
+    given = {**options.names, **({answer: options.field} if options.field else {})}
+    if options.rater is not None:
+        wanted = [name for name in wanted if name != "rater_id"]
+    others = [name for name in wanted if name != answer]
+    named = columns.matched(names, others, given=given, file=table.file)
+    taken = {*named.values(), *ABOUT, columns.text_of(names)}
+    left = [name for name in names if name not in taken]
+    if answer not in (*named, *names) and {"annotation_id", "instance_id"} & set(names):
+        if len(left) != 1:
+            raise StudyError(
+                f"{table.file} asks several questions, or none: {', '.join(left) or 'no column is left'}. "
+                "Say which column with --field."
+            )
+        named[answer] = left[0]
+    return named | columns.matched(names, [answer], given=named, file=table.file)
+
+
+def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
+    """The named columns under our names, with the reason why a row does not count."""
+    frame = pd.DataFrame({ours: table.frame[theirs] for ours, theirs in named.items()}).assign(reason="")
+    for name, known in OWN.items():
+        if name in table.frame.columns and set(table.frame[name]) <= known | {""}:
+            frame[name] = table.frame[name]
+    reasons = {
+        "skipped by the rater": _flags(table, "was_cancelled"),
+        "an excluded rater": _flags(table, "excluded"),
+        "an attention check": frame.get("role") == ItemRole.ATTENTION,
+        "a gold item": frame.get("role") == ItemRole.GOLD,
+        "an LLM rater": frame.get("kind") == RaterKind.LLM,
+        potato.MACHINE: ~table.frame["annotator_origin"].isin(["", "human"])
+        if "annotator_origin" in table.frame.columns
+        else False,
+    }
+    for reason, holds in reasons.items():
+        frame["reason"] = frame["reason"].mask((frame["reason"] == "") & holds, reason)
+    return _with_rater(frame, options)
+
+
+def _flags(table: tables.Table, name: str) -> "pd.Series[bool] | bool":
+    return table.frame[name].str.casefold().isin(TRUE) if name in table.frame.columns else False
+
+
+def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
+    return found if options.rater is None else found.assign(rater_id=options.rater)
+
+
+def _several(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per label where a cell holds the list of several, or Label Studio's object around a choice."""
+    nested = {cell: tables.nested(cell) for cell in found["label"].unique().tolist() if cell.startswith(("[", "{"))}
+    labels = {cell: labels for cell, value in nested.items() if (labels := _labels(value))}
+    if not labels:
+        return found
+    lists = found["label"].astype("object").map(lambda cell: labels.get(cell, [cell]))
+    spread = found.assign(label=lists).explode("label", ignore_index=True)
+    return spread.assign(label=spread["label"].astype("str"))
+
+
+def _labels(value: object) -> list[str]:
+    if isinstance(value, list):
+        found = [_labels(one) if isinstance(one, dict) else [str(one)] for one in value]
+        return [label for labels in found for label in labels]
+    return label_studio.labels_of(value)[0] if isinstance(value, dict) else []
+
+
+def _decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
+    """The winner as left, right or tie; a winner that is none of the two gets a reason."""
+    clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
+    clean = _whole_numbers(clean, ["left", "right", "winner"])
+    sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
+    words = {**sides, **dict.fromkeys(TIE, "tie")}
+    winners = [
+        _winner(*row, words=words, own=named.get("winner") == "winner")
+        for row in clean[["left", "right", "winner"]].itertuples(index=False, name=None)
+    ]
+    decided = pd.Series(winners, index=clean.index, dtype="str")
+    unknown = (decided == "") & (clean["winner"] != "") & (clean["reason"] == "")
+    reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
+    alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
+    return clean.assign(winner=decided, reason=reason.mask(alone, "something compared with itself"))
+
+
+def _winner(left: str, right: str, winner: str, *, words: dict[str, str], own: bool) -> str:
+    """In our own column `winner` a word comes first, in crowd-kit's `label` the name of what won."""
+    by_word = words.get(winner.casefold(), "")
+    by_name = "left" if winner == left else "right" if winner == right else ""
+    return (by_word or by_name) if own else (by_name or by_word)
+
+
+def _answers(
+    found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
+) -> Answers:
+    kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
+    clean = found.assign(**{name: _tidy(found[name]) for name in kept})
+    if needed == RATINGS:
+        clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["label"])
+    reason = _reasons(clean, needed)
+    frame = clean.loc[reason == "", kept].reset_index(drop=True)
+    left_out = Counter(table.unreadable) + Counter(reason[reason != ""].tolist())
+    if frame.empty:
+        what = "ratings" if needed == RATINGS else "comparisons"
+        because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
+        raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.")
+    frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
+    return Answers(frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal)
+
+
+def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
+    reason = clean["reason"]
+    for name in needed:
+        reason = reason.mask((reason == "") & (clean[name] == ""), f"no {CALLED[name]}")
+    for name in needed:
+        reason = reason.mask(
+            (reason == "") & (clean[name].str.len() > LONGEST), f"{CALLED[name]} over {LONGEST} characters"
+        )
+    if needed == COMPARISONS:
+        return reason
+    good = clean.loc[reason == "", needed]
+    return reason.mask(good.duplicated().reindex(clean.index, fill_value=False), "repeated row")
+
+
+def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
+    """Without outer space, without the quote that stops a spreadsheet from running a cell, and empty where nothing is."""
+    cells = cells.astype("str").str.strip()
+    escaped = cells.str.startswith(tuple(f"'{sign}" for sign in exporting.FORMULA))
+    cells = cells.mask(escaped, cells.str.slice(1).str.strip())
+    return cells.mask(cells.isin(NOTHING), "")
+
+
+def _whole_numbers(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """1.0 becomes 1 in columns that hold both forms: a spreadsheet or a missing cell turned some into decimals."""
+    values = {value for name in names for value in frame[name].unique().tolist()}
+    decimals = {value: value.partition(".")[0] for value in values if re.fullmatch(r"-?\d+\.0+", value)}
+    if not decimals or not any(re.fullmatch(r"-?\d+", value) for value in values):
+        return frame
+    return frame.assign(**{name: frame[name].replace(decimals) for name in names})

@@ -1,0 +1,85 @@
+"""What a planned session asks of people: how many raters it needs, and how long each of them sits."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study.records import Campaign, CampaignKind, Item, ItemRole, Sample
+from core.subjectivity.sessions import campaigns, screens
+from core.subjectivity.sessions.campaigns import Plan
+
+WORDS_PER_MINUTE = 238  # silent reading of non-fiction in English: Brysbaert (2019), Journal of Memory and Language 109
+SECONDS_TO_ANSWER = 4.0
+SECONDS_TO_BEGIN = 60.0
+LETTERS_PER_WORD = 6.0
+SPARE = 0.1
+AT_ONCE = 5000
+LOOKED_AT = 10
+
+
+@dataclass(frozen=True)
+class Effort:
+    """`answers` are wanted about `items`; `raters` can give them, `invited` allows for a tenth who do not finish.
+
+    `per_rater` items are seen by each, `checks` attention checks and gold items on top. `minutes` is a rule of thumb.
+    """
+
+    items: int
+    answers: int
+    raters: int
+    invited: int
+    per_rater: int
+    checks: int
+    minutes: float
+
+
+def of_plan(session: Session, *, study_id: int, plan: Plan) -> Effort:
+    """The effort of a plan as `campaigns.make` would carry it out. Raises `StudyError` as that does."""
+    drawn = campaigns.items_of(session, study_id=study_id, plan=plan)
+    roles = Counter(item.role or ItemRole.ITEM for item in drawn)
+    items = roles[ItemRole.ITEM]
+    per_rater = min(plan.items_per_rater, items)
+    every = plan.protocol.attention_every
+    checks = math.ceil(plan.items_per_rater / every) if every else 0
+    checks += min(plan.protocol.gold_per_rater, roles[ItemRole.GOLD])
+    answers = items * plan.raters_per_item
+    raters = max(plan.raters_per_item, math.ceil(answers / per_rater))
+    minutes = _minutes(session, study_id, plan.kind, drawn, n=per_rater + checks)
+    return Effort(items, answers, raters, math.ceil(raters * (1 + SPARE)), per_rater, checks, minutes)
+
+
+def minutes(session: Session, campaign: Campaign, *, n: int) -> float:
+    """How long a rater of this session takes for `n` items, judged by the length of its first ones; a rule of thumb."""
+    items = select(Item).where(Item.campaign_id == campaign.id, Item.role == ItemRole.ITEM).order_by(Item.id)
+    drawn = session.scalars(items.limit(LOOKED_AT)).all()
+    return _minutes(session, campaign.study_id, campaign.kind, drawn, n=n)
+
+
+def _minutes(session: Session, study_id: int, kind: str, drawn: Sequence[Item], *, n: int) -> float:
+    count = _pair_letters if kind == CampaignKind.COMPARE else _text_letters
+    letters = count(session, study_id, drawn) / len(drawn) if drawn else 0
+    return (SECONDS_TO_BEGIN + n * (SECONDS_TO_ANSWER + letters / LETTERS_PER_WORD / WORDS_PER_MINUTE * 60)) / 60
+
+
+def _pair_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int:
+    campaign = Campaign(study_id=study_id, name="", kind=CampaignKind.COMPARE, token="")
+    return sum(len(text) for item in drawn for _, text in screens.of(session, campaign, item).parts)
+
+
+def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int:
+    del study_id
+    ids = [
+        sample_id
+        for item in drawn
+        for sample_id in (item.sample_id, item.left_sample_id, item.right_sample_id)
+        if sample_id is not None
+    ]
+    known: dict[int, int] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(ids[start : start + AT_ONCE]))
+        known |= dict(session.execute(query).all())
+    return sum(known[sample_id] for sample_id in ids)

@@ -1,0 +1,168 @@
+"""A rater's way in and out: consent, screening, the comprehension check, coming back, and the code at the end."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study.records import Campaign, Rater, RaterKind, RaterState
+from core.study.store import ONE_AT_A_TIME
+from core.subjectivity.sessions import protocol
+
+CODE_GROUPS, CODE_GROUP = 3, 4
+LONGEST_ID = 200
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a session ends for a rater. `code` and `url` are empty where there is nothing to hand in."""
+
+    state: RaterState
+    code: str
+    url: str
+
+
+def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The panel's parameters found in an address, by their names. Empty for a campaign without a panel.
+
+    Raises `StudyError` when a panel is set up and its id is missing, so that nobody works without being paid.
+    """
+    panel = protocol.of(campaign).panel
+    if not panel.id_parameter:
+        return {}
+    if not parameters.get(panel.id_parameter, "").strip():
+        raise StudyError(
+            f"This session is for people who come from a panel, and the address lacks {panel.id_parameter}. Please open it "
+            "from the panel's own page."
+        )
+    names = (panel.id_parameter, panel.study_parameter, panel.session_parameter)
+    return {name: parameters[name].strip()[:LONGEST_ID] for name in names if name and parameters.get(name)}
+
+
+def join(
+    session: Session,
+    campaign: Campaign,
+    *,
+    now: float,
+    kind: RaterKind = RaterKind.PERSON,
+    panel: Mapping[str, str] | None = None,
+    passed_screening: bool = True,
+) -> Rater:
+    """A new rater under a pseudonym, with a personal code to come back with. Consent is given by joining.
+
+    A panel's person who joined before is the same rater as then. Without `passed_screening` the session is over at once.
+    """
+    rules = protocol.of(campaign)
+    panel_id = (panel or {}).get(rules.panel.id_parameter)
+    known = _by_panel_id(session, campaign, panel_id)
+    if known is not None:
+        return known
+    state = RaterState.CHECKING if rules.check and kind == RaterKind.PERSON else RaterState.RATING
+    rater = Rater(
+        campaign_id=campaign.id,
+        pseudonym=f"rater-{secrets.token_hex(4)}",
+        kind=kind,
+        code=_personal_code(),
+        consented_at=now,
+        state=state if passed_screening else RaterState.SCREENED_OUT,
+        finished_at=None if passed_screening else now,
+        panel_id=panel_id,
+        facts=dict(panel or {}),
+    )
+    session.add(rater)
+    session.flush()
+    return rater
+
+
+def come_back(
+    session: Session, campaign: Campaign, code: str, *, panel: Mapping[str, str] | None = None
+) -> Rater | None:
+    """The rater of this campaign with this personal code (case and dashes do not matter) or panel id, if there is one."""
+    rules = protocol.of(campaign)
+    known = _by_panel_id(session, campaign, (panel or {}).get(rules.panel.id_parameter))
+    if known is not None or not code.strip():
+        return known
+    tried = (code.strip(), tidy_code(code))
+    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.code.in_(tried)))
+
+
+def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float) -> list[int]:
+    """Take a try at the comprehension check: the places of the questions answered wrongly, none when it is passed.
+
+    When the last try fails the session ends. Raises `StudyError` when not every question is answered.
+    """
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
+    rules = protocol.of(session.get_one(Campaign, rater.campaign_id))
+    if len(answers) != len(rules.check):
+        raise StudyError("Please answer every question.")
+    wrong = [
+        place
+        for place, (question, given) in enumerate(zip(rules.check, answers, strict=True))
+        if given != question.answer
+    ]
+    if rater.state != RaterState.CHECKING:
+        return wrong
+    rater.check_tries += 1
+    if not wrong:
+        rater.state = RaterState.RATING
+    elif rater.check_tries >= rules.check_tries:
+        rater.state, rater.finished_at = RaterState.FAILED_CHECK, now
+    session.flush()
+    return wrong
+
+
+def leave(session: Session, *, rater_id: int, now: float) -> None:
+    """End a session early: the item on the screen goes to others, every answer stays. Coming back later is possible."""
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
+    if rater.state in (RaterState.CHECKING, RaterState.RATING):
+        rater.state, rater.finished_at, rater.assigned_item_id = RaterState.LEFT, now, None
+        session.flush()
+
+
+def go_on(session: Session, *, rater_id: int) -> None:
+    """Take up a session again that was left early; the check is not passed by leaving."""
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
+    if rater.state != RaterState.LEFT:
+        return
+    rules = protocol.of(session.get_one(Campaign, rater.campaign_id))
+    is_new = bool(rules.check) and rater.kind == RaterKind.PERSON and not _has_passed(rater)
+    rater.state, rater.finished_at = RaterState.CHECKING if is_new else RaterState.RATING, None
+    session.flush()
+
+
+def ending(campaign: Campaign, rater: Rater) -> Ending:
+    """The code and the panel's address for the way a rater's session ended."""
+    rules = protocol.of(campaign)
+    failed = rater.excluded_at is not None and rater.state != RaterState.DONE
+    state = RaterState.FAILED_CHECK if failed else RaterState(rater.state)
+    code = {
+        RaterState.DONE: rules.codes.complete,
+        RaterState.SCREENED_OUT: rules.codes.screened_out,
+        RaterState.FAILED_CHECK: rules.codes.failed_check,
+    }.get(state, "")
+    return Ending(state, code, rules.panel.return_url.replace("{code}", quote(code)) if code else "")
+
+
+def tidy_code(typed: str) -> str:
+    """A personal code as it is stored, from one typed with other case, spaces or dashes."""
+    letters = "".join(letter for letter in typed.upper() if letter.isalnum())
+    return "-".join(letters[start : start + CODE_GROUP] for start in range(0, len(letters), CODE_GROUP))
+
+
+def _has_passed(rater: Rater) -> bool:
+    """Someone who left while rating has an item's time on record; someone who left during the check has not."""
+    return rater.assigned_at is not None
+
+
+def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> Rater | None:
+    if not panel_id:
+        return None
+    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == panel_id))
+
+
+def _personal_code() -> str:
+    return tidy_code("".join(secrets.choice(protocol.CODE_LETTERS) for _ in range(CODE_GROUPS * CODE_GROUP)))

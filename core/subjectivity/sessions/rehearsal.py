@@ -1,0 +1,57 @@
+"""A session tried out without leaving a trace: a copy of one campaign, with nobody in it, in memory."""
+
+from collections.abc import Sequence
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Table, insert, select
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import StaticPool
+
+from core.study import tasks
+from core.study.base import Base
+from core.study.records import Arm, Campaign, CampaignKind, Item, Label, Sample, Study, Task
+from core.study.store import Store
+from core.subjectivity.sessions import screens
+
+AT_ONCE = 500
+
+
+def of(session: Session, campaign: Campaign) -> Store:
+    """A store of its own with the campaign and everything its items show: what happens there stays there."""
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    Base.metadata.create_all(engine)
+    known = [task.id for task in tasks.tasks(session, campaign.study_id)]
+    wanted: list[tuple[type[Base], ColumnElement[bool]]] = [
+        (Study, Study.id == campaign.study_id),
+        (Task, Task.id.in_(known)),
+        (Label, Label.task_id.in_(known)),
+        (Arm, Arm.task_id.in_(known)),
+        (Campaign, Campaign.id == campaign.id),
+        (Item, Item.campaign_id == campaign.id),
+    ]
+    shown = _shown(session, campaign)
+    wanted += [(Sample, Sample.id.in_(shown[start : start + AT_ONCE])) for start in range(0, len(shown), AT_ONCE)]
+    with engine.begin() as copy:
+        for kind, condition in wanted:
+            rows = session.execute(select(_table(kind)).where(condition)).mappings().all()
+            if rows:
+                copy.execute(insert(_table(kind)), [dict(row) for row in rows])
+    maker = sessionmaker(engine, expire_on_commit=False)
+    return Store(reader=maker, writer=maker)
+
+
+def _shown(session: Session, campaign: Campaign) -> Sequence[int]:
+    """Ids of the samples that a campaign's items show, and those with which its tasks are described."""
+    columns = (Item.sample_id, Item.left_sample_id, Item.right_sample_id)
+    rows = session.execute(select(*columns).where(Item.campaign_id == campaign.id))
+    found = {sample_id for row in rows for sample_id in row if sample_id is not None}
+    if campaign.kind == CampaignKind.COMPARE:
+        labels = [
+            label for task in tasks.tasks(session, campaign.study_id) for label in tasks.labels_of(session, task.id)
+        ]
+        found |= {sample.id for label in labels for sample in screens.examples(session, label)}
+    return sorted(found)
+
+
+def _table(kind: type[Base]) -> Table:
+    return Base.metadata.tables[kind.__tablename__]

@@ -1,0 +1,44 @@
+"""How far a campaign is and what it has brought so far, in one sentence."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study.records import Campaign, Rater, RaterKind
+from core.subjectivity import results
+from core.subjectivity.sessions import live
+from core.subjectivity.sessions.live import Live
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`live` says who is at it and how much is left; `simulated` whether some raters are no people; `agreement` how far
+    people agree, with its interval, in words (empty without answers)."""
+
+    live: Live
+    simulated: bool
+    llm_raters: int
+    agreement: str
+
+    @property
+    def sentence(self) -> str:
+        """Where the campaign stands, with n."""
+        now = self.live
+        done = f"{now.wanted - now.missing:,} of {now.wanted:,} answers" if now.wanted else f"{now.answers:,} answers"
+        words = [done, f"{now.raters.total} rater{'s' if now.raters.total != 1 else ''}"]
+        words += [f"{now.raters.active} rating now"] if now.raters.active else []
+        words += [f"{self.llm_raters} LLM rater{'s' if self.llm_raters != 1 else ''}"] if self.llm_raters else []
+        return " · ".join([*words, self.agreement] if self.agreement else words)
+
+
+def of(session: Session, campaign: Campaign, *, now: float, agreement: str | None = None) -> Standing:
+    """Where a campaign stands at the moment `now`; `agreement` in words where it is known already."""
+    query = select(Rater.kind, func.count(Rater.id)).where(Rater.campaign_id == campaign.id).group_by(Rater.kind)
+    kinds = dict(session.execute(query).all())
+    return Standing(
+        live=live.of(session, campaign, now=now),
+        simulated=kinds.get(RaterKind.SIMULATED, 0) > 0,
+        llm_raters=kinds.get(RaterKind.LLM, 0),
+        agreement=results.words(results.given(session, campaign), campaign) if agreement is None else agreement,
+    )

@@ -1,0 +1,192 @@
+"""Answers from files in a study: what they become there, and that bringing them in again loses and doubles nothing."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.study import exporting, importing, tables, tasks
+from core.study import store as store_module
+from core.study.records import Campaign, Comparison, Item, Rater, RaterKind, Rating, Study, Task
+from core.study.store import Store
+from core.subjectivity import ratings
+from core.subjectivity.exchange import formats, imported
+from core.subjectivity.sessions import answers
+
+ROWS = "item_id,text,rater_id,label\n1,easy TEXT 3,ann@example.org,yes\n1,Easy text 3,ben,no\n2,elsewhere,ben,yes\n"
+
+
+@pytest.fixture
+def study(store: Store, tmp_path: Path) -> Study:
+    return two_tasks(store, tmp_path)
+
+
+def two_tasks(store: Store, tmp_path: Path) -> Study:
+    """A study whose tasks have six test texts each."""
+    with store.write() as session:
+        made = tasks.study_named(session, "s")
+        for name in ("easy", "hard"):
+            path = tmp_path / f"{name}.csv"
+            rows = [f"{name} text {number},{'yes' if number % 2 else 'no'},test" for number in range(6)]
+            path.write_text("\n".join(["text,label,split", *rows, f"{name} train,yes,train"]))
+            task = tasks.make_task(
+                session, study_id=made.id, name=name, question=f"Is it {name}?", labels={"yes": "it is", "no": ""}
+            )
+            arm = tasks.make_arm(session, task_id=task.id, name="real")
+            importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=importing.Options())
+    return made
+
+
+def bring(
+    store: Store,
+    study: Study,
+    path: Path,
+    content: str,
+    *,
+    kind: RaterKind = RaterKind.IMPORTED,
+    field: str | None = None,
+) -> imported.Imported:
+    """What a file of this content brings to the task easy."""
+    path.write_text(content, encoding="utf-8")
+    with store.write() as session:
+        return imported.import_ratings(
+            session, task=easy(store, study), table=formats.read(path), kind=kind,
+            options=formats.Options(field=field, key=b"k"),
+        )  # fmt: skip
+
+
+def easy(store: Store, study: Study) -> Task:
+    with store() as session:
+        return tasks.get_task(session, study.id, "easy")
+
+
+def count(store: Store, table: type[Campaign] | type[Rater] | type[Item] | type[Rating] | type[Comparison]) -> int:
+    with store() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_ratings_find_their_samples_and_personal_names_are_not_kept(store: Store, study: Study, tmp_path: Path) -> None:
+    found = bring(store, study, tmp_path / "r.csv", ROWS)
+
+    with store() as session:
+        names = list(session.scalars(select(Rater.pseudonym)))
+        stored = ratings.of_task(session, easy(store, study).id, kinds=ratings.people(study))
+    assert (found.read, found.kept, found.items, found.raters, found.matched, found.pseudonyms) == (3, 3, 2, 2, 1, 1)
+    assert not any("@" in name for name in names)
+    assert stored["label"].tolist() == ["yes", "no", "yes"]
+    assert stored["sample_id"].notna().tolist() == [True, True, False]
+
+
+def test_the_same_file_comes_in_once_and_a_changed_one_takes_its_place(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    first = bring(store, study, tmp_path / "r.csv", ROWS)
+    again = bring(store, study, tmp_path / "r.csv", ROWS)
+    changed = bring(store, study, tmp_path / "r.csv", ROWS + "3,x,ben,no\n")
+
+    assert (first.again, again.again, changed.again) == (False, True, False)
+    assert again.rejected == {"imported before": 3}
+    assert (count(store, Campaign), count(store, Rating), count(store, Rater)) == (1, 4, 2)
+
+
+def test_another_question_of_the_same_file_takes_the_place_of_the_first(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    content = "item_id,rater_id,mood,tone\n1,a,yes,no\n"
+
+    first = bring(store, study, tmp_path / "r.csv", content, field="mood")
+    second = bring(store, study, tmp_path / "r.csv", content, field="tone")
+
+    assert (first.columns["label"], second.columns["label"], second.again) == ("mood", "tone", False)
+    with store() as session:
+        assert list(session.scalars(select(Rating.label))) == ["no"]
+
+
+def test_a_file_whose_items_raters_were_asked_about_is_not_taken_out(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+    with store.write() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        session.add(Rater(campaign_id=campaign.id, pseudonym="model", kind=RaterKind.LLM, code="c"))
+
+    with pytest.raises(StudyError, match="Rename the file to bring it in beside the earlier one"):
+        bring(store, study, tmp_path / "r.csv", ROWS + "3,x,ben,no\n")
+
+    assert count(store, Rating) == 3
+
+
+def test_nothing_is_stored_when_nothing_can_be_kept(store: Store, study: Study, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no label 1"):
+        bring(store, study, tmp_path / "r.csv", "item_id,rater_id,label\n1,a,\n")
+
+    assert (count(store, Campaign), count(store, Rater), count(store, Item)) == (0, 0, 0)
+
+
+def test_simulated_raters_stay_simulated_when_their_export_comes_back(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    bring(store, study, tmp_path / "r.csv", "task,worker,label,kind\n1,a,yes,simulated\n1,b,yes,person\n")
+
+    with store() as session:
+        kinds = {rater.pseudonym: rater.kind for rater in session.scalars(select(Rater))}
+        counted = ratings.of_task(session, easy(store, study).id, kinds=ratings.people(study))
+    assert kinds == {"a": RaterKind.SIMULATED, "b": RaterKind.IMPORTED}
+    assert len(counted) == 1
+
+
+@pytest.mark.parametrize("names", list(formats.Names))
+def test_a_campaign_written_out_and_brought_in_has_the_same_ratings(
+    store: Store, study: Study, tmp_path: Path, names: formats.Names
+) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+    with store() as session:
+        before = answers.of_campaign(session, session.scalars(select(Campaign)).one())
+
+    bring(store, study, tmp_path / "out.csv", exporting.safe_csv(formats.long_labels(before, names=names)))
+
+    with store() as session:
+        after = answers.of_campaign(session, session.scalars(select(Campaign).order_by(Campaign.id.desc())).first())
+    same = ["rater_id", "label", "text", "sample_id"]
+    assert before["sample_id"].notna().tolist() == [True, True, False]
+    pd.testing.assert_frame_equal(after[same], before[same])
+
+
+def test_label_studio_and_plain_files_bring_the_same(store: Store, study: Study, tmp_path: Path) -> None:
+    chosen = {"from_name": "c", "to_name": "t", "type": "choices", "value": {"choices": ["yes"]}}
+    export = [{"id": 4, "data": {"text": "easy text 3"}, "annotations": [{"completed_by": 1, "result": [chosen]}]}]
+
+    found = bring(store, study, tmp_path / "export.json", json.dumps(export))
+
+    assert (found.kept, found.matched, found.columns["label"]) == (1, 1, "c")
+
+
+def test_comparisons_of_crowd_kit_name_the_winner(store: Store, study: Study, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("worker,left,right,label\na,easy,hard,hard\nb,hard,easy,hard\nc,easy,hard,tie\nd,easy,gone,gone\n")
+
+    with store.write() as session:
+        found = imported.import_comparisons(session, study_id=study.id, table=formats.read(path))
+
+    with store() as session:
+        stored = ratings.comparisons(session, study.id, kinds=ratings.people(study))
+    assert (found.read, found.kept, found.rejected) == (4, 3, {"unknown task 'gone'": 1})
+    assert stored["winner"].tolist() == ["right", "left", "tie"]
+
+
+def test_postgresql_keeps_the_same(postgresql_url: str, tmp_path: Path) -> None:
+    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": postgresql_url}
+    opened = store_module.open_store(settings_module.load(environ))
+    try:
+        study = two_tasks(opened, tmp_path)
+        found = bring(opened, study, tmp_path / "r.csv", ROWS)
+        changed = bring(opened, study, tmp_path / "r.csv", ROWS + "3,x,ben,no\n")
+
+        assert (found.kept, found.matched, changed.kept) == (3, 1, 4)
+        assert (count(opened, Campaign), count(opened, Rating), count(opened, Item)) == (1, 4, 3)
+    finally:
+        opened.close()

@@ -1,0 +1,239 @@
+"""What is shown to whom, and that an answer counts once."""
+
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.errors import StudyError
+from core.study.records import CampaignKind, Comparison, Item, ItemRole, RaterKind, RaterState, Rating, Skip
+from core.subjectivity.sessions import assignment, conduct
+from core.subjectivity.sessions.protocol import Protocol
+from tests.subjectivity.conftest import Sessions
+
+
+def test_a_rater_sees_every_item_once_up_to_the_personal_quota(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=10, items_per_rater=7)
+
+    seen = [item.id for item in sessions.rate(sessions.rater(campaign), "yes")]
+
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_the_least_rated_items_come_first(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=5, items_per_rater=5, raters_per_item=2)
+
+    first, second = ({item.id for item in sessions.rate(sessions.rater(campaign), "yes")} for _ in range(2))
+
+    assert not first & second
+
+
+def test_an_item_gets_no_more_raters_than_wanted(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=2, items_per_rater=4, raters_per_item=2)
+
+    rated = [len(sessions.rate(sessions.rater(campaign), "yes")) for _ in range(4)]
+
+    assert rated == [4, 4, 0, 0]
+
+
+def test_an_item_on_a_screen_is_kept_for_its_rater_until_it_has_lain_idle(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=1, raters_per_item=1, protocol=Protocol(idle_minutes=2))
+    idle, eager = sessions.rater(campaign), sessions.rater(campaign)
+    sessions.shown(idle)
+
+    at_once = sessions.rate(eager, "yes", now=1)
+    later = sessions.rate(eager, "yes", now=2 * 60 + 2)
+
+    assert (len(at_once), len(later)) == (1, 1)
+
+
+def test_answers_of_an_excluded_rater_are_asked_for_again(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=2, items_per_rater=4, raters_per_item=1)
+    first, second = sessions.rater(campaign), sessions.rater(campaign)
+    sessions.rate(first, "yes")
+    with sessions.store.write() as session:
+        conduct.exclude(session, rater_id=first.id, because="copied", now=1)
+
+    assert len(sessions.rate(second, "no")) == 4
+
+
+def test_answers_of_a_model_take_no_persons_place(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=2, items_per_rater=4, raters_per_item=1)
+    sessions.rate(sessions.rater(campaign, kind=RaterKind.LLM), "yes")
+
+    assert len(sessions.rate(sessions.rater(campaign), "no")) == 4
+
+
+def test_coming_back_shows_the_same_item(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+
+    shown = [sessions.shown(rater, seed=seed) for seed in range(5)]
+
+    assert len({item.id for item in shown if item}) == 1
+
+
+def test_twenty_clicks_at_once_on_one_item_give_one_rating(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+    item = sessions.shown(rater)
+    assert item is not None
+    stored: list[bool] = []
+    threads = [threading.Thread(target=lambda: stored.append(sessions.answer(rater, item, "yes"))) for _ in range(20)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(stored) == [False] * 19 + [True]
+    with sessions.store() as session:
+        assert session.scalar(select(func.count(Rating.id))) == 1
+
+
+def test_a_rating_keeps_its_time_and_its_place_in_the_raters_order(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+
+    sessions.rate(rater, "yes", limit=3, takes=2.5)
+
+    with sessions.store() as session:
+        found = session.execute(select(Rating.place, Rating.duration_ms).order_by(Rating.id)).all()
+    assert found == [(1, 2500), (2, 2500), (3, 2500)]
+
+
+@pytest.mark.parametrize("kind", list(CampaignKind))
+def test_undo_puts_the_last_item_back_on_the_screen(sessions: Sessions, kind: CampaignKind) -> None:
+    task = None if kind == CampaignKind.COMPARE else sessions.task()
+    rater = sessions.rater(sessions.campaign(kind=kind, task=task))
+    answer = {CampaignKind.LABEL: "yes", CampaignKind.SCALE: "4"}.get(kind, "left")
+    last = sessions.rate(rater, answer, limit=2)[-1]
+    swapped = sessions.again(rater).is_swapped
+
+    with sessions.store.write() as session:
+        assert assignment.undo(session, rater_id=rater.id, now=5)
+
+    back = sessions.shown(rater)
+    assert back is not None
+    assert back.id == last.id
+    assert sessions.again(rater).is_swapped == swapped
+
+
+def test_the_last_answer_can_be_undone_after_the_session_is_done(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(items_per_rater=2))
+    sessions.rate(rater, "yes")
+    assert sessions.again(rater).state == RaterState.DONE
+
+    with sessions.store.write() as session:
+        assert assignment.undo(session, rater_id=rater.id, now=9)
+
+    assert sessions.shown(rater) is not None
+    assert sessions.again(rater).state == RaterState.RATING
+
+
+def test_nothing_is_undone_where_it_is_not_allowed(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(may_undo=False)))
+    sessions.rate(rater, "yes", limit=1)
+
+    with sessions.store.write() as session:
+        assert not assignment.may_undo(session, rater_id=rater.id)
+        assert not assignment.undo(session, rater_id=rater.id, now=5)
+
+
+def test_an_answer_that_is_none_is_refused_and_the_item_stays(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+    item = sessions.shown(rater)
+    assert item is not None
+
+    with pytest.raises(StudyError, match="Possible answers: yes, no"):
+        sessions.answer(rater, item, "perhaps")
+
+    assert sessions.again(rater).assigned_item_id == item.id
+
+
+def test_a_skipped_item_is_not_shown_again_and_counts_for_no_item(sessions: Sessions) -> None:
+    rules = Protocol(may_skip=True)
+    campaign = sessions.campaign(per_class=1, items_per_rater=2, raters_per_item=1, protocol=rules)
+    rater = sessions.rater(campaign)
+    item = sessions.shown(rater)
+    assert item is not None
+
+    with sessions.store.write() as session:
+        assert assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=rules.skip_reasons[0], now=3)
+        assert not assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=rules.skip_reasons[0], now=3)
+
+    assert [other.id for other in sessions.rate(rater, "yes")] != [item.id]
+    assert [other.id for other in sessions.rate(sessions.rater(campaign), "yes")] == [item.id]
+    with sessions.store() as session:
+        assert session.scalars(select(Skip.reason)).all() == [rules.skip_reasons[0]]
+
+
+@pytest.mark.parametrize(("may_skip", "reason"), [(False, "None of the answers fits"), (True, "because")])
+def test_skipping_needs_leave_and_a_reason_that_is_offered(sessions: Sessions, may_skip: bool, reason: str) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(may_skip=may_skip)))
+    item = sessions.shown(rater)
+    assert item is not None
+
+    with pytest.raises(StudyError), sessions.store.write() as session:
+        assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=reason, now=1)
+
+    assert sessions.again(rater).assigned_item_id == item.id
+
+
+def test_the_sides_of_a_pair_are_shown_as_often_one_way_as_the_other(sessions: Sessions) -> None:
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None, raters_per_item=20)
+
+    for _ in range(20):
+        sessions.rate(sessions.rater(campaign), "left")
+
+    with sessions.store() as session:
+        left = Counter(session.scalars(select(Comparison.left_task_id)))
+    assert sorted(left.values()) == [10, 10]
+
+
+def test_a_comparison_of_texts_is_kept_as_it_was_shown(sessions: Sessions) -> None:
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE_ITEMS, per_class=3, pairs_per_item=2)
+    rater = sessions.rater(campaign)
+    item = sessions.shown(rater)
+    assert item is not None
+    swapped = sessions.again(rater).is_swapped
+
+    sessions.answer(rater, item, "right")
+
+    with sessions.store() as session:
+        kept = session.scalars(select(Comparison)).one()
+    shown = (item.left_sample_id, item.right_sample_id)[:: -1 if swapped else 1]
+    assert (kept.left_sample_id, kept.right_sample_id, kept.winner) == (*shown, "right")
+
+
+def test_checks_and_gold_items_come_on_top_spread_over_the_session(sessions: Sessions, tmp_path: Path) -> None:
+    rules = Protocol(attention_every=5, gold_per_rater=1)
+    rater = sessions.rater(sessions.campaign(items_per_rater=15, protocol=rules))
+    with sessions.store() as session:
+        campaign = sessions.campaign(items_per_rater=15, protocol=rules, name="again")
+        total = assignment.progress(session, campaign, rater.id).total
+
+    seen = sessions.rate(rater, lambda item: item.expected or "yes")
+
+    roles = [item.role for item in seen]
+    assert Counter(roles) == {ItemRole.ITEM: 15, ItemRole.ATTENTION: 3, ItemRole.GOLD: 1}
+    assert roles[0] == ItemRole.ITEM
+    assert total == 19
+    places = [place for place, role in enumerate(roles) if role != ItemRole.ITEM]
+    assert places[-1] - places[0] > 6
+
+
+def test_an_attention_check_is_neither_skipped_nor_undone(sessions: Sessions) -> None:
+    rules = Protocol(attention_every=1, may_skip=True)
+    rater = sessions.rater(sessions.campaign(items_per_rater=3, protocol=rules))
+    seen: list[Item] = []
+    while not seen or seen[-1].role != ItemRole.ATTENTION:
+        item = sessions.shown(rater, seed=len(seen))
+        assert item is not None
+        if item.role == ItemRole.ATTENTION:
+            with pytest.raises(StudyError, match="cannot be skipped"), sessions.store.write() as session:
+                assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=rules.skip_reasons[0], now=1)
+        sessions.answer(rater, item, item.expected or "yes")
+        seen.append(item)
+
+    with sessions.store.write() as session:
+        assert not assignment.undo(session, rater_id=rater.id, now=9)

@@ -1,0 +1,104 @@
+"""Many raters at one store at the same time, on both databases: nothing lost, nothing doubled, no item rated too often."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from benchmarks import raters, writers
+from core import settings as settings_module
+from core.settings import Settings
+from core.study import store as store_module
+from core.study.records import CampaignKind, Rater
+from core.study.store import Store
+from core.subjectivity.sessions import assignment, campaigns, enrolment
+
+WRITERS, ITEMS, PLACES = 16, 5, 3
+T = TypeVar("T")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
+    return settings_module.load({"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": url})
+
+
+@pytest.fixture
+def opened(settings: Settings) -> Iterator[Store]:
+    opened = store_module.open_store(settings)
+    yield opened
+    opened.close()
+
+
+def scarce(settings: Settings, kind: CampaignKind = CampaignKind.LABEL) -> str:
+    """A campaign with fewer places than its raters would fill."""
+    return raters.campaign(settings, n=20, items_per_rater=ITEMS, raters_per_item=PLACES, kind=kind)
+
+
+def joined(store: Store, token: str) -> Rater:
+    with store.write() as session:
+        return enrolment.join(session, campaigns.by_token(session, token), now=0)
+
+
+def at_once(work: Callable[[], T], n: int) -> list[T]:
+    """What so many threads give that do the same at the same time."""
+    start = threading.Barrier(n)
+
+    def run(_place: int) -> T:
+        start.wait(30)
+        return work()
+
+    with ThreadPoolExecutor(n) as threads:
+        return list(threads.map(run, range(n)))
+
+
+@pytest.mark.parametrize("kind", [CampaignKind.LABEL, CampaignKind.COMPARE_ITEMS])
+def test_every_answer_of_raters_who_meet_at_the_last_items_is_stored_once(
+    settings: Settings, kind: CampaignKind
+) -> None:
+    token = scarce(settings, kind)
+
+    given = writers.at_once(settings, token, writers=WRITERS, start=threading.Barrier(WRITERS))
+
+    told = {pair for one in given for pair in one.answers}
+    found = writers.stored(settings)
+    assert set(found.pairs) == told
+    assert found.pairs.total() == len(told)
+
+
+def test_no_item_goes_to_more_raters_than_asked_for(settings: Settings) -> None:
+    token = scarce(settings)
+
+    writers.at_once(settings, token, writers=WRITERS, start=threading.Barrier(WRITERS))
+
+    assert writers.stored(settings).most_on_an_item == PLACES
+
+
+def test_clicks_at_once_on_one_item_give_one_rating(settings: Settings, opened: Store) -> None:
+    rater = joined(opened, scarce(settings))
+    with opened.write() as session:
+        item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
+    assert item is not None
+    item_id = item.id
+
+    def click() -> bool:
+        with opened.write() as session:
+            return assignment.record(session, rater_id=rater.id, item_id=item_id, answer="glad", now=1)
+
+    assert sorted(at_once(click, 12)) == [False] * 11 + [True]
+    assert writers.stored(settings).pairs.total() == 1
+
+
+def test_a_rater_in_several_windows_has_the_same_item_in_all_of_them(settings: Settings, opened: Store) -> None:
+    rater = joined(opened, scarce(settings))
+
+    def look() -> int | None:
+        with opened.write() as session:
+            item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random())
+            return item.id if item else None
+
+    assert len(set(at_once(look, 12))) == 1

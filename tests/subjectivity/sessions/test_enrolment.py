@@ -1,0 +1,178 @@
+"""The rater's way in and out: consent, check, coming back, leaving, and the code at the end."""
+
+import pytest
+
+from core.errors import StudyError
+from core.study.records import Campaign, Rater, RaterKind, RaterState
+from core.subjectivity.sessions import enrolment, protocol
+from core.subjectivity.sessions.protocol import Codes, Protocol, Question
+from tests.subjectivity.conftest import Sessions
+
+CHECK = (
+    Question(text="How many?", options=("one", "two"), answer=1),
+    Question(text="And now?", options=("a", "b"), answer=0),
+)
+FROM_PROLIFIC = {"PROLIFIC_PID": "5f00aa", "STUDY_ID": "s1", "SESSION_ID": "x", "other": "no"}
+
+
+def checked(sessions: Sessions, rater: Rater, *answers: int) -> list[int]:
+    with sessions.store.write() as session:
+        return enrolment.check(session, rater_id=rater.id, answers=answers, now=1)
+
+
+def joined(sessions: Sessions, campaign: Campaign, address: dict[str, str]) -> Rater:
+    with sessions.store.write() as session:
+        return enrolment.join(session, campaign, now=0, panel=enrolment.panel_ids(campaign, address))
+
+
+def test_nothing_is_shown_before_the_check_is_passed(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)))
+    assert sessions.shown(rater) is None
+
+    assert checked(sessions, rater, 1, 0) == []
+
+    assert sessions.shown(rater) is not None
+
+
+def test_a_second_try_is_allowed_and_the_wrong_answers_are_named(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)))
+
+    assert checked(sessions, rater, 0, 0) == [0]
+    assert sessions.again(rater).state == RaterState.CHECKING
+
+    assert checked(sessions, rater, 1, 0) == []
+    assert sessions.again(rater).state == RaterState.RATING
+
+
+def test_the_session_ends_with_its_own_code_when_the_last_try_fails(sessions: Sessions) -> None:
+    codes = Codes(complete="DONE", screened_out="OUT", failed_check="FAILED")
+    campaign = sessions.campaign(protocol=Protocol(check=CHECK, codes=codes, panel=protocol.PROLIFIC))
+    rater = joined(sessions, campaign, FROM_PROLIFIC)
+
+    checked(sessions, rater, 0, 0)
+    checked(sessions, rater, 0, 1)
+    checked(sessions, rater, 1, 0)
+
+    ended = enrolment.ending(campaign, sessions.again(rater))
+    assert ended.state == RaterState.FAILED_CHECK
+    assert ended.code == "FAILED"
+    assert ended.url == "https://app.prolific.com/submissions/complete?cc=FAILED"
+    assert sessions.shown(rater) is None
+
+
+def test_an_unanswered_question_costs_no_try(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)))
+
+    with pytest.raises(StudyError, match="every question"):
+        checked(sessions, rater, 1)
+
+    assert sessions.again(rater).check_tries == 0
+
+
+def test_a_finished_session_ends_with_the_completion_code(sessions: Sessions) -> None:
+    campaign = sessions.campaign(items_per_rater=2)
+    rater = sessions.rater(campaign)
+
+    sessions.rate(rater, "yes")
+
+    ended = enrolment.ending(campaign, sessions.again(rater))
+    assert (ended.state, ended.code) == (RaterState.DONE, protocol.of(campaign).codes.complete)
+    assert ended.code
+    assert ended.url == ""
+
+
+def test_the_codes_of_a_campaign_differ(sessions: Sessions) -> None:
+    codes = protocol.of(sessions.campaign()).codes
+
+    assert len({codes.complete, codes.screened_out, codes.failed_check, ""}) == 4
+
+
+def test_who_does_not_pass_the_screening_sees_no_item_and_has_a_code(sessions: Sessions) -> None:
+    campaign = sessions.campaign(protocol=Protocol(screening="Do you read English well?"))
+    with sessions.store.write() as session:
+        rater = enrolment.join(session, campaign, now=0, passed_screening=False)
+
+    assert sessions.shown(rater) is None
+    assert enrolment.ending(campaign, rater).code == protocol.of(campaign).codes.screened_out
+
+
+def test_a_personal_code_is_found_whatever_its_case_and_dashes(sessions: Sessions) -> None:
+    campaign = sessions.campaign()
+    rater = sessions.rater(campaign)
+
+    with sessions.store() as session:
+        found = [
+            enrolment.come_back(session, campaign, typed)
+            for typed in (rater.code, rater.code.lower(), rater.code.replace("-", " "), f"  {rater.code} ", "ABCD", "")
+        ]
+
+    assert [other.id if other else None for other in found] == [rater.id] * 4 + [None, None]
+
+
+def test_a_pseudonym_says_nothing_about_the_personal_code(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+
+    assert not set(enrolment.tidy_code(rater.pseudonym.removeprefix("rater-")).split("-")) & set(rater.code.split("-"))
+
+
+def test_someone_from_a_panel_is_the_same_rater_when_coming_again(sessions: Sessions) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+
+    first, second = joined(sessions, campaign, FROM_PROLIFIC), joined(sessions, campaign, FROM_PROLIFIC)
+    other = joined(sessions, campaign, {**FROM_PROLIFIC, "PROLIFIC_PID": "6b"})
+
+    assert first.id == second.id != other.id
+    assert first.facts == {"PROLIFIC_PID": "5f00aa", "STUDY_ID": "s1", "SESSION_ID": "x"}
+    with sessions.store() as session:
+        back = enrolment.come_back(session, campaign, "", panel=enrolment.panel_ids(campaign, FROM_PROLIFIC))
+    assert back is not None
+    assert back.id == first.id
+
+
+def test_a_panels_address_without_its_id_is_refused(sessions: Sessions) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+
+    with pytest.raises(StudyError, match="lacks PROLIFIC_PID"):
+        enrolment.panel_ids(campaign, {"STUDY_ID": "s1"})
+
+
+def test_leaving_gives_the_item_back_at_once_and_keeps_the_answers(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=1, items_per_rater=2, raters_per_item=1)
+    rater, other = sessions.rater(campaign), sessions.rater(campaign)
+    sessions.rate(rater, "yes", limit=1)
+    left = sessions.shown(rater)
+    assert left is not None
+
+    with sessions.store.write() as session:
+        enrolment.leave(session, rater_id=rater.id, now=5)
+
+    assert enrolment.ending(campaign, sessions.again(rater)).code == ""
+    assert [item.id for item in sessions.rate(other, "no")] == [left.id]
+
+
+def test_someone_who_left_can_go_on(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)))
+    checked(sessions, rater, 1, 0)
+    sessions.rate(rater, "yes", limit=1)
+
+    with sessions.store.write() as session:
+        enrolment.leave(session, rater_id=rater.id, now=5)
+        enrolment.go_on(session, rater_id=rater.id)
+
+    assert sessions.shown(rater) is not None
+
+
+def test_leaving_does_not_pass_the_check(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)))
+
+    with sessions.store.write() as session:
+        enrolment.leave(session, rater_id=rater.id, now=5)
+        enrolment.go_on(session, rater_id=rater.id)
+
+    assert sessions.again(rater).state == RaterState.CHECKING
+
+
+def test_models_take_no_check(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)), kind=RaterKind.LLM)
+
+    assert rater.state == RaterState.RATING
