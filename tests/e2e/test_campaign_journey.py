@@ -5,17 +5,17 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from core import settings as settings_module
 from core.study import importing, tables, tasks
 from core.study import store as store_module
-from core.study.records import RaterState
+from core.study.records import CampaignKind, RaterState
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
-from tests.e2e.walking import PATIENCE, real_file, settled
+from core.subjectivity.sessions.protocol import default_check
+from tests.e2e.walking import PATIENCE, PHONE, pass_check, rate, real_file, settled
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -65,7 +65,7 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
 
     expect.set_options(timeout=PATIENCE)
     server = serve()
-    store = study_of(server, tmp_path)
+    study_of(server, tmp_path)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -73,26 +73,48 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
 
     page.goto(f"{server.url}/campaigns")
     page.get_by_label("Name", exact=True).fill("first round")
-    page.get_by_role("spinbutton", name="Texts per label").fill("10")
-    page.get_by_role("spinbutton", name="Texts per label").press("Enter")
+    page.get_by_role("spinbutton", name="Texts per label").fill("5")
+    page.get_by_role("spinbutton", name="Items per rater", exact=True).fill("10")
+    page.get_by_role("spinbutton", name="Raters per item").fill("2")
+    page.get_by_role("spinbutton", name="Raters per item").press("Enter")
     needed = page.get_by_test_id("stMetric").filter(has_text="Answers wanted").get_by_test_id("stMetricValue")
-    expect(needed).to_have_text("60")
+    expect(needed).to_have_text("20")
     page.get_by_role("button", name="Make the campaign").click()
 
     link = copied_link(page)
     assert link.startswith(f"{server.url}/rate?campaign=")
-    token = parse_qs(urlsplit(link).query)["campaign"][0]
     expect(page.get_by_alt_text("QR code of the link for raters")).to_be_visible()
 
     page.get_by_text("Live", exact=True).click()
-    expect(page.get_by_text("0 of 60 answers")).to_be_visible()
-    rate_all(store, token, seed=1)
-    rate_all(store, token, seed=2)
+    expect(page.get_by_text("0 of 20 answers")).to_be_visible()
+    for name in ("first", "second"):
+        rate_on_a_phone(browser, link, reloads=name == "first")
 
-    expect(page.get_by_text("40 of 60 answers")).to_be_visible()
+    expect(page.get_by_text("20 of 20 answers")).to_be_visible()
     alpha = page.get_by_test_id("stMetric").filter(has_text="Alpha so far").get_by_test_id("stMetricValue")
     expect(alpha).to_have_text(re.compile(r"^-?\d\.\d\d$"))
     expect(page.get_by_text("Least agreed")).to_be_visible()
+
+
+def rate_on_a_phone(browser: "Browser", link: str, *, reloads: bool) -> None:
+    """From consent over a check that is passed at the second try to the code after ten items."""
+    context = browser.new_context(**PHONE)
+    phone = context.new_page()
+    phone.set_default_timeout(PATIENCE)
+    phone.goto(link)
+    phone.get_by_role("button", name="I agree, start").tap()
+    phone.get_by_role("button", name="Go on to a short check").tap()
+    pass_check(phone, default_check(CampaignKind.LABEL), wrong=True)
+    phone.get_by_text("you have 1 more try").wait_for()
+    pass_check(phone, default_check(CampaignKind.LABEL))
+    rate(phone, range(4), total=10)
+    if reloads:
+        phone.reload()
+    rate(phone, range(4, 9), total=10)
+    phone.get_by_role("button", name=re.compile("glad")).dblclick()
+    phone.get_by_role("heading", name="Thank you").wait_for()
+    assert phone.get_by_test_id("stCode").first.inner_text().strip()
+    context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1280])

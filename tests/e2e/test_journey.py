@@ -8,8 +8,9 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.records import Job, Rating, Run
-from tests.e2e.walking import PATIENCE, at, connect, real_file
+from core.study.records import CampaignKind, Job, Rating, Run
+from core.subjectivity.sessions.protocol import default_check
+from tests.e2e.walking import PATIENCE, PHONE, at, connect, pass_check, rate, real_file
 from tests.llm_server import LlmServer
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
 
         at(page, "Campaigns")
         page.get_by_label("Name", exact=True).fill("first round")
-        page.get_by_label("Items per rater").fill("3")
+        page.get_by_role("spinbutton", name="Items per rater", exact=True).fill("3")
         page.get_by_role("button", name="Make the campaign").click()
-        link = page.get_by_text(re.compile("/rate\\?campaign=")).first.inner_text()
-        rate_three_items_on_a_phone(browser, server.url + link[link.index("/rate") :].strip())
+        link = page.get_by_test_id("stCode").filter(has_text="/rate?campaign=").first.inner_text().strip()
+        rate_three_items_on_a_phone(browser, link)
 
         train_through_a_restart(page, server)
     assert llm.counts()["answered"] <= 12
@@ -74,23 +75,14 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
 
 
 def rate_three_items_on_a_phone(browser: "Browser", link: str) -> None:
-    from playwright.sync_api import expect
-
-    phone = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True).new_page()
+    phone = browser.new_context(**PHONE).new_page()
     phone.set_default_timeout(PATIENCE)
     phone.goto(link)
     phone.get_by_role("button", name="I agree, start").tap()
-    for number in range(3):
-        phone.get_by_text(f"{number} of 3").wait_for()
-        if number == 1:
-            phone.reload()
-            phone.get_by_text("1 of 3").wait_for()
-        answer = phone.get_by_role("button", name=re.compile("glad"))
-        expect(answer).to_have_count(1)
-        answer.tap()
-    phone.get_by_text("You answered 3 items").wait_for()
+    phone.get_by_role("button", name="Go on to a short check").tap()
+    pass_check(phone, default_check(CampaignKind.LABEL))
+    rate(phone, range(3), total=3)
     assert phone.get_by_test_id("stSidebarNav").count() == 0
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
     phone.context.close()
 
 

@@ -16,13 +16,12 @@ from core.study.records import CampaignKind, Comparison, Rater, RaterState, Rati
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol
-from tests.e2e.walking import PATIENCE, real_file
+from tests.e2e.walking import PATIENCE, PHONE, pass_check, rate, real_file
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
 LABELS = {"glad": "the writer feels good", "sad": "the writer feels bad"}
 CHECK = protocol.default_check(CampaignKind.LABEL)
@@ -88,9 +87,9 @@ def test_from_consent_to_the_code_on_a_phone(house: House, device: Any) -> None:
     phone.goto(f"{link}&PROLIFIC_PID=person-1&STUDY_ID=s")
     phone.get_by_role("button", name="I agree, start").tap()
     phone.get_by_role("button", name="Go on to a short check").tap()
-    give_check(phone, wrong=True)
+    pass_check(phone, CHECK, wrong=True)
     phone.get_by_text("you have 1 more try").wait_for()
-    give_check(phone, wrong=False)
+    pass_check(phone, CHECK)
     rate(phone, range(5), total=10)
     text = phone.locator(".st-key-rate_text").inner_text()
     phone.reload()
@@ -239,23 +238,6 @@ def begin(page: "Page", link: str, *, instructions: bool = False) -> None:
     if instructions:
         page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_text(re.compile(r"^0 of \d+ done")).wait_for()
-
-
-def give_check(page: "Page", *, wrong: bool) -> None:
-    for place, question in enumerate(CHECK):
-        chosen = question.options[1 if wrong and place else question.answer]
-        page.get_by_text(chosen, exact=True).tap()
-    page.get_by_role("button", name="Check my answers").tap()
-
-
-def rate(page: "Page", numbers: range, *, total: int) -> None:
-    for number in numbers:
-        page.get_by_text(f"{number} of {total} done").wait_for()
-        page.get_by_role("button", name=re.compile("glad" if number % 2 else "sad")).click()
-    if numbers.stop < total:
-        page.get_by_text(f"{numbers.stop} of {total} done").wait_for()
-    else:
-        page.get_by_role("heading", name="Thank you").wait_for()
 
 
 def press(page: "Page", key: str, then: str) -> None:

@@ -1,13 +1,19 @@
 """Steps that several browser journeys take."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from core.subjectivity.sessions.protocol import Question
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
 PATIENCE = 60_000
+READING = 450  # ms; answers take no pointer for the first 350 ms of an item
 
 
 def real_file(folder: Path) -> Path:
@@ -46,3 +52,23 @@ def connect(page: "Page", *, model: str, url: str = "", instead_of: str = "") ->
     models.press("Enter")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Test and keep").click()
+
+
+def pass_check(page: "Page", check: Sequence[Question], *, wrong: bool = False) -> None:
+    """Answer the comprehension check, the last question wrongly on request."""
+    for question in check:
+        is_wrong = wrong and question is check[-1]
+        page.get_by_text(question.options[1 if is_wrong else question.answer], exact=True).tap()
+    page.get_by_role("button", name="Check my answers").tap()
+
+
+def rate(page: "Page", numbers: range, *, total: int) -> None:
+    """Answer the items at these places (from 0), and see the next one or the end."""
+    for number in numbers:
+        page.get_by_text(f"{number} of {total} done").wait_for()
+        page.wait_for_timeout(READING)
+        page.get_by_role("button", name=re.compile("glad" if number % 2 else "sad")).click()
+    if numbers.stop < total:
+        page.get_by_text(f"{numbers.stop} of {total} done").wait_for()
+    else:
+        page.get_by_role("heading", name="Thank you").wait_for()
