@@ -35,6 +35,7 @@ if campaign is not None:
 own, from_files = ui.campaigns_of(study)
 if not own:
     st.info("No campaign yet. Make one, send its link, and see here how far people agree.")
+st.caption(ui.WHAT_AGREEMENT_SAYS)
 with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):
     ui.new_campaign(study)
 ui.campaign_rows(own)

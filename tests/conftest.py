@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
+from hypothesis import settings as of_hypothesis
 
 from core import settings as settings_module
 from core.study import store as store_module
@@ -16,6 +18,8 @@ from tests.command_line import CommandLine
 from tests.jobs.bench import end_all
 
 os.environ["STREAMLIT_CLIENT_SHOW_ERROR_DETAILS"] = "full"
+of_hypothesis.register_profile("busy machine", deadline=None)
+of_hypothesis.load_profile("busy machine")
 
 
 @pytest.fixture
@@ -32,32 +36,54 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(settings: settings_module.Settings, empty_database: Path) -> Iterator[Store]:
-    settings.home.mkdir()
-    shutil.copy(empty_database, settings.home)
+def home_folder(tmp_path: Path, empty_database: Path) -> Path:
+    """A home of this test, with an empty database in it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copy(empty_database, folder)
+    return folder
+
+
+@pytest.fixture
+def store(settings: settings_module.Settings, home_folder: Path) -> Iterator[Store]:
     opened = store_module.open_store(settings)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgresql_server() -> Iterator[Any]:
     """One PostgreSQL server for all tests that name one."""
-    with postgresql.serve(tmp_path_factory.mktemp("postgresql") / "data") as server:
+    with postgresql.serve() as server:
         yield server
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: Any) -> str:
-    """An empty PostgreSQL database of this test's own."""
+    """A PostgreSQL database of this test's own, without a schema."""
     return postgresql.new_database(postgresql_server)
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a PostgreSQL database of the newest schema with nothing in it."""
+    url = postgresql.new_database(postgresql_server)
+    home = tmp_path_factory.mktemp("template")
+    store_module.open_store(settings_module.load({"LITMUS_HOME": str(home), "LITMUS_DATABASE": url})).close()
+    return str(sqlalchemy.make_url(url).database)
+
+
 @pytest.fixture
-def call(tmp_path: Path) -> Iterator[CommandLine]:
+def migrated_postgresql_url(postgresql_server: Any, postgresql_template: str) -> str:
+    """A PostgreSQL database of this test's own, of the newest schema."""
+    return postgresql.new_database(postgresql_server, template=postgresql_template)
+
+
+@pytest.fixture
+def call(home_folder: Path) -> Iterator[CommandLine]:
     """Calls `python -m core ...` in a home of this test."""
-    yield CommandLine(tmp_path / "home")
-    end_all(tmp_path / "home")
+    yield CommandLine(home_folder)
+    end_all(home_folder)
 
 
 @pytest.fixture

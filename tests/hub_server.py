@@ -51,7 +51,7 @@ class HubServer:
         self.http = _Http(("127.0.0.1", 0), _Handler)
         self.http.hub = self
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        self._thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
 
     def __enter__(self) -> "HubServer":
         self._thread.start()

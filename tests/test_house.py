@@ -1,6 +1,7 @@
 """The house rules that a test can check: which way imports point, what the web process loads, and the README's tree."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -33,10 +34,16 @@ FOR_WORKERS = {
 MAY_PRINT = {"core/commands", "core/jobs", "benchmarks"}
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, anywhere in it, as dotted names down to the room."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -118,7 +125,7 @@ def test_files_and_functions_stay_short() -> None:
             too_long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
         too_long += [
             f"{path.relative_to(ROOT)}:{node.name}"
-            for node in ast.walk(ast.parse(text))
+            for node in ast.walk(parsed(path))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and (node.end_lineno or 0) - node.lineno > 50
             and "migrations" not in path.parts
@@ -129,7 +136,7 @@ def test_files_and_functions_stay_short() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
 def test_every_benchmark_says_how_it_is_run(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    said = ast.get_docstring(parsed(path)) or ""
 
     assert f"python -m benchmarks.{path.stem}" in said or f"python benchmarks/{path.name}" in said
 
@@ -139,7 +146,7 @@ def test_only_commands_jobs_and_benchmarks_print() -> None:
         str(path.relative_to(ROOT))
         for folder in ("core", "ui", "pages", "benchmarks")
         for path in (ROOT / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
 

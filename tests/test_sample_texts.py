@@ -60,6 +60,7 @@ def test_recorded_answers_have_the_shapes_real_ones_have(task: str) -> None:
     assert any(found.reason == "refusal" for found in parsed), "a refusal"
 
 
+@pytest.mark.slow
 def test_fewer_than_one_in_a_hundred_texts_is_a_near_duplicate() -> None:
     texts: list[str] = []
     for task in STUDY.tasks:

@@ -8,7 +8,14 @@ from ui.campaign_live import live_view
 from ui.campaign_llm import llm_view
 from ui.campaign_raters import raters_view
 from ui.campaign_results import results_view
-from ui.campaigns import KIND_NAMES, campaign_head, campaign_rows, campaigns_of, chosen_campaign
+from ui.campaigns import (
+    KIND_NAMES,
+    WHAT_AGREEMENT_SAYS,
+    campaign_head,
+    campaign_rows,
+    campaigns_of,
+    chosen_campaign,
+)
 from ui.charts import plot
 from ui.connection import pick_connection
 from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
@@ -50,6 +57,7 @@ __all__ = [
     "try_panel",
     "KIND_NAMES",
     "arm_table",
+    "WHAT_AGREEMENT_SAYS",
     "campaign_head",
     "campaign_rows",
     "campaigns_of",

@@ -28,7 +28,7 @@ def export_view(campaign: Campaign) -> None:
     kept = raw[(excluded | ~raw["excluded"]) & (llm | (raw["kind"] != RaterKind.LLM))]
     long = formats.long_comparisons if campaign_reads.is_comparing(campaign) else formats.long_labels
     table = long(kept, names=names)
-    st.dataframe(table.head(SHOWN), hide_index=True, key="export.first")
+    st.dataframe(table.head(SHOWN), hide_index=True, key="export.first", placeholder="–")
     st.caption(f"The first {min(SHOWN, len(table))} of {len(table):,} answers.")
     with st.container(horizontal=True):
         _download("Answers as CSV", table, campaign, "answers")

@@ -13,6 +13,7 @@ from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live
 from ui import campaign_reads, campaign_tables, resources
+from ui.campaign_results import strengths_chart
 from ui.campaign_tables import interval, number
 from ui.campaigns import rating_link
 from ui.words import plain
@@ -21,8 +22,10 @@ TICK = 4
 SHOWN = 3
 WIDTH = 140
 MOST_DRAWN = 12
+ALPHA = "Krippendorff's alpha: 1 when all raters agree, 0 when they agree no more than by chance, below 0 when less."
+MAJORITY = "The share of a text's raters who gave its most frequent answer, averaged over texts."
 WIDTHS = [0.05, 0.1, 0.15, 0.2, 0.3]
-NOTHING_YET = "Nobody has answered yet. What comes in shows here by itself."
+NOTHING_YET = "Nobody has answered yet. Answers show here by themselves as they come in."
 
 
 def live_view(campaign: Campaign) -> None:
@@ -38,6 +41,7 @@ def _tick(campaign_id: int) -> None:
     if not now.answers:
         st.info(NOTHING_YET)
         if campaign.is_open:
+            st.caption("Send raters this link:")
             st.code(rating_link(campaign), language=None, wrap_lines=True)
         return
     if campaign_reads.is_comparing(campaign):
@@ -53,21 +57,26 @@ def _numbers(campaign: Campaign, now: Live) -> None:
         st.progress(min(1.0, done / now.wanted), text=f"{done:,} of {now.wanted:,} answers")
     with st.container(horizontal=True):
         _metric("Rating now", str(now.raters.active), _raters_words(now))
-        _metric("Per minute", f"{now.per_minute:.1f}", "mean of the last ten", chart=now.minutes["answers"].tolist())
-        _metric("Time left", _left(now), "at this rate" if math.isfinite(now.seconds_left) else "")
+        _metric("Per minute", f"{now.per_minute:.1f}", "answers, last 10 min", chart=now.minutes["answers"].tolist())
+        _metric("Time left", _left(now), _left_words(now))
         if now.answers and not campaign_reads.is_comparing(campaign):
             found = campaign_reads.summary(campaign, level=results.level_of(campaign))
-            _metric("Alpha so far", number(found.alpha), interval(found.low, found.high))
+            _metric("Alpha so far", number(found.alpha), _ninety_five(found.low, found.high), words_for=ALPHA)
             _metric(
                 "Majority agreement",
                 number(found.mean_majority_agreement),
-                interval(found.mean_majority_low, found.mean_majority_high),
+                _ninety_five(found.mean_majority_low, found.mean_majority_high),
+                words_for=MAJORITY,
             )
 
 
-def _metric(words: str, value: str, below: str, *, chart: list[int] | None = None) -> None:
+def _metric(
+    words: str, value: str, below: str, *, chart: list[int] | None = None, words_for: str | None = None
+) -> None:
     with st.container(width=WIDTH, gap="xxsmall"):
-        st.metric(words, plain(value), chart_data=chart if chart and any(chart) else None, chart_type="bar")
+        st.metric(
+            words, plain(value), chart_data=chart if chart and any(chart) else None, chart_type="bar", help=words_for
+        )
         st.caption(plain(below) or "\u00a0")
 
 
@@ -80,12 +89,18 @@ def _raters_words(now: Live) -> str:
         "turned away": who.turned_away,
         "excluded": who.excluded,
     }
-    return " · ".join(f"{n} {word}" for word, n in named.items() if n) or "nobody before"
+    return " · ".join(f"{n} {word}" for word, n in named.items() if n) or "nobody yet"
+
+
+def _left_words(now: Live) -> str:
+    if now.wanted and not now.missing:
+        return "all answers are in"
+    return "at this rate" if math.isfinite(now.seconds_left) else "no answers lately"
 
 
 def _left(now: Live) -> str:
     if now.wanted and not now.missing:
-        return "complete"
+        return "none"
     if not math.isfinite(now.seconds_left):
         return "–"
     minutes = now.seconds_left / 60
@@ -95,27 +110,38 @@ def _left(now: Live) -> str:
 def _enough(campaign: Campaign) -> None:
     """Whether the interval is narrow enough, and what would make it so; beside it, alpha as the answers came in."""
     found = campaign_reads.summary(campaign, level=results.level_of(campaign))
-    if found.note:
-        st.caption(plain(found.note))
-    width = st.select_slider(
-        "Enough when the interval of alpha is this wide", WIDTHS, value=0.1, key=f"live.wanted.{campaign.id}", width=320
-    )
-    try:
-        plan = campaign_reads.more_ratings(campaign, width=width)
-    except StudyError as error:
-        st.caption(plain(str(error)))
-        return
-    (st.success if plan.reached else st.info)(plain(plan.sentence), icon="✅" if plan.reached else "📏")
+    asked, said = st.columns([1, 2], gap="large", vertical_alignment="center")
+    with asked:
+        width = st.select_slider(
+            "Enough when the interval of alpha is this wide", WIDTHS, value=0.1, key=f"live.wanted.{campaign.id}"
+        )
+    with said:
+        try:
+            plan = campaign_reads.more_ratings(campaign, width=width)
+        except StudyError as error:
+            st.caption(plain(str(error)))
+            return
+        (st.success if plan.reached else st.info)(plain(plan.sentence), icon="✅" if plan.reached else "📏")
     so_far = rating_charts.alpha_so_far(campaign_reads.so_far(campaign))
     narrower = rating_charts.interval_width(_more_items(plan.curve), target=width, now=plan.ratings)
-    words = "The width to expect with more items like these; the band holds 80 % of simulated sessions."
+    so_far_words = f"{so_far.reading} 1: all agree; 0: no more than by chance. The band is the 95 % interval."
+    words = (
+        "The width to expect with more items like these (band: 80 % of simulated sessions). Dashes: the width wanted."
+    )
     columns = st.columns(2, gap="large")
-    for column, chart, reading in zip(columns, (so_far, narrower), (so_far.reading, words), strict=True):
+    for column, chart, reading in zip(columns, (so_far, narrower), (so_far_words, words), strict=True):
         with column:
             st.plotly_chart(
                 chart.figure, key=f"live.chart.{chart is so_far}.{campaign.id}", config={"displaylogo": False}
             )
             st.caption(plain(reading))
+    if found.note:
+        st.caption(plain(found.note))
+
+
+def _ninety_five(low: float, high: float) -> str:
+    words = interval(low, high)
+    return f"95 % {words}" if words else ""
 
 
 def _more_items(curve: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +170,7 @@ def _order(campaign: Campaign) -> None:
     table = campaign_reads.strengths(campaign)
     noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
     if len(table) <= MOST_DRAWN:
-        chart = rating_charts.strengths(table, campaign_reads.differences(campaign))
+        chart = strengths_chart(campaign, table)
         st.plotly_chart(chart.figure, key=f"live.order.{campaign.id}", config={"displaylogo": False})
         st.caption(plain(chart.reading))
         return

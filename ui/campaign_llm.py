@@ -25,10 +25,11 @@ def llm_view(study: Study, campaign: Campaign) -> None:
         "A connected model rates the same items, as one rater for each persona and temperature. How a model spreads over "
         "personas says nothing about how people spread."
     )
+    if _beside_people(campaign):
+        st.subheader("Ask more", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
     jobs.job_panel(study.id, kind=f"LLM raters for {campaign.name}", key="llm.jobs")
-    _beside_people(campaign)
 
 
 def _ask(campaign: Campaign, wanted: Connection) -> None:
@@ -76,12 +77,13 @@ def _is_busy(campaign: Campaign) -> bool:
     return any(job.key == f"rate-by-llm:{campaign.id}" for job in active)
 
 
-def _beside_people(campaign: Campaign) -> None:
+def _beside_people(campaign: Campaign) -> bool:
+    """Both groups side by side; whether an LLM has rated at all."""
     pooled = False
     found = campaign_reads.side_by_side(campaign, pooled=pooled)
     if found.llm is None:
         st.info("No LLM has rated these items yet.")
-        return
+        return False
     st.subheader("Beside people", anchor=False)
     if st.toggle("Also both together", key="llm.pooled", help="Pooled only here, and only while this is on."):
         found = campaign_reads.side_by_side(campaign, pooled=True)
@@ -96,6 +98,7 @@ def _beside_people(campaign: Campaign) -> None:
         st.caption(plain(f"Same majority as people: {words} of {same.n:,} items without a tie."))
     if not found.items.empty:
         _per_item(campaign, found)
+    return True
 
 
 def _drawn(campaign: Campaign, people: Group, llm: Group) -> None:

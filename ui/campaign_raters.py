@@ -16,6 +16,7 @@ KINDS = {
     RaterKind.SIMULATED: "simulated",
     RaterKind.LLM: "LLM",
 }
+FIRST = ("rater", "kind", "state", "answers", "warned", "excluded")
 OPTIONAL = ("skips", "attention", "gold", "warned", "excluded")
 
 
@@ -29,16 +30,19 @@ def raters_view(campaign: Campaign) -> None:
     words = f"{len(table):,} raters" + (f", {excluded} of them excluded" if excluded else "")
     st.caption(f"{words}. Choose one to exclude or to count again. Names are pseudonyms.")
     shown = table.drop(columns="id").assign(kind=[KINDS[RaterKind(kind)] for kind in table["kind"]])
+    shown["state"] = shown["state"].str.replace("-", " ")
     empty = [name for name in OPTIONAL if not shown[name].astype(bool).any()]
     shown = shown.drop(columns=empty + (["kind"] if shown["kind"].nunique() == 1 else []))
+    first = [name for name in FIRST if name in shown.columns]
+    shown = shown[first + [name for name in shown.columns if name not in first]]
     event = st.dataframe(
         shown, hide_index=True, key=f"raters.table.{campaign.id}.{st.session_state.get('raters.changes', 0)}",
         on_select="rerun", selection_mode="single-row", column_config=campaign_tables.columns(shown),
-        height="content" if len(shown) <= 12 else 460,
+        height="content" if len(shown) <= 12 else 460, placeholder="–",
     )  # fmt: skip
     st.caption(
         "With others: mean share of the other raters of the same items who gave the same answer. Longest run: most answers "
-        "in a row that are the same."
+        "in a row that are the same. Attention, gold: right answers of those seen."
     )
     chosen = [row for row in event["selection"]["rows"] if row < len(table)]
     if chosen:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import rating_charts
+from core.analysis.rating_charts import Chart
 from core.study.records import Campaign, CampaignKind
 from core.subjectivity.statistics import majority, ranking, shares
 from core.subjectivity.statistics.aggregation import Method
@@ -15,6 +16,7 @@ from ui.campaign_tables import interval, with_interval
 from ui.words import plain
 
 MOST_DRAWN, SHORT = 30, 60
+MEANING = "Alpha is 1 when all agree and 0 when they agree no more than by chance."
 METHODS = {Method.MAJORITY: "Majority", Method.DAWID_SKENE: "Dawid-Skene", Method.MACE: "MACE"}
 
 
@@ -31,13 +33,33 @@ def results_view(campaign: Campaign) -> None:
     }[CampaignKind(campaign.kind)](campaign)
 
 
+def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:
+    """The strengths of what was compared, texts by their beginning, read from the first to the last."""
+    differences, named = campaign_reads.differences(campaign), table
+    chart = rating_charts.strengths(named, differences)
+    apart, quote = chart.reading, "{}"
+    if "text" in table.columns:
+        short = dict(zip(table["name"], table["text"].str.slice(0, SHORT), strict=True))
+        named = table.assign(name=table["name"].map(short))
+        differences = differences.assign(a=differences["a"].map(short), b=differences["b"].map(short))
+        chart, quote = rating_charts.strengths(named, differences), "“{}”"
+        apart = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
+    first, last = (
+        f"{quote.format(row['name'])} {with_interval(row['strength'], row['low'], row['high'])}"
+        for row in (named.iloc[0], named.iloc[-1])
+    )
+    reading = f"Most subjective: {first}. Least: {last}. {apart} Bars on the right join what is tied."
+    return Chart(chart.figure, reading)
+
+
 def _labels(campaign: Campaign) -> None:
     found = campaign_reads.summary(campaign, level=Level.NOMINAL)
     _coefficients(found, key="results")
     items = campaign_reads.by_item(campaign)
     chart = rating_charts.agreement_histogram(items)
     charts.plot(
-        chart.figure, key="results.histogram", filename=f"campaign-{campaign.id}-agreement", data=items, reading=plain(chart.reading)
+        chart.figure, key="results.histogram", filename=f"campaign-{campaign.id}-agreement", data=items,
+        reading=plain(f"{chart.reading} The line is that mean, the band its 95 % interval."),
     )  # fmt: skip
     _by_arm(campaign)
     st.subheader("Items", anchor=False)
@@ -47,14 +69,14 @@ def _labels(campaign: Campaign) -> None:
 
 
 def _scale(campaign: Campaign) -> None:
-    levels = [Level.ORDINAL, Level.INTERVAL]
+    levels = {Level.ORDINAL: "answers in order", Level.INTERVAL: "answers as numbers"}
     given = campaign_reads.given(campaign)
     mean = pd.to_numeric(given["label"]).mean()
     st.markdown(f"Mean of all answers: **{plain(f'{mean:.2f}')}** on a scale from 1 (objective) to 5 (subjective)")
-    for level in levels:
+    for level, words_for in levels.items():
         found = campaign_reads.summary(campaign, level=level)
         words = with_interval(found.alpha, found.low, found.high)
-        st.markdown(plain(f"Krippendorff's alpha, {level}: {words}"))
+        st.markdown(plain(f"Krippendorff's alpha, {words_for} ({level}): {words}"))
     _sizes(campaign_reads.summary(campaign, level=Level.ORDINAL))
     st.subheader("Items", anchor=False)
     table = campaign_reads.scale_by_item(campaign)
@@ -68,17 +90,18 @@ def _tasks(campaign: Campaign) -> None:
     drawn = rating_charts.majority_graph(graph)
     st.subheader("The majority graph", anchor=False)
     charts.plot(
-        drawn.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph", reading=plain(drawn.reading)
+        drawn.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph",
+        reading=plain(f"{drawn.reading} An arrow leads from the task that more raters called more subjective to the other."),
     )  # fmt: skip
     st.subheader("Both rankings side by side", anchor=False)
     _ranking_table(table, ["name"], key="results.tasks")
     both = ranking.correlation(table)
+    words = "Rank: by strength, 1 is the most subjective. Level: place in the majority graph, the highest is the most subjective."
     if math.isfinite(both.spearman):
-        st.caption(
-            plain(
-                f"Spearman's correlation of both orders {both.spearman:.2f}, Kendall's {both.kendall:.2f} (n {both.n})."
-            )
+        words += (
+            f" Spearman's correlation of both orders {both.spearman:.2f}, Kendall's {both.kendall:.2f} (n {both.n})."
         )
+    st.caption(plain(words))
 
 
 def _texts(campaign: Campaign) -> None:
@@ -92,22 +115,15 @@ def _strengths(campaign: Campaign) -> pd.DataFrame:
     table = campaign_reads.strengths(campaign)
     found = ranking.bradley_terry(campaign_reads.given(campaign))
     words = f"Bradley-Terry strengths from {found.n:,} answers of {found.n_raters} raters, {found.ties} of them ties."
-    st.caption(plain(f"{words} Higher: more subjective."))
+    st.caption(plain(f"{words} Higher: more subjective; one more is about 2.7 times the odds of being chosen."))
     for sentence in (found.note, found.coverage):
         if sentence:
             st.warning(plain(sentence))
     if len(table) <= MOST_DRAWN:
-        differences, named, reading = campaign_reads.differences(campaign), table, ""
-        if "text" in table.columns:
-            short = dict(zip(table["name"], table["text"].str.slice(0, SHORT), strict=True))
-            apart = int(differences["told_apart"].sum())
-            reading = f"{apart:,} of {len(differences):,} pairs of texts can be told apart."
-            named = table.assign(name=table["name"].map(short))
-            differences = differences.assign(a=differences["a"].map(short), b=differences["b"].map(short))
-        chart = rating_charts.strengths(named, differences)
+        chart = strengths_chart(campaign, table)
         charts.plot(
             chart.figure, key="results.strengths", filename=f"campaign-{campaign.id}-strengths", data=table,
-            reading=plain(reading or chart.reading),
+            reading=plain(chart.reading),
         )  # fmt: skip
     return table
 
@@ -141,7 +157,7 @@ def _sizes(found: AgreementSummary) -> None:
     st.caption(
         plain(
             f"n: {found.n_items:,} items ({found.n_pairable:,} with two answers or more), {found.n_raters:,} raters, "
-            f"{found.n_ratings:,} answers. {found.convention}"
+            f"{found.n_ratings:,} answers. {MEANING} {found.convention}"
         )
     )
     if found.note:

@@ -27,6 +27,8 @@ def protocol_fields(current: Protocol, *, kind: CampaignKind, key: str, is_new: 
         given |= _check(current, key)
     with quality:
         given |= _quality(current, key, kind=kind, is_new=is_new)
+        if given["may_skip"]:
+            given["rules"] = given["rules"].model_copy(update=_skips(current.rules, key))
     with panel:
         given |= _panel(current, key)
     return given
@@ -140,6 +142,15 @@ def _quality(current: Protocol, key: str, *, kind: CampaignKind, is_new: bool) -
             speed=speed, seconds=seconds, straight=straight, straight_line=int(line),
         )
     }  # fmt: skip
+
+
+def _skips(rules: Rules, key: str) -> dict[str, Any]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        skips = _action("skips more of the items", rules.skips, f"{key}.rule.skips")
+        share = st.number_input(
+            "than this share", 0.0, 1.0, float(rules.skip_share), 0.05, key=f"{key}.skip_share", width=150
+        )
+    return {"skips": skips, "skip_share": float(share)}
 
 
 def _panel(current: Protocol, key: str) -> dict[str, Any]:

@@ -13,12 +13,12 @@ RANKS = ("bt_rank",)
 WORDS = {
     "text": "Text", "name": "Name", "task": "Task", "arm": "Arm", "intended": "Came with", "majority": "Majority", "label": "Label",
     "agreement": "Agreement", "entropy": "Entropy (bits)", "n_ratings": "Answers", "answers": "Answers", "n": "Answers",
-    "mean": "Mean", "sd": "SD", "strength": "Strength", "interval": "95 % interval", "bt_rank": "Rank", "level": "Level",
+    "mean": "Mean", "sd": "Spread (SD)", "strength": "Strength", "interval": "95 % interval", "bt_rank": "Rank", "level": "Level",
     "wins": "Wins", "losses": "Losses", "ties": "Ties", "rater": "Rater", "kind": "Kind", "state": "State", "skips": "Skips",
-    "median_s": "Median s", "attention": "Attention right", "gold": "Gold right", "longest_run": "Longest run",
+    "median_s": "Seconds (median)", "attention": "Attention right", "gold": "Gold right", "longest_run": "Longest run",
     "with_others": "With others", "warned": "Warned because", "excluded": "Excluded because", "n_items": "Items",
     "n_raters": "Raters", "alpha": "Alpha", "same": "Majority = label it came with", "group": "Group",
-    "coefficient": "Coefficient", "value": "Value", "share": "Share", "people_majority": "People's majority",
+    "coefficient": "Coefficient", "value": "Value", "share": "Share of answers", "people_majority": "People's majority",
     "people_agreement": "People's agreement", "llm_majority": "LLM majority", "llm_agreement": "LLM agreement",
     "n_people": "People", "n_llm": "LLM raters",
 }  # fmt: skip
@@ -34,7 +34,7 @@ def show(
     """A table that sorts by clicking a heading; `wide` columns get the room."""
     st.dataframe(
         frame, hide_index=True, key=key, column_config=columns(frame, wide), lazy=len(frame) > LAZY,
-        height=height or ("content" if len(frame) <= SHORT else TALL),
+        height=height or ("content" if len(frame) <= SHORT else TALL), placeholder="–",
     )  # fmt: skip
 
 

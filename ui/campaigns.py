@@ -17,6 +17,10 @@ KIND_NAMES = {
     CampaignKind.SCALE: "Rate from 1 to 5",
 }
 CHOSEN, VIEW = "campaigns.id", "campaigns.view"
+WHAT_AGREEMENT_SAYS = (
+    "Where the people who rate agree, a task is objective; where they differ, it is subjective. Krippendorff's alpha says how "
+    "far: 1 is full agreement, 0 no more than by chance. Square brackets hold 95 % intervals."
+)
 LIVE, RESULTS, RATERS, LLM, LINK, EXPORT = "Live", "Results", "Raters", "LLM raters", "Link and settings", "Export"
 
 
@@ -47,8 +51,8 @@ def campaign_rows(found: Sequence[Campaign]) -> None:
 
 def campaign_head(campaign: Campaign) -> str:
     """The chosen campaign's name and badges, the way back to all of them, and which of its views is wanted."""
-    st.button("← All campaigns", key="campaigns.all", type="tertiary", on_click=_choose, args=(None, ""))
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("← All campaigns", key="campaigns.all", type="tertiary", on_click=_choose, args=(None, ""))
         st.subheader(plain(campaign.name), width="content", anchor=False)
         _badges(campaign)
     views = [RESULTS, RATERS, LLM, EXPORT] if campaign.source else [LIVE, RESULTS, RATERS, LLM, LINK, EXPORT]

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.records import Campaign, Item, Rater, RaterState, Study
-from core.study.store import Store
+from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
 from core.subjectivity.sessions.assignment import Progress
+from core.subjectivity.sessions.enrolment import Ending
 from core.subjectivity.sessions.protocol import Protocol
 from core.subjectivity.sessions.screens import Screen
 from ui import access, resources, words
@@ -128,11 +129,16 @@ def have_read() -> None:
     st.session_state[READ] = True
 
 
-def check(rater_id: int, orders: Sequence[Sequence[int]]) -> None:
-    """Take a try at the comprehension check; `orders` are the options' places in the order in which they were shown."""
+def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
+    """Take a try at the comprehension check; `orders` are the options' places in the order in which they were shown.
+
+    `tries` had been taken when it was shown, so that a double click takes one.
+    """
     shown = [st.session_state.get(f"rate.check.{place}") for place in range(len(orders))]
     given = [order[choice] for order, choice in zip(orders, shown, strict=True) if choice is not None]
     with words.problem(), _desk().write() as session:
+        if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).check_tries != tries:
+            return
         st.session_state[WRONG] = enrolment.check(session, rater_id=rater_id, answers=given, now=time.time())
         assignment.next_item(session, rater_id=rater_id, now=time.time(), rng=random.Random())
 
@@ -156,15 +162,21 @@ def skip(rater_id: int, item_id: int, reason: str) -> None:
 def take_back(rater_id: int, item_id: int | None) -> None:
     """Take the last answer back, if the item on the screen is still the one the click was made at."""
     with _desk().write() as session:
-        if session.get_one(Rater, rater_id).assigned_item_id != item_id:
+        if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).assigned_item_id != item_id:
             return
         if not assignment.undo(session, rater_id=rater_id, now=time.time()):
-            st.toast("That answer cannot be taken back: it was to a check.")
+            st.toast("That answer cannot be taken back: it was to a check, or the session has ended.")
 
 
 def leave(rater_id: int) -> None:
     with _desk().write() as session:
         enrolment.leave(session, rater_id=rater_id, now=time.time())
+
+
+def ending(campaign: Campaign, rater: Rater) -> Ending:
+    """How a rater's session ended, and what there is to hand in."""
+    with _desk()() as session:
+        return enrolment.ending(session, campaign, rater)
 
 
 def may_undo(rater_id: int) -> bool:
@@ -259,8 +271,9 @@ def _clean_address(token: str, code: str) -> None:
 
 
 def _desk() -> Store:
-    """The store in which this visit leaves its traces."""
-    return _rehearsal(access.rater_token()) if access.is_preview() else resources.store()
+    """The store in which this visit leaves its traces. The address alone decides: whose sign-in ran out during a preview
+    must not answer in the session itself."""
+    return _rehearsal(st.query_params["preview"]) if access.asks_preview() else resources.store()
 
 
 @st.cache_resource(scope="session", max_entries=1, show_spinner=False, on_release=Store.close)

@@ -9,7 +9,9 @@ from ui import access, rating, rating_style, words
 from ui.rating import Stage, Visit
 
 FEW = 5
+COMPARED = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
 SECONDS_BEFORE_GOING_BACK = 5
+HANDING_IN = (RaterState.DONE, RaterState.SCREENED_OUT, RaterState.FAILED_CHECK)
 NOUNS = {
     CampaignKind.LABEL: ("text", "choose the answer that fits best"),
     CampaignKind.COMPARE: ("pair of tasks", "say which of the two is more a matter of opinion"),
@@ -113,8 +115,8 @@ def check(visit: Visit) -> None:
             "Check my answers",
             type="primary",
             on_click=rating.check,
-            args=(visit.rater.id, orders),
-            key="rate.check.go",
+            args=(visit.rater.id, visit.rater.check_tries, orders),
+            key=f"rate.check.go.{visit.rater.check_tries}",
             width="stretch",
         )
     if st.button("Show the instructions again", type="tertiary", key="rate.again", width="stretch"):
@@ -151,8 +153,8 @@ def item(visit: Visit) -> None:
 def end(visit: Visit) -> None:
     """Thanks in honest words for each way a session ends, the code to hand in, and the ways back."""
     assert visit.rater is not None
-    ending, done = enrolment.ending(visit.campaign, visit.rater), visit.progress.done
-    title, words_said = ENDED.get(ending.state, ("Thank you", _said(ending.state, done)))
+    ending = rating.ending(visit.campaign, visit.rater)
+    title, words_said = ENDED.get(ending.state, ("Thank you", _said(visit, ending)))
     st.title(title, anchor=False)
     st.write(words_said)
     if ending.state == RaterState.LEFT:
@@ -180,8 +182,8 @@ def end(visit: Visit) -> None:
 
 
 def closed(visit: Visit) -> None:
-    """The session is over for everybody; who was done still gets the code."""
-    if visit.rater is not None and visit.rater.state == RaterState.DONE:
+    """The session is over for everybody; whose session had ended before still gets the code."""
+    if visit.rater is not None and rating.ending(visit.campaign, visit.rater).state in HANDING_IN:
         end(visit)
         return
     st.title("This session has been closed", anchor=False)
@@ -206,7 +208,9 @@ SCREENS = {
 
 def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
     options = visit.screen.options
-    with st.container(key="rate_few" if len(options) <= FEW else "rate_many"), st.container(key="rate_answers"):
+    place_of_all = "rate_few" if len(options) <= FEW else "rate_many"
+    side_by_side = "rate_row" if visit.campaign.kind in COMPARED else "rate_stack"
+    with st.container(key=place_of_all), st.container(key=side_by_side), st.container(key="rate_answers"):
         for place, option in enumerate(options, start=1):
             st.button(
                 words.two_lines(option.words, option.meaning),
@@ -299,7 +303,11 @@ def _option(option: Option) -> str:
 def _hand_in(visit: Visit, ending: enrolment.Ending) -> None:
     """The code of this ending, and the way back to the panel where there is one."""
     by_itself = bool(ending.url) and visit.rules.panel.go_back_by_itself and not access.is_preview()
-    st.write("Your completion code" if ending.state == RaterState.DONE else "The code to hand in")
+    st.write(
+        "Your completion code, for whoever sent you here:"
+        if ending.state == RaterState.DONE
+        else "The code to hand in:"
+    )
     st.code(ending.code, language=None)
     if ending.url:
         st.link_button("Go back and hand in the code", ending.url, type="primary", width="stretch")
@@ -311,12 +319,16 @@ def _personal_code(code: str) -> None:
     st.code(code, language=None)
 
 
-def _said(state: RaterState, done: int) -> str:
-    if state == RaterState.LEFT:
+def _said(visit: Visit, ending: enrolment.Ending) -> str:
+    done = visit.progress.done
+    if ending.state == RaterState.LEFT:
         kept = f"You stopped after {_n(done, 'item')}. " if done else "You stopped before the first item. "
         return kept + "What you answered is stored. You are welcome to go on whenever you like."
+    if ending.answered:
+        skipped = f" and skipped {done - ending.answered}" if done > ending.answered else ""
+        return f"You answered {_n(ending.answered, 'item')}{skipped}. Everything is stored; you can close this page."
     if done:
-        return f"You answered {_n(done, 'item')}. All of them are stored; you can close this page."
+        return f"You skipped {_n(done, 'item')} and answered none. Thank you for coming by."
     return "There is nothing left to rate here. Thank you for coming by."
 
 

@@ -32,6 +32,9 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 .st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
 .st-key-rate_turn_0 button { animation: rate-even 0.35s; }
 .st-key-rate_turn_1 button { animation: rate-odd 0.35s; }
+.st-key-rate_row .st-key-rate_answers { flex-direction: row; }
+.st-key-rate_row .st-key-rate_answers > * { flex: 1 1 0; min-width: 0; }
+.st-key-rate_ways button { min-width: 3.5rem; justify-content: flex-start; }
 .st-key-rate_answers strong { font-size: 1.06rem; }
 .st-key-rate_answers p { overflow-wrap: anywhere; }
 @keyframes rate-even { from, 99% { pointer-events: none; } to { pointer-events: auto; } }
@@ -48,6 +51,7 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
   .st-key-rate_item { min-height: calc(100dvh - 0.75rem); gap: 0.6rem; }
   .st-key-rate_text [data-testid="stText"] { font-size: 1.15rem; line-height: 1.5; }
   .st-key-rate_item h1 { font-size: 1.12rem; }
+  .st-key-rate_row .st-key-rate_answers button { min-height: 4rem; }
 }
 @media (prefers-reduced-motion: reduce) { .st-key-rate * { transition: none !important; } }
 </style>"""

@@ -93,8 +93,12 @@ def caution(found: Findings) -> str:
     if found.fit is None:
         return ""
     tasks = found.points["task"].nunique()
+    known = found.subjectivity["low"].notna().any()
+    loose = (
+        "" if known else "The subjectivity of the tasks has no interval yet, so their places on the axis may change. "
+    )
     few = f"{tasks} tasks say little: one more could turn the line. " if tasks < 8 else ""
-    return f"{few}Arms of one task share its real score and its place on the axis, so the points are not independent."
+    return f"{few}{loose}Arms of one task share its real score and its place on the axis, so the points are not independent."
 
 
 def as_json(found: Findings, *, report: str) -> dict[str, Any]:

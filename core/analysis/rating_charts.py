@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from scipy import special
 
 from core.analysis import charts, figures
 from core.subjectivity.statistics import ranking
@@ -180,7 +181,7 @@ def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int
 def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -> Chart:
     """People's value and that of LLM raters for every task or campaign, with intervals; never pooled.
 
-    Columns name, group (`people` or `LLM raters`), value, low, high, n (ratings); `what` names the value.
+    One row for each name and group: columns name, group (`people` or `LLM raters`), value, low, high, n (ratings); `what` names the value.
     """
     names = pd.Series(list(dict.fromkeys(table["name"])), dtype="str")
     row = {name: place for place, name in enumerate(names)}
@@ -298,17 +299,18 @@ def _small(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
 
 
 def _mean_interval(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tuple[float, float, float]:
-    """Mean over items with its 95 % interval (normal; nan with fewer than two items)."""
-    if not len(values):
-        return math.nan, math.nan, math.nan
-    mean = float(values.mean())
-    margin = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return mean, mean - margin, min(mean + margin, 1.0) if math.isfinite(margin) else math.nan
+    """Mean of shares over items with its 95 % t interval, within 0 and 1 (nan where items do not differ)."""
+    n = len(values)
+    if n < 2 or np.ptp(values) == 0:
+        return float(values.mean()) if n else math.nan, math.nan, math.nan
+    mean, margin = float(values.mean()), float(special.stdtrit(n - 1, 0.975) * values.std(ddof=1) / math.sqrt(n))
+    return mean, max(mean - margin, 0.0), min(mean + margin, 1.0)
 
 
 def _majority_words(graph: MajorityGraph) -> str:
     levels = max(graph.levels.values())
-    said = [f"{len(graph.names)} names on {levels} {'level' if levels == 1 else 'levels'} from {graph.n:,} comparisons"]
+    noun = "comparison" if graph.n == 1 else "comparisons"
+    said = [f"{len(graph.names)} names on {levels} {'level' if levels == 1 else 'levels'} from {graph.n:,} {noun}"]
     said += [f"{_listed(cycle)} beat each other in a circle" for cycle in graph.cycles[:2]]
     if len(graph.cycles) > 2:
         said.append(f"{len(graph.cycles)} circles in all")
@@ -323,7 +325,7 @@ def _width_words(known: pd.DataFrame, target: float | None) -> str:
     last = known.iloc[-1]
     far = f"{int(last['n_ratings']):,} ratings"
     if target is None:
-        return f"With {far} the interval is about {last['width']:.2f}{_bounds(last['low'], last['high'])} wide."
+        return f"With {far} the interval is about {last['width']:.2f} wide ({last['low']:.2f} to {last['high']:.2f})."
     enough = known[known["width"] <= target]
     if enough.empty:
         return f"Even {far} leave the interval about {last['width']:.2f} wide; {target:.2f} is wanted."
@@ -338,8 +340,9 @@ def _groups_words(table: pd.DataFrame, what: str) -> str:
     value, low, high = both["value"], both["low"], both["high"]
     above = int((value[LLM] > value[PEOPLE]).sum())
     apart = int(((low[LLM] > high[PEOPLE]) | (high[LLM] < low[PEOPLE])).sum())
-    told = f"{apart} of them" if apart else "none"
-    return f"{what} is higher among LLM raters than among people for {above} of {len(both)}; intervals are apart for {told}."
+    n = len(low[[PEOPLE, LLM]].dropna())
+    told = f"the intervals are apart for {apart} of {n}" if n else "there are no intervals yet"
+    return f"{what} is higher among LLM raters than among people for {above} of {len(both)}; {told}."
 
 
 def _listed(names: Sequence[str]) -> str:

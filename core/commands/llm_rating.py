@@ -55,13 +55,14 @@ class How:
         ]
 
     def raters(self) -> list[Who]:
-        """The raters this asks for. Raises `StudyError` for an unknown persona."""
-        found = [personas.named(name) for name in dict.fromkeys(self.personas or (NO_PERSONA,))]
+        """The raters this asks for, each once. Raises `StudyError` for an unknown persona."""
+        found = [personas.named(name) for name in self.personas or (NO_PERSONA,)]
         provider, base_url = self.connection.provider, self.connection.base_url
-        return [
+        asked = [
             Who(model, persona, warmth, provider, base_url)
             for model, persona, warmth in itertools.product(self.connection.models, found, self._warmths)
         ]
+        return list({who.pseudonym: who for who in asked}.values())
 
     def opened(self, settings: settings_module.Settings) -> dict[tuple[str, float | None], Provider]:
         """A provider for each model and temperature. Raises `StudyError` for what cannot be asked."""

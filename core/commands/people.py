@@ -104,8 +104,9 @@ def rank(
     _tell(given)
     rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]
     output.table(f"Most first ({found.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
-    if found.note:
-        typer.echo(found.note)
+    for said in (found.note, found.coverage):
+        if said:
+            typer.echo(said)
 
 
 def bring(
@@ -166,8 +167,11 @@ def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, a
             frame = answers.of_campaign(session, campaign)
         long = formats.long_comparisons if campaigns.answers_of(campaign) is Comparison else formats.long_labels
         written = long(frame, names=names)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(exporting.safe_csv(written), encoding="utf-8", newline="")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(exporting.safe_csv(written), encoding="utf-8", newline="")
+        except OSError as error:
+            raise StudyError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
     ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0
     if ties and names == formats.Names.CROWD_KIT:
         print(f"Ties that crowd-kit knows nothing of, to be dropped before its models: {ties} rows.", file=sys.stderr)

@@ -11,7 +11,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.quality import leakage
-from core.study.records import Item, Judgement, JudgementKind, Label, Rater, RaterKind, Rating, Sample, SampleStatus
+from core.study.records import (
+    Campaign,
+    CampaignKind,
+    Item,
+    ItemRole,
+    Judgement,
+    JudgementKind,
+    Label,
+    Rater,
+    RaterKind,
+    Rating,
+    Sample,
+    SampleStatus,
+)
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]
@@ -70,8 +83,8 @@ def pairs(
     """Samples that the arm keeps and that have another label: columns sample_id, intended, other, reason.
 
     By a judge or a human: the judgement of `judge`, or each sample's newest when none is named. By raters: the label
-    most of the answers of such `raters` chose, over all campaigns. `other` is empty where it cannot be used, and
-    `reason` says why.
+    most of the answers of such `raters` chose, over all campaigns of labels; excluded raters, checks and gold items are
+    left out. `other` is empty where it cannot be used, and `reason` says why.
     """
     if by == By.RATERS:
         return _by_raters(session, arm_id=arm_id, raters=raters)
@@ -141,7 +154,10 @@ def _by_raters(session: Session, *, arm_id: int, raters: Sequence[RaterKind]) ->
         .join(Item, Item.sample_id == Sample.id)
         .join(Rating, Rating.item_id == Item.id)
         .join(Rater, Rater.id == Rating.rater_id)
-        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Rater.kind.in_(raters))
+        .join(Campaign, Campaign.id == Item.campaign_id)
+        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
+        .where(Campaign.kind == CampaignKind.LABEL, Item.role == ItemRole.ITEM)
+        .where(Rater.kind.in_(raters), Rater.excluded_at.is_(None))
     )
     answers = pd.DataFrame(session.execute(query).all(), columns=["sample_id", "intended", "label"])
     if answers.empty:

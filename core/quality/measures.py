@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
+from core.study import judgements
 from core.study.records import Arm, ArmKind, Sample, SampleStatus
 
 VERSION = 1
@@ -232,14 +233,19 @@ def real(measures: Measures) -> ArmMeasures | None:
 
 
 def reject_near_duplicates(session: Session, *, arm_id: int, groups: Sequence[Sequence[int]]) -> int:
-    """Reject what an arm still keeps of each group of near-duplicates but its earliest kept text; gives how many."""
+    """Reject what an arm still keeps of each group of near-duplicates but its earliest kept text; gives how many.
+
+    Texts on which results rest already stay, as `judgements.reject` says.
+    """
     ids = [sample_id for group in groups for sample_id in group]
     kept: set[int] = set()
     for start in range(0, len(ids), CHUNK):
         still = Sample.id.in_(ids[start : start + CHUNK])
         query = select(Sample.id).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, still)
         kept |= set(session.scalars(query))
-    extra = [sample_id for group in groups for sample_id in sorted(kept.intersection(group))[1:]]
+    later = [sample_id for group in groups for sample_id in sorted(kept.intersection(group))[1:]]
+    fixed = judgements.relied_on(session, later)
+    extra = [sample_id for sample_id in later if sample_id not in fixed]
     for start in range(0, len(extra), CHUNK):
         change = update(Sample).where(Sample.id.in_(extra[start : start + CHUNK]))
         session.execute(change.values(status=SampleStatus.REJECTED, reject_reason=NEAR_DUPLICATE))

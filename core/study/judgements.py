@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Select, delete, exists, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, exists, literal_column, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
 from core.study.records import (
     Arm,
+    Campaign,
+    Comparison,
     Completion,
     Item,
     Judgement,
@@ -32,13 +34,14 @@ T = TypeVar("T")
 BY_PERSON = "rejected by a person"
 AT_ONCE = 5000
 SHOWN = 60
+_OPEN = select(Campaign.id).where(Campaign.is_open)
 
 
 def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERSON) -> int:
     """Reject those of the samples that are kept, and return how many were.
 
-    Raises `StudyError`, and rejects none, when one is in the test split or has predictions or ratings: scores and
-    agreement are computed on read, so what is already found would change without a word.
+    Raises `StudyError`, and rejects none, when one is in the test split, has predictions or ratings, or is rated in an
+    open campaign: scores and agreement are computed on read, so what is already found would change without a word.
     """
     for some in _parts(sample_ids):
         fixed = session.scalars(_relied_on(some).limit(1)).first()
@@ -107,22 +110,37 @@ def set_human_label(session: Session, sample_id: int, label_id: int | None, *, b
             session.execute(change)
 
 
+def relied_on(session: Session, sample_ids: Sequence[int]) -> set[int]:
+    """Those of the samples that `reject` refuses to reject."""
+    return {sample.id for some in _parts(sample_ids) for sample in session.scalars(_relied_on(some))}
+
+
 def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
     """Those of the samples that results rest on already."""
     rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
+    compared = Sample.id.in_(_either(Comparison.left_sample_id, Comparison.right_sample_id))
+    in_campaign = exists().where(Item.sample_id == Sample.id, Item.campaign_id == Campaign.id, Campaign.is_open)
+    in_pair = Sample.id.in_(_either(Item.left_sample_id, Item.right_sample_id, Item.campaign_id.in_(_OPEN)))
     predicted = exists().where(Prediction.sample_id == Sample.id)
     return select(Sample).where(
         Sample.id.in_(sample_ids),
         Sample.status == SampleStatus.KEPT,
-        or_(Sample.split == Split.TEST, predicted, rated),
+        or_(Sample.split == Split.TEST, predicted, rated, compared, in_campaign, in_pair),
     )
+
+
+def _either(
+    left: InstrumentedAttribute[int | None], right: InstrumentedAttribute[int | None], *wanted: ColumnElement[bool]
+) -> CompoundSelect[int | None]:
+    """The samples on either side of pairs, read once for all the samples that are looked for."""
+    return union(*(select(side).where(side.is_not(None), *wanted) for side in (left, right)))
 
 
 def _why_not_rejected(sample: Sample) -> str:
     rests = (
         "belongs to the test split, on which"
         if sample.split == Split.TEST
-        else "has predictions or ratings, and on them"
+        else "has predictions or ratings, or is in an open campaign, and on them"
     )
     return (
         f"The text {_shown(sample)} {rests} results rest: they would change without a word, so it is not rejected. "

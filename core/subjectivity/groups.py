@@ -21,6 +21,7 @@ CAUTION = (
     "subjective an item is to people."
 )
 MUCH_MORE = 0.1
+FEWEST_RANKED = 4  # items of which a rank correlation has an interval
 ITEMS = [
     "item_id",
     "people_majority",
@@ -52,7 +53,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rho over n items, with Fisher's 95 % interval; nan when one side does not vary or n is under 4."""
+    """Spearman's rho over n items, with Fisher's 95 % interval; nan when one side does not vary or n is under 4,
+    the interval also when the value is 1 or -1."""
 
     value: float
     low: float
@@ -122,7 +124,7 @@ def compare(
         items=items,
         same_majority=_same(items),
         correlation=correlation,
-        reading=_reading(own, theirs, correlation),
+        reading=_reading(own, theirs, correlation, shared=len(items)),
     )
 
 
@@ -165,7 +167,7 @@ def _correlation(items: pd.DataFrame) -> Correlation:
     (2000), (1 + rho^2 / 2) / (n - 3)."""
     several = items[(items["n_people"] > 1) & (items["n_llm"] > 1)]
     n = len(several)
-    if n < 4 or several["people_agreement"].nunique() < 2 or several["llm_agreement"].nunique() < 2:
+    if n < FEWEST_RANKED or several["people_agreement"].nunique() < 2 or several["llm_agreement"].nunique() < 2:
         return Correlation(math.nan, math.nan, math.nan, n)
     rho = float(stats.spearmanr(several["people_agreement"], several["llm_agreement"]).statistic)
     if abs(rho) > 1 - 1e-12:
@@ -174,11 +176,13 @@ def _correlation(items: pd.DataFrame) -> Correlation:
     return Correlation(rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half), n)
 
 
-def _reading(people: Group | None, llm: Group | None, correlation: Correlation) -> str:
+def _reading(people: Group | None, llm: Group | None, correlation: Correlation, *, shared: int) -> str:
     if llm is None:
         return "No LLM has rated these items yet."
     if people is None:
         return "No person has rated the items that the LLM raters rated, so there is nothing to set them beside."
+    if not shared:
+        return "People and LLM raters have rated no item in common, so their numbers are about different items."
     if llm.n_raters < 2:
         return "There is one LLM rater, so there is no agreement among LLM raters to set beside that of people."
     if not math.isfinite(people.alpha) or not math.isfinite(llm.alpha):
@@ -203,14 +207,25 @@ def _levels(people: Group, llm: Group) -> str:
         )
     if llm.high < people.low:
         return f"LLM raters agree with themselves less than people do ({values})."
-    return f"The agreement of LLM raters and that of people cannot be told apart ({values})."
+    return f"The agreement of LLM raters and that of people cannot be told apart by their intervals ({values})."
 
 
 def _ranks(correlation: Correlation) -> str:
     """Whether the items on which people disagree are those on which LLM raters do."""
-    if not math.isfinite(correlation.value):
+    if math.isnan(correlation.value) and correlation.n < FEWEST_RANKED:
+        return (
+            f"Whether both disagree about the same items cannot be told: it takes {FEWEST_RANKED} items with two answers "
+            f"of each group or more; there are {correlation.n}."
+        )
+    if math.isnan(correlation.value):
         return (
             "Whether both disagree about the same items cannot be told: one of the groups agrees alike on all of them."
+        )
+    if math.isnan(correlation.low):
+        order = "same" if correlation.value > 0 else "opposite"
+        return (
+            f"On these items the order by agreement is the {order} in both groups (Spearman {correlation.value:.2f}, "
+            f"{correlation.n} items): it has no interval."
         )
     words = f"(Spearman {correlation.value:.2f} [{correlation.low:.2f}, {correlation.high:.2f}], {correlation.n} items)"
     if correlation.low > 0:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from core.study.records import CampaignKind, RaterKind, Study, Task
 from core.subjectivity import ratings
 from core.subjectivity.statistics import agreement, ranking
 
+SCALE_ENDS = 1, 5
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
 
 
@@ -39,7 +41,9 @@ def measures(session: Session, study: Study) -> list[Measure]:
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:
     """Subjectivity per task: columns task, value, low, high (95 % interval), n (answers), level (nan but with comparisons).
 
-    Tasks without answers are left out; value, low and high are nan where the statistic is undefined.
+    Tasks without answers are left out; value, low and high are nan where the statistic is undefined. Strengths without a
+    finite estimate are those with one virtual tie per task, without interval (`ranking.bradley_terry`). A text that
+    several sessions asked about is one text.
     """
     read = {Measure.COMPARISONS: _compared, Measure.RATINGS: _rated, Measure.SCALE: _scaled}[measure]
     return pd.DataFrame(read(session, study), columns=COLUMNS).sort_values("value", ignore_index=True)
@@ -63,23 +67,25 @@ def _rated(session: Session, study: Study) -> list[tuple[str, float, float, floa
         given = ratings.of_task(session, task.id, kinds=ratings.people(study))
         if given.empty:
             continue
-        alpha = agreement.alpha_interval(given, level=agreement.Level.NOMINAL)
+        alpha = agreement.alpha_interval(ratings.by_text(given), level=agreement.Level.NOMINAL)
         rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(given), float("nan")))
     return rows
 
 
 def _scaled(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
-    """The mean over a task's texts of their mean rating, with the t interval over texts (nan with a single text)."""
+    """The mean over a task's texts of their mean rating, with the t interval over texts, cut off at the ends of the scale
+    (nan with a single text, or where all texts have the same mean)."""
     rows = []
     for task in tasks.tasks(session, study.id):
         given = _on_scale(session, task, ratings.people(study))
         if given.empty:
             continue
-        of_text = given.groupby("item_id")["label"].mean()
-        error = of_text.sem() * stats.t.ppf(0.975, len(of_text) - 1) if len(of_text) > 1 else float("nan")
-        rows.append(
-            (task.name, of_text.mean(), of_text.mean() - error, of_text.mean() + error, len(given), float("nan"))
-        )
+        of_text = ratings.by_text(given).groupby("item_id")["label"].mean()
+        n, mean, margin = len(of_text), float(of_text.mean()), float("nan")
+        if of_text.nunique() > 1:
+            margin = float(of_text.std() / np.sqrt(n) * stats.t.ppf(0.975, n - 1))
+        low, high = np.clip([mean - margin, mean + margin], *SCALE_ENDS)
+        rows.append((task.name, mean, float(low), float(high), len(given), float("nan")))
     return rows
 
 

@@ -60,6 +60,15 @@ def of_task(
     return pd.DataFrame(session.execute(query).all(), columns=["item_id", "sample_id", "rater_id", "label", "kind"])
 
 
+def by_text(given: pd.DataFrame) -> pd.DataFrame:
+    """The same answers (as `of_task` gives them) with one item for each text: that of a sample is its sample_id, whichever
+    session asked about it; an item without a sample keeps its own id, made negative.
+
+    Somebody who rated in two sessions is two raters, as raters are known by their session only.
+    """
+    return given.assign(item_id=given["sample_id"].fillna(-given["item_id"]).astype(int))
+
+
 def comparisons(
     session: Session, study_id: int, *, kinds: Sequence[RaterKind], campaign_id: int | None = None
 ) -> pd.DataFrame:

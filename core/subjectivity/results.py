@@ -199,4 +199,7 @@ def _ranked(given: pd.DataFrame) -> str:
     if given["left_text"].notna().any():
         return f"{len(found.order)} texts in order by strength"
     one = found.strength[first]
-    return f"most subjective: {first}, strength {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    interval = f" [{one.low:.2f}, {one.high:.2f}]" if math.isfinite(one.low) else ""
+    ahead = ranking.differences(given).iloc[0]
+    told = "" if ahead["told_apart"] else f", not told apart from {ahead['b']}"
+    return f"most subjective: {first}, strength {one.value:.2f}{interval}{told}"

@@ -107,8 +107,24 @@ def test_agreement_of_items_is_counted_in_tenths() -> None:
     assert {x: y for x, y in bars.items() if y} == {0.35: 1, 0.65: 1, 0.95: 2}
     assert "n 4 items, 13 ratings" in chart.figure.layout.xaxis.title.text
     assert chart.reading == (
-        "Agreement is 0.75 [0.44, 1.00] on average; raters all agree on 2 of 4 items (1 with one rating left out)."
+        "Agreement is 0.75 [0.24, 1.00] on average; raters all agree on 2 of 4 items (1 with one rating left out)."
     )
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        (("aaaaa", "abcde"), "Agreement is 0.60 [0.00, 1.00] on average"),
+        (("aa", "bb"), "Agreement is 1.00 on average"),
+        (("ab",), "Agreement is 0.50 on average"),
+    ],
+)
+def test_the_mean_s_interval_is_one_of_shares_and_is_not_there_without_a_spread(
+    items: tuple[str, ...], words: str
+) -> None:
+    chart = rating_charts.agreement_histogram(agreement.by_item(ratings(*items)))
+
+    assert chart.reading.startswith(words)
 
 
 def test_agreement_of_single_ratings_is_not_shown() -> None:
@@ -167,7 +183,7 @@ WIDTHS = pd.DataFrame(
     [
         (0.25, "About 400 ratings bring the interval to 0.25 or less."),
         (0.1, "Even 800 ratings leave the interval about 0.15 wide; 0.10 is wanted."),
-        (None, "With 800 ratings the interval is about 0.15 [0.14, 0.16] wide."),
+        (None, "With 800 ratings the interval is about 0.15 wide (0.14 to 0.16)."),
     ],
 )
 def test_the_width_says_how_many_ratings_are_needed(target: float | None, reading: str) -> None:
@@ -198,8 +214,14 @@ def test_people_and_llm_raters_are_two_marks_in_two_colours() -> None:
     assert people.marker.color != llm.marker.color
     assert people.marker.symbol != llm.marker.symbol
     assert chart.reading == (
-        "Krippendorff's alpha is higher among LLM raters than among people for 1 of 2; intervals are apart for 1 of them."
+        "Krippendorff's alpha is higher among LLM raters than among people for 1 of 2; the intervals are apart for 1 of 2."
     )
+
+
+def test_groups_without_intervals_are_not_said_to_overlap() -> None:
+    chart = rating_charts.people_and_llm(GROUPS.assign(low=NAN, high=NAN))
+
+    assert chart.reading.endswith("for 1 of 2; there are no intervals yet.")
 
 
 def test_one_group_alone_is_not_compared() -> None:

@@ -53,6 +53,7 @@ def test_what_cannot_be_done_is_one_sentence_without_a_traceback(
     assert "Traceback" not in stderr + stdout
 
 
+@pytest.mark.slow
 def test_a_command_of_its_own_process_ends_with_its_exit_code_and_prints_where_it_should(
     call: CommandLine, tmp_path: Path
 ) -> None:

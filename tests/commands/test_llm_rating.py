@@ -395,3 +395,9 @@ def test_names_of_raters_stay_within_what_a_name_may_have() -> None:
 
     assert len(set(long)) == 2 and all(len(name) == 200 for name in long)
     assert re.fullmatch(r"m · none · temperature 0\.5", llm_raters.Who("m", personas.PERSONAS[0], 0.5).pseudonym)
+
+
+def test_a_persona_or_temperature_that_is_named_twice_is_one_rater(server: LlmServer) -> None:
+    asked = how(server, personas=("teacher", " Teacher"), temperatures=(0.7, 0.7000001))
+
+    assert [who.pseudonym for who in asked.raters()] == ["rater-a · teacher · temperature 0.7"]

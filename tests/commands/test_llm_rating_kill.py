@@ -97,11 +97,11 @@ def test_kills_lose_nothing_but_what_was_under_way_and_hide_no_money(
     assert cost / replies * server.seen.by_key.total() <= cost + maybe <= 5
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_two_at_once_pay_for_each_item_once(
     request: pytest.FixtureRequest, settings: Settings, server: LlmServer, tmp_path: Path, database: str
 ) -> None:
-    url = {"LITMUS_DATABASE": request.getfixturevalue("postgresql_url")} if database == "postgresql" else {}
+    url = {"LITMUS_DATABASE": request.getfixturevalue("migrated_postgresql_url")} if database == "postgresql" else {}
     settings = settings_module.load({"LITMUS_HOME": str(settings.home), **url})
     store = store_module.open_store(settings)
     campaign = made(store, tmp_path, per_class=20)

@@ -154,3 +154,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert said.code == code
     assert sentence in " ".join(said.stderr.replace("│", " ").split())
     assert "Traceback" not in said.stderr
+
+
+def test_an_export_that_cannot_be_written_is_one_sentence(studied: CommandLine, tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", RATINGS)
+    studied("ratings", str(path), "--task", "mood")
+
+    said = studied("ratings", str(path / "out.csv"), "--export", "Imported: r.csv")
+
+    assert said.code == 1
+    assert "cannot be written: " in " ".join(said.stderr.split())
+    assert "Traceback" not in said.stderr

@@ -6,6 +6,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from core.commands import judging, queueing
 from core.study import tasks
 from core.study.records import Slot
@@ -113,6 +115,7 @@ def test_a_judge_that_runs_in_the_job_takes_the_place_of_a_training(store: Store
     assert slots == {"openai": Slot.API, "local": queueing.worker_slot()}
 
 
+@pytest.mark.slow
 def test_batches_under_way_are_listed_and_can_be_cancelled_after_their_process_was_killed(
     call: CommandLine, tmp_path: Path
 ) -> None:

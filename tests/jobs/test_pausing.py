@@ -67,6 +67,7 @@ def test_a_job_notices_its_pause_without_a_runner(bench: Bench, tmp_path: Path) 
     assert bench.wait_for(job_id, JobState.PAUSED).attempt == 1
 
 
+@pytest.mark.slow
 def test_pauses_use_up_no_attempt(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     for _ in range(queue.ATTEMPTS + 1):
@@ -197,6 +198,7 @@ def test_an_endpoint_that_asks_for_a_long_wait_pauses_the_job_until_then(bench: 
     bench.step_until(job_id, JobState.DONE)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_paused_until_some_time_can_be_held_back_or_resumed_before(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("waiting", tmp_path / "log", 1, 3600)
     bench.step_until(job_id, JobState.PAUSED)

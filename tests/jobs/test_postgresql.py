@@ -4,7 +4,6 @@ import dataclasses
 import os
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,15 +20,8 @@ from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
 
 @pytest.fixture
-def settings(postgresql_url: str, tmp_path: Path) -> Settings:
-    return _settings(postgresql_url, tmp_path / "home")
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    opened = store_module.open_store(settings)
-    yield opened
-    opened.close()
+def settings(migrated_postgresql_url: str, tmp_path: Path) -> Settings:
+    return _settings(migrated_postgresql_url, tmp_path / "home")
 
 
 def test_many_at_once_enqueue_one_job_per_key(store: Store) -> None:
@@ -55,6 +47,7 @@ def test_a_claim_is_won_once(store: Store) -> None:
         assert sum(pool.map(claim, range(8))) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_job_is_taken_up_and_progress_is_kept(bench: Bench) -> None:
     job_id = bench.add("counting", 2)
     first = bench.step_until(job_id, JobState.RUNNING)
@@ -106,7 +99,7 @@ def test_two_app_hosts_on_one_database_have_one_runner(bench: Bench, settings: S
 
 @pytest.mark.slow
 def test_job_and_runner_sit_out_a_restart_of_the_database(tmp_path: Path) -> None:
-    with postgresql.serve(tmp_path / "data") as server:
+    with postgresql.serve() as server:
         settings = _settings(postgresql.new_database(server), tmp_path / "home")
         bench = Bench(settings, store_module.open_store(settings))
         job_id = bench.add("sleepy", tmp_path / "log", 5)

@@ -43,7 +43,7 @@ def test_a_failing_command_gives_its_sentence_and_keeps_the_traceback_in_the_log
 
 
 def test_a_killed_job_is_taken_up_as_the_second_attempt(bench: Bench, tmp_path: Path) -> None:
-    job_id = bench.add("sleepy", tmp_path / "log", 2)
+    job_id = bench.add("sleepy", tmp_path / "log", 1)
     first = bench.step_until(job_id, JobState.RUNNING)
     os.kill(first.handle["pid"], signal.SIGKILL)
 
@@ -54,6 +54,7 @@ def test_a_killed_job_is_taken_up_as_the_second_attempt(bench: Bench, tmp_path: 
     assert job.handle["pid"] != first.handle["pid"]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     for _attempt in range(queue.ATTEMPTS):
@@ -110,6 +111,7 @@ def test_a_stale_process_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.slow
 def test_a_running_process_that_lost_its_row_ends(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     job = bench.step_until(job_id, JobState.RUNNING)
@@ -197,6 +199,7 @@ def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Ben
     assert processes(settings) == []
 
 
+@pytest.mark.slow
 def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 3)
     first = start_runner(settings)

@@ -11,26 +11,25 @@ from streamlit.testing.v1 import AppTest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.store import Store
+from tests import apps
 from tests.jobs.bench import end_all
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Iterator[Store]:
+def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The store that the pages open, in a folder of this test."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("LITMUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LITMUS_HOME", str(home_folder))
     monkeypatch.setenv("LITMUS_SLOTS", "2")
     monkeypatch.setenv("LITMUS_GPUS", "0")
     for name in ("LITMUS_DATABASE", "LITMUS_PASSWORD", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     _forget()
-    (tmp_path / "home").mkdir()
-    shutil.copy(empty_database, tmp_path / "home")
     opened = store_module.open_store(settings_module.load())
     yield opened
-    end_all(tmp_path / "home")
+    end_all(home_folder)
     opened.close()
     _forget()
 
@@ -44,7 +43,7 @@ def app(home: Store, tmp_path: Path) -> AppTest:
     """
     alone = tmp_path / "app.py"
     shutil.copy(ROOT / "app.py", alone)
-    return AppTest.from_file(str(alone), default_timeout=60)
+    return apps.of_file(alone)
 
 
 def _forget() -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.errors import StudyError
 from core.study import tasks
 from core.study.store import Store
+from tests import apps
 from ui import access, frame, links
 
 PASSWORD = "open sesame"
@@ -27,7 +28,7 @@ def rate_page() -> None:
 
 
 def visiting(query: dict[str, str]) -> AppTest:
-    page = AppTest.from_function(rate_page, default_timeout=60)
+    page = apps.of_function(rate_page)
     for name, value in query.items():
         page.query_params[name] = value
     return page.run()
@@ -41,14 +42,14 @@ def give(page: AppTest, secret: str) -> AppTest:
 @pytest.fixture
 def closed(home: Store) -> AppTest:
     """The page Jobs, asked for by someone who came by a rater's link."""
-    page = AppTest.from_file(str(links.page_file("jobs")), default_timeout=60)
+    page = apps.of_file(links.page_file("jobs"))
     page.query_params["campaign"] = "x"
     return page.run()
 
 
 @pytest.mark.parametrize("path", ORGANISER)
 def test_a_rater_is_refused_every_organiser_page(home: Store, path: str) -> None:
-    page = AppTest.from_file(str(links.page_file(path)), default_timeout=60)
+    page = apps.of_file(links.page_file(path))
     page.query_params["campaign"] = "x"
 
     page.run()
@@ -81,7 +82,7 @@ def test_with_a_password_the_way_back_is_the_password_and_not_the_key(
     home: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LITMUS_PASSWORD", PASSWORD)
-    page = AppTest.from_file(str(links.page_file("jobs")), default_timeout=60)
+    page = apps.of_file(links.page_file("jobs"))
     page.query_params["campaign"] = "x"
     page.run()
 

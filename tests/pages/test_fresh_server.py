@@ -4,11 +4,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
 from core.study.store import Store
+from tests import apps
 from ui import links
 
 
 def alone(page: str) -> AppTest:
-    return AppTest.from_file(str(links.page_file(page)), default_timeout=60)
+    return apps.of_file(links.page_file(page))
 
 
 def test_an_organiser_page_frames_itself(home: Store) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from core.study import samples, tasks
 from core.study.records import Campaign, CampaignKind, Rater, RaterState, Rating, Sample, Skip, Split, Task
 from core.study.store import Store
-from core.subjectivity.sessions import campaigns, protocol
+from core.subjectivity.sessions import campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
+from tests import apps
 from ui import links
 
 LABELS = {"glad": "the writer feels good", "sad": "the writer feels bad"}
@@ -58,7 +60,7 @@ def fill(session, task: Task) -> None:  # type: ignore[no-untyped-def]
 
 def another_device() -> AppTest:
     """The page opened by its address in a session of its own."""
-    return AppTest.from_file(str(links.page_file("rate")), default_timeout=60)
+    return apps.of_file(links.page_file("rate"))
 
 
 def visit(app: AppTest, campaign: Campaign, **parameters: str) -> AppTest:
@@ -92,7 +94,11 @@ def take_check(app: AppTest, rater_id: int, *, rightly: bool) -> AppTest:
         radio = app.radio(key=f"rate.check.{place}")
         right = radio.options.index(question.options[question.answer])
         radio.set_value(right if rightly else (right + 1) % len(radio.options))
-    return app.button(key="rate.check.go").click().run()
+    return check_button(app).click().run()
+
+
+def check_button(app: AppTest) -> Button:
+    return next(button for button in app.button if str(button.key).startswith("rate.check.go."))
 
 
 def test_who_does_not_agree_leaves_no_trace(app: AppTest, home: Store, make: Make) -> None:
@@ -166,7 +172,7 @@ def test_an_unanswered_check_costs_no_try(app: AppTest, home: Store, make: Make)
     agree(visit(app, make(Protocol(check=CHECK))))
     app.button(key="rate.read_it").click().run()
 
-    app.button(key="rate.check.go").click().run()
+    check_button(app).click().run()
 
     assert "answer every question" in app.error[0].value
     with home() as session:
@@ -315,3 +321,80 @@ def test_the_other_kinds_explain_what_subjective_means(app: AppTest, make: Make,
     app.button(key="rate.read_it").click().run()
 
     assert len(answers(app)) == (5 if kind == CampaignKind.SCALE else 3)
+
+
+def test_a_second_click_on_the_same_check_costs_no_second_try(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make(Protocol(check=CHECK))))
+    app.button(key="rate.read_it").click().run()
+    with home.write() as session:
+        session.scalars(select(Rater)).one().check_tries = 1  # the first click, in a window beside
+
+    take_check(app, 1, rightly=False)
+
+    assert answers(app) == []
+    assert "1 more try" in app.warning[0].value
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_whose_session_had_ended_has_the_code_after_closing_and_nothing_to_undo(
+    app: AppTest, home: Store, make: Make, passed: bool
+) -> None:
+    campaign = make(Protocol(screening="Do you read letters?"))
+    visit(app, campaign)
+    app.radio(key="rate.screening").set_value("Yes" if passed else "No")
+    agree(app)
+    for _ in range(3 if passed else 0):
+        answers(app)[0].click().run()
+    with home.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+
+    app.run()
+
+    codes = protocol.of(campaign).codes
+    assert app.code[0].value == (codes.complete if passed else codes.screened_out)
+    assert not [button for button in app.button if button.key == "rate.undo.end"]
+
+
+def test_who_skips_everything_is_told_so(app: AppTest, make: Make) -> None:
+    campaign = make(Protocol(may_skip=True))
+    agree(visit(app, campaign))
+    for _ in range(3):
+        next(button for button in app.button if str(button.key).startswith("rate.skip.")).click().run()
+        next(button for button in app.button if str(button.key).startswith("rate.reason.")).click().run()
+
+    assert "You skipped 3 items and answered none" in said(app)
+    assert app.code[0].value == protocol.of(campaign).codes.screened_out
+
+
+def test_a_preview_whose_sign_in_ran_out_answers_for_nobody(home: Store, make: Make) -> None:
+    campaign = make()
+    app = another_device()
+    app.query_params["preview"] = campaign.token
+    agree(app.run())
+    shown = answers(app)[0]
+    with home.write() as session:
+        rater = enrolment.join(session, session.merge(campaign), now=0)
+        rater.assigned_item_id = int(str(shown.key).split(".")[2])
+    app.session_state["access.rater"] = True
+
+    shown.click().run()
+
+    assert count(home, Rating) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 10_000, "\u202eabc\u2066", "a\u200b\u200cb", "👩🏽‍🚀" * 500, "<script>1</script>", "$x$ :red[y] ~~z~~"],
+)
+def test_any_text_can_be_rated_and_skipped_over(app: AppTest, home: Store, make: Make, text: str) -> None:
+    campaign = make(instructions=text)
+    with home.write() as session:
+        for sample in session.scalars(select(Sample)):
+            sample.text = f"{text} {sample.id}"
+    agree(visit(app, campaign))
+    app.button(key="rate.read_it").click().run()
+
+    answers(app)[0].click().run()
+
+    assert not app.exception
+    assert count(home, Rating) == 1

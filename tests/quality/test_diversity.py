@@ -110,6 +110,7 @@ def test_rows_without_a_direction_are_refused(rows: np.ndarray, sentence: str) -
         diversity.remote_clique(rows)
 
 
+@pytest.mark.slow
 def test_the_interval_of_remote_clique_is_the_jackknife_and_holds_the_truth_as_often_as_it_says() -> None:
     rows, n = random_rows(12, d=5), 12
     left_out = [diversity.remote_clique(np.delete(rows, place, axis=0)) for place in range(n)]

@@ -35,10 +35,10 @@ def vectors(folder: Path, n: int) -> Path:
     return path
 
 
-def test_given_vectors_need_no_encoder_and_rows_without_a_text_are_left_out(
-    call: CommandLine, texts: Path, tmp_path: Path
+def test_given_vectors_need_no_encoder_and_no_store_and_rows_without_a_text_are_left_out(
+    texts: Path, tmp_path: Path
 ) -> None:
-    given = vectors(tmp_path, 63)
+    given, call = vectors(tmp_path, 63), CommandLine(tmp_path / "home")
 
     code, stdout, stderr = call("diversity", texts, "--embeddings", given, "--distance", "angular", "--json")
 

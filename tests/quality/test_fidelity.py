@@ -21,6 +21,7 @@ from core.study.records import (
     Campaign,
     CampaignKind,
     Item,
+    ItemRole,
     Judgement,
     JudgementKind,
     Rater,
@@ -84,19 +85,29 @@ def rate(store: Store, task: Task) -> Callable[..., None]:
     """Gives a sample the answers of as many raters, in a campaign of its own."""
     numbers = itertools.count()
 
-    def add(sample_id: int, *answers: str, kind: RaterKind = RaterKind.PERSON) -> None:
+    def add(
+        sample_id: int,
+        *answers: str,
+        kind: RaterKind = RaterKind.PERSON,
+        asked: CampaignKind = CampaignKind.LABEL,
+        role: ItemRole = ItemRole.ITEM,
+        excluded: bool = False,
+    ) -> None:
         with store.write() as session:
             name = f"c{next(numbers)}"
             campaign = Campaign(
-                study_id=task.study_id, task_id=task.id, name=name, kind=CampaignKind.LABEL, token=name
+                study_id=task.study_id, task_id=task.id, name=name, kind=asked, token=name
             )  # fmt: skip
             session.add(campaign)
             session.flush()
-            item = Item(campaign_id=campaign.id, external_id="1", sample_id=sample_id)
+            item = Item(campaign_id=campaign.id, external_id="1", sample_id=sample_id, role=role)
             raters = [
-                Rater(campaign_id=campaign.id, pseudonym=f"r{k}", kind=kind, code=f"{name}-{k}")
+                Rater(
+                    campaign_id=campaign.id, pseudonym=f"r{k}", kind=kind, code=f"{name}-{k}",
+                    excluded_at=1.0 if excluded else None,
+                )
                 for k in range(len(answers))
-            ]
+            ]  # fmt: skip
             session.add_all([item, *raters])
             session.flush()
             session.add_all(
@@ -198,6 +209,23 @@ def test_raters_give_the_majority_over_campaigns_and_ties_are_counted(
     assert found[["sample_id", "other"]].to_numpy().tolist() == [[1, "sad"], [2, ""], [3, "glad"], [4, ""]]
     assert found["reason"].tolist() == ["", fidelity.TIE, "", fidelity.NO_LABEL]
     assert fidelity.table(found, LABELS).n_unusable == 2
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [{"excluded": True}, {"role": ItemRole.GOLD}, {"asked": CampaignKind.SCALE}],
+    ids=["an excluded rater", "a gold item", "the scale from 1 to 5"],
+)
+def test_answers_that_do_not_count_as_labels_are_left_out(
+    store: Store, arm_id: int, rate: Callable[..., None], left_out: dict[str, object]
+) -> None:
+    rate(1, "glad")
+    rate(1, "sad", "sad", **left_out)
+    rate(2, "sad", **left_out)
+    with store() as session:
+        found = fidelity.pairs(session, arm_id=arm_id, by=By.RATERS)
+
+    assert found[["sample_id", "other"]].to_numpy().tolist() == [[1, "glad"]]
 
 
 @pytest.mark.parametrize("by", list(By))

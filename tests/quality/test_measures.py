@@ -19,7 +19,20 @@ from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
 from core.study import samples, tasks
-from core.study.records import Arm, ArmKind, Completion, Job, Prompt, Sample, SampleStatus, Slot, Split, Task
+from core.study.records import (
+    Arm,
+    ArmKind,
+    Campaign,
+    Completion,
+    Item,
+    Job,
+    Prompt,
+    Sample,
+    SampleStatus,
+    Slot,
+    Split,
+    Task,
+)
 from core.study.store import Store
 from tests.texts import keep_new
 
@@ -242,6 +255,21 @@ def test_rejecting_near_duplicates_keeps_the_first_and_never_a_whole_group(
 
     assert (none, one) == (0, 1)
     assert (sample.status, sample.reject_reason) == (SampleStatus.REJECTED, measures.NEAR_DUPLICATE)
+
+
+def test_a_near_duplicate_that_is_rated_stays(store: Store, task: Task, found: Measures) -> None:
+    zero_shot = found.arms[1]
+    second = zero_shot.near_groups[0][1]
+    with store.write() as session:
+        campaign = Campaign(study_id=session.get_one(Task, task.id).study_id, name="c", kind="label", token="t")
+        session.add(campaign)
+        session.flush()
+        session.add(Item(campaign_id=campaign.id, external_id="1", sample_id=second))
+
+    with store.write() as session:
+        n = measures.reject_near_duplicates(session, arm_id=zero_shot.arm_id, groups=zero_shot.near_groups)
+
+    assert n == 0
 
 
 def test_every_measure_has_a_name_for_people(found: Measures) -> None:

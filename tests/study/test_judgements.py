@@ -15,6 +15,7 @@ from core.study.records import (
     Arm,
     Campaign,
     CampaignKind,
+    Comparison,
     Item,
     Judgement,
     JudgementKind,
@@ -32,11 +33,11 @@ from tests.study.conftest import Letters
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, home_folder: Path) -> Iterator[Store]:
     """A store on the database that a test names, SQLite else."""
-    environ = {"LITMUS_HOME": str(tmp_path / "home")}
+    environ = {"LITMUS_HOME": str(home_folder)}
     if getattr(request, "param", "sqlite") == "postgresql":
-        environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")
+        environ["LITMUS_DATABASE"] = request.getfixturevalue("migrated_postgresql_url")
     opened = store_module.open_store(settings_module.load(environ))
     yield opened
     opened.close()
@@ -99,6 +100,44 @@ def test_a_rated_text_is_not_rejected(store: Store, letters: Letters) -> None:
         judgements.reject(session, [one.id])
 
     assert state(store, one)[0] == SampleStatus.KEPT
+
+
+@pytest.mark.parametrize("side", ["left_sample_id", "right_sample_id"])
+def test_a_compared_text_is_not_rejected(store: Store, letters: Letters, side: str) -> None:
+    one = letters.texts["one"]
+    with store.write() as session:
+        study_id = session.get_one(Task, letters.task.id).study_id
+        campaign = Campaign(study_id=study_id, name="c", kind=CampaignKind.COMPARE_ITEMS, token="t")
+        session.add(campaign)
+        session.flush()
+        rater = Rater(campaign_id=campaign.id, pseudonym="r", kind=RaterKind.PERSON, code="x")
+        session.add(rater)
+        session.flush()
+        session.add(Comparison(campaign_id=campaign.id, rater_id=rater.id, winner="tie", **{side: one.id}))
+
+    with pytest.raises(StudyError, match="predictions or ratings"), store.write() as session:
+        judgements.reject(session, [one.id])
+
+    assert state(store, one)[0] == SampleStatus.KEPT
+
+
+@pytest.mark.parametrize("column", ["sample_id", "left_sample_id", "right_sample_id"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_text_is_not_rejected_while_a_campaign_that_shows_it_is_open(
+    store: Store, letters: Letters, column: str, is_open: bool
+) -> None:
+    one = letters.texts["one"]
+    with store.write() as session:
+        study_id = session.get_one(Task, letters.task.id).study_id
+        campaign = Campaign(study_id=study_id, name="c", kind=CampaignKind.LABEL, token="t", is_open=is_open)
+        session.add(campaign)
+        session.flush()
+        session.add(Item(campaign_id=campaign.id, external_id="1", **{column: one.id}))
+
+    with store() as session:
+        fixed = judgements.relied_on(session, [one.id])
+
+    assert fixed == ({one.id} if is_open else set())
 
 
 def test_a_text_that_is_kept_elsewhere_in_the_arm_is_not_restored(store: Store, letters: Letters) -> None:

@@ -111,6 +111,13 @@ def test_the_correlation_is_nan_where_one_group_agrees_alike_on_everything() -> 
         ([list("ab")] * 3, [list("a")] * 3, "There is one LLM rater"),
         ([list("aa")] * 3, [list("ab")] * 3, "Alpha is undefined for people's answers"),
         ([list("ab")], [list("ab")], "Too few items"),
+        ([list("aab"), list("bbb"), [], []], [[], [], list("aab"), list("bbb")], "have rated no item in common"),
+        (
+            [list("aab"), list("bbb")] * 3,
+            [list("aab"), list("bbb")] * 3,
+            "is the same in both groups (Spearman 1.00, 6",
+        ),
+        ([list("aab"), list("bbb"), list("aaa")], [list("aab"), list("bbb"), list("aaa")], "there are 3"),
     ],
 )
 def test_the_reading_says_what_the_numbers_say(people: list[list[str]], llm: list[list[str]], words: str) -> None:

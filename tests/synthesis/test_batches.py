@@ -27,6 +27,7 @@ from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated
 from core.synthesis.prompts import Draft
 from tests.llm_server import LlmServer
+from tests.synthesis.test_generation import completions
 
 ROOT = Path(__file__).parents[2]
 PAYLOAD = Path(__file__).parent / "payloads" / "fill_by_batch.py"
@@ -56,18 +57,13 @@ def fill(store: Store, arm: Arm, provider: OpenAIProvider, *, per_label: int = 2
     return batches.generate_by_batch(store, arm_id=arm.id, per_label=per_label, provider=provider, poll_s=0.01, **more)
 
 
-def rows(store: Store, arm: Arm) -> list[Completion]:
-    with store() as session:
-        return list(session.scalars(select(Completion).where(Completion.arm_id == arm.id).order_by(Completion.slot)))
-
-
 def batches_of(store: Store, arm: Arm) -> list[Batch]:
     with store() as session:
         return list(session.scalars(select(Batch).where(Batch.arm_id == arm.id).order_by(Batch.id)))
 
 
 def assert_nothing_is_paid_twice(server: LlmServer, store: Store, arm: Arm) -> None:
-    stored = rows(store, arm)
+    stored = completions(store, arm)
     assert set(server.counts()["by_key"].values()) == {1}
     assert len(stored) == server.counts()["answered"] == len({(row.label_id, row.slot) for row in stored})
     with store() as session:
@@ -83,7 +79,7 @@ def test_a_batch_fills_an_arm_at_half_the_price(store: Store, arm: Arm) -> None:
         again = fill(store, arm, provider_at(server.url, price=PRICE))
 
     (batch,) = batches_of(store, arm)
-    stored = rows(store, arm)
+    stored = completions(store, arm)
     assert made.kept == 40 and made.completions == 8 and made.stopped == {} and again.completions == 8
     assert batch.state == BatchState.COLLECTED and batch.remote_state == "completed" and batch.error is None
     assert batch.counts["answered"] == 8 and batch.counts["missing"] == {}
@@ -102,7 +98,7 @@ def test_every_turn_is_a_batch_that_shows_the_answers_before_it(store: Store, ma
         fill(store, arm, provider_at(server.url), per_label=30)
 
     made = batches_of(store, arm)
-    by_slot = {(row.label_id, row.slot): row for row in rows(store, arm)}
+    by_slot = {(row.label_id, row.slot): row for row in completions(store, arm)}
     assert [batch.counts["requests"] for batch in made] == [4, 4, 4]
     for (label_id, slot), row in by_slot.items():
         shown = [message["content"] for message in row.request["messages"] if message["role"] == "assistant"]
@@ -170,7 +166,7 @@ def test_a_refused_parameter_is_left_out_of_the_next_batch(store: Store, arm: Ar
         made = fill(store, arm, provider_at(server.url, temperature=1.0))
 
     assert made.kept == 40 and [batch.state for batch in batches_of(store, arm)] == ["failed", "collected"]
-    assert all("temperature" not in row.request for row in rows(store, arm))
+    assert all("temperature" not in row.request for row in completions(store, arm))
 
 
 def test_the_budget_bounds_what_a_batch_may_cost(store: Store, arm: Arm) -> None:
@@ -213,6 +209,7 @@ def test_a_batch_created_just_before_a_crash_is_found_and_not_sent_again(store: 
     assert_nothing_is_paid_twice(server, store, arm)
 
 
+@pytest.mark.slow
 def test_stopped_after_any_step_it_goes_on_and_pays_nothing_twice(store: Store, make_arm: Callable[[str], Arm]) -> None:
     for step in range(1, 12):
         arm = make_arm(f"zero-shot-{step}")
@@ -331,7 +328,7 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
         for _ in range(2)
     )
 
-    stored = rows(store, arm)
+    stored = completions(store, arm)
     assert found["answers"] == len(stored) == again["stored before"] > 0
     assert found["answers"] + found["without an answer"] == 8 and found["of another arm"] == 1
     assert {row.provider for row in stored} == {"batch file"} and all(row.cost_usd and row.parsed_at for row in stored)

@@ -217,6 +217,7 @@ def test_a_certificate_that_nobody_vouches_for_is_told(settings: Settings, tmp_p
     assert not found.ok and "cannot be trusted" in found.sentence
 
 
+@pytest.mark.slow
 def test_a_slow_endpoint_and_a_busy_one_end_the_test_in_time(settings: Settings) -> None:
     started = time.monotonic()
     with LlmServer(latency=1.5) as server:

@@ -18,6 +18,7 @@ from core.synthesis.endpoint import FORMAT, STRUCTURED, OpenAIProvider
 from core.synthesis.prompts import Draft
 from core.synthesis.providers import RecordedAnswer, RecordedProvider
 from tests.llm_server import LlmServer
+from tests.synthesis.test_generation import completions
 
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=2
@@ -36,11 +37,6 @@ def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
 
 def provider_at(url: str, model: str = "test-model", **settings: Any) -> OpenAIProvider:
     return OpenAIProvider(model, **({"base_url": url, "api_key": None, "first_wait": 0.02} | settings))
-
-
-def completions(store: Store, arm: Arm) -> list[Completion]:
-    with store() as session:
-        return list(session.scalars(select(Completion).where(Completion.arm_id == arm.id).order_by(Completion.slot)))
 
 
 def texts_of(store: Store, arm: Arm, status: str) -> list[Sample]:
@@ -153,6 +149,7 @@ def test_slots_that_a_batch_holds_are_left_to_it(store: Store, arm: Arm, labels:
     assert asking.quotas(store, plan, per_label=5)[0].next_slot() == 0
 
 
+@pytest.mark.slow
 def test_the_report_tells_spend_rate_rejects_and_pauses_while_it_runs(store: Store, arm: Arm) -> None:
     seen: list[Mapping[str, Any]] = []
     with LlmServer(latency=0.1, first=["ok"] * 6 + ["429"], retry_after="1.5", rate_malformed=0.2) as server:

@@ -363,6 +363,7 @@ def test_a_killed_generation_goes_on_and_pays_no_stored_slot_twice(store: Store,
     assert len(twice) <= 6 and max(answered.values()) <= 2
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_arm_take_turns_and_pay_every_slot_once(
     store: Store, settings: Settings, arm: Arm
 ) -> None:
@@ -405,6 +406,7 @@ def test_when_two_answers_for_a_slot_meet_the_first_one_stays(store: Store, arm:
     assert [row.content for row in completions(store, arm)] == ["1. The first letter"]
 
 
+@pytest.mark.slow
 def test_a_generation_that_is_asked_to_stop_takes_in_the_answers_under_way(
     store: Store, settings: Settings, arm: Arm
 ) -> None:

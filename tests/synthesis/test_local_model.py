@@ -183,6 +183,7 @@ def test_what_does_not_fit_into_memory_gets_a_sentence() -> None:
         torch.empty(10**15)
 
 
+@pytest.mark.slow
 def test_checking_and_queueing_a_local_model_loads_no_torch(model: Path) -> None:
     program = (
         "import sys\n"

@@ -100,6 +100,7 @@ def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, plan
     assert answers(store, planned[0]) == first
 
 
+@pytest.mark.slow
 def test_a_job_killed_between_runs_trains_only_what_is_missing(store: Store, planned: list[int]) -> None:
     def stop_at_second(_done: int, _total: int, message: str, _extra: dict[str, float]) -> None:
         if "zero-shot" in message:

@@ -1,5 +1,6 @@
 """Bring answers from files into a study: each file becomes a closed campaign of its own."""
 
+import re
 import secrets
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from core.study.records import (
     RaterKind,
     RaterState,
     Rating,
+    Reply,
     Sample,
     SampleStatus,
     Skip,
@@ -29,6 +31,7 @@ from core.study.records import (
 )
 from core.subjectivity.exchange import formats
 
+DIGEST = re.compile("[0-9a-f]{64}")
 ASKED_HERE = (RaterKind.PERSON, RaterKind.LLM)
 
 
@@ -171,12 +174,17 @@ def _is_current(session: Session, study_id: int, task_id: int | None, file: str,
         Campaign.task_id == task_id,
         Campaign.source.startswith(f"{file} ", autoescape=True),
     )
-    found = list(session.scalars(imported))
+    found = [campaign for campaign in session.scalars(imported) if _is_of(file, campaign.source)]
     if any(campaign.source == source for campaign in found):
         return True
     for campaign in found:
         _take_out(session, campaign)
     return False
+
+
+def _is_of(file: str, source: str) -> bool:
+    """Whether a campaign came from this very file: another one's name may begin with its name and a space."""
+    return DIGEST.fullmatch(source.removeprefix(f"{file} ").partition(" ")[0]) is not None
 
 
 def _take_out(session: Session, campaign: Campaign) -> None:
@@ -189,6 +197,7 @@ def _take_out(session: Session, campaign: Campaign) -> None:
     raters = select(Rater.id).where(Rater.campaign_id == campaign.id)
     session.execute(delete(Rating).where(Rating.rater_id.in_(raters)))
     session.execute(delete(Skip).where(Skip.rater_id.in_(raters)))
+    session.execute(delete(Reply).where(Reply.rater_id.in_(raters)))
     session.execute(delete(Comparison).where(Comparison.campaign_id == campaign.id))
     session.execute(delete(Rater).where(Rater.campaign_id == campaign.id))
     session.execute(delete(Item).where(Item.campaign_id == campaign.id))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.errors import StudyError
+
 KEY_FILE = "pseudonyms.key"
 PERSONAL = re.compile(
     r"""[^@\s]+@[^@\s]+\.[^@\s]+                 # e-mail address
@@ -37,18 +39,31 @@ def replaced(names: "pd.Series[str]", *, key: bytes | None) -> tuple["pd.Series[
 
 
 def key_in(home: Path) -> bytes:
-    """The secret of this home's pseudonyms, made at first need and readable by its owner only."""
+    """The secret of this home's pseudonyms, made at first need and readable by its owner only.
+
+    Raises `StudyError` when the file cannot be read or made, or is empty: without a secret anybody could find a person.
+    """
     path = home / KEY_FILE
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        made = home / f".{KEY_FILE}.{secrets.token_hex(8)}"
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        # A link appears whole or not at all, and never in the place of a key that another process made meanwhile.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(made)
-        made.unlink()
-    return path.read_bytes()
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise StudyError(f"The key of the pseudonyms in {path} cannot be read or made: {error.strerror}.") from error
+    if not key:
+        raise StudyError(f"{path} is empty: delete it, and a new key is made. People then get other pseudonyms.")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a key beside its place and link it there: it appears whole or not at all, and never in the place of another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(made)
+    made.unlink()
 
 
 def _pseudonym(name: str, key: bytes) -> str:

@@ -41,7 +41,7 @@ def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random
     Answers of people who are not excluded and items on other raters' screens count; an item that someone left lying
     longer than the session's idle time does not. Checks and gold items come at places drawn for each rater. None means
     that this rater is done: the personal quota is met, nothing is left to rate, or the session ended otherwise. Someone
-    who ran out of items goes on when others have given some back.
+    who ran out of items goes on when others have given some back. A closed campaign gives out no new item.
     """
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state not in GOING_ON or rater.excluded_at is not None:
@@ -56,6 +56,8 @@ def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random
             rater.state, rater.finished_at = RaterState.DONE, now
             conduct.apply(session, campaign, rater, now=now)
             session.flush()
+        return None
+    if not campaign.is_open:
         return None
     item = session.get_one(Item, chosen)
     rater.state, rater.finished_at = RaterState.RATING, None
@@ -108,28 +110,27 @@ def skip(session: Session, *, rater_id: int, item_id: int, reason: str, now: flo
     taken = _take(session, rater_id, item_id, now)
     if taken is None:
         return False
-    _, duration_ms, place = taken
+    rater, duration_ms, place = taken
     session.add(
         Skip(item_id=item_id, rater_id=rater_id, reason=reason, duration_ms=duration_ms, place=place, created_at=now)
     )
     session.flush()
+    if place % RULES_EVERY == 0:
+        conduct.apply(session, campaign, rater, now=now)
     return True
 
 
 def undo(session: Session, *, rater_id: int, now: float) -> bool:
     """Take the rater's last answer or skip back and put its item on the screen again; False when there is none.
 
-    Also after the last item, but not once a session has ended otherwise, and never an answer to a check.
+    Also after the last item, but not once a session has ended otherwise or the campaign is closed, and never an answer to
+    a check.
     """
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
-    campaign = session.get_one(Campaign, rater.campaign_id)
-    is_over = rater.state not in GOING_ON or rater.excluded_at is not None
-    last = _last(session, campaign, rater_id)
-    if is_over or last is None or not protocol.of(campaign).may_undo or last.item_id is None:
+    found = _to_undo(session, rater)
+    if found is None:
         return False
-    item = session.get_one(Item, last.item_id)
-    if item.role == ItemRole.ATTENTION:
-        return False
+    last, item = found
     rater.assigned_item_id, rater.assigned_at = item.id, now
     rater.state, rater.finished_at = RaterState.RATING, None
     if isinstance(last, Comparison):
@@ -141,12 +142,7 @@ def undo(session: Session, *, rater_id: int, now: float) -> bool:
 
 def may_undo(session: Session, *, rater_id: int) -> bool:
     """Whether `undo` would take something back."""
-    rater = session.get_one(Rater, rater_id)
-    campaign = session.get_one(Campaign, rater.campaign_id)
-    last = _last(session, campaign, rater_id)
-    if last is None or last.item_id is None or not protocol.of(campaign).may_undo:
-        return False
-    return session.get_one(Item, last.item_id).role != ItemRole.ATTENTION
+    return _to_undo(session, session.get_one(Rater, rater_id)) is not None
 
 
 def progress(session: Session, campaign: Campaign, rater_id: int) -> Progress:
@@ -281,6 +277,19 @@ def _seen(session: Session, rater_id: int) -> set[int]:
         *(select(table.item_id).where(table.rater_id == rater_id) for table in (Rating, Comparison, Skip))
     )
     return {item_id for item_id in session.scalars(found) if item_id is not None}
+
+
+def _to_undo(session: Session, rater: Rater) -> tuple[Rating | Comparison | Skip, Item] | None:
+    """The rater's last answer or skip and its item, if it may be taken back."""
+    campaign = session.get_one(Campaign, rater.campaign_id)
+    is_over = rater.state not in GOING_ON or rater.excluded_at is not None or not campaign.is_open
+    if is_over or not protocol.of(campaign).may_undo:
+        return None
+    last = _last(session, campaign, rater.id)
+    if last is None or last.item_id is None:
+        return None
+    item = session.get_one(Item, last.item_id)
+    return None if item.role == ItemRole.ATTENTION else (last, item)
 
 
 def _last(session: Session, campaign: Campaign, rater_id: int) -> Rating | Comparison | Skip | None:

@@ -55,12 +55,12 @@ def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
     campaign = Campaign(
         study_id=study_id,
         task_id=plan.task.id if plan.task else None,
-        name=plan.name.strip()[:200],
+        name=plan.name.replace("\0", "").strip()[:200],
         kind=plan.kind,
         token=secrets.token_urlsafe(16),
         raters_per_item=plan.raters_per_item,
         items_per_rater=plan.items_per_rater,
-        instructions=plan.instructions,
+        instructions=plan.instructions.replace("\0", ""),
         settings=plan.protocol.model_copy(update={"codes": codes}).model_dump(mode="json"),
     )
     items = items_of(session, study_id=study_id, plan=plan)
@@ -103,7 +103,8 @@ def named(session: Session, wanted: str, *, study_id: int | None = None) -> Camp
 
 def by_token(session: Session, token: str, *, even_closed: bool = False) -> Campaign:
     """The campaign a link belongs to. Raises `StudyError` for a wrong link or, unless asked for, a closed session."""
-    campaign = session.scalar(select(Campaign).where(Campaign.token == token)) if token else None
+    is_token = bool(token) and token.isprintable()
+    campaign = session.scalar(select(Campaign).where(Campaign.token == token)) if is_token else None
     if campaign is None:
         raise StudyError(
             "This link does not belong to a labelling session. Please check it with whoever sent it to you."

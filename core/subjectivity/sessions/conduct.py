@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Campaign, Comparison, Item, ItemRole, Rater, RaterState, Rating
+from core.study.records import Campaign, Comparison, Item, ItemRole, Rater, RaterState, Rating, Skip
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Action, Rules
 
 SPEED_AFTER = 5
+SKIPS_AFTER = 5
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def given(session: Session, campaign: Campaign, rater_id: int) -> list[Given]:
     ]
 
 
-def broken(rules: Rules, answers: Sequence[Given]) -> list[tuple[Action, str]]:
-    """The rules that a rater's answers break, each with its action and a reason in words."""
+def broken(rules: Rules, answers: Sequence[Given], *, skips: int = 0) -> list[tuple[Action, str]]:
+    """The rules that a rater's answers and so many skips break, each with its action and a reason in words."""
     found: list[tuple[Action, str]] = []
     missed = sum(answer.is_right is False for answer in answers if answer.role == ItemRole.ATTENTION)
     if missed >= rules.attention_misses:
@@ -59,6 +60,9 @@ def broken(rules: Rules, answers: Sequence[Given]) -> list[tuple[Action, str]]:
     longest = longest_run([answer.answer for answer in answers if answer.role == ItemRole.ITEM])
     if longest >= rules.straight_line:
         found.append((rules.straight, f"the same answer {longest} times in a row"))
+    seen = skips + sum(answer.role != ItemRole.ATTENTION for answer in answers)
+    if seen >= SKIPS_AFTER and skips / seen > rules.skip_share:
+        found.append((rules.skips, f"skipped {skips} of {seen} items"))
     return [(action, reason) for action, reason in found if action != Action.NOTHING]
 
 
@@ -69,7 +73,8 @@ def longest_run(answers: Sequence[str]) -> int:
 
 def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> None:
     """Warn about or exclude a rater by the campaign's rules. Who is excluded in the middle of a session sees no more items."""
-    found = broken(protocol.of(campaign).rules, given(session, campaign, rater.id))
+    skips = session.scalar(select(func.count(Skip.id)).where(Skip.rater_id == rater.id)) or 0
+    found = broken(protocol.of(campaign).rules, given(session, campaign, rater.id), skips=skips)
     rater.warned_because = "; ".join(reason for action, reason in found if action == Action.WARN)
     reasons = [reason for action, reason in found if action == Action.EXCLUDE]
     if not reasons or rater.excluded_at is not None:
@@ -84,7 +89,7 @@ def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> 
 def exclude(session: Session, *, rater_id: int, because: str, now: float) -> None:
     """Leave a rater's answers out of every statistic from now on. They stay in the raw data, flagged."""
     rater = session.get_one(Rater, rater_id)
-    rater.excluded_at, rater.excluded_because = now, because.strip() or "by the organiser"
+    rater.excluded_at, rater.excluded_because = now, because.replace("\0", "").strip() or "by the organiser"
 
 
 def include(session: Session, *, rater_id: int) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Campaign, Rater, RaterKind, RaterState
+from core.study.records import Campaign, Item, ItemRole, Rater, RaterKind, RaterState
 from core.study.store import ONE_AT_A_TIME
-from core.subjectivity.sessions import protocol
+from core.subjectivity.sessions import campaigns, protocol
 
 CODE_GROUPS, CODE_GROUP = 3, 4
 LONGEST_ID = 200
@@ -19,9 +20,10 @@ LONGEST_ID = 200
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ends for a rater. `code` and `url` are empty where there is nothing to hand in."""
+    """How a session ends for a rater, after so many answers. `code` and `url` are empty where there is nothing to hand in."""
 
     state: RaterState
+    answered: int
     code: str
     url: str
 
@@ -34,13 +36,13 @@ def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, st
     panel = protocol.of(campaign).panel
     if not panel.id_parameter:
         return {}
-    if not parameters.get(panel.id_parameter, "").strip():
+    if not _tidy_id(parameters.get(panel.id_parameter, "")):
         raise StudyError(
             f"This session is for people who come from a panel, and the address lacks {panel.id_parameter}. Please open it "
             "from the panel's own page."
         )
     names = (panel.id_parameter, panel.study_parameter, panel.session_parameter)
-    return {name: parameters[name].strip()[:LONGEST_ID] for name in names if name and parameters.get(name)}
+    return {name: _tidy_id(parameters[name]) for name in names if name and parameters.get(name)}
 
 
 def join(
@@ -73,8 +75,13 @@ def join(
         panel_id=panel_id,
         facts=dict(panel or {}),
     )
-    session.add(rater)
-    session.flush()
+    try:
+        _add(session, rater)
+    except IntegrityError:
+        known = _by_panel_id(session, campaign, panel_id)
+        if known is None:
+            raise
+        return known
     return rater
 
 
@@ -84,7 +91,7 @@ def come_back(
     """The rater of this campaign with this personal code (case and dashes do not matter) or panel id, if there is one."""
     rules = protocol.of(campaign)
     known = _by_panel_id(session, campaign, (panel or {}).get(rules.panel.id_parameter))
-    if known is not None or not code.strip():
+    if known is not None or not code.strip() or not code.isprintable():
         return known
     tried = (code.strip(), tidy_code(code))
     return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.code.in_(tried)))
@@ -134,17 +141,25 @@ def go_on(session: Session, *, rater_id: int) -> None:
     session.flush()
 
 
-def ending(campaign: Campaign, rater: Rater) -> Ending:
-    """The code and the panel's address for the way a rater's session ended."""
-    rules = protocol.of(campaign)
+def ending(session: Session, campaign: Campaign, rater: Rater) -> Ending:
+    """The code and the panel's address for the way a rater's session ended.
+
+    Someone who answered nothing but checks, because there was nothing left or everything was skipped, gets the code of the screened
+    out: the code for a completed session is given for answers only.
+    """
+    rules, table = protocol.of(campaign), campaigns.answers_of(campaign)
+    counted = select(Item.role, func.count(table.id)).join(Item, Item.id == table.item_id)
+    answered = dict(session.execute(counted.where(table.rater_id == rater.id).group_by(Item.role)).all())
+    has_worked = bool(answered.keys() - {ItemRole.ATTENTION})
     failed = rater.excluded_at is not None and rater.state != RaterState.DONE
     state = RaterState.FAILED_CHECK if failed else RaterState(rater.state)
     code = {
-        RaterState.DONE: rules.codes.complete,
+        RaterState.DONE: rules.codes.complete if has_worked else rules.codes.screened_out,
         RaterState.SCREENED_OUT: rules.codes.screened_out,
         RaterState.FAILED_CHECK: rules.codes.failed_check,
     }.get(state, "")
-    return Ending(state, code, rules.panel.return_url.replace("{code}", quote(code)) if code else "")
+    url = rules.panel.return_url.replace("{code}", quote(code)) if code else ""
+    return Ending(state, sum(answered.values()), code, url)
 
 
 def tidy_code(typed: str) -> str:
@@ -159,9 +174,25 @@ def _has_passed(rater: Rater) -> bool:
 
 
 def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> Rater | None:
-    if not panel_id:
+    wanted = _tidy_id(panel_id or "")
+    if not wanted:
         return None
-    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == panel_id))
+    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == wanted))
+
+
+def _tidy_id(given: str) -> str:
+    """What an address says, as it is stored: no database takes every character that an address can hold."""
+    return "".join(letter for letter in given if letter.isprintable()).strip()[:LONGEST_ID]
+
+
+def _add(session: Session, rater: Rater) -> None:
+    """Store a new rater; of two who come with one panel id at the same moment the second raises and spoils nothing."""
+    if rater.panel_id is None:
+        session.add(rater)
+        session.flush()
+        return
+    with session.begin_nested():
+        session.add(rater)
 
 
 def _personal_code() -> str:

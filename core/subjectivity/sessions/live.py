@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.study.records import Campaign, Comparison, Item, ItemRole, Rater, RaterState, Rating, Study
@@ -108,7 +108,9 @@ def _times(session: Session, campaign: Campaign, *, since: float) -> list[float]
     query = (
         select(table.created_at)
         .join(Rater, Rater.id == table.rater_id)
+        .outerjoin(Item, Item.id == table.item_id)
         .where(*_counted(session, campaign), table.created_at > since)
+        .where(or_(Item.role == ItemRole.ITEM, Item.id.is_(None)))
     )
     return list(session.scalars(query))
 

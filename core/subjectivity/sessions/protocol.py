@@ -22,6 +22,8 @@ SKIP_REASONS = ("I do not understand it", "None of the answers fits", "I would r
 PROLIFIC_RETURN = "https://app.prolific.com/submissions/complete?cc={code}"
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 PARAMETER = r"^[A-Za-z0-9_.-]{0,64}$"
+OWN_PARAMETERS = {"campaign", "preview", "me"}
+ADDRESS = re.compile(r"https?://[^\s\"'<>{}/?#]+[/?#][^\s\"'<>]*")
 
 
 class Action(StrEnum):
@@ -64,7 +66,8 @@ class Rules(_Part):
 
     `attention_misses` and `straight_line` are the numbers at which a rule is broken. `gold_share` (0 to 1) is the least
     share of right gold answers, looked at from `gold_after` answers on. `seconds` is the least median time per item,
-    looked at from five answers on. `straight_line` counts the same answer in a row.
+    looked at from five answers on. `straight_line` counts the same answer in a row. `skip_share` (0 to 1) is the most
+    that may be skipped, looked at from five items on.
     """
 
     attention: Action = Action.EXCLUDE
@@ -76,6 +79,8 @@ class Rules(_Part):
     seconds: float = Field(default=1.0, ge=0, le=600)
     straight: Action = Action.WARN
     straight_line: int = Field(default=15, ge=3, le=1000)
+    skips: Action = Action.WARN
+    skip_share: float = Field(default=0.5, ge=0, le=1)
 
 
 class Panel(_Part):
@@ -93,9 +98,16 @@ class Panel(_Part):
     @pydantic.field_validator("return_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        if url and (not re.match(r"https?://", url) or "{code}" not in url):
+        if url and not (ADDRESS.fullmatch(url) and url.isprintable() and "{code}" in url):
             raise ValueError("the address to go back to must begin with https:// and hold {code}")
         return url
+
+    @pydantic.model_validator(mode="after")
+    def _names_are_the_panels_own(self) -> "Panel":
+        names = [name for name in (self.id_parameter, self.study_parameter, self.session_parameter) if name]
+        if len(set(names)) < len(names) or set(names) & OWN_PARAMETERS:
+            raise ValueError(f"its parameters must differ from each other and from {', '.join(sorted(OWN_PARAMETERS))}")
+        return self
 
 
 PROLIFIC = Panel(

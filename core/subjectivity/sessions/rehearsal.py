@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Table, insert, select
+from sqlalchemy import ColumnElement, Table, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
@@ -17,7 +17,7 @@ AT_ONCE = 500
 
 
 def of(session: Session, campaign: Campaign) -> Store:
-    """A store of its own with the campaign and everything its items show: what happens there stays there."""
+    """A store of its own with the campaign, open there in any case, and everything its items show."""
     engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     Base.metadata.create_all(engine)
     known = [task.id for task in tasks.tasks(session, campaign.study_id)]
@@ -36,6 +36,7 @@ def of(session: Session, campaign: Campaign) -> Store:
             rows = session.execute(select(_table(kind)).where(condition)).mappings().all()
             if rows:
                 copy.execute(insert(_table(kind)), [dict(row) for row in rows])
+        copy.execute(update(_table(Campaign)).values(is_open=True))
     maker = sessionmaker(engine, expire_on_commit=False)
     return Store(reader=maker, writer=maker)
 

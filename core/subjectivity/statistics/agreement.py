@@ -215,7 +215,7 @@ def fleiss_kappa(ratings: pd.DataFrame) -> float:
     """Fleiss' kappa: 1 = perfect agreement, 0 = as by chance. Over items with two ratings or more.
 
     With the same number of ratings on every item it is the kappa of Fleiss (1971); with unequal numbers the label
-    shares are those of all ratings together. nan when no item has two ratings or only one label is used.
+    shares are means over items (Gwet 2014). nan when no item has two ratings or only one label is used.
     """
     return _value(Coefficient.KAPPA, ratings)
 
@@ -263,7 +263,7 @@ def _note(coded: Coded, alpha: intervals.Estimate, *, pairable: int, majority: f
         coverage_words(
             n_items=pairable, n_raters=len(coded.raters), commonest=share, per_item=float(n_c.sum() / pairable)
         ),
-        raters_words(len(coded.raters)),
+        raters_words(len(coded.raters)) if pairable > 1 else "",
     ]
     return " ".join(sentence for sentence in found if sentence)
 
@@ -272,7 +272,7 @@ def _paradox_words(label: str, share: float, *, alpha: float, majority: float) -
     if share < PARADOX_SHARE or majority < PARADOX_SHARE or alpha >= TENTATIVE:
         return ""
     return (
-        f"{share:.0%} of the ratings are {label!r}, so raters mostly agree by chance: alpha is low although the mean "
+        f"{share:.0%} of the ratings are {label!r}, so they would mostly agree by chance as well: alpha is low although the mean "
         f"majority agreement is {majority:.2f}. Report both."
     )
 

@@ -28,10 +28,14 @@ def percents(weights: Floats, counts: Floats) -> Floats:
 
 
 def kappas(weights: Floats, counts: Floats) -> Floats:
-    """Fleiss' kappa: `percents` beyond chance. Source: Fleiss (1971), equation 7."""
-    n_c = weights @ counts
-    total = n_c.sum(axis=1, keepdims=True)
-    shares = np.divide(n_c, total, out=np.full(n_c.shape, np.nan), where=total > 0)
+    """Fleiss' kappa: `percents` beyond chance. Source: Fleiss (1971), equation 7.
+
+    Items with unequal numbers of ratings count alike in both parts, as in Gwet (2014), Handbook of Inter-Rater
+    Reliability: only then is kappa never below -1.
+    """
+    n = weights.sum(axis=1, keepdims=True)
+    summed = weights @ (counts / counts.sum(axis=1, keepdims=True))
+    shares = np.divide(summed, n, out=np.full(summed.shape, np.nan), where=n > 0)
     chance = (shares**2).sum(axis=1)
     beyond = percents(weights, counts) - chance
     return np.asarray(np.divide(beyond, 1 - chance, out=np.full(len(chance), np.nan), where=chance < 1 - 1e-12))

@@ -54,6 +54,8 @@ def coverage_words(*, n_items: int, n_raters: int, commonest: float = 0.5, per_i
     `n_items`: with two ratings or more. `commonest`: share of the commonest label. `per_item`: mean ratings per item,
     by default as many as there are raters.
     """
+    if n_items < 2:
+        return "One item is too little for an interval of alpha."
     if n_items < FEWEST_ITEMS:
         return (
             f"With {n_items} items the interval of alpha is a rough guess: studies of fewer than 10 were not simulated."
@@ -69,12 +71,13 @@ def coverage_words(*, n_items: int, n_raters: int, commonest: float = 0.5, per_i
 
 
 def raters_words(n_raters: int) -> str:
-    """What the interval does not say where few raters gave all ratings; empty from 10 raters on."""
-    if n_raters >= FEW_RATERS:
+    """What the interval does not say where few raters gave all ratings; empty from 10 raters on, and where no rater is known."""
+    if n_raters >= FEW_RATERS or not n_raters:
         return ""
+    raters = "1 rater" if n_raters == 1 else f"{n_raters} raters"
     return (
-        f"All ratings come from {n_raters} raters, and the interval speaks of these: for other raters it may be too "
-        f"narrow (with 5 new raters a study it held the truth in as few as {OTHER_RATERS:.1%} of simulated studies)."
+        f"All ratings come from {raters}, and the interval speaks of these: for other raters it may be too narrow (with 5 "
+        f"new raters a study it held the truth in as few as {OTHER_RATERS:.1%} of simulated studies)."
     )
 
 

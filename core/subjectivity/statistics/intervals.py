@@ -20,6 +20,7 @@ Statistic = Callable[[Floats, Floats], Floats]  # weights (resamples x patterns)
 
 CELLS = 4_000_000  # weights drawn at a time: 32 MB
 ACCELERATED_UP_TO = 1_000  # distinct items; beyond, the acceleration (of order 1 / sqrt(n)) is below 0.01
+SAME = 1e-12  # values this near are equal
 OTHER_MAJORITIES = 3  # fewer items than this led by another label say too little about the rarer labels
 
 
@@ -56,8 +57,9 @@ def estimates(
 ) -> dict[Coefficient, Estimate]:
     """Every wanted coefficient with its interval, from `counts.on_level`: items with two ratings or more x labels.
 
-    Two cases a resampling cannot see are added. Where all items are unanimous, the lower limit is what the largest
-    share of split items still likely (exact binomial) would leave, each with one rating off. Where fewer than three
+    Three cases a resampling cannot see are added. Where all items are unanimous, the lower limit is what the largest
+    share of split items still likely (exact binomial) would leave, each with one rating off. Where all items are split
+    alike, percent and majority reach as far as such a share of items at either end would take them. Where fewer than three
     items are led by another label than the commonest, the upper limit of alpha and kappa reaches as far as one more
     unanimous item of the rarest label would take it. Resamples in which a coefficient is undefined are left out.
     """
@@ -71,6 +73,9 @@ def estimates(
     if (rows.max(axis=1) == rows.sum(axis=1)).all():
         return {one: unanimous(one, found[one], rows, frequency, confidence=confidence) for one in chosen}
     limits = _limits(chosen, rows, frequency, resamples=resamples, seed=seed, confidence=confidence)
+    for one in {Coefficient.MAJORITY, Coefficient.PERCENT} & set(chosen):
+        if limits[one][1] - limits[one][0] <= SAME:
+            limits[one] = _alike(one, found[one], rows, frequency, confidence=confidence)
     corrected = {one: by for one, by in chosen.items() if one in CORRECTED}
     if corrected and _led_by_others(rows, frequency) < OTHER_MAJORITIES:
         more = _with_rarest(rows, frequency)
@@ -144,7 +149,7 @@ def _bca(drawn: Floats, *, value: float, acceleration: float, z: float) -> tuple
     defined = drawn[np.isfinite(drawn)]
     if not len(defined) or not np.isfinite(value):
         return float("nan"), float("nan")
-    tied = np.abs(defined - value) <= 1e-12
+    tied = np.abs(defined - value) <= SAME
     below = ((defined < value) & ~tied).sum() + tied.sum() / 2
     edge = 1 / (len(defined) + 1)
     z0 = special.ndtri(np.clip(below / len(defined), edge, 1 - edge))
@@ -176,11 +181,27 @@ def unanimous(one: Coefficient, value: float, rows: Floats, frequency: Codes, *,
         return Estimate(value, np.nan, np.nan)
     n_c = frequency @ rows
     n, ratings = frequency.sum(), n_c.sum()
-    split = 1 - ((1 - confidence) / 2) ** (1 / n)
+    split = _still_likely(int(n), confidence)
     pairs = split * 2 * n / ratings
     chance = float(((n_c / ratings) ** 2).sum())
     lost = {Coefficient.MAJORITY: pairs / 2, Coefficient.PERCENT: pairs}.get(one, pairs / max(1 - chance, 1e-12))
     return Estimate(value, float(value - lost), value)
+
+
+def _alike(one: Coefficient, value: float, rows: Floats, frequency: Codes, *, confidence: float) -> tuple[float, float]:
+    """The limits where all items agree equally: as many others as are still likely, unanimous or split most evenly."""
+    m, k = rows.sum(axis=1), rows.shape[1]
+    each, left = np.divmod(m, k)
+    pairs = (left * (each + 1) ** 2 + (k - left) * each**2 - m) / (m * (m - 1))
+    evenest = np.ceil(m / k) / m if one == Coefficient.MAJORITY else pairs
+    least = min(float(frequency @ evenest / frequency.sum()), value)
+    others = _still_likely(int(frequency.sum()), confidence)
+    return value - others * (value - least), value + others * (1 - value)
+
+
+def _still_likely(n: int, confidence: float) -> float:
+    """The largest share of a kind of item that none of `n` items is of by chance: exact binomial."""
+    return float(1 - ((1 - confidence) / 2) ** (1 / n))
 
 
 def _led_by_others(rows: Floats, frequency: Codes) -> int:

@@ -27,7 +27,7 @@ NAMES = {
     Coefficient.PERCENT: "percent agreement",
     Coefficient.KAPPA: "Fleiss' kappa",
 }
-TINY = 1e-9  # width: raters who all differ alike leave none
+TINY = 1e-9  # a width this small is none
 LEAST_AGREEMENT = 0.01  # of a label drawn for a further rater: below, all items have the same chances
 
 
@@ -65,7 +65,7 @@ class Plan:
 @dataclass(frozen=True)
 class _Present:
     """The ratings at hand. `table`: all items x labels; `stand_ins`: at most 300 of those with two ratings or more;
-    `scale`: the width of the real interval over that of the simulation."""
+    `scale`: the width of the real interval over that of the simulation (nan where that has none)."""
 
     table: Floats
     stand_ins: Floats
@@ -85,19 +85,25 @@ def more_ratings(
 ) -> Plan:
     """The ratings that bring the 95 % interval of the statistic to the wanted width (high - low).
 
-    Raises `StudyError` for a width outside (0, 1], or while there is no interval to start from; else as
+    Raises `StudyError` for a width outside (0, 1], while there is no interval to start from, or while items that are all
+    split alike do not show how it narrows; else as
     `agreement.krippendorff_alpha`.
     """
     if not 0 < width <= 1:
         raise StudyError(f"The wanted width of the interval must lie between 0 and 1; found {width}.")
     present = _present(ratings, level=level, statistic=statistic, seed=seed)
+    reached = present.width <= width
+    if not reached and math.isnan(present.scale):
+        raise StudyError(
+            "All items are split alike so far, or there are too few, so how much narrower the interval becomes cannot be "
+            "foreseen. Let more items be rated."
+        )
     sizes = present.table.sum(axis=1)
     usable = sizes >= 2
     have, rated, per_item = int(sizes.sum()), int(usable.sum()), float(sizes[usable].mean())
     curve = pd.concat([_curve(present, way, wanted=width, seed=seed) for way in Way], ignore_index=True)
     items = _items_for(curve[curve["way"] == Way.ITEMS], width)
     raters = _raters_for(curve[curve["way"] == Way.RATERS], width)
-    reached = present.width <= width
     totals = {Way.ITEMS: have + math.ceil((items - rated) * per_item)}
     totals |= {} if raters is None else {Way.RATERS: int(np.maximum(sizes, raters).sum())}
     return Plan(
@@ -148,7 +154,7 @@ def _present(ratings: pd.DataFrame, *, level: Level, statistic: Coefficient, see
     stand_ins = usable[rng.permutation(len(usable))[:STAND_INS]] if len(usable) > STAND_INS else usable
     width = now.high - now.low
     plain = _width(statistic, chosen, stand_ins, np.ones(len(stand_ins)))
-    return _Present(table, stand_ins, statistic, chosen, width, width / plain if plain > 0 else 1.0)
+    return _Present(table, stand_ins, statistic, chosen, width, width / plain)
 
 
 def _curve(present: _Present, way: Way, *, wanted: float, seed: int) -> pd.DataFrame:
@@ -211,7 +217,7 @@ def _with_raters(present: _Present, size: int, rng: np.random.Generator) -> floa
 
 def _width(one: Coefficient, statistic: Statistic, rows: Floats, weights: Floats) -> float:
     """Width of the t interval with the jackknife's standard error over items; where no item is split, as
-    `intervals.unanimous` has it."""
+    `intervals.unanimous` has it; nan where leaving items out changes nothing."""
     seen = weights > 0
     rows, weights = rows[seen], weights[seen]
     n = weights.sum()
@@ -224,6 +230,8 @@ def _width(one: Coefficient, statistic: Statistic, rows: Floats, weights: Floats
         return float("nan")
     times = weights[known]
     spread = times @ (without[known] - times @ without[known] / times.sum()) ** 2
+    if spread <= TINY**2:
+        return float("nan")
     return float(2 * special.stdtrit(n - 1, 0.975) * math.sqrt((n - 1) / n * spread))
 
 
@@ -257,5 +265,8 @@ def _needed_words(present: _Present, width: float, *, items: int, raters: int | 
         f"{items:,} items at {per_item:.1f} ratings each ({more[Way.ITEMS]:,} more ratings)"
     )
     if raters is None:
-        return f"{found}; further raters on the items at hand alone do not get there, because it speaks of all items."
+        return (
+            f"{found}; further raters on the items at hand alone do not get there (up to {MOST_RATERS} each), because it "
+            "speaks of all items."
+        )
     return f"{found}, or {raters} raters for each of the items at hand ({more[Way.RATERS]:,} more ratings)."

@@ -37,7 +37,8 @@ class Strength:
 @dataclass(frozen=True)
 class Ranking:
     """`order`: most first. `levels`: from 1, the least. `n`: comparisons, `ties` of them. `method`: where the intervals
-    come from. `note`: what to know or do. `coverage`: how far the intervals miss their 95 %, empty when they do not."""
+    come from. `note`: what to know or do. `coverage`: how far the intervals miss their 95 %, empty when they do not, and with
+    one rater, which was not simulated."""
 
     order: tuple[str, ...]
     strength: dict[str, Strength]
@@ -78,11 +79,6 @@ def bradley_terry(comparisons: pd.DataFrame, *, confidence: float = 0.95) -> Ran
 def majority_graph(comparisons: pd.DataFrame) -> majority.MajorityGraph:
     """Who beats whom by a majority, cycles merged, and levels: `majority.graph`."""
     return majority.graph(comparisons)
-
-
-def majority_levels(comparisons: pd.DataFrame) -> dict[str, int]:
-    """Level of every name, 1 = least: the paper's majority graph, sorted topologically (`majority.graph`)."""
-    return majority_graph(comparisons).levels
 
 
 def differences(comparisons: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -205,7 +201,7 @@ def _ranking(found: Estimate) -> Ranking:
         method=_method(found),
         note=_note(found),
         coverage=coverage_words(n_names=len(names), n_raters=tally.n_raters, n=len(tally.share))
-        if found.connected
+        if tally.n_raters > 1 and np.isfinite(margin).any()
         else "",
     )
 
@@ -254,6 +250,8 @@ def _note(found: Estimate) -> str:
         return (
             "With one rater, intervals come from the spread of that rater's answers and say nothing about other raters."
         )
+    if np.isnan(found.margins).all():
+        return "All raters answered alike, so how far they differ is unknown and there are no intervals."
     return ""
 
 
@@ -267,5 +265,6 @@ def _gap(tally: Tally) -> str:
         listed = ", ".join(names[place] for place in group)
         if not wins[np.ix_(others, group)].any():
             alone = not wins[np.ix_(group, others)].any()
-            return f"{listed} was never compared with the rest" if alone else f"{listed} never lost to the rest"
+            was = "was" if len(group) == 1 else "were"
+            return f"{listed} {was} never compared with the rest" if alone else f"{listed} never lost to the rest"
     raise AssertionError("a graph that is not strongly connected has a component without edges into it")

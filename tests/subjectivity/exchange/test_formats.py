@@ -222,6 +222,7 @@ def test_a_plain_table_with_a_dotted_column_is_plain(tmp_path: Path) -> None:
     assert triples(found) == [("1", "a", "x")]
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_rows_are_read_in_three_seconds_of_work(tmp_path: Path) -> None:
     rows = "\n".join(f"{n // 5},worker{n % 400},{'yes' if n % 3 else 'no'},text {n // 5}" for n in range(200_000))
     path = written(tmp_path / "r.csv", f"task,worker,label,text\n{rows}\n")
@@ -590,6 +591,7 @@ def test_comparisons_come_back_as_they_went_out(tmp_path: Path, names: Names) ->
     assert votes(found) == [("a", "x", "y", "left"), ("b", "x", "y", "right"), ("c", "y", "x", "tie")]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_answers_are_written_in_a_second_of_work() -> None:
     many = raw().sample(100_000, replace=True, random_state=0)
 

@@ -11,12 +11,17 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import exporting, importing, tables, tasks
 from core.study import store as store_module
-from core.study.records import Campaign, Comparison, Item, Rater, RaterKind, Rating, Study, Task
+from core.study.base import Base
+from core.study.records import Campaign, Item, Rater, RaterKind, Rating, Reply, Skip, Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
-from core.subjectivity.exchange import formats, imported
+from core.subjectivity.exchange import formats, imported, pseudonyms
 from core.subjectivity.sessions import answers
 
+REPLY = {
+    "request": {}, "content": "yes", "finish_reason": "stop", "tokens_in": 1, "tokens_out": 1, "cost_usd": None,
+    "latency_s": 0.1,
+}  # fmt: skip
 ROWS = "item_id,text,rater_id,label\n1,easy TEXT 3,ann@example.org,yes\n1,Easy text 3,ben,no\n2,elsewhere,ben,yes\n"
 
 
@@ -64,7 +69,7 @@ def easy(store: Store, study: Study) -> Task:
         return tasks.get_task(session, study.id, "easy")
 
 
-def count(store: Store, table: type[Campaign] | type[Rater] | type[Item] | type[Rating] | type[Comparison]) -> int:
+def count(store: Store, table: type[Base]) -> int:
     with store() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
@@ -178,8 +183,8 @@ def test_comparisons_of_crowd_kit_name_the_winner(store: Store, study: Study, tm
     assert stored["winner"].tolist() == ["right", "left", "tie"]
 
 
-def test_postgresql_keeps_the_same(postgresql_url: str, tmp_path: Path) -> None:
-    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": postgresql_url}
+def test_postgresql_keeps_the_same(migrated_postgresql_url: str, tmp_path: Path) -> None:
+    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": migrated_postgresql_url}
     opened = store_module.open_store(settings_module.load(environ))
     try:
         study = two_tasks(opened, tmp_path)
@@ -190,3 +195,44 @@ def test_postgresql_keeps_the_same(postgresql_url: str, tmp_path: Path) -> None:
         assert (count(opened, Campaign), count(opened, Rating), count(opened, Item)) == (1, 4, 3)
     finally:
         opened.close()
+
+
+def test_a_file_whose_name_begins_like_anothers_takes_nothing_out(store: Store, study: Study, tmp_path: Path) -> None:
+    bring(store, study, tmp_path / "r.csv 2.csv", ROWS)
+
+    bring(store, study, tmp_path / "r.csv", ROWS + "3,x,ben,no\n")
+
+    assert count(store, Rating) == 7
+
+
+@pytest.mark.parametrize("table", [Skip, Reply])
+def test_rows_that_point_to_an_imported_campaign_are_in_no_ones_way(
+    store: Store, study: Study, tmp_path: Path, table: type[Skip] | type[Reply]
+) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+    with store.write() as session:
+        rater, item = session.scalars(select(Rater)).first(), session.scalars(select(Item)).first()
+        assert rater is not None
+        assert item is not None
+        more = {"reason": "x"} if table is Skip else REPLY
+        session.add(table(item_id=item.id, rater_id=rater.id, **more))
+        rater.assigned_item_id = item.id
+
+    bring(store, study, tmp_path / "r.csv", ROWS + "3,x,ben,no\n")
+
+    assert count(store, Rating) == 4
+    assert count(store, table) == 0
+
+
+def test_an_empty_key_of_pseudonyms_is_refused(tmp_path: Path) -> None:
+    (tmp_path / pseudonyms.KEY_FILE).write_text("\n")
+
+    with pytest.raises(StudyError, match="is empty: delete it"):
+        pseudonyms.key_in(tmp_path)
+
+
+def test_a_key_of_pseudonyms_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+
+    with pytest.raises(StudyError, match="cannot be read or made"):
+        pseudonyms.key_in(tmp_path / "home")

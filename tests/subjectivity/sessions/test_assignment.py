@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StudyError
-from core.study.records import CampaignKind, Comparison, Item, ItemRole, RaterKind, RaterState, Rating, Skip
-from core.subjectivity.sessions import assignment, conduct
+from core.study.records import Campaign, CampaignKind, Comparison, Item, ItemRole, RaterKind, RaterState, Rating, Skip
+from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions
 
@@ -237,3 +237,97 @@ def test_an_attention_check_is_neither_skipped_nor_undone(sessions: Sessions) ->
 
     with sessions.store.write() as session:
         assert not assignment.undo(session, rater_id=rater.id, now=9)
+
+
+def test_a_closed_campaign_takes_the_answer_on_the_screen_and_shows_no_other_item(sessions: Sessions) -> None:
+    campaign = sessions.campaign()
+    rater = sessions.rater(campaign)
+    item = sessions.shown(rater)
+    assert item is not None
+    with sessions.store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+
+    assert sessions.answer(rater, item, "yes")
+
+    assert sessions.shown(rater) is None
+    assert sessions.again(rater).state == RaterState.RATING
+
+
+def test_a_campaign_that_is_opened_again_goes_on_where_it_stopped(sessions: Sessions) -> None:
+    campaign = sessions.campaign(items_per_rater=3)
+    rater = sessions.rater(campaign)
+    sessions.rate(rater, "yes", limit=1)
+    for is_open in (False, True):
+        with sessions.store.write() as session:
+            campaigns.set_open(session, campaign.id, is_open=is_open)
+        sessions.rate(rater, "yes")
+
+    assert sessions.again(rater).state == RaterState.DONE
+
+
+def test_nothing_is_undone_once_a_campaign_is_closed(sessions: Sessions) -> None:
+    campaign = sessions.campaign(items_per_rater=2)
+    rater = sessions.rater(campaign)
+    sessions.rate(rater, "yes")
+
+    with sessions.store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+        assert not assignment.may_undo(session, rater_id=rater.id)
+        assert not assignment.undo(session, rater_id=rater.id, now=9)
+
+    assert sessions.again(rater).state == RaterState.DONE
+
+
+def test_nothing_is_undone_by_someone_who_was_excluded(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(items_per_rater=2))
+    sessions.rate(rater, "yes")
+
+    with sessions.store.write() as session:
+        conduct.exclude(session, rater_id=rater.id, because="", now=5)
+        assert not assignment.may_undo(session, rater_id=rater.id)
+        assert not assignment.undo(session, rater_id=rater.id, now=9)
+
+
+def test_an_attention_check_is_met_however_often_the_item_before_is_taken_back(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(items_per_rater=3, protocol=Protocol(attention_every=1)))
+    seen: list[str] = []
+    for number in range(30):
+        item = sessions.shown(rater, seed=number)
+        if item is None:
+            break
+        if item.role == ItemRole.ATTENTION and seen.count(item.role) < 5:
+            with sessions.store.write() as session:
+                taken_back = assignment.undo(session, rater_id=rater.id, now=number)
+            seen.append(item.role)
+            if taken_back:
+                continue
+        sessions.answer(rater, item, item.expected or "yes")
+
+    with sessions.store() as session:
+        given = conduct.given(session, session.get_one(Campaign, rater.campaign_id), rater.id)
+    assert [answer.role for answer in given].count(ItemRole.ATTENTION) == 3
+
+
+def test_an_attention_check_is_met_after_leaving_at_it(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign(items_per_rater=3, protocol=Protocol(attention_every=1)))
+    while (item := sessions.shown(rater)) is not None and item.role != ItemRole.ATTENTION:
+        sessions.answer(rater, item, "yes")
+
+    with sessions.store.write() as session:
+        enrolment.leave(session, rater_id=rater.id, now=5)
+        enrolment.go_on(session, rater_id=rater.id)
+
+    after = sessions.shown(rater)
+    assert after is not None
+    assert after.role == ItemRole.ATTENTION
+
+
+def test_a_clock_that_goes_back_gives_no_negative_time(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+    item = sessions.shown(rater, now=1000)
+    assert item is not None
+
+    sessions.answer(rater, item, "yes", now=10)
+
+    with sessions.store() as session:
+        assert session.scalars(select(Rating.duration_ms)).one() == 0

@@ -113,3 +113,9 @@ def test_simulated_answers_count_in_a_sample_study_only(store: Store, study: Stu
     with store() as session:
         assert ratings.comparisons(session, study.id, kinds=ratings.people(study)).empty
         assert len(ratings.comparisons(session, study.id, kinds=ratings.people(Study(name="x", is_sample=True)))) == 1
+
+
+def test_characters_that_no_database_takes_are_left_out(sessions: Sessions) -> None:
+    made = sessions.campaign(name="round\0 one", instructions="Read\0 each.")
+
+    assert (made.name, made.instructions) == ("round one", "Read each.")

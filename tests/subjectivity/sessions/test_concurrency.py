@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -11,27 +11,21 @@ import pytest
 
 from benchmarks import raters, writers
 from core import settings as settings_module
+from core.errors import StudyError
 from core.settings import Settings
-from core.study import store as store_module
 from core.study.records import CampaignKind, Rater
 from core.study.store import Store
-from core.subjectivity.sessions import assignment, campaigns, enrolment
+from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
+from core.subjectivity.sessions.protocol import Protocol
 
 WRITERS, ITEMS, PLACES = 16, 5, 3
 T = TypeVar("T")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else ""
-    return settings_module.load({"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": url})
-
-
-@pytest.fixture
-def opened(settings: Settings) -> Iterator[Store]:
-    opened = store_module.open_store(settings)
-    yield opened
-    opened.close()
+def settings(request: pytest.FixtureRequest, home_folder: Path) -> Settings:
+    url = request.getfixturevalue("migrated_postgresql_url") if request.param == "postgresql" else ""
+    return settings_module.load({"LITMUS_HOME": str(home_folder), "LITMUS_DATABASE": url})
 
 
 def scarce(settings: Settings, kind: CampaignKind = CampaignKind.LABEL) -> str:
@@ -78,27 +72,47 @@ def test_no_item_goes_to_more_raters_than_asked_for(settings: Settings) -> None:
     assert writers.stored(settings).most_on_an_item == PLACES
 
 
-def test_clicks_at_once_on_one_item_give_one_rating(settings: Settings, opened: Store) -> None:
-    rater = joined(opened, scarce(settings))
-    with opened.write() as session:
+def test_clicks_at_once_on_one_item_give_one_rating(settings: Settings, store: Store) -> None:
+    rater = joined(store, scarce(settings))
+    with store.write() as session:
         item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
     assert item is not None
     item_id = item.id
 
     def click() -> bool:
-        with opened.write() as session:
+        with store.write() as session:
             return assignment.record(session, rater_id=rater.id, item_id=item_id, answer="glad", now=1)
 
     assert sorted(at_once(click, 12)) == [False] * 11 + [True]
     assert writers.stored(settings).pairs.total() == 1
 
 
-def test_a_rater_in_several_windows_has_the_same_item_in_all_of_them(settings: Settings, opened: Store) -> None:
-    rater = joined(opened, scarce(settings))
+def test_a_rater_in_several_windows_has_the_same_item_in_all_of_them(settings: Settings, store: Store) -> None:
+    rater = joined(store, scarce(settings))
 
     def look() -> int | None:
-        with opened.write() as session:
+        with store.write() as session:
             item = assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random())
             return item.id if item else None
 
     assert len(set(at_once(look, 12))) == 1
+
+
+def test_windows_that_join_at_once_with_one_panel_id_are_one_rater(settings: Settings, store: Store) -> None:
+    token, panel = scarce(settings), {"PROLIFIC_PID": "p1"}
+    with store.write() as session:
+        campaigns.change(session, campaigns.by_token(session, token).id, Protocol(panel=protocol.PROLIFIC))
+
+    def join() -> int:
+        with store.write() as session:
+            rater = enrolment.join(session, campaigns.by_token(session, token), now=0, panel=panel)
+            assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random())
+            return rater.id
+
+    assert len(set(at_once(join, 12))) == 1
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 100_000])
+def test_a_link_that_none_can_be_is_said_to_be_wrong(store: Store, text: str) -> None:
+    with store() as session, pytest.raises(StudyError, match="does not belong"):
+        campaigns.by_token(session, text)

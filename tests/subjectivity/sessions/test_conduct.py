@@ -4,7 +4,7 @@ import pytest
 
 from core.study.records import ItemRole, RaterKind, RaterState
 from core.subjectivity import ratings
-from core.subjectivity.sessions import answers, conduct
+from core.subjectivity.sessions import answers, assignment, conduct
 from core.subjectivity.sessions.conduct import Given
 from core.subjectivity.sessions.protocol import Action, Protocol, Rules
 from tests.subjectivity.conftest import Sessions
@@ -116,3 +116,25 @@ def test_checks_and_gold_items_count_in_no_statistic(sessions: Sessions) -> None
         assert len(answers.of_campaign(session, campaign)) == 14
         assert len(answers.counted(session, campaign, kinds=[RaterKind.PERSON])) == 10
         assert len(ratings.of_task(session, sessions.task().id, kinds=[RaterKind.PERSON])) == 10
+
+
+@pytest.mark.parametrize(("skips", "reasons"), [(4, []), (5, ["skipped 5 of 9 items"])])
+def test_skipping_more_than_the_share_breaks_a_rule(skips: int, reasons: list[str]) -> None:
+    rules = Rules(skip_share=0.5)
+
+    assert [reason for _, reason in conduct.broken(rules, VARIED, skips=skips)] == reasons
+
+
+def test_skipping_everything_ends_the_session_where_the_rule_excludes(sessions: Sessions) -> None:
+    rules = Protocol(may_skip=True, rules=Rules(skips=Action.EXCLUDE))
+    rater = sessions.rater(sessions.campaign(items_per_rater=20, protocol=rules))
+
+    skipped = 0
+    while (item := sessions.shown(rater)) is not None:
+        with sessions.store.write() as session:
+            assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=rules.skip_reasons[0], now=1)
+        skipped += 1
+
+    assert skipped == 5
+    assert sessions.again(rater).state == RaterState.FAILED_CHECK
+    assert sessions.again(rater).excluded_because == "skipped 5 of 5 items"

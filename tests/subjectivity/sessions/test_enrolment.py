@@ -3,8 +3,9 @@
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Campaign, Rater, RaterKind, RaterState
-from core.subjectivity.sessions import enrolment, protocol
+from core.study.records import Campaign, ItemRole, Rater, RaterKind, RaterState
+from core.subjectivity.sessions import assignment, enrolment, protocol
+from core.subjectivity.sessions.enrolment import Ending
 from core.subjectivity.sessions.protocol import Codes, Protocol, Question
 from tests.subjectivity.conftest import Sessions
 
@@ -23,6 +24,11 @@ def checked(sessions: Sessions, rater: Rater, *answers: int) -> list[int]:
 def joined(sessions: Sessions, campaign: Campaign, address: dict[str, str]) -> Rater:
     with sessions.store.write() as session:
         return enrolment.join(session, campaign, now=0, panel=enrolment.panel_ids(campaign, address))
+
+
+def ended_for(sessions: Sessions, campaign: Campaign, rater: Rater) -> Ending:
+    with sessions.store() as session:
+        return enrolment.ending(session, campaign, session.get_one(Rater, rater.id))
 
 
 def test_nothing_is_shown_before_the_check_is_passed(sessions: Sessions) -> None:
@@ -53,7 +59,7 @@ def test_the_session_ends_with_its_own_code_when_the_last_try_fails(sessions: Se
     checked(sessions, rater, 0, 1)
     checked(sessions, rater, 1, 0)
 
-    ended = enrolment.ending(campaign, sessions.again(rater))
+    ended = ended_for(sessions, campaign, rater)
     assert ended.state == RaterState.FAILED_CHECK
     assert ended.code == "FAILED"
     assert ended.url == "https://app.prolific.com/submissions/complete?cc=FAILED"
@@ -75,7 +81,7 @@ def test_a_finished_session_ends_with_the_completion_code(sessions: Sessions) ->
 
     sessions.rate(rater, "yes")
 
-    ended = enrolment.ending(campaign, sessions.again(rater))
+    ended = ended_for(sessions, campaign, rater)
     assert (ended.state, ended.code) == (RaterState.DONE, protocol.of(campaign).codes.complete)
     assert ended.code
     assert ended.url == ""
@@ -93,7 +99,7 @@ def test_who_does_not_pass_the_screening_sees_no_item_and_has_a_code(sessions: S
         rater = enrolment.join(session, campaign, now=0, passed_screening=False)
 
     assert sessions.shown(rater) is None
-    assert enrolment.ending(campaign, rater).code == protocol.of(campaign).codes.screened_out
+    assert ended_for(sessions, campaign, rater).code == protocol.of(campaign).codes.screened_out
 
 
 def test_a_personal_code_is_found_whatever_its_case_and_dashes(sessions: Sessions) -> None:
@@ -146,7 +152,7 @@ def test_leaving_gives_the_item_back_at_once_and_keeps_the_answers(sessions: Ses
     with sessions.store.write() as session:
         enrolment.leave(session, rater_id=rater.id, now=5)
 
-    assert enrolment.ending(campaign, sessions.again(rater)).code == ""
+    assert ended_for(sessions, campaign, rater).code == ""
     assert [item.id for item in sessions.rate(other, "no")] == [left.id]
 
 
@@ -176,3 +182,71 @@ def test_models_take_no_check(sessions: Sessions) -> None:
     rater = sessions.rater(sessions.campaign(protocol=Protocol(check=CHECK)), kind=RaterKind.LLM)
 
     assert rater.state == RaterState.RATING
+
+
+def test_who_found_nothing_left_to_rate_has_not_completed_the_session(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=1, raters_per_item=1)
+    sessions.rate(sessions.rater(campaign), "yes")
+    late = sessions.rater(campaign)
+
+    assert sessions.shown(late) is None
+
+    ended = ended_for(sessions, campaign, late)
+    assert (ended.state, ended.answered) == (RaterState.DONE, 0)
+    assert ended.code == protocol.of(campaign).codes.screened_out
+
+
+def test_who_skipped_everything_has_not_completed_the_session(sessions: Sessions) -> None:
+    rules = Protocol(may_skip=True, attention_every=2)
+    campaign = sessions.campaign(items_per_rater=4, protocol=rules)
+    rater = sessions.rater(campaign)
+
+    while (item := sessions.shown(rater)) is not None:
+        if item.role == ItemRole.ATTENTION:
+            sessions.answer(rater, item, str(item.expected))
+            continue
+        with sessions.store.write() as session:
+            assignment.skip(session, rater_id=rater.id, item_id=item.id, reason=rules.skip_reasons[0], now=1)
+
+    assert ended_for(sessions, campaign, rater).code == protocol.of(campaign).codes.screened_out
+
+
+@pytest.mark.parametrize("given", [" 5f00aa ", "5f\0" + "00aa", "5f00\ud800aa\n"])
+def test_a_panels_id_is_the_same_whatever_an_address_puts_around_it(sessions: Sessions, given: str) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+    first = joined(sessions, campaign, FROM_PROLIFIC)
+
+    again = joined(sessions, campaign, {**FROM_PROLIFIC, "PROLIFIC_PID": given})
+
+    assert again.id == first.id
+    with sessions.store() as session:
+        back = enrolment.come_back(session, campaign, "", panel={"PROLIFIC_PID": given})
+    assert back is not None
+    assert back.id == first.id
+
+
+def test_a_very_long_panel_id_comes_back_as_the_same_rater(sessions: Sessions) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+    address = {**FROM_PROLIFIC, "PROLIFIC_PID": "x" * 10_000}
+    first = joined(sessions, campaign, address)
+
+    with sessions.store() as session:
+        back = enrolment.come_back(session, campaign, "", panel=address)
+
+    assert back is not None
+    assert back.id == first.id
+
+
+@pytest.mark.parametrize("typed", ["AB\0CD", "\ud800", "\u202e", "x" * 10_000])
+def test_a_code_that_none_can_be_is_nobodys(sessions: Sessions, typed: str) -> None:
+    campaign = sessions.campaign()
+
+    with sessions.store() as session:
+        assert enrolment.come_back(session, campaign, typed) is None
+
+
+def test_a_personal_code_opens_no_other_campaign(sessions: Sessions) -> None:
+    rater, other = sessions.rater(sessions.campaign()), sessions.campaign(name="another")
+
+    with sessions.store() as session:
+        assert enrolment.come_back(session, other, rater.code) is None

@@ -50,3 +50,27 @@ def test_a_setting_that_cannot_be_is_named(settings: dict[str, object], words: s
 
 def test_a_campaign_made_before_there_were_settings_has_the_defaults() -> None:
     assert protocol.parse({}) == Protocol()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)//{code}", "//panel.example/{code}", "https://{code}", "https:// x/{code}",
+        "https://panel.example/a\n/{code}", "https://panel.example/\"><b>{code}", "https://panel.example/\u202e{code}",
+        "https://panel.example/no-code",
+    ],
+)  # fmt: skip
+def test_an_address_to_go_back_to_is_a_web_address_with_the_code(url: str) -> None:
+    with pytest.raises(StudyError, match="must begin with https:// and hold"):
+        protocol.parse({"panel": {"id_parameter": "p", "return_url": url}})
+
+
+@pytest.mark.parametrize("url", ["https://panel.example?cc={code}", "http://127.0.0.1:8000/done/{code}#{code}"])
+def test_a_web_address_with_the_code_is_kept(url: str) -> None:
+    assert protocol.parse({"panel": {"id_parameter": "p", "return_url": url}}).panel.return_url == url
+
+
+@pytest.mark.parametrize("names", [("campaign", "s"), ("me", ""), ("preview", ""), ("p", "p")])
+def test_a_panels_parameters_are_neither_ours_nor_alike(names: tuple[str, str]) -> None:
+    with pytest.raises(StudyError, match="must differ"):
+        protocol.parse({"panel": dict(zip(("id_parameter", "study_parameter"), names, strict=True))})

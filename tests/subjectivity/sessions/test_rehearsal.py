@@ -58,3 +58,15 @@ def test_a_rehearsal_has_no_rater_of_the_session(sessions: Sessions, store: Stor
         assert session.scalar(select(func.count(Rater.id))) == 0
         assert campaigns.by_token(session, campaign.token).name == campaign.name
     copy.close()
+
+
+def test_a_closed_session_can_be_tried_out(sessions: Sessions, store: Store) -> None:
+    campaign = sessions.campaign(per_class=2)
+    with store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+        copy = rehearsal.of(session, session.get_one(Campaign, campaign.id))
+
+    with copy.write() as session:
+        rater = enrolment.join(session, session.get_one(Campaign, campaign.id), now=0)
+        assert assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0)) is not None
+    copy.close()

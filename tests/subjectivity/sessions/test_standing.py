@@ -2,8 +2,10 @@
 
 import math
 import random
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -120,6 +122,34 @@ def test_the_time_left_goes_by_the_last_ten_minutes(store: Store, task: Task) ->
     assert found.per_minute == pytest.approx(0.4)
     assert found.seconds_left == pytest.approx(600)
     assert found.minutes["answers"].sum() == 4
+
+
+def test_the_pace_is_that_of_answers_about_items_proper(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task, protocol=Protocol(attention_every=2))
+        rated(session, campaign, 6)
+        found = live.of(session, campaign, now=NOW + 60)
+
+    assert found.answers == found.minutes["answers"].sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("winners", "words"),
+    [
+        (["tie"] * 3, r"most subjective: a, strength 0\.00, not told apart from b"),
+        (["left", "right"] * 4, r"most subjective: a, strength 0\.00 \[-.*\], not told apart from b"),
+        (["left"] * 30 + ["right"] * 3, r"most subjective: a, strength 1\.15 \[0.*\]"),
+    ],
+)
+def test_the_first_of_a_ranking_is_told_with_its_interval_and_whether_it_is_told_apart(
+    store: Store, task: Task, winners: list[str], words: str
+) -> None:
+    rows = [(f"r{n}", "a", "b", winner, None) for n, winner in enumerate(winners)]
+    given = pd.DataFrame(rows, columns=["rater_id", "left", "right", "winner", "left_text"])
+    with store.write() as session:
+        campaign = made(session, task, kind=CampaignKind.COMPARE_ITEMS)
+
+    assert re.fullmatch(words, results.words(given, campaign))
 
 
 def test_answers_of_llm_raters_are_no_answers_of_people(store: Store, task: Task) -> None:

@@ -334,3 +334,17 @@ def test_alpha_on_real_ratings_is_that_of_crowd_kit(real_data: Path, name: str) 
         )
 
     assert agreement.krippendorff_alpha(ratings) == pytest.approx(expected, abs=1e-9)
+
+
+def test_kappa_of_items_with_unequal_numbers_of_ratings_is_never_below_minus_one() -> None:
+    ratings = pd.DataFrame(
+        [
+            (item, rater, label)
+            for item, labels in enumerate(("ccccc", "cd", "ccccc"))
+            for rater, label in enumerate(labels)
+        ],
+        columns=["item_id", "rater_id", "label"],
+    )
+
+    # shares of items: 5/6 and 1/6, so chance 26/36; two items agree wholly, one not at all
+    assert agreement.fleiss_kappa(ratings) == pytest.approx((2 / 3 - 26 / 36) / (1 - 26 / 36), abs=1e-12)

@@ -10,10 +10,7 @@ import pytest
 from core.errors import StudyError
 from core.subjectivity.statistics import agreement, consistency
 from core.subjectivity.statistics.agreement import Level
-
-
-def frame(*rows: tuple[object, object, object]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["item_id", "rater_id", "label"])
+from tests.subjectivity.statistics.test_agreement import frame
 
 
 def crowd(items: int, *, per_item: int, raters: int) -> pd.DataFrame:

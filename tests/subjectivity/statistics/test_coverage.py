@@ -1,5 +1,6 @@
 """What is said about intervals is what was measured."""
 
+import pandas as pd
 import pytest
 
 from benchmarks import coverage as simulation
@@ -28,6 +29,17 @@ def test_two_ratings_an_item_have_studies_of_their_own() -> None:
 
 def test_sizes_that_were_not_simulated_are_told_as_such() -> None:
     assert "fewer than 10 were not simulated" in agreement.coverage_words(n_items=6, n_raters=5)
+
+
+def test_a_single_item_has_no_interval_to_speak_of() -> None:
+    ratings = pd.DataFrame([(0, "r", "a"), (0, "s", "b")], columns=["item_id", "rater_id", "label"])
+
+    assert agreement.summary(ratings).note == "One item is too little for an interval of alpha."
+
+
+@pytest.mark.parametrize(("raters", "words"), [(0, ""), (1, "All ratings come from 1 rater, ")])
+def test_one_rater_or_none_that_is_known_is_no_plural(raters: int, words: str) -> None:
+    assert agreement.raters_words(raters).startswith(words) and bool(agreement.raters_words(raters)) == bool(words)
 
 
 def test_few_raters_are_told_apart_from_few_items() -> None:

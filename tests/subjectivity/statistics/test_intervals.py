@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks import coverage
@@ -119,3 +121,39 @@ def test_two_thousand_distinct_items_have_an_interval_near_that_of_the_normal_th
     error = np.std(halves, ddof=1) / np.sqrt(20)
     assert alpha.low < alpha.value < alpha.high
     assert (alpha.high - alpha.low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.5)
+
+
+def test_items_split_alike_leave_room_for_others_not_yet_seen() -> None:
+    found = agreement.summary(from_counts(*[(2, 1, 0), (0, 2, 1)] * 10))
+
+    likely = 1 - 0.025 ** (1 / 20)
+    assert found.percent_agreement_low == pytest.approx(1 / 3 - likely / 3, abs=1e-12)
+    assert found.percent_agreement_high == pytest.approx(1 / 3 + likely * 2 / 3, abs=1e-12)
+    assert found.mean_majority_low == pytest.approx(2 / 3 - likely / 3, abs=1e-12)
+    assert found.mean_majority_high == pytest.approx(2 / 3 + likely / 3, abs=1e-12)
+
+
+def test_a_majority_that_cannot_be_lower_has_its_value_as_the_lower_limit() -> None:
+    found = agreement.summary(from_counts(*[(1, 1)] * 10))
+
+    assert found.mean_majority_low == 0.5 < found.mean_majority_high < 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("aaabc"), min_size=2, max_size=5), min_size=2, max_size=8))
+def test_every_interval_lies_where_its_coefficient_can(items: list[list[str]]) -> None:
+    rows = [(item, rater, label) for item, labels in enumerate(items) for rater, label in enumerate(labels)]
+
+    found = agreement.summary(pd.DataFrame(rows, columns=["item_id", "rater_id", "label"]))
+
+    for low, value, high, least in (
+        (found.low, found.alpha, found.high, -1),
+        (found.fleiss_kappa_low, found.fleiss_kappa, found.fleiss_kappa_high, -1),
+        (found.percent_agreement_low, found.percent_agreement, found.percent_agreement_high, 0),
+        (found.mean_majority_low, found.mean_majority_agreement, found.mean_majority_high, 0),
+    ):
+        assert (
+            np.isnan([low, value, high]).any()
+            or least - 1e-9 <= low <= value + 1e-9
+            and value - 1e-9 <= high <= 1 + 1e-9
+        )

@@ -17,7 +17,7 @@ def beats(*pairs: str) -> pd.DataFrame:
 def test_levels_rise_along_the_majority_and_a_cycle_shares_one() -> None:
     comparisons = beats("ab", "bc", "ca", "ad", "ae", "de", "ed", "xa", "xb", "xb", "bx")
 
-    levels = ranking.majority_levels(comparisons)
+    levels = majority.graph(comparisons).levels
 
     assert levels == {"d": 1, "e": 1, "a": 2, "b": 2, "c": 2, "x": 3}
     assert ranking.bradley_terry(comparisons).levels == levels
@@ -27,7 +27,7 @@ def test_levels_rise_along_the_majority_and_a_cycle_shares_one() -> None:
 def test_a_plain_order_gives_a_level_each(order: list[str]) -> None:
     comparisons = beats(*(more + less for place, more in enumerate(order) for less in order[place + 1 :]))
 
-    levels = ranking.majority_levels(comparisons)
+    levels = majority.graph(comparisons).levels
 
     assert [levels[name] for name in order] == [6, 5, 4, 3, 2, 1]
 

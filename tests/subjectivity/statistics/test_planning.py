@@ -145,7 +145,14 @@ def test_raters_who_all_differ_alike_leave_nothing_to_plan() -> None:
         [(item, rater, rater) for item in range(10) for rater in range(2)], columns=["item_id", "rater_id", "label"]
     )
 
-    plan = planning.more_ratings(ratings, width=0.1, statistic=Coefficient.PERCENT)
+    with pytest.raises(StudyError, match="All items are split alike so far"):
+        planning.more_ratings(ratings, width=0.1, statistic=Coefficient.PERCENT)
+    assert planning.more_ratings(ratings, width=0.9, statistic=Coefficient.PERCENT).reached
 
-    assert plan.now_width == 0
-    assert plan.reached
+
+@pytest.mark.parametrize("items", [["ab", "cb"], ["ab", "ab"], ["ab"] * 12])
+def test_items_that_are_all_split_alike_promise_no_narrow_interval(items: list[str]) -> None:
+    rows = [(item, rater, label) for item, given in enumerate(items) for rater, label in enumerate(given)]
+
+    with pytest.raises(StudyError, match="cannot be foreseen"):
+        planning.more_ratings(pd.DataFrame(rows, columns=["item_id", "rater_id", "label"]), width=0.1)

@@ -113,7 +113,7 @@ def test_names_in_two_groups_apart_are_told() -> None:
     found = ranking.bradley_terry(beats("ab", "ba", "cd", "dc"))
 
     assert not found.connected
-    assert "a, b was never compared with the rest" in found.note
+    assert "a, b were never compared with the rest" in found.note
 
 
 def test_with_one_rater_the_spread_is_that_of_answers_and_the_note_says_so() -> None:
@@ -274,3 +274,11 @@ def test_the_answer_says_how_far_its_intervals_miss() -> None:
     found = ranking.bradley_terry(comparisons)
 
     assert found.coverage == ranking.coverage_words(n_names=3, n_raters=6, n=6)
+
+
+@pytest.mark.parametrize("raters", [1, 4])
+def test_without_intervals_or_with_one_rater_nothing_is_said_of_their_coverage(raters: int) -> None:
+    found = ranking.bradley_terry(frame(*[(f"r{one}", "a", "b", "tie") for one in range(raters)]))
+
+    assert found.coverage == ""
+    assert ("one rater" if raters == 1 else "All raters answered alike") in found.note

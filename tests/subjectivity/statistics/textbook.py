@@ -52,8 +52,12 @@ def percent_agreement(ratings: pd.DataFrame) -> float:
 
 
 def fleiss_kappa(ratings: pd.DataFrame) -> float:
-    pool = Counter(label for labels in units(ratings).values() if len(labels) > 1 for label in labels)
-    chance = sum((count / pool.total()) ** 2 for count in pool.values())
+    pairable = [labels for labels in units(ratings).values() if len(labels) > 1]
+    shares: Counter = Counter()
+    for labels in pairable:
+        for label, count in Counter(labels).items():
+            shares[label] += count / len(labels) / len(pairable)
+    chance = sum(share**2 for share in shares.values())
     return (percent_agreement(ratings) - chance) / (1 - chance)
 
 
