@@ -65,7 +65,7 @@ def arrive() -> Visit:
         campaign = campaigns.by_token(session, token, even_closed=True)
         rater = _known(session, campaign)
         st.session_state[LINK] = link
-        is_looking = rater is None or not campaign.is_open or not (is_first or _waits(rater))
+        is_looking = rater is None or not campaign.is_open or not (_is_back(rater, is_first) or _waits(rater))
         visit = _visit(session, campaign, rater) if is_looking else None
     if visit is None and rater is not None:
         with _desk().write() as session:
@@ -251,6 +251,11 @@ def _known(session: Session, campaign: Campaign) -> Rater | None:
         st.session_state[UNKNOWN] = code
         del st.query_params["me"]
     return rater
+
+
+def _is_back(rater: Rater, is_first: bool) -> bool:
+    """Whether a rater comes back to go on. Who is done sees the code again, and asks for more items by a button."""
+    return is_first and rater.state != RaterState.DONE
 
 
 def _waits(rater: Rater) -> bool:

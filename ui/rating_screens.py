@@ -168,6 +168,14 @@ def end(visit: Visit) -> None:
         )
     if ending.code:
         _hand_in(visit, ending)
+    if ending.state == RaterState.DONE and visit.campaign.is_open and visit.progress.done < visit.progress.total:
+        st.button(
+            "See whether there is more to rate",
+            on_click=rating.go_on,
+            args=(visit.rater.id,),
+            key="rate.more",
+            width="stretch",
+        )
     if ending.state == RaterState.DONE and rating.may_undo(visit.rater.id):
         st.button(
             "Undo the last answer",

@@ -34,7 +34,7 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 .st-key-rate_turn_1 button { animation: rate-odd 0.35s; }
 .st-key-rate_row .st-key-rate_answers { flex-direction: row; }
 .st-key-rate_row .st-key-rate_answers > * { flex: 1 1 0; min-width: 0; }
-.st-key-rate_ways button { min-width: 3.5rem; justify-content: flex-start; }
+.st-key-rate_ways button { min-width: 3.5rem; }
 .st-key-rate_answers strong { font-size: 1.06rem; }
 .st-key-rate_answers p { overflow-wrap: anywhere; }
 @keyframes rate-even { from, 99% { pointer-events: none; } to { pointer-events: auto; } }

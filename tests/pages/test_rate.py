@@ -1,5 +1,7 @@
 """The rating page: every step of a session, run through AppTest on a real store."""
 
+import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +12,7 @@ from streamlit.testing.v1.element_tree import Button
 from core.study import samples, tasks
 from core.study.records import Campaign, CampaignKind, Rater, RaterState, Rating, Sample, Skip, Split, Task
 from core.study.store import Store
-from core.subjectivity.sessions import campaigns, enrolment, protocol
+from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
 from tests import apps
 from ui import links
@@ -186,6 +188,25 @@ def test_instructions_come_before_the_first_item_with_examples(app: AppTest, mak
     assert {"Read *each* once.", "The sun came out."} <= {text.value for text in app.text}
     app.button(key="rate.read_it").click().run()
     assert answers(app)
+
+
+def test_who_ran_out_of_items_keeps_the_code_on_reload_and_may_ask_for_more(
+    app: AppTest, home: Store, make: Make
+) -> None:
+    campaign = make(per_class=1, items_per_rater=2, raters_per_item=1)
+    with home.write() as session:
+        other = enrolment.join(session, campaign, now=time.time())
+        assignment.next_item(session, rater_id=other.id, now=time.time(), rng=random.Random(0))
+    answers(agree(visit(app, campaign)))[0].click().run()
+    code = app.query_params["me"]
+    with home.write() as session:
+        enrolment.leave(session, rater_id=other.id, now=time.time())
+
+    back = visit(another_device(), campaign, me=code)
+    assert back.code[0].value == protocol.of(campaign).codes.complete
+    back.button(key="rate.more").click().run()
+
+    assert answers(back)
 
 
 def test_the_last_answer_can_be_taken_back_after_the_end(app: AppTest, home: Store, make: Make) -> None:
