@@ -84,7 +84,7 @@ def by_item(given: pd.DataFrame) -> pd.DataFrame:
     table = agreement.by_item(frame).join(about, on="item_id")
     counted = frame.groupby(["item_id", "label"], sort=False).size().rename("n").reset_index()
     counted = counted.sort_values(["n", "label"], ascending=[False, True])
-    counted["words"] = counted["label"].astype(str) + " " + counted["n"].astype(str)
+    counted["words"] = counted["n"].astype(str) + " × " + counted["label"].astype(str)
     words = counted.groupby("item_id")["words"].agg(", ".join)
     return table.assign(answers=table["item_id"].map(words))[ITEM_COLUMNS]
 

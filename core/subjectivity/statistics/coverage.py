@@ -64,10 +64,10 @@ def coverage_words(*, n_items: int, n_raters: int, commonest: float = 0.5, per_i
     if one.mean <= HIGHEST and one.least >= WORST:
         return ""
     like = f"about {one.items} items{' with one dominant label' if one.skewed else ''}"
-    held = f"In simulated studies of {like} 95 % intervals of alpha held the truth in {one.mean:.1%}"
+    held = f"In simulated studies of {like} 95 % intervals of alpha held the truth in {100 * one.mean:.1f} %"
     if one.mean > HIGHEST:
-        return f"{held} of cases ({one.least:.1%} to {one.most:.1%} by design): this one is rather too wide."
-    return f"{held} of cases, but in {one.least:.1%} in the worst design: this one may be too narrow."
+        return f"{held} of cases ({100 * one.least:.1f} % to {100 * one.most:.1f} % by design): this one is rather too wide."
+    return f"{held} of cases, but in {100 * one.least:.1f} % in the worst design: this one may be too narrow."
 
 
 def raters_words(n_raters: int) -> str:
@@ -77,7 +77,7 @@ def raters_words(n_raters: int) -> str:
     raters = "1 rater" if n_raters == 1 else f"{n_raters} raters"
     return (
         f"All ratings come from {raters}, and the interval speaks of these: for other raters it may be too narrow (with 5 "
-        f"new raters a study it held the truth in as few as {OTHER_RATERS:.1%} of simulated studies)."
+        f"new raters a study it held the truth in as few as {100 * OTHER_RATERS:.1f} % of simulated studies)."
     )
 
 

@@ -252,7 +252,7 @@ def _raters_for(curve: pd.DataFrame, width: float) -> int | None:
 
 def _reached_words(present: _Present, width: float) -> str:
     return (
-        f"The 95 % interval of {NAMES[present.one]} is {present.width:.3f} wide, no wider than the {width:.3f} asked "
+        f"The 95 % interval of {NAMES[present.one]} is {present.width:.2f} wide, no wider than the {width:.2f} asked "
         "for: the session can stop."
     )
 
@@ -261,12 +261,12 @@ def _needed_words(present: _Present, width: float, *, items: int, raters: int | 
     sizes = present.table.sum(axis=1)
     per_item = sizes[sizes >= 2].mean()
     found = (
-        f"The 95 % interval of {NAMES[present.one]} is {present.width:.3f} wide. For {width:.3f} expect to need "
+        f"The 95 % interval of {NAMES[present.one]} is {present.width:.2f} wide. For {width:.2f} expect to need "
         f"{items:,} items at {per_item:.1f} ratings each ({more[Way.ITEMS]:,} more ratings)"
     )
     if raters is None:
         return (
-            f"{found}; further raters on the items at hand alone do not get there (up to {MOST_RATERS} each), because it "
-            "speaks of all items."
+            f"{found}; further raters on the items at hand alone do not get there (up to {MOST_RATERS} each): the "
+            "interval is about all items like these, not only those at hand."
         )
     return f"{found}, or {raters} raters for each of the items at hand ({more[Way.RATERS]:,} more ratings)."

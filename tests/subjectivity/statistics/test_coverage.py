@@ -18,13 +18,13 @@ def test_a_miss_is_told_with_its_size() -> None:
     skewed = agreement.coverage_words(n_items=50, n_raters=5, commonest=0.85)
 
     assert "about 20 items with one dominant label" in few
-    assert "97.2% of cases (93.6% to 100.0% by design): this one is rather too wide" in few
-    assert "90.9% in the worst design: this one may be too narrow" in skewed
+    assert "97.2 % of cases (93.6 % to 100.0 % by design): this one is rather too wide" in few
+    assert "90.9 % in the worst design: this one may be too narrow" in skewed
 
 
 def test_two_ratings_an_item_have_studies_of_their_own() -> None:
-    assert "98.4%" in agreement.coverage_words(n_items=20, n_raters=2)
-    assert "98.4%" in agreement.coverage_words(n_items=20, n_raters=30, per_item=2)
+    assert "98.4 %" in agreement.coverage_words(n_items=20, n_raters=2)
+    assert "98.4 %" in agreement.coverage_words(n_items=20, n_raters=30, per_item=2)
 
 
 def test_sizes_that_were_not_simulated_are_told_as_such() -> None:
