@@ -187,7 +187,7 @@ def test_items_say_where_their_text_is_from_and_what_was_answered(store: Store, 
         items = results.by_item(results.given(session, campaign))
         by_arm = results.by_arm(results.given(session, campaign))
 
-    assert set(items["answers"]) == {"no 1, yes 1"}
+    assert set(items["answers"]) == {"1 × no, 1 × yes"}
     assert items.groupby("arm").size().to_dict() == {"real": 4, "zero-shot": 4}
     assert by_arm["n_items"].tolist() == [4, 4]
     assert by_arm["n_same"].tolist() == [0, 0]
