@@ -86,9 +86,9 @@ def database(kind: str, folder: Path, *, connections: int | None = None) -> Iter
         return
     files = folder / "postgresql"
     if connections is not None:
-        with postgresql.serve(files) as running:
+        with postgresql.serve() as running:
             running.psql(f"ALTER SYSTEM SET max_connections = {connections};")
-    with postgresql.serve(files) as running:
+    with postgresql.serve() as running:
         pid = int((files / "postmaster.pid").read_text().split()[0])
         yield postgresql.new_database(running), psutil.Process(pid)
 
