@@ -20,6 +20,10 @@ MEANING = "Alpha is 1 when all agree and 0 when they agree no more than by chanc
 METHODS = {Method.MAJORITY: "Majority", Method.DAWID_SKENE: "Dawid-Skene", Method.MACE: "MACE"}
 
 
+SHARE = "Confidence: the share of an item's answers that chose the label; no probability of being right."
+PROBABILITY = "Confidence: the probability of the label under the model; with few answers per rater it says too much."
+
+
 def results_view(campaign: Campaign) -> None:
     """The results of a campaign of any kind."""
     if campaign_reads.given(campaign).empty:
@@ -72,7 +76,9 @@ def _scale(campaign: Campaign) -> None:
     levels = {Level.ORDINAL: "answers in order", Level.INTERVAL: "answers as numbers"}
     given = campaign_reads.given(campaign)
     mean = pd.to_numeric(given["label"]).mean()
-    st.markdown(f"Mean of all answers: **{plain(f'{mean:.2f}')}** on a scale from 1 (objective) to 5 (subjective)")
+    st.markdown(
+        f"Mean of all answers: **{plain(f'{mean:.2f}')}** (n {len(given):,}) on a scale from 1 (objective) to 5 (subjective)"
+    )
     for level, words_for in levels.items():
         found = campaign_reads.summary(campaign, level=level)
         words = with_interval(found.alpha, found.low, found.high)
@@ -217,4 +223,5 @@ def _aggregated(campaign: Campaign) -> None:
     if same.n:
         words = with_interval(same.value, same.low, same.high)
         st.caption(plain(f"Equal to the label the text came with: {words} (n {same.n:,})."))
-    campaign_tables.show(table[["text", "label", "intended", "arm"]], key="results.aggregated")
+    campaign_tables.show(table[["text", "label", "confidence", "intended", "arm"]], key="results.aggregated")
+    st.caption(SHARE if method == Method.MAJORITY else PROBABILITY)

@@ -20,7 +20,7 @@ WORDS = {
     "n_raters": "Raters", "alpha": "Alpha", "same": "Majority = label it came with", "group": "Group",
     "coefficient": "Coefficient", "value": "Value", "share": "Share of answers", "people_majority": "People's majority",
     "people_agreement": "People's agreement", "llm_majority": "LLM majority", "llm_agreement": "LLM agreement",
-    "n_people": "People", "n_llm": "LLM raters",
+    "n_people": "People", "n_llm": "LLM raters", "confidence": "Confidence",
 }  # fmt: skip
 
 

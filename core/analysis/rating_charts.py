@@ -24,7 +24,6 @@ LOOKS = {PEOPLE: (TEAL, "circle"), LLM: (charts.GREY, "diamond-open")}
 LONGEST = 26  # letters of a name beside an axis, so that a phone keeps room for the figure
 MOST_GROUPS = 4  # lines of names that cannot be told apart
 ZIGZAG = 0.16  # levels between neighbours on a cycle, so that their edges can be seen
-WINDOW, LATELY = 30, 5  # minutes shown, and minutes a rate is said for
 
 
 @dataclass(frozen=True)
@@ -142,24 +141,6 @@ def alpha_so_far(table: pd.DataFrame, *, x: Literal["n_ratings", "at"] = "n_rati
         f"After {int(last['n_ratings']):,} ratings alpha is {last['value']:.2f}{_bounds(last['low'], last['high'])}."
     )
     return Chart(figure, reading)
-
-
-def ratings_per_minute(at: Sequence[float], *, now: float) -> Chart:
-    """Ratings in each of the last 30 minutes; `at` are their times and `now` the time, in seconds since 1970."""
-    ago = np.floor((now - np.asarray(at, dtype=float)) / 60).astype(int)
-    counts = np.bincount(ago[(ago >= 0) & (ago < WINDOW)], minlength=WINDOW)
-    figure = go.Figure(
-        go.Bar(
-            x=-np.arange(WINDOW), y=counts, marker={"color": TEAL}, showlegend=False, customdata=np.arange(WINDOW),
-            hovertemplate="%{customdata} minutes ago: %{y} ratings<extra></extra>",
-        )
-    )  # fmt: skip
-    _small(figure, x=f"Minutes (n {int(counts.sum()):,} ratings shown)", y="Ratings", height=190)
-    figure.update_xaxes(range=[-WINDOW, 0.6], tickvals=[-30, -20, -10, 0], ticktext=["−30", "−20", "−10", "now"])
-    figure.update_yaxes(rangemode="tozero", nticks=4)
-    lately = int(counts[:LATELY].sum())
-    reading = f"{lately:,} ratings in the last {LATELY} minutes ({lately / LATELY:.1f} a minute), {len(at):,} in all."
-    return Chart(figure, reading if len(at) else "No rating yet.")
 
 
 def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int | None = None) -> Chart:

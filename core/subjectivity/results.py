@@ -136,9 +136,9 @@ def same_as_intended(items: pd.DataFrame) -> Share:
 
 
 def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:
-    """One label per item by a method: columns item_id, text, arm, intended, label."""
+    """One label per item by a method: columns item_id, text, arm, intended, label, confidence, n_ratings."""
     about = given.groupby("item_id", sort=True)[["text", "arm", "intended"]].first()
-    return about.join(aggregation.aggregate(given, method=method)).reset_index()
+    return about.join(aggregation.aggregate_table(given, method=method).set_index("item_id")).reset_index()
 
 
 def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:

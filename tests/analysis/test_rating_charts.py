@@ -156,22 +156,6 @@ def test_alpha_that_is_not_defined_is_said() -> None:
     assert rating_charts.alpha_so_far(ALPHAS.head(0)).reading == "Alpha is not defined yet after 0 ratings."
 
 
-def test_ratings_are_counted_by_the_minute_the_last_at_the_right() -> None:
-    chart = rating_charts.ratings_per_minute([10_000.0, 9_990.0, 9_900.0, 1.0], now=10_000.0)
-
-    bars = dict(zip(chart.figure.data[0].x, chart.figure.data[0].y, strict=True))
-    assert {x: y for x, y in bars.items() if y} == {0: 2, -1: 1}
-    assert "n 3 ratings" in chart.figure.layout.xaxis.title.text
-    assert chart.reading == "3 ratings in the last 5 minutes (0.6 a minute), 4 in all."
-
-
-def test_no_rating_is_an_empty_minute_by_minute_figure() -> None:
-    chart = rating_charts.ratings_per_minute([], now=0.0)
-
-    assert sum(chart.figure.data[0].y) == 0
-    assert chart.reading == "No rating yet."
-
-
 WIDTHS = pd.DataFrame(
     [(200, 0.3, 0.28, 0.33), (400, 0.21, 0.2, 0.23), (800, 0.15, 0.14, 0.16)],
     columns=["n_ratings", "width", "low", "high"],
