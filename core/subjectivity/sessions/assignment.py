@@ -168,6 +168,20 @@ def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comp
     )
 
 
+def role_due(rater_id: int, quota: dict[str, int], *, place: int) -> str:
+    """The role of the item at a place (from 0) of a rater's order: checks and gold are strewn among the items evenly,
+    at places drawn by the rater's id, never first. Each has a stretch of places of its own, so that no two fall together."""
+    extras = [ItemRole.ATTENTION] * quota[ItemRole.ATTENTION] + [ItemRole.GOLD] * quota[ItemRole.GOLD]
+    total = quota[ItemRole.ITEM] + len(extras)
+    if not extras or place == 0:
+        return ItemRole.ITEM
+    rng = random.Random(rater_id)
+    rng.shuffle(extras)
+    edges = [1 + (total - 1) * number // len(extras) for number in range(len(extras) + 1)]
+    places = {rng.randrange(low, max(high, low + 1)): role for low, high, role in zip(edges, edges[1:], extras, strict=False)}
+    return places.get(place, ItemRole.ITEM)
+
+
 def _campaign_of(session: Session, rater_id: int) -> Campaign:
     joined = select(Campaign).join(Rater, Rater.campaign_id == Campaign.id)
     return session.scalars(joined.where(Rater.id == rater_id)).one()
@@ -188,11 +202,12 @@ def _choose(session: Session, campaign: Campaign, *, rater_id: int, now: float, 
     quota = _quota(campaign, Counter(role_of.values()))
     seen = _seen(session, rater_id)
     met = Counter(role_of[item_id] for item_id in seen)
-    due = _due(rater_id, quota, place=len(seen))
+    due = role_due(rater_id, quota, place=len(seen))
     unseen: dict[str, list[int]] = {role: [] for role in ItemRole}
     for item_id in role_of.keys() - seen:
         unseen[role_of[item_id]].append(item_id)
-    for role in (due, ItemRole.ITEM):
+    left_over = (ItemRole.ATTENTION, ItemRole.GOLD) if met[ItemRole.ITEM] >= quota[ItemRole.ITEM] else ()
+    for role in (due, ItemRole.ITEM, *left_over):
         if met[role] >= quota[role] or not unseen[role]:
             continue
         if role != ItemRole.ITEM:
@@ -201,20 +216,6 @@ def _choose(session: Session, campaign: Campaign, *, rater_id: int, now: float, 
         free = [(count, rng.random(), item_id) for item_id, count in load.items() if count < campaign.raters_per_item]
         return min(free)[2] if free else None
     return None
-
-
-def _due(rater_id: int, quota: dict[str, int], *, place: int) -> str:
-    """The role of the item at a place (from 0) of a rater's order: checks and gold are strewn among the items evenly,
-    at places drawn by the rater's id, never first."""
-    extras = [ItemRole.ATTENTION] * quota[ItemRole.ATTENTION] + [ItemRole.GOLD] * quota[ItemRole.GOLD]
-    total = quota[ItemRole.ITEM] + len(extras)
-    if not extras or place == 0:
-        return ItemRole.ITEM
-    rng = random.Random(rater_id)
-    rng.shuffle(extras)
-    width = (total - 1) / len(extras)
-    places = {1 + int(width * (number + rng.random() * 0.999)): role for number, role in enumerate(extras)}
-    return places.get(place, ItemRole.ITEM)
 
 
 def _load(session: Session, campaign: Campaign, item_ids: Sequence[int], *, now: float) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """What is shown to whom, and that an answer counts once."""
 
+import random
 import threading
 from collections import Counter
 from pathlib import Path
@@ -220,6 +221,48 @@ def test_checks_and_gold_items_come_on_top_spread_over_the_session(sessions: Ses
     assert total == 19
     places = [place for place, role in enumerate(roles) if role != ItemRole.ITEM]
     assert places[-1] - places[0] > 6
+
+
+def test_every_rater_meets_every_check_whatever_the_quotas() -> None:
+    drawn = random.Random(1)
+    quotas = [(20, 4, 4), (1, 3, 2), (5, 0, 9), (100, 1, 1), (3, 3, 3)]
+    quotas += [(drawn.randint(1, 60), drawn.randint(0, 12), drawn.randint(0, 12)) for _ in range(10)]
+    for items, attention, gold in quotas:
+        quota = {ItemRole.ITEM: items, ItemRole.ATTENTION: attention, ItemRole.GOLD: gold}
+        for rater_id in range(500):
+            roles = [assignment.role_due(rater_id, quota, place=place) for place in range(sum(quota.values()))]
+            assert Counter(roles) == Counter({role: count for role, count in quota.items() if count})
+            assert roles[0] == ItemRole.ITEM
+
+
+def test_a_session_with_checks_and_gold_ends_with_its_progress_full(sessions: Sessions) -> None:
+    rules = Protocol(attention_every=4, gold_per_rater=3)
+    campaign = sessions.campaign(items_per_rater=12, raters_per_item=50, protocol=rules)
+    for _ in range(25):
+        rater = sessions.rater(campaign)
+
+        sessions.rate(rater, lambda item: item.expected or "yes")
+
+        with sessions.store() as session:
+            stored = session.get_one(Campaign, campaign.id)
+            at = assignment.progress(session, stored, rater.id)
+        assert at.done == at.total == 12 + 2 + 3
+
+
+def test_checks_added_while_a_rater_is_at_work_are_met_at_the_end(sessions: Sessions) -> None:
+    campaign = sessions.campaign(items_per_rater=6, raters_per_item=9, protocol=Protocol(attention_every=2))
+    rater = sessions.rater(campaign)
+    with sessions.store.write() as session:
+        stored = session.get_one(Campaign, campaign.id)
+        before = stored.settings
+        stored.settings = {**before, "attention_every": 0}
+    sessions.rate(rater, "yes", limit=6)
+    with sessions.store.write() as session:
+        session.get_one(Campaign, campaign.id).settings = before
+
+    later = sessions.rate(rater, "yes")
+
+    assert [item.role for item in later] == [ItemRole.ATTENTION] * 3
 
 
 def test_an_attention_check_is_neither_skipped_nor_undone(sessions: Sessions) -> None:
