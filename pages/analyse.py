@@ -38,6 +38,7 @@ else:
         reading=findings.reading(found),
     )
     st.caption(findings.caution(found))
+ui.cautions(findings.cautions(found))
 
 view = st.segmented_control(
     "More",
@@ -59,7 +60,7 @@ if view == "Tasks":
         key="analyse.tasks",
         filename=f"{study.name}-subjectivity",
         data=found.subjectivity,
-        reading=f"{int(found.subjectivity['n'].sum())} answers; bars are 95 % intervals.",
+        reading=f"{findings.answers(found):,} answers; bars are 95 % intervals.",
     )
 if view == "Samples":
     with ui.store()() as session:
@@ -69,13 +70,12 @@ if view == "Samples":
         st.info("This needs ratings of this task's test samples and finished runs.")
         ui.link("campaigns", "Collect ratings")
         st.stop()
-    trend = {arm: thresholds.trend(curve) for arm, curve in curves.items()}
     ui.plot(
         charts.threshold_curves(curves),
         key="analyse.thresholds",
         filename=f"{task.name}-thresholds",
         data=report.long_table(curves),
-        reading="; ".join(f"{arm}: Spearman {one.spearman:.2f}, R² {one.r2:.2f}" for arm, one in trend.items()),
+        reading="; ".join(f"{arm}: {thresholds.trend_words(curve)}" for arm, curve in curves.items()),
     )
     st.caption("Accuracy on the test samples whose raters agreed at least so much; the band is a 95 % Wilson interval.")
 if view == "Report":

@@ -64,8 +64,8 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
         runner.ensure(ui.settings())
         ui.queued([job])
         st.rerun()
-ui.job_panel(study.id, kind=f"Generate {task.name} · {arm.name}", key="generate.jobs")
 
 # What there is
 if arm.id:
+    ui.job_panel(study.id, of=f"generate:{arm.id}", key="generate.jobs")
     ui.arm_live(study, arm)

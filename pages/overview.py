@@ -51,7 +51,7 @@ ui.title(study.name, study)
 with ui.store()() as session:
     arms = ui.arm_table(session, study)
     found = ui.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
-ui.job_panel(study.id, kind="", key="overview.jobs")
+ui.job_panel(study.id, key="overview.jobs")
 
 # What it means
 if not found.points.empty and found.measure:
@@ -62,6 +62,7 @@ if not found.points.empty and found.measure:
         data=found.points,
         reading=findings.reading(found),
     )
+    ui.cautions(findings.cautions(found))
     ui.link("analyse", "All findings")
 
 # What to do next
@@ -69,7 +70,7 @@ synthetic = arms[arms["arm"] != ArmKind.REAL]
 steps = [
     ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "data"),
     ("Synthetic samples", int(synthetic["train"].sum()), "texts", "generate"),
-    ("Subjectivity", int(found.subjectivity["n"].sum()), "answers", "campaigns"),
+    ("Subjectivity", findings.answers(found), "answers", "campaigns"),
     ("Finished runs", len(found.scores), "runs", "train"),
 ]
 following = next((place for place, step in enumerate(steps) if not step[1]), None)

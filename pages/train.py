@@ -20,12 +20,13 @@ with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
+    sizes = {task.id: (task, plan.training_texts(session, task)) for task in known}
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
     st.stop()
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
-with st.form("train.form"):
+with st.container(border=True):
     with st.container(horizontal=True):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
@@ -37,6 +38,7 @@ with st.form("train.form"):
             accept_new_options=True,
             key="train.encoders",
             width=260,
+            persist_state="session",
             help="minilm is here already; other names are fetched from a hub once, or give the path of a model",
         )
         seeds = st.number_input(
@@ -46,6 +48,7 @@ with st.form("train.form"):
             len(config["seeds"]),
             key="train.seeds",
             width=110,
+            persist_state="session",
             help="At least three, so that an interval can be shown",
         )
         steps = st.number_input(
@@ -55,6 +58,7 @@ with st.form("train.form"):
             int(config["training"]["steps"]),
             key="train.steps",
             width=120,
+            persist_state="session",
             help="The same number for every arm, whatever its size",
         )
     st.caption(
@@ -62,7 +66,9 @@ with st.form("train.form"):
         f"{config['training']['max_length']} tokens. Runs done before are not done again."
     )
     chosen_tasks = [task for task in known if task.name in wanted]
-    asked = st.form_submit_button("Queue the runs", type="primary", key="train.start")
+    chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
+    st.caption(ui.plain(ui.training_words(sizes, chosen, encoders=len(encoders), seeds=int(seeds))))
+    asked = st.button("Queue the runs", type="primary", key="train.start")
 
 # Doing it
 if asked:
@@ -75,13 +81,13 @@ if asked:
                 tasks=chosen_tasks,
                 encoders=encoders,
                 seeds=range(int(seeds)),
-                arms=[arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms],
+                arms=chosen,
                 training=plan.training_settings(config["training"] | {"steps": int(steps)}),
             )
         runner.ensure(ui.settings())
         ui.queued(queued.jobs)
         st.rerun()
-ui.job_panel(study.id, kind="Train", key="train.jobs")
+ui.job_panel(study.id, of="train", key="train.jobs")
 
 # What there is
 if scores.empty:
@@ -92,9 +98,9 @@ ui.plot(
     charts.scores_by_task(scores, metric=metric, order=[task.name for task in known]),
     key="train.scores",
     filename=f"{study.name}-scores",
-    data=scores,
+    data=scores.drop(columns="notes"),
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean.",
 )
-picked = ui.choose_row(scores, key="train.table")
+picked = ui.choose_row(scores.drop(columns="notes"), key="train.table")
 if picked is not None:
     ui.run_detail(int(scores["run_id"].iloc[picked]))

@@ -28,12 +28,12 @@ from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
 from ui.quality import leakage_view, map_view, quality_view
 from ui.reads import arm_table, findings_of
 from ui.resources import settings, store
-from ui.runs import run_detail
+from ui.runs import run_detail, training_words
 from ui.samples import samples_view
 from ui.tasks import task_card
 from ui.tries import cost_of_a_call, try_panel
 from ui.uploads import table_to_import, uploaded_table
-from ui.words import choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
+from ui.words import cautions, choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
 
 __all__ = [
     "pick_connection",
@@ -59,6 +59,7 @@ __all__ = [
     "arm_table",
     "WHAT_AGREEMENT_SAYS",
     "campaign_head",
+    "cautions",
     "campaign_rows",
     "campaigns_of",
     "chosen_campaign",
@@ -87,6 +88,7 @@ __all__ = [
     "queued",
     "run_detail",
     "title",
+    "training_words",
     "sample_badge",
     "settings",
     "store",

@@ -29,7 +29,7 @@ def llm_view(study: Study, campaign: Campaign) -> None:
         st.subheader("Ask more", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
-    jobs.job_panel(study.id, kind=f"LLM raters for {campaign.name}", key="llm.jobs")
+    jobs.job_panel(study.id, of=f"rate-by-llm:{campaign.id}", key="llm.jobs")
 
 
 def _ask(campaign: Campaign, wanted: Connection) -> None:

@@ -93,13 +93,15 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
     """The draft as it is typed; None, with its sentence shown, while the attributes cannot be read."""
     texts = {
         part: st.text_area(
-            part.capitalize(), getattr(start, part), height, key=f"prompts.{part}.{stamp}", help=HELP[part]
+            part.capitalize(), getattr(start, part), height, key=f"prompts.{part}.{stamp}", help=HELP[part], persist_state="session"
         )
         for part, height in HEIGHTS.items()
     }
     with st.container(horizontal=True):
         numbers = {
-            name: st.number_input(words, low, high, getattr(start, name), key=f"prompts.{name}.{stamp}", width=150)
+            name: st.number_input(
+                words, low, high, getattr(start, name), key=f"prompts.{name}.{stamp}", width=150, persist_state="session"
+            )
             for name, (words, low, high) in NUMBERS.items()
         }
     lines = st.text_area(
@@ -109,6 +111,7 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
         key=f"prompts.attributes.{stamp}",
         help=ATTRIBUTES_HELP,
         placeholder="persona: a night nurse | a retired pilot",
+        persist_state="session",
     )
     if lines and not re.search(r":\s*[^\s|]", lines):
         st.info("There are no kinds yet: let the model list some, or write them here, separated by bars.")

@@ -94,7 +94,7 @@ def _ask(study: Study, task: Task) -> None:
             connection.check(wanted, resources.settings())
             _queue(study, task, arms, wanted=wanted, judge=str(judge), per_label=int(per_label), budget=budget)
             st.rerun()
-    jobs.job_panel(study.id, kind=f"Judge {task.name}", key="fidelity.jobs")
+    jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
 
 
 def _queue(

@@ -53,14 +53,14 @@ def indicator() -> None:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
 
 
-def job_panel(study_id: int | None, *, kind: str, key: str) -> None:
-    """The newest jobs of a study whose title begins with `kind`, live while any is active.
+def job_panel(study_id: int | None, *, key: str, of: str | None = None) -> None:
+    """The newest jobs of a study, live while any is active. `of` names the jobs by `queue.rows`' `key`.
 
     When one of them begins or stops to work, the whole page runs again so that it shows what came of it.
     """
-    jobs = _of_kind(study_id, kind)
+    jobs = _newest(study_id, of)
     if any(job.state in queue.ACTIVE for job in jobs):
-        _live_panel(study_id, kind, key, _working(jobs))
+        _live_panel(study_id, of, key, _working(jobs))
     else:
         _draw(jobs, key)
 
@@ -175,16 +175,16 @@ def _rejected(at: dict[str, Any]) -> list[str]:
 
 
 @st.fragment(run_every=1.5)
-def _live_panel(study_id: int | None, kind: str, key: str, working: list[int]) -> None:
-    jobs = _of_kind(study_id, kind)
+def _live_panel(study_id: int | None, of: str | None, key: str, working: list[int]) -> None:
+    jobs = _newest(study_id, of)
     _draw(jobs, key)
     if _working(jobs) != working:
         st.rerun()
 
 
-def _of_kind(study_id: int | None, kind: str) -> list[Job]:
+def _newest(study_id: int | None, of: str | None) -> list[Job]:
     with resources.store()() as session:
-        return [job for job in queue.rows(session, study_id=study_id, limit=50) if job.title.startswith(kind)]
+        return queue.rows(session, study_id=study_id, key=of, limit=50)
 
 
 def _working(jobs: list[Job]) -> list[int]:

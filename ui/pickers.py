@@ -34,18 +34,24 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
 
 
 def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False) -> Arm:
-    """An arm of the task. `synthetic` leaves the real arm out and offers zero-shot and few-shot where they are missing."""
+    """An arm of the task, the same on every page and in the URL.
+
+    `synthetic` leaves the real arm out and offers zero-shot and few-shot where they are missing.
+    """
     found = [arm for arm in tasks.arms(session, task.id) if not (synthetic and arm.kind == ArmKind.REAL)]
     names = [arm.name for arm in found]
     if synthetic:
-        names += [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if kind not in names]
+        names += [str(kind) for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if kind not in names]
     if not names:
         st.info("This task has no arm yet.")
         links.link("data", "Bring in data")
         st.stop()
+    asked = st.session_state.get(f"pickers.arm.{task.id}") or st.query_params.get("arm")
+    first = asked if asked in names else names[0]
     name = st.segmented_control(
-        "Arm", names, default=names[0], required=True, format_func=plain, key=f"{key}.arm.{task.id}"
+        "Arm", names, default=first, required=True, format_func=plain, key=f"{key}.arm.{task.id}"
     )
+    st.session_state[f"pickers.arm.{task.id}"] = st.query_params["arm"] = str(name)
     known = next((arm for arm in found if arm.name == name), None)
     return known or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
 
@@ -58,6 +64,7 @@ def pick_metric(*, key: str) -> Metric:
         required=True,
         format_func=METRIC_NAMES.__getitem__,
         key=f"{key}.metric",
+        persist_state="session",
     )
 
 
@@ -73,4 +80,5 @@ def pick_measure(session: Session, study: Study, *, key: str) -> levels.Measure 
         required=True,
         format_func=MEASURE_NAMES.__getitem__,
         key=f"{key}.measure",
+        persist_state="session",
     )

@@ -132,7 +132,7 @@ def _measured(study: Study, task: Task) -> Measures | None:
         runner.ensure(resources.settings())
         queued([job])
         st.rerun()
-    jobs.job_panel(study.id, kind=f"Measure {task.name}", key="quality.jobs")
+    jobs.job_panel(study.id, of=f"measure:{task.id}", key="quality.jobs")
     return found.measures if found else None
 
 

@@ -53,10 +53,10 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
         hint = "The model names kinds of texts under each label; they can become an attribute of the prompt."
         if st.button("List kinds by the model", key="prompts.kinds", disabled=is_off, help=hint):
             _queue(study, task, arm, draft, wanted, kinds=KINDS)
-    jobs.job_panel(study.id, kind=f"Try {task.name} · {arm.name}", key="prompts.tries")
-    jobs.job_panel(study.id, kind=f"List kinds for {task.name} · {arm.name}", key="prompts.lists")
     if not arm.id:
         return
+    jobs.job_panel(study.id, of=f"try:{arm.id}", key="prompts.tries")
+    jobs.job_panel(study.id, of=f"kinds:{arm.id}", key="prompts.lists")
     by_id = {label.id: label.name for label in labels}
     with resources.store()() as session:
         tried = [

@@ -1,7 +1,7 @@
 """Short messages that look the same on every page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -25,7 +25,7 @@ SHARES = {
     "probability": "Probability", "agreement": "Agreement", "within": "Macro-F1 within the arm", "cosine": "Cosine",
 }  # fmt: skip
 SHORT, LAZY = 25, 2000
-HIDDEN = ("arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
+HIDDEN = ("notes", "arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
 
 
 def title(text: str, study: Study) -> None:
@@ -83,6 +83,15 @@ def told() -> None:
     message = st.session_state.pop("words.done", None)
     if message:
         st.toast(message)
+
+
+def cautions(sentences: Sequence[str]) -> None:
+    """Sentences that belong beside the numbers above them; nothing when there is none."""
+    if not sentences:
+        return
+    with st.expander(f"Mind when reading these numbers ({len(sentences)})", icon="⚠️", expanded=len(sentences) <= 3):
+        for sentence in sentences:
+            st.text(sentence)
 
 
 def queued(jobs: list[Job]) -> None:

@@ -14,6 +14,7 @@ def dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
         margin={"l": 8, "r": 16, "t": 32, "b": 84},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8A8F98", "activecolor": "#0F766E"},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis=grid | {"title": {"text": x}},
         yaxis=grid | {"title": {"text": y}},

@@ -101,6 +101,18 @@ def caution(found: Findings) -> str:
     return f"{few}{loose}Arms of one task share its real score and its place on the axis, so the points are not independent."
 
 
+def answers(found: Findings) -> int:
+    """How many answers the subjectivity of the tasks rests on; a comparison of two tasks is one answer."""
+    total = int(found.subjectivity["n"].sum())
+    return total // 2 if found.measure == levels.Measure.COMPARISONS else total
+
+
+def cautions(found: Findings) -> list[str]:
+    """What runs noted about their training texts, each sentence once with its task."""
+    noted = [(task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes]
+    return [f"{task}: {note}" for task, note in dict.fromkeys(noted)]
+
+
 def as_json(found: Findings, *, report: str) -> dict[str, Any]:
     """The findings under the names that commands promise; not computable is null."""
     fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
@@ -120,6 +132,7 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
             arm: {name: _plain(getattr(own, name)) for name in REGRESSION_KEYS} for arm, own in found.by_arm.items()
         },
         "reading": reading(found),
+        "cautions": cautions(found),
         "report": report,
     }
 

@@ -132,6 +132,13 @@ def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
     return pd.DataFrame({"x": at, "mean": mean, "low": mean - margin, "high": mean + margin})
 
 
+def p_words(p: float) -> str:
+    """A p-value for people: "p = 0.034", "p < 0.001", or "no p" where it is nan. It never reads as 0."""
+    if not math.isfinite(p):
+        return "no p"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float = 0.95) -> MixedFit:
     """y on x when points of one group share what is particular to it: a random intercept per value of column `group`.
 
@@ -277,5 +284,7 @@ def _mixed_note(found: sm.regression.mixed_linear_model.MixedLMResults, told: li
     if float(found.cov_re[0, 0]) <= NO_SPREAD * float(found.scale):
         return "Groups do not differ beyond their points: the random intercept is 0, and this is the plain regression."
     if not found.converged:
-        return f"The optimiser did not converge ({' '.join(told[-1:]) or 'no reason given'}); do not quote this fit."
-    return " ".join(dict.fromkeys(told))
+        return "The estimate of the mixed model did not settle; do not quote this fit. More groups or points may help."
+    if told:
+        return "The estimate of the mixed model settled only at a second try, or at the edge of what is possible; quote it with care."
+    return ""

@@ -53,6 +53,7 @@ def render(session: Session, found: Findings) -> str:
         made=time.strftime("%Y-%m-%d %H:%M"),
         reading=findings.reading(found),
         caution=findings.caution(found),
+        cautions=findings.cautions(found),
         metric=findings.METRIC_NAMES[found.metric],
         figures=_figures(session, found),
         plotly_script=plotly.offline.get_plotlyjs(),

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from core.errors import StudyError
 
 MOST_THRESHOLDS = 21
+FEWEST_FOR_TREND = 5
 ROUNDING = 1e-9
 
 
@@ -63,6 +64,16 @@ def trend(curve: pd.DataFrame) -> Trend:
         return Trend(float("nan"), 0.0, float("nan"), len(points))
     rho = float(stats.spearmanr(threshold, accuracy).statistic)
     return Trend(rho, slope, float(np.corrcoef(threshold, accuracy)[0, 1] ** 2), len(points))
+
+
+def trend_words(curve: pd.DataFrame) -> str:
+    """The trend of a `curve` in words; under five thresholds, or with a constant accuracy, why there is none."""
+    found = trend(curve)
+    if found.n < FEWEST_FOR_TREND:
+        return f"{found.n} threshold{'s' if found.n != 1 else ''}, too few to speak of a trend"
+    if not np.isfinite(found.spearman):
+        return f"the same accuracy at all {found.n} thresholds"
+    return f"Spearman {found.spearman:.2f}, R² {found.r2:.2f} over {found.n} thresholds"
 
 
 def _known(predictions: pd.DataFrame) -> pd.DataFrame:

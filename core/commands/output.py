@@ -116,4 +116,6 @@ def shown(value: Any) -> str:
     """A cell for people: three digits for a number, a dash for what is not known."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
+    return str(value)

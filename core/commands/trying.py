@@ -82,7 +82,7 @@ def queue_try(
         session,
         title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
         command=command,
-        key=f"try:{arm.id}",
+        key=f"{'try' if kinds is None else 'kinds'}:{arm.id}",
         slot=queueing.worker_slot() if wanted.provider == "local" else Slot.API,
         study_id=study.id,
     )

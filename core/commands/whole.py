@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core import catalogue
 from core import settings as settings_module
-from core.analysis import findings, report
+from core.analysis import findings, regression, report
 from core.commands import data, drafting, generating, output, queueing
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
@@ -265,10 +265,12 @@ def _answer(found: dict[str, Any], *, as_json: bool) -> None:
     if fit["slope"] is not None:
         typer.echo(
             f"Regression: gap = {fit['intercept']:.3f} + {fit['slope']:.3f} x subjectivity, slope "
-            f"[{fit['low']:.3f}, {fit['high']:.3f}], R2 {fit['r2']:.2f}, p {fit['p']:.2g}, n {fit['n']}; "
+            f"[{fit['low']:.3f}, {fit['high']:.3f}], R2 {fit['r2']:.2f}, {regression.p_words(fit['p'])}, n {fit['n']}; "
             f"Spearman {fit['spearman']:.2f}"
         )
     typer.echo(found["reading"])
+    for sentence in found["cautions"]:
+        typer.echo(f"Mind: {sentence}")
     if found["sample_data"]:
         typer.echo("This is sample data with simulated raters: for learning the tool, not for conclusions.")
     typer.echo(f"Report: {found['report']}")

@@ -69,10 +69,20 @@ def get(session: Session, job_id: int) -> Job:
 
 
 def rows(
-    session: Session, *, study_id: int | None = None, active_only: bool = False, limit: int | None = 100
+    session: Session,
+    *,
+    study_id: int | None = None,
+    key: str | None = None,
+    active_only: bool = False,
+    limit: int | None = 100,
 ) -> list[Job]:
-    """Jobs as they stand now, the newest first; `limit=None` gives all of them."""
+    """Jobs as they stand now, the newest first; `limit=None` gives all of them.
+
+    `key` is a whole key, such as "generate:7", or a kind of work without a number, such as "train" for every "train:...".
+    """
     query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if key is not None:
+        query = query.where(or_(Job.key == key, Job.key.startswith(f"{key}:", autoescape=True)))
     if study_id is not None:
         query = query.where(Job.study_id == study_id)
     if active_only:

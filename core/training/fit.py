@@ -72,6 +72,10 @@ def _perform(store: Store, work: Work, *, device: torch.device, report: Report) 
     transformers.set_seed(work.run.seed)
     try:
         model, tokenizer = _loaded(work, device)
+        cut = {
+            split: predict.share_cut(tokenizer, texts, max_length=work.settings.max_length)
+            for split, texts in (("train", work.texts), ("test", work.test_texts))
+        }
         loss, training_seconds = _train(model, tokenizer, work, dtype=dtype, report=report)
         answers = predict.predict(model, tokenizer, work.test_texts, max_length=work.settings.max_length, dtype=dtype)
     except torch.OutOfMemoryError as error:
@@ -89,6 +93,7 @@ def _perform(store: Store, work: Work, *, device: torch.device, report: Report) 
         "samples_per_second": work.settings.steps * work.settings.batch_size / training_seconds,
         "loss": loss,
         "train_digest": work.train_digest,
+        "cut": cut,
         "notes": work.run.config.get("notes", []),
     }
     _store(store, work, facts=facts, indices=answers[0], probabilities=answers[1])
@@ -216,7 +221,7 @@ def _work(session: Session, run_id: int) -> Work | None:
     found = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
     if found != run.fingerprint:
         raise StudyError(f"The texts of {title} have changed since it was planned. Queue the runs again on Train.")
-    labels = tasks.labels_of(session, task.id)
+    labels = sorted(tasks.labels_of(session, task.id), key=lambda label: label.name)
     places = {label.name: place for place, label in enumerate(labels)}
     real = next(other for other in tasks.arms(session, task.id) if other.kind == "real")
     texts = {**_texts(session, arm.id), **_texts(session, real.id)}

@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import spec, tasks
 from core.study.records import Arm, ArmKind, Label, Run, Sample, SampleStatus, Split, Task
 
-CODE_VERSION = 1
+CODE_VERSION = 2  # 2: the head's labels are in the order of their names, whatever the order of the task
 SEED_LIMIT = 2**32
+FEW = 5  # training texts a label under which a score is marked
 
 
 class TrainingSettings(BaseModel):
@@ -100,13 +101,13 @@ def plan(
         if found is not None:
             planned.existing.append(found)
             continue
-        notes = _notes(arm, choice=choice)
+        notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         run = Run(
             arm_id=arm.id,
             encoder=encoder,
             seed=seed,
             n_train=n,
-            config={"training": settings.model_dump(), "test": data_digest(test), "notes": notes},
+            config={"training": settings.model_dump(), "code": CODE_VERSION, "test": data_digest(test), "notes": notes},
             fingerprint=digest,
         )
         planned.new.append(run)
@@ -143,6 +144,17 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
             "Import test texts for it, or make the task without it."
         )
     return found
+
+
+def training_texts(session: Session, task: Task) -> dict[int, int]:
+    """Arm id -> kept training texts, for every arm of a task; texts that stand in the test split are counted too."""
+    counted = (
+        select(Sample.arm_id, func.count())
+        .join(Arm, Arm.id == Sample.arm_id)
+        .where(Arm.task_id == task.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
+        .group_by(Sample.arm_id)
+    )
+    return dict(session.execute(counted).all())
 
 
 def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: pd.DataFrame, test: pd.DataFrame) -> str:
@@ -226,14 +238,26 @@ def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> 
 def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
     """How many of each label: even, except that a scarce label's lack is spread over those that have more."""
     shares, left = {}, n
-    for place, label in enumerate(sorted(available, key=available.__getitem__)):
+    for place, label in enumerate(sorted(available, key=lambda name: (available[name], name))):
         shares[label] = min(available[label], left // (len(available) - place))
         left -= shares[label]
     return shares
 
 
-def _notes(arm: Arm, *, choice: Choice) -> list[str]:
+def _notes(
+    task: Task, arm: Arm, *, choice: Choice, pools: Mapping[int, pd.DataFrame], arms: Sequence[Arm]
+) -> list[str]:
+    """What the reader of a run's score must know of its training texts, in sentences."""
     notes = []
+    n, pool = len(choice.samples), len(pools[arm.id])
+    if not task.train_size and n < pool:
+        smallest = min(arms, key=lambda one: len(pools[one.id]))
+        notes.append(
+            f"Arm {arm.name} trains on {n:,} of its {pool:,} texts: every arm of a task gets as many as the smallest "
+            f"one, {smallest.name}."
+        )
+    if n < FEW * choice.samples["label"].nunique():
+        notes.append(f"Arm {arm.name} trains on {n} texts in all: that is too few for its score to mean much.")
     if choice.short:
         counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
         notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")

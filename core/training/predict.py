@@ -47,6 +47,12 @@ def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[
     return list(encoded["input_ids"])
 
 
+def share_cut(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> float:
+    """Share of the texts, in [0, 1], that have more tokens than `max_length`, so that their end is never read."""
+    with_one_more = token_ids(tokenizer, texts, max_length=max_length + 1)
+    return sum(len(row) > max_length for row in with_one_more) / max(1, len(with_one_more))
+
+
 def pad(rows: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> dict[str, Tensor]:
     """`input_ids` and `attention_mask`, both int64 of shape (b, longest row; on CUDA rounded up to a multiple of 8).
 

@@ -26,7 +26,9 @@ SCORE_COLUMNS = [
     "accuracy",
     "n_test",
     "run_id",
+    "notes",
 ]
+SHOWN_CUT = 0.005
 
 
 def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
@@ -36,24 +38,26 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     only runs with the same `settings`, `n_train` and `test_digest` (of the test split) may be compared. `run_ids`
     leaves all other runs out.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
-    test samples.
+    test samples. `notes` holds sentences that belong beside the score.
     """
     query = (
         select(
             Task.name.label("task"), Arm.name.label("arm"), Arm.kind.label("arm_kind"),
-            Run.encoder, Run.seed, Run.n_train, Run.config, Run.id.label("run_id"),
+            Run.encoder, Run.seed, Run.n_train, Run.config, Run.facts, Run.id.label("run_id"),
         )
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
         .where(Task.study_id == study_id, Run.finished_at.is_not(None))
         .order_by(Task.id, Arm.id, Run.id)
     )  # fmt: skip
-    columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "run_id"]
+    columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "facts", "run_id"]
     finished = pd.DataFrame(session.execute(query).all(), columns=columns)
     if run_ids is not None:
         finished = finished[finished["run_id"].isin(run_ids)]
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
-    finished["settings"] = [_in_words(config) for config in finished["config"]]
+    finished["settings"] = [settings_words(config) for config in finished["config"]]
+    pairs = zip(finished["config"], finished["facts"], strict=True)
+    finished["notes"] = pd.Series([_notes(*pair) for pair in pairs], index=finished.index, dtype=object)
     finished["test_digest"] = [config.get("test", "") for config in finished["config"]]
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
@@ -137,6 +141,13 @@ def get(session: Session, run_id: int) -> Run:
     return run
 
 
+def settings_words(config: Mapping[str, Any]) -> str:
+    """Exactly how a run was trained; two runs may be compared only where this is the same to the last digit."""
+    code = config.get("code", 1)
+    trained = ", ".join(f"{name} {value!r}" for name, value in sorted(config["training"].items()))
+    return trained if code == 1 else f"{trained}, version {code}"
+
+
 def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
     """How often each label was answered with each: columns run_id, label, predicted, n."""
     truth, answer = aliased(Label), aliased(Label)
@@ -162,8 +173,12 @@ def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
     return pd.DataFrame(session.execute(query).all(), columns=["run_id", "label", "predicted", "n"])
 
 
-def _in_words(config: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in config["training"].items())
+def _notes(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the reader of a run's score must know, in sentences."""
+    cut, at = facts.get("cut", {}), config["training"].get("max_length", 0)
+    read = [f"{share:.0%} of the {split} texts" for split, share in cut.items() if share >= SHOWN_CUT]
+    words = f"{' and '.join(read)} are longer than {at} tokens; what comes after is not read." if read else ""
+    return (*config.get("notes", []), *([words] if words else []))
 
 
 def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:

@@ -231,3 +231,10 @@ def test_a_mixed_model_of_hardly_any_points_answers_or_refuses_without_a_warning
         assert "cannot be estimated" in str(error)
     else:
         assert math.isfinite(found.slope)
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.0, "p < 0.001"), (3.7e-11, "p < 0.001"), (0.0341, "p = 0.034"), (float("nan"), "no p")]
+)
+def test_a_p_value_never_reads_as_zero(p: float, words: str) -> None:
+    assert regression.p_words(p) == words

@@ -75,3 +75,15 @@ def test_predictions_without_agreement_are_left_out_and_none_at_all_is_refused()
         thresholds.curve(FIVE.head(0))
     with pytest.raises(StudyError, match="correct is missing"):
         thresholds.curve(FIVE[["agreement"]])
+
+
+def test_under_five_thresholds_no_trend_is_spoken_of() -> None:
+    table = pd.DataFrame({"threshold": [0.5, 0.75, 1.0], "accuracy": [0.7, 0.702, 0.699], "n": [30, 20, 10]})
+
+    assert thresholds.trend_words(table) == "3 thresholds, too few to speak of a trend"
+
+
+def test_a_constant_accuracy_is_said_and_nan_is_not() -> None:
+    table = pd.DataFrame({"threshold": [0.5, 0.6, 0.7, 0.8, 1.0], "accuracy": [0.7] * 5, "n": [30] * 5})
+
+    assert thresholds.trend_words(table) == "the same accuracy at all 5 thresholds"

@@ -55,6 +55,17 @@ def test_a_key_is_free_again_once_its_job_has_ended(store: Store) -> None:
     assert add(store).id != first.id
 
 
+def test_jobs_are_found_by_their_whole_key_or_by_their_kind(store: Store) -> None:
+    with store.write() as session:
+        for key in ("train:1", "train:12", "training:1", "train"):
+            queue.enqueue(session, title="Train", command=["-m", "core"], key=key, slot=Slot.CPU)
+
+    with store() as session:
+        found = {asked: {job.key for job in queue.rows(session, key=asked)} for asked in ("train:1", "train", "tr_in")}
+
+    assert found == {"train:1": {"train:1"}, "train": {"train", "train:1", "train:12"}, "tr_in": set()}
+
+
 def test_a_command_must_name_a_module(store: Store) -> None:
     with store.write() as session, pytest.raises(StudyError, match="MODULE"):
         queue.enqueue(session, title="Shell", command=["rm", "x"], key="k", slot=Slot.CPU)

@@ -267,3 +267,61 @@ def test_the_task_in_hand_is_the_same_on_every_page_and_stands_in_the_url(
 
     assert next(box for box in app.selectbox if box.label == "Task").value == "tone"
     assert app.query_params["task"] in ("tone", ["tone"])
+
+
+def test_a_second_arm_is_chosen_saved_and_stays_in_hand_on_the_next_page(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    opened(app, "prompts")
+    with home() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+    app.button(key="prompts.save").click().run()
+
+    app.segmented_control(key=f"prompts.arm.{task.id}").set_value("few-shot").run()
+    app.button(key="prompts.save").click().run()
+
+    assert not app.exception
+    app.switch_page(str(links.page_file("generate"))).run()
+    assert not app.exception
+    assert app.segmented_control(key=f"generate.arm.{task.id}").value == "few-shot"
+    with home() as session:
+        assert {arm.name for arm in tasks.arms(session, task.id)} == {"real", "zero-shot", "few-shot"}
+        assert session.scalar(select(func.count(Prompt.id))) == 2
+
+
+def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_page(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "prompts")
+    part = next(area for area in app.text_area if str(area.key).startswith("prompts.context."))
+    part.set_value("Typed and not saved yet.").run()
+
+    app.switch_page(str(links.page_file("train"))).run()
+    app.number_input(key="train.steps").set_value(15).run()
+    app.switch_page(str(links.page_file("prompts"))).run()
+
+    assert "Typed and not saved yet." in {area.value for area in app.text_area}
+    app.switch_page(str(links.page_file("train"))).run()
+    assert app.number_input(key="train.steps").value == 15
+
+
+def test_an_arm_shows_its_own_jobs_and_not_those_of_an_arm_whose_name_begins_alike(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+        for name in ("zero-shot", "zero-shot-gpt4"):
+            arm = tasks.make_arm(session, task_id=task.id, name=name)
+            title = f"Generate {task.name} · {name}"
+            key = f"generate:{arm.id}"
+            job = queue.enqueue(
+                session, title=title, command=["-m", "core", "jobs"], key=key, slot=Slot.API, study_id=study.id
+            )
+            queue.request_pause(session, job.id)
+
+    opened(app, "generate")
+
+    assert [text.value for text in app.text if "Generate urgency" in text.value] == ["⏸️ Generate urgency · zero-shot"]

@@ -101,6 +101,47 @@ def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, plan
 
 
 @pytest.mark.slow
+def test_the_order_of_the_labels_decides_nothing(store: Store, task: Task) -> None:
+    answers = []
+    for order in (["good", "bad"], ["bad", "good"]):
+        with store.write() as session:
+            for label in tasks.labels_of(session, task.id):
+                label.position = order.index(label.name)
+            made = plan.plan(
+                session,
+                task=task,
+                arms=[tasks.get_arm(session, task, "real")],
+                encoders=["minilm"],
+                seeds=[0],
+                settings=SETTINGS,
+            )
+            run_id = (made.new or made.existing)[0].id
+            session.execute(delete(Prediction))
+            session.execute(update(Run).values(finished_at=None))
+        fit.execute(store, [run_id], report=lambda *_: None)
+        with store() as session:
+            found = runs.predictions(session, run_id)
+        answers.append(found[["sample_id", "predicted", "probability"]].to_dict("records"))
+
+    assert answers[0] == answers[1]
+
+
+def test_the_share_of_texts_that_are_cut_stands_in_the_facts_and_beside_the_score(store: Store, task: Task) -> None:
+    short = SETTINGS.model_copy(update={"max_length": 8, "steps": 1})
+    with store.write() as session:
+        real = tasks.get_arm(session, task, "real")
+        add_samples(session, real, label="good", texts=["a long walk along the river with my aunt and her dog today"])
+        made = plan.plan(session, task=task, arms=[real], encoders=["minilm"], seeds=[0], settings=short)
+
+    fit.execute(store, [made.new[0].id], report=lambda *_: None)
+
+    with store() as session:
+        run = runs.get(session, made.new[0].id)
+        found = runs.scores(session, task.study_id)
+    assert 0 < run.facts["cut"]["train"] <= 1 and run.facts["cut"]["test"] == 0
+    assert "longer than 8 tokens" in " ".join(found["notes"].iloc[0])
+
+
 def test_a_job_killed_between_runs_trains_only_what_is_missing(store: Store, planned: list[int]) -> None:
     def stop_at_second(_done: int, _total: int, message: str, _extra: dict[str, float]) -> None:
         if "zero-shot" in message:

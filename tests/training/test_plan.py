@@ -247,3 +247,16 @@ def test_a_text_of_the_real_test_split_is_never_trained_on(store: Store, task: T
 
     assert len(choice.samples) == 20
     assert not set(choice.samples["text_hash"]) & set(tested["text_hash"])
+
+
+def test_an_arm_cut_to_the_smallest_says_so(store: Store, task: Task) -> None:
+    with store.write() as session:
+        new_arm(session, task, good=2, bad=2)
+        planned = plan_all(session, task, seeds=[0])
+
+    notes = {run.arm_id: " ".join(run.config["notes"]) for run in planned.new}
+    with store() as session:
+        by_name = {arm.name: notes[arm.id] for arm in tasks.arms(session, task.id)}
+    assert "trains on 4 of its 24 texts" in by_name["real"] and "smallest one, few-shot" in by_name["real"]
+    assert "trains on 4 of its 20 texts" in by_name["zero-shot"]
+    assert "of its" not in by_name["few-shot"] and "too few" in by_name["few-shot"]

@@ -132,3 +132,11 @@ def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
         for read in (runs.predictions, runs.per_class, runs.loss_table):
             with pytest.raises(StudyError, match="no run 7"):
                 read(session, 7)
+
+
+def test_settings_that_differ_in_the_seventh_digit_are_not_the_same() -> None:
+    rates = {"learning_rate": 5e-5, "steps": 100}, {"steps": 100, "learning_rate": 5e-5}, {"learning_rate": 5.0000001e-5, "steps": 100}
+
+    same, turned, other = (runs.settings_words({"training": given}) for given in rates)
+
+    assert same == turned != other

@@ -54,9 +54,9 @@ class Interval:
 class AgreementSummary:
     """Agreement of one set of ratings, every coefficient with its 95 % interval.
 
-    `low`, `high`: of alpha. `n_pairable`: items with two ratings or more, on which all but the mean majority agreement
-    rest. `ratings_per_item`: mean over all items. `prevalence`: label -> share of all ratings. `note`: what to know
-    before quoting alpha, empty when nothing. `convention`: where alpha stands on Krippendorff's scale.
+    `low`, `high`: of alpha. `n_pairable`: items with two ratings or more, on which every coefficient rests.
+    `ratings_per_item`: mean over all items. `prevalence`: label -> share of all ratings. `note`: what to know before
+    quoting alpha, empty when nothing. `convention`: where alpha stands on Krippendorff's scale.
     """
 
     alpha: float
@@ -89,7 +89,7 @@ def summary(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL, seed: int = 
     table, values = counts.on_level(coded, level=level)
     found = intervals.estimates(table, values, level=level, seed=seed)
     alpha, kappa, percent = (found[one] for one in (Coefficient.ALPHA, Coefficient.KAPPA, Coefficient.PERCENT))
-    majority = _with_single_ratings(found[Coefficient.MAJORITY], pairable=len(table), items=len(coded.items))
+    majority = found[Coefficient.MAJORITY]
     shares = np.bincount(coded.label) / len(coded.label)
     prevalence = {str(label): float(share) for label, share in zip(coded.labels, shares, strict=True)}
     return AgreementSummary(
@@ -176,9 +176,9 @@ def alpha_interval(
 def by_item(ratings: pd.DataFrame) -> pd.DataFrame:
     """Agreement per item, sorted by item: columns item_id, agreement, entropy, majority, tied, n_ratings.
 
-    `agreement` is a_i = max_y (share of the ratings that chose y), in (0, 1]; with a single rating it is 1 and says
-    nothing. `entropy` of the label shares is in bits. `majority` is the label most chosen; where several are (`tied`),
-    the one that sorts first. Source: Li et al. (2023), section 5.1.
+    `agreement` is a_i = max_y (share of the ratings that chose y), in (0, 1]; nan for an item with a single rating,
+    which says nothing about agreement. `entropy` of the label shares is in bits. `majority` is the label most chosen;
+    where several are (`tied`), the one that sorts first. Source: Li et al. (2023), section 5.1.
     """
     coded = counts.code(ratings)
     table = counts.per_item(coded)
@@ -189,7 +189,7 @@ def by_item(ratings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "item_id": coded.items,
-            "agreement": most / n,
+            "agreement": np.where(n >= 2, most / n, np.nan),
             "entropy": np.abs((shares * bits).sum(axis=1)),
             "majority": coded.labels[table.argmax(axis=1)],
             "tied": (table == most[:, None]).sum(axis=1) > 1,
@@ -199,10 +199,13 @@ def by_item(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_majority_agreement(ratings: pd.DataFrame) -> float:
-    """Mean of a_i over all items (`by_item`), in (0, 1]; items with a single rating count with 1, as the formula has
-    it."""
+    """Mean of a_i (`by_item`) over the items with two ratings or more, in (0, 1]; nan without such an item.
+
+    A single rating says nothing about agreement, so its item is left out.
+    """
     table = counts.per_item(counts.code(ratings))
-    return float((table.max(axis=1) / table.sum(axis=1)).mean())
+    pairable = table[table.sum(axis=1) >= 2]
+    return float((pairable.max(axis=1) / pairable.sum(axis=1)).mean()) if len(pairable) else float("nan")
 
 
 def percent_agreement(ratings: pd.DataFrame) -> float:
@@ -237,14 +240,6 @@ def convention_words(alpha: float, low: float = float("nan")) -> str:
 def _value(coefficient: Coefficient, ratings: pd.DataFrame, *, level: Level = Level.NOMINAL) -> float:
     table, values = counts.on_level(counts.code(ratings), level=level)
     return intervals.value(coefficient, table, values, level=level)
-
-
-def _with_single_ratings(one: intervals.Estimate, *, pairable: int, items: int) -> intervals.Estimate:
-    """The mean over all items, given that over the pairable ones; an item with one rating has a_i = 1 for certain."""
-    if not pairable:
-        return intervals.Estimate(1.0, float("nan"), float("nan"))
-    single = items - pairable
-    return intervals.Estimate(*((part * pairable + single) / items for part in (one.value, one.low, one.high)))
 
 
 def _note(coded: Coded, alpha: intervals.Estimate, *, pairable: int, majority: float) -> str:

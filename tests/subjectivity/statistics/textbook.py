@@ -69,7 +69,7 @@ def entropies(ratings: pd.DataFrame) -> dict[str, float]:
 
 
 def majority_agreement(ratings: pd.DataFrame) -> float:
-    shares = [max(Counter(labels).values()) / len(labels) for labels in units(ratings).values()]
+    shares = [max(Counter(labels).values()) / len(labels) for labels in units(ratings).values() if len(labels) > 1]
     return sum(shares) / len(shares)
 
 
