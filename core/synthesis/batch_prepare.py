@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from core.errors import StudyError
 from core.study.records import Batch
 from core.study.store import Store
-from core.synthesis import asking, batch_lines, budget, generation
+from core.synthesis import asking, batch_lines, budget, committed
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.prompts import Message
 from core.synthesis.quota import Quota
@@ -103,15 +102,12 @@ def _most(messages: Sequence[Message], price: budget.Price | None, limit: int | 
 
 
 def _spent(store: Store, plan: asking.Plan, budget_usd: float | None) -> float:
-    """What an arm has cost so far. Raises `StudyError` when that is unknown and a budget is to be kept."""
+    """The most that an arm may have cost so far. Raises `StudyError` when that is unknown and a budget is to be kept."""
     with store() as session:
-        spent = generation.totals(session, plan.arm.id, seconds=0, stopped={}).cost_usd
-    if budget_usd is not None and spent is None:
-        raise StudyError(
-            "This arm holds answers whose price is unknown, so what it has cost cannot be kept to a budget. "
-            "Generate into another arm, or without a budget."
-        )
-    return spent or 0.0
+        spent = committed.of_arm(session, plan.arm.id)
+    if budget_usd is not None:
+        spent.check()
+    return spent.most_usd
 
 
 def _fitting(requests: Iterable[dict[str, Any]], *, spent: float, limit: float | None) -> Iterable[dict[str, Any]]:
@@ -123,7 +119,7 @@ def _fitting(requests: Iterable[dict[str, Any]], *, spent: float, limit: float |
         if limit is not None and held > limit:
             if number == 0:
                 raise budget.BudgetReached(
-                    f"The budget of ${limit:g} is reached: ${spent:.4f} is spent and the next request of a batch may "
+                    f"The budget of ${limit:g} is reached: ${spent:.4f} is spent, or may have been, and the next request of a batch may "
                     f"cost up to ${request['most_usd']:.4f}. Raise the budget to go on.",
                     most=request["most_usd"],
                 )

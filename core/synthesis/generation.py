@@ -17,9 +17,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Batch, BatchState, Completion, Prompt, Sample, SampleStatus, Split
+from core.study.records import Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
-from core.synthesis import asking, budget, claim, filling, intake, unaccounted
+from core.synthesis import asking, budget, claim, committed, filling, intake
 from core.synthesis.answers import Provider
 from core.synthesis.filling import Report
 
@@ -75,14 +75,10 @@ def generate(
         plan = asking.plan(store, arm_id=arm_id, seed=seed)
         quotas = asking.quotas(store, plan, per_label=per_label)
         with store() as session:
-            held = _held_by_batches(session, arm_id, is_bounded=budget_usd is not None)
-            lost = unaccounted.of(session, arm_id)
-            purse = budget.Budget(budget_usd, spent=_spent(session, arm_id) + held + lost)
-            if budget_usd is not None and _cost(session, arm_id) is None:
-                raise StudyError(
-                    "This arm holds answers whose price is unknown, so what it has cost cannot be kept to a budget. "
-                    "Generate into another arm, or without a budget."
-                )
+            spent = committed.of_arm(session, arm_id)
+            if budget_usd is not None:
+                spent.check()
+            purse = budget.Budget(budget_usd, spent=spent.most_usd)
             so_far = totals(session, arm_id, seconds=0.0, stopped={})
         taking = intake.Intake(store, arm_id=arm_id, per_label=per_label)
         facts = filling.Facts(so_far.completions, so_far.tokens_in + so_far.tokens_out, Counter(so_far.rejected))
@@ -128,7 +124,7 @@ def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[st
         completions=completions,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=_cost(session, arm_id),
+        cost_usd=committed.of_arm(session, arm_id).cost_usd,
         seconds=seconds,
         stopped=dict(stopped),
     )
@@ -139,32 +135,3 @@ def _as_list(provider: Provider | Sequence[Provider]) -> list[Provider]:
     if not providers:
         raise StudyError("No provider is chosen. Name at least one model.")
     return providers
-
-
-def _cost(session: Session, arm_id: int) -> float | None:
-    """What an arm has cost in US dollars over all attempts; None when the price of an answer is unknown."""
-    unpriced = session.scalar(
-        select(func.count(Completion.id)).where(Completion.arm_id == arm_id, Completion.cost_usd.is_(None))
-    )
-    return None if unpriced else _spent(session, arm_id)
-
-
-def _spent(session: Session, arm_id: int) -> float:
-    """What is known of the cost of an arm over all attempts, in US dollars."""
-    return session.scalar(select(func.sum(Completion.cost_usd)).where(Completion.arm_id == arm_id)) or 0.0
-
-
-def _held_by_batches(session: Session, arm_id: int, *, is_bounded: bool) -> float:
-    """The most that batches under way may still cost, in US dollars.
-
-    Those sent without a budget do not say; where a budget bounds the arm they raise `StudyError`.
-    """
-    under_way = (BatchState.PREPARING, BatchState.SUBMITTED)
-    counts = session.scalars(select(Batch.counts).where(Batch.arm_id == arm_id, Batch.state.in_(under_way)))
-    held = [float(found.get("most_usd") or 0.0) for found in counts]
-    if is_bounded and not all(held):
-        raise StudyError(
-            "A batch that was sent without a budget is under way for this arm, so what the arm costs cannot be kept to one. "
-            "Collect it first with generate --batch, or generate without a budget."
-        )
-    return sum(held)

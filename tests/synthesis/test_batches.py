@@ -21,7 +21,7 @@ from core.settings import Settings
 from core.study import tasks
 from core.study.records import Arm, Batch, BatchState, Completion, Label, Sample, SampleStatus
 from core.study.store import Store
-from core.synthesis import batch_files, batch_lines, batches, budget, generation, intake, prompts
+from core.synthesis import batch_files, batch_lines, batches, budget, committed, generation, intake, prompts, unaccounted
 from core.synthesis.batch_remote import Remote
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated
@@ -370,6 +370,16 @@ def test_a_line_that_is_no_completion_costs_no_other_answer(store: Store, arm: A
 def test_requests_that_cannot_be_written_are_told(store: Store, arm: Arm, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be written: No such file or directory"):
         batch_files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=tmp_path / "no" / "requests.jsonl")
+
+
+def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store, arm: Arm) -> None:
+    unaccounted.add(store, arm.id, 4.999)
+    with LlmServer() as server, pytest.raises(budget.BudgetReached, match=r"\$4\.9990 is spent, or may have been"):
+        fill(store, arm, provider_at(server.url, price=PRICE), per_label=40, budget_usd=5.0)
+
+    with store() as session:
+        assert session.query(Batch).count() == 0
+        assert committed.of_arm(session, arm.id).most_usd == pytest.approx(4.999)
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
