@@ -39,6 +39,8 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
     before "because"; and JSON with a key such as "label". A name that merely stands in a sentence is not taken for a
     verdict ("this is hardly sarcastic").
     """
+    if finish_reason in (llm_text.PROMPT_TOO_LONG, llm_text.PROMPT_REFUSED):
+        return None, llm_text.FILTERED if finish_reason == llm_text.PROMPT_REFUSED else finish_reason
     visible = llm_text.visible(content)
     if not visible:
         return None, llm_text.FILTERED if finish_reason == "content_filter" else llm_text.EMPTY
@@ -49,7 +51,7 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
         return None, SEVERAL
     if finish_reason == "refusal" or llm_text.REFUSING.search(visible[:300]) or llm_text.APOLOGY.match(visible):
         return None, llm_text.REFUSAL
-    return None, llm_text.CUT if finish_reason == "length" else NONE_NAMED
+    return None, llm_text.CUT if llm_text.is_cut(finish_reason) else NONE_NAMED
 
 
 def _claims(visible: str) -> list[str]:

@@ -6,8 +6,28 @@ EMPTY = "empty answer"
 FILTERED = "content filter"
 REFUSAL = "refusal"
 CUT = "cut by length"
+PROMPT_TOO_LONG = "prompt too long"  # also a finish_reason: the content is then the endpoint's sentence
+PROMPT_REFUSED = "prompt refused"  # likewise, where an endpoint's filter did not take the prompt
 
-THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+THINK = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think|cot_budget_reflect)"
+OPENED = re.compile(
+    rf"<{THINK}>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|begin_of_thinking|think|thinking)\|>", re.IGNORECASE
+)
+CLOSED = re.compile(
+    rf"</{THINK}>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|end_of_thinking|/think|/thinking)\|>", re.IGNORECASE
+)
+HARMONY = re.compile(r"<\|channel\|>(?P<channel>\w+)[^<]*<\|message\|>")
+SPOKEN_CHANNEL = "final"
+END_OF_TURN = re.compile(
+    r"<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos|user|END_OF_TURN_TOKEN)\|>"
+    r"|<(?:end_of_turn|eos|/s|EOD)>|<[|｜]end[▁_]of[▁_]sentence[|｜]>",
+    re.IGNORECASE,
+)
+MARK = re.compile(r"<\|[\w▁/-]{1,40}\|>|<[|｜][\w▁/-]{1,40}[|｜]>|<start_of_turn>(?:model|user)?|<s>|<bos>|\[/?INST\]")
+FINISHED = frozenset(
+    ["", "stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed", "finished", "finish", "done"]
+    + ["end", "normal", "unknown", "recorded"]
+)
 FENCE = re.compile(
     r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?|[ \t]*```[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
@@ -38,4 +58,38 @@ APOLOGY = re.compile(
 
 def visible(content: str) -> str:
     """What an answer shows: without thinking, code fences and characters that no database takes."""
-    return FENCE.sub("", THOUGHT.sub("\n", UNSTORABLE.sub("", content))).strip()
+    return FENCE.sub("", spoken(content)[0]).strip()
+
+
+def spoken(content: str) -> tuple[str, list[str]]:
+    """An answer without its thinking and without the marks of a chat template; and the thinking, in pieces.
+
+    Everything before the last closing mark of thinking is thinking, whether it was opened or not; so is everything after
+    an opening mark that is never closed. What follows the end of the turn is no part of the answer.
+    """
+    text = UNSTORABLE.sub("", content)
+    thoughts: list[str] = []
+    channels = list(HARMONY.finditer(text))
+    if channels:
+        last = channels[-1]
+        is_spoken = last["channel"].lower() == SPOKEN_CHANNEL
+        thoughts.append(text[: last.end()] if is_spoken else text)
+        text = text[last.end() :] if is_spoken else ""
+    closed = list(CLOSED.finditer(text))
+    if closed:
+        thoughts.append(text[: closed[-1].end()])
+        text = text[closed[-1].end() :]
+    if opened := OPENED.search(text):
+        thoughts.append(text[opened.start() :])
+        text = text[: opened.start()]
+    start = MARK.match(text.lstrip())
+    text = text.lstrip()[start.end() :] if start and not END_OF_TURN.match(text.lstrip()) else text
+    if ended := END_OF_TURN.search(text):
+        text = text[: ended.start()]
+    return MARK.sub("", text), [thought for thought in thoughts if thought.strip()]
+
+
+def is_cut(finish_reason: str) -> bool:
+    """Whether an answer was not finished. Endpoints say so in many words, so every word that does not mean a usual end is
+    taken for a cut."""
+    return finish_reason.strip().lower() not in FINISHED

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from core.errors import ProviderError
+from core.study.llm_text import PROMPT_REFUSED, PROMPT_TOO_LONG
 from core.synthesis.budget import Price
 from core.synthesis.prompts import Message
 
@@ -43,6 +44,12 @@ class Answer:
     refusal: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     messages: Sequence[Message] | None = None
+
+
+def ending(answer: Answer) -> str:
+    """How an answer ended, as it is stored: a refusal in place of an answer counts as one, however the call ended."""
+    kept = (PROMPT_TOO_LONG, PROMPT_REFUSED)
+    return "refusal" if answer.refusal and answer.finish_reason not in kept else answer.finish_reason[:50]
 
 
 class AnswerLost(ProviderError):

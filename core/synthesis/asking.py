@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Arm, ArmKind, Batch, BatchState, Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
-from core.synthesis import examples, intake, prompts
+from core.synthesis import answers, examples, intake, prompts
 from core.synthesis.answers import Answer, Provider, SlotKey
 from core.synthesis.parsing import UNSTORABLE
 from core.synthesis.quota import Quota
@@ -110,7 +110,7 @@ def completion(
         model=answer.model[:200],
         request={"model": provider.model, "messages": answer.messages or request.messages, **answer.parameters},
         content=UNSTORABLE.sub("", answer.content or answer.refusal or ""),
-        finish_reason="refusal" if answer.refusal else answer.finish_reason[:50],
+        finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         latency_s=answer.latency_s,

@@ -60,7 +60,7 @@ def of_arm(session: Session, arm_id: int) -> Committed:
     counts = session.scalars(select(Batch.counts).where(Batch.arm_id == arm_id, Batch.state.in_(UNDER_WAY))).all()
     held = [float(found.get("most_usd") or 0.0) for found in counts]
     return Committed(
-        stored_usd=float(stored),
+        stored_usd=float(stored or 0.0),
         unpriced=unknown,
         held_usd=sum(held),
         unbounded=sum(not most for most in held),

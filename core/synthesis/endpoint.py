@@ -5,6 +5,7 @@ which leaves too little for storing what comes back. Its types and errors are no
 """
 
 import asyncio
+import ipaddress
 import json
 import ssl
 import time
@@ -27,7 +28,11 @@ from core.synthesis.prompts import Message
 
 LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
-LONGEST_CONNECT_S = 15.0
+LONGEST_CONNECT_S = 60.0
+LONGEST_ANSWER_S = 600.0
+DAY_QUOTA_S = 3600.0
+BUSY = (429, 503, 529)
+FEWEST_TOKENS = 16
 LIMITS = ("max_tokens", "max_completion_tokens")
 PASSING = (408, 409, 425)
 MOST_TOKENS = 2**31 - 1
@@ -60,7 +65,7 @@ class OpenAIProvider:
         api_key: str | None,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        timeout: float = 60.0,
+        timeout: float = LONGEST_ANSWER_S,
         tries: int = 6,
         first_wait: float = 0.5,
         price: budget.Price | None = None,
@@ -83,6 +88,8 @@ class OpenAIProvider:
         self._parameters: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
         self._limit_name: str | None = LIMITS[0]
         self._is_structured = structured
+        self._takes_system = True
+        self._most_tokens = MOST_TOKENS
         self._next_start = 0.0
         self._paused_until = 0.0
         self._pauses = 0
@@ -98,8 +105,10 @@ class OpenAIProvider:
         """The endpoint's answer to the messages.
 
         Raises `ProviderRefused` when it will never answer this request, `ProviderPaused` when it asks to wait for
-        long, and `ProviderError` when it does not answer after all tries. With a `max_tokens` that must hold, an
-        answer that did not come in time is not asked for again but raises `AnswerLost`.
+        long, and `ProviderError` when it does not answer after all tries. A prompt that the endpoint refuses for what it
+        says, or for its length, gets that refusal as its answer. An answer that did not come in time may still be
+        written and billed, so it is not asked for again but raises `AnswerLost`; so does, with a `max_tokens` that must
+        hold, one that broke off.
         """
         count = 0
         while True:
@@ -108,11 +117,13 @@ class OpenAIProvider:
             try:
                 return await self._once(sent, slot_key)
             except Failure as failure:
+                if why := failure.of_prompt():
+                    return self._declined(failure, sent, why)
                 if failure.status in (400, 422):
                     self.adapt(failure, sent, must_limit=max_tokens is not None)
-                elif failure.status == 429:
+                elif failure.status in BUSY:
                     self._pause(failure)
-                elif failure.cause == Cause.LOST and max_tokens is not None:
+                elif failure.cause == Cause.LOST and (max_tokens is not None or failure.is_timeout):
                     raise AnswerLost(f"{self._no_answer(failure, 1)} The call may be billed all the same.") from None
                 else:
                     count += 1
@@ -148,7 +159,9 @@ class OpenAIProvider:
     def body(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> dict[str, Any]:
         """The JSON that a call for these messages sends now."""
         limit = max_tokens or self.max_tokens
-        sent: dict[str, Any] = {"model": self.model, "messages": list(messages), **self._parameters}
+        limit = min(limit, self._most_tokens) if limit else limit
+        messages = list(messages) if self._takes_system else _without_system(messages)
+        sent: dict[str, Any] = {"model": self.model, "messages": messages, **self._parameters}
         if limit and self._limit_name:
             sent[self._limit_name] = limit
         if self._is_structured and messages:
@@ -165,7 +178,7 @@ class OpenAIProvider:
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
         message, usage = _mapping(choice.get("message")), _mapping(response.get("usage"))
         content = _text(message.get("content"))
-        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _tokens_out(usage)
         if tokens_in is None:
             tokens_in = sum(budget.approximate_tokens(part["content"]) for part in sent["messages"])
         return Answer(
@@ -183,6 +196,11 @@ class OpenAIProvider:
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
+        if self._takes_system and failure.refuses_system() and any(part["role"] == "system" for part in sent["messages"]):
+            self._takes_system = False
+            return
+        if self._lower_limit(failure, sent):
+            return
         refused = failure.refused_parameter(sent.keys() - {"model", "messages"})
         if refused is None:
             raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
@@ -206,10 +224,34 @@ class OpenAIProvider:
         Raises the same sentences as `complete` when there is no next try.
         """
         failure = failures.of_openai(error).without(self._key)
-        if failure.status == 429:
+        if failure.status in BUSY:
             self._pause(failure)
             return self.paused_s
         return self._wait_after(failure, failed)
+
+    def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
+        """Halve the limit of an answer that the endpoint calls too large; False when it says something else."""
+        limit = next((sent[name] for name in LIMITS if name in sent), None)
+        words = failure.said.lower()
+        if limit is None or limit <= FEWEST_TOKENS or "too large" not in words or "max" not in words:
+            return False
+        self._most_tokens = limit // 2
+        return True
+
+    def _declined(self, failure: Failure, sent: Mapping[str, Any], finish_reason: str) -> Answer:
+        """The refusal of one prompt as its answer: nothing was written, so nothing is counted."""
+        return Answer(
+            content="",
+            finish_reason=finish_reason,
+            tokens_in=0,
+            tokens_out=0,
+            request_id=None,
+            model=self.model,
+            latency_s=0.0,
+            refusal=_storable(failure.said) or finish_reason,
+            parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
+            messages=sent["messages"],
+        )
 
     async def _turn(self) -> None:
         """Wait until a request may start: after the pause, and some time after the start of the one before."""
@@ -245,6 +287,8 @@ class OpenAIProvider:
             found = json.loads(raw)
         except (ValueError, RecursionError):
             raise ProviderRefused(failures.no_completion(self.shown_url)) from None
+        if (failure := failures.in_success(found)) is not None:
+            raise failure.without(self._key)
         answer = self.answer(found, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
@@ -284,15 +328,24 @@ class OpenAIProvider:
         return failures.no_answer(failure, url=self.shown_url, timeout=self._timeout, tries=count)
 
     def _pause(self, failure: Failure) -> None:
-        """Pause all callers for as long as a 429 asks; too many pauses without an answer in between are an error."""
-        if failure.code in NO_QUOTA:
+        """Pause all callers for as long as a busy endpoint asks, and at least as long as waits have grown to.
+
+        Too many pauses without an answer in between, and a quota of the day, pause the whole job.
+        """
+        if failure.code in NO_QUOTA or failure.kind in NO_QUOTA:
             raise ProviderRefused(f"The key has no quota left at {self.shown_url}: {failure.said}.") from None
         now = time.monotonic()
         self._pauses += now >= self._paused_until
-        wait = self._growing(self._pauses) if failure.retry_after is None else failure.retry_after
+        wait = max(self._growing(self._pauses), failure.retry_after or 0.0)
+        if failure.is_daily:
+            raise ProviderPaused(
+                f"The quota of the day is used up at {self.shown_url}: {failure.said}. It is tried again in an hour.",
+                seconds=max(wait, DAY_QUOTA_S),
+            ) from None
         if wait > LONGEST_PAUSE_S or self._pauses > self._tries:
             raise ProviderPaused(
-                f"{self.shown_url} asks to wait {wait:.0f} seconds before the next request. Go on after that.",
+                f"{self.shown_url} asks to wait {wait:.0f} seconds before the next request: "
+                f"{failure.said.rstrip('.')}. Go on after that.",
                 seconds=wait,
             ) from None
         self._paused_until = max(self._paused_until, now + wait)
@@ -303,10 +356,39 @@ class OpenAIProvider:
 
 def _proxy_for(address: URL) -> str | None:
     """The proxy that this machine's settings name, looked up once: aiohttp by itself does it for every request."""
-    if address.host is None or urllib.request.proxy_bypass(address.host):
+    if address.host is None or _is_loopback(address.host) or urllib.request.proxy_bypass(address.host):
         return None
     proxies = urllib.request.getproxies()
-    return proxies.get(address.scheme) or proxies.get("all")
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    if proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise ProviderRefused(
+            f"The proxy {URL(proxy).with_user(None) if '://' in proxy else proxy} that this machine's environment names cannot "
+            "be used: write it as http://host:port, or add the endpoint's host to NO_PROXY."
+        )
+    return proxy
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The same messages for a model that takes no role system: its text begins the first message of the user."""
+    told = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
+    others = [part for part in messages if part["role"] != "system"]
+    if not told or not others:
+        return list(messages)
+    return [{**others[0], "content": f"{told}\n\n{others[0]['content']}"}, *others[1:]]
+
+
+def _tokens_out(usage: Mapping[str, Any]) -> int | None:
+    """Tokens that are billed as written: some endpoints count thinking in the total alone."""
+    written, total, read = (_count(usage.get(f"{name}_tokens")) for name in ("completion", "total", "prompt"))
+    beside = None if total is None or read is None else total - read
+    return max((count for count in (written, beside) if count is not None), default=None)
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

@@ -69,6 +69,7 @@ class Filling:
         self._is_draining = False
         self._lost_usd = 0.0
         self._concurrency = 0
+        self._allowed = 0.0  # calls at a time: halved when one is lost, one more after as many answers as are allowed
         self._tasks: set[asyncio.Task[asyncio.Future[Outcome]]] = set()
         self._ended = asyncio.Event()
         self._started_at = time.monotonic()
@@ -76,6 +77,7 @@ class Filling:
     async def run(self, concurrency: int) -> None:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
+        self._allowed = float(concurrency)
         note = functools.partial(unaccounted.add, self.store, self.plan.arm.id)
         self.ledger = unaccounted.Ledger(note, concurrency=concurrency)
         self.report(*self._standing())
@@ -145,6 +147,7 @@ class Filling:
                 try:
                     answer = await provider.complete(request.messages, slot_key=request.key, max_tokens=limit)
                 except AnswerLost:
+                    self._allowed = max(1.0, self._allowed / 2)
                     self.purse.spend(most)
                     self._lost_usd += most
                     if not left:
@@ -153,6 +156,7 @@ class Filling:
                 completion = asking.completion(self.plan, request, answer, provider=provider)
                 self.purse.spend(completion.cost_usd)
                 break
+        self._allowed = min(float(self._concurrency), self._allowed + 1 / self._allowed)
         self.facts.count(answer)
         return await self.storing.keep(completion)
 
@@ -221,7 +225,7 @@ class Filling:
     @property
     def _has_room(self) -> bool:
         unsettled = sum(len(quota.in_flight) for quota in self.quotas)
-        return self._flying < self._concurrency and unsettled < 2 * self._concurrency
+        return self._flying < int(self._allowed) and unsettled < 2 * self._concurrency
 
     @property
     def _kept(self) -> int:

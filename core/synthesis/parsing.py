@@ -8,6 +8,7 @@ unsaid: what is no text is listed with why.
 import re
 from dataclasses import dataclass, field
 
+from core.study import llm_text
 from core.study.llm_text import APOLOGY as APOLOGY
 from core.study.llm_text import CUT as CUT
 from core.study.llm_text import EMPTY as EMPTY
@@ -15,7 +16,6 @@ from core.study.llm_text import FENCE as FENCE
 from core.study.llm_text import FILTERED as FILTERED
 from core.study.llm_text import REFUSAL as REFUSAL
 from core.study.llm_text import REFUSING as REFUSING
-from core.study.llm_text import THOUGHT as THOUGHT
 from core.study.llm_text import UNSTORABLE as UNSTORABLE
 from core.synthesis import json_shapes, markdown_tables
 
@@ -27,7 +27,11 @@ FRAME = "around the list"
 LEAD = "lead-in"
 THINKING = "thinking"
 CUT_EARLY = "cut by length before any text"
-WITHOUT_TEXT = {"content_filter": FILTERED, "length": CUT_EARLY}
+WITHOUT_TEXT = {
+    "content_filter": FILTERED,
+    llm_text.PROMPT_TOO_LONG: llm_text.PROMPT_TOO_LONG,
+    llm_text.PROMPT_REFUSED: FILTERED,
+}
 
 MAX_CHARACTERS = 4000
 MIN_CHARACTERS = 8
@@ -106,20 +110,22 @@ def parse(content: str, *, finish_reason: str, refusal: str | None = None, expec
     characters or of over 4,000 characters are rejected.
     """
     storable = UNSTORABLE.sub("", content)
-    unthought = THOUGHT.sub("\n", storable)
+    unthought, thoughts = llm_text.spoken(storable)
     visible = FENCE.sub("", unthought).strip()
+    if finish_reason in (llm_text.PROMPT_TOO_LONG, llm_text.PROMPT_REFUSED):  # the content is the endpoint's sentence
+        return Parsed([], [], WITHOUT_TEXT[finish_reason])
     if refusal or finish_reason == "refusal":
         return Parsed([], [], REFUSAL)
     if not visible:
-        return Parsed([], [], WITHOUT_TEXT.get(finish_reason, EMPTY))
-    found = _found(visible, expected, is_cut=finish_reason == "length")
+        return Parsed([], [], _why_empty(finish_reason))
+    found = _found(visible, expected, is_cut=llm_text.is_cut(finish_reason))
     if REFUSING.search(found.head[:300]):
         return Parsed([], [], REFUSAL)
     cleaned = [(text, lead) for text, lead in map(_clean, found.items) if text]
     if not cleaned:
         return Parsed([], [], REFUSAL if APOLOGY.match(visible) else NO_LIST)
     parsed = _judged([text for text, _ in cleaned], is_cut=found.is_cut)
-    beside = [(match[0], THINKING) for match in THOUGHT.finditer(storable)]
+    beside = [(thought, THINKING) for thought in thoughts]
     beside += [(fence["tag"], FRAME) for fence in FENCE.finditer(unthought) if fence["tag"]]
     beside += [(lead, LEAD) for _, lead in cleaned if lead]
     beside += _reasoned(found.beside)
@@ -222,6 +228,10 @@ def _without_remarks(parts: list[str]) -> list[str]:
     while len(parts) > 1 and REMARK.match(parts[-1]):
         parts = parts[:-1]
     return parts
+
+
+def _why_empty(finish_reason: str) -> str:
+    return WITHOUT_TEXT.get(finish_reason) or (CUT_EARLY if llm_text.is_cut(finish_reason) else EMPTY)
 
 
 def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:

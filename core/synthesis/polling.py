@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import StudyError
-from core.synthesis import budget, draining
+from core.synthesis import answers, budget, draining
 from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.parsing import UNSTORABLE
 from core.synthesis.prompts import Message
 from core.synthesis.unaccounted import Ledger
 
-ANSWER_TOKENS = 200
+ANSWER_TOKENS = 2000  # room to think before the verdict; only a budget sets a limit at all
 MOST_LOST = 5
 REPORT_EVERY_S = 0.5
 
@@ -190,7 +190,7 @@ def _received(question: Question, answer: Answer) -> Received:
             **answer.parameters,
         },
         content=UNSTORABLE.sub("", answer.content or answer.refusal or ""),
-        finish_reason="refusal" if answer.refusal else answer.finish_reason[:50],
+        finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,

@@ -12,7 +12,7 @@ from core.errors import StudyError
 from core.study import samples, tasks
 from core.study.records import Arm, ArmKind, Prompt, Study, Task, Trial, TrialKind
 from core.study.store import Store
-from core.synthesis import asking, examples, intake, parsing, prompts
+from core.synthesis import answers, asking, examples, intake, parsing, prompts
 from core.synthesis.answers import Answer, Provider, SlotKey
 from core.synthesis.prompts import Draft, Message
 
@@ -184,7 +184,7 @@ def _row(answer: Answer, provider: Provider, messages: Sequence[Message], row: M
         model=answer.model[:200],
         request={"model": provider.model, "messages": list(answer.messages or messages), **answer.parameters},
         content=(answer.content or answer.refusal or "").replace("\x00", ""),
-        finish_reason="refusal" if answer.refusal else answer.finish_reason[:50],
+        finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,

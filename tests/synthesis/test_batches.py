@@ -21,7 +21,17 @@ from core.settings import Settings
 from core.study import tasks
 from core.study.records import Arm, Batch, BatchState, Completion, Label, Sample, SampleStatus
 from core.study.store import Store
-from core.synthesis import batch_files, batch_lines, batches, budget, committed, generation, intake, prompts, unaccounted
+from core.synthesis import (
+    batch_files,
+    batch_lines,
+    batches,
+    budget,
+    committed,
+    generation,
+    intake,
+    prompts,
+    unaccounted,
+)
 from core.synthesis.batch_remote import Remote
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated

@@ -80,7 +80,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
         client = provider(slow, price=PRICE, timeout=0.2)
         ask(client, questions(client, kept), limit=100.0, ledger=unaccounted.Ledger(noted.append, concurrency=4))
 
-    most = PRICE.of(tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=200)
+    most = PRICE.of(tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=polling.ANSWER_TOKENS)
     assert polling.MOST_LOST * most <= sum(noted) <= (polling.MOST_LOST + 3) * most + 1e-9
 
 
