@@ -5,11 +5,9 @@ which leaves too little for storing what comes back. Its types and errors are no
 """
 
 import asyncio
-import ipaddress
 import json
 import ssl
 import time
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,7 +19,7 @@ import truststore
 from yarl import URL
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import budget, failures, parsing
+from core.synthesis import budget, failures, parsing, proxies
 from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.failures import FORMAT, Cause, Failure
 from core.synthesis.prompts import Message
@@ -303,7 +301,7 @@ class OpenAIProvider:
                 connector=aiohttp.TCPConnector(limit=0, ssl=trust),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=connect),
                 headers={"Content-Type": "application/json", **key, **self._headers},
-                proxy=_proxy_for(self._address),
+                proxy=proxies.proxy_for(self._address),
             )
         return self._session
 
@@ -352,27 +350,6 @@ class OpenAIProvider:
 
     def _growing(self, count: int) -> float:
         return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
-
-
-def _proxy_for(address: URL) -> str | None:
-    """The proxy that this machine's settings name, looked up once: aiohttp by itself does it for every request."""
-    if address.host is None or _is_loopback(address.host) or urllib.request.proxy_bypass(address.host):
-        return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(address.scheme) or proxies.get("all")
-    if proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise ProviderRefused(
-            f"The proxy {URL(proxy).with_user(None) if '://' in proxy else proxy} that this machine's environment names cannot "
-            "be used: write it as http://host:port, or add the endpoint's host to NO_PROXY."
-        )
-    return proxy
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
