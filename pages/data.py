@@ -5,12 +5,10 @@ import streamlit as st
 
 import ui
 from core.study import importing, tasks
-from core.study.records import ArmKind
 
 study = ui.guard("organiser")
 ui.told()
 ui.title("Tasks and data", study)
-NEW = "A new task"
 
 # What there is
 with ui.store()() as session:
@@ -34,44 +32,26 @@ if table is None:
     )
     st.stop()
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
-columns = list(table.frame.columns)
-
-
-def guess(names: tuple[str, ...]) -> int:
-    return next((columns.index(name) for name in names if name in columns), 0)
-
-
-with st.container(horizontal=True):
-    text = st.selectbox("Column of the text", columns, index=guess(importing.TEXT_NAMES), key="data.text", width=220)
-    label = st.selectbox(
-        "Column of the label", columns, index=guess(importing.LABEL_NAMES), key="data.label", width=220
-    )
-    name = st.selectbox("Task", [*[task.name for task in known], NEW], key="data.task", width=220)
-    splits = ["as in the file, or drawn", "train", "validation", "test", "pool"]
-    split = st.selectbox("Split", splits, key="data.split", width=220)
-if name == NEW:
-    arm = str(ArmKind.REAL)
-    name = st.text_input("Name of the task", key="data.name", placeholder="ticket-urgency")
-    question = st.text_input("What a labeller is asked", key="data.question", placeholder="Is this ticket urgent?")
-else:
-    question = ""
-    arm = st.selectbox(
-        "Arm", [str(kind) for kind in ArmKind if kind != ArmKind.OTHER], key="data.arm", accept_new_options=True
-    )
-options = importing.Options(text=text, label=label, split=None if split == splits[0] else split)
+target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()})
+asked = ui.pick_columns(table)
+if asked is None:
+    st.stop()
+options = ui.decide(table, asked, target)
 
 # Doing it
-if st.button("Import", type="primary", key="data.import") and arm:
+ready = options is not None and bool(target.name) and bool(target.arm)
+hint = None if ready else "Choose the task, the columns, and what the findings ask for"
+if st.button("Import", type="primary", key="data.import", disabled=not ready, help=hint) and options is not None:
     with ui.problem():
         with ui.store().write() as session:
-            task = tasks.find_task(session, study.id, name) or tasks.make_task(
+            task = tasks.find_task(session, study.id, target.name) or tasks.make_task(
                 session,
                 study_id=study.id,
-                name=name,
-                question=question or f"Which label fits this text ({name})?",
+                name=target.name,
+                question=target.question or f"Which label fits this text ({target.name})?",
                 labels=importing.real_labels(table, options),
             )
-            made = tasks.make_arm(session, task_id=task.id, name=arm)
+            made = tasks.make_arm(session, task_id=task.id, name=target.arm)
             st.session_state["data.report"] = importing.bring_in(
                 session, task=task, arm=made, table=table, options=options
             )
@@ -82,3 +62,5 @@ if report:
     st.success(f"{report.kept:,} of {report.read:,} rows kept" + (", brought in before." if report.again else "."))
     if report.rejected:
         ui.table(pd.DataFrame(report.rejected.items(), columns=["why", "rows"]), key="data.rejected")
+    for note in report.notes:
+        st.text(note)

@@ -22,6 +22,7 @@ from ui.drafts import compare_versions, edit, forget_start, pick_start, preview,
 from ui.fidelity import labels_view
 from ui.frame import framed, guard, take_in_hand
 from ui.generation import arm_live, estimate_panel, is_filling, prices_of
+from ui.imports import decide, pick_columns, pick_target
 from ui.jobs import job_panel
 from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
@@ -78,6 +79,9 @@ __all__ = [
     "job_panel",
     "link",
     "choose_row",
+    "decide",
+    "pick_columns",
+    "pick_target",
     "pick_arm",
     "pick_measure",
     "pick_metric",

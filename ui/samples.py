@@ -21,6 +21,11 @@ from ui.words import choose_rows, done, money, plain, table
 ALL = "all"
 NO_HUMAN = "none"
 OPTIONAL = ("reason", "judged", "human", "model", "version")
+EXPORTS = (
+    ("CSV", "csv", "text/csv"),
+    ("CSV for a spreadsheet (formulas escaped)", "safe.csv", "text/csv"),
+    ("JSON lines", "jsonl", "application/x-ndjson"),
+)
 
 
 def samples_view(task: Task) -> None:
@@ -80,11 +85,11 @@ def _export(task: Task) -> None:
     with st.popover("Export", width="content"), resources.store()() as session:
         arms = {arm.name: arm for arm in tasks.arms(session, task.id)}
         name = st.selectbox("Arm to export", list(arms), key=f"samples.export.{task.id}", width=260)
-        for words, ending, kind in (("CSV", "csv", "text/csv"), ("JSON lines", "jsonl", "application/x-ndjson")):
+        for words, ending, kind in EXPORTS:
             st.download_button(
                 words,
                 partial(_exported, task.id, arms[name].id, ending),
-                file_name=f"{task.name}-{name}.{ending}",
+                file_name=f"{task.name}-{name}.{ending.removeprefix('safe.')}",
                 mime=kind,
                 key=f"samples.export.{ending}.{task.id}",
                 on_click="ignore",
@@ -96,9 +101,9 @@ def _export(task: Task) -> None:
 def _exported(task_id: int, arm_id: int, ending: str) -> str:
     with resources.store()() as session:
         frame = exporting.rows(session, task=session.get_one(Task, task_id), arm=session.get_one(Arm, arm_id))
-    return (
-        exporting.safe_csv(frame) if ending == "csv" else frame.to_json(orient="records", lines=True, force_ascii=False)
-    )
+    if ending == "jsonl":
+        return frame.to_json(orient="records", lines=True, force_ascii=False)
+    return exporting.safe_csv(frame) if ending == "safe.csv" else exporting.plain_csv(frame)
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from core.commands import output
 from core.errors import StudyError
-from core.study import hub, importing, tables, tasks
+from core.settings import Settings
+from core.study import hub, importing, labels_in_files, tables, tasks
 from core.study.records import ArmKind, Study, Task
 
 DEFAULT_STUDY = "my-study"
@@ -31,22 +32,30 @@ def bring_in(
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
     rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
+    fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
+    keep_labels: Annotated[
+        bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' and many of them.")
+    ] = False,
+    drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
+    cut: Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers into classes; may be repeated.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
     """Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."""
     with output.opened() as (settings, store):
-        if is_hub := file.startswith(hub.PREFIX):
-            table = hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
-        else:
-            table = tables.read(Path(file))
-        forced = None if is_hub else split
+        table = _table(settings, file, split=split)
         options = importing.Options(
             text=text,
             label=label,
-            split=forced,
+            split=None if file.startswith(hub.PREFIX) else split,
             rename=pairs(rename or [], form="--rename takes file-label=task-label"),
+            choices=labels_in_files.Choices(fold, keep_labels, drop_several, tuple(cut or ())),
         )
+        if check:
+            with store() as session:
+                _tell(_look(session, table, options, study=study, task=task, arm=arm), as_json=as_json)
+            return
         with store.write() as session:
             found_task = _task_for_import(session, table, options, study=study, task=task, arm=arm, question=question)
             made = tasks.make_arm(session, task_id=found_task.id, name=arm)
@@ -54,13 +63,49 @@ def bring_in(
     if as_json:
         output.emit(found)
         return
-    output.table(
-        f"{file} into {task} · {arm}",
-        ["read", "kept", "labels", "splits"],
-        [[found["read"], found["kept"], listed(found["labels"]), listed(found["splits"])]],
-    )
+    _say(found, title=f"{file} into {task} · {arm}")
+
+
+def _table(settings: Settings, file: str, *, split: str | None) -> tables.Table:
+    if file.startswith(hub.PREFIX):
+        return hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
+    return tables.read(Path(file))
+
+
+def _say(found: dict[str, Any], *, title: str) -> None:
+    """What an import did, for people."""
+    row = [found["read"], found["kept"], listed(found["labels"]), listed(found["splits"])]
+    output.table(title, ["read", "kept", "labels", "splits"], [row])
     if found["rejected"]:
         output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
+    for note in found["notes"]:
+        typer.echo(note)
+
+
+def _look(
+    session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
+) -> importing.Findings:
+    """What the file would bring into the arm; the task need not be there yet."""
+    known = session.scalar(select(Task.id).where(Task.name == task)) is not None
+    home = find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
+    there = tasks.find_task(session, home.id, task) if home else None
+    names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
+    return importing.look(table, options, known=names, real=tasks.kind_of(arm) == ArmKind.REAL)
+
+
+def _tell(found: importing.Findings, *, as_json: bool) -> None:
+    if as_json:
+        output.emit({"findings": asdict(found)})
+        return
+    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in found.columns.items())
+    typer.echo(f"{found.file}: {found.read} rows; {taken}. Nothing is stored.")
+    output.table("Labels", ["label", "rows"], [[name, count] for name, count in found.labels.items()])
+    if found.left_out:
+        output.table("Would be left out", ["reason", "rows"], [[why, count] for why, count in found.left_out.items()])
+    for group in found.alike:
+        typer.echo(f"These labels look alike: {', '.join(map(repr, group))}. --fold takes them for one.")
+    for note in found.notes:
+        typer.echo(note)
 
 
 def study_called(session: Session, name: str) -> Study:

@@ -75,8 +75,8 @@ def write(
 ) -> list[Path]:
     """Write `README.md` and `data/ARM/SPLIT.FORMAT` for every split an arm has, and return the paths, README first.
 
-    Rows are as `rows` gives them; CSV cells that a spreadsheet would run are escaped. Raises `StudyError` when there
-    is no text to write.
+    Rows are as `rows` gives them, and texts leave as they are, so that what is written can be imported again; `safe_csv`
+    is for tables that people open in a spreadsheet. Raises `StudyError` when there is no text to write.
     """
     if format not in get_args(Format):
         raise StudyError(f"There is no format {format!r}; use one of {', '.join(get_args(Format))}.")
@@ -131,6 +131,11 @@ def folder_names(arms: Sequence[Arm]) -> dict[int, str]:
     return names
 
 
+def plain_csv(table: pd.DataFrame) -> str:
+    """CSV whose cells stay as they are; lines end as RFC 4180 says, so that every line break inside a cell is quoted."""
+    return table.to_csv(index=False, lineterminator="\r\n")
+
+
 def safe_csv(table: pd.DataFrame) -> str:
     """CSV in which no cell starts like a spreadsheet formula."""
     escaped = table.copy()
@@ -174,7 +179,7 @@ def _given(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Ser
 def _write(frame: pd.DataFrame, path: Path, format: Format) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if format == "csv":
-        path.write_text(safe_csv(frame), encoding="utf-8", newline="")
+        path.write_text(plain_csv(frame), encoding="utf-8", newline="")
         return
     table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)
     if format == "parquet":

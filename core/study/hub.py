@@ -76,7 +76,7 @@ def read(
             for path in paths:
                 local = Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=info.sha, cache_dir=folder))
                 table = tables.read(local)
-                frame = hub_layout.named(table.frame, hub_layout.names_in_file(local) or names)
+                frame = table.frame if hub_layout.names_in_file(local) else hub_layout.named(table.frame, names)
                 frames.append(frame if len(placed[config]) == 1 and split is None else frame.assign(split=name))
                 digests.append(table.sha256)
     return tables.Table(

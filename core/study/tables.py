@@ -1,6 +1,5 @@
 """Read a table from CSV, TSV, JSON, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
 
-import csv
 import hashlib
 import json
 import math
@@ -14,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
+from core.study import hub_layout, separated
 
-LONGEST_CELL = 10_000_000
+WHOLE = 2**53  # below it a float holds every whole number
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
-SEPARATORS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Table:
     """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one.
 
     A list or object in a cell stays as its JSON text.
-    `source` pins what was fetched from a hub; it is empty for a file.
+    `source` pins what was fetched from a hub; it is empty for a file. `notes` says what was done to read it.
     """
 
     frame: pd.DataFrame
@@ -33,6 +32,7 @@ class Table:
     file: str
     sha256: str
     source: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Table:
@@ -42,8 +42,9 @@ def read(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
+    notes: list[str] = []
     try:
-        frame, unreadable = _read(path, suffix)
+        frame, unreadable = _read(path, suffix, notes)
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
@@ -59,7 +60,7 @@ def read(path: Path) -> Table:
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
-    return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path))
+    return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path), notes=tuple(notes))
 
 
 def is_there(path: Path) -> bool:
@@ -95,47 +96,30 @@ def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
         )
 
 
-def _read(path: Path, suffix: str) -> tuple[pd.DataFrame, list[str]]:
+def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
     if suffix == ".parquet":
-        return _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)), []
+        return _read_parquet(path, notes), []
     if suffix == ".json":
-        return _read_json(path)
+        return _read_json(path, notes)
     if suffix in (".jsonl", ".ndjson"):
         return _read_json_lines(path)
-    return _read_separated(path, "\t" if suffix == ".tsv" else ",")
+    found = separated.read(path, "\t" if suffix == ".tsv" else ",")
+    notes += found.notes
+    if not found.header:
+        return pd.DataFrame(), found.unreadable
+    return _as_text(pd.DataFrame(found.rows, columns=found.header, dtype=object)), found.unreadable
 
 
-def _read_separated(path: Path, usual: str) -> tuple[pd.DataFrame, list[str]]:
-    """Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up.
-
-    A header that the usual separator leaves in one piece is tried with the others: some spreadsheets save semicolons.
-    """
-    csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        separator = _separator(file.readline(), usual=usual)
-        file.seek(0)
-        reader = csv.reader(file, delimiter=separator, strict=True)
-        try:
-            rows = [row for row in reader if any(row)]
-        except csv.Error as error:
-            raise StudyError(
-                f"{path.name} cannot be read: line {reader.line_num}, {error}. Is a quote not closed?"
-            ) from error
-    if not rows:
-        return pd.DataFrame(), []
-    header, width = rows[0], len(rows[0])
-    good = [row[:width] + [""] * (width - len(row)) for row in rows[1:] if not any(row[width:])]
-    bad = ["too many columns"] * (len(rows) - 1 - len(good))
-    return _as_text(pd.DataFrame(good, columns=header, dtype=object)), bad
+def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+    frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
+    names = {column: of for column, of in hub_layout.names_in_file(path).items() if column in frame.columns}
+    if names:
+        notes.append(f"The numbers in {', '.join(names)} are written as the names that the file itself gives them.")
+    return hub_layout.named(frame, names) if names else frame
 
 
-def _separator(header: str, *, usual: str) -> str:
-    pieces = {separator: header.count(separator) for separator in SEPARATORS}
-    return usual if pieces[usual] or not any(pieces.values()) else max(SEPARATORS, key=lambda one: pieces[one])
-
-
-def _read_json(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """A list of objects, one object as a single row, or JSON lines under the other ending."""
+def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """A list of objects, one object as a single row, a table by columns, or JSON lines under the other ending."""
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -144,7 +128,28 @@ def _read_json(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise
     if not isinstance(found, list | dict):
         raise ValueError("it holds neither a list of objects nor one object")
+    if isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
+        notes.append("The file holds its table column by column; it was turned into rows.")
+        found = rows
     return _json_rows(found if isinstance(found, list) else [found])
+
+
+def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
+    """The rows of a table that is written as an object: by column and index, as columns and data, or under one name."""
+    columns, data = found.get("columns"), found.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        if not all(isinstance(row, list) and len(row) == len(columns) for row in data):
+            raise ValueError("its rows do not have as many cells as its columns")
+        return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+    values = list(found.values())
+    if values and all(isinstance(value, dict) and value for value in values):
+        index = list(dict.fromkeys(key for value in values for key in value))
+        return [{column: value.get(key) for column, value in found.items()} for key in index]
+    if len(values) > 1 and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
+        return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
+    if len(values) == 1 and isinstance(values[0], list) and values[0] and all(isinstance(row, dict) for row in values[0]):
+        return list(values[0])
+    return None
 
 
 def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -187,6 +192,8 @@ def _cell(cell: object) -> str:
         return ""
     if isinstance(cell, np.ndarray):
         cell = cell.tolist()
+    if isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < WHOLE:
+        cell = int(cell)
     text = json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else str(cell)
     return text.replace("\x00", "")
 

@@ -10,7 +10,7 @@ import yaml
 
 from core.errors import StudyError
 from core.study import exporting, importing, judgements, tables, tasks
-from core.study.records import Arm, Judgement, JudgementKind
+from core.study.records import Arm, Judgement, JudgementKind, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 
@@ -72,7 +72,7 @@ def test_rejected_texts_are_written_with_their_reason_only_when_asked_for(
     assert reasons == [None, None, "too short", None]
 
 
-def test_a_cell_that_a_spreadsheet_would_run_is_escaped_in_csv_alone(
+def test_texts_leave_as_they_are_and_are_escaped_for_a_spreadsheet_on_request(
     store: Store, letters: Letters, tmp_path: Path
 ) -> None:
     written(store, letters, tmp_path, format="csv")
@@ -80,8 +80,53 @@ def test_a_cell_that_a_spreadsheet_would_run_is_escaped_in_csv_alone(
 
     with (tmp_path / "data/few-shot/train.csv").open(encoding="utf-8", newline="") as file:
         first = next(csv.DictReader(file))["text"]
-    assert first == "'=What a FINE Étude day"
-    assert pd.read_parquet(tmp_path / "data/few-shot/train.parquet")["text"].iloc[0] == "=What a FINE Étude day"
+    assert first == "=What a FINE Étude day"
+    parquet = pd.read_parquet(tmp_path / "data/few-shot/train.parquet")
+    assert parquet["text"].iloc[0] == "=What a FINE Étude day"
+    assert "'=What a FINE Étude day" in exporting.safe_csv(parquet)
+
+
+ODD_TEXTS = [
+    "@ferry thanks for the quick help", "-- not impressed at all", "+1 for the new timetable", "=) what a crew", "=SUM(A1:A9)",
+    'She said "never again", twice', '"quoted whole"', "two\nlines", "a\rreturn", "both\r\nof them",
+    "tab\there", "semi;colon, comma", "'=kept quote",
+    "back\\slash \\\" end", "سلام دنیا", "快递太慢了", "🔥", "null", "1.0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_task_that_is_exported_and_imported_into_an_empty_study_is_the_same(
+    store: Store, tmp_path: Path, format: exporting.Format
+) -> None:
+    def texts(study: str) -> list[tuple[str, str, str]]:
+        with store() as session:
+            arm = tasks.get_arm(session, tasks.get_task(session, tasks.study_named(session, study).id, "t"), "real")
+            found = exporting.rows(session, task=session.get_one(Task, arm.task_id), arm=arm)
+        return sorted(found[["text", "label", "split"]].itertuples(index=False, name=None))
+
+    def bring(study: str, paths: list[Path]) -> None:
+        with store.write() as session:
+            home = tasks.study_named(session, study)
+            task = tasks.make_task(session, study_id=home.id, name="t", question="?", labels={"0": "", "none": ""})
+            arm = tasks.make_arm(session, task_id=task.id, name="real")
+            for path in paths:
+                importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=importing.Options())
+
+    first = tmp_path / "first.jsonl"
+    labels, splits = ["0", "none"], ["train", "test"]
+    rows = [{"text": one, "label": labels[n % 2], "split": splits[n % 3 // 2]} for n, one in enumerate(ODD_TEXTS)]
+    first.write_text("\n".join(json.dumps(row) for row in rows))
+    bring("one", [first])
+    with store() as session:
+        home = tasks.study_named(session, "one")
+        task = tasks.get_task(session, home.id, "t")
+        arms = tasks.arms(session, task.id)
+        paths = exporting.write(session, task_id=task.id, arms=arms, folder=tmp_path / "out", format=format)
+
+    bring("two", [path for path in paths if path.name != "README.md"])
+
+    assert len(texts("one")) == len(ODD_TEXTS)
+    assert texts("one") == texts("two")
 
 
 def test_the_card_says_who_wrote_what_with_which_prompts(store: Store, letters: Letters, tmp_path: Path) -> None:

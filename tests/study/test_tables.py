@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import StudyError
@@ -77,3 +79,77 @@ def test_json_that_is_no_table_is_one_sentence(tmp_path: Path, content: str, sen
 
     with pytest.raises(StudyError, match=sentence):
         tables.read(tmp_path / "t.json")
+
+
+def test_a_quote_inside_an_unquoted_line_merges_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text('text\tlabel\n"Fine" is what she said\tbad\nA 5" screen\tbad\nLovely\tgood\n"Best\tgood\n')
+
+    found = tables.read(path)
+
+    assert found.frame["text"].tolist() == ['"Fine" is what she said', 'A 5" screen', "Lovely", '"Best']
+    assert found.frame["label"].tolist() == ["bad", "bad", "good", "good"]
+    assert "Quotes stand inside" in found.notes[0]
+
+
+def test_quotes_written_with_a_backslash_are_read_and_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('text,label\n"She said \\"never\\" and left",bad\n"Two lines\nin one",good\n')
+
+    found = tables.read(path)
+
+    assert found.frame["text"].tolist() == ['She said "never" and left', "Two lines\nin one"]
+    assert "\\" in found.notes[0]
+
+
+def test_rows_that_a_quote_swallowed_are_refused_with_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('text,label\none,good\n"two,bad\nthree,good\nfour,bad\n"five,good\nsix",bad\nseven,good\neight,bad\n')
+
+    with pytest.raises(StudyError, match="Is a quote not closed"):
+        tables.read(path)
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", "\ufeffsep=;\r\n", '"sep=;"\n', "SEP=;\n"])
+def test_a_line_that_names_the_separator_is_no_row(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(f"{first}text;label\nfine, really;good\n".encode())
+
+    found = tables.read(path)
+
+    assert found.frame.to_dict("records") == [{"text": "fine, really", "label": "good"}]
+
+
+def test_empty_columns_at_the_end_are_left_out_and_a_filled_one_gets_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(",text,label,,\n0,one,good,,\n1,two,bad,,\n")
+
+    found = tables.read(path)
+
+    assert list(found.frame.columns) == ["column 1", "text", "label"]
+    assert len(found.notes) == 2
+
+
+FORMS = [
+    {"text": {"0": "one", "1": "two"}, "label": {"0": "good", "1": "bad"}},
+    {"columns": ["text", "label"], "index": [0, 1], "data": [["one", "good"], ["two", "bad"]]},
+    {"text": ["one", "two"], "label": ["good", "bad"]},
+    {"rows": [{"text": "one", "label": "good"}, {"text": "two", "label": "bad"}]},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_tables_that_pandas_and_others_write_as_json_are_read(tmp_path: Path, form: object) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(form))
+
+    assert tables.read(path).frame.to_dict("records") == [{"text": "one", "label": "good"}, {"text": "two", "label": "bad"}]
+
+
+def test_class_numbers_in_parquet_get_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
+    features = {"label": {"names": ["bad", "good"], "_type": "ClassLabel"}, "text": {"dtype": "string", "_type": "Value"}}
+    noted = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    table = pa.table({"text": ["one", "two", "three"], "label": [1, 0, -1]}).replace_schema_metadata(noted)
+    pq.write_table(table, tmp_path / "t.parquet")
+
+    assert tables.read(tmp_path / "t.parquet").frame["label"].tolist() == ["good", "bad", ""]

@@ -162,7 +162,7 @@ def test_line_breaks_and_other_scripts_stay(tmp_path: Path) -> None:
         ("r.json", "[1, 2]", "holds no rows that can be read (not a JSON object 2)"),
         ("r.json", "[{", "cannot be read"),
         ("r.json", '[{"item_id": 1, "rater_id": "a"}]', "has no column 'label'"),
-        ("r.json", '{"ratings": [{"item_id": 1}]}', "has no column 'item_id'"),
+        ("r.json", '{"ratings": [{"item_id": 1}]}', "has no column 'rater_id'"),
         ("r.json", "[" * 100_000, "nested too deep"),
         ("r.jsonl", "not json\n", "holds no rows that can be read (not JSON 1)"),
         ("r.txt", "x", "expected .csv, .tsv, .json"),

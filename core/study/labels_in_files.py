@@ -1,0 +1,163 @@
+"""The labels in a file as they are meant: what is certain is applied, what is a guess is offered, what would be wrong is refused."""
+
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study import tables
+
+MISSING = frozenset(
+    ["", "nan", "none", "null", "nil", "n/a", "na", "#n/a", "<na>", "-", "--", "–", "—", "?", ".", "missing", "undefined"]
+)
+WHOLE = re.compile(r"(?P<whole>-?\d+)\.0+")
+NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
+BREAKS = r"\s*[\n\r\t\v\f\x85\u2028\u2029]\s*"
+MOST_LABELS = 50
+NEARLY_ALL = 0.5
+FEWEST_ROWS = 8
+NO_LABEL, SEVERAL, AN_OBJECT = "no label", "several labels", "label is an object"
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person decided about labels in a file.
+
+    `fold` takes labels that look alike for one; `keep_labels` takes every label as it is written, however many there
+    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes.
+    """
+
+    fold: bool = False
+    keep_labels: bool = False
+    drop_several: bool = False
+    cuts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Read:
+    """`labels`: one for each row, "" where there is none; `reasons`: why a row has none, "" where it has one.
+
+    `alike` are groups of spellings that differ in case, blanks or Unicode form only. `folded` maps a spelling to the
+    label it was taken for; `unknown` counts labels that the task does not have, and `meant` offers what each may be.
+    """
+
+    labels: "pd.Series[str]"
+    reasons: "pd.Series[str]"
+    alike: list[tuple[str, ...]] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    meant: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Label -> rows, the most frequent first."""
+        return {str(name): int(n) for name, n in self.labels[self.labels != ""].value_counts().items()}
+
+
+def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
+    """The labels of a column. `known` are those of the task, empty where the file defines them; `rename` goes first."""
+    single = cells.map(_one).str.strip().str.replace(BREAKS, " ", regex=True)
+    reasons = single.map(lambda found: found if found in (SEVERAL, AN_OBJECT) else "")
+    labels = single.where(reasons == "", "").replace(dict(rename))
+    if choices.cuts:
+        labels, reasons = _cut(labels, reasons, choices.cuts)
+    kept_words = {name.casefold() for name in known} | (MISSING if choices.keep_labels else set())
+    looks_missing = labels.str.casefold().isin({"", *(MISSING - kept_words)}) & (reasons == "")
+    named = looks_missing & (labels != "")
+    reasons = reasons.mask(looks_missing & ~named, NO_LABEL).mask(named, "label looks missing: '" + labels + "'")
+    labels = _whole_numbers(labels.mask(looks_missing, ""), known)
+    folded = _folds(labels, known) if choices.fold else {}
+    labels = labels.replace(folded) if folded else labels
+    alike = _alike(Counter(labels[labels != ""].tolist()), known)
+    unknown = {name: n for name, n in Counter(labels[labels != ""].tolist()).items() if known and name not in known}
+    by_key = {_key(name): name for name in known}
+    meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
+    return Read(labels.astype("str"), reasons.astype("str"), alike, folded, unknown, meant)
+
+
+def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
+    """Raise `StudyError`, with the way out, where a file that defines a task's labels would define wrong ones."""
+    several = int((found.reasons == SEVERAL).sum())
+    if several and not choices.drop_several:
+        raise StudyError(
+            f"{several} rows of {file} hold several labels in {column!r}, and a text has one label here. Leave those rows out "
+            "(--drop-several), or make a file, and a task, for each label."
+        )
+    counts = found.counts
+    n = sum(counts.values())
+    if not choices.keep_labels and (len(counts) > MOST_LABELS or (n >= FEWEST_ROWS and len(counts) > NEARLY_ALL * n)):
+        shown = ", ".join(list(counts)[:SHOWN])
+        numbers = all(NUMBER.fullmatch(name) for name in counts)
+        way = "Say where to cut the numbers into classes (--cut 0.5), " if numbers else "Choose another column for the label, "
+        raise StudyError(
+            f"{column!r} of {file} holds {len(counts)} different labels in {n} rows ({shown}, ...): that is "
+            f"{'a number' if numbers else 'no label'}, it seems. {way}or say that each is a label of its own (--keep-labels)."
+        )
+    if found.alike and not (choices.fold or choices.keep_labels):
+        groups = "; ".join(" and ".join(repr(one) for one in group) for group in found.alike[:SHOWN])
+        raise StudyError(
+            f"Labels of {file} look alike: {groups}. Take each group for one label (--fold), or say that they differ "
+            "(--keep-labels)."
+        )
+
+
+def _one(cell: str) -> str:
+    """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
+    found = tables.nested(cell.strip())
+    if isinstance(found, dict):
+        return AN_OBJECT
+    if not isinstance(found, list):
+        return cell
+    given = [one for one in found if one is not None and str(one).strip()]
+    if any(isinstance(one, dict | list) for one in given):
+        return AN_OBJECT
+    texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
+    return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")
+
+
+def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[float]) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+    limits = sorted(set(cuts))
+    numbers = pd.to_numeric(labels, errors="coerce")
+    between = [f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False)]
+    names = [f"below {limits[0]:g}", *between, f"{limits[-1]:g} or more"]
+    places = numbers.map(lambda number: sum(number >= limit for limit in limits), na_action="ignore")
+    wrong = numbers.isna() & ~labels.str.casefold().isin(MISSING) & (reasons == "")
+    named = places.map(lambda place: names[int(place)], na_action="ignore").fillna("").astype("str")
+    return named, reasons.mask(wrong, "label is no number")
+
+
+def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
+    """1.0 becomes 1 where every number of the column, or of the task, is whole."""
+    values = [value for value in labels.unique().tolist() if value]
+    whole = {value: match["whole"] for value in values if (match := WHOLE.fullmatch(value)) and value not in known}
+    if not whole or not all(WHOLE.fullmatch(value) or not NUMBER.fullmatch(value) or "." not in value for value in values):
+        return labels
+    return labels.replace(whole)
+
+
+def _folds(labels: "pd.Series[str]", known: Collection[str]) -> dict[str, str]:
+    """Spelling -> the task's own spelling, or the most frequent one of those that look alike."""
+    counts = Counter(labels[labels != ""].tolist())
+    ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name))
+    chosen: dict[str, str] = {_key(name): name for name in known}
+    for name in ranked:
+        chosen.setdefault(_key(name), name)
+    return {name: chosen[_key(name)] for name in counts if name not in known and chosen[_key(name)] != name}
+
+
+def _alike(counts: Mapping[str, int], known: Collection[str]) -> list[tuple[str, ...]]:
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for name in {*counts, *known}:
+        groups[_key(name)].add(name)
+    return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1 and group & set(counts))
+
+
+def _key(name: str) -> str:
+    """The same for labels that differ in case, blanks, joining marks or Unicode form only."""
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()

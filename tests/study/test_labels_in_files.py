@@ -1,0 +1,158 @@
+"""Labels as files hold them: certain things are applied, guesses are offered, and what would be wrong is refused."""
+
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import StudyError
+from core.study import importing, labels_in_files, tables
+from core.study.labels_in_files import Choices
+
+EXAMPLES = int(os.environ.get("LITMUS_FUZZ", "300"))
+
+
+def read(cells: list[str], *, known: list[str] | None = None, **choices: object) -> labels_in_files.Read:
+    chosen = Choices(**choices)  # type: ignore[arg-type]
+    return labels_in_files.read(pd.Series(cells, dtype="str"), known=known or [], rename={}, choices=chosen)
+
+
+def check(cells: list[str], **choices: object) -> labels_in_files.Read:
+    found = read(cells, **choices)
+    labels_in_files.check_new(found, Choices(**choices), file="f.csv", column="label")  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "N/A", "-", "null", "#N/A", "<NA>", "?"])
+def test_a_label_that_looks_missing_is_left_out_by_name(word: str) -> None:
+    found = read(["good", word, "bad", ""])
+
+    assert found.labels.tolist() == ["good", "", "bad", ""]
+    assert found.reasons.tolist() == ["", f"label looks missing: '{word}'", "", "no label"]
+
+
+def test_none_is_a_label_where_the_task_has_it_or_a_person_says_so() -> None:
+    assert read(["none", "favor"], known=["none", "favor"]).labels.tolist() == ["none", "favor"]
+    assert read(["none", "favor", ""], keep_labels=True).labels.tolist() == ["none", "favor", ""]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("Positive", "positive"), ("gr\u00fcn", "gru\u0308n"), ("not sarcastic", "not-sarcastic"), ("a  b", "a b")],
+)
+def test_labels_that_look_alike_are_refused_until_someone_decides(pair: tuple[str, str]) -> None:
+    cells = [pair[0], pair[1], pair[1], *["other"] * 9]
+
+    with pytest.raises(StudyError, match="look alike.*--fold.*--keep-labels"):
+        check(cells)
+
+    assert check(cells, fold=True).counts == {"other": 9, pair[1]: 3}
+    assert check(cells, keep_labels=True).counts == {"other": 9, pair[1]: 2, pair[0]: 1}
+
+
+def test_whole_numbers_lose_their_decimals_and_scores_do_not() -> None:
+    assert read(["1.0", "0.0", "1"]).labels.tolist() == ["1", "0", "1"]
+    assert read(["1.0", "0.5"]).labels.tolist() == ["1.0", "0.5"]
+    assert read(["1.0", "0.0"], known=["0", "1"]).labels.tolist() == ["1", "0"]
+
+
+def test_a_list_of_one_is_that_label_and_a_list_of_several_is_refused_with_the_count() -> None:
+    cells = ['["good"]', '["good", "service"]', '["bad"]', "[]", '["bad", "bad"]']
+
+    with pytest.raises(StudyError, match="1 rows .*several labels.*--drop-several"):
+        check(cells)
+
+    found = check(cells, drop_several=True)
+    assert found.labels.tolist() == ["good", "", "bad", "", "bad"]
+    assert found.reasons.tolist() == ["", "several labels", "", "no label", ""]
+
+
+def test_scores_are_asked_about_and_can_be_cut() -> None:
+    scores = [f"{0.2 + 0.01 * n:.3f}" for n in range(16)]
+
+    with pytest.raises(StudyError, match="16 different labels.*a number.*--cut"):
+        check(scores)
+
+    assert check(scores, cuts=(0.25, 0.3)).counts == {"0.3 or more": 6, "below 0.25": 5, "0.25 to 0.3": 5}
+    assert len(check(scores, keep_labels=True).counts) == 16
+
+
+def test_labels_that_are_not_the_tasks_are_counted_and_what_they_may_mean_is_offered() -> None:
+    found = read(["Good", "good", "fine"], known=["good", "bad"])
+
+    assert (found.unknown, found.meant) == ({"Good": 1, "fine": 1}, {"Good": "good"})
+    assert read(["Good", "fine"], known=["good", "bad"], fold=True).labels.tolist() == ["good", "fine"]
+
+
+def test_the_authors_split_is_found_under_its_usual_names(tmp_path: Path) -> None:
+    for name, values in (("Split", ("train", "test")), ("set", ("trn", "eval")), ("partition", ("Training", "Dev"))):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"text,label,{name}\none,good,{values[0]}\ntwo,bad,{values[1]}\n")
+
+        found = importing.look(tables.read(path), importing.Options())
+
+        assert found.columns["split"] == name and sum(found.splits.values()) == 2
+        assert any(name in note for note in found.notes)
+
+
+def test_a_column_that_is_named_like_a_split_and_is_none_is_not_used_and_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("text,label,set\none,good,blue\ntwo,bad,green\n")
+
+    found = importing.look(tables.read(path), importing.Options())
+
+    assert "split" not in found.columns and "'blue'" in found.notes[0]
+
+
+def test_one_column_is_never_text_and_label_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("text,label\none,good\ntwo,bad\n")
+
+    with pytest.raises(StudyError, match="cannot be both text and label"):
+        importing.look(tables.read(path), importing.Options(text="text", label="text"))
+
+
+CELLS = st.one_of(
+    st.sampled_from(["good", "Good ", " bad", "nan", "None", "-", "", "[]", "1", "1.0", "0.0", "0.5", "N/A"]),
+    st.sampled_from(['["good"]', '["good", "bad"]', '{"a": 1}', "[1.0]", "[[1]]", "gr\u00fcn", "gru\u0308n"]),
+    st.text(max_size=6),
+)
+ROWS = st.lists(st.tuples(st.text(min_size=0, max_size=12), CELLS), min_size=1, max_size=25)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS, fold=st.booleans(), drop=st.booleans(), form=st.sampled_from(["csv", "tsv", "jsonl", "raw"]))
+def test_every_row_of_any_file_is_kept_or_left_out_by_a_reason(
+    tmp_path: Path, rows: list[tuple[str, str]], fold: bool, drop: bool, form: str
+) -> None:
+    path = tmp_path / ("f.csv" if form == "raw" else f"f.{form}")
+    frame = pd.DataFrame(rows, columns=["text", "label"])
+    if form == "jsonl":
+        cells = [(text, label if tables.nested(label) is None else tables.nested(label)) for text, label in rows]
+        path.write_text("\n".join(json.dumps({"text": text, "label": label}) for text, label in cells))
+    elif form == "raw":
+        content = "text,label\n" + "\n".join(f"{text},{label}" for text, label in rows)
+        path.write_bytes(content.encode("utf-8", "ignore"))
+    else:
+        content = frame.to_csv(index=False, sep="," if form == "csv" else "\t", lineterminator="\r\n")
+        path.write_bytes(content.encode("utf-8", "ignore"))
+    options = importing.Options(choices=Choices(fold=fold, drop_several=drop))
+    try:
+        table = tables.read(path)
+        found = importing.look(table, options)
+        labels = importing.real_labels(table, options)
+    except StudyError as error:
+        assert "\n" not in str(error).strip()
+        return
+    kept = sum(found.splits.values())
+    assert found.read == kept + sum(found.left_out.values())
+    if form in ("csv", "tsv"):
+        assert found.read == len(rows)
+    for label in labels:
+        is_number = labels_in_files.WHOLE.fullmatch(label)
+        assert label.strip() and label.casefold() not in labels_in_files.MISSING and not label.startswith(("[[", '["'))
+        assert not is_number or any("." in other and not labels_in_files.WHOLE.fullmatch(other) for other in labels)
