@@ -2,37 +2,26 @@
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core import catalogue
 from core import settings as settings_module
 from core.analysis import findings, regression, report
-from core.commands import data, drafting, generating, output, queueing
+from core.commands import data, generating, output, queueing, study_file
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
-from core.study import importing, spec, tables, tasks
-from core.study.records import Job, JobState, RaterKind, Study, Task
+from core.study import checks, spec, tasks
+from core.study.records import Job, JobState, Study
 from core.study.store import Store
-from core.subjectivity.exchange import formats, imported, pseudonyms
-from core.training import plan
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A study file with what was changed on the command line."""
-
-    spec: spec.StudySpec
-    training: plan.TrainingSettings
-    seeds: list[int]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,41 +33,55 @@ def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.yaml")],
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas, instead of the file's.")] = None,
     jobs: Annotated[str, typer.Option(help="Where training runs: local.")] = "local",
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only say what is wrong with the file and its data; nothing is stored or paid."),
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Everything a STUDY.yaml asks for; finished parts are not done again."""
-    with output.opened() as (settings, store):
+    with output.opened() as (settings, store), _listing(as_json=as_json, is_check=check):
         if jobs != "local":
             raise StudyError(f"Jobs run 'local' for now; {jobs!r} is not there yet.")
-        _answer(run_study(settings, store, asked_of(spec.load(file), seeds=seeds)), as_json=as_json)
+        asked = study_file.asked_of(checks.read(file), seeds=seeds)
+        if check:
+            _say(check_study(settings, store, asked), as_json=as_json)
+        else:
+            _answer(run_study(settings, store, asked), as_json=as_json)
 
 
 def demo(as_json: output.Json = False) -> None:
     """The bundled sample study through the same code: no key, no network, no GPU."""
-    with output.opened() as (settings, store):
-        _answer(run_study(settings, store, asked_of(spec.load(catalogue.SAMPLE_STUDY), seeds=None)), as_json=as_json)
+    with output.opened() as (settings, store), _listing(as_json=as_json):
+        asked = study_file.asked_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
+        _answer(run_study(settings, store, asked), as_json=as_json)
 
 
-def asked_of(study: spec.StudySpec, *, seeds: str | None) -> Asked:
-    """A study file with its training settings checked and the seeds of the command line in place of its own."""
-    try:
-        chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
-    except ValueError as error:
-        raise StudyError(f"--seeds takes whole numbers separated by commas; found {seeds!r}.") from error
-    if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
-        raise StudyError(
-            f"Seeds are whole numbers from 0 to {plan.SEED_LIMIT - 1}; found {', '.join(map(str, chosen))}."
-        )
-    chosen = list(dict.fromkeys(chosen))
-    return Asked(spec=study, training=plan.training_settings(study.training), seeds=chosen)
-
-
-def run_study(settings: settings_module.Settings, store: Store, asked: Asked) -> dict[str, Any]:
-    """Data, generation, answers, training, findings and report of one study. Raises `StudyError`."""
-    _check_providers(settings, asked.spec)
+def check_study(settings: settings_module.Settings, store: Store, asked: study_file.Asked) -> list[checks.Problem]:
+    """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_file.Refused` for problems."""
     with store.write() as session:
-        study, imports = _bring_in(session, asked)
-        _bring_answers(session, study, asked.spec, options=formats.Options(key=pseudonyms.key_in(settings.home)))
+        taken = study_file.bring_in(session, settings, asked)
+        noted = [] if taken.study is None else study_file.training_cautions(session, taken.study, asked)
+        session.rollback()
+    if taken.study is None:
+        raise study_file.Refused(taken.problems)
+    return taken.problems + noted
+
+
+def run_study(settings: settings_module.Settings, store: Store, asked: study_file.Asked) -> dict[str, Any]:
+    """Data, generation, answers, training, findings and report of one study.
+
+    Raises `StudyError`; as `study_file.Refused` before anything is stored, asked or paid for.
+    """
+    with store.write() as session:
+        taken = study_file.bring_in(session, settings, asked)
+        if taken.study is None:
+            session.rollback()
+    if taken.study is None:
+        raise study_file.Refused(taken.problems)
+    for problem in taken.problems:
+        typer.echo(f"Mind: {problem}", err=True)
+    study = taken.study
     _generate(settings, store, study, asked.spec)
     with store.write() as session:
         named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
@@ -101,7 +104,33 @@ def run_study(settings: settings_module.Settings, store: Store, asked: Asked) ->
     with store() as session:
         found = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, found, settings.exports / _folder_name(study))
-    return findings.as_json(found, report=str(path)) | {"imports": imports}
+    return findings.as_json(found, report=str(path)) | {
+        "imports": taken.imports,
+        "problems": [asdict(problem) for problem in taken.problems],
+    }
+
+
+@contextmanager
+def _listing(*, as_json: bool, is_check: bool = False) -> Iterator[None]:
+    """The problems of a refused study on stdout too, where they are what was asked for."""
+    try:
+        yield
+    except study_file.Refused as error:
+        if as_json:
+            output.emit({"problems": [asdict(problem) for problem in error.problems]})
+        elif is_check:
+            typer.echo("\n".join(map(study_file.lines_of, error.problems)))
+            raise StudyError(str(error).splitlines()[0]) from error
+        raise
+
+
+def _say(problems: list[checks.Problem], *, as_json: bool) -> None:
+    if as_json:
+        output.emit({"problems": [asdict(problem) for problem in problems]})
+        return
+    typer.echo("no problem found")
+    for problem in problems:
+        typer.echo(study_file.lines_of(problem))
 
 
 def _folder_name(study: Study) -> str:
@@ -135,71 +164,6 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             )
 
 
-def _bring_in(session: Session, asked: Asked) -> tuple[Study, list[dict[str, Any]]]:
-    """Study, tasks, labels and the files of all arms, in one transaction: a bad file leaves nothing half written."""
-    study = tasks.study_named(session, asked.spec.study, is_sample=asked.spec.sample)
-    study.config = {
-        **study.config,
-        "encoders": asked.spec.encoders,
-        "seeds": asked.seeds,
-        "training": asked.training.model_dump(),
-    }
-    imports: list[dict[str, Any]] = []
-    for name, task_spec in asked.spec.tasks.items():
-        task = tasks.make_task(
-            session,
-            study_id=study.id,
-            name=name,
-            question=task_spec.question,
-            labels=task_spec.labels,
-            train_size=task_spec.train_size,
-        )
-        imports.append(_bring_file(session, task, "real", task_spec.real))
-        for arm, arm_spec in task_spec.arms.items():
-            if arm_spec.file:
-                imports.append(_bring_file(session, task, arm, arm_spec))
-            elif arm_spec.generate:
-                drafting.ready(session, task, generating.synthetic_arm(session, task, arm), arm_spec.generate)
-    return study, imports
-
-
-def _bring_file(session: Session, task: Task, arm: str, given: spec.FileSpec) -> dict[str, Any]:
-    options = importing.Options(
-        text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename
-    )
-    found = importing.bring_in(
-        session,
-        task=task,
-        arm=tasks.make_arm(session, task_id=task.id, name=arm),
-        table=tables.read(given.file),
-        options=options,
-    )
-    counted = {"read": found.read, "kept": found.kept, "rejected": found.rejected}
-    return {"task": task.name, "arm": arm, "file": given.file.name} | counted
-
-
-def _check_providers(settings: settings_module.Settings, asked: spec.StudySpec) -> None:
-    """Refuse a provider that cannot be opened before anything is stored or spent."""
-    for task_spec in asked.tasks.values():
-        for arm_spec in task_spec.arms.values():
-            if arm_spec.generate is not None:
-                generating.check(settings, _how(arm_spec.generate))
-
-
-def _how(given: spec.GenerateSpec) -> generating.How:
-    wanted = generating.connection_of(
-        provider=given.provider,
-        model=given.models or ([given.model] if given.model else None),
-        base_url=given.base_url,
-        recordings=given.recordings,
-        temperature=given.temperature,
-        concurrency=given.concurrency,
-        rpm=given.rpm,
-        structured=given.structured,
-    )
-    return generating.How(given.per_label, wanted, given.budget_usd)
-
-
 def _generate(settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec) -> None:
     for name, task_spec in asked.tasks.items():
         for arm, arm_spec in task_spec.arms.items():
@@ -207,32 +171,8 @@ def _generate(settings: settings_module.Settings, store: Store, study: Study, as
                 continue
             with store() as session:
                 arm_id = tasks.get_arm(session, tasks.get_task(session, study.id, name), arm).id
-            how = _how(arm_spec.generate)
+            how = study_file.how(arm_spec.generate)
             generating.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=how)
-
-
-def _bring_answers(session: Session, study: Study, asked: spec.StudySpec, *, options: formats.Options) -> None:
-    for name, task_spec in asked.tasks.items():
-        if task_spec.ratings:
-            imported.import_ratings(
-                session,
-                task=tasks.get_task(session, study.id, name),
-                table=formats.read(task_spec.ratings.file),
-                kind=_kind(task_spec.ratings),
-                options=options,
-            )
-    if asked.comparisons:
-        imported.import_comparisons(
-            session,
-            study_id=study.id,
-            table=formats.read(asked.comparisons.file),
-            kind=_kind(asked.comparisons),
-            options=options,
-        )
-
-
-def _kind(given: spec.RatingsSpec) -> RaterKind:
-    return RaterKind.SIMULATED if given.simulated else RaterKind.IMPORTED
 
 
 def _answer(found: dict[str, Any], *, as_json: bool) -> None:

@@ -1,12 +1,14 @@
 """STUDY.yaml: the whole study in one file. Unknown keys are an error that names the nearest known key."""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 from core.errors import StudyError
 
@@ -18,6 +20,8 @@ def _refuse_bool(value: Any) -> Any:
 
 
 NOT_BOOL = pydantic.BeforeValidator(_refuse_bool)
+MISSING = "is missing."
+UNION = ("float", "int")  # pydantic's names of the kinds of number that a training setting may be
 
 
 class Part(BaseModel):
@@ -99,8 +103,11 @@ class ArmSpec(FileSpec):
 
 
 class RatingsSpec(Part):
+    """`other_labels`: raters chose among labels that are not the task's, on purpose."""
+
     file: Path
     simulated: bool = False
+    other_labels: bool = False
 
 
 class TaskSpec(Part):
@@ -110,6 +117,16 @@ class TaskSpec(Part):
     arms: dict[str, ArmSpec] = Field(default_factory=dict)
     train_size: int | None = Field(default=None, ge=2)
     ratings: RatingsSpec | None = None
+
+    @pydantic.field_validator("labels", mode="before")
+    @classmethod
+    def _described(cls, labels: Any) -> Any:
+        """A list of labels is taken too; a label without a description has an empty one."""
+        if isinstance(labels, list):
+            return _labels_of_list(labels)
+        if not isinstance(labels, dict):
+            raise ValueError("labels are a list such as [bad, good], or each with what it means: {bad: complains}")
+        return {name: "" if meaning is None else meaning for name, meaning in labels.items()}
 
     @pydantic.field_validator("arms")
     @classmethod
@@ -130,6 +147,19 @@ class TaskSpec(Part):
         return self
 
 
+def _labels_of_list(labels: list[Any]) -> dict[str, str]:
+    for place, name in enumerate(labels):
+        if not isinstance(name, str):
+            kind = "nothing" if name is None else type(name).__name__
+            raise ValueError(
+                f"the label {name!r} was read as {kind}, not as text; put it in quotes: "
+                f"[{', '.join(json.dumps(str(one)) for one in labels)}]"
+            )
+        if name in labels[:place]:
+            raise ValueError(f"the label {name!r} stands twice")
+    return dict.fromkeys(labels, "")
+
+
 class StudySpec(Part):
     """The file as it stands; paths are made absolute on reading."""
 
@@ -144,49 +174,73 @@ class StudySpec(Part):
 
 def load(path: Path) -> StudySpec:
     """A study file, checked whole: keys, values, and that every file it names is there. Raises `StudyError`."""
-    if not path.is_file():
-        raise StudyError(f"There is no study file {path}.")
+    given, twice = raw(path)
+    if twice:
+        raise StudyError(f"{path.name} is not valid YAML: {twice[0]}")
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise StudyError(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
-    if not isinstance(raw, dict):
-        raise StudyError(f"{path.name} must hold keys such as study, tasks, seeds; found {type(raw).__name__}.")
-    try:
-        spec = StudySpec.model_validate(raw)
+        spec = StudySpec.model_validate(given)
     except pydantic.ValidationError as error:
         raise StudyError(f"{path.name}: {explain(error, StudySpec)}") from error
-    _absolute(spec, path.parent.absolute())
+    make_absolute(spec, path.parent.absolute())
+    missing = [str(path) for path in files(spec) if not path.is_file()]
+    if missing:
+        raise StudyError(f"The study names files that are not there: {', '.join(missing)}.")
     return spec
 
 
+def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
+    """What a study file holds, and a sentence for every key that stands twice. Raises `StudyError` when it is no YAML."""
+    if not path.is_file():
+        raise StudyError(f"There is no study file {path}.")
+    try:
+        loader = _OnceLoader(path.read_text(encoding="utf-8"))
+        found = loader.get_single_data()
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise StudyError(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
+    if not isinstance(found, dict):
+        raise StudyError(f"{path.name} must hold keys such as study, tasks, seeds; found {type(found).__name__}.")
+    return found, loader.twice
+
+
 class _OnceLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: the second would silently take the first one's place."""
+    """Notes a key that stands twice in one mapping: the second would silently take the first one's place."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.twice: list[str] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        for place, name in enumerate(names):
-            if name in names[:place]:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", node.start_mark)
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        names = [key.value for key in keys]
+        for place, key in enumerate(keys):
+            if key.value in names[:place]:
+                line = key.start_mark.line + 1
+                self.twice.append(f"the key {key.value!r} stands twice; the second one is in line {line}.")
         return super().construct_mapping(node, deep=deep)
 
 
 def explain(error: pydantic.ValidationError, model: type[BaseModel]) -> str:
     """The first thing wrong, in a sentence: where, what, and the nearest known key for an unknown one."""
     found = error.errors()
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-    where = ".".join(str(step) for step in first["loc"])
-    if first["loc"] and first["loc"][-1] == "[key]":
-        kind = type(first["input"]).__name__
-        return f"{where}: the name {first['input']!r} was read as {kind}, not as text; put it in quotes."
-    if first["type"] == "missing":
-        return f"{where} is missing."
-    if first["type"] != "extra_forbidden":
-        return f"{where}: {first['msg'].removeprefix('Value error, ')} (found {str(first.get('input'))[:60]!r})."
+    where, what = told(next((one for one in found if one["type"] == "extra_forbidden"), found[0]), model)
+    return f"{where} {what}" if what == MISSING else what if what.startswith("unknown key") else f"{where}: {what}"
+
+
+def told(one: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """Where one thing is wrong, and what is wrong there."""
+    steps = one["loc"][:-1] if one["loc"][:1] == ("training",) and one["loc"][-1] in UNION else one["loc"]
+    where = ".".join(map(str, steps)).removesuffix(".[key]")
+    if one["loc"] and one["loc"][-1] == "[key]":
+        kind = type(one["input"]).__name__
+        return where, f"the name {one['input']!r} was read as {kind}, not as text; put it in quotes."
+    if one["type"] == "missing":
+        return where, MISSING
+    if one["type"] != "extra_forbidden":
+        return where, f"{one['msg'].removeprefix('Value error, ')} (found {str(one.get('input'))[:60]!r})."
     known = sorted(_known_keys(model))
-    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(one["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."
-    return f"unknown key {where!r}; {hint}"
+    return where, f"unknown key {where!r}; {hint}"
 
 
 def files(spec: StudySpec) -> list[Path]:
@@ -199,14 +253,8 @@ def files(spec: StudySpec) -> list[Path]:
     return [path for path in named if path is not None]
 
 
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    parts: list[Any] = (
-        [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec] if model is StudySpec else [model]
-    )
-    return {name for part in parts for name in part.model_fields}
-
-
-def _absolute(spec: StudySpec, folder: Path) -> None:
+def make_absolute(spec: StudySpec, folder: Path) -> None:
+    """Make the paths of a study, which are relative to its file, absolute."""
     for task in spec.tasks.values():
         task.real.file = folder / task.real.file
         if task.ratings:
@@ -218,6 +266,10 @@ def _absolute(spec: StudySpec, folder: Path) -> None:
                 arm.generate.recordings = folder / arm.generate.recordings
     if spec.comparisons:
         spec.comparisons.file = folder / spec.comparisons.file
-    missing = [str(path) for path in files(spec) if not path.is_file()]
-    if missing:
-        raise StudyError(f"The study names files that are not there: {', '.join(missing)}.")
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    parts: list[Any] = (
+        [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec] if model is StudySpec else [model]
+    )
+    return {name for part in parts for name in part.model_fields}

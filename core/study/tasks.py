@@ -25,7 +25,7 @@ def study_named(session: Session, name: str, *, is_sample: bool = False) -> Stud
     """The study of this name, made when there is none."""
     study = session.scalar(select(Study).where(Study.name == name))
     if study is None:
-        study = Study(name=_filled(name, "study"), config=dict(DEFAULT_CONFIG), is_sample=is_sample)
+        study = Study(name=checked_name(name, "study"), config=dict(DEFAULT_CONFIG), is_sample=is_sample)
         session.add(study)
         session.flush()
     if study.is_sample != is_sample and is_sample:
@@ -66,7 +66,7 @@ def make_task(
 
     An existing task takes a new question, description or training size, but must have the same labels.
     """
-    task = find_task(session, study_id, _filled(name, "task"))
+    task = find_task(session, study_id, checked_name(name, "task"))
     if task is None:
         if len(labels) < 2:
             raise StudyError(f"Task {name!r} needs at least two labels; {len(labels)} given.")
@@ -75,7 +75,7 @@ def make_task(
         session.flush()
         for position, (label, description) in enumerate(labels.items()):
             session.add(
-                Label(task_id=task.id, name=_filled(label, "label"), description=description, position=position)
+                Label(task_id=task.id, name=checked_name(label, "label"), description=description, position=position)
             )
         session.flush()
         return task
@@ -126,7 +126,7 @@ def get_arm(session: Session, task: Task, name: str) -> Arm:
 
 def make_arm(session: Session, *, task_id: int, name: str) -> Arm:
     """The arm of this name, made when there is none. Its kind follows from the name's beginning, else it is `other`."""
-    arm = find_arm(session, task_id, _filled(name, "arm"))
+    arm = find_arm(session, task_id, checked_name(name, "arm"))
     if arm is None:
         arm = Arm(task_id=task_id, name=name, kind=kind_of(name))
         session.add(arm)
@@ -147,6 +147,17 @@ def kind_of(name: str) -> ArmKind:
     return ArmKind.OTHER
 
 
+def checked_name(name: str, what: str) -> str:
+    """The name of a study, task, label or arm as it may be stored. Raises `StudyError`."""
+    if not name.strip():
+        raise StudyError(f"The name of the {what} is empty; give it one.")
+    if len(name) > 200:
+        raise StudyError(f"The name of the {what} may have 200 characters; this one has {len(name)}.")
+    if not name.isprintable():
+        raise StudyError(f"The name of the {what} holds characters that cannot be shown: {name!r}.")
+    return name
+
+
 def _update(
     session: Session, task: Task, *, question: str, descriptions: Mapping[str, str], train_size: int | None
 ) -> None:
@@ -160,13 +171,3 @@ def _update(
     task.train_size = train_size or task.train_size
     for name, description in descriptions.items():
         known[name].description = description or known[name].description
-
-
-def _filled(name: str, what: str) -> str:
-    if not name.strip():
-        raise StudyError(f"The name of the {what} is empty; give it one.")
-    if len(name) > 200:
-        raise StudyError(f"The name of the {what} may have 200 characters; this one has {len(name)}.")
-    if not name.isprintable():
-        raise StudyError(f"The name of the {what} holds characters that cannot be shown: {name!r}.")
-    return name

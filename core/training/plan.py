@@ -89,7 +89,7 @@ def plan(
     pools = {arm.id: _training_pool(session, task, arm, labels, test) for arm in arms}
     n = _size(task, arms, pools)
     if n < len(labels):
-        raise StudyError(f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more.")
+        raise StudyError(_too_few(task, labels, n))
     choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
@@ -116,6 +116,35 @@ def plan(
     return planned
 
 
+def obstacles(
+    session: Session, *, task: Task, arms: Sequence[Arm], to_come: Mapping[int, int] | None = None
+) -> list[tuple[str, str]]:
+    """Name of an arm and a sentence, for everything that would keep `plan` from planning these arms.
+
+    `to_come` maps the id of an arm that will be generated to the texts that each label will then have at least.
+    """
+    labels = [label.name for label in tasks.labels_of(session, task.id)]
+    found: list[tuple[str, str]] = []
+    try:
+        test_samples(session, task)
+    except StudyError as error:
+        found.append((ArmKind.REAL, str(error)))
+    test, sizes = _tested(session, task), dict[int, int]()
+    for arm in arms:
+        if to_come and arm.id in to_come:
+            counts = _kept(session, arm.id, Split.TRAIN)["label"].value_counts()
+            sizes[arm.id] = sum(max(to_come[arm.id], int(counts.get(label, 0))) for label in labels)
+            continue
+        try:
+            sizes[arm.id] = len(_training_pool(session, task, arm, labels, test))
+        except StudyError as error:
+            found.append((arm.name, str(error)))
+    counted = [arm for arm in arms if arm.id in sizes]
+    found += [(arm.name, _too_short(task, arm, sizes[arm.id])) for arm in _short(task, counted, sizes)]
+    n = task.train_size or min(sizes.values(), default=len(labels))
+    return found + ([("", _too_few(task, labels, n))] if n < len(labels) else [])
+
+
 def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) -> Choice:
     """`n` kept training samples of an arm, or all it has when that is less, spread evenly over the labels.
 
@@ -133,15 +162,14 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
 
     Raises `StudyError` when there is none, or a label has no sample in it.
     """
-    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    found = _kept(session, real.id, Split.TEST) if real else pd.DataFrame()
+    found = _tested(session, task)
     if found.empty:
         raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
     absent = _absent(found, [label.name for label in tasks.labels_of(session, task.id)])
     if absent:
         raise StudyError(
             f"The real test split of task {task.name!r} has no text labelled {absent}; macro-F1 needs every label. "
-            "Import test texts for it, or make the task without it."
+            "Import test texts for it, or leave the label out of the task."
         )
     return found
 
@@ -178,13 +206,25 @@ def data_digest(samples: pd.DataFrame) -> str:
 
 def _size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
     """Training texts of every arm. A stated `train_size` is kept or refused: arms queued apart must stay comparable."""
-    short = next((arm for arm in arms if task.train_size and len(pools[arm.id]) < task.train_size), None)
-    if short is not None:
-        raise StudyError(
-            f"Arm {short.name!r} of task {task.name!r} has {len(pools[short.id])} training texts; the task's train_size "
-            f"asks for {task.train_size}. Import or generate more, or lower train_size."
-        )
-    return task.train_size or min(len(pool) for pool in pools.values())
+    sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
+    for arm in _short(task, arms, sizes):
+        raise StudyError(_too_short(task, arm, sizes[arm.id]))
+    return task.train_size or min(sizes.values())
+
+
+def _short(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
+    return [arm for arm in arms if sizes[arm.id] < (task.train_size or 0)]
+
+
+def _too_short(task: Task, arm: Arm, size: int) -> str:
+    return (
+        f"Arm {arm.name!r} of task {task.name!r} has {size} training texts; the task's train_size asks for "
+        f"{task.train_size}. Import or generate more, or lower train_size."
+    )
+
+
+def _too_few(task: Task, labels: Sequence[str], n: int) -> str:
+    return f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more."
 
 
 def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
@@ -205,9 +245,16 @@ def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str]
     absent = _absent(pool, labels)
     if absent:
         raise StudyError(
-            f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first."
+            f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first, or leave the "
+            "label out of the task."
         )
     return pool
+
+
+def _tested(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test split of the task's real arm, which may be empty: columns as `_kept`."""
+    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
+    return _kept(session, real.id if real else 0, Split.TEST)
 
 
 def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:

@@ -1,0 +1,360 @@
+"""What a study file and its data hold, brought in as one transaction; all that is wrong with them becomes one list.
+
+Nothing here calls an endpoint or trains. `run` keeps the transaction when no problem is fatal; `run --check` never does.
+"""
+
+import difflib
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+from sqlalchemy.orm import Session
+
+from core import encoders
+from core import settings as settings_module
+from core.commands import drafting, generating
+from core.errors import StudyError
+from core.study import checks, importing, spec, tables, tasks
+from core.study.checks import Problem
+from core.study.records import Arm, ArmKind, RaterKind, Study, Task
+from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.training import plan
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A study file as far as it is understood, with what was changed on the command line, and what is wrong in it."""
+
+    spec: spec.StudySpec
+    training: plan.TrainingSettings
+    seeds: list[int]
+    problems: list[Problem]
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was brought in: a row for each file, and every problem; `study` is None when one of them is fatal."""
+
+    study: Study | None
+    imports: list[dict[str, Any]]
+    problems: list[Problem]
+
+
+class Refused(StudyError):
+    """A study that cannot be run as it stands; `problems` are all its problems, the message lists them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        fatal = [problem for problem in problems if problem.is_fatal]
+        count = f"{len(fatal)} problem{'s' if len(fatal) > 1 else ''}"
+        super().__init__("\n".join([f"{count}; nothing was stored, asked or paid for.", *map(lines_of, problems)]))
+        self.problems = problems
+
+
+class _Intake:
+    """The transaction and the problems met in it so far; each step that fails is undone by itself."""
+
+    def __init__(self, session: Session, settings: settings_module.Settings, asked: Asked) -> None:
+        self.session = session
+        self.settings = settings
+        self.asked = asked
+        self.imports: list[dict[str, Any]] = []
+        self.problems: list[Problem] = list(asked.problems)
+
+    @contextmanager
+    def at(self, where: str) -> Iterator[None]:
+        """A step whose `StudyError` is noted as the problem of a place."""
+        try:
+            with self.session.begin_nested():
+                yield
+        except StudyError as error:
+            self.note(checks.of_error(where, error))
+
+    def note(self, problem: Problem) -> None:
+        said = {(known.what, known.where.startswith(problem.where)) for known in self.problems}
+        if (problem.what, True) not in said:
+            self.problems.append(problem)
+
+    @property
+    def options(self) -> formats.Options:
+        return formats.Options(key=pseudonyms.key_in(self.settings.home))
+
+
+def lines_of(problem: Problem) -> str:
+    """A problem as a line of a list."""
+    return f"  {'' if problem.is_fatal else 'mind: '}{problem}"
+
+
+def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
+    """A study file with its training settings checked and the seeds of the command line in place of its own.
+
+    Raises `Refused` when nothing of it can be understood.
+    """
+    problems = list(reading.problems)
+    if reading.spec is None:
+        raise Refused(problems)
+    study = reading.spec
+    try:
+        training = plan.TrainingSettings.model_validate(study.training)
+    except pydantic.ValidationError as error:
+        problems += checks.of_validation(error, plan.TrainingSettings, where="training")
+        training = plan.TrainingSettings()
+    try:
+        chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
+    except ValueError:
+        problems.append(Problem("--seeds", f"found {seeds!r}.", "Write whole numbers separated by commas."))
+        chosen = study.seeds
+    if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
+        listed = ", ".join(map(str, chosen))
+        problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
+    return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.is_whole)
+
+
+def bring_in(session: Session, settings: settings_module.Settings, asked: Asked) -> Taken:
+    """Study, tasks, labels, the files of all arms, and answers. Where a problem is fatal the caller rolls back."""
+    intake = _Intake(session, settings, asked)
+    _check_names(intake)
+    _check_encoders(intake)
+    study = _study(intake)
+    for name, given in asked.spec.tasks.items():
+        _task(intake, study, name, given)
+    if asked.spec.comparisons:
+        _comparisons(intake, study, asked.spec.comparisons)
+    is_refused = any(problem.is_fatal for problem in intake.problems)
+    return Taken(None if is_refused else study, intake.imports, intake.problems)
+
+
+def training_cautions(session: Session, study: Study, asked: Asked) -> list[Problem]:
+    """What runs would note about their training texts, for tasks all of whose texts are there already."""
+    found = []
+    for name, given in asked.spec.tasks.items():
+        if any(arm.generate for arm in given.arms.values()):
+            continue
+        task = tasks.get_task(session, study.id, name)
+        arms = [arm for arm in tasks.arms(session, task.id) if arm.name == "real" or arm.name in given.arms]
+        planned = plan.plan(
+            session, task=task, arms=arms, encoders=asked.spec.encoders, seeds=asked.seeds, settings=asked.training
+        )
+        notes = [note for run in (*planned.new, *planned.existing) for note in run.config.get("notes", [])]
+        found += [Problem(f"tasks.{name[:40]}", note, is_fatal=False) for note in dict.fromkeys(notes)]
+    return found
+
+
+def how(given: spec.GenerateSpec) -> generating.How:
+    """How an arm is generated, in the words of the command. Raises `StudyError`."""
+    wanted = generating.connection_of(
+        provider=given.provider,
+        model=given.models or ([given.model] if given.model else None),
+        base_url=given.base_url,
+        recordings=given.recordings,
+        temperature=given.temperature,
+        concurrency=given.concurrency,
+        rpm=given.rpm,
+        structured=given.structured,
+    )
+    return generating.How(given.per_label, wanted, given.budget_usd)
+
+
+def _check_names(intake: _Intake) -> None:
+    given = intake.asked.spec
+    named = [("study", given.study, "study")]
+    for task, task_spec in given.tasks.items():
+        named.append((f"tasks.{task[:40]}", task, "task"))
+        named += [(f"tasks.{task[:40]}.labels", label, "label") for label in task_spec.labels]
+        named += [(f"tasks.{task[:40]}.arms.{arm[:40]}", arm, "arm") for arm in task_spec.arms]
+    for where, name, what in named:
+        with intake.at(where):
+            tasks.checked_name(name, what)
+
+
+def _check_encoders(intake: _Intake) -> None:
+    """What can be told of encoders without loading them: that they are there, and how many tokens they read."""
+    for name in intake.asked.spec.encoders:
+        with intake.at("encoders"):
+            folder = Path(encoders.resolve(name))
+            is_path = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
+            if is_path and not folder.is_dir():
+                raise StudyError(
+                    f"There is no folder {name}. Give the folder of a model, or a model's name such as minilm."
+                )
+            most = _longest(folder)
+            if most and intake.asked.training.max_length > most:
+                raise StudyError(
+                    f"The encoder {name!r} reads at most {most} tokens. Lower max_length, or choose another."
+                )
+
+
+def _longest(folder: Path) -> int:
+    """The most tokens that the encoder in a folder reads; 0 when that cannot be told."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 0)
+    except (OSError, ValueError, AttributeError):
+        return 0
+    return found if isinstance(found, int) else 0
+
+
+def _study(intake: _Intake) -> Study:
+    """The study, or a stand-in when it cannot be had, so that the rest can be looked at."""
+    asked = intake.asked
+    for name in (asked.spec.study, checks.NAMELESS):
+        with intake.at("study"):
+            study = tasks.study_named(intake.session, name, is_sample=asked.spec.sample)
+            study.config = {
+                **study.config,
+                "encoders": asked.spec.encoders,
+                "seeds": asked.seeds,
+                "training": asked.training.model_dump(),
+            }
+            return study
+    raise Refused(intake.problems)
+
+
+def _task(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> None:
+    where = f"tasks.{name[:40]}"
+    _check_providers(intake, where, given)
+    task = None
+    with intake.at(where):
+        task = tasks.make_task(
+            intake.session,
+            study_id=study.id,
+            name=name,
+            question=given.question,
+            labels=given.labels,
+            train_size=given.train_size,
+        )
+    if task is None:
+        _look_only(intake, where, given)
+        return
+    arms: list[Arm] = []
+    to_come: dict[int, int] = {}
+    for arm, file in {"real": given.real, **given.arms}.items():
+        place = _place(where, arm)
+        with intake.at(place):
+            arms.append(_arm(intake, place, task, arm, file))
+            if isinstance(file, spec.ArmSpec) and file.generate:
+                to_come[arms[-1].id] = file.generate.per_label
+    if any(arm.kind == ArmKind.REAL for arm in arms):
+        for named, sentence in plan.obstacles(intake.session, task=task, arms=arms, to_come=to_come):
+            intake.note(checks.of_error(_place(where, named) if named else where, StudyError(sentence)))
+    if given.ratings:
+        _ratings(intake, f"{where}.ratings", task, given.ratings)
+
+
+def _check_providers(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
+    for arm, arm_spec in given.arms.items():
+        if arm_spec.generate is not None:
+            with intake.at(_place(where, arm)):
+                generating.check(intake.settings, how(arm_spec.generate))
+
+
+def _arm(intake: _Intake, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:
+    """An arm with its file, or with the prompt that will fill it. Raises `StudyError`."""
+    if isinstance(given, spec.ArmSpec) and given.generate:
+        arm = generating.synthetic_arm(intake.session, task, name)
+        drafting.ready(intake.session, task, arm, given.generate)
+        return arm
+    arm = tasks.make_arm(intake.session, task_id=task.id, name=name)
+    table = tables.read(given.file)
+    _strange_labels(intake, place, task, importing.real_labels(table, _options(given)))
+    found = importing.bring_in(intake.session, task=task, arm=arm, table=table, options=_options(given))
+    counted = {"read": found.read, "kept": found.kept, "rejected": found.rejected}
+    intake.imports.append({"task": task.name, "arm": name, "file": given.file.name} | counted)
+    return arm
+
+
+def _options(given: spec.FileSpec) -> importing.Options:
+    return importing.Options(
+        text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename
+    )
+
+
+def _look_only(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
+    """The files of a task that could not be made: whether they can be read and have their columns."""
+    for arm, file in {"real": given.real, **given.arms}.items():
+        if file.file:
+            with intake.at(_place(where, arm)):
+                importing.real_labels(tables.read(file.file), _options(file))
+    if given.ratings:
+        with intake.at(f"{where}.ratings"):
+            formats.ratings_in(formats.read(given.ratings.file), intake.options)
+
+
+def _strange_labels(intake: _Intake, place: str, task: Task, found: Iterable[str]) -> None:
+    """Labels of a file that the task does not have. One that only looks otherwise is a mistake; others are left out."""
+    known = {_seen(label.name): label.name for label in tasks.labels_of(intake.session, task.id)}
+    strange = [label for label in found if label not in known.values()]
+    alike = {label: known[_seen(label)] for label in strange if _seen(label) in known}
+    if alike:
+        listed = ", ".join(f"{label!r} looks like {name!r}" for label, name in alike.items())
+        renamed = ", ".join(f"{json.dumps(label, ensure_ascii=False)}: {name}" for label, name in alike.items())
+        what = f"the file has labels that the task writes otherwise: {listed}."
+        intake.note(Problem(place, what, f"Write rename: {{{renamed}}} beside the file, or change the file."))
+    if others := [label for label in strange if label not in alike]:
+        what = f"the file has labels that the task does not have: {_listed(others)}; their rows are left out."
+        intake.note(Problem(place, what, "Add them to the task's labels, or map them by rename.", is_fatal=False))
+
+
+def _ratings(intake: _Intake, place: str, task: Task, given: spec.RatingsSpec) -> None:
+    with intake.at(place):
+        table = formats.read(given.file)
+        named = [label.name for label in tasks.labels_of(intake.session, task.id)]
+        found = formats.ratings_in(table, intake.options).frame["label"].unique().tolist()
+        strange = [label for label in found if label not in named]
+        if strange and not given.other_labels:
+            raise StudyError(
+                f"Raters gave labels that the task does not have: {_listed(strange)}; it has {', '.join(named)}. "
+                "Write them as the task does, or other_labels: true beside the file if raters chose among others on purpose."
+            )
+        imported.import_ratings(intake.session, task=task, table=table, kind=_kind(given), options=intake.options)
+
+
+def _comparisons(intake: _Intake, study: Study, given: spec.RatingsSpec) -> None:
+    known = [task.name for task in tasks.tasks(intake.session, study.id)]
+    with intake.at("comparisons"):
+        table = formats.read(given.file)
+        found = formats.comparisons_in(table, intake.options).frame
+        if not intake.asked.is_whole or set(intake.asked.spec.tasks) - set(known):
+            return
+        named = list(dict.fromkeys([*found["left"], *found["right"]]))
+        if strange := [name for name in named if name not in known]:
+            intake.note(_strange_tasks(strange, named, intake.asked.spec.tasks))
+        imported.import_comparisons(
+            intake.session, study_id=study.id, table=table, kind=_kind(given), options=intake.options
+        )
+
+
+def _strange_tasks(strange: list[str], named: list[str], asked: Mapping[str, Any]) -> Problem:
+    """Comparisons of tasks that the study does not have: a mistake where one of its own tasks then has none."""
+    missed = [name for name in asked if name not in named]
+    near = [name for name in strange if difflib.get_close_matches(name, asked, n=1, cutoff=0.8)]
+    what = f"compares tasks that the study does not have: {_listed(strange)}."
+    if missed or near:
+        has = f"It has {', '.join(asked)}" + (f"; never compared: {_listed(missed)}." if missed else ".")
+        return Problem(
+            "comparisons", f"{what} {has}", "Write the tasks' names as the study does, or take those rows out."
+        )
+    return Problem("comparisons", what, "Their rows are left out.", is_fatal=False)
+
+
+def _place(task: str, arm: str) -> str:
+    """Where an arm of a task stands in a study file."""
+    return f"{task}.real" if arm == ArmKind.REAL else f"{task}.arms.{arm[:40]}"
+
+
+def _kind(given: spec.RatingsSpec) -> RaterKind:
+    return RaterKind.SIMULATED if given.simulated else RaterKind.IMPORTED
+
+
+def _seen(label: str) -> str:
+    """A label as the eye takes it: without case, outer and double blanks, and Unicode forms."""
+    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(repr(name[:60]) for name in names[:10]) + more

@@ -1,0 +1,246 @@
+"""A study file and its data are checked whole before anything is stored, asked or paid."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import CommandLine
+from tests.llm_server import LlmServer
+
+HEAD = "study: shop\nseeds: [0]\ntraining: {steps: 1, batch_size: 4, max_length: 16}\ntasks:\n"
+TABLES = (
+    "study",
+    "task",
+    "label",
+    "arm",
+    "import",
+    "prompt",
+    "sample",
+    "completion",
+    "run",
+    "job",
+    "campaign",
+    "rating",
+)
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rows(name: str, *, n: int, split: str, label: str) -> list[str]:
+    return [f"{name} number {k} came on day {k},{label},{split}" for k in range(n)]
+
+
+def reviews(folder: Path, name: str = "reviews.csv", *, neutral: str = "") -> Path:
+    """Texts of two labels in both splits; a third label stands in one split only."""
+    made = [
+        line
+        for label, word in (("bad", "a broken lamp"), ("good", "a lovely lamp"))
+        for split in ("train", "test")
+        for line in rows(f"{word} of the {split}", n=6, split=split, label=label)
+    ]
+    made += rows("some lamp", n=6, split=neutral, label="neutral") if neutral else []
+    return written(folder, name, "\n".join(["text,label,split", *made]))
+
+
+def made(folder: Path, name: str = "made.csv", *, labels: tuple[str, ...] = ("bad", "good"), n: int = 6) -> Path:
+    lines = [line for label in labels for line in rows(f"a {label} chair", n=n, split="train", label=label)]
+    return written(folder, name, "\n".join(["text,label,split", *lines]))
+
+
+def study(
+    folder: Path, *, labels: str = "[bad, good]", arms: str = "{zero-shot: {file: made.csv}}", more: str = ""
+) -> Path:
+    task = (
+        f"  tone:\n    question: How is it?\n    labels: {labels}\n    real: {{file: reviews.csv}}\n    arms: {arms}\n"
+    )
+    return written(folder, "study.yaml", HEAD + task + more)
+
+
+def stored(folder: Path) -> dict[str, int]:
+    """Table -> rows, for every table that has any."""
+    with sqlite3.connect(folder / "home" / "litmus.db") as found:
+        counts = {name: found.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in TABLES}
+    return {name: count for name, count in counts.items() if count}
+
+
+def problems(call: CommandLine, path: Path, *options: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(call("run", path, *options, "--json")[1])["problems"]
+    return found
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_a_label_in_one_split_only_is_refused_before_any_call_is_made(
+    call: CommandLine, tmp_path: Path, split: str, options: list[str]
+) -> None:
+    reviews(tmp_path, neutral=split)
+    arms = "{zero-shot: {generate: {per_label: 4, model: m}}, few-shot: {generate: {per_label: 4, model: m}}}"
+    path = study(tmp_path, labels="[bad, good, neutral]", arms=arms)
+    with LlmServer(models=["m"]) as llm:
+        code, stdout, stderr = call("run", path, *options, OPENAI_BASE_URL=llm.url, OPENAI_API_KEY="k")
+
+        assert llm.counts()["requests"] == 0
+    assert code == 1
+    assert "1 problem; nothing was stored, asked or paid for" in stderr
+    assert "tasks.tone.real: " in stdout + stderr and "text labelled 'neutral'" in stdout + stderr
+    assert stored(tmp_path) == {}
+
+
+def test_every_problem_of_the_file_and_its_data_is_in_one_list(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path, neutral="test")
+    made(tmp_path)
+    written(tmp_path, "other.csv", "words,mark\na,b\n")
+    written(tmp_path, "votes.csv", "rater_id,left,right,winner\nr,tone,tune,left\n")
+    written(tmp_path, "ratings.csv", "item_id,rater_id,label\n1,a,bad\n1,b,1.0\n")
+    arms = (
+        "{zero-shot: {file: made.csv}, few-shot: {file: other.csv}, mixed: {file: gone.csv},"
+        " llm: {generate: {per_label: 4, provider: zz}}}"
+    )
+    path = study(
+        tmp_path,
+        labels="[bad, good, neutral]",
+        arms=arms,
+        more="    ratings: {file: ratings.csv}\n    train_sise: 4\ncomparisons: {file: votes.csv}\n",
+    )
+    path.write_text(path.read_text().replace("steps: 1,", "steps: 0, stepps: 1,"))
+
+    code, _, stderr = call("run", path)
+
+    assert (code, "Traceback" in stderr) == (1, False)
+    for sentence in (
+        "unknown key 'tasks.tone.train_sise'; did you mean 'train_size'?",
+        "training.steps: Input should be greater than or equal to 1",
+        "training.stepps: unknown key",
+        "tasks.tone.real: Arm 'real' of task 'tone' has no training text labelled 'neutral'",
+        "tasks.tone.arms.zero-shot: Arm 'zero-shot' of task 'tone' has no training text labelled 'neutral'",
+        "tasks.tone.arms.few-shot: other.csv has no column 'text', 'label'",
+        "tasks.tone.arms.mixed: There is no file",
+        "tasks.tone.arms.llm: There is no provider 'zz'",
+        "tasks.tone.ratings: Raters gave labels that the task does not have: '1.0'",
+        "comparisons: compares tasks that the study does not have: 'tune'",
+    ):
+        assert sentence in " ".join(stderr.split()), sentence
+    assert stored(tmp_path) == {}
+
+
+def test_a_good_study_has_no_problem_and_checking_it_stores_nothing(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = study(tmp_path)
+
+    code, stdout, stderr = call("run", "--check", path)
+
+    assert (code, stdout.strip(), stderr) == (0, "no problem found", "")
+    assert problems(call, path, "--check") == []
+    assert stored(tmp_path) == {}
+
+
+@pytest.mark.slow
+def test_the_advice_can_be_followed_in_the_same_study(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path, neutral="test")
+    made(tmp_path)
+
+    refused, _, advice = call("run", study(tmp_path, labels="[bad, good, neutral]"))
+    done, stdout, stderr = call("run", study(tmp_path), "--json")
+
+    assert (refused, done) == (1, 0), stderr
+    assert "leave the label out of the task" in advice
+    found = json.loads(stdout)
+    assert len(found["scores"]) == 2
+    assert [(one["is_fatal"], "'neutral'" in one["what"]) for one in found["problems"]] == [(False, True)]
+
+
+def test_what_would_train_on_less_than_an_arm_has_is_told_by_the_check(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path, n=1)
+
+    code, stdout, _ = call("run", "--check", study(tmp_path))
+
+    assert code == 0
+    assert "Arm real trains on 2 of its 12 texts" in " ".join(stdout.split())
+
+
+def test_labels_that_look_like_those_of_the_task_are_refused_with_the_renaming_to_write(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path, labels=("bad", "good", "Good"))
+
+    found = problems(call, study(tmp_path))
+
+    assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
+    assert "'Good' looks like 'good'" in str(found[0]["what"]) and 'rename: {"Good": good}' in str(found[0]["way_out"])
+    assert (
+        problems(call, study(tmp_path, arms='{zero-shot: {file: made.csv, rename: {"Good": good}}}'), "--check") == []
+    )
+
+
+def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_it_is_paid(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    arms = "{zero-shot: {generate: {per_label: 2, model: m, base_url: 'http://127.0.0.1:9/v1'}}}"
+
+    found = problems(call, study(tmp_path, arms=arms, more="    train_size: 10\n"))
+
+    assert [one["where"] for one in found] == ["tasks.tone.arms.zero-shot"]
+    assert "has 4 training texts; the task's train_size asks for 10" in str(found[0]["what"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("shop", "s" * 201, "name of the study may have 200 characters"),
+        ("  tone:", f"  {'t' * 201}:", "name of the task may have 200 characters"),
+        ("zero-shot", "z" * 201, "name of the arm may have 200 characters"),
+        ("[bad, good]", f"[bad, good, {'l' * 201}]", "name of the label may have 200 characters"),
+        ("[bad, good]", "[bad]", "needs at least two labels"),
+        ("max_length: 16", "max_length: 4000", "reads at most 512 tokens"),
+        ("seeds: [0]", "seeds: [0]\nencoders: [./no/such/model]", "There is no folder ./no/such/model"),
+    ],
+)
+def test_a_name_or_setting_that_cannot_be_is_told_once_and_first(
+    call: CommandLine, tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = study(tmp_path)
+    path.write_text(path.read_text().replace(old, new))
+
+    found = problems(call, path)
+
+    assert [sentence in str(one["what"]) for one in found if one["is_fatal"]].count(True) == 1, found
+    assert stored(tmp_path) == {}
+
+
+def test_comparisons_of_tasks_left_out_on_purpose_are_only_mentioned(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    votes = ["r,tone,mood,left", "r,mood,weather,left"]
+    written(tmp_path, "votes.csv", "\n".join(["rater_id,left,right,winner", *votes]))
+    path = study(tmp_path)
+    task = path.read_text().split("tasks:\n")[1]
+    path.write_text(path.read_text() + task.replace("  tone:", "  mood:") + "comparisons: {file: votes.csv}\n")
+
+    found = problems(call, path, "--check")
+
+    assert [(one["where"], one["is_fatal"]) for one in found] == [("comparisons", False)]
+    assert "'weather'" in str(found[0]["what"])
+
+
+def test_ratings_with_labels_of_their_own_are_taken_when_that_is_said(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    written(tmp_path, "ratings.csv", "item_id,rater_id,label\n1,a,mild\n1,b,harsh\n")
+
+    refused = problems(call, study(tmp_path, more="    ratings: {file: ratings.csv}\n"), "--check")
+    taken = problems(call, study(tmp_path, more="    ratings: {file: ratings.csv, other_labels: true}\n"), "--check")
+
+    assert [one["where"] for one in refused] == ["tasks.tone.ratings"]
+    assert taken == []
