@@ -1,13 +1,30 @@
 """Studies, tasks, labels and arms: made once, found by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Arm, ArmKind, Label, Study, Task
+from core.study.records import (
+    Arm,
+    ArmKind,
+    Campaign,
+    Completion,
+    Import,
+    Judgement,
+    Label,
+    Rater,
+    RaterKind,
+    Run,
+    Sample,
+    Study,
+    Task,
+    Trial,
+)
+
+ASKED = (RaterKind.PERSON, RaterKind.LLM)
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "encoders": ["minilm"],
@@ -64,12 +81,12 @@ def make_task(
 ) -> Task:
     """The task of this name, made when there is none. `labels` maps a label to its description.
 
-    An existing task takes a new question, description or training size, but must have the same labels.
+    An existing task takes a new question, description or training size. It takes other labels while nothing was trained
+    or asked with those it has, and nothing is stored under a label that goes. Raises `StudyError` else.
     """
     task = find_task(session, study_id, checked_name(name, "task"))
     if task is None:
-        if len(labels) < 2:
-            raise StudyError(f"Task {name!r} needs at least two labels; {len(labels)} given.")
+        _check_count(name, labels)
         task = Task(study_id=study_id, name=name, question=question, train_size=train_size)
         session.add(task)
         session.flush()
@@ -163,11 +180,56 @@ def _update(
 ) -> None:
     known = {label.name: label for label in labels_of(session, task.id)}
     if set(known) != set(descriptions):
-        raise StudyError(
-            f"Task {task.name!r} already has the labels {', '.join(sorted(known))}; "
-            f"asked for {', '.join(sorted(descriptions))}. Use another task name, or the same labels."
-        )
+        _change_labels(session, task, known, descriptions)
+        known = {label.name: label for label in labels_of(session, task.id)}
     task.question = question or task.question
     task.train_size = train_size or task.train_size
     for name, description in descriptions.items():
         known[name].description = description or known[name].description
+
+
+def _change_labels(session: Session, task: Task, known: Mapping[str, Label], wanted: Mapping[str, str]) -> None:
+    gone = [label for name, label in known.items() if name not in wanted]
+    if reason := _bound(session, task, gone):
+        raise StudyError(
+            f"Task {task.name!r} already has the labels {', '.join(sorted(known))}, and {reason}; "
+            f"asked for {', '.join(sorted(wanted))}. Use another task name, or the same labels."
+        )
+    _check_count(task.name, wanted)
+    for label in gone:
+        session.delete(label)
+    for position, (name, description) in enumerate(wanted.items()):
+        if name in known:
+            known[name].position = position
+        else:
+            checked = checked_name(name, "label")
+            session.add(Label(task_id=task.id, name=checked, description=description, position=position))
+    _let_in(session, task, [name for name in wanted if name not in known])
+    session.flush()
+
+
+def _bound(session: Session, task: Task, gone: Sequence[Label]) -> str:
+    """What ties a task to its labels, in words; empty when nothing does."""
+    own = select(Arm.id).where(Arm.task_id == task.id)
+    if session.scalar(select(Run.id).where(Run.arm_id.in_(own)).limit(1)):
+        return "runs were made with them"
+    asked = select(Rater.id).join(Campaign, Campaign.id == Rater.campaign_id)
+    if session.scalar(asked.where(Campaign.task_id == task.id, Rater.kind.in_(ASKED)).limit(1)):
+        return "raters were asked with them"
+    for label in gone:
+        for row in (Sample, Completion, Trial, Judgement):
+            if session.scalar(select(row.id).where(row.label_id == label.id).limit(1)):
+                return f"something is stored under {label.name!r}"
+    return ""
+
+
+def _let_in(session: Session, task: Task, labels: Sequence[str]) -> None:
+    """Files whose rows were refused because of these labels count as not yet imported, so they can be brought in again."""
+    for record in session.scalars(select(Import).join(Arm, Arm.id == Import.arm_id).where(Arm.task_id == task.id)):
+        if any(f"label {label!r}" in reason for label in labels for reason in record.rejected):
+            record.options = {**record.options, "before_labels": list(labels)}
+
+
+def _check_count(task: str, labels: Mapping[str, str]) -> None:
+    if len(labels) < 2:
+        raise StudyError(f"Task {task!r} needs at least two labels; {len(labels)} given.")
