@@ -34,6 +34,7 @@ class Asked:
     training: plan.TrainingSettings
     seeds: list[int]
     problems: list[Problem]
+    unsure: frozenset[str] = frozenset()
     is_whole: bool = True
 
 
@@ -112,7 +113,7 @@ def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
     if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
         listed = ", ".join(map(str, chosen))
         problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
-    return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.is_whole)
+    return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
 
 
 def bring_in(session: Session, settings: settings_module.Settings, asked: Asked) -> Taken:
@@ -129,20 +130,32 @@ def bring_in(session: Session, settings: settings_module.Settings, asked: Asked)
     return Taken(None if is_refused else study, intake.imports, intake.problems)
 
 
-def training_cautions(session: Session, study: Study, asked: Asked) -> list[Problem]:
-    """What runs would note about their training texts, for tasks all of whose texts are there already."""
-    found = []
-    for name, given in asked.spec.tasks.items():
-        if any(arm.generate for arm in given.arms.values()):
-            continue
-        task = tasks.get_task(session, study.id, name)
-        arms = [arm for arm in tasks.arms(session, task.id) if arm.name == "real" or arm.name in given.arms]
-        planned = plan.plan(
-            session, task=task, arms=arms, encoders=asked.spec.encoders, seeds=asked.seeds, settings=asked.training
+def cautions(session: Session, taken: Taken, asked: Asked) -> list[Problem]:
+    """What the check of a good study adds: rows that will be left out, and what runs would note about their texts."""
+    found = [
+        Problem(
+            _place(f"tasks.{one['task'][:40]}", one["arm"]),
+            f"{sum(one['rejected'].values())} of {one['read']} rows of {one['file']} will be left out: "
+            f"{', '.join(f'{reason} ({n})' for reason, n in one['rejected'].items())}.",
+            is_fatal=False,
         )
-        notes = [note for run in (*planned.new, *planned.existing) for note in run.config.get("notes", [])]
-        found += [Problem(f"tasks.{name[:40]}", note, is_fatal=False) for note in dict.fromkeys(notes)]
+        for one in taken.imports
+        if one["rejected"]
+    ]
+    for name, given in asked.spec.tasks.items():
+        if taken.study is not None and not any(arm.generate for arm in given.arms.values()):
+            notes = _training_notes(session, tasks.get_task(session, taken.study.id, name), given, asked)
+            found += [Problem(f"tasks.{name[:40]}", note, is_fatal=False) for note in notes]
     return found
+
+
+def _training_notes(session: Session, task: Task, given: spec.TaskSpec, asked: Asked) -> list[str]:
+    arms = [arm for arm in tasks.arms(session, task.id) if arm.name == ArmKind.REAL or arm.name in given.arms]
+    planned = plan.plan(
+        session, task=task, arms=arms, encoders=asked.spec.encoders, seeds=asked.seeds, settings=asked.training
+    )
+    notes = [note for run in (*planned.new, *planned.existing) for note in run.config.get("notes", [])]
+    return list(dict.fromkeys(notes))
 
 
 def how(given: spec.GenerateSpec) -> generating.How:
@@ -217,16 +230,7 @@ def _study(intake: _Intake) -> Study:
 def _task(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> None:
     where = f"tasks.{name[:40]}"
     _check_providers(intake, where, given)
-    task = None
-    with intake.at(where):
-        task = tasks.make_task(
-            intake.session,
-            study_id=study.id,
-            name=name,
-            question=given.question,
-            labels=given.labels,
-            train_size=given.train_size,
-        )
+    task = None if name in intake.asked.unsure else _made(intake, study, name, given)
     if task is None:
         _look_only(intake, where, given)
         return
@@ -243,6 +247,19 @@ def _task(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> Non
             intake.note(checks.of_error(_place(where, named) if named else where, StudyError(sentence)))
     if given.ratings:
         _ratings(intake, f"{where}.ratings", task, given.ratings)
+
+
+def _made(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
+    with intake.at(f"tasks.{name[:40]}"):
+        return tasks.make_task(
+            intake.session,
+            study_id=study.id,
+            name=name,
+            question=given.question,
+            labels=given.labels,
+            train_size=given.train_size,
+        )
+    return None
 
 
 def _check_providers(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
@@ -276,7 +293,7 @@ def _options(given: spec.FileSpec) -> importing.Options:
 def _look_only(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
     """The files of a task that could not be made: whether they can be read and have their columns."""
     for arm, file in {"real": given.real, **given.arms}.items():
-        if file.file:
+        if file.file and file.file.name != checks.STAND_IN:
             with intake.at(_place(where, arm)):
                 importing.real_labels(tables.read(file.file), _options(file))
     if given.ratings:

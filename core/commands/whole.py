@@ -61,7 +61,7 @@ def check_study(settings: settings_module.Settings, store: Store, asked: study_f
     """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_file.Refused` for problems."""
     with store.write() as session:
         taken = study_file.bring_in(session, settings, asked)
-        noted = [] if taken.study is None else study_file.training_cautions(session, taken.study, asked)
+        noted = [] if taken.study is None else study_file.cautions(session, taken, asked)
         session.rollback()
     if taken.study is None:
         raise study_file.Refused(taken.problems)

@@ -12,7 +12,8 @@ from core.study import spec
 
 ROUNDS = 20
 NAMELESS = "a study without a name"
-ALONE = ("ratings", "train_size")  # parts of a task that can be left out while the rest is looked at
+STAND_IN = "?"
+STAND_INS: dict[str, Any] = {"question": STAND_IN, "labels": ["?", "??"], "real": {"file": STAND_IN}}
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class Problem:
 @dataclass(frozen=True)
 class Reading:
     """A study file as far as it can be understood. `spec` lacks every part that has a problem; it is None when nothing is
-    left. `is_whole` says that no task was left out."""
+    left. `unsure` are tasks whose labels or real texts are stand-ins; `is_whole` says that no task was left out."""
 
     spec: spec.StudySpec | None
     problems: list[Problem]
+    unsure: frozenset[str] = frozenset()
     is_whole: bool = True
 
 
@@ -52,15 +54,16 @@ def read(path: Path) -> Reading:
         return Reading(None, [of_error(path.name, error)], is_whole=False)
     found = [Problem(path.name, sentence, "Keep one of the two.") for sentence in twice]
     names = set(_mapping(given.get("tasks")))
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         try:
             understood = spec.StudySpec.model_validate(given)
         except pydantic.ValidationError as error:
-            found += _problems(error)
+            found += [problem for problem in _problems(error) if not turn or problem.where != "tasks"]
             given = _without(given, error)
             continue
+        unsure = _stand_ins(understood)
         spec.make_absolute(understood, path.parent.absolute())
-        return Reading(understood, _once(found), is_whole=names == set(understood.tasks))
+        return Reading(understood, _once(found), unsure, is_whole=names == set(understood.tasks))
     return Reading(None, _once(found), is_whole=False)
 
 
@@ -84,25 +87,39 @@ def _once(found: list[Problem]) -> list[Problem]:
 
 
 def _without(given: dict[Any, Any], error: pydantic.ValidationError) -> dict[Any, Any]:
-    """The same study without the smallest part that holds each error."""
+    """The same study without the smallest part that holds each error, or with a stand-in for a part that must be."""
     left = copy.deepcopy(given)
     for one in error.errors():
-        part = one["loc"] if one["type"] == "extra_forbidden" else _part(one["loc"])
-        if part == ("study",):
+        place = one["loc"]
+        if one["type"] == "extra_forbidden":
+            _remove(left, place)
+        elif place[:1] == ("study",):
             left["study"] = NAMELESS
-        else:
-            _remove(left, part)
+        elif place[0] != "tasks":
+            _remove(left, place[: 2 if place[0] == "training" else 1])
+        elif len(place) > 1:
+            _mend_task(_mapping(left["tasks"]), place[1], place[2:])
     return left
 
 
-def _part(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    if place[0] == "training":
-        return place[:2]
-    if place[0] != "tasks":
-        return place[:1]
-    if len(place) > 3 and place[2] == "arms":
-        return place[:4]
-    return place[:3] if len(place) > 2 and place[2] in (*ALONE, "arms") else place[:2]
+def _mend_task(known: dict[Any, Any], name: int | str, place: tuple[int | str, ...]) -> None:
+    task = known.get(name)
+    part = place[0] if place else ""
+    if not isinstance(task, dict) or part == "[key]":
+        known.pop(name, None)
+    elif part in STAND_INS:
+        task[part] = STAND_INS[str(part)]
+    elif part:
+        _remove(task, place[: 2 if part == "arms" else 1])
+    else:
+        task.pop("arms", None)  # what is said of a task as a whole is said of its arms
+
+
+def _stand_ins(understood: spec.StudySpec) -> frozenset[str]:
+    labels = dict.fromkeys(STAND_INS["labels"], "")
+    return frozenset(
+        name for name, task in understood.tasks.items() if task.labels == labels or str(task.real.file) == STAND_IN
+    )
 
 
 def _remove(given: dict[Any, Any], place: tuple[int | str, ...]) -> None:

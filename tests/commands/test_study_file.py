@@ -129,6 +129,36 @@ def test_every_problem_of_the_file_and_its_data_is_in_one_list(call: CommandLine
     assert stored(tmp_path) == {}
 
 
+def test_the_data_of_a_task_is_looked_at_though_the_task_has_problems_of_its_own(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    written(tmp_path, "reviews.csv", "words,mark\na,b\n")
+    path = study(tmp_path, labels="[0, 1]")
+    path.write_text(path.read_text().replace("    question: How is it?\n", ""))
+
+    found = [str(one["where"]) + ": " + str(one["what"]) for one in problems(call, path, "--check")]
+
+    assert len(found) == 4, found
+    for sentence in (
+        "tasks.tone.question: is missing.",
+        "tasks.tone.labels: the label 0 was read as int",
+        "tasks.tone.real: reviews.csv has no column 'text', 'label'.",
+        "tasks.tone.arms.zero-shot: There is no file",
+    ):
+        assert any(one.startswith(sentence) for one in found), found
+
+
+def test_rows_that_will_be_left_out_are_told_by_the_check(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    path = made(tmp_path)
+    path.write_text(path.read_text() + "\n,bad,train\na bad chair number 0 came on day 0,bad,train\n")
+
+    found = problems(call, study(tmp_path), "--check")
+
+    assert [one["is_fatal"] for one in found] == [False]
+    assert found[0]["what"] == "2 of 14 rows of made.csv will be left out: empty text (1), duplicate text (1)."
+
+
 def test_a_good_study_has_no_problem_and_checking_it_stores_nothing(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path)
     made(tmp_path)
@@ -176,9 +206,8 @@ def test_labels_that_look_like_those_of_the_task_are_refused_with_the_renaming_t
 
     assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
     assert "'Good' looks like 'good'" in str(found[0]["what"]) and 'rename: {"Good": good}' in str(found[0]["way_out"])
-    assert (
-        problems(call, study(tmp_path, arms='{zero-shot: {file: made.csv, rename: {"Good": good}}}'), "--check") == []
-    )
+    told = problems(call, study(tmp_path, arms='{zero-shot: {file: made.csv, rename: {"Good": good}}}'), "--check")
+    assert not [one for one in told if one["is_fatal"]]
 
 
 def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_it_is_paid(

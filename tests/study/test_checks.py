@@ -49,7 +49,8 @@ tasks:
         "the name False was read as bool, not as text; put it in quotes.",
     ):
         assert sentence in told
-    assert found.spec is not None and list(found.spec.tasks) == ["dogs"] and not found.is_whole
+    assert found.spec is not None and list(found.spec.tasks) == ["dogs", "cats"]
+    assert found.unsure == {"cats"}
     assert list(found.spec.tasks["dogs"].arms) == ["few-shot"]
     assert found.spec.training == {"batch_size": 4}
     assert found.spec.tasks["dogs"].real.file == tmp_path / "dogs.csv"
@@ -66,6 +67,15 @@ def test_the_last_sentence_of_an_error_is_the_way_out() -> None:
     found = checks.of_error("real", StudyError("The file has no column 'text'. Its columns are a, b."))
 
     assert (found.what, found.way_out) == ("The file has no column 'text'.", "Its columns are a, b.")
+
+
+@pytest.mark.parametrize("text", ["study: s\ntasks: {}\n", "study: s\ntasks: {1: {}}\n"])
+def test_a_study_without_tasks_is_told_once(tmp_path: Path, text: str) -> None:
+    found = checks.read(written(tmp_path, text))
+
+    assert found.spec is None
+    assert "at least 1 item" in str(found.problems[0]) or "read as int" in str(found.problems[0])
+    assert "tasks: is missing" not in "\n".join(map(str, found.problems))
 
 
 LISTED = """
