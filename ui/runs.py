@@ -34,6 +34,8 @@ def run_detail(run_id: int) -> None:
         per_class = runs.per_class(session, run_id)
         predictions = runs.predictions(session, run_id)
         curve = runs.loss_table(session, run_id)
+        notes = runs.notes(session, run_id)
+    words.cautions(notes)
     left, right = st.columns(2)
     left.subheader(f"Run {run_id}, per class")
     with left:

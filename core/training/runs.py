@@ -28,7 +28,6 @@ SCORE_COLUMNS = [
     "run_id",
     "notes",
 ]
-SHOWN_CUT = 0.005
 
 
 def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
@@ -56,8 +55,8 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
         finished = finished[finished["run_id"].isin(run_ids)]
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
     finished["settings"] = [settings_words(config) for config in finished["config"]]
-    pairs = zip(finished["config"], finished["facts"], strict=True)
-    finished["notes"] = pd.Series([_notes(*pair) for pair in pairs], index=finished.index, dtype=object)
+    told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
+    finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
     finished["test_digest"] = [config.get("test", "") for config in finished["config"]]
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
@@ -133,6 +132,12 @@ def loss_curve(run: Run) -> pd.DataFrame:
     return pd.DataFrame(run.facts.get("loss", []), columns=["step", "loss"])
 
 
+def notes(session: Session, run_id: int) -> tuple[str, ...]:
+    """What the reader of a run's score must know, in sentences: about its training texts, and texts cut at `max_length`."""
+    run = get(session, run_id)
+    return _notes(session.get_one(Arm, run.arm_id).name, run.config, run.facts)
+
+
 def get(session: Session, run_id: int) -> Run:
     """The run of this number. Raises `StudyError` when there is none."""
     run = session.get(Run, run_id)
@@ -173,12 +178,20 @@ def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
     return pd.DataFrame(session.execute(query).all(), columns=["run_id", "label", "predicted", "n"])
 
 
-def _notes(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
     """What the reader of a run's score must know, in sentences."""
-    cut, at = facts.get("cut", {}), config["training"].get("max_length", 0)
-    read = [f"{share:.0%} of the {split} texts" for split, share in cut.items() if share >= SHOWN_CUT]
-    words = f"{' and '.join(read)} are longer than {at} tokens; what comes after is not read." if read else ""
-    return (*config.get("notes", []), *([words] if words else []))
+    at, cut = config["training"].get("max_length", 0), facts.get("cut", {})
+    whose = {"train": f"the training texts of arm {arm}", "test": "the test texts"}
+    words = [
+        f"{_percent(cut[split])} of {texts} are longer than {at} tokens; what comes after is not read."
+        for split, texts in whose.items()
+        if cut.get(split)
+    ]
+    return (*config.get("notes", []), *words)
+
+
+def _percent(share: float) -> str:
+    return "Under 1 %" if share < 0.01 else "Over 99 %" if 0.99 < share < 1 else f"{share * 100:.0f} %"
 
 
 def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:

@@ -135,8 +135,41 @@ def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
 
 
 def test_settings_that_differ_in_the_seventh_digit_are_not_the_same() -> None:
-    rates = {"learning_rate": 5e-5, "steps": 100}, {"steps": 100, "learning_rate": 5e-5}, {"learning_rate": 5.0000001e-5, "steps": 100}
+    rates = (
+        {"learning_rate": 5e-5, "steps": 100},
+        {"steps": 100, "learning_rate": 5e-5},
+        {"learning_rate": 5.0000001e-5, "steps": 100},
+    )
 
     same, turned, other = (runs.settings_words({"training": given}) for given in rates)
 
     assert same == turned != other
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, ""),
+        (0.004, "Under 1 % of the training"),
+        (0.25, "25 % of the training"),
+        (0.999, "Over 99 % of the training"),
+        (1.0, "100 % of the training"),
+    ],
+)
+def test_the_share_of_cut_texts_stands_beside_the_score_with_its_arm(
+    store: Store, task: Task, share: float, words: str
+) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=1)
+        run.config = {"training": {"steps": 1, "max_length": 16}, "notes": ["Mind this."]}
+        run.facts = {"cut": {"train": share, "test": 0.0}}
+
+    with store() as session:
+        notes = runs.notes(session, run.id)
+        beside = runs.scores(session, task.study_id)["notes"].iloc[0]
+
+    assert notes == beside
+    assert notes[0] == "Mind this."
+    assert " ".join(notes[1:]).startswith(words)
+    assert len(notes) == (2 if words else 1)
+    assert not words or "texts of arm real are longer than 16 tokens" in notes[1]
