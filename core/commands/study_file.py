@@ -190,6 +190,9 @@ def _check_encoders(intake: _Intake) -> None:
     for name in intake.asked.spec.encoders:
         with intake.at("encoders"):
             folder = Path(encoders.resolve(name))
+            near = difflib.get_close_matches(name.casefold(), encoders.PACKAGES, n=1, cutoff=0.8)
+            if near and name not in encoders.PACKAGES and not folder.is_dir():
+                raise StudyError(f"There is no encoder {name!r} here. Did you mean {near[0]!r}?")
             is_path = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
             if is_path and not folder.is_dir():
                 raise StudyError(

@@ -231,6 +231,7 @@ def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_i
         ("[bad, good]", f"[bad, good, {'l' * 201}]", "name of the label may have 200 characters"),
         ("[bad, good]", "[bad]", "needs at least two labels"),
         ("max_length: 16", "max_length: 4000", "reads at most 512 tokens"),
+        ("seeds: [0]", "seeds: [0]\nencoders: [MiniLM]", "Did you mean 'minilm'?"),
         ("seeds: [0]", "seeds: [0]\nencoders: [./no/such/model]", "There is no folder ./no/such/model"),
     ],
 )
@@ -244,7 +245,8 @@ def test_a_name_or_setting_that_cannot_be_is_told_once_and_first(
 
     found = problems(call, path)
 
-    assert [sentence in str(one["what"]) for one in found if one["is_fatal"]].count(True) == 1, found
+    told = [f"{one['what']} {one['way_out']}" for one in found if one["is_fatal"]]
+    assert [sentence in one for one in told].count(True) == 1, found
     assert stored(tmp_path) == {}
 
 
@@ -273,3 +275,50 @@ def test_ratings_with_labels_of_their_own_are_taken_when_that_is_said(call: Comm
 
     assert [one["where"] for one in refused] == ["tasks.tone.ratings"]
     assert taken == []
+
+
+@pytest.mark.slow
+def test_an_arm_cut_to_a_few_texts_says_so_in_the_terminal_the_json_and_the_report(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path, n=1)
+    path = study(tmp_path)
+    sentence = "Arm real trains on 2 of its 12 texts: every arm of a task gets as many as the smallest one, zero-shot."
+
+    found = json.loads(call("run", path, "--json")[1])
+    code, stdout, _ = call("run", path)
+
+    assert code == 0
+    assert f"Mind: tone: {sentence}" in stdout
+    assert f"tone: {sentence}" in found["cautions"]
+    assert sentence in Path(found["report"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_neither_the_order_of_labels_nor_of_rows_moves_a_score(call: CommandLine, tmp_path: Path) -> None:
+    scores = []
+    for name, labels, turned in (("a", "[bad, good]", 1), ("b", "[good, bad]", 1), ("c", "[good, bad]", -1)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in (reviews(folder), made(folder)):
+            head, *lines = path.read_text().splitlines()
+            path.write_text("\n".join([head, *lines[::turned]]))
+        file = study(folder, labels=labels)
+        file.write_text(file.read_text().replace("study: shop", f"study: {name}").replace("steps: 1", "steps: 4"))
+        found = json.loads(call("run", file, "--json")[1])
+        scores.append([(one["arm"], one["macro_f1"], one["accuracy"]) for one in found["scores"]])
+
+    assert scores[0] == scores[1] == scores[2]
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as stored_runs:
+        by_study = """
+            SELECT study.name, arm.name, sample.text, label.name, prediction.probability FROM prediction
+            JOIN sample ON sample.id = sample_id JOIN label ON label.id = prediction.label_id
+            JOIN run ON run.id = run_id JOIN arm ON arm.id = run.arm_id
+            JOIN task ON task.id = arm.task_id JOIN study ON study.id = task.study_id
+        """
+        rows_of = sorted(stored_runs.execute(by_study).fetchall())
+        prints = stored_runs.execute("SELECT count(DISTINCT fingerprint), count(*) FROM run").fetchone()
+    answers = [[row[1:] for row in rows_of if row[0] == name] for name in "abc"]
+    assert answers[0] == answers[1] == answers[2] and len(answers[0]) == 24
+    assert prints == (2, 6)
