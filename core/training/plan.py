@@ -17,7 +17,7 @@ from core.errors import StudyError
 from core.study import spec, tasks
 from core.study.records import Arm, ArmKind, Label, Run, Sample, SampleStatus, Split, Task
 
-CODE_VERSION = 2  # 2: the head's labels are in the order of their names, whatever the order of the task
+CODE_VERSION = 2  # 2: the head's labels are in the order of their names; the data's digest is of texts to the letter
 SEED_LIMIT = 2**32
 FEW = 5  # training texts a label under which a score is marked
 
@@ -48,7 +48,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Choice:
-    """Training samples: columns sample_id, text_hash, label. `short` counts texts that a balanced choice needed and
+    """Training samples: columns sample_id, text_hash, label, exact. `short` counts texts that a balanced choice needed and
     their label did not have."""
 
     samples: pd.DataFrame
@@ -158,7 +158,7 @@ def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) ->
 
 
 def test_samples(session: Session, task: Task) -> pd.DataFrame:
-    """The kept test split of the task's real arm: columns sample_id, text_hash, label, ordered by digest.
+    """The kept test split of the task's real arm: columns as `_kept`, ordered by text_hash.
 
     Raises `StudyError` when there is none, or a label has no sample in it.
     """
@@ -199,8 +199,8 @@ def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: p
 
 
 def data_digest(samples: pd.DataFrame) -> str:
-    """A digest of texts and labels, whatever their order."""
-    lines = sorted(f"{digest} {label}" for digest, label in zip(samples["text_hash"], samples["label"], strict=True))
+    """A digest of texts to the letter, and labels, whatever their order."""
+    lines = sorted(f"{digest} {label}" for digest, label in zip(samples["exact"], samples["label"], strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -258,13 +258,15 @@ def _tested(session: Session, task: Task) -> pd.DataFrame:
 
 
 def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
+    """Columns sample_id, text_hash (the same for texts that differ in case or blanks), label, exact (another digest)."""
     query = (
-        select(Sample.id, Sample.text_hash, Label.name)
+        select(Sample.id, Sample.text_hash, Label.name, Sample.text)
         .join(Label, Label.id == Sample.label_id)
         .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == split)
         .order_by(Sample.text_hash)
     )
-    return pd.DataFrame(session.execute(query).all(), columns=["sample_id", "text_hash", "label"])
+    rows = [(*row[:3], hashlib.sha256(row[3].encode()).hexdigest()) for row in session.execute(query)]
+    return pd.DataFrame(rows, columns=["sample_id", "text_hash", "label", "exact"])
 
 
 def _absent(samples: pd.DataFrame, labels: Sequence[str]) -> str:

@@ -260,3 +260,31 @@ def test_an_arm_cut_to_the_smallest_says_so(store: Store, task: Task) -> None:
     assert "trains on 4 of its 24 texts" in by_name["real"] and "smallest one, few-shot" in by_name["real"]
     assert "trains on 4 of its 20 texts" in by_name["zero-shot"]
     assert "of its" not in by_name["few-shot"] and "too few" in by_name["few-shot"]
+
+
+def test_texts_that_differ_only_in_case_make_another_run(store: Store, task: Task) -> None:
+    with store.write() as session:
+        before = plan_all(session, task, seeds=[0]).new
+        changed = session.scalars(select(Sample).where(Sample.arm_id == before[0].arm_id, Sample.split == Split.TRAIN))
+        for sample in changed:
+            sample.text = sample.text.upper()
+        after = plan_all(session, task, seeds=[0])
+
+    assert [run.arm_id for run in after.new] == [before[0].arm_id]
+    assert before[0].config["test"] == after.new[0].config["test"]
+
+
+def test_everything_in_the_way_of_a_plan_is_told_at_once(store: Store, task: Task) -> None:
+    with store.write() as session:
+        thin = new_arm(session, task, good=3, bad=0)
+        coming = new_arm(session, task, good=0, bad=0, name="other")
+        task.train_size = 22
+        arms = tasks.arms(session, task.id)
+        found = plan.obstacles(session, task=task, arms=arms, to_come={coming.id: 10})
+        enough = plan.obstacles(session, task=task, arms=[arms[0], coming], to_come={coming.id: 11})
+
+    told = dict(found)
+    assert set(told) == {"zero-shot", thin.name, "other"}
+    assert "has 20 training texts" in told["zero-shot"] and "has 20 training texts" in told["other"]
+    assert "no training text labelled 'bad'" in told[thin.name]
+    assert enough == []
