@@ -76,7 +76,7 @@ def decide(table: tables.Table, options: importing.Options, target: Target) -> i
 
     None while a decision is missing or the file cannot be imported; the reason is shown.
     """
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         fold = st.checkbox("Take labels that look alike for one", key="data.fold")
         keep = st.checkbox("Take every label as it is written", key="data.keep_labels")
         drop = st.checkbox("Leave texts with several labels out", key="data.drop_several")

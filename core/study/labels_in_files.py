@@ -144,7 +144,7 @@ def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Seri
 def _folds(labels: "pd.Series[str]", known: Collection[str]) -> dict[str, str]:
     """Spelling -> the task's own spelling, or the most frequent one of those that look alike."""
     counts = Counter(labels[labels != ""].tolist())
-    ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name))
+    ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name != name.lower(), name))
     chosen: dict[str, str] = {_key(name): name for name in known}
     for name in ranked:
         chosen.setdefault(_key(name), name)

@@ -1,0 +1,74 @@
+"""A file with faults in a browser: what is found is seen before anything is stored, and one click mends it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study.records import Label, Sample
+from tests.e2e.walking import PATIENCE, at
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def odd_file(folder: Path) -> Path:
+    """Forty letters under columns of other names; one label in two spellings, and one that looks missing."""
+    rows = []
+    for number in range(40):
+        label = ("glad", "Glad", "sad", "sad")[number % 4]
+        rows.append(f"a letter with the number {number},{label},{'test' if number % 3 == 0 else 'train'},note {number}")
+    rows.append("a letter without a mood,N/A,train,")
+    path = folder / "letters.csv"
+    path.write_text("\n".join(["Letter,Mood,Set,Remark", *rows]))
+    return path
+
+
+def choose(page: "Page", label: str, option: str) -> None:
+    box = page.get_by_role("combobox", name=label)
+    box.click()
+    page.keyboard.type(option, delay=30)
+    page.get_by_test_id("stSelectboxVirtualDropdown").get_by_text(option, exact=True).first.click()
+    page.wait_for_timeout(500)
+
+
+def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
+    browser: "Browser", serve: Any, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    server = serve()
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE)
+    page.goto(server.url)
+    page.get_by_label("Name of the study").fill("letters")
+    page.get_by_label("Name of the study").press("Enter")
+    page.get_by_role("button", name="Make the study").click()
+    expect(page.get_by_role("heading", name="letters")).to_be_visible()
+
+    at(page, "Tasks and data")
+    page.locator("input[type=file]").set_input_files(odd_file(tmp_path))
+    page.get_by_label("Name of the task").fill("mood")
+    page.get_by_label("Name of the task").press("Enter")
+    expect(page.get_by_text("Choose the column of the text and another one for the label")).to_be_visible()
+    choose(page, "Column of the text", "Letter")
+    choose(page, "Column of the label", "Remark")
+    expect(page.get_by_text("different labels in 40 rows")).to_be_visible()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    choose(page, "Column of the label", "Mood")
+    expect(page.get_by_text("These labels look alike: Glad, glad.")).to_be_visible()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    page.get_by_text("Take labels that look alike for one").click()
+    expect(page.get_by_text("41 rows, 40 to be kept")).to_be_visible()
+    page.screenshot(path=str(tmp_path / "findings.png"), full_page=True)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("40 of 41 rows kept").first).to_be_visible()
+
+    with store_module.open_store(settings_module.load(server.environ))() as session:
+        assert {label.name for label in session.query(Label)} == {"glad", "sad"}
+        assert session.query(Sample).count() == 40
