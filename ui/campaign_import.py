@@ -1,19 +1,23 @@
 """Answers from files: our own columns, those of other tools, Label Studio and Potato."""
 
+import pandas as pd
 import streamlit as st
 
+from core.errors import StudyError
+from core.study import tables, tasks
 from core.study.records import Study, Task
-from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange import counted, formats, imported, pseudonyms
 from core.subjectivity.exchange.imported import Imported
-from ui import resources
+from ui import resources, words
 from ui.uploads import uploaded_table
 from ui.words import done, problem
 
 COMPARISONS = "task comparisons"
+GUESS = "as guessed"
 
 
 def import_panel(study: Study, known: dict[str, Task]) -> None:
-    """A file of answers, and what it is about."""
+    """A file of answers, and what it is about; what is found in it is shown before anything is stored."""
     with st.expander("Bring in answers from a file"):
         st.caption(
             "Ratings: item_id, rater_id, label (or task, worker, label), and best a text, so that items find their samples. "
@@ -21,9 +25,13 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
         )
         target = st.selectbox("About", [COMPARISONS, *known], key="campaigns.target", width=420)
         table = uploaded_table("Answers", key="campaigns.file")
-        if table and st.button("Import answers", key="campaigns.import"):
+        if table is None:
+            return
+        options = _options(table, known.get(target))
+        if not _looked_at(table, options, known.get(target)):
+            return
+        if st.button("Import answers", key="campaigns.import"):
             with problem():
-                options = formats.Options(key=pseudonyms.key_in(resources.settings().home))
                 with resources.store().write() as session:
                     if target == COMPARISONS:
                         brought = imported.import_comparisons(session, study_id=study.id, table=table, options=options)
@@ -31,6 +39,73 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
                         brought = imported.import_ratings(session, task=known[target], table=table, options=options)
                 done(_words(brought))
                 st.rerun()
+
+
+def _options(table: tables.Table, task: Task | None) -> formats.Options:
+    """How the file is to be read, where a person says so."""
+    columns = list(table.frame.columns)
+    ours = formats.COMPARISONS if task is None else formats.RATINGS
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        guessed = [GUESS, *columns]
+        field = st.selectbox(
+            "Question or column of the answer", guessed, key="campaigns.field", width=240, accept_new_options=True
+        )
+        names = {
+            name: st.selectbox(f"Column {name}", guessed, key=f"campaigns.column.{name}", width=170) for name in ours
+        }
+        rater = st.text_input("All answers are this rater's", key="campaigns.rater", width=200)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wide = st.checkbox("A row is an item, each other column a rater", key="campaigns.wide")
+        fold = st.checkbox("Take labels that look alike for one", key="campaigns.fold")
+        keep = st.checkbox("Take every label as it is written", key="campaigns.keep_labels")
+        whole = st.checkbox("Several labels at once are one label of their own", key="campaigns.whole_sets")
+        has = st.text_input("Look only whether this label was given", key="campaigns.has", width=240)
+    return formats.Options(
+        field=None if field in (GUESS, None) else field,
+        wide=wide,
+        rater=rater.strip() or None,
+        names={name: column for name, column in names.items() if column != GUESS},
+        choices=counted.Choices(fold=fold, keep_labels=keep, whole_sets=whole, has=has.strip() or None),
+        key=pseudonyms.key_in(resources.settings().home),
+    )
+
+
+def _looked_at(table: tables.Table, options: formats.Options, task: Task | None) -> bool:
+    """Show what was taken for what, the labels with their counts, and what is left out; False when it cannot be read."""
+    try:
+        if task is None:
+            found = formats.comparisons_in(table, options)
+        else:
+            with resources.store()() as session:
+                known = [label.name for label in tasks.labels_of(session, task.id)]
+            found = formats.ratings_in(table, formats.with_known(options, known))
+    except StudyError as error:
+        st.warning(words.plain(_on_a_page(str(error))))
+        return False
+    taken = "; ".join(f"{ours} from “{theirs}”" for ours, theirs in found.columns.items())
+    st.text(f"{found.read:,} answers, {len(found.frame):,} to be kept. Read: {taken}. Nothing is stored yet.")
+    column = "winner" if task is None else "label"
+    with st.container(horizontal=True):
+        counts = found.frame[column].value_counts().rename_axis(column).reset_index(name="rows")
+        words.table(counts, key="campaigns.labels")
+        if found.left_out:
+            words.table(pd.DataFrame(found.left_out.items(), columns=["why", "rows"]), key="campaigns.left_out")
+    for note in found.notes:
+        st.text(_on_a_page(note))
+    return True
+
+
+def _on_a_page(sentence: str) -> str:
+    """A sentence of the command with the page's own names for its options."""
+    for option, there in (
+        ("Say which with --field", "Say which in the field of the question"),
+        ("(--fold takes them for one)", "(a box above takes them for one)"),
+        ("(--whole-sets)", "(a box above)"),
+        ("(--keep-labels)", "(a box above)"),
+    ):
+        sentence = sentence.replace(option, there)
+    start, end = sentence.find("(--has "), sentence.find("), or take each set")
+    return sentence if start < 0 or end < start else f"{sentence[:start]}(in the last field{sentence[end:]}"
 
 
 def _words(brought: Imported) -> str:

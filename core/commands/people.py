@@ -12,7 +12,7 @@ from core.commands import data, output
 from core.errors import StudyError
 from core.study import exporting, tasks
 from core.study.records import Comparison, Study
-from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange import counted, formats, imported, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import aggregation, agreement, ranking
 
@@ -28,6 +28,11 @@ Rater = Annotated[
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="our-name=file-column, e.g. item_id=doc. May be repeated.")
 ]
+Fold = Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")]
+Keep = Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' or '-'.")]
+Sets = Annotated[bool, typer.Option("--whole-sets", help="Several labels given at once are one label of their own.")]
+Has = Annotated[str | None, typer.Option("--has", help="Of several labels given at once, look only whether this is one.")]
+Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=label, may be repeated.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,11 +52,18 @@ def agree(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    fold: Fold = False,
+    keep_labels: Keep = False,
+    whole_sets: Sets = False,
+    has: Has = None,
+    rename: Rename = None,
     as_json: output.Json = False,
 ) -> None:
     """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
     with output.answering():
-        given = formats.ratings_in(formats.read(file), _options(field, column, wide=wide, rater=rater))
+        choices = _choices(fold, keep_labels, whole_sets, has, rename)
+        options = _options(field, column, wide=wide, rater=rater, choices=choices)
+        given = formats.ratings_in(formats.read(file), options)
         found = asdict(agreement.summary(given.frame, level=level))
         by_item = agreement.by_item(given.frame)
     if items:
@@ -77,11 +89,18 @@ def aggregate(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    fold: Fold = False,
+    keep_labels: Keep = False,
+    whole_sets: Sets = False,
+    has: Has = None,
+    rename: Rename = None,
     as_json: output.Json = False,
 ) -> None:
     """One label per item, from item_id, rater_id, label or usual names for them."""
     with output.answering():
-        given = formats.ratings_in(formats.read(file), _options(field, column, wide=wide, rater=rater))
+        choices = _choices(fold, keep_labels, whole_sets, has, rename)
+        options = _options(field, column, wide=wide, rater=rater, choices=choices)
+        given = formats.ratings_in(formats.read(file), options)
         labels = aggregation.aggregate(given.frame, method=method)
     found = {str(item): label for item, label in labels.items()}
     if as_json:
@@ -123,6 +142,11 @@ def bring(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    fold: Fold = False,
+    keep_labels: Keep = False,
+    whole_sets: Sets = False,
+    has: Has = None,
+    rename: Rename = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
@@ -134,7 +158,9 @@ def bring(
         return
     with output.opened() as (settings, store):
         table = formats.read(file)
-        options = _options(field, column, wide=wide, rater=rater, key=pseudonyms.key_in(settings.home))
+        chosen = _choices(fold, keep_labels, whole_sets, has, rename)
+        key = pseudonyms.key_in(settings.home)
+        options = _options(field, column, wide=wide, rater=rater, key=key, choices=chosen)
         with store.write() as session:
             if task is not None:
                 home = data.find_study(session, study, task)
@@ -144,12 +170,18 @@ def bring(
             else:
                 home = _only_study(session, study)
                 found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+    _brought(found, title=f"{file.name} into {task or home.name}", as_json=as_json)
+
+
+def _brought(found: imported.Imported, *, title: str, as_json: bool) -> None:
     if as_json:
         output.emit(asdict(found))
         return
     _say(found.columns, found.pseudonyms, found.rejected)
+    for note in found.notes:
+        print(note, file=sys.stderr)
     output.table(
-        f"{file.name} into {task or home.name}",
+        title,
         ["read", "kept", "items", "raters", "items with a sample"],
         [[found.read, found.kept, found.items, found.raters, found.matched]],
     )
@@ -200,8 +232,10 @@ def _options(
     wide: bool = False,
     rater: str | None = None,
     key: bytes | None = None,
+    choices: counted.Choices | None = None,
 ) -> formats.Options:
     return formats.Options(
+        choices=choices or counted.Choices(),
         field=field,
         wide=wide,
         rater=rater,
@@ -210,12 +244,22 @@ def _options(
     )
 
 
+def _choices(
+    fold: bool, keep_labels: bool, whole_sets: bool, has: str | None, rename: list[str] | None
+) -> counted.Choices:
+    renamed = data.pairs(rename or [], form="--rename takes file-label=label")
+    return counted.Choices(fold=fold, keep_labels=keep_labels, whole_sets=whole_sets, has=has, rename=renamed)
+
+
 def _read_as(given: formats.Answers) -> dict[str, Any]:
-    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms}
+    findings = {"alike": given.alike, "notes": given.notes}
+    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms, "findings": findings}
 
 
 def _tell(given: formats.Answers) -> None:
     _say(given.columns, given.pseudonyms, given.left_out)
+    for note in given.notes:
+        print(note, file=sys.stderr)
 
 
 def _say(columns: dict[str, str], personal: int, left_out: dict[str, int]) -> None:

@@ -6,6 +6,7 @@ Potato (1 and 2). Written: crowd-kit's long form or our own names.
 """
 
 import dataclasses
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import pandas as pd
 from core.errors import StudyError
 from core.study import exporting, tables
 from core.study.records import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, label_studio, potato, pseudonyms
+from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms
 
 LONGEST = 200
 RATINGS = ["item_id", "rater_id", "label"]
@@ -52,11 +53,14 @@ class Options:
     """How a file is to be read. `field` is the question (control, schema or column) when a file has several; `wide`
     says that a row is an item and a column a rater; `rater` names who gave all answers of a file that does not say;
     `names` maps ours to the file's columns where that cannot be guessed; `key` keeps pseudonyms the same in every file.
+    `choices` are decisions about labels, and `known` are the labels of the task, empty where any label may stand.
     """
 
     field: str | None = None
     wide: bool = False
     rater: str | None = None
+    choices: counted.Choices = counted.Choices()
+    known: Sequence[str] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     key: bytes | None = None
 
@@ -66,7 +70,8 @@ class Answers:
     """The answers of a file. `frame` has the columns `RATINGS` (and text and kind where known) or `COMPARISONS`, all text.
 
     `read` answers are `len(frame)` and those in `left_out` (reason -> number). `columns` maps ours to what was taken
-    for it. `pseudonyms` counts raters whose name was personal and is replaced.
+    for it. `pseudonyms` counts raters whose name was personal and is replaced. `alike` are groups of labels that differ in
+    case, blanks or Unicode form only, and `notes` say what was done to the file.
     """
 
     frame: pd.DataFrame
@@ -74,6 +79,13 @@ class Answers:
     left_out: dict[str, int]
     columns: dict[str, str]
     pseudonyms: int
+    alike: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+def with_known(options: Options, labels: Sequence[str]) -> Options:
+    """The same options for answers about a task that has these labels."""
+    return dataclasses.replace(options, known=labels)
 
 
 def read(path: Path) -> tables.Table:
@@ -179,7 +191,7 @@ def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str
     named = _matched(table, RATINGS, options, answer="label")
     text = columns.text_of([name for name in table.frame.columns if name not in named.values()])
     named |= {"text": text} if text else {}
-    return _several(_taken(table, named, options)), named
+    return _choices_only(_taken(table, named, options)), named
 
 
 def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
@@ -231,21 +243,17 @@ def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
     return found if options.rater is None else found.assign(rater_id=options.rater)
 
 
-def _several(found: pd.DataFrame) -> pd.DataFrame:
-    """One row per label where a cell holds the list of several, or Label Studio's object around a choice."""
+def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
+    """Label Studio's object around a choice gives way to the list of what was chosen."""
     nested = {cell: tables.nested(cell) for cell in found["label"].unique().tolist() if cell.startswith(("[", "{"))}
-    labels = {cell: labels for cell, value in nested.items() if (labels := _labels(value))}
-    if not labels:
-        return found
-    lists = found["label"].astype("object").map(lambda cell: labels.get(cell, [cell]))
-    spread = found.assign(label=lists).explode("label", ignore_index=True)
-    return spread.assign(label=spread["label"].astype("str"))
+    chosen = {cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))}
+    return found.assign(label=found["label"].replace(chosen)) if chosen else found
 
 
 def _labels(value: object) -> list[str]:
+    """The labels in a list or object; empty where they stand in it as they are, or where there is none."""
     if isinstance(value, list):
-        found = [_labels(one) if isinstance(one, dict) else [str(one)] for one in value]
-        return [label for labels in found for label in labels]
+        return [label for one in value if isinstance(one, dict) for label in label_studio.labels_of(one)[0]]
     return label_studio.labels_of(value)[0] if isinstance(value, dict) else []
 
 
@@ -278,8 +286,14 @@ def _answers(
 ) -> Answers:
     kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
     clean = found.assign(**{name: _tidy(found[name]) for name in kept})
+    alike: list[tuple[str, ...]] = []
+    notes = list(table.notes)
     if needed == RATINGS:
-        clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["label"])
+        clean = _whole_numbers(clean, ["item_id"])
+        clean = clean.assign(reason=_reasons(clean, ["item_id", "rater_id"]))
+        done = counted.decide(clean, options.choices, known=options.known, file=table.file)
+        clean, alike = done.frame, done.alike
+        notes += done.notes
     reason = _reasons(clean, needed)
     frame = clean.loc[reason == "", kept].reset_index(drop=True)
     left_out = Counter(table.unreadable) + Counter(reason[reason != ""].tolist())
@@ -288,7 +302,9 @@ def _answers(
         because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
-    return Answers(frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal)
+    return Answers(
+        frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes
+    )
 
 
 def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
@@ -299,10 +315,7 @@ def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
         reason = reason.mask(
             (reason == "") & (clean[name].str.len() > LONGEST), f"{CALLED[name]} over {LONGEST} characters"
         )
-    if needed == COMPARISONS:
-        return reason
-    good = clean.loc[reason == "", needed]
-    return reason.mask(good.duplicated().reindex(clean.index, fill_value=False), "repeated row")
+    return reason
 
 
 def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":

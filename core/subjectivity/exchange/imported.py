@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 from sqlalchemy import delete, insert, select
@@ -51,6 +51,7 @@ class Imported:
     again: bool
     columns: dict[str, str]
     pseudonyms: int
+    notes: list[str] = field(default_factory=list)
 
 
 def import_ratings(
@@ -63,11 +64,13 @@ def import_ratings(
 ) -> Imported:
     """Bring in the ratings of a table, in any of the forms `formats.ratings_in` reads, as a closed campaign of a task.
 
-    With a text, items find their samples. Several labels of one rater about one item are kept (multi-label raters).
+    With a text, items find their samples. Labels that the task does not have are left out and counted, unless the options keep
+    them; where none is the task's, `StudyError` says how to say which is which.
     A changed file of the same name, or the same one read otherwise, takes the place of what it brought before.
     Raises `StudyError` when nothing can be kept, or when raters were asked about the earlier import's items.
     """
-    answers = formats.ratings_in(table, options)
+    names = [label.name for label in tasks.labels_of(session, task.id)]
+    answers = formats.ratings_in(table, replace(options or formats.Options(), known=names))
     source = _source(table, answers)
     if _is_current(session, task.study_id, task.id, table.file, source):
         return _brought_before(answers)
@@ -95,6 +98,7 @@ def import_ratings(
         again=False,
         columns=answers.columns,
         pseudonyms=answers.pseudonyms,
+        notes=answers.notes,
     )
 
 
@@ -147,13 +151,14 @@ def import_comparisons(
         again=False,
         columns=answers.columns,
         pseudonyms=answers.pseudonyms,
+        notes=answers.notes,
     )
 
 
 def _brought_before(answers: formats.Answers) -> Imported:
     return Imported(
         answers.read, 0, {"imported before": answers.read}, 0, 0, 0,
-        again=True, columns=answers.columns, pseudonyms=answers.pseudonyms,
+        again=True, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=answers.notes,
     )  # fmt: skip
 
 

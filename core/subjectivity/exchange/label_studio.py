@@ -3,6 +3,8 @@
 Format: https://labelstud.io/guide/export (JSON). Its JSON_MIN and CSV exports are plain tables.
 """
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ import pandas as pd
 
 from core.errors import StudyError
 from core.study import tables
+from core.study.importing import TEXT_NAMES
 
 COLUMNS = {"item_id": "id", "rater_id": "completed_by", "text": "data"}
 ANNOTATIONS = ("annotations", "completions")
@@ -27,18 +30,19 @@ def is_export(frame: pd.DataFrame) -> bool:
 def ratings(table: tables.Table) -> pd.DataFrame:
     """Columns field, item_id, rater_id, label, text, reason: one row per choice of choices, rating, number or taxonomy.
 
-    A row with a `reason` holds no answer that counts; a choice of several labels is several rows.
+    A row with a `reason` holds no answer that counts; a choice of several labels is the JSON list of them.
     """
     rows = []
+    key = _text_key(table)
     for item, data, annotation in _annotations(table):
-        rater, text = _rater(annotation), _text(data)
+        rater, text = _rater(annotation), str(data.get(key, ""))
         found, reason = _whole(annotation)
         rows += [("", item, rater, "", text, reason)] if reason else []
         for result in found:
             field = str(result.get("from_name", ""))
             labels, reason = labels_of(result)
-            rows += [(field, item, rater, label, text, "") for label in labels]
-            rows += [("", item, rater, "", text, reason)] if reason else []
+            label = labels[0] if len(labels) == 1 else json.dumps(labels, ensure_ascii=False)
+            rows.append((field, item, rater, "" if reason else label, text, reason))
     return pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str")
 
 
@@ -110,9 +114,14 @@ def _compared(data: dict[str, Any], result: dict[str, Any]) -> tuple[str, str]:
     return (str(data[names[0]]), str(data[names[1]])) if len(names) == 2 else ("", "")
 
 
-def _text(data: dict[str, Any]) -> str:
-    texts = [value for value in data.values() if isinstance(value, str)]
-    return str(data.get("text") or (texts[0] if texts else ""))
+def _text_key(table: tables.Table) -> str:
+    """The field of `data` that holds the texts: one of a usual name, else the one whose values are longest."""
+    letters: Counter[str] = Counter()
+    for cell in table.frame["data"].unique().tolist():
+        letters.update({name: len(value) for name, value in _object(cell).items() if isinstance(value, str)})
+    by_name = {name.casefold(): name for name in letters}
+    usual = next((by_name[name] for name in TEXT_NAMES if name in by_name), None)
+    return usual or (letters.most_common(1)[0][0] if letters else "text")
 
 
 def _value(result: dict[str, Any]) -> dict[str, Any]:

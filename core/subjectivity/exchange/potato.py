@@ -5,6 +5,7 @@ a user's own file is `annotated_instances.jsonl` or, in version 2, `user_state.j
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def with_user(table: tables.Table, path: Path) -> tables.Table:
 
 
 def ratings(table: tables.Table) -> pd.DataFrame:
-    """Columns field (the schema), item_id, rater_id, label, text, reason: one row per label that a user chose."""
+    """Columns field (the schema), item_id, rater_id, label, text, reason: one row per answer of a user."""
     frame = table.frame
     if STATE in frame.columns:
         states = frame[frame[STATE] != ""]
@@ -70,7 +71,22 @@ def ratings(table: tables.Table) -> pd.DataFrame:
         rows = [row for record in _records(frame) for row in _of_record(record)]
     else:
         rows = _of_columns(frame)
-    return pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str")
+    return _in_sets(pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str"))
+
+
+def _in_sets(found: pd.DataFrame) -> pd.DataFrame:
+    """One row for each answer: several labels that a user chose for an item become the JSON list of them."""
+    answer = ["field", "item_id", "rater_id"]
+    together = (found["reason"] == "") & (found["item_id"] != "")
+    chosen = found[together].groupby(answer, sort=False)["label"].agg(list)
+    first = ~(together & found.duplicated([*answer, "reason"]))
+    labels = [
+        json.dumps(several, ensure_ascii=False) if is_one and len(several := chosen[field, item, user]) > 1 else label
+        for field, item, user, label, is_one in zip(
+            found["field"], found["item_id"], found["rater_id"], found["label"], together, strict=True
+        )
+    ]
+    return found.assign(label=pd.Series(labels, index=found.index, dtype="str"))[first].reset_index(drop=True)
 
 
 def _of_state(state: dict[str, Any]) -> Iterator[Row]:

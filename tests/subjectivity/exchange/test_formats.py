@@ -13,7 +13,10 @@ import pytest
 from core.errors import StudyError
 from core.study import exporting
 from core.subjectivity.exchange import formats, pseudonyms
+from core.subjectivity.exchange.counted import Choices
 from core.subjectivity.exchange.formats import Answers, Names, Options
+
+SETS = Choices(whole_sets=True)
 
 
 def ratings(path: Path, content: str | bytes | list[Any] | dict[str, Any], **options: Any) -> Answers:
@@ -138,16 +141,16 @@ def test_numbers_as_ids_are_the_same_item_with_and_without_a_decimal(tmp_path: P
     assert found.frame["item_id"].tolist() == ["1", "1", "007", "1.5"]
 
 
-def test_labels_that_are_all_decimals_stay_as_they_are(tmp_path: Path) -> None:
+def test_whole_numbers_written_as_decimals_are_whole_numbers(tmp_path: Path) -> None:
     found = ratings(tmp_path / "r.csv", "item_id,rater_id,label\n1,a,1.0\n1,b,2.0\n")
 
-    assert found.frame["label"].tolist() == ["1.0", "2.0"]
+    assert found.frame["label"].tolist() == ["1", "2"]
 
 
-def test_line_breaks_and_other_scripts_stay(tmp_path: Path) -> None:
+def test_line_breaks_in_labels_are_blanks_and_other_scripts_stay(tmp_path: Path) -> None:
     found = ratings(tmp_path / "r.csv", 'item_id,rater_id,label\n1,Ängström,"two\nlines"\n2,ნინო,"не ирония 🙂"\n')
 
-    assert triples(found) == [("1", "Ängström", "two\nlines"), ("2", "ნინო", "не ирония 🙂")]
+    assert triples(found) == [("1", "Ängström", "two lines"), ("2", "ნინო", "не ирония 🙂")]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +184,10 @@ def test_a_file_that_is_not_right_is_one_sentence(
 def test_json_lines_and_a_list_of_objects_say_the_same(tmp_path: Path) -> None:
     rows = [{"item_id": 1, "rater_id": "a", "label": ["x", "y"]}, {"item_id": 2, "rater_id": None, "label": "x"}]
 
-    listed = ratings(tmp_path / "r.json", rows)
-    lines = ratings(tmp_path / "r.jsonl", "\n".join(map(json.dumps, rows)))
+    listed = ratings(tmp_path / "r.json", rows, choices=SETS)
+    lines = ratings(tmp_path / "r.jsonl", "\n".join(map(json.dumps, rows)), choices=SETS)
 
-    assert triples(listed) == triples(lines) == [("1", "a", "x"), ("1", "a", "y")]
+    assert triples(listed) == triples(lines) == [("1", "a", "x + y")]
     assert listed.left_out == {"no rater": 1}
 
 
@@ -332,18 +335,18 @@ def choice(*labels: str, name: str = "sentiment") -> dict[str, Any]:
     return {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": list(labels)}}
 
 
-def test_label_studio_gives_one_row_per_chosen_label(tmp_path: Path) -> None:
+def test_a_choice_of_several_labels_in_label_studio_is_one_answer(tmp_path: Path) -> None:
     tasks = [
         studio_task(7, annotation(3, choice("pos")), annotation({"id": 4, "email": "ann@example.org"}, choice("neg"))),
         studio_task(8, annotation(3, choice("pos", "neg"))),
     ]
 
-    found = ratings(tmp_path / "ls.json", tasks)
+    found = ratings(tmp_path / "ls.json", tasks, choices=SETS)
 
     frame = found.frame
-    assert frame["item_id"].tolist() == ["7", "7", "8", "8"]
-    assert frame["label"].tolist() == ["pos", "neg", "pos", "neg"]
-    assert frame["text"].tolist() == ["Text 7", "Text 7", "Text 8", "Text 8"]
+    assert frame["item_id"].tolist() == ["7", "7", "8"]
+    assert frame["label"].tolist() == ["pos", "neg", "neg + pos"]
+    assert frame["text"].tolist() == ["Text 7", "Text 7", "Text 8"]
     assert (frame["rater_id"][0], frame["rater_id"][1][:6], found.pseudonyms) == ("3", "rater-", 1)
     assert found.columns == {"item_id": "id", "rater_id": "completed_by", "text": "data", "label": "sentiment"}
 
@@ -390,9 +393,9 @@ def test_several_questions_ask_which(tmp_path: Path) -> None:
 def test_a_taxonomy_is_the_whole_path(tmp_path: Path) -> None:
     path = {"from_name": "kind", "type": "taxonomy", "value": {"taxonomy": [["Animal", "Bird"], ["Plant"]]}}
 
-    found = ratings(tmp_path / "ls.json", [studio_task(1, annotation(1, path))])
+    found = ratings(tmp_path / "ls.json", [studio_task(1, annotation(1, path))], choices=SETS)
 
-    assert found.frame["label"].tolist() == ["Animal > Bird", "Plant"]
+    assert found.frame["label"].tolist() == ["Animal > Bird + Plant"]
 
 
 @pytest.mark.parametrize(
@@ -434,10 +437,10 @@ def test_the_short_exports_of_label_studio_are_read(tmp_path: Path) -> None:
         '7,"eve@example.org","2026-01-01",1,2.1,"","Oh","True"\n'
     )
 
-    as_json = ratings(tmp_path / "ls.json", short)
-    as_csv = ratings(tmp_path / "ls.csv", table)
+    as_json = ratings(tmp_path / "ls.json", short, choices=SETS)
+    as_csv = ratings(tmp_path / "ls.csv", table, choices=SETS)
 
-    assert as_json.frame["label"].tolist() == as_csv.frame["label"].tolist() == ["pos", "pos", "neg"]
+    assert as_json.frame["label"].tolist() == as_csv.frame["label"].tolist() == ["pos", "neg + pos"]
     assert as_json.columns["label"] == as_csv.columns["label"] == "mood"
     assert (as_csv.pseudonyms, as_csv.left_out) == (2, {"skipped by the rater": 1})
 
@@ -519,14 +522,73 @@ def test_a_folder_without_answers_says_so(tmp_path: Path) -> None:
         ({"size": {"select-one": "large"}}, ["large"]),
         ({"size": {"scale_4": "4"}}, ["4"]),
         ({"size": {"4": "4"}}, ["4"]),
-        ({"size": {"a": "true", "b": "1", "c": "false", "d": ""}}, ["a", "b"]),
+        ({"size": {"a": "true", "b": "1", "c": "false", "d": ""}}, ["a + b"]),
         ({"size": {"Urgency": "Low", "a": True}}, ["a"]),
     ],
 )
 def test_potato_values_are_read_as_labels(tmp_path: Path, answers: dict[str, Any], labels: list[str]) -> None:
     line = {"instance_id": "i1", "user_id": "ann", "label_annotations": answers}
 
-    assert ratings(tmp_path / "all.jsonl", json.dumps(line)).frame["label"].tolist() == labels
+    assert ratings(tmp_path / "all.jsonl", json.dumps(line), choices=SETS).frame["label"].tolist() == labels
+
+
+# What counts
+
+
+def test_of_two_answers_of_a_rater_about_an_item_the_last_counts_and_it_is_said(tmp_path: Path) -> None:
+    found = ratings(tmp_path / "r.csv", "item_id,rater_id,label\n1,a,yes\n1,b,yes\n1,b,no\n2,a,no\n2,a,no\n2,b,yes\n")
+
+    assert triples(found) == [("1", "a", "yes"), ("1", "b", "no"), ("2", "a", "no"), ("2", "b", "yes")]
+    assert found.left_out == {"answered again later": 1, "repeated row": 1}
+    assert "1 answers were given again" in found.notes[0]
+
+
+@pytest.mark.parametrize("word", ["N/A", "-", "None", "nan", "null", "?", "[]"])
+def test_an_answer_that_is_none_is_left_out_by_reason(tmp_path: Path, word: str) -> None:
+    found = ratings(tmp_path / "r.csv", f"item_id,rater_id,label\n1,a,yes\n1,b,{word}\n2,a,no\n2,b,no\n")
+
+    assert len(found.frame) == 3 and sum(found.left_out.values()) == 1
+    assert ratings(tmp_path / "r.csv", "item_id,rater_id,label\n1,a,-\n1,b,+\n", choices=Choices(keep_labels=True)).frame[
+        "label"
+    ].tolist() == ["-", "+"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("joy, hope", "hope, joy", "anger"), ("joy;hope", "hope;joy", "anger"), (["joy", "hope"], ["hope", "joy"], ["anger"])],
+)
+def test_a_set_of_labels_is_one_answer_and_asks_how_to_be_taken(tmp_path: Path, cells: tuple[Any, ...]) -> None:
+    rows = [{"item_id": n // 2, "rater_id": "ab"[n % 2], "label": cells[min(n, 2)]} for n in range(4)]
+    file = tmp_path / "r.jsonl"
+    content = "\n".join(map(json.dumps, rows))
+
+    with pytest.raises(StudyError, match="2 answers .*--has hope.*--whole-sets"):
+        ratings(file, content)
+
+    assert ratings(file, content, choices=SETS).frame["label"].tolist() == ["hope + joy", "hope + joy", "anger", "anger"]
+    held = ratings(file, content, choices=Choices(has="joy")).frame["label"].tolist()
+    assert held == ["joy", "joy", "not joy", "not joy"]
+
+
+def test_a_comma_inside_a_label_makes_no_set(tmp_path: Path) -> None:
+    content = 'item_id,rater_id,label\n1,a,"yes, mostly"\n1,b,no\n2,a,"no, never"\n2,b,"yes, mostly"\n'
+
+    assert len(ratings(tmp_path / "r.csv", content).frame) == 4
+
+
+def test_labels_that_look_alike_are_said_and_folded_on_request(tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,a,Yes\n1,b,yes\n2,a,gr\u00fcn\n2,b,gru\u0308n\n3,a,yes\n3,b,no\n"
+
+    apart, folded = ratings(tmp_path / "r.csv", content), ratings(tmp_path / "r.csv", content, choices=Choices(fold=True))
+
+    assert len(apart.alike) == 2 and sum("look alike" in note for note in apart.notes) == 2
+    assert folded.frame["label"].nunique() == 3 and not folded.alike
+
+
+def test_label_studio_texts_are_those_of_the_longest_field(tmp_path: Path) -> None:
+    tasks = [studio_task(n, annotation(1, choice("pos"))) | {"data": {"ticket": f"T-{n}", "note": f"A long note {n}"}} for n in (1, 2)]
+
+    assert ratings(tmp_path / "ls.json", tasks).frame["text"].tolist() == ["A long note 1", "A long note 2"]
 
 
 # To other tools

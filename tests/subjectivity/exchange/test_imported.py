@@ -236,3 +236,17 @@ def test_a_key_of_pseudonyms_that_cannot_be_made_is_one_sentence(tmp_path: Path)
 
     with pytest.raises(StudyError, match="cannot be read or made"):
         pseudonyms.key_in(tmp_path / "home")
+
+
+def test_labels_that_the_task_does_not_have_are_never_stored_without_a_word(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    head = "item_id,rater_id,label\n"
+    with pytest.raises(StudyError, match="No label .* is one of the task's.*--rename"):
+        bring(store, study, tmp_path / "words.csv", f"{head}1,a,Ja\n1,b,Nein\n")
+
+    found = bring(store, study, tmp_path / "some.csv", f"{head}1,a,yes\n1,b,no\n2,a,maybe\n2,b,yes\n")
+
+    assert found.rejected == {"the task has no label 'maybe'": 1}
+    with store() as session:
+        assert set(session.scalars(select(Rating.label))) == {"yes", "no"}
