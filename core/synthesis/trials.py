@@ -101,9 +101,8 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
 
     A text that stands word for word in what was sent is a copy of an example or of a text to rewrite.
     """
-    parsed = parsing.parse(
-        trial.content, finish_reason=trial.finish_reason, expected=int(trial.draft.get("texts_per_call", 1))
-    )
+    expected = int(trial.draft.get("texts_per_call", 1))
+    parsed = parsing.parse(trial.content, finish_reason=trial.finish_reason, expected=expected, label=label)
     sent = " ".join(" ".join(message["content"].split()) for message in trial.request["messages"])
     texts: list[str] = []
     rejected = list(parsed.rejected)
