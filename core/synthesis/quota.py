@@ -46,6 +46,7 @@ class Quota:
     rejected: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
     _busy: set[int] = field(default_factory=set)
+    _left: set[int] = field(default_factory=set)
     _fruitless: int = 0
     _first_free: int = 0
 
@@ -65,7 +66,7 @@ class Quota:
             self._first_free += 1
         slot, left = self._first_free, math.ceil(self.missing / self.texts_per_call)
         while left:
-            if slot not in self.asked:
+            if slot not in self.asked and slot // self.turns not in self._left:
                 left -= 1
                 if slot // self.turns not in self._busy:
                     return slot
@@ -91,6 +92,10 @@ class Quota:
         """Give back a slot that got no answer."""
         self.in_flight.discard(slot)
         self._busy.discard(slot // self.turns)
+
+    def leave(self, slot: int) -> None:
+        """Ask no more of a slot's conversation now; other conversations take its place."""
+        self._left.add(slot // self.turns)
 
     @property
     def _allowance(self) -> int:

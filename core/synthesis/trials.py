@@ -16,7 +16,7 @@ from core.synthesis import answers, asking, examples, intake, parsing, prompts
 from core.synthesis.answers import Answer, Provider, SlotKey
 from core.synthesis.prompts import Draft, Message
 
-LONGEST_S = 90.0
+LONGEST_S = 600.0
 
 
 @dataclass(frozen=True)
