@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.study import samples
+from core.study import llm_text, samples
 from core.study.records import Label
 from core.synthesis import parsing
 
@@ -19,6 +19,7 @@ ADVICE = {
     samples.DUPLICATE: "Ask for more variety: attributes, a higher temperature, or another prompt.",
     parsing.REFUSAL: "The model declines to write such texts: say what they are for in the prompt, or use another model.",
     parsing.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
+    llm_text.PROMPT_TOO_LONG: "The prompt is too long for the model: show fewer or shorter examples, or use another model.",
     parsing.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
     parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",

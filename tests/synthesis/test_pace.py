@@ -124,9 +124,10 @@ def test_the_time_for_an_answer_is_an_option_of_every_way_of_asking(settings: Se
     wanted = connection.made(models=("m",), base_url="http://localhost:9/v1", timeout=900)
     given = spec.GenerateSpec(per_label=3, model="m", timeout_s=900)
 
-    assert tuple(
-        connection.arguments(wanted)[connection.arguments(wanted).index("--timeout") :][:2]
-    ) == ("--timeout", "900.0")
+    assert tuple(connection.arguments(wanted)[connection.arguments(wanted).index("--timeout") :][:2]) == (
+        "--timeout",
+        "900.0",
+    )
     assert _how(given).connection.timeout == 900
     for one, seconds in ((wanted, 900), (wanted.model_copy(update={"timeout": None}), LONGEST_ANSWER_S)):
         (client,) = connection.open_all(one, settings)
