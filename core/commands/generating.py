@@ -33,6 +33,9 @@ Temperature = Annotated[float | None, typer.Option(min=0, help="Default: the mod
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="The most tokens of an answer.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=512, help="Calls at a time.")]
 Rpm = Annotated[float | None, typer.Option(min=0.1, help="The most requests a minute.")]
+Timeout = Annotated[
+    float | None, typer.Option(min=0.1, help="Seconds for one answer; it is not asked for twice. Default: 600.")
+]
 Structured = Annotated[bool, typer.Option("--structured", help="Ask for JSON by a schema, where it is offered.")]
 BudgetUsd = Annotated[float | None, typer.Option("--budget", min=0, help="Stop before spending more, in US dollars.")]
 
@@ -69,6 +72,7 @@ def generate(
     max_tokens: MaxTokens = None,
     concurrency: Concurrency = 8,
     rpm: Rpm = None,
+    timeout: Timeout = None,
     structured: Structured = False,
     budget: BudgetUsd = None,
     batch: Annotated[bool, typer.Option("--batch", help="By the Batch API: half the price, within a day.")] = False,
@@ -80,7 +84,7 @@ def generate(
     with output.opened() as (settings, store):
         wanted = connection_of(
             provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
-            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, structured=structured,
+            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         how = How(per_label, wanted, budget, batch)
         check(settings, how)

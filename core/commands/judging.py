@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, output, queueing
+from core.commands import data, generating, output, queueing
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.study import tasks
@@ -34,6 +34,7 @@ def judge(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=512)] = 8,
     rpm: Annotated[float | None, typer.Option(min=0, help="Requests a minute.")] = None,
+    timeout: generating.Timeout = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Stop before spending more, in US dollars.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
     study: output.StudyName = None,
@@ -43,7 +44,7 @@ def judge(
     with output.opened() as (settings, store):
         asked = connection.made(
             provider=provider, models=(model,), base_url=base_url, temperature=temperature, max_tokens=max_tokens,
-            concurrency=concurrency, rpm=rpm,
+            concurrency=concurrency, rpm=rpm, timeout=timeout,
         )  # fmt: skip
         connection.check(asked, settings)
         with store.write() as session:

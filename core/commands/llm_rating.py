@@ -109,6 +109,7 @@ def rate_by_llm(
     max_tokens: generating.MaxTokens = None,
     concurrency: generating.Concurrency = 8,
     rpm: generating.Rpm = None,
+    timeout: generating.Timeout = None,
     budget: generating.BudgetUsd = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
     study: output.StudyName = None,
@@ -119,7 +120,7 @@ def rate_by_llm(
         first = [one.name for one in personas.PERSONAS[: n_personas or 0]]
         asked = connection.made(
             provider=provider, models=tuple(model), base_url=base_url, max_tokens=max_tokens, concurrency=concurrency,
-            rpm=rpm,
+            rpm=rpm, timeout=timeout,
         )  # fmt: skip
         how = How(asked, (*first, *(persona or ())), tuple(temperature or ()), items, budget)
         how.raters()

@@ -168,6 +168,7 @@ def how(given: spec.GenerateSpec) -> generating.How:
         temperature=given.temperature,
         concurrency=given.concurrency,
         rpm=given.rpm,
+        timeout=given.timeout_s,
         structured=given.structured,
     )
     return generating.How(given.per_label, wanted, given.budget_usd)

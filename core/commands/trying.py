@@ -46,6 +46,7 @@ def try_prompt(
     max_tokens: generating.MaxTokens = None,
     concurrency: generating.Concurrency = 8,
     rpm: generating.Rpm = None,
+    timeout: generating.Timeout = None,
     structured: generating.Structured = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
@@ -54,7 +55,7 @@ def try_prompt(
     with output.opened() as (settings, store):
         wanted = generating.connection_of(
             provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
-            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, structured=structured,
+            max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         connection.check(wanted, settings)
         with store.write() as session:
@@ -109,7 +110,8 @@ def _try(
 ) -> list[trials.Tried]:
     """The calls, each by the model that a generation would ask. Raises `StudyError` when none of them brought an answer."""
     clients = generating.clients_of(settings, wanted)
-    tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls)
+    longest = wanted.timeout or trials.LONGEST_S
+    tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls, timeout_s=longest)
     errors = [one.error for one in tried if one.error]
     if errors and len(errors) == len(tried):
         raise StudyError(errors[0])
@@ -120,7 +122,7 @@ def _list_kinds(
     settings: settings_module.Settings, store: Store, wanted: Connection, *, arm_id: int, n: int, as_json: bool
 ) -> None:
     client = generating.clients_of(settings, wanted)[0]
-    kinds = taxonomy.ask(store, client, arm_id=arm_id, n=n)
+    kinds = taxonomy.ask(store, client, arm_id=arm_id, n=n, timeout_s=wanted.timeout or trials.LONGEST_S)
     if as_json:
         output.emit({"kinds": kinds})
         return

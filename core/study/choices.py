@@ -43,13 +43,13 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
         return None, llm_text.FILTERED if finish_reason == llm_text.PROMPT_REFUSED else finish_reason
     visible = llm_text.visible(content)
     if not visible:
-        return None, llm_text.FILTERED if finish_reason == "content_filter" else llm_text.EMPTY
+        return None, llm_text.FILTERED if llm_text.is_filtered(finish_reason) else llm_text.EMPTY
     named = {found.name: found for claim in _claims(visible) if (found := _match(claim, choices))}
     if len(named) == 1:
         return next(iter(named.values())), None
     if named or len(_mentioned(visible, choices)) > 1:
         return None, SEVERAL
-    if finish_reason == "refusal" or llm_text.REFUSING.search(visible[:300]) or llm_text.APOLOGY.match(visible):
+    if finish_reason == "refusal" or llm_text.is_refusal(visible) or llm_text.APOLOGY.match(visible):
         return None, llm_text.REFUSAL
     return None, llm_text.CUT if llm_text.is_cut(finish_reason) else NONE_NAMED
 

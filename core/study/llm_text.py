@@ -2,6 +2,8 @@
 
 import re
 
+from core.study import refusals
+
 EMPTY = "empty answer"
 FILTERED = "content filter"
 REFUSAL = "refusal"
@@ -27,6 +29,10 @@ MARK = re.compile(r"<\|[\w▁/-]{1,40}\|>|<[|｜][\w▁/-]{1,40}[|｜]>|<start_o
 FINISHED = frozenset(
     ["", "stop", "end_turn", "eos", "eos_token", "stop_sequence", "complete", "completed", "finished", "finish", "done"]
     + ["end", "normal", "unknown", "recorded"]
+)
+FILTER_ENDS = re.compile(
+    r"content_?filter|safety|prohibited|blocklist|blocked|recitation|spii|sensitive|guardrail|moderation|policy|language$",
+    re.IGNORECASE,
 )
 FENCE = re.compile(
     r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?|[ \t]*```[ \t]*$",
@@ -87,6 +93,16 @@ def spoken(content: str) -> tuple[str, list[str]]:
     if ended := END_OF_TURN.search(text):
         text = text[: ended.start()]
     return MARK.sub("", text), [thought for thought in thoughts if thought.strip()]
+
+
+def is_refusal(head: str) -> bool:
+    """Whether an answer that begins like this declines to write what was asked, in whatever language."""
+    return REFUSING.search(head[:300]) is not None or refusals.is_refusal(head)
+
+
+def is_filtered(finish_reason: str) -> bool:
+    """Whether a filter held an answer back. Endpoints say so in many words, too."""
+    return FILTER_ENDS.search(finish_reason.replace("-", "_")) is not None
 
 
 def is_cut(finish_reason: str) -> bool:

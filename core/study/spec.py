@@ -58,6 +58,7 @@ class GenerateSpec(Part):
     base_url: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2), NOT_BOOL] | None = None
     rpm: Annotated[float, Field(gt=0), NOT_BOOL] | None = None
+    timeout_s: Annotated[float, Field(gt=0), NOT_BOOL] | None = None
     structured: bool = False
     technique: Literal["zero-shot", "few-shot", "attributes", "taxonomy", "rewrite", "catalogue"] | None = None
     prompt: PromptSpec | None = None

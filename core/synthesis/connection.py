@@ -27,7 +27,8 @@ class Connection(BaseModel):
 
     Several models are mixed in one arm, conversation by conversation. `NAME@URL` asks a model at another endpoint,
     which is sent the key only when it is OpenAI's or on the host of `base_url`. `rpm` is requests a minute over all
-    callers of a model; `recordings` is a file, for the provider "recorded".
+    callers of a model; `timeout` is seconds for one answer, None means ten minutes; `recordings` is a file, for the
+    provider "recorded".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +40,7 @@ class Connection(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     concurrency: int = Field(default=8, ge=1, le=512)
     rpm: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0)
     structured: bool = False
     recordings: str | None = None
 
@@ -128,7 +130,7 @@ def open_all(
                 rpm=connection.rpm,
                 structured=connection.structured,
                 is_keyed=elsewhere is None or _may_have_key(elsewhere, connection.base_url, settings),
-                timeout=timeout,
+                timeout=connection.timeout if timeout is None else timeout,
                 tries=tries,
             )
         )

@@ -194,7 +194,11 @@ class OpenAIProvider:
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
-        if self._takes_system and failure.refuses_system() and any(part["role"] == "system" for part in sent["messages"]):
+        if (
+            self._takes_system
+            and failure.refuses_system()
+            and any(part["role"] == "system" for part in sent["messages"])
+        ):
             self._takes_system = False
             return
         if self._lower_limit(failure, sent):

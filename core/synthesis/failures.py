@@ -192,7 +192,9 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
     if status == 404 and re.search(r"does not exist|not found|unknown model|no such model", said, re.IGNORECASE):
         return f"{url} does not know the model {model!r}: {said}. Choose one that it offers."
     if status == 404 and ("model" in said.lower() or "endpoint" in said.lower() or failure.code == "model_not_found"):
-        return f"{url} does not offer the model {model!r} to this key: {said}. Do what it says, or choose another model."
+        return (
+            f"{url} does not offer the model {model!r} to this key: {said}. Do what it says, or choose another model."
+        )
     if status == 404:
         return f"{url} has no chat completions (status 404): {said}. Check the base URL; it often ends in /v1."
     return f"{url} refused the request: {said}."

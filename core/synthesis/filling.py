@@ -13,6 +13,7 @@ from core.synthesis import asking, budget, draining, prompts, unaccounted
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.intake import Intake, Outcome
+from core.synthesis.pace import Pace
 from core.synthesis.providers import RecordingsUsedUp
 from core.synthesis.quota import Quota
 from core.synthesis.storing import Storing
@@ -21,7 +22,7 @@ Report = Callable[[int, int, str, Mapping[str, Any]], None]
 
 REPORT_EVERY_S = 0.5
 RATE_OVER_S = 10.0
-TRIES_WHEN_LOST = 3
+TRIES_WHEN_LOST = 2  # then the slot is left for a later start
 
 
 @dataclass
@@ -69,7 +70,8 @@ class Filling:
         self._is_draining = False
         self._lost_usd = 0.0
         self._concurrency = 0
-        self._allowed = 0.0  # calls at a time: halved when one is lost, one more after as many answers as are allowed
+        self._pace = Pace(1)
+        self._lost: Counter[tuple[int, int]] = Counter()  # by label and slot
         self._tasks: set[asyncio.Task[asyncio.Future[Outcome]]] = set()
         self._ended = asyncio.Event()
         self._started_at = time.monotonic()
@@ -77,7 +79,7 @@ class Filling:
     async def run(self, concurrency: int) -> None:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
-        self._allowed = float(concurrency)
+        self._pace = Pace(concurrency)
         note = functools.partial(unaccounted.add, self.store, self.plan.arm.id)
         self.ledger = unaccounted.Ledger(note, concurrency=concurrency)
         self.report(*self._standing())
@@ -141,22 +143,19 @@ class Filling:
         provider = self.providers[slot // self.plan.prompt.turns % len(self.providers)]
         request = asking.request(self.store, self.plan, label=quota.label, slot=slot)
         most, limit = self._most(provider, request.messages)
-        for left in reversed(range(TRIES_WHEN_LOST)):
-            async with self.purse.hold(most):
-                self.ledger.cover(most)
-                try:
-                    answer = await provider.complete(request.messages, slot_key=request.key, max_tokens=limit)
-                except AnswerLost:
-                    self._allowed = max(1.0, self._allowed / 2)
-                    self.purse.spend(most)
-                    self._lost_usd += most
-                    if not left:
-                        raise
-                    continue
-                completion = asking.completion(self.plan, request, answer, provider=provider)
-                self.purse.spend(completion.cost_usd)
-                break
-        self._allowed = min(float(self._concurrency), self._allowed + 1 / self._allowed)
+        async with self.purse.hold(most):
+            self.ledger.cover(most)
+            started = time.monotonic()
+            try:
+                answer = await provider.complete(request.messages, slot_key=request.key, max_tokens=limit)
+            except AnswerLost:
+                self.purse.spend(most)
+                self._lost_usd += most
+                self._pace.lost(started=started)
+                raise
+            completion = asking.completion(self.plan, request, answer, provider=provider)
+            self.purse.spend(completion.cost_usd)
+        self._pace.answered()
         self.facts.count(answer)
         return await self.storing.keep(completion)
 
@@ -180,6 +179,10 @@ class Filling:
             quota.abandon(slot)
             if isinstance(error, RecordingsUsedUp):
                 quota.stopped = str(error)
+            elif isinstance(error, AnswerLost) and not self._pace.is_hopeless:
+                self._lost[quota.label.id, slot] += 1
+                if self._lost[quota.label.id, slot] >= TRIES_WHEN_LOST:
+                    quota.leave(slot)
             else:
                 self.error = self.error or error
         self._fill()
@@ -225,7 +228,7 @@ class Filling:
     @property
     def _has_room(self) -> bool:
         unsettled = sum(len(quota.in_flight) for quota in self.quotas)
-        return self._flying < int(self._allowed) and unsettled < 2 * self._concurrency
+        return self._flying < self._pace.allowed and unsettled < 2 * self._concurrency
 
     @property
     def _kept(self) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, func, insert, literal_column, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from core.study import judgements, samples
+from core.study import judgements, samples, tasks
 from core.study.records import Arm, ArmKind, Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
 from core.synthesis import parsing
@@ -66,6 +66,7 @@ class Intake:
         self.arm_id = arm_id
         self.per_label = per_label
         self._expected: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         self._kept: dict[int, int] = {}
         self._unwanted: set[str] = set()
         self._tested_task_id: int | None = None
@@ -117,10 +118,14 @@ class Intake:
         if completion.prompt_id not in self._expected:
             with self.store() as session:
                 self._expected[completion.prompt_id] = session.get_one(Prompt, completion.prompt_id).texts_per_call
+                task_id = session.get_one(Arm, self.arm_id).task_id
+                self._names = {label.id: label.name for label in tasks.labels_of(session, task_id)}
         return parsing.parse(
             completion.content,
             finish_reason=completion.finish_reason,
             expected=self._expected[completion.prompt_id],
+            label=self._names.get(completion.label_id, ""),
+            others=[name for label_id, name in self._names.items() if label_id != completion.label_id],
         )
 
     def _recount(self, session: Session) -> None:

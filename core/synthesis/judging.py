@@ -14,20 +14,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import tasks
+from core.study import llm_text, tasks
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
 from core.study.store import Store
 from core.synthesis import budget, claim, generation, polling, verdicts
 from core.synthesis.answers import Provider, SlotKey
+from core.synthesis.endpoint import LIMITS
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
 
 AT_ONCE = 5000
+ENDED = "finish_reason"  # kept beside what was sent
 
 CONTEXT = """\
 You read texts and say which label fits each of them. You judge by the text alone: its words, its tone and what its \
@@ -84,7 +86,8 @@ def judge(
     with contextlib.ExitStack() as held:
         for arm_id in sorted(set(arm_ids)):
             held.enter_context(claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting))
-        plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], per_label=per_label, seed=seed)
+        room = provider.max_tokens or (None if budget_usd is None else polling.ANSWER_TOKENS)
+        plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], room=room, per_label=per_label, seed=seed)
         purse = budget.Budget(budget_usd, spent=_spent(store, plan, is_bounded=budget_usd is not None))
         if plan.left:
             polling.ask(
@@ -122,7 +125,9 @@ class _Plan:
     left: list[Sample]
 
 
-def _plan(store: Store, *, arm_ids: Sequence[int], judge: str, per_label: int | None, seed: int) -> _Plan:
+def _plan(
+    store: Store, *, arm_ids: Sequence[int], judge: str, room: int | None, per_label: int | None, seed: int
+) -> _Plan:
     with store.write() as session:
         arms = {arm.id: arm for arm in session.scalars(select(Arm).where(Arm.id.in_(arm_ids)))}
         owners = {arm.task_id for arm in arms.values()}
@@ -133,7 +138,7 @@ def _plan(store: Store, *, arm_ids: Sequence[int], judge: str, per_label: int | 
         chosen = _chosen(session, arm_ids, per_label=per_label, seed=seed)
         if not chosen:
             raise StudyError(f"There is no kept text to judge in {', '.join(arm.name for arm in arms.values())}.")
-        done = _read_again(session, chosen, judge, labels)
+        done = _read_again(session, chosen, judge, labels, room=room)
         left = [sample_id for sample_id in chosen if sample_id not in done]
         found = [row for some in _parts(left) for row in session.scalars(select(Sample).where(Sample.id.in_(some)))]
         study = session.get_one(Study, task.study_id)
@@ -156,15 +161,31 @@ def _drawn(sample_id: int, *, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed}/{sample_id}".encode(), digest_size=8).digest()
 
 
-def _read_again(session: Session, ids: Sequence[int], judge: str, labels: Sequence[Label]) -> set[int]:
-    """Samples that this judge has answered; answers stored just before a crash are read now."""
+def _read_again(
+    session: Session, ids: Sequence[int], judge: str, labels: Sequence[Label], *, room: int | None
+) -> set[int]:
+    """Samples that this judge has answered; answers stored just before a crash are read now.
+
+    An answer that ended before it said anything, within a limit below `room` (tokens, None no limit), is none.
+    """
     done = set()
     for some in _parts(ids):
         for row in session.scalars(_by(judge).where(Judgement.sample_id.in_(some))):
+            if _had_no_room(row, room):
+                continue
             done.add(row.sample_id)
-            if row.label_id is None and (label := verdicts.read(row.content, labels)[0]):
+            if row.label_id is None and (label := _verdict(row, labels)[0]):
                 row.label_id = label.id
     return done
+
+
+def _had_no_room(row: Judgement, room: int | None) -> bool:
+    given = next((row.request[name] for name in LIMITS if name in row.request), None)
+    return not llm_text.visible(row.content) and given is not None and (room is None or given < room)
+
+
+def _verdict(row: Judgement, labels: Sequence[Label]) -> tuple[Label | None, str | None]:
+    return verdicts.read(row.content, labels, finish_reason=row.request.get(ENDED, "stop"))
 
 
 def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> Iterator[polling.Question]:
@@ -185,13 +206,13 @@ def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> I
 
 
 def _store(store: Store, plan: _Plan, sample_id: int, received: polling.Received) -> None:
-    """Store an answer, then the label it names. An answer that another process stored first is the one that stays."""
+    """Store an answer, then the label it names. An answer that another process stored first stays, unless it is empty."""
     row = Judgement(
         sample_id=sample_id,
         kind=JudgementKind.JUDGE,
         judge=plan.judge,
         label_id=None,
-        request=received.request,
+        request={**received.request, ENDED: received.finish_reason},
         content=received.content,
         tokens_in=received.tokens_in,
         tokens_out=received.tokens_out,
@@ -202,11 +223,27 @@ def _store(store: Store, plan: _Plan, sample_id: int, received: polling.Received
         with store.write() as session:
             session.add(row)
     except IntegrityError:
-        return
-    label, _ = verdicts.read(row.content, plan.labels, finish_reason=received.finish_reason)
+        if not _replaced(store, plan, sample_id, received):
+            return
+    label, _ = verdicts.read(received.content, plan.labels, finish_reason=received.finish_reason)
     if label is not None:
         with store.write() as session:
-            session.execute(update(Judgement).where(Judgement.id == row.id).values(label_id=label.id))
+            session.execute(
+                update(Judgement).where(Judgement.sample_id == sample_id, *_is_by(plan.judge)).values(label_id=label.id)
+            )
+
+
+def _replaced(store: Store, plan: _Plan, sample_id: int, received: polling.Received) -> bool:
+    """Put an answer in the place of an empty one, beside whose cost it stands; False when there is none."""
+    with store.write() as session:
+        row = session.scalar(_by(plan.judge).where(Judgement.sample_id == sample_id).with_for_update())
+        if row is None or llm_text.visible(row.content):
+            return False
+        row.content, row.request = received.content, {**received.request, ENDED: received.finish_reason}
+        row.tokens_in, row.tokens_out = row.tokens_in + received.tokens_in, row.tokens_out + received.tokens_out
+        known = row.cost_usd is not None and received.cost_usd is not None
+        row.cost_usd = (row.cost_usd or 0.0) + (received.cost_usd or 0.0) if known else None
+    return True
 
 
 def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Judged:
@@ -222,7 +259,7 @@ def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Jud
                 cost += row.cost_usd or 0.0
                 is_priced = is_priced and row.cost_usd is not None
                 if row.label_id is None:
-                    unclear[verdicts.read(row.content, plan.labels)[1] or verdicts.NONE_NAMED] += 1
+                    unclear[_verdict(row, plan.labels)[1] or verdicts.NONE_NAMED] += 1
                     continue
                 counted = agrees[plan.arms[arm_id].name]
                 counted[0] += row.label_id == label_id
@@ -262,7 +299,11 @@ def _spent(store: Store, plan: _Plan, *, is_bounded: bool) -> float:
 
 
 def _by(judge: str) -> Select[Judgement]:
-    return select(Judgement).where(Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge)
+    return select(Judgement).where(*_is_by(judge))
+
+
+def _is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
+    return Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -6,6 +6,8 @@ unsaid: what is no text is listed with why.
 """
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.study import llm_text
@@ -15,9 +17,8 @@ from core.study.llm_text import EMPTY as EMPTY
 from core.study.llm_text import FENCE as FENCE
 from core.study.llm_text import FILTERED as FILTERED
 from core.study.llm_text import REFUSAL as REFUSAL
-from core.study.llm_text import REFUSING as REFUSING
 from core.study.llm_text import UNSTORABLE as UNSTORABLE
-from core.synthesis import json_shapes, markdown_tables
+from core.synthesis import json_shapes, label_marks, markdown_tables
 
 NO_LIST = "no list found"
 TOO_SHORT = "too short"
@@ -26,24 +27,34 @@ OUTSIDE = json_shapes.OUTSIDE
 FRAME = "around the list"
 LEAD = "lead-in"
 THINKING = "thinking"
+OTHER_LABEL = "marked with another label"
 CUT_EARLY = "cut by length before any text"
 WITHOUT_TEXT = {
-    "content_filter": FILTERED,
     llm_text.PROMPT_TOO_LONG: llm_text.PROMPT_TOO_LONG,
     llm_text.PROMPT_REFUSED: FILTERED,
 }
 
 MAX_CHARACTERS = 4000
 MIN_CHARACTERS = 8
+MIN_UNSPACED = 4
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 RULE_OR_HEADING = re.compile(r"^\s*(?:[-*_=]{3,}\s*$|#{1,6}\s)")
 
 NOUN = r"text|tweet|example|sentence|review|headline|message|item|sample|comment|post|entry"
+NOUNS = (
+    rf"{NOUN}|texto|ejemplo|reseña|mensaje|oración|frase|exemplo|mensagem|avaliação|texte|exemple|phrase|avis|beispiel|satz"
+    r"|rezension|bewertung|nachricht|testo|esempio|recensione|messaggio|voorbeeld|zin|tekst|przykład|пример|текст|отзыв|第"
+    r"|文本|例|例子|示例|评论|評論|句子|例文|レビュー|テキスト|예시|문장|리뷰"
+)
+COUNTED = r"\d{1,4}|[①-⑳]|[一二三四五六七八九十]{1,3}(?=[、．.)）:：条條个個句])"
 NUMBER = re.compile(
-    rf"^(?P<indent>\s*)(?:\#{{1,6}}\s*)?(?P<bold>\*\*|__)?(?:(?:{NOUN})\s*\#?)?"
-    r"(?P<open>[(\[])?(?P<number>\d{1,4})(?:[.):\]](?=\D|$)|\s*[-–—](?=\s))(?:\*\*|__)?\s*(?P<rest>.*)$",
+    rf"^(?P<indent>\s*)(?:\#{{1,6}}\s*)?(?P<bold>\*\*|__)?(?:(?:{NOUNS})\s*\#?)?(?P<open>[(\[（【〔])?(?P<number>{COUNTED})"
+    r"(?:\ufe0f?\u20e3|(?<=[①-⑳])[、.．:：]?|[条條个個句]?[.):\]](?=\D|$)|[条條个個句]?[、．：）】〕]|\s*[-–—](?=\s))"
+    r"(?:\*\*|__)?\s*(?P<rest>.*)$",
     re.IGNORECASE,
 )
+HAN_DIGITS = "〇一二三四五六七八九"
 BULLET = re.compile(r"^(?P<indent>\s*)[-*+•‣·–—]\s+(?P<rest>.*)$")
 
 BOLD_LEAD = re.compile(r"^(?:\*\*|__)[^*_\n]{1,60}?(?:[:：](?:\*\*|__)|(?:\*\*|__)\s*(?:[:：]|[-–—]\s))\s*(?=\S)")
@@ -62,7 +73,7 @@ QUOTED = [
 ]
 
 PREAMBLE = re.compile(
-    r"^(?:.*:|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
+    r"^(?:.*[:：]|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
     rf".*\b(?:here|list|(?:{NOUN})s)\b.*)$",
     re.IGNORECASE,
 )
@@ -102,8 +113,19 @@ class _Found:
     is_cut: bool
 
 
-def parse(content: str, *, finish_reason: str, refusal: str | None = None, expected: int | None = None) -> Parsed:
+def parse(
+    content: str,
+    *,
+    finish_reason: str,
+    refusal: str | None = None,
+    expected: int | None = None,
+    label: str = "",
+    others: Sequence[str] = (),
+) -> Parsed:
     """The texts of an answer, each on one line, in the answer's order.
+
+    The name of the `label` that was asked for is cut where it stands as a mark in front of a text or behind it; a text
+    that is marked with one of the `others` is rejected.
 
     `expected` is the number asked for: with 1, prose without a list is the one text; with more, too few lines of
     prose are no list. `finish_reason` "length" rejects the last, broken text. Texts of a single word under 8
@@ -119,15 +141,18 @@ def parse(content: str, *, finish_reason: str, refusal: str | None = None, expec
     if not visible:
         return Parsed([], [], _why_empty(finish_reason))
     found = _found(visible, expected, is_cut=llm_text.is_cut(finish_reason))
-    if REFUSING.search(found.head[:300]):
+    if llm_text.is_refusal(found.head):
         return Parsed([], [], REFUSAL)
     cleaned = [(text, lead) for text, lead in map(_clean, found.items) if text]
     if not cleaned:
         return Parsed([], [], REFUSAL if APOLOGY.match(visible) else NO_LIST)
-    parsed = _judged([text for text, _ in cleaned], is_cut=found.is_cut)
+    texts = [text for text, _ in cleaned]
+    marks = label_marks.Marks(texts, label=label, others=others)
+    parsed = _judged(texts, marks, is_cut=found.is_cut)
     beside = [(thought, THINKING) for thought in thoughts]
     beside += [(fence["tag"], FRAME) for fence in FENCE.finditer(unthought) if fence["tag"]]
     beside += [(lead, LEAD) for _, lead in cleaned if lead]
+    beside += [(mark, LEAD) for mark in marks.cut]
     beside += _reasoned(found.beside)
     parsed.rejected.extend(piece for piece in beside if piece[1] == OUTSIDE)
     parsed.left_out.extend(piece for piece in beside if piece[1] != OUTSIDE)
@@ -177,15 +202,27 @@ def _numbered_starts(lines: list[str]) -> list[int]:
         match = NUMBER.match(line)
         if match is None:
             continue
-        number, depth = int(match["number"]), len(match["indent"])
+        number, depth = _counted(match["number"]), len(match["indent"])
         if not starts:
             last, indent = number, depth
         elif depth > indent + 1 or not (number in (1, last) or last < number <= last + 3):
             continue
         starts.append(at)
         last = number
-    plausible = len(starts) > 1 or (starts and NUMBER.match(lines[starts[0]])["number"] == "1")  # type: ignore[index]
+    first = NUMBER.match(lines[starts[0]]) if starts else None
+    plausible = len(starts) > 1 or (first is not None and _counted(first["number"]) == 1)
     return starts if plausible else []
+
+
+def _counted(number: str) -> int:
+    """The value of a number in any digits (2, ２, ②, 二)."""
+    if number.isdecimal():
+        return int(number)
+    if number[0] not in HAN_DIGITS + "十":
+        return int(unicodedata.numeric(number))
+    tens, found, ones = number.partition("十")
+    ten = 10 * (HAN_DIGITS.find(tens) if tens else 1) if found else 0
+    return ten + max(0, HAN_DIGITS.find((ones if found else number)[:1] or "〇"))
 
 
 def _bullet_starts(lines: list[str]) -> list[int]:
@@ -231,7 +268,9 @@ def _without_remarks(parts: list[str]) -> list[str]:
 
 
 def _why_empty(finish_reason: str) -> str:
-    return WITHOUT_TEXT.get(finish_reason) or (CUT_EARLY if llm_text.is_cut(finish_reason) else EMPTY)
+    if llm_text.is_filtered(finish_reason):
+        return FILTERED
+    return CUT_EARLY if llm_text.is_cut(finish_reason) else EMPTY
 
 
 def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -269,16 +308,25 @@ def _clean(item: str) -> tuple[str, str]:
     return text, " ".join(leads)
 
 
-def _judged(cleaned: list[str], *, is_cut: bool) -> Parsed:
+def _judged(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> Parsed:
     texts: list[str] = []
     rejected: list[tuple[str, str]] = []
-    for position, text in enumerate(cleaned):
+    for position, marked in enumerate(cleaned):
+        unmarked, is_other = marks.without(marked)
+        text = marked if unmarked == marked else _clean(unmarked)[0]
         if is_cut and position == len(cleaned) - 1:
             rejected.append((text, CUT))
+        elif is_other:
+            rejected.append((text, OTHER_LABEL))
         elif len(text) > MAX_CHARACTERS:
             rejected.append((text, TOO_LONG))
-        elif not any(sign.isalnum() for sign in text) or (len(text.split()) < 2 and len(text) < MIN_CHARACTERS):
+        elif not any(sign.isalnum() for sign in text) or (len(text.split()) < 2 and len(text) < _least(text)):
             rejected.append((text, TOO_SHORT))
         else:
             texts.append(text)
     return Parsed(texts, rejected, None)
+
+
+def _least(text: str) -> int:
+    """The fewest characters that a text of a single piece has; languages without blanks say more with a character."""
+    return MIN_UNSPACED if UNSPACED.search(text) else MIN_CHARACTERS

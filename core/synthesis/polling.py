@@ -15,12 +15,13 @@ from core.errors import StudyError
 from core.synthesis import answers, budget, draining
 from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
 from core.synthesis.filling import Report
+from core.synthesis.pace import Pace
 from core.synthesis.parsing import UNSTORABLE
 from core.synthesis.prompts import Message
 from core.synthesis.unaccounted import Ledger
 
 ANSWER_TOKENS = 2000  # room to think before the verdict; only a budget sets a limit at all
-MOST_LOST = 5
+LOOK_AGAIN_S = 0.02
 REPORT_EVERY_S = 0.5
 
 
@@ -71,8 +72,8 @@ def ask(
 
     After an error and when the process is asked to stop, nothing new is asked and the answers under way are kept.
     Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) that says how far it
-    came. An answer that did not come in time is left for the next attempt; `MOST_LOST` of them end this one. With a
-    `ledger`, money that calls may cost is noted before they are sent.
+    came. An answer that did not come in time is left for the next attempt, and fewer calls are made at a time; it ends
+    this attempt when hardly any comes (see `Pace`). With a `ledger`, money that calls may cost is noted before they are sent.
     """
     polling = _Polling(
         iter(questions), providers, done=done, total=total, told=told, purse=purse, report=report, ledger=ledger
@@ -100,11 +101,13 @@ class _Polling:
         self.purse, self.report, self.ledger = purse, report, ledger
         self.is_priced = all(provider.price is not None for provider in providers)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="polling")
-        self.lost, self.lost_usd, self.reported_at = 0, 0.0, 0.0
+        self.flying, self.lost_usd, self.reported_at = 0, 0.0, 0.0
+        self.pace = Pace(1)
         self.is_draining = False
         self.error: StudyError | None = None
 
     async def run(self, concurrency: int) -> None:
+        self.pace = Pace(concurrency)
         with draining.drained(self._drain):
             try:
                 ended = await asyncio.gather(*(self._work() for _ in range(concurrency)), return_exceptions=True)
@@ -126,17 +129,23 @@ class _Polling:
 
     async def _work(self) -> None:
         with self._draining_on_failure():
-            for question in self.waiting:
-                if self.error is not None or self.is_draining:
-                    return
+            while await self._may_ask() and (question := next(self.waiting, None)) is not None:
+                self.flying += 1
                 try:
                     await self._ask(question)
                 except AnswerLost as error:
-                    self.lost += 1
-                    self.error = error if self.lost >= MOST_LOST else self.error
+                    self.error = self.error or (error if self.pace.is_hopeless else None)
                 except StudyError as error:
                     self.error = self.error or error
+                finally:
+                    self.flying -= 1
                 self._tell(is_last=False)
+
+    async def _may_ask(self) -> bool:
+        """Wait until there is room for one more call; False when nothing new is asked."""
+        while self.flying >= self.pace.allowed:
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return self.error is None and not self.is_draining
 
     @contextlib.contextmanager
     def _draining_on_failure(self) -> Iterator[None]:
@@ -152,14 +161,17 @@ class _Polling:
         async with self.purse.hold(most):
             if self.ledger is not None and most:
                 self.ledger.cover(most)
+            started = time.monotonic()
             try:
                 answer = await question.provider.complete(question.messages, slot_key=question.key, max_tokens=limit)
             except AnswerLost:
                 self.purse.spend(most)  # it may be billed all the same
                 self.lost_usd += most
+                self.pace.lost(started=started)
                 raise
             received = _received(question, answer)
             self.purse.spend(received.cost_usd)
+        self.pace.answered()
         self.tokens += answer.tokens_in + answer.tokens_out
         await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, received)
         self.done += 1

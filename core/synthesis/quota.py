@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.study import samples
+from core.study import llm_text, samples
 from core.study.records import Label
 from core.synthesis import parsing
 
@@ -19,6 +19,7 @@ ADVICE = {
     samples.DUPLICATE: "Ask for more variety: attributes, a higher temperature, or another prompt.",
     parsing.REFUSAL: "The model declines to write such texts: say what they are for in the prompt, or use another model.",
     parsing.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
+    llm_text.PROMPT_TOO_LONG: "The prompt is too long for the model: show fewer or shorter examples, or use another model.",
     parsing.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
     parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",
@@ -46,6 +47,7 @@ class Quota:
     rejected: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
     _busy: set[int] = field(default_factory=set)
+    _left: set[int] = field(default_factory=set)
     _fruitless: int = 0
     _first_free: int = 0
 
@@ -65,7 +67,7 @@ class Quota:
             self._first_free += 1
         slot, left = self._first_free, math.ceil(self.missing / self.texts_per_call)
         while left:
-            if slot not in self.asked:
+            if slot not in self.asked and slot // self.turns not in self._left:
                 left -= 1
                 if slot // self.turns not in self._busy:
                     return slot
@@ -91,6 +93,10 @@ class Quota:
         """Give back a slot that got no answer."""
         self.in_flight.discard(slot)
         self._busy.discard(slot // self.turns)
+
+    def leave(self, slot: int) -> None:
+        """Ask no more of a slot's conversation now; other conversations take its place."""
+        self._left.add(slot // self.turns)
 
     @property
     def _allowance(self) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import tasks
+from core.study import llm_text, tasks
 from core.study.records import Arm, Label, Study, Task, Trial, TrialKind
 from core.study.store import Store
 from core.synthesis import parsing, prompts, trials
@@ -39,8 +39,8 @@ def ask(
 ) -> dict[str, list[str]]:
     """Up to `n` kinds of texts for each label of the arm's task, by the label's name: the values of an attribute "kind".
 
-    One call a label, side by side; each answer is stored as a `Trial` before it is read. Raises `StudyError` when a
-    label gets none.
+    One call a label, side by side; each answer is stored as a `Trial` before it is read, a refusal too. Raises
+    `StudyError` that names every label which gets none.
     """
     draft = Draft(CONTEXT, ASK, diversity="", texts_per_call=n, turns=1, words=10)
     prompts.check(draft)
@@ -68,11 +68,18 @@ def ask(
         finally:
             await provider.close()
 
-    found = {}
+    found, failed = {}, list[StudyError]()
     for label, answer in zip(labels, asyncio.run(together()), strict=True):
-        if isinstance(answer, BaseException):
-            raise answer
-        found[label.name] = _read(answer, label, n=n)
+        try:
+            if isinstance(answer, BaseException):
+                raise answer
+            found[label.name] = _read(answer, label, n=n)
+        except StudyError as error:
+            failed.append(error)
+    if found and failed:
+        raise StudyError(" ".join([*map(str, failed), f"Those for {', '.join(map(repr, found))} are stored."]))
+    if failed:
+        raise failed[0]
     return found
 
 
@@ -97,6 +104,8 @@ def _read(trial: Trial, label: Label, *, n: int) -> list[str]:
     found = _distinct([kind.replace("|", "/").rstrip(" .;,") for kind in [*parsed.texts, *short]])
     if not found:
         why = parsed.reason or "nothing in it reads as a kind"
+        if trial.finish_reason in (llm_text.PROMPT_REFUSED, llm_text.PROMPT_TOO_LONG):
+            why = f"{why}: {trial.content}"
         raise StudyError(f"No kinds of texts came for {label.name!r} ({why}). Ask again, or write them yourself.")
     return found[:n]
 

@@ -16,7 +16,7 @@ from core.synthesis import answers, asking, examples, intake, parsing, prompts
 from core.synthesis.answers import Answer, Provider, SlotKey
 from core.synthesis.prompts import Draft, Message
 
-LONGEST_S = 90.0
+LONGEST_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,8 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
 
     A text that stands word for word in what was sent is a copy of an example or of a text to rewrite.
     """
-    parsed = parsing.parse(
-        trial.content, finish_reason=trial.finish_reason, expected=int(trial.draft.get("texts_per_call", 1))
-    )
+    expected = int(trial.draft.get("texts_per_call", 1))
+    parsed = parsing.parse(trial.content, finish_reason=trial.finish_reason, expected=expected, label=label)
     sent = " ".join(" ".join(message["content"].split()) for message in trial.request["messages"])
     texts: list[str] = []
     rejected = list(parsed.rejected)

@@ -1,6 +1,7 @@
 """What endpoints do besides answering: refusals of one prompt, errors inside a success, waits, parameters not taken."""
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -34,8 +35,13 @@ def written(content: str | None, finish: str | None = "stop", **usage: int) -> d
 
 
 @contextmanager
-def endpoint(reply: Callable[[int, dict[str, Any], str], Reply]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server whose answers `reply` makes from the number of the call, what was asked, and the slot's key."""
+def endpoint(
+    reply: Callable[[int, dict[str, Any], str], Reply], *, before: Callable[[str], None] = lambda _key: None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server whose answers `reply` makes from the number of the call, what was asked, and the slot's key.
+
+    `before` is called with the key first, side by side.
+    """
     asked: list[dict[str, Any]] = []
     turn = threading.Lock()
 
@@ -44,6 +50,7 @@ def endpoint(reply: Callable[[int, dict[str, Any], str], Reply]) -> Iterator[tup
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            before(self.headers.get("Idempotency-Key", ""))
             with turn:
                 asked.append(body)
                 status, answer, headers = reply(len(asked), body, self.headers.get("Idempotency-Key", ""))
@@ -51,8 +58,9 @@ def endpoint(reply: Callable[[int, dict[str, Any], str], Reply]) -> Iterator[tup
             self.send_response(status)
             for name, value in {"Content-Length": str(len(raw)), **headers}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(raw)
+            with contextlib.suppress(OSError):  # the caller may have gone
+                self.end_headers()
+                self.wfile.write(raw)
 
         def log_message(self, *_arguments: Any) -> None:
             """Say nothing."""
@@ -114,8 +122,15 @@ def test_refusals_of_single_prompts_are_their_slots_answers_and_the_rest_goes_on
     assert len(asked) == before == first.completions
     with store() as session:
         refused = session.scalars(select(Completion).where(Completion.reject_reason.is_not(None))).all()
-        assert {row.content for row in refused} >= {answer[1]["error"]["message"].rstrip(".") for answer in REFUSALS.values()}
-        assert session.scalar(select(func.sum(Completion.tokens_out)).where(Completion.id.in_([row.id for row in refused]))) == 0
+        assert {row.content for row in refused} >= {
+            answer[1]["error"]["message"].rstrip(".") for answer in REFUSALS.values()
+        }
+        assert (
+            session.scalar(
+                select(func.sum(Completion.tokens_out)).where(Completion.id.in_([row.id for row in refused]))
+            )
+            == 0
+        )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +138,15 @@ def test_refusals_of_single_prompts_are_their_slots_answers_and_the_rest_goes_on
     [
         said("upstream is rate-limited", code=429),
         {"id": None, "choices": None, **said("Upstream error: overloaded", code=502)},
-        {"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "idle timeout"}, "message": {"content": "1. A let"}}]},
+        {
+            "choices": [
+                {
+                    "finish_reason": "error",
+                    "error": {"code": 502, "message": "idle timeout"},
+                    "message": {"content": "1. A let"},
+                }
+            ]
+        },
     ],
 )
 def test_an_error_inside_a_success_is_tried_again_like_its_own_status(broken: dict[str, Any]) -> None:
@@ -152,7 +175,10 @@ def test_the_words_of_an_error_inside_a_success_are_quoted() -> None:
     ],
 )
 def test_the_endpoints_own_sentence_stands_in_the_message(status: int, message: str, code: str | None) -> None:
-    with endpoint(lambda *_: (status, said(message, code=code), {})) as (url, asked), pytest.raises(ProviderRefused) as found:
+    with (
+        endpoint(lambda *_: (status, said(message, code=code), {})) as (url, asked),
+        pytest.raises(ProviderRefused) as found,
+    ):
         ask(url)
 
     assert message.rstrip(".") in str(found.value) and len(asked) == 1
@@ -206,7 +232,13 @@ def test_what_a_model_does_not_take_is_left_out() -> None:
         if "temperature" in body:
             return 400, said("`temperature` is deprecated for this model."), {}
         if body.get("max_tokens", 0) > 600:
-            return 400, said("'max_tokens' is too large: 1000. This model's maximum context length is 700.", param="max_tokens"), {}
+            return (
+                400,
+                said(
+                    "'max_tokens' is too large: 1000. This model's maximum context length is 700.", param="max_tokens"
+                ),
+                {},
+            )
         return 200, written("1. fine"), {}
 
     with endpoint(reply) as (url, asked):
@@ -217,8 +249,12 @@ def test_what_a_model_does_not_take_is_left_out() -> None:
 
 
 def test_an_extra_input_that_is_forbidden_is_left_out() -> None:
-    forbidden = {"detail": [{"type": "extra_forbidden", "loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]}
-    with endpoint(lambda _n, body, _k: (422, forbidden, {}) if "temperature" in body else (200, written("1. fine"), {})) as (url, _):
+    forbidden = {
+        "detail": [{"type": "extra_forbidden", "loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]
+    }
+    with endpoint(
+        lambda _n, body, _k: (422, forbidden, {}) if "temperature" in body else (200, written("1. fine"), {})
+    ) as (url, _):
         assert ask(url, temperature=1.0).content == "1. fine"
 
 
@@ -240,16 +276,24 @@ def test_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) ->
         ask("http://models.example.org/v1")
 
 
-@pytest.mark.parametrize("finish", ["length", "MAX_TOKENS", "max_tokens", "model_length", "content_filter", "abort", "incomplete"])
+@pytest.mark.parametrize(
+    "finish", ["length", "MAX_TOKENS", "max_tokens", "model_length", "content_filter", "abort", "incomplete"]
+)
 def test_what_was_not_finished_is_never_kept(finish: str) -> None:
-    parsed = parsing.parse("1. The kettle sings at six\n2. The waiter brought us the wro", finish_reason=finish, expected=2)
+    parsed = parsing.parse(
+        "1. The kettle sings at six\n2. The waiter brought us the wro", finish_reason=finish, expected=2
+    )
 
-    assert parsed.texts == ["The kettle sings at six"] and parsed.rejected == [("The waiter brought us the wro", parsing.CUT)]
+    assert parsed.texts == ["The kettle sings at six"] and parsed.rejected == [
+        ("The waiter brought us the wro", parsing.CUT)
+    ]
 
 
 @pytest.mark.parametrize("finish", ["stop", "STOP", "end_turn", "eos_token", "COMPLETE", "unknown", ""])
 def test_a_usual_end_cuts_nothing(finish: str) -> None:
-    parsed = parsing.parse("1. The kettle sings at six\n2. The waiter brought us soup", finish_reason=finish, expected=2)
+    parsed = parsing.parse(
+        "1. The kettle sings at six\n2. The waiter brought us soup", finish_reason=finish, expected=2
+    )
 
     assert len(parsed.texts) == 2
 

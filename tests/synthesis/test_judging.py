@@ -13,7 +13,7 @@ from core.errors import ProviderPaused, ProviderRefused, StudyError
 from core.study import samples
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, Split, Task
 from core.study.store import Store
-from core.synthesis import budget, judging, parsing, polling, verdicts
+from core.synthesis import budget, judging, pace, parsing, verdicts
 from core.synthesis.answers import AnswerLost
 from core.synthesis.endpoint import OpenAIProvider
 from tests.llm_server import LlmServer
@@ -247,7 +247,7 @@ def test_answers_that_do_not_come_count_against_the_budget_and_after_a_few_the_j
         judging.judge(store, arm_ids=[arm.id], provider=slow, budget_usd=100.0, concurrency=2)
 
     assert stored(store) == {}
-    assert server.seen.requests <= polling.MOST_LOST + 1
+    assert server.seen.requests <= 2 + pace.MOST_IN_VAIN
 
 
 def test_a_wrong_key_is_said_and_nothing_is_stored(

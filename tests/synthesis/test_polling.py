@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import budget, generation, polling, unaccounted
+from core.synthesis import budget, generation, pace, polling, unaccounted
 from core.synthesis.answers import SlotKey
 from core.synthesis.endpoint import OpenAIProvider
 from tests.llm_server import LlmServer
@@ -80,8 +80,12 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
         client = provider(slow, price=PRICE, timeout=0.2)
         ask(client, questions(client, kept), limit=100.0, ledger=unaccounted.Ledger(noted.append, concurrency=4))
 
-    most = PRICE.of(tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=polling.ANSWER_TOKENS)
-    assert polling.MOST_LOST * most <= sum(noted) <= (polling.MOST_LOST + 3) * most + 1e-9
+    most = PRICE.of(
+        tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=polling.ANSWER_TOKENS
+    )
+    asked = 4 + pace.MOST_IN_VAIN  # those at a time at first, then one after the other
+    assert pace.MOST_IN_VAIN * most <= sum(noted) <= asked * most + 1e-9
+    assert slow.seen.requests <= asked
 
 
 def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmServer) -> None:

@@ -1,0 +1,70 @@
+"""Marks of labels that a model puts beside its texts ("Positive: ...", "[positive] ...", "... (label: positive)")."""
+
+import re
+from collections.abc import Sequence
+
+NOUN = r"label|class|category|sentiment|answer|emotion|intent|topic|tone|etiqueta|categoría|catégorie|kategorie|标签|标注|情感|ラベル"
+OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
+TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
+SHORTEST = 3  # characters; a shorter name is a mark only where a noun or brackets say so
+
+
+class Marks:
+    """Cuts the marks of the texts' own label, and knows those of other labels; `cut` lists what was cut.
+
+    A dash after a name, and a name in round brackets at the end, may belong to a text ("No - I can't come"), so they are
+    marks only where at least half of several texts bear them.
+    """
+
+    def __init__(self, texts: Sequence[str], *, label: str, others: Sequence[str]) -> None:
+        self.cut: list[str] = []
+        self._own = _patterns([label])
+        self._other = _patterns(others)
+        habits = _habits([label])
+        self._own += [habit for habit in habits if 2 <= sum(map(bool, map(habit.search, texts))) >= len(texts) / 2]
+
+    def without(self, text: str) -> tuple[str, bool]:
+        """A text without the mark of its label, and whether it bears the mark of another label."""
+        if any(pattern.search(text) for pattern in self._other):
+            return text, not any(pattern.search(text) for pattern in self._own)
+        for pattern in self._own:
+            if (match := pattern.search(text)) and (rest := (text[: match.start()] + text[match.end() :]).strip()):
+                self.cut.append(match[0].strip())
+                text = rest
+        return text, False
+
+
+def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
+    """What is a mark of one of the labels wherever it stands."""
+    name = _any_of(labels)
+    bare = _any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
+    return [
+        re.compile(pattern, re.IGNORECASE)
+        for pattern in (
+            rf"^{OPEN}(?:{NOUN}){CLOSE}\s*[:：=]\s*{OPEN}{name}{CLOSE}(?:\s*[:：|,;.–—-]\s*|\s+){TEXT_NOUN}",
+            rf"[\s,;|–—-]*[\[(【（]?(?:{NOUN})\s*[:：=]\s*{OPEN}{name}{CLOSE}\W?$",
+            rf"^[\[【]{name}[\]】]{CLOSE}\s*[:：|–—-]?\s*",
+            rf"\s*[\[【]{name}[\]】]\W?$",
+            rf"^{OPEN}{bare}{CLOSE}\s*[:：]\s*{TEXT_NOUN}",
+        )
+    ]
+
+
+def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
+    """What is a mark only where several texts of a list have it."""
+    name = _any_of(labels)
+    return [
+        re.compile(pattern, re.IGNORECASE)
+        for pattern in (
+            rf"^{OPEN}{name}{CLOSE}\s*(?:[|–—-]|=>|->|→)\s+{TEXT_NOUN}",
+            rf"^[(（]{name}[)）]\s*[:：|–—-]?\s*",
+            rf"\s*[(（]{name}[)）]\.?$|\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$",
+        )
+    ]
+
+
+def _any_of(labels: Sequence[str]) -> str:
+    """One of some names, however its words are joined; nothing where there is none."""
+    parts = [re.split(r"[\s_-]+", label.strip()) for label in labels if label.strip()]
+    names = [r"[\s_-]+".join(map(re.escape, filter(None, words))) for words in parts]
+    return f"(?:{'|'.join(filter(None, names)) or '(?!)'})"
