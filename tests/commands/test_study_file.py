@@ -196,18 +196,36 @@ def test_what_would_train_on_less_than_an_arm_has_is_told_by_the_check(call: Com
     assert "Arm real trains on 2 of its 12 texts" in " ".join(stdout.split())
 
 
-def test_labels_that_look_like_those_of_the_task_are_refused_with_the_renaming_to_write(
+def test_labels_that_look_like_those_of_the_task_are_refused_until_it_is_said_that_they_are_the_same(
     call: CommandLine, tmp_path: Path
 ) -> None:
     reviews(tmp_path)
-    made(tmp_path, labels=("bad", "good", "Good"))
+    lines = [*rows("a bad chair", n=6, split="train", label="bad"), *rows("a chair", n=5, split="train", label="good")]
+    written(tmp_path, "made.csv", "\n".join(["text,label,split", *lines, "a chair without a number,Good,train"]))
 
     found = problems(call, study(tmp_path))
+    arms = ("fold: true", 'rename: {"Good": good}')
+    folded, renamed = (
+        problems(call, study(tmp_path, arms=f"{{zero-shot: {{file: made.csv, {arm}}}}}"), "--check") for arm in arms
+    )
 
     assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
-    assert "'Good' looks like 'good'" in str(found[0]["what"]) and 'rename: {"Good": good}' in str(found[0]["way_out"])
-    told = problems(call, study(tmp_path, arms='{zero-shot: {file: made.csv, rename: {"Good": good}}}'), "--check")
-    assert not [one for one in told if one["is_fatal"]]
+    assert "'Good' looks like 'good'" in str(found[0]["what"])
+    assert found[0]["way_out"] == 'Write fold: true beside the file, or rename: {"Good": good}.'
+    assert [(one["what"], one["is_fatal"]) for one in folded] == [("Taken for one label: 'Good' as 'good'.", False)]
+    assert renamed == []
+
+
+def test_options_of_the_command_import_are_told_as_keys_of_the_study_file(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    written(tmp_path, "made.csv", 'text,label\na chair,"[""bad"", ""good""]"\na bad chair,bad\na good chair,good\n')
+
+    found = problems(call, study(tmp_path))
+    dropped = problems(call, study(tmp_path, arms="{zero-shot: {file: made.csv, drop_several: true}}"), "--check")
+
+    assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
+    assert "(drop_several: true)" in f"{found[0]['what']} {found[0]['way_out']}"
+    assert not [one for one in dropped if one["is_fatal"]]
 
 
 def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_it_is_paid(
