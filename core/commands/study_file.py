@@ -211,7 +211,7 @@ def _look_only(intake: Intake, where: str, given: spec.TaskSpec) -> None:
                 importing.look(tables.read(file.file), _options(file), real=arm == ArmKind.REAL)
     if given.ratings:
         with intake.at(f"{where}.ratings"):
-            formats.ratings_in(formats.read(given.ratings.file), intake.options)
+            formats.ratings_in(_answers_in(given.ratings.file), intake.options)
 
 
 def _strange_labels(intake: Intake, place: str, looked: importing.Findings) -> None:
@@ -231,7 +231,7 @@ def _strange_labels(intake: Intake, place: str, looked: importing.Findings) -> N
 
 def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) -> None:
     with intake.at(place):
-        table = formats.read(given.file)
+        table = _answers_in(given.file)
         named = [label.name for label in tasks.labels_of(intake.session, task.id)]
         found = formats.ratings_in(table, intake.options).frame["label"].unique().tolist()
         strange = [label for label in found if label not in named]
@@ -246,7 +246,7 @@ def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) ->
 def _comparisons(intake: Intake, study: Study, given: spec.RatingsSpec) -> None:
     known = [task.name for task in tasks.tasks(intake.session, study.id)]
     with intake.at("comparisons"):
-        table = formats.read(given.file)
+        table = _answers_in(given.file)
         found = formats.comparisons_in(table, intake.options).frame
         if not intake.asked.is_whole or set(intake.asked.spec.tasks) - set(known):
             return
@@ -256,6 +256,15 @@ def _comparisons(intake: Intake, study: Study, given: spec.RatingsSpec) -> None:
         imported.import_comparisons(
             intake.session, study_id=study.id, table=table, kind=_kind(given), options=intake.options
         )
+
+
+def _answers_in(path: Path) -> tables.Table:
+    try:
+        return formats.read(path)
+    except OSError as error:
+        raise StudyError(
+            f"{path.name[:80]} cannot be read: {error.strerror}. Check its name and its rights."
+        ) from error
 
 
 def _strange_tasks(strange: list[str], named: list[str], asked: Mapping[str, Any]) -> Problem:
@@ -282,7 +291,7 @@ def _kind(given: spec.RatingsSpec) -> RaterKind:
 
 def _counted(counts: Mapping[str, int]) -> str:
     more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
-    return ", ".join(f"{name[:60]!r} in {n} rows" for name, n in list(counts.items())[:10]) + more
+    return ", ".join(f"{name[:60]!r} ({n})" for name, n in list(counts.items())[:10]) + more
 
 
 def _listed(names: list[str]) -> str:

@@ -17,7 +17,9 @@ from core.study.records import Study
 from core.subjectivity.exchange import formats, pseudonyms
 from core.training import plan
 
-OPTION = re.compile(r"--(?P<name>fold|keep-labels|drop-several|cut)(?: (?P<number>[\d.]+))?")
+OPTION = re.compile(
+    r"--(?P<name>fold|keep-labels|drop-several|cut)(?: (?P<number>[\d.]+))?|--rename (?P<theirs>[^\s=]+)=(?P<ours>[\w-]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -112,5 +114,7 @@ def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
 
 def _as_key(option: re.Match[str]) -> str:
     """An option of the command import as it is written in a study file."""
+    if option["theirs"]:
+        return f"rename: {{{option['theirs']}: {option['ours']}}}"
     value = f"[{option['number']}]" if option["number"] else "true"
     return f"{option['name'].replace('-', '_')}: {value}"

@@ -283,6 +283,19 @@ def test_comparisons_of_tasks_left_out_on_purpose_are_only_mentioned(call: Comma
     assert "'weather'" in str(found[0]["what"])
 
 
+def test_a_file_name_that_no_file_can_have_is_a_problem_like_others(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = study(
+        tmp_path, arms=f"{{zero-shot: {{file: {'b' * 300}.csv}}}}", more=f"comparisons: {{file: {'a' * 300}}}\n"
+    )
+
+    found = problems(call, path, "--check")
+
+    assert [one["where"] for one in found] == ["tasks.tone.arms.zero-shot", "comparisons"]
+    assert "name too long" in str(found[1]["what"])
+
+
 def test_ratings_with_labels_of_their_own_are_taken_when_that_is_said(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path)
     made(tmp_path)
