@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
@@ -169,6 +170,25 @@ def test_a_good_study_has_no_problem_and_checking_it_stores_nothing(call: Comman
     assert (code, stdout.strip(), stderr) == (0, "no problem found", "")
     assert problems(call, path, "--check") == []
     assert stored(tmp_path) == {}
+
+
+@pytest.mark.slow
+def test_a_refused_study_leaves_nothing_in_postgresql_either(
+    call: CommandLine, tmp_path: Path, migrated_postgresql_url: str
+) -> None:
+    reviews(tmp_path, neutral="test")
+    made(tmp_path)
+    path = study(tmp_path, labels="[bad, good, neutral]")
+
+    code, _, stderr = call("run", path, LITMUS_DATABASE=migrated_postgresql_url)
+    checked, stdout, _ = call("run", "--check", study(tmp_path), LITMUS_DATABASE=migrated_postgresql_url)
+
+    assert (code, checked) == (1, 0), stderr
+    assert stdout.startswith("no problem found")
+    url = sqlalchemy.make_url(migrated_postgresql_url).set(drivername="postgresql+psycopg")
+    with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).connect() as found:
+        counts = [found.execute(sqlalchemy.text(f'SELECT count(*) FROM "{name}"')).scalar() for name in TABLES]
+    assert counts == [0] * len(TABLES)
 
 
 @pytest.mark.slow
