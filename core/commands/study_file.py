@@ -5,120 +5,27 @@ Nothing here calls an endpoint or trains. `run` keeps the transaction when no pr
 
 import difflib
 import json
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pydantic
 from sqlalchemy.orm import Session
 
 from core import encoders
 from core import settings as settings_module
 from core.commands import drafting, generating
+from core.commands.study_intake import Asked, Intake, Refused, Taken
 from core.errors import StudyError
-from core.study import checks, importing, spec, tables, tasks
+from core.study import checks, importing, labels_in_files, spec, tables, tasks
 from core.study.checks import Problem
 from core.study.records import Arm, ArmKind, RaterKind, Study, Task
-from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange import formats, imported
 from core.training import plan
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A study file as far as it is understood, with what was changed on the command line, and what is wrong in it."""
-
-    spec: spec.StudySpec
-    training: plan.TrainingSettings
-    seeds: list[int]
-    problems: list[Problem]
-    unsure: frozenset[str] = frozenset()
-    is_whole: bool = True
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What was brought in: a row for each file, and every problem; `study` is None when one of them is fatal."""
-
-    study: Study | None
-    imports: list[dict[str, Any]]
-    problems: list[Problem]
-
-
-class Refused(StudyError):
-    """A study that cannot be run as it stands; `problems` are all its problems, the message lists them."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        fatal = [problem for problem in problems if problem.is_fatal]
-        count = f"{len(fatal)} problem{'s' if len(fatal) > 1 else ''}"
-        super().__init__("\n".join([f"{count}; nothing was stored, asked or paid for.", *map(lines_of, problems)]))
-        self.problems = problems
-
-
-class _Intake:
-    """The transaction and the problems met in it so far; each step that fails is undone by itself."""
-
-    def __init__(self, session: Session, settings: settings_module.Settings, asked: Asked) -> None:
-        self.session = session
-        self.settings = settings
-        self.asked = asked
-        self.imports: list[dict[str, Any]] = []
-        self.problems: list[Problem] = list(asked.problems)
-
-    @contextmanager
-    def at(self, where: str) -> Iterator[None]:
-        """A step whose `StudyError` is noted as the problem of a place."""
-        try:
-            with self.session.begin_nested():
-                yield
-        except StudyError as error:
-            self.note(checks.of_error(where, error))
-
-    def note(self, problem: Problem) -> None:
-        said = {(known.what, known.where.startswith(problem.where)) for known in self.problems}
-        if (problem.what, True) not in said:
-            self.problems.append(problem)
-
-    @property
-    def options(self) -> formats.Options:
-        return formats.Options(key=pseudonyms.key_in(self.settings.home))
-
-
-def lines_of(problem: Problem) -> str:
-    """A problem as a line of a list."""
-    return f"  {'' if problem.is_fatal else 'mind: '}{problem}"
-
-
-def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
-    """A study file with its training settings checked and the seeds of the command line in place of its own.
-
-    Raises `Refused` when nothing of it can be understood.
-    """
-    problems = list(reading.problems)
-    if reading.spec is None:
-        raise Refused(problems)
-    study = reading.spec
-    try:
-        training = plan.TrainingSettings.model_validate(study.training)
-    except pydantic.ValidationError as error:
-        problems += checks.of_validation(error, plan.TrainingSettings, where="training")
-        training = plan.TrainingSettings()
-    try:
-        chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
-    except ValueError:
-        problems.append(Problem("--seeds", f"found {seeds!r}.", "Write whole numbers separated by commas."))
-        chosen = study.seeds
-    if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
-        listed = ", ".join(map(str, chosen))
-        problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
-    return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
 
 
 def bring_in(session: Session, settings: settings_module.Settings, asked: Asked) -> Taken:
     """Study, tasks, labels, the files of all arms, and answers. Where a problem is fatal the caller rolls back."""
-    intake = _Intake(session, settings, asked)
+    intake = Intake(session, settings, asked)
     _check_names(intake)
     _check_encoders(intake)
     study = _study(intake)
@@ -174,7 +81,7 @@ def how(given: spec.GenerateSpec) -> generating.How:
     return generating.How(given.per_label, wanted, given.budget_usd)
 
 
-def _check_names(intake: _Intake) -> None:
+def _check_names(intake: Intake) -> None:
     given = intake.asked.spec
     named = [("study", given.study, "study")]
     for task, task_spec in given.tasks.items():
@@ -186,7 +93,7 @@ def _check_names(intake: _Intake) -> None:
             tasks.checked_name(name, what)
 
 
-def _check_encoders(intake: _Intake) -> None:
+def _check_encoders(intake: Intake) -> None:
     """What can be told of encoders without loading them: that they are there, and how many tokens they read."""
     for name in intake.asked.spec.encoders:
         with intake.at("encoders"):
@@ -215,7 +122,7 @@ def _longest(folder: Path) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _study(intake: _Intake) -> Study:
+def _study(intake: Intake) -> Study:
     """The study, or a stand-in when it cannot be had, so that the rest can be looked at."""
     asked = intake.asked
     for name in (asked.spec.study, checks.NAMELESS):
@@ -231,7 +138,7 @@ def _study(intake: _Intake) -> Study:
     raise Refused(intake.problems)
 
 
-def _task(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> None:
+def _task(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> None:
     where = f"tasks.{name[:40]}"
     _check_providers(intake, where, given)
     task = None if name in intake.asked.unsure else _made(intake, study, name, given)
@@ -253,7 +160,7 @@ def _task(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> Non
         _ratings(intake, f"{where}.ratings", task, given.ratings)
 
 
-def _made(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
+def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
     with intake.at(f"tasks.{name[:40]}"):
         return tasks.make_task(
             intake.session,
@@ -266,14 +173,14 @@ def _made(intake: _Intake, study: Study, name: str, given: spec.TaskSpec) -> Tas
     return None
 
 
-def _check_providers(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
+def _check_providers(intake: Intake, where: str, given: spec.TaskSpec) -> None:
     for arm, arm_spec in given.arms.items():
         if arm_spec.generate is not None:
             with intake.at(_place(where, arm)):
                 generating.check(intake.settings, how(arm_spec.generate))
 
 
-def _arm(intake: _Intake, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:
+def _arm(intake: Intake, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:
     """An arm with its file, or with the prompt that will fill it. Raises `StudyError`."""
     if isinstance(given, spec.ArmSpec) and given.generate:
         arm = generating.synthetic_arm(intake.session, task, name)
@@ -281,7 +188,9 @@ def _arm(intake: _Intake, place: str, task: Task, name: str, given: spec.FileSpe
         return arm
     arm = tasks.make_arm(intake.session, task_id=task.id, name=name)
     table = tables.read(given.file)
-    _strange_labels(intake, place, task, importing.real_labels(table, _options(given)))
+    labels = [label.name for label in tasks.labels_of(intake.session, task.id)]
+    looked = importing.look(table, _options(given), known=labels, real=arm.kind == ArmKind.REAL)
+    _strange_labels(intake, place, looked)
     found = importing.bring_in(intake.session, task=task, arm=arm, table=table, options=_options(given))
     counted = {"read": found.read, "kept": found.kept, "rejected": found.rejected}
     intake.imports.append({"task": task.name, "arm": name, "file": given.file.name} | counted)
@@ -289,40 +198,41 @@ def _arm(intake: _Intake, place: str, task: Task, name: str, given: spec.FileSpe
 
 
 def _options(given: spec.FileSpec) -> importing.Options:
+    choices = labels_in_files.Choices(given.fold, given.keep_labels, given.drop_several, tuple(given.cut))
     return importing.Options(
-        text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename
+        text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename, choices=choices
     )
 
 
-def _look_only(intake: _Intake, where: str, given: spec.TaskSpec) -> None:
+def _look_only(intake: Intake, where: str, given: spec.TaskSpec) -> None:
     """The files of a task that could not be made: whether they can be read and have their columns."""
     for arm, file in {"real": given.real, **given.arms}.items():
         if file.file and file.file.name != checks.STAND_IN:
             with intake.at(_place(where, arm)):
-                importing.real_labels(tables.read(file.file), _options(file))
+                importing.look(tables.read(file.file), _options(file), real=arm == ArmKind.REAL)
     if given.ratings:
         with intake.at(f"{where}.ratings"):
-            formats.ratings_in(formats.read(given.ratings.file), intake.options)
+            formats.ratings_in(_answers_in(given.ratings.file), intake.options)
 
 
-def _strange_labels(intake: _Intake, place: str, task: Task, found: Iterable[str]) -> None:
+def _strange_labels(intake: Intake, place: str, looked: importing.Findings) -> None:
     """Labels of a file that the task does not have. One that only looks otherwise is a mistake; others are left out."""
-    known = {_seen(label.name): label.name for label in tasks.labels_of(intake.session, task.id)}
-    strange = [label for label in found if label not in known.values()]
-    alike = {label: known[_seen(label)] for label in strange if _seen(label) in known}
-    if alike:
-        listed = ", ".join(f"{label!r} looks like {name!r}" for label, name in alike.items())
-        renamed = ", ".join(f"{json.dumps(label, ensure_ascii=False)}: {name}" for label, name in alike.items())
-        what = f"the file has labels that the task writes otherwise: {listed}."
-        intake.note(Problem(place, what, f"Write rename: {{{renamed}}} beside the file, or change the file."))
-    if others := [label for label in strange if label not in alike]:
-        what = f"the file has labels that the task does not have: {_listed(others)}; their rows are left out."
+    if looked.meant:
+        alike = ", ".join(f"{label!r} looks like {name!r}" for label, name in looked.meant.items())
+        renamed = ", ".join(f"{json.dumps(label, ensure_ascii=False)}: {name}" for label, name in looked.meant.items())
+        what = f"the file has labels that the task writes otherwise: {alike}."
+        intake.note(Problem(place, what, f"Write fold: true beside the file, or rename: {{{renamed}}}."))
+    if others := {label: n for label, n in looked.unknown.items() if label not in looked.meant}:
+        what = f"the file has labels that the task does not have: {_counted(others)}; their rows are left out."
         intake.note(Problem(place, what, "Add them to the task's labels, or map them by rename.", is_fatal=False))
+    for note in looked.notes:
+        if not note.startswith("Labels that the task does not have"):
+            intake.note(Problem(place, note, is_fatal=False))
 
 
-def _ratings(intake: _Intake, place: str, task: Task, given: spec.RatingsSpec) -> None:
+def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) -> None:
     with intake.at(place):
-        table = formats.read(given.file)
+        table = _answers_in(given.file)
         named = [label.name for label in tasks.labels_of(intake.session, task.id)]
         found = formats.ratings_in(table, intake.options).frame["label"].unique().tolist()
         strange = [label for label in found if label not in named]
@@ -334,10 +244,10 @@ def _ratings(intake: _Intake, place: str, task: Task, given: spec.RatingsSpec) -
         imported.import_ratings(intake.session, task=task, table=table, kind=_kind(given), options=intake.options)
 
 
-def _comparisons(intake: _Intake, study: Study, given: spec.RatingsSpec) -> None:
+def _comparisons(intake: Intake, study: Study, given: spec.RatingsSpec) -> None:
     known = [task.name for task in tasks.tasks(intake.session, study.id)]
     with intake.at("comparisons"):
-        table = formats.read(given.file)
+        table = _answers_in(given.file)
         found = formats.comparisons_in(table, intake.options).frame
         if not intake.asked.is_whole or set(intake.asked.spec.tasks) - set(known):
             return
@@ -347,6 +257,15 @@ def _comparisons(intake: _Intake, study: Study, given: spec.RatingsSpec) -> None
         imported.import_comparisons(
             intake.session, study_id=study.id, table=table, kind=_kind(given), options=intake.options
         )
+
+
+def _answers_in(path: Path) -> tables.Table:
+    try:
+        return formats.read(path)
+    except OSError as error:
+        raise StudyError(
+            f"{path.name[:80]} cannot be read: {error.strerror}. Check its name and its rights."
+        ) from error
 
 
 def _strange_tasks(strange: list[str], named: list[str], asked: Mapping[str, Any]) -> Problem:
@@ -371,9 +290,9 @@ def _kind(given: spec.RatingsSpec) -> RaterKind:
     return RaterKind.SIMULATED if given.simulated else RaterKind.IMPORTED
 
 
-def _seen(label: str) -> str:
-    """A label as the eye takes it: without case, outer and double blanks, and Unicode forms."""
-    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+def _counted(counts: Mapping[str, int]) -> str:
+    more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
+    return ", ".join(f"{name[:60]!r} ({n})" for name, n in list(counts.items())[:10]) + more
 
 
 def _listed(names: list[str]) -> str:

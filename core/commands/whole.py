@@ -14,7 +14,7 @@ from sqlalchemy import select
 from core import catalogue
 from core import settings as settings_module
 from core.analysis import findings, regression, report
-from core.commands import data, generating, output, queueing, study_file
+from core.commands import data, generating, output, queueing, study_file, study_intake
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study import checks, spec, tasks
@@ -43,7 +43,7 @@ def run(
     with output.opened() as (settings, store), _listing(as_json=as_json, is_check=check):
         if jobs != "local":
             raise StudyError(f"Jobs run 'local' for now; {jobs!r} is not there yet.")
-        asked = study_file.asked_of(checks.read(file), seeds=seeds)
+        asked = study_intake.asked_of(checks.read(file), seeds=seeds)
         if check:
             _say(check_study(settings, store, asked), as_json=as_json)
         else:
@@ -53,32 +53,32 @@ def run(
 def demo(as_json: output.Json = False) -> None:
     """The bundled sample study through the same code: no key, no network, no GPU."""
     with output.opened() as (settings, store), _listing(as_json=as_json):
-        asked = study_file.asked_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
+        asked = study_intake.asked_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
         _answer(run_study(settings, store, asked), as_json=as_json)
 
 
-def check_study(settings: settings_module.Settings, store: Store, asked: study_file.Asked) -> list[checks.Problem]:
-    """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_file.Refused` for problems."""
+def check_study(settings: settings_module.Settings, store: Store, asked: study_intake.Asked) -> list[checks.Problem]:
+    """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_intake.Refused` for problems."""
     with store.write() as session:
         taken = study_file.bring_in(session, settings, asked)
         noted = [] if taken.study is None else study_file.cautions(session, taken, asked)
         session.rollback()
     if taken.study is None:
-        raise study_file.Refused(taken.problems)
+        raise study_intake.Refused(taken.problems)
     return taken.problems + noted
 
 
-def run_study(settings: settings_module.Settings, store: Store, asked: study_file.Asked) -> dict[str, Any]:
+def run_study(settings: settings_module.Settings, store: Store, asked: study_intake.Asked) -> dict[str, Any]:
     """Data, generation, answers, training, findings and report of one study.
 
-    Raises `StudyError`; as `study_file.Refused` before anything is stored, asked or paid for.
+    Raises `StudyError`; as `study_intake.Refused` before anything is stored, asked or paid for.
     """
     with store.write() as session:
         taken = study_file.bring_in(session, settings, asked)
         if taken.study is None:
             session.rollback()
     if taken.study is None:
-        raise study_file.Refused(taken.problems)
+        raise study_intake.Refused(taken.problems)
     for problem in taken.problems:
         typer.echo(f"Mind: {problem}", err=True)
     study = taken.study
@@ -115,11 +115,11 @@ def _listing(*, as_json: bool, is_check: bool = False) -> Iterator[None]:
     """The problems of a refused study on stdout too, where they are what was asked for."""
     try:
         yield
-    except study_file.Refused as error:
+    except study_intake.Refused as error:
         if as_json:
             output.emit({"problems": [asdict(problem) for problem in error.problems]})
         elif is_check:
-            typer.echo("\n".join(map(study_file.lines_of, error.problems)))
+            typer.echo("\n".join(map(study_intake.lines_of, error.problems)))
             raise StudyError(str(error).splitlines()[0]) from error
         raise
 
@@ -130,7 +130,7 @@ def _say(problems: list[checks.Problem], *, as_json: bool) -> None:
         return
     typer.echo("no problem found")
     for problem in problems:
-        typer.echo(study_file.lines_of(problem))
+        typer.echo(study_intake.lines_of(problem))
 
 
 def _folder_name(study: Study) -> str:

@@ -29,12 +29,18 @@ class Part(BaseModel):
 
 
 class FileSpec(Part):
+    """A file of texts. The keys from `fold` on decide about its labels as the options of the command import do."""
+
     file: Path
     where: dict[str, str] = Field(default_factory=dict)
     text: str | None = None
     label: str | None = None
     split: str | None = None
     rename: dict[str, str] = Field(default_factory=dict)
+    fold: bool = False
+    keep_labels: bool = False
+    drop_several: bool = False
+    cut: list[Annotated[float, NOT_BOOL]] = Field(default_factory=list)
 
 
 class PromptSpec(Part):

@@ -226,7 +226,7 @@ def _bound(session: Session, task: Task, gone: Sequence[Label]) -> str:
 def _let_in(session: Session, task: Task, labels: Sequence[str]) -> None:
     """Files whose rows were refused because of these labels count as not yet imported, so they can be brought in again."""
     for record in session.scalars(select(Import).join(Arm, Arm.id == Import.arm_id).where(Arm.task_id == task.id)):
-        if any(f"label {label!r}" in reason for label in labels for reason in record.rejected):
+        if any(repr(label) in reason for label in labels for reason in record.rejected):
             record.options = {**record.options, "before_labels": list(labels)}
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
@@ -172,6 +173,25 @@ def test_a_good_study_has_no_problem_and_checking_it_stores_nothing(call: Comman
 
 
 @pytest.mark.slow
+def test_a_refused_study_leaves_nothing_in_postgresql_either(
+    call: CommandLine, tmp_path: Path, migrated_postgresql_url: str
+) -> None:
+    reviews(tmp_path, neutral="test")
+    made(tmp_path)
+    path = study(tmp_path, labels="[bad, good, neutral]")
+
+    code, _, stderr = call("run", path, LITMUS_DATABASE=migrated_postgresql_url)
+    checked, stdout, _ = call("run", "--check", study(tmp_path), LITMUS_DATABASE=migrated_postgresql_url)
+
+    assert (code, checked) == (1, 0), stderr
+    assert stdout.startswith("no problem found")
+    url = sqlalchemy.make_url(migrated_postgresql_url).set(drivername="postgresql+psycopg")
+    with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).connect() as found:
+        counts = [found.execute(sqlalchemy.text(f'SELECT count(*) FROM "{name}"')).scalar() for name in TABLES]
+    assert counts == [0] * len(TABLES)
+
+
+@pytest.mark.slow
 def test_the_advice_can_be_followed_in_the_same_study(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path, neutral="test")
     made(tmp_path)
@@ -196,18 +216,36 @@ def test_what_would_train_on_less_than_an_arm_has_is_told_by_the_check(call: Com
     assert "Arm real trains on 2 of its 12 texts" in " ".join(stdout.split())
 
 
-def test_labels_that_look_like_those_of_the_task_are_refused_with_the_renaming_to_write(
+def test_labels_that_look_like_those_of_the_task_are_refused_until_it_is_said_that_they_are_the_same(
     call: CommandLine, tmp_path: Path
 ) -> None:
     reviews(tmp_path)
-    made(tmp_path, labels=("bad", "good", "Good"))
+    lines = [*rows("a bad chair", n=6, split="train", label="bad"), *rows("a chair", n=5, split="train", label="good")]
+    written(tmp_path, "made.csv", "\n".join(["text,label,split", *lines, "a chair without a number,Good,train"]))
 
     found = problems(call, study(tmp_path))
+    arms = ("fold: true", 'rename: {"Good": good}')
+    folded, renamed = (
+        problems(call, study(tmp_path, arms=f"{{zero-shot: {{file: made.csv, {arm}}}}}"), "--check") for arm in arms
+    )
 
     assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
-    assert "'Good' looks like 'good'" in str(found[0]["what"]) and 'rename: {"Good": good}' in str(found[0]["way_out"])
-    told = problems(call, study(tmp_path, arms='{zero-shot: {file: made.csv, rename: {"Good": good}}}'), "--check")
-    assert not [one for one in told if one["is_fatal"]]
+    assert "'Good' looks like 'good'" in str(found[0]["what"])
+    assert found[0]["way_out"] == 'Write fold: true beside the file, or rename: {"Good": good}.'
+    assert [(one["what"], one["is_fatal"]) for one in folded] == [("Taken for one label: 'Good' as 'good'.", False)]
+    assert renamed == []
+
+
+def test_options_of_the_command_import_are_told_as_keys_of_the_study_file(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    written(tmp_path, "made.csv", 'text,label\na chair,"[""bad"", ""good""]"\na bad chair,bad\na good chair,good\n')
+
+    found = problems(call, study(tmp_path))
+    dropped = problems(call, study(tmp_path, arms="{zero-shot: {file: made.csv, drop_several: true}}"), "--check")
+
+    assert [one["where"] for one in found if one["is_fatal"]] == ["tasks.tone.arms.zero-shot"]
+    assert "(drop_several: true)" in f"{found[0]['what']} {found[0]['way_out']}"
+    assert not [one for one in dropped if one["is_fatal"]]
 
 
 def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_it_is_paid(
@@ -263,6 +301,19 @@ def test_comparisons_of_tasks_left_out_on_purpose_are_only_mentioned(call: Comma
 
     assert [(one["where"], one["is_fatal"]) for one in found] == [("comparisons", False)]
     assert "'weather'" in str(found[0]["what"])
+
+
+def test_a_file_name_that_no_file_can_have_is_a_problem_like_others(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = study(
+        tmp_path, arms=f"{{zero-shot: {{file: {'b' * 300}.csv}}}}", more=f"comparisons: {{file: {'a' * 300}}}\n"
+    )
+
+    found = problems(call, path, "--check")
+
+    assert [one["where"] for one in found] == ["tasks.tone.arms.zero-shot", "comparisons"]
+    assert "name too long" in str(found[1]["what"])
 
 
 def test_ratings_with_labels_of_their_own_are_taken_when_that_is_said(call: CommandLine, tmp_path: Path) -> None:
