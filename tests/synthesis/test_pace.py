@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from core.commands.whole import _how
+from core.commands.study_file import how
 from core.errors import ProviderError
 from core.settings import Settings
 from core.study import spec
@@ -128,7 +128,7 @@ def test_the_time_for_an_answer_is_an_option_of_every_way_of_asking(settings: Se
         "--timeout",
         "900.0",
     )
-    assert _how(given).connection.timeout == 900
+    assert how(given).connection.timeout == 900
     for one, seconds in ((wanted, 900), (wanted.model_copy(update={"timeout": None}), LONGEST_ANSWER_S)):
         (client,) = connection.open_all(one, settings)
         assert isinstance(client, OpenAIProvider) and client.client_options()["timeout"] == seconds

@@ -20,7 +20,8 @@ USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("email", "pseudonym", "name"),
     ),
     "label": (
-        ("labels", "annotation", "annotations", "rating", "answer", "response", "judgement", "judgment", "choice",
+        ("labels", "label_name", "label_text",
+         "annotation", "annotations", "rating", "answer", "response", "judgement", "judgment", "choice",
          "choices"),
         ("category", "class", "value", "score"),
     ),
@@ -58,6 +59,20 @@ def matched(names: Iterable[str], wanted: Iterable[str], *, given: Mapping[str, 
     return found
 
 
+ABOUT = re.compile(r"(?:^|_)(?:remarks?|comments?|notes?|link|url|date|time|timestamp|source|split|created|updated|gold)(?:_|$)")
+
+
+def has(ours: str, names: Iterable[str], given: Mapping[str, str]) -> bool:
+    """Whether a column for one of ours is given or has a usual name."""
+    plain = {_plain(name) for name in names}
+    return ours in given or bool(plain & {ours, *(name for usual in USUAL[ours] for name in usual)})
+
+
+def is_about(name: str) -> bool:
+    """Whether a column is named like something that is said about an item and is no rater."""
+    return ABOUT.search(_plain(name)) is not None
+
+
 def text_of(names: Iterable[str]) -> str | None:
     """The column of the texts, if one has a usual name."""
     plain = {_plain(name): name for name in names}
@@ -81,4 +96,6 @@ def _one(ours: str, names: list[str], *, file: str, there: list[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+    """A name in lower case with single underscores: `itemId`, `Item ID` and `item-id` are one name."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.casefold()).strip("_")

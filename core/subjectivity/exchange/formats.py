@@ -6,6 +6,7 @@ Potato (1 and 2). Written: crowd-kit's long form or our own names.
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections import Counter
@@ -18,9 +19,12 @@ import pandas as pd
 from core.errors import StudyError
 from core.study import exporting, tables
 from core.study.records import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms
+from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised
 
 LONGEST = 200
+LONGEST_KEY = 80
+SHARED = 0.5  # of a rater's cells, how many hold what another column holds too
+TEXT_KEY = "\x01text"  # a column of keys made from texts; no file has it
 RATINGS = ["item_id", "rater_id", "label"]
 COMPARISONS = ["rater_id", "left", "right", "winner"]
 CALLED = {
@@ -52,6 +56,7 @@ class Names(StrEnum):
 class Options:
     """How a file is to be read. `field` is the question (control, schema or column) when a file has several; `wide`
     says that a row is an item and a column a rater; `rater` names who gave all answers of a file that does not say;
+    `raters` are the columns of raters in a wide table, where they cannot be guessed.
     `names` maps ours to the file's columns where that cannot be guessed; `key` keeps pseudonyms the same in every file.
     `choices` are decisions about labels, and `known` are the labels of the task, empty where any label may stand.
     """
@@ -59,6 +64,7 @@ class Options:
     field: str | None = None
     wide: bool = False
     rater: str | None = None
+    raters: Sequence[str] = ()
     choices: counted.Choices = counted.Choices()
     known: Sequence[str] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -107,6 +113,8 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
         found, named = _of_field(potato.ratings(table), table, options, potato.COLUMNS, ours="label")
     elif options.wide:
         found, named = _wide(table, options)
+    elif (known := recognised.ratings(table)) is not None:
+        found, named = _of_field(known[0], table, options, known[1], ours="label")
     else:
         found, named = _long(table, options)
     return _answers(found, named, RATINGS, table=table, options=options)
@@ -124,9 +132,22 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
             label_studio.comparisons(table), table, options, {"rater_id": "completed_by"}, ours="winner"
         )
     else:
+        table = _one_winner(table)
         named = _matched(table, COMPARISONS, options, answer="winner")
         found = _taken(table, named, options)
     return _answers(_decided(found, named), named, COMPARISONS, table=table, options=options)
+
+
+def _one_winner(table: tables.Table) -> tables.Table:
+    """A table whose winner stands in columns of 0 and 1, such as winner_model_a, gets one column `winner`."""
+    flags = {name: name.split("_", 1)[1] for name in table.frame.columns if name.casefold().startswith("winner_")}
+    if len(flags) < 2 or "winner" in table.frame.columns:
+        return table
+    cells = [table.frame[name].str.strip().str.casefold().isin({*TRUE, "1.0"}) for name in flags]
+    chosen = pd.DataFrame(dict(zip(flags.values(), cells, strict=True)))
+    winner = [sides[0] if len(sides := [str(name) for name in chosen.columns[row]]) == 1 else "" for row in chosen.to_numpy()]
+    frame = table.frame.drop(columns=list(flags)).assign(winner=winner)
+    return dataclasses.replace(table, frame=frame)
 
 
 def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
@@ -176,7 +197,8 @@ def _wide(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str
     names = table.frame.columns
     named = columns.matched(names, ["item_id"], given=options.names, file=table.file)
     text = columns.text_of([name for name in names if name != named["item_id"]])
-    raters = [name for name in names if name not in (named["item_id"], text)]
+    others = [name for name in names if name not in (named["item_id"], text)]
+    raters = [name for name in others if name in options.raters] if options.raters else _likely_raters(table.frame, others)
     if not raters:
         raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(names)}.")
     named |= {"text": text} if text else {}
@@ -184,14 +206,45 @@ def _wide(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str
     kept = [ours for ours in ("item_id", "text") if ours in named]
     melted = frame.melt(id_vars=kept, value_vars=raters, var_name="rater_id", value_name="label")
     melted = melted[melted["label"].str.strip() != ""].assign(reason="").astype("str")
-    return melted, named | {"rater_id": ", ".join(raters), "label": "its cells"}
+    unused = [name for name in others if name not in raters]
+    said = {"rater_id": ", ".join(raters), "label": "its cells"} | ({"not a rater": ", ".join(unused)} if unused else {})
+    return melted, named | said
+
+
+def _likely_raters(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The columns whose cells are labels that other columns use too; remarks, links and dates are none.
+
+    With one column there is nothing to compare with, so it is taken.
+    """
+    cells = {name: [cell.strip() for cell in frame[name] if cell.strip()] for name in names}
+    used = Counter(value for own in cells.values() for value in set(own))
+    shared = {name: sum(used[cell] > 1 for cell in own) / len(own) if own else 0.0 for name, own in cells.items()}
+    named = {name for name in names if columns.is_about(name)}
+    likely = [name for name in names if name not in named and cells[name] and shared[name] >= SHARED]
+    return likely or [name for name in names if name not in named]
 
 
 def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
+    names = list(table.frame.columns)
+    text = columns.text_of(names)
+    if text is not None and not columns.has("item_id", [name for name in names if name != text], options.names):
+        table = dataclasses.replace(table, frame=table.frame.assign(**{TEXT_KEY: _keys(table.frame[text])}))
+        options = dataclasses.replace(options, names={**options.names, "item_id": TEXT_KEY})
     named = _matched(table, RATINGS, options, answer="label")
     text = columns.text_of([name for name in table.frame.columns if name not in named.values()])
     named |= {"text": text} if text else {}
-    return _choices_only(_taken(table, named, options)), named
+    taken = _choices_only(_taken(table, named, options))
+    return taken, named | ({"item_id": text or ""} if named["item_id"] == TEXT_KEY else {})
+
+
+def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
+    """A key for each text that is an item of its own: the text itself, or its beginning and a digest where it is long."""
+    tidy = texts.str.strip()
+    short = {
+        text: text if len(text) <= LONGEST_KEY else f"{text[:LONGEST_KEY]}… {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        for text in tidy.unique().tolist()
+    }
+    return tidy.map(short).astype("str")
 
 
 def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
@@ -262,7 +315,7 @@ def _decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
     clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
     clean = _whole_numbers(clean, ["left", "right", "winner"])
     sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
-    words = {**sides, **dict.fromkeys(TIE, "tie")}
+    words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
     winners = [
         _winner(*row, words=words, own=named.get("winner") == "winner")
         for row in clean[["left", "right", "winner"]].itertuples(index=False, name=None)
@@ -272,6 +325,16 @@ def _decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
     reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
     alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
     return clean.assign(winner=decided, reason=reason.mask(alone, "something compared with itself"))
+
+
+def _short_words(clean: pd.DataFrame) -> dict[str, str]:
+    """What A and B, or 1 and 2, mean as winners where every winner is written so and nothing compared has such a name."""
+    winners = {value.casefold() for value in clean["winner"].unique().tolist() if value} - {*TIE, "0"}
+    things = {value.casefold() for side in ("left", "right") for value in clean[side].unique().tolist()}
+    for first, second in (("a", "b"), ("1", "2")):
+        if winners and winners <= {first, second} and not things & {first, second}:
+            return {first: "left", second: "right", "0": "tie"}
+    return {}
 
 
 def _winner(left: str, right: str, winner: str, *, words: dict[str, str], own: bool) -> str:

@@ -1,0 +1,135 @@
+"""Files of Prodigy, Mechanical Turk, Google Forms and doccano as answers: each is known by its own columns."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.study import tables
+from core.study.importing import TEXT_NAMES
+
+Row = tuple[str, str, str, str, str, str]
+COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]
+BRACKET = re.compile(r"^(?P<question>.*?)\s*\[(?P<item>.+)\]\s*$", re.DOTALL)
+STAMPS = ("timestamp", "zeitstempel", "horodateur", "marca temporal", "carimbo de data/hora", "informazioni cronologiche")
+MAILS = ("email", "e-mail", "username", "user name")
+NOT_APPROVED = ("rejected",)
+TRUE = ("true", "1", "yes")
+
+
+def ratings(table: tables.Table) -> tuple[pd.DataFrame, dict[str, str]] | None:
+    """Columns field, item_id, rater_id, label, text, reason, and what was taken for what; None for a file of none of these.
+
+    A row with a `reason` holds no answer that counts. Several labels at once are the JSON list of them.
+    """
+    for is_one, rows, named in FORMS:
+        if is_one(table.frame):
+            return pd.DataFrame(list(rows(table)), columns=COLUMNS, dtype="str"), dict(named)
+    return None
+
+
+def _is_prodigy(frame: pd.DataFrame) -> bool:
+    return {"_input_hash", "answer"} <= set(frame.columns)
+
+
+def _prodigy(table: tables.Table) -> Iterator[Row]:
+    """One row per line. An accepted binary answer is the line's label; a rejected one is no answer to a choice."""
+    for row in table.frame.to_dict("records"):
+        item, rater = row["_input_hash"], row.get("_annotator_id") or row.get("_session_id") or ""
+        answer, text = row["answer"].casefold(), row.get("text", "")
+        chosen = tables.nested(row.get("accept", ""))
+        if answer == "ignore":
+            yield "", item, rater, "", text, "ignored by the rater"
+        elif isinstance(chosen, list):
+            label = str(chosen[0]) if len(chosen) == 1 else (json.dumps(chosen, ensure_ascii=False) if chosen else "")
+            yield "accept", item, rater, label, text, "" if answer == "accept" else "rejected by the rater"
+        else:
+            label = str(row.get("label", "")) or "yes"
+            yield "label", item, rater, label if answer == "accept" else f"not {label}", text, ""
+
+
+def _is_mturk(frame: pd.DataFrame) -> bool:
+    return {"HITId", "WorkerId"} <= set(frame.columns) and any(name.startswith("Answer.") for name in frame.columns)
+
+
+def _mturk(table: tables.Table) -> Iterator[Row]:
+    """One row per assignment and question: a column of answers, or one column of true and false for each answer."""
+    frame = table.frame
+    inputs = [name for name in frame.columns if name.startswith("Input.")]
+    by_name = {name.removeprefix("Input.").casefold(): name for name in inputs}
+    text = next((by_name[name] for name in TEXT_NAMES if name in by_name), inputs[-1] if inputs else "")
+    item = next((name for name in inputs if name != text), "")
+    questions = _questions(frame)
+    for row in frame.to_dict("records"):
+        key = row.get(item) or row.get("HITId", "")
+        state = row.get("AssignmentStatus", "").casefold()
+        rejected = state in NOT_APPROVED or bool(row.get("RejectionTime", "").strip()) or bool(row.get("Reject", "").strip())
+        for question, answers in questions.items():
+            label = _answer(row, answers)
+            yield question, key, row["WorkerId"], label, row.get(text, ""), "rejected by the requester" if rejected else ""
+
+
+def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Question -> column -> the label that a true cell there stands for, "" where the cell holds the label itself."""
+    found: dict[str, dict[str, str]] = {}
+    for name in (name for name in frame.columns if name.startswith("Answer.")):
+        question, _, label = name.removeprefix("Answer.").rpartition(".")
+        cells = set(frame[name].str.casefold().unique().tolist())
+        is_flag = bool(question) and cells <= {"true", "false", ""}
+        key = question if is_flag else name.removeprefix("Answer.").removesuffix(".label")
+        found.setdefault(key, {})[name] = label if is_flag else ""
+    return found
+
+
+def _answer(row: Mapping[Any, str], answers: Mapping[str, str]) -> str:
+    chosen = [label or row[name] for name, label in answers.items() if (not label) or row[name].casefold() in TRUE]
+    given = [label for label in chosen if label]
+    return given[0] if len(given) == 1 else (json.dumps(given, ensure_ascii=False) if given else "")
+
+
+def _is_form(frame: pd.DataFrame) -> bool:
+    first = str(frame.columns[0]).casefold() if len(frame.columns) else ""
+    return first in STAMPS and sum(BRACKET.match(name) is not None for name in frame.columns) > 0
+
+
+def _form(table: tables.Table) -> Iterator[Row]:
+    """One row per person and item of a grid of questions; a person is an address that becomes a pseudonym, or the row."""
+    frame = table.frame
+    mail = next((name for name in frame.columns if name.casefold().startswith(MAILS)), None)
+    grids = [(name, match) for name in frame.columns if (match := BRACKET.match(name))]
+    for place, row in enumerate(frame.to_dict("records"), start=1):
+        rater = (row[mail] if mail else "") or f"row {place}"
+        for name, match in grids:
+            yield match["question"], match["item"], rater, row[name], match["item"], ""
+
+
+def _is_doccano(frame: pd.DataFrame) -> bool:
+    if not {"id", "text", "annotations"} <= set(frame.columns):
+        return False
+    return any(isinstance(found := tables.nested(cell), list) and any("user" in one for one in found if isinstance(one, dict))
+               for cell in frame["annotations"].head(50))  # fmt: skip
+
+
+def _doccano(table: tables.Table) -> Iterator[Row]:
+    """One row per text and user; several labels of a user for a text are the JSON list of them."""
+    for row in table.frame.to_dict("records"):
+        given: dict[str, list[str]] = {}
+        for one in tables.nested(row["annotations"]) or []:
+            if isinstance(one, dict) and one.get("label") not in (None, ""):
+                given.setdefault(str(one.get("user", "")), []).append(str(one["label"]))
+        if not given:
+            yield "", row["id"], "", "", row["text"], "a text without annotations"
+        for user, labels in given.items():
+            label = labels[0] if len(labels) == 1 else json.dumps(labels, ensure_ascii=False)
+            yield "label", row["id"], user, label, row["text"], ""
+
+
+Form = tuple[Callable[[pd.DataFrame], bool], Callable[[tables.Table], Iterator[Row]], Mapping[str, Any]]
+FORMS: tuple[Form, ...] = (
+    (_is_prodigy, _prodigy, {"item_id": "_input_hash", "rater_id": "_annotator_id", "text": "text"}),
+    (_is_mturk, _mturk, {"item_id": "Input", "rater_id": "WorkerId", "text": "Input"}),
+    (_is_form, _form, {"item_id": "the brackets", "rater_id": "one row each", "text": "the brackets"}),
+    (_is_doccano, _doccano, {"item_id": "id", "rater_id": "user", "text": "text"}),
+)
