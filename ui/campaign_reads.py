@@ -11,7 +11,7 @@ from core.study.records import Campaign
 from core.subjectivity import groups, results
 from core.subjectivity.groups import SideBySide
 from core.subjectivity.sessions import answers, campaigns, live, roster
-from core.subjectivity.statistics import agreement, planning, ranking
+from core.subjectivity.statistics import aggregation, agreement, planning, ranking
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.agreement import AgreementSummary, Level
 from ui import resources
@@ -79,6 +79,12 @@ def so_far(campaign: Campaign) -> pd.DataFrame:
 
 def aggregated(campaign: Campaign, method: Method) -> pd.DataFrame:
     found: pd.DataFrame = _of(campaign, method, lambda _, one: results.aggregated(given(one), method=method))
+    return found
+
+
+def aggregation_caution(campaign: Campaign, method: Method) -> str:
+    """What to know before using labels by a method; empty when nothing."""
+    found: str = _of(campaign, f"caution {method}", lambda _, one: aggregation.caution(given(one), method=method))
     return found
 
 

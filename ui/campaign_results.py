@@ -8,7 +8,7 @@ import streamlit as st
 from core.analysis import rating_charts
 from core.analysis.rating_charts import Chart
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity.statistics import majority, ranking, shares
+from core.subjectivity.statistics import aggregation, majority, ranking, shares
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.agreement import AgreementSummary, Level
 from ui import campaign_reads, campaign_tables, charts
@@ -17,7 +17,7 @@ from ui.words import plain
 
 MOST_DRAWN, SHORT = 30, 60
 MEANING = "Alpha is 1 when all agree and 0 when they agree no more than by chance."
-METHODS = {Method.MAJORITY: "Majority", Method.DAWID_SKENE: "Dawid-Skene", Method.MACE: "MACE"}
+METHODS = aggregation.METHOD_NAMES
 
 
 SHARE = "Confidence: the share of an item's answers that chose the label; no probability of being right."
@@ -218,6 +218,8 @@ def _aggregated(campaign: Campaign) -> None:
     if method != Method.MAJORITY:
         differs = int((table["label"] != first["label"]).sum())
         st.caption(f"{differs:,} of {len(table):,} labels differ from the majority.")
+        if caution := campaign_reads.aggregation_caution(campaign, method):
+            st.warning(caution)
     known = table[table["intended"].notna()]
     same = shares.of(int((known["label"] == known["intended"]).sum()), len(known))
     if same.n:

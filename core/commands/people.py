@@ -22,6 +22,12 @@ File = Annotated[
 ]
 Field = Annotated[str | None, typer.Option("--field", help="The question or column, when the file has several.")]
 Wide = Annotated[bool, typer.Option("--wide", help="A row is an item, each other column a rater.")]
+Raters = Annotated[
+    list[str] | None, typer.Option("--rater-column", help="A column of a rater in a wide table; may be repeated.")
+]
+Order = Annotated[
+    str | None, typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal.")
+]
 Rater = Annotated[
     str | None, typer.Option("--rater", help="All answers are this rater's: for a file that does not say whose.")
 ]
@@ -52,6 +58,8 @@ def agree(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    order: Order = None,
+    rater_column: Raters = None,
     fold: Fold = False,
     keep_labels: Keep = False,
     whole_sets: Sets = False,
@@ -62,9 +70,10 @@ def agree(
     """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
     with output.answering():
         choices = _choices(fold, keep_labels, whole_sets, has, rename)
-        options = _options(field, column, wide=wide, rater=rater, choices=choices)
+        options = _options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         given = formats.ratings_in(formats.read(file), options)
-        found = asdict(agreement.summary(given.frame, level=level))
+        ordered = given.frame if order is None else formats.ordered(given.frame, order.split(","))
+        found = asdict(agreement.summary(ordered, level=level))
         by_item = agreement.by_item(given.frame)
     if items:
         found["items"] = by_item.to_dict("records")
@@ -89,6 +98,7 @@ def aggregate(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    rater_column: Raters = None,
     fold: Fold = False,
     keep_labels: Keep = False,
     whole_sets: Sets = False,
@@ -99,23 +109,33 @@ def aggregate(
     """One label per item, from item_id, rater_id, label or usual names for them."""
     with output.answering():
         choices = _choices(fold, keep_labels, whole_sets, has, rename)
-        options = _options(field, column, wide=wide, rater=rater, choices=choices)
+        options = _options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         given = formats.ratings_in(formats.read(file), options)
         labels = aggregation.aggregate(given.frame, method=method)
+        caution = aggregation.caution(given.frame, method=method)
     found = {str(item): label for item, label in labels.items()}
     if as_json:
-        output.emit({"method": method, "labels": found} | _read_as(given))
+        cautions = [caution] if caution else []
+        output.emit({"method": method, "labels": found, "cautions": cautions} | _read_as(given))
         return
     _tell(given)
+    if caution:
+        print(caution, file=sys.stderr)
     output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in found.items()])
 
 
 def rank(
-    file: File, field: Field = None, rater: Rater = None, column: Columns = None, as_json: output.Json = False
+    file: File,
+    field: Field = None,
+    rater: Rater = None,
+    column: Columns = None,
+    fold: Fold = False,
+    as_json: output.Json = False,
 ) -> None:
     """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
     with output.answering():
-        given = formats.comparisons_in(formats.read(file), _options(field, column, rater=rater))
+        options = _options(field, column, rater=rater, choices=counted.Choices(fold=fold))
+        given = formats.comparisons_in(formats.read(file), options)
         found = ranking.bradley_terry(given.frame)
     if as_json:
         output.emit(asdict(found) | _read_as(given))
@@ -142,6 +162,7 @@ def bring(
     wide: Wide = False,
     rater: Rater = None,
     column: Columns = None,
+    rater_column: Raters = None,
     fold: Fold = False,
     keep_labels: Keep = False,
     whole_sets: Sets = False,
@@ -160,7 +181,7 @@ def bring(
         table = formats.read(file)
         chosen = _choices(fold, keep_labels, whole_sets, has, rename)
         key = pseudonyms.key_in(settings.home)
-        options = _options(field, column, wide=wide, rater=rater, key=key, choices=chosen)
+        options = _options(field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen)
         with store.write() as session:
             if task is not None:
                 home = data.find_study(session, study, task)
@@ -231,14 +252,16 @@ def _options(
     *,
     wide: bool = False,
     rater: str | None = None,
+    raters: list[str] | None = None,
     key: bytes | None = None,
     choices: counted.Choices | None = None,
 ) -> formats.Options:
     return formats.Options(
         choices=choices or counted.Choices(),
         field=field,
-        wide=wide,
+        wide=wide or bool(raters),
         rater=rater,
+        raters=tuple(raters or ()),
         names=data.pairs(column or [], form="--column takes our-name=file-column"),
         key=key,
     )

@@ -12,6 +12,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.study import tables
 
+DECIMAL_COMMA = r"^([-+]?\d*),(\d+)(\s*%?)$"
 LATER = ("verdict", "export", "report")
 
 
@@ -44,15 +45,26 @@ def regress(
         parts.append((f"{y} on {x}, random intercepts by {group}", found["mixed"]))
     for title, part in parts:
         single = {name: value for name, value in part.items() if not isinstance(value, list | tuple | dict)}
-        output.table(title, ["what", "value"], [[name, output.shown(value)] for name, value in single.items()])
+        output.table(title, ["what", "value"], [[name, _cell(name, value)] for name, value in single.items()])
+
+
+def _cell(name: str, value: Any) -> str:
+    """A number for people; a p-value never reads as 0."""
+    is_p = name == "p" or name.endswith("_p")
+    return "< 0.001" if is_p and isinstance(value, float) and value < 0.001 else output.shown(value)
 
 
 def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.DataFrame:
+    """The columns as numbers, also where they are written 1,5 or \u22121.2 or 4 %. Raises `StudyError` for anything else."""
     tables.need_columns(table.frame, columns + ([group] if group else []), file=table.file)
     points = table.frame.copy()
     for column in columns:
-        points[column] = pd.to_numeric(table.frame[column], errors="coerce")
-        wrong = table.frame.index[points[column].isna() & ~table.frame[column].str.lower().isin(["", "nan", "na"])]
+        cells = table.frame[column].str.strip().str.replace("[\u2212\u2013]", "-", regex=True)
+        has_decimal_commas = not cells.str.contains(".", regex=False).any()
+        plain = cells.str.replace(DECIMAL_COMMA, r"\1.\2\3", regex=True) if has_decimal_commas else cells
+        shares = plain.str.endswith("%")
+        points[column] = pd.to_numeric(plain.str.rstrip("% "), errors="coerce") / shares.map({True: 100.0, False: 1.0})
+        wrong = table.frame.index[points[column].isna() & ~cells.str.lower().isin(["", "nan", "na", "n/a", "-", "null", "none"])]
         if len(wrong):
             raise StudyError(
                 f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."

@@ -204,3 +204,29 @@ def test_brackets_in_data_are_shown_and_break_no_table(call: CommandLine, tmp_pa
 
     assert code == 0, stderr
     assert "[/foo]" in stdout
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["a;-1,20;0,010\nb;-0,35;0,042\nc;0,10;0,081\nd;0,62;0,120", "a;\u22121.2;1%\nb;\u22120.35;4.2%\nc;0.1;8.1%\nd;0.62;12%"],
+)
+def test_numbers_as_people_write_them_are_read(call: CommandLine, tmp_path: Path, rows: str) -> None:
+    points = written(tmp_path, "points.csv", f"task;x;gap\n{rows}\n")
+
+    code, stdout, _ = call("regress", points, "--x", "x", "--y", "gap", "--json")
+
+    assert code == 0 and json.loads(stdout)["slope"] == pytest.approx(0.06, abs=0.002)
+
+
+def test_a_check_of_a_file_stores_nothing_and_says_what_would_be_imported(call: CommandLine, tmp_path: Path) -> None:
+    rows = [f"text number {n},{('good', 'Good', 'bad', 'nan')[n % 4]}" for n in range(20)]
+    file = written(tmp_path, "f.csv", "\n".join(["text,label", *rows]))
+
+    code, stdout, _ = call("import", file, "--task", "t", "--arm", "real", "--check", "--json")
+    refused, _, stderr = call("import", file, "--task", "t", "--arm", "real")
+    folded, _, _ = call("import", file, "--task", "t", "--arm", "real", "--fold")
+
+    findings = json.loads(stdout)["findings"]
+    assert code == 0 and findings["read"] == 20 and findings["alike"] == [["Good", "good"]]
+    assert findings["left_out"] == {"label looks missing: 'nan'": 5}
+    assert refused == 1 and "--fold" in stderr and folded == 0

@@ -19,7 +19,7 @@ import pandas as pd
 from core.errors import StudyError
 from core.study import exporting, tables
 from core.study.records import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised
+from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, winners
 
 LONGEST = 200
 LONGEST_KEY = 80
@@ -37,7 +37,6 @@ CALLED = {
 }
 NOTHING = {"nan", "NaN", "NAN", "<NA>", "null", "NULL"}
 TRUE = {"true", "yes", "1"}
-TIE = ("tie", "draw", "equal", "same")
 OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
 ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
          "annotator_origin_detail")  # fmt: skip
@@ -94,6 +93,15 @@ def with_known(options: Options, labels: Sequence[str]) -> Options:
     return dataclasses.replace(options, known=labels)
 
 
+def ordered(frame: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """Ratings whose labels are ordered from least to most. Raises `StudyError` where the order and the labels differ."""
+    wanted = [label.strip() for label in order if label.strip()]
+    there = set(frame["label"].unique().tolist())
+    if lacking := sorted(there - set(wanted)):
+        raise StudyError(f"The order lacks the labels {', '.join(map(repr, lacking))}; it is {', '.join(map(repr, wanted))}.")
+    return frame.assign(label=pd.Categorical(frame["label"], categories=wanted, ordered=True))
+
+
 def read(path: Path) -> tables.Table:
     """The table in a file, or in an output folder of Potato. Raises `StudyError`."""
     return potato.read_folder(path) if path.is_dir() else potato.with_user(tables.read(path), path)
@@ -132,22 +140,14 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
             label_studio.comparisons(table), table, options, {"rater_id": "completed_by"}, ours="winner"
         )
     else:
-        table = _one_winner(table)
+        table = winners.one_column(table)
         named = _matched(table, COMPARISONS, options, answer="winner")
         found = _taken(table, named, options)
-    return _answers(_decided(found, named), named, COMPARISONS, table=table, options=options)
-
-
-def _one_winner(table: tables.Table) -> tables.Table:
-    """A table whose winner stands in columns of 0 and 1, such as winner_model_a, gets one column `winner`."""
-    flags = {name: name.split("_", 1)[1] for name in table.frame.columns if name.casefold().startswith("winner_")}
-    if len(flags) < 2 or "winner" in table.frame.columns:
-        return table
-    cells = [table.frame[name].str.strip().str.casefold().isin({*TRUE, "1.0"}) for name in flags]
-    chosen = pd.DataFrame(dict(zip(flags.values(), cells, strict=True)))
-    winner = [sides[0] if len(sides := [str(name) for name in chosen.columns[row]]) == 1 else "" for row in chosen.to_numpy()]
-    frame = table.frame.drop(columns=list(flags)).assign(winner=winner)
-    return dataclasses.replace(table, frame=frame)
+    clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
+    clean = _whole_numbers(clean, ["left", "right", "winner"])
+    clean, notes = winners.same_names(clean, fold=options.choices.fold)
+    given = _answers(winners.decided(clean, named), named, COMPARISONS, table=table, options=options)
+    return dataclasses.replace(given, notes=[*given.notes, *notes])
 
 
 def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
@@ -258,6 +258,7 @@ def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, an
     taken = {*named.values(), *ABOUT, columns.text_of(names)}
     left = [name for name in names if name not in taken]
     if answer not in (*named, *names) and {"annotation_id", "instance_id"} & set(names):
+        left = _not_texts(table.frame, left, key=named.get("item_id")) or left
         if len(left) != 1:
             raise StudyError(
                 f"{table.file} asks several questions, or none: {', '.join(left) or 'no column is left'}. "
@@ -265,6 +266,15 @@ def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, an
             )
         named[answer] = left[0]
     return named | columns.matched(names, [answer], given=named, file=table.file)
+
+
+def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) -> list[str]:
+    """The columns that are not the items' texts: a text is the same in all rows of an item and in no other item's."""
+    if key is None or key not in frame.columns:
+        return list(names)
+    items = frame[key].nunique()
+    pairs = {name: len(frame[[key, name]].drop_duplicates()) for name in names}
+    return [name for name in names if not (pairs[name] == items == frame[name].nunique() and len(frame) > items)]
 
 
 def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
@@ -310,40 +320,6 @@ def _labels(value: object) -> list[str]:
     return label_studio.labels_of(value)[0] if isinstance(value, dict) else []
 
 
-def _decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    """The winner as left, right or tie; a winner that is none of the two gets a reason."""
-    clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
-    clean = _whole_numbers(clean, ["left", "right", "winner"])
-    sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
-    words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
-    winners = [
-        _winner(*row, words=words, own=named.get("winner") == "winner")
-        for row in clean[["left", "right", "winner"]].itertuples(index=False, name=None)
-    ]
-    decided = pd.Series(winners, index=clean.index, dtype="str")
-    unknown = (decided == "") & (clean["winner"] != "") & (clean["reason"] == "")
-    reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
-    alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
-    return clean.assign(winner=decided, reason=reason.mask(alone, "something compared with itself"))
-
-
-def _short_words(clean: pd.DataFrame) -> dict[str, str]:
-    """What A and B, or 1 and 2, mean as winners where every winner is written so and nothing compared has such a name."""
-    winners = {value.casefold() for value in clean["winner"].unique().tolist() if value} - {*TIE, "0"}
-    things = {value.casefold() for side in ("left", "right") for value in clean[side].unique().tolist()}
-    for first, second in (("a", "b"), ("1", "2")):
-        if winners and winners <= {first, second} and not things & {first, second}:
-            return {first: "left", second: "right", "0": "tie"}
-    return {}
-
-
-def _winner(left: str, right: str, winner: str, *, words: dict[str, str], own: bool) -> str:
-    """In our own column `winner` a word comes first, in crowd-kit's `label` the name of what won."""
-    by_word = words.get(winner.casefold(), "")
-    by_name = "left" if winner == left else "right" if winner == right else ""
-    return (by_word or by_name) if own else (by_name or by_word)
-
-
 def _answers(
     found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
 ) -> Answers:
@@ -363,7 +339,8 @@ def _answers(
     if frame.empty:
         what = "ratings" if needed == RATINGS else "comparisons"
         because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
-        raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.")
+        advice = " Say whose answers they are with --rater NAME." if "no rater" in left_out and len(left_out) == 1 else ""
+        raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
     return Answers(
         frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes

@@ -28,6 +28,10 @@ class Method(StrEnum):
     MACE = "mace"
 
 
+METHOD_NAMES = {Method.MAJORITY: "Majority", Method.DAWID_SKENE: "Dawid-Skene", Method.MACE: "MACE"}
+FEWEST_ANSWERS = 3
+
+
 @dataclass(frozen=True)
 class DawidSkene:
     """`labels`: item -> label. `posterior`: items x labels. `prevalence`: label -> share of items.
@@ -74,6 +78,26 @@ def aggregate_table(ratings: pd.DataFrame, *, method: Method) -> pd.DataFrame:
             "confidence": chances.max(axis=1).to_numpy(),
             "n_ratings": np.bincount(coded.item),
         }
+    )
+
+
+def caution(ratings: pd.DataFrame, *, method: Method) -> str:
+    """What to know before using these labels; empty for the majority, and where raters answered often enough.
+
+    A model of raters learns who errs from how often each agrees with the others. From one or two answers of a rater it learns
+    nothing, and may then prefer fewer votes over more.
+    """
+    coded = counts.code(ratings)
+    each = float(np.median(np.bincount(coded.rater[coded.rater >= 0])))
+    if method == Method.MAJORITY or each >= FEWEST_ANSWERS:
+        return ""
+    votes = counts.per_item(coded)
+    chosen = aggregate(ratings, method=method).reindex(coded.items).to_numpy()
+    got = votes[np.arange(len(votes)), coded.labels.get_indexer(pd.Index(chosen))]
+    against = int((got < votes.max(axis=1)).sum())
+    return (
+        f"Half of the raters gave at most {each:g} answer{'s' if each > 1 else ''}, too few to learn how each of them errs: "
+        f"{METHOD_NAMES[method]} prefers fewer votes over more for {against} of {len(votes)} items. Use the majority."
     )
 
 

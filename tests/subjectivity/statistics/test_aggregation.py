@@ -212,3 +212,16 @@ def as_nested(posterior: pd.DataFrame) -> dict:
 
 def approx_nested(chances: dict) -> dict:
     return {item: pytest.approx(one, abs=1e-6) for item, one in chances.items()}
+
+
+def test_a_model_of_raters_who_answered_once_is_cautioned_against_and_the_majority_is_not() -> None:
+    rows = [(item, f"r{item}-{place}", label) for item in range(10) for place, label in enumerate("nnp" if item % 2 else "ppn")]
+    rows += [(item, f"s{item}", "n") for item in range(10, 18)]
+    ratings = pd.DataFrame(rows, columns=["item_id", "rater_id", "label"])
+
+    said = aggregation.caution(ratings, method=aggregation.Method.DAWID_SKENE)
+
+    assert "at most 1 answer," in said and "of 18 items" in said
+    assert aggregation.caution(ratings, method=aggregation.Method.MAJORITY) == ""
+    often = ratings.assign(rater_id=[f"r{place % 3}" for place in range(len(ratings))])
+    assert aggregation.caution(often.drop_duplicates(["item_id", "rater_id"]), method=aggregation.Method.MACE) == ""
