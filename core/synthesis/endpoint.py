@@ -118,7 +118,7 @@ class OpenAIProvider:
                     return self._declined(failure, sent, why)
                 if failure.status in BUSY or failure.has_no_quota:
                     self._pause(failure)
-                elif failure.status in (400, 422) or (self._takes_system and failure.refuses_system()):
+                elif failure.status in (400, 422) or _refuses_system(failure, sent):
                     self.adapt(failure, sent, must_limit=max_tokens is not None)
                 elif failure.cause == Cause.LOST and (max_tokens is not None or failure.is_timeout):
                     raise AnswerLost(f"{self._no_answer(failure, 1)} The call may be billed all the same.") from None
@@ -198,11 +198,7 @@ class OpenAIProvider:
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
-        if (
-            self._takes_system
-            and failure.refuses_system()
-            and any(part["role"] == "system" for part in sent["messages"])
-        ):
+        if _refuses_system(failure, sent):
             self._takes_system = False
             return
         if self._lower_limit(failure, sent):
@@ -289,8 +285,8 @@ class OpenAIProvider:
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
         try:
-            found = json.loads(raw)
-        except (ValueError, RecursionError):
+            found = responses.streamed(raw) or json.loads(raw)
+        except (ValueError, TypeError, RecursionError):
             raise ProviderRefused(failures.no_completion(self.shown_url, raw.decode(errors="replace"))) from None
         if (failure := failures.in_success(found)) is not None:
             raise failure.without(self._key)
@@ -360,6 +356,12 @@ class OpenAIProvider:
 
     def _growing(self, count: int) -> float:
         return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
+
+
+def _refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
+    """Whether a call failed for its message of the role system; others under way may fail for it as well."""
+    roles = {part["role"] for part in sent["messages"]}
+    return failure.refuses_system() and "system" in roles and len(roles) > 1
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:

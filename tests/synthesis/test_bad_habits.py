@@ -54,7 +54,7 @@ def endpoint(
             with turn:
                 asked.append(body)
                 status, answer, headers = reply(len(asked), body, self.headers.get("Idempotency-Key", ""))
-            raw = json.dumps(answer).encode()
+            raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(raw)), **headers}.items():
                 self.send_header(name, value)
@@ -371,6 +371,36 @@ def test_every_word_for_a_role_that_is_not_taken_is_understood(status: int, mess
     assert len(asked) == 2
 
 
+def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
+        refused = body["messages"][0]["role"] == "system"
+        return (400, said("System role not supported"), {}) if refused else (200, written("1. fine"), {})
+
+    async def together(url: str) -> list[Answer]:
+        provider = OpenAIProvider("m", base_url=url, api_key=None)
+        keys = [SlotKey("s", "t", "a", "l", n) for n in range(8)]
+        try:
+            return await asyncio.gather(*(provider.complete(MESSAGES, slot_key=key) for key in keys))
+        finally:
+            await provider.close()
+
+    with endpoint(reply) as (url, _):
+        assert [answer.content for answer in asyncio.run(together(url))] == ["1. fine"] * 8
+
+
+def test_an_answer_that_is_streamed_unasked_is_put_together() -> None:
+    parts = [{"choices": [{"delta": {"content": part}}]} for part in ("1. fi", "ne")]
+    ended = {
+        "choices": [{"delta": {}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+    }
+    raw = "".join(f"data: {json.dumps(part)}\n\n" for part in [*parts, ended]) + "data: [DONE]\n\n"
+    with endpoint(lambda *_: (200, raw.encode(), {})) as (url, _):
+        answer = ask(url)
+
+    assert (answer.content, answer.finish_reason, answer.tokens_out) == ("1. fine", "length", 7)
+
+
 def test_what_is_no_completion_is_quoted() -> None:
     with (
         endpoint(lambda *_: (200, {"welcome": "Ollama is running"}, {})) as (url, _),
@@ -430,6 +460,16 @@ def test_thinking_that_stands_in_the_total_alone_is_counted() -> None:
     body = written("1. fine", prompt_tokens=50, completion_tokens=80, total_tokens=1630)
     with endpoint(lambda *_: (200, body, {})) as (url, _):
         assert ask(url).tokens_out == 1580
+
+
+def test_a_proxy_without_a_scheme_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1:9")
+
+    with pytest.raises(ProviderRefused, match=r"proxy 127\.0\.0\.1:9 .*write it as http://host:port"):
+        ask("http://models.example.org/v1")
 
 
 def test_a_proxy_that_is_not_there_is_named_and_the_address_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
