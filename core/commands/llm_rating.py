@@ -167,7 +167,8 @@ def rate(
     clients = how.opened(settings)
     generation.check_budget(list(clients.values()), how.budget)
     with _alone(store, campaign_id, report):
-        plan = llm_raters.plan(store, campaign_id=campaign_id, who=how.raters(), n_items=how.items)
+        room = how.connection.max_tokens or (None if how.budget is None else polling.ANSWER_TOKENS)
+        plan = llm_raters.plan(store, campaign_id=campaign_id, who=how.raters(), n_items=how.items, room=room)
         with store() as session:
             study = session.get_one(Study, plan.campaign.study_id)
             spent = llm_raters.spent(session, campaign_id, is_bounded=how.budget is not None)

@@ -1,6 +1,8 @@
 """What answers of LLMs have in common: what is thinking or wrapping in them, how a refusal reads, and why one is empty."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from core.study import refusals
 
@@ -93,6 +95,12 @@ def spoken(content: str) -> tuple[str, list[str]]:
     if ended := END_OF_TURN.search(text):
         text = text[: ended.start()]
     return MARK.sub("", text), [thought for thought in thoughts if thought.strip()]
+
+
+def had_no_room(content: str, request: Mapping[str, Any], *, room: int | None) -> bool:
+    """Whether an answer is empty though the `request` limited it to less than `room` (tokens; None is no limit at all)."""
+    given = next((request[name] for name in ("max_tokens", "max_completion_tokens") if name in request), None)
+    return not visible(content) and given is not None and (room is None or given < room)
 
 
 def is_refusal(head: str) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.study import llm_text
 from core.study.records import Campaign, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Reply
 from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity import personas
@@ -96,17 +97,20 @@ class Counts:
     cost_usd: float | None
 
 
-def plan(store: Store, *, campaign_id: int, who: Sequence[Who], n_items: int | None = None) -> Plan:
+def plan(
+    store: Store, *, campaign_id: int, who: Sequence[Who], n_items: int | None = None, room: int | None = 0
+) -> Plan:
     """Enrol the raters and list what each has still to answer: every item, or `n_items` drawn once for the campaign.
 
-    Attention checks are left out, as they are for people. Replies that hold no answer yet are read again. Raises
+    Attention checks are left out, as they are for people. Replies that hold no answer yet are read again; one that ended
+    before it said anything, within a limit below `room` (tokens, None no limit), is asked for again. Raises
     `StudyError` when no item has anything to show.
     """
     with store.write() as session:
         campaign = session.get_one(Campaign, campaign_id)
         items = _items(session, campaign)[:n_items]
         raters = [_enrolled(session, campaign, one) for one in who]
-        done = _read_again(session, campaign, [rater.id for rater in raters])
+        done = _read_again(session, campaign, [rater.id for rater in raters], room=room)
         named = dict(zip((rater.id for rater in raters), who, strict=True))
         shown = _Screens(session, campaign)
         left = [
@@ -126,15 +130,31 @@ def messages_for(campaign: Campaign, call: Call) -> list[dict[str, str]]:
 
 
 def keep(store: Store, call: Call, stored: Mapping[str, Any]) -> None:
-    """Store a reply, given the values of its columns, then the answer in it. Of two replies the first one stays."""
+    """Store a reply, given the values of its columns, then the answer in it. Of two replies the first stays, unless empty."""
     reply = Reply(item_id=call.item.id, rater_id=call.rater.id, **stored)
     try:
         with store.write() as session:
             session.add(reply)
     except IntegrityError:
-        return
+        if not _replaced(store, call, stored):
+            return
+    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
-        _read(session, session.get_one(Reply, reply.id), call.item, call.screen, swapped=call.is_swapped)
+        _read(session, session.scalars(mine).one(), call.item, call.screen, swapped=call.is_swapped)
+
+
+def _replaced(store: Store, call: Call, stored: Mapping[str, Any]) -> bool:
+    """Put a reply in the place of an empty one, beside whose cost it stands; False when there is none."""
+    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
+    with store.write() as session:
+        row = session.scalars(mine.with_for_update()).one()
+        if llm_text.visible(row.content):
+            return False
+        paid = {name: getattr(row, name) for name in ("tokens_in", "tokens_out", "cost_usd")}
+        for name, value in stored.items():
+            is_sum = name in paid and value is not None and paid[name] is not None
+            setattr(row, name, paid[name] + value if is_sum else None if name in paid else value)
+    return True
 
 
 def is_swapped(campaign: Campaign, item: Item, rater_id: int) -> bool:
@@ -253,13 +273,17 @@ class _Screens:
         return self._known[key]
 
 
-def _read_again(session: Session, campaign: Campaign, rater_ids: Sequence[int]) -> set[tuple[int, int]]:
+def _read_again(
+    session: Session, campaign: Campaign, rater_ids: Sequence[int], *, room: int | None
+) -> set[tuple[int, int]]:
     """(item id, rater id) of every reply; those stored just before a crash, or not understood then, are read now."""
     table = campaigns.answers_of(campaign)
     query = select(table.item_id, table.rater_id).where(table.rater_id.in_(rater_ids))
     answered = {(row.item_id, row.rater_id) for row in session.execute(query)}
     done, shown = set(), _Screens(session, campaign)
     for reply in session.scalars(select(Reply).where(Reply.rater_id.in_(rater_ids))):
+        if llm_text.had_no_room(reply.content, reply.request, room=room):
+            continue
         done.add((reply.item_id, reply.rater_id))
         if (reply.item_id, reply.rater_id) not in answered:
             item = session.get_one(Item, reply.item_id)

@@ -31,7 +31,8 @@ class Remote:
 
     def __init__(self, provider: OpenAIProvider) -> None:
         self._provider = provider
-        self._client = openai.OpenAI(**provider.client_options())
+        self._http = openai.DefaultHttpxClient(proxy=provider.proxy, trust_env=False)
+        self._client = openai.OpenAI(**provider.client_options(), http_client=self._http)
 
     def close(self) -> None:
         self._client.close()

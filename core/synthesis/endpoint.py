@@ -19,7 +19,7 @@ import truststore
 from yarl import URL
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import budget, failures, parsing, proxies
+from core.synthesis import budget, failures, proxies, responses
 from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.failures import FORMAT, Cause, Failure
 from core.synthesis.prompts import Message
@@ -28,13 +28,12 @@ LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
 LONGEST_CONNECT_S = 60.0
 LONGEST_ANSWER_S = 600.0
-DAY_QUOTA_S = 3600.0
+QUOTA_S = 3600.0
+LONGEST_BUSY = 400  # first waits: two minutes and more without an answer, then the job pauses
 BUSY = (429, 503, 529)
 FEWEST_TOKENS = 16
 LIMITS = ("max_tokens", "max_completion_tokens")
 PASSING = (408, 409, 425)
-MOST_TOKENS = 2**31 - 1
-NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 TEXTS = {"type": "array", "items": {"type": "string"}}
 SCHEMA = {"type": "object", "properties": {"texts": TEXTS}, "required": ["texts"], "additionalProperties": False}
 STRUCTURE = {"type": "json_schema", "json_schema": {"name": "texts", "strict": True, "schema": SCHEMA}}
@@ -87,10 +86,10 @@ class OpenAIProvider:
         self._limit_name: str | None = LIMITS[0]
         self._is_structured = structured
         self._takes_system = True
-        self._most_tokens = MOST_TOKENS
+        self._most_tokens = responses.MOST_TOKENS
         self._next_start = 0.0
         self._paused_until = 0.0
-        self._pauses = 0
+        self._pauses, self._busy_since = 0, 0.0
         self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
 
@@ -115,12 +114,12 @@ class OpenAIProvider:
             try:
                 return await self._once(sent, slot_key)
             except Failure as failure:
-                if why := failure.of_prompt():
+                if why := failure.of_prompt(has_limit=any(name in sent for name in LIMITS)):
                     return self._declined(failure, sent, why)
-                if failure.status in (400, 422):
-                    self.adapt(failure, sent, must_limit=max_tokens is not None)
-                elif failure.status in BUSY:
+                if failure.status in BUSY or failure.has_no_quota:
                     self._pause(failure)
+                elif failure.status in (400, 422) or _refuses_system(failure, sent):
+                    self.adapt(failure, sent, must_limit=max_tokens is not None)
                 elif failure.cause == Cause.LOST and (max_tokens is not None or failure.is_timeout):
                     raise AnswerLost(f"{self._no_answer(failure, 1)} The call may be billed all the same.") from None
                 else:
@@ -142,6 +141,11 @@ class OpenAIProvider:
     def paused_s(self) -> float:
         """Seconds until the pause that all callers share ends; 0 when there is none."""
         return max(0.0, self._paused_until - time.monotonic())
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy that calls go through. Raises `ProviderRefused` for one that cannot be used."""
+        return proxies.proxy_for(self._address)
 
     def client_options(self) -> dict[str, Any]:
         """What an openai client needs to speak to the same endpoint."""
@@ -172,33 +176,29 @@ class OpenAIProvider:
         """The answer in a chat completion's JSON, to a call that sent `sent`. Raises `ProviderRefused` if it is none."""
         choices = response.get("choices") if isinstance(response, Mapping) else None
         if not isinstance(choices, list):
-            raise ProviderRefused(failures.no_completion(self.shown_url))
+            raise ProviderRefused(failures.no_completion(self.shown_url, json.dumps(response, ensure_ascii=False)))
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
-        message, usage = _mapping(choice.get("message")), _mapping(response.get("usage"))
-        content = _text(message.get("content"))
-        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _tokens_out(usage)
+        message, usage = responses.mapping(choice.get("message")), responses.mapping(response.get("usage"))
+        content = responses.text(message.get("content"))
+        tokens_in, tokens_out = responses.count(usage.get("prompt_tokens")), responses.tokens_out(usage)
         if tokens_in is None:
             tokens_in = sum(budget.approximate_tokens(part["content"]) for part in sent["messages"])
         return Answer(
             content=content,
-            finish_reason=_storable(choice.get("finish_reason")) or "unknown",
+            finish_reason=responses.storable(choice.get("finish_reason")) or "unknown",
             tokens_in=tokens_in,
             tokens_out=budget.approximate_tokens(content) if tokens_out is None else tokens_out,
-            request_id=_storable(response.get("id")) or None,
-            model=_storable(response.get("model")) or self.model,
+            request_id=responses.storable(response.get("id")) or None,
+            model=responses.storable(response.get("model")) or self.model,
             latency_s=latency_s,
-            refusal=_storable(message.get("refusal")) or None,
+            refusal=responses.storable(message.get("refusal")) or None,
             parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
             messages=sent["messages"],
         )
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
-        if (
-            self._takes_system
-            and failure.refuses_system()
-            and any(part["role"] == "system" for part in sent["messages"])
-        ):
+        if _refuses_system(failure, sent):
             self._takes_system = False
             return
         if self._lower_limit(failure, sent):
@@ -226,7 +226,7 @@ class OpenAIProvider:
         Raises the same sentences as `complete` when there is no next try.
         """
         failure = failures.of_openai(error).without(self._key)
-        if failure.status in BUSY:
+        if failure.status in BUSY or failure.has_no_quota:
             self._pause(failure)
             return self.paused_s
         return self._wait_after(failure, failed)
@@ -234,8 +234,7 @@ class OpenAIProvider:
     def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
         """Halve the limit of an answer that the endpoint calls too large; False when it says something else."""
         limit = next((sent[name] for name in LIMITS if name in sent), None)
-        words = failure.said.lower()
-        if limit is None or limit <= FEWEST_TOKENS or "too large" not in words or "max" not in words:
+        if limit is None or limit <= FEWEST_TOKENS or not failure.is_of_limit():
             return False
         self._most_tokens = limit // 2
         return True
@@ -250,7 +249,7 @@ class OpenAIProvider:
             request_id=None,
             model=self.model,
             latency_s=0.0,
-            refusal=_storable(failure.said) or finish_reason,
+            refusal=responses.storable(failure.said) or finish_reason,
             parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
             messages=sent["messages"],
         )
@@ -286,15 +285,15 @@ class OpenAIProvider:
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
         try:
-            found = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise ProviderRefused(failures.no_completion(self.shown_url)) from None
+            found = responses.streamed(raw) or json.loads(raw)
+        except (ValueError, TypeError, RecursionError):
+            raise ProviderRefused(failures.no_completion(self.shown_url, raw.decode(errors="replace"))) from None
         if (failure := failures.in_success(found)) is not None:
             raise failure.without(self._key)
         answer = self.answer(found, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
-        return answer if named is None else replace(answer, request_id=_storable(named))
+        return answer if named is None else replace(answer, request_id=responses.storable(named))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -305,7 +304,7 @@ class OpenAIProvider:
                 connector=aiohttp.TCPConnector(limit=0, ssl=trust),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=connect),
                 headers={"Content-Type": "application/json", **key, **self._headers},
-                proxy=proxies.proxy_for(self._address),
+                proxy=self.proxy,
             )
         return self._session
 
@@ -327,24 +326,27 @@ class OpenAIProvider:
         return self._growing(count)
 
     def _no_answer(self, failure: Failure, count: int) -> str:
-        return failures.no_answer(failure, url=self.shown_url, timeout=self._timeout, tries=count)
+        proxy = proxies.shown(self._address)
+        return failures.no_answer(failure, url=self.shown_url, timeout=self._timeout, tries=count, proxy=proxy)
 
     def _pause(self, failure: Failure) -> None:
         """Pause all callers for as long as a busy endpoint asks, and at least as long as waits have grown to.
 
-        Too many pauses without an answer in between, and a quota of the day, pause the whole job.
+        Too long a time of pauses without an answer, a quota of the day and an account without credit pause the whole job.
         """
-        if failure.code in NO_QUOTA or failure.kind in NO_QUOTA:
-            raise ProviderRefused(f"The key has no quota left at {self.shown_url}: {failure.said}.") from None
         now = time.monotonic()
+        if not self._pauses:
+            self._busy_since = now
         self._pauses += now >= self._paused_until
         wait = max(self._growing(self._pauses), failure.retry_after or 0.0)
-        if failure.is_daily:
+        if failure.has_no_quota or failure.is_daily:
             raise ProviderPaused(
-                f"The quota of the day is used up at {self.shown_url}: {failure.said}. It is tried again in an hour.",
-                seconds=max(wait, DAY_QUOTA_S),
+                f"{failures.no_quota(failure, url=self.shown_url)} It is tried again in an hour.",
+                seconds=max(wait, QUOTA_S),
             ) from None
-        if wait > LONGEST_PAUSE_S or self._pauses > self._tries:
+        patience = LONGEST_BUSY * self._first_wait if self._tries > 1 else 0.0
+        is_long = self._pauses > self._tries and now + wait - self._busy_since > patience
+        if wait > LONGEST_PAUSE_S or is_long:
             raise ProviderPaused(
                 f"{self.shown_url} asks to wait {wait:.0f} seconds before the next request: "
                 f"{failure.said.rstrip('.')}. Go on after that.",
@@ -356,6 +358,12 @@ class OpenAIProvider:
         return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
 
 
+def _refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
+    """Whether a call failed for its message of the role system; others under way may fail for it as well."""
+    roles = {part["role"] for part in sent["messages"]}
+    return failure.refuses_system() and "system" in roles and len(roles) > 1
+
+
 def _without_system(messages: Sequence[Message]) -> list[Message]:
     """The same messages for a model that takes no role system: its text begins the first message of the user."""
     told = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
@@ -363,35 +371,6 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
     if not told or not others:
         return list(messages)
     return [{**others[0], "content": f"{told}\n\n{others[0]['content']}"}, *others[1:]]
-
-
-def _tokens_out(usage: Mapping[str, Any]) -> int | None:
-    """Tokens that are billed as written: some endpoints count thinking in the total alone."""
-    written, total, read = (_count(usage.get(f"{name}_tokens")) for name in ("completion", "total", "prompt"))
-    beside = None if total is None or read is None else total - read
-    return max((count for count in (written, beside) if count is not None), default=None)
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
-
-
-def _storable(found: Any) -> str:
-    """A value as text that every database takes; empty when there is none."""
-    return parsing.UNSTORABLE.sub("", str(found or ""))
-
-
-def _text(content: Any) -> str:
-    """The text of an answer, which some endpoints give in parts."""
-    parts = content if isinstance(content, list) else [content]
-    texts = [_mapping(part).get("text") if isinstance(part, Mapping) else part for part in parts]
-    return _storable("".join(text for text in texts if isinstance(text, str)))
-
-
-def _count(found: Any) -> int | None:
-    """A number of tokens; None when it can be none."""
-    is_count = isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_TOKENS
-    return found if is_count else None
 
 
 def _is_passing(status: int | None) -> bool:

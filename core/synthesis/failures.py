@@ -12,10 +12,30 @@ from typing import Any
 import aiohttp
 import openai
 
-from core.study.llm_text import PROMPT_REFUSED, PROMPT_TOO_LONG
+from core.synthesis import prompt_refusals
 
 LONGEST_SAID = 300
 LONGEST_WAIT_S = 30 * 86_400.0
+WORDS = ("message", "detail", "msg", "error_msg", "errorMessage", "status_msg", "error_description")
+NAMED = (  # statuses by the names that errors have
+    (429, r"rate.?limit|too.?many|quota|resource.?exhausted|throttl"),
+    (503, r"overload|unavailable|capacity|busy"),
+    (401, r"authenticat|invalid.?api.?key|unauthori[sz]ed"),
+    (403, r"permission|forbidden|not.?allowed|access"),
+    (404, r"not.?found|does not exist"),
+    (
+        400,
+        r"invalid.?(?:request|argument|param|prompt)|bad.?request|context.?length|content.?(?:filter|policy)"
+        r"|moderation|sensitive|flagged|safety",
+    ),
+)
+TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+IN_WORDS = re.compile(
+    r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s)(?:in(?:ute)?s?)?)?\s*"
+    r"(?:(\d+(?:\.\d+)?)\s*s\w*)?",
+    re.IGNORECASE,
+)
+UNITS_S = (3600.0, 60.0, 1.0)
 SECONDS = re.compile(r"\d+\.?\d*", re.ASCII)
 UNSUPPORTED = (
     "unsupported",
@@ -29,6 +49,17 @@ UNSUPPORTED = (
     "extra input",
     "extra field",
     "only the default",
+    "not accept",
+    "only accept",
+    "only support",
+    "not recognized",
+    "not recognised",
+    "may only be",
+    "must be 1",
+    "must be set to 1",
+    "cannot be set",
+    "not configurable",
+    "no longer",
     "deprecated",
     "only 1 is allowed",
     "not available",
@@ -36,37 +67,19 @@ UNSUPPORTED = (
     "must be 'json_schema'",
     "extra_forbidden",
 )
-SYSTEM = "system"
-TOO_LONG_WORDS = (
-    "context length",
-    "context_length",
-    "maximum context",
-    "context window",
-    "context size",
-    "too many tokens",
-    "prompt is too long",
-    "input is too long",
-    "prompt too long",
-    "reduce the length",
-    "string_above_max_length",
+NO_SYSTEM = re.compile(
+    r"system.{0,60}(?:n[o']t (?:supported|enabled|allowed|permitted|available)|unsupported|not support|invalid|unknown)"
+    r"|(?:unsupported|invalid|unknown|not support|only).{0,80}\bsystem\b|roles must alternate|developer instruction"
+    r"|only.{0,30}\buser\b.{0,15}\bassistant\b|role.{0,40}(?:must|should) be.{0,40}\buser\b",
+    re.IGNORECASE,
 )
-FILTER_WORDS = (
-    "content_filter",
-    "content filter",
-    "content management policy",
-    "content_policy",
-    "content policy",
-    "responsibleaipolicy",
-    "moderation",
-    "flagged",
-    "usage polic",
-    "safety",
-    "inappropriate content",
-    "data_inspection_failed",
-    "sensitive words",
-    "prohibited_content",
+NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_credits")
+NO_CREDIT = re.compile(
+    r"insufficient (?:quota|credit|balance|fund)|credit balance|out of credit|no credits|payment required|余额不足|欠费",
+    re.IGNORECASE,
 )
-DAILY = re.compile(r"per[\s_-]?day|daily|requests?perday", re.IGNORECASE)
+DAILY = re.compile(r"per[\s_-]?(?:1[\s_-]?)?day|daily|\b[RT]PD\b|per 24 ?h|每日|每天|当日", re.IGNORECASE)
+OF_PROXY = (407, 502, 503, 504)
 FORMAT = "response_format"
 FORMAT_WORDS = (FORMAT, "response format", "json_schema", "structured output")
 
@@ -97,20 +110,28 @@ class Failure(Exception):
     is_daily: bool = False
     kind: str = ""
 
-    def of_prompt(self) -> str | None:
+    def of_prompt(self, *, has_limit: bool = False) -> str | None:
         """The `finish_reason` under which this refusal of one prompt is kept as its answer; None when it concerns more."""
-        if self.status not in (400, 403, 413, 422, 451):
+        if has_limit and self.is_of_limit():
             return None
-        words = f"{self.code} {self.kind} {self.said}".lower()
-        if any(word in words for word in FILTER_WORDS):
-            return PROMPT_REFUSED
-        is_limit = "max_tokens" in self.param or "max_completion_tokens" in self.param
-        return PROMPT_TOO_LONG if not is_limit and any(word in words for word in TOO_LONG_WORDS) else None
+        return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=self.said)
+
+    def is_of_limit(self) -> bool:
+        """Whether the limit of the answer is more than the endpoint takes."""
+        is_taken = not any(word in self.said.lower() for word in UNSUPPORTED)
+        return is_taken and prompt_refusals.is_of_limit(param=self.param, said=self.said)
+
+    @property
+    def has_no_quota(self) -> bool:
+        """Whether the account has nothing left to pay with; a quota of a minute is none of that."""
+        named = self.code in NO_QUOTA or self.kind in NO_QUOTA
+        return (
+            named or self.status == 402 or (self.status in (400, 403, 429) and NO_CREDIT.search(self.said) is not None)
+        )
 
     def refuses_system(self) -> bool:
         """Whether the endpoint takes no message of the role system."""
-        words = self.said.lower()
-        return SYSTEM in words and any(word in words for word in (*UNSUPPORTED, "only user and assistant"))
+        return self.status in (400, 422, 500) and NO_SYSTEM.search(self.said) is not None
 
     def refused_parameter(self, sent: Collection[str]) -> str | None:
         """The sent parameter that the endpoint does not take; None when it objects to something else."""
@@ -176,7 +197,7 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
     """Why the endpoint will not take a request however often it is sent."""
     status, said = failure.status, failure.said.rstrip(".") or "no reason given"
     if failure.cause == Cause.NO_COMPLETION:
-        return no_completion(url)
+        return no_completion(url, failure.said)
     if failure.cause == Cause.NO_ADDRESS:
         return f"{url!r} is no address. Write the base URL like http://localhost:11434/v1."
     if failure.cause == Cause.NO_TRUST:
@@ -187,8 +208,6 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
         return f"The key was refused by {url} (status 401): {said}. Set OPENAI_API_KEY to one that it takes."
     if status == 403:
         return f"{url} does not allow this request (status 403): {said}. Check what the key, its account and this place may use."
-    if status == 402:
-        return f"{url} asks for payment (status 402): {said}. Add credit there, then start again."
     if status == 404 and re.search(r"does not exist|not found|unknown model|no such model", said, re.IGNORECASE):
         return f"{url} does not know the model {model!r}: {said}. Choose one that it offers."
     if status == 404 and ("model" in said.lower() or "endpoint" in said.lower() or failure.code == "model_not_found"):
@@ -200,8 +219,21 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
     return f"{url} refused the request: {said}."
 
 
-def no_answer(failure: Failure, *, url: str, timeout: float, tries: int) -> str:
-    """Why no answer came after so many tries."""
+def no_quota(failure: Failure, *, url: str) -> str:
+    """Which quota is used up."""
+    if failure.is_daily:
+        return f"The quota of the day is used up at {url}: {failure.said.rstrip('.')}."
+    return f"The key has no quota left at {url}: {failure.said.rstrip('.')}. Add credit there, or use another key."
+
+
+def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: str | None = None) -> str:
+    """Why no answer came after so many tries. `proxy` is the one that the calls went through."""
+    if proxy and (failure.cause in (Cause.NO_CONNECTION, Cause.NO_NAME) or failure.status in OF_PROXY):
+        said = f" ({failure.said})" if failure.said else ""
+        return (
+            f"{url} is not reached through the proxy {proxy}, which this machine's environment names{said}. Check "
+            "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or add the endpoint's host to NO_PROXY."
+        )
     if failure.status is not None:
         return f"{url} failed {tries} times with status {failure.status}: {failure.said}. Try again later."
     if failure.is_timeout and failure.cause == Cause.LOST:
@@ -214,8 +246,12 @@ def no_answer(failure: Failure, *, url: str, timeout: float, tries: int) -> str:
     return f"Nothing answers at {url}. Start the server there, or check the base URL and the network."
 
 
-def no_completion(url: str) -> str:
-    return f"{url} answered with something else than a chat completion. Check the base URL; it often ends in /v1."
+def no_completion(url: str, said: str = "") -> str:
+    shown = _plain(said)[: LONGEST_SAID // 2]
+    quoted = f" ({shown})" if shown else ""
+    return (
+        f"{url} answered with something else than a chat completion{quoted}. Check the base URL; it often ends in /v1."
+    )
 
 
 def in_success(body: Any) -> Failure | None:
@@ -225,38 +261,64 @@ def in_success(body: Any) -> Failure | None:
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     for told in (body, choice):
-        error = told.get("error")
-        if error:
-            code = error.get("code") if isinstance(error, Mapping) else None
-            status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code)) else 502
-            return _of_status(status, {}, {"error": error}, str(error))
+        if error := told.get("error"):
+            return _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
+    if choice.get("finish_reason") == "error":
+        return _of_status(502, {}, {"error": "the answer broke off with an error"}, "")
+    error = {**body, **(body["base_resp"] if isinstance(body.get("base_resp"), Mapping) else {})}
+    if not isinstance(choices, list) and any(error.get(name) for name in WORDS):
+        return _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
     return None
+
+
+def _status_of(error: Any) -> int:
+    """The status that an error inside a success would have had, by its number or by its name."""
+    found = error if isinstance(error, Mapping) else {}
+    names = [str(found.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
+    for name in names:
+        if re.fullmatch(r"[45]\d\d", name):
+            return int(name)
+    words = " ".join([*names, *(str(found.get(name) or "") for name in WORDS)])
+    return next((status for status, pattern in NAMED if re.search(pattern, words, re.IGNORECASE)), 502)
 
 
 def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -> Failure:
     body = body[0] if isinstance(body, list) and body else body
     found = body.get("error", body) if isinstance(body, Mapping) else None
     error = found if isinstance(found, Mapping) else {"message": found}
-    message = error.get("message") or error.get("detail") or words
+    message = next((error[name] for name in WORDS if error.get(name)), words)
     details = message[0] if isinstance(message, list) and message and isinstance(message[0], Mapping) else {}
     if details:
         message = f"{details.get('msg', '')} ({'.'.join(map(str, details.get('loc', [])))})"
     return Failure(
         Cause.STATUS,
-        " ".join(str(message).split())[: 10 * LONGEST_SAID],
+        (_plain(str(message)) + _beneath(error))[: 10 * LONGEST_SAID],
         status=status,
-        code=str(error.get("code") or ""),
+        code=str(error.get("code") or error.get("status_code") or ""),
         kind=str(error.get("type") or ""),
         param=str(error.get("param") or "").split(".")[0],
-        is_daily=status == 429 and DAILY.search(words) is not None,
-        retry_after=_retry_after(headers),
+        is_daily=status in (403, 429) and DAILY.search(words) is not None,
+        retry_after=_retry_after(headers, words),
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _beneath(error: Mapping[str, Any]) -> str:
+    """What the endpoint behind a router said, where the router passes it on."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    return f": {' '.join(str(raw).split())}" if raw else ""
+
+
+def _plain(words: str) -> str:
+    """Words on one line, those of a page without its tags."""
+    page = TAG.sub(" ", words) if words.lstrip().startswith("<") else words
+    return " ".join(page.split())
+
+
+def _retry_after(headers: Mapping[str, str], words: str) -> float | None:
     """Seconds that a response asks to wait, at most 30 days; None when it does not say.
 
-    It is given in milliseconds, in seconds or as a date.
+    It is given in milliseconds, in seconds or as a date, or in words alone.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "")
@@ -266,4 +328,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         until = email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
         return min(max(0.0, until - time.time()), LONGEST_WAIT_S)
     except (ValueError, OverflowError):
-        return None
+        asked = IN_WORDS.search(words)
+        parts = [float(part or 0) for part in asked.groups()] if asked else []
+        return (
+            min(sum(part * unit for part, unit in zip(parts, UNITS_S, strict=True)), LONGEST_WAIT_S)
+            if any(parts)
+            else None
+        )

@@ -24,7 +24,6 @@ from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, Sam
 from core.study.store import Store
 from core.synthesis import budget, claim, generation, polling, verdicts
 from core.synthesis.answers import Provider, SlotKey
-from core.synthesis.endpoint import LIMITS
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
 
@@ -171,17 +170,12 @@ def _read_again(
     done = set()
     for some in _parts(ids):
         for row in session.scalars(_by(judge).where(Judgement.sample_id.in_(some))):
-            if _had_no_room(row, room):
+            if llm_text.had_no_room(row.content, row.request, room=room):
                 continue
             done.add(row.sample_id)
             if row.label_id is None and (label := _verdict(row, labels)[0]):
                 row.label_id = label.id
     return done
-
-
-def _had_no_room(row: Judgement, room: int | None) -> bool:
-    given = next((row.request[name] for name in LIMITS if name in row.request), None)
-    return not llm_text.visible(row.content) and given is not None and (room is None or given < room)
 
 
 def _verdict(row: Judgement, labels: Sequence[Label]) -> tuple[Label | None, str | None]:

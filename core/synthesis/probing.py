@@ -18,7 +18,7 @@ from yarl import URL
 
 from core import settings as settings_module
 from core.errors import ProviderError, StudyError
-from core.synthesis import parsing
+from core.synthesis import parsing, proxies
 from core.synthesis.answers import Answer, SlotKey
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.failures import Cause, Failure
@@ -222,8 +222,15 @@ async def _offered(options: Mapping[str, Any], *, timeout_s: float) -> list[str]
     headers = {"Authorization": f"Bearer {options['api_key']}", **options["default_headers"]}
     url = URL(options["base_url"]).update_query(options["default_query"])
     trust = aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    async with aiohttp.ClientSession(headers=headers, connector=trust, trust_env=True) as client:
+    async with aiohttp.ClientSession(headers=headers, connector=trust, proxy=_proxy(url)) as client:
         return await _listed(client, url, timeout_s=timeout_s) or []
+
+
+def _proxy(url: URL) -> str | None:
+    try:
+        return proxies.proxy_for(url)
+    except ProviderError:
+        return None
 
 
 async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) -> list[str] | None:

@@ -22,6 +22,15 @@ def proxy_for(address: URL) -> str | None:
     return proxy
 
 
+def shown(address: URL) -> str | None:
+    """The proxy that calls to an address go through, without a user or password; None when there is none."""
+    try:
+        proxy = proxy_for(address)
+    except ProviderRefused:
+        return None
+    return str(URL(proxy).with_user(None)) if proxy else None
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

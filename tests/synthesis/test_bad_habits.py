@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from core.errors import ProviderPaused, ProviderRefused
+from core.errors import ProviderError, ProviderPaused, ProviderRefused
 from core.study import choices, llm_text
 from core.study.records import Arm, Completion
 from core.study.store import Store
@@ -54,7 +54,7 @@ def endpoint(
             with turn:
                 asked.append(body)
                 status, answer, headers = reply(len(asked), body, self.headers.get("Idempotency-Key", ""))
-            raw = json.dumps(answer).encode()
+            raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(raw)), **headers}.items():
                 self.send_header(name, value)
@@ -170,7 +170,6 @@ def test_the_words_of_an_error_inside_a_success_are_quoted() -> None:
         (404, "Your organization must be verified to use the model `m`", "model_not_found"),
         (404, "No endpoints found matching your data policy", None),
         (403, "Country, region, or territory not supported", "unsupported_country_region_territory"),
-        (402, "Insufficient credits. Add more credits", None),
         (401, "Incorrect API key provided", "invalid_api_key"),
     ],
 )
@@ -217,12 +216,211 @@ def test_a_quota_of_the_day_pauses_at_the_first_refusal_and_is_named() -> None:
     assert found.value.seconds >= 3600 and len(asked) == 1
 
 
-def test_an_account_without_quota_is_named_by_code_or_type() -> None:
-    body = said("You exceeded your current quota.", type="insufficient_quota", code=None)
-    with endpoint(lambda *_: (429, body, {})) as (url, asked), pytest.raises(ProviderRefused, match="no quota left"):
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, said("You exceeded your current quota.", type="insufficient_quota", code=None)),
+        (429, said("You exceeded your current quota.", code="insufficient_quota")),
+        (402, said("Insufficient credits. Add more credits", code=402)),
+        (400, said("Your credit balance is too low to access the API.", type="invalid_request_error")),
+        (200, said("Insufficient Balance", code=402)),
+    ],
+)
+def test_an_account_without_quota_is_named_and_pauses_the_job(status: int, body: dict[str, Any]) -> None:
+    words = body["error"]["message"].rstrip(".")
+    with (
+        endpoint(lambda *_: (status, body, {})) as (url, asked),
+        pytest.raises(ProviderPaused, match=f"no quota left .*{words}") as found,
+    ):
+        ask(url)
+
+    assert len(asked) == 1 and found.value.seconds >= 3600
+
+
+def test_a_quota_of_a_minute_is_waited_for() -> None:
+    body = [
+        {
+            "error": {
+                "code": 429,
+                "message": "You exceeded your current quota, please check your plan and billing details.",
+            }
+        }
+    ]
+    with endpoint(lambda number, *_: (429, body, {}) if number < 3 else (200, written("1. fine"), {})) as (url, _):
+        assert ask(url).content == "1. fine"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (
+            400,
+            said(
+                "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+                code="invalid_prompt",
+            ),
+        ),
+        (400, said("Your request was rejected as a result of our safety system.", code="moderation_blocked")),
+        (400, said("Input data may contain inappropriate content.", code="data_inspection_failed")),
+        (403, said("Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO")),
+        (400, said("The request was rejected because it was considered high risk")),
+        (400, said("系统检测到输入或生成内容可能包含不安全或敏感内容", code="1301")),
+        (
+            200,
+            said("Provider returned error", code=400, metadata={"raw": "output blocked by content filtering policy"}),
+        ),
+        (200, {"base_resp": {"status_code": 1026, "status_msg": "input contains sensitive content"}}),
+    ],
+)
+def test_every_word_for_a_filtered_prompt_is_that_prompts_answer(status: int, error: dict[str, Any]) -> None:
+    with endpoint(lambda *_: (status, error, {})) as (url, asked):
+        answer = ask(url)
+
+    assert answer.finish_reason == llm_text.PROMPT_REFUSED and len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, said("The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).")),
+        (400, said("Range of input length should be [1, 30720]")),
+        (413, said("Request Entity Too Large")),
+        (
+            422,
+            said(
+                "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 100 `max_new_tokens`"
+            ),
+        ),
+        (400, said("prompt is too long: 208310 tokens > 200000 maximum")),
+        (
+            400,
+            said("the request exceeds the available context size, try increasing it", type="exceed_context_size_error"),
+        ),
+        (
+            429,
+            said(
+                "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45000.",
+                code="rate_limit_exceeded",
+            ),
+        ),
+        (200, said("This endpoint's maximum context length is 8192 tokens", code="context_length_exceeded")),
+    ],
+)
+def test_every_word_for_a_prompt_that_is_too_long_is_that_prompts_answer(status: int, error: dict[str, Any]) -> None:
+    with endpoint(lambda *_: (status, error, {})) as (url, asked):
+        answer = ask(url, max_tokens=100)
+
+    assert answer.finish_reason == llm_text.PROMPT_TOO_LONG and len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "Your account was suspended for violating our usage policies"),
+        (400, "Your organization has been disabled."),
+        (403, "You must accept the terms of the content policy in the settings of your account"),
+        (403, "Key limit exceeded (total limit). Manage it in the settings"),
+        (400, "User location is not supported for the API use."),
+    ],
+)
+def test_a_refusal_of_the_account_is_no_answer_to_a_prompt(status: int, message: str) -> None:
+    with endpoint(lambda *_: (status, said(message), {})) as (url, _), pytest.raises(ProviderRefused) as found:
+        ask(url)
+
+    assert message.rstrip(".") in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens must be less than or equal to `512`, the maximum value for this model",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 512]",
+        "max_tokens: 1000 > 512, which is the maximum allowed number of output tokens",
+        "This model's maximum context length is 700 tokens. However, you requested 1100 tokens (100 in the messages, 1000 in "
+        "the completion). Please reduce the length of the messages or completion.",
+    ],
+)
+def test_a_limit_that_is_too_large_is_lowered(message: str) -> None:
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
+        return (400, said(message), {}) if body["max_tokens"] > 512 else (200, written("1. fine"), {})
+
+    with endpoint(reply) as (url, asked):
+        assert ask(url, max_tokens=1000).content == "1. fine"
+
+    assert asked[-1]["max_tokens"] == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        (400, "Developer instruction is not enabled for models/gemma"),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (500, "System role not supported"),
+        (422, "Only user and assistant roles are supported!"),
+    ],
+)
+def test_every_word_for_a_role_that_is_not_taken_is_understood(status: int, message: str) -> None:
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
+        refused = body["messages"][0]["role"] == "system"
+        return (status, said(message), {}) if refused else (200, written("1. fine"), {})
+
+    with endpoint(reply) as (url, asked):
+        assert ask(url).content == "1. fine"
+
+    assert len(asked) == 2
+
+
+def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
+        refused = body["messages"][0]["role"] == "system"
+        return (400, said("System role not supported"), {}) if refused else (200, written("1. fine"), {})
+
+    async def together(url: str) -> list[Answer]:
+        provider = OpenAIProvider("m", base_url=url, api_key=None)
+        keys = [SlotKey("s", "t", "a", "l", n) for n in range(8)]
+        try:
+            return await asyncio.gather(*(provider.complete(MESSAGES, slot_key=key) for key in keys))
+        finally:
+            await provider.close()
+
+    with endpoint(reply) as (url, _):
+        assert [answer.content for answer in asyncio.run(together(url))] == ["1. fine"] * 8
+
+
+def test_an_answer_that_is_streamed_unasked_is_put_together() -> None:
+    parts = [{"choices": [{"delta": {"content": part}}]} for part in ("1. fi", "ne")]
+    ended = {
+        "choices": [{"delta": {}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+    }
+    raw = "".join(f"data: {json.dumps(part)}\n\n" for part in [*parts, ended]) + "data: [DONE]\n\n"
+    with endpoint(lambda *_: (200, raw.encode(), {})) as (url, _):
+        answer = ask(url)
+
+    assert (answer.content, answer.finish_reason, answer.tokens_out) == ("1. fine", "length", 7)
+
+
+def test_what_is_no_completion_is_quoted() -> None:
+    with (
+        endpoint(lambda *_: (200, {"welcome": "Ollama is running"}, {})) as (url, _),
+        pytest.raises(ProviderRefused, match="Ollama is running.*Check the base URL"),
+    ):
+        ask(url)
+
+
+def test_a_wait_that_is_asked_in_words_is_kept_to() -> None:
+    body = said("Rate limit reached for requests. Please try again in 7m12s.")
+    with endpoint(lambda *_: (429, body, {})) as (url, asked), pytest.raises(ProviderPaused, match="wait 432 seconds"):
         ask(url)
 
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("finish", ["SAFETY", "PROHIBITED_CONTENT", "content_filter", "sensitive"])
+def test_an_empty_answer_that_a_filter_held_back_says_so(finish: str) -> None:
+    assert parsing.parse("", finish_reason=finish).reason == parsing.FILTERED
+    assert choices.read("", [choices.Choice("a", ("a",))], finish_reason=finish) == (None, llm_text.FILTERED)
 
 
 def test_what_a_model_does_not_take_is_left_out() -> None:
@@ -262,6 +460,28 @@ def test_thinking_that_stands_in_the_total_alone_is_counted() -> None:
     body = written("1. fine", prompt_tokens=50, completion_tokens=80, total_tokens=1630)
     with endpoint(lambda *_: (200, body, {})) as (url, _):
         assert ask(url).tokens_out == 1580
+
+
+def test_a_proxy_without_a_scheme_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1:9")
+
+    with pytest.raises(ProviderRefused, match=r"proxy 127\.0\.0\.1:9 .*write it as http://host:port"):
+        ask("http://models.example.org/v1")
+
+
+def test_a_proxy_that_is_not_there_is_named_and_the_address_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://someone:secret@127.0.0.1:9")
+
+    with pytest.raises(ProviderError, match=r"models\.example\.org.*proxy http://127\.0\.0\.1:9") as found:
+        ask("http://models.example.org/v1")
+
+    assert "secret" not in str(found.value) and "base URL" not in str(found.value)
 
 
 def test_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Batches end to end: a real server with files and batches, a real store, real kills."""
 
+import contextlib
 import json
 import os
 import random
@@ -208,9 +209,8 @@ def test_a_batch_created_just_before_a_crash_is_found_and_not_sent_again(store: 
         provider = provider_at(server.url)
         stop_at(store, arm, provider, 1)
         (left,) = batches_of(store, arm)
-        Remote(provider).submit(
-            batch_lines.written(batch_lines.ids(left.requests)), key=left.key, made_at=left.created_at
-        )
+        with contextlib.closing(Remote(provider)) as remote:
+            remote.submit(batch_lines.written(batch_lines.ids(left.requests)), key=left.key, made_at=left.created_at)
 
         made = fill(store, arm, provider)
 
@@ -328,6 +328,7 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
         while (batch := remote.look(batch.id)).status != "completed":
             pass
         parts = [remote.text(file_id) for file_id in (batch.output_file_id, batch.error_file_id) if file_id]
+        remote.close()
     foreign = {"custom_id": "other/mood/x/glad/0/v1/s0", "response": {"status_code": 200, "body": {"choices": []}}}
     answers.write_text("".join(parts) + json.dumps(foreign) + "\n")
 
@@ -427,3 +428,15 @@ def test_an_endpoint_that_sends_something_else_than_a_batch_has_none(store: Stor
         server.shutdown()
 
     assert {batch.state for batch in batches_of(store, arm)} == {BatchState.FAILED}
+
+
+def test_a_batch_at_this_machine_goes_through_no_proxy(store: Store, arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "socks5://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    with LlmServer() as server:
+        made = fill(store, arm, provider_at(server.url))
+
+    assert made.kept == 40

@@ -12,7 +12,7 @@ from core.commands.llm_rating import How
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import importing, samples, tables, tasks
-from core.study.records import Arm, Judgement, Label, Reply, Sample, Split, Task, Trial
+from core.study.records import Arm, Campaign, Judgement, Label, Reply, Sample, Split, Task, Trial
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import budget, connection, judging, taxonomy
@@ -38,6 +38,18 @@ def refusing(answer: str) -> Callable[[int, dict[str, Any], str], Replied]:
         return (*found, {}) if found else (200, written(answer), {})
 
     return reply
+
+
+def campaign_of(store: Store, task: Task, folder: Path, *, n: int) -> Campaign:
+    """A campaign over so many real letters."""
+    path = folder / "texts.csv"
+    rows = [f"A letter number {number} about the sea,{'glad' if number % 2 else 'sad'},test" for number in range(n)]
+    path.write_text("\n".join(["text,label,split", *rows]))
+    with store.write() as session:
+        arm = tasks.make_arm(session, task_id=task.id, name="real")
+        importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=importing.Options())
+        plan = campaigns.Plan(name="one", task=task, per_class=n // 2)
+        return campaigns.make(session, study_id=task.study_id, plan=plan)
 
 
 def test_a_judge_goes_on_and_asks_nothing_again(
@@ -73,15 +85,7 @@ def test_a_judge_goes_on_and_asks_nothing_again(
 
 
 def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, task: Task, tmp_path: Path) -> None:
-    path = tmp_path / "texts.csv"
-    rows = [f"A letter number {n} about the sea,{'glad' if n % 2 else 'sad'},test" for n in range(8)]
-    path.write_text("\n".join(["text,label,split", *rows]))
-    with store.write() as session:
-        arm = tasks.make_arm(session, task_id=task.id, name="real")
-        importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=importing.Options())
-        campaign = campaigns.make(
-            session, study_id=task.study_id, plan=campaigns.Plan(name="one", task=task, per_class=4)
-        )
+    campaign = campaign_of(store, task, tmp_path, n=8)
 
     with endpoint(refusing("glad")) as (url, asked):
         how = How(connection.made(models=("rater",), base_url=url))
@@ -95,6 +99,27 @@ def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, ta
         assert found["unclear"] == {"content filter": 2, "prompt too long": 1}
     with store() as session:
         assert session.scalars(select(Reply).where(Reply.unclear.is_not(None))).all()
+
+
+def test_a_reply_that_found_no_room_is_asked_again_with_more(
+    store: Store, settings: Settings, task: Task, tmp_path: Path
+) -> None:
+    campaign = campaign_of(store, task, tmp_path, n=2)
+
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Replied:
+        limit = body.get("max_tokens", 10_000)
+        content, finish = ("", "length") if limit < 600 else ("glad", "stop")
+        used = min(limit, 600)
+        return 200, written(content, finish, prompt_tokens=10, completion_tokens=used, total_tokens=used + 10), {}
+
+    with endpoint(reply) as (url, asked):
+        found = []
+        for limit in (200, 200, None, None):
+            how = How(connection.made(models=("rater",), base_url=url, max_tokens=limit))
+            found.append(llm_rating.rate(settings, store, campaign_id=campaign.id, how=how))
+
+    assert len(asked) == 4 and [one["answered"] for one in found] == [0, 0, 2, 2]
+    assert found[-1]["tokens_out"] == 1600 and found[-1]["unclear"] == {}
 
 
 def test_a_taxonomy_stores_the_refusal_of_one_label_and_the_kinds_of_the_others(
