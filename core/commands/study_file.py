@@ -162,7 +162,7 @@ def _task(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> None
 
 def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
     with intake.at(f"tasks.{name[:40]}"):
-        return tasks.make_task(
+        task = tasks.make_task(
             intake.session,
             study_id=study.id,
             name=name,
@@ -170,6 +170,8 @@ def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task
             labels=given.labels,
             train_size=given.train_size,
         )
+        task.train_size = given.train_size  # a size that was taken out of the file holds no longer
+        return task
     return None
 
 

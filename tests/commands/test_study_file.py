@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from core.study import tasks
+from core.study.store import Store
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -286,6 +288,18 @@ def test_a_name_or_setting_that_cannot_be_is_told_once_and_first(
     told = [f"{one['what']} {one['way_out']}" for one in found if one["is_fatal"]]
     assert [sentence in one for one in told].count(True) == 1, found
     assert stored(tmp_path) == {}
+
+
+def test_a_training_size_taken_out_of_the_file_holds_no_longer(call: CommandLine, tmp_path: Path, store: Store) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    with store.write() as session:
+        shop = tasks.study_named(session, "shop")
+        labels = {"bad": "", "good": ""}
+        tasks.make_task(session, study_id=shop.id, name="tone", question="?", labels=labels, train_size=500)
+
+    assert problems(call, study(tmp_path), "--check") == []
+    assert "asks for 400" in str(problems(call, study(tmp_path, more="    train_size: 400\n"), "--check")[0]["what"])
 
 
 def test_comparisons_of_tasks_left_out_on_purpose_are_only_mentioned(call: CommandLine, tmp_path: Path) -> None:
