@@ -6,6 +6,7 @@ Nothing here calls an endpoint or trains. `run` keeps the transaction when no pr
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from sqlalchemy.orm import Session
 from core import encoders
 from core import settings as settings_module
 from core.commands import drafting, generating
-from core.commands.study_intake import Asked, Intake, Refused, Taken
+from core.commands.study_intake import Asked, Intake, Refused, Taken, in_yaml
 from core.errors import StudyError
 from core.study import checks, importing, labels_in_files, spec, tables, tasks
 from core.study.checks import Problem
 from core.study.records import Arm, ArmKind, RaterKind, Study, Task
-from core.subjectivity.exchange import formats, imported
+from core.subjectivity.exchange import counted, formats, imported
 from core.training import plan
 
 
@@ -162,7 +163,7 @@ def _task(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> None
 
 def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
     with intake.at(f"tasks.{name[:40]}"):
-        return tasks.make_task(
+        task = tasks.make_task(
             intake.session,
             study_id=study.id,
             name=name,
@@ -170,6 +171,8 @@ def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task
             labels=given.labels,
             train_size=given.train_size,
         )
+        task.train_size = given.train_size  # a size that was taken out of the file holds no longer
+        return task
     return None
 
 
@@ -227,21 +230,32 @@ def _strange_labels(intake: Intake, place: str, looked: importing.Findings) -> N
         intake.note(Problem(place, what, "Add them to the task's labels, or map them by rename.", is_fatal=False))
     for note in looked.notes:
         if not note.startswith("Labels that the task does not have"):
-            intake.note(Problem(place, note, is_fatal=False))
+            intake.note(Problem(place, in_yaml(note), is_fatal=False))
 
 
 def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) -> None:
     with intake.at(place):
         table = _answers_in(given.file)
         named = [label.name for label in tasks.labels_of(intake.session, task.id)]
-        found = formats.ratings_in(table, intake.options).frame["label"].unique().tolist()
-        strange = [label for label in found if label not in named]
-        if strange and not given.other_labels:
-            raise StudyError(
-                f"Raters gave labels that the task does not have: {_listed(strange)}; it has {', '.join(named)}. "
-                "Write them as the task does, or other_labels: true beside the file if raters chose among others on purpose."
-            )
-        imported.import_ratings(intake.session, task=task, table=table, kind=_kind(given), options=intake.options)
+        choices = counted.Choices(given.fold, given.keep_labels, given.whole_sets, given.has, given.rename)
+        options = replace(intake.options, known=named, choices=choices)
+        _strange_answers(intake, place, formats.ratings_in(table, options), named if not given.keep_labels else [])
+        imported.import_ratings(intake.session, task=task, table=table, kind=_kind(given), options=options)
+
+
+def _strange_answers(intake: Intake, place: str, found: formats.Answers, named: list[str]) -> None:
+    """Answers that are none of the task's labels. What only looks otherwise is a mistake; others are left out."""
+    groups = [group for group in found.alike if set(group) & set(named)]
+    if alike := [label for group in groups for label in group if label not in named]:
+        what = f"raters gave labels that the task writes otherwise: {_listed(alike)}."
+        intake.note(Problem(place, what, "Write fold: true beside the file, or map them by rename."))
+    if strange := {reason: n for reason, n in found.left_out.items() if reason.startswith(counted.NO_SUCH)}:
+        what = "answers are left out: " + ", ".join(f"{reason} ({n})" for reason, n in list(strange.items())[:10]) + "."
+        way_out = "Map them by rename, or write keep_labels: true beside the file."
+        intake.note(Problem(place, what, way_out, is_fatal=False))
+    for note in found.notes:
+        if not groups or not note.startswith("These labels look alike"):
+            intake.note(Problem(place, in_yaml(note), is_fatal=False))
 
 
 def _comparisons(intake: Intake, study: Study, given: spec.RatingsSpec) -> None:

@@ -18,7 +18,8 @@ from core.subjectivity.exchange import formats, pseudonyms
 from core.training import plan
 
 OPTION = re.compile(
-    r"--(?P<name>fold|keep-labels|drop-several|cut)(?: (?P<number>[\d.]+))?|--rename (?P<theirs>[^\s=]+)=(?P<ours>[\w-]+)"
+    r"--(?P<name>fold|keep-labels|drop-several|whole-sets|cut)(?: (?P<number>[\d.]+))?|--has (?P<has>[^\s)]+)"
+    r"|--rename (?P<theirs>'[^']+'|[^\s=]+)=(?P<ours>'[^']+'|[\w-]+)"
 )
 
 
@@ -70,7 +71,7 @@ class Intake:
             with self.session.begin_nested():
                 yield
         except StudyError as error:
-            self.note(checks.of_error(where, StudyError(OPTION.sub(_as_key, str(error)))))
+            self.note(checks.of_error(where, StudyError(in_yaml(str(error)))))
 
     def note(self, problem: Problem) -> None:
         said = {(known.what, known.where.startswith(problem.where)) for known in self.problems}
@@ -112,9 +113,15 @@ def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
     return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
 
 
+def in_yaml(sentence: str) -> str:
+    """A sentence that names options of the commands import, with the keys of a study file in their place."""
+    return OPTION.sub(_as_key, sentence)
+
+
 def _as_key(option: re.Match[str]) -> str:
-    """An option of the command import as it is written in a study file."""
     if option["theirs"]:
         return f"rename: {{{option['theirs']}: {option['ours']}}}"
+    if option["has"]:
+        return f"has: {option['has']}"
     value = f"[{option['number']}]" if option["number"] else "true"
     return f"{option['name'].replace('-', '_')}: {value}"

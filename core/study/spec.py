@@ -110,11 +110,15 @@ class ArmSpec(FileSpec):
 
 
 class RatingsSpec(Part):
-    """`other_labels`: raters chose among labels that are not the task's, on purpose."""
+    """A file of answers. The keys from `fold` on decide about its labels as the options of the command import-ratings do."""
 
     file: Path
     simulated: bool = False
-    other_labels: bool = False
+    fold: bool = False
+    keep_labels: bool = False
+    whole_sets: bool = False
+    has: str | None = None
+    rename: dict[str, str] = Field(default_factory=dict)
 
 
 class TaskSpec(Part):
@@ -122,7 +126,7 @@ class TaskSpec(Part):
     labels: dict[str, str]
     real: FileSpec
     arms: dict[str, ArmSpec] = Field(default_factory=dict)
-    train_size: int | None = Field(default=None, ge=2)
+    train_size: int | None = Field(default=None, ge=2, le=1_000_000_000)
     ratings: RatingsSpec | None = None
 
     @pydantic.field_validator("labels", mode="before")

@@ -10,9 +10,13 @@ from core.errors import StudyError
 from core.study.records import (
     Arm,
     ArmKind,
+    Batch,
+    BatchState,
     Campaign,
     Completion,
     Import,
+    Job,
+    JobState,
     Judgement,
     Label,
     Rater,
@@ -25,6 +29,7 @@ from core.study.records import (
 )
 
 ASKED = (RaterKind.PERSON, RaterKind.LLM)
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "encoders": ["minilm"],
@@ -220,6 +225,18 @@ def _bound(session: Session, task: Task, gone: Sequence[Label]) -> str:
         for row in (Sample, Completion, Trial, Judgement):
             if session.scalar(select(row.id).where(row.label_id == label.id).limit(1)):
                 return f"something is stored under {label.name!r}"
+    return _on_its_way(session, task) if gone else ""
+
+
+def _on_its_way(session: Session, task: Task) -> str:
+    """Which work on a task may still bring texts of its labels, in words; empty when there is none."""
+    own = list(session.scalars(select(Arm.id).where(Arm.task_id == task.id)))
+    waiting = (BatchState.PREPARING, BatchState.SUBMITTED)
+    if session.scalar(select(Batch.id).where(Batch.arm_id.in_(own), Batch.state.in_(waiting)).limit(1)):
+        return "a batch of requests was made with them"
+    jobs = [f"generate:{arm_id}" for arm_id in own]
+    if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.not_in(ENDED)).limit(1)):
+        return "a job that generates texts for them has not ended"
     return ""
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from core.study import tasks
+from core.study.store import Store
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -98,7 +100,7 @@ def test_every_problem_of_the_file_and_its_data_is_in_one_list(call: CommandLine
     made(tmp_path)
     written(tmp_path, "other.csv", "words,mark\na,b\n")
     written(tmp_path, "votes.csv", "rater_id,left,right,winner\nr,tone,tune,left\n")
-    written(tmp_path, "ratings.csv", "item_id,rater_id,label\n1,a,bad\n1,b,1.0\n")
+    written(tmp_path, "ratings.csv", "item_id,rater_id,label\n1,a,bad\n1,b,yes\n")
     arms = (
         "{zero-shot: {file: made.csv}, few-shot: {file: other.csv}, mixed: {file: gone.csv},"
         " llm: {generate: {per_label: 4, provider: zz}}}"
@@ -123,7 +125,7 @@ def test_every_problem_of_the_file_and_its_data_is_in_one_list(call: CommandLine
         "tasks.tone.arms.few-shot: other.csv has no column 'text', 'label'",
         "tasks.tone.arms.mixed: There is no file",
         "tasks.tone.arms.llm: There is no provider 'zz'",
-        "tasks.tone.ratings: Raters gave labels that the task does not have: '1.0'",
+        "tasks.tone.ratings: answers are left out: the task has no label 'yes' (1)",
         "comparisons: compares tasks that the study does not have: 'tune'",
     ):
         assert sentence in " ".join(stderr.split()), sentence
@@ -288,6 +290,18 @@ def test_a_name_or_setting_that_cannot_be_is_told_once_and_first(
     assert stored(tmp_path) == {}
 
 
+def test_a_training_size_taken_out_of_the_file_holds_no_longer(call: CommandLine, tmp_path: Path, store: Store) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    with store.write() as session:
+        shop = tasks.study_named(session, "shop")
+        labels = {"bad": "", "good": ""}
+        tasks.make_task(session, study_id=shop.id, name="tone", question="?", labels=labels, train_size=500)
+
+    assert problems(call, study(tmp_path), "--check") == []
+    assert "asks for 400" in str(problems(call, study(tmp_path, more="    train_size: 400\n"), "--check")[0]["what"])
+
+
 def test_comparisons_of_tasks_left_out_on_purpose_are_only_mentioned(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path)
     made(tmp_path)
@@ -316,16 +330,29 @@ def test_a_file_name_that_no_file_can_have_is_a_problem_like_others(call: Comman
     assert "name too long" in str(found[1]["what"])
 
 
-def test_ratings_with_labels_of_their_own_are_taken_when_that_is_said(call: CommandLine, tmp_path: Path) -> None:
+def test_ratings_with_other_labels_than_the_task_are_told_with_the_key_to_write(
+    call: CommandLine, tmp_path: Path
+) -> None:
     reviews(tmp_path)
     made(tmp_path)
-    written(tmp_path, "ratings.csv", "item_id,rater_id,label\n1,a,mild\n1,b,harsh\n")
+    written(tmp_path, "other.csv", "item_id,rater_id,label\n1,a,mild\n1,b,harsh\n")
+    written(tmp_path, "alike.csv", "item_id,rater_id,label\n1,a,Bad\n1,b,good\n2,a,bad\n")
+    written(tmp_path, "sets.csv", 'item_id,rater_id,label\n1,a,"[""bad"", ""good""]"\n1,b,bad\n')
 
-    refused = problems(call, study(tmp_path, more="    ratings: {file: ratings.csv}\n"), "--check")
-    taken = problems(call, study(tmp_path, more="    ratings: {file: ratings.csv, other_labels: true}\n"), "--check")
+    def told(ratings: str) -> list[tuple[bool, str]]:
+        found = problems(call, study(tmp_path, more=f"    ratings: {{file: {ratings}}}\n"), "--check")
+        assert {one["where"] for one in found} <= {"tasks.tone.ratings"}
+        return [(bool(one["is_fatal"]), f"{one['what']} {one['way_out']}") for one in found]
 
-    assert [one["where"] for one in refused] == ["tasks.tone.ratings"]
-    assert taken == []
+    (is_fatal, sentence), *more = told("other.csv")
+    assert is_fatal and not more and "(keep_labels: true)" in sentence and "--" not in sentence
+    assert told("other.csv, keep_labels: true") == []
+    assert (True, "'Bad'") in [
+        (fatal, "'Bad'") for fatal, said in told("alike.csv") if "writes otherwise: 'Bad'" in said
+    ]
+    assert not [one for one in told("alike.csv, fold: true") if one[0]]
+    assert "(has: bad)" in told("sets.csv")[0][1] and "(whole_sets: true)" in told("sets.csv")[0][1]
+    assert not [one for one in told("sets.csv, has: bad") if one[0]]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, Rater, RaterKind, RaterState, Run, Task
+from core.study.records import Batch, Campaign, Job, JobState, Rater, RaterKind, RaterState, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 
@@ -78,3 +78,22 @@ def test_a_label_can_be_added_beside_stored_texts_but_a_task_keeps_two(store: St
         named = [label.name for label in tasks.labels_of(session, task.id)]
 
     assert named == ["sad", "calm", "glad"]
+
+
+def test_labels_stay_while_texts_are_on_their_way(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "letters")
+        task = made(session, study.id, ["glad", "sad", "calm"])
+        arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
+        job = Job(title="Generate", command=["-m", "core"], key=f"generate:{arm.id}", slot="api", study_id=study.id)
+        session.add(job)
+
+    with store.write() as session, pytest.raises(StudyError, match="has not ended"):
+        made(session, study.id, ["glad", "sad"])
+
+    with store.write() as session:
+        session.get_one(Job, job.id).state = JobState.CANCELLED
+        session.add(Batch(arm_id=arm.id, key="k", provider="openai", model="m", base_url="http://x/v1", requests=[]))
+
+    with store.write() as session, pytest.raises(StudyError, match="a batch of requests was made with them"):
+        made(session, study.id, ["glad", "sad"])

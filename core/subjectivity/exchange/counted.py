@@ -12,6 +12,7 @@ from core.errors import StudyError
 from core.study import labels_in_files, tables
 
 PARTS = (",", ";", "|")
+NO_SUCH = "the task has no label"
 AGAIN, REPEATED = "answered again later", "repeated row"
 JOINED = " + "
 SHOWN = 5
@@ -60,7 +61,7 @@ def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file:
     unknown = (reason == "") & found.labels.isin(found.unknown)
     if found.unknown and not ((reason == "") & ~unknown).any():
         raise StudyError(_strangers(found, known, file=file))
-    reason = reason.mask(unknown, "the task has no label '" + found.labels.str.slice(0, 40) + "'")
+    reason = reason.mask(unknown, f"{NO_SUCH} '" + found.labels.str.slice(0, 40) + "'")
     clean = frame.assign(label=found.labels, reason=reason)
     notes += _told(found, choices)
     clean = clean.assign(reason=_once(clean))
