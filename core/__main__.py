@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "statistics",
     "report": "statistics",
     "jobs": "work",
+    "trash": "trash",
     "measure": "measuring",
     "train-runs": "work",
 }

@@ -8,6 +8,7 @@ from core.study import importing, tasks
 
 study = ui.guard("organiser")
 ui.told()
+ui.refused()
 ui.title("Tasks and data", study)
 
 # What there is
@@ -19,6 +20,7 @@ if known:
     ui.table(arms, key="data.arms")
     for task in known:
         ui.task_card(task, labels[task.name])
+    ui.undo_panel(known)
 else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
 

@@ -12,6 +12,7 @@ from core.study.records import ArmKind
 
 study = ui.guard("organiser", need_study=False)
 ui.told()
+ui.refused()
 
 
 def start_sample() -> None:
@@ -43,6 +44,7 @@ if not study.name:
     right.subheader("Start your own")
     right.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
     right.button("Make the study", on_click=start_own, key="overview.make")
+    ui.study_panel(None)
     st.stop()
 
 ui.title(study.name, study)
@@ -85,3 +87,4 @@ with st.popover("Another study"):
     st.text_input("Name of the study", key="overview.name")
     st.button("Make the study", on_click=start_own, key="overview.make")
     st.button("Run the sample study", on_click=start_sample, key="overview.sample")
+ui.study_panel(study)

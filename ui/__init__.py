@@ -32,6 +32,7 @@ from ui.resources import settings, store
 from ui.runs import run_detail, training_words
 from ui.samples import samples_view
 from ui.tasks import task_card
+from ui.trash import refused, study_panel, undo_panel
 from ui.tries import cost_of_a_call, try_panel
 from ui.uploads import table_to_import, uploaded_table
 from ui.words import cautions, choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
@@ -103,4 +104,7 @@ __all__ = [
     "two_lines",
     "table_to_import",
     "uploaded_table",
+    "undo_panel",
+    "study_panel",
+    "refused",
 ]

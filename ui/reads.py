@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from core.analysis import findings
 from core.analysis.points import Metric
 from core.study import samples
-from core.study.records import Comparison, Rater, Rating, Run, Sample, SampleStatus, Study
+from core.study.records import Comparison, Rater, Rating, Run, Sample, SampleStatus, Study, Task
 from core.subjectivity import levels
 from ui import resources
 
@@ -53,5 +53,7 @@ def _stamp(session: Session) -> tuple[object, ...]:
         select(func.max(Rater.excluded_at)).scalar_subquery(),
         select(func.max(Comparison.created_at)).scalar_subquery(),
         select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
+        select(func.count(Task.trashed_at)).scalar_subquery(),
+        select(func.max(Task.trashed_at)).scalar_subquery(),
     )
     return tuple(session.execute(counted).one())

@@ -86,7 +86,7 @@ def _look(
     session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
 ) -> importing.Findings:
     """What the file would bring into the arm; the task need not be there yet."""
-    known = session.scalar(select(Task.id).where(Task.name == task)) is not None
+    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
     there = tasks.find_task(session, home.id, task) if home else None
     names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
@@ -121,7 +121,7 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
     """The study of this name, or the only one that has the task. Raises `StudyError` when that is not one study."""
     if name is not None:
         return study_called(session, name)
-    having = list(session.scalars(select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task)))
+    having = list(session.scalars(select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task, Study.trashed_at.is_(None))))
     if len(having) == 1:
         return having[0]
     if having:
@@ -143,7 +143,7 @@ def _task_for_import(
 ) -> Task:
     if tasks.kind_of(arm) != ArmKind.REAL:
         return tasks.get_task(session, find_study(session, study, task).id, task)
-    known = session.scalar(select(Task.id).where(Task.name == task)) is not None
+    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = (
         find_study(session, study, task)
         if known and study is None

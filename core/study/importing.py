@@ -100,7 +100,9 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
     """
     chosen = _columns(table, options)
     earlier = session.scalar(
-        select(Import).where(Import.arm_id == arm.id, Import.sha256 == table.sha256).order_by(Import.id.desc())
+        select(Import)
+        .where(Import.arm_id == arm.id, Import.sha256 == table.sha256, Import.undone_at.is_(None))
+        .order_by(Import.id.desc())
     )
     if earlier is not None and earlier.options == chosen:
         return _report(session, earlier, moved=0, again=True)

@@ -33,16 +33,24 @@ from core.study.session_records import Skip as Skip
 
 
 class Study(Base):
-    """The container: tasks, arms, campaigns, runs. `config` holds encoders, seeds and training settings."""
+    """The container: tasks, arms, campaigns, runs. `config` holds encoders, seeds and training settings.
+
+    `trashed_at`: when it was put into the trash. `is_trash` marks the one study that holds tasks in the trash.
+    """
 
     __tablename__ = "study"
     name: Mapped[str] = mapped_column(String(200), unique=True)
     config: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     is_sample: Mapped[bool] = mapped_column(default=False)
+    trashed_at: Mapped[float | None] = mapped_column(default=None)
+    is_trash: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Task(Base):
-    """One text-classification task. `train_size` is the number of training texts each arm uses."""
+    """One text-classification task. `train_size` is the number of training texts each arm uses.
+
+    In the trash it belongs to a hidden study, and `trashed_from` is the id of its own.
+    """
 
     __tablename__ = "task"
     __table_args__ = (UniqueConstraint("study_id", "name"),)
@@ -50,6 +58,8 @@ class Task(Base):
     name: Mapped[str] = mapped_column(String(200))
     question: Mapped[str]
     train_size: Mapped[int | None] = mapped_column(default=None)
+    trashed_at: Mapped[float | None] = mapped_column(default=None)
+    trashed_from: Mapped[int | None] = mapped_column(default=None)
 
 
 class Label(Base):
@@ -84,6 +94,7 @@ class Import(Base):
     kept: Mapped[int]
     rejected: Mapped[dict[str, Any]]
     examples: Mapped[list[Any]]
+    undone_at: Mapped[float | None] = mapped_column(default=None)
 
 
 class Prompt(Base):

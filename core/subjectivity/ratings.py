@@ -80,6 +80,7 @@ def comparisons(
         .join(Campaign, Campaign.id == Comparison.campaign_id)
         .join(left, left.id == Comparison.left_task_id)
         .join(right, right.id == Comparison.right_task_id)
+        .where(left.trashed_at.is_(None), right.trashed_at.is_(None))
         .where(Campaign.study_id == study_id, Rater.kind.in_(kinds), Rater.excluded_at.is_(None))
         .order_by(Comparison.id)
     )

@@ -72,3 +72,21 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     with store_module.open_store(settings_module.load(server.environ))() as session:
         assert {label.name for label in session.query(Label)} == {"glad", "sad"}
         assert session.query(Sample).count() == 40
+
+    page.get_by_text("Undo an import, or put a task into the trash").click()
+    page.get_by_role("button", name="Undo letters.csv (40 texts)").click()
+    expect(page.get_by_text("40 texts were taken back")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("40 of 41 rows kept").first).to_be_visible()
+
+    at(page, "Overview")
+    page.get_by_role("button", name="Trash").click()
+    page.get_by_label("Write the name of the study").fill("letters")
+    page.get_by_label("Write the name of the study").press("Enter")
+    page.get_by_role("button", name="Put the study into the trash").click()
+    expect(page.get_by_text("Start your own")).to_be_visible()
+    page.get_by_role("button", name="Trash (1)").click()
+    page.get_by_role("button", name="Take out").click()
+    expect(page.get_by_role("heading", name="letters")).to_be_visible()
+    with store_module.open_store(settings_module.load(server.environ))() as session:
+        assert session.query(Sample).filter(Sample.status == "kept").count() == 40

@@ -325,3 +325,37 @@ def test_an_arm_shows_its_own_jobs_and_not_those_of_an_arm_whose_name_begins_ali
     opened(app, "generate")
 
     assert [text.value for text in app.text if "Generate urgency" in text.value] == ["⏸️ Generate urgency · zero-shot"]
+
+
+def test_a_study_is_put_into_the_trash_by_its_name_and_taken_out_again(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    opened(app, "overview")
+    assert app.button(key="trash.study").disabled
+
+    app.text_input(key="trash.name").set_value("tickets").run()
+    app.button(key="trash.study").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert tasks.studies(session) == []
+    app.button(key=f"trash.out.study.{study.id}").click().run()
+    assert not app.exception
+    with home() as session:
+        assert [one.name for one in tasks.studies(session)] == ["tickets"]
+
+
+def test_an_import_is_undone_and_a_task_put_away_on_tasks_and_data(app: AppTest, home: Store, tmp_path: Path) -> None:
+    study = fill(home, tmp_path)
+    with home() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+    opened(app, "data")
+    undo = next(button for button in app.button if str(button.key).startswith("trash.undo.") and "made" in button.label)
+
+    undo.click().run()
+    app.button(key=f"trash.task.{task.id}").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert tasks.tasks(session, study.id) == []

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Campaign, CampaignKind, Comparison, Item, ItemRole, Rating, Task
+from core.study.records import Campaign, CampaignKind, Comparison, Item, ItemRole, Rating, Study, Task
 from core.subjectivity.sessions import drawing, protocol
 from core.subjectivity.sessions.protocol import Protocol
 
@@ -109,7 +109,9 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
         raise StudyError(
             "This link does not belong to a labelling session. Please check it with whoever sent it to you."
         )
-    if not (campaign.is_open or even_closed):
+    home = session.get_one(Study, campaign.study_id)
+    is_away = home.trashed_at is not None or home.is_trash
+    if is_away or not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
     return campaign
 

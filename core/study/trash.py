@@ -1,0 +1,227 @@
+"""The trash: a study or a task is put away and taken out again whole, and an import is undone and done again.
+
+A study keeps its rows and leaves every list. A task moves, with its own campaigns, into a study that no list shows, so that
+whatever is computed over a study leaves it out. After `KEPT_DAYS` both are deleted for good.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import samples
+from core.study.base import Base
+from core.study.records import (
+    Arm,
+    Campaign,
+    Comparison,
+    Import,
+    Item,
+    Job,
+    JobState,
+    Prediction,
+    Rating,
+    Run,
+    Sample,
+    SampleStatus,
+    Split,
+    Study,
+    Task,
+)
+
+KEPT_DAYS = 30
+UNDONE = "import undone"
+MARK = re.compile(r" \(in the trash, \d+\)$")
+ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
+AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """A study or a task in the trash. `kind` is "study" or "task"; `days_left` counts whole days until it is deleted."""
+
+    kind: str
+    id: int
+    name: str
+    trashed_at: float
+    days_left: int
+
+
+def listed(session: Session, *, now: float) -> list[Trashed]:
+    """What is in the trash, the newest first."""
+    studies = session.scalars(select(Study).where(Study.trashed_at.is_not(None))).all()
+    tasks = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
+    found = [_trashed("study", study, now) for study in studies] + [_trashed("task", task, now) for task in tasks]
+    return sorted(found, key=lambda one: -one.trashed_at)
+
+
+def put_study(session: Session, study_id: int, *, name: str, now: float) -> None:
+    """Put a study into the trash. Raises `StudyError` when the name is not its own, when it works, or when it is there."""
+    study = session.get(Study, study_id, with_for_update=True)
+    if study is None or study.is_trash or study.trashed_at is not None:
+        raise StudyError("This study is in the trash already, or there is none of this number.")
+    if name.strip() != study.name:
+        raise StudyError(f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written.")
+    _check_quiet(session, study_id, f"study {study.name!r}")
+    study.trashed_at, study.name = now, _marked(study.name, study.id)
+
+
+def put_task(session: Session, task_id: int, *, now: float) -> None:
+    """Put a task into the trash, with its campaigns. Raises `StudyError` when its study works, or when it is there."""
+    task = session.get(Task, task_id, with_for_update=True)
+    if task is None or task.trashed_at is not None:
+        raise StudyError("This task is in the trash already, or there is none of this number.")
+    _check_quiet(session, task.study_id, f"study of task {task.name!r}")
+    compared = select(Campaign.name).join(Item, Item.campaign_id == Campaign.id)
+    compared = compared.where(Campaign.is_open, or_(Item.left_task_id == task.id, Item.right_task_id == task.id))
+    if (campaign := session.scalar(compared.limit(1))) is not None:
+        raise StudyError(f"Raters are asked about this task in the open campaign {campaign!r}. Close it first.")
+    home, hidden = task.study_id, _hidden(session)
+    session.execute(update(Campaign).where(Campaign.task_id == task.id).values(study_id=hidden.id))
+    task.study_id, task.trashed_from, task.trashed_at = hidden.id, home, now
+    task.name = _marked(task.name, task.id)
+    session.flush()
+
+
+def restore(session: Session, *, kind: str, id: int) -> str:
+    """Take a study or a task out of the trash; gives its name, a new one where another has taken the old one meanwhile."""
+    row: Study | Task | None = (
+        session.get(Study, id, with_for_update=True) if kind == "study" else session.get(Task, id, with_for_update=True)
+    )
+    if row is None or row.trashed_at is None:
+        raise StudyError(f"This {kind} is not in the trash: it was taken out already, or deleted for good.")
+    if isinstance(row, Task):
+        home = session.get(Study, row.trashed_from or 0)
+        if home is None:
+            raise StudyError("The study of this task was deleted for good, so the task cannot be taken out.")
+        if home.trashed_at is not None:
+            raise StudyError("The study of this task is in the trash itself. Take the study out first.")
+        session.execute(update(Campaign).where(Campaign.task_id == row.id).values(study_id=home.id))
+        taken = set(session.scalars(select(Task.name).where(Task.study_id == home.id)))
+        row.study_id, row.trashed_from = home.id, None
+    else:
+        taken = set(session.scalars(select(Study.name)))
+    row.name, row.trashed_at = _free(MARK.sub("", row.name), taken), None
+    session.flush()
+    return row.name
+
+
+def undo_import(session: Session, import_id: int, *, now: float) -> int:
+    """Take back what an import brought, and what it set aside comes back; gives how many texts left.
+
+    Raises `StudyError` where results rest on its texts, or when it was undone before.
+    """
+    record = session.get(Import, import_id, with_for_update=True)
+    if record is None or record.undone_at is not None:
+        raise StudyError("This import was undone already, or there is none of this number.")
+    _check_free(session, record)
+    kept = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
+    tested = set(session.scalars(select(Sample.text_hash).where(*kept, Sample.split == Split.TEST)))
+    change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
+    left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
+    aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
+    for some in _parts(sorted(tested)):
+        back = update(Sample).where(*aside, Sample.text_hash.in_(some))
+        session.execute(back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False))
+    record.undone_at = now
+    session.flush()
+    session.expire_all()
+    return len(left)
+
+
+def imports(session: Session, task_id: int) -> Sequence[Import]:
+    """The imports of a task that stand, the newest first."""
+    of_task = select(Import).join(Arm, Arm.id == Import.arm_id).where(Arm.task_id == task_id)
+    return session.scalars(of_task.where(Import.undone_at.is_(None)).order_by(Import.id.desc())).all()
+
+
+def empty(session: Session, *, now: float, days: int = KEPT_DAYS) -> int:
+    """Delete for good what has been in the trash for so many days; gives how many studies and tasks."""
+    before = now - days * 86_400
+    studies = session.scalars(select(Study.id).where(Study.trashed_at <= before)).all()
+    tasks = session.scalars(
+        select(Task.id).where(or_(Task.trashed_at <= before, Task.trashed_from.in_(studies)))
+    ).all()
+    for table, ids in (("task", tasks), ("study", studies)):
+        if ids:
+            _delete_whole(session, table, ids)
+    return len(studies) + len(tasks)
+
+
+def _trashed(kind: str, row: Study | Task, now: float) -> Trashed:
+    at = row.trashed_at or now
+    left = max(0, int(KEPT_DAYS - (now - at) / 86_400))
+    return Trashed(kind, row.id, MARK.sub("", row.name), at, left)
+
+
+def _marked(name: str, id: int) -> str:
+    """A name that leaves the old one free; 200 characters are the most that are stored."""
+    mark = f" (in the trash, {id})"
+    return f"{name[: 200 - len(mark)]}{mark}"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    tries = (f"{name} ({number})" for number in range(2, 10_000))
+    return next(one for one in tries if one not in taken)
+
+
+def _hidden(session: Session) -> Study:
+    """The study that holds tasks in the trash; no list shows it."""
+    found = session.scalar(select(Study).where(Study.is_trash).with_for_update())
+    if found is None:
+        found = Study(name="(trash)", is_trash=True)
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _check_quiet(session: Session, study_id: int, what: str) -> None:
+    busy = session.scalar(select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE)).limit(1))
+    if busy is not None:
+        raise StudyError(f"The {what} is at work ({busy}). Cancel its jobs first.")
+
+
+def _check_free(session: Session, record: Import) -> None:
+    """Raise when scores or answers rest on the texts of an import."""
+    mine = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
+    arm = session.get_one(Arm, record.arm_id)
+    has_test = session.scalar(select(Sample.id).where(*mine, Sample.split == Split.TEST).limit(1)) is not None
+    trained = select(Run.id).join(Arm, Arm.id == Run.arm_id)
+    trained = trained.where(Arm.task_id == arm.task_id) if has_test else trained.where(Arm.id == arm.id)
+    rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
+    predicted = exists().where(Prediction.sample_id == Sample.id)
+    compared = exists().where(or_(Comparison.left_sample_id == Sample.id, Comparison.right_sample_id == Sample.id))
+    shown = exists().where(Item.sample_id == Sample.id, Item.campaign_id == Campaign.id, Campaign.is_open)
+    used = session.scalar(select(Sample.id).where(*mine, or_(rated, predicted, compared, shown)).limit(1))
+    if used is not None or session.scalar(trained.limit(1)) is not None:
+        raise StudyError(
+            f"Runs or answers rest on the texts of {record.file}, so they would change without a word. Put the whole task into "
+            "the trash instead, and import the right file into a new one."
+        )
+
+
+def _delete_whole(session: Session, table: str, ids: Sequence[int]) -> None:
+    """Delete rows and all that points to them, however far."""
+    doomed: dict[str, set[int]] = {table: set(ids)}
+    order = Base.metadata.sorted_tables
+    for one in order:
+        for key in one.foreign_keys:
+            parents = doomed.get(key.column.table.name)
+            if not parents or one.name == key.column.table.name:
+                continue
+            for some in _parts(sorted(parents)):
+                found = session.execute(select(one.c.id).where(key.parent.in_(some))).scalars()
+                doomed.setdefault(one.name, set()).update(found)
+    for one in reversed(order):
+        for some in _parts(sorted(doomed.get(one.name, ()))):
+            session.execute(delete(one).where(one.c.id.in_(some)))
+
+
+def _parts(values: Sequence[int] | Sequence[str]) -> Iterator[Sequence[int] | Sequence[str]]:
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]

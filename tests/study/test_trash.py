@@ -1,0 +1,182 @@
+"""The trash: what is put away leaves every list and comes back whole; an import that is undone leaves nothing behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.jobs import queue
+from core.study import exporting, importing, tables, tasks, trash
+from core.study import store as store_module
+from core.study.base import Base
+from core.study.records import Arm, Campaign, Import, Item, Rater, Rating, Sample, SampleStatus, Slot, Study, Task
+from core.study.store import Store
+
+DAY = 86_400.0
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, home_folder: Path) -> Iterator[Store]:
+    environ = {"LITMUS_HOME": str(home_folder)}
+    if request.param == "postgresql":
+        environ["LITMUS_DATABASE"] = request.getfixturevalue("migrated_postgresql_url")
+    opened = store_module.open_store(settings_module.load(environ))
+    yield opened
+    opened.close()
+
+
+def bring(store: Store, folder: Path, name: str, rows: list[str], *, study: str = "s", arm: str = "real") -> importing.Imported:
+    path = folder / name
+    path.write_text("\n".join(["text,label,split", *rows]))
+    with store.write() as session:
+        home = tasks.study_named(session, study)
+        task = tasks.make_task(session, study_id=home.id, name="t", question="?", labels={"yes": "", "no": ""})
+        own = tasks.make_arm(session, task_id=task.id, name=arm)
+        return importing.bring_in(session, task=task, arm=own, table=tables.read(path), options=importing.Options())
+
+
+def rows(n: int, *, split: str = "train") -> list[str]:
+    return [f"text {split} {k},{'yes' if k % 2 else 'no'},{split}" for k in range(n)]
+
+
+def ids(store: Store, study: str = "s") -> tuple[int, int]:
+    with store() as session:
+        home = tasks.study_named(session, study)
+        return home.id, tasks.get_task(session, home.id, "t").id
+
+
+def everything(store: Store) -> dict[str, int]:
+    with store() as session:
+        return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in Base.metadata.sorted_tables}
+
+
+def test_an_import_is_undone_and_can_be_brought_in_again(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(6))
+    bring(store, tmp_path, "wrong.csv", ["text train 0,no,test", "other,yes,test"])
+    _, task_id = ids(store)
+    with store() as session:
+        wrong = trash.imports(session, task_id)[0]
+
+    with store.write() as session:
+        left = trash.undo_import(session, wrong.id, now=1.0)
+
+    with store() as session:
+        kept = set(session.scalars(select(Sample.text).where(Sample.status == SampleStatus.KEPT)))
+    assert left == 2 and kept == {f"text train {k}" for k in range(6)}
+    assert bring(store, tmp_path, "wrong.csv", ["text train 0,no,test", "other,yes,test"]).kept == 2
+    with store.write() as session, pytest.raises(StudyError, match="undone already"):
+        trash.undo_import(session, wrong.id, now=2.0)
+
+
+def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(4))
+    study_id, task_id = ids(store)
+    with store.write() as session:
+        campaign = Campaign(study_id=study_id, task_id=task_id, name="c", kind="label", source="", token="x", is_open=False)
+        session.add(campaign)
+        session.flush()
+        sample = session.scalars(select(Sample)).first()
+        assert sample is not None
+        item = Item(campaign_id=campaign.id, external_id="1", sample_id=sample.id)
+        rater = Rater(campaign_id=campaign.id, pseudonym="r", kind="person", code="k")
+        session.add_all([item, rater])
+        session.flush()
+        session.add(Rating(item_id=item.id, rater_id=rater.id, label="yes"))
+        record = session.scalars(select(Import)).one()
+
+    with store.write() as session, pytest.raises(StudyError, match="rest on the texts of a.csv"):
+        trash.undo_import(session, record.id, now=1.0)
+
+
+def test_a_task_leaves_its_study_and_comes_back_whole(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(6))
+    study_id, task_id = ids(store)
+    before = everything(store)
+
+    with store.write() as session:
+        trash.put_task(session, task_id, now=10 * DAY)
+    with store() as session:
+        assert tasks.tasks(session, study_id) == [] and tasks.find_task(session, study_id, "t") is None
+        assert [(one.kind, one.name, one.days_left) for one in trash.listed(session, now=15 * DAY)] == [("task", "t", 25)]
+        assert [study.name for study in tasks.studies(session)] == ["s"]
+    bring(store, tmp_path, "b.csv", rows(2))
+    with store.write() as session:
+        name = trash.restore(session, kind="task", id=task_id)
+
+    assert name == "t (2)"
+    with store() as session:
+        assert {task.name for task in tasks.tasks(session, study_id)} == {"t", "t (2)"}
+        arm = session.scalars(select(Arm).where(Arm.task_id == task_id)).one()
+        assert len(exporting.rows(session, task=session.get_one(Task, task_id), arm=arm)) == 6
+        assert trash.listed(session, now=15 * DAY) == []
+    assert everything(store)["sample"] == before["sample"] + 2
+
+
+def test_a_study_needs_its_name_to_be_put_away_and_its_name_is_free_then(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(4))
+    study_id, _ = ids(store)
+    with store.write() as session, pytest.raises(StudyError, match="Write the name of the study"):
+        trash.put_study(session, study_id, name="another", now=0.0)
+
+    with store.write() as session:
+        trash.put_study(session, study_id, name="s", now=0.0)
+    with store() as session:
+        assert tasks.studies(session) == []
+    with store.write() as session:
+        fresh = tasks.study_named(session, "s")
+    with store.write() as session:
+        name = trash.restore(session, kind="study", id=study_id)
+
+    assert fresh.id != study_id and name == "s (2)"
+    with store.write() as session, pytest.raises(StudyError, match="not in the trash"):
+        trash.restore(session, kind="study", id=study_id)
+
+
+def test_a_study_at_work_is_not_put_away(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(4))
+    study_id, task_id = ids(store)
+    with store.write() as session:
+        queue.enqueue(session, title="Train", command=["-m", "core"], key="train:1", slot=Slot.CPU, study_id=study_id)
+
+    with store.write() as session:
+        with pytest.raises(StudyError, match="is at work"):
+            trash.put_study(session, study_id, name="s", now=0.0)
+        with pytest.raises(StudyError, match="is at work"):
+            trash.put_task(session, task_id, now=0.0)
+
+
+def test_after_thirty_days_what_was_put_away_is_gone_and_the_rest_is_not(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "keep.csv", rows(3), study="keep")
+    with_one = everything(store)
+    bring(store, tmp_path, "a.csv", rows(6))
+    bring(store, tmp_path, "b.csv", rows(2, split="test"))
+    study_id, _ = ids(store)
+    with store.write() as session:
+        trash.put_study(session, study_id, name="s", now=0.0)
+
+    with store.write() as session:
+        assert trash.empty(session, now=29 * DAY) == 0
+    with store.write() as session:
+        assert trash.empty(session, now=31 * DAY) == 1
+
+    assert everything(store) == with_one
+
+
+def test_a_task_is_gone_with_its_study(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(6))
+    study_id, task_id = ids(store)
+    with store.write() as session:
+        trash.put_task(session, task_id, now=0.0)
+    with store.write() as session:
+        trash.put_study(session, study_id, name="s", now=0.0)
+    with store.write() as session, pytest.raises(StudyError, match="in the trash itself"):
+        trash.restore(session, kind="task", id=task_id)
+
+    with store.write() as session:
+        trash.empty(session, now=31 * DAY)
+
+    with store() as session:
+        assert session.scalars(select(Task)).all() == [] and session.scalars(select(Study.is_trash)).all() == [True]
