@@ -123,6 +123,18 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
                 placeholder="no limit",
                 width=150,
             )
+            given["timeout"] = st.number_input(
+                "Seconds an answer",
+                1.0,
+                None,
+                kept.timeout,
+                60.0,
+                format="%g",
+                key=f"{key}.timeout",
+                placeholder="600",
+                width=150,
+                help="An answer that takes longer is not asked for twice, as it may be billed all the same.",
+            )
             given["structured"] = st.toggle(
                 "Ask for JSON",
                 kept.structured,
