@@ -11,6 +11,7 @@ from ui import resources
 from ui.words import plain, problem
 
 PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
+SHORT_S, LONGEST_S = 15.0, 120.0  # how long a test waits: the time for an answer where it is set
 MODEL_HELP = {
     "openai": "As the endpoint calls it. Several models are mixed in one arm, conversation by conversation.",
     "local": "A causal language model: a folder, or its name on the Hugging Face hub. It runs in the worker.",
@@ -154,7 +155,8 @@ def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> list[str
     """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`."""
     wanted = connection.made(**asked)
     with st.spinner("Asking for one word…"):
-        tested = connection.test(wanted, resources.settings())
+        patience = min(wanted.timeout or SHORT_S, LONGEST_S)
+        tested = connection.test(wanted, resources.settings(), timeout_s=patience)
     failed = [one.sentence for one in tested if not one.ok]
     if not failed:
         with resources.store().write() as session:

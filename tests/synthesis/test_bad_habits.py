@@ -17,7 +17,7 @@ from core.study import choices, llm_text
 from core.study.records import Arm, Completion
 from core.study.store import Store
 from core.synthesis import generation, parsing
-from core.synthesis.answers import Answer, SlotKey
+from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.endpoint import OpenAIProvider
 
 Reply = tuple[int, Any, dict[str, str]]
@@ -386,6 +386,17 @@ def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
 
     with endpoint(reply) as (url, _):
         assert [answer.content for answer in asyncio.run(together(url))] == ["1. fine"] * 8
+
+
+@pytest.mark.parametrize("status", [504, 524])
+def test_an_answer_that_is_late_at_a_gateway_is_not_asked_for_again(status: int) -> None:
+    with (
+        endpoint(lambda *_: (status, said("upstream timed out"), {})) as (url, asked),
+        pytest.raises(AnswerLost) as found,
+    ):
+        ask(url)
+
+    assert len(asked) == 1 and f"failed with status {status}: upstream timed out" in str(found.value)
 
 
 def test_an_answer_that_is_streamed_unasked_is_put_together() -> None:
