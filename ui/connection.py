@@ -11,6 +11,7 @@ from ui import resources
 from ui.words import plain, problem
 
 PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
+SHORT_S, LONGEST_S = 15.0, 120.0  # how long a test waits: the time for an answer where it is set
 MODEL_HELP = {
     "openai": "As the endpoint calls it. Several models are mixed in one arm, conversation by conversation.",
     "local": "A causal language model: a folder, or its name on the Hugging Face hub. It runs in the worker.",
@@ -123,6 +124,18 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
                 placeholder="no limit",
                 width=150,
             )
+            given["timeout"] = st.number_input(
+                "Seconds an answer",
+                1.0,
+                None,
+                kept.timeout,
+                60.0,
+                format="%g",
+                key=f"{key}.timeout",
+                placeholder="600",
+                width=150,
+                help="An answer that takes longer is not asked for twice, as it may be billed all the same.",
+            )
             given["structured"] = st.toggle(
                 "Ask for JSON",
                 kept.structured,
@@ -142,7 +155,8 @@ def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> list[str
     """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`."""
     wanted = connection.made(**asked)
     with st.spinner("Asking for one word…"):
-        tested = connection.test(wanted, resources.settings())
+        patience = min(wanted.timeout or SHORT_S, LONGEST_S)
+        tested = connection.test(wanted, resources.settings(), timeout_s=patience)
     failed = [one.sentence for one in tested if not one.ok]
     if not failed:
         with resources.store().write() as session:

@@ -13,17 +13,30 @@ CUT = "cut by length"
 PROMPT_TOO_LONG = "prompt too long"  # also a finish_reason: the content is then the endpoint's sentence
 PROMPT_REFUSED = "prompt refused"  # likewise, where an endpoint's filter did not take the prompt
 
-THINK = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think|cot_budget_reflect)"
+THINK = (
+    r"(?:think|thinking|thought|thoughts|thinking_process|reason|reasoning|reflection|reflections|rationale|scratchpad|analysis"
+    r"|inner_thoughts?|inner_monologue|monologue|deliberation|planning|plan|chain_of_thought|cot|seed:think"
+    r"|(?:seed:)?cot_budget_reflect)"
+)
+THINK_TOKEN = r"(?:thought|thinking|think|reasoning)"
 OPENED = re.compile(
-    rf"<{THINK}>|\[THINK\]|◁think▷|<\|(?:begin_of_thought|begin_of_thinking|think|thinking)\|>", re.IGNORECASE
+    rf"<{THINK}(?:\s[^<>]*)?>|<details\s[^<>]*reasoning[^<>]*>|\[(?:BEGIN[ _])?(?:THINK|THINKING|REASONING)\]|◁think▷"
+    rf"|<\|(?:(?:begin|start)_(?:of_)?)?{THINK_TOKEN}(?:_(?:begin|start))?\|>|<unused94>",
+    re.IGNORECASE,
 )
 CLOSED = re.compile(
-    rf"</{THINK}>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|end_of_thinking|/think|/thinking)\|>", re.IGNORECASE
+    rf"</{THINK}\s*>|</details>|\[(?:/|END[ _])(?:THINK|THINKING|REASONING)\]|◁/think▷"
+    rf"|<\|(?:end_(?:of_)?|/){THINK_TOKEN}\|>|<\|{THINK_TOKEN}_end\|>|<unused95>|^\.\.\.done thinking\.$",
+    re.IGNORECASE | re.MULTILINE,
 )
+BARE_HARMONY = re.compile(
+    r"^\s*analysis.*assistant\s*final", re.DOTALL
+)  # where the tokens around the words were dropped
+WRAPPER = re.compile(r"</?(?:answer|final_answer|final|response|output|result|solution)>", re.IGNORECASE)
 HARMONY = re.compile(r"<\|channel\|>(?P<channel>\w+)[^<]*<\|message\|>")
 SPOKEN_CHANNEL = "final"
 END_OF_TURN = re.compile(
-    r"<\|(?:im_end|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos|user|END_OF_TURN_TOKEN)\|>"
+    r"<\|(?:im_end|eot_id|eot|end_response|end_of_solution|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos|user|END_OF_TURN_TOKEN)\|>"
     r"|<(?:end_of_turn|eos|/s|EOD)>|<[|｜]end[▁_]of[▁_]sentence[|｜]>",
     re.IGNORECASE,
 )
@@ -83,6 +96,9 @@ def spoken(content: str) -> tuple[str, list[str]]:
         is_spoken = last["channel"].lower() == SPOKEN_CHANNEL
         thoughts.append(text[: last.end()] if is_spoken else text)
         text = text[last.end() :] if is_spoken else ""
+    if bare := BARE_HARMONY.match(text):
+        thoughts.append(bare[0])
+        text = text[bare.end() :]
     closed = list(CLOSED.finditer(text))
     if closed:
         thoughts.append(text[: closed[-1].end()])
@@ -94,7 +110,7 @@ def spoken(content: str) -> tuple[str, list[str]]:
     text = text.lstrip()[start.end() :] if start and not END_OF_TURN.match(text.lstrip()) else text
     if ended := END_OF_TURN.search(text):
         text = text[: ended.start()]
-    return MARK.sub("", text), [thought for thought in thoughts if thought.strip()]
+    return WRAPPER.sub("", MARK.sub("", text)), [thought for thought in thoughts if thought.strip()]
 
 
 def had_no_room(content: str, request: Mapping[str, Any], *, room: int | None) -> bool:

@@ -120,8 +120,10 @@ class OpenAIProvider:
                     self._pause(failure)
                 elif failure.status in (400, 422) or _refuses_system(failure, sent):
                     self.adapt(failure, sent, must_limit=max_tokens is not None)
-                elif failure.cause == Cause.LOST and (max_tokens is not None or failure.is_timeout):
-                    raise AnswerLost(f"{self._no_answer(failure, 1)} The call may be billed all the same.") from None
+                elif failure.is_late or (failure.cause == Cause.LOST and (max_tokens is not None or count)):
+                    raise AnswerLost(
+                        f"{self._no_answer(failure, count + 1)} The call may be billed all the same."
+                    ) from None
                 else:
                     count += 1
                     await asyncio.sleep(self._wait_after(failure, count))

@@ -79,6 +79,7 @@ NO_CREDIT = re.compile(
     re.IGNORECASE,
 )
 DAILY = re.compile(r"per[\s_-]?(?:1[\s_-]?)?day|daily|\b[RT]PD\b|per 24 ?h|每日|每天|当日", re.IGNORECASE)
+LATE = (504, 524)
 OF_PROXY = (407, 502, 503, 504)
 FORMAT = "response_format"
 FORMAT_WORDS = (FORMAT, "response format", "json_schema", "structured output")
@@ -120,6 +121,11 @@ class Failure(Exception):
         """Whether the limit of the answer is more than the endpoint takes."""
         is_taken = not any(word in self.said.lower() for word in UNSUPPORTED)
         return is_taken and prompt_refusals.is_of_limit(param=self.param, said=self.said)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the answer did not come in time, here or at a gateway: it may still be written and billed."""
+        return (self.is_timeout and self.cause == Cause.LOST) or self.status in LATE
 
     @property
     def has_no_quota(self) -> bool:
@@ -235,7 +241,8 @@ def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: 
             "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or add the endpoint's host to NO_PROXY."
         )
     if failure.status is not None:
-        return f"{url} failed {tries} times with status {failure.status}: {failure.said}. Try again later."
+        often = "" if tries == 1 else f" {tries} times"
+        return f"{url} failed{often} with status {failure.status}: {failure.said}. Try again later."
     if failure.is_timeout and failure.cause == Cause.LOST:
         often = f", {tries} times" if tries > 1 else ""
         return f"{url} did not answer within {timeout:g} seconds{often}. Try again later, or allow more time."

@@ -17,7 +17,7 @@ from core.study import choices, llm_text
 from core.study.records import Arm, Completion
 from core.study.store import Store
 from core.synthesis import generation, parsing
-from core.synthesis.answers import Answer, SlotKey
+from core.synthesis.answers import Answer, AnswerLost, SlotKey
 from core.synthesis.endpoint import OpenAIProvider
 
 Reply = tuple[int, Any, dict[str, str]]
@@ -388,6 +388,17 @@ def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
         assert [answer.content for answer in asyncio.run(together(url))] == ["1. fine"] * 8
 
 
+@pytest.mark.parametrize("status", [504, 524])
+def test_an_answer_that_is_late_at_a_gateway_is_not_asked_for_again(status: int) -> None:
+    with (
+        endpoint(lambda *_: (status, said("upstream timed out"), {})) as (url, asked),
+        pytest.raises(AnswerLost) as found,
+    ):
+        ask(url)
+
+    assert len(asked) == 1 and f"failed with status {status}: upstream timed out" in str(found.value)
+
+
 def test_an_answer_that_is_streamed_unasked_is_put_together() -> None:
     parts = [{"choices": [{"delta": {"content": part}}]} for part in ("1. fi", "ne")]
     ended = {
@@ -534,6 +545,18 @@ DRAFT = "Two texts.\n1. maybe one about trains\n2. or one about boats"
         f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>{LIST}<|return|>",
         f"{LIST}<|im_end|>\n<|im_start|>user\n1. A turn that nobody asked for",
         f"{LIST}</s>",
+        f'<think time="3">{DRAFT}</think>\n{LIST}',
+        f"<|START_THINKING|>{DRAFT}<|END_THINKING|><|START_RESPONSE|>{LIST}<|END_RESPONSE|>",
+        f"<|begin_of_thought|>{DRAFT}<|end_of_thought|>\n<|begin_of_solution|>\n{LIST}\n<|end_of_solution|>",
+        f"<unused94>thought\n{DRAFT}<unused95>{LIST}",
+        f"<reasoning>{DRAFT}</reasoning>\n<answer>\n{LIST}\n</answer>",
+        f"<inner_monologue>{DRAFT}</inner_monologue>{LIST}",
+        f"Thinking...\n{DRAFT}\n...done thinking.\n\n{LIST}",
+        f"analysis{DRAFT}assistantfinal{LIST}",
+        f'<details type="reasoning" done="true">{DRAFT}</details>\n{LIST}',
+        f"{LIST}<end_of_turn>\n<start_of_turn>user\n1. A turn that nobody asked for",
+        f"{LIST}<|eot|>",
+        f"{LIST}[/INST]",
         f"<|start_header_id|>assistant<|end_header_id|>\n{LIST}<|eot_id|>",
         f"{LIST}<｜end▁of▁sentence｜>",
     ],
