@@ -25,3 +25,4 @@ with st.container(horizontal_alignment="center"), st.container(width=640, key="r
     if visit.study.is_sample:
         ui.sample_badge()
     rating_screens.SCREENS[visit.stage](visit)
+    rating_screens.remember(visit)

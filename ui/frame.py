@@ -24,6 +24,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .st-key-access_browser { display: none; }
+[data-testid="stText"], [data-testid="stCode"] code, textarea, input { unicode-bidi: plaintext; text-align: start; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")

@@ -20,7 +20,7 @@ from core.subjectivity.sessions.assignment import Progress
 from core.subjectivity.sessions.enrolment import Ending
 from core.subjectivity.sessions.protocol import Protocol
 from core.subjectivity.sessions.screens import Screen
-from ui import access, resources, words
+from ui import access, rating_memory, resources, words
 
 RATER, LINK, READ, WRONG, UNKNOWN, DECLINED = (
     "rate.rater", "rate.link", "rate.read", "rate.wrong", "rate.unknown", "rate.declined",
@@ -40,7 +40,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Visit:
-    """What the page shows: `rater` is None before consent, `item` where there is none to rate; `minutes` on the way in."""
+    """What the page shows: `rater` is None before consent, `item` where there is none to rate; `minutes` on the way in.
+
+    `has_room` says whether someone who begins now would find something to rate.
+    """
 
     stage: Stage
     study: Study
@@ -51,6 +54,7 @@ class Visit:
     screen: Screen
     progress: Progress
     minutes: float
+    has_room: bool = True
 
 
 def arrive() -> Visit:
@@ -101,6 +105,14 @@ def panel_problem(visit: Visit) -> str:
     except StudyError as error:
         return str(error)
     return ""
+
+
+def begin_as_somebody_else() -> None:
+    """Forget who this browser was: the next person at it begins anew."""
+    for name in [name for name in st.session_state if str(name).startswith("rate.") and name != LINK]:
+        del st.session_state[name]
+    st.session_state[rating_memory.SOMEBODY_ELSE] = True
+    st.query_params.pop("me", None)
 
 
 def decline(declined: bool = True) -> None:
@@ -208,7 +220,9 @@ def _visit(session: Session, campaign: Campaign, rater: Rater | None) -> Visit:
     screen = screens.of(session, campaign, item, swapped=rater.is_swapped if rater else False)
     progress = assignment.progress(session, campaign, rater.id if rater else 0)
     stage = _stage(campaign, rules, screen, rater, item, progress)
+    is_new = stage == Stage.WELCOME and not access.is_preview() and not rules.panel.id_parameter
     return Visit(
+        has_room=not is_new or assignment.has_room(session, campaign, now=time.time()),
         stage=stage,
         study=session.get_one(Study, campaign.study_id),
         campaign=campaign,
@@ -244,7 +258,11 @@ def _known(session: Session, campaign: Campaign) -> Rater | None:
     if access.is_preview():
         return None
     code = st.query_params.get("me", "")
+    by_browser = "" if code else rating_memory.code(access.rater_token())
     rater = enrolment.come_back(session, campaign, code, panel=st.query_params.to_dict())
+    if rater is None and by_browser:
+        rater = enrolment.come_back(session, campaign, by_browser)
+        st.session_state[rating_memory.REMEMBERED] = rater is not None
     if rater is not None:
         st.session_state[RATER] = rater.id
     elif code:

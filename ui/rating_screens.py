@@ -5,7 +5,7 @@ import streamlit as st
 from core.study.records import CampaignKind, ItemRole, RaterState
 from core.subjectivity.sessions import enrolment
 from core.subjectivity.sessions.screens import Option
-from ui import access, rating, rating_style, words
+from ui import access, rating, rating_memory, rating_style, words
 from ui.rating import Stage, Visit
 
 FEW = 5
@@ -40,6 +40,10 @@ def welcome(visit: Visit) -> None:
         f"You will see up to {n} {_plural(noun, n)}, one at a time, and {doing}. That takes about "
         f"{_minutes(visit.minutes)}. There is no right or wrong: we want to know how people read them."
     )
+    if not visit.has_room:
+        st.info("There is nothing left to rate here just now: other people have done it all. Thank you for coming by.")
+        back(visit)
+        return
     st.text(visit.rules.consent)
     missing = rating.panel_problem(visit)
     if missing:
@@ -203,6 +207,17 @@ def closed(visit: Visit) -> None:
     )
 
 
+def remember(visit: Visit) -> None:
+    """Let the browser know who this is; who was recognised by the browser alone can say that it is somebody else."""
+    if visit.rater is None or access.is_preview():
+        return
+    rating_memory.keep(access.rater_token(), visit.rater.code)
+    if st.session_state.get(rating_memory.REMEMBERED) and not visit.rules.panel.id_parameter:
+        st.button(
+            "Not you? Begin as somebody else", type="tertiary", on_click=rating.begin_as_somebody_else, key="rate.not_me"
+        )
+
+
 SCREENS = {
     Stage.WELCOME: welcome,
     Stage.DECLINED: lambda _visit: declined(),
@@ -311,11 +326,12 @@ def _option(option: Option) -> str:
 def _hand_in(visit: Visit, ending: enrolment.Ending) -> None:
     """The code of this ending, and the way back to the panel where there is one."""
     by_itself = bool(ending.url) and visit.rules.panel.go_back_by_itself and not access.is_preview()
-    st.write(
-        "Your completion code, for whoever sent you here:"
-        if ending.state == RaterState.DONE
-        else "The code to hand in:"
-    )
+    if ending.code == visit.rules.codes.complete:
+        st.write("Your completion code, for whoever sent you here:")
+    elif ending.state == RaterState.DONE:
+        st.write("There was nothing for you to rate. This code says so; it is not the code of a completed session:")
+    else:
+        st.write("This code says that the session ended before its end; it is not the code of a completed session:")
     st.code(ending.code, language=None)
     if ending.url:
         st.link_button("Go back and hand in the code", ending.url, type="primary", width="stretch")

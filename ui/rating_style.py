@@ -19,6 +19,9 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
   outline: 3px solid #0D9488; outline-offset: 2px;
 }
 .st-key-rate [data-testid="stRadioOption"] { padding-block: 0.6rem; }
+.st-key-rate [data-testid="stText"], .st-key-rate h1, .st-key-rate p, .st-key-rate button p { unicode-bidi: plaintext; }
+.st-key-rate [data-testid="stText"], .st-key-rate h1 { text-align: start; }
+.st-key-rate_memory { display: none; }
 .st-key-rate_browser { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .st-key-rate_end_browser { min-height: 3rem; }
 .st-key-rate_item { min-height: min(calc(100dvh - 3rem), 42rem); }

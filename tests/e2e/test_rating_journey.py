@@ -257,3 +257,23 @@ def reach(page: "Page", name: str) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"{name} cannot be reached by keyboard")
+
+
+def test_the_link_opened_again_in_the_same_browser_is_the_same_person_unless_they_say_otherwise(
+    house: House, device: Any
+) -> None:
+    link = house.link(items=4, rules=Protocol())
+    phone = device(PHONE)
+    begin(phone, link)
+    rate(phone, range(2), total=4)
+
+    again = phone.context.new_page()
+    again.set_default_timeout(PATIENCE)
+    again.goto(link)
+    again.get_by_text("2 of 4 done").wait_for()
+    assert len(house.all(Rater)) == 1
+    again.get_by_role("button", name="Not you? Begin as somebody else").click()
+    again.get_by_role("button", name="I agree, start").click()
+    again.get_by_text("0 of 4 done").wait_for()
+
+    assert len(house.all(Rater)) == 2

@@ -152,6 +152,12 @@ def progress(session: Session, campaign: Campaign, rater_id: int) -> Progress:
     return Progress(done=len(_seen(session, rater_id)), total=sum(quota.values()))
 
 
+def has_room(session: Session, campaign: Campaign, *, now: float) -> bool:
+    """Whether someone new would find an item to rate: one that fewer people than wanted have rated or have on the screen."""
+    ids = session.scalars(select(Item.id).where(Item.campaign_id == campaign.id, Item.role == ItemRole.ITEM)).all()
+    return any(count < campaign.raters_per_item for count in _load(session, campaign, ids, now=now).values())
+
+
 def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comparison:
     """A row for an answer about a pair, with its sides as they were shown."""
     tasks, samples = (item.left_task_id, item.right_task_id), (item.left_sample_id, item.right_sample_id)

@@ -1,5 +1,6 @@
 """A rater's way in and out: consent, screening, the comprehension check, coming back, and the code at the end."""
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from core.subjectivity.sessions import campaigns, protocol
 
 CODE_GROUPS, CODE_GROUP = 3, 4
 LONGEST_ID = 200
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|\{%|%%|\[\[|\]\]|^\{.*\}$|^\[.*\]$|^<.*>$|^%.+%$|^\$\w+$|^__\w+__$|^:\w+$")
+UNFILLED = frozenset(
+    ["prolificpid", "studyid", "sessionid", "workerid", "assignmentid", "hitid", "participantid", "participant", "userid"]
+    + ["respondentid", "panelid", "assignmentidnotavailable", "undefined", "null", "none", "nan", "yourid", "id", "pid"]
+    + ["rid", "psid", "externalid", "transactionid", "subjectid", "uid"]
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,20 @@ def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, st
             "from the panel's own page."
         )
     names = (panel.id_parameter, panel.study_parameter, panel.session_parameter)
-    return {name: _tidy_id(parameters[name]) for name in names if name and parameters.get(name)}
+    found = {name: _tidy_id(parameters[name]) for name in names if name and parameters.get(name)}
+    unfilled = next((name for name, value in found.items() if is_placeholder(value, name)), None)
+    if unfilled is not None:
+        raise StudyError(
+            f"This link still holds the placeholder {found[unfilled]!r} where the panel should have put {unfilled}. For whoever "
+            "runs the study: set the link in the panel so that it fills this in, and try it from the panel's preview."
+        )
+    return found
+
+
+def is_placeholder(value: str, name: str = "") -> bool:
+    """Whether a panel's parameter holds the panel's own placeholder, which was never filled in, in place of an id."""
+    plain, own = (re.sub(r"[^a-z0-9]+", "", text.casefold()) for text in (value, name))
+    return PLACEHOLDER.search(value) is not None or plain in UNFILLED or (bool(own) and plain == own)
 
 
 def join(
@@ -175,7 +195,7 @@ def _has_passed(rater: Rater) -> bool:
 
 def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> Rater | None:
     wanted = _tidy_id(panel_id or "")
-    if not wanted:
+    if not wanted or is_placeholder(wanted):
         return None
     return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == wanted))
 

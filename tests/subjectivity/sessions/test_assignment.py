@@ -374,3 +374,15 @@ def test_a_clock_that_goes_back_gives_no_negative_time(sessions: Sessions) -> No
 
     with sessions.store() as session:
         assert session.scalars(select(Rating.duration_ms)).one() == 0
+
+
+def test_someone_new_finds_room_until_every_item_has_its_raters(sessions: Sessions) -> None:
+    campaign = sessions.campaign(per_class=2, items_per_rater=4, raters_per_item=1)
+
+    def room(now: float) -> bool:
+        with sessions.store() as session:
+            return assignment.has_room(session, session.get_one(Campaign, campaign.id), now=now)
+
+    assert room(0)
+    sessions.rate(sessions.rater(campaign), "yes")
+    assert not room(10)

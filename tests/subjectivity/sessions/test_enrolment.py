@@ -250,3 +250,25 @@ def test_a_personal_code_opens_no_other_campaign(sessions: Sessions) -> None:
 
     with sessions.store() as session:
         assert enrolment.come_back(session, other, rater.code) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{%PROLIFIC_PID%}}", "{{PROLIFIC_PID}}", "${e://Field/PROLIFIC_PID}", "[ID]", "%WORKER_ID%", "<participant>", "[[rid]]",
+        "PROLIFIC_PID", "prolific-pid", "ASSIGNMENT_ID_NOT_AVAILABLE", "undefined", "null", "{id}", "$workerId", "__RID__",
+        "[%RID%]", "{% worker %}",
+    ],
+)  # fmt: skip
+def test_a_placeholder_that_was_never_filled_in_is_nobody(sessions: Sessions, value: str) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+
+    with pytest.raises(StudyError, match="still holds the placeholder"):
+        enrolment.panel_ids(campaign, FROM_PROLIFIC | {"PROLIFIC_PID": value})
+    with sessions.store() as session:
+        assert enrolment.come_back(session, campaign, "", panel=FROM_PROLIFIC | {"PROLIFIC_PID": value}) is None
+
+
+@pytest.mark.parametrize("value", ["5f00aa1234567890abcdef12", "A1EXAMPLEAAAA1", "user-17", "ann@panel.example", "000123", "R_2x%3D"])
+def test_ids_as_panels_give_them_are_taken(value: str) -> None:
+    assert not enrolment.is_placeholder(value, "PROLIFIC_PID")

@@ -1,0 +1,39 @@
+"""What a rater's browser remembers: who it was in a session, so that the link opened again goes on where it was left."""
+
+import hashlib
+
+import streamlit as st
+from streamlit.components import v2
+
+from ui import access
+
+KEPT = 90 * 24 * 3600
+REMEMBERED, SOMEBODY_ELSE, TOLD = "rate.remembered", "rate.somebody_else", "rate.told_browser"
+BROWSER = """
+export default ({ data }) => {
+  const secure = location.protocol === "https:" ? "; Secure" : ""
+  document.cookie = `${data.name}=${data.code}; Path=${data.path}; Max-Age=${data.seconds}; SameSite=Lax${secure}`
+}
+"""
+
+
+def code(token: str) -> str:
+    """The personal code that this browser had in the session of this link; empty when it had none, or is somebody else's."""
+    if st.session_state.get(SOMEBODY_ELSE):
+        return ""
+    return st.context.cookies.to_dict().get(_name(token), "")
+
+
+def keep(token: str, personal_code: str) -> None:
+    """Let the browser remember a personal code; draws nothing that can be seen."""
+    if st.session_state.get(TOLD) == personal_code or code(token) == personal_code:
+        return
+    with st.container(key="rate_memory"):
+        v2.component("litmus_rating_memory", js=BROWSER)(
+            key="rate.memory",
+            data={"name": _name(token), "code": personal_code, "path": access.cookie_path(), "seconds": KEPT},
+        )
+
+
+def _name(token: str) -> str:
+    return f"litmus_me_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
