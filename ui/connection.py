@@ -113,41 +113,47 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
             "Calls at a time", 1, 512, kept.concurrency, key=f"{key}.concurrency", width=140
         )
         if is_endpoint:
-            given["rpm"] = st.number_input(
-                "Requests a minute",
-                1.0,
-                None,
-                kept.rpm,
-                10.0,
-                format="%g",
-                key=f"{key}.rpm",
-                placeholder="no limit",
-                width=150,
-            )
-            given["timeout"] = st.number_input(
-                "Seconds an answer",
-                1.0,
-                None,
-                kept.timeout,
-                60.0,
-                format="%g",
-                key=f"{key}.timeout",
-                placeholder="600",
-                width=150,
-                help="An answer that takes longer is not asked for twice, as it may be billed all the same.",
-            )
-            given["structured"] = st.toggle(
-                "Ask for JSON",
-                kept.structured,
-                key=f"{key}.structured",
-                help="Structured output. A model that does not offer it is asked without.",
-            )
+            given |= _of_endpoint(kept, key)
     if is_endpoint:
         has_key = resources.settings().openai_api_key is not None
         st.caption(
             "The key is read from OPENAI_API_KEY or .streamlit/secrets.toml and never stored. "
             + ("A key is set." if has_key else "No key is set: fine for a local server.")
         )
+    return given
+
+
+def _of_endpoint(kept: Connection, key: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    given["rpm"] = st.number_input(
+        "Requests a minute",
+        1.0,
+        None,
+        kept.rpm,
+        10.0,
+        format="%g",
+        key=f"{key}.rpm",
+        placeholder="no limit",
+        width=150,
+    )
+    given["timeout"] = st.number_input(
+        "Seconds an answer",
+        1.0,
+        None,
+        kept.timeout,
+        60.0,
+        format="%g",
+        key=f"{key}.timeout",
+        placeholder="600",
+        width=150,
+        help="One that takes longer is asked for once more at most, as it may be billed all the same.",
+    )
+    given["structured"] = st.toggle(
+        "Ask for JSON",
+        kept.structured,
+        key=f"{key}.structured",
+        help="Structured output. A model that does not offer it is asked without.",
+    )
     return given
 
 

@@ -34,7 +34,8 @@ MaxTokens = Annotated[int | None, typer.Option(min=1, help="The most tokens of a
 Concurrency = Annotated[int, typer.Option(min=1, max=512, help="Calls at a time.")]
 Rpm = Annotated[float | None, typer.Option(min=0.1, help="The most requests a minute.")]
 Timeout = Annotated[
-    float | None, typer.Option(min=0.1, help="Seconds for one answer; it is not asked for twice. Default: 600.")
+    float | None,
+    typer.Option(min=0.1, help="Seconds for one answer; a late one is asked for once more at most. Default: 600."),
 ]
 Structured = Annotated[bool, typer.Option("--structured", help="Ask for JSON by a schema, where it is offered.")]
 BudgetUsd = Annotated[float | None, typer.Option("--budget", min=0, help="Stop before spending more, in US dollars.")]
