@@ -34,7 +34,11 @@ if campaign is not None:
 # All of them, and a new one
 own, from_files = ui.campaigns_of(study)
 if not own:
-    st.info("No campaign yet. Make one, send its link, and see here how far people agree.")
+    st.info(
+        "No session of your own yet; below are answers from files."
+        if from_files
+        else "No campaign yet. Make one, send its link, and see here how far people agree."
+    )
 st.caption(ui.WHAT_AGREEMENT_SAYS)
 with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):
     ui.new_campaign(study)

@@ -56,6 +56,10 @@ def _addresses(campaign: Campaign, link: str, panel: Panel) -> None:
             "⚠️ This address works on this machine only. To let others in, start the dashboard on an address that they reach "
             "(`--server.address`) with a password, and open this page there."
         )
+    st.caption(
+        "Opened in this browser, the link makes it a rater's, and the organiser's pages stay shut in it: use “Try it as a rater”, "
+        "or a private window."
+    )
     with st.container(horizontal=True):
         st.link_button("Try it as a rater", preview_link(campaign), key=f"campaigns.try.{campaign.id}", icon="👀")
         st.button(

@@ -23,7 +23,10 @@ def arm_table(session: Session, study: Study) -> pd.DataFrame:
         index=["task", "arm_id", "arm"], columns="column", values="n", aggfunc="sum", fill_value=0, sort=False
     )
     wide = wide.reindex(columns=["train", "validation", "test", "rejected"], fill_value=0)
-    return wide.reset_index().drop(columns="arm_id")
+    table = wide.reset_index()
+    without = samples.answers_without_text(session, study.id)
+    table["rejected"] += table["arm_id"].map(without).fillna(0).astype(int)
+    return table.drop(columns="arm_id")
 
 
 def findings_of(session: Session, study: Study, *, metric: Metric, measure: levels.Measure | None) -> findings.Findings:

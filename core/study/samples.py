@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Arm, ArmKind, Label, Sample, SampleStatus, Split, Task
+from core.study.records import Arm, ArmKind, Completion, Label, Sample, SampleStatus, Split, Task
 
 DUPLICATE = "duplicate text"
 LEAK = "also in the test split"
@@ -58,6 +58,18 @@ def counts(session: Session, study_id: int) -> pd.DataFrame:
     )
     columns = ["task", "arm", "arm_id", "kind", "split", "label", "status", "n"]
     return pd.DataFrame(session.execute(query).all(), columns=columns)
+
+
+def answers_without_text(session: Session, study_id: int) -> dict[int, int]:
+    """Arm id -> stored answers of an LLM that held no text at all; they count as rejected beside single texts."""
+    query = (
+        select(Completion.arm_id, func.count())
+        .join(Arm, Arm.id == Completion.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .where(Task.study_id == study_id, Completion.reject_reason.is_not(None))
+        .group_by(Completion.arm_id)
+    )
+    return dict(session.execute(query).all())
 
 
 def of_import(session: Session, import_id: int) -> pd.DataFrame:

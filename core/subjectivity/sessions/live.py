@@ -12,6 +12,7 @@ from core.study.records import Campaign, Comparison, Item, ItemRole, Rater, Rate
 from core.subjectivity import ratings
 from core.subjectivity.sessions import campaigns, protocol
 
+FEWEST_FOR_TIME = 5  # answers before a time left is told
 RATE_SECONDS = 600
 SHOWN_MINUTES = 30
 ENDED: dict[str, str] = {RaterState.DONE: "done", RaterState.LEFT: "left"}
@@ -60,7 +61,7 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Live:
     asked = 0 if campaign.source else campaign.raters_per_item
     missing = sum(max(0, asked - n) for n in per_item)
     times = _times(session, campaign, since=now - 60 * SHOWN_MINUTES)
-    per_minute = sum(at > now - RATE_SECONDS for at in times) / (RATE_SECONDS / 60)
+    per_minute = _per_minute(times, now=now)
     return Live(
         raters=_raters(session, campaign, now=now),
         items=len(per_item),
@@ -68,7 +69,7 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Live:
         missing=missing,
         wanted=len(per_item) * asked,
         per_minute=per_minute,
-        seconds_left=60 * missing / per_minute if per_minute and missing else math.nan,
+        seconds_left=60 * missing / per_minute if len(times) >= FEWEST_FOR_TIME and per_minute and missing else math.nan,
         minutes=_minutes(times, now=now),
     )
 
@@ -136,6 +137,13 @@ def _raters(session: Session, campaign: Campaign, *, now: float) -> Raters:
         else:
             found[ENDED.get(state, "turned_away")] += 1
     return Raters(**found)
+
+
+def _per_minute(times: list[float], *, now: float) -> float:
+    """Answers a minute over the last ten minutes, or since the first answer when that is later."""
+    recent = [at for at in times if at > now - RATE_SECONDS]
+    began = min(times, default=now)
+    return len(recent) / (min(RATE_SECONDS, max(60.0, now - began)) / 60)
 
 
 def _minutes(times: list[float], *, now: float) -> pd.DataFrame:

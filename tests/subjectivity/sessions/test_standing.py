@@ -113,15 +113,18 @@ def test_what_is_missing_does_not_count_answers_beyond_the_raters_an_item_needs(
     assert (found.answers, found.missing, found.wanted) == (3, 3, 4)
 
 
-def test_the_time_left_goes_by_the_last_ten_minutes(store: Store, task: Task) -> None:
+def test_the_pace_goes_by_the_time_since_the_first_answer_and_no_time_left_is_told_from_a_few(
+    store: Store, task: Task
+) -> None:
     with store.write() as session:
         campaign = made(session, task)
         rated(session, campaign, 4)
-        found = live.of(session, campaign, now=NOW + 60)
+        at_once = live.of(session, campaign, now=NOW + 60)
+        later = live.of(session, campaign, now=NOW + 240)
 
-    assert found.per_minute == pytest.approx(0.4)
-    assert found.seconds_left == pytest.approx(600)
-    assert found.minutes["answers"].sum() == 4
+    assert at_once.per_minute == pytest.approx(4) and later.per_minute == pytest.approx(1, rel=0.1)
+    assert math.isnan(at_once.seconds_left)
+    assert at_once.minutes["answers"].sum() == 4
 
 
 def test_the_pace_is_that_of_answers_about_items_proper(store: Store, task: Task) -> None:
