@@ -153,3 +153,29 @@ def test_class_numbers_in_parquet_get_the_names_that_the_file_gives_them(tmp_pat
     pq.write_table(table, tmp_path / "t.parquet")
 
     assert tables.read(tmp_path / "t.parquet").frame["label"].tolist() == ["good", "bad", ""]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'text,label\nliked it,pos\n"so bad,neg\nend of it",neg\ngood,pos\ndull,neg\n',
+        'label,text\npos,liked it\nneg,"so bad\npos,fine"\nneg,dull\npos,good\n',
+        'id,label,text\n1,pos,liked it\n2,neg,"so bad\n3,pos,fine"\n4,neg,dull\n5,pos,good\n',
+    ],
+    ids=["label last, one row", "label first", "label in the middle"],
+)
+def test_a_row_inside_a_cell_is_found_wherever_the_label_stands(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "swallowed.csv"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(StudyError, match="looks like a row of its own"):
+        tables.read(path)
+
+
+def test_texts_of_several_lines_with_commas_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text('text,label\n"Dear all, hello\nyours, Ann",pos\nfine,pos\nbad,neg\n"no,\nnever",neg\n', encoding="utf-8")
+
+    table = tables.read(path)
+
+    assert table.frame["text"].tolist() == ["Dear all, hello\nyours, Ann", "fine", "bad", "no,\nnever"]
