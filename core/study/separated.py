@@ -11,7 +11,8 @@ from pathlib import Path
 from core.errors import StudyError
 
 LONGEST_CELL = 10_000_000
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its first two bytes, as Excel's "Unicode text" has them
 NAMED_SEPARATOR = re.compile(r'"?sep=(?P<separator>.)"?\r?\n?', re.IGNORECASE)
 WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lines"
 
@@ -33,7 +34,9 @@ def read(path: Path, usual: str) -> Separated:
     `StudyError` where rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open("rb") as start:
+        encoding = "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
+    with path.open(encoding=encoding, newline="") as file:
         content = file.read().replace("\x00", "")
     notes: list[str] = []
     if named := NAMED_SEPARATOR.match(content):

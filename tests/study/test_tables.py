@@ -179,3 +179,21 @@ def test_texts_of_several_lines_with_commas_are_texts(tmp_path: Path) -> None:
     table = tables.read(path)
 
     assert table.frame["text"].tolist() == ["Dear all, hello\nyours, Ann", "fine", "bad", "no,\nnever"]
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [("\t", "utf-16"), (",", "utf-16"), ("|", "utf-8"), ("|", "utf-8-sig")])
+def test_unicode_text_of_spreadsheets_and_bars_between_cells_are_read(tmp_path: Path, separator: str, encoding: str) -> None:
+    path = tmp_path / "saved.csv"
+    path.write_text(f'text{separator}label\n"café, good"{separator}pos\nbad{separator}neg\n', encoding=encoding)
+
+    table = tables.read(path)
+
+    assert table.frame.to_dict("records") == [{"text": "café, good", "label": "pos"}, {"text": "bad", "label": "neg"}]
+
+
+def test_half_a_character_of_utf_16_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    path.write_bytes("text,label\nfine,pos\n".encode("utf-16")[:-1])
+
+    with pytest.raises(StudyError, match="Save it as UTF-8"):
+        tables.read(path)
