@@ -106,7 +106,8 @@ def _show(found: importing.Findings) -> None:
     st.text(f"{found.read:,} rows, {kept:,} to be kept ({shares or 'none'}); {taken}. Nothing is stored yet.")
     left, right = st.columns(2)
     with left:
-        words.table(pd.DataFrame(found.labels.items(), columns=["label", "rows"]), key="data.labels")
+        counted = [(name, n, found.in_test.get(name, 0)) for name, n in found.labels.items()]
+        words.table(pd.DataFrame(counted, columns=["label", "rows", "in test"]), key="data.labels")
     with right:
         if found.left_out:
             words.table(pd.DataFrame(found.left_out.items(), columns=["why", "rows"]), key="data.left_out")

@@ -63,7 +63,7 @@ class Findings:
 
     `columns` says what was taken for what. `labels` counts rows per label. `alike` are groups of labels that differ in case,
     blanks or Unicode form only; `folded` maps spellings to the label they were taken for; `unknown` counts labels that the
-    task does not have, and `meant` offers what each may be. `left_out` counts rows that will not be kept, by reason.
+    task does not have, and `meant` offers what each may be. `left_out` counts rows by reason, `in_test` test rows by label.
     """
 
     file: str
@@ -76,6 +76,7 @@ class Findings:
     meant: dict[str, str]
     left_out: dict[str, int]
     splits: dict[str, int]
+    in_test: dict[str, int]
     notes: list[str]
 
 
@@ -143,6 +144,7 @@ def look(table: tables.Table, options: Options, *, known: Sequence[str] = (), re
         meant=found.meant,
         left_out=dict(left_out.most_common()),
         splits={str(split): int(n) for split, n in kept["split"].value_counts().items()},
+        in_test={str(name): int(n) for name, n in kept.loc[kept["split"] == Split.TEST, "label"].value_counts().items()},
         notes=_notes(table, chosen, found),
     )
 

@@ -1,5 +1,6 @@
 """The labels in a file as they are meant: what is certain is applied, what is a guess is offered, what would be wrong is refused."""
 
+import ast
 import json
 import re
 import unicodedata
@@ -110,6 +111,8 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
 def _one(cell: str) -> str:
     """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
     found = tables.nested(cell.strip())
+    if found is None:
+        found = _python_list(cell.strip())
     if isinstance(found, dict):
         return AN_OBJECT
     if not isinstance(found, list):
@@ -119,6 +122,19 @@ def _one(cell: str) -> str:
         return AN_OBJECT
     texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
     return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")
+
+
+def _python_list(cell: str) -> list[object] | dict[object, object] | None:
+    """The list, set or object in a cell that Python, pandas or NumPy wrote; None when the cell holds none of them."""
+    if not (cell.startswith(("[", "{", "(")) and cell.endswith(("]", "}", ")"))):
+        return None
+    try:
+        found = ast.literal_eval(re.sub(r"""(?<=['"])\s+(?=['"])""", ", ", cell))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    if isinstance(found, set | tuple):
+        return sorted(found, key=str)
+    return found if isinstance(found, list | dict) else None
 
 
 def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[float]) -> tuple["pd.Series[str]", "pd.Series[str]"]:

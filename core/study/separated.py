@@ -11,7 +11,8 @@ from pathlib import Path
 from core.errors import StudyError
 
 LONGEST_CELL = 10_000_000
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its first two bytes, as Excel's "Unicode text" has them
 NAMED_SEPARATOR = re.compile(r'"?sep=(?P<separator>.)"?\r?\n?', re.IGNORECASE)
 WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lines"
 
@@ -33,7 +34,9 @@ def read(path: Path, usual: str) -> Separated:
     `StudyError` where rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open("rb") as start:
+        encoding = "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
+    with path.open(encoding=encoding, newline="") as file:
         content = file.read().replace("\x00", "")
     notes: list[str] = []
     if named := NAMED_SEPARATOR.match(content):
@@ -110,16 +113,35 @@ def _refuse_merged(rows: list[list[str]], separator: str, *, name: str) -> None:
     width = len(rows[0]) if rows else 0
     if width < 2:
         return
-    last = Counter(row[width - 1].strip() for row in rows[1:] if len(row) >= width)
-    usual = {cell for cell, count in last.items() if count > 1 and cell}
-    for place, row in enumerate(rows[1:], start=2):
-        for cell in row:
-            for line in cell.splitlines()[1:] if "\n" in cell else ():
-                if line.count(separator) >= width - 1 and line.rpartition(separator)[2].strip().strip('"') in usual:
+    usual = _usual_cells(rows[1:], width)
+    for number, row in enumerate(rows[1:], start=2):
+        for place, cell in enumerate(row[:width]):
+            lines = cell.splitlines() if "\n" in cell else []
+            for at, line in enumerate(lines):
+                if _looks_like_a_row(line, separator, usual[place:] if at == 0 else usual):
                     raise StudyError(
-                        f"{name} cannot be read for certain: a cell of row {place} holds the line {line[:60]!r}, which looks "
+                        f"{name} cannot be read for certain: a cell of row {number} holds the line {line[:60]!r}, which looks "
                         f"like a row of its own. Is a quote not closed before it? {WAY_OUT}."
                     )
+
+
+def _usual_cells(rows: list[list[str]], width: int) -> list[set[str]]:
+    """For each column the cells that come back, where most of its cells do: labels and splits, hardly ever texts."""
+    usual = []
+    for place in range(width):
+        counts = Counter(cell.strip() for cell in _cells(rows, place) if cell.strip())
+        often = {cell for cell, count in counts.items() if count > 1}
+        usual.append(often if 2 * sum(counts[cell] for cell in often) >= counts.total() else set())
+    return usual
+
+
+def _looks_like_a_row(line: str, separator: str, usual: list[set[str]]) -> bool:
+    """Whether a line has the cells of all these columns, and a usual one at its place, counted from either end."""
+    pieces = [piece.strip().strip('"') for piece in line.split(separator)]
+    if len(usual) < 2 or len(pieces) < len(usual):
+        return False
+    ends = (pieces, pieces[len(pieces) - len(usual) :])
+    return any(piece in often for end in ends for piece, often in zip(end, usual, strict=False))
 
 
 def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:

@@ -156,3 +156,24 @@ def test_every_row_of_any_file_is_kept_or_left_out_by_a_reason(
         is_number = labels_in_files.WHOLE.fullmatch(label)
         assert label.strip() and label.casefold() not in labels_in_files.MISSING and not label.startswith(("[[", '["'))
         assert not is_number or any("." in other and not labels_in_files.WHOLE.fullmatch(other) for other in labels)
+
+
+@pytest.mark.parametrize("cell", ["['bad', 'slow']", "['bad' 'slow']", "{'bad', 'slow'}", "('bad', 'slow')"])
+def test_several_labels_as_python_writes_them_are_no_label(cell: str) -> None:
+    found = read(["good", cell])
+
+    assert found.labels.tolist() == ["good", ""]
+    assert found.reasons.tolist() == ["", labels_in_files.SEVERAL]
+
+
+def test_one_label_in_a_list_of_python_is_that_label_and_words_in_brackets_stay() -> None:
+    assert read(["['bad']", "('bad',)", "[]", "(other)", "{'a': 1}"]).labels.tolist() == ["bad", "bad", "", "(other)", ""]
+
+
+def test_findings_count_the_texts_of_each_label_that_go_into_the_test_split(tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text("text,label,split\none,good,test\ntwo,bad,train\nthree,good,train\nfour,bad,test\nfive,good,test\n")
+
+    found = importing.look(tables.read(path), importing.Options())
+
+    assert found.in_test == {"good": 2, "bad": 1}

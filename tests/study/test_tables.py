@@ -153,3 +153,47 @@ def test_class_numbers_in_parquet_get_the_names_that_the_file_gives_them(tmp_pat
     pq.write_table(table, tmp_path / "t.parquet")
 
     assert tables.read(tmp_path / "t.parquet").frame["label"].tolist() == ["good", "bad", ""]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'text,label\nliked it,pos\n"so bad,neg\nend of it",neg\ngood,pos\ndull,neg\n',
+        'label,text\npos,liked it\nneg,"so bad\npos,fine"\nneg,dull\npos,good\n',
+        'id,label,text\n1,pos,liked it\n2,neg,"so bad\n3,pos,fine"\n4,neg,dull\n5,pos,good\n',
+    ],
+    ids=["label last, one row", "label first", "label in the middle"],
+)
+def test_a_row_inside_a_cell_is_found_wherever_the_label_stands(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "swallowed.csv"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(StudyError, match="looks like a row of its own"):
+        tables.read(path)
+
+
+def test_texts_of_several_lines_with_commas_are_texts(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text('text,label\n"Dear all, hello\nyours, Ann",pos\nfine,pos\nbad,neg\n"no,\nnever",neg\n', encoding="utf-8")
+
+    table = tables.read(path)
+
+    assert table.frame["text"].tolist() == ["Dear all, hello\nyours, Ann", "fine", "bad", "no,\nnever"]
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [("\t", "utf-16"), (",", "utf-16"), ("|", "utf-8"), ("|", "utf-8-sig")])
+def test_unicode_text_of_spreadsheets_and_bars_between_cells_are_read(tmp_path: Path, separator: str, encoding: str) -> None:
+    path = tmp_path / "saved.csv"
+    path.write_text(f'text{separator}label\n"café, good"{separator}pos\nbad{separator}neg\n', encoding=encoding)
+
+    table = tables.read(path)
+
+    assert table.frame.to_dict("records") == [{"text": "café, good", "label": "pos"}, {"text": "bad", "label": "neg"}]
+
+
+def test_half_a_character_of_utf_16_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    path.write_bytes("text,label\nfine,pos\n".encode("utf-16")[:-1])
+
+    with pytest.raises(StudyError, match="Save it as UTF-8"):
+        tables.read(path)
