@@ -54,6 +54,7 @@ def read(path: Path, usual: str) -> Separated:
 def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:
     """All rows that are not empty, the header first: as quoted cells, else by the other ways that programs write them."""
     if separator == "\t" and _is_unquoted(content):
+        _refuse_two_readings(content, separator, name=name)
         if '"' in content:
             notes.append("Quotes stand inside the texts of this file, so none of them was taken for the end of a cell.")
         return [line.split(separator) for line in _lines(content) if line.strip(" ")]
@@ -96,6 +97,20 @@ def _is_unquoted(content: str) -> bool:
     if not width or any(line.count("\t") != width for line in lines):
         return False
     return any(not _is_quoted_well(cell) for line in lines for cell in line.split("\t") if '"' in cell)
+
+
+def _refuse_two_readings(content: str, separator: str, *, name: str) -> None:
+    """Raise where a file reads well both with quotes around cells and without, and the rows are not as many."""
+    try:
+        quoted = _parsed(content, separator)
+    except csv.Error:
+        return
+    plain = sum(1 for line in _lines(content) if line.strip(" "))
+    if len({len(row) for row in quoted}) == 1 and len(quoted) != plain:
+        raise StudyError(
+            f"{name} cannot be read for certain: it has {len(quoted) - 1} rows if quotes stand around cells, and {plain - 1} if they "
+            f"belong to the texts. {WAY_OUT}."
+        )
 
 
 def _lines(content: str) -> list[str]:
