@@ -170,6 +170,7 @@ def _wording(one: Collection) -> dict[str, Any]:
     """`duplicates` are texts that repeat an earlier one, `near_duplicates` those nearly like one and no duplicates."""
     again = sum(len(group) - 1 for group in duplicates.exact(one.texts))
     return {
+        "counted_by_characters": lexical.share_by_characters(one.texts),
         "distinct_1": lexical.distinct(one.texts, 1),
         "distinct_2": lexical.distinct(one.texts, 2),
         "self_bleu": lexical.self_bleu(one.texts),

@@ -183,6 +183,7 @@ def _arm(
         words_high=words.q3,
         vocabulary=vocabulary.types,
         hd_d=vocabulary.hd_d,
+        by_characters=lexical.share_by_characters(texts),
         exact_duplicates=gathered.repeats.get(part.arm.id, 0),
         near_pairs=len(near.pairs),
         near_groups=[[ids[place] for place in group] for group in near.groups],

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-WORD = re.compile(r"\w+(?:['’]\w+)*")
+# Scripts whose words have no blanks between them: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
+UNSPACED = (
+    "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
+MARKS = "".join(
+    re.escape(chr(code)) for code in range(0x300, 0x11000) if unicodedata.category(chr(code)).startswith("M")
+)
+ONE_CHARACTER = rf"(?:(?=[{UNSPACED}])[^\W_])[{MARKS}]*"
+IN_A_WORD = rf"(?:(?![{UNSPACED}])[\w{MARKS}])+"
+WORD = re.compile(rf"{ONE_CHARACTER}|{IN_A_WORD}(?:['’]{IN_A_WORD})*")
+WITHOUT_BLANKS = re.compile(f"[{UNSPACED}]")
 SAMPLE = 500
 HDD_DRAWS = 42
 EPSILON = 0.1
@@ -39,8 +51,17 @@ class Vocabulary:
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased words; punctuation is left out, an apostrophe inside a word kept."""
+    """Lower-cased words; punctuation is left out, an apostrophe inside a word kept, combining marks are part of a word.
+
+    Where a script has no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) every character with its marks
+    counts as one word.
+    """
     return WORD.findall(text.lower())
+
+
+def share_by_characters(texts: Sequence[str]) -> float:
+    """Share of the texts, in [0, 1], that are counted by characters for want of blanks between words; 0 without texts."""
+    return sum(WITHOUT_BLANKS.search(text) is not None for text in texts) / max(1, len(texts))
 
 
 def distinct(texts: Sequence[str], n: int) -> float:

@@ -25,7 +25,7 @@ from core.quality.leakage import Apart, Score
 from core.study import judgements
 from core.study.records import Arm, ArmKind, Sample, SampleStatus
 
-VERSION = 1
+VERSION = 2
 NEAR_DUPLICATE = "near-duplicate of an earlier text"
 TABLE_COLUMNS = ["measure", "arm", "kind", "value", "low", "high", "spread", "n"]
 POINT_COLUMNS = ["sample_id", "arm", "label", "x", "y", "text"]
@@ -88,6 +88,7 @@ class ArmMeasures:
     `exact_duplicates` were set aside when they came in. `near_groups` holds the sample ids of texts that nearly equal
     one another, the earliest first. `copies` are of real texts outside the test split, `near_test` of real test texts.
     `nearest_real` is the mean cosine from each real text to its 5 nearest texts of the arm (`n_nearest` of them).
+    `by_characters` is the share of texts whose words were counted by characters.
     """
 
     arm_id: int
@@ -118,6 +119,7 @@ class ArmMeasures:
     apart: Apart
     names_itself: list[Named]
     cues: list[Cue]
+    by_characters: float = 0.0
 
     @property
     def removable(self) -> list[int]:

@@ -28,6 +28,7 @@ NAMES = {
     "apart": "Told apart from real (AUC)",
 }
 SURE = 0.05  # cues with a q below this are counted
+MANY = 0.1  # share of an arm's texts
 MARGIN = 0.1  # macro-F1 lost from within the arm to real texts that is worth a warning
 
 
@@ -41,7 +42,14 @@ def reading(measures: Measures) -> dict[str, list[str]]:
         "likeness": _likeness,
     }
     real = kept_measures.real(measures)
-    return {name: [sentence for arm in measures.arms if (sentence := say(arm, real))] for name, say in groups.items()}
+    said = {name: [sentence for arm in measures.arms if (sentence := say(arm, real))] for name, say in groups.items()}
+    by_characters = [arm.arm for arm in measures.arms if arm.by_characters >= MANY]
+    if by_characters:
+        said["diversity"].append(
+            f"Words of {', '.join(by_characters)} were counted by characters, since the language has no blanks between them: compare "
+            "these numbers with one another and not with other languages'."
+        )
+    return said
 
 
 def _diversity(arm: ArmMeasures, real: ArmMeasures | None) -> str:

@@ -120,3 +120,41 @@ def test_hd_d_hardly_changes_with_more_texts_where_the_plain_ratio_falls() -> No
 
     assert many.hd_d == pytest.approx(few.hd_d, abs=0.03)
     assert many.type_token_ratio < few.type_token_ratio / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\u5feb\u9012\u592a\u6162\u4e86", list("\u5feb\u9012\u592a\u6162\u4e86")),
+        ("\u304a\u8336 tea\u3002", ["\u304a", "\u8336", "tea"]),
+        # Hindi and Arabic words keep their marks
+        (
+            "\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e",
+            ["\u0928\u092e\u0938\u094d\u0924\u0947", "\u0926\u0941\u0928\u093f\u092f\u093e"],
+        ),
+        ("\u0645\u064e\u0631\u0652\u062d\u0628\u0627 \u0628\u0643", ["\u0645\u064e\u0631\u0652\u062d\u0628\u0627", "\u0628\u0643"]),
+        ("\u0e2d\u0e32\u0e2b\u0e32\u0e23\u0e14\u0e35", ["\u0e2d", "\u0e32", "\u0e2b", "\u0e32", "\u0e23", "\u0e14\u0e35"]),
+        ("gru\u0308n und blau", ["gru\u0308n", "und", "blau"]),
+        ("Don\u2019t stop_it, 3.5 times", ["don\u2019t", "stop_it", "3", "5", "times"]),
+        ("\ud55c\uad6d\uc5b4 \ubb38\uc7a5", ["\ud55c\uad6d\uc5b4", "\ubb38\uc7a5"]),
+    ],
+)
+def test_words_of_other_scripts_are_words_or_characters(text: str, words: list[str]) -> None:
+    assert lexical.words(text) == words
+
+
+def test_texts_without_blanks_say_that_they_were_counted_by_characters() -> None:
+    texts = ["\u5ba2\u670d\u5f88\u8010\u5fc3", "\u5feb\u9012\u592a\u6162\u4e86", "plain words"]
+
+    assert lexical.share_by_characters(texts) == 2 / 3
+    assert lexical.distinct(["\u5feb\u5feb", "\u6162\u6162"], 1) == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It's a plain sentence, isn't it? 42 times_over \u2014 na\u00efve caf\u00e9.", "\u00dcber \u0441\u043b\u043e\u0432\u0430 \u03ba\u03b1\u03b9"],
+)
+def test_other_texts_are_counted_as_before(text: str) -> None:
+    import re
+
+    assert lexical.words(text) == re.findall(r"\w+(?:['\u2019]\w+)*", text.lower())
