@@ -126,7 +126,7 @@ def tell_browser() -> None:
     is_new_rater = (
         visitor() is Visitor.RATER and cookie_names(resources.settings().home).rater not in st.context.cookies.to_dict()
     )
-    is_new_rater = is_new_rater and _is_a_campaign(rater_token())
+    is_new_rater = is_new_rater and is_a_campaign(rater_token())
     if told is None and not is_new_rater:
         return
     names = cookie_names(resources.settings().home)
@@ -145,6 +145,16 @@ def tell_browser() -> None:
                 "mark": MARKED if is_new_rater else 0,
             },
         )
+
+
+def is_a_campaign(token: str) -> bool:
+    """Whether a link belongs to a campaign; a mistyped one turns nobody's browser into a rater's."""
+    with resources.store()() as session:
+        try:
+            campaigns.by_token(session, token, even_closed=True)
+        except StudyError:
+            return False
+    return True
 
 
 def cookie_names(home: Path) -> Cookies:
@@ -207,16 +217,6 @@ def _came_as_rater() -> bool:
     if "access.rater" not in state:
         state["access.rater"] = cookie_names(resources.settings().home).rater in st.context.cookies.to_dict()
     return bool(state["access.rater"])
-
-
-def _is_a_campaign(token: str) -> bool:
-    """Whether a link belongs to a campaign; a mistyped one turns nobody's browser into a rater's."""
-    with resources.store()() as session:
-        try:
-            campaigns.by_token(session, token, even_closed=True)
-        except StudyError:
-            return False
-    return True
 
 
 def _may_organise() -> bool:

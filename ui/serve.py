@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -69,13 +70,14 @@ def served(settings: Settings) -> st.App:
 
 
 class RaterMark:
-    """Middleware: whatever answers a rater's link also marks the browser. Scripts may read the mark: it is no secret."""
+    """Middleware: whatever answers the link of a session also marks the browser. Scripts may read the mark: it is no secret."""
 
     def __init__(self, app: ASGIApp, *, name: str, path: str) -> None:
         self.app, self.name, self.path = app, name, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or b"campaign" not in parse_qs(scope["query_string"], keep_blank_values=True):
+        asked = parse_qs(scope["query_string"]).get(b"campaign", []) if scope["type"] == "http" else []
+        if not asked or not await run_in_threadpool(access.is_a_campaign, asked[0].decode(errors="replace")):
             await self.app(scope, receive, send)
             return
         marking = Response()

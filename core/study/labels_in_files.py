@@ -118,7 +118,7 @@ def _one(cell: str) -> str:
     if not isinstance(found, list):
         return cell
     given = [one for one in found if one is not None and str(one).strip()]
-    if any(isinstance(one, dict | list) for one in given):
+    if any(not isinstance(one, str | int | float) for one in given):
         return AN_OBJECT
     texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
     return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study import tasks
+from core.study.records import Campaign, CampaignKind
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
 from ui import access, frame
@@ -33,6 +37,28 @@ def context(browser: "Browser") -> Any:
     opened.close()
 
 
+@pytest.fixture
+def serve(serve: Any) -> Any:
+    """Servers whose home has a closed labelling session with the link `x`."""
+
+    def start(**how: Any) -> Server:
+        server = serve(**how)
+        add_session(server)
+        return server
+
+    return start
+
+
+def add_session(server: Server) -> None:
+    """Store a closed labelling session whose link is `x`."""
+    store = store_module.open_store(settings_module.load(server.environ))
+    with store.write() as session:
+        study = tasks.study_named(session, "somebody's")
+        made = {"study_id": study.id, "task_id": None, "kind": CampaignKind.COMPARE, "source": "", "is_open": False}
+        session.add(Campaign(name="closed", token="x", **made))
+    store.close()
+
+
 def opened(context: "BrowserContext", address: str) -> "Page":
     page = context.new_page()
     page.goto(address)
@@ -40,9 +66,9 @@ def opened(context: "BrowserContext", address: str) -> "Page":
 
 
 def come_as_rater(context: "BrowserContext", url: str) -> "Page":
-    """Open a rater's link, and wait until the page has drawn what it has for a campaign that is not there."""
+    """Open a rater's link, and wait until the page has drawn what it has for a session that is closed."""
     page = opened(context, f"{url}/rate?campaign=x")
-    page.get_by_test_id("stAlert").wait_for()
+    page.get_by_text("This labelling session has been closed").wait_for()
     settled(page)
     context.pages[0].wait_for_function("() => document.cookie.includes('litmus_rater')")
     return page
@@ -167,7 +193,7 @@ def test_a_marked_browser_comes_back_by_the_password(context: "BrowserContext", 
 
 def test_a_preview_leaves_no_mark(context: "BrowserContext", serve: Any) -> None:
     server = serve()
-    page = opened(context, f"{server.url}/rate?preview=x")
+    page = opened(context, f"{server.url}/rate?preview=unknown")
     page.get_by_test_id("stAlert").wait_for()
     settled(page)
 
@@ -184,6 +210,7 @@ def under_a_path(tmp_path: Path, bare: bool) -> Iterator[str]:
     server.url += "/lab/litmus"
     try:
         server.start()
+        add_session(server)
         yield server.url
     finally:
         server.kill()

@@ -152,7 +152,10 @@ def test_texts_without_blanks_say_that_they_were_counted_by_characters() -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["It's a plain sentence, isn't it? 42 times_over \u2014 na\u00efve caf\u00e9.", "\u00dcber \u0441\u043b\u043e\u0432\u0430 \u03ba\u03b1\u03b9"],
+    [
+        "It's a plain sentence, isn't it? 42 times_over \u2014 na\u00efve caf\u00e9.",
+        "\u00dcber \u0441\u043b\u043e\u0432\u0430 \u03ba\u03b1\u03b9",
+    ],
 )
 def test_other_texts_are_counted_as_before(text: str) -> None:
     import re

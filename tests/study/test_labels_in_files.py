@@ -177,3 +177,8 @@ def test_findings_count_the_texts_of_each_label_that_go_into_the_test_split(tmp_
     found = importing.look(tables.read(path), importing.Options())
 
     assert found.in_test == {"good": 2, "bad": 1}
+
+
+@pytest.mark.parametrize("cell", ["[b'a']", "[{1}]", "[...]", "[('a', 'b')]", "[1j]"])
+def test_a_list_of_python_with_other_things_than_labels_is_left_out(cell: str) -> None:
+    assert read([cell]).reasons.tolist() == [labels_in_files.AN_OBJECT]
