@@ -49,7 +49,8 @@ class Study(Base):
 class Task(Base):
     """One text-classification task. `train_size` is the number of training texts each arm uses.
 
-    In the trash it belongs to a hidden study, and `trashed_from` is the id of its own.
+    In the trash it belongs to a hidden study, and `trashed_from` is the id of its own. `judging_lost` maps a judge to the
+    most that its calls without a stored answer may have cost, in US dollars.
     """
 
     __tablename__ = "task"
@@ -60,6 +61,7 @@ class Task(Base):
     train_size: Mapped[int | None] = mapped_column(default=None)
     trashed_at: Mapped[float | None] = mapped_column(default=None)
     trashed_from: Mapped[int | None] = mapped_column(default=None)
+    judging_lost: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
 
 
 class Label(Base):

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import llm_text, tasks
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
-from core.study.store import Store
-from core.synthesis import budget, claim, generation, polling, verdicts
+from core.study.store import ONE_AT_A_TIME, Store
+from core.synthesis import budget, claim, generation, polling, unaccounted, verdicts
 from core.synthesis.answers import Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
@@ -98,6 +98,7 @@ def judge(
                 purse=purse,
                 concurrency=concurrency,
                 report=report,
+                ledger=unaccounted.Ledger(functools.partial(_note, store, plan), concurrency=concurrency),
             )
     return _found(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
 
@@ -272,8 +273,16 @@ def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Jud
     )
 
 
+def _note(store: Store, plan: _Plan, usd: float) -> None:
+    """Add to the most that calls of this judge without a stored answer may have cost, in US dollars."""
+    with store.write() as session:
+        task = session.get_one(Task, plan.task.id, with_for_update=ONE_AT_A_TIME, populate_existing=True)
+        known = dict(task.judging_lost)
+        task.judging_lost = known | {plan.judge: max(0.0, known.get(plan.judge, 0.0) + usd)}
+
+
 def _spent(store: Store, plan: _Plan, *, is_bounded: bool) -> float:
-    """What this judge has cost on these arms over all attempts, in US dollars.
+    """What this judge has cost on these arms over all attempts, in US dollars, with what its lost calls may have cost.
 
     As far as it is known; where a budget bounds it, one answer of unknown cost raises `StudyError`.
     """
@@ -284,12 +293,13 @@ def _spent(store: Store, plan: _Plan, *, is_bounded: bool) -> float:
     )
     with store() as session:
         spent, unpriced = session.execute(query).one()
+        lost = session.get_one(Task, plan.task.id).judging_lost.get(plan.judge, 0.0)
     if is_bounded and unpriced:
         raise StudyError(
             f"{plan.judge} gave {unpriced} answers on these arms at an unknown price, so what it has cost cannot be kept "
             "to a budget. Judge without a budget, or name another judge."
         )
-    return spent or 0.0
+    return float(spent or 0.0) + float(lost)
 
 
 def _by(judge: str) -> Select[Judgement]:

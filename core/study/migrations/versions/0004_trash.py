@@ -1,4 +1,4 @@
-"""A trash: studies and tasks that were put away, and imports that were undone"""
+"""A trash for studies, tasks and imports; what judge calls without an answer may have cost"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def _added() -> dict[str, list[sa.Column]]:
         'task': [
             sa.Column('trashed_at', sa.Float(precision=53), nullable=True),
             sa.Column('trashed_from', sa.Integer(), nullable=True),
+            sa.Column('judging_lost', sa.JSON(), server_default='{}', nullable=False),
         ],
         'import': [sa.Column('undone_at', sa.Float(precision=53), nullable=True)],
     }
