@@ -7,6 +7,7 @@ from core.analysis import charts, findings, report, thresholds
 
 study = ui.guard("organiser")
 ui.title("Performance and subjectivity", study)
+ui.watch_runs(study.id)
 
 # What is asked
 with ui.store()() as session:

@@ -54,6 +54,7 @@ with ui.store()() as session:
     arms = ui.arm_table(session, study)
     found = ui.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
 ui.job_panel(study.id, key="overview.jobs")
+ui.watch_runs(study.id)
 
 # What it means
 if not found.points.empty and found.measure:

@@ -88,6 +88,7 @@ if asked:
         ui.queued(queued.jobs)
         st.rerun()
 ui.job_panel(study.id, of="train", key="train.jobs")
+ui.watch_runs(study.id)
 
 # What there is
 if scores.empty:

@@ -23,7 +23,7 @@ from ui.fidelity import labels_view
 from ui.frame import framed, guard, take_in_hand
 from ui.generation import arm_live, estimate_panel, is_filling, prices_of
 from ui.imports import decide, pick_columns, pick_target
-from ui.jobs import job_panel
+from ui.jobs import job_panel, watch_runs
 from ui.links import link
 from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
 from ui.quality import leakage_view, map_view, quality_view
@@ -78,6 +78,7 @@ __all__ = [
     "framed",
     "guard",
     "job_panel",
+    "watch_runs",
     "link",
     "choose_row",
     "decide",

@@ -130,6 +130,14 @@ def _estimate(found: Estimate, models: Mapping[str, Price | None], *, batch: boo
             st.caption(f"The price of {plain(', '.join(unknown))} is unknown, so the cost is too: set it under Prices.")
 
 
+def _answers_without_text(arm: Arm) -> None:
+    """The newest answers of an arm that brought no sample, as they came."""
+    st.subheader("Newest answers, as they came")
+    with resources.store()() as session:
+        answers = browse.newest_answers(session, arm.id, limit=NEWEST)
+    table(answers, key="generate.answers")
+
+
 def _metric(name: str, value: str, bounds: Range | None, *, usd: bool = False) -> None:
     with st.container(width=128):
         st.metric(name, plain(value))
@@ -171,7 +179,12 @@ def _arm(arm: Arm, is_live: bool) -> None:
         for name, value in numbers.items():
             with st.container(width=128):
                 st.metric(name, plain(value))
+    if not totals.kept and not is_live:
+        st.warning("Not one text was kept so far. What stood in the way is below; Inspect has every answer as it came.")
     if totals.rejected:
         table(pd.DataFrame(totals.rejected.items(), columns=["why", "rows"]), key="generate.rejected")
+    if newest.empty:
+        _answers_without_text(arm)
+        return
     st.subheader("Newest samples")
     table(newest[["text", "label", "status", "reason"]], key="generate.newest")

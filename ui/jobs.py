@@ -6,10 +6,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study.records import Job, JobState
+from core.training import runs
 from ui import resources
 from ui.words import done, plain
 
@@ -22,6 +24,7 @@ MARKS = {
     JobState.FAILED: "❌",
     JobState.CANCELLED: "⏹️",
 }
+TRAINING = ("train", "sample")
 CHANGES = {
     "Pause": queue.request_pause,
     "Resume": queue.resume,
@@ -65,12 +68,34 @@ def job_panel(study_id: int | None, *, key: str, of: str | None = None) -> None:
         _draw(jobs, key)
 
 
+def watch_runs(study_id: int) -> None:
+    """While trainings of a study are at work, run the page again whenever one more run has finished."""
+    with resources.store()() as session:
+        seen, is_training = _finished_runs(session, study_id)
+    if is_training:
+        _watch_runs(study_id, seen)
+
+
+@st.fragment(run_every=2)
+def _watch_runs(study_id: int, seen: int) -> None:
+    with resources.store()() as session:
+        now, is_training = _finished_runs(session, study_id)
+    if now != seen or not is_training:
+        st.rerun()
+
+
+def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
+    """How many runs of a study have finished, and whether a job that trains is active."""
+    active = queue.rows(session, study_id=study_id, active_only=True)
+    return runs.finished(session, study_id), any(job.key.partition(":")[0] in TRAINING for job in active)
+
+
 def row(job: Job, *, key: str) -> None:
     """One job: state, progress with what is known of its rate and cost, and the buttons that make sense now."""
     with st.container(border=True, key=f"{key}.{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
-            st.text(f"{MARKS[JobState(job.state)]} {job.title}", width="stretch")
+            st.text(f"{_mark(job)} {job.title}", width="stretch")
             st.caption(f"job {job.id}, {_standing(job)}{_took(job)}{attempt}", width="content")
             for action in _actions(job):
                 _button(action, job, key)
@@ -81,6 +106,12 @@ def row(job: Job, *, key: str) -> None:
             st.info(plain(f"{until}. {job.error or ''}"), icon="⏸️")
         elif job.error:
             st.error(plain(job.error))
+
+
+def _mark(job: Job) -> str:
+    """A sign for a job's state; a generation that ended without one kept text is no success."""
+    kept_nothing = job.state == JobState.DONE and job.progress.get("kept") == 0
+    return "⚠️" if kept_nothing else MARKS[JobState(job.state)]
 
 
 def progress_words(job: Job, *, now: float) -> str:

@@ -145,6 +145,18 @@ def newest(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
     return pd.DataFrame(session.execute(query).all(), columns=columns).fillna({"reason": ""})
 
 
+def newest_answers(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
+    """The newest stored answers of an arm, as they came: columns label, reason (why it holds no text, "" where it does), text."""
+    query = (
+        select(Label.name, Completion.reject_reason, Completion.content)
+        .join(Label, Label.id == Completion.label_id)
+        .where(Completion.arm_id == arm_id)
+        .order_by(Completion.id.desc())
+        .limit(limit)
+    )
+    return pd.DataFrame(session.execute(query).all(), columns=["label", "reason", "text"]).fillna({"reason": ""})
+
+
 def origin(session: Session, sample_id: int) -> Origin:
     """Where a sample came from."""
     sample = session.get_one(Sample, sample_id)

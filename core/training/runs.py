@@ -67,6 +67,12 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
 
 
+def finished(session: Session, study_id: int) -> int:
+    """How many runs of a study have finished."""
+    of_study = select(func.count(Run.id)).join(Arm, Arm.id == Run.arm_id).join(Task, Task.id == Arm.task_id)
+    return session.scalar(of_study.where(Task.study_id == study_id, Run.finished_at.is_not(None))) or 0
+
+
 def predictions(session: Session, run_id: int) -> pd.DataFrame:
     """A run's answers: columns sample_id, text, label, predicted, probability (of the predicted label), correct."""
     get(session, run_id)

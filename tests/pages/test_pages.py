@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study import importing, tables, tasks
-from core.study.records import Job, JobState, Label, Prompt, Rating, Slot, Study
+from core.study.records import Completion, Job, JobState, Label, Prompt, Rating, Slot, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
+from core.synthesis import prompts
 from ui import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
@@ -359,3 +360,37 @@ def test_an_import_is_undone_and_a_task_put_away_on_tasks_and_data(app: AppTest,
     assert not app.exception
     with home() as session:
         assert tasks.tasks(session, study.id) == []
+
+
+def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_read(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+        arm = tasks.make_arm(session, task_id=task.id, name="zero-shot-none")
+        draft = prompts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        prompt = prompts.save(session, arm_id=arm.id, draft=draft)
+        label = session.scalars(select(Label)).first()
+        assert label is not None
+        session.add(
+            Completion(
+                arm_id=arm.id, label_id=label.id, slot=0, prompt_id=prompt.id, provider="openai", model="m", request={},
+                content="I would rather not write that.", finish_reason="stop", tokens_in=1, tokens_out=1, cost_usd=None,
+                latency_s=0.1, reject_reason="refusal", parsed_at=1.0,
+            )
+        )  # fmt: skip
+        job = queue.enqueue(
+            session, title="Generate", command=["-m", "core", "jobs"], key=f"generate:{arm.id}", slot=Slot.API,
+            study_id=study.id,
+        )  # fmt: skip
+        job.state, job.progress = JobState.DONE, {"done": 0, "total": 4, "kept": 0}
+
+    opened(app, "generate")
+    app.segmented_control(key=f"generate.arm.{task.id}").set_value("zero-shot-none").run()
+
+    assert not app.exception
+    assert any("Not one text was kept" in warning.value for warning in app.warning)
+    assert any("rather not write" in str(table.value.to_dict()) for table in app.dataframe)
+    app.switch_page(str(links.page_file("jobs"))).run()
+    assert any(text.value.startswith("⚠️ Generate") for text in app.text)
