@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -17,16 +18,18 @@ from sqlalchemy import Engine, MetaData
 from core.errors import StudyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+IN_TURN = threading.Lock()  # Alembic keeps the migration that runs in the module `alembic.context`, one for all threads
 
 
 def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
     """Migrate to the newest revision and return the backup's path, or None when nothing was backed up.
 
-    Several processes may start at once: a file lock lets one of them migrate while the others wait.
+    Several processes may start at once: a file lock lets one of them migrate while the others wait. Threads of one process
+    take turns whatever their databases.
     """
     if current(engine) == newest():
         return None
-    with FileLock(lock):
+    with IN_TURN, FileLock(lock):
         found = current(engine)
         if found == newest():
             return None

@@ -63,6 +63,25 @@ def test_forty_writers_that_read_before_they_write_lose_nothing(either: settings
     store.close()
 
 
+def test_eight_threads_open_eight_new_stores_at_once(tmp_path: Path) -> None:
+    ready, opened = threading.Barrier(8), list[str | None]()
+
+    def open_new(number: int) -> None:
+        settings = settings_module.load({"LITMUS_HOME": str(tmp_path / f"home-{number}")})
+        ready.wait()
+        store = store_module.open_store(settings)
+        opened.append(migrate.current(store.writer.kw["bind"]))
+        store.close()
+
+    threads = [threading.Thread(target=open_new, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert opened == [migrate.newest()] * 8
+
+
 def test_a_database_that_holds_something_is_backed_up_before_it_is_migrated(either: settings_module.Settings) -> None:
     store = store_module.open_store(either)
     with store.write() as session:

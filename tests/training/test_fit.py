@@ -100,7 +100,6 @@ def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, plan
     assert answers(store, planned[0]) == first
 
 
-@pytest.mark.slow
 def test_the_order_of_the_labels_decides_nothing(store: Store, task: Task) -> None:
     answers = []
     for order in (["good", "bad"], ["bad", "good"]):
@@ -142,6 +141,7 @@ def test_the_share_of_texts_that_are_cut_stands_in_the_facts_and_beside_the_scor
     assert "longer than 8 tokens" in " ".join(found["notes"].iloc[0])
 
 
+@pytest.mark.slow
 def test_a_job_killed_between_runs_trains_only_what_is_missing(store: Store, planned: list[int]) -> None:
     def stop_at_second(_done: int, _total: int, message: str, _extra: dict[str, float]) -> None:
         if "zero-shot" in message:
