@@ -21,9 +21,9 @@ from core.subjectivity import groups, llm_raters, personas
 from core.subjectivity.groups import SideBySide
 from core.subjectivity.llm_raters import Call, Counts, Plan, Who
 from core.subjectivity.sessions import campaigns
-from core.synthesis import budget as budgets
-from core.synthesis import claim, connection, generation, polling, unaccounted
+from core.synthesis import claim, connection, generation, polling, purse
 from core.synthesis.answers import Provider, SlotKey
+from core.synthesis.committed import Account, Way
 from core.synthesis.connection import Connection
 from core.synthesis.filling import Report
 
@@ -171,20 +171,20 @@ def rate(
         plan = llm_raters.plan(store, campaign_id=campaign_id, who=how.raters(), n_items=how.items, room=room)
         with store() as session:
             study = session.get_one(Study, plan.campaign.study_id)
-            spent = llm_raters.spent(session, campaign_id, is_bounded=how.budget is not None)
         total = len(plan.raters) * len(plan.item_ids)
         if plan.left:
-            note = functools.partial(_note, store, plan.raters[0].id)
+            calls_at_once = how.connection.concurrency
             polling.ask(
                 _questions(store, study, plan, clients),
                 providers=list(clients.values()),
                 done=total - len(plan.left),
                 total=total,
                 told=polling.Told(f"LLM raters for {plan.campaign.name}", "replies are in"),
-                purse=budgets.Budget(how.budget, spent=spent),
-                concurrency=how.connection.concurrency,
+                purse=purse.opened(
+                    store, Account(Way.RATE, campaign_id), limit=how.budget, concurrency=calls_at_once
+                ),
+                concurrency=calls_at_once,
                 report=report,
-                ledger=unaccounted.Ledger(note, concurrency=how.connection.concurrency),
             )
         with store.write() as session:
             llm_raters.finish(session, plan, now=time.time())
@@ -192,11 +192,6 @@ def rate(
             counts = llm_raters.count(session, plan)
             found = groups.side_by_side(session, plan.campaign, item_ids=plan.item_ids)
     return _told(plan, counts, found, is_priced=_is_priced(clients), seconds=time.monotonic() - started)
-
-
-def _note(store: Store, rater_id: int, usd: float) -> None:
-    with store.write() as session:
-        llm_raters.note_unaccounted(session, rater_id, usd)
 
 
 def _alone(store: Store, campaign_id: int, report: Report) -> contextlib.AbstractContextManager[None]:

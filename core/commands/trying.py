@@ -15,7 +15,8 @@ from core.jobs import queue
 from core.study import tasks
 from core.study.records import Arm, Job, Slot, Study, Task
 from core.study.store import Store
-from core.synthesis import connection, prompts, taxonomy, trials
+from core.synthesis import connection, generation, prompts, taxonomy, trials
+from core.synthesis.answers import Provider
 from core.synthesis.connection import Connection
 from core.synthesis.prompts import Draft
 
@@ -48,6 +49,10 @@ def try_prompt(
     rpm: generating.Rpm = None,
     timeout: generating.Timeout = None,
     structured: generating.Structured = False,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0, help="Stop before all tries and lists of the arm cost more, in US dollars."),
+    ] = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
@@ -58,16 +63,18 @@ def try_prompt(
             max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         connection.check(wanted, settings)
+        limits = trials.Limits(wanted.timeout or trials.LONGEST_S, budget)
         with store.write() as session:
             home = data.find_study(session, study, task)
             found = tasks.get_task(session, home.id, task)
             arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
             tried = _draft(session, arm_id, found, arm, draft)
         if kinds is None:
-            rows = _try(settings, store, wanted, arm_id=arm_id, draft=tried, calls=calls)
-            _show(rows, as_json=as_json)
+            clients = _clients(settings, wanted, limits)
+            _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)
         else:
-            _list_kinds(settings, store, wanted, arm_id=arm_id, n=kinds, as_json=as_json)
+            client = _clients(settings, wanted, limits)[0]
+            _show_kinds(taxonomy.ask(store, client, arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
 
 
 def queue_try(
@@ -105,24 +112,24 @@ def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | Non
         raise StudyError(f"--draft takes a prompt as a JSON object: {error}.") from error
 
 
+def _clients(settings: settings_module.Settings, wanted: Connection, limits: trials.Limits) -> list[Provider]:
+    clients = generating.clients_of(settings, wanted)
+    generation.check_budget(clients, limits.budget_usd)
+    return clients
+
+
 def _try(
-    settings: settings_module.Settings, store: Store, wanted: Connection, *, arm_id: int, draft: Draft, calls: int
+    store: Store, clients: list[Provider], *, arm_id: int, draft: Draft, calls: int, limits: trials.Limits
 ) -> list[trials.Tried]:
     """The calls, each by the model that a generation would ask. Raises `StudyError` when none of them brought an answer."""
-    clients = generating.clients_of(settings, wanted)
-    longest = wanted.timeout or trials.LONGEST_S
-    tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls, timeout_s=longest)
+    tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls, limits=limits)
     errors = [one.error for one in tried if one.error]
     if errors and len(errors) == len(tried):
         raise StudyError(errors[0])
     return tried
 
 
-def _list_kinds(
-    settings: settings_module.Settings, store: Store, wanted: Connection, *, arm_id: int, n: int, as_json: bool
-) -> None:
-    client = generating.clients_of(settings, wanted)[0]
-    kinds = taxonomy.ask(store, client, arm_id=arm_id, n=n, timeout_s=wanted.timeout or trials.LONGEST_S)
+def _show_kinds(kinds: dict[str, list[str]], *, as_json: bool) -> None:
     if as_json:
         output.emit({"kinds": kinds})
         return

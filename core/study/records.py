@@ -74,7 +74,11 @@ class Label(Base):
 
 
 class Arm(Base):
-    """One training condition of a task. `unaccounted_usd`: what calls without a stored answer may have cost."""
+    """One training condition of a task.
+
+    `unaccounted_usd` is the most that calls without a stored answer may have cost, `tries_lost_usd` the same of tried
+    prompts and lists of kinds. `not_taken` maps a model to what it did not take, so that its calls went without.
+    """
 
     __tablename__ = "arm"
     __table_args__ = (UniqueConstraint("task_id", "name"),)
@@ -82,6 +86,8 @@ class Arm(Base):
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
     unaccounted_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    tries_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    not_taken: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
 
 
 class Import(Base):

@@ -12,21 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text
 from core.study.records import Campaign, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Reply
-from core.study.store import ONE_AT_A_TIME, Store
+from core.study.store import Store
 from core.subjectivity import personas
 from core.subjectivity.personas import Persona
 from core.subjectivity.sessions import assignment, campaigns, protocol, screens
 from core.subjectivity.sessions.screens import Screen
 
 LONGEST_NAME = 200
-MAYBE_PAID = "unaccounted_usd"
 
 
 @dataclass(frozen=True)
@@ -191,32 +190,6 @@ def count(session: Session, plan: Plan) -> Counts:
         tokens_out=sum(reply.tokens_out for reply in replies),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
     )
-
-
-def spent(session: Session, campaign_id: int, *, is_bounded: bool) -> float:
-    """What all LLM raters of a campaign have cost, or may have, over all attempts, in US dollars.
-
-    As far as it is known; where a budget bounds it, one reply of unknown cost raises `StudyError`.
-    """
-    query = (
-        select(func.sum(Reply.cost_usd), func.count(Reply.id) - func.count(Reply.cost_usd))
-        .join(Rater, Rater.id == Reply.rater_id)
-        .where(Rater.campaign_id == campaign_id)
-    )
-    known, unpriced = session.execute(query).one()
-    if is_bounded and unpriced:
-        raise StudyError(
-            f"LLM raters of this campaign gave {unpriced} replies at an unknown price, so what they cost cannot be kept to "
-            "a budget. Rate without a budget, or in another campaign."
-        )
-    raters = session.scalars(select(Rater).where(Rater.campaign_id == campaign_id, Rater.kind == RaterKind.LLM))
-    return float((known or 0.0) + sum(rater.facts.get(MAYBE_PAID, 0.0) for rater in raters))
-
-
-def note_unaccounted(session: Session, rater_id: int, usd: float) -> None:
-    """Add to what calls without a stored reply may have cost, in US dollars; it is kept with one of their raters."""
-    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
-    rater.facts = {**rater.facts, MAYBE_PAID: rater.facts.get(MAYBE_PAID, 0.0) + usd}
 
 
 def _instructions(campaign: Campaign) -> str:

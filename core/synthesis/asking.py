@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Arm, ArmKind, Batch, BatchState, Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
-from core.synthesis import answers, examples, intake, prompts
+from core.synthesis import answers, examples, intake, prompts, purse
 from core.synthesis.answers import Answer, Provider, SlotKey
 from core.synthesis.parsing import UNSTORABLE
 from core.synthesis.quota import Quota
@@ -100,7 +100,6 @@ def completion(
     plan: Plan, request: Request, answer: Answer, *, provider: Provider, batch_id: int | None = None
 ) -> Completion:
     """The row of an answer. A refusal that came outside the content is kept as the content."""
-    price = provider.price
     return Completion(
         arm_id=plan.arm.id,
         label_id=request.label.id,
@@ -114,7 +113,7 @@ def completion(
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         latency_s=answer.latency_s,
-        cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
+        cost_usd=purse.cost(provider, answer),
         request_id=answer.request_id[:200] if answer.request_id else None,
         example_ids=[sample.id for sample in request.examples],
         source_ids=[sample.id for sample in request.sources],

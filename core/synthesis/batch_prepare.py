@@ -8,6 +8,7 @@ from uuid import uuid4
 from core.study.records import Batch
 from core.study.store import Store
 from core.synthesis import asking, batch_lines, budget, committed
+from core.synthesis.committed import Account, Way
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.prompts import Message
 from core.synthesis.quota import Quota
@@ -36,9 +37,8 @@ def prepare(
         _line(store, plan, quota, slot, provider=provider, price=price if budget_usd is not None else None)
         for quota, slot in in_turn
     )
-    requests = list(
-        itertools.islice(_fitting(lines, spent=_spent(store, plan, budget_usd), limit=budget_usd), most_requests)
-    )
+    spent = committed.for_budget(store, Account(Way.GENERATE, plan.arm.id), limit=budget_usd)
+    requests = list(itertools.islice(_fitting(lines, spent=spent, limit=budget_usd), most_requests))
     if not requests:
         return None
     return Batch(
@@ -99,15 +99,6 @@ def _limit(plan: asking.Plan, provider: OpenAIProvider) -> int:
 
 def _most(messages: Sequence[Message], price: budget.Price | None, limit: int | None) -> float:
     return price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit) if price and limit else 0.0
-
-
-def _spent(store: Store, plan: asking.Plan, budget_usd: float | None) -> float:
-    """The most that an arm may have cost so far. Raises `StudyError` when that is unknown and a budget is to be kept."""
-    with store() as session:
-        spent = committed.of_arm(session, plan.arm.id)
-    if budget_usd is not None:
-        spent.check()
-    return spent.most_usd
 
 
 def _fitting(requests: Iterable[dict[str, Any]], *, spent: float, limit: float | None) -> Iterable[dict[str, Any]]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import StudyError
-from core.synthesis import asking, budget, draining, prompts, unaccounted
+from core.synthesis import asking, budget, draining
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.intake import Intake, Outcome
 from core.synthesis.pace import Pace
 from core.synthesis.providers import RecordingsUsedUp
+from core.synthesis.purse import Purse
 from core.synthesis.quota import Quota
 from core.synthesis.storing import Storing
 
@@ -56,7 +57,7 @@ class Filling:
         quotas: Sequence[Quota],
         providers: Sequence[Provider],
         *,
-        purse: budget.Budget,
+        purse: Purse,
         intake: Intake,
         facts: Facts,
         report: Report,
@@ -68,7 +69,6 @@ class Filling:
         self.error: BaseException | None = None
         self._flying = 0
         self._is_draining = False
-        self._lost_usd = 0.0
         self._concurrency = 0
         self._pace = Pace(1)
         self._lost: Counter[tuple[int, int]] = Counter()  # by label and slot
@@ -80,13 +80,11 @@ class Filling:
         """Ask until nothing is missing or nothing new is asked; answers under way are kept."""
         self._concurrency = concurrency
         self._pace = Pace(concurrency)
-        note = functools.partial(unaccounted.add, self.store, self.plan.arm.id)
-        self.ledger = unaccounted.Ledger(note, concurrency=concurrency)
         self.report(*self._standing())
         with draining.drained(self._drain):
             await self._until_ended()
             if self.error is None or isinstance(self.error, StudyError):
-                self.ledger.settle(self._lost_usd)  # otherwise answers may be paid and not stored
+                self.purse.settle()  # otherwise answers may be paid and not stored
             self.report(*self._standing())
         if isinstance(self.error, StudyError):
             raise self.purse.stopped(self.error, f"{self._kept} of {self._wanted} texts are kept")
@@ -142,31 +140,14 @@ class Filling:
         """Ask one slot, and store the answer before anything else is done with it."""
         provider = self.providers[slot // self.plan.prompt.turns % len(self.providers)]
         request = asking.request(self.store, self.plan, label=quota.label, slot=slot)
-        most, limit = self._most(provider, request.messages)
-        async with self.purse.hold(most):
-            self.ledger.cover(most)
-            started = time.monotonic()
-            try:
-                answer = await provider.complete(request.messages, slot_key=request.key, max_tokens=limit)
-            except AnswerLost:
-                self.purse.spend(most)
-                self._lost_usd += most
-                self._pace.lost(started=started)
-                raise
-            completion = asking.completion(self.plan, request, answer, provider=provider)
-            self.purse.spend(completion.cost_usd)
-        self._pace.answered()
-        self.facts.count(answer)
-        return await self.storing.keep(completion)
-
-    def _most(self, provider: Provider, messages: Sequence[prompts.Message]) -> tuple[float, int | None]:
-        """The most a request can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
-        if self.purse.limit is None or provider.price is None:
-            return 0.0, None
         prompt = self.plan.prompt
         room = budget.answer_limit(texts_per_call=prompt.texts_per_call, words=prompt.words)
-        limit = provider.max_tokens or room
-        return provider.price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit), limit
+        answer = await self.purse.complete(
+            provider, request.messages, slot_key=request.key, room=room, pace=self._pace
+        )
+        completion = asking.completion(self.plan, request, answer, provider=provider)
+        self.facts.count(answer)
+        return await self.storing.keep(completion)
 
     def _answered(self, quota: Quota, slot: int, task: asyncio.Task[asyncio.Future[Outcome]]) -> None:
         """Go on after a call has ended: with its outcome to come, or with what must stop the label or everything."""

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study.records import Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
-from core.synthesis import asking, budget, claim, committed, filling, intake
+from core.synthesis import asking, budget, claim, committed, filling, intake, purse
 from core.synthesis.answers import Provider
+from core.synthesis.committed import Account, Way
 from core.synthesis.filling import Report
 
 
@@ -74,15 +75,12 @@ def generate(
     with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
         plan = asking.plan(store, arm_id=arm_id, seed=seed)
         quotas = asking.quotas(store, plan, per_label=per_label)
+        mine = purse.opened(store, Account(Way.GENERATE, arm_id), limit=budget_usd, concurrency=concurrency)
         with store() as session:
-            spent = committed.of_arm(session, arm_id)
-            if budget_usd is not None:
-                spent.check()
-            purse = budget.Budget(budget_usd, spent=spent.most_usd)
             so_far = totals(session, arm_id, seconds=0.0, stopped={})
         taking = intake.Intake(store, arm_id=arm_id, per_label=per_label)
         facts = filling.Facts(so_far.completions, so_far.tokens_in + so_far.tokens_out, Counter(so_far.rejected))
-        fill = filling.Filling(plan, quotas, providers, purse=purse, intake=taking, facts=facts, report=report)
+        fill = filling.Filling(plan, quotas, providers, purse=mine, intake=taking, facts=facts, report=report)
         asyncio.run(fill.run(concurrency))
     stopped = {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
     with store() as session:
@@ -124,7 +122,7 @@ def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[st
         completions=completions,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost_usd=committed.of_arm(session, arm_id).cost_usd,
+        cost_usd=committed.of(session, Account(Way.GENERATE, arm_id)).cost_usd,
         seconds=seconds,
         stopped=dict(stopped),
     )

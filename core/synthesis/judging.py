@@ -14,16 +14,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text, tasks
 from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
-from core.study.store import ONE_AT_A_TIME, Store
-from core.synthesis import budget, claim, generation, polling, unaccounted, verdicts
+from core.study.store import Store
+from core.synthesis import claim, generation, polling, purse, verdicts
 from core.synthesis.answers import Provider, SlotKey
+from core.synthesis.committed import Account, Way
 from core.synthesis.filling import Report
 from core.synthesis.prompts import Message
 
@@ -87,7 +88,7 @@ def judge(
             held.enter_context(claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting))
         room = provider.max_tokens or (None if budget_usd is None else polling.ANSWER_TOKENS)
         plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], room=room, per_label=per_label, seed=seed)
-        purse = budget.Budget(budget_usd, spent=_spent(store, plan, is_bounded=budget_usd is not None))
+        mine = Account(Way.JUDGE, plan.task.id, plan.judge, tuple(plan.arms))
         if plan.left:
             polling.ask(
                 _questions(store, plan, provider, seed=seed),
@@ -95,10 +96,9 @@ def judge(
                 done=len(plan.chosen) - len(plan.left),
                 total=len(plan.chosen),
                 told=polling.Told(f"Judging by {plan.judge}", "texts are judged"),
-                purse=purse,
+                purse=purse.opened(store, mine, limit=budget_usd, concurrency=concurrency),
                 concurrency=concurrency,
                 report=report,
-                ledger=unaccounted.Ledger(functools.partial(_note, store, plan), concurrency=concurrency),
             )
     return _found(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
 
@@ -271,35 +271,6 @@ def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Jud
         cost_usd=cost if is_priced else None,
         seconds=seconds,
     )
-
-
-def _note(store: Store, plan: _Plan, usd: float) -> None:
-    """Add to the most that calls of this judge without a stored answer may have cost, in US dollars."""
-    with store.write() as session:
-        task = session.get_one(Task, plan.task.id, with_for_update=ONE_AT_A_TIME, populate_existing=True)
-        known = dict(task.judging_lost)
-        task.judging_lost = known | {plan.judge: max(0.0, known.get(plan.judge, 0.0) + usd)}
-
-
-def _spent(store: Store, plan: _Plan, *, is_bounded: bool) -> float:
-    """What this judge has cost on these arms over all attempts, in US dollars, with what its lost calls may have cost.
-
-    As far as it is known; where a budget bounds it, one answer of unknown cost raises `StudyError`.
-    """
-    query = (
-        select(func.sum(Judgement.cost_usd), func.count() - func.count(Judgement.cost_usd))
-        .join(Sample, Sample.id == Judgement.sample_id)
-        .where(Sample.arm_id.in_(list(plan.arms)), Judgement.kind == JudgementKind.JUDGE, Judgement.judge == plan.judge)
-    )
-    with store() as session:
-        spent, unpriced = session.execute(query).one()
-        lost = session.get_one(Task, plan.task.id).judging_lost.get(plan.judge, 0.0)
-    if is_bounded and unpriced:
-        raise StudyError(
-            f"{plan.judge} gave {unpriced} answers on these arms at an unknown price, so what it has cost cannot be kept "
-            "to a budget. Judge without a budget, or name another judge."
-        )
-    return float(spent or 0.0) + float(lost)
 
 
 def _by(judge: str) -> Select[Judgement]:

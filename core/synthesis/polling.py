@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import StudyError
-from core.synthesis import answers, budget, draining
+from core.synthesis import answers, draining, purse
 from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.pace import Pace
 from core.synthesis.parsing import UNSTORABLE
 from core.synthesis.prompts import Message
-from core.synthesis.unaccounted import Ledger
+from core.synthesis.purse import Purse
 
 ANSWER_TOKENS = 2000  # room to think before the verdict; only a budget sets a limit at all
 LOOK_AGAIN_S = 0.02
@@ -63,21 +63,18 @@ def ask(
     done: int,
     total: int,
     told: Told,
-    purse: budget.Budget,
+    purse: Purse,
     concurrency: int,
     report: Report,
-    ledger: Ledger | None = None,
 ) -> None:
     """Ask the questions in their order, `concurrency` at a time; `done` of `total` were answered in earlier attempts.
 
     After an error and when the process is asked to stop, nothing new is asked and the answers under way are kept.
     Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) that says how far it
     came. An answer that did not come in time is left for the next attempt, and fewer calls are made at a time; it ends
-    this attempt when hardly any comes (see `Pace`). With a `ledger`, money that calls may cost is noted before they are sent.
+    this attempt when hardly any comes (see `Pace`).
     """
-    polling = _Polling(
-        iter(questions), providers, done=done, total=total, told=told, purse=purse, report=report, ledger=ledger
-    )
+    polling = _Polling(iter(questions), providers, done=done, total=total, told=told, purse=purse, report=report)
     asyncio.run(polling.run(concurrency))
 
 
@@ -92,16 +89,15 @@ class _Polling:
         done: int,
         total: int,
         told: Told,
-        purse: budget.Budget,
+        purse: Purse,
         report: Report,
-        ledger: Ledger | None,
     ) -> None:
         self.waiting, self.providers, self.told = waiting, providers, told
         self.done, self.total, self.tokens = done, total, 0
-        self.purse, self.report, self.ledger = purse, report, ledger
+        self.purse, self.report = purse, report
         self.is_priced = all(provider.price is not None for provider in providers)
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="polling")
-        self.flying, self.lost_usd, self.reported_at = 0, 0.0, 0.0
+        self.flying, self.reported_at = 0, 0.0
         self.pace = Pace(1)
         self.is_draining = False
         self.error: StudyError | None = None
@@ -118,9 +114,8 @@ class _Polling:
                 self._tell(is_last=True)
             for one in ended:
                 if isinstance(one, BaseException):
-                    raise one  # answers may be paid and not stored, so the ledger keeps what it has noted
-            if self.ledger is not None:
-                self.ledger.settle(self.lost_usd)
+                    raise one  # answers may be paid and not stored, so the purse keeps what it has noted
+            self.purse.settle()
         if self.error is not None:
             raise self.purse.stopped(self.error, f"{self.done} of {self.total} {self.told.counted}")
 
@@ -157,32 +152,13 @@ class _Polling:
             raise
 
     async def _ask(self, question: Question) -> None:
-        most, limit = self._most(question)
-        async with self.purse.hold(most):
-            if self.ledger is not None and most:
-                self.ledger.cover(most)
-            started = time.monotonic()
-            try:
-                answer = await question.provider.complete(question.messages, slot_key=question.key, max_tokens=limit)
-            except AnswerLost:
-                self.purse.spend(most)  # it may be billed all the same
-                self.lost_usd += most
-                self.pace.lost(started=started)
-                raise
-            received = _received(question, answer)
-            self.purse.spend(received.cost_usd)
-        self.pace.answered()
+        answer = await self.purse.complete(
+            question.provider, question.messages, slot_key=question.key, room=ANSWER_TOKENS, pace=self.pace
+        )
+        received = _received(question, answer)
         self.tokens += answer.tokens_in + answer.tokens_out
         await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, received)
         self.done += 1
-
-    def _most(self, question: Question) -> tuple[float, int | None]:
-        """The most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
-        price = question.provider.price
-        if self.purse.limit is None or price is None:
-            return 0.0, None
-        limit = question.provider.max_tokens or ANSWER_TOKENS
-        return price.of(tokens_in=budget.most_tokens_in(question.messages), tokens_out=limit), limit
 
     def _tell(self, *, is_last: bool) -> None:
         now = time.monotonic()
@@ -194,7 +170,6 @@ class _Polling:
 
 
 def _received(question: Question, answer: Answer) -> Received:
-    price = question.provider.price
     return Received(
         request={
             "model": question.provider.model,
@@ -205,6 +180,6 @@ def _received(question: Question, answer: Answer) -> Received:
         finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
-        cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
+        cost_usd=purse.cost(question.provider, answer),
         latency_s=answer.latency_s,
     )

@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import llm_text, tasks
 from core.study.records import Arm, Label, Study, Task, Trial, TrialKind
 from core.study.store import Store
-from core.synthesis import parsing, prompts, trials
+from core.synthesis import budget, parsing, prompts, trials
 from core.synthesis.answers import Provider, SlotKey
 from core.synthesis.prompts import Draft
 
@@ -35,12 +35,12 @@ Answer with a plain numbered list, one kind per line, without explanations, and 
 
 
 def ask(
-    store: Store, provider: Provider, *, arm_id: int, n: int = 8, timeout_s: float = trials.LONGEST_S
+    store: Store, provider: Provider, *, arm_id: int, n: int = 8, limits: trials.Limits = trials.NO_LIMITS
 ) -> dict[str, list[str]]:
     """Up to `n` kinds of texts for each label of the arm's task, by the label's name: the values of an attribute "kind".
 
     One call a label, side by side; each answer is stored as a `Trial` before it is read, a refusal too. Raises
-    `StudyError` that names every label which gets none.
+    `StudyError` that names every label which gets none, also when the budget has no room for its call.
     """
     draft = Draft(CONTEXT, ASK, diversity="", texts_per_call=n, turns=1, words=10)
     prompts.check(draft)
@@ -49,27 +49,36 @@ def ask(
         task = session.get_one(Task, arm.task_id)
         study = session.get_one(Study, task.study_id)
         labels = tasks.labels_of(session, task.id)
-        number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
+    room = budget.answer_limit(texts_per_call=n, words=draft.words)
+    with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as mine:
+        with store() as session:
+            number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
-    async def asked(label: Label) -> Trial:
-        key = SlotKey(study=study.name, task=task.name, arm=arm.name, label=label.name, index=0)
-        return await trials.ask(
-            store,
-            provider,
-            messages=prompts.render(draft, task=task, label=label, labels=labels, examples=[], previous=[]),
-            key=trials.trial_key(key, number=number),
-            row={"arm_id": arm_id, "label_id": label.id, **trials.of_draft(draft), "kind": TrialKind.KINDS},
-            timeout_s=timeout_s,
-        )
+        async def asked(label: Label) -> Trial:
+            key = SlotKey(study=study.name, task=task.name, arm=arm.name, label=label.name, index=0)
+            call = trials.OneCall(
+                prompts.render(draft, task=task, label=label, labels=labels, examples=[], previous=[]),
+                trials.trial_key(key, number=number),
+                {"arm_id": arm_id, "label_id": label.id, **trials.of_draft(draft), "kind": TrialKind.KINDS},
+                room=room,
+                seconds=limits.seconds,
+            )
+            return await trials.ask(store, provider, call, purse=mine)
 
-    async def together() -> list[Trial | BaseException]:
-        try:
-            return await asyncio.gather(*(asked(label) for label in labels), return_exceptions=True)
-        finally:
-            await provider.close()
+        async def together() -> list[Trial | BaseException]:
+            try:
+                return await asyncio.gather(*(asked(label) for label in labels), return_exceptions=True)
+            finally:
+                await provider.close()
 
+        came = asyncio.run(together())
+    return _kinds(labels, came, n=n)
+
+
+def _kinds(labels: Sequence[Label], came: Sequence[Trial | BaseException], *, n: int) -> dict[str, list[str]]:
+    """The kinds of each label, from an answer or an error for each. Raises `StudyError` that names those without."""
     found, failed = {}, list[StudyError]()
-    for label, answer in zip(labels, asyncio.run(together()), strict=True):
+    for label, answer in zip(labels, came, strict=True):
         try:
             if isinstance(answer, BaseException):
                 raise answer

@@ -1,7 +1,8 @@
 """Trials: a draft is sent a few times before it is used, exactly as generation would send it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,11 +13,24 @@ from core.errors import StudyError
 from core.study import samples, tasks
 from core.study.records import Arm, ArmKind, Prompt, Study, Task, Trial, TrialKind
 from core.study.store import Store
-from core.synthesis import answers, asking, examples, intake, parsing, prompts
+from core.synthesis import answers, asking, budget, claim, examples, intake, parsing, prompts, purse
 from core.synthesis.answers import Answer, Provider, SlotKey
+from core.synthesis.committed import Account, Way
 from core.synthesis.prompts import Draft, Message
+from core.synthesis.purse import Purse
 
 LONGEST_S = 600.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a few calls may take: seconds for each, and US dollars for all tries and lists of an arm over all attempts."""
+
+    seconds: float = LONGEST_S
+    budget_usd: float | None = None
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -48,12 +62,13 @@ def try_prompt(
     provider: Provider | Sequence[Provider],
     calls: int = 5,
     seed: int = 0,
-    timeout_s: float = LONGEST_S,
+    limits: Limits = NO_LIMITS,
 ) -> list[Tried]:
     """Send a draft so many times at once, to the labels in turn, and store every answer before it is read.
 
     Each call is the first turn of a conversation, and conversation c goes to provider c, counted around. A call that
-    fails carries its error; the others go on. Raises `StudyError` when the draft cannot be sent at all.
+    fails, or that the budget has no room for, carries its error; the others go on. Raises `StudyError` when the draft
+    cannot be sent at all.
     """
     providers = list(provider) if isinstance(provider, Sequence) else [provider]
     plan = _plan(store, arm_id=arm_id, draft=draft, seed=seed)
@@ -62,30 +77,32 @@ def try_prompt(
         asking.request(store, plan, label=plan.labels[at], slot=conversation * draft.turns)
         for conversation, at in turns
     ]
-    with store() as session:
-        number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
+    room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
+    with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as mine:
+        with store() as session:
+            number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
-    async def call(request: asking.Request) -> Tried:
-        try:
-            trial = await ask(
-                store,
-                providers[request.slot // draft.turns % len(providers)],
-                messages=request.messages,
-                key=trial_key(request.key, number=number),
-                row={"arm_id": arm_id, "label_id": request.label.id, **of_draft(draft), "kind": TrialKind.TRY},
-                timeout_s=timeout_s,
+        async def call(request: asking.Request) -> Tried:
+            one = OneCall(
+                request.messages,
+                trial_key(request.key, number=number),
+                {"arm_id": arm_id, "label_id": request.label.id, **of_draft(draft), "kind": TrialKind.TRY},
+                room=room,
+                seconds=limits.seconds,
             )
-        except StudyError as error:
-            return Tried(request.label.name, request.messages, error=str(error))
-        return as_tried(trial, label=request.label.name)
+            try:
+                trial = await ask(store, providers[request.slot // draft.turns % len(providers)], one, purse=mine)
+            except StudyError as error:
+                return Tried(request.label.name, request.messages, error=str(error))
+            return as_tried(trial, label=request.label.name)
 
-    async def together() -> list[Tried]:
-        try:
-            return await asyncio.gather(*(call(request) for request in requests))
-        finally:
-            await asyncio.gather(*(one.close() for one in providers))
+        async def together() -> list[Tried]:
+            try:
+                return await asyncio.gather(*(call(request) for request in requests))
+            finally:
+                await asyncio.gather(*(one.close() for one in providers))
 
-    return asyncio.run(together())
+        return asyncio.run(together())
 
 
 def of(session: Session, *, arm_id: int, draft: Draft) -> list[Trial]:
@@ -129,21 +146,41 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
     )
 
 
-async def ask(
-    store: Store,
-    provider: Provider,
-    *,
-    messages: Sequence[Message],
-    key: SlotKey,
-    row: Mapping[str, Any],
-    timeout_s: float = LONGEST_S,
-) -> Trial:
-    """One call outside any slot, stored as a `Trial` with the fields of `row`. Raises `StudyError` without an answer."""
+@dataclass(frozen=True)
+class OneCall:
+    """A call outside any slot. `row` holds the fields of its `Trial`, `room` the tokens of its answer under a budget."""
+
+    messages: Sequence[Message]
+    key: SlotKey
+    row: Mapping[str, Any]
+    room: int
+    seconds: float = LONGEST_S
+
+
+@contextmanager
+def few_calls(store: Store, *, arm_id: int, limits: Limits, calls: int) -> Iterator[Purse]:
+    """The purse of so many calls for an arm; other tries and lists of it wait until they have ended.
+
+    Should the block fail otherwise than by a `StudyError`, answers may be paid and not stored, and count as lost.
+    """
+    with claim.one_at_a_time(store, arm_id=arm_id, waiting=lambda: None, family=claim.TRYING):
+        mine = purse.opened(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
+        try:
+            yield mine
+        except StudyError:
+            mine.settle()
+            raise
+        mine.settle()
+
+
+async def ask(store: Store, provider: Provider, call: OneCall, *, purse: Purse) -> Trial:
+    """Make a call and store its answer as a `Trial`. Raises `StudyError` without an answer."""
+    paid = purse.complete(provider, call.messages, slot_key=call.key, room=call.room)
     try:
-        answer = await asyncio.wait_for(provider.complete(messages, slot_key=key), timeout_s)
+        answer = await asyncio.wait_for(paid, call.seconds)
     except TimeoutError:
-        raise StudyError(f"{provider.model} gave no answer within {timeout_s:g} seconds. Try again later.") from None
-    trial = _row(answer, provider, messages, row)
+        raise StudyError(f"{provider.model} gave no answer within {call.seconds:g} seconds. Try again later.") from None
+    trial = _row(answer, provider, call)
     with store.write() as session:
         session.add(trial)
     return trial
@@ -175,18 +212,17 @@ def _plan(store: Store, *, arm_id: int, draft: Draft, seed: int) -> asking.Plan:
         return asking.Plan(session.get_one(Study, task.study_id), task, arm, labels, prompt, pool, seed)
 
 
-def _row(answer: Answer, provider: Provider, messages: Sequence[Message], row: Mapping[str, Any]) -> Trial:
-    price = provider.price
+def _row(answer: Answer, provider: Provider, call: OneCall) -> Trial:
     return Trial(
-        **row,
+        **call.row,
         provider=provider.name,
         model=answer.model[:200],
-        request={"model": provider.model, "messages": list(answer.messages or messages), **answer.parameters},
+        request={"model": provider.model, "messages": list(answer.messages or call.messages), **answer.parameters},
         content=(answer.content or answer.refusal or "").replace("\x00", ""),
         finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
-        cost_usd=price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None,
+        cost_usd=purse.cost(provider, answer),
         latency_s=answer.latency_s,
         request_id=answer.request_id[:200] if answer.request_id else None,
     )

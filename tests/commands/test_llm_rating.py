@@ -33,7 +33,8 @@ from core.study.store import Store
 from core.subjectivity import llm_raters, personas, ratings
 from core.subjectivity.sessions import campaigns
 from core.subjectivity.sessions.protocol import Example, Protocol
-from core.synthesis import budget, connection, prices
+from core.synthesis import budget, committed, connection, prices
+from core.synthesis.committed import Account, Way
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -272,10 +273,10 @@ def test_money_that_a_killed_process_may_have_spent_counts_against_the_budget(
     campaign = make(per_class=3)
     prices.set_price(settings.home, "rater-a", 1.0, 1.0, "2026-01-01")
     llm_rating.rate(settings, store, campaign_id=campaign.id, how=how(server, items=1, budget=5.0))
-    with store.write() as session:
-        rater = session.scalars(select(Rater)).one()
-        assert rater.facts[llm_raters.MAYBE_PAID] == pytest.approx(0, abs=1e-9)
-        llm_raters.note_unaccounted(session, rater.id, 4.9999)
+    account = Account(Way.RATE, campaign.id)
+    with store() as session:
+        assert committed.of(session, account).lost_usd == pytest.approx(0, abs=1e-9)
+    committed.note(store, account, 4.9999)
 
     with pytest.raises(budget.BudgetReached, match="1 of 6 replies are in"):
         llm_rating.rate(settings, store, campaign_id=campaign.id, how=how(server, budget=5.0))

@@ -18,9 +18,8 @@ from core.study import importing, tables, tasks
 from core.study import store as store_module
 from core.study.records import Campaign, Rater, Rating, Reply
 from core.study.store import Store
-from core.subjectivity import llm_raters
 from core.subjectivity.sessions import campaigns
-from core.synthesis import connection, prices
+from core.synthesis import committed, connection, prices
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -58,7 +57,7 @@ def stored(store: Store) -> tuple[int, float, float]:
     """Replies, what they cost, and what calls without one may have cost."""
     with store() as session:
         n, cost = session.execute(select(func.count(Reply.id), func.sum(Reply.cost_usd))).one()
-        maybe = sum(rater.facts.get(llm_raters.MAYBE_PAID, 0.0) for rater in session.scalars(select(Rater)))
+        maybe = sum(rater.facts.get(committed.LOST, 0.0) for rater in session.scalars(select(Rater)))
     return n, cost or 0.0, maybe
 
 

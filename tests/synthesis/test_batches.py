@@ -31,9 +31,9 @@ from core.synthesis import (
     generation,
     intake,
     prompts,
-    unaccounted,
 )
 from core.synthesis.batch_remote import Remote
+from core.synthesis.committed import Account, Way
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated
 from core.synthesis.prompts import Draft
@@ -384,13 +384,14 @@ def test_requests_that_cannot_be_written_are_told(store: Store, arm: Arm, tmp_pa
 
 
 def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store, arm: Arm) -> None:
-    unaccounted.add(store, arm.id, 4.999)
+    account = Account(Way.GENERATE, arm.id)
+    committed.note(store, account, 4.999)
     with LlmServer() as server, pytest.raises(budget.BudgetReached, match=r"\$4\.9990 is spent, or may have been"):
         fill(store, arm, provider_at(server.url, price=PRICE), per_label=40, budget_usd=5.0)
 
     with store() as session:
         assert session.query(Batch).count() == 0
-        assert committed.of_arm(session, arm.id).most_usd == pytest.approx(4.999)
+        assert committed.of(session, account).most_usd == pytest.approx(4.999)
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])

@@ -21,7 +21,8 @@ from sqlalchemy import func, select
 from core.settings import Settings
 from core.study.records import Arm, Completion, Label, Sample, SampleStatus
 from core.study.store import Store
-from core.synthesis import prompts, unaccounted
+from core.synthesis import committed, prompts
+from core.synthesis.committed import Account, Way
 from core.synthesis.prompts import Draft
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +148,7 @@ def test_a_small_budget_stops_the_command_below_it_also_after_a_kill(
     assert process.returncode == 1 and re.search(r"budget of \$0\.02 is reached", errors)
     assert 0 < after_kill < spent(store, arm) <= budget
     with store() as session:
-        maybe = unaccounted.of(session, arm.id)
+        maybe = committed.of(session, Account(Way.GENERATE, arm.id)).lost_usd
     lost = answered(url, arm.name).total() - len(stored(store, arm))
     paid = spent(store, arm) * answered(url, arm.name).total() / len(stored(store, arm))
     assert (

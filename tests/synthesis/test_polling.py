@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import budget, generation, pace, polling, unaccounted
+from core.synthesis import budget, generation, pace, polling
 from core.synthesis.answers import SlotKey
 from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.purse import Ledger, Purse
 from tests.llm_server import LlmServer
 
 PRICE = budget.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
@@ -40,11 +41,13 @@ def ask(
     *,
     limit: float | None = None,
     spent: float = 0.0,
-    ledger: unaccounted.Ledger | None = None,
+    noted: list[float] | None = None,
 ) -> None:
+    ledger = Ledger((noted if noted is not None else []).append, concurrency=4)
+    purse = Purse(budget.Budget(limit, spent=spent), ledger)
     polling.ask(
-        asked, providers=[client], done=0, total=len(asked), told=TOLD, purse=budget.Budget(limit, spent=spent),
-        concurrency=4, report=generation.silent, ledger=ledger,
+        asked, providers=[client], done=0, total=len(asked), told=TOLD, purse=purse, concurrency=4,
+        report=generation.silent,
     )  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(ser
     kept: list[polling.Received] = []
     client, noted = provider(server, price=PRICE), list[float]()
 
-    ask(client, questions(client, kept), limit=100.0, ledger=unaccounted.Ledger(noted.append, concurrency=4))
+    ask(client, questions(client, kept), limit=100.0, noted=noted)
 
     assert noted[0] > 0 and sum(noted) == pytest.approx(0, abs=1e-9)
 
@@ -78,7 +81,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
         pytest.raises(StudyError, match="0 of 10 answers are in"),
     ):
         client = provider(slow, price=PRICE, timeout=0.2)
-        ask(client, questions(client, kept), limit=100.0, ledger=unaccounted.Ledger(noted.append, concurrency=4))
+        ask(client, questions(client, kept), limit=100.0, noted=noted)
 
     most = PRICE.of(
         tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=polling.ANSWER_TOKENS
@@ -96,7 +99,7 @@ def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmSe
     asked = [polling.Question(one.key, one.messages, client, fail) for one in questions(client, [], n=50)]
 
     with pytest.raises(OSError, match="disk full"):
-        ask(client, asked, limit=100.0, ledger=unaccounted.Ledger(noted.append, concurrency=4))
+        ask(client, asked, limit=100.0, noted=noted)
 
     assert server.seen.answered < 50 and sum(noted) > 0
 

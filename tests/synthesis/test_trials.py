@@ -107,7 +107,7 @@ def test_several_models_are_tried_in_turn_as_generation_mixes_them(store: Store,
 def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
     with LlmServer(latency=1.0) as server:
         [tried] = trials.try_prompt(
-            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, timeout_s=0.1
+            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, limits=trials.Limits(seconds=0.1)
         )
 
     assert tried.error == "test-model gave no answer within 0.1 seconds. Try again later."
