@@ -5,7 +5,7 @@
 It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for (as
 JSON when `response_format` asks for it), GET /v1/models, and batches of such requests (`llm_batches.py`). A model whose
 name begins with "judge" or "rater" picks one of the answers listed in its prompt instead (`llm_choice.py`). GET /counts
-tells what happened: requests, answered, by_key (Idempotency-Key or custom_id -> times answered), statuses.
+tells what happened: requests, answered, tokens charged, by_key (Idempotency-Key or custom_id -> times answered), statuses.
 """
 
 import argparse
@@ -192,6 +192,8 @@ class Counts:
     requests: int = 0
     answered: int = 0
     sentences: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     asked_at: list[float] = field(default_factory=list)
@@ -204,6 +206,8 @@ class Counts:
             "requests": self.requests,
             "answered": self.answered,
             "sentences": self.sentences,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
             "by_key": dict(self.by_key),
             "statuses": dict(self.statuses),
         }
@@ -313,6 +317,8 @@ class LlmServer:
         self.seen.by_key[key] += 1
         content = MALFORMED[self.seen.answered % len(MALFORMED)] if outcome == "malformed" else self._content(body)
         answer = _completion(body, content, self.seen.answered)
+        self.seen.tokens_in += answer["usage"]["prompt_tokens"]
+        self.seen.tokens_out += answer["usage"]["completion_tokens"]
         choice = answer["choices"][0]
         if outcome == "refusal":
             choice["message"] = {"role": "assistant", "content": None, "refusal": REFUSAL}
@@ -357,8 +363,8 @@ class LlmServer:
             saved["requests"],
             saved["answered"],
             saved["sentences"],
-            Counter(saved["by_key"]),
-            Counter(saved["statuses"]),
+            by_key=Counter(saved["by_key"]),
+            statuses=Counter(saved["statuses"]),
         )
 
     def _save(self, *, every: int = 1) -> None:
