@@ -4,7 +4,8 @@
 
 It answers POST /v1/chat/completions with numbered lists of distinct sentences whose mood follows the label asked for (as
 JSON when `response_format` asks for it), GET /v1/models, and batches of such requests (`llm_batches.py`). A model whose
-name begins with "judge" or "rater" picks one of the answers listed in its prompt instead (`llm_choice.py`). GET /counts
+name begins with "judge" or "rater" picks one of the answers listed in its prompt instead (`llm_choice.py`); one named
+like a shape of `llm_shapes.py` answers in that odd shape. GET /counts
 tells what happened: requests, answered, tokens charged, by_key (Idempotency-Key or custom_id -> times answered), statuses.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests import llm_choice
+from tests import llm_choice, llm_shapes
 from tests.llm_batches import Batches
 
 WHO = [
@@ -196,6 +197,7 @@ class Counts:
     tokens_out: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
+    by_model: Counter[str] = field(default_factory=Counter)
     asked_at: list[float] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -253,13 +255,16 @@ class LlmServer:
             self.seen.asked_at.append(time.monotonic())
             self.seen.bodies.append(body)
             number = self.seen.requests
+            self.seen.by_model[str(body.get("model"))] += 1
+            of_model = self.seen.by_model[str(body.get("model"))]
             self.tries[key or str(number)] += 1
             turn = self.tries[key or str(number)]
         time.sleep(0 if is_batch else self.behaviour.latency)
         refused = self._refusal(body, sent_key)
         outcome = self._outcome(number, random.Random(f"{self.behaviour.seed}/{key or number}/{turn}"))
         with self.lock:
-            status, headers, answer = refused or self._answer(body, outcome, key)
+            odd = None if refused else self._odd(body, key, of_model)
+            status, headers, answer = refused or odd or self._answer(body, outcome, key)
             self.seen.statuses[str(status)] += 1
         self._save(every=200)
         return status, headers, answer
@@ -268,7 +273,7 @@ class LlmServer:
         settings = self.behaviour
         if wrong := self.wrong_key(sent_key):
             return wrong
-        if body.get("model") not in settings.models:
+        if body.get("model") not in (*settings.models, *llm_shapes.SHAPES):
             message = f"The model `{body.get('model')}` does not exist or you do not have access to it."
             return 404, {}, _error(message, "invalid_request_error", "model_not_found")
         if not body.get("messages"):
@@ -287,6 +292,20 @@ class LlmServer:
         if self.behaviour.key is None or sent_key == self.behaviour.key:
             return None
         return 401, {}, _error(f"Incorrect API key provided: {sent_key}.", "invalid_request_error", "invalid_api_key")
+
+    def _odd(self, body: dict[str, Any], key: str, number: int) -> llm_shapes.Reply | None:
+        """The reply of an odd shape, counted like any other; None where the model answers as usual."""
+        shape = llm_shapes.SHAPES.get(str(body["model"]))
+        if shape is None:
+            return None
+        texts = [self._sentence(_label_in(body)) for _ in range(_wanted(body))]
+        found = shape(llm_shapes.Asked(body, key, number, texts))
+        if found is not None and found[0] == 200 and found[2].get("usage"):
+            self.seen.answered += 1
+            self.seen.by_key[key] += 1
+            self.seen.tokens_in += found[2]["usage"]["prompt_tokens"]
+            self.seen.tokens_out += found[2]["usage"]["total_tokens"] - found[2]["usage"]["prompt_tokens"]
+        return found
 
     def _outcome(self, number: int, rng: random.Random) -> str:
         if number <= len(self.behaviour.first):
@@ -331,11 +350,7 @@ class LlmServer:
     def _content(self, body: dict[str, Any]) -> str:
         if str(body["model"]).startswith(llm_choice.NAMES):
             return llm_choice.chosen(body, seed=self.behaviour.seed, turn=self.seen.answered)
-        request = str(body["messages"][-1]["content"])
-        asked = ASKED.search(request)
-        n = min(int(asked[1] or asked[2]), 100) if asked else 10
-        label = found[1].strip() if (found := LABEL.search(request)) else ""
-        texts = [self._sentence(label) for _ in range(n)]
+        texts = [self._sentence(_label_in(body)) for _ in range(_wanted(body))]
         if (body.get("response_format") or {}).get("type") == "json_schema":
             return json.dumps({"texts": texts})
         return "\n".join(f"{number}. {text}" for number, text in enumerate(texts, start=1))
@@ -374,6 +389,17 @@ class LlmServer:
                 draft = state.with_suffix(".tmp")
                 draft.write_text(json.dumps(self.seen.as_json()), encoding="utf-8")
                 draft.replace(state)
+
+
+def _wanted(body: dict[str, Any]) -> int:
+    """How many texts a request asks for."""
+    asked = ASKED.search(str(body["messages"][-1]["content"]))
+    return min(int(asked[1] or asked[2]), 100) if asked else 10
+
+
+def _label_in(body: dict[str, Any]) -> str:
+    found = LABEL.search(str(body["messages"][-1]["content"]))
+    return found[1].strip() if found else ""
 
 
 def _completion(body: dict[str, Any], content: str, number: int) -> dict[str, Any]:

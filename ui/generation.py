@@ -9,7 +9,7 @@ import streamlit as st
 from core.jobs import queue
 from core.study import browse
 from core.study.records import Arm, ArmKind, Label, Study, Task
-from core.synthesis import batches, connection, estimates, generation, prices, prompts
+from core.synthesis import batches, connection, estimates, generation, not_taken, prices, prompts
 from core.synthesis.connection import Connection
 from core.synthesis.estimates import Estimate, Range
 from core.synthesis.prices import Price
@@ -181,6 +181,8 @@ def _arm(arm: Arm, is_live: bool) -> None:
                 st.metric(name, plain(value))
     if not totals.kept and not is_live:
         st.warning("Not one text was kept so far. What stood in the way is below; Inspect has every answer as it came.")
+    for model, parts in totals.not_taken.items():
+        st.caption(plain(not_taken.sentence(model, parts)))
     if totals.rejected:
         table(pd.DataFrame(totals.rejected.items(), columns=["why", "rows"]), key="generate.rejected")
     if newest.empty:

@@ -129,7 +129,7 @@ def progress_words(job: Job, *, now: float) -> str:
         words += [f"${at['cost_usd']:.4f}" if "cost_usd" in at else "cost unknown", f"{at['tokens']:,.0f} tokens"]
     if job.state == JobState.RUNNING:
         words += _calls(at)
-    return " · ".join(words + _rejected(at))
+    return " · ".join(words + _not_taken(at) + _rejected(at))
 
 
 def until_words(at: float, *, now: float, offset: int | None) -> str:
@@ -195,6 +195,11 @@ def _calls(at: dict[str, Any]) -> list[str]:
     """What an LLM's endpoint is doing just now."""
     words = [f"{at['in_flight']:.0f} in flight"] if "in_flight" in at else []
     return words + ([f"endpoint asks to wait {_span(at['paused_s'])}"] if at.get("paused_s", 0) >= 1 else [])
+
+
+def _not_taken(at: dict[str, Any]) -> list[str]:
+    """What a model does not take, so that its calls go without."""
+    return [f"without {', '.join(at['not_taken'])}, which the model does not take"] if at.get("not_taken") else []
 
 
 def _rejected(at: dict[str, Any]) -> list[str]:

@@ -88,11 +88,12 @@ def generate(
             max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         how = How(per_label, wanted, budget, batch)
-        check(settings, how)
         with store.write() as session:
             home = data.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             made = ready_arm(session, found_task, arm)
+            if not generation.is_full(session, made.id, per_label=per_label):
+                check(settings, how)
             if detach:
                 job = queueing.queue_generation(
                     session,
@@ -138,7 +139,13 @@ def clients_of(settings: settings_module.Settings, wanted: Connection) -> list[P
 
 
 def fill_arm(settings: settings_module.Settings, store: Store, *, arm_id: int, title: str, how: How) -> dict[str, Any]:
-    """Generate in this process, with a bar on the terminal and progress in the job's row when inside a job."""
+    """Generate in this process, with a bar on the terminal and progress in the job's row when inside a job.
+
+    An arm that is full needs no provider and no key.
+    """
+    with store() as session:
+        if generation.is_full(session, arm_id, per_label=how.per_label):
+            return asdict(generation.totals(session, arm_id, seconds=0.0, stopped={}))
     clients = clients_of(settings, how.connection)
     with output.progress(f"Generate {title}") as bar:
         tell = output.telling(store, bar)

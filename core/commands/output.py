@@ -67,12 +67,20 @@ def progress(title: str) -> Iterator[Report]:
 
 
 def telling(store: Store, bar: Report) -> Report:
-    """A report to the terminal's bar and, inside a job, to the job's row, which alone gets the further facts."""
+    """A report to the terminal's bar and, inside a job, to the job's row, which alone gets the further facts.
+
+    What a model does not take is said once on stderr.
+    """
     row = job_progress.reporter(store)
+    said: set[str] = set()
 
     def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
         row(job_progress.Progress(done=done, total=total, message=message, extra=extra))
         bar(done, total, message, {})
+        for part in dict.fromkeys(extra.get("not_taken", ())):
+            if part not in said:
+                print(f"Not taken by the model, so its calls go without: {part}.", file=sys.stderr)
+            said.add(part)
 
     return tell
 

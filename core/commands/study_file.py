@@ -21,6 +21,7 @@ from core.study import checks, importing, labels_in_files, spec, tables, tasks
 from core.study.checks import Problem
 from core.study.records import Arm, ArmKind, RaterKind, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
+from core.synthesis import generation
 from core.training import plan
 
 
@@ -141,8 +142,8 @@ def _study(intake: Intake) -> Study:
 
 def _task(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> None:
     where = f"tasks.{name[:40]}"
-    _check_providers(intake, where, given)
     task = None if name in intake.asked.unsure else _made(intake, study, name, given)
+    _check_providers(intake, where, given, task)
     if task is None:
         _look_only(intake, where, given)
         return
@@ -176,11 +177,19 @@ def _made(intake: Intake, study: Study, name: str, given: spec.TaskSpec) -> Task
     return None
 
 
-def _check_providers(intake: Intake, where: str, given: spec.TaskSpec) -> None:
+def _check_providers(intake: Intake, where: str, given: spec.TaskSpec, task: Task | None) -> None:
+    """Whether the models of the arms that still need texts can be asked."""
+    there = {arm.name: arm.id for arm in tasks.arms(intake.session, task.id)} if task else {}
     for arm, arm_spec in given.arms.items():
-        if arm_spec.generate is not None:
-            with intake.at(_place(where, arm)):
-                generating.check(intake.settings, how(arm_spec.generate))
+        if arm_spec.generate is None:
+            continue
+        with intake.at(_place(where, arm)):
+            wanted = how(arm_spec.generate)
+            is_full = arm in there and generation.is_full(
+                intake.session, there[arm], per_label=arm_spec.generate.per_label
+            )
+            if not is_full:
+                generating.check(intake.settings, wanted)
 
 
 def _arm(intake: Intake, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:

@@ -29,6 +29,7 @@ from core.synthesis import (
     claim,
     failures,
     generation,
+    not_taken,
 )
 from core.synthesis.batch_collect import Collected
 from core.synthesis.batch_remote import Remote
@@ -83,7 +84,10 @@ def generate_by_batch(
                 poll_s=poll_s,
                 report=report,
             )
-            rounds.run()
+            try:
+                rounds.run()
+            finally:
+                not_taken.note(store, arm_id, [provider])
     finally:
         remote.close()
     with store() as session:
@@ -299,6 +303,7 @@ class _Rounds:
             "kept": so_far.kept,
             "rejected": so_far.rejected,
             "in_flight": max(0, int(batch.counts["requests"]) - done),
+            "not_taken": not_taken.counted([self.provider]),
         }
         self.report(so_far.kept, self.per_label * len(self.plan.labels), message, extra)
 

@@ -32,6 +32,7 @@ QUOTA_S = 3600.0
 LONGEST_BUSY = 400  # first waits: two minutes and more without an answer, then the job pauses
 BUSY = (429, 503, 529)
 FEWEST_TOKENS = 16
+SYSTEM = "a system message (its text begins the first message instead)"
 LIMITS = ("max_tokens", "max_completion_tokens")
 PASSING = (408, 409, 425)
 TEXTS = {"type": "array", "items": {"type": "string"}}
@@ -49,7 +50,7 @@ class OpenAIProvider:
     `tries` bounds the attempts of one call; waits between them double from `first_wait` seconds. A 429 pauses every
     caller of this provider for as long as the endpoint asks. `rpm` spaces the starts of all requests, retries
     included, evenly over a minute. `structured` asks for JSON where the endpoint offers it. `headers` and `query` go
-    with every request.
+    with every request. `not_taken` names what the endpoint refused, so that calls go without.
     """
 
     name = "openai"
@@ -86,6 +87,7 @@ class OpenAIProvider:
         self._limit_name: str | None = LIMITS[0]
         self._is_structured = structured
         self._takes_system = True
+        self.not_taken: list[str] = []
         self._most_tokens = responses.MOST_TOKENS
         self._next_start = 0.0
         self._paused_until = 0.0
@@ -202,6 +204,7 @@ class OpenAIProvider:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
         if _refuses_system(failure, sent):
             self._takes_system = False
+            self._leave_out(SYSTEM)
             return
         if self._lower_limit(failure, sent):
             return
@@ -210,6 +213,7 @@ class OpenAIProvider:
             raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
         if refused == FORMAT:
             self._is_structured = False
+            self._leave_out(refused)
         elif refused == LIMITS[0]:
             self._limit_name = LIMITS[1] if self._limit_name == LIMITS[0] else self._limit_name
         elif refused == LIMITS[1] and must_limit:
@@ -219,8 +223,10 @@ class OpenAIProvider:
             ) from None
         elif refused == LIMITS[1]:
             self._limit_name = None
+            self._leave_out(refused)
         else:
             self._parameters.pop(refused, None)
+            self._leave_out(refused)
 
     def wait_after(self, error: openai.OpenAIError, failed: int) -> float:
         """Seconds to wait before the next try after the openai client failed for the `failed`-th time.
@@ -232,6 +238,10 @@ class OpenAIProvider:
             self._pause(failure)
             return self.paused_s
         return self._wait_after(failure, failed)
+
+    def _leave_out(self, part: str) -> None:
+        if part not in self.not_taken:
+            self.not_taken.append(part)
 
     def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
         """Halve the limit of an answer that the endpoint calls too large; False when it says something else."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import StudyError
-from core.synthesis import asking, budget, draining
+from core.synthesis import asking, budget, draining, not_taken
 from core.synthesis.answers import Answer, AnswerLost, Provider
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.intake import Intake, Outcome
@@ -83,6 +83,7 @@ class Filling:
         self.report(*self._standing())
         with draining.drained(self._drain):
             await self._until_ended()
+            not_taken.note(self.store, self.plan.arm.id, self.providers)
             if self.error is None or isinstance(self.error, StudyError):
                 self.purse.settle()  # otherwise answers may be paid and not stored
             self.report(*self._standing())
@@ -203,6 +204,7 @@ class Filling:
             "rejected": dict(self.facts.rejected.most_common()),
             "requests_per_s": self.facts.rate(since=self._started_at),
             "paused_s": max(paused, default=0.0),
+            "not_taken": not_taken.counted(self.providers),
         }
         return self._kept, self._wanted, f"Filling arm {self.plan.arm.name}", facts
 

@@ -17,7 +17,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Completion, Prompt, Sample, SampleStatus, Split
+from core.study import tasks
+from core.study.records import Arm, Batch, Completion, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
 from core.synthesis import asking, budget, claim, committed, filling, intake, purse
 from core.synthesis.answers import Provider
@@ -30,7 +31,8 @@ class Generated:
     """What an arm has after a generation. All but `seconds` and `stopped` are totals over all attempts.
 
     `asked` counts texts asked for in stored completions, `rejected` texts and whole answers by reason. `cost_usd` is
-    None when a price is unknown. `stopped` says for each label given up why.
+    None when a price is unknown. `stopped` says for each label given up why. `not_taken` maps a model to the parts of a call
+    that it did not take.
     """
 
     asked: int
@@ -42,6 +44,7 @@ class Generated:
     cost_usd: float | None
     seconds: float
     stopped: dict[str, str]
+    not_taken: dict[str, list[str]]
 
 
 def silent(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
@@ -87,6 +90,18 @@ def generate(
         return totals(session, arm_id, seconds=time.monotonic() - started, stopped=stopped)
 
 
+def is_full(session: Session, arm_id: int, *, per_label: int) -> bool:
+    """Whether an arm has all the texts that are wanted and nothing is under way, so that no call would be made."""
+    arm = session.get_one(Arm, arm_id)
+    labels = tasks.labels_of(session, arm.task_id)
+    under_way = select(Batch.id).where(Batch.arm_id == arm_id, Batch.state.in_(committed.UNDER_WAY))
+    return (
+        all(intake.count_kept(session, arm_id, label.id) >= per_label for label in labels)
+        and session.scalar(under_way.limit(1)) is None
+        and not intake.unparsed(session, arm_id)
+    )
+
+
 def check_budget(provider: Provider | Sequence[Provider], budget_usd: float | None) -> None:
     """Raise `StudyError` when a budget is set that is none, or that cannot be kept since a model's price is unknown."""
     budget.check(budget_usd)
@@ -125,6 +140,7 @@ def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[st
         cost_usd=committed.of(session, Account(Way.GENERATE, arm_id)).cost_usd,
         seconds=seconds,
         stopped=dict(stopped),
+        not_taken=session.get_one(Arm, arm_id, populate_existing=True).not_taken,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import StudyError
-from core.synthesis import answers, draining, purse
+from core.synthesis import answers, draining, not_taken, purse
 from core.synthesis.answers import Answer, AnswerLost, Provider, SlotKey
 from core.synthesis.filling import Report
 from core.synthesis.pace import Pace
@@ -165,7 +165,11 @@ class _Polling:
         if not is_last and now - self.reported_at < REPORT_EVERY_S:
             return
         self.reported_at = now
-        extra = {"cost_usd": self.purse.spent if self.is_priced else None, "tokens": self.tokens}
+        extra = {
+            "cost_usd": self.purse.spent if self.is_priced else None,
+            "tokens": self.tokens,
+            "not_taken": not_taken.counted(self.providers),
+        }
         self.report(self.done, self.total, self.told.doing, extra)
 
 

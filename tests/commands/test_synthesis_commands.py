@@ -7,11 +7,15 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.commands import judging, queueing
+from core.settings import Settings
 from core.study import tasks
-from core.study.records import Slot
+from core.study.records import Slot, Study
 from core.study.store import Store
+from core.synthesis import committed, prices
+from core.synthesis.committed import Way
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -136,3 +140,65 @@ def test_batches_under_way_are_listed_and_can_be_cancelled_after_their_process_w
     assert (code, stderr) == (0, "")
     assert [batch["remote_id"] for batch in listed] == ["batch-1"]
     assert llm.batches.batches["batch-1"]["status"] == "cancelling"
+
+
+def test_a_full_arm_asks_for_no_key_and_one_that_wants_more_does(call: CommandLine, tmp_path: Path) -> None:
+    with_task(call, tmp_path)
+    arm = ("--task", "mood", "--arm", "zero-shot", "--json")
+    with LlmServer() as llm:
+        filled = call("generate", *arm, "--per-label", 4, "--model", "test-model", "--base-url", llm.url)
+    study = tmp_path / "study.yaml"
+
+    def checked(per_label: int) -> tuple[int, str]:
+        with_arm = f"zero-shot: {{generate: {{per_label: {per_label}, model: test-model}}}}"
+        study.write_text(
+            f"study: my-study\nseeds: [0]\ntasks:\n  mood:\n    question: '?'\n    labels: [glad, sad]\n"
+            f"    real: {{file: {tmp_path / 'real.csv'}}}\n    arms: {{{with_arm}}}\n"
+        )
+        code, stdout, stderr = call("run", study, "--check")
+        return code, stdout + stderr
+
+    again = call("generate", *arm, "--per-label", 4, "--model", "test-model")
+    more = call("generate", *arm, "--per-label", 9, "--model", "test-model")
+
+    assert filled.code == again.code == 0, filled.stderr + again.stderr
+    assert json.loads(again.stdout)["kept"] == json.loads(filled.stdout)["kept"] == 8
+    assert more.code == 1 and "OPENAI_API_KEY" in more.stderr
+    code, said = checked(4)
+    assert code == 0 and "OPENAI_API_KEY" not in said, said
+    code, said = checked(9)
+    assert code == 1 and "OPENAI_API_KEY" in said
+
+
+def test_a_temperature_that_is_not_taken_is_told_once_in_the_terminal(call: CommandLine, tmp_path: Path) -> None:
+    with_task(call, tmp_path)
+    with LlmServer() as llm:
+        endpoint = ("--model", "temperature-one", "--base-url", llm.url, "--temperature", "0.7")
+        code, stdout, stderr = call(
+            "generate", "--task", "mood", "--arm", "zero-shot", "--per-label", 10, *endpoint, "--json"
+        )
+
+    assert code == 0, stderr
+    assert stderr.count("Not taken by the model, so its calls go without: temperature (temperature-one).") == 1
+    assert json.loads(stdout)["not_taken"] == {"temperature-one": ["temperature"]}
+
+
+def test_tries_and_lists_of_kinds_share_a_budget_over_all_attempts(
+    call: CommandLine, tmp_path: Path, store: Store, settings: Settings
+) -> None:
+    with_task(call, tmp_path)
+    prices.set_price(settings.home, "test-model", 100.0, 100.0, "2026-01-01")
+    with LlmServer() as llm:
+        options = ("--task", "mood", "--arm", "zero-shot", "--model", "test-model", "--base-url", llm.url)
+        first = call("try", *options, "--calls", 4, "--budget", 1.2)
+        kinds = call("try", *options, "--kinds", 3, "--budget", 0.3)
+        unpriced = call("try", *options, "--calls", 1, "--model", "gpt-4o-mini-x", "--budget", 5)
+        answered = llm.seen.answered
+
+    assert first.code == 0, first.stderr
+    assert kinds.code == 1 and "budget of $0.3 is reached" in kinds.stderr
+    assert unpriced.code == 1 and "is unknown, so the budget" in unpriced.stderr
+    with store() as session:
+        found = committed.of_study(session, session.scalars(select(Study.id)).one())
+    assert answered == 4 and [(one.account.way, one.lost_usd) for one in found] == [(Way.TRY, pytest.approx(0))]
+    assert 0.1 < found[0].stored_usd <= 1.2

@@ -231,6 +231,8 @@ def test_progress_of_a_generation_is_put_in_words() -> None:
     job.state = JobState.PAUSED
     del job.progress["cost_usd"]
     assert jobs.progress_words(job, now=150.0).startswith("412 of 600 · cost unknown · 4,321 tokens · 14 rejected")
+    job.progress |= {"not_taken": {"temperature (m)": 1.0}, "rejected": {}}
+    assert jobs.progress_words(job, now=150.0).endswith("· without temperature (m), which the model does not take")
 
 
 def test_the_end_of_a_pause_is_on_the_clock_of_the_browser() -> None:
