@@ -113,7 +113,8 @@ class Batches:
                 "error": error,
             }
             (answered if response and response["status_code"] == 200 else failed).append(entry)
-        for name, entries in (("output_file_id", answered), ("error_file_id", failed)):
+        told = answered[self.behaviour.batch_drops :]
+        for name, entries in (("output_file_id", told), ("error_file_id", failed)):
             if entries:
                 batch[name] = self._store("".join(f"{json.dumps(entry)}\n" for entry in reversed(entries)).encode())
         batch["request_counts"] = {"total": len(lines), "completed": len(answered), "failed": len(failed)}

@@ -165,7 +165,8 @@ class Behaviour:
 
     Outcomes are "ok", "429", "500", "malformed", "refusal", "content_filter", "length" (cut half-way) and "no_quota".
     `batches` forces the ends of the first batches: "completed", "expired", "cancelled" or "failed" (in validation); an
-    expired or cancelled one has answered `batch_share` of its lines. A batch takes `batch_polls` looks per state.
+    expired or cancelled one has answered `batch_share` of its lines. A batch takes `batch_polls` looks per state, and leaves `batch_drops`
+    answers out of its files.
     """
 
     latency: float = 0.0
@@ -186,6 +187,7 @@ class Behaviour:
     batches: Sequence[str] = ()
     batch_share: float = 0.5
     batch_polls: int = 1
+    batch_drops: int = 0
 
 
 @dataclass

@@ -132,6 +132,10 @@ SHAPES: dict[str, Callable[[Asked], Reply | None]] = {
         (200, {}, {"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "idle timeout"},
                                 "message": {"content": "1. The caretaker was on his w"}}]})
     ),  # fmt: skip
+    "half-billed-in-200": broken_second(
+        (200, {}, {"choices": [{"finish_reason": "error", "message": {"content": "1. The caretaker was on his w"}}],
+                   "usage": {"prompt_tokens": 40, "completion_tokens": 7, "total_tokens": 47}})
+    ),  # fmt: skip
     "key-limit-in-200": always((200, {}, {"error": {"message": "Key limit exceeded for this key", "code": 403}})),
     "ends-MAX_TOKENS": unfinished("MAX_TOKENS"),
     "ends-max_tokens": unfinished("max_tokens"),

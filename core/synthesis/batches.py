@@ -27,13 +27,15 @@ from core.synthesis import (
     batch_remote,
     budget,
     claim,
+    committed,
     failures,
     generation,
     not_taken,
 )
 from core.synthesis.batch_collect import Collected
 from core.synthesis.batch_remote import Remote
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.committed import Account, Way
+from core.synthesis.endpoint import SYSTEM, OpenAIProvider, refuses_system
 from core.synthesis.filling import Report
 from core.synthesis.generation import Generated
 from core.synthesis.quota import MOST_FRUITLESS
@@ -221,6 +223,7 @@ class _Rounds:
             try:
                 remote = self.remote.look(str(batch.remote_id))
             except batch_remote.NoBatches as error:
+                self._note_lost(float(batch.counts.get("most_usd") or 0.0))  # it was taken, and may be billed
                 self._failed(batch, error, remote_state=batch.remote_state)
                 raise
             if remote.status != batch.remote_state:
@@ -244,6 +247,7 @@ class _Rounds:
             price=self.price if batch.model == self.provider.model else half(budget.price(batch.model)),
             per_label=self.per_label,
         )
+        self._note_lost(sum(float(asked.get("most_usd", 0.0)) for asked, why in found.unanswered if why is None))
         sentence = _sentence(remote, found)
         self._change(
             batch,
@@ -267,7 +271,8 @@ class _Rounds:
             if failure.code in OUT_OF_TIME and found.answered:
                 vain[request["label_id"]] -= 1
             refused = failure.refused_parameter(request["body"].keys() - {"model", "messages"})
-            if failure.status in (400, 422) and refused:
+            refused = SYSTEM if refuses_system(failure, request["body"]) else refused
+            if refused == SYSTEM or (failure.status in (400, 422) and refused):
                 vain[request["label_id"]] -= 1
                 if refused not in adapted:
                     self.provider.adapt(failure, request["body"], must_limit=self.budget_usd is not None)
@@ -282,6 +287,11 @@ class _Rounds:
                 self.stopped[label.name] = (
                     f"gave up: {self._fruitless[label.id]} requests in a row without a new text; most were: {most}"
                 )
+
+    def _note_lost(self, usd: float) -> None:
+        """Write down what requests that nothing was heard of may have cost, in US dollars."""
+        if usd:
+            committed.note(self.store, Account(Way.GENERATE, self.plan.arm.id), usd)
 
     def _failed(self, batch: Batch, error: StudyError, *, remote_state: str) -> None:
         """Write down that a batch has failed, which frees its slots."""

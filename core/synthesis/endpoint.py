@@ -120,9 +120,13 @@ class OpenAIProvider:
                     return self._declined(failure, sent, why)
                 if failure.status in BUSY or failure.has_no_quota:
                     self._pause(failure)
-                elif failure.status in (400, 422) or _refuses_system(failure, sent):
+                elif failure.status in (400, 422) or refuses_system(failure, sent):
                     self.adapt(failure, sent, must_limit=max_tokens is not None)
-                elif failure.is_late or (failure.cause == Cause.LOST and (max_tokens is not None or count)):
+                elif (
+                    failure.is_late
+                    or (failure.is_billed and max_tokens is not None)
+                    or (failure.cause == Cause.LOST and (max_tokens is not None or count))
+                ):
                     raise AnswerLost(
                         f"{self._no_answer(failure, count + 1)} The call may be billed all the same."
                     ) from None
@@ -202,7 +206,7 @@ class OpenAIProvider:
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
         """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
-        if _refuses_system(failure, sent):
+        if refuses_system(failure, sent):
             self._takes_system = False
             self._leave_out(SYSTEM)
             return
@@ -370,7 +374,7 @@ class OpenAIProvider:
         return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
 
 
-def _refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
+def refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
     """Whether a call failed for its message of the role system; others under way may fail for it as well."""
     roles = {part["role"] for part in sent["messages"]}
     return failure.refuses_system() and "system" in roles and len(roles) > 1

@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -99,7 +99,10 @@ class Cause(StrEnum):
 
 @dataclass(eq=False)
 class Failure(Exception):
-    """A call without an answer. `said` is in the endpoint's own words; `retry_after` in seconds, None if not asked."""
+    """A call without an answer. `said` is in the endpoint's own words; `retry_after` in seconds, None if not asked.
+
+    `is_billed` says that tokens were counted for it all the same.
+    """
 
     cause: Cause
     said: str
@@ -110,6 +113,7 @@ class Failure(Exception):
     is_timeout: bool = False
     is_daily: bool = False
     kind: str = ""
+    is_billed: bool = False
 
     def of_prompt(self, *, has_limit: bool = False) -> str | None:
         """The `finish_reason` under which this refusal of one prompt is kept as its answer; None when it concerns more."""
@@ -267,11 +271,16 @@ def in_success(body: Any) -> Failure | None:
         return None
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    usage = body.get("usage")
+    is_billed = isinstance(usage, Mapping) and any(usage.values())
     for told in (body, choice):
         if error := told.get("error"):
-            return _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
+            failure = _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
+            return replace(failure, is_billed=is_billed)
     if choice.get("finish_reason") == "error":
-        return _of_status(502, {}, {"error": "the answer broke off with an error"}, "")
+        return replace(
+            _of_status(502, {}, {"error": "the answer broke off with an error"}, ""), is_billed=is_billed
+        )
     error = {**body, **(body["base_resp"] if isinstance(body.get("base_resp"), Mapping) else {})}
     if not isinstance(choices, list) and any(error.get(name) for name in WORDS):
         return _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))

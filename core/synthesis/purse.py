@@ -50,6 +50,7 @@ class Purse:
     def __init__(self, budget: Budget, ledger: Ledger) -> None:
         self.budget, self.ledger = budget, ledger
         self.lost_usd = 0.0
+        self._excess = 1.0
 
     @property
     def spent(self) -> float:
@@ -70,7 +71,8 @@ class Purse:
         Raises `BudgetReached` when the call does not fit, and what the provider raises. A call that got no answer in time
         counts with the most it can cost, also when its caller is cancelled.
         """
-        most, limit = self._most(provider, messages, room)
+        bound, limit = self._bound(provider, messages, room)
+        most = bound * self._excess
         async with self.budget.hold(most):
             self.ledger.cover(most)
             started = time.monotonic()
@@ -82,7 +84,7 @@ class Purse:
                 if pace is not None and isinstance(error, AnswerLost):
                     pace.lost(started=started)
                 raise
-            self.budget.spend(cost(provider, answer))
+            self._pay(bound, cost(provider, answer))
         if pace is not None:
             pace.answered()
         return answer
@@ -96,12 +98,19 @@ class Purse:
         """The error that ends a step, also saying where it stands and how to go on."""
         return self.budget.stopped(error, standing)
 
-    def _most(self, provider: Provider, messages: Sequence[Message], room: int) -> tuple[float, int | None]:
+    def _bound(self, provider: Provider, messages: Sequence[Message], room: int) -> tuple[float, int | None]:
         """The most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
         if self.budget.limit is None or provider.price is None:
             return 0.0, None
         limit = provider.max_tokens or room
         return provider.price.of(tokens_in=most_tokens_in(messages), tokens_out=limit), limit
+
+    def _pay(self, bound: float, paid: float | None) -> None:
+        """Count the true cost of an answer. Where a limit did not hold, as some endpoints bill thinking beyond it, later
+        calls hold so much more."""
+        self.budget.spend(paid)
+        if bound and paid:
+            self._excess = max(self._excess, paid / bound)
 
 
 def opened(store: Store, account: Account, *, limit: float | None, concurrency: int) -> Purse:

@@ -394,6 +394,43 @@ def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store,
         assert committed.of(session, account).most_usd == pytest.approx(4.999)
 
 
+@pytest.mark.parametrize("model", ["no-system", "temperature-deprecated"])
+def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store: Store, arm: Arm, model: str) -> None:
+    with store.write() as session:
+        prompts.save(session, arm_id=arm.id, draft=Draft(**{**vars(SIMPLE), "context": "You write letters."}))
+    with LlmServer() as server:
+        client = OpenAIProvider(model, base_url=server.url, api_key=None, first_wait=0.02, temperature=0.7)
+        made = fill(store, arm, client)
+
+    assert made.kept == 40 and [len(parts) for parts in made.not_taken.values()] == [1]
+
+
+def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(store: Store, arm: Arm) -> None:
+    with LlmServer(batch_drops=1) as server:
+        fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
+        charged = batches.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
+
+    with store() as session:
+        found = committed.of(session, Account(Way.GENERATE, arm.id))
+    assert found.lost_usd > 0 and found.stored_usd < charged <= found.most_usd
+
+
+def test_a_batch_that_the_endpoint_has_lost_counts_with_what_it_may_have_cost(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        with store.write() as session:
+            lost = Batch(
+                arm_id=arm.id, key="k", provider="openai", model="test-model", base_url=server.url, requests=[],
+                state=BatchState.SUBMITTED, remote_id="batch-99", counts={"requests": 3, "most_usd": 0.5},
+            )  # fmt: skip
+            session.add(lost)
+        with pytest.raises(StudyError, match="has lost a batch"):
+            fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
+
+    with store() as session:
+        found = committed.of(session, Account(Way.GENERATE, arm.id))
+    assert (found.held_usd, found.lost_usd) == (0.0, 0.5)
+
+
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
 def test_a_budget_that_is_none_sends_no_batch(store: Store, arm: Arm, limit: float) -> None:
     with LlmServer() as server, pytest.raises(StudyError, match="budget is more than 0"):

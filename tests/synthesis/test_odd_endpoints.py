@@ -10,8 +10,10 @@ from core.errors import ProviderPaused, ProviderRefused
 from core.study import samples
 from core.study.records import Arm, Completion, Label, Prompt, Sample, SampleStatus, Split
 from core.study.store import Store
-from core.synthesis import generation, judging, prices
+from core.synthesis import committed, generation, judging, prices
 from core.synthesis.answers import Provider
+from core.synthesis.budget import BudgetReached
+from core.synthesis.committed import Account, Way
 from core.synthesis.endpoint import OpenAIProvider
 from core.synthesis.generation import Generated
 from tests.llm_server import LlmServer
@@ -133,6 +135,28 @@ def test_thinking_that_stands_in_the_total_alone_counts_against_the_budget(store
         charged = PRICE.of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
 
     assert made.tokens_out == 860 * made.completions and made.cost_usd == pytest.approx(charged)
+
+
+def test_half_an_answer_that_is_billed_counts_with_the_most_it_may_have_cost(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        made = fill(store, arm, server, "half-billed-in-200", budget=1.0, price=PRICE)
+        charged = PRICE.of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
+
+    with store() as session:
+        found = committed.of(session, Account(Way.GENERATE, arm.id))
+    assert made.kept == 2 * PER_LABEL and made.cost_usd is not None and made.cost_usd < charged <= found.most_usd
+
+
+def test_a_limit_that_does_not_hold_makes_later_calls_hold_more(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        client = provider(server, "thinks-in-total", price=PRICE, max_tokens=100)
+        with pytest.raises(BudgetReached):
+            generation.generate(
+                store, arm_id=arm.id, per_label=500, provider=client, concurrency=2, budget_usd=(budget := 0.05)
+            )
+        charged = PRICE.of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
+
+    assert 0.5 * budget < charged <= budget
 
 
 def test_a_judge_that_thinks_has_room_under_a_budget(store: Store, arm: Arm, labels: list[Label]) -> None:
