@@ -14,6 +14,7 @@ COMMANDS = {
     "import": "data",
     "generate": "generating",
     "try": "trying",
+    "spent": "spending",
     "requests": "batching",
     "answers": "batching",
     "batches": "batching",

@@ -194,6 +194,7 @@ def test_tries_and_lists_of_kinds_share_a_budget_over_all_attempts(
         kinds = call("try", *options, "--kinds", 3, "--budget", 0.3)
         unpriced = call("try", *options, "--calls", 1, "--model", "gpt-4o-mini-x", "--budget", 5)
         answered = llm.seen.answered
+    spent = json.loads(call("spent", "--json").stdout)
 
     assert first.code == 0, first.stderr
     assert kinds.code == 1 and "budget of $0.3 is reached" in kinds.stderr
@@ -202,3 +203,6 @@ def test_tries_and_lists_of_kinds_share_a_budget_over_all_attempts(
         found = committed.of_study(session, session.scalars(select(Study.id)).one())
     assert answered == 4 and [(one.account.way, one.lost_usd) for one in found] == [(Way.TRY, pytest.approx(0))]
     assert 0.1 < found[0].stored_usd <= 1.2
+    assert [(one["way"], one["of"]) for one in spent["accounts"]] == [("try", "mood · zero-shot")]
+    assert spent["most_usd"] == pytest.approx(found[0].stored_usd)
+    assert "mood · zero-shot" in call("spent").stdout

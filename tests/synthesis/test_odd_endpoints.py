@@ -92,11 +92,14 @@ def test_drafts_inside_the_thinking_and_marks_of_templates_are_never_kept(store:
 
 
 @pytest.mark.parametrize("model", ["wait-6ms", "wait-nothing", "loading", "overloaded"])
-def test_waits_of_nothing_and_busy_endpoints_are_waited_for(store: Store, arm: Arm, model: str) -> None:
+def test_waits_of_nothing_and_busy_endpoints_are_waited_for_longer_than_a_few_tries(
+    store: Store, arm: Arm, model: str
+) -> None:
     with LlmServer() as server:
-        made = fill(store, arm, server, model)
+        client = provider(server, model, first_wait=0.005, tries=6)
+        made = generation.generate(store, arm_id=arm.id, per_label=PER_LABEL, provider=client, concurrency=1)
 
-        assert server.seen.requests <= made.completions + 8
+        assert server.seen.requests == made.completions + 8
     assert made.kept == 2 * PER_LABEL
 
 
@@ -159,7 +162,9 @@ def test_a_limit_that_does_not_hold_makes_later_calls_hold_more(store: Store, ar
     assert 0.5 * budget < charged <= budget
 
 
-def test_a_judge_that_thinks_has_room_under_a_budget(store: Store, arm: Arm, labels: list[Label]) -> None:
+@pytest.fixture
+def six_texts(store: Store, arm: Arm, labels: list[Label]) -> None:
+    """Six kept texts of one label in the arm."""
     texts = [f"A letter about the sea with the number {n}" for n in range(6)]
     with store.write() as session:
         session.add_all(
@@ -168,12 +173,26 @@ def test_a_judge_that_thinks_has_room_under_a_budget(store: Store, arm: Arm, lab
             )
             for text in texts
         )
+
+
+@pytest.mark.usefixtures("six_texts")
+def test_a_judge_that_thinks_has_room_under_a_budget(store: Store, arm: Arm) -> None:
     with LlmServer() as server:
         found = judging.judge(
             store, arm_ids=[arm.id], provider=provider(server, "judge-that-thinks", price=PRICE), budget_usd=1.0
         )
 
     assert (found.judged, found.named, found.unclear) == (6, 6, {})
+
+
+@pytest.mark.usefixtures("six_texts")
+def test_a_judge_that_takes_no_system_message_is_asked_without_one(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        found = judging.judge(store, arm_ids=[arm.id], provider=provider(server, "no-system"))
+        answered = [body for body in server.seen.bodies if body["messages"][0]["role"] == "user"]
+
+    assert found.judged == 6 == len(answered)
+    assert all(judging.CONTEXT in body["messages"][0]["content"] for body in answered)
 
 
 @pytest.mark.parametrize(
