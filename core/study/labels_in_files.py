@@ -31,13 +31,15 @@ class Choices:
     """What a person decided about labels in a file.
 
     `fold` takes labels that look alike for one; `keep_labels` takes every label as it is written, however many there
-    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes.
+    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes. `missing` are
+    more words, in lower case, that say there is no label.
     """
 
     fold: bool = False
     keep_labels: bool = False
     drop_several: bool = False
     cuts: tuple[float, ...] = ()
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     labels = single.where(reasons == "", "").replace(dict(rename))
     if choices.cuts:
         labels, reasons = _cut(labels, reasons, choices.cuts)
-    kept_words = {name.casefold() for name in known} | (MISSING if choices.keep_labels else set())
-    looks_missing = labels.str.casefold().isin({"", *(MISSING - kept_words)}) & (reasons == "")
+    missing = MISSING | choices.missing
+    kept_words = {name.casefold() for name in known} | (missing if choices.keep_labels else set())
+    looks_missing = labels.str.casefold().isin({"", *(missing - kept_words)}) & (reasons == "")
     named = looks_missing & (labels != "")
     reasons = reasons.mask(looks_missing & ~named, NO_LABEL).mask(named, "label looks missing: '" + labels + "'")
     labels = _whole_numbers(labels.mask(looks_missing, ""), known)
@@ -110,9 +113,7 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
 
 def _one(cell: str) -> str:
     """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
-    found = tables.nested(cell.strip())
-    if found is None:
-        found = _python_list(cell.strip())
+    found = _nested(cell.strip())
     if isinstance(found, dict):
         return AN_OBJECT
     if not isinstance(found, list):
@@ -121,7 +122,20 @@ def _one(cell: str) -> str:
     if any(not isinstance(one, str | int | float) for one in given):
         return AN_OBJECT
     texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
-    return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")
+    if len(texts) > 1:
+        return SEVERAL
+    return _one(texts[0]) if texts and texts[0] != cell.strip() else ""
+
+
+def listed(cell: str) -> list[object] | None:
+    """What a list in a cell holds, however it is written; None where the cell holds no list."""
+    found = _nested(cell)
+    return found if isinstance(found, list) else None
+
+
+def _nested(cell: str) -> list[object] | dict[object, object] | None:
+    found = tables.nested(cell)
+    return found if isinstance(found, list | dict) else _python_list(cell)
 
 
 def _python_list(cell: str) -> list[object] | dict[object, object] | None:

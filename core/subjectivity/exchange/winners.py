@@ -1,13 +1,18 @@
 """Who won a comparison, however a file writes it: a side, a name, A and B, 1 and 2, or a column of 0 and 1 for each."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pandas as pd
 
+from core.errors import StudyError
 from core.study import labels_in_files, tables
 
+SIDES = ("left", "right", "tie")
 TRUE = {"true", "yes", "1"}
-TIE = ("tie", "draw", "equal", "same")
+TIE = ("tie", "draw", "equal", "same", "both", "neither", "even", "no preference", "no difference", "both good", "both bad",
+       "bothbad", "tie (bothbad)", "tie (both bad)", "tie(bothbad)")  # fmt: skip
+AGAIN, REPEATED = "answered again later", "repeated row"
 
 
 def same_names(frame: pd.DataFrame, *, fold: bool) -> tuple[pd.DataFrame, list[str]]:
@@ -36,9 +41,43 @@ def one_column(table: tables.Table) -> tables.Table:
     return dataclasses.replace(table, frame=frame)
 
 
-def decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    """The winner as left, right or tie; a winner that is none of the two gets a reason."""
-    clean = found
+def once(clean: pd.DataFrame, about: pd.DataFrame | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Of several answers of a rater about the same pair the last one counts, whichever side stood where.
+
+    `about` are the cells, row by row, that may say that two such answers were about different things; then both count.
+    """
+    good = clean[(clean["reason"] == "") & (clean[["left", "right", "winner", "rater_id"]] != "").all(axis=1)]
+    chosen = good["left"].where(good["winner"] == "left", good["right"]).where(good["winner"] != "tie", "tie")
+    pairs = [tuple(sorted(pair)) for pair in good[["left", "right"]].itertuples(index=False, name=None)]
+    things = [()] * len(good) if about is None else list(about.loc[good.index].itertuples(index=False, name=None))
+    answers = pd.DataFrame({"rater": good["rater_id"], "pair": pairs, "about": things, "chosen": chosen}, index=good.index)
+    keys = ["rater", "pair", "about"]
+    earlier = answers.duplicated(keys, keep="last")
+    last = answers.groupby(keys, sort=False)["chosen"].transform("last")
+    same = (last == answers["chosen"])[earlier]
+    reason = clean["reason"].copy()
+    reason.loc[same.index] = same.map({True: REPEATED, False: AGAIN})
+    notes = []
+    if n := int(earlier.sum()):
+        notes.append(f"{n:,} comparisons were made again by the same rater between the same two; the last one counts.")
+    if n := int(answers.duplicated(["rater", "pair"]).sum() - earlier.sum()):
+        notes.append(f"{n:,} comparisons between the same two by the same rater differ in other columns ({_names(about)}); all count.")
+    return clean.assign(reason=reason), notes
+
+
+def _names(about: pd.DataFrame | None) -> str:
+    return "" if about is None else ", ".join(about.columns)
+
+
+def decided(
+    found: pd.DataFrame, named: dict[str, str], *, rename: Mapping[str, str] | None = None, file: str = "The file"
+) -> pd.DataFrame:
+    """The winner as left, right or tie; a winner that is none of the two gets a reason. `rename` says what a word means.
+
+    Raises `StudyError` where all winners are 0 and 1, which do not say which side they mean.
+    """
+    clean = found.assign(winner=found["winner"].replace(dict(rename or {})))
+    _check_zeros(clean, file=file)
     sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
     words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
     winners = [
@@ -50,6 +89,24 @@ def decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
     reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
     alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
     return clean.assign(winner=decided, reason=reason.mask(alone, "something compared with itself"))
+
+
+def zeros(table: tables.Table, column: str | None = None) -> list[str]:
+    """The winners of a table where all of them are 0 and 1, which say no side; empty otherwise."""
+    name = column or next((name for name in table.frame.columns if name.casefold() == "winner"), None)
+    found = {cell.strip() for cell in table.frame[name]} - {"", *TIE} if name in table.frame.columns else set()
+    return sorted(found) if found and found <= {"0", "1"} else []
+
+
+def _check_zeros(clean: pd.DataFrame, *, file: str) -> None:
+    winners = set(clean["winner"].unique().tolist()) - {"", *TIE, "left", "right"}
+    things = {value for side in ("left", "right") for value in clean[side].unique().tolist()}
+    if winners and winners <= {"0", "1"} and not winners & things:
+        shown = " and ".join(sorted(winners))
+        raise StudyError(
+            f"The winners in {file} are {shown}, which do not say which side they mean. Say it: --rename 0=left --rename 1=right, or the "
+            "other way round; a tie is --rename 0=tie."
+        )
 
 
 def _short_words(clean: pd.DataFrame) -> dict[str, str]:
