@@ -110,12 +110,16 @@ def _renamed(table: tables.Table, options: formats.Options, task: Task | None, k
     strangers = _strangers(table, options, task, known)
     if not strangers:
         return options
+    kept: dict[str, str] = st.session_state.setdefault("campaigns.meant", {})  # a field that is away for a moment forgets
     meant: dict[str, str] = {}
     with st.container(horizontal=True):
         for name in strangers[:MOST_MAPPED]:
-            label = st.selectbox(f"“{name}” means", known, index=None, key=f"campaigns.rename.{name}", width=180, placeholder="none")
-            if label is not None:
-                meant[name] = label
+            before = known.index(kept[name]) if kept.get(name) in known else None
+            label = st.selectbox(f"“{name}” means", known, index=before, key=f"campaigns.rename.{name}", width=180, placeholder="none")
+            if label is None:
+                kept.pop(name, None)
+            else:
+                meant[name] = kept[name] = label
     if len(strangers) > MOST_MAPPED:
         st.caption(f"{len(strangers) - MOST_MAPPED:,} more labels are not shown here; they are left out.")
     return replace(options, choices=replace(options.choices, rename=meant))

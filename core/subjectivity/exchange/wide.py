@@ -10,6 +10,7 @@ from core.study import tables
 from core.subjectivity.exchange import columns
 
 SHARED = 0.5  # of a rater's cells, how many hold what another column holds too
+REPEATED = 2  # or how often a cell comes on average, where at least one is held elsewhere too: words of remarks do not come again
 EMPTY_CELL = "an empty cell"
 
 
@@ -41,7 +42,7 @@ def ratings(
 
 
 def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns whose cells are labels that other columns use too; remarks, links and dates are none.
+    """The columns whose cells are labels that other columns use too, or a few that come again; remarks, links and dates are none.
 
     With one column there is nothing to compare with, so it is taken.
     """
@@ -49,5 +50,9 @@ def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     used = Counter(value for own in cells.values() for value in set(own))
     shared = {name: sum(used[cell] > 1 for cell in own) / len(own) if own else 0.0 for name, own in cells.items()}
     named = {name for name in names if columns.is_about(name)}
-    likely = [name for name in names if name not in named and cells[name] and shared[name] >= SHARED]
+    likely = [
+        name
+        for name, own in cells.items()
+        if name not in named and own and (shared[name] >= SHARED or (shared[name] > 0 and len(own) >= REPEATED * len(set(own))))
+    ]
     return likely or [name for name in names if name not in named]

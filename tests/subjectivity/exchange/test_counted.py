@@ -142,6 +142,15 @@ def test_one_rater_s_file_says_how_to_name_the_rater(tmp_path: Path) -> None:
         ratings(tmp_path / "r.csv", "id,text,label\n1,Fine,good\n2,Meh,bad\n")
 
 
+def test_a_rater_who_alone_says_no_is_a_rater_and_a_column_of_remarks_is_none(tmp_path: Path) -> None:
+    rows = [f"{n},yes,{'no' if n % 3 else 'yes'},yes,{'fine' if n == 1 else f'see {n}'}" for n in range(12)]
+
+    found = ratings(tmp_path / "r.csv", "\n".join(["item,anna,ben,cleo,why", *rows]), wide=True)
+
+    assert found.columns["rater_id"] == "anna, ben, cleo" and found.columns["not a rater"] == "why"
+    assert found.frame["label"].value_counts().to_dict() == {"yes": 28, "no": 8}
+
+
 def test_a_column_of_raters_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no column 'cleo'"):
         ratings(tmp_path / "r.csv", "item,anna,ben\n1,yes,no\n2,no,no\n", wide=True, raters=("anna", "cleo"))
