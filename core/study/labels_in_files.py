@@ -163,12 +163,9 @@ def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[flo
 
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
-    """1.0 becomes 1 where every number of the column, or of the task, is whole."""
-    values = [value for value in labels.unique().tolist() if value]
-    whole = {value: match["whole"] for value in values if (match := WHOLE.fullmatch(value)) and value not in known}
-    if not whole or not all(WHOLE.fullmatch(value) or not NUMBER.fullmatch(value) or "." not in value for value in values):
-        return labels
-    return labels.replace(whole)
+    """1.0 becomes 1, unless it is a label of the task."""
+    whole = {value: match["whole"] for value in labels.unique().tolist() if (match := WHOLE.fullmatch(value)) and value not in known}
+    return labels.replace(whole) if whole else labels
 
 
 def _folds(labels: "pd.Series[str]", known: Collection[str]) -> dict[str, str]:
