@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StudyError
@@ -65,7 +67,9 @@ class Read:
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
     """The labels of a column. `known` are those of the task, empty where the file defines them; `rename` goes first."""
-    single = cells.map(_one).str.strip().str.replace(BREAKS, " ", regex=True)
+    codes, uniques = pd.factorize(cells)  # every decision is about a value, however often it comes
+    rows = np.bincount(codes, minlength=len(uniques))
+    single = pd.Series(uniques, dtype="str").map(_one).astype("str").str.strip().str.replace(BREAKS, " ", regex=True)
     reasons = single.map(lambda found: found if found in (SEVERAL, AN_OBJECT) else "")
     labels = single.where(reasons == "", "").replace(dict(rename))
     if choices.cuts:
@@ -76,13 +80,15 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     named = looks_missing & (labels != "")
     reasons = reasons.mask(looks_missing & ~named, NO_LABEL).mask(named, "label looks missing: '" + labels + "'")
     labels = _whole_numbers(labels.mask(looks_missing, ""), known)
-    folded = _folds(labels, known) if choices.fold else {}
+    folded = _folds(_counted(labels, rows), known) if choices.fold else {}
     labels = labels.replace(folded) if folded else labels
-    alike = _alike(Counter(labels[labels != ""].tolist()), known)
-    unknown = {name: n for name, n in Counter(labels[labels != ""].tolist()).items() if known and name not in known}
+    counts = _counted(labels, rows)
+    alike = _alike(counts, known)
+    unknown = {name: n for name, n in counts.items() if known and name not in known}
     by_key = {_key(name): name for name in known}
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
-    return Read(labels.astype("str"), reasons.astype("str"), alike, folded, unknown, meant)
+    every = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
+    return Read(every[0], every[1], alike, folded, unknown, meant)
 
 
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
@@ -168,9 +174,17 @@ def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Seri
     return labels.replace(whole) if whole else labels
 
 
-def _folds(labels: "pd.Series[str]", known: Collection[str]) -> dict[str, str]:
+def _counted(labels: "pd.Series[str]", rows: "npt.NDArray[np.intp]") -> Counter[str]:
+    """Label -> rows, from different values and how often each comes."""
+    counts: Counter[str] = Counter()
+    for label, n in zip(labels.tolist(), rows.tolist(), strict=True):
+        if label:
+            counts[label] += n
+    return counts
+
+
+def _folds(counts: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
     """Spelling -> the task's own spelling, or the most frequent one of those that look alike."""
-    counts = Counter(labels[labels != ""].tolist())
     ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name != name.lower(), name))
     chosen: dict[str, str] = {_key(name): name for name in known}
     for name in ranked:
