@@ -47,20 +47,22 @@ def once(clean: pd.DataFrame, about: pd.DataFrame | None = None) -> tuple[pd.Dat
     `about` are the cells, row by row, that may say that two such answers were about different things; then both count.
     """
     good = clean[(clean["reason"] == "") & (clean[["left", "right", "winner", "rater_id"]] != "").all(axis=1)]
-    chosen = good["left"].where(good["winner"] == "left", good["right"]).where(good["winner"] != "tie", "tie")
-    pairs = [tuple(sorted(pair)) for pair in good[["left", "right"]].itertuples(index=False, name=None)]
-    things = [()] * len(good) if about is None else list(about.loc[good.index].itertuples(index=False, name=None))
-    answers = pd.DataFrame({"rater": good["rater_id"], "pair": pairs, "about": things, "chosen": chosen}, index=good.index)
-    keys = ["rater", "pair", "about"]
+    left, right = good["left"], good["right"]
+    chosen = left.where(good["winner"] == "left", right).where(good["winner"] != "tie", "tie")
+    in_order = left < right
+    pair = {"rater": good["rater_id"], "one": left.where(in_order, right), "other": right.where(in_order, left)}
+    things = {} if about is None else {f"about {name}": about.loc[good.index, name] for name in about.columns}
+    answers = pd.DataFrame(pair | things | {"chosen": chosen})
+    keys = [*pair, *things]
     earlier = answers.duplicated(keys, keep="last")
-    last = answers.groupby(keys, sort=False)["chosen"].transform("last")
-    same = (last == answers["chosen"])[earlier]
+    last = answers[answers.duplicated(keys, keep=False)].groupby(keys, sort=False)["chosen"].transform("last")
+    same = last[earlier[last.index]] == answers.loc[earlier, "chosen"]
     reason = clean["reason"].copy()
     reason.loc[same.index] = same.map({True: REPEATED, False: AGAIN})
     notes = []
     if n := int(earlier.sum()):
         notes.append(f"{n:,} comparisons were made again by the same rater between the same two; the last one counts.")
-    if n := int(answers.duplicated(["rater", "pair"]).sum() - earlier.sum()):
+    if n := int(answers.duplicated(list(pair)).sum() - earlier.sum()):
         notes.append(f"{n:,} comparisons between the same two by the same rater differ in other columns ({_names(about)}); all count.")
     return clean.assign(reason=reason), notes
 
@@ -80,11 +82,11 @@ def decided(
     _check_zeros(clean, file=file)
     sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
     words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
-    winners = [
-        _winner(*row, words=words, own=named.get("winner") == "winner")
-        for row in clean[["left", "right", "winner"]].itertuples(index=False, name=None)
-    ]
-    decided = pd.Series(winners, index=clean.index, dtype="str")
+    rows = clean[["left", "right", "winner"]]
+    group = rows.groupby(["left", "right", "winner"], sort=False).ngroup().to_numpy()
+    own = named.get("winner") == "winner"
+    each = [_winner(*row, words=words, own=own) for row in rows.drop_duplicates().itertuples(index=False, name=None)]
+    decided = pd.Series(each, dtype="str").take(group).set_axis(clean.index)
     unknown = (decided == "") & (clean["winner"] != "") & (clean["reason"] == "")
     reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
     alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
