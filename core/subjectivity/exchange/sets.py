@@ -11,7 +11,7 @@ from core.subjectivity.statistics.counts import JOINED
 
 MARKS = (",", ";", "|", "/")
 RECUR = 0.5  # of the parts of cells with a mark, how many must stand in other cells too
-SHOWN = 3
+SHOWN, LISTED = 3, 8
 
 NO_ANSWER = frozenset(
     ["(blank)", "blank", "(empty)", "empty", "no answer", "(no answer)", "no response", "not answered", "unanswered", "skipped",
@@ -54,8 +54,9 @@ def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Serie
     """Whether each answer holds one label. Raises `StudyError` where none does."""
     found = {cell: _parts(cell, sets) for cell in cells.unique().tolist() if _parts(cell, sets)}
     if not any(wanted in parts for parts in found.values()):
-        there = ", ".join(sorted({part for parts in found.values() for part in parts}))
-        raise StudyError(f"No answer holds {wanted!r}; the labels given are {there}.")
+        there = sorted({part for parts in found.values() for part in parts})
+        more = f" and {len(there) - LISTED:,} more" if len(there) > LISTED else ""
+        raise StudyError(f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, there[:LISTED]))}{more}.")
     named = {cell: wanted if wanted in parts else f"not {wanted}" for cell, parts in found.items()}
     return cells.replace(named), f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
 

@@ -67,7 +67,7 @@ def test_a_label_of_the_task_that_holds_a_mark_is_one_label(tmp_path: Path) -> N
 
 
 def test_a_label_that_nobody_gave_cannot_be_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="No answer holds 'hop'; the labels given are hope, joy"):
+    with pytest.raises(StudyError, match="No answer holds 'hop'; the labels given are 'hope', 'joy'"):
         ratings(tmp_path / "r.csv", f"{LONG}\n1,a,joy\n1,b,hope\n", choices=Choices(has="hop"))
 
 
