@@ -209,10 +209,10 @@ def closed(visit: Visit) -> None:
 
 def remember(visit: Visit) -> None:
     """Let the browser know who this is; who was recognised by the browser alone can say that it is somebody else."""
-    if visit.rater is None or access.is_preview():
+    if visit.rater is None or access.is_preview() or visit.rules.panel.id_parameter:
         return
     rating_memory.keep(access.rater_token(), visit.rater.code)
-    if st.session_state.get(rating_memory.REMEMBERED) and not visit.rules.panel.id_parameter:
+    if st.session_state.get(rating_memory.REMEMBERED):
         st.button(
             "Not you? Begin as somebody else", type="tertiary", on_click=rating.begin_as_somebody_else, key="rate.not_me"
         )

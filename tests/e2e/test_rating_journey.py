@@ -277,3 +277,20 @@ def test_the_link_opened_again_in_the_same_browser_is_the_same_person_unless_the
     again.get_by_text("0 of 4 done").wait_for()
 
     assert len(house.all(Rater)) == 2
+
+
+@pytest.mark.parametrize("panel", [protocol.Panel(id_parameter="workerId"), protocol.Panel()])
+def test_two_people_of_a_panel_at_one_browser_are_two_raters(house: House, device: Any, panel: protocol.Panel) -> None:
+    link = house.link(items=4, rules=Protocol(panel=panel))
+    phone = device(PHONE)
+    begin(phone, f"{link}&workerId=A1FIRST")
+    rate(phone, range(2), total=4)
+
+    begin(phone, f"{link}&workerId=A2SECOND")
+    again = phone.context.new_page()
+    again.set_default_timeout(PATIENCE)
+    again.goto(f"{link}&workerId=A1FIRST")
+    again.get_by_text("2 of 4 done").wait_for()
+
+    assert len(house.all(Rater)) == 2
+    assert len({rating.rater_id for rating in house.all(Rating)}) == 1
