@@ -1,12 +1,15 @@
 """The frame around every page: who may see it, which pages there are, and the study in hand."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Study
+from core.subjectivity.sessions import campaigns
 from ui import access, jobs, links, resources, words
 
 PAGES = {
@@ -122,6 +125,8 @@ def _sidebar() -> None:
     """The study in hand, chosen once and kept in the URL, what is running, and the way out."""
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
+        if previewed := _previewed(session):
+            take_in_hand(previewed)
     with st.sidebar:
         if names:
             asked = st.session_state.get("frame.study") or st.query_params.get("study")
@@ -129,6 +134,17 @@ def _sidebar() -> None:
             st.session_state["frame.study"] = chosen
         jobs.indicator()
         access.sign_out_button()
+
+
+def _previewed(session: Session) -> str:
+    """The name of the study whose session is tried as a rater, once a link; empty anywhere else."""
+    token = st.query_params["preview"] if access.asks_preview() else ""
+    if not token or st.session_state.get("frame.previewed") == token:
+        return ""
+    st.session_state["frame.previewed"] = token
+    with suppress(StudyError):
+        return session.get_one(Study, campaigns.by_token(session, token, even_closed=True).study_id).name
+    return ""
 
 
 def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:

@@ -60,17 +60,24 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 </style>"""
 
 # With every new item: back to its beginning, the keyboard there too, the number said aloud; held keys answer nothing.
+# Streamlit takes the buttons away while the server cannot be reached: a click on one just before or meanwhile is lost.
 ITEM = """
 const MOMENT = 350
 const DIGIT = /^[1-9]$/
-let shown = null, ready = 0
+let shown = null, ready = 0, wasAway = false
 const isShortcut = (event) => DIGIT.test(event.key) || (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey))
 const hold = (event) => {
   const place = document.querySelector(".st-key-rate_answers")
   if (place && isShortcut(event) && (event.repeat || performance.now() < ready)) event.stopImmediatePropagation()
 }
-export default ({ data, parentElement }) => {
+export default ({ data, parentElement, setTriggerValue }) => {
   const said = parentElement.querySelector("[role=status]")
+  const watch = new MutationObserver(() => {
+    const isAway = document.querySelector(".st-key-rate_answers button:disabled") !== null
+    if (wasAway && !isAway) setTriggerValue("lost", true)
+    wasAway = isAway
+  })
+  watch.observe(document.querySelector(".st-key-rate"), { subtree: true, attributes: true, attributeFilter: ["disabled"] })
   if (shown !== data.item) {
     const isFirst = shown === null
     shown = data.item
@@ -87,7 +94,10 @@ export default ({ data, parentElement }) => {
     })
   }
   window.addEventListener("keydown", hold, true)
-  return () => window.removeEventListener("keydown", hold, true)
+  return () => {
+    watch.disconnect()
+    window.removeEventListener("keydown", hold, true)
+  }
 }
 """
 
@@ -141,12 +151,18 @@ def page() -> None:
     st.html(CSS)
 
 
-def item(item_id: int, said: str) -> None:
-    """Tell the browser that this item is on the screen; draws nothing that can be seen."""
+def item(item_id: int, said: str) -> bool:
+    """Tell the browser that this item is on the screen; draws nothing that can be seen.
+
+    True when the browser had lost the server while it showed this item.
+    """
     with st.container(key="rate_browser"):
-        v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
-            key="rate.browser", data={"item": item_id, "said": said}
+        found = v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
+            key="rate.browser",
+            data={"item": item_id, "said": said},
+            on_lost_change=lambda: None,
         )
+    return bool(found.get("lost"))
 
 
 def end(code: str, *, url: str, seconds: int) -> None:
