@@ -27,7 +27,11 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .st-key-access_browser { display: none; }
-[data-testid="stText"], [data-testid="stCode"] code, textarea, input { unicode-bidi: plaintext; text-align: start; }
+/* Arabic and Hebrew run their own way wherever a text of a study may stand: each block by its own first letter. */
+body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
+[data-testid="stCode"] code, .stMarkdownBadge { unicode-bidi: plaintext; }
+.stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
+[data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")

@@ -19,8 +19,9 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
   outline: 3px solid #0D9488; outline-offset: 2px;
 }
 .st-key-rate [data-testid="stRadioOption"] { padding-block: 0.6rem; }
-.st-key-rate [data-testid="stText"], .st-key-rate h1, .st-key-rate p, .st-key-rate button p { unicode-bidi: plaintext; }
 .st-key-rate [data-testid="stText"], .st-key-rate h1 { text-align: start; }
+.st-key-rate [data-testid="stText"], .st-key-rate .stElementContainer:has(> [data-testid="stText"]) { width: 100%; }
+.st-key-rate h1 > *, .st-key-rate_answers [data-testid="stMarkdownContainer"] { flex: 1 1 auto; }
 .st-key-rate_memory { display: none; }
 .st-key-rate_browser { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .st-key-rate_end_browser { min-height: 3rem; }
@@ -31,7 +32,7 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 .st-key-rate_top [data-testid="stProgress"] p { font-variant-numeric: tabular-nums; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-rate_bottom) { margin-top: auto; }
 .st-key-rate_answers { gap: 0.5rem; }
-.st-key-rate_answers button { min-height: 3.4rem; text-align: left; }
+.st-key-rate_answers button { min-height: 3.4rem; text-align: start; }
 .st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
 .st-key-rate_turn_0 button { animation: rate-even 0.35s; }
 .st-key-rate_turn_1 button { animation: rate-odd 0.35s; }
