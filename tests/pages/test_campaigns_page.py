@@ -330,3 +330,15 @@ def test_a_preview_has_the_study_of_its_campaign_in_hand(app: AppTest, home: Sto
     app.switch_page(links.page_file("rate")).run()
 
     assert app.sidebar.selectbox(key="frame.choice").value == study.name
+
+
+def test_the_answers_of_each_minute_are_drawn_without_a_chart_that_begins_empty(
+    app: AppTest, home: Store, study: Study
+) -> None:
+    campaign = made(home, study)
+    rated(home, campaign)
+
+    at(app, campaign, "Live")
+
+    assert all(not metric.proto.chart_data for metric in app.metric)
+    assert any("Answers in each of the last" in element.proto.body for element in app.get("html"))
