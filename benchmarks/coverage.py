@@ -21,11 +21,12 @@ import numpy as np
 import pandas as pd
 
 from core.subjectivity.statistics import intervals
-from core.subjectivity.statistics.counts import Floats, Level
+from core.subjectivity.statistics.counts import Floats, Level, set_distances
 from core.subjectivity.statistics.intervals import Coefficient
 
 ITEMS_OF_TRUTH, POOLS_OF_TRUTH = 100_000, 200
 CLEAR = {"low": (1.2, 1.2), "middle": (4.0, 1.2), "high": (12.0, 1.0)}  # beta distribution of an item's clearness
+SETS = {2: ["a", "a + b"], 4: ["a", "b", "a + b", "c"]}
 SKEWED = {2: [0.85, 0.15], 4: [0.7, 0.15, 0.1, 0.05]}
 
 
@@ -115,7 +116,7 @@ def measured(
     for number in range(studies):
         counts = answers(rng, design, drawn_pool(rng, design) if new_raters else pool, items=design.items)
         one = intervals.estimates(
-            counts, np.arange(design.labels, dtype=float), level=level, wanted=(Coefficient.ALPHA,), seed=number
+            counts, values_of(design.labels, level), level=level, wanted=(Coefficient.ALPHA,), seed=number
         )[Coefficient.ALPHA]
         if np.isfinite(one.low):
             found.append((one.low, one.high))
@@ -154,7 +155,12 @@ def answers(rng: np.random.Generator, design: Design, pool: Pool, *, items: int)
 
 
 def alpha_of(counts: Floats, *, level: Level) -> float:
-    return intervals.value(Coefficient.ALPHA, counts, np.arange(counts.shape[1], dtype=float), level=level)
+    return intervals.value(Coefficient.ALPHA, counts, values_of(counts.shape[1], level), level=level)
+
+
+def values_of(labels: int, level: Level) -> Floats:
+    """A place for each label, or for sets how far they are apart."""
+    return set_distances(SETS[labels]) if level == Level.SETS else np.arange(labels, dtype=float)
 
 
 def _numbers(text: str) -> list[int]:

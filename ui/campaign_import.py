@@ -1,12 +1,16 @@
 """Answers from files: our own columns, those of other tools, Label Studio and Potato."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
 from core.errors import StudyError
 from core.study import tables, tasks
 from core.study.records import Study, Task
-from core.subjectivity.exchange import counted, formats, imported, pseudonyms
+from core.subjectivity.exchange import counted, formats, imported, pseudonyms, winners
 from core.subjectivity.exchange.imported import Imported
 from ui import resources, words
 from ui.uploads import uploaded_table
@@ -14,6 +18,7 @@ from ui.words import done, problem
 
 COMPARISONS = "task comparisons"
 GUESS = "as guessed"
+MOST_MAPPED = 12
 
 
 def import_panel(study: Study, known: dict[str, Task]) -> None:
@@ -27,8 +32,8 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
         table = uploaded_table("Answers", key="campaigns.file")
         if table is None:
             return
-        options = _options(table, known.get(target))
-        if not _looked_at(table, options, known.get(target)):
+        options = _looked_at(table, _options(table, known.get(target)), known.get(target))
+        if options is None:
             return
         if st.button("Import answers", key="campaigns.import"):
             with problem():
@@ -44,7 +49,7 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
 def _options(table: tables.Table, task: Task | None) -> formats.Options:
     """How the file is to be read, where a person says so."""
     columns = list(table.frame.columns)
-    ours = formats.COMPARISONS if task is None else formats.RATINGS
+    ours = [*formats.COMPARISONS, "item_id"] if task is None else formats.RATINGS
     with st.container(horizontal=True, vertical_alignment="bottom"):
         guessed = [GUESS, *columns]
         field = st.selectbox(
@@ -60,9 +65,11 @@ def _options(table: tables.Table, task: Task | None) -> formats.Options:
         keep = st.checkbox("Take every label as it is written", key="campaigns.keep_labels")
         whole = st.checkbox("Several labels at once are one label of their own", key="campaigns.whole_sets")
         has = st.text_input("Look only whether this label was given", key="campaigns.has", width=240)
+    raters = st.multiselect("Columns of raters (empty: as guessed)", columns, key="campaigns.raters") if wide else []
     return formats.Options(
         field=None if field in (GUESS, None) else field,
         wide=wide,
+        raters=tuple(raters),
         rater=rater.strip() or None,
         names={name: column for name, column in names.items() if column != GUESS},
         choices=counted.Choices(fold=fold, keep_labels=keep, whole_sets=whole, has=has.strip() or None),
@@ -70,18 +77,21 @@ def _options(table: tables.Table, task: Task | None) -> formats.Options:
     )
 
 
-def _looked_at(table: tables.Table, options: formats.Options, task: Task | None) -> bool:
-    """Show what was taken for what, the labels with their counts, and what is left out; False when it cannot be read."""
+def _looked_at(table: tables.Table, options: formats.Options, task: Task | None) -> formats.Options | None:
+    """Show what was taken for what, the labels with their counts, and what is left out; the options with what labels mean.
+
+    None when the file cannot be read.
+    """
+    known: list[str] = [str(side) for side in winners.SIDES]
+    if task is not None:
+        with resources.store()() as session:
+            known = [label.name for label in tasks.labels_of(session, task.id)]
+    options = _renamed(table, options, task, known)
     try:
-        if task is None:
-            found = formats.comparisons_in(table, options)
-        else:
-            with resources.store()() as session:
-                known = [label.name for label in tasks.labels_of(session, task.id)]
-            found = formats.ratings_in(table, formats.with_known(options, known))
+        found = formats.comparisons_in(table, options) if task is None else formats.ratings_in(table, formats.with_known(options, known))
     except StudyError as error:
         st.warning(words.plain(_on_a_page(str(error))))
-        return False
+        return None
     taken = "; ".join(f"{ours} from “{theirs}”" for ours, theirs in found.columns.items())
     st.text(f"{found.read:,} answers, {len(found.frame):,} to be kept. Read: {taken}. Nothing is stored yet.")
     column = "winner" if task is None else "label"
@@ -92,20 +102,56 @@ def _looked_at(table: tables.Table, options: formats.Options, task: Task | None)
             words.table(pd.DataFrame(found.left_out.items(), columns=["why", "rows"]), key="campaigns.left_out")
     for note in found.notes:
         st.text(_on_a_page(note))
-    return True
+    return options
+
+
+def _renamed(table: tables.Table, options: formats.Options, task: Task | None, known: Sequence[str]) -> formats.Options:
+    """The options with what a person says that the file's own words mean."""
+    strangers = _strangers(table, options, task, known)
+    if not strangers:
+        return options
+    kept: dict[str, str] = st.session_state.setdefault("campaigns.meant", {})  # a field that is away for a moment forgets
+    meant: dict[str, str] = {}
+    with st.container(horizontal=True):
+        for name in strangers[:MOST_MAPPED]:
+            before = known.index(kept[name]) if kept.get(name) in known else None
+            label = st.selectbox(f"“{name}” means", known, index=before, key=f"campaigns.rename.{name}", width=180, placeholder="none")
+            if label is None:
+                kept.pop(name, None)
+            else:
+                meant[name] = kept[name] = label
+    if len(strangers) > MOST_MAPPED:
+        st.caption(f"{len(strangers) - MOST_MAPPED:,} more labels are not shown here; they are left out.")
+    return replace(options, choices=replace(options.choices, rename=meant))
+
+
+def _strangers(table: tables.Table, options: formats.Options, task: Task | None, known: Sequence[str]) -> list[str]:
+    """What the file says in place of the task's labels, or of the sides of a comparison where they are 0 and 1."""
+    if task is None:
+        return winners.zeros(table, options.names.get("winner") or options.field)
+    if options.choices.keep_labels or options.choices.whole_sets or options.choices.has:
+        return []
+    try:
+        found = formats.ratings_in(table, options)
+    except StudyError:
+        return []
+    return [str(name) for name in found.frame["label"].value_counts().index if name not in known]
 
 
 def _on_a_page(sentence: str) -> str:
     """A sentence of the command with the page's own names for its options."""
     for option, there in (
         ("Say which with --field", "Say which in the field of the question"),
+        ("with --rater NAME", "in the field “All answers are this rater's”"),
+        ("; where raters gave several: --whole-sets or --has", "; where raters gave several, say so above"),
+        ("Say it: --rename 0=left --rename 1=right, or the other way round; a tie is --rename 0=tie.", "Say it above."),
         ("(--fold takes them for one)", "(a box above takes them for one)"),
         ("(--whole-sets)", "(a box above)"),
         ("(--keep-labels)", "(a box above)"),
     ):
         sentence = sentence.replace(option, there)
-    start, end = sentence.find("(--has "), sentence.find("), or take each set")
-    return sentence if start < 0 or end < start else f"{sentence[:start]}(in the last field{sentence[end:]}"
+    sentence = re.sub(r"\(--has '.*?'\)", "(in the last field)", sentence)
+    return re.sub(r"Say which is which \(.*?\), or keep", "Say above what they mean, or keep", sentence)
 
 
 def _words(brought: Imported) -> str:

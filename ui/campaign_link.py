@@ -8,7 +8,7 @@ import segno
 import streamlit as st
 
 from core.study.records import Campaign, CampaignKind
-from core.subjectivity.sessions import campaigns, protocol
+from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui import campaign_rules, resources
 from ui.campaigns import preview_link, rating_link
@@ -104,8 +104,13 @@ def _qr(campaign: Campaign, link: str) -> None:
 
 def _what_was_set(campaign: Campaign, rules: Protocol) -> None:
     noun = "pair" if campaign.kind in campaigns.COMPARING else "item"
+    with resources.store()() as session:
+        per_rater = assignment.items_per_rater(session, campaign)
+    fewer = (
+        "" if per_rater == campaign.items_per_rater else f" (all there are; {campaign.items_per_rater} were asked for)"
+    )
     said = [
-        f"{campaign.raters_per_item} raters per {noun}, {campaign.items_per_rater} {noun}s per rater",
+        f"{campaign.raters_per_item} raters per {noun}, {per_rater} {noun}s per rater{fewer}",
         f"{len(rules.check)} questions in the check, {rules.check_tries} tries" if rules.check else "no check",
         f"an attention check every {rules.attention_every} {noun}s" if rules.attention_every else "no attention checks",
         *([f"{rules.gold_per_rater} gold items per rater"] if rules.gold_per_rater else []),

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -21,6 +22,7 @@ from ui.words import plain
 TICK = 4
 SHOWN = 3
 WIDTH = 140
+BARS = 28  # pixels: how high the bars of answers a minute are
 MOST_DRAWN = 12
 ALPHA = "Krippendorff's alpha: 1 when all raters agree, 0 when they agree no more than by chance, below 0 when less."
 MAJORITY = "The share of a text's raters who gave its most frequent answer, averaged over texts."
@@ -74,10 +76,19 @@ def _metric(
     words: str, value: str, below: str, *, chart: list[int] | None = None, words_for: str | None = None
 ) -> None:
     with st.container(width=WIDTH, gap="xxsmall"):
-        st.metric(
-            words, plain(value), chart_data=chart if chart and any(chart) else None, chart_type="bar", help=words_for
-        )
+        st.metric(words, plain(value), help=words_for)
         st.caption(plain(below) or "\u00a0")
+        if chart and any(chart):
+            st.html(_bars(chart))
+
+
+def _bars(counts: Sequence[int]) -> str:
+    """Small bars, the newest last. A metric's own chart begins empty at every refresh, and the browser warns of each."""
+    most = max(counts)
+    bars = "".join(f'<i style="flex:1;background:#0D9488;height:{100 * n / most:.0f}%"></i>' for n in counts)
+    said = f"Answers in each of the last {len(counts)} minutes: {', '.join(map(str, counts))}"
+    look = f"display:flex;align-items:flex-end;gap:1px;height:{BARS}px"
+    return f'<div role="img" aria-label="{said}" title="{said}" style="{look}">{bars}</div>'
 
 
 def _raters_words(now: Live) -> str:

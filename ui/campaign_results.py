@@ -60,7 +60,7 @@ def _labels(campaign: Campaign) -> None:
     found = campaign_reads.summary(campaign, level=Level.NOMINAL)
     _coefficients(found, key="results")
     items = campaign_reads.by_item(campaign)
-    chart = rating_charts.agreement_histogram(items)
+    chart = rating_charts.agreement_histogram(items, low=found.mean_majority_low, high=found.mean_majority_high)
     charts.plot(
         chart.figure, key="results.histogram", filename=f"campaign-{campaign.id}-agreement", data=items,
         reading=plain(f"{chart.reading} The line is that mean, the band its 95 % interval."),

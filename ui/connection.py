@@ -8,9 +8,10 @@ from core.study.records import Study
 from core.synthesis import connection, providers
 from core.synthesis.connection import Connection
 from ui import resources
-from ui.words import plain, problem
+from ui.words import done, plain, problem
 
 PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
+OFFERED = "connection.offered"
 SHORT_S, LONGEST_S = 15.0, 120.0  # how long a test waits: the time for an answer where it is set
 MODEL_HELP = {
     "openai": "As the endpoint calls it. Several models are mixed in one arm, conversation by conversation.",
@@ -19,21 +20,31 @@ MODEL_HELP = {
 
 
 def pick_connection(study: Study, *, key: str) -> Connection:
-    """What this study is connected to, with a panel to change and to test it. Only what passes its test is kept."""
+    """What this study is connected to, with a panel to change and to test it. Only what passes its test is kept.
+
+    The panel closes when a connection is kept, also a second time; what its test showed stands under it.
+    """
     with resources.store()() as session:
         kept = connection.of(session.get_one(Study, study.id))
-    with st.expander(_title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}"):
+    turn = st.session_state.get(f"{key}.turn", 0)
+    with st.expander(
+        _title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}.{turn}"
+    ):
         asked = _fields(kept, f"{key}.connection.{study.id}")
         if st.button("Test and keep", key=f"{key}.connect"):
             with problem():
-                failed = _keep_and_test(study, asked, key=key)
-                if not failed:
-                    st.rerun()
-                for sentence in failed:
-                    st.error(plain(sentence))
-    for sentence in st.session_state.pop(f"{key}.tested", []):
+                st.session_state[f"{key}.failed"] = _keep_and_test(study, asked, key=key)
+                st.rerun()
+        for sentence in st.session_state.pop(f"{key}.failed", []):
+            st.error(plain(sentence))
+    for sentence in st.session_state.get(f"{key}.tested.{study.id}", []) if kept.models else []:
         st.caption(f"✅ {plain(sentence)}")
     return kept
+
+
+def offered_models(url: str | None) -> list[str]:
+    """The models that an endpoint listed when a connection to it was last tested in this session."""
+    return list(st.session_state.get(OFFERED, {}).get(url or _default_url(), []))
 
 
 def _title(kept: Connection) -> str:
@@ -81,7 +92,7 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
         given["models"] = tuple(
             st.multiselect(
                 "Models",
-                list(dict.fromkeys([*mine, *(place.models if place else ())])),
+                list(dict.fromkeys([*mine, *(place.models if place else ()), *offered_models(given.get("base_url"))])),
                 default=list(mine),
                 accept_new_options=True,
                 key=f"{key}.models.{provider}",
@@ -158,17 +169,41 @@ def _of_endpoint(kept: Connection, key: str) -> dict[str, Any]:
 
 
 def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> list[str]:
-    """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`."""
+    """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`.
+
+    Without a model the endpoint is asked which ones it has, to choose from.
+    """
+    if asked["provider"] == "openai" and not asked["models"]:
+        return [_listed(asked)]
     wanted = connection.made(**asked)
     with st.spinner("Asking for one word…"):
         patience = min(wanted.timeout or SHORT_S, LONGEST_S)
         tested = connection.test(wanted, resources.settings(), timeout_s=patience)
+    _remember(asked, [name for one in tested for name in one.models_there if "@" not in one.model])
     failed = [one.sentence for one in tested if not one.ok]
     if not failed:
         with resources.store().write() as session:
             connection.keep(session, study.id, wanted)
-        st.session_state[f"{key}.tested"] = [one.sentence for one in tested]
+        st.session_state[f"{key}.tested.{study.id}"] = [one.sentence for one in tested]
+        st.session_state[f"{key}.turn"] = st.session_state.get(f"{key}.turn", 0) + 1
+        done(f"Tested and kept: {', '.join(wanted.models)}.")
     return failed
+
+
+def _listed(asked: dict[str, Any]) -> str:
+    """What to do when no model is named yet, once the endpoint was asked for its list."""
+    with st.spinner("Asking which models there are…"):
+        there = connection.offered(Connection(base_url=asked["base_url"]), resources.settings())
+    _remember(asked, there)
+    if not there:
+        return "Which model? Give the name the endpoint knows it by, such as gpt-4o-mini: it lists none."
+    return f"Which model? The endpoint offers {len(there):,}: choose from the list, then test again."
+
+
+def _remember(asked: dict[str, Any], names: list[str]) -> None:
+    if names:
+        found = st.session_state.setdefault(OFFERED, {})
+        found[asked.get("base_url") or _default_url()] = sorted(set(names))
 
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner=False)

@@ -1,20 +1,22 @@
 """Label fidelity on the screen: what was asked for beside what a judge, a person or raters say."""
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.analysis import quality_charts
-from core.commands import judging
+from core.commands import judging as judge_command
 from core.jobs import runner
 from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
 from core.study import tasks
 from core.study.records import Arm, JudgementKind, Study, Task
 from core.subjectivity import ratings
-from core.synthesis import connection
+from core.synthesis import connection, judging
 from core.synthesis.connection import Connection
 from ui import charts, jobs, pickers, resources
-from ui.connection import pick_connection
+from ui.connection import offered_models, pick_connection
 from ui.words import plain, problem, queued, table
 
 NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person here", By.RATERS: "Raters"}
@@ -47,13 +49,17 @@ def labels_view(study: Study, task: Task) -> None:
 
 
 def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
+    """Whose labels are shown; the judge asked last once it has given one."""
     if by == By.RATERS:
         return None
     kind = JudgementKind.JUDGE if by == By.JUDGE else JudgementKind.HUMAN
     known = fidelity.judges(session, arm_id=arm.id, kind=kind)
     if not known:
         return None
-    return str(st.selectbox("Who", list(known), key=f"fidelity.judge.{arm.id}.{by}", width=220))
+    key, asked = f"fidelity.judge.{arm.id}.{by}", f"fidelity.asked.{arm.id}"
+    if by == By.JUDGE and st.session_state.get(asked) in known:
+        st.session_state[key] = st.session_state.pop(asked)
+    return str(st.selectbox("Who", list(known), key=key, width=220))
 
 
 def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
@@ -75,34 +81,62 @@ def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
 
 
 def _ask(study: Study, task: Task) -> None:
-    """Ask the connected model for the label of samples, without telling it the intended one."""
+    """Ask a model for the label of samples, without telling it the intended one."""
     st.subheader("Ask a judge")
     wanted = pick_connection(study, key="fidelity")
     with resources.store()() as session:
-        names = [arm.name for arm in tasks.arms(session, task.id)]
+        found = {arm.name: arm for arm in tasks.arms(session, task.id)}
+        writers = judging.writers(session, [arm.id for arm in found.values()])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        arms = st.multiselect("Arms", names, default=names, key=f"fidelity.arms.{task.id}", width=320)
+        names = st.multiselect("Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320)
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
         budget = st.number_input(
             "Budget, US dollars", 0.0, None, None, 0.01, "%g", key="fidelity.budget", placeholder="no limit", width=160
         )
-        judge = st.selectbox("Judge", list(wanted.models), key="fidelity.model", width=200, placeholder="no model yet")
-        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not arms)
+        judge = _choose_judge(wanted, writers)
+        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
     st.caption("It sees the question, the labels and the text. Judging real texts too shows how far it can be trusted.")
-    if asked:
+    own = [name for name in writers.get(connection.split(judge)[0], []) if name in names] if judge else []
+    if own:
+        st.warning(
+            f"{plain(str(judge))} wrote texts of {plain(', '.join(own))} itself. A model that judges its own texts tends to agree "
+            "with itself: choose another judge where you can."
+        )
+    if asked and judge:
         with problem():
-            connection.check(wanted, resources.settings())
-            _queue(study, task, arms, wanted=wanted, judge=str(judge), per_label=int(per_label), budget=budget)
+            connection.check(wanted.model_copy(update={"models": (judge,)}), resources.settings())
+            arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
+            _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
     jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
 
 
-def _queue(
-    study: Study, task: Task, arms: list[str], *, wanted: Connection, judge: str, per_label: int, budget: float | None
-) -> None:
+def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:
+    """A model of the study, first one that wrote nothing here, one that its endpoint lists, or any other by its name."""
+    mine = sorted(wanted.models, key=lambda model: connection.split(model)[0] in writers)
+    chosen = st.selectbox(
+        "Judge",
+        list(dict.fromkeys([*mine, *offered_models(wanted.base_url)])),
+        index=0 if mine else None,
+        key="fidelity.model",
+        width=240,
+        placeholder="Type a name, then Enter",
+        accept_new_options=wanted.provider != "recorded",
+        help="Any model of the endpoint by its name, or one elsewhere as NAME@URL. What the study writes with stays as it is.",
+    )
+    return str(chosen).strip() if chosen else None
+
+
+def _arguments(wanted: Connection, judge: str, *, arms: list[str], per_label: int, budget: float | None) -> list[str]:
     alone = wanted.model_copy(update={"models": (judge,)})
-    arguments = judging.arguments(alone, arms=arms, per_label=per_label, budget_usd=budget)
+    return judge_command.arguments(alone, arms=arms, per_label=per_label, budget_usd=budget)
+
+
+def _queue(study: Study, task: Task, arms: Sequence[Arm], *, judge: str, arguments: list[str]) -> None:
+    """Queue the judging; the arms' views move to this judge as soon as it has answered."""
     with resources.store().write() as session:
-        job = judging.queue_judging(session, study=study, task=task, arguments=arguments)
+        job = judge_command.queue_judging(session, study=study, task=task, arguments=arguments)
     runner.ensure(resources.settings())
+    for arm in arms:
+        st.session_state[f"fidelity.asked.{arm.id}"] = connection.split(judge)[0]
     queued([job])

@@ -1,12 +1,15 @@
 """The frame around every page: who may see it, which pages there are, and the study in hand."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
 from core.study.records import Study
+from core.subjectivity.sessions import campaigns
 from ui import access, jobs, links, resources, words
 
 PAGES = {
@@ -24,7 +27,11 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .st-key-access_browser { display: none; }
-[data-testid="stText"], [data-testid="stCode"] code, textarea, input { unicode-bidi: plaintext; text-align: start; }
+/* Arabic and Hebrew run their own way wherever a text of a study may stand: each block by its own first letter. */
+body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
+[data-testid="stCode"] code, .stMarkdownBadge { unicode-bidi: plaintext; }
+.stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
+[data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
@@ -122,6 +129,8 @@ def _sidebar() -> None:
     """The study in hand, chosen once and kept in the URL, what is running, and the way out."""
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
+        if previewed := _previewed(session):
+            take_in_hand(previewed)
     with st.sidebar:
         if names:
             asked = st.session_state.get("frame.study") or st.query_params.get("study")
@@ -129,6 +138,17 @@ def _sidebar() -> None:
             st.session_state["frame.study"] = chosen
         jobs.indicator()
         access.sign_out_button()
+
+
+def _previewed(session: Session) -> str:
+    """The name of the study whose session is tried as a rater, once a link; empty anywhere else."""
+    token = st.query_params["preview"] if access.asks_preview() else ""
+    if not token or st.session_state.get("frame.previewed") == token:
+        return ""
+    st.session_state["frame.previewed"] = token
+    with suppress(StudyError):
+        return session.get_one(Study, campaigns.by_token(session, token, even_closed=True).study_id).name
+    return ""
 
 
 def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:

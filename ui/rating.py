@@ -25,6 +25,7 @@ from ui import access, rating_memory, resources, words
 RATER, LINK, READ, WRONG, UNKNOWN, DECLINED = (
     "rate.rater", "rate.link", "rate.read", "rate.wrong", "rate.unknown", "rate.declined",
 )  # fmt: skip
+KEPT = (LINK, rating_memory.CAME_AS)
 NO = "No"
 
 
@@ -65,6 +66,7 @@ def arrive() -> Visit:
     if is_first:
         for name in [name for name in st.session_state if str(name).startswith("rate.")]:
             del st.session_state[name]
+        st.session_state[rating_memory.CAME_AS] = enrolment.id_in_address(st.query_params.to_dict())
     with _desk()() as session:
         campaign = campaigns.by_token(session, token, even_closed=True)
         rater = _known(session, campaign)
@@ -109,7 +111,7 @@ def panel_problem(visit: Visit) -> str:
 
 def begin_as_somebody_else() -> None:
     """Forget who this browser was: the next person at it begins anew."""
-    for name in [name for name in st.session_state if str(name).startswith("rate.") and name != LINK]:
+    for name in [name for name in st.session_state if str(name).startswith("rate.") and name not in KEPT]:
         del st.session_state[name]
     st.session_state[rating_memory.SOMEBODY_ELSE] = True
     st.query_params.pop("me", None)
@@ -124,7 +126,7 @@ def come_back() -> None:
     typed = str(st.session_state.get("rate.code", ""))
     with _desk().write() as session:
         campaign = campaigns.by_token(session, access.rater_token(), even_closed=True)
-        rater = enrolment.come_back(session, campaign, typed)
+        rater = enrolment.come_back(session, campaign, typed, panel=st.query_params.to_dict())
         st.session_state[UNKNOWN] = None if rater else typed.strip()
         if rater is not None:
             st.session_state[RATER] = rater.id
@@ -253,13 +255,18 @@ def _stage(
 
 def _known(session: Session, campaign: Campaign) -> Rater | None:
     """The rater of this browser session, of the code in the address, or of the panel's id in it."""
+    address = st.query_params.to_dict()
     if RATER in st.session_state:
-        return session.get(Rater, st.session_state[RATER])
+        rater = session.get(Rater, st.session_state[RATER])
+        if rater is None or access.is_preview() or not enrolment.is_another(campaign, rater, address):
+            return rater
+        begin_as_somebody_else()
     if access.is_preview():
         return None
     code = st.query_params.get("me", "")
-    by_browser = "" if code else rating_memory.code(access.rater_token())
-    rater = enrolment.come_back(session, campaign, code, panel=st.query_params.to_dict())
+    is_of_panel = bool(protocol.of(campaign).panel.id_parameter)
+    by_browser = "" if code or is_of_panel else rating_memory.code(access.rater_token())
+    rater = enrolment.come_back(session, campaign, code, panel=address)
     if rater is None and by_browser:
         rater = enrolment.come_back(session, campaign, by_browser)
         st.session_state[rating_memory.REMEMBERED] = rater is not None

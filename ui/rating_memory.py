@@ -8,7 +8,9 @@ from streamlit.components import v2
 from ui import access
 
 KEPT = 90 * 24 * 3600
-REMEMBERED, SOMEBODY_ELSE, TOLD = "rate.remembered", "rate.somebody_else", "rate.told_browser"
+REMEMBERED, SOMEBODY_ELSE, TOLD, CAME_AS = (
+    "rate.remembered", "rate.somebody_else", "rate.told_browser", "rate.came_as",
+)  # fmt: skip
 BROWSER = """
 export default ({ data }) => {
   const secure = location.protocol === "https:" ? "; Secure" : ""
@@ -36,4 +38,6 @@ def keep(token: str, personal_code: str) -> None:
 
 
 def _name(token: str) -> str:
-    return f"litmus_me_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+    """The cookie's name: of a link, and of the id in the address, so that two people at one browser are two."""
+    link = "\n".join(filter(None, [token, str(st.session_state.get(CAME_AS, ""))]))
+    return f"litmus_me_{hashlib.sha256(link.encode()).hexdigest()[:12]}"

@@ -1,5 +1,8 @@
 """What the rating page draws at each step of a session."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from core.study.records import CampaignKind, ItemRole, RaterState
@@ -8,6 +11,11 @@ from core.subjectivity.sessions.screens import Option
 from ui import access, rating, rating_memory, rating_style, words
 from ui.rating import Stage, Visit
 
+HEARD, LOST = "rate.heard", "rate.lost"
+LOST_WORDS = (
+    "We lost the connection for a moment. Everything counted above is stored. If you answered this one just now, please give "
+    "your answer once more."
+)
 FEW = 5
 COMPARED = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
 SECONDS_BEFORE_GOING_BACK = 5
@@ -54,7 +62,7 @@ def welcome(visit: Visit) -> None:
         st.radio(
             words.plain(visit.rules.screening), ["Yes", rating.NO], index=None, horizontal=True, key="rate.screening"
         )
-    st.button("I agree, start", type="primary", on_click=rating.join, key="rate.consent", width="stretch")
+    _button("I agree, start", rating.join, type="primary", key="rate.consent")
     st.button("I do not agree", on_click=rating.decline, key="rate.decline", width="stretch")
     back(visit)
 
@@ -88,7 +96,7 @@ def instructions(visit: Visit) -> None:
     _explain(visit)
     has_check = visit.rater is not None and visit.rater.state == RaterState.CHECKING
     label = "Go on to a short check" if has_check else "Start"
-    st.button(label, type="primary", on_click=rating.have_read, key="rate.read_it", width="stretch")
+    _button(label, rating.have_read, type="primary", key="rate.read_it")
 
 
 def check(visit: Visit) -> None:
@@ -131,11 +139,14 @@ def item(visit: Visit) -> None:
     """One item: the progress, the question, the text, the answers, and the ways out."""
     assert visit.rater is not None and visit.item is not None
     done, total, rater_id, item_id = visit.progress.done, visit.progress.total, visit.rater.id, visit.item.id
-    rating_style.item(item_id, f"Item {done + 1} out of {total}")
+    if rating_style.item(item_id, f"Item {done + 1} out of {total}"):
+        st.session_state[LOST] = item_id
     with st.container(key="rate_item"):
         with st.container(key="rate_top", horizontal=True, vertical_alignment="center"):
             st.progress(min(1.0, done / total), text=f"{done} of {total} done")
             wants_instructions = st.button("Instructions", type="tertiary", key="rate.help")
+        if st.session_state.get(LOST) == item_id:
+            st.warning(LOST_WORDS)
         st.title(words.plain(visit.screen.question), anchor=False)
         with st.container(key="rate_text"):
             for heading, text in visit.screen.parts:
@@ -162,24 +173,11 @@ def end(visit: Visit) -> None:
     st.title(title, anchor=False)
     st.write(words_said)
     if ending.state == RaterState.LEFT:
-        st.button(
-            "Go on where I stopped",
-            type="primary",
-            on_click=rating.go_on,
-            args=(visit.rater.id,),
-            key="rate.go_on",
-            width="stretch",
-        )
+        _button("Go on where I stopped", rating.go_on, (visit.rater.id,), type="primary", key="rate.go_on")
     if ending.code:
         _hand_in(visit, ending)
     if ending.state == RaterState.DONE and visit.campaign.is_open and visit.progress.done < visit.progress.total:
-        st.button(
-            "See whether there is more to rate",
-            on_click=rating.go_on,
-            args=(visit.rater.id,),
-            key="rate.more",
-            width="stretch",
-        )
+        _button("See whether there is more to rate", rating.go_on, (visit.rater.id,), key="rate.more")
     if ending.state == RaterState.DONE and rating.may_undo(visit.rater.id):
         st.button(
             "Undo the last answer",
@@ -209,12 +207,15 @@ def closed(visit: Visit) -> None:
 
 def remember(visit: Visit) -> None:
     """Let the browser know who this is; who was recognised by the browser alone can say that it is somebody else."""
-    if visit.rater is None or access.is_preview():
+    if visit.rater is None or access.is_preview() or visit.rules.panel.id_parameter:
         return
     rating_memory.keep(access.rater_token(), visit.rater.code)
-    if st.session_state.get(rating_memory.REMEMBERED) and not visit.rules.panel.id_parameter:
+    if st.session_state.get(rating_memory.REMEMBERED):
         st.button(
-            "Not you? Begin as somebody else", type="tertiary", on_click=rating.begin_as_somebody_else, key="rate.not_me"
+            "Not you? Begin as somebody else",
+            type="tertiary",
+            on_click=rating.begin_as_somebody_else,
+            key="rate.not_me",
         )
 
 
@@ -229,19 +230,34 @@ SCREENS = {
 }
 
 
+def _button(label: str, does: Callable[..., None], args: tuple[Any, ...] = (), *, key: str, **look: Any) -> None:
+    """A button whose click counts also as the first thing that a server hears after a restart.
+
+    Streamlit calls back in a session that has drawn the button before; in a new one a click only shows as its value.
+    """
+    is_clicked = st.button(label, key=key, width="stretch", on_click=_hear, args=(key, does, args), **look)
+    if is_clicked and st.session_state.pop(HEARD, None) != key:
+        does(*args)
+        st.rerun()
+
+
+def _hear(key: str, does: Callable[..., None], args: tuple[Any, ...]) -> None:
+    st.session_state[HEARD] = key
+    does(*args)
+
+
 def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
     options = visit.screen.options
     place_of_all = "rate_few" if len(options) <= FEW else "rate_many"
     side_by_side = "rate_row" if visit.campaign.kind in COMPARED else "rate_stack"
     with st.container(key=place_of_all), st.container(key=side_by_side), st.container(key="rate_answers"):
         for place, option in enumerate(options, start=1):
-            st.button(
+            _button(
                 words.two_lines(option.words, option.meaning),
+                rating.answer,
+                (rater_id, item_id, option.value),
                 key=f"rate.answer.{item_id}.{option.value}",
-                width="stretch",
                 shortcut=str(place) if place <= 9 else None,
-                on_click=rating.answer,
-                args=(rater_id, item_id, option.value),
             )
 
 

@@ -19,8 +19,9 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
   outline: 3px solid #0D9488; outline-offset: 2px;
 }
 .st-key-rate [data-testid="stRadioOption"] { padding-block: 0.6rem; }
-.st-key-rate [data-testid="stText"], .st-key-rate h1, .st-key-rate p, .st-key-rate button p { unicode-bidi: plaintext; }
 .st-key-rate [data-testid="stText"], .st-key-rate h1 { text-align: start; }
+.st-key-rate [data-testid="stText"], .st-key-rate .stElementContainer:has(> [data-testid="stText"]) { width: 100%; }
+.st-key-rate h1 > *, .st-key-rate_answers [data-testid="stMarkdownContainer"] { flex: 1 1 auto; }
 .st-key-rate_memory { display: none; }
 .st-key-rate_browser { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .st-key-rate_end_browser { min-height: 3rem; }
@@ -31,7 +32,7 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 .st-key-rate_top [data-testid="stProgress"] p { font-variant-numeric: tabular-nums; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-rate_bottom) { margin-top: auto; }
 .st-key-rate_answers { gap: 0.5rem; }
-.st-key-rate_answers button { min-height: 3.4rem; text-align: left; }
+.st-key-rate_answers button { min-height: 3.4rem; text-align: start; }
 .st-key-rate_answers button > *, .st-key-rate_answers button > * > span { width: 100%; justify-content: space-between; }
 .st-key-rate_turn_0 button { animation: rate-even 0.35s; }
 .st-key-rate_turn_1 button { animation: rate-odd 0.35s; }
@@ -60,17 +61,24 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 </style>"""
 
 # With every new item: back to its beginning, the keyboard there too, the number said aloud; held keys answer nothing.
+# Streamlit takes the buttons away while the server cannot be reached: a click on one just before or meanwhile is lost.
 ITEM = """
 const MOMENT = 350
 const DIGIT = /^[1-9]$/
-let shown = null, ready = 0
+let shown = null, ready = 0, wasAway = false
 const isShortcut = (event) => DIGIT.test(event.key) || (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey))
 const hold = (event) => {
   const place = document.querySelector(".st-key-rate_answers")
   if (place && isShortcut(event) && (event.repeat || performance.now() < ready)) event.stopImmediatePropagation()
 }
-export default ({ data, parentElement }) => {
+export default ({ data, parentElement, setTriggerValue }) => {
   const said = parentElement.querySelector("[role=status]")
+  const watch = new MutationObserver(() => {
+    const isAway = document.querySelector(".st-key-rate_answers button:disabled") !== null
+    if (wasAway && !isAway) setTriggerValue("lost", true)
+    wasAway = isAway
+  })
+  watch.observe(document.querySelector(".st-key-rate"), { subtree: true, attributes: true, attributeFilter: ["disabled"] })
   if (shown !== data.item) {
     const isFirst = shown === null
     shown = data.item
@@ -87,7 +95,10 @@ export default ({ data, parentElement }) => {
     })
   }
   window.addEventListener("keydown", hold, true)
-  return () => window.removeEventListener("keydown", hold, true)
+  return () => {
+    watch.disconnect()
+    window.removeEventListener("keydown", hold, true)
+  }
 }
 """
 
@@ -141,12 +152,18 @@ def page() -> None:
     st.html(CSS)
 
 
-def item(item_id: int, said: str) -> None:
-    """Tell the browser that this item is on the screen; draws nothing that can be seen."""
+def item(item_id: int, said: str) -> bool:
+    """Tell the browser that this item is on the screen; draws nothing that can be seen.
+
+    True when the browser had lost the server while it showed this item.
+    """
     with st.container(key="rate_browser"):
-        v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
-            key="rate.browser", data={"item": item_id, "said": said}
+        found = v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
+            key="rate.browser",
+            data={"item": item_id, "said": said},
+            on_lost_change=lambda: None,
         )
+    return bool(found.get("lost"))
 
 
 def end(code: str, *, url: str, seconds: int) -> None:

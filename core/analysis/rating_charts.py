@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from scipy import special
 
 from core.analysis import charts, figures
 from core.subjectivity.statistics import ranking
@@ -87,8 +86,10 @@ def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Char
     return Chart(figure, _majority_words(graph))
 
 
-def agreement_histogram(items: pd.DataFrame) -> Chart:
-    """How many items have which agreement; `items` as `agreement.by_item` gives it. The band is the mean's 95 % interval.
+def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: float = math.nan) -> Chart:
+    """How many items have which agreement; `items` as `agreement.by_item` gives it.
+
+    The band is the mean's 95 % interval from `low` to `high`, that of `agreement.summary`; nan where there is none.
 
     Items with a single rating are left out, as their agreement is 1 whatever it was.
     """
@@ -103,7 +104,7 @@ def agreement_histogram(items: pd.DataFrame) -> Chart:
             hovertemplate="agreement %{customdata}: %{y} items<extra></extra>",
         )
     )  # fmt: skip
-    mean, low, high = _mean_interval(a)
+    mean = float(a.mean()) if len(a) else math.nan
     if math.isfinite(low):
         figure.add_vrect(x0=low, x1=high, fillcolor=charts.OTHERS[0], opacity=0.35, line_width=0)
     if math.isfinite(mean):
@@ -277,15 +278,6 @@ def _small(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
     figures.dressed(figure, x=x, y=y, height=height)
     figure.update_layout(margin={"b": 48, "t": 12})
     figure.update_xaxes(nticks=5, tickangle=0)
-
-
-def _mean_interval(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tuple[float, float, float]:
-    """Mean of shares over items with its 95 % t interval, within 0 and 1 (nan where items do not differ)."""
-    n = len(values)
-    if n < 2 or np.ptp(values) == 0:
-        return float(values.mean()) if n else math.nan, math.nan, math.nan
-    mean, margin = float(values.mean()), float(special.stdtrit(n - 1, 0.975) * values.std(ddof=1) / math.sqrt(n))
-    return mean, max(mean - margin, 0.0), min(mean + margin, 1.0)
 
 
 def _majority_words(graph: MajorityGraph) -> str:

@@ -1,7 +1,7 @@
 """Commands on files of ratings and comparisons: agreement, aggregate, rank; and ratings, which brings them in and out."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +41,13 @@ Has = Annotated[str | None, typer.Option("--has", help="Of several labels given 
 Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=label, may be repeated.")]
 
 
+AS_SETS = (agreement.Level.NOMINAL, agreement.Level.SETS)
+SETS_COUNT = (
+    "{n:,} answers hold several labels. Alpha weighs how much two sets share (MASI); for the other numbers only equal sets agree. "
+    "--has LABEL looks at one label, --whole-sets takes each set for a label of its own."
+)
+
+
 def register(app: typer.Typer) -> None:
     app.command("agreement")(agree)
     app.command("aggregate")(aggregate)
@@ -69,12 +76,16 @@ def agree(
 ) -> None:
     """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
     with output.answering():
-        choices = _choices(fold, keep_labels, whole_sets, has, rename)
+        chosen = _choices(fold, keep_labels, whole_sets, has, rename)
+        choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
         options = _options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         given = formats.ratings_in(formats.read(file), options)
+        level = agreement.Level.SETS if given.several and choices.as_sets else level
         ordered = given.frame if order is None else formats.ordered(given.frame, order.split(","))
         found = asdict(agreement.summary(ordered, level=level))
         by_item = agreement.by_item(given.frame)
+    if level == agreement.Level.SETS:
+        given.notes.append(SETS_COUNT.format(n=given.several))
     if items:
         found["items"] = by_item.to_dict("records")
     if as_json:
@@ -130,11 +141,12 @@ def rank(
     rater: Rater = None,
     column: Columns = None,
     fold: Fold = False,
+    rename: Rename = None,
     as_json: output.Json = False,
 ) -> None:
     """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
     with output.answering():
-        options = _options(field, column, rater=rater, choices=counted.Choices(fold=fold))
+        options = _options(field, column, rater=rater, choices=_choices(fold, False, False, None, rename))
         given = formats.comparisons_in(formats.read(file), options)
         found = ranking.bradley_terry(given.frame)
     if as_json:
@@ -275,8 +287,7 @@ def _choices(
 
 
 def _read_as(given: formats.Answers) -> dict[str, Any]:
-    findings = {"alike": given.alike, "notes": given.notes}
-    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms, "findings": findings}
+    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms, "findings": given.findings}
 
 
 def _tell(given: formats.Answers) -> None:

@@ -246,7 +246,9 @@ def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) ->
     with intake.at(place):
         table = _answers_in(given.file)
         named = [label.name for label in tasks.labels_of(intake.session, task.id)]
-        choices = counted.Choices(given.fold, given.keep_labels, given.whole_sets, given.has, given.rename)
+        choices = counted.Choices(
+            fold=given.fold, keep_labels=given.keep_labels, whole_sets=given.whole_sets, has=given.has, rename=given.rename
+        )
         options = replace(intake.options, known=named, choices=choices)
         _strange_answers(intake, place, formats.ratings_in(table, options), named if not given.keep_labels else [])
         imported.import_ratings(intake.session, task=task, table=table, kind=_kind(given), options=options)

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StudyError
@@ -31,13 +33,15 @@ class Choices:
     """What a person decided about labels in a file.
 
     `fold` takes labels that look alike for one; `keep_labels` takes every label as it is written, however many there
-    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes.
+    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes. `missing` are
+    more words, in lower case, that say there is no label.
     """
 
     fold: bool = False
     keep_labels: bool = False
     drop_several: bool = False
     cuts: tuple[float, ...] = ()
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,23 +67,28 @@ class Read:
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
     """The labels of a column. `known` are those of the task, empty where the file defines them; `rename` goes first."""
-    single = cells.map(_one).str.strip().str.replace(BREAKS, " ", regex=True)
+    codes, uniques = pd.factorize(cells)  # every decision is about a value, however often it comes
+    rows = np.bincount(codes, minlength=len(uniques))
+    single = pd.Series(uniques, dtype="str").map(_one).astype("str").str.strip().str.replace(BREAKS, " ", regex=True)
     reasons = single.map(lambda found: found if found in (SEVERAL, AN_OBJECT) else "")
     labels = single.where(reasons == "", "").replace(dict(rename))
     if choices.cuts:
         labels, reasons = _cut(labels, reasons, choices.cuts)
-    kept_words = {name.casefold() for name in known} | (MISSING if choices.keep_labels else set())
-    looks_missing = labels.str.casefold().isin({"", *(MISSING - kept_words)}) & (reasons == "")
+    missing = MISSING | choices.missing
+    kept_words = {name.casefold() for name in known} | (missing if choices.keep_labels else set())
+    looks_missing = labels.str.casefold().isin({"", *(missing - kept_words)}) & (reasons == "")
     named = looks_missing & (labels != "")
     reasons = reasons.mask(looks_missing & ~named, NO_LABEL).mask(named, "label looks missing: '" + labels + "'")
     labels = _whole_numbers(labels.mask(looks_missing, ""), known)
-    folded = _folds(labels, known) if choices.fold else {}
+    folded = _folds(_counted(labels, rows), known) if choices.fold else {}
     labels = labels.replace(folded) if folded else labels
-    alike = _alike(Counter(labels[labels != ""].tolist()), known)
-    unknown = {name: n for name, n in Counter(labels[labels != ""].tolist()).items() if known and name not in known}
+    counts = _counted(labels, rows)
+    alike = _alike(counts, known)
+    unknown = {name: n for name, n in counts.items() if known and name not in known}
     by_key = {_key(name): name for name in known}
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
-    return Read(labels.astype("str"), reasons.astype("str"), alike, folded, unknown, meant)
+    every = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
+    return Read(every[0], every[1], alike, folded, unknown, meant)
 
 
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
@@ -110,9 +119,7 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
 
 def _one(cell: str) -> str:
     """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
-    found = tables.nested(cell.strip())
-    if found is None:
-        found = _python_list(cell.strip())
+    found = _nested(cell.strip())
     if isinstance(found, dict):
         return AN_OBJECT
     if not isinstance(found, list):
@@ -121,7 +128,20 @@ def _one(cell: str) -> str:
     if any(not isinstance(one, str | int | float) for one in given):
         return AN_OBJECT
     texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
-    return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")
+    if len(texts) > 1:
+        return SEVERAL
+    return _one(texts[0]) if texts and texts[0] != cell.strip() else ""
+
+
+def listed(cell: str) -> list[object] | None:
+    """What a list in a cell holds, however it is written; None where the cell holds no list."""
+    found = _nested(cell)
+    return found if isinstance(found, list) else None
+
+
+def _nested(cell: str) -> list[object] | dict[object, object] | None:
+    found = tables.nested(cell)
+    return found if isinstance(found, list | dict) else _python_list(cell)
 
 
 def _python_list(cell: str) -> list[object] | dict[object, object] | None:
@@ -149,17 +169,22 @@ def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[flo
 
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
-    """1.0 becomes 1 where every number of the column, or of the task, is whole."""
-    values = [value for value in labels.unique().tolist() if value]
-    whole = {value: match["whole"] for value in values if (match := WHOLE.fullmatch(value)) and value not in known}
-    if not whole or not all(WHOLE.fullmatch(value) or not NUMBER.fullmatch(value) or "." not in value for value in values):
-        return labels
-    return labels.replace(whole)
+    """1.0 becomes 1, unless it is a label of the task."""
+    whole = {value: match["whole"] for value in labels.unique().tolist() if (match := WHOLE.fullmatch(value)) and value not in known}
+    return labels.replace(whole) if whole else labels
 
 
-def _folds(labels: "pd.Series[str]", known: Collection[str]) -> dict[str, str]:
+def _counted(labels: "pd.Series[str]", rows: "npt.NDArray[np.intp]") -> Counter[str]:
+    """Label -> rows, from different values and how often each comes."""
+    counts: Counter[str] = Counter()
+    for label, n in zip(labels.tolist(), rows.tolist(), strict=True):
+        if label:
+            counts[label] += n
+    return counts
+
+
+def _folds(counts: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
     """Spelling -> the task's own spelling, or the most frequent one of those that look alike."""
-    counts = Counter(labels[labels != ""].tolist())
     ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name != name.lower(), name))
     chosen: dict[str, str] = {_key(name): name for name in known}
     for name in ranked:

@@ -163,6 +163,14 @@ def test(connection: Connection, settings: settings_module.Settings, *, timeout_
     return [tested[model] for model in connection.models]
 
 
+def offered(connection: Connection, settings: settings_module.Settings) -> list[str]:
+    """The names of the models that the endpoint of a connection lists, whichever it names; empty when it lists none."""
+    if connection.provider != "openai":
+        return []
+    client = open_all(connection.model_copy(update={"models": ("any",)}), settings, tries=1)[0]
+    return probing.offered(client) if isinstance(client, OpenAIProvider) else []
+
+
 def _check_addresses(connection: Connection) -> None:
     for url in [connection.base_url, *(place for _, place in map(split, connection.models))]:
         if url:

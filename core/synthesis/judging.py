@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text, tasks
-from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
+from core.study.records import Arm, Completion, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
 from core.study.store import Store
 from core.synthesis import claim, generation, polling, purse, verdicts
 from core.synthesis.answers import Provider, SlotKey
@@ -101,6 +101,15 @@ def judge(
                 report=report,
             )
     return _found(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
+
+
+def writers(session: Session, arm_ids: Sequence[int]) -> dict[str, list[str]]:
+    """The models that wrote texts of some arms, each with the names of its arms."""
+    query = select(Completion.model, Arm.name).join(Arm, Arm.id == Completion.arm_id).where(Arm.id.in_(arm_ids))
+    found: dict[str, list[str]] = defaultdict(list)
+    for model, arm in session.execute(query.distinct().order_by(Completion.model, Arm.name)):
+        found[model].append(arm)
+    return dict(found)
 
 
 def messages_for(task: Task, labels: Sequence[Label], sample: Sample, *, seed: int = 0) -> list[Message]:

@@ -88,6 +88,18 @@ def probe(
     return asyncio.run(all_of_them())
 
 
+def offered(provider: OpenAIProvider, *, timeout_s: float = 5.0) -> list[str]:
+    """The models that a provider's endpoint lists; empty when it lists none."""
+
+    async def ask() -> list[str]:
+        try:
+            return await _offered(provider.client_options(), timeout_s=timeout_s)
+        finally:
+            await provider.close()
+
+    return asyncio.run(ask())
+
+
 def local_model(model: str) -> str:
     """Where a local causal model is, in words, without loading it. Raises `StudyError` when it is not one."""
     folder = Path(model).expanduser()

@@ -1,12 +1,15 @@
 """Commands as they are called: exit codes, one sentence on stderr, one JSON object on stdout."""
 
+import importlib
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
+import typer
 
 from core import catalogue
+from core.__main__ import COMMANDS
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -230,3 +233,13 @@ def test_a_check_of_a_file_stores_nothing_and_says_what_would_be_imported(call: 
     assert code == 0 and findings["read"] == 20 and findings["alike"] == [["Good", "good"]]
     assert findings["left_out"] == {"label looks missing: 'nan'": 5}
     assert refused == 1 and "--fold" in stderr and folded == 0
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    for name, (module, sentence) in COMMANDS.items():
+        app = typer.Typer()
+        app.callback()(lambda: None)
+        importlib.import_module(f"core.commands.{module}").register(app)
+        command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+        own = " ".join((command.help or "").split("\n\n")[0].split())
+        assert sentence == ("" if command.hidden else own), name

@@ -50,7 +50,7 @@ def test_aggregate_reads_a_wide_table(call: CommandLine, tmp_path: Path) -> None
 
 
 def test_rank_reads_crowd_kit_s_comparisons(call: CommandLine, tmp_path: Path) -> None:
-    path = written(tmp_path / "c.csv", "worker,left,right,label\na,x,y,x\nb,y,x,y\nb,x,y,x\na,x,y,q\n")
+    path = written(tmp_path / "c.csv", "worker,left,right,label\na,x,y,x\nb,y,x,y\nc,x,y,x\na,x,y,q\n")
 
     code, stdout, stderr = call("rank", path, "--json")
     found = json.loads(stdout)

@@ -351,7 +351,7 @@ def test_ratings_with_other_labels_than_the_task_are_told_with_the_key_to_write(
         (fatal, "'Bad'") for fatal, said in told("alike.csv") if "writes otherwise: 'Bad'" in said
     ]
     assert not [one for one in told("alike.csv, fold: true") if one[0]]
-    assert "(has: bad)" in told("sets.csv")[0][1] and "(whole_sets: true)" in told("sets.csv")[0][1]
+    assert "(has: 'bad')" in told("sets.csv")[0][1] and "(whole_sets: true)" in told("sets.csv")[0][1]
     assert not [one for one in told("sets.csv, has: bad") if one[0]]
 
 

@@ -70,6 +70,8 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+    warned: list[str] = []
+    page.on("console", lambda line: warned.append(line.text) if "Infinite extent" in line.text else None)
 
     page.goto(f"{server.url}/campaigns")
     page.get_by_label("Name", exact=True).fill("first round")
@@ -94,6 +96,7 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
     alpha = page.get_by_test_id("stMetric").filter(has_text="Alpha so far").get_by_test_id("stMetricValue")
     expect(alpha).to_have_text(re.compile(r"^-?\d\.\d\d$"))
     expect(page.get_by_text("Least agreed")).to_be_visible()
+    assert not warned
 
 
 def rate_on_a_phone(browser: "Browser", link: str, *, reloads: bool) -> None:

@@ -16,7 +16,7 @@ from core.study.records import CampaignKind, Comparison, Rater, RaterState, Rati
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol
-from tests.e2e.walking import PATIENCE, PHONE, pass_check, rate, real_file
+from tests.e2e.walking import PATIENCE, PHONE, READING, pass_check, rate, real_file
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -33,6 +33,7 @@ class House:
 
     url: str
     store: Store
+    server: Any
 
     def link(self, *, items: int, rules: Protocol, kind: CampaignKind = CampaignKind.LABEL) -> str:
         with self.store.write() as session:
@@ -58,7 +59,7 @@ def house(serve: Any, tmp_path: Path) -> Iterator[House]:
         real = tasks.make_arm(session, task_id=task.id, name="real")
         letters = tables.read(real_file(tmp_path))
         importing.bring_in(session, task=task, arm=real, table=letters, options=importing.Options())
-    yield House(server.url, store)
+    yield House(server.url, store, server)
     store.close()
 
 
@@ -277,3 +278,49 @@ def test_the_link_opened_again_in_the_same_browser_is_the_same_person_unless_the
     again.get_by_text("0 of 4 done").wait_for()
 
     assert len(house.all(Rater)) == 2
+
+
+@pytest.mark.parametrize("panel", [protocol.Panel(id_parameter="workerId"), protocol.Panel()])
+def test_two_people_of_a_panel_at_one_browser_are_two_raters(house: House, device: Any, panel: protocol.Panel) -> None:
+    link = house.link(items=4, rules=Protocol(panel=panel))
+    phone = device(PHONE)
+    begin(phone, f"{link}&workerId=A1FIRST")
+    rate(phone, range(2), total=4)
+
+    begin(phone, f"{link}&workerId=A2SECOND")
+    again = phone.context.new_page()
+    again.set_default_timeout(PATIENCE)
+    again.goto(f"{link}&workerId=A1FIRST")
+    again.get_by_text("2 of 4 done").wait_for()
+
+    assert len(house.all(Rater)) == 2
+    assert len({rating.rater_id for rating in house.all(Rating)}) == 1
+
+
+@pytest.mark.parametrize("when", ["before it is noticed", "while it is down", "as soon as it is back"])
+def test_a_click_around_a_restart_of_the_server_counts_or_is_asked_for_once_more(
+    house: House, device: Any, when: str
+) -> None:
+    page = device(LAPTOP)
+    begin(page, house.link(items=4, rules=Protocol()))
+    rate(page, range(1), total=4)
+    page.wait_for_timeout(READING)
+
+    house.server.kill()
+    if when == "while it is down":
+        page.wait_for_timeout(3000)
+    if when != "as soon as it is back":
+        page.get_by_role("button", name=re.compile("glad")).click(force=True)
+    house.server.start()
+    if when == "as soon as it is back":
+        page.get_by_role("button", name=re.compile("glad")).click()
+    told = page.get_by_text("We lost the connection for a moment")
+    page.get_by_text("2 of 4 done").or_(told).first.wait_for()
+    page.wait_for_timeout(2000)
+    counted = page.get_by_text("2 of 4 done").count() == 1
+    assert len(house.all(Rating)) == (2 if counted else 1)
+
+    rate(page, range(2 if counted else 1, 4), total=4)
+    page.get_by_role("heading", name="Thank you").wait_for()
+    assert told.count() == 0
+    assert len(house.all(Rating)) == 4

@@ -26,6 +26,7 @@ from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened
+from ui import links, words
 
 VIEWS = ["Live", "Results", "Raters", "LLM raters", "Link and settings", "Export"]
 KINDS = list(CampaignKind)
@@ -296,3 +297,48 @@ def test_exported_answers_have_the_names_of_other_tools_and_no_codes(app: AppTes
     first = next(frame.value for frame in app.dataframe if "worker" in frame.value.columns)
     assert list(first.columns[:3]) == ["task", "worker", "label"]
     assert not {"code", "panel_id"} & set(first.columns)
+
+
+def test_no_more_pairs_per_rater_are_named_than_there_are(app: AppTest, home: Store, study: Study) -> None:
+    campaign = made(home, study, CampaignKind.COMPARE, items_per_rater=10, raters_per_item=12)
+
+    at(app, campaign, "Link and settings")
+
+    assert r"12 raters per pair, 1 pairs per rater \(all there are; 10 were asked for\)" in said(app)
+
+
+def test_mean_majority_agreement_has_one_interval_on_the_page(app: AppTest, home: Store, study: Study) -> None:
+    campaign = made(home, study)
+    rated(home, campaign)
+
+    at(app, campaign, "Results")
+
+    coefficients = next(frame.value for frame in app.dataframe if "coefficient" in frame.value.columns)
+    row = coefficients.set_index("coefficient").loc["Mean majority agreement"]
+    assert str(row["interval"]).startswith("[")
+    assert words.plain(f"Agreement is {row['value']:.2f} {row['interval']} on average") in said(app)
+
+
+def test_a_preview_has_the_study_of_its_campaign_in_hand(app: AppTest, home: Store, study: Study) -> None:
+    campaign = made(home, study)
+    with home.write() as session:
+        tasks.study_named(session, "another")
+        tasks.study_named(session, "zebra")
+
+    app.query_params["preview"] = campaign.token
+    app.run()
+    app.switch_page(links.page_file("rate")).run()
+
+    assert app.sidebar.selectbox(key="frame.choice").value == study.name
+
+
+def test_the_answers_of_each_minute_are_drawn_without_a_chart_that_begins_empty(
+    app: AppTest, home: Store, study: Study
+) -> None:
+    campaign = made(home, study)
+    rated(home, campaign)
+
+    at(app, campaign, "Live")
+
+    assert all(not metric.proto.chart_data for metric in app.metric)
+    assert any("Answers in each of the last" in element.proto.body for element in app.get("html"))

@@ -1,5 +1,10 @@
 """A page opened by its address on a fresh server runs without app.py; it must frame and guard itself."""
 
+import tomllib
+from pathlib import Path
+
+from streamlit.proto.NewSession_pb2 import Config
+from streamlit.runtime import app_session
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
@@ -31,3 +36,10 @@ def test_an_organiser_page_asked_for_with_a_raters_link_is_refused(home: Store) 
 
     assert "for the organisers" in page.error[0].value
     assert not page.title
+
+
+def test_an_error_offers_no_links_to_other_hosts(home: Store) -> None:
+    written = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+    assert written["client"]["showErrorLinks"] is False
+    assert app_session._get_show_error_links() == Config.SHOW_ERROR_LINKS_FALSE

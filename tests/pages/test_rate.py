@@ -283,6 +283,17 @@ def test_a_panels_session_does_not_begin_without_its_id(app: AppTest, make: Make
     assert not [button for button in app.button if button.key == "rate.consent"]
 
 
+def test_another_persons_id_in_the_address_ends_what_somebody_began_here(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make(Protocol(panel=protocol.PROLIFIC))
+    agree(visit(app, campaign, PROLIFIC_PID="p1"))
+
+    visit(app, campaign, PROLIFIC_PID="p2")
+    agree(app)
+
+    with home() as session:
+        assert session.scalars(select(Rater.panel_id).order_by(Rater.id)).all() == ["p1", "p2"]
+
+
 def test_a_closed_session_says_so(app: AppTest, home: Store, make: Make) -> None:
     campaign = make()
     with home.write() as session:

@@ -54,9 +54,10 @@ def test_labels_that_look_alike_are_refused_until_someone_decides(pair: tuple[st
     assert check(cells, keep_labels=True).counts == {"other": 9, pair[1]: 2, pair[0]: 1}
 
 
-def test_whole_numbers_lose_their_decimals_and_scores_do_not() -> None:
+def test_whole_numbers_lose_their_decimals_unless_the_task_writes_them_so() -> None:
     assert read(["1.0", "0.0", "1"]).labels.tolist() == ["1", "0", "1"]
-    assert read(["1.0", "0.5"]).labels.tolist() == ["1.0", "0.5"]
+    assert read(["1.0", "0.5"]).labels.tolist() == ["1", "0.5"]
+    assert read(["1.0", "2"], known=["1.0", "2"]).labels.tolist() == ["1.0", "2"]
     assert read(["1.0", "0.0"], known=["0", "1"]).labels.tolist() == ["1", "0"]
 
 

@@ -1,7 +1,7 @@
 """Which columns of a file hold the item, the rater and the answer, by the names that annotation tools and papers use."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from core.errors import StudyError
 from core.study.importing import TEXT_NAMES
@@ -15,12 +15,13 @@ USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "rater_id": (
         ("worker", "worker_id", "rater", "annotator", "annotator_id", "coder", "coder_id", "user", "user_id",
-         "username", "labeler", "labeller", "judge", "judge_id", "participant", "participant_id", "respondent",
+         "username", "labeler", "labeller", "labeler_id", "rater_name", "annotator_name", "coder_name", "labeler_name",
+         "labeled_by", "rated_by", "annotated_by", "judge", "judge_id", "participant", "participant_id", "respondent",
          "prolific_id", "prolific_pid", "completed_by"),
         ("email", "pseudonym", "name"),
     ),
     "label": (
-        ("labels", "label_name", "label_text",
+        ("labels", "label_name", "label_text", "annotation_label", "annotated_label", "rater_label", "rated_label",
          "annotation", "annotations", "rating", "answer", "response", "judgement", "judgment", "choice",
          "choices"),
         ("category", "class", "value", "score"),
@@ -59,6 +60,7 @@ def matched(names: Iterable[str], wanted: Iterable[str], *, given: Mapping[str, 
     return found
 
 
+EFFORT = re.compile(r"(?:^|_)(?:duration|seconds|ms|place|excluded|because|kind|role|lead|submit|accept)(?:_|$)")
 ABOUT = re.compile(r"(?:^|_)(?:remarks?|comments?|notes?|link|url|date|time|timestamp|source|split|created|updated|gold)(?:_|$)")
 
 
@@ -66,6 +68,11 @@ def has(ours: str, names: Iterable[str], given: Mapping[str, str]) -> bool:
     """Whether a column for one of ours is given or has a usual name."""
     plain = {_plain(name) for name in names}
     return ours in given or bool(plain & {ours, *(name for usual in USUAL[ours] for name in usual)})
+
+
+def telling_apart(names: Iterable[str], *, taken: Collection[str]) -> list[str]:
+    """The columns that may say what else two answers about the same pair were about: neither a time nor a remark."""
+    return [name for name in names if name not in taken and not is_about(name) and not EFFORT.search(_plain(name))]
 
 
 def is_about(name: str) -> bool:
@@ -90,8 +97,9 @@ def _one(ours: str, names: list[str], *, file: str, there: list[str]) -> str:
             )
         if meant:
             return meant[0]
+    advice = " If all answers are one person's, say whose with --rater NAME." if ours == "rater_id" else ""
     raise StudyError(
-        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {', '.join(there)}."
+        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {', '.join(there)}.{advice}"
     )
 
 

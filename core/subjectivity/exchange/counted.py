@@ -1,20 +1,16 @@
 """Which answers of a file count, and as what: sets of labels, missing answers, spellings, and a rater who answered twice."""
 
-import itertools
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import labels_in_files, tables
+from core.study import labels_in_files
+from core.subjectivity.exchange import pseudonyms, sets
 
-PARTS = (",", ";", "|")
 NO_SUCH = "the task has no label"
 AGAIN, REPEATED = "answered again later", "repeated row"
-JOINED = " + "
 SHOWN = 5
 
 
@@ -23,24 +19,30 @@ class Choices:
     """What a person decided about the answers of a file.
 
     `fold` takes labels that look alike for one; `keep_labels` takes every label as it is written, also one that looks missing
-    and one that the task does not have. Where raters gave several labels, `whole_sets` takes each set for one label, and
-    `has` asks of each set only whether it holds this label. `rename` maps a label of the file to another one.
+    and one that the task does not have. Where raters gave several labels, `whole_sets` takes each set for one label, `as_sets`
+    keeps them as sets (for `Level.SETS`), and `has` asks of each set only whether it holds this label. `rename` maps a label of
+    the file to another one. Raters whose names look alike are folded with the labels.
     """
 
     fold: bool = False
     keep_labels: bool = False
     whole_sets: bool = False
+    as_sets: bool = False
     has: str | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Counted:
-    """`frame` as given, with `label` and `reason` decided. `notes` say what was done, `alike` which labels look alike."""
+    """`frame` as given, with `label` and `reason` decided. `notes` say what was done, `alike` which labels look alike.
+
+    `several` counts the answers that hold several labels at once.
+    """
 
     frame: pd.DataFrame
     alike: list[tuple[str, ...]]
     notes: list[str]
+    several: int = 0
 
 
 def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file: str) -> Counted:
@@ -49,26 +51,61 @@ def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file:
     Raises `StudyError`, with the ways out, where raters gave several labels at once, or where no label is one of `known`.
     """
     open_rows = frame["reason"] == ""
-    sets = _sets(frame["label"].where(open_rows, ""))
-    cells, notes = frame["label"], []
-    if sets:
-        cells, said = _of_sets(cells, sets, choices, file=file, rows=int(frame.loc[open_rows, "label"].isin(sets).sum()))
-        notes.append(said)
-    how = labels_in_files.Choices(fold=choices.fold, keep_labels=choices.keep_labels)
-    allowed = [] if choices.keep_labels or choices.has or choices.whole_sets else list(known)
-    found = labels_in_files.read(cells, known=allowed, rename=choices.rename, choices=how)
+    cells, several, notes = _single(frame["label"].where(open_rows, ""), choices, known=known, file=file)
+    how = labels_in_files.Choices(fold=choices.fold, keep_labels=choices.keep_labels, missing=sets.NO_ANSWER - _lower(known))
+    any_label = choices.keep_labels or choices.has or choices.whole_sets or choices.as_sets
+    found = labels_in_files.read(cells, known=[] if any_label else list(known), rename=choices.rename, choices=how)
     reason = frame["reason"].mask(open_rows, found.reasons)
     unknown = (reason == "") & found.labels.isin(found.unknown)
     if found.unknown and not ((reason == "") & ~unknown).any():
         raise StudyError(_strangers(found, known, file=file))
     reason = reason.mask(unknown, f"{NO_SUCH} '" + found.labels.str.slice(0, 40) + "'")
-    clean = frame.assign(label=found.labels, reason=reason)
-    notes += _told(found, choices)
+    raters, said = _raters(frame["rater_id"], fold=choices.fold)
+    clean = frame.assign(label=found.labels, reason=reason, rater_id=raters)
+    notes += [*_told(found, choices), *said]
     clean = clean.assign(reason=_once(clean))
     again = int((clean["reason"] == AGAIN).sum())
     if again:
-        notes.append(f"{again} answers were given again by the same rater about the same item; the last one counts.")
-    return Counted(clean, found.alike, notes)
+        notes.append(f"{again:,} answers were given again by the same rater about the same item; the last one counts.")
+    return Counted(clean, found.alike, notes, several)
+
+
+def _lower(names: Sequence[str]) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _single(
+    cells: "pd.Series[str]", choices: Choices, *, known: Sequence[str], file: str
+) -> tuple["pd.Series[str]", int, list[str]]:
+    """The cells with one label each, how many held several, and what is to be said about that."""
+    asked = choices.whole_sets or choices.has is not None
+    found, guess = sets.found_in(cells, asked=asked, known=[] if asked else known)
+    rows = int(cells.isin(found).sum())
+    notes = [guess] if guess else []
+    if choices.has is not None:
+        cells, said = sets.holding(cells, found, choices.has.strip())
+    elif not found:
+        return cells, 0, notes
+    elif choices.whole_sets or choices.as_sets:
+        cells, said = sets.taken_whole(cells, found, rows=rows)
+    else:
+        raise sets.refused(found, file=file, rows=rows)
+    return cells, rows, [*notes, *([] if choices.as_sets else [said])]
+
+
+def _raters(names: "pd.Series[str]", *, fold: bool) -> tuple["pd.Series[str]", list[str]]:
+    """The raters' names, those that look alike taken for one on request, and what is to be said of them; never a personal name."""
+    how = labels_in_files.Choices(fold=fold, keep_labels=True)
+    plain = names.where(~names.str.startswith(("[", "{", "(")), "")
+    found = labels_in_files.read(plain, known=(), rename={}, choices=how)
+    if found.folded:
+        pairs = [f"{one!r} as {name!r}" for one, name in found.folded.items() if not pseudonyms.is_personal(one)]
+        return names.replace(found.folded), [f"Taken for one rater: {', '.join(pairs)}."] if pairs else []
+    groups = [group for group in found.alike if not any(map(pseudonyms.is_personal, group))]
+    return names, [
+        f"These raters look alike and count as different: {', '.join(map(repr, group))} (--fold takes them for one)."
+        for group in groups
+    ]
 
 
 def _once(frame: pd.DataFrame) -> "pd.Series[str]":
@@ -81,43 +118,6 @@ def _once(frame: pd.DataFrame) -> "pd.Series[str]":
     same = [last[item, rater] == label for item, rater, label in earlier.itertuples(index=False, name=None)]
     return reason.mask(reason.index.isin(earlier.index), pd.Series(AGAIN, index=reason.index)).mask(
         reason.index.isin(earlier.index[same]), REPEATED
-    )
-
-
-def _sets(cells: "pd.Series[str]") -> dict[str, tuple[str, ...]]:
-    """Cell -> the sorted labels in it, for every cell that holds several of them."""
-    values = [cell for cell in cells.unique().tolist() if cell]
-    found: dict[str, tuple[str, ...]] = {}
-    for cell in values:
-        given = tables.nested(cell.strip())
-        if isinstance(given, list) and len(parts := {str(one).strip() for one in given if str(one).strip()}) > 1:
-            found[cell] = tuple(sorted(parts))
-    plain = [cell for cell in values if tables.nested(cell.strip()) is None]
-    for mark in PARTS:
-        split = {cell: tuple(sorted({part.strip() for part in cell.split(mark) if part.strip()})) for cell in plain}
-        several = {cell: parts for cell, parts in split.items() if len(parts) > 1}
-        uses = Counter(part for parts in split.values() for part in parts)
-        if several and all(uses[part] > 1 for part in itertools.chain.from_iterable(several.values())):
-            return found | several
-    return found
-
-
-def _of_sets(
-    cells: "pd.Series[str]", sets: Mapping[str, tuple[str, ...]], choices: Choices, *, file: str, rows: int
-) -> tuple["pd.Series[str]", str]:
-    if choices.has is not None:
-        wanted = choices.has.strip()
-        one = {cell: (json.loads(cell) if cell.startswith("[") else [cell]) for cell in cells.unique().tolist() if cell}
-        held = {cell: wanted in sets.get(cell, tuple(str(part).strip() for part in parts)) for cell, parts in one.items()}
-        named = {cell: wanted if has else f"not {wanted}" for cell, has in held.items()}
-        return cells.replace(named), f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
-    if choices.whole_sets:
-        joined = {cell: JOINED.join(parts) for cell, parts in sets.items()}
-        return cells.replace(joined), f"{rows} answers hold several labels; each set of labels counts as a label of its own."
-    names = sorted({part for parts in sets.values() for part in parts})
-    raise StudyError(
-        f"{rows} answers of {file} hold several labels, and those of one rater are one answer, not several raters'. Look at one "
-        f"label at a time (--has {names[0]}), or take each set for a label of its own (--whole-sets)."
     )
 
 

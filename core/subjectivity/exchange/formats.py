@@ -13,17 +13,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from core.errors import StudyError
 from core.study import exporting, tables
 from core.study.records import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, winners
+from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
 
 LONGEST = 200
 LONGEST_KEY = 80
-SHARED = 0.5  # of a rater's cells, how many hold what another column holds too
 TEXT_KEY = "\x01text"  # a column of keys made from texts; no file has it
 RATINGS = ["item_id", "rater_id", "label"]
 COMPARISONS = ["rater_id", "left", "right", "winner"]
@@ -76,7 +76,7 @@ class Answers:
 
     `read` answers are `len(frame)` and those in `left_out` (reason -> number). `columns` maps ours to what was taken
     for it. `pseudonyms` counts raters whose name was personal and is replaced. `alike` are groups of labels that differ in
-    case, blanks or Unicode form only, and `notes` say what was done to the file.
+    case, blanks or Unicode form only, `notes` say what was done to the file, and `several` counts answers that are sets.
     """
 
     frame: pd.DataFrame
@@ -86,6 +86,15 @@ class Answers:
     pseudonyms: int
     alike: list[tuple[str, ...]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    several: int = 0
+
+    @property
+    def findings(self) -> dict[str, Any]:
+        """All but the answers themselves, and how often each label or winner was given, for machines."""
+        column = "label" if "label" in self.frame.columns else "winner"
+        counts = {str(name): int(n) for name, n in self.frame[column].value_counts().items()}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frame"}
+        return {**own, "kept": len(self.frame), f"{column}s": counts, "raters": int(self.frame["rater_id"].nunique())}
 
 
 def with_known(options: Options, labels: Sequence[str]) -> Options:
@@ -120,9 +129,10 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
     elif potato.is_export(table.frame):
         found, named = _of_field(potato.ratings(table), table, options, potato.COLUMNS, ours="label")
     elif options.wide:
-        found, named = _wide(table, options)
+        found, named = wide.ratings(table, names=options.names, raters=options.raters)
     elif (known := recognised.ratings(table)) is not None:
-        found, named = _of_field(known[0], table, options, known[1], ours="label")
+        table = dataclasses.replace(table, notes=(*table.notes, *known.notes))
+        found, named = _of_field(known.frame, table, options, known.named, ours="label")
     else:
         found, named = _long(table, options)
     return _answers(found, named, RATINGS, table=table, options=options)
@@ -146,8 +156,12 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
     clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
     clean = _whole_numbers(clean, ["left", "right", "winner"])
     clean, notes = winners.same_names(clean, fold=options.choices.fold)
-    given = _answers(winners.decided(clean, named), named, COMPARISONS, table=table, options=options)
-    return dataclasses.replace(given, notes=[*given.notes, *notes])
+    decided = winners.decided(clean, named, rename=options.choices.rename, file=table.file)
+    given_item = options.names.get("item_id")
+    about = [given_item] if given_item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
+    once, said = winners.once(decided, table.frame[about] if len(table.frame) == len(decided) else None)
+    given = _answers(once, named, COMPARISONS, table=table, options=options)
+    return dataclasses.replace(given, notes=[*given.notes, *notes, *said])
 
 
 def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
@@ -190,38 +204,6 @@ def _of_field(
     other = (found["reason"] == "") & (found["field"] != wanted)
     found = found.assign(reason=found["reason"].mask(other, "an answer to another question"))
     return _with_rater(found, options), named | {ours: wanted}
-
-
-def _wide(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
-    """One row per filled cell; every column but the item's and the text's is a rater."""
-    names = table.frame.columns
-    named = columns.matched(names, ["item_id"], given=options.names, file=table.file)
-    text = columns.text_of([name for name in names if name != named["item_id"]])
-    others = [name for name in names if name not in (named["item_id"], text)]
-    raters = [name for name in others if name in options.raters] if options.raters else _likely_raters(table.frame, others)
-    if not raters:
-        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(names)}.")
-    named |= {"text": text} if text else {}
-    frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
-    kept = [ours for ours in ("item_id", "text") if ours in named]
-    melted = frame.melt(id_vars=kept, value_vars=raters, var_name="rater_id", value_name="label")
-    melted = melted[melted["label"].str.strip() != ""].assign(reason="").astype("str")
-    unused = [name for name in others if name not in raters]
-    said = {"rater_id": ", ".join(raters), "label": "its cells"} | ({"not a rater": ", ".join(unused)} if unused else {})
-    return melted, named | said
-
-
-def _likely_raters(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns whose cells are labels that other columns use too; remarks, links and dates are none.
-
-    With one column there is nothing to compare with, so it is taken.
-    """
-    cells = {name: [cell.strip() for cell in frame[name] if cell.strip()] for name in names}
-    used = Counter(value for own in cells.values() for value in set(own))
-    shared = {name: sum(used[cell] > 1 for cell in own) / len(own) if own else 0.0 for name, own in cells.items()}
-    named = {name for name in names if columns.is_about(name)}
-    likely = [name for name in names if name not in named and cells[name] and shared[name] >= SHARED]
-    return likely or [name for name in names if name not in named]
 
 
 def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -326,12 +308,12 @@ def _answers(
     kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
     clean = found.assign(**{name: _tidy(found[name]) for name in kept})
     alike: list[tuple[str, ...]] = []
-    notes = list(table.notes)
+    notes, several = list(table.notes), 0
     if needed == RATINGS:
-        clean = _whole_numbers(clean, ["item_id"])
+        clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["rater_id"])
         clean = clean.assign(reason=_reasons(clean, ["item_id", "rater_id"]))
         done = counted.decide(clean, options.choices, known=options.known, file=table.file)
-        clean, alike = done.frame, done.alike
+        clean, alike, several = done.frame, done.alike, done.several
         notes += done.notes
     reason = _reasons(clean, needed)
     frame = clean.loc[reason == "", kept].reset_index(drop=True)
@@ -343,7 +325,7 @@ def _answers(
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
     return Answers(
-        frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes
+        frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes, several
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,21 +14,38 @@ from core.study.importing import TEXT_NAMES
 Row = tuple[str, str, str, str, str, str]
 COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]
 BRACKET = re.compile(r"^(?P<question>.*?)\s*\[(?P<item>.+)\]\s*$", re.DOTALL)
+TASK_ANSWERS = "Answer.taskAnswers"
 STAMPS = ("timestamp", "zeitstempel", "horodateur", "marca temporal", "carimbo de data/hora", "informazioni cronologiche")
+ROW = "row "
 MAILS = ("email", "e-mail", "username", "user name")
 NOT_APPROVED = ("rejected",)
 TRUE = ("true", "1", "yes")
 
 
-def ratings(table: tables.Table) -> tuple[pd.DataFrame, dict[str, str]] | None:
-    """Columns field, item_id, rater_id, label, text, reason, and what was taken for what; None for a file of none of these.
+@dataclass(frozen=True)
+class Recognised:
+    """`frame` has the columns field, item_id, rater_id, label, text, reason; `named` is what was taken for what.
 
     A row with a `reason` holds no answer that counts. Several labels at once are the JSON list of them.
     """
+
+    frame: pd.DataFrame
+    named: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def ratings(table: tables.Table) -> Recognised | None:
+    """The answers of a file of one of these tools; None for any other file."""
     for is_one, rows, named in FORMS:
         if is_one(table.frame):
-            return pd.DataFrame(list(rows(table)), columns=COLUMNS, dtype="str"), dict(named)
+            found = pd.DataFrame(list(rows(table)), columns=COLUMNS, dtype="str")
+            return Recognised(found, dict(named), _nameless(found))
     return None
+
+
+def _nameless(found: pd.DataFrame) -> tuple[str, ...]:
+    rows = found.loc[found["rater_id"].str.startswith(ROW), "rater_id"].nunique()
+    return (f"{rows:,} rows say no address; each counts as a rater of its own.",) if rows else ()
 
 
 def _is_prodigy(frame: pd.DataFrame) -> bool:
@@ -56,7 +74,7 @@ def _is_mturk(frame: pd.DataFrame) -> bool:
 
 def _mturk(table: tables.Table) -> Iterator[Row]:
     """One row per assignment and question: a column of answers, or one column of true and false for each answer."""
-    frame = table.frame
+    frame = _with_answers_apart(table.frame)
     inputs = [name for name in frame.columns if name.startswith("Input.")]
     by_name = {name.removeprefix("Input.").casefold(): name for name in inputs}
     text = next((by_name[name] for name in TEXT_NAMES if name in by_name), inputs[-1] if inputs else "")
@@ -76,10 +94,37 @@ def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in (name for name in frame.columns if name.startswith("Answer.")):
         question, _, label = name.removeprefix("Answer.").rpartition(".")
+        if label == "on":  # a box that was given no value of its own
+            question, _, label = question.rpartition(".")
         cells = set(frame[name].str.casefold().unique().tolist())
         is_flag = bool(question) and cells <= {"true", "false", ""}
         key = question if is_flag else name.removeprefix("Answer.").removesuffix(".label")
         found.setdefault(key, {})[name] = label if is_flag else ""
+    return found
+
+
+def _with_answers_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table where the JSON of a form's answers is a column for each of them."""
+    if TASK_ANSWERS not in frame.columns:
+        return frame
+    rows = [_flat(tables.nested(cell.strip())) for cell in frame[TASK_ANSWERS]]
+    apart = pd.DataFrame(rows, index=frame.index).fillna("").astype("str")
+    return frame.drop(columns=[TASK_ANSWERS, *(name for name in apart.columns if name in frame.columns)]).join(apart)
+
+
+def _flat(value: object, prefix: str = "Answer") -> dict[str, str]:
+    """Dotted name -> cell, for the answers in a list of one object."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, str] = {}
+    for name, inner in value.items():
+        key = f"{prefix}.{name}"
+        if isinstance(inner, dict):
+            found |= _flat(inner, key)
+        else:
+            found[key] = json.dumps(inner, ensure_ascii=False) if isinstance(inner, bool | list) else ("" if inner is None else str(inner))
     return found
 
 
@@ -100,7 +145,7 @@ def _form(table: tables.Table) -> Iterator[Row]:
     mail = next((name for name in frame.columns if name.casefold().startswith(MAILS)), None)
     grids = [(name, match) for name in frame.columns if (match := BRACKET.match(name))]
     for place, row in enumerate(frame.to_dict("records"), start=1):
-        rater = (row[mail] if mail else "") or f"row {place}"
+        rater = (row[mail] if mail else "") or f"{ROW}{place}"
         for name, match in grids:
             yield match["question"], match["item"], rater, row[name], match["item"], ""
 

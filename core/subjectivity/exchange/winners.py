@@ -1,13 +1,18 @@
 """Who won a comparison, however a file writes it: a side, a name, A and B, 1 and 2, or a column of 0 and 1 for each."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import pandas as pd
 
+from core.errors import StudyError
 from core.study import labels_in_files, tables
 
+SIDES = ("left", "right", "tie")
 TRUE = {"true", "yes", "1"}
-TIE = ("tie", "draw", "equal", "same")
+TIE = ("tie", "draw", "equal", "same", "both", "neither", "even", "no preference", "no difference", "both good", "both bad",
+       "bothbad", "tie (bothbad)", "tie (both bad)", "tie(bothbad)")  # fmt: skip
+AGAIN, REPEATED = "answered again later", "repeated row"
 
 
 def same_names(frame: pd.DataFrame, *, fold: bool) -> tuple[pd.DataFrame, list[str]]:
@@ -36,20 +41,74 @@ def one_column(table: tables.Table) -> tables.Table:
     return dataclasses.replace(table, frame=frame)
 
 
-def decided(found: pd.DataFrame, named: dict[str, str]) -> pd.DataFrame:
-    """The winner as left, right or tie; a winner that is none of the two gets a reason."""
-    clean = found
+def once(clean: pd.DataFrame, about: pd.DataFrame | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Of several answers of a rater about the same pair the last one counts, whichever side stood where.
+
+    `about` are the cells, row by row, that may say that two such answers were about different things; then both count.
+    """
+    good = clean[(clean["reason"] == "") & (clean[["left", "right", "winner", "rater_id"]] != "").all(axis=1)]
+    left, right = good["left"], good["right"]
+    chosen = left.where(good["winner"] == "left", right).where(good["winner"] != "tie", "tie")
+    in_order = left < right
+    pair = {"rater": good["rater_id"], "one": left.where(in_order, right), "other": right.where(in_order, left)}
+    things = {} if about is None else {f"about {name}": about.loc[good.index, name] for name in about.columns}
+    answers = pd.DataFrame(pair | things | {"chosen": chosen})
+    keys = [*pair, *things]
+    earlier = answers.duplicated(keys, keep="last")
+    last = answers[answers.duplicated(keys, keep=False)].groupby(keys, sort=False)["chosen"].transform("last")
+    same = last[earlier[last.index]] == answers.loc[earlier, "chosen"]
+    reason = clean["reason"].copy()
+    reason.loc[same.index] = same.map({True: REPEATED, False: AGAIN})
+    notes = []
+    if n := int(earlier.sum()):
+        notes.append(f"{n:,} comparisons were made again by the same rater between the same two; the last one counts.")
+    if n := int(answers.duplicated(list(pair)).sum() - earlier.sum()):
+        notes.append(f"{n:,} comparisons between the same two by the same rater differ in other columns ({_names(about)}); all count.")
+    return clean.assign(reason=reason), notes
+
+
+def _names(about: pd.DataFrame | None) -> str:
+    return "" if about is None else ", ".join(about.columns)
+
+
+def decided(
+    found: pd.DataFrame, named: dict[str, str], *, rename: Mapping[str, str] | None = None, file: str = "The file"
+) -> pd.DataFrame:
+    """The winner as left, right or tie; a winner that is none of the two gets a reason. `rename` says what a word means.
+
+    Raises `StudyError` where all winners are 0 and 1, which do not say which side they mean.
+    """
+    clean = found.assign(winner=found["winner"].replace(dict(rename or {})))
+    _check_zeros(clean, file=file)
     sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
     words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
-    winners = [
-        _winner(*row, words=words, own=named.get("winner") == "winner")
-        for row in clean[["left", "right", "winner"]].itertuples(index=False, name=None)
-    ]
-    decided = pd.Series(winners, index=clean.index, dtype="str")
+    rows = clean[["left", "right", "winner"]]
+    group = rows.groupby(["left", "right", "winner"], sort=False).ngroup().to_numpy()
+    own = named.get("winner") == "winner"
+    each = [_winner(*row, words=words, own=own) for row in rows.drop_duplicates().itertuples(index=False, name=None)]
+    decided = pd.Series(each, dtype="str").take(group).set_axis(clean.index)
     unknown = (decided == "") & (clean["winner"] != "") & (clean["reason"] == "")
     reason = clean["reason"].mask(unknown, "unknown winner '" + clean["winner"].str.slice(0, 40) + "'")
     alone = (clean["left"] == clean["right"]) & (clean["left"] != "") & (reason == "")
     return clean.assign(winner=decided, reason=reason.mask(alone, "something compared with itself"))
+
+
+def zeros(table: tables.Table, column: str | None = None) -> list[str]:
+    """The winners of a table where all of them are 0 and 1, which say no side; empty otherwise."""
+    name = column or next((name for name in table.frame.columns if name.casefold() == "winner"), None)
+    found = {cell.strip() for cell in table.frame[name]} - {"", *TIE} if name in table.frame.columns else set()
+    return sorted(found) if found and found <= {"0", "1"} else []
+
+
+def _check_zeros(clean: pd.DataFrame, *, file: str) -> None:
+    winners = set(clean["winner"].unique().tolist()) - {"", *TIE, "left", "right"}
+    things = {value for side in ("left", "right") for value in clean[side].unique().tolist()}
+    if winners and winners <= {"0", "1"} and not winners & things:
+        shown = " and ".join(sorted(winners))
+        raise StudyError(
+            f"The winners in {file} are {shown}, which do not say which side they mean. Say it: --rename 0=left --rename 1=right, or the "
+            "other way round; a tie is --rename 0=tie."
+        )
 
 
 def _short_words(clean: pd.DataFrame) -> dict[str, str]:

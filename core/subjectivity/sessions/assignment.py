@@ -147,9 +147,12 @@ def may_undo(session: Session, *, rater_id: int) -> bool:
 
 def progress(session: Session, campaign: Campaign, rater_id: int) -> Progress:
     """How far a rater is."""
-    counted = select(Item.role, func.count()).where(Item.campaign_id == campaign.id).group_by(Item.role)
-    quota = _quota(campaign, Counter(dict(session.execute(counted).all())))
-    return Progress(done=len(_seen(session, rater_id)), total=sum(quota.values()))
+    return Progress(done=len(_seen(session, rater_id)), total=sum(_quota(campaign, _roles(session, campaign)).values()))
+
+
+def items_per_rater(session: Session, campaign: Campaign) -> int:
+    """How many items one rater sees, checks and gold items aside: no more than there are."""
+    return _quota(campaign, _roles(session, campaign))[ItemRole.ITEM]
 
 
 def has_room(session: Session, campaign: Campaign, *, now: float) -> bool:
@@ -184,13 +187,21 @@ def role_due(rater_id: int, quota: dict[str, int], *, place: int) -> str:
     rng = random.Random(rater_id)
     rng.shuffle(extras)
     edges = [1 + (total - 1) * number // len(extras) for number in range(len(extras) + 1)]
-    places = {rng.randrange(low, max(high, low + 1)): role for low, high, role in zip(edges, edges[1:], extras, strict=False)}
+    places = {
+        rng.randrange(low, max(high, low + 1)): role for low, high, role in zip(edges, edges[1:], extras, strict=False)
+    }
     return places.get(place, ItemRole.ITEM)
 
 
 def _campaign_of(session: Session, rater_id: int) -> Campaign:
     joined = select(Campaign).join(Rater, Rater.campaign_id == Campaign.id)
     return session.scalars(joined.where(Rater.id == rater_id)).one()
+
+
+def _roles(session: Session, campaign: Campaign) -> Counter[str]:
+    """How many items of each role a session has."""
+    counted = select(Item.role, func.count()).where(Item.campaign_id == campaign.id).group_by(Item.role)
+    return Counter(dict(session.execute(counted).all()))
 
 
 def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -19,9 +19,92 @@ CODE_GROUPS, CODE_GROUP = 3, 4
 LONGEST_ID = 200
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|\{%|%%|\[\[|\]\]|^\{.*\}$|^\[.*\]$|^<.*>$|^%.+%$|^\$\w+$|^__\w+__$|^:\w+$")
 UNFILLED = frozenset(
-    ["prolificpid", "studyid", "sessionid", "workerid", "assignmentid", "hitid", "participantid", "participant", "userid"]
+    [
+        "prolificpid",
+        "studyid",
+        "sessionid",
+        "workerid",
+        "assignmentid",
+        "hitid",
+        "participantid",
+        "participant",
+        "userid",
+    ]
     + ["respondentid", "panelid", "assignmentidnotavailable", "undefined", "null", "none", "nan", "yourid", "id", "pid"]
-    + ["rid", "psid", "externalid", "transactionid", "subjectid", "uid"]
+    + ["rid", "psid", "externalid", "transactionid", "subjectid", "uid", "tbd", "todo", "changeme", "placeholder"]
+)
+# A stand-in of somebody's own is made of words that stand for an id and of words around them, and of nothing else.
+STANDS_FOR_ID = frozenset(
+    [
+        "id",
+        "ids",
+        "pid",
+        "code",
+        "number",
+        "respondent",
+        "participant",
+        "worker",
+        "person",
+        "panelist",
+        "subject",
+        "rater",
+        "user",
+    ]
+)
+AROUND_IT = frozenset(
+    [
+        "of",
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "your",
+        "my",
+        "our",
+        "their",
+        "its",
+        "s",
+        "here",
+        "there",
+        "goes",
+        "insert",
+        "put",
+    ]
+    + [
+        "enter",
+        "paste",
+        "add",
+        "replace",
+        "fill",
+        "in",
+        "with",
+        "from",
+        "unique",
+        "personal",
+        "external",
+        "prolific",
+        "mturk",
+    ]
+    + ["sona", "panel", "survey", "study", "session", "name", "value", "placeholder", "parameter"]
+)
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
+CROSSES = re.compile(r"[x?.*#_\s-]{2,32}", re.IGNORECASE)
+# The names under which panels send the id of a person, folded; also read where an organiser has set up no panel.
+ID_PARAMETERS = frozenset(
+    [
+        "prolificpid",
+        "workerid",
+        "participantid",
+        "participant",
+        "respondentid",
+        "rid",
+        "psid",
+        "pid",
+        "surveycode",
+        "userid",
+    ]
+    + ["uid", "id", "externalid", "panelid", "assignmentid", "subjectid", "personid"]
 )
 
 
@@ -60,9 +143,23 @@ def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, st
 
 
 def is_placeholder(value: str, name: str = "") -> bool:
-    """Whether a panel's parameter holds the panel's own placeholder, which was never filled in, in place of an id."""
-    plain, own = (re.sub(r"[^a-z0-9]+", "", text.casefold()) for text in (value, name))
-    return PLACEHOLDER.search(value) is not None or plain in UNFILLED or (bool(own) and plain == own)
+    """Whether a panel's parameter holds a placeholder, the panel's or the organiser's own, which was never filled in."""
+    plain, own = _folded(value), _folded(name)
+    return (
+        any(PLACEHOLDER.search(written) for written in (value, unquote(value)))
+        or plain in UNFILLED
+        or (bool(own) and plain == own)
+        or CROSSES.fullmatch(value) is not None
+        or _is_stand_in(value)
+    )
+
+
+def id_in_address(parameters: Mapping[str, str]) -> str:
+    """What an address says about who comes, by the names that panels use; empty for a plain link."""
+    found = sorted(
+        (_folded(name), _tidy_id(value)) for name, value in parameters.items() if _folded(name) in ID_PARAMETERS
+    )
+    return "&".join(f"{name}={value}" for name, value in found if value)
 
 
 def join(
@@ -108,13 +205,23 @@ def join(
 def come_back(
     session: Session, campaign: Campaign, code: str, *, panel: Mapping[str, str] | None = None
 ) -> Rater | None:
-    """The rater of this campaign with this personal code (case and dashes do not matter) or panel id, if there is one."""
-    rules = protocol.of(campaign)
-    known = _by_panel_id(session, campaign, (panel or {}).get(rules.panel.id_parameter))
+    """The rater of this campaign with this personal code (case and dashes do not matter) or panel id, if there is one.
+
+    A panel's id goes first: with it, the code of a person who came under another id is nobody's.
+    """
+    given = (panel or {}).get(protocol.of(campaign).panel.id_parameter)
+    known = _by_panel_id(session, campaign, given)
     if known is not None or not code.strip() or not code.isprintable():
         return known
     tried = (code.strip(), tidy_code(code))
-    return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.code.in_(tried)))
+    coded = session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.code.in_(tried)))
+    return None if coded is None or is_another(campaign, coded, panel or {}) else coded
+
+
+def is_another(campaign: Campaign, rater: Rater, parameters: Mapping[str, str]) -> bool:
+    """Whether an address holds the panel's id of a person who is not this rater."""
+    given = _tidy_id(parameters.get(protocol.of(campaign).panel.id_parameter, ""))
+    return bool(given) and not is_placeholder(given) and rater.panel_id not in (None, given)
 
 
 def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float) -> list[int]:
@@ -198,6 +305,15 @@ def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> 
     if not wanted or is_placeholder(wanted):
         return None
     return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == wanted))
+
+
+def _is_stand_in(value: str) -> bool:
+    words = {word.casefold() for word in WORD.findall(value)}
+    return bool(words & STANDS_FOR_ID) and words <= STANDS_FOR_ID | AROUND_IT
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", text.casefold())
 
 
 def _tidy_id(given: str) -> str:

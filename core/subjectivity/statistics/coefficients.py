@@ -13,9 +13,12 @@ def alphas(weights: Floats, counts: Floats, values: Floats, *, level: Level) -> 
     """Krippendorff's alpha. Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, section E."""
     n_c = weights @ counts
     n = n_c.sum(axis=1)
-    places = _places(n_c, values, level=level)
-    observed = _observed(weights, counts, places, level=level)
-    expected = _expected(n_c, places, level=level)
+    if level == Level.SETS:
+        observed, expected = weights @ (_apart(counts, values) / (counts.sum(axis=1) - 1)), _apart(n_c, values)
+    else:
+        places = _places(n_c, values, level=level)
+        observed = _observed(weights, counts, places, level=level)
+        expected = _expected(n_c, places, level=level)
     defined = expected > 1e-12 * np.maximum(n, 1)
     ratio = np.divide((n - 1) * observed, expected, out=np.full(len(n), np.nan), where=defined)
     return np.asarray(1 - ratio, dtype=float)
@@ -50,6 +53,11 @@ def mean(weights: Floats, per_item: Floats) -> Floats:
     """Weighted mean of a value per item; nan for a row of weights that is all 0."""
     n = weights.sum(axis=1)
     return np.asarray(np.divide(weights @ per_item, n, out=np.full(len(n), np.nan), where=n > 0))
+
+
+def _apart(counts: Floats, distances: Floats) -> Floats:
+    """Sum of the distances of all ordered pairs of ratings in each row; a label is at distance 0 from itself."""
+    return np.asarray(((counts @ distances) * counts).sum(axis=1))
 
 
 def _places(n_c: Floats, values: Floats, *, level: Level) -> Floats:

@@ -5,6 +5,7 @@ that is missing (nan or blank) is left out. Every other row counts as one answer
 has two answers there, which disagree with each other like those of two raters.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -19,15 +20,18 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 COLUMNS = ["item_id", "rater_id", "label"]
+JOINED = " + "  # between the labels of one set, on the level `sets`
 
 
 class Level(StrEnum):
     """Level of measurement: which labels are further apart. `ordinal` and `interval` need labels that are numbers
-    (`ordinal` also takes an ordered pandas Categorical)."""
+    (`ordinal` also takes an ordered pandas Categorical). On `sets` a label is a set of labels joined by " + ", and two
+    sets are the nearer the more they share (`set_distances`)."""
 
     NOMINAL = "nominal"
     ORDINAL = "ordinal"
     INTERVAL = "interval"
+    SETS = "sets"
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ def per_item(coded: Coded) -> npt.NDArray[np.int64]:
 
 def on_level(coded: Coded, *, level: Level) -> tuple[Floats, Floats]:
     """Counts (items with two ratings or more x labels), and the value of every column, increasing: its number, or its
-    place in order (nominal: 0, not used). Raises `StudyError` for labels without a number off the nominal level."""
+    place in order (nominal: 0, not used; sets: the distances, labels x labels). Raises `StudyError` for labels without a
+    number on the ordinal and interval levels."""
     coded, values = valued(coded, level=level)
     table = per_item(coded).astype(float)
     return table[table.sum(axis=1) >= 2], values
@@ -90,10 +95,29 @@ def valued(coded: Coded, *, level: Level) -> tuple[Coded, Floats]:
     them."""
     if level == Level.NOMINAL:
         return coded, np.zeros(len(coded.labels))
+    if level == Level.SETS:
+        return coded, set_distances([str(label) for label in coded.labels])
     if level == Level.ORDINAL and coded.ordered:
         return coded, np.arange(len(coded.labels), dtype=float)
     values, column = np.unique(_numbers(coded.labels, level=level), return_inverse=True)
     return replace(coded, label=column[coded.label], labels=pd.Index(values)), values
+
+
+def set_distances(labels: Sequence[str]) -> Floats:
+    """How far sets are apart, labels x labels, from 0 (equal) to 1 (nothing shared): 1 - Jaccard x M, where M is 1 for
+    equal sets, 2/3 where one lies in the other and 1/3 where each has something of its own.
+
+    Source: Passonneau (2006), Measuring Agreement on Set-valued Items (MASI), LREC.
+    """
+    parts = {part: place for place, part in enumerate(sorted({part for label in labels for part in label.split(JOINED)}))}
+    member = np.zeros((len(labels), len(parts)))
+    for row, label in enumerate(labels):
+        member[row, [parts[part] for part in label.split(JOINED)]] = 1
+    shared, size = member @ member.T, member.sum(axis=1)
+    either = size[:, None] + size[None, :] - shared
+    smaller = np.minimum(size[:, None], size[None, :])
+    weight = np.select([shared == either, shared == smaller, shared > 0], [1.0, 2 / 3, 1 / 3], default=0.0)
+    return np.asarray(1 - shared / either * weight)
 
 
 def patterns(table: Floats) -> tuple[Floats, Codes]:
@@ -120,6 +144,7 @@ def _numbers(labels: "pd.Index[Any]", *, level: Level) -> Floats:
     wrong = labels[~np.isfinite(numbers)]
     if len(wrong):
         raise StudyError(
-            f"Agreement on the {level} level needs labels that are numbers; found {wrong[0]!r}. Use level nominal."
+            f"Agreement on the {level} level needs labels that are numbers; found {wrong[0]!r}. Say their order from "
+            "least to most (--order low,middle,high), or use level nominal."
         )
     return numbers

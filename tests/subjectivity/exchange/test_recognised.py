@@ -146,3 +146,30 @@ def test_a_text_beside_the_answer_is_no_question(tmp_path: Path) -> None:
     content = f"{head}\n1,1,5,A long note,good\n2,2,5,A long note,bad\n3,1,6,Another,good\n4,2,6,Another,good\n"
 
     assert ratings(tmp_path / "s.csv", content).frame["label"].tolist() == ["good", "bad", "good", "good"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    ['[{"tone":{"label":"good"}}]', '[{"tone":{"good":true,"bad":false}}]', '[{"tone":"good"}]', '[{"tone":{"good":{"on":true}}}]'],
+)
+def test_mechanical_turk_s_answers_in_one_cell_are_read(tmp_path: Path, answers: str) -> None:
+    cell = answers.replace('"', '""')
+
+    found = ratings(tmp_path / "m.csv", f'{MTURK},Answer.taskAnswers\nH,W1,Approved,n1,A note,"{cell}"\nH,W2,Approved,n2,B,\n')
+
+    assert triples(found) == [("n1", "W1", "good")] and found.left_out == {"no label": 1}
+
+
+def test_mechanical_turk_s_boxes_without_a_value_are_flags(tmp_path: Path) -> None:
+    content = f"{MTURK},Answer.tone.good.on,Answer.tone.bad.on\nH,W1,Approved,n1,A note,true,false\nH,W2,Approved,n1,A note,false,true\n"
+
+    assert triples(ratings(tmp_path / "m.csv", content)) == [("n1", "W1", "good"), ("n1", "W2", "bad")]
+
+
+def test_a_form_s_rows_without_an_address_are_said(tmp_path: Path) -> None:
+    content = "Timestamp,Email Address,Tone? [One],Tone? [Two]\n1,a@example.org,good,bad\n2,,good,good\n3,,bad,\n"
+
+    found = ratings(tmp_path / "f.csv", content)
+
+    assert found.frame["rater_id"].nunique() == 3 and found.left_out == {"no label": 1}
+    assert "2 rows say no address" in found.notes[0]

@@ -257,7 +257,8 @@ def test_a_personal_code_opens_no_other_campaign(sessions: Sessions) -> None:
     [
         "{{%PROLIFIC_PID%}}", "{{PROLIFIC_PID}}", "${e://Field/PROLIFIC_PID}", "[ID]", "%WORKER_ID%", "<participant>", "[[rid]]",
         "PROLIFIC_PID", "prolific-pid", "ASSIGNMENT_ID_NOT_AVAILABLE", "undefined", "null", "{id}", "$workerId", "__RID__",
-        "[%RID%]", "{% worker %}",
+        "[%RID%]", "{% worker %}", "%7B%7BPROLIFIC_PID%7D%7D", "%%EXTERNAL_ID%%", "<id>", "ID-OF-THE-PERSON", "PARTICIPANT_ID",
+        "WORKER_ID_HERE", "yourWorkerId", "insert participant code here", "the person's id", "xxx", "XX-XX", "???", "...",
     ],
 )  # fmt: skip
 def test_a_placeholder_that_was_never_filled_in_is_nobody(sessions: Sessions, value: str) -> None:
@@ -269,6 +270,29 @@ def test_a_placeholder_that_was_never_filled_in_is_nobody(sessions: Sessions, va
         assert enrolment.come_back(session, campaign, "", panel=FROM_PROLIFIC | {"PROLIFIC_PID": value}) is None
 
 
-@pytest.mark.parametrize("value", ["5f00aa1234567890abcdef12", "A1EXAMPLEAAAA1", "user-17", "ann@panel.example", "000123", "R_2x%3D"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "5f00aa1234567890abcdef12", "A1EXAMPLEAAAA1", "user-17", "ann@panel.example", "000123", "R_2x%3D", "48213", "1111", "Xavier",
+        "worker@company.example", "Ann Ahere", "Will Add", "participant-7", "Rater.Nr3", "王小明", "x1", "p1", "ID0042", "a1b2-c3d4", "Max",
+    ],
+)  # fmt: skip
 def test_ids_as_panels_give_them_are_taken(value: str) -> None:
     assert not enrolment.is_placeholder(value, "PROLIFIC_PID")
+
+
+def test_a_panels_id_goes_before_the_personal_code_of_somebody_else(sessions: Sessions) -> None:
+    campaign = sessions.campaign(protocol=Protocol(panel=protocol.PROLIFIC))
+    with sessions.store.write() as session:
+        first = enrolment.join(session, campaign, now=0, panel=FROM_PROLIFIC)
+
+    with sessions.store() as session:
+        other = FROM_PROLIFIC | {"PROLIFIC_PID": "5f00aa1234567890abcdef99"}
+        assert enrolment.come_back(session, campaign, first.code, panel=other) is None
+        back = enrolment.come_back(session, campaign, first.code, panel=FROM_PROLIFIC)
+        assert back is not None and back.id == first.id
+
+
+def test_the_id_in_an_address_is_found_by_the_names_that_panels_use() -> None:
+    assert enrolment.id_in_address({"campaign": "t", "utm_source": "mail", "workerId": "A1"}) == "workerid=A1"
+    assert enrolment.id_in_address({"campaign": "t", "me": "C"}) == ""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
 from core.errors import StudyError
-from core.subjectivity.statistics import agreement
+from core.subjectivity.statistics import agreement, counts
 from core.subjectivity.statistics.agreement import Level
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -46,7 +46,7 @@ def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
     pool = sorted(itertools.chain(*units))
 
     def difference(a: float, b: float) -> float:
-        if level == Level.NOMINAL:
+        if level in (Level.NOMINAL, Level.SETS):  # sets of one label each
             return float(a != b)
         if level == Level.INTERVAL:
             return (a - b) ** 2
@@ -61,16 +61,53 @@ def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
     return 1 - observed / expected
 
 
+def masi(first: str, second: str) -> float:
+    """Passonneau (2006): distance of two sets from their parts, as the paper writes it."""
+    a, b = set(first.split(" + ")), set(second.split(" + "))
+    weight = 1.0 if a == b else 2 / 3 if a <= b or b <= a else 1 / 3 if a & b else 0.0
+    return 1 - len(a & b) / len(a | b) * weight
+
+
+NUMBERED = (Level.NOMINAL, Level.ORDINAL, Level.INTERVAL)
+SETS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True).map(lambda parts: " + ".join(sorted(parts)))
 LISTS = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=5), min_size=2, max_size=8)
 
 
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", list(NUMBERED))
 def test_alpha_gives_the_values_krippendorff_published(level: Level) -> None:
     ratings, published = krippendorff_2011()
 
     alpha = agreement.krippendorff_alpha(ratings, level=level)
 
     assert alpha == pytest.approx(published[level], abs=0.0005)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
+    [
+        ("a", "a", 0), ("a", "b", 1), ("a", "a + b", 1 - 1 / 2 * 2 / 3), ("a + b", "b + c", 1 - 1 / 3 * 1 / 3),
+        ("a + b", "a + b + c + d", 1 - 2 / 4 * 2 / 3),
+    ],
+)  # fmt: skip
+def test_sets_are_as_far_apart_as_passonneau_says(first: str, second: str, distance: float) -> None:
+    assert counts.set_distances([first, second])[0, 1] == pytest.approx(distance, abs=1e-12)
+    assert masi(first, second) == pytest.approx(distance, abs=1e-12)
+
+
+@given(st.lists(st.lists(SETS, min_size=1, max_size=4), min_size=2, max_size=7))
+def test_alpha_of_sets_is_that_of_its_definition_over_pairs(items: list[list[str]]) -> None:
+    rows = frame(*((f"i{i}", f"r{r}", label) for i, labels in enumerate(items) for r, label in enumerate(labels)))
+    units = [labels for labels in items if len(labels) > 1]
+    pool = [label for labels in units for label in labels]
+
+    alpha = agreement.krippendorff_alpha(rows, level=Level.SETS)
+
+    if len(set(pool)) < 2:
+        assert np.isnan(alpha)
+        return
+    observed = sum(sum(itertools.starmap(masi, itertools.permutations(unit, 2))) / (len(unit) - 1) for unit in units)
+    expected = sum(itertools.starmap(masi, itertools.permutations(pool, 2))) / (len(pool) - 1)
+    assert alpha == pytest.approx(1 - observed / expected, abs=1e-9)
 
 
 def test_fleiss_kappa_gives_the_value_fleiss_published() -> None:

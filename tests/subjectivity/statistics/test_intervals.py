@@ -110,7 +110,7 @@ def test_more_confidence_is_a_wider_interval() -> None:
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", [Level.NOMINAL, Level.ORDINAL, Level.INTERVAL])
 def test_two_thousand_distinct_items_have_an_interval_near_that_of_the_normal_theory(level: Level) -> None:
     table = np.random.default_rng(0).integers(0, 60, (2000, 4)).astype(float) + [1, 1, 0, 0]
     values = np.arange(4.0)
