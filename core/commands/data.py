@@ -25,27 +25,18 @@ def bring_in(
     file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet, or hf:owner/name[@revision][:config].")],
     task: Annotated[str, typer.Option("--task", help="Name of the task.")],
     arm: Annotated[str, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")],
-    split: Annotated[
-        str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")
-    ] = None,
+    split: Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
-    split_column: Annotated[
-        str | None, typer.Option(help="Column that names each row's split, where it has no usual name.")
-    ] = None,
-    where: Annotated[
-        list[str] | None, typer.Option(help="column=value: take only such rows; may be repeated, then all must hold.")
-    ] = None,
+    split_column: Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")] = None,
     header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row of a CSV or TSV names the columns or is a text."),
+        bool | None, typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text.")
     ] = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
     rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
     fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
-    keep_labels: Annotated[
-        bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' and many of them.")
-    ] = False,
+    keep_labels: Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")] = False,
     drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
     cut: Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers into classes; may be repeated.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -142,10 +143,9 @@ def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[flo
     numbers = pd.to_numeric(labels, errors="coerce")
     between = [f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False)]
     names = [f"below {limits[0]:g}", *between, f"{limits[-1]:g} or more"]
-    places = numbers.map(lambda number: sum(number >= limit for limit in limits), na_action="ignore")
+    classes = ["" if math.isnan(number) else names[sum(number >= limit for limit in limits)] for number in numbers]
     wrong = numbers.isna() & ~labels.str.casefold().isin(MISSING) & (reasons == "")
-    named = places.map(lambda place: names[int(place)], na_action="ignore").fillna("").astype("str")
-    return named, reasons.mask(wrong, "label is no number")
+    return pd.Series(classes, index=labels.index, dtype="str"), reasons.mask(wrong, "label is no number")
 
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":

@@ -41,9 +41,7 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
     `StudyError` where rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)
-    with path.open("rb") as start:
-        encoding = "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=encoding(path), newline="") as file:
         content = file.read().replace("\x00", "")
     notes: list[str] = []
     if named := NAMED_SEPARATOR.match(content):
@@ -57,6 +55,12 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
         return Separated([], [], [], notes)
     table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
     return table if header is not None else replace(table, doubt=headers.doubt(table.header, table.rows))
+
+
+def encoding(path: Path) -> str:
+    """UTF-16 where a file begins with its mark, else UTF-8, with or without a mark."""
+    with path.open("rb") as start:
+        return "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
 
 
 def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:

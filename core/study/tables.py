@@ -143,7 +143,7 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
 def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
     """A list of objects, one object as a single row, a table by columns or by splits, or JSON lines under the other ending."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = json.loads(path.read_text(encoding=separated.encoding(path)))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return _read_json_lines(path)
@@ -197,7 +197,7 @@ def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
 def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
     rows: list[object] = []
     bad: list[str] = []
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding=separated.encoding(path)) as file:
         for line in file:
             if not line.strip():
                 continue
