@@ -98,9 +98,8 @@ def _where(table: tables.Table) -> dict[str, str]:
     with st.container(horizontal=True):
         for column in asked:
             values = table.frame[column].value_counts().index.tolist()[:MOST_VALUES]
-            found[column] = st.selectbox(
-                f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True
-            )
+            chosen = st.selectbox(f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True)
+            found[column] = str(chosen or "")
     return found
 
 
@@ -158,7 +157,7 @@ def _show(found: importing.Findings) -> None:
     shares = ", ".join(f"{split} {n:,}" for split, n in found.splits.items())
     st.text(f"{found.read:,} rows, {kept:,} to be kept ({shares or 'none'}); {taken}. Nothing is stored yet.")
     if found.passed_over:
-        st.text(f"{found.passed_over:,} other rows do not have the values chosen above.")
+        st.text(f"Rows without the values chosen above, not looked at: {found.passed_over:,}.")
     left, right = st.columns(2)
     with left:
         counted = [(name, n, found.in_test.get(name, 0)) for name, n in found.labels.items()]

@@ -107,7 +107,7 @@ def _tell(found: importing.Findings, *, as_json: bool) -> None:
     kept = f"{sum(found.splits.values())} to be kept ({listed(found.splits) or 'none'})"
     typer.echo(f"{found.file}: {found.read} rows, {kept}; {taken}. Nothing is stored.")
     if found.passed_over:
-        typer.echo(f"{found.passed_over} other rows do not have the values asked for by --where.")
+        typer.echo(f"Rows without the values of --where, not looked at: {found.passed_over}.")
     output.table("Labels", ["label", "rows"], [[name, count] for name, count in found.labels.items()])
     if found.left_out:
         output.table("Would be left out", ["reason", "rows"], [[why, count] for why, count in found.left_out.items()])

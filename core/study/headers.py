@@ -1,5 +1,6 @@
 """Whether the first row of a CSV or TSV names its columns, or is a row like those below it."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from core.study import columns_in_files
@@ -8,6 +9,7 @@ NAMES = frozenset(
     [*columns_in_files.TEXT_NAMES, *columns_in_files.LABEL_NAMES, *columns_in_files.SPLIT_COLUMNS, "id", "index", "idx"]
     + ["rater", "rater_id", "annotator", "worker", "worker_id", "item", "item_id", "source"]
 )
+YEAR = re.compile(r"(19|20)\d\d")  # which names columns of tables over time
 LONG_NAME = 60
 MANY_WORDS = 10
 AGAIN = "the names of the columns again"
@@ -26,7 +28,7 @@ def doubt(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         if name and cells.count(name) > named:
             return f"its cell {name[:SHOWN]!r} stands in the rows below too"
     for name, cells in () if named else _columns(header, rows):
-        if _is_number(name) and cells and all(_is_number(cell) for cell in cells):
+        if _is_number(name) and not YEAR.fullmatch(name) and cells and all(_is_number(cell) for cell in cells):
             return f"its cell {name!r} is a number, as those below it are"
     longest = max(header, key=len, default="")
     if not named and (len(longest) > LONG_NAME or len(longest.split()) > MANY_WORDS):

@@ -20,12 +20,12 @@ IN_OWN_TEST = "in the arm's test split already"
 IN_TEST = "in the test split of the real texts already"
 MOVES = "leaves training for the test split of this file"
 SENTENCES = {
-    SAME: "{n} rows are in the arm already, with the same label in the same split; they are left out.",
-    OTHER_LABEL: "{n} rows are in the arm already with another label; they are left out, and the label stays as it was.",
-    OTHER_SPLIT: "{n} rows are in the arm already in another split; they are left out, and the split stays as it was.",
-    IN_OWN_TEST: "{n} rows are in the test split of the arm already and would leak into training; they are left out.",
-    IN_TEST: "{n} rows are in the test split of the real texts and would leak into training; they are left out.",
-    MOVES: "{n} rows of the test split are in the arm already outside it; those texts leave their split for the test split.",
+    SAME: "In the arm already, with the same label in the same split: {n}, left out.",
+    OTHER_LABEL: "In the arm already with another label: {n}, left out; the label stays as it was.",
+    OTHER_SPLIT: "In the arm already in another split: {n}, left out; the split stays as it was.",
+    IN_OWN_TEST: "In the test split of the arm already, so a leak into training: {n}, left out.",
+    IN_TEST: "In the test split of the real texts already, so a leak into training: {n}, left out.",
+    MOVES: "In the arm already outside its test split, and in the test split of this file: {n}, moved into the test split.",
 }
 
 
@@ -103,12 +103,12 @@ def already(rows: pd.DataFrame, held: Held) -> dict[str, int]:
 
 def sentences(rows: pd.DataFrame, held: Held, counted: Mapping[str, int], *, real: bool) -> list[str]:
     """What `already` counted, in sentences, and what is said of texts that other arms hold."""
-    said = [SENTENCES[name].format(n=f"{n:,}") for name, n in counted.items()]
+    said = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
     rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
     if real and (n := int((rows["split"] == Split.TEST).sum())):
-        said.append(f"{n:,} rows of the test split are texts of other arms too; no training uses those there from now on.")
+        said.append(f"In the test split of this file and in other arms too: {_rows(n)}; no training uses those texts there.")
     if not real and len(rows):
-        said.append(f"{len(rows):,} rows are texts that the real arm has outside its test split; they are kept here as well.")
+        said.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
     return said
 
 
@@ -137,6 +137,10 @@ def _place(held: Held, label: str, split: str, digest: str, *, is_kept: bool) ->
     if held_label != label:
         return OTHER_LABEL
     return SAME if held_split == split else OTHER_SPLIT
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
 
 
 def _duplicate(first: str, label: str) -> str:

@@ -69,9 +69,9 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(app: AppTe
     app.selectbox(key="data.arm").select("real").run()
 
     assert "4 rows, 1 to be kept" in said(app)
-    assert "1 rows are in the arm already, with the same label in the same split" in said(app)
-    assert "1 rows are in the arm already with another label" in said(app)
-    assert "1 rows are in the test split of the arm already" in said(app)
+    assert "In the arm already, with the same label in the same split: 1 row, left out" in said(app)
+    assert "In the arm already with another label: 1 row" in said(app)
+    assert "In the test split of the arm already, so a leak into training: 1 row" in said(app)
     app.button(key="data.import").click().run()
     assert "1 of 4 rows kept" in app.success[0].value
 
@@ -112,7 +112,7 @@ def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(app: AppT
     app.multiselect(key="data.where").select("lang").run()
     app.selectbox(key="data.where.lang").select("en").run()
     app.text_area(key="data.renames").set_value("Y = yes\nN=no").run()
-    assert "1 other rows do not have the values chosen above" in said(app)
+    assert "Rows without the values chosen above, not looked at: 1." in said(app)
     app.button(key="data.import").click().run()
 
     with home() as session:

@@ -20,6 +20,7 @@ HEADED = [
     "0,1\nso dull,1\nfine,0\n",
     "Letter,Mood\nso dull,bad\nfine,good\n",
     "What do you think of the new opening hours of our library in the town?,label\nso dull,bad\nfine,good\n",
+    "Town,1960,1970\nhere,5,6\nthere,7,8\n",
     "id,note,mood\n1,so dull,bad\n2,fine,good\n",
 ]
 

@@ -51,7 +51,8 @@ def test_findings_tell_what_becomes_of_texts_that_the_arm_holds(bring: Bring) ->
     }
     assert (found.left_out, found.splits) == (done.rejected, done.splits)
     assert done.moved == found.already[held_texts.MOVES] == 1
-    assert sum("in the arm already" in note for note in found.notes) == 4
+    assert sum("n the arm already" in note for note in found.notes) == 4
+    assert sum("the test split of the arm already" in note for note in found.notes) == 1
 
 
 def test_synthetic_texts_of_the_real_test_split_and_of_real_training_are_told_before(bring: Bring) -> None:
@@ -60,7 +61,7 @@ def test_synthetic_texts_of_the_real_test_split_and_of_real_training_are_told_be
     found, done = bring("text,label\nd,no\na,yes\nnew,no\n", arm="zero-shot")
 
     assert found.already == {held_texts.IN_TEST: 1} and found.left_out == done.rejected == {"also in the test split": 1}
-    assert any("1 rows are texts that the real arm has" in note for note in found.notes)
+    assert any("In the real arm too, outside its test split: 1 row," in note for note in found.notes)
     assert found.notes == done.notes
 
 
@@ -69,7 +70,7 @@ def test_real_test_texts_that_another_arm_holds_are_told(bring: Bring) -> None:
 
     found, _ = bring("text,label,split\na,yes,test\nb,no,train\n")
 
-    assert any("1 rows of the test split are texts of other arms" in note for note in found.notes)
+    assert any("in other arms too: 1 row;" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("options", [{}, {"choices": Choices(cuts=(0.5,)), "rename": {"below 0.5": "no", "0.5 or more": "yes"}}])
