@@ -110,7 +110,7 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
 
 
 def _one(cell: str) -> str:
-    """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
+    """The one label that a cell holds, also in a list in a list; `SEVERAL` or `AN_OBJECT` where it holds something else."""
     found = tables.nested(cell.strip())
     if found is None:
         found = _python_list(cell.strip())
@@ -122,7 +122,7 @@ def _one(cell: str) -> str:
     if any(not isinstance(one, str | int | float) for one in given):
         return AN_OBJECT
     texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
-    return SEVERAL if len(texts) > 1 else (texts[0] if texts else "")
+    return SEVERAL if len(texts) > 1 else (_one(texts[0]) if texts else "")
 
 
 def _python_list(cell: str) -> list[object] | dict[object, object] | None:

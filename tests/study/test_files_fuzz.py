@@ -42,7 +42,8 @@ CHOICES = st.builds(
 )
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
 FORMS = st.sampled_from(
-    ["csv", "csv without header", "csv;", "tsv", "json", "json by column", "json by split", "jsonl", "lists.jsonl", "parquet"]
+    ["csv", "csv without header", "csv;", "tsv", "json", "json by column", "json by split", "jsonl", "lists.jsonl", "numbers.jsonl"]
+    + ["parquet", "numbers.parquet", "lists.parquet"]
 )
 COLUMNS = ["text", "label", "split"]
 
@@ -51,7 +52,11 @@ def write(folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: s
     """A file with these rows, as a program would write them."""
     path = folder / f"f.{form.split()[0].split('.')[-1].rstrip(';')}"
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
-    if form == "parquet":
+    if form == "numbers.parquet":
+        frame["label"] = pd.Series([number(cell) for cell in frame["label"]], dtype="float64")
+    elif form == "lists.parquet":
+        frame["label"] = pd.Series([[cell] for cell in frame["label"]], dtype=object)
+    if form.endswith("parquet"):
         frame.to_parquet(path)
     elif form.startswith(("csv", "tsv")):
         separator = ";" if form == "csv;" else "\t" if form == "tsv" else ","
@@ -60,6 +65,11 @@ def write(folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: s
     else:
         path.write_bytes(_json(rows, form).encode(encoding))
     return path
+
+
+def number(cell: str) -> float | None:
+    """The number in a cell; None where it holds another word."""
+    return float(cell) if cell in ("1", "1.0", "0.0", "0.5") else None
 
 
 def _json(rows: list[tuple[str, str, str]], form: str) -> str:
@@ -72,6 +82,8 @@ def _json(rows: list[tuple[str, str, str]], form: str) -> str:
     elif form == "lists.jsonl":
         cells = [(row, tables.nested(row["label"])) for row in found]
         found = [row | {"label": row["label"] if cell is None else cell} for row, cell in cells]
+    elif form == "numbers.jsonl":
+        found = [row | {"label": row["label"] if number(row["label"]) is None else number(row["label"])} for row in found]
     return "\n".join(map(json.dumps, found)) if form.endswith("jsonl") else json.dumps(found)
 
 
