@@ -11,15 +11,20 @@ from core.study import hub, tables
 from ui import resources
 from ui.words import plain
 
+NAMES, A_TEXT = "Names the columns", "Is a text already"
 
-def uploaded_table(label: str, *, key: str) -> tables.Table | None:
-    """The table in an uploaded file; None while there is none or when it cannot be read, which is said in a sentence."""
+
+def uploaded_table(label: str, *, key: str, asks_header: bool = False) -> tables.Table | None:
+    """The table in an uploaded file; None while there is none or when it cannot be read, which is said in a sentence.
+
+    With `asks_header`, a person says what the first row of a CSV or TSV is; where there is a doubt, nothing is read before.
+    """
     kinds = [suffix[1:] for suffix in tables.SUFFIXES]
     uploaded = st.file_uploader(f"{label}: CSV, TSV, JSON lines or Parquet, in UTF-8", type=kinds, key=key)
     if uploaded is None:
         return None
     try:
-        return _read(uploaded)
+        return _headed(uploaded, key=key) if asks_header else _read(uploaded)
     except StudyError as error:
         st.error(plain(str(error)))
         return None
@@ -29,7 +34,22 @@ def table_to_import(*, key: str) -> tables.Table | None:
     """A table from a file of this visitor, or from a data set of the Hugging Face hub; None while there is none."""
     places = ["A file", "The Hugging Face hub"]
     place = st.segmented_control("Where the texts are", places, default=places[0], required=True, key=f"{key}.place")
-    return uploaded_table("Texts with labels", key=f"{key}.file") if place == places[0] else _from_hub(key)
+    if place != places[0]:
+        return _from_hub(key)
+    return uploaded_table("Texts with labels", key=f"{key}.file", asks_header=True)
+
+
+def _headed(uploaded: UploadedFile, *, key: str) -> tables.Table | None:
+    """The table of a file, with its first row read as a person says; None where that is in doubt and not yet said."""
+    table = _read(uploaded)
+    if not table.has_first_row:
+        return table
+    named = f"{key}.header.{table.sha256[:8]}"
+    said = st.segmented_control("First row of the file", [NAMES, A_TEXT], default=None if table.doubt else NAMES, key=named)
+    if said is None and table.doubt:
+        st.warning(plain(f"Say what the first row is. It may be a text with its label already: {table.doubt}."))
+        return None
+    return _read(uploaded, header=said != A_TEXT) if table.doubt or said == A_TEXT else table
 
 
 def _from_hub(key: str) -> tables.Table | None:
@@ -42,7 +62,7 @@ def _from_hub(key: str) -> tables.Table | None:
             width=320,
             help="hf:owner/name[@revision][:config]",
         )
-        split = st.text_input("Split of the data set", key=f"{key}.split", placeholder="all of them", width=180)
+        split = st.text_input("Split of the data set", key=f"{key}.hub_split", placeholder="all of them", width=180)
         asked = st.form_submit_button("Read it")
     if asked:
         st.session_state[f"{key}.asked"] = (source.strip(), split.strip() or None)
@@ -63,8 +83,8 @@ def _read_hub(source: str, split: str | None) -> tables.Table:
     return hub.read(named, split=split, folder=settings.home / "hub", token=settings.hf_token)
 
 
-def _read(uploaded: UploadedFile) -> tables.Table:
+def _read(uploaded: UploadedFile, *, header: bool | None = None) -> tables.Table:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(uploaded.name).name
         path.write_bytes(uploaded.getvalue())
-        return tables.read(path)
+        return tables.read(path, header=header)

@@ -16,7 +16,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.quality import diversity, duplicates, lexical, nearest
 from core.quality.diversity import Distance
-from core.study import importing, tables
+from core.study import columns_in_files, tables
 
 FEWEST = 20  # a smaller group would make the comparison at equal size small for the others
 TEXTS, REFERENCE = "texts", "reference"
@@ -92,7 +92,7 @@ def _rows(
     how many rows the file has. A reference may name its texts' column otherwise than `text`."""
     table = tables.read(path)
     frame, names = table.frame, list(table.frame.columns)
-    guessed = next((name for name in importing.TEXT_NAMES if name in names), "text")
+    guessed = next((name for name in columns_in_files.TEXT_NAMES if name in names), "text")
     column = guessed if text is None or (is_reference and text not in names) else text
     pairs = [_condition(one) for one in where]
     wanted = [column, *(name for name, _ in pairs), *(name for name in (by, label) if name)]

@@ -199,7 +199,7 @@ def _arm(intake: Intake, place: str, task: Task, name: str, given: spec.FileSpec
         drafting.ready(intake.session, task, arm, given.generate)
         return arm
     arm = tasks.make_arm(intake.session, task_id=task.id, name=name)
-    table = tables.read(given.file)
+    table = tables.read(given.file, header=given.header)
     labels = [label.name for label in tasks.labels_of(intake.session, task.id)]
     looked = importing.look(table, _options(given), known=labels, real=arm.kind == ArmKind.REAL)
     _strange_labels(intake, place, looked)
@@ -212,7 +212,13 @@ def _arm(intake: Intake, place: str, task: Task, name: str, given: spec.FileSpec
 def _options(given: spec.FileSpec) -> importing.Options:
     choices = labels_in_files.Choices(given.fold, given.keep_labels, given.drop_several, tuple(given.cut))
     return importing.Options(
-        text=given.text, label=given.label, split=given.split, where=given.where, rename=given.rename, choices=choices
+        text=given.text,
+        label=given.label,
+        split=given.split,
+        where=given.where,
+        rename=given.rename,
+        choices=choices,
+        split_column=given.split_column,
     )
 
 
@@ -221,7 +227,7 @@ def _look_only(intake: Intake, where: str, given: spec.TaskSpec) -> None:
     for arm, file in {"real": given.real, **given.arms}.items():
         if file.file and file.file.name != checks.STAND_IN:
             with intake.at(_place(where, arm)):
-                importing.look(tables.read(file.file), _options(file), real=arm == ArmKind.REAL)
+                importing.look(tables.read(file.file, header=file.header), _options(file), real=arm == ArmKind.REAL)
     if given.ratings:
         with intake.at(f"{where}.ratings"):
             formats.ratings_in(_answers_in(given.ratings.file), intake.options)

@@ -18,9 +18,12 @@ from core.subjectivity.exchange import formats, pseudonyms
 from core.training import plan
 
 OPTION = re.compile(
-    r"--(?P<name>fold|keep-labels|drop-several|whole-sets|cut)(?: (?P<number>[\d.]+))?|--has (?P<has>[^\s)]+)"
+    r"--(?P<name>fold|keep-labels|drop-several|whole-sets|cut|header|no-header|text|label|split-column|split)\b"
+    r"(?: (?P<number>[\d.]+))?|--has (?P<has>[^\s)]+)"
     r"|--rename (?P<theirs>'[^']+'|[^\s=]+)=(?P<ours>'[^']+'|[\w-]+)"
 )
+
+NAMING = ("text", "label", "split", "split-column")
 
 
 @dataclass(frozen=True)
@@ -123,5 +126,9 @@ def _as_key(option: re.Match[str]) -> str:
         return f"rename: {{{option['theirs']}: {option['ours']}}}"
     if option["has"]:
         return f"has: {option['has']}"
+    if option["name"] in NAMING:
+        return option["name"].replace("-", "_")
+    if option["name"] == "no-header":
+        return "header: false"
     value = f"[{option['number']}]" if option["number"] else "true"
     return f"{option['name'].replace('-', '_')}: {value}"

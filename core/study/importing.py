@@ -1,53 +1,28 @@
 """Bring real or synthetic texts into an arm: rows are checked one by one, refused ones are counted with their reason."""
 
-import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import labels_in_files, samples, tables, tasks
-from core.study.records import Arm, ArmKind, Import, Label, Sample, SampleStatus, Split, Task
+from core.study import columns_in_files, held_texts, labels_in_files, samples, tables, tasks
+from core.study.records import Arm, ArmKind, Import, Sample, SampleStatus, Split, Task
 
-TEXT_NAMES = (
-    "text", "sentence", "content", "tweet", "review", "headline", "message", "body", "document", "comment", "post",
-    "utterance", "question", "sms", "title", "text_a",
-)  # fmt: skip
-LABEL_NAMES = (
-    "label", "labels", "intended_label", "class", "category", "sentiment", "verdict", "gold", "gold_label", "target",
-    "label_text", "answer", "y",
-)  # fmt: skip
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "part", "fold", "data_split", "dataset_split")
-SPLIT_NAMES = {
-    "train": Split.TRAIN,
-    "training": Split.TRAIN,
-    "trn": Split.TRAIN,
-    "validation": Split.VALIDATION,
-    "valid": Split.VALIDATION,
-    "val": Split.VALIDATION,
-    "dev": Split.VALIDATION,
-    "development": Split.VALIDATION,
-    "test": Split.TEST,
-    "testing": Split.TEST,
-    "tst": Split.TEST,
-    "eval": Split.TEST,
-    "evaluation": Split.TEST,
-    "holdout": Split.TEST,
-    "pool": Split.POOL,
-}
-EMPTY, LEAK = "empty text", samples.LEAK
-SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
 EXAMPLES_KEPT = 200
+AGAIN = "brought in before with this file"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How columns become samples. `split` applies to every row; `rename` maps a label in the file to one of the task."""
+    """How columns become samples. `split` applies to every row, `split_column` names the column that says it for each.
+
+    Only rows whose columns have the values of `where` are taken; `rename` maps a label in the file to one of the task.
+    """
 
     text: str | None = None
     label: str | None = None
@@ -55,6 +30,7 @@ class Options:
     where: Mapping[str, str] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     choices: labels_in_files.Choices = labels_in_files.Choices()
+    split_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +40,9 @@ class Findings:
     `columns` says what was taken for what. `labels` counts rows per label. `alike` are groups of labels that differ in case,
     blanks or Unicode form only; `folded` maps spellings to the label they were taken for; `unknown` counts labels that the
     task does not have, and `meant` offers what each may be. `left_out` counts rows by reason, `in_test` test rows by label.
+    `already` counts rows that the task holds, by what becomes of them; `passed_over` counts rows that `where` leaves aside,
+    which are no part of `read`. `again` says that the same file was brought in with
+    the same options before; `refused` says why the import would be refused, empty when it would not.
     """
 
     file: str
@@ -77,6 +56,10 @@ class Findings:
     left_out: dict[str, int]
     splits: dict[str, int]
     in_test: dict[str, int]
+    already: dict[str, int]
+    passed_over: int
+    again: bool
+    refused: str
     notes: list[str]
 
 
@@ -100,37 +83,45 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
     Raises `StudyError` when a column is missing or no row can be kept; nothing is stored then.
     """
     chosen = _columns(table, options)
-    earlier = session.scalar(
-        select(Import)
-        .where(Import.arm_id == arm.id, Import.sha256 == table.sha256, Import.undone_at.is_(None))
-        .order_by(Import.id.desc())
-    )
-    if earlier is not None and earlier.options == chosen:
+    held = held_texts.read(session, task_id=task.id, arm=arm.name, sha256=table.sha256)
+    if (earlier := _earlier(held, chosen)) is not None:
         return _report(session, earlier, moved=0, again=True)
     names = [label.name for label in tasks.labels_of(session, task.id)]
-    rows, found = _rows(table, chosen, options, real=arm.kind == ArmKind.REAL, known=names)
+    is_real = arm.kind == ArmKind.REAL
+    rows, found = _rows(table, chosen, options, real=is_real, known=names)
+    held_texts.judge(rows, names, held, real=is_real)
     _check_rows(rows, found, table=table, options=options)
-    _judge(session, rows, names, task=task, arm=arm)
+    counted = held_texts.already(rows, held)
+    notes = [*_notes(table, chosen, found), *held_texts.sentences(rows, held, counted, real=is_real)]
     kept = rows[rows["reason"] == ""]
-    if kept.empty:
-        raise StudyError(f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_offer(found)}")
     record = _record(session, rows, table=table, chosen=chosen, arm=arm)
-    moved = _set_aside(session, arm, kept)
+    moved = _set_aside(session, arm, kept, held)
     _store(session, kept, task=task, arm=arm, record=record)
-    return replace(_report(session, record, moved=moved, again=False), notes=_notes(table, chosen, found))
+    return replace(_report(session, record, moved=moved, again=False), notes=notes)
 
 
-def look(table: tables.Table, options: Options, *, known: Sequence[str] = (), real: bool = True) -> Findings:
-    """What a table would bring, without storing anything. `known` are the task's labels, empty for a new task.
+def look(
+    table: tables.Table,
+    options: Options,
+    *,
+    known: Sequence[str] = (),
+    real: bool = True,
+    held: held_texts.Held | None = None,
+) -> Findings:
+    """What `bring_in` would do with a table, without storing anything.
 
-    Raises `StudyError` when a column is missing.
+    `known` are the task's labels, empty for a new task; `held` are the texts it has. Raises `StudyError` when a column is
+    missing.
     """
     chosen = _columns(table, options)
+    held = held or held_texts.Held()
     rows, found = _rows(table, chosen, options, real=real, known=known)
-    cells = zip(rows["text"], rows["label"], rows["split"], rows["reason"], strict=True)
-    rows["reason"] = [(EMPTY if not text else why) or _unusable(text, label, split, known) for text, label, split, why in cells]
-    twice = (rows["reason"] == "") & rows.duplicated("text_hash")
-    rows.loc[twice, "reason"] = samples.DUPLICATE
+    held_texts.judge(rows, known, held, real=real)
+    again = _earlier(held, chosen) is not None
+    refused = "" if again else _refusal(rows, found, table=table, options=options, known=known)
+    if again:
+        rows.loc[rows["reason"] == "", "reason"] = AGAIN
+    already = held_texts.already(rows, held)
     left_out = Counter(rows.loc[rows["reason"] != "", "reason"].tolist()) + Counter(table.unreadable)
     kept, split = rows[rows["reason"] == ""], _split_column(table, chosen)
     return Findings(
@@ -145,7 +136,13 @@ def look(table: tables.Table, options: Options, *, known: Sequence[str] = (), re
         left_out=dict(left_out.most_common()),
         splits={str(split): int(n) for split, n in kept["split"].value_counts().items()},
         in_test={str(name): int(n) for name, n in kept.loc[kept["split"] == Split.TEST, "label"].value_counts().items()},
-        notes=_notes(table, chosen, found),
+        already=already,
+        passed_over=len(table.frame) - len(rows),
+        again=again,
+        refused=refused,
+        notes=_notes(table, chosen, found)
+        + (["This file was brought in before with these options; nothing would be stored."] if again else [])
+        + held_texts.sentences(rows, held, already, real=real),
     )
 
 
@@ -156,19 +153,23 @@ def real_labels(table: tables.Table, options: Options) -> dict[str, str]:
     """
     chosen = _columns(table, options)
     rows, found = _rows(table, chosen, options, real=True, known=())
-    labels_in_files.check_new(found, options.choices, file=table.file, column=chosen["label"])
+    _check_new(found, options, file=table.file, column=chosen["label"])
     return {label: "" for label in dict.fromkeys(rows["label"]) if label}
 
 
 def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
-    text = options.text or likely(table.frame.columns, TEXT_NAMES) or "text"
-    label = options.label or likely(table.frame.columns, LABEL_NAMES) or "label"
-    tables.need_columns(table.frame, [text, label, *options.where], file=table.file)
+    text = options.text or columns_in_files.likely(table.frame.columns, columns_in_files.TEXT_NAMES) or "text"
+    label = options.label or columns_in_files.likely(table.frame.columns, columns_in_files.LABEL_NAMES) or "label"
+    _check_columns(table, options, text=text, label=label)
     if text == label:
         raise StudyError(f"Column {text!r} of {table.file} cannot be both text and label. Name another column for one of them.")
     pinned = {"source": dict(table.source)} if table.source else {}
     decided = {name: value for name, value in asdict(options.choices).items() if value}
-    return {name: value for name, value in asdict(options).items() if name != "choices"} | decided | {
+    if options.choices.cuts:
+        decided["cuts"] = list(options.choices.cuts)  # as the database gives it back
+    if options.split_column:
+        decided["split_column"] = options.split_column
+    return {name: value for name, value in asdict(options).items() if name not in ("choices", "split_column")} | decided | {
         "text": text,
         "label": label,
         "where": dict(options.where),
@@ -177,10 +178,28 @@ def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
     }
 
 
-def likely(columns: Iterable[str], names: Sequence[str]) -> str | None:
-    """The first column that has one of these names, in any case; None without one."""
-    by_name = {column.casefold(): column for column in reversed(list(columns))}
-    return next((by_name[name] for name in names if name in by_name), None)
+def _check_columns(table: tables.Table, options: Options, *, text: str, label: str) -> None:
+    if table.doubt:
+        raise StudyError(
+            f"The first row of {table.file} may be a text with its label and not the names of the columns: {table.doubt}. Say "
+            "which it is with --no-header (it is a text) or --header (it names the columns)."
+        )
+    named = [options.split_column] if options.split_column else []
+    try:
+        tables.need_columns(table.frame, [text, label, *options.where, *named], file=table.file)
+    except StudyError as error:
+        first = ", or say --no-header if its first row is a text already" if table.has_first_row else ""
+        way_out = f" Name the columns with --text and --label{first}." if not (options.text and options.label) else ""
+        raise StudyError(f"{error}{way_out}") from None
+    if named and options.split is not None:
+        raise StudyError("Name one split for every row (--split) or the column that says it (--split-column), not both.")
+    if options.split_column in (text, label):
+        raise StudyError(f"Column {options.split_column!r} of {table.file} cannot hold the split and the text or label too.")
+
+
+def _earlier(held: held_texts.Held, chosen: Mapping[str, Any]) -> Import | None:
+    """The standing import of the same file with the same options; None without one."""
+    return next((record for record in held.imports if record.options == chosen), None)
 
 
 def _rows(
@@ -191,14 +210,15 @@ def _rows(
     for column, value in chosen["where"].items():
         frame = frame[frame[column] == value]
     found = labels_in_files.read(frame[chosen["label"]], known=known, rename=chosen["rename"], choices=options.choices)
-    rows = pd.DataFrame({"row": frame.index + 2, "text": frame[chosen["text"]].str.strip(), "label": found.labels})
+    rows = pd.DataFrame({"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels})
     rows["text_hash"] = [samples.text_hash(text) for text in rows["text"]]
-    rows["split"] = _splits(frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real)
+    rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real)
     rows["reason"] = found.reasons
     return rows, found
 
 
 def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options) -> None:
+    """Raise `StudyError`, with the way out, where judged rows cannot be imported as a whole."""
     if rows.empty:
         matching = f" where {_listed_where(options.where)}" if options.where else ""
         raise StudyError(f"{table.file} has no row{matching}.")
@@ -208,20 +228,37 @@ def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: table
             f"{several} rows of {table.file} hold several labels, and a text has one label here. Leave those rows out "
             "(--drop-several), or make a file, and a task, for each label."
         )
+    if not (rows["reason"] == "").any():
+        raise StudyError(f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_offer(found)}")
 
 
-def _split_column(table: tables.Table, chosen: dict[str, Any]) -> str | None:
-    """The column that names each row's split; None without one, and where it holds anything else."""
+def _refusal(
+    rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options, known: Sequence[str]
+) -> str:
+    """Why these rows would be refused as a whole, in a sentence; empty when they would not."""
+    try:
+        if not known:
+            _check_new(found, options, file=table.file, column=str(found.labels.name))
+        _check_rows(rows, found, table=table, options=options)
+    except StudyError as error:
+        return str(error)
+    return ""
+
+
+def _check_new(found: labels_in_files.Read, options: Options, *, file: str, column: str) -> None:
+    """Raise `StudyError` where a file that defines a new task's labels would define wrong ones, or fewer than two."""
+    labels_in_files.check_new(found, options.choices, file=file, column=column)
+    if len(found.counts) < 2:
+        have = f"only {next(iter(found.counts))!r}" if found.counts else "no label"
+        raise StudyError(f"A task needs at least two labels, and {file} has {have} in {column!r}. Choose another column.")
+
+
+def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:
+    """The column that says each row's split; None where every row is put into one, and without such a column."""
     if chosen["split"] is not None:
         return None
-    if "split" in table.frame.columns:
-        return "split"
-    column = likely(table.frame.columns, SPLIT_COLUMNS)
-    return column if column is not None and not _strange_splits(table.frame[column]) else None
-
-
-def _strange_splits(cells: "pd.Series[str]") -> list[str]:
-    return [value for value in cells.unique().tolist() if value.strip().lower() not in SPLIT_NAMES]
+    rest = table.frame.drop(columns=[chosen["text"], chosen["label"]])
+    return chosen.get("split_column") or columns_in_files.split_column(rest)
 
 
 def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.Read) -> list[str]:
@@ -230,9 +267,9 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
     column = _split_column(table, chosen)
     if column is not None and column != "split":
         notes.append(f"The splits are those of column {column!r}.")
-    unused = likely(table.frame.columns, SPLIT_COLUMNS)
+    unused = columns_in_files.likely(table.frame.columns, columns_in_files.SPLIT_COLUMNS)
     if column is None and unused is not None and chosen["split"] is None:
-        strange = ", ".join(repr(value) for value in _strange_splits(table.frame[unused])[:3])
+        strange = ", ".join(repr(value) for value in columns_in_files.strange_splits(table.frame[unused])[:3])
         notes.append(f"Column {unused!r} names no splits that are known ({strange}), so it was not used.")
     if found.unknown:
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
@@ -250,77 +287,6 @@ def _offer(found: labels_in_files.Read) -> str:
     known = " ".join(f"--rename {one!r}={label!r}" for one, label in found.meant.items())
     fold = ", or fold what looks alike with --fold." if found.meant else "."
     return f" Say which is which with {known or '--rename file-label=task-label'}{fold}"
-
-
-def _splits(
-    frame: pd.DataFrame, hashes: "pd.Series[str]", forced: str | None, column: str | None, *, real: bool
-) -> list[str]:
-    if forced is not None:
-        if forced.strip().lower() not in SPLIT_NAMES:
-            raise StudyError(f"There is no split {forced!r}; use one of {', '.join(SPLIT_NAMES)}.")
-        return [SPLIT_NAMES[forced.strip().lower()]] * len(frame)
-    if column is not None:
-        return [SPLIT_NAMES.get(name.strip().lower(), f"?{name}") for name in frame[column]]
-    return [_drawn(digest) for digest in hashes] if real else [Split.TRAIN] * len(frame)
-
-
-def _drawn(digest: str) -> Split:
-    """70 % train, 5 % validation, 25 % test, drawn by the text itself so that it comes out the same each time."""
-    share = int(digest[:8], 16) / 0x1_0000_0000
-    return next(split for limit, split in SHARES if share < limit)
-
-
-def _judge(session: Session, rows: pd.DataFrame, names: Sequence[str], *, task: Task, arm: Arm) -> None:
-    """Fill `reason` for every row that cannot be kept."""
-    known = _held(session, arm)
-    tested = _tested(session, task) if arm.kind != ArmKind.REAL else set()
-    in_file = set(rows.loc[rows["split"] == Split.TEST, "text_hash"]) if arm.kind == ArmKind.REAL else set()
-    seen: dict[str, str] = {}
-    reasons = []
-    columns = (rows[name] for name in ("text", "label", "split", "text_hash", "reason"))
-    for text, label, split, digest, known_reason in zip(*columns, strict=True):
-        reason = (EMPTY if not text else known_reason) or _unusable(text, label, split, names)
-        if not reason and split != Split.TEST and (digest in tested or digest in in_file):
-            reason = LEAK
-        held_split, held_label = known.get(digest, ("", ""))
-        if not reason and held_label and not (split == Split.TEST and held_split != Split.TEST):
-            reason = _duplicate(held_label, label)
-        if not reason and digest in seen:
-            reason = _duplicate(seen[digest], label)
-        if not reason:
-            seen[digest] = label
-        reasons.append(reason)
-    rows["reason"] = reasons
-
-
-def _duplicate(first: str, label: str) -> str:
-    return samples.DUPLICATE if first == label else f"{samples.DUPLICATE} with another label"
-
-
-def _unusable(text: str, label: str, split: str, names: Sequence[str]) -> str:
-    if not text:
-        return EMPTY
-    if not label:
-        return labels_in_files.NO_LABEL
-    if names and label not in names:
-        near = difflib.get_close_matches(label, names, n=1, cutoff=0.7)
-        return f"unknown label {label!r}" + (f" (near {near[0]!r})" if near else "")
-    return f"unknown split {split[1:]!r}" if split.startswith("?") else ""
-
-
-def _held(session: Session, arm: Arm) -> dict[str, tuple[str, str]]:
-    """Digest -> split and label of the texts an arm keeps."""
-    kept = (
-        select(Sample.text_hash, Sample.split, Label.name)
-        .join(Label, Label.id == Sample.label_id)
-        .where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
-    )
-    return {row.text_hash: (row.split, row.name) for row in session.execute(kept)}
-
-
-def _tested(session: Session, task: Task) -> set[str]:
-    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    return {digest for digest, (split, _) in _held(session, real).items() if split == Split.TEST} if real else set()
 
 
 def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen: dict[str, Any], arm: Arm) -> Import:
@@ -342,15 +308,14 @@ def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen
     return record
 
 
-def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame) -> int:
+def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame, held: held_texts.Held) -> int:
     """A text the arm keeps for training that the file now has in its test split leaves training."""
-    known = _held(session, arm)
-    leaks = [digest for digest in kept.loc[kept["split"] == Split.TEST, "text_hash"] if digest in known]
+    leaks = [digest for digest in kept.loc[kept["split"] == Split.TEST, "text_hash"] if digest in held.own]
     for digest in leaks:
         session.execute(
             update(Sample)
             .where(Sample.arm_id == arm.id, Sample.text_hash == digest, Sample.status == SampleStatus.KEPT)
-            .values(status=SampleStatus.REJECTED, reject_reason=LEAK)
+            .values(status=SampleStatus.REJECTED, reject_reason=samples.LEAK)
         )
     return len(leaks)
 

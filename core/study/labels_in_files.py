@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -87,7 +88,7 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     unknown = {name: n for name, n in counts.items() if known and name not in known}
     by_key = {_key(name): name for name in known}
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
-    every = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
+    every = [column.astype("str").take(codes).set_axis(cells.index).rename(cells.name) for column in (labels, reasons)]
     return Read(every[0], every[1], alike, folded, unknown, meant)
 
 
@@ -118,7 +119,7 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
 
 
 def _one(cell: str) -> str:
-    """The one label that a cell holds; `SEVERAL` or `AN_OBJECT` where it holds something else."""
+    """The one label that a cell holds, also in a list in a list; `SEVERAL` or `AN_OBJECT` where it holds something else."""
     found = _nested(cell.strip())
     if isinstance(found, dict):
         return AN_OBJECT
@@ -162,10 +163,9 @@ def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[flo
     numbers = pd.to_numeric(labels, errors="coerce")
     between = [f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False)]
     names = [f"below {limits[0]:g}", *between, f"{limits[-1]:g} or more"]
-    places = numbers.map(lambda number: sum(number >= limit for limit in limits), na_action="ignore")
+    classes = ["" if math.isnan(number) else names[sum(number >= limit for limit in limits)] for number in numbers]
     wrong = numbers.isna() & ~labels.str.casefold().isin(MISSING) & (reasons == "")
-    named = places.map(lambda place: names[int(place)], na_action="ignore").fillna("").astype("str")
-    return named, reasons.mask(wrong, "label is no number")
+    return pd.Series(classes, index=labels.index, dtype="str"), reasons.mask(wrong, "label is no number")
 
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":

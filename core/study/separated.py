@@ -5,10 +5,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import StudyError
+from core.study import headers
 
 LONGEST_CELL = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
@@ -19,24 +20,28 @@ WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lin
 
 @dataclass(frozen=True)
 class Separated:
-    """`header` and `rows` of one width, `unreadable` a reason for each row that has no place, `notes` on how it was read."""
+    """`header` and `rows` of one width, `unreadable` a reason for each row that has no place, `notes` on how it was read.
+
+    `doubt` says why the first row may be a row like the others; it is empty where the caller said which it is.
+    """
 
     header: list[str]
     rows: list[list[str]]
     unreadable: list[str]
     notes: list[str]
+    doubt: str = ""
 
 
-def read(path: Path, usual: str) -> Separated:
+def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
     """The rows of a file. `usual` separates cells unless the header is in one piece with it and not with another.
+
+    `header` says whether the first row names the columns; None takes it for that, and gives the doubt there is.
 
     Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up. Raises
     `StudyError` where rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)
-    with path.open("rb") as start:
-        encoding = "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=encoding(path), newline="") as file:
         content = file.read().replace("\x00", "")
     notes: list[str] = []
     if named := NAMED_SEPARATOR.match(content):
@@ -48,7 +53,14 @@ def read(path: Path, usual: str) -> Separated:
         found.pop(0)
     if not found:
         return Separated([], [], [], notes)
-    return _in_columns(found, notes)
+    table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
+    return table if header is not None else replace(table, doubt=headers.doubt(table.header, table.rows))
+
+
+def encoding(path: Path) -> str:
+    """UTF-16 where a file begins with its mark, else UTF-8, with or without a mark."""
+    with path.open("rb") as start:
+        return "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
 
 
 def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:
@@ -173,9 +185,10 @@ def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
         notes.append(f"Columns without a name are called {', '.join(header[place] for place in unnamed)}.")
     width = len(header)
     filled = [row for row in body if any(row)]
-    good = [row[:width] + [""] * (width - len(row)) for row in filled if not any(row[width:])]
-    unreadable = ["too many columns"] * (len(filled) - len(good)) + ["empty row"] * (len(body) - len(filled))
-    return Separated(header, good, unreadable, notes)
+    fitting = [row[:width] + [""] * (width - len(row)) for row in filled if not any(row[width:])]
+    good = [row for row in fitting if not headers.is_again(header, row)]
+    unreadable = ["too many columns"] * (len(filled) - len(fitting)) + ["empty row"] * (len(body) - len(filled))
+    return Separated(header, good, unreadable + [headers.AGAIN] * (len(fitting) - len(good)), notes)
 
 
 def _cells(rows: Iterable[list[str]], place: int) -> Iterable[str]:

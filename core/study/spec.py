@@ -36,6 +36,8 @@ class FileSpec(Part):
     text: str | None = None
     label: str | None = None
     split: str | None = None
+    split_column: str | None = None
+    header: bool | None = None
     rename: dict[str, str] = Field(default_factory=dict)
     fold: bool = False
     keep_labels: bool = False

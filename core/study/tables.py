@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import hub_layout, separated
+from core.study import columns_in_files, hub_layout, separated
 
 WHOLE = 2**53  # below it a float holds every whole number
+SEPARATED = (".csv", ".tsv")
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -25,6 +26,8 @@ class Table:
 
     A list or object in a cell stays as its JSON text.
     `source` pins what was fetched from a hub; it is empty for a file. `notes` says what was done to read it.
+    `doubt` says why its first row, which was taken for the names of the columns, may be none; empty without a doubt.
+    `first_row` is the number that the first row of the frame has in the file.
     """
 
     frame: pd.DataFrame
@@ -33,18 +36,34 @@ class Table:
     sha256: str
     source: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    doubt: str = ""
+    first_row: int = 2
+
+    @property
+    def has_first_row(self) -> bool:
+        """Whether the names of its columns stand in the first row of a file, which might have been a text."""
+        return self.first_row == 2 and self.file.lower().endswith(SEPARATED)
 
 
-def read(path: Path) -> Table:
-    """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8."""
+def read(path: Path, *, header: bool | None = None) -> Table:
+    """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8.
+
+    `header` says whether the first row of a CSV or TSV names the columns; None takes it for that, and notes a doubt.
+    """
     if not is_there(path):
         raise StudyError(f"There is no file {path}.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
+    if header is False and suffix not in SEPARATED:
+        raise StudyError(f"{path.name} names its columns in every row or in itself. Leave --no-header out: it is for CSV and TSV.")
     notes: list[str] = []
+    doubt = ""
     try:
-        frame, unreadable = _read(path, suffix, notes)
+        if suffix in SEPARATED:
+            frame, unreadable, doubt = _read_separated(path, suffix, notes, header)
+        else:
+            frame, unreadable = _read(path, suffix, notes)
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
@@ -60,7 +79,8 @@ def read(path: Path) -> Table:
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
-    return Table(frame=frame, unreadable=unreadable, file=path.name, sha256=digest(path), notes=tuple(notes))
+    first = 1 if header is False else 2
+    return Table(frame, unreadable, path.name, digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
 
 
 def is_there(path: Path) -> bool:
@@ -101,13 +121,15 @@ def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list
         return _read_parquet(path, notes), []
     if suffix == ".json":
         return _read_json(path, notes)
-    if suffix in (".jsonl", ".ndjson"):
-        return _read_json_lines(path)
-    found = separated.read(path, "\t" if suffix == ".tsv" else ",")
+    return _read_json_lines(path)
+
+
+def _read_separated(path: Path, suffix: str, notes: list[str], header: bool | None) -> tuple[pd.DataFrame, list[str], str]:
+    found = separated.read(path, "\t" if suffix == ".tsv" else ",", header=header)
     notes += found.notes
     if not found.header:
-        return pd.DataFrame(), found.unreadable
-    return _as_text(pd.DataFrame(found.rows, columns=found.header, dtype=object)), found.unreadable
+        return pd.DataFrame(), found.unreadable, ""
+    return _as_text(pd.DataFrame(found.rows, columns=found.header, dtype=object)), found.unreadable, found.doubt
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
@@ -119,19 +141,39 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
 
 
 def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """A list of objects, one object as a single row, a table by columns, or JSON lines under the other ending."""
+    """A list of objects, one object as a single row, a table by columns or by splits, or JSON lines under the other ending."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = json.loads(path.read_text(encoding=separated.encoding(path)))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return _read_json_lines(path)
         raise
     if not isinstance(found, list | dict):
         raise ValueError("it holds neither a list of objects nor one object")
-    if isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
+    if isinstance(found, dict) and (by_split := _rows_by_split(found)) is not None:
+        notes.append(f"The file holds a table for each split: {', '.join(f'{name} {n}' for name, n in by_split[1].items())}.")
+        found = by_split[0]
+    elif isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
         notes.append("The file holds its table column by column; it was turned into rows.")
         found = rows
     return _json_rows(found if isinstance(found, list) else [found])
+
+
+def _rows_by_split(found: dict[str, Any]) -> tuple[list[Any], dict[str, int]] | None:
+    """The rows of an object that holds a table for each split, with their number by split; None when it is no such object."""
+    if not any(columns_in_files.is_split(name) for name in found):
+        return None
+    placed: list[Any] = []
+    counted: dict[str, int] = {}
+    for name, value in found.items():
+        rows = _rows_by_column(value) if isinstance(value, dict) else value
+        if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
+            return None
+        if any(isinstance(row, dict) and row.get("split", name) != name for row in rows):
+            raise ValueError(f"rows in its list {name!r} name another split themselves. Take one of the two out")
+        placed += [row | {"split": name} if isinstance(row, dict) else row for row in rows]
+        counted[name] = len(rows)
+    return placed, counted
 
 
 def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
@@ -155,7 +197,7 @@ def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
 def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
     rows: list[object] = []
     bad: list[str] = []
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open(encoding=separated.encoding(path)) as file:
         for line in file:
             if not line.strip():
                 continue

@@ -243,3 +243,41 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
         command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
         own = " ".join((command.help or "").split("\n\n")[0].split())
         assert sentence == ("" if command.hidden else own), name
+
+
+def test_a_check_tells_what_the_task_holds_already_and_the_import_does_the_same(call: CommandLine, tmp_path: Path) -> None:
+    call("import", letters(tmp_path), "--task", "mood", "--arm", "real")
+    rows = ["a gloomy letter 0,sad", "a bright letter 1,sad", "a gloomy letter 2,sad", "new,sad"]
+    file = written(tmp_path, "more.csv", "\n".join(["text,label,split", *(f"{row},train" for row in rows)]))
+
+    _, told, _ = call("import", file, "--task", "mood", "--arm", "real", "--check", "--json")
+    code, shown, _ = call("import", file, "--task", "mood", "--arm", "real", "--check")
+    _, done, _ = call("import", file, "--task", "mood", "--arm", "real", "--json")
+    _, known, _ = call("import", file, "--task", "mood", "--arm", "real", "--check", "--json")
+
+    findings = json.loads(told)["findings"]
+    assert sorted(findings["already"].values()) == [1, 1, 1] and len(findings["already"]) == 3
+    assert findings["left_out"] == json.loads(done)["rejected"] and findings["splits"] == json.loads(done)["splits"]
+    assert code == 0 and "In the arm already with another label: 1 row" in " ".join(shown.split())
+    assert json.loads(known)["findings"]["again"]
+
+
+def test_a_check_says_that_an_import_would_be_refused(call: CommandLine, tmp_path: Path) -> None:
+    file = written(tmp_path, "f.csv", "text,label\none,good\ntwo,good\n")
+
+    _, shown, _ = call("import", file, "--task", "t", "--arm", "real", "--check")
+    refused, _, stderr = call("import", file, "--task", "t", "--arm", "real")
+
+    assert refused == 1 and " ".join(stderr.split()).removeprefix("Error: ") in " ".join(shown.split())
+
+
+def test_rows_splits_and_a_first_row_are_named_on_the_command_line(call: CommandLine, tmp_path: Path) -> None:
+    headless = written(tmp_path, "f.csv", "so dull,bad,en,train\nfine,good,en,test\nnaja,bad,de,train\nbad,bad,en,train\n")
+    options = ["--text", "column 1", "--label", "column 2", "--split-column", "column 4", "--where", "column 3=en"]
+
+    refused, _, stderr = call("import", headless, "--task", "t", "--arm", "real")
+    code, done, _ = call("import", headless, "--task", "t", "--arm", "real", "--no-header", *options, "--json")
+
+    assert refused == 1 and "--no-header" in stderr
+    found = json.loads(done)
+    assert code == 0 and (found["read"], found["kept"], found["splits"]) == (3, 3, {"test": 1, "train": 2})

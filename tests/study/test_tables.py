@@ -197,3 +197,42 @@ def test_half_a_character_of_utf_16_is_refused_in_a_sentence(tmp_path: Path) -> 
 
     with pytest.raises(StudyError, match="Save it as UTF-8"):
         tables.read(path)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"train": [{"text": "one", "label": "a"}], "test": [{"text": "two", "label": "b"}]},
+        {"train": [{"text": "one", "label": "a", "split": "train"}], "test": [{"text": "two", "label": "b"}]},
+        {"train": {"text": ["one"], "label": ["a"]}, "test": {"text": ["two"], "label": ["b"]}},
+        {"train": {"text": {"0": "one"}, "label": {"0": "a"}}, "test": [{"text": "two", "label": "b"}]},
+    ],
+)
+def test_an_object_with_a_table_for_each_split_is_read_as_splits(tmp_path: Path, form: object) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(json.dumps(form))
+
+    table = tables.read(path)
+
+    assert table.frame[["text", "label", "split"]].values.tolist() == [["one", "a", "train"], ["two", "b", "test"]]
+    assert table.notes == ("The file holds a table for each split: train 1, test 1.",)
+
+
+def test_a_split_of_another_name_beside_known_ones_is_read_too_and_a_contradiction_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "splits.json"
+    path.write_text(json.dumps({"Train": [{"text": "one"}], "unsupervised": [{"text": "two"}, 3], "test": []}))
+
+    table = tables.read(path)
+
+    assert table.frame["split"].tolist() == ["Train", "unsupervised"] and table.unreadable == ["not a JSON object"]
+    path.write_text(json.dumps({"train": [{"text": "one", "split": "test"}]}))
+    with pytest.raises(StudyError, match="name another split themselves"):
+        tables.read(path)
+
+
+@pytest.mark.parametrize("form", [{"test": 1, "train": "x"}, {"train": ["a", "b"], "label": ["c", "d"]}])
+def test_columns_that_are_named_like_splits_are_columns(tmp_path: Path, form: object) -> None:
+    path = tmp_path / "columns.json"
+    path.write_text(json.dumps(form))
+
+    assert "split" not in tables.read(path).frame.columns
