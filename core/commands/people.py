@@ -43,7 +43,7 @@ Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=l
 
 AS_SETS = (agreement.Level.NOMINAL, agreement.Level.SETS)
 SETS_COUNT = (
-    "{n:,} answers hold several labels. Alpha weighs how much two sets share (MASI); for the other numbers only equal sets agree. "
+    "Answers that hold several labels: {n:,}. Alpha weighs how much two sets share (MASI); for the other numbers only equal sets agree. "
     "--has LABEL looks at one label, --whole-sets takes each set for a label of its own."
 )
 

@@ -88,7 +88,8 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     unknown = {name: n for name, n in counts.items() if known and name not in known}
     by_key = {_key(name): name for name in known}
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
-    every = [column.astype("str").take(codes).set_axis(cells.index).rename(cells.name) for column in (labels, reasons)]
+    every = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
+    every[0].name = cells.name
     return Read(every[0], every[1], alike, folded, unknown, meant)
 
 
