@@ -24,7 +24,8 @@ from sqlalchemy import func, select
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
-from core.study.records import ArmKind, Completion, Sample, SampleStatus
+from core.study.kinds import ArmKind, SampleStatus
+from core.study.records import Completion, Sample
 from core.study.store import Store
 from core.synthesis import generation, prompts
 from core.synthesis.answers import SlotKey

@@ -43,16 +43,16 @@ COMMANDS = {
         "Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice.",
     ),
     "agreement": (
-        "people",
+        "agreement",
         "How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them.",
     ),
-    "aggregate": ("people", "One label per item, from item_id, rater_id, label or usual names for them."),
+    "aggregate": ("aggregate", "One label per item, from item_id, rater_id, label or usual names for them."),
     "rank": (
-        "people",
+        "rank",
         "Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more).",
     ),
     "ratings": (
-        "people",
+        "ratings",
         "Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file.",
     ),
     "regress": (

@@ -8,7 +8,8 @@ import pytest
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Arm, ArmKind, Label, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Label, Task
 from core.study.store import Store
 from core.synthesis import catalogued, prompts
 from core.synthesis.catalogued import CatalogueTask

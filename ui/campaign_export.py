@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from core.study import exporting
-from core.study.records import Campaign, RaterKind
+from core.study.kinds import RaterKind
+from core.study.records import Campaign
 from core.subjectivity.exchange import formats
 from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import answers

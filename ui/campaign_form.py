@@ -6,7 +6,8 @@ import secrets
 import streamlit as st
 
 from core.study import tasks
-from core.study.records import Arm, ArmKind, CampaignKind, Study, Task
+from core.study.kinds import ArmKind, CampaignKind
+from core.study.records import Arm, Study, Task
 from core.subjectivity.sessions import campaigns, effort, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from core.subjectivity.sessions.protocol import Protocol

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import segno
 import streamlit as st
 
-from core.study.records import Campaign, CampaignKind
+from core.study.kinds import CampaignKind
+from core.study.records import Campaign
 from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui import campaign_rules, resources

@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.errors import StudyError
-from core.study.records import Campaign, CampaignKind
+from core.study.kinds import CampaignKind
+from core.study.records import Campaign
 from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from core.analysis import rating_charts
 from core.commands import llm_rating
 from core.jobs import queue, runner
-from core.study.records import Campaign, Item, ItemRole, Study
+from core.study.kinds import ItemRole
+from core.study.records import Campaign, Item, Study
 from core.subjectivity import personas
 from core.subjectivity.groups import Group, SideBySide
 from core.synthesis.connection import Connection

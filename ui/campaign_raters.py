@@ -5,7 +5,8 @@ import time
 import streamlit as st
 
 from core.study import exporting
-from core.study.records import Campaign, RaterKind
+from core.study.kinds import RaterKind
+from core.study.records import Campaign
 from core.subjectivity.sessions import conduct, roster
 from ui import campaign_reads, campaign_tables, resources
 from ui.words import done, plain

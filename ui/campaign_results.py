@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.analysis.rating_charts import Chart
-from core.study.records import Campaign, CampaignKind
+from core.study.kinds import CampaignKind
+from core.study.records import Campaign
 from core.subjectivity.statistics import aggregation, majority, ranking, shares
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.agreement import AgreementSummary, Level

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import StudyError
-from core.study.records import CampaignKind
+from core.study.kinds import CampaignKind
 from core.subjectivity.sessions import protocol
 from core.subjectivity.sessions.protocol import Action, Panel, Protocol, Rules
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.study.records import Campaign, CampaignKind, Study, Task
+from core.study.kinds import CampaignKind
+from core.study.records import Campaign, Study, Task
 from core.subjectivity.sessions import standing
 from ui import campaign_reads, resources
 from ui.words import plain

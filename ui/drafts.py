@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.study.records import Arm, ArmKind, Label, Prompt, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Label, Prompt, Task
 from core.synthesis import catalogued, grid, prompts
 from core.synthesis.prompts import Draft
 from ui.words import plain, problem

@@ -11,7 +11,8 @@ from core.jobs import runner
 from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
 from core.study import tasks
-from core.study.records import Arm, JudgementKind, Study, Task
+from core.study.kinds import JudgementKind
+from core.study.records import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import connection, judging
 from core.synthesis.connection import Connection

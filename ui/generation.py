@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.jobs import queue
 from core.study import browse
-from core.study.records import Arm, ArmKind, Label, Study, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Label, Study, Task
 from core.synthesis import batches, connection, estimates, generation, not_taken, prices, prompts
 from core.synthesis.connection import Connection
 from core.synthesis.estimates import Estimate, Range

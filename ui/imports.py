@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.errors import StudyError
 from core.study import columns_in_files, held_texts, importing, labels_in_files, tables
-from core.study.records import ArmKind, Task
+from core.study.kinds import ArmKind
+from core.study.records import Task
 from ui import resources, words
 
 SPLITS = ["as in the file, or drawn", "train", "validation", "test", "pool"]

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
-from core.study.records import Job, JobState
+from core.study.kinds import JobState
+from core.study.records import Job
 from core.training import runs
 from ui import resources
 from ui.words import done, plain

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 from core.analysis.findings import METRIC_NAMES
 from core.analysis.points import Metric
 from core.study import tasks
-from core.study.records import Arm, ArmKind, Study, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Study, Task
 from core.subjectivity import levels
 from ui import links
 from ui.words import plain

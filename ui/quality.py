@@ -11,7 +11,8 @@ from core.jobs import runner
 from core.quality import measures, readings
 from core.quality.measures import ArmMeasures, Measures
 from core.study import browse, exporting
-from core.study.records import ArmKind, Study, Task
+from core.study.kinds import ArmKind
+from core.study.records import Study, Task
 from ui import charts, jobs, resources, samples
 from ui.words import done, plain, queued, table
 

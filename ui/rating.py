@@ -13,7 +13,8 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Campaign, Item, Rater, RaterState, Study
+from core.study.kinds import RaterState
+from core.study.records import Campaign, Item, Rater, Study
 from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
 from core.subjectivity.sessions.assignment import Progress

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.study.records import CampaignKind, ItemRole, RaterState
+from core.study.kinds import CampaignKind, ItemRole, RaterState
 from core.subjectivity.sessions import enrolment
 from core.subjectivity.sessions.screens import Option
 from ui import access, rating, rating_memory, rating_style, words

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from core.analysis import findings
 from core.analysis.points import Metric
 from core.study import samples
-from core.study.records import Comparison, Rater, Rating, Run, Sample, SampleStatus, Study, Task
+from core.study.kinds import SampleStatus
+from core.study.records import Comparison, Rater, Rating, Run, Sample, Study, Task
 from core.subjectivity import levels
 from ui import resources
 

@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.quality import neighbours
 from core.study import browse, exporting, judgements, tasks
 from core.study.browse import Opinion, Origin
-from core.study.records import Arm, JudgementKind, SampleStatus, Task
+from core.study.kinds import JudgementKind, SampleStatus
+from core.study.records import Arm, Task
 from ui import resources
 from ui.words import choose_rows, done, money, plain, table
 

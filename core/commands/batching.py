@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.commands import data, generating, output
+from core.commands import generating, output, studies
 from core.study import tasks
 from core.synthesis import batch_files, batches, connection, prices
 from core.synthesis.endpoint import OpenAIProvider
@@ -34,7 +34,7 @@ def requests(
     """Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent."""
     with output.opened() as (_settings, store):
         with store.write() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             arm_id = generating.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
         connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         given = {"temperature": temperature, "max_tokens": max_tokens}
@@ -60,7 +60,7 @@ def answers(
     """Take in the answers to `requests`: each is stored before it is read, and none twice."""
     with output.opened() as (settings, store):
         with store.write() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         price = batches.half(prices.find(settings.home, model)) if model else None
         found = batch_files.from_batch_file(
@@ -83,7 +83,7 @@ def under_way(
     """Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel."""
     with output.opened() as (settings, store):
         with store() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         found = batches.open_batches(store, arm_id=arm_id)
         if cancel and found:

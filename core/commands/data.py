@@ -8,13 +8,12 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.commands import output
+from core.commands import output, repeated, studies
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import held_texts, hub, importing, labels_in_files, tables, tasks
-from core.study.records import ArmKind, Study, Task
-
-DEFAULT_STUDY = "my-study"
+from core.study.kinds import ArmKind
+from core.study.records import Task
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +50,8 @@ def bring_in(
             label=label,
             split=None if file.startswith(hub.PREFIX) else split,
             split_column=split_column,
-            where=pairs(where or [], form="--where takes column=value"),
-            rename=pairs(rename or [], form="--rename takes file-label=task-label"),
+            where=repeated.pairs(where or [], form="--where takes column=value"),
+            rename=repeated.pairs(rename or [], form="--rename takes file-label=task-label"),
             choices=labels_in_files.Choices(fold, keep_labels, drop_several, tuple(cut or ())),
         )
         if check:
@@ -79,7 +78,7 @@ def _table(settings: Settings, file: str, *, split: str | None, header: bool | N
 
 def _say(found: dict[str, Any], *, title: str) -> None:
     """What an import did, for people."""
-    row = [found["read"], found["kept"], listed(found["labels"]), listed(found["splits"])]
+    row = [found["read"], found["kept"], output.listed(found["labels"]), output.listed(found["splits"])]
     output.table(title, ["read", "kept", "labels", "splits"], [row])
     if found["rejected"]:
         output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
@@ -92,7 +91,7 @@ def _look(
 ) -> importing.Findings:
     """What the file would bring into the arm; the task need not be there yet."""
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
-    home = find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
+    home = studies.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
     there = tasks.find_task(session, home.id, task) if home else None
     names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
     held = held_texts.read(session, task_id=there.id, arm=arm, sha256=table.sha256) if there else None
@@ -104,7 +103,7 @@ def _tell(found: importing.Findings, *, as_json: bool) -> None:
         output.emit({"findings": asdict(found)})
         return
     taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in found.columns.items())
-    kept = f"{sum(found.splits.values())} to be kept ({listed(found.splits) or 'none'})"
+    kept = f"{sum(found.splits.values())} to be kept ({output.listed(found.splits) or 'none'})"
     typer.echo(f"{found.file}: {found.read} rows, {kept}; {taken}. Nothing is stored.")
     if found.passed_over:
         typer.echo(f"Rows without the values of --where, not looked at: {found.passed_over}.")
@@ -119,29 +118,6 @@ def _tell(found: importing.Findings, *, as_json: bool) -> None:
         typer.echo(f"The import would be refused: {found.refused}")
 
 
-def study_called(session: Session, name: str) -> Study:
-    """The study of this name. Raises `StudyError`, which lists those there are, when there is none."""
-    found = session.scalar(select(Study).where(Study.name == name))
-    if found is None:
-        known = ", ".join(study.name for study in tasks.studies(session)) or "none yet"
-        raise StudyError(f"There is no study {name!r}. Studies: {known}.")
-    return found
-
-
-def find_study(session: Session, name: str | None, task: str) -> Study:
-    """The study of this name, or the only one that has the task. Raises `StudyError` when that is not one study."""
-    if name is not None:
-        return study_called(session, name)
-    having = list(session.scalars(select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task, Study.trashed_at.is_(None))))
-    if len(having) == 1:
-        return having[0]
-    if having:
-        raise StudyError(
-            f"Several studies have a task {task!r}: {', '.join(s.name for s in having)}. Say which with --study."
-        )
-    raise StudyError(f"There is no task {task!r}. Import its real data first: import FILE --task {task} --arm real.")
-
-
 def _task_for_import(
     session: Session,
     table: tables.Table,
@@ -153,12 +129,12 @@ def _task_for_import(
     question: str,
 ) -> Task:
     if tasks.kind_of(arm) != ArmKind.REAL:
-        return tasks.get_task(session, find_study(session, study, task).id, task)
+        return tasks.get_task(session, studies.find_study(session, study, task).id, task)
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = (
-        find_study(session, study, task)
+        studies.find_study(session, study, task)
         if known and study is None
-        else tasks.study_named(session, DEFAULT_STUDY if study is None else study)
+        else tasks.study_named(session, studies.DEFAULT_STUDY if study is None else study)
     )
     found = tasks.find_task(session, home.id, task)
     if found is not None:
@@ -171,16 +147,3 @@ def _task_for_import(
         question=question or f"Which label fits this text ({task})?",
         labels=labels,
     )
-
-
-def pairs(given: list[str], *, form: str) -> dict[str, str]:
-    """`a=b` as a -> b. Raises `StudyError`, which says the form, when one is not so."""
-    wrong = [pair for pair in given if not all(pair.partition("="))]
-    if wrong:
-        raise StudyError(f"{form}; found {wrong[0]!r}.")
-    return dict(pair.split("=", 1) for pair in given)
-
-
-def listed(counted: dict[str, int]) -> str:
-    """Counts by name on one line."""
-    return ", ".join(f"{name} {count}" for name, count in counted.items())

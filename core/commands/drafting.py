@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from core.study import spec, tasks
-from core.study.records import Arm, ArmKind, Label, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Label, Task
 from core.synthesis import catalogued, prompts
 from core.synthesis.prompts import Draft
 

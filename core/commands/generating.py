@@ -9,11 +9,12 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, output, queueing
+from core.commands import output, queueing, studies
 from core.errors import StudyError
 from core.jobs import runner
 from core.study import tasks
-from core.study.records import Arm, ArmKind, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Task
 from core.study.store import Store
 from core.synthesis import batches, connection, generation, prices, prompts, providers
 from core.synthesis.answers import Provider
@@ -89,7 +90,7 @@ def generate(
         )  # fmt: skip
         how = How(per_label, wanted, budget, batch)
         with store.write() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             made = ready_arm(session, found_task, arm)
             if not generation.is_full(session, made.id, per_label=per_label):

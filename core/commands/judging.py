@@ -9,11 +9,12 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, generating, output, queueing
+from core.commands import generating, output, queueing, studies
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.study import tasks
-from core.study.records import Arm, Job, Slot, Study, Task
+from core.study.kinds import Slot
+from core.study.records import Arm, Job, Study, Task
 from core.study.store import Store
 from core.synthesis import connection, generation, judging
 from core.synthesis.connection import Connection
@@ -48,7 +49,7 @@ def judge(
         )  # fmt: skip
         connection.check(asked, settings)
         with store.write() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             arms = _arms(session, found_task, arm or [])
             if detach:

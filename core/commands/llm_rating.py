@@ -12,10 +12,11 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, generating, output, queueing
+from core.commands import generating, output, queueing, studies
 from core.errors import StudyError
 from core.jobs import queue, runner
-from core.study.records import Campaign, Job, Slot, Study
+from core.study.kinds import Slot
+from core.study.records import Campaign, Job, Study
 from core.study.store import Store
 from core.subjectivity import groups, llm_raters, personas
 from core.subjectivity.groups import SideBySide
@@ -126,7 +127,7 @@ def rate_by_llm(
         how.raters()
         connection.check(asked, settings)
         with store.write() as session:
-            home = data.study_called(session, study).id if study is not None else None
+            home = studies.study_called(session, study).id if study is not None else None
             found = campaigns.named(session, campaign, study_id=home)
             if detach:
                 job = queue_rating(session, campaign=found, arguments=how.arguments())

@@ -6,14 +6,15 @@ import pandas as pd
 import typer
 from sqlalchemy.orm import Session
 
-from core.commands import data, output
+from core.commands import output, studies
 from core.errors import StudyError
 from core.jobs import queue
 from core.quality import measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
 from core.study import tasks
-from core.study.records import Job, Slot, Study, Task
+from core.study.kinds import Slot
+from core.study.records import Job, Study, Task
 from core.study.store import Store
 
 
@@ -30,7 +31,7 @@ def measure(
     """Diversity, duplicates, copies, leakage and a map of every arm of a task, kept for the page Inspect."""
     with output.opened() as (settings, store):
         with store() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             task_id = tasks.get_task(session, home.id, task).id
         found = measure_task(settings, store, task_id=task_id, title=task, encoder=encoder)
     _show(found, as_json=as_json)

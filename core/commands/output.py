@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,11 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
-from core import settings as settings_module
 from core.errors import StudyError
-from core.jobs import progress as job_progress
-from core.study import store as store_module
-from core.study.store import Store
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from core.study.store import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 StudyName = Annotated[str | None, typer.Option("--study", help="The study; needed only when several have the task.")]
@@ -35,8 +35,11 @@ def answering() -> Iterator[None]:
 
 
 @contextmanager
-def opened() -> Iterator[tuple[settings_module.Settings, Store]]:
+def opened() -> Iterator[tuple["Settings", "Store"]]:
     """The settings and store of this command; a `StudyError` inside ends the command with its sentence."""
+    from core import settings as settings_module  # with the database, which commands on files alone do not need
+    from core.study import store as store_module
+
     with answering():
         settings = settings_module.load()
         store = store_module.open_store(settings)
@@ -66,11 +69,13 @@ def progress(title: str) -> Iterator[Report]:
         yield report
 
 
-def telling(store: Store, bar: Report) -> Report:
+def telling(store: "Store", bar: Report) -> Report:
     """A report to the terminal's bar and, inside a job, to the job's row, which alone gets the further facts.
 
     What a model does not take is said once on stderr.
     """
+    from core.jobs import progress as job_progress
+
     row = job_progress.reporter(store)
     said: set[str] = set()
 
@@ -127,3 +132,8 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
     return str(value)
+
+
+def listed(counted: dict[str, int]) -> str:
+    """Counts by name on one line."""
+    return ", ".join(f"{name} {count}" for name, count in counted.items())

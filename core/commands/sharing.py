@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from core.commands import data, output
+from core.commands import output, studies
 from core.study import hub, tasks
-from core.study.records import ArmKind
+from core.study.kinds import ArmKind
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def push(
 ) -> None:
     """Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN."""
     with output.opened() as (settings, store), store() as session:
-        found = tasks.get_task(session, data.find_study(session, study, task).id, task)
+        found = tasks.get_task(session, studies.find_study(session, study, task).id, task)
         arms = [tasks.get_arm(session, found, name) for name in arm or []]
         arms = arms or [one for one in tasks.arms(session, found.id) if with_real or one.kind != ArmKind.REAL]
         pushed = hub.push(

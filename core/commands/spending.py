@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from sqlalchemy.orm import Session
 
-from core.commands import data, output
+from core.commands import output, studies
 from core.study import tasks
 from core.study.records import Arm, Campaign, Study, Task
 from core.synthesis import committed
@@ -36,7 +36,7 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
 def _study(session: Session, name: str | None) -> Study:
     """The study of this name, or the only one there is. Raises `StudyError`."""
     there = tasks.studies(session)
-    return there[0] if name is None and len(there) == 1 else data.study_called(session, name or data.DEFAULT_STUDY)
+    return there[0] if name is None and len(there) == 1 else studies.study_called(session, name or studies.DEFAULT_STUDY)
 
 
 def _row(session: Session, found: Committed) -> dict[str, Any]:

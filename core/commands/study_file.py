@@ -19,7 +19,8 @@ from core.commands.study_intake import Asked, Intake, Refused, Taken, in_yaml
 from core.errors import StudyError
 from core.study import checks, importing, labels_in_files, spec, tables, tasks
 from core.study.checks import Problem
-from core.study.records import Arm, ArmKind, RaterKind, Study, Task
+from core.study.kinds import ArmKind, RaterKind
+from core.study.records import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
 from core.synthesis import generation
 from core.training import plan

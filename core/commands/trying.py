@@ -9,11 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import data, generating, output, queueing
+from core.commands import generating, output, queueing, studies
 from core.errors import StudyError
 from core.jobs import queue
 from core.study import tasks
-from core.study.records import Arm, Job, Slot, Study, Task
+from core.study.kinds import Slot
+from core.study.records import Arm, Job, Study, Task
 from core.study.store import Store
 from core.synthesis import connection, generation, prompts, taxonomy, trials
 from core.synthesis.answers import Provider
@@ -65,7 +66,7 @@ def try_prompt(
         connection.check(wanted, settings)
         limits = trials.Limits(wanted.timeout or trials.LONGEST_S, budget)
         with store.write() as session:
-            home = data.find_study(session, study, task)
+            home = studies.find_study(session, study, task)
             found = tasks.get_task(session, home.id, task)
             arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
             tried = _draft(session, arm_id, found, arm, draft)

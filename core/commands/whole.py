@@ -14,11 +14,12 @@ from sqlalchemy import select
 from core import catalogue
 from core import settings as settings_module
 from core.analysis import findings, regression, report
-from core.commands import data, generating, output, queueing, study_file, study_intake
+from core.commands import generating, output, queueing, study_file, study_intake
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study import checks, spec, tasks
-from core.study.records import Job, JobState, Study
+from core.study.kinds import JobState
+from core.study.records import Job, Study
 from core.study.store import Store
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
@@ -199,7 +200,7 @@ def _answer(found: dict[str, Any], *, as_json: bool) -> None:
     )
     refused = [row for row in found["imports"] if row["rejected"]]
     if refused:
-        rows = [[r["task"], r["arm"], r["read"], r["kept"], data.listed(r["rejected"])] for r in refused]
+        rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]
         output.table("Rows that were not kept", ["task", "arm", "read", "kept", "because"], rows)
     fit = found["regression"]
     if fit["slope"] is not None:

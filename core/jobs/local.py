@@ -23,7 +23,8 @@ from core.errors import StudyError
 from core.jobs import queue
 from core.jobs.transitions import Wish
 from core.settings import Settings
-from core.study.records import Job, Slot
+from core.study.kinds import Slot
+from core.study.records import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 API_SLOTS = 4

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.records import Job, JobState, Slot
+from core.study.kinds import JobState, Slot
+from core.study.records import Job
 
 HELD = (JobState.STARTING, JobState.RUNNING)
 WORKING = (JobState.QUEUED, *HELD)

@@ -20,7 +20,8 @@ from core.quality import diversity, duplicates, embedding, layout, leakage, lexi
 from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
 from core.study import samples, tasks
-from core.study.records import Arm, ArmKind, Completion, Import, Label, Sample, SampleStatus, Split, Task
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Completion, Import, Label, Sample, Task
 
 Report = Callable[[int, int, str, dict[str, float]], None]
 

@@ -11,20 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.quality import leakage
-from core.study.records import (
-    Campaign,
-    CampaignKind,
-    Item,
-    ItemRole,
-    Judgement,
-    JudgementKind,
-    Label,
-    Rater,
-    RaterKind,
-    Rating,
-    Sample,
-    SampleStatus,
-)
+from core.study.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
+from core.study.records import Campaign, Item, Judgement, Label, Rater, Rating, Sample
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]

@@ -8,7 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.quality import embedded
-from core.study.records import Arm, ArmKind, Label, Sample, SampleStatus, Split
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Label, Sample
 
 K = 5
 MOST = 10_000

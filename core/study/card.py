@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.records import Arm, ArmKind, Completion, Import, Prompt, Sample, SampleStatus, Study, Task
+from core.study.kinds import ArmKind, SampleStatus
+from core.study.records import Arm, Completion, Import, Prompt, Sample, Study, Task
 
 NOT_KNOWN = "other"
 MEANINGS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from core.errors import StudyError
-from core.study.records import Split
+from core.study.kinds import Split
 
 TEXT_NAMES = (
     "text", "sentence", "content", "tweet", "review", "headline", "message", "body", "document", "comment", "post",

@@ -8,26 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import browse, card
-from core.study.records import (
-    Arm,
-    ArmKind,
-    Completion,
-    Import,
-    JudgementKind,
-    Label,
-    Prompt,
-    Sample,
-    SampleStatus,
-    Split,
-    Task,
-)
+from core.study.kinds import ArmKind, JudgementKind, SampleStatus, Split
+from core.study.records import Arm, Completion, Import, Label, Prompt, Sample, Task
 
 Format = Literal["jsonl", "csv", "parquet"]
 

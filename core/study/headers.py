@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
+
 from core.study import columns_in_files
 
 NAMES = frozenset(
@@ -16,7 +18,7 @@ AGAIN = "the names of the columns again"
 SHOWN = 60
 
 
-def doubt(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def doubt(header: Sequence[str], frame: pd.DataFrame) -> str:
     """Why the first row may be a text with its label, in half a sentence; empty where nothing says so.
 
     Usual names of columns count for a header; so do the numbers from 0 on, which pandas writes for columns without names.
@@ -24,10 +26,10 @@ def doubt(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     named = _named(header)
     if named > 1 or list(header) == [str(place) for place in range(len(header))]:
         return ""
-    for name, cells in _columns(header, rows):
+    for name, cells in _columns(header, frame):
         if name and cells.count(name) > named:
             return f"its cell {name[:SHOWN]!r} stands in the rows below too"
-    for name, cells in () if named else _columns(header, rows):
+    for name, cells in () if named else _columns(header, frame):
         if _is_number(name) and not YEAR.fullmatch(name) and cells and all(_is_number(cell) for cell in cells):
             return f"its cell {name!r} is a number, as those below it are"
     longest = max(header, key=len, default="")
@@ -36,9 +38,14 @@ def doubt(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return ""
 
 
+def is_certain(header: Sequence[str]) -> bool:
+    """Whether the first row surely names the columns: two cells or more are usual names."""
+    return _named(header) > 1
+
+
 def is_again(header: Sequence[str], row: Sequence[str]) -> bool:
     """Whether a row is the header once more, as where files were joined one after the other."""
-    return _named(header) > 1 and [cell.strip() for cell in row] == list(header)
+    return is_certain(header) and [cell.strip() for cell in row] == list(header)
 
 
 def _named(header: Sequence[str]) -> int:
@@ -46,10 +53,11 @@ def _named(header: Sequence[str]) -> int:
     return sum(1 for name in header if name.strip().casefold() in NAMES)
 
 
-def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, list[str]]]:
+def _columns(header: Sequence[str], frame: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Each cell of the first row, with the cells below it that are not empty."""
     for place, name in enumerate(header):
-        yield name, [cell for row in rows if (cell := row[place].strip())]
+        cells = frame.iloc[:, place].str.strip()
+        yield name, cells[cells != ""].tolist()
 
 
 def _is_number(cell: str) -> bool:

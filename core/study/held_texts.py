@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study import labels_in_files, samples, tasks
-from core.study.records import Arm, ArmKind, Import, Label, Sample, SampleStatus, Split
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Import, Label, Sample
 
 EMPTY, LEAK = "empty text", samples.LEAK
 SAME = "in the arm already, with the same label and split"

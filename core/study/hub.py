@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pandas as pd
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow.parquet as pq
 import yaml
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import (
@@ -29,7 +29,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import exporting, hub_layout, tables
-from core.study.records import Arm, ArmKind
+from core.study.kinds import ArmKind
+from core.study.records import Arm
 
 PREFIX = "hf:"
 CONVERTED = "refs/convert/parquet"

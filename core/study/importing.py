@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import columns_in_files, held_texts, labels_in_files, samples, tables, tasks
-from core.study.records import Arm, ArmKind, Import, Sample, SampleStatus, Split, Task
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Import, Sample, Task
 
 EXAMPLES_KEPT = 200
 AGAIN = "brought in before with this file"

@@ -13,21 +13,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
-from core.study.records import (
-    Arm,
-    Campaign,
-    Comparison,
-    Completion,
-    Item,
-    Judgement,
-    JudgementKind,
-    Label,
-    Prediction,
-    Rating,
-    Sample,
-    SampleStatus,
-    Split,
-)
+from core.study.kinds import JudgementKind, SampleStatus, Split
+from core.study.records import Arm, Campaign, Comparison, Completion, Item, Judgement, Label, Prediction, Rating, Sample
 
 T = TypeVar("T")
 

@@ -11,18 +11,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.study.base import Base as Base
-from core.study.kinds import ArmKind as ArmKind
-from core.study.kinds import BatchState as BatchState
-from core.study.kinds import CampaignKind as CampaignKind
-from core.study.kinds import ItemRole as ItemRole
-from core.study.kinds import JobState as JobState
-from core.study.kinds import JudgementKind as JudgementKind
-from core.study.kinds import RaterKind as RaterKind
-from core.study.kinds import RaterState as RaterState
-from core.study.kinds import SampleStatus as SampleStatus
-from core.study.kinds import Slot as Slot
-from core.study.kinds import Split as Split
-from core.study.kinds import TrialKind as TrialKind
+from core.study.kinds import BatchState, JobState, SampleStatus
 from core.study.session_records import Campaign as Campaign
 from core.study.session_records import Comparison as Comparison
 from core.study.session_records import Item as Item

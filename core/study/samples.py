@@ -8,7 +8,8 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Arm, ArmKind, Completion, Label, Sample, SampleStatus, Split, Task
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Completion, Label, Sample, Task
 
 DUPLICATE = "duplicate text"
 LEAK = "also in the test split"

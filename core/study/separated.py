@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from core.errors import StudyError
-from core.study import headers
+from core.study import headers, plain_lines
 
 LONGEST_CELL = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
@@ -20,13 +22,12 @@ WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lin
 
 @dataclass(frozen=True)
 class Separated:
-    """`header` and `rows` of one width, `unreadable` a reason for each row that has no place, `notes` on how it was read.
+    """`frame` has all cells as text, `unreadable` a reason for each row that has no place, `notes` say how it was read.
 
     `doubt` says why the first row may be a row like the others; it is empty where the caller said which it is.
     """
 
-    header: list[str]
-    rows: list[list[str]]
+    frame: pd.DataFrame
     unreadable: list[str]
     notes: list[str]
     doubt: str = ""
@@ -48,13 +49,17 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
         usual, content = named["separator"], content[named.end() :]
         notes.append(f"The first line says that {usual!r} separates the cells; it is no row.")
     separator = usual if named else _separator(content.partition("\n")[0], usual=usual)
-    found = _rows(content, separator, name=path.name, notes=notes)
-    while found and not any(cell.strip() for cell in found[0]):
-        found.pop(0)
-    if not found:
-        return Separated([], [], [], notes)
-    table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
-    return table if header is not None else replace(table, doubt=headers.doubt(table.header, table.rows))
+    plain = None if header is False else plain_lines.read(content, separator)
+    if plain is not None:
+        table = Separated(*plain_lines.sorted_out(plain), notes)
+    else:
+        found = _rows(content, separator, name=path.name, notes=notes)
+        while found and not any(cell.strip() for cell in found[0]):
+            found.pop(0)
+        if not found:
+            return Separated(pd.DataFrame(), [], notes)
+        table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
+    return table if header is not None else replace(table, doubt=headers.doubt(list(table.frame.columns), table.frame))
 
 
 def encoding(path: Path) -> str:
@@ -188,7 +193,8 @@ def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
     fitting = [row[:width] + [""] * (width - len(row)) for row in filled if not any(row[width:])]
     good = [row for row in fitting if not headers.is_again(header, row)]
     unreadable = ["too many columns"] * (len(filled) - len(fitting)) + ["empty row"] * (len(body) - len(filled))
-    return Separated(header, good, unreadable + [headers.AGAIN] * (len(fitting) - len(good)), notes)
+    frame = pd.DataFrame(good, columns=pd.Index(header), dtype="str")
+    return Separated(frame, unreadable + [headers.AGAIN] * (len(fitting) - len(good)), notes)
 
 
 def _cells(rows: Iterable[list[str]], place: int) -> Iterable[str]:

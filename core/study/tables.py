@@ -127,9 +127,7 @@ def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list
 def _read_separated(path: Path, suffix: str, notes: list[str], header: bool | None) -> tuple[pd.DataFrame, list[str], str]:
     found = separated.read(path, "\t" if suffix == ".tsv" else ",", header=header)
     notes += found.notes
-    if not found.header:
-        return pd.DataFrame(), found.unreadable, ""
-    return _as_text(pd.DataFrame(found.rows, columns=found.header, dtype=object)), found.unreadable, found.doubt
+    return found.frame, found.unreadable, found.doubt
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:

@@ -7,20 +7,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.study.kinds import ArmKind, BatchState, JobState, RaterKind
 from core.study.records import (
     Arm,
-    ArmKind,
     Batch,
-    BatchState,
     Campaign,
     Completion,
     Import,
     Job,
-    JobState,
     Judgement,
     Label,
     Rater,
-    RaterKind,
     Run,
     Sample,
     Study,

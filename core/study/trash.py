@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import samples
 from core.study.base import Base
+from core.study.kinds import JobState, SampleStatus, Split
 from core.study.records import (
     Arm,
     Campaign,
@@ -21,13 +22,10 @@ from core.study.records import (
     Import,
     Item,
     Job,
-    JobState,
     Prediction,
     Rating,
     Run,
     Sample,
-    SampleStatus,
-    Split,
     Study,
     Task,
 )

@@ -9,7 +9,8 @@ from scipy import stats
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.study.records import Campaign, CampaignKind, Rater, RaterKind, Study
+from core.study.kinds import CampaignKind, RaterKind
+from core.study.records import Campaign, Rater, Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import agreement, shares

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text
-from core.study.records import Campaign, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Reply
+from core.study.kinds import ItemRole, RaterKind, RaterState
+from core.study.records import Campaign, Item, Rater, Rating, Reply
 from core.study.store import Store
 from core.subjectivity import personas
 from core.subjectivity.personas import Persona

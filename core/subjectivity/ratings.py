@@ -6,21 +6,8 @@ import pandas as pd
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
-from core.study.records import (
-    Arm,
-    ArmKind,
-    Campaign,
-    CampaignKind,
-    Comparison,
-    Item,
-    ItemRole,
-    Rater,
-    RaterKind,
-    Rating,
-    Sample,
-    Study,
-    Task,
-)
+from core.study.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
+from core.study.records import Arm, Campaign, Comparison, Item, Rater, Rating, Sample, Study, Task
 
 COMPARISON_COLUMNS = ["rater_id", "left", "right", "winner"]
 PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)

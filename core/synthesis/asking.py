@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Arm, ArmKind, Batch, BatchState, Completion, Label, Prompt, Sample, Study, Task
+from core.study.kinds import ArmKind, BatchState
+from core.study.records import Arm, Batch, Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
 from core.synthesis import answers, examples, intake, prompts, purse
 from core.synthesis.answers import Answer, Provider, SlotKey

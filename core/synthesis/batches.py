@@ -17,7 +17,8 @@ from openai.types import Batch as RemoteBatch
 from sqlalchemy import select, update
 
 from core.errors import ProviderRefused, StudyError
-from core.study.records import Batch, BatchState
+from core.study.kinds import BatchState
+from core.study.records import Batch
 from core.study.store import Store
 from core.synthesis import (
     asking,

@@ -8,7 +8,8 @@ import numpy as np
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from core.study.records import Completion, Prompt, Sample, SampleStatus, Split, Trial
+from core.study.kinds import SampleStatus, Split
+from core.study.records import Completion, Prompt, Sample, Trial
 from core.synthesis import budget, intake, prices, prompts, trials
 from core.synthesis.prices import Price
 from core.synthesis.prompts import Draft, Message

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import catalogue
 from core.errors import StudyError
-from core.study.records import ArmKind, Label, Task
+from core.study.kinds import ArmKind
+from core.study.records import Label, Task
 from core.synthesis import drafts
 from core.synthesis.drafts import Draft
 

@@ -8,21 +8,8 @@ from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
-from core.study.records import (
-    Arm,
-    Batch,
-    BatchState,
-    Campaign,
-    Completion,
-    Judgement,
-    JudgementKind,
-    Rater,
-    RaterKind,
-    Reply,
-    Sample,
-    Task,
-    Trial,
-)
+from core.study.kinds import BatchState, JudgementKind, RaterKind
+from core.study.records import Arm, Batch, Campaign, Completion, Judgement, Rater, Reply, Sample, Task, Trial
 from core.study.store import ONE_AT_A_TIME, Store
 
 UNDER_WAY = (BatchState.PREPARING, BatchState.SUBMITTED)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import StudyError
-from core.study.records import ArmKind, Label, Task
+from core.study.kinds import ArmKind
+from core.study.records import Label, Task
 
 TECHNIQUES = ("zero-shot", "few-shot", "attributes", "taxonomy", "rewrite")
 

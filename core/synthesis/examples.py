@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.records import Arm, ArmKind, Label, Sample, SampleStatus, Split, Task
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Label, Sample, Task
 from core.synthesis.answers import SlotKey
 
 SHARE_OF_TRAIN = 0.1

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Arm, Batch, Completion, Prompt, Sample, SampleStatus, Split
+from core.study.kinds import SampleStatus, Split
+from core.study.records import Arm, Batch, Completion, Prompt, Sample
 from core.study.store import Store
 from core.synthesis import asking, budget, claim, committed, filling, intake, purse
 from core.synthesis.answers import Provider

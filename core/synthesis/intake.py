@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from core.study import judgements, samples, tasks
-from core.study.records import Arm, ArmKind, Completion, Prompt, Sample, SampleStatus, Split
+from core.study.kinds import ArmKind, SampleStatus, Split
+from core.study.records import Arm, Completion, Prompt, Sample
 from core.study.store import Store
 from core.synthesis import parsing
 

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text, tasks
-from core.study.records import Arm, Completion, Judgement, JudgementKind, Label, Sample, SampleStatus, Study, Task
+from core.study.kinds import JudgementKind, SampleStatus
+from core.study.records import Arm, Completion, Judgement, Label, Sample, Study, Task
 from core.study.store import Store
 from core.synthesis import claim, generation, polling, purse, verdicts
 from core.synthesis.answers import Provider, SlotKey

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import llm_text, tasks
-from core.study.records import Arm, Label, Study, Task, Trial, TrialKind
+from core.study.kinds import TrialKind
+from core.study.records import Arm, Label, Study, Task, Trial
 from core.study.store import Store
 from core.synthesis import budget, parsing, prompts, trials
 from core.synthesis.answers import Provider, SlotKey

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples, tasks
-from core.study.records import Arm, ArmKind, Prompt, Study, Task, Trial, TrialKind
+from core.study.kinds import ArmKind, TrialKind
+from core.study.records import Arm, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.synthesis import answers, asking, budget, claim, examples, intake, parsing, prompts, purse
 from core.synthesis.answers import Answer, Provider, SlotKey

@@ -15,20 +15,8 @@ from core.commands.llm_rating import How
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import importing, tables, tasks
-from core.study.records import (
-    Campaign,
-    CampaignKind,
-    Comparison,
-    Item,
-    ItemRole,
-    Rater,
-    RaterKind,
-    RaterState,
-    Rating,
-    Reply,
-    Slot,
-    Study,
-)
+from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState, Slot
+from core.study.records import Campaign, Comparison, Item, Rater, Rating, Reply, Study
 from core.study.store import Store
 from core.subjectivity import llm_raters, personas, ratings
 from core.subjectivity.sessions import campaigns

@@ -8,7 +8,7 @@ import pytest
 
 from core.commands import judging
 from core.study import tasks
-from core.study.records import Slot
+from core.study.kinds import Slot
 from core.study.store import Store
 from core.synthesis import connection
 from tests.command_line import CommandLine

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from core.commands import judging, queueing
 from core.settings import Settings
 from core.study import tasks
-from core.study.records import Slot, Study
+from core.study.kinds import Slot
+from core.study.records import Study
 from core.study.store import Store
 from core.synthesis import committed, prices
 from core.synthesis.committed import Way

@@ -12,7 +12,8 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
-from core.study.records import Campaign, CampaignKind
+from core.study.kinds import CampaignKind
+from core.study.records import Campaign
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
 from ui import access, frame

@@ -11,7 +11,7 @@ import pytest
 from core import settings as settings_module
 from core.study import importing, tables, tasks
 from core.study import store as store_module
-from core.study.records import CampaignKind, RaterState
+from core.study.kinds import CampaignKind, RaterState
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 from core.subjectivity.sessions.protocol import default_check

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from core import settings as settings_module
 from core.study import importing, tables, tasks
 from core.study import store as store_module
-from core.study.records import CampaignKind, Comparison, Rater, RaterState, Rating, Skip
+from core.study.kinds import CampaignKind, RaterState
+from core.study.records import Comparison, Rater, Rating, Skip
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol

@@ -9,18 +9,8 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
-from core.study.records import (
-    Campaign,
-    CampaignKind,
-    Item,
-    ItemRole,
-    Rater,
-    RaterKind,
-    RaterState,
-    Rating,
-    Sample,
-    Study,
-)
+from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState
+from core.study.records import Campaign, Item, Rater, Rating, Sample, Study
 from core.study.store import Store
 from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol

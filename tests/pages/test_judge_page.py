@@ -8,7 +8,8 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
-from core.study.records import Completion, Job, Judgement, JudgementKind, Sample, Study
+from core.study.kinds import JudgementKind
+from core.study.records import Completion, Job, Judgement, Sample, Study
 from core.study.store import Store
 from core.synthesis import connection, prompts
 from core.synthesis.connection import Connection

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study import importing, tables, tasks
-from core.study.records import Completion, Job, JobState, Label, Prompt, Rating, Slot, Study
+from core.study.kinds import JobState, Slot
+from core.study.records import Completion, Job, Label, Prompt, Rating, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import prompts

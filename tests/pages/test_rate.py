@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from core.study import samples, tasks
-from core.study.records import Campaign, CampaignKind, Rater, RaterState, Rating, Sample, Skip, Split, Task
+from core.study.kinds import CampaignKind, RaterState, Split
+from core.study.records import Campaign, Rater, Rating, Sample, Skip, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol

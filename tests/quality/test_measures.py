@@ -19,20 +19,8 @@ from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
 from core.study import samples, tasks
-from core.study.records import (
-    Arm,
-    ArmKind,
-    Campaign,
-    Completion,
-    Item,
-    Job,
-    Prompt,
-    Sample,
-    SampleStatus,
-    Slot,
-    Split,
-    Task,
-)
+from core.study.kinds import ArmKind, SampleStatus, Slot, Split
+from core.study.records import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task
 from core.study.store import Store
 from tests.texts import keep_new
 

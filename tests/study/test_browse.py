@@ -4,7 +4,8 @@ import pytest
 
 from core.study import browse, judgements
 from core.study.browse import Filter, Opinion
-from core.study.records import Judgement, JudgementKind
+from core.study.kinds import JudgementKind
+from core.study.records import Judgement
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -10,7 +10,8 @@ import yaml
 
 from core.errors import StudyError
 from core.study import exporting, importing, judgements, tables, tasks
-from core.study.records import Arm, Judgement, JudgementKind, Task
+from core.study.kinds import JudgementKind
+from core.study.records import Arm, Judgement, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -18,8 +18,9 @@ from sqlalchemy import func, select
 
 from core.errors import StudyError
 from core.study import held_texts, importing, labels_in_files, tables, tasks
+from core.study.kinds import SampleStatus
 from core.study.labels_in_files import Choices
-from core.study.records import Sample, SampleStatus
+from core.study.records import Sample
 from core.study.store import Store
 
 EXAMPLES = int(os.environ.get("LITMUS_FUZZ", "300"))

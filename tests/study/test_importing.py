@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from core.errors import StudyError
 from core.study import importing, tables, tasks
 from core.study.importing import Options
-from core.study.records import Import, Sample, SampleStatus, Study, Task
+from core.study.kinds import SampleStatus
+from core.study.records import Import, Sample, Study, Task
 from core.study.store import Store
 
 LABELS = {"yes": "it is", "no": "it is not"}

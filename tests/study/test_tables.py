@@ -7,6 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from core.errors import StudyError
 from core.study import tables
@@ -236,3 +238,30 @@ def test_columns_that_are_named_like_splits_are_columns(tmp_path: Path, form: ob
     path.write_text(json.dumps(form))
 
     assert "split" not in tables.read(path).frame.columns
+
+
+ODD_ROWS = [("",), ("text", "label", "x"), ("", "", ""), ("a", "b", "c", "d")]
+CELL = st.text(st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=5)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.one_of(st.tuples(CELL, CELL, CELL), st.sampled_from(ODD_ROWS))),
+    mark=st.sampled_from([",", ";", "\t"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_lines_without_quotes_are_read_by_columns_as_they_are_read_with_care(
+    tmp_path: Path, rows: list[tuple[str, ...]], mark: str, end: str
+) -> None:
+    body = end.join(mark.join(cell.replace(mark, " ") for cell in row) for row in rows)
+    path = tmp_path / "f.csv"
+    found = []
+    for first in ("text", '"text"'):  # a quote anywhere, and the file is read row by row
+        path.write_bytes(f"{first}{mark}label{mark}x{end}{body}".encode())
+        try:
+            table = tables.read(path)
+            found.append((table.frame.to_dict("list"), sorted(table.unreadable), table.doubt))
+        except StudyError as error:
+            found.append(str(error))
+
+    assert found[0] == found[1]

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import importing, tables, tasks
-from core.study.records import Batch, Campaign, Job, JobState, Rater, RaterKind, RaterState, Run, Task
+from core.study.kinds import JobState, RaterKind, RaterState
+from core.study.records import Batch, Campaign, Job, Rater, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

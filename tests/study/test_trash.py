@@ -12,7 +12,8 @@ from core.jobs import queue
 from core.study import exporting, importing, tables, tasks, trash
 from core.study import store as store_module
 from core.study.base import Base
-from core.study.records import Arm, Campaign, Import, Item, Rater, Rating, Sample, SampleStatus, Slot, Study, Task
+from core.study.kinds import SampleStatus, Slot
+from core.study.records import Arm, Campaign, Import, Item, Rater, Rating, Sample, Study, Task
 from core.study.store import Store
 
 DAY = 86_400.0

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from core.study import importing, tables, tasks
-from core.study.records import Arm, Campaign, Item, Rater, RaterKind, Study, Task
+from core.study.kinds import RaterKind
+from core.study.records import Arm, Campaign, Item, Rater, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 

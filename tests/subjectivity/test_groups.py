@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.study.records import CampaignKind, Comparison, Item, ItemRole, Rater, RaterKind, Rating
+from core.study.kinds import CampaignKind, ItemRole, RaterKind
+from core.study.records import Comparison, Item, Rater, Rating
 from core.subjectivity import groups
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions

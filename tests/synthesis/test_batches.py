@@ -20,7 +20,8 @@ from sqlalchemy import func, select
 from core.errors import ProviderRefused, StudyError
 from core.settings import Settings
 from core.study import tasks
-from core.study.records import Arm, Batch, BatchState, Completion, Label, Sample, SampleStatus
+from core.study.kinds import BatchState, SampleStatus
+from core.study.records import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis import (
     batch_files,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Label, Sample, Split, Task
+from core.study.kinds import Split
+from core.study.records import Label, Sample, Task
 from core.study.store import Store
 from core.synthesis import examples
 from core.synthesis.answers import SlotKey

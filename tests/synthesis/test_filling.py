@@ -10,7 +10,8 @@ from sqlalchemy import delete, select, update
 
 from core.errors import StudyError
 from core.study import judgements, samples
-from core.study.records import Arm, Batch, BatchState, Completion, Label, Sample, SampleStatus, Split
+from core.study.kinds import BatchState, SampleStatus, Split
+from core.study.records import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis import asking, budget, generation, intake, parsing, prompts
 from core.synthesis.answers import Answer

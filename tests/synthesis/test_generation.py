@@ -15,7 +15,8 @@ from sqlalchemy import delete, func, select
 from core.errors import ProviderPaused, ProviderRefused, StudyError
 from core.settings import Settings
 from core.study import samples
-from core.study.records import Arm, Batch, Completion, Label, Prompt, Sample, SampleStatus, Split
+from core.study.kinds import SampleStatus, Split
+from core.study.records import Arm, Batch, Completion, Label, Prompt, Sample
 from core.study.store import Store
 from core.synthesis import budget, examples, generation, intake, parsing, prompts
 from core.synthesis.budget import BudgetReached

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused, StudyError
 from core.study import samples
-from core.study.records import Arm, Judgement, JudgementKind, Label, Sample, Split, Task
+from core.study.kinds import JudgementKind, Split
+from core.study.records import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
 from core.synthesis import budget, judging, pace, parsing, verdicts
 from core.synthesis.answers import AnswerLost

@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.settings import Settings
-from core.study.records import Arm, Completion, Label, Sample, SampleStatus
+from core.study.kinds import SampleStatus
+from core.study.records import Arm, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis import committed, prompts
 from core.synthesis.committed import Account, Way

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused
 from core.study import samples
-from core.study.records import Arm, Completion, Label, Prompt, Sample, SampleStatus, Split
+from core.study.kinds import SampleStatus, Split
+from core.study.records import Arm, Completion, Label, Prompt, Sample
 from core.study.store import Store
 from core.synthesis import committed, generation, judging, prices
 from core.synthesis.answers import Provider

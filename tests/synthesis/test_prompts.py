@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Arm, ArmKind, Label, Prompt, Task
+from core.study.kinds import ArmKind
+from core.study.records import Arm, Label, Prompt, Task
 from core.study.store import Store
 from core.synthesis import prompts
 from core.synthesis.prompts import Draft

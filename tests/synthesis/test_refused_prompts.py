@@ -12,7 +12,8 @@ from core.commands.llm_rating import How
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import importing, samples, tables, tasks
-from core.study.records import Arm, Campaign, Judgement, Label, Reply, Sample, Split, Task, Trial
+from core.study.kinds import Split
+from core.study.records import Arm, Campaign, Judgement, Label, Reply, Sample, Task, Trial
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import budget, connection, judging, taxonomy

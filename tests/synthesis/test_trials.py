@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Arm, Label, Split, Task
+from core.study.kinds import Split
+from core.study.records import Arm, Label, Task
 from core.study.store import Store
 from core.synthesis import calls, estimates, generation, parsing, prices, prompts, trials
 from core.synthesis.endpoint import OpenAIProvider

@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.errors import StudyError
 from core.study import exporting, tables
-from core.study.records import ItemRole, RaterKind
+from core.study.kinds import ItemRole, RaterKind
 from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
 
 LONGEST = 200

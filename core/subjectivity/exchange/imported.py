@@ -12,23 +12,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples, tables, tasks
-from core.study.records import (
-    Arm,
-    ArmKind,
-    Campaign,
-    CampaignKind,
-    Comparison,
-    Item,
-    Rater,
-    RaterKind,
-    RaterState,
-    Rating,
-    Reply,
-    Sample,
-    SampleStatus,
-    Skip,
-    Task,
-)
+from core.study.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
+from core.study.records import Arm, Campaign, Comparison, Item, Rater, Rating, Reply, Sample, Skip, Task
 from core.subjectivity.exchange import formats
 
 DIGEST = re.compile("[0-9a-f]{64}")

@@ -9,7 +9,8 @@ from sqlalchemy.pool import StaticPool
 
 from core.study import tasks
 from core.study.base import Base
-from core.study.records import Arm, Campaign, CampaignKind, Item, Label, Sample, Study, Task
+from core.study.kinds import CampaignKind
+from core.study.records import Arm, Campaign, Item, Label, Sample, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import screens
 

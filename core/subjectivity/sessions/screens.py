@@ -6,19 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.records import (
-    Arm,
-    ArmKind,
-    Campaign,
-    CampaignKind,
-    Item,
-    ItemRole,
-    Label,
-    Sample,
-    SampleStatus,
-    Split,
-    Task,
-)
+from core.study.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
+from core.study.records import Arm, Campaign, Item, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 SUBJECTIVE = (

@@ -12,7 +12,8 @@ from core.errors import StudyError
 from core.study import exporting, importing, tables, tasks
 from core.study import store as store_module
 from core.study.base import Base
-from core.study.records import Campaign, Item, Rater, RaterKind, Rating, Reply, Skip, Study, Task
+from core.study.kinds import RaterKind
+from core.study.records import Campaign, Item, Rater, Rating, Reply, Skip, Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import formats, imported, pseudonyms

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StudyError
-from core.study.records import Campaign, CampaignKind, Comparison, Item, ItemRole, RaterKind, RaterState, Rating, Skip
+from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState
+from core.study.records import Campaign, Comparison, Item, Rating, Skip
 from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions

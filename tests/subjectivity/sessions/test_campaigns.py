@@ -6,7 +6,8 @@ import pytest
 
 from core.errors import StudyError
 from core.study import tables, tasks
-from core.study.records import CampaignKind, RaterKind, Study
+from core.study.kinds import CampaignKind, RaterKind
+from core.study.records import Study
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import imported

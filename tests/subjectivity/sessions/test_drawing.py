@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Arm, Campaign, CampaignKind, Item, ItemRole, Label, Sample, Split
+from core.study.kinds import CampaignKind, ItemRole, Split
+from core.study.records import Arm, Campaign, Item, Label, Sample
 from core.subjectivity.sessions import drawing
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions

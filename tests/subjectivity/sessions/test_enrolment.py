@@ -3,7 +3,8 @@
 import pytest
 
 from core.errors import StudyError
-from core.study.records import Campaign, ItemRole, Rater, RaterKind, RaterState
+from core.study.kinds import ItemRole, RaterKind, RaterState
+from core.study.records import Campaign, Rater
 from core.subjectivity.sessions import assignment, enrolment, protocol
 from core.subjectivity.sessions.enrolment import Ending
 from core.subjectivity.sessions.protocol import Codes, Protocol, Question

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import importing, tables, tasks
-from core.study.records import Campaign, CampaignKind, Item, ItemRole, Rater, RaterKind, RaterState, Rating, Task
+from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState
+from core.study.records import Campaign, Item, Rater, Rating, Task
 from core.study.store import Store
 from core.subjectivity import results
 from core.subjectivity.sessions import assignment, campaigns, conduct, effort, enrolment, live, roster, standing

@@ -1,0 +1,49 @@
+"""One label per item of a file of ratings: the command aggregate."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from core.commands import answer_files, output
+from core.subjectivity.exchange import formats
+from core.subjectivity.statistics import aggregation
+
+
+def register(app: typer.Typer) -> None:
+    app.command("aggregate")(aggregate)
+
+
+def aggregate(
+    file: answer_files.File,
+    method: Annotated[
+        aggregation.Method, typer.Option(help="How answers become one label.")
+    ] = aggregation.Method.MAJORITY,
+    field: answer_files.Field = None,
+    wide: answer_files.Wide = False,
+    rater: answer_files.Rater = None,
+    column: answer_files.Columns = None,
+    rater_column: answer_files.Raters = None,
+    fold: answer_files.Fold = False,
+    keep_labels: answer_files.Keep = False,
+    whole_sets: answer_files.Sets = False,
+    has: answer_files.Has = None,
+    rename: answer_files.Rename = None,
+    as_json: output.Json = False,
+) -> None:
+    """One label per item, from item_id, rater_id, label or usual names for them."""
+    with output.answering():
+        choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
+        options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
+        given = formats.ratings_in(formats.read(file), options)
+        labels = aggregation.aggregate(given.frame, method=method)
+        caution = aggregation.caution(given.frame, method=method)
+    found = {str(item): label for item, label in labels.items()}
+    if as_json:
+        cautions = [caution] if caution else []
+        output.emit({"method": method, "labels": found, "cautions": cautions} | answer_files.read_as(given))
+        return
+    answer_files.tell(given)
+    if caution:
+        print(caution, file=sys.stderr)
+    output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in found.items()])

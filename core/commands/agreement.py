@@ -1,0 +1,65 @@
+"""How far raters of a file agree: the command agreement."""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from core.commands import answer_files, output
+from core.subjectivity.exchange import formats
+from core.subjectivity.statistics import agreement
+
+AS_SETS = (agreement.Level.NOMINAL, agreement.Level.SETS)
+SETS_COUNT = (
+    "Answers that hold several labels: {n:,}. Alpha weighs how much two sets share (MASI); for the other numbers only equal sets agree. "
+    "--has LABEL looks at one label, --whole-sets takes each set for a label of its own."
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("agreement")(agree)
+
+
+def agree(
+    file: answer_files.File,
+    level: Annotated[
+        agreement.Level, typer.Option(help="Level of measurement of the labels.")
+    ] = agreement.Level.NOMINAL,
+    items: Annotated[bool, typer.Option("--items", help="Also list every item.")] = False,
+    field: answer_files.Field = None,
+    wide: answer_files.Wide = False,
+    rater: answer_files.Rater = None,
+    column: answer_files.Columns = None,
+    order: answer_files.Order = None,
+    rater_column: answer_files.Raters = None,
+    fold: answer_files.Fold = False,
+    keep_labels: answer_files.Keep = False,
+    whole_sets: answer_files.Sets = False,
+    has: answer_files.Has = None,
+    rename: answer_files.Rename = None,
+    as_json: output.Json = False,
+) -> None:
+    """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
+    with output.answering():
+        chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
+        choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
+        options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
+        given = formats.ratings_in(formats.read(file), options)
+        level = agreement.Level.SETS if given.several and choices.as_sets else level
+        ordered = given.frame if order is None else formats.ordered(given.frame, order.split(","))
+        found = asdict(agreement.summary(ordered, level=level))
+        by_item = agreement.by_item(given.frame)
+    if level == agreement.Level.SETS:
+        given.notes.append(SETS_COUNT.format(n=given.several))
+    if items:
+        found["items"] = by_item.to_dict("records")
+    if as_json:
+        output.emit(found | answer_files.read_as(given))
+        return
+    answer_files.tell(given)
+    listed = found.pop("items", [])
+    output.table(
+        f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in found.items()]
+    )
+    if listed:
+        output.table("Items", list(by_item.columns), [list(row.values()) for row in listed])

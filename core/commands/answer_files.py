@@ -1,0 +1,84 @@
+"""Files of answers on the command line: the options that say how to read one, and what was read."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.commands import output
+from core.commands.repeated import pairs
+from core.subjectivity.exchange import counted, formats
+
+File = Annotated[
+    Path,
+    typer.Argument(help="CSV, TSV, JSON, JSON lines or Parquet, also of Label Studio or Potato; or Potato's folder."),
+]
+Field = Annotated[str | None, typer.Option("--field", help="The question or column, when the file has several.")]
+Wide = Annotated[bool, typer.Option("--wide", help="A row is an item, each other column a rater.")]
+Raters = Annotated[
+    list[str] | None, typer.Option("--rater-column", help="A column of a rater in a wide table; may be repeated.")
+]
+Order = Annotated[
+    str | None, typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal.")
+]
+Rater = Annotated[
+    str | None, typer.Option("--rater", help="All answers are this rater's: for a file that does not say whose.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", help="our-name=file-column, e.g. item_id=doc. May be repeated.")
+]
+Fold = Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")]
+Keep = Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' or '-'.")]
+Sets = Annotated[bool, typer.Option("--whole-sets", help="Several labels given at once are one label of their own.")]
+Has = Annotated[str | None, typer.Option("--has", help="Of several labels given at once, look only whether this is one.")]
+Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=label, may be repeated.")]
+
+
+def options(
+    field: str | None,
+    column: list[str] | None,
+    *,
+    wide: bool = False,
+    rater: str | None = None,
+    raters: list[str] | None = None,
+    key: bytes | None = None,
+    choices: counted.Choices | None = None,
+) -> formats.Options:
+    return formats.Options(
+        choices=choices or counted.Choices(),
+        field=field,
+        wide=wide or bool(raters),
+        rater=rater,
+        raters=tuple(raters or ()),
+        names=pairs(column or [], form="--column takes our-name=file-column"),
+        key=key,
+    )
+
+
+def choices(
+    fold: bool, keep_labels: bool, whole_sets: bool, has: str | None, rename: list[str] | None
+) -> counted.Choices:
+    renamed = pairs(rename or [], form="--rename takes file-label=label")
+    return counted.Choices(fold=fold, keep_labels=keep_labels, whole_sets=whole_sets, has=has, rename=renamed)
+
+
+def read_as(given: formats.Answers) -> dict[str, Any]:
+    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms, "findings": given.findings}
+
+
+def tell(given: formats.Answers) -> None:
+    say(given.columns, given.pseudonyms, given.left_out)
+    for note in given.notes:
+        print(note, file=sys.stderr)
+
+
+def say(columns: dict[str, str], personal: int, left_out: dict[str, int]) -> None:
+    """On stderr, what was taken for what and what was left out; nothing when there is nothing to say."""
+    taken = [f"{ours} from {theirs}" for ours, theirs in columns.items() if ours != theirs]
+    if taken:
+        print(f"Read {'; '.join(taken)}.", file=sys.stderr)
+    if personal:
+        print(f"Raters whose personal name was replaced by a pseudonym: {personal}.", file=sys.stderr)
+    if left_out:
+        print(f"Left out: {output.listed(left_out)}.", file=sys.stderr)

@@ -1,0 +1,38 @@
+"""An order from a file of comparisons: the command rank."""
+
+from dataclasses import asdict
+
+import typer
+
+from core.commands import answer_files, output
+from core.subjectivity.exchange import formats
+from core.subjectivity.statistics import ranking
+
+
+def register(app: typer.Typer) -> None:
+    app.command("rank")(rank)
+
+
+def rank(
+    file: answer_files.File,
+    field: answer_files.Field = None,
+    rater: answer_files.Rater = None,
+    column: answer_files.Columns = None,
+    fold: answer_files.Fold = False,
+    rename: answer_files.Rename = None,
+    as_json: output.Json = False,
+) -> None:
+    """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
+    with output.answering():
+        options = answer_files.options(field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename))
+        given = formats.comparisons_in(formats.read(file), options)
+        found = ranking.bradley_terry(given.frame)
+    if as_json:
+        output.emit(asdict(found) | answer_files.read_as(given))
+        return
+    answer_files.tell(given)
+    rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]
+    output.table(f"Most first ({found.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
+    for said in (found.note, found.coverage):
+        if said:
+            typer.echo(said)

@@ -1,0 +1,107 @@
+"""Ratings and comparisons into a study, and a campaign's answers out of it: the command ratings."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import answer_files, output, studies
+from core.errors import StudyError
+from core.study import exporting, tasks
+from core.study.records import Comparison
+from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.sessions import answers, campaigns
+
+
+def register(app: typer.Typer) -> None:
+    app.command("ratings")(bring)
+
+
+def bring(
+    file: Annotated[Path, typer.Argument(help="The file to read, or with --export the CSV file to write.")],
+    task: Annotated[str | None, typer.Option("--task", help="The task that the ratings are about.")] = None,
+    comparisons: Annotated[bool, typer.Option("--comparisons", help="Comparisons between tasks of a study.")] = False,
+    export: Annotated[
+        str | None, typer.Option("--export", help="Write the answers of this campaign (name or id).")
+    ] = None,
+    names: Annotated[
+        formats.Names, typer.Option("--names", help="Whose column names an export has.")
+    ] = formats.Names.CROWD_KIT,
+    field: answer_files.Field = None,
+    wide: answer_files.Wide = False,
+    rater: answer_files.Rater = None,
+    column: answer_files.Columns = None,
+    rater_column: answer_files.Raters = None,
+    fold: answer_files.Fold = False,
+    keep_labels: answer_files.Keep = False,
+    whole_sets: answer_files.Sets = False,
+    has: answer_files.Has = None,
+    rename: answer_files.Rename = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file."""
+    if sum((task is not None, comparisons, export is not None)) != 1:
+        raise typer.BadParameter("Say one of --task T, --comparisons and --export CAMPAIGN.")
+    if export is not None:
+        _write(file, export, names, study=study, as_json=as_json)
+        return
+    with output.opened() as (settings, store):
+        table = formats.read(file)
+        chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
+        key = pseudonyms.key_in(settings.home)
+        options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen)
+        with store.write() as session:
+            if task is not None:
+                home = studies.find_study(session, study, task)
+                found = imported.import_ratings(
+                    session, task=tasks.get_task(session, home.id, task), table=table, options=options
+                )
+            else:
+                home = studies.only_study(session, study)
+                found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+    _brought(found, title=f"{file.name} into {task or home.name}", as_json=as_json)
+
+
+def _brought(found: imported.Imported, *, title: str, as_json: bool) -> None:
+    if as_json:
+        output.emit(asdict(found))
+        return
+    answer_files.say(found.columns, found.pseudonyms, found.rejected)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    output.table(
+        title,
+        ["read", "kept", "items", "raters", "items with a sample"],
+        [[found.read, found.kept, found.items, found.raters, found.matched]],
+    )
+
+
+def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, as_json: bool) -> None:
+    with output.opened() as (_, store):
+        if out.suffix.lower() != ".csv":
+            raise StudyError(f"Answers are written as CSV; {out.name} does not end in .csv.")
+        if out.exists():
+            raise StudyError(f"There is a file {out} already. Name another.")
+        with store() as session:
+            home = studies.only_study(session, study).id if study is not None else None
+            campaign = campaigns.named(session, wanted, study_id=home)
+            frame = answers.of_campaign(session, campaign)
+        long = formats.long_comparisons if campaigns.answers_of(campaign) is Comparison else formats.long_labels
+        written = long(frame, names=names)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(exporting.safe_csv(written), encoding="utf-8", newline="")
+        except OSError as error:
+            raise StudyError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
+    ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0
+    if ties and names == formats.Names.CROWD_KIT:
+        print(f"Ties that crowd-kit knows nothing of, to be dropped before its models: {ties} rows.", file=sys.stderr)
+    if as_json:
+        output.emit(
+            {"campaign": campaign.name, "file": str(out), "rows": len(written), "columns": list(written.columns)}
+        )
+        return
+    typer.echo(f"{len(written)} answers of {campaign.name} in {out}.")
