@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.study import exporting
+from core.study import spreadsheets
 from core.study.kinds import RaterKind
 from core.study.records import Campaign
 from core.subjectivity.exchange import formats
@@ -51,7 +51,7 @@ def _names_words(campaign: Campaign) -> dict[Names, str]:
 def _download(words: str, table: pd.DataFrame, campaign: Campaign, what: str) -> None:
     st.download_button(
         words,
-        lambda: exporting.safe_csv(table),
+        lambda: spreadsheets.safe_csv(table),
         file_name=f"campaign-{campaign.id}-{what}.csv",
         mime="text/csv",
         key=f"export.{what}.{campaign.id}",

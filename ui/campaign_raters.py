@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from core.study import exporting
+from core.study import spreadsheets
 from core.study.kinds import RaterKind
 from core.study.records import Campaign
 from core.subjectivity.sessions import conduct, roster
@@ -96,7 +96,7 @@ def _panel(campaign: Campaign) -> None:
         )
         st.download_button(
             "Download the panel ids",
-            exporting.safe_csv(people),
+            spreadsheets.safe_csv(people),
             file_name=f"campaign-{campaign.id}-panel-ids.csv",
             mime="text/csv",
             key=f"raters.panel.{campaign.id}",

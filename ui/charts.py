@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.study import exporting
+from core.study import spreadsheets
 
 
 def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | None = None, reading: str = "") -> None:
@@ -27,7 +27,7 @@ def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | Non
             if data is not None:
                 st.download_button(
                     "Data as CSV",
-                    exporting.safe_csv(data),
+                    spreadsheets.safe_csv(data),
                     file_name=f"{filename}.csv",
                     mime="text/csv",
                     key=f"{key}.csv",

@@ -10,7 +10,7 @@ from core.commands import measuring
 from core.jobs import runner
 from core.quality import measures, readings
 from core.quality.measures import ArmMeasures, Measures
-from core.study import browse, exporting
+from core.study import browse, spreadsheets
 from core.study.kinds import ArmKind
 from core.study.records import Study, Task
 from ui import charts, jobs, resources, samples
@@ -153,7 +153,7 @@ def _charts(rows: pd.DataFrame, wanted: Sequence[str], *, task: Task, name: str)
         st.caption(NOTES[name], width="stretch")
         st.download_button(
             "Data as CSV",
-            exporting.safe_csv(rows),
+            spreadsheets.safe_csv(rows),
             file_name=f"{task.name}-{name.lower().replace(' ', '-')}.csv",
             mime="text/csv",
             key=f"quality.csv.{name}",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.quality import neighbours
-from core.study import browse, exporting, judgements, tasks
+from core.study import browse, exporting, judgements, spreadsheets, tasks
 from core.study.browse import Opinion, Origin
 from core.study.kinds import JudgementKind, SampleStatus
 from core.study.records import Arm, Task
@@ -104,7 +104,7 @@ def _exported(task_id: int, arm_id: int, ending: str) -> str:
         frame = exporting.rows(session, task=session.get_one(Task, task_id), arm=session.get_one(Arm, arm_id))
     if ending == "jsonl":
         return frame.to_json(orient="records", lines=True, force_ascii=False)
-    return exporting.safe_csv(frame) if ending == "safe.csv" else exporting.plain_csv(frame)
+    return spreadsheets.safe_csv(frame) if ending == "safe.csv" else spreadsheets.plain_csv(frame)
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:

@@ -9,7 +9,7 @@ import typer
 
 from core.commands import answer_files, output, studies
 from core.errors import StudyError
-from core.study import exporting, tasks
+from core.study import spreadsheets, tasks
 from core.study.records import Comparison
 from core.subjectivity.exchange import formats, imported, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
@@ -93,7 +93,7 @@ def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, a
         written = long(frame, names=names)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(exporting.safe_csv(written), encoding="utf-8", newline="")
+            out.write_text(spreadsheets.safe_csv(written), encoding="utf-8", newline="")
         except OSError as error:
             raise StudyError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
     ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0

@@ -14,7 +14,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import browse, card
+from core.study import browse, card, spreadsheets
 from core.study.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.records import Arm, Completion, Import, Label, Prompt, Sample, Task
 
@@ -50,7 +50,6 @@ SCHEMA = pa.schema(
     }
 )
 AT_ONCE = 5000
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write(
@@ -64,7 +63,7 @@ def write(
 ) -> list[Path]:
     """Write `README.md` and `data/ARM/SPLIT.FORMAT` for every split an arm has, and return the paths, README first.
 
-    Rows are as `rows` gives them, and texts leave as they are, so that what is written can be imported again; `safe_csv`
+    Rows are as `rows` gives them, and texts leave as they are, so that what is written can be imported again; `spreadsheets.safe_csv`
     is for tables that people open in a spreadsheet. Raises `StudyError` when there is no text to write.
     """
     if format not in get_args(Format):
@@ -120,19 +119,6 @@ def folder_names(arms: Sequence[Arm]) -> dict[int, str]:
     return names
 
 
-def plain_csv(table: pd.DataFrame) -> str:
-    """CSV whose cells stay as they are; lines end as RFC 4180 says, so that every line break inside a cell is quoted."""
-    return table.to_csv(index=False, lineterminator="\r\n")
-
-
-def safe_csv(table: pd.DataFrame) -> str:
-    """CSV in which no cell starts like a spreadsheet formula."""
-    escaped = table.copy()
-    for column in table.select_dtypes(include=["str", "object"]).columns:
-        escaped[column] = [f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in table[column]]
-    return escaped.to_csv(index=False)
-
-
 _COLUMNS = [
     "id", "text", "label", "split", "status", "reject_reason", "file", "model", "recorded", "prompt_id",
     "prompt_version", "attributes", "completion_id", "part", "tokens_in", "tokens_out", "cost_usd", "created_at",
@@ -168,7 +154,7 @@ def _given(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Ser
 def _write(frame: pd.DataFrame, path: Path, format: Format) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if format == "csv":
-        path.write_text(plain_csv(frame), encoding="utf-8", newline="")
+        path.write_text(spreadsheets.plain_csv(frame), encoding="utf-8", newline="")
         return
     table = pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)
     if format == "parquet":

@@ -9,7 +9,7 @@ from core.study import columns_in_files
 
 NAMES = frozenset(
     [*columns_in_files.TEXT_NAMES, *columns_in_files.LABEL_NAMES, *columns_in_files.SPLIT_COLUMNS, "id", "index", "idx"]
-    + ["rater", "rater_id", "annotator", "worker", "worker_id", "item", "item_id", "source"]
+    + ["rater", "rater_id", "annotator", "worker", "worker_id", "item", "item_id", "source", "left", "right", "winner", "task"]
 )
 YEAR = re.compile(r"(19|20)\d\d")  # which names columns of tables over time
 LONG_NAME = 60
@@ -27,10 +27,11 @@ def doubt(header: Sequence[str], frame: pd.DataFrame) -> str:
     if named > 1 or list(header) == [str(place) for place in range(len(header))]:
         return ""
     for name, cells in _columns(header, frame):
-        if name and cells.count(name) > named:
+        if name and int((cells == name).sum()) > named:
             return f"its cell {name[:SHOWN]!r} stands in the rows below too"
     for name, cells in () if named else _columns(header, frame):
-        if _is_number(name) and not YEAR.fullmatch(name) and cells and all(_is_number(cell) for cell in cells):
+        filled = cells[cells != ""].unique().tolist() if _is_number(name) and not YEAR.fullmatch(name) else []
+        if filled and all(_is_number(cell) for cell in filled):
             return f"its cell {name!r} is a number, as those below it are"
     longest = max(header, key=len, default="")
     if not named and (len(longest) > LONG_NAME or len(longest.split()) > MANY_WORDS):
@@ -53,11 +54,10 @@ def _named(header: Sequence[str]) -> int:
     return sum(1 for name in header if name.strip().casefold() in NAMES)
 
 
-def _columns(header: Sequence[str], frame: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
-    """Each cell of the first row, with the cells below it that are not empty."""
+def _columns(header: Sequence[str], frame: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[str]"]]:
+    """Each cell of the first row, with the cells below it."""
     for place, name in enumerate(header):
-        cells = frame.iloc[:, place].str.strip()
-        yield name, cells[cells != ""].tolist()
+        yield name, frame.iloc[:, place].str.strip()
 
 
 def _is_number(cell: str) -> bool:

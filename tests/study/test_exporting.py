@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from core.errors import StudyError
-from core.study import exporting, importing, judgements, tables, tasks
+from core.study import exporting, importing, judgements, spreadsheets, tables, tasks
 from core.study.kinds import JudgementKind
 from core.study.records import Arm, Judgement, Task
 from core.study.store import Store
@@ -84,7 +84,7 @@ def test_texts_leave_as_they_are_and_are_escaped_for_a_spreadsheet_on_request(
     assert first == "=What a FINE Étude day"
     parquet = pd.read_parquet(tmp_path / "data/few-shot/train.parquet")
     assert parquet["text"].iloc[0] == "=What a FINE Étude day"
-    assert "'=What a FINE Étude day" in exporting.safe_csv(parquet)
+    assert "'=What a FINE Étude day" in spreadsheets.safe_csv(parquet)
 
 
 ODD_TEXTS = [

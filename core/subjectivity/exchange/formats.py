@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import exporting, tables
+from core.study import spreadsheets, tables
 from core.study.kinds import ItemRole, RaterKind
 from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
 
@@ -343,7 +343,7 @@ def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
 def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
     """Without outer space, without the quote that stops a spreadsheet from running a cell, and empty where nothing is."""
     cells = cells.astype("str").str.strip()
-    escaped = cells.str.startswith(tuple(f"'{sign}" for sign in exporting.FORMULA))
+    escaped = cells.str.startswith(tuple(f"'{sign}" for sign in spreadsheets.FORMULA))
     cells = cells.mask(escaped, cells.str.slice(1).str.strip())
     return cells.mask(cells.isin(NOTHING), "")
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from core import settings as settings_module
 from core.errors import StudyError
-from core.study import exporting, importing, tables, tasks
+from core.study import importing, spreadsheets, tables, tasks
 from core.study import store as store_module
 from core.study.base import Base
 from core.study.kinds import RaterKind
@@ -153,7 +153,7 @@ def test_a_campaign_written_out_and_brought_in_has_the_same_ratings(
     with store() as session:
         before = answers.of_campaign(session, session.scalars(select(Campaign)).one())
 
-    bring(store, study, tmp_path / "out.csv", exporting.safe_csv(formats.long_labels(before, names=names)))
+    bring(store, study, tmp_path / "out.csv", spreadsheets.safe_csv(formats.long_labels(before, names=names)))
 
     with store() as session:
         after = answers.of_campaign(session, session.scalars(select(Campaign).order_by(Campaign.id.desc())).first())
