@@ -22,8 +22,8 @@ from core import settings as settings_module
 from core.study import browse, samples, tasks
 from core.study import store as store_module
 from core.study.browse import Filter, Opinion
-from core.study.kinds import SampleStatus, Split
-from core.study.records import Arm, Completion, Judgement, Label, Prompt, Sample
+from core.study.rows.kinds import SampleStatus, Split
+from core.study.rows.study import Arm, Completion, Judgement, Label, Prompt, Sample
 from core.study.store import Store
 
 WORDS = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split()

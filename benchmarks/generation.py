@@ -22,14 +22,15 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 
 from core import settings as settings_module
+from core.llm.answers import SlotKey
+from core.llm.endpoint.endpoint import OpenAIProvider
 from core.study import store as store_module
 from core.study import tasks
-from core.study.kinds import ArmKind, SampleStatus
-from core.study.records import Completion, Sample
+from core.study.rows.kinds import ArmKind, SampleStatus
+from core.study.rows.study import Completion, Sample
 from core.study.store import Store
-from core.synthesis import generation, prompts
-from core.synthesis.answers import SlotKey
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.generation import generation
+from core.synthesis.prompts import versions
 
 TASK = {"glad": "the writer is happy", "sad": "the writer is unhappy"}
 
@@ -89,7 +90,7 @@ def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: flo
 async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> None:
     """The same client, the same number of calls side by side, and nothing else."""
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    draft = prompts.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
+    draft = versions.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
     messages = [{"role": "system", "content": draft.context}, {"role": "user", "content": draft.generation}]
     numbers = iter(range(requests))
 
@@ -108,8 +109,8 @@ def ready_arm(store: Store, texts: int) -> int:
         study = tasks.study_named(session, "bench")
         task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=TASK)
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
-        draft = prompts.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
-        prompts.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
+        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
+        versions.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
         return arm.id
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 import ui
-from core.study import importing, tasks
+from core.study import tasks
+from core.study.exchange import importing
 
 study = ui.guard("organiser")
 ui.told()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from core.commands import generating, queueing
+from core.commands import generate, queueing
 from core.jobs import runner
 from core.study import tasks
 
@@ -49,10 +49,10 @@ hint = "It is being filled" if busy else None if wanted.models else "Connect a m
 off = busy or not wanted.models
 if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=off, help=hint):
     with ui.problem():
-        how = generating.How(int(per_label), wanted, budget, batch)
-        generating.check(ui.settings(), how)
+        how = generate.How(int(per_label), wanted, budget, batch)
+        generate.check(ui.settings(), how)
         with ui.store().write() as session:
-            made = generating.ready_arm(session, task, arm.name)
+            made = generate.ready_arm(session, task, arm.name)
             job = queueing.queue_generation(
                 session,
                 study=study,

@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 from core.jobs import queue
-from ui import jobs
+from ui.shared import jobs
 
 ui.guard("organiser", need_study=False)
 ui.told()

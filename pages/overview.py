@@ -8,7 +8,7 @@ from core.analysis.points import Metric
 from core.commands import queueing
 from core.jobs import runner
 from core.study import tasks
-from core.study.kinds import ArmKind
+from core.study.rows.kinds import ArmKind
 
 study = ui.guard("organiser", need_study=False)
 ui.told()

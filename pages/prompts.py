@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 from core.study import tasks
-from core.synthesis import prompts
+from core.synthesis.prompts import versions as prompts
 
 study = ui.guard("organiser")
 ui.told()

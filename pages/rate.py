@@ -4,10 +4,12 @@ import streamlit as st
 
 import ui
 from core.errors import StudyError
-from ui import access, rating, rating_screens, rating_style
+from ui.frame import access
+from ui.rate import look, screens
+from ui.rate import visit as rating
 
 ui.guard("rater", need_study=False)
-rating_style.page()
+look.page()
 
 with st.container(horizontal_alignment="center"), st.container(width=640, key="rate"):
     if access.is_preview():
@@ -24,5 +26,5 @@ with st.container(horizontal_alignment="center"), st.container(width=640, key="r
     # The one screen for it
     if visit.study.is_sample:
         ui.sample_badge()
-    rating_screens.SCREENS[visit.stage](visit)
-    rating_screens.remember(visit)
+    screens.SCREENS[visit.stage](visit)
+    screens.remember(visit)

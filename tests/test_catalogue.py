@@ -8,11 +8,11 @@ import pytest
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.kinds import ArmKind
-from core.study.records import Arm, Label, Task
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Arm, Label, Task
 from core.study.store import Store
-from core.synthesis import catalogued, prompts
-from core.synthesis.catalogued import CatalogueTask
+from core.synthesis.prompts import catalogued, versions
+from core.synthesis.prompts.catalogued import CatalogueTask
 
 NAMES = {
     "ag_news",
@@ -58,20 +58,20 @@ def test_every_prompt_can_be_saved_and_sent_as_it_is(
     draft = entry.draft(technique)
 
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=draft)
-    messages = prompts.render(
+        versions.save(session, arm_id=arm.id, draft=draft)
+    messages = versions.render(
         draft,
         task=task,
         label=labels[0],
         labels=labels,
         examples=["EXAMPLE"] * draft.examples,
         previous=["1. EARLIER"],
-        attributes=prompts.draw(draft, label=labels[0], slot=0, seed=0),
+        attributes=versions.draw(draft, label=labels[0], slot=0, seed=0),
         sources=["SOURCE"] * draft.sources,
     )
 
     sent = "\n".join(message["content"] for message in messages)
-    assert not prompts.PLACEHOLDER.search(sent) and "\\" not in sent
+    assert not versions.PLACEHOLDER.search(sent) and "\\" not in sent
     request = messages[1]["content"]
     assert all(part in request for part in (labels[0].name, labels[0].description, str(draft.words)))
     assert str(draft.texts_per_call) in request and "numbered list" in request
@@ -83,7 +83,7 @@ def test_every_attribute_of_a_task_draws_for_every_label(name: str) -> None:
     entry = BY_NAME[name]
     draft = entry.draft("attributes")
 
-    prompts.check(draft, labels=list(entry.labels))
+    versions.check(draft, labels=list(entry.labels))
 
     assert len(draft.attributes) >= 3
     for given in draft.attributes.values():
@@ -127,7 +127,7 @@ def test_a_task_with_labels_of_its_own_keeps_them_and_gets_only_attributes_that_
 
     assert found is not None and found.labels == {"funny": "", "dull": "no joke"} and found.question == "Which one?"
     assert "mechanism" in BY_NAME["humor"].attributes and "mechanism" not in found.attributes
-    prompts.check(found.draft("attributes"), labels=["funny", "dull"])
+    versions.check(found.draft("attributes"), labels=["funny", "dull"])
 
 
 def test_a_study_file_may_ask_for_the_catalogue_and_change_parts(
@@ -167,7 +167,7 @@ def test_attributes_and_sources_of_a_study_file_are_shown_whatever_the_technique
     rewriting = catalogued.ready(task, labels, kind=kind, technique=technique, sources=2)
 
     for draft in (grid, rewriting):
-        prompts.check(draft, labels=list(BY_NAME["imdb"].labels))
+        versions.check(draft, labels=list(BY_NAME["imdb"].labels))
     assert grid.generation.count("{attributes}") == 1 and grid.examples == (3 if kind == ArmKind.FEW_SHOT else 0)
     assert (rewriting.sources, rewriting.texts_per_call, rewriting.turns) == (2, 2, 1)
 

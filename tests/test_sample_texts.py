@@ -8,8 +8,9 @@ from itertools import combinations
 import pytest
 
 from core import catalogue
+from core.llm import providers
 from core.study import samples, spec
-from core.synthesis import parsing, providers
+from core.synthesis.parsing import texts as parsing
 
 STUDY = spec.load(catalogue.SAMPLE_STUDY)
 

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study import samples
-from core.study.kinds import SampleStatus
-from core.study.records import Sample
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.study import Sample
 
 
 def keep_new(session: Session, made: Iterable[Sample]) -> list[Sample]:

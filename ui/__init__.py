@@ -1,14 +1,10 @@
 """What pages share: the store, the guard, cached reads, pickers, the job panel, and how charts are shown."""
 
-from ui.campaign_export import export_view
-from ui.campaign_form import new_campaign
-from ui.campaign_import import import_panel
-from ui.campaign_link import link_view
-from ui.campaign_live import live_view
-from ui.campaign_llm import llm_view
-from ui.campaign_raters import raters_view
-from ui.campaign_results import results_view
-from ui.campaigns import (
+from ui.campaigns.export import export_view
+from ui.campaigns.files import import_panel
+from ui.campaigns.form import new_campaign
+from ui.campaigns.link import link_view
+from ui.campaigns.list import (
     KIND_NAMES,
     WHAT_AGREEMENT_SAYS,
     campaign_head,
@@ -16,26 +12,42 @@ from ui.campaigns import (
     campaigns_of,
     chosen_campaign,
 )
-from ui.charts import plot
-from ui.connection import pick_connection
-from ui.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
-from ui.fidelity import labels_view
-from ui.frame import framed, guard, take_in_hand
-from ui.generation import arm_live, estimate_panel, is_filling, prices_of
-from ui.imports import decide, pick_columns, pick_target
-from ui.jobs import job_panel, watch_runs
-from ui.links import link
-from ui.pickers import pick_arm, pick_measure, pick_metric, pick_task
-from ui.quality import leakage_view, map_view, quality_view
-from ui.reads import arm_table, findings_of
-from ui.resources import settings, store
-from ui.runs import run_detail, training_words
-from ui.samples import samples_view
-from ui.tasks import task_card
-from ui.trash import refused, study_panel, undo_panel
-from ui.tries import cost_of_a_call, try_panel
-from ui.uploads import table_to_import, uploaded_table
-from ui.words import cautions, choose_row, done, plain, problem, queued, sample_badge, table, title, told, two_lines
+from ui.campaigns.live import live_view
+from ui.campaigns.llm import llm_view
+from ui.campaigns.raters import raters_view
+from ui.campaigns.results import results_view
+from ui.data.imports import decide, pick_columns, pick_target
+from ui.data.tasks import task_card
+from ui.data.trash import refused, study_panel, undo_panel
+from ui.frame.frame import framed, guard, take_in_hand
+from ui.inspect.fidelity import labels_view
+from ui.inspect.quality import leakage_view, map_view, quality_view
+from ui.inspect.samples import samples_view
+from ui.shared.charts import plot
+from ui.shared.jobs import job_panel, watch_runs
+from ui.shared.links import link
+from ui.shared.pickers import pick_arm, pick_measure, pick_metric, pick_task
+from ui.shared.reads import arm_table, findings_of
+from ui.shared.resources import settings, store
+from ui.shared.runs import run_detail, training_words
+from ui.shared.uploads import table_to_import, uploaded_table
+from ui.shared.words import (
+    cautions,
+    choose_row,
+    done,
+    plain,
+    problem,
+    queued,
+    sample_badge,
+    table,
+    title,
+    told,
+    two_lines,
+)
+from ui.synthesis.connection import pick_connection
+from ui.synthesis.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
+from ui.synthesis.generation import arm_live, estimate_panel, is_filling, prices_of
+from ui.synthesis.tries import cost_of_a_call, try_panel
 
 __all__ = [
     "pick_connection",

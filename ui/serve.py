@@ -35,8 +35,8 @@ import ui
 from core import settings as settings_module
 from core.analysis import report
 from core.settings import Settings
-from core.synthesis import generation
-from ui import access
+from core.synthesis.generation import generation
+from ui.frame import access
 
 WARM = (ui, report, generation)
 APP = Path(__file__).parents[1] / "app.py"

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.analysis import figures, regression
 from core.study import tasks
-from core.study.kinds import ArmKind
+from core.study.rows.kinds import ArmKind
 
 COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SHOT: "#0072B2", ArmKind.MIXED: "#CC79A7"}
 OTHERS = ("#E69F00", "#56B4E9")

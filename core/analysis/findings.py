@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.analysis import points, regression
 from core.analysis.points import Metric
 from core.errors import StudyError
-from core.study.records import Study
+from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
 

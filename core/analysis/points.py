@@ -6,8 +6,8 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.kinds import ArmKind
-from core.study.records import Study
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.statistics import agreement
 from core.training import runs, score

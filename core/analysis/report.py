@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.analysis import charts, findings, points, thresholds
 from core.analysis.findings import Findings
 from core.study import tasks
-from core.study.kinds import ArmKind
+from core.study.rows.kinds import ArmKind
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 HEADINGS = {

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from core.study import spec, tasks
-from core.study.kinds import ArmKind
-from core.study.records import Arm, Label, Task
-from core.synthesis import catalogued, prompts
-from core.synthesis.prompts import Draft
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Arm, Label, Task
+from core.synthesis.prompts import catalogued, versions
+from core.synthesis.prompts.versions import Draft
 
 NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 
@@ -18,9 +18,9 @@ def ready(session: Session, task: Task, arm: Arm, given: spec.GenerateSpec) -> N
 
     Raises `StudyError` when the prompt cannot be sent as it is meant.
     """
-    if prompts.latest(session, arm.id) is None or _says_something(given):
+    if versions.latest(session, arm.id) is None or _says_something(given):
         labels = tasks.labels_of(session, task.id)
-        prompts.save(session, arm_id=arm.id, draft=draft(task, labels, ArmKind(arm.kind), given))
+        versions.save(session, arm_id=arm.id, draft=draft(task, labels, ArmKind(arm.kind), given))
 
 
 def draft(task: Task, labels: Sequence[Label], kind: ArmKind, given: spec.GenerateSpec) -> Draft:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import StudyError
+from core.reports import Report
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 StudyName = Annotated[str | None, typer.Option("--study", help="The study; needed only when several have the task.")]
-Report = Callable[[int, int, str, Mapping[str, Any]], None]
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
-from core.study.kinds import Slot
-from core.study.records import Arm, Job, Run, Sample, Study, Task
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
 from core.training import plan
 
 SAMPLE_NAME = "sample-study"

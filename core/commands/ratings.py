@@ -9,8 +9,9 @@ import typer
 
 from core.commands import answer_files, output, studies
 from core.errors import StudyError
-from core.study import spreadsheets, tasks
-from core.study.records import Comparison
+from core.study import tasks
+from core.study.exchange import spreadsheets
+from core.study.rows.study import Comparison
 from core.subjectivity.exchange import formats, imported, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Study, Task
+from core.study.rows.study import Study, Task
 
 DEFAULT_STUDY = "my-study"
 

@@ -14,15 +14,16 @@ from sqlalchemy.orm import Session
 
 from core import encoders
 from core import settings as settings_module
-from core.commands import drafting, generating
+from core.commands import drafting, generate
 from core.commands.study_intake import Asked, Intake, Refused, Taken, in_yaml
 from core.errors import StudyError
-from core.study import checks, importing, labels_in_files, spec, tables, tasks
+from core.study import checks, spec, tasks
 from core.study.checks import Problem
-from core.study.kinds import ArmKind, RaterKind
-from core.study.records import Arm, Study, Task
+from core.study.exchange import importing, labels_in_files, tables
+from core.study.rows.kinds import ArmKind, RaterKind
+from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
-from core.synthesis import generation
+from core.synthesis.generation import generation
 from core.training import plan
 
 
@@ -68,9 +69,9 @@ def _training_notes(session: Session, task: Task, given: spec.TaskSpec, asked: A
     return list(dict.fromkeys(notes))
 
 
-def how(given: spec.GenerateSpec) -> generating.How:
+def how(given: spec.GenerateSpec) -> generate.How:
     """How an arm is generated, in the words of the command. Raises `StudyError`."""
-    wanted = generating.connection_of(
+    wanted = generate.connection_of(
         provider=given.provider,
         model=given.models or ([given.model] if given.model else None),
         base_url=given.base_url,
@@ -81,7 +82,7 @@ def how(given: spec.GenerateSpec) -> generating.How:
         timeout=given.timeout_s,
         structured=given.structured,
     )
-    return generating.How(given.per_label, wanted, given.budget_usd)
+    return generate.How(given.per_label, wanted, given.budget_usd)
 
 
 def _check_names(intake: Intake) -> None:
@@ -190,13 +191,13 @@ def _check_providers(intake: Intake, where: str, given: spec.TaskSpec, task: Tas
                 intake.session, there[arm], per_label=arm_spec.generate.per_label
             )
             if not is_full:
-                generating.check(intake.settings, wanted)
+                generate.check(intake.settings, wanted)
 
 
 def _arm(intake: Intake, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:
     """An arm with its file, or with the prompt that will fill it. Raises `StudyError`."""
     if isinstance(given, spec.ArmSpec) and given.generate:
-        arm = generating.synthetic_arm(intake.session, task, name)
+        arm = generate.synthetic_arm(intake.session, task, name)
         drafting.ready(intake.session, task, arm, given.generate)
         return arm
     arm = tasks.make_arm(intake.session, task_id=task.id, name=name)

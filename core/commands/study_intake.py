@@ -13,7 +13,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import checks, spec
 from core.study.checks import Problem
-from core.study.records import Study
+from core.study.rows.study import Study
 from core.subjectivity.exchange import formats, pseudonyms
 from core.training import plan
 

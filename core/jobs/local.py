@@ -23,8 +23,8 @@ from core.errors import StudyError
 from core.jobs import queue
 from core.jobs.transitions import Wish
 from core.settings import Settings
-from core.study.kinds import Slot
-from core.study.records import Job
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 API_SLOTS = 4

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.study.kinds import JobState
-from core.study.records import Job
+from core.study.rows.kinds import JobState
+from core.study.rows.study import Job
 from core.study.store import Store
 
 VARIABLE = "LITMUS_JOB"

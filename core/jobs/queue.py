@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.kinds import JobState, Slot
-from core.study.records import Job
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job
 
 HELD = (JobState.STARTING, JobState.RUNNING)
 WORKING = (JobState.QUEUED, *HELD)

@@ -26,8 +26,8 @@ from core.errors import ProviderPaused, StudyError
 from core.jobs import local, progress, queue, transitions
 from core.jobs.transitions import Wish
 from core.study import store as store_module
-from core.study.kinds import JobState
-from core.study.records import Job
+from core.study.rows.kinds import JobState
+from core.study.rows.study import Job
 from core.study.store import Store
 
 BEAT_SECONDS = 1.0

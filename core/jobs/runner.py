@@ -27,8 +27,8 @@ from core.jobs import local, queue, transitions
 from core.jobs.local import Backend, Local, Verdict
 from core.settings import Settings
 from core.study import store as store_module
-from core.study.kinds import JobState, Slot
-from core.study.records import Job
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job
 from core.study.store import Store
 
 IDLE_SECONDS = 60.0

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from core.jobs import queue
-from core.study.kinds import JobState, Slot
-from core.study.records import Job
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job
 
 MAX_UNSTARTED = 5
 

@@ -19,11 +19,10 @@ from core.errors import StudyError
 from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
 from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
+from core.reports import Report
 from core.study import samples, tasks
-from core.study.kinds import ArmKind, SampleStatus, Split
-from core.study.records import Arm, Completion, Import, Label, Sample, Task
-
-Report = Callable[[int, int, str, dict[str, float]], None]
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Completion, Import, Label, Sample, Task
 
 FEWEST = 20  # an arm with fewer texts is not compared, so that it does not make the comparison small for the others
 MOST_COMPARED = 5_000  # texts of an arm in the measures that take equally many of every arm
@@ -147,7 +146,7 @@ def _parts(
     for place, (arm, texts) in enumerate((arm, texts) for arm, texts in found if len(texts)):
 
         def embedded(
-            done: int, total: int, _what: str, _more: dict[str, float], place: int = place, of: Arm = arm
+            done: int, total: int, _what: str, _more: Mapping[str, Any], place: int = place, of: Arm = arm
         ) -> None:
             tell(place, done / max(total, 1), f"embedding {of.name}: {done} of {total} new texts")
 

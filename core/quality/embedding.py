@@ -1,6 +1,6 @@
 """Embed texts with an encoder: token vectors averaged and brought to length 1. Loaded by worker processes only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from transformers import AutoModel, AutoTokenizer
 from core import encoders, quiet_hub
 from core.errors import StudyError
 from core.quality import embedded
+from core.reports import Report
 
 BATCH_SIZE = 64
 MAX_LENGTH = 128
 KEEP_EVERY = 4096
 
-Report = Callable[[int, int, str, dict[str, float]], None]
 
 
 def embed(

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.quality import leakage
-from core.study.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
-from core.study.records import Campaign, Item, Judgement, Label, Rater, Rating, Sample
+from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
+from core.study.rows.study import Campaign, Item, Judgement, Label, Rater, Rating, Sample
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]

@@ -23,8 +23,8 @@ from core import settings as settings_module
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
 from core.study import judgements
-from core.study.kinds import ArmKind, SampleStatus
-from core.study.records import Arm, Sample
+from core.study.rows.kinds import ArmKind, SampleStatus
+from core.study.rows.study import Arm, Sample
 
 VERSION = 2
 NEAR_DUPLICATE = "near-duplicate of an earlier text"

@@ -8,8 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.quality import embedded
-from core.study.kinds import ArmKind, SampleStatus, Split
-from core.study.records import Arm, Label, Sample
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Label, Sample
 
 K = 5
 MOST = 10_000

@@ -9,8 +9,8 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import JudgementKind, SampleStatus
-from core.study.records import Arm, Batch, Completion, Import, Judgement, Label, Prompt, Sample
+from core.study.rows.kinds import JudgementKind, SampleStatus
+from core.study.rows.study import Arm, Batch, Completion, Import, Judgement, Label, Prompt, Sample
 
 PAGE = 200
 LONGEST_CELL = 300

@@ -13,8 +13,19 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
-from core.study.kinds import JudgementKind, SampleStatus, Split
-from core.study.records import Arm, Campaign, Comparison, Completion, Item, Judgement, Label, Prediction, Rating, Sample
+from core.study.rows.kinds import JudgementKind, SampleStatus, Split
+from core.study.rows.study import (
+    Arm,
+    Campaign,
+    Comparison,
+    Completion,
+    Item,
+    Judgement,
+    Label,
+    Prediction,
+    Rating,
+    Sample,
+)
 
 T = TypeVar("T")
 

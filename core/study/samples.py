@@ -8,8 +8,8 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import ArmKind, SampleStatus, Split
-from core.study.records import Arm, Completion, Label, Sample, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Completion, Label, Sample, Task
 
 DUPLICATE = "duplicate text"
 LEAK = "also in the test split"

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.kinds import ArmKind, BatchState, JobState, RaterKind
-from core.study.records import (
+from core.study.rows.kinds import ArmKind, BatchState, JobState, RaterKind
+from core.study.rows.study import (
     Arm,
     Batch,
     Campaign,

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples
-from core.study.base import Base
-from core.study.kinds import JobState, SampleStatus, Split
-from core.study.records import (
+from core.study.rows.base import Base
+from core.study.rows.kinds import JobState, SampleStatus, Split
+from core.study.rows.study import (
     Arm,
     Campaign,
     Comparison,

@@ -9,8 +9,8 @@ from scipy import stats
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.kinds import CampaignKind, RaterKind
-from core.study.records import Study, Task
+from core.study.rows.kinds import CampaignKind, RaterKind
+from core.study.rows.study import Study, Task
 from core.subjectivity import ratings
 from core.subjectivity.statistics import agreement, ranking
 

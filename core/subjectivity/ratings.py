@@ -6,8 +6,8 @@ import pandas as pd
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
-from core.study.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
-from core.study.records import Arm, Campaign, Comparison, Item, Rater, Rating, Sample, Study, Task
+from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
+from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Sample, Study, Task
 
 COMPARISON_COLUMNS = ["rater_id", "left", "right", "winner"]
 PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)

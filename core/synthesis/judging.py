@@ -19,15 +19,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import llm_text, tasks
-from core.study.kinds import JudgementKind, SampleStatus
-from core.study.records import Arm, Completion, Judgement, Label, Sample, Study, Task
+from core.llm import gather
+from core.llm import text as llm_text
+from core.llm.answers import Message, Provider, SlotKey
+from core.llm.money import purse
+from core.llm.money.committed import Account, Way
+from core.reports import Report, silent
+from core.study import claim, tasks
+from core.study.rows.kinds import JudgementKind, SampleStatus
+from core.study.rows.study import Arm, Completion, Judgement, Label, Sample, Study, Task
 from core.study.store import Store
-from core.synthesis import claim, generation, polling, purse, verdicts
-from core.synthesis.answers import Provider, SlotKey
-from core.synthesis.committed import Account, Way
-from core.synthesis.filling import Report
-from core.synthesis.prompts import Message
+from core.synthesis import verdicts
+from core.synthesis.generation import generation
 
 AT_ONCE = 5000
 ENDED = "finish_reason"  # kept beside what was sent
@@ -70,7 +73,7 @@ def judge(
     concurrency: int = 8,
     budget_usd: float | None = None,
     seed: int = 0,
-    report: Report = generation.silent,
+    report: Report = silent,
 ) -> Judged:
     """Ask a judge about the kept texts of some arms of a task, real ones too, at most `per_label` of each arm and label.
 
@@ -87,16 +90,16 @@ def judge(
     with contextlib.ExitStack() as held:
         for arm_id in sorted(set(arm_ids)):
             held.enter_context(claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting))
-        room = provider.max_tokens or (None if budget_usd is None else polling.ANSWER_TOKENS)
+        room = provider.max_tokens or (None if budget_usd is None else gather.ANSWER_TOKENS)
         plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], room=room, per_label=per_label, seed=seed)
         mine = Account(Way.JUDGE, plan.task.id, plan.judge, tuple(plan.arms))
         if plan.left:
-            polling.ask(
+            gather.ask(
                 _questions(store, plan, provider, seed=seed),
                 providers=[provider],
                 done=len(plan.chosen) - len(plan.left),
                 total=len(plan.chosen),
-                told=polling.Told(f"Judging by {plan.judge}", "texts are judged"),
+                told=gather.Told(f"Judging by {plan.judge}", "texts are judged"),
                 purse=purse.opened(store, mine, limit=budget_usd, concurrency=concurrency),
                 concurrency=concurrency,
                 report=report,
@@ -193,10 +196,10 @@ def _verdict(row: Judgement, labels: Sequence[Label]) -> tuple[Label | None, str
     return verdicts.read(row.content, labels, finish_reason=row.request.get(ENDED, "stop"))
 
 
-def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> Iterator[polling.Question]:
+def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> Iterator[gather.Question]:
     """The call for every sample that is left; a sample's id is the index of its slot."""
     for sample in plan.left:
-        yield polling.Question(
+        yield gather.Question(
             key=SlotKey(
                 plan.study.name,
                 plan.task.name,
@@ -210,7 +213,7 @@ def _questions(store: Store, plan: _Plan, provider: Provider, *, seed: int) -> I
         )
 
 
-def _store(store: Store, plan: _Plan, sample_id: int, received: polling.Received) -> None:
+def _store(store: Store, plan: _Plan, sample_id: int, received: gather.Received) -> None:
     """Store an answer, then the label it names. An answer that another process stored first stays, unless it is empty."""
     row = Judgement(
         sample_id=sample_id,
@@ -238,7 +241,7 @@ def _store(store: Store, plan: _Plan, sample_id: int, received: polling.Received
             )
 
 
-def _replaced(store: Store, plan: _Plan, sample_id: int, received: polling.Received) -> bool:
+def _replaced(store: Store, plan: _Plan, sample_id: int, received: gather.Received) -> bool:
     """Put an answer in the place of an empty one, beside whose cost it stands; False when there is none."""
     with store.write() as session:
         row = session.scalar(_by(plan.judge).where(Judgement.sample_id == sample_id).with_for_update())

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from core.study import choices
-from core.study.choices import NONE_NAMED as NONE_NAMED
-from core.study.choices import SEVERAL as SEVERAL
-from core.study.records import Label
+from core.llm import choices
+from core.llm.choices import NONE_NAMED as NONE_NAMED
+from core.llm.choices import SEVERAL as SEVERAL
+from core.study.rows.study import Label
 
 
 def read(content: str, labels: Sequence[Label], *, finish_reason: str = "stop") -> tuple[Label | None, str | None]:

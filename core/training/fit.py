@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from core import encoders, quiet_hub
 from core.errors import StudyError
+from core.reports import Report
 from core.study import tasks
-from core.study.records import Arm, Prediction, Run, Sample, Task
+from core.study.rows.study import Arm, Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import plan, predict
 
@@ -25,7 +26,6 @@ POOL_BATCHES = 16
 LOSS_POINTS = 200
 MAX_GRADIENT = 1.0
 
-Report = Callable[[int, int, str, dict[str, float]], None]
 
 
 @dataclass(frozen=True)

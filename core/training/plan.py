@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import spec, tasks
-from core.study.kinds import ArmKind, SampleStatus, Split
-from core.study.records import Arm, Label, Run, Sample, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Label, Run, Sample, Task
 
 CODE_VERSION = 2  # 2: the head's labels are in the order of their names; the data's digest is of texts to the letter
 SEED_LIMIT = 2**32

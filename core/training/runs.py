@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.records import Arm, Label, Prediction, Run, Sample, Task
+from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import score
 
 SCORE_COLUMNS = [

@@ -7,7 +7,7 @@ import pytest
 from core.analysis import findings, points, regression
 from core.analysis.findings import Findings
 from core.analysis.points import Metric
-from core.study.records import Study
+from core.study.rows.study import Study
 from core.subjectivity import levels
 
 

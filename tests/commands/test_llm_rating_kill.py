@@ -11,15 +11,17 @@ import pytest
 from sqlalchemy import func, select
 
 from core import settings as settings_module
-from core.commands import llm_rating
-from core.commands.llm_rating import How
+from core.commands import rate_by_llm
+from core.commands.rate_by_llm import How
+from core.llm import connection
+from core.llm.money import committed, prices
 from core.settings import Settings
-from core.study import importing, tables, tasks
 from core.study import store as store_module
-from core.study.records import Campaign, Rater, Rating, Reply
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.study import Campaign, Rater, Rating, Reply
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis import committed, connection, prices
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -107,7 +109,7 @@ def test_two_at_once_pay_for_each_item_once(
     how = How(connection.made(models=("rater-a",), base_url=server.url))
     threads = [
         threading.Thread(
-            target=llm_rating.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how}
+            target=rate_by_llm.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how}
         )
         for _ in range(2)
     ]

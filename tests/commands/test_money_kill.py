@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
+from core.llm.money import committed, prices
+from core.llm.money.prices import Price
 from core.settings import Settings
-from core.study import importing, tables, tasks
-from core.study.records import Task
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.study import Task
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis import committed, prices
-from core.synthesis.prices import Price
 from tests.command_line import ROOT
 from tests.llm_server import LlmServer
 

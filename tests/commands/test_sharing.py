@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import judging
+from core.commands import judge
+from core.llm import connection
 from core.study import tasks
-from core.study.kinds import Slot
+from core.study.rows.kinds import Slot
 from core.study.store import Store
-from core.synthesis import connection
 from tests.command_line import CommandLine
 from tests.hub_server import HubServer
 from tests.llm_server import LlmServer
@@ -81,9 +81,9 @@ def test_a_task_has_one_judging_at_a_time_and_its_job_asks_for_what_was_connecte
         study = tasks.study_named(session, "s")
         task = tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})
         asked = connection.made(models=("m",), base_url="http://127.0.0.1:9/v1", concurrency=3, structured=True)
-        options = judging.arguments(asked, arms=["zero-shot"], per_label=50, budget_usd=1.5)
-        first = judging.queue_judging(session, study=study, task=task, arguments=options)
-        second = judging.queue_judging(session, study=study, task=task, arguments=options)
+        options = judge.arguments(asked, arms=["zero-shot"], per_label=50, budget_usd=1.5)
+        first = judge.queue_judging(session, study=study, task=task, arguments=options)
+        second = judge.queue_judging(session, study=study, task=task, arguments=options)
 
     assert first.id == second.id
     assert (first.key, first.title, first.slot) == (f"judge:{task.id}", "Judge t", Slot.API)

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.commands import judging, queueing
+from core.commands import judge, queueing
+from core.llm.money import committed, prices
+from core.llm.money.committed import Way
 from core.settings import Settings
 from core.study import tasks
-from core.study.kinds import Slot
-from core.study.records import Study
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Study
 from core.study.store import Store
-from core.synthesis import committed, prices
-from core.synthesis.committed import Way
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -115,7 +115,7 @@ def test_a_judge_that_runs_in_the_job_takes_the_place_of_a_training(store: Store
         for provider in ("openai", "local"):
             task = tasks.make_task(session, study_id=study.id, name=provider, question="?", labels={"a": "", "b": ""})
             given = ["--provider", provider, "--model", "m"]
-            slots[provider] = judging.queue_judging(session, study=study, task=task, arguments=given).slot
+            slots[provider] = judge.queue_judging(session, study=study, task=task, arguments=given).slot
 
     assert slots == {"openai": Slot.API, "local": queueing.worker_slot()}
 

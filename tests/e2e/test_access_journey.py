@@ -12,11 +12,11 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
-from core.study.kinds import CampaignKind
-from core.study.records import Campaign
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Campaign
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
-from ui import access, frame
+from ui.frame import access, frame
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -10,7 +10,7 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.records import Rating
+from core.study.rows.study import Rating
 from tests.e2e.walking import PATIENCE, at, real_file
 
 if TYPE_CHECKING:

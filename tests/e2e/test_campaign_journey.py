@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core import settings as settings_module
-from core.study import importing, tables, tasks
 from core.study import store as store_module
-from core.study.kinds import CampaignKind, RaterState
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import CampaignKind, RaterState
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 from core.subjectivity.sessions.protocol import default_check

@@ -7,7 +7,7 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.records import Label, Sample
+from core.study.rows.study import Label, Sample
 from tests.e2e.walking import PATIENCE, at
 
 if TYPE_CHECKING:

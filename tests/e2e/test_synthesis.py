@@ -8,7 +8,7 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.records import Completion, Prompt, Sample, Trial
+from core.study.rows.study import Completion, Prompt, Sample, Trial
 from tests.e2e.walking import PATIENCE, at, connect, real_file, settled
 from tests.llm_server import LlmServer
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core import settings as settings_module
-from core.study import importing, tables, tasks
 from core.study import store as store_module
+from core.study import tasks
+from core.study.exchange import importing, tables
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol
 from tests.e2e.walking import PATIENCE, settled

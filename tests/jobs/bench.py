@@ -13,8 +13,8 @@ import psutil
 from core.jobs import local, queue, runner
 from core.jobs.local import Local
 from core.settings import Settings
-from core.study.kinds import Slot
-from core.study.records import Job
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Job
 from core.study.store import Store
 
 PATIENCE = 30.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs import queue
-from core.study.kinds import JobState
+from core.study.rows.kinds import JobState
 from tests.command_line import CommandLine
 from tests.jobs.bench import Bench
 

@@ -10,8 +10,8 @@ import pytest
 from core.errors import StudyError
 from core.jobs import local, queue, runner, transitions
 from core.settings import Settings
-from core.study.kinds import JobState
-from core.study.records import Job
+from core.study.rows.kinds import JobState
+from core.study.rows.study import Job
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
 

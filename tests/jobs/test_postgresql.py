@@ -13,7 +13,7 @@ from core import settings as settings_module
 from core.jobs import queue, transitions
 from core.settings import Settings
 from core.study import store as store_module
-from core.study.kinds import JobState, Slot
+from core.study.rows.kinds import JobState, Slot
 from core.study.store import Store
 from tests import postgresql
 from tests.jobs.bench import Bench, lines, processes, start_runner, until

@@ -12,7 +12,7 @@ import pytest
 
 from core.jobs import local, queue, runner, transitions
 from core.settings import Settings
-from core.study.kinds import JobState, Slot
+from core.study.rows.kinds import JobState, Slot
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
 

@@ -9,8 +9,8 @@ import pytest
 from core.errors import StudyError
 from core.jobs import progress, queue, transitions
 from core.settings import Settings
-from core.study.kinds import JobState, Slot
-from core.study.records import Job
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job
 from core.study.store import Store
 
 

@@ -11,7 +11,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.store import Store
 from tests import apps
-from ui import access, frame, links
+from ui.frame import access, frame
+from ui.shared import links
 
 PASSWORD = "open sesame"
 ORGANISER = [path for of_group in frame.PAGES.values() for _, path, _ in of_group]

@@ -9,14 +9,14 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
-from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.records import Campaign, Item, Rater, Rating, Sample, Study
+from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
+from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
 from core.study.store import Store
 from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened
-from ui import links, words
+from ui.shared import links, words
 
 VIEWS = ["Live", "Results", "Raters", "LLM raters", "Link and settings", "Export"]
 KINDS = list(CampaignKind)

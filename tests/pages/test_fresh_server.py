@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.study import tasks
 from core.study.store import Store
 from tests import apps
-from ui import links
+from ui.shared import links
 
 
 def alone(page: str) -> AppTest:

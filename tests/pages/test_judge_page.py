@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
+from core.llm import connection
+from core.llm.connection import Connection
 from core.study import tasks
-from core.study.kinds import JudgementKind
-from core.study.records import Completion, Job, Judgement, Sample, Study
+from core.study.rows.kinds import JudgementKind
+from core.study.rows.study import Completion, Job, Judgement, Sample, Study
 from core.study.store import Store
-from core.synthesis import connection, prompts
-from core.synthesis.connection import Connection
+from core.synthesis.prompts import versions
 from tests.llm_server import LlmServer
 from tests.pages.test_pages import fill, opened
 
@@ -32,7 +33,7 @@ def study(home: Store, tmp_path: Path, llm: LlmServer) -> Study:
         task = tasks.get_task(session, study.id, "urgency")
         labels = tasks.labels_of(session, task.id)
         arm = tasks.get_arm(session, task, "zero-shot")
-        prompt = prompts.save(session, arm_id=arm.id, draft=prompts.default(task, labels, kind=arm.kind))
+        prompt = versions.save(session, arm_id=arm.id, draft=versions.default(task, labels, kind=arm.kind))
         session.add(
             Completion(
                 arm_id=arm.id, label_id=labels[0].id, slot=0, prompt_id=prompt.id, provider="openai", model="writer", request={},
@@ -65,7 +66,7 @@ def test_without_a_model_the_list_is_filled_from_the_endpoint(
         connection.keep(session, study.id, Connection(base_url=llm.url))
     opened(app, "prompts")
 
-    app.button(key="prompts.connect").click().run()
+    app.button(key="versions.connect").click().run()
 
     assert not app.exception
     assert "The endpoint offers 3: choose from the list" in said(app).replace("\\", "")
@@ -76,7 +77,7 @@ def test_a_second_test_closes_the_panel_fills_the_list_and_says_so(app: AppTest,
     opened(app, "prompts")
 
     for _ in range(2):
-        app.button(key="prompts.connect").click().run()
+        app.button(key="versions.connect").click().run()
         assert "Tested and kept: writer" in said(app)
         assert "writer answered in" in said(app)
         assert not next(box for box in app.expander if "Connected to" in box.label).proto.expanded

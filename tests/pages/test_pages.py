@@ -9,13 +9,14 @@ from sqlalchemy import func, select
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
-from core.study import importing, tables, tasks
-from core.study.kinds import JobState, Slot
-from core.study.records import Completion, Job, Label, Prompt, Rating, Study
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Completion, Job, Label, Prompt, Rating, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis import prompts
-from ui import jobs, links
+from core.synthesis.prompts import versions
+from ui.shared import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
 
@@ -88,8 +89,8 @@ def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(
     fill(home, tmp_path)
     opened(app, "prompts")
 
-    app.button(key="prompts.save").click().run()
-    app.button(key="prompts.save").click().run()
+    app.button(key="versions.save").click().run()
+    app.button(key="versions.save").click().run()
 
     assert not app.exception
     with home() as session:
@@ -104,7 +105,7 @@ def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     area = next(area for area in app.text_area if "generation" in str(area.key))
 
     area.set_value("Write {lable}").run()
-    app.button(key="prompts.save").click().run()
+    app.button(key="versions.save").click().run()
 
     assert any("lable" in error.value for error in app.error)
     assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
@@ -280,10 +281,10 @@ def test_a_second_arm_is_chosen_saved_and_stays_in_hand_on_the_next_page(
     opened(app, "prompts")
     with home() as session:
         task = tasks.get_task(session, study.id, "urgency")
-    app.button(key="prompts.save").click().run()
+    app.button(key="versions.save").click().run()
 
-    app.segmented_control(key=f"prompts.arm.{task.id}").set_value("few-shot").run()
-    app.button(key="prompts.save").click().run()
+    app.segmented_control(key=f"versions.arm.{task.id}").set_value("few-shot").run()
+    app.button(key="versions.save").click().run()
 
     assert not app.exception
     app.switch_page(str(links.page_file("generate"))).run()
@@ -299,7 +300,7 @@ def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_pag
 ) -> None:
     fill(home, tmp_path)
     opened(app, "prompts")
-    part = next(area for area in app.text_area if str(area.key).startswith("prompts.context."))
+    part = next(area for area in app.text_area if str(area.key).startswith("versions.context."))
     part.set_value("Typed and not saved yet.").run()
 
     app.switch_page(str(links.page_file("train"))).run()
@@ -372,8 +373,8 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     with home.write() as session:
         task = tasks.get_task(session, study.id, "urgency")
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot-none")
-        draft = prompts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
-        prompt = prompts.save(session, arm_id=arm.id, draft=draft)
+        draft = versions.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        prompt = versions.save(session, arm_id=arm.id, draft=draft)
         label = session.scalars(select(Label)).first()
         assert label is not None
         session.add(

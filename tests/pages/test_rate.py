@@ -10,13 +10,13 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from core.study import samples, tasks
-from core.study.kinds import CampaignKind, RaterState, Split
-from core.study.records import Campaign, Rater, Rating, Sample, Skip, Task
+from core.study.rows.kinds import CampaignKind, RaterState, Split
+from core.study.rows.study import Campaign, Rater, Rating, Sample, Skip, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
 from tests import apps
-from ui import links
+from ui.shared import links
 
 LABELS = {"glad": "the writer feels good", "sad": "the writer feels bad"}
 CHECK = protocol.default_check(CampaignKind.LABEL)

@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.commands import measuring
+from core.commands import measure
 from core.errors import StudyError
 from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
 from core.study import samples, tasks
-from core.study.kinds import ArmKind, SampleStatus, Slot, Split
-from core.study.records import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Slot, Split
+from core.study.rows.study import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task
 from core.study.store import Store
 from tests.texts import keep_new
 
@@ -300,8 +300,8 @@ def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors:
 def test_a_task_has_one_measuring_job_at_a_time(store: Store, task: Task) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "deeds")
-        job = measuring.queue_measuring(session, study=study, task=task)
-        again = measuring.queue_measuring(session, study=study, task=task)
+        job = measure.queue_measuring(session, study=study, task=task)
+        again = measure.queue_measuring(session, study=study, task=task)
         n = len(list(session.scalars(select(Job))))
 
     assert (again.id, n) == (job.id, 1)

@@ -6,8 +6,8 @@ import pytest
 from core.quality import embedded, neighbours
 from core.settings import Settings
 from core.study import samples, tasks
-from core.study.kinds import Split
-from core.study.records import Sample
+from core.study.rows.kinds import Split
+from core.study.rows.study import Sample
 from core.study.store import Store
 
 VECTORS = {"asked": (1.0, 0.0), "near": (0.8, 0.6), "far": (0.0, 1.0), "tested": (1.0, 0.0)}

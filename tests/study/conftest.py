@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from core.study import samples, tasks
-from core.study.kinds import SampleStatus, Split
-from core.study.records import Arm, Batch, Completion, Import, Label, Prompt, Sample, Task
+from core.study.rows.kinds import SampleStatus, Split
+from core.study.rows.study import Arm, Batch, Completion, Import, Label, Prompt, Sample, Task
 from core.study.store import Store
 
 

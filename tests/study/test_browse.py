@@ -4,8 +4,8 @@ import pytest
 
 from core.study import browse, judgements
 from core.study.browse import Filter, Opinion
-from core.study.kinds import JudgementKind
-from core.study.records import Judgement
+from core.study.rows.kinds import JudgementKind
+from core.study.rows.study import Judgement
 from core.study.store import Store
 from tests.study.conftest import Letters
 

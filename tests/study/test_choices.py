@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.study import choices, llm_text
-from core.study.choices import Choice
+from core.llm import choices, text
+from core.llm.choices import Choice
 
 IRONY = [
     Choice("sarcastic", ("sarcastic", "sarcastic: says the opposite")),
@@ -64,8 +64,8 @@ def test_a_number_is_read_however_it_is_wrapped(answer: str, name: str) -> None:
         ("4.5", choices.SEVERAL),
         ("7", choices.NONE_NAMED),
         ("It depends.", choices.NONE_NAMED),
-        ("", llm_text.EMPTY),
-        ("As an AI language model I have no opinion.", llm_text.REFUSAL),
+        ("", text.EMPTY),
+        ("As an AI language model I have no opinion.", text.REFUSAL),
     ],
 )
 def test_what_is_unclear_is_refused_with_a_reason(answer: str, reason: str) -> None:
@@ -74,14 +74,14 @@ def test_what_is_unclear_is_refused_with_a_reason(answer: str, reason: str) -> N
 
 @pytest.mark.parametrize(
     ("finish_reason", "reason"),
-    [("content_filter", llm_text.FILTERED), ("length", llm_text.EMPTY), ("stop", llm_text.EMPTY)],
+    [("content_filter", text.FILTERED), ("length", text.EMPTY), ("stop", text.EMPTY)],
 )
 def test_an_empty_answer_says_why(finish_reason: str, reason: str) -> None:
     assert choices.read(" ", IRONY, finish_reason=finish_reason) == (None, reason)
 
 
 def test_an_answer_cut_before_its_end_says_so() -> None:
-    assert choices.read("Well, let me think", IRONY, finish_reason="length") == (None, llm_text.CUT)
+    assert choices.read("Well, let me think", IRONY, finish_reason="length") == (None, text.CUT)
 
 
 @given(st.text(max_size=200))

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from core.errors import StudyError
-from core.study import exporting, importing, judgements, spreadsheets, tables, tasks
-from core.study.kinds import JudgementKind
-from core.study.records import Arm, Judgement, Task
+from core.study import judgements, tasks
+from core.study.exchange import exporting, importing, spreadsheets, tables
+from core.study.rows.kinds import JudgementKind
+from core.study.rows.study import Arm, Judgement, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from core.errors import StudyError
-from core.study import held_texts, importing, labels_in_files, tables, tasks
-from core.study.kinds import SampleStatus
-from core.study.labels_in_files import Choices
-from core.study.records import Sample
+from core.study import tasks
+from core.study.exchange import held_texts, importing, labels_in_files, tables
+from core.study.exchange.labels_in_files import Choices
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.study import Sample
 from core.study.store import Store
 
 EXAMPLES = int(os.environ.get("LITMUS_FUZZ", "300"))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.study import headers, importing, tables
-from core.study.importing import Options
+from core.study.exchange import headers, importing, tables
+from core.study.exchange.importing import Options
 
 HEADLESS = [
     "I loved every minute of it,pos\nso dull,neg\nfine,pos\n",

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.study import held_texts, importing, tables, tasks
-from core.study.importing import Options
-from core.study.labels_in_files import Choices
+from core.study import tasks
+from core.study.exchange import held_texts, importing, tables
+from core.study.exchange.importing import Options
+from core.study.exchange.labels_in_files import Choices
 from core.study.store import Store
 
 FIRST = "text,label,split\na,yes,train\nb,no,train\nc,yes,validation\nd,no,test\ne,yes,test\nf,no,train\n"

@@ -14,10 +14,11 @@ import yaml
 from sqlalchemy import select
 
 from core.errors import StudyError
-from core.study import exporting, hub, importing, tasks
-from core.study.records import Import
+from core.study import tasks
+from core.study.exchange import exporting, hub, importing
+from core.study.exchange.tables import Table
+from core.study.rows.study import Import
 from core.study.store import Store
-from core.study.tables import Table
 from tests.hub_server import HubServer
 from tests.study.conftest import Letters
 

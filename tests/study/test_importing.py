@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import StudyError
-from core.study import importing, tables, tasks
-from core.study.importing import Options
-from core.study.kinds import SampleStatus
-from core.study.records import Import, Sample, Study, Task
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.exchange.importing import Options
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.study import Import, Sample, Study, Task
 from core.study.store import Store
 
 LABELS = {"yes": "it is", "no": "it is not"}

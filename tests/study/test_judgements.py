@@ -11,8 +11,8 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import judgements, samples
 from core.study import store as store_module
-from core.study.kinds import CampaignKind, JudgementKind, RaterKind, SampleStatus, Split
-from core.study.records import Arm, Campaign, Comparison, Item, Judgement, Label, Rater, Rating, Sample, Task
+from core.study.rows.kinds import CampaignKind, JudgementKind, RaterKind, SampleStatus, Split
+from core.study.rows.study import Arm, Campaign, Comparison, Item, Judgement, Label, Rater, Rating, Sample, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

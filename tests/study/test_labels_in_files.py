@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from core.errors import StudyError
-from core.study import importing, labels_in_files, tables
-from core.study.labels_in_files import Choices
+from core.study.exchange import importing, labels_in_files, tables
+from core.study.exchange.labels_in_files import Choices
 
 
 def read(cells: list[str], *, known: list[str] | None = None, **choices: object) -> labels_in_files.Read:

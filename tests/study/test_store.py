@@ -18,7 +18,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate, tasks
 from core.study import store as store_module
-from core.study.records import Base, Comparison, Completion, Label, Prompt, Rater, Rating, Sample, Study, Task
+from core.study.rows.study import Base, Comparison, Completion, Label, Prompt, Rater, Rating, Sample, Study, Task
 from core.study.store import Store
 
 

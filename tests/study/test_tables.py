@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import StudyError
-from core.study import tables
+from core.study.exchange import tables
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import importing, tables, tasks
-from core.study.kinds import JobState, RaterKind, RaterState
-from core.study.records import Batch, Campaign, Job, Rater, Run, Task
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import JobState, RaterKind, RaterState
+from core.study.rows.study import Batch, Campaign, Job, Rater, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import queue
-from core.study import exporting, importing, tables, tasks, trash
 from core.study import store as store_module
-from core.study.base import Base
-from core.study.kinds import SampleStatus, Slot
-from core.study.records import Arm, Campaign, Import, Item, Rater, Rating, Sample, Study, Task
+from core.study import tasks, trash
+from core.study.exchange import exporting, importing, tables
+from core.study.rows.base import Base
+from core.study.rows.kinds import SampleStatus, Slot
+from core.study.rows.study import Arm, Campaign, Import, Item, Rater, Rating, Sample, Study, Task
 from core.study.store import Store
 
 DAY = 86_400.0

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.study import importing, tables, tasks
-from core.study.kinds import RaterKind
-from core.study.records import Arm, Campaign, Item, Rater, Study, Task
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import RaterKind
+from core.study.rows.study import Arm, Campaign, Item, Rater, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.study.kinds import CampaignKind, ItemRole, RaterKind
-from core.study.records import Comparison, Item, Rater, Rating
-from core.subjectivity import groups
+from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind
+from core.study.rows.study import Comparison, Item, Rater, Rating
+from core.subjectivity.llm import beside_people
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions
 
@@ -39,7 +39,7 @@ def test_each_group_has_its_own_alpha_on_the_items_that_both_rated() -> None:
     llm = [list("aaa"), list("bbb"), list("bba"), list("aaa"), []]
     frame = given(people, llm)
 
-    found = groups.compare(frame, models=MODELS)
+    found = beside_people.compare(frame, models=MODELS)
 
     for group, kind in ((found.people, "person"), (found.llm, "llm")):
         own = frame[(frame["kind"] == kind) & (frame["item_id"] < 4)]
@@ -51,20 +51,20 @@ def test_each_group_has_its_own_alpha_on_the_items_that_both_rated() -> None:
 def test_pooling_happens_only_when_asked_for() -> None:
     frame = given([list("aab"), list("bbb")], [list("aaa"), list("bba")])
 
-    found = groups.compare(frame, models=MODELS, pooled=True)
+    found = beside_people.compare(frame, models=MODELS, pooled=True)
 
     assert found.pooled is not None and found.pooled.n_raters == 6
     assert found.pooled.alpha == pytest.approx(agreement.krippendorff_alpha(frame), abs=1e-12)
 
 
 def test_every_model_is_a_group_of_its_own() -> None:
-    found = groups.compare(given([list("ab")] * 4, [list("aab")] * 4), models=MODELS)
+    found = beside_people.compare(given([list("ab")] * 4, [list("aab")] * 4), models=MODELS)
 
     assert {name: group.n_raters for name, group in found.by_model.items()} == {"m": 2, "n": 1}
 
 
 def test_the_table_has_both_majorities_and_says_nothing_where_one_is_tied() -> None:
-    found = groups.compare(
+    found = beside_people.compare(
         given([list("aab"), list("ab"), list("bb")], [list("aaa"), list("aab"), list("aab")]), models=MODELS
     )
 
@@ -78,7 +78,7 @@ def test_the_table_has_both_majorities_and_says_nothing_where_one_is_tied() -> N
 def test_the_correlation_is_that_of_ranks_with_an_interval() -> None:
     frame = given(split(60, share=0.5, seed=1, raters=9), split(60, share=0.5, seed=2))
 
-    found = groups.compare(frame, models=MODELS)
+    found = beside_people.compare(frame, models=MODELS)
 
     ranks = found.items[["people_agreement", "llm_agreement"]].rank()
     assert found.correlation.value == pytest.approx(np.corrcoef(ranks.T)[0, 1], abs=1e-12)
@@ -88,7 +88,7 @@ def test_the_correlation_is_that_of_ranks_with_an_interval() -> None:
 
 
 def test_the_correlation_is_nan_where_one_group_agrees_alike_on_everything() -> None:
-    found = groups.compare(given(split(20, share=0.5, seed=1), [list("aaa"), list("bbb")] * 10), models=MODELS)
+    found = beside_people.compare(given(split(20, share=0.5, seed=1), [list("aaa"), list("bbb")] * 10), models=MODELS)
 
     assert math.isnan(found.correlation.value) and "cannot be told" in found.reading
 
@@ -122,7 +122,7 @@ def test_the_correlation_is_nan_where_one_group_agrees_alike_on_everything() -> 
     ],
 )
 def test_the_reading_says_what_the_numbers_say(people: list[list[str]], llm: list[list[str]], words: str) -> None:
-    assert words in groups.compare(given(people, llm), models=MODELS).reading
+    assert words in beside_people.compare(given(people, llm), models=MODELS).reading
 
 
 def add(sessions: Sessions, rater: str, item: Item, label: str, **rater_fields: object) -> None:
@@ -154,7 +154,7 @@ def test_excluded_raters_and_items_with_another_role_are_left_out(sessions: Sess
         add(sessions, "two", item, "no", excluded_at=1.0, excluded_because="asked twice")
 
     with sessions.store() as session:
-        found = groups.side_by_side(session, campaign)
+        found = beside_people.side_by_side(session, campaign)
 
     assert found.llm is not None and (found.llm.n_items, found.llm.n_raters) == (6, 1)
     assert (found.same_majority.k, found.same_majority.n) == (6, 6)
@@ -179,7 +179,7 @@ def test_of_a_pair_counts_what_was_chosen_whichever_side_it_stood_on(sessions: S
             )  # fmt: skip
 
     with sessions.store() as session:
-        found = groups.side_by_side(session, campaign)
+        found = beside_people.side_by_side(session, campaign)
 
     assert found.items["people_majority"].tolist() == found.items["llm_majority"].tolist() == ["easy"]
     assert found.items["llm_agreement"].tolist() == [1.0]

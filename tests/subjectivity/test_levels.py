@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from core.study.kinds import CampaignKind
-from core.study.records import Item
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Item
 from core.subjectivity import levels, ratings
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import StudyError
-from core.subjectivity import personas
+from core.subjectivity.llm import personas
 from core.subjectivity.sessions.screens import Option, Screen
 
 LABELS = [Option("yes", "yes", "it is funny"), Option("no", "no", "")]

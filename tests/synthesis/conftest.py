@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from core.study import samples, tasks
-from core.study.kinds import Split
-from core.study.records import Arm, Label, Sample, Task
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.study.store import Store
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.synthesis import attributes
+from core.synthesis.prompts import attributes
 
 GRIDS = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 

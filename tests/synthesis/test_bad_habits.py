@@ -13,12 +13,13 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.study import choices, llm_text
-from core.study.records import Arm, Completion
+from core.llm import choices, text
+from core.llm.answers import Answer, AnswerLost, SlotKey
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.study.rows.study import Arm, Completion
 from core.study.store import Store
-from core.synthesis import generation, parsing
-from core.synthesis.answers import Answer, AnswerLost, SlotKey
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.generation import generation
+from core.synthesis.parsing import texts
 
 Reply = tuple[int, Any, dict[str, str]]
 MESSAGES = [{"role": "system", "content": "You write letters."}, {"role": "user", "content": "Write three."}]
@@ -276,7 +277,7 @@ def test_every_word_for_a_filtered_prompt_is_that_prompts_answer(status: int, er
     with endpoint(lambda *_: (status, error, {})) as (url, asked):
         answer = ask(url)
 
-    assert answer.finish_reason == llm_text.PROMPT_REFUSED and len(asked) == 1
+    assert answer.finish_reason == text.PROMPT_REFUSED and len(asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_every_word_for_a_prompt_that_is_too_long_is_that_prompts_answer(status:
     with endpoint(lambda *_: (status, error, {})) as (url, asked):
         answer = ask(url, max_tokens=100)
 
-    assert answer.finish_reason == llm_text.PROMPT_TOO_LONG and len(asked) == 1
+    assert answer.finish_reason == text.PROMPT_TOO_LONG and len(asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -430,8 +431,8 @@ def test_a_wait_that_is_asked_in_words_is_kept_to() -> None:
 
 @pytest.mark.parametrize("finish", ["SAFETY", "PROHIBITED_CONTENT", "content_filter", "sensitive"])
 def test_an_empty_answer_that_a_filter_held_back_says_so(finish: str) -> None:
-    assert parsing.parse("", finish_reason=finish).reason == parsing.FILTERED
-    assert choices.read("", [choices.Choice("a", ("a",))], finish_reason=finish) == (None, llm_text.FILTERED)
+    assert texts.parse("", finish_reason=finish).reason == texts.FILTERED
+    assert choices.read("", [choices.Choice("a", ("a",))], finish_reason=finish) == (None, text.FILTERED)
 
 
 def test_what_a_model_does_not_take_is_left_out() -> None:
@@ -511,18 +512,18 @@ def test_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) ->
     "finish", ["length", "MAX_TOKENS", "max_tokens", "model_length", "content_filter", "abort", "incomplete"]
 )
 def test_what_was_not_finished_is_never_kept(finish: str) -> None:
-    parsed = parsing.parse(
+    parsed = texts.parse(
         "1. The kettle sings at six\n2. The waiter brought us the wro", finish_reason=finish, expected=2
     )
 
     assert parsed.texts == ["The kettle sings at six"] and parsed.rejected == [
-        ("The waiter brought us the wro", parsing.CUT)
+        ("The waiter brought us the wro", texts.CUT)
     ]
 
 
 @pytest.mark.parametrize("finish", ["stop", "STOP", "end_turn", "eos_token", "COMPLETE", "unknown", ""])
 def test_a_usual_end_cuts_nothing(finish: str) -> None:
-    parsed = parsing.parse(
+    parsed = texts.parse(
         "1. The kettle sings at six\n2. The waiter brought us soup", finish_reason=finish, expected=2
     )
 
@@ -562,21 +563,21 @@ DRAFT = "Two texts.\n1. maybe one about trains\n2. or one about boats"
     ],
 )
 def test_thinking_and_the_marks_of_a_template_are_never_texts(content: str) -> None:
-    parsed = parsing.parse(content, finish_reason="stop", expected=2)
+    parsed = texts.parse(content, finish_reason="stop", expected=2)
 
     assert parsed.texts == ["The kettle sings at six", "The waiter brought us soup"]
 
 
 @pytest.mark.parametrize("content", [f"<think>{DRAFT}", f"[THINK]{DRAFT}", f"<|channel|>analysis<|message|>{DRAFT}"])
 def test_an_answer_that_only_thinks_holds_no_text(content: str) -> None:
-    parsed = parsing.parse(content, finish_reason="length", expected=2)
+    parsed = texts.parse(content, finish_reason="length", expected=2)
 
-    assert parsed.texts == [] and parsed.reason == parsing.CUT_EARLY
+    assert parsed.texts == [] and parsed.reason == texts.CUT_EARLY
 
 
 def test_a_refused_prompt_names_no_choice_whatever_its_sentence_says() -> None:
     offered = [choices.Choice("hate", ("hate",)), choices.Choice("fine", ("fine",))]
 
-    found = choices.read("hate", offered, finish_reason=llm_text.PROMPT_REFUSED)
+    found = choices.read("hate", offered, finish_reason=text.PROMPT_REFUSED)
 
-    assert found == (None, llm_text.FILTERED)
+    assert found == (None, text.FILTERED)

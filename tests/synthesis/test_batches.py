@@ -18,26 +18,21 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import ProviderRefused, StudyError
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget, committed
+from core.llm.money.committed import Account, Way
 from core.settings import Settings
 from core.study import tasks
-from core.study.kinds import BatchState, SampleStatus
-from core.study.records import Arm, Batch, Completion, Label, Sample
+from core.study.rows.kinds import BatchState, SampleStatus
+from core.study.rows.study import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
-from core.synthesis import (
-    batch_files,
-    batch_lines,
-    batches,
-    budget,
-    committed,
-    generation,
-    intake,
-    prompts,
-)
-from core.synthesis.batch_remote import Remote
-from core.synthesis.committed import Account, Way
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.generation import Generated
-from core.synthesis.prompts import Draft
+from core.synthesis.batches import files, rounds
+from core.synthesis.batches import lines as batch_lines
+from core.synthesis.batches.remote import Remote
+from core.synthesis.generation import generation, intake
+from core.synthesis.generation.generation import Generated
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
 from tests.llm_server import LlmServer
 from tests.synthesis.test_generation import completions
 
@@ -57,7 +52,7 @@ class Stopped(Exception):
 def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
     arm = make_arm("zero-shot")
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=SIMPLE)
+        versions.save(session, arm_id=arm.id, draft=SIMPLE)
     return arm
 
 
@@ -66,7 +61,7 @@ def provider_at(url: str, **more: Any) -> OpenAIProvider:
 
 
 def fill(store: Store, arm: Arm, provider: OpenAIProvider, *, per_label: int = 20, **more: Any) -> Generated:
-    return batches.generate_by_batch(store, arm_id=arm.id, per_label=per_label, provider=provider, poll_s=0.01, **more)
+    return rounds.generate_by_batch(store, arm_id=arm.id, per_label=per_label, provider=provider, poll_s=0.01, **more)
 
 
 def batches_of(store: Store, arm: Arm) -> list[Batch]:
@@ -105,7 +100,7 @@ def test_a_batch_fills_an_arm_at_half_the_price(store: Store, arm: Arm) -> None:
 def test_every_turn_is_a_batch_that_shows_the_answers_before_it(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=prompts.Draft(**{**vars(SIMPLE), "turns": 3}))
+        versions.save(session, arm_id=arm.id, draft=versions.Draft(**{**vars(SIMPLE), "turns": 3}))
     with LlmServer() as server:
         fill(store, arm, provider_at(server.url), per_label=30)
 
@@ -196,7 +191,7 @@ def test_the_budget_bounds_what_a_batch_may_cost(store: Store, arm: Arm) -> None
     assert 0 < spent <= most and len(made) > 1 and made[0].counts["most_usd"] <= most
     assert all(line["body"]["max_tokens"] for line in sent)
     with pytest.raises(StudyError, match="price of 'unpriced' is unknown"):
-        batches.generate_by_batch(
+        rounds.generate_by_batch(
             store,
             arm_id=arm.id,
             per_label=1,
@@ -225,7 +220,7 @@ def test_stopped_after_any_step_it_goes_on_and_pays_nothing_twice(store: Store, 
     for step in range(1, 12):
         arm = make_arm(f"zero-shot-{step}")
         with store.write() as session:
-            prompts.save(session, arm_id=arm.id, draft=prompts.Draft(**{**vars(SIMPLE), "turns": 2}))
+            versions.save(session, arm_id=arm.id, draft=versions.Draft(**{**vars(SIMPLE), "turns": 2}))
         with LlmServer(batches=["expired"]) as server:
             provider = provider_at(server.url)
             stop_at(store, arm, provider, step)
@@ -275,7 +270,7 @@ def test_a_batch_waits_for_its_own_address_and_can_be_cancelled(store: Store, ar
         with pytest.raises(StudyError, match=f"waits for a batch at {server.url}"):
             fill(store, arm, provider_at(other.url))
 
-        cancelled = batches.cancel(store, arm_id=arm.id, provider=provider)
+        cancelled = rounds.cancel(store, arm_id=arm.id, provider=provider)
         server.behaviour.batch_polls = 1
         made = fill(store, arm, provider)
 
@@ -315,7 +310,7 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
 ) -> None:
     file, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
 
-    n = batch_files.to_batch_file(
+    n = files.to_batch_file(
         store, arm_id=arm.id, per_label=20, model="test-model", path=file, parameters={"temperature": 1}
     )
 
@@ -334,8 +329,8 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     answers.write_text("".join(parts) + json.dumps(foreign) + "\n")
 
     found, again = (
-        batch_files.from_batch_file(
-            store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=batches.half(PRICE)
+        files.from_batch_file(
+            store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=rounds.half(PRICE)
         )
         for _ in range(2)
     )
@@ -353,14 +348,14 @@ def test_a_file_that_holds_no_answers_is_named_by_its_line(store: Store, arm: Ar
     file.write_text('{"custom_id": "a"}\nnonsense\n')
 
     with pytest.raises(StudyError, match=r"Line 2 of answers.jsonl"):
-        batch_files.from_batch_file(store, arm_id=arm.id, per_label=1, path=file, now=0.0)
+        files.from_batch_file(store, arm_id=arm.id, per_label=1, path=file, now=0.0)
     with pytest.raises(StudyError, match="cannot be read"):
-        batch_files.from_batch_file(store, arm_id=arm.id, per_label=1, path=tmp_path / "no", now=0.0)
+        files.from_batch_file(store, arm_id=arm.id, per_label=1, path=tmp_path / "no", now=0.0)
 
 
 def test_a_line_that_is_no_completion_costs_no_other_answer(store: Store, arm: Arm, tmp_path: Path) -> None:
     file, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
-    batch_files.to_batch_file(store, arm_id=arm.id, per_label=20, model="m", path=file)
+    files.to_batch_file(store, arm_id=arm.id, per_label=20, model="m", path=file)
     names = [json.loads(line)["custom_id"] for line in file.read_text().splitlines()]
     start = names[0].split("/0/v1/")[0]
     good = {"choices": [{"message": {"content": "1. A letter from the sea"}}]}
@@ -374,14 +369,14 @@ def test_a_line_that_is_no_completion_costs_no_other_answer(store: Store, arm: A
     ]
     answers.write_text("\n".join(map(json.dumps, lines)))
 
-    found = batch_files.from_batch_file(store, arm_id=arm.id, per_label=20, path=answers, now=1.0)
+    found = files.from_batch_file(store, arm_id=arm.id, per_label=20, path=answers, now=1.0)
 
     assert found == {"answers": 1, "without an answer": 3, "of another arm": 2, "stored before": 0}
 
 
 def test_requests_that_cannot_be_written_are_told(store: Store, arm: Arm, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be written: No such file or directory"):
-        batch_files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=tmp_path / "no" / "requests.jsonl")
+        files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=tmp_path / "no" / "requests.jsonl")
 
 
 def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store, arm: Arm) -> None:
@@ -398,7 +393,7 @@ def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store,
 @pytest.mark.parametrize("model", ["no-system", "temperature-deprecated"])
 def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store: Store, arm: Arm, model: str) -> None:
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=Draft(**{**vars(SIMPLE), "context": "You write letters."}))
+        versions.save(session, arm_id=arm.id, draft=Draft(**{**vars(SIMPLE), "context": "You write letters."}))
     with LlmServer() as server:
         client = OpenAIProvider(model, base_url=server.url, api_key=None, first_wait=0.02, temperature=0.7)
         made = fill(store, arm, client)
@@ -409,7 +404,7 @@ def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store:
 def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(store: Store, arm: Arm) -> None:
     with LlmServer(batch_drops=1) as server:
         fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
-        charged = batches.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
+        charged = rounds.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
 
     with store() as session:
         found = committed.of(session, Account(Way.GENERATE, arm.id))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import budget
+from core.llm.money import budget
 
 
 def test_requests_side_by_side_wait_for_each_other_and_never_cross_the_limit() -> None:

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from core.errors import StudyError
+from core.llm import connection, providers
+from core.llm.connection import Connection
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money.budget import Price
 from core.settings import Settings
 from core.study import tasks
-from core.study.records import Study
+from core.study.rows.study import Study
 from core.study.store import Store
-from core.synthesis import connection, providers
-from core.synthesis.budget import Price
-from core.synthesis.connection import Connection
-from core.synthesis.endpoint import OpenAIProvider
 from tests.llm_server import LlmServer
 
 KEY = "sk-very-secret-0123456789"

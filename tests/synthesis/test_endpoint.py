@@ -13,9 +13,10 @@ import openai
 import pytest
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
-from core.synthesis import failures, parsing
-from core.synthesis.answers import Answer, AnswerLost, SlotKey
-from core.synthesis.endpoint import FORMAT, STRUCTURED, OpenAIProvider
+from core.llm.answers import Answer, AnswerLost, SlotKey
+from core.llm.endpoint import failures
+from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
+from core.synthesis.parsing import texts
 from tests.llm_server import LlmServer
 
 KEY = "sk-very-secret-0123456789"
@@ -92,7 +93,7 @@ def test_a_structured_answer_is_asked_for_in_the_request_that_is_stored() -> Non
     assert sent == {"model": "test-model", "messages": answer.messages, **answer.parameters}
     assert sent["messages"][-1]["content"] == MESSAGES[-1]["content"] + STRUCTURED
     assert json.loads(json.dumps(answer.parameters))[FORMAT]["json_schema"]["strict"] is True
-    parsed = parsing.parse(answer.content, finish_reason=answer.finish_reason, expected=3)
+    parsed = texts.parse(answer.content, finish_reason=answer.finish_reason, expected=3)
     assert list(json.loads(answer.content)) == ["texts"] and len(parsed.texts) == 3 and not parsed.rejected
 
 
@@ -109,16 +110,16 @@ def test_an_endpoint_without_structured_answers_is_asked_plainly_from_then_on() 
 @pytest.mark.parametrize(
     ("outcome", "finish_reason", "reason"),
     [
-        ("refusal", "stop", parsing.REFUSAL),
-        ("content_filter", "content_filter", parsing.FILTERED),
-        ("length", "length", parsing.CUT),
+        ("refusal", "stop", texts.REFUSAL),
+        ("content_filter", "content_filter", texts.FILTERED),
+        ("length", "length", texts.CUT),
     ],
 )
 def test_answers_that_say_no_or_break_off_are_told_apart(outcome: str, finish_reason: str, reason: str) -> None:
     with LlmServer(first=[outcome]) as server:
         (answer,) = ask(provider_at(server.url))
 
-    parsed = parsing.parse(answer.content, finish_reason=answer.finish_reason, refusal=answer.refusal, expected=3)
+    parsed = texts.parse(answer.content, finish_reason=answer.finish_reason, refusal=answer.refusal, expected=3)
     assert answer.finish_reason == finish_reason
     assert reason in {parsed.reason, *(why for _, why in parsed.rejected)}
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import StudyError
-from core.study.kinds import Split
-from core.study.records import Label, Sample, Task
+from core.llm.answers import SlotKey
+from core.study.rows.kinds import Split
+from core.study.rows.study import Label, Sample, Task
 from core.study.store import Store
-from core.synthesis import examples
-from core.synthesis.answers import SlotKey
+from core.synthesis.prompts import examples
 
 
 def key(index: int) -> SlotKey:

@@ -9,15 +9,19 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from core.errors import StudyError
+from core.llm.answers import Answer
+from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
+from core.llm.money import budget
+from core.llm.providers import RecordedAnswer, RecordedProvider
 from core.study import judgements, samples
-from core.study.kinds import BatchState, SampleStatus, Split
-from core.study.records import Arm, Batch, Completion, Label, Sample
+from core.study.rows.kinds import BatchState, SampleStatus, Split
+from core.study.rows.study import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
-from core.synthesis import asking, budget, generation, intake, parsing, prompts
-from core.synthesis.answers import Answer
-from core.synthesis.endpoint import FORMAT, STRUCTURED, OpenAIProvider
-from core.synthesis.prompts import Draft
-from core.synthesis.providers import RecordedAnswer, RecordedProvider
+from core.synthesis.generation import generation, intake
+from core.synthesis.generation import requests as asking
+from core.synthesis.parsing import texts as parsing
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
 from tests.llm_server import LlmServer
 from tests.synthesis.test_generation import completions
 
@@ -32,7 +36,7 @@ CHEAP = budget.Price(model="gpt-4o-mini", input_usd_per_million=1.0, output_usd_
 def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
     made = make_arm("zero-shot")
     with store.write() as session:
-        prompts.save(session, arm_id=made.id, draft=SIMPLE)
+        versions.save(session, arm_id=made.id, draft=SIMPLE)
     return made
 
 
@@ -83,7 +87,7 @@ def test_a_text_handed_over_for_rewriting_does_not_come_back_as_it_was(
     arm = make_arm("rewritten")
     draft = Draft(context="", generation="{n} {label}\n{sources}", diversity="d", texts_per_call=2, turns=1, sources=2)
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=draft)
+        versions.save(session, arm_id=arm.id, draft=draft)
     answers = {
         label.name: f"1. A real pool letter, {other.name}, number 0\n2. A letter made {label.name}"
         for label, other in zip(labels, reversed(labels), strict=True)

@@ -13,17 +13,20 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from core.errors import ProviderPaused, ProviderRefused, StudyError
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget
+from core.llm.money.budget import BudgetReached
+from core.llm.providers import RecordedAnswer, RecordedProvider
 from core.settings import Settings
 from core.study import samples
-from core.study.kinds import SampleStatus, Split
-from core.study.records import Arm, Batch, Completion, Label, Prompt, Sample
+from core.study.rows.kinds import SampleStatus, Split
+from core.study.rows.study import Arm, Batch, Completion, Label, Prompt, Sample
 from core.study.store import Store
-from core.synthesis import budget, examples, generation, intake, parsing, prompts
-from core.synthesis.budget import BudgetReached
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.generation import Generated
-from core.synthesis.prompts import Draft
-from core.synthesis.providers import RecordedAnswer, RecordedProvider
+from core.synthesis.generation import generation, intake
+from core.synthesis.generation.generation import Generated
+from core.synthesis.parsing import texts as parsing
+from core.synthesis.prompts import examples, versions
+from core.synthesis.prompts.versions import Draft
 from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +51,7 @@ def fill(
 
 def use(store: Store, arm: Arm, draft: Draft) -> None:
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=draft)
+        versions.save(session, arm_id=arm.id, draft=draft)
 
 
 def completions(store: Store, arm: Arm) -> list[Completion]:
@@ -247,7 +250,7 @@ def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new
 def test_a_stored_answer_that_was_never_parsed_is_picked_up(store: Store, arm: Arm, labels: list[Label]) -> None:
     use(store, arm, SIMPLE)
     with store.write() as session:
-        prompt = prompts.latest(session, arm.id)
+        prompt = versions.latest(session, arm.id)
         assert prompt is not None
         for label in labels:
             session.add(
@@ -379,7 +382,7 @@ def test_two_processes_on_one_arm_take_turns_and_pay_every_slot_once(
 def test_when_two_answers_for_a_slot_meet_the_first_one_stays(store: Store, arm: Arm, labels: list[Label]) -> None:
     use(store, arm, SIMPLE)
     with store() as session:
-        prompt = prompts.latest(session, arm.id)
+        prompt = versions.latest(session, arm.id)
         assert prompt is not None
 
     def answer(text: str) -> Completion:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import grid
+from core.synthesis.prompts import grid
 
 LABELS = ["yes", "no [maybe]"]
 

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused, StudyError
+from core.llm import pace
+from core.llm.answers import AnswerLost
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget
 from core.study import samples
-from core.study.kinds import JudgementKind, Split
-from core.study.records import Arm, Judgement, Label, Sample, Task
+from core.study.rows.kinds import JudgementKind, Split
+from core.study.rows.study import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
-from core.synthesis import budget, judging, pace, parsing, verdicts
-from core.synthesis.answers import AnswerLost
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis import judging, verdicts
+from core.synthesis.parsing import texts as parsing
 from tests.llm_server import LlmServer
 
 PRICE = budget.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)

@@ -18,13 +18,14 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import func, select
 
+from core.llm.money import committed
+from core.llm.money.committed import Account, Way
 from core.settings import Settings
-from core.study.kinds import SampleStatus
-from core.study.records import Arm, Completion, Label, Sample
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.study import Arm, Completion, Label, Sample
 from core.study.store import Store
-from core.synthesis import committed, prompts
-from core.synthesis.committed import Account, Way
-from core.synthesis.prompts import Draft
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
 
 ROOT = Path(__file__).parents[2]
 KILLS = 10
@@ -107,7 +108,7 @@ def test_ten_kills_lose_nothing_double_nothing_and_cross_no_budget(
 ) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=DRAFT)
+        versions.save(session, arm_id=arm.id, draft=DRAFT)
     rng = random.Random(11)
     moments = [rng.randrange(95 * number + 10, 95 * number + 90) for number in range(KILLS)]
 
@@ -138,7 +139,7 @@ def test_a_small_budget_stops_the_command_below_it_also_after_a_kill(
 ) -> None:
     arm, budget = make_arm("few-cents"), 0.02
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=DRAFT)
+        versions.save(session, arm_id=arm.id, draft=DRAFT)
 
     process = start(settings, url, arm=arm.name, budget=budget)
     kill_at(process, url, arm, at=100, rng=random.Random(3))

@@ -16,14 +16,16 @@ from sqlalchemy import select
 from tokenizers import models, pre_tokenizers, processors, trainers
 
 from core.errors import ProviderRefused, StudyError
+from core.llm import connection, providers
+from core.llm.answers import Answer, Message, SlotKey
+from core.llm.connection import Connection
+from core.llm.local_model import LocalProvider, in_memory
 from core.settings import Settings
-from core.study.records import Arm, Completion
+from core.study.rows.study import Arm, Completion
 from core.study.store import Store
-from core.synthesis import connection, generation, prompts, providers
-from core.synthesis.answers import Answer, SlotKey
-from core.synthesis.connection import Connection
-from core.synthesis.local_model import LocalProvider, in_memory
-from core.synthesis.prompts import Draft, Message
+from core.synthesis.generation import generation
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["1. a glad letter about the garden", "2. a sad letter about the rain", "user: assistant: system: write texts"]
@@ -83,7 +85,7 @@ def test_a_local_model_fills_an_arm_like_any_other_and_its_garbage_is_counted(
 ) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=SIMPLE)
+        versions.save(session, arm_id=arm.id, draft=SIMPLE)
     wanted = connection.made(provider="local", models=(str(model),), max_tokens=24)
 
     (client,) = connection.open_all(wanted, settings)

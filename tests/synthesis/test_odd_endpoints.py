@@ -7,16 +7,18 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused
+from core.llm.answers import Provider
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import committed, prices
+from core.llm.money.budget import BudgetReached
+from core.llm.money.committed import Account, Way
 from core.study import samples
-from core.study.kinds import SampleStatus, Split
-from core.study.records import Arm, Completion, Label, Prompt, Sample
+from core.study.rows.kinds import SampleStatus, Split
+from core.study.rows.study import Arm, Completion, Label, Prompt, Sample
 from core.study.store import Store
-from core.synthesis import committed, generation, judging, prices
-from core.synthesis.answers import Provider
-from core.synthesis.budget import BudgetReached
-from core.synthesis.committed import Account, Way
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.generation import Generated
+from core.synthesis import judging
+from core.synthesis.generation import generation
+from core.synthesis.generation.generation import Generated
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="any", input_usd_per_million=1.0, output_usd_per_million=10.0)

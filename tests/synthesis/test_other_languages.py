@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.study import choices
-from core.synthesis import parsing
+from core.llm import choices
+from core.synthesis.parsing import texts as parsing
 
 ZH = ["快递太慢了，等了整整八天还没有到", "客服态度很差，问了三次都不回复", "味道不太好"]
 

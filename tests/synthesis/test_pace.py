@@ -12,13 +12,14 @@ from sqlalchemy import func, select
 
 from core.commands.study_file import how
 from core.errors import ProviderError
+from core.llm import connection
+from core.llm.endpoint.endpoint import LONGEST_ANSWER_S, OpenAIProvider
+from core.llm.pace import Pace
 from core.settings import Settings
 from core.study import spec
-from core.study.records import Arm, Completion
+from core.study.rows.study import Arm, Completion
 from core.study.store import Store
-from core.synthesis import connection, generation
-from core.synthesis.endpoint import LONGEST_ANSWER_S, OpenAIProvider
-from core.synthesis.pace import Pace
+from core.synthesis.generation import generation
 from tests.synthesis.test_bad_habits import endpoint, listed, written
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.synthesis import parsing
+from core.synthesis.parsing import texts as parsing
 
 SUN, RAIN, SNOW = "The sun came out at last.", "It rained all day, again.", "We woke up to fresh snow."
 ALL = [SUN, RAIN, SNOW]

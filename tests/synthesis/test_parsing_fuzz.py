@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.synthesis import parsing
+from core.synthesis.parsing import texts
 
 WORD = re.compile(r"[^\W\d_]+\d+z")
 SCRIPTS = ("word", "слово", "言葉", "كلمة", "शब्द", "mot", "Wort", "λέξη", "말")
@@ -162,7 +162,7 @@ def made_up(rng: random.Random) -> Answer:
 def check(answer: Answer) -> None:
     content, finish_reason, expected, written = answer
 
-    parsed = parsing.parse(content, finish_reason=finish_reason, expected=expected)
+    parsed = texts.parse(content, finish_reason=finish_reason, expected=expected)
 
     pieces = [*parsed.texts, *(text for text, _ in [*parsed.rejected, *parsed.left_out])]
     found, held = [words_in(piece) for piece in pieces], words_in(content)
@@ -181,7 +181,7 @@ def check(answer: Answer) -> None:
 def words_in(content: str) -> list[str]:
     """The whole words of an answer in its order; escapes are undone where they are whole."""
     plain = re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), content)
-    return WORD.findall(parsing.UNSTORABLE.sub("", plain))
+    return WORD.findall(texts.UNSTORABLE.sub("", plain))
 
 
 @settings(max_examples=500, deadline=None)

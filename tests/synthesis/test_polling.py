@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import budget, generation, pace, polling
-from core.synthesis.answers import SlotKey
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.purse import Ledger, Purse
+from core.llm import gather, pace
+from core.llm.answers import SlotKey
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget
+from core.llm.money.purse import Ledger, Purse
+from core.synthesis.generation import generation
 from tests.llm_server import LlmServer
 
 PRICE = budget.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
-TOLD = polling.Told("Asking", "answers are in")
+TOLD = gather.Told("Asking", "answers are in")
 
 
 @pytest.fixture
@@ -30,14 +32,14 @@ def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
     return OpenAIProvider("test-model", base_url=server.url, api_key="k", first_wait=0.01, **more)
 
 
-def questions(client: OpenAIProvider, kept: list[Any], n: int = 10) -> list[polling.Question]:
+def questions(client: OpenAIProvider, kept: list[Any], n: int = 10) -> list[gather.Question]:
     asked = [{"role": "user", "content": "Generate 1 text."}]
-    return [polling.Question(SlotKey("s", "t", "a", "l", n), asked, client, kept.append) for n in range(n)]
+    return [gather.Question(SlotKey("s", "t", "a", "l", n), asked, client, kept.append) for n in range(n)]
 
 
 def ask(
     client: OpenAIProvider,
-    asked: list[polling.Question],
+    asked: list[gather.Question],
     *,
     limit: float | None = None,
     spent: float = 0.0,
@@ -45,14 +47,14 @@ def ask(
 ) -> None:
     ledger = Ledger((noted if noted is not None else []).append, concurrency=4)
     purse = Purse(budget.Budget(limit, spent=spent), ledger)
-    polling.ask(
+    gather.ask(
         asked, providers=[client], done=0, total=len(asked), told=TOLD, purse=purse, concurrency=4,
         report=generation.silent,
     )  # fmt: skip
 
 
 def test_every_question_is_asked_and_kept_once_with_its_cost(server: LlmServer) -> None:
-    kept: list[polling.Received] = []
+    kept: list[gather.Received] = []
     client = provider(server, price=PRICE, temperature=0.5)
 
     ask(client, questions(client, kept))
@@ -64,7 +66,7 @@ def test_every_question_is_asked_and_kept_once_with_its_cost(server: LlmServer) 
 
 
 def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(server: LlmServer) -> None:
-    kept: list[polling.Received] = []
+    kept: list[gather.Received] = []
     client, noted = provider(server, price=PRICE), list[float]()
 
     ask(client, questions(client, kept), limit=100.0, noted=noted)
@@ -73,7 +75,7 @@ def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(ser
 
 
 def test_what_lost_answers_may_have_cost_stays_noted() -> None:
-    kept: list[polling.Received] = []
+    kept: list[gather.Received] = []
     noted: list[float] = []
 
     with (
@@ -84,7 +86,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
         ask(client, questions(client, kept), limit=100.0, noted=noted)
 
     most = PRICE.of(
-        tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=polling.ANSWER_TOKENS
+        tokens_in=budget.most_tokens_in(questions(client, kept)[0].messages), tokens_out=gather.ANSWER_TOKENS
     )
     asked = 4 + pace.MOST_IN_VAIN  # those at a time at first, then one after the other
     assert pace.MOST_IN_VAIN * most <= sum(noted) <= asked * most + 1e-9
@@ -92,11 +94,11 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
 
 
 def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmServer) -> None:
-    def fail(_received: polling.Received) -> None:
+    def fail(_received: gather.Received) -> None:
         raise OSError("disk full")
 
     client, noted = provider(server, price=PRICE), list[float]()
-    asked = [polling.Question(one.key, one.messages, client, fail) for one in questions(client, [], n=50)]
+    asked = [gather.Question(one.key, one.messages, client, fail) for one in questions(client, [], n=50)]
 
     with pytest.raises(OSError, match="disk full"):
         ask(client, asked, limit=100.0, noted=noted)
@@ -105,7 +107,7 @@ def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmSe
 
 
 def test_what_was_spent_before_counts_against_the_budget(server: LlmServer) -> None:
-    kept: list[polling.Received] = []
+    kept: list[gather.Received] = []
     client = provider(server, price=PRICE)
 
     with pytest.raises(budget.BudgetReached, match="0 of 10 answers are in"):
@@ -117,13 +119,13 @@ def test_what_was_spent_before_counts_against_the_budget(server: LlmServer) -> N
 def test_answers_are_kept_one_after_another(server: LlmServer) -> None:
     at_once, most = threading.Semaphore(1), []
 
-    def keep(_received: polling.Received) -> None:
+    def keep(_received: gather.Received) -> None:
         most.append(at_once.acquire(blocking=False))
         time.sleep(0.005)
         at_once.release()
 
     client = provider(server)
-    asked = [polling.Question(one.key, one.messages, client, keep) for one in questions(client, [])]
+    asked = [gather.Question(one.key, one.messages, client, keep) for one in questions(client, [])]
 
     ask(client, asked)
 
@@ -131,7 +133,7 @@ def test_answers_are_kept_one_after_another(server: LlmServer) -> None:
 
 
 def test_a_process_asked_to_stop_asks_nothing_new_and_keeps_what_is_under_way() -> None:
-    kept: list[polling.Received] = []
+    kept: list[gather.Received] = []
     stopped: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
 

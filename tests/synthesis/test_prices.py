@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.synthesis import budget, prices
+from core.llm.money import budget, prices
 
 
 def test_the_cost_is_tokens_times_price_and_unknown_for_an_unknown_model() -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from core.errors import StudyError
-from core.study.kinds import ArmKind
-from core.study.records import Arm, Label, Prompt, Task
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Arm, Label, Prompt, Task
 from core.study.store import Store
-from core.synthesis import prompts
-from core.synthesis.prompts import Draft
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
 
 PLAIN = Draft(context="", generation="{n} texts that are {label}", diversity="others", turns=2)
 
@@ -21,20 +21,20 @@ def arm(make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def test_the_default_prompt_says_all_that_a_writer_must_know(task: Task, labels: list[Label]) -> None:
-    draft = prompts.default(task, labels, kind=ArmKind.ZERO_SHOT)
+    draft = versions.default(task, labels, kind=ArmKind.ZERO_SHOT)
 
-    system, user = prompts.render(draft, task=task, label=labels[0], labels=labels, examples=[], previous=[])
+    system, user = versions.render(draft, task=task, label=labels[0], labels=labels, examples=[], previous=[])
 
     assert system["role"] == "system" and user["role"] == "user"
     assert task.question in system["content"] and "- sad: the writer is unhappy" in system["content"]
     assert all(part in user["content"] for part in ("Number of texts: 10", "glad", "the writer is happy", "30 words"))
-    assert not prompts.PLACEHOLDER.search(system["content"] + user["content"])
+    assert not versions.PLACEHOLDER.search(system["content"] + user["content"])
 
 
 def test_the_default_few_shot_prompt_shows_three_examples_in_one_turn(task: Task, labels: list[Label]) -> None:
-    draft = prompts.default(task, labels, kind=ArmKind.FEW_SHOT)
+    draft = versions.default(task, labels, kind=ArmKind.FEW_SHOT)
 
-    messages = prompts.render(
+    messages = versions.render(
         draft, task=task, label=labels[0], labels=labels, examples=["One\ntwo", "b", "c"], previous=[]
     )
 
@@ -43,7 +43,7 @@ def test_the_default_few_shot_prompt_shows_three_examples_in_one_turn(task: Task
 
 
 def test_later_turns_repeat_the_conversation_and_ask_for_something_else(task: Task, labels: list[Label]) -> None:
-    messages = prompts.render(
+    messages = versions.render(
         PLAIN, task=task, label=labels[1], labels=labels, examples=[], previous=["1. a", " ", "1. b"]
     )
 
@@ -58,7 +58,7 @@ def test_braces_in_texts_and_labels_stay_as_they_are(task: Task) -> None:
         context='{label} as {"a": {"b": 1}} {} {{x}', generation="{description} {examples}", diversity="d", examples=1
     )
 
-    system, user = prompts.render(
+    system, user = versions.render(
         draft, task=task, label=odd[0], labels=odd, examples=["{n} {nothing} \\1"], previous=[]
     )
 
@@ -70,7 +70,7 @@ def test_an_unknown_placeholder_is_named_together_with_the_known_ones() -> None:
     with pytest.raises(
         StudyError, match=r"generation prompt has an unknown placeholder \{lable\}.*\{label\}, .*\{examples\}"
     ):
-        prompts.check(Draft(context="", generation="a {lable}", diversity=""))
+        versions.check(Draft(context="", generation="a {lable}", diversity=""))
 
 
 @pytest.mark.parametrize(
@@ -97,35 +97,35 @@ def test_an_unknown_placeholder_is_named_together_with_the_known_ones() -> None:
 )
 def test_a_draft_that_cannot_work_is_refused_with_a_sentence(draft: Draft, sentence: str) -> None:
     with pytest.raises(StudyError, match=sentence):
-        prompts.check(draft)
+        versions.check(draft)
 
 
 def test_saving_the_same_content_keeps_the_version_and_another_makes_the_next(store: Store, arm: Arm) -> None:
     other = Draft(context="c", generation="g", diversity="d")
 
     with store.write() as session:
-        saved = [prompts.save(session, arm_id=arm.id, draft=draft).version for draft in (PLAIN, PLAIN, other, PLAIN)]
+        saved = [versions.save(session, arm_id=arm.id, draft=draft).version for draft in (PLAIN, PLAIN, other, PLAIN)]
 
     assert saved == [1, 1, 2, 3]
     with store() as session:
-        newest = prompts.latest(session, arm.id)
-        assert newest is not None and newest.version == 3 and prompts.as_draft(newest) == PLAIN
-        assert [prompt.version for prompt in prompts.versions(session, arm.id)] == [3, 2, 1]
+        newest = versions.latest(session, arm.id)
+        assert newest is not None and newest.version == 3 and versions.as_draft(newest) == PLAIN
+        assert [prompt.version for prompt in versions.versions(session, arm.id)] == [3, 2, 1]
 
 
 def test_an_arm_without_prompt_has_no_latest_version(store: Store, arm: Arm) -> None:
     with store() as session:
-        assert prompts.latest(session, arm.id) is None
+        assert versions.latest(session, arm.id) is None
 
 
 def test_a_diff_shows_what_changed_and_nothing_when_nothing_did() -> None:
-    changed = prompts.diff(
+    changed = versions.diff(
         PLAIN, Draft(context="", generation="{n} tweets that are {label}", diversity="others", turns=3)
     )
 
     assert "-{n} texts that are {label}" in changed and "+{n} tweets that are {label}" in changed
     assert "-turns: 2" in changed and "+turns: 3" in changed
-    assert prompts.diff(PLAIN, PLAIN) == ""
+    assert versions.diff(PLAIN, PLAIN) == ""
 
 
 GRID = Draft(
@@ -140,7 +140,7 @@ GRID = Draft(
 def test_attributes_are_shown_together_and_each_by_its_name(task: Task, labels: list[Label]) -> None:
     drawn = {"persona": "{n}", "kind": "praise"}
 
-    [message] = prompts.render(
+    [message] = versions.render(
         GRID, task=task, label=labels[0], labels=labels, examples=[], previous=[], attributes=drawn
     )
 
@@ -148,9 +148,9 @@ def test_attributes_are_shown_together_and_each_by_its_name(task: Task, labels: 
 
 
 def test_texts_to_rewrite_are_numbered(task: Task, labels: list[Label]) -> None:
-    draft = prompts.technique("rewrite", task, labels)
+    draft = versions.technique("rewrite", task, labels)
 
-    messages = prompts.render(
+    messages = versions.render(
         draft, task=task, label=labels[0], labels=labels, examples=[], previous=[], sources=["One\ntwo", "b"]
     )
 
@@ -159,7 +159,7 @@ def test_texts_to_rewrite_are_numbered(task: Task, labels: list[Label]) -> None:
 
 def test_each_label_draws_its_own_values_and_all_combinations_before_one_comes_again(labels: list[Label]) -> None:
     drawn = {
-        label.name: [tuple(prompts.draw(GRID, label=label, slot=slot, seed=1).items()) for slot in range(6)]
+        label.name: [tuple(versions.draw(GRID, label=label, slot=slot, seed=1).items()) for slot in range(6)]
         for label in labels
     }
 
@@ -171,10 +171,10 @@ def test_each_label_draws_its_own_values_and_all_combinations_before_one_comes_a
 def test_the_turns_of_a_conversation_share_their_attributes(labels: list[Label]) -> None:
     long = replace(GRID, turns=3)
 
-    drawn = [prompts.draw(long, label=labels[0], slot=slot, seed=0) for slot in range(6)]
+    drawn = [versions.draw(long, label=labels[0], slot=slot, seed=0) for slot in range(6)]
 
     assert drawn[0] == drawn[1] == drawn[2] != drawn[3] == drawn[4] == drawn[5]
-    assert drawn[3] == prompts.draw(GRID, label=labels[0], slot=1, seed=0)
+    assert drawn[3] == versions.draw(GRID, label=labels[0], slot=1, seed=0)
 
 
 def test_a_draft_is_checked_against_the_labels_of_its_arm(store: Store, arm: Arm) -> None:
@@ -183,7 +183,7 @@ def test_a_draft_is_checked_against_the_labels_of_its_arm(store: Store, arm: Arm
         ({"glad": ["a"], "sad": ["b"], "odd": ["c"]}, "'odd', which is no label"),
     ):
         with store.write() as session, pytest.raises(StudyError, match=sentence):
-            prompts.save(
+            versions.save(
                 session,
                 arm_id=arm.id,
                 draft=Draft(context="", generation="{kind}", diversity="d", attributes={"kind": given}),
@@ -192,37 +192,37 @@ def test_a_draft_is_checked_against_the_labels_of_its_arm(store: Store, arm: Arm
 
 def test_equal_prompts_have_equal_digests_also_after_being_stored(store: Store, arm: Arm) -> None:
     with store.write() as session:
-        saved = prompts.save(session, arm_id=arm.id, draft=GRID)
+        saved = versions.save(session, arm_id=arm.id, draft=GRID)
     with store() as session:
         read = session.get_one(Prompt, saved.id)
 
-    assert prompts.digest(read) == prompts.digest(GRID) != prompts.digest(replace(GRID, words=31))
-    assert len(prompts.digest(GRID)) == 32 and prompts.as_draft(read) == GRID
+    assert versions.digest(read) == versions.digest(GRID) != versions.digest(replace(GRID, words=31))
+    assert len(versions.digest(GRID)) == 32 and versions.as_draft(read) == GRID
 
 
-@pytest.mark.parametrize("name", prompts.TECHNIQUES)
+@pytest.mark.parametrize("name", versions.TECHNIQUES)
 def test_every_technique_is_ready_to_be_sent(
     name: str, task: Task, labels: list[Label], store: Store, arm: Arm
 ) -> None:
-    draft = prompts.technique(name, task, labels)
+    draft = versions.technique(name, task, labels)
     if name == "taxonomy":
         draft = replace(draft, attributes={"kind": {"glad": ["praise"], "sad": ["loss"]}})
 
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=draft)
-    messages = prompts.render(
+        versions.save(session, arm_id=arm.id, draft=draft)
+    messages = versions.render(
         draft,
         task=task,
         label=labels[1],
         labels=labels,
         examples=["An example"] * draft.examples,
         previous=[],
-        attributes=prompts.draw(draft, label=labels[1], slot=0, seed=0),
+        attributes=versions.draw(draft, label=labels[1], slot=0, seed=0),
         sources=["A source"] * draft.sources,
     )
 
     sent = " ".join(message["content"] for message in messages)
-    assert not prompts.PLACEHOLDER.search(sent)
+    assert not versions.PLACEHOLDER.search(sent)
     assert all(part in sent for part in (task.question, "Label: sad", f"Number of texts: {draft.texts_per_call}"))
 
 
@@ -230,12 +230,12 @@ def test_a_taxonomy_without_kinds_is_not_sent_and_an_unknown_technique_is_named(
     task: Task, labels: list[Label]
 ) -> None:
     with pytest.raises(StudyError, match="ask a model for them"):
-        prompts.check(prompts.technique("taxonomy", task, labels))
+        versions.check(versions.technique("taxonomy", task, labels))
     with pytest.raises(StudyError, match="no technique 'magic'. Known are zero-shot"):
-        prompts.technique("magic", task, labels)
+        versions.technique("magic", task, labels)
 
 
 def test_a_diff_shows_changed_attributes() -> None:
-    changed = prompts.diff(GRID, replace(GRID, attributes={"persona": ["a nurse"]}))
+    changed = versions.diff(GRID, replace(GRID, attributes={"persona": ["a nurse"]}))
 
     assert "+attribute persona: a nurse" in changed and "-attribute kind [glad]: praise | thanks" in changed

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused, StudyError
+from core.llm import providers
+from core.llm.answers import Answer, Message, Provider, SlotKey
+from core.llm.endpoint.endpoint import OpenAIProvider
 from core.settings import Settings
-from core.synthesis import providers
-from core.synthesis.answers import Answer, Provider, SlotKey
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.prompts import Message
 from tests.llm_server import LlmServer
 
 KEY = "sk-very-secret-0123456789"

@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core.commands import llm_rating
-from core.commands.llm_rating import How
+from core.commands import rate_by_llm
+from core.commands.rate_by_llm import How
 from core.errors import StudyError
+from core.llm import connection
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget
 from core.settings import Settings
-from core.study import importing, samples, tables, tasks
-from core.study.kinds import Split
-from core.study.records import Arm, Campaign, Judgement, Label, Reply, Sample, Task, Trial
+from core.study import samples, tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Campaign, Judgement, Label, Reply, Sample, Task, Trial
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis import budget, connection, judging, taxonomy
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis import judging
+from core.synthesis.trials import taxonomy
 from tests.synthesis.test_bad_habits import Reply as Replied
 from tests.synthesis.test_bad_habits import endpoint, said, written
 
@@ -90,9 +94,9 @@ def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, ta
 
     with endpoint(refusing("glad")) as (url, asked):
         how = How(connection.made(models=("rater",), base_url=url))
-        first = llm_rating.rate(settings, store, campaign_id=campaign.id, how=how)
+        first = rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how)
         n_asked = len(asked)
-        again = llm_rating.rate(settings, store, campaign_id=campaign.id, how=how)
+        again = rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how)
 
     assert n_asked == len(asked) == 8
     for found in (first, again):
@@ -117,7 +121,7 @@ def test_a_reply_that_found_no_room_is_asked_again_with_more(
         found = []
         for limit in (200, 200, None, None):
             how = How(connection.made(models=("rater",), base_url=url, max_tokens=limit))
-            found.append(llm_rating.rate(settings, store, campaign_id=campaign.id, how=how))
+            found.append(rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how))
 
     assert len(asked) == 4 and [one["answered"] for one in found] == [0, 0, 2, 2]
     assert found[-1]["tokens_out"] == 1600 and found[-1]["unclear"] == {}

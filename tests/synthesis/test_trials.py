@@ -6,12 +6,16 @@ from dataclasses import replace
 import pytest
 
 from core.errors import StudyError
-from core.study.kinds import Split
-from core.study.records import Arm, Label, Task
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import prices
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Label, Task
 from core.study.store import Store
-from core.synthesis import calls, estimates, generation, parsing, prices, prompts, trials
-from core.synthesis.endpoint import OpenAIProvider
-from core.synthesis.prompts import Draft
+from core.synthesis.generation import generation
+from core.synthesis.parsing import texts as parsing
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.versions import Draft
+from core.synthesis.trials import calls, estimates, trials
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="test-model", input_usd_per_million=1.0, output_usd_per_million=4.0)
@@ -40,7 +44,7 @@ def test_five_tries_are_exactly_the_first_calls_of_generation(store: Store, arm:
     with LlmServer() as server:
         tried = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider_of(server))
         with store.write() as session:
-            prompts.save(session, arm_id=arm.id, draft=FEW)
+            versions.save(session, arm_id=arm.id, draft=FEW)
         generation.generate(store, arm_id=arm.id, per_label=12, provider=provider_of(server))
         bodies, by_key = [body["messages"] for body in server.seen.bodies], server.counts()["by_key"]
 
@@ -62,7 +66,7 @@ def test_every_answer_is_stored_under_the_draft_that_was_tried(store: Store, arm
         other = trials.of(session, arm_id=arm.id, draft=replace(FEW, words=31))
 
     assert (len(found), len(other), len(keys)) == (3, 1, 4)
-    assert found[0].draft_hash == prompts.digest(FEW) and Draft(**found[0].draft) == FEW
+    assert found[0].draft_hash == versions.digest(FEW) and Draft(**found[0].draft) == FEW
     assert found[0].request["model"] == "test-model" and found[0].request["messages"]
     assert trials.as_tried(found[0], label="glad").texts
 
@@ -129,7 +133,7 @@ def test_the_estimate_from_tried_calls_holds_what_generation_takes(store: Store,
                 session, arm_id=arm.id, draft=FEW, texts_per_label=100, labels=labels, models={"test-model": PRICE}
             )
         with store.write() as session:
-            prompts.save(session, arm_id=arm.id, draft=FEW)
+            versions.save(session, arm_id=arm.id, draft=FEW)
         took = generation.generate(store, arm_id=arm.id, per_label=100, provider=provider_of(server))
 
     assert found.texts == 200 and found.n_calls == 20 and not found.is_approximate
@@ -155,7 +159,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
     store: Store, arm: Arm, labels: list[Label]
 ) -> None:
     with store.write() as session:
-        prompts.save(session, arm_id=arm.id, draft=FEW)
+        versions.save(session, arm_id=arm.id, draft=FEW)
     with LlmServer(latency=0.05) as server:
         generation.generate(store, arm_id=arm.id, per_label=20, provider=provider_of(server))
 
@@ -197,7 +201,7 @@ def test_later_turns_send_the_conversation_again(store: Store, task: Task, label
                 session, arm_id=arm.id, draft=talk, texts_per_label=90, labels=labels, models={"test-model": PRICE}
             )
         with store.write() as session:
-            prompts.save(session, arm_id=arm.id, draft=talk)
+            versions.save(session, arm_id=arm.id, draft=talk)
         took = generation.generate(store, arm_id=arm.id, per_label=90, provider=provider_of(server))
 
     assert took.tokens_in == pytest.approx(found.tokens_in.value, rel=0.1)

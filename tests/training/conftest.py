@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from core.study import samples, tasks
-from core.study.kinds import Split
-from core.study.records import Arm, Sample, Task
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Sample, Task
 from core.study.store import Store
 from core.training import plan
 from tests.texts import keep_new

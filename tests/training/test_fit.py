@@ -21,8 +21,8 @@ from core import encoders
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import tasks
-from core.study.kinds import Split
-from core.study.records import Prediction, Run, Sample, Task
+from core.study.rows.kinds import Split
+from core.study.rows.study import Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, predict, runs
 from tests.training.conftest import SETTINGS, add_samples

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.kinds import Split
-from core.study.records import Arm, Label, Run, Sample, Task
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Label, Run, Sample, Task
 from core.study.store import Store
 from core.training import plan
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from core.errors import StudyError
-from core.study.columns_in_files import TEXT_NAMES
+from core.study.exchange.columns_in_files import TEXT_NAMES
 
 # For each of ours: names that mean nothing else, and names taken only when there is none of those.
 USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

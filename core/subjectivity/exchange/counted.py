@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import labels_in_files
+from core.study.exchange import labels_in_files
 from core.subjectivity.exchange import pseudonyms, sets
 
 NO_SUCH = "the task has no label"

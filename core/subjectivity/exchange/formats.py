@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import spreadsheets, tables
-from core.study.kinds import ItemRole, RaterKind
+from core.study.exchange import spreadsheets, tables
+from core.study.rows.kinds import ItemRole, RaterKind
 from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
 
 LONGEST = 200

@@ -11,9 +11,10 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import samples, tables, tasks
-from core.study.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
-from core.study.records import Arm, Campaign, Comparison, Item, Rater, Rating, Reply, Sample, Skip, Task
+from core.study import samples, tasks
+from core.study.exchange import tables
+from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
+from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Reply, Sample, Skip, Task
 from core.subjectivity.exchange import formats
 
 DIGEST = re.compile("[0-9a-f]{64}")

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import tables
-from core.study.columns_in_files import TEXT_NAMES
+from core.study.exchange import tables
+from core.study.exchange.columns_in_files import TEXT_NAMES
 
 COLUMNS = {"item_id": "id", "rater_id": "completed_by", "text": "data"}
 ANNOTATIONS = ("annotations", "completions")

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import tables
+from core.study.exchange import tables
 
 STATE, STATE_FILE, LINES_FILE = "instance_id_to_label_to_value", "user_state.json", "annotated_instances.jsonl"
 NESTED = ("label_annotations", "labels", "annotations")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.study import tables
-from core.study.columns_in_files import TEXT_NAMES
+from core.study.exchange import tables
+from core.study.exchange.columns_in_files import TEXT_NAMES
 
 Row = tuple[str, str, str, str, str, str]
 COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]

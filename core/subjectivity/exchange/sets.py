@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import labels_in_files
+from core.study.exchange import labels_in_files
 from core.subjectivity.statistics.counts import JOINED
 
 MARKS = (",", ";", "|", "/")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import tables
+from core.study.exchange import tables
 from core.subjectivity.exchange import columns
 
 SHARED = 0.5  # of a rater's cells, how many hold what another column holds too

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from core.errors import StudyError
-from core.study import labels_in_files, tables
+from core.study.exchange import labels_in_files, tables
 
 SIDES = ("left", "right", "tie")
 TRUE = {"true", "yes", "1"}

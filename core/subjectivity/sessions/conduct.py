@@ -11,8 +11,8 @@ from itertools import groupby
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import ItemRole, RaterState
-from core.study.records import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.kinds import ItemRole, RaterState
+from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Action, Rules
 

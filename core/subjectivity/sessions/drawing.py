@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.kinds import ArmKind, SampleStatus, Split
-from core.study.records import Arm, Sample, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Sample, Task
 
 
 def samples(session: Session, *, task: Task, arm_ids: Sequence[int], per_class: int, seed: int) -> list[int]:

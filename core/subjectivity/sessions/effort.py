@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import CampaignKind, ItemRole
-from core.study.records import Campaign, Item, Sample
+from core.study.rows.kinds import CampaignKind, ItemRole
+from core.study.rows.study import Campaign, Item, Sample
 from core.subjectivity.sessions import campaigns, screens
 from core.subjectivity.sessions.campaigns import Plan
 

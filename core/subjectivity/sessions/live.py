@@ -8,8 +8,8 @@ import pandas as pd
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import ItemRole, RaterState
-from core.study.records import Campaign, Comparison, Item, Rater, Rating, Study
+from core.study.rows.kinds import ItemRole, RaterState
+from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import campaigns, protocol
 

@@ -12,8 +12,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import StudyError
-from core.study.kinds import CampaignKind
-from core.study.records import Campaign
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Campaign
 
 CONSENT = (
     "Your answers are stored under a random name, without anything that identifies you, and are used for research on how "

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from core.study import tasks
-from core.study.base import Base
-from core.study.kinds import CampaignKind
-from core.study.records import Arm, Campaign, Item, Label, Sample, Study, Task
+from core.study.rows.base import Base
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import screens
 

@@ -4,8 +4,8 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.kinds import ItemRole, RaterKind
-from core.study.records import Campaign, Rater, Skip
+from core.study.rows.kinds import ItemRole, RaterKind
+from core.study.rows.study import Campaign, Rater, Skip
 from core.subjectivity import results
 from core.subjectivity.sessions import answers, campaigns, conduct
 from core.subjectivity.statistics import consistency

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
-from core.study.records import Arm, Campaign, Item, Label, Sample, Task
+from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
+from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 SUBJECTIVE = (

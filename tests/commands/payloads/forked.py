@@ -12,17 +12,12 @@ from typing import Any
 
 from core import __main__ as commands
 from core import settings as settings_module
-from core.commands import (  # noqa: F401  what commands import when they are called
-    batching,
-    generating,
-    judging,
-    llm_rating,
-    output,
-    trying,
-)
+from core.commands import batches as batching  # noqa: F401  what commands import when they are called
+from core.commands import output
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import prices
 from core.study import store as store_module
-from core.synthesis import batches, prices
-from core.synthesis.endpoint import OpenAIProvider
+from core.synthesis.batches import rounds
 
 CRASHED = 70
 
@@ -33,7 +28,7 @@ def by_batch(*, url: str, model: str, arm_id: int, budget: float, max_tokens: in
     price = prices.find(settings.home, model)
     provider = OpenAIProvider(model, base_url=url, api_key=None, price=price, max_tokens=max_tokens)
     with output.answering():
-        batches.generate_by_batch(
+        rounds.generate_by_batch(
             store_module.open_store(settings), arm_id=arm_id, per_label=100_000, provider=provider, budget_usd=budget,
             poll_s=0.02, most_requests=6,
         )  # fmt: skip

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from core.errors import StudyError
-from core.study import spreadsheets
+from core.study.exchange import spreadsheets
 from core.subjectivity.exchange import formats, pseudonyms
 from core.subjectivity.exchange.counted import Choices
 from core.subjectivity.exchange.formats import Answers, Names, Options

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import StudyError
-from core.study import labels_in_files
+from core.study.exchange import labels_in_files
 from core.subjectivity.exchange import formats
 from core.subjectivity.exchange.counted import Choices
 from core.subjectivity.exchange.formats import Answers, Options

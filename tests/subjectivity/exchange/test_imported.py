@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 
 from core import settings as settings_module
 from core.errors import StudyError
-from core.study import importing, spreadsheets, tables, tasks
 from core.study import store as store_module
-from core.study.base import Base
-from core.study.kinds import RaterKind
-from core.study.records import Campaign, Item, Rater, Rating, Reply, Skip, Study, Task
+from core.study import tasks
+from core.study.exchange import importing, spreadsheets, tables
+from core.study.rows.base import Base
+from core.study.rows.kinds import RaterKind
+from core.study.rows.study import Campaign, Item, Rater, Rating, Reply, Skip, Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import formats, imported, pseudonyms

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.study import tables, tasks
-from core.study.kinds import CampaignKind, RaterKind
-from core.study.records import Study
+from core.study import tasks
+from core.study.exchange import tables
+from core.study.rows.kinds import CampaignKind, RaterKind
+from core.study.rows.study import Study
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import imported

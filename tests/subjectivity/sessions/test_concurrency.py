@@ -13,8 +13,8 @@ from benchmarks import raters, writers
 from core import settings as settings_module
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.kinds import CampaignKind
-from core.study.records import Rater
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Rater
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol

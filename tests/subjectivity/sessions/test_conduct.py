@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.study.kinds import ItemRole, RaterKind, RaterState
+from core.study.rows.kinds import ItemRole, RaterKind, RaterState
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, assignment, conduct
 from core.subjectivity.sessions.conduct import Given

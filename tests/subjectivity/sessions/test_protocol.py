@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import StudyError
-from core.study.kinds import CampaignKind
+from core.study.rows.kinds import CampaignKind
 from core.subjectivity.sessions import protocol
 from core.subjectivity.sessions.protocol import Protocol, Rules
 

@@ -5,8 +5,8 @@ import random
 import pytest
 from sqlalchemy import func, select
 
-from core.study.kinds import CampaignKind
-from core.study.records import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, rehearsal, screens
 from tests.subjectivity.conftest import Sessions

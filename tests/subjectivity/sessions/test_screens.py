@@ -1,6 +1,6 @@
 """What a rater sees of an item."""
 
-from core.study.kinds import CampaignKind, ItemRole
+from core.study.rows.kinds import CampaignKind, ItemRole
 from core.subjectivity.sessions import screens
 from core.subjectivity.sessions.protocol import Protocol
 from core.subjectivity.sessions.screens import Screen

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import importing, tables, tasks
-from core.study.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.records import Campaign, Item, Rater, Rating, Task
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
+from core.study.rows.study import Campaign, Item, Rater, Rating, Task
 from core.study.store import Store
 from core.subjectivity import results
 from core.subjectivity.sessions import assignment, campaigns, conduct, effort, enrolment, live, roster, standing

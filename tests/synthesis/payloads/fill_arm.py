@@ -3,8 +3,9 @@
 import sys
 
 from core import settings as settings_module
+from core.llm import providers
 from core.study import store as store_module
-from core.synthesis import generation, providers
+from core.synthesis.generation import generation
 
 arm_id, per_label, url, concurrency = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 settings = settings_module.load()

@@ -1,0 +1,103 @@
+"""An arm's requests as a file for any Batch API, and the answers that come back from there: requests, answers, batches."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import generate, output, studies
+from core.llm import connection
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import prices
+from core.study import tasks
+from core.synthesis.batches import files, rounds
+
+PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep for each label.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("requests")(requests)
+    app.command("answers")(answers)
+    app.command("batches")(under_way)
+
+
+def requests(
+    to: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Where the requests are written.")],
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    per_label: PerLabel,
+    model: Annotated[str, typer.Option(help="The model that is to answer.")],
+    temperature: generate.Temperature = None,
+    max_tokens: generate.MaxTokens = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent."""
+    with output.opened() as (_settings, store):
+        with store.write() as session:
+            home = studies.find_study(session, study, task)
+            arm_id = generate.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
+        connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
+        given = {"temperature": temperature, "max_tokens": max_tokens}
+        parameters = {name: value for name, value in given.items() if value is not None}
+        n = files.to_batch_file(
+            store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters
+        )
+    if as_json:
+        output.emit({"requests": n, "file": str(to)})
+    else:
+        typer.echo(f"{n} requests are in {to}.")
+
+
+def answers(
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What the Batch API gave back.")],
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    per_label: PerLabel,
+    model: Annotated[str | None, typer.Option(help="Whose price, halved, to count; else the cost is unknown.")] = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Take in the answers to `requests`: each is stored before it is read, and none twice."""
+    with output.opened() as (settings, store):
+        with store.write() as session:
+            home = studies.find_study(session, study, task)
+            arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
+        price = rounds.half(prices.find(settings.home, model)) if model else None
+        found = files.from_batch_file(
+            store, arm_id=arm_id, per_label=per_label, path=file, now=time.time(), price=price
+        )
+    if as_json:
+        output.emit(found)
+    else:
+        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in found.items()])
+
+
+def under_way(
+    task: Annotated[str, typer.Option("--task")],
+    arm: Annotated[str, typer.Option("--arm")],
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask the endpoint to end them.")] = False,
+    base_url: generate.BaseUrl = None,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel."""
+    with output.opened() as (settings, store):
+        with store() as session:
+            home = studies.find_study(session, study, task)
+            arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
+        found = rounds.open_batches(store, arm_id=arm_id)
+        if cancel and found:
+            wanted = connection.made(models=(found[0].model,), base_url=base_url or found[0].base_url)
+            client = connection.open_all(wanted, settings)[0]
+            assert isinstance(client, OpenAIProvider)
+            rounds.cancel(store, arm_id=arm_id, provider=client)
+    rows = [[one.id, one.remote_id, one.model, one.remote_state or one.state, len(one.requests)] for one in found]
+    if as_json:
+        columns = ("id", "remote_id", "model", "state", "requests")
+        output.emit({"batches": [dict(zip(columns, row, strict=True)) for row in rows], "cancelled": cancel})
+    elif rows:
+        output.table(f"Batches of {task} · {arm}", ["batch", "at the endpoint", "model", "state", "requests"], rows)
+    else:
+        typer.echo("No batch of this arm is under way.")

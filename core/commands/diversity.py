@@ -1,0 +1,257 @@
+"""How varied a file of texts is, beside real texts and group by group: the command diversity."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+
+from core import settings as settings_module
+from core.commands import output
+from core.errors import StudyError
+from core.quality import diversity, duplicates, lexical, nearest
+from core.quality.diversity import Distance
+from core.study.exchange import columns_in_files, tables
+
+FEWEST = 20  # a smaller group would make the comparison at equal size small for the others
+TEXTS, REFERENCE = "texts", "reference"
+OWN_SPACE = "The reference is left out of the comparison: the vectors of --embeddings are not its encoder's."
+SCORES = ("remote_clique", "chamfer_distance")
+INTERVALS = tuple(f"{score}{end}" for score in SCORES for end in ("", "_low", "_high"))
+ALIKE = ("distinct_1", "distinct_2", "self_bleu", "nearest_real", "copies", "duplicates", "near_duplicates")
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Texts with the vectors (n, d) their diversity is taken of, and an encoder's, which real texts have as well."""
+
+    texts: list[str]
+    vectors: Vectors
+    encoded: Vectors
+
+    def taken(self, places: NDArray[np.intp]) -> "Collection":
+        encoded = self.encoded[places] if len(self.encoded) else self.encoded
+        return Collection([self.texts[place] for place in places], self.vectors[places], encoded)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("diversity")(measure_diversity)
+
+
+def measure_diversity(
+    file: Annotated[Path, typer.Argument(metavar="TEXTS", help="CSV, TSV, JSONL or Parquet with one text a row.")],
+    reference: Annotated[Path | None, typer.Option(help="A file of real texts to compare with.")] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="A .npy with one vector for each row of TEXTS.")] = None,
+    distance: Annotated[Distance, typer.Option(help="1 - cos, or arccos(cos) in radians.")] = Distance.COSINE,
+    text: Annotated[str | None, typer.Option(help="Column of the texts.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of the labels: diversity inside each label as well.")
+    ] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: only these rows; may be repeated.")] = None,
+    by: Annotated[str | None, typer.Option(help="Compare the groups of this column, on equally many texts.")] = None,
+    encoder: Annotated[str, typer.Option(help="What embeds the texts; minilm needs no network.")] = "minilm",
+    as_json: output.Json = False,
+) -> None:
+    """Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies."""
+    with output.answering():
+        rows, n_rows = _rows(file, text=text, where=where or [], by=by, label=label)
+        given = _given(embeddings, file, n=n_rows)[rows.index] if embeddings else None
+        beside = _rows(reference, text=text, is_reference=True)[0] if reference else None
+        made = _collection(rows["text"].tolist(), encoder, vectors=given, needs_encoder=beside is not None)
+        real = _collection(beside["text"].tolist(), encoder) if beside is not None else None
+        found: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(made.encoded) else None}
+        found |= _numbers(made, distance) | {"nearest_real": np.nan, "copies": None}
+        if real is not None:
+            found |= _against(made, real) | {REFERENCE: _numbers(real, distance)}
+        if label:
+            parts = _groups(rows, made, "label")
+            found["labels"] = {
+                name: asdict(diversity.measure(part.vectors, distance=distance)) for name, part in parts.items()
+            }
+        found |= _compared(_groups(rows, made, "group"), real, distance, own_space=given is not None)
+    output.emit(found) if as_json else _show(found, file.name)
+
+
+def _rows(
+    path: Path,
+    *,
+    text: str | None,
+    where: Sequence[str] = (),
+    by: str | None = None,
+    label: str | None = None,
+    is_reference: bool = False,
+) -> tuple[pd.DataFrame, int]:
+    """Columns text, group and label of the rows asked for that hold a text (the index is their place in the file), and
+    how many rows the file has. A reference may name its texts' column otherwise than `text`."""
+    table = tables.read(path)
+    frame, names = table.frame, list(table.frame.columns)
+    guessed = next((name for name in columns_in_files.TEXT_NAMES if name in names), "text")
+    column = guessed if text is None or (is_reference and text not in names) else text
+    pairs = [_condition(one) for one in where]
+    wanted = [column, *(name for name, _ in pairs), *(name for name in (by, label) if name)]
+    tables.need_columns(frame, wanted, file=table.file)
+    for name, value in pairs:
+        frame = frame[frame[name] == value]
+    rows = pd.DataFrame(
+        {
+            "text": frame[column].str.strip(),
+            "group": frame[by] if by else TEXTS,
+            "label": frame[label] if label else "",
+        }
+    )
+    rows = rows[rows["text"] != ""]
+    if rows.empty:
+        matching = f" where {' and '.join(where)}" if where else ""
+        raise StudyError(f"{table.file} has no text in column {column!r}{matching}.")
+    if REFERENCE in set(rows["group"]):
+        raise StudyError(f"Column {by!r} holds {REFERENCE!r}, which the real texts are called here. Rename it there.")
+    return rows, len(table.frame)
+
+
+def _condition(written: str) -> tuple[str, str]:
+    name, sign, value = written.partition("=")
+    if not sign or not name:
+        raise StudyError(f"--where takes COLUMN=VALUE; it is {written!r}.")
+    return name, value
+
+
+def _given(path: Path, file: Path, *, n: int) -> Vectors:
+    if not tables.is_there(path):
+        raise StudyError(f"There is no file {path}.")
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise StudyError(f"{path.name} cannot be read as a .npy array of numbers: {error}.") from error
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+        raise StudyError(f"{path.name} must hold one table of numbers, with a row for each row of {file.name}.")
+    if len(vectors) != n:
+        raise StudyError(f"{path.name} has {len(vectors)} rows, but {file.name} has {n}. Give one vector for each row.")
+    return vectors
+
+
+def _collection(
+    texts: list[str], encoder: str, *, vectors: Vectors | None = None, needs_encoder: bool = True
+) -> Collection:
+    encoded = np.empty((0, 0), dtype=np.float32)
+    if vectors is None or needs_encoder:
+        encoded = _embedded(texts, encoder)
+    return Collection(texts, encoded if vectors is None else vectors, encoded)
+
+
+def _embedded(texts: list[str], encoder: str) -> Vectors:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, by torch: four times quicker on a busy machine
+    from core.quality import embedding  # torch takes seconds to import and is not needed where vectors are given
+
+    with output.progress("Embed texts") as report:
+        return embedding.cached(texts, encoder=encoder, home=settings_module.load().home, report=report)
+
+
+def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
+    places = rows.reset_index(drop=True).groupby(column, sort=True).indices
+    return {str(name): made.taken(np.asarray(of_group, dtype=np.intp)) for name, of_group in places.items()}
+
+
+def _numbers(one: Collection, distance: Distance) -> dict[str, Any]:
+    return (
+        asdict(diversity.measure(one.vectors, distance=distance))
+        | _wording(one)
+        | {"lengths": asdict(lexical.lengths(one.texts)), "vocabulary": asdict(lexical.vocabulary(one.texts))}
+    )
+
+
+def _wording(one: Collection) -> dict[str, Any]:
+    """`duplicates` are texts that repeat an earlier one, `near_duplicates` those nearly like one and no duplicates."""
+    again = sum(len(group) - 1 for group in duplicates.exact(one.texts))
+    return {
+        "counted_by_characters": lexical.share_by_characters(one.texts),
+        "distinct_1": lexical.distinct(one.texts, 1),
+        "distinct_2": lexical.distinct(one.texts, 2),
+        "self_bleu": lexical.self_bleu(one.texts),
+        "duplicates": again,
+        "near_duplicates": len(duplicates.near(one.texts).extra) - again,
+    }
+
+
+def _against(made: Collection, real: Collection) -> dict[str, Any]:
+    return {
+        "nearest_real": nearest.nearest_real(made.encoded, real.encoded),
+        "copies": len(nearest.copies(made.texts, real.texts)),
+    }
+
+
+def _compared(
+    groups: dict[str, Collection], real: Collection | None, distance: Distance, *, own_space: bool
+) -> dict[str, Any]:
+    """One row per group and one for the reference, all on as many texts as the smallest has."""
+    sizes = {name: len(group.texts) for name, group in groups.items()}
+    found: dict[str, Any] = {
+        "compared": [],
+        "left_out": {name: n for name, n in sizes.items() if n < FEWEST},
+        "note": OWN_SPACE if real is not None and own_space else None,
+    }
+    kept = {name: group for name, group in groups.items() if sizes[name] >= FEWEST}
+    if real is not None and not own_space and len(real.texts) >= FEWEST:
+        kept[REFERENCE] = real
+    if len(kept) < 2:
+        return found
+    spread = diversity.at_equal_size({name: one.vectors for name, one in kept.items()})
+    rows = [
+        {"name": row["arm"], "n": row["n"], "available": row["available"]}
+        | {name: row[name] for name in INTERVALS}
+        | _on_a_draw(kept[row["arm"]], real if row["arm"] != REFERENCE else None, n=row["n"])
+        for row in spread[spread["distance"] == distance].to_dict("records")
+    ]
+    return found | {"compared": rows}
+
+
+def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[str, Any]:
+    drawn = whole.taken(np.sort(np.random.default_rng(0).permutation(len(whole.texts))[:n]))
+    against = _against(drawn, real) if real is not None else {"nearest_real": np.nan, "copies": None}
+    return _wording(drawn) | against
+
+
+def _show(found: dict[str, Any], name: str) -> None:
+    columns = {name: found} | ({REFERENCE: found[REFERENCE]} if REFERENCE in found else {})
+    lines = [
+        *((score, [_interval(one, score) for one in columns.values()]) for score in SCORES),
+        *((key, [one.get(key) for one in columns.values()]) for key in ALIKE),
+        *((f"{key} of words", [one["lengths"][key] for one in columns.values()]) for key in ("median", "mean")),
+        *((key, [one["vocabulary"][key] for one in columns.values()]) for key in ("tokens", "types", "hd_d")),
+    ]
+    heads = [f"{column} (n {one['n']})" for column, one in columns.items()]
+    cells = [[what, *map(output.shown, values)] for what, values in lines]
+    output.table(f"Diversity ({found['distance']})", ["what", *heads], cells)
+    if "labels" in found:
+        inside = [
+            [one, part["n"], *(_interval(part, score) for score in SCORES)] for one, part in found["labels"].items()
+        ]
+        output.table("Inside a label", ["label", "n", *SCORES], inside)
+    if found["compared"]:
+        shown = ("distinct_2", "self_bleu", "nearest_real", "copies", "near_duplicates")
+        rows = [
+            [row["name"], row["available"], *(_margin(row, score) for score in SCORES), *(row[key] for key in shown)]
+            for row in found["compared"]
+        ]
+        heads = ["clique", "chamfer", "distinct 2", "self-BLEU", "near real", "copies", "near dup."]
+        output.table(f"On {found['compared'][0]['n']} texts each ({found['distance']})", ["name", "of", *heads], rows)
+    for group, n in found["left_out"].items():
+        typer.echo(f"{group} is left out of the comparison: it has {n} texts, fewer than {FEWEST}.")
+    if found["note"]:
+        typer.echo(found["note"])
+
+
+def _margin(numbers: dict[str, Any], score: str) -> str:
+    margin = (numbers[f"{score}_high"] - numbers[f"{score}_low"]) / 2
+    return f"{output.shown(numbers[score])} ± {output.shown(margin)}"
+
+
+def _interval(numbers: dict[str, Any], score: str) -> str:
+    value, low, high = (output.shown(numbers[f"{score}{end}"]) for end in ("", "_low", "_high"))
+    return f"{value} [{low}, {high}]"

@@ -1,0 +1,150 @@
+"""Bring files into arms: the command import."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.commands import output, repeated, studies
+from core.errors import StudyError
+from core.settings import Settings
+from core.study import tasks
+from core.study.exchange import held_texts, hub, importing, labels_in_files, tables
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Task
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(bring_in)
+
+
+def bring_in(
+    file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet, or hf:owner/name[@revision][:config].")],
+    task: Annotated[str, typer.Option("--task", help="Name of the task.")],
+    arm: Annotated[str, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")],
+    split: Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text.")
+    ] = None,
+    question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
+    rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
+    fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
+    keep_labels: Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")] = False,
+    drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
+    cut: Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers into classes; may be repeated.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."""
+    with output.opened() as (settings, store):
+        table = _table(settings, file, split=split, header=header)
+        options = importing.Options(
+            text=text,
+            label=label,
+            split=None if file.startswith(hub.PREFIX) else split,
+            split_column=split_column,
+            where=repeated.pairs(where or [], form="--where takes column=value"),
+            rename=repeated.pairs(rename or [], form="--rename takes file-label=task-label"),
+            choices=labels_in_files.Choices(fold, keep_labels, drop_several, tuple(cut or ())),
+        )
+        if check:
+            with store() as session:
+                _tell(_look(session, table, options, study=study, task=task, arm=arm), as_json=as_json)
+            return
+        with store.write() as session:
+            found_task = _task_for_import(session, table, options, study=study, task=task, arm=arm, question=question)
+            made = tasks.make_arm(session, task_id=found_task.id, name=arm)
+            found = asdict(importing.bring_in(session, task=found_task, arm=made, table=table, options=options))
+    if as_json:
+        output.emit(found)
+        return
+    _say(found, title=f"{file} into {task} · {arm}")
+
+
+def _table(settings: Settings, file: str, *, split: str | None, header: bool | None) -> tables.Table:
+    if file.startswith(hub.PREFIX):
+        if header is False:
+            raise StudyError("A data set of the hub names its columns itself. Leave --no-header out: it is for CSV and TSV.")
+        return hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
+    return tables.read(Path(file), header=header)
+
+
+def _say(found: dict[str, Any], *, title: str) -> None:
+    """What an import did, for people."""
+    row = [found["read"], found["kept"], output.listed(found["labels"]), output.listed(found["splits"])]
+    output.table(title, ["read", "kept", "labels", "splits"], [row])
+    if found["rejected"]:
+        output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
+    for note in found["notes"]:
+        typer.echo(note)
+
+
+def _look(
+    session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
+) -> importing.Findings:
+    """What the file would bring into the arm; the task need not be there yet."""
+    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
+    home = studies.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
+    there = tasks.find_task(session, home.id, task) if home else None
+    names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
+    held = held_texts.read(session, task_id=there.id, arm=arm, sha256=table.sha256) if there else None
+    return importing.look(table, options, known=names, real=tasks.kind_of(arm) == ArmKind.REAL, held=held)
+
+
+def _tell(found: importing.Findings, *, as_json: bool) -> None:
+    if as_json:
+        output.emit({"findings": asdict(found)})
+        return
+    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in found.columns.items())
+    kept = f"{sum(found.splits.values())} to be kept ({output.listed(found.splits) or 'none'})"
+    typer.echo(f"{found.file}: {found.read} rows, {kept}; {taken}. Nothing is stored.")
+    if found.passed_over:
+        typer.echo(f"Rows without the values of --where, not looked at: {found.passed_over}.")
+    output.table("Labels", ["label", "rows"], [[name, count] for name, count in found.labels.items()])
+    if found.left_out:
+        output.table("Would be left out", ["reason", "rows"], [[why, count] for why, count in found.left_out.items()])
+    for group in found.alike:
+        typer.echo(f"These labels look alike: {', '.join(map(repr, group))}. --fold takes them for one.")
+    for note in found.notes:
+        typer.echo(note)
+    if found.refused:
+        typer.echo(f"The import would be refused: {found.refused}")
+
+
+def _task_for_import(
+    session: Session,
+    table: tables.Table,
+    options: importing.Options,
+    *,
+    study: str | None,
+    task: str,
+    arm: str,
+    question: str,
+) -> Task:
+    if tasks.kind_of(arm) != ArmKind.REAL:
+        return tasks.get_task(session, studies.find_study(session, study, task).id, task)
+    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
+    home = (
+        studies.find_study(session, study, task)
+        if known and study is None
+        else tasks.study_named(session, studies.DEFAULT_STUDY if study is None else study)
+    )
+    found = tasks.find_task(session, home.id, task)
+    if found is not None:
+        return found
+    labels = importing.real_labels(table, options)
+    return tasks.make_task(
+        session,
+        study_id=home.id,
+        name=task,
+        question=question or f"Which label fits this text ({task})?",
+        labels=labels,
+    )

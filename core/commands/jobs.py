@@ -1,0 +1,95 @@
+"""Commands around background work: jobs, and the training step a job runs."""
+
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from core.commands import output
+from core.errors import StudyError
+from core.jobs import progress, queue, runner
+from core.study.rows.study import Job
+
+COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
+
+
+class Action(StrEnum):
+    LIST = "list"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    LOGS = "logs"
+
+
+CHANGES = {
+    Action.PAUSE: queue.request_pause,
+    Action.RESUME: queue.resume,
+    Action.CANCEL: queue.request_cancel,
+    Action.RETRY: queue.retry,
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("jobs")(jobs)
+    app.command("train-runs", hidden=True)(train_runs)
+
+
+def jobs(
+    action: Annotated[Action, typer.Argument(help="What to do; all but list need a job's number.")] = Action.LIST,
+    job_id: Annotated[int | None, typer.Argument(metavar="ID", min=1, max=2**31 - 1)] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Background work: list it; pause, resume, cancel or retry a job; read its log."""
+    with output.opened() as (settings, store):
+        if action != Action.LIST and job_id is None:
+            raise StudyError(f"'jobs {action}' needs a job's number; 'jobs list' shows them.")
+        if action in CHANGES and job_id is not None:
+            with store.write() as session:
+                CHANGES[action](session, job_id)
+            runner.ensure(settings)
+        with store() as session:
+            if action == Action.LOGS and job_id is not None:
+                text = queue.log_tail(settings, queue.get(session, job_id))
+                output.emit({"id": job_id, "log": text}) if as_json else typer.echo(text)
+                return
+            rows = queue.rows(session)
+    listed = [_row(job) for job in rows]
+    if as_json:
+        output.emit({"jobs": listed})
+        return
+    output.table("Jobs", COLUMNS, [[row[name] for name in COLUMNS] for row in map(_for_people, listed)])
+
+
+def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by commas.")]) -> None:
+    """Train the given runs in this process; inside a job the progress goes to its row."""
+    from core.training import fit  # torch takes seconds to import and is needed by this command alone
+
+    with output.opened() as (_settings, store):
+        report = progress.reporter(store)
+
+        def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
+            report(progress.Progress(done=done, total=total, message=message, extra=extra))
+
+        fit.execute(store, [int(run) for run in runs.split(",")], report=tell)
+
+
+def _row(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "title": job.title,
+        "state": str(job.state),
+        "attempt": job.attempt,
+        "done": job.progress.get("done"),
+        "total": job.progress.get("total"),
+        "error": job.error,
+        "resume_at": job.resume_at,
+    }
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    if row["resume_at"] is None:
+        return row
+    return row | {"state": time.strftime("paused until %d %b %H:%M", time.localtime(row["resume_at"]))}

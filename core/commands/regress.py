@@ -1,0 +1,82 @@
+"""Commands on tables of numbers: regress, and what is still to come."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from core.analysis import regression
+from core.commands import output
+from core.errors import StudyError
+from core.study.exchange import tables
+
+DECIMAL_COMMA = r"^([-+]?\d*),(\d+)(\s*%?)$"
+LATER = ("verdict", "export", "report")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("regress")(regress)
+    for name in LATER:
+        app.command(name, hidden=True, context_settings={"ignore_unknown_options": True})(_not_yet(name))
+
+
+def regress(
+    file: Path,
+    x: Annotated[str, typer.Option("--x", help="Column of the predictor.")],
+    y: Annotated[str, typer.Option("--y", help="Column of the outcome.")],
+    group: Annotated[
+        str | None, typer.Option("--group", help="Column for a mixed model with random intercepts.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test."""
+    with output.answering():
+        points = _numbers(tables.read(file), [x, y], group)
+        found: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
+        if group:
+            found["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
+    if as_json:
+        output.emit(found)
+        return
+    parts = [(f"{y} on {x}", found)]
+    if group:
+        parts.append((f"{y} on {x}, random intercepts by {group}", found["mixed"]))
+    for title, part in parts:
+        single = {name: value for name, value in part.items() if not isinstance(value, list | tuple | dict)}
+        output.table(title, ["what", "value"], [[name, _cell(name, value)] for name, value in single.items()])
+
+
+def _cell(name: str, value: Any) -> str:
+    """A number for people; a p-value never reads as 0."""
+    is_p = name == "p" or name.endswith("_p")
+    return "< 0.001" if is_p and isinstance(value, float) and value < 0.001 else output.shown(value)
+
+
+def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.DataFrame:
+    """The columns as numbers, also where they are written 1,5 or \u22121.2 or 4 %. Raises `StudyError` for anything else."""
+    tables.need_columns(table.frame, columns + ([group] if group else []), file=table.file)
+    points = table.frame.copy()
+    for column in columns:
+        cells = table.frame[column].str.strip().str.replace("[\u2212\u2013]", "-", regex=True)
+        has_decimal_commas = not cells.str.contains(".", regex=False).any()
+        plain = cells.str.replace(DECIMAL_COMMA, r"\1.\2\3", regex=True) if has_decimal_commas else cells
+        shares = plain.str.endswith("%")
+        points[column] = pd.to_numeric(plain.str.rstrip("% "), errors="coerce") / shares.map({True: 100.0, False: 1.0})
+        wrong = table.frame.index[points[column].isna() & ~cells.str.lower().isin(["", "nan", "na", "n/a", "-", "null", "none"])]
+        if len(wrong):
+            raise StudyError(
+                f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."
+            )
+    return points
+
+
+def _not_yet(name: str) -> Any:
+    def command(arguments: Annotated[list[str] | None, typer.Argument()] = None, as_json: output.Json = False) -> None:
+        del arguments, as_json
+        with output.answering():
+            raise StudyError(f"'{name}' is not there yet.")
+
+    command.__doc__ = f"Not there yet: {name}."
+    return command

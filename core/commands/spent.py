@@ -1,0 +1,55 @@
+"""What a study has cost by every way of spending, what is held, and what may have been lost: the command spent."""
+
+from typing import Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from core.commands import output, studies
+from core.llm.money import committed
+from core.llm.money.committed import Committed, Way
+from core.study import tasks
+from core.study.rows.study import Arm, Campaign, Study, Task
+
+SUMS = ("stored_usd", "held_usd", "lost_usd", "most_usd")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("spent")(spent)
+
+
+def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
+    """What a study has cost: stored answers, batches under way, and calls whose answer never came."""
+    with output.opened() as (_settings, store), store() as session:
+        home = _study(session, study)
+        rows = [_row(session, found) for found in committed.of_study(session, home.id)]
+    total = {name: sum(row[name] for row in rows) for name in SUMS}
+    if as_json:
+        output.emit({"study": home.name, "accounts": rows, **total})
+        return
+    columns = ["way", "of", "stored", "held by batches", "may be lost", "at most", "answers without a price"]
+    shown = [[row["way"], row["of"], *(row[name] for name in SUMS), row["unpriced"]] for row in rows]
+    whole = ["all", "", *total.values(), sum(row["unpriced"] for row in rows)]
+    output.table(f"{home.name}: committed, in US dollars", columns, [*shown, whole])
+
+
+def _study(session: Session, name: str | None) -> Study:
+    """The study of this name, or the only one there is. Raises `StudyError`."""
+    there = tasks.studies(session)
+    return there[0] if name is None and len(there) == 1 else studies.study_called(session, name or studies.DEFAULT_STUDY)
+
+
+def _row(session: Session, found: Committed) -> dict[str, Any]:
+    account = found.account
+    sums = {name: getattr(found, name) for name in SUMS}
+    return {"way": account.way, "of": _name(session, found), **sums, "unpriced": found.unpriced}
+
+
+def _name(session: Session, found: Committed) -> str:
+    account = found.account
+    if account.way == Way.RATE:
+        return session.get_one(Campaign, account.id).name
+    if account.way == Way.JUDGE:
+        return f"{session.get_one(Task, account.id).name} · {account.judge}"
+    arm = session.get_one(Arm, account.id)
+    return f"{session.get_one(Task, arm.task_id).name} · {arm.name}"

@@ -1,0 +1,313 @@
+"""A causal language model on this machine: calls made at the same time are answered together, in one padded batch."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+import transformers
+from torch import Tensor
+
+from core.errors import ProviderError, ProviderRefused, StudyError
+from core.llm import probe
+from core.llm.answers import Answer, Message, SlotKey
+from core.llm.money import budget
+
+MAX_TOKENS = 1024
+BATCH_SIZE = 8
+GATHER_S = 0.05
+
+
+@dataclass
+class _Call:
+    messages: Sequence[Message]
+    key: SlotKey
+    limit: int
+    answer: asyncio.Future[Answer]
+
+
+class LocalProvider:
+    """Completes messages with a causal model from a folder or the Hugging Face hub, on the GPU when there is one.
+
+    Each answer draws its own random numbers, seeded by its slot, so it does not depend on which other calls shared its
+    batch, up to rounding: padding changes the last bits of the logits, which now and then tips a draw. A temperature of
+    0 takes the likeliest token; None is the model's own. `batches` counts the batches run.
+
+    Raises `StudyError` when the model is missing, is no causal model, or does not fit into memory.
+    """
+
+    name = "local"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        max_tokens: int = MAX_TOKENS,
+        temperature: float | None = None,
+        batch_size: int = BATCH_SIZE,
+        device: str | None = None,
+        token: str | None = None,
+    ) -> None:
+        self.model = model
+        self.price: budget.Price | None = budget.Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
+        self.max_tokens: int | None = max_tokens
+        self.batches = 0
+        self._batch_size = batch_size
+        self._temperature = temperature
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._network, self._tokenizer = _load(model, self._device, token)
+        self._usual = _usual_sampling(self._network)
+        self._waiting: list[_Call] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def complete(
+        self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
+    ) -> Answer:
+        """The model's answer. Raises `ProviderRefused` when the messages are longer than the model can read."""
+        limit = min(max_tokens or MAX_TOKENS, self.max_tokens or MAX_TOKENS)
+        call = _Call(messages, slot_key, limit, asyncio.get_running_loop().create_future())
+        self._waiting.append(call)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await call.answer
+
+    async def close(self) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
+            self._worker = None
+        self._waiting.clear()
+
+    async def _work(self) -> None:
+        """Answer what is waiting, batch by batch, each in a thread, until nothing is."""
+        while self._waiting:
+            await self._gathered()
+            calls = self._waiting[: self._batch_size]
+            del self._waiting[: self._batch_size]
+            batch = asyncio.create_task(asyncio.to_thread(self._answers, calls))
+            await asyncio.wait([batch])
+            error = batch.exception()
+            for place, call in enumerate(calls):
+                if call.answer.done():
+                    continue
+                found = error or batch.result()[place]
+                if isinstance(found, BaseException):
+                    call.answer.set_exception(found)
+                else:
+                    call.answer.set_result(found)
+            await asyncio.sleep(0)
+
+    async def _gathered(self) -> None:
+        """Wait a moment for calls that begin together, or that follow the answers of one batch."""
+        until = time.monotonic() + GATHER_S
+        while len(self._waiting) < self._batch_size and time.monotonic() < until:
+            await asyncio.sleep(GATHER_S / 10)
+
+    def _answers(self, calls: Sequence[_Call]) -> list[Answer | StudyError]:
+        """An answer or an error for each call; a batch that does not fit into memory is halved."""
+        prompts = [self._prompt(call.messages) for call in calls]
+        lengths = [len(row) for row in prompts]
+        longest = _context(self._network)
+        room = [min(call.limit, longest - length) for call, length in zip(calls, lengths, strict=True)]
+        fits = [place for place, left in enumerate(room) if left > 0]
+        found: list[Answer | StudyError] = [
+            ProviderRefused(
+                f"The prompt has {length} tokens and the model {self.model} reads {longest}, its answer included. "
+                "Show fewer examples, ask for fewer turns, or use another model."
+            )
+            for length in lengths
+        ]
+        if fits:
+            given = self._generated(
+                [prompts[at] for at in fits], [calls[at].key for at in fits], [room[at] for at in fits]
+            )
+            for place, answer in zip(fits, given, strict=True):
+                found[place] = answer
+        return found
+
+    def _generated(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
+        with in_memory(self.model):
+            try:
+                return self._batch(prompts, keys, room)
+            except torch.OutOfMemoryError:
+                if len(prompts) == 1:
+                    raise
+        half = len(prompts) // 2
+        first = self._generated(prompts[:half], keys[:half], room[:half])
+        return first + self._generated(prompts[half:], keys[half:], room[half:])
+
+    def _batch(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
+        """Answers to prompts (token numbers), each cut at its room (tokens)."""
+        started = time.monotonic()
+        self.batches += 1
+        pad = self._tokenizer.pad_token_id or 0
+        width = max(map(len, prompts))
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=self._device)  # (b, width)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=self._device)
+        with torch.inference_mode():
+            out = self._network.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max(room),
+                do_sample=False,
+                pad_token_id=pad,
+                logits_processor=transformers.LogitsProcessorList([*self._warpers(), *self._draws(keys)]),
+            )
+        latency = time.monotonic() - started
+        rows = out[:, width:].tolist()
+        return [
+            self._answer(row, asked=len(prompt), room=left, latency_s=latency)
+            for row, prompt, left in zip(rows, prompts, room, strict=True)
+        ]
+
+    def _answer(self, row: list[int], *, asked: int, room: int, latency_s: float) -> Answer:
+        ends = _ends(self._network, self._tokenizer)
+        stop = next((place for place, token in enumerate(row) if token in ends), None)
+        is_whole = stop is not None and stop < room
+        kept = row[: stop if is_whole else room]
+        temperature = {} if self._temperature is None else {"temperature": self._temperature}
+        return Answer(
+            content=self._tokenizer.decode(kept, skip_special_tokens=True).strip(),
+            finish_reason="stop" if is_whole else "length",
+            tokens_in=asked,
+            tokens_out=len(kept),
+            request_id=None,
+            model=self.model,
+            latency_s=latency_s,
+            parameters={"max_tokens": room} | temperature,
+        )
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The token numbers of messages, by the model's chat template when it has one."""
+        if not getattr(self._tokenizer, "chat_template", None):
+            text = "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
+            return list(self._tokenizer(f"{text}\n\nassistant:")["input_ids"])
+        try:
+            text = self._in_template(messages)
+        except jinja2.TemplateError:  # some templates know no system role
+            text = self._in_template(_without_system(messages))
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _in_template(self, messages: Sequence[Message]) -> str:
+        return str(
+            self._tokenizer.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
+            )
+        )
+
+    def _warpers(self) -> list[Any]:
+        if self._temperature == 0:
+            return []
+        top_k, top_p = self._usual["top_k"], self._usual["top_p"]
+        made: list[Any] = [transformers.TemperatureLogitsWarper(float(self._temperature or self._usual["temperature"]))]
+        if top_k:
+            made.append(transformers.TopKLogitsWarper(top_k=int(top_k)))
+        if top_p and top_p < 1:
+            made.append(transformers.TopPLogitsWarper(top_p=float(top_p)))
+        return made
+
+    def _draws(self, keys: Sequence[SlotKey]) -> list[Any]:
+        return [] if self._temperature == 0 else [_Draw(keys)]
+
+
+@contextlib.contextmanager
+def in_memory(model: str) -> Iterator[None]:
+    """Say in a sentence that memory is too small for a model, or what else made it fail (`StudyError`)."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        is_memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate" in str(error)
+        if not is_memory:
+            raise ProviderError(f"The model {model} failed: {_first_line(error)}. Choose another model.") from error
+        raise StudyError(
+            f"The model {model} does not fit into the memory of this machine. Choose a smaller one, or shorter answers."
+        ) from error
+
+
+class _Draw:
+    """Leaves one token per row, drawn from the softmax of its scores with the row's own random numbers."""
+
+    def __init__(self, keys: Sequence[SlotKey]) -> None:
+        self._rngs = [random.Random(str(key)) for key in keys]
+
+    def __call__(self, _input_ids: Tensor, scores: Tensor) -> Tensor:  # (b, length), (b, vocabulary)
+        summed = torch.softmax(scores.float(), dim=-1).cumsum(dim=-1)
+        drawn = torch.tensor([[rng.random()] for rng in self._rngs], device=scores.device)
+        chosen = torch.searchsorted(summed, drawn * summed[:, -1:], right=True).clamp(max=scores.shape[1] - 1)
+        return torch.full_like(scores, -math.inf).scatter(1, chosen, 0.0)
+
+
+def _load(model: str, device: torch.device, token: str | None) -> tuple[Any, Any]:
+    """The network, ready to generate, and its tokenizer."""
+    probe.local_model(model)
+    where: dict[str, Any] = {"token": token, "local_files_only": Path(model).is_dir()}
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    bars: Any = transformers.utils.logging
+    bars.disable_progress_bar()
+    try:
+        kinds = [str(kind) for kind in transformers.AutoConfig.from_pretrained(model, **where).architectures or []]
+        if kinds and all(kind.endswith(probe.NOT_CAUSAL) for kind in kinds):
+            raise StudyError(f"The model {model} is a {kinds[0]}, which writes no text. Give a causal language model.")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **where)
+        with in_memory(model):
+            network: Any = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where)
+            network = network.to(device).eval()
+    except OSError as error:
+        raise StudyError(
+            f"The model {model} cannot be found or read: {_first_line(error)}. Give the folder of a causal model, "
+            "or its name on the Hugging Face hub."
+        ) from error
+    except (ValueError, KeyError) as error:
+        raise StudyError(
+            f"The model {model} cannot be loaded as a causal language model: {_first_line(error)}. Give another."
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return network, tokenizer
+
+
+def _usual_sampling(network: Any) -> dict[str, Any]:
+    """How the model's makers sample from it; what they do not say is left at 1 or out. Forgets it in the network."""
+    own = network.generation_config
+    usual = {
+        "temperature": getattr(own, "temperature", None) or 1.0,
+        "top_k": getattr(own, "top_k", None),
+        "top_p": getattr(own, "top_p", None),
+    }
+    make: Any = transformers.GenerationConfig
+    network.generation_config = make(
+        bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
+    )
+    return usual
+
+
+def _ends(network: Any, tokenizer: Any) -> set[int]:
+    own = network.generation_config.eos_token_id
+    ends = own if isinstance(own, list) else [own, tokenizer.eos_token_id]
+    return {int(token) for token in ends if token is not None}
+
+
+def _context(network: Any) -> int:
+    config = network.config.get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 30)
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The same with the system message at the head of the first message of the user."""
+    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    rest = [dict(message) for message in messages if message["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = f"{system}\n\n{rest[0]['content']}"
+    return rest
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -1,0 +1,266 @@
+"""Probing: what answers at an endpoint, said in words, and which local servers are there."""
+
+import asyncio
+import difflib
+import json
+import math
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import truststore
+from yarl import URL
+
+from core import settings as settings_module
+from core.errors import ProviderError, StudyError
+from core.llm.answers import Answer, Message, SlotKey
+from core.llm.endpoint import proxies
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.endpoint.failures import Cause, Failure
+
+OPENAI_URL = "https://api.openai.com/v1"
+SERVERS = {"Ollama": 11434, "LM Studio": 1234, "vLLM": 8000, "llama.cpp": 8080}
+MESSAGES: list[Message] = [
+    {"role": "user", "content": "Write 1 short sentence about the weather, as a list with one number."}
+]
+ROOM = 500
+MOST_NAMED = 5
+GRACE_S = 3.0
+NOT_CAUSAL = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a small call to a model showed. `latency_s` is nan when no answer came.
+
+    `models_there` are the names that the endpoint offers, nearest first; empty when it does not say. `is_structured` is
+    whether JSON by a schema was asked for and came, None when it was not asked for.
+    """
+
+    model: str
+    ok: bool
+    sentence: str
+    models_there: list[str] = field(default_factory=list)
+    latency_s: float = math.nan
+    tokens: int = 0
+    is_structured: bool | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A place that could be connected to, and the models it offers as far as it was asked."""
+
+    name: str
+    base_url: str
+    models: tuple[str, ...] = ()
+
+
+def detect(
+    settings: settings_module.Settings, *, servers: Mapping[str, int] = SERVERS, timeout_s: float = 0.3
+) -> list[Found]:
+    """Endpoints that are at hand: the one a key or an address in the environment is for, then local servers.
+
+    Only ports of this machine are asked, all at once and for `timeout_s` seconds in all.
+    """
+    found = []
+    if settings.openai_base_url:
+        found.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
+    elif settings.openai_api_key:
+        found.append(Found("OpenAI", OPENAI_URL))
+    return found + asyncio.run(_local(servers, timeout_s))
+
+
+def probe(
+    providers: Sequence[tuple[str, OpenAIProvider]], *, wanted: Mapping[str, Any], timeout_s: float
+) -> list[Tested]:
+    """Call each model once, all at once; `wanted` are temperature, max_tokens and structured as they were asked for."""
+
+    async def all_of_them() -> list[Tested]:
+        calls = (_probe(model, provider, wanted, timeout_s) for model, provider in providers)
+        return list(await asyncio.gather(*calls))
+
+    return asyncio.run(all_of_them())
+
+
+def offered(provider: OpenAIProvider, *, timeout_s: float = 5.0) -> list[str]:
+    """The models that a provider's endpoint lists; empty when it lists none."""
+
+    async def ask() -> list[str]:
+        try:
+            return await _offered(provider.client_options(), timeout_s=timeout_s)
+        finally:
+            await provider.close()
+
+    return asyncio.run(ask())
+
+
+def local_model(model: str) -> str:
+    """Where a local causal model is, in words, without loading it. Raises `StudyError` when it is not one."""
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+            raise StudyError(f"There is no folder {model}. Give the folder of a causal model, or its name on the hub.")
+        return "is taken from the Hugging Face hub, or from this machine if it was loaded before"
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"The folder {model} holds no model: its config.json cannot be read. Give another.") from error
+    kinds = [str(kind) for kind in config.get("architectures") or []]
+    if kinds and all(kind.endswith(NOT_CAUSAL) for kind in kinds):
+        raise StudyError(f"The model in {model} is a {kinds[0]}, which writes no text. Give a causal language model.")
+    return f"is a folder with a {kinds[0] if kinds else 'model'}"
+
+
+async def _local(servers: Mapping[str, int], timeout_s: float) -> list[Found]:
+    async with aiohttp.ClientSession() as client:
+
+        async def ask(name: str, port: int) -> Found | None:
+            url = f"http://127.0.0.1:{port}/v1"
+            models = await _listed(client, URL(url), timeout_s=timeout_s)
+            return None if models is None else Found(name, url, tuple(models))
+
+        asked = await asyncio.gather(*(ask(name, port) for name, port in servers.items()))
+    return [place for place in asked if place is not None]
+
+
+async def _probe(model: str, provider: OpenAIProvider, wanted: Mapping[str, Any], timeout_s: float) -> Tested:
+    listing = asyncio.create_task(_offered(provider.client_options(), timeout_s=min(5.0, timeout_s)))
+    key = SlotKey(study="connection", task="test", arm="test", label="test", index=time.time_ns())
+    try:
+        async with asyncio.timeout(timeout_s + GRACE_S):
+            answer = await provider.complete(MESSAGES, slot_key=key)
+    except ProviderError as error:
+        offered = _nearest(provider.model, await listing)
+        return Tested(model, False, await _why(error, provider, offered), offered)
+    except TimeoutError:
+        sentence = (
+            f"{provider.shown_url} gave no answer within {timeout_s:g} seconds: it is slow, or has too many calls."
+        )
+        return Tested(model, False, f"{sentence} Try again in a minute.", await listing)
+    finally:
+        await provider.close()
+    is_structured = _is_structured(answer) if wanted["structured"] else None
+    ok, sentence = _said(model, answer, wanted, is_structured=is_structured, is_priced=provider.price is not None)
+    tokens = answer.tokens_in + answer.tokens_out
+    return Tested(model, ok, sentence, await listing, answer.latency_s, tokens, is_structured)
+
+
+def _said(
+    model: str, answer: Answer, wanted: Mapping[str, Any], *, is_structured: bool | None, is_priced: bool
+) -> tuple[bool, str]:
+    """Whether an answer is of use, and the sentence about it."""
+    said = f"{model} answered in {answer.latency_s:.1f} s with {answer.tokens_out} tokens."
+    limit = wanted["max_tokens"]
+    if answer.refusal:
+        return False, f"{said} But it refused a harmless request: {answer.refusal[:200]}"
+    if answer.finish_reason == "content_filter":
+        return False, f"{said} But a content filter held a harmless answer back. Loosen it where the model is served."
+    if answer.finish_reason == "length" and limit:
+        return False, f"{said} But the answer was cut: {limit} tokens are too few for it. Allow more tokens an answer."
+    if not answer.content.strip():
+        return False, f"{said} But the answer is empty. Try another model."
+    if wanted["temperature"] is not None and "temperature" not in answer.parameters:
+        said += " It takes no temperature, so it is asked without one."
+    if limit and not {"max_tokens", "max_completion_tokens"} & set(answer.parameters):
+        said += " It takes no limit on the length of an answer, so it is asked without one."
+    if is_structured is False:
+        said += " It does not offer JSON by a schema, so lists are read from plain text."
+    if not is_priced:
+        said += " Its price is unknown, so a budget cannot be kept."
+    return True, said
+
+
+def _is_structured(answer: Answer) -> bool:
+    if "response_format" not in answer.parameters:
+        return False
+    try:
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return False
+    lists = [value for value in found.values() if isinstance(value, list)] if isinstance(found, dict) else []
+    return any(isinstance(text, str) and text.strip() for value in lists for text in value)
+
+
+async def _why(error: ProviderError, provider: OpenAIProvider, offered: Sequence[str]) -> str:
+    """What is wrong, from the error and what lies beneath it."""
+    url, failure = provider.shown_url, _failure(error)
+    if failure and failure.cause == Cause.NO_TRUST:
+        return _insecure(url, failure.said)
+    if failure and failure.is_timeout:
+        return f"{error} A local server may still be loading the model: then a second test is quick."
+    if offered and provider.model not in offered:
+        more = f" and {len(offered) - MOST_NAMED} more" if len(offered) > MOST_NAMED else ""
+        names = ", ".join(offered[:MOST_NAMED])
+        return f"{url} does not know the model {provider.model!r}. It offers {names}{more}."
+    if "base URL" in str(error) and not offered and (better := await _better(provider)):
+        return f"{url} is not the base URL of an endpoint, but {better} is one. Use that."
+    return str(error)
+
+
+def _insecure(url: str, said: str) -> str:
+    if "WRONG_VERSION_NUMBER" in said or "record layer" in said.lower():
+        return f"The server at {url} does not speak https. Write http:// if that is meant."
+    reason = said.partition("]")[2].partition("(_ssl")[0].strip() or said
+    return f"The connection to {url} cannot be trusted: {reason}. Check the address and the server's certificate."
+
+
+def _failure(error: BaseException) -> Failure | None:
+    """The failed call that led to an error."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, Failure):
+        found = found.__cause__ or found.__context__
+    return found
+
+
+async def _better(provider: OpenAIProvider) -> str | None:
+    """A base URL near this one that offers models."""
+    options = provider.client_options()
+    url = provider.shown_url.rstrip("/")
+    parts = urlsplit(url)
+    root = parts._replace(path="", query="", fragment="").geturl()
+    for candidate in dict.fromkeys([url.removesuffix("/chat/completions"), f"{url}/v1", f"{root}/v1"]):
+        if candidate != url and await _offered(options | {"base_url": candidate}, timeout_s=1.5):
+            return candidate
+    return None
+
+
+async def _offered(options: Mapping[str, Any], *, timeout_s: float) -> list[str]:
+    """The models an endpoint lists; empty when it lists none."""
+    headers = {"Authorization": f"Bearer {options['api_key']}", **options["default_headers"]}
+    url = URL(options["base_url"]).update_query(options["default_query"])
+    trust = aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    async with aiohttp.ClientSession(headers=headers, connector=trust, proxy=_proxy(url)) as client:
+        return await _listed(client, url, timeout_s=timeout_s) or []
+
+
+def _proxy(url: URL) -> str | None:
+    try:
+        return proxies.proxy_for(url)
+    except ProviderError:
+        return None
+
+
+async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) -> list[str] | None:
+    """The models that a base URL lists; None when it does not answer as an endpoint."""
+    address = (url / "models").update_query(url.query)
+    try:
+        limit = aiohttp.ClientTimeout(total=timeout_s)
+        async with client.get(address, timeout=limit, allow_redirects=False) as response:
+            found = await response.json(content_type=None)
+        return [str(model["id"]) for model in found["data"]]
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _nearest(model: str, offered: Sequence[str]) -> list[str]:
+    """The offered names, those most like the model first."""
+
+    def likeness(name: str) -> float:
+        return difflib.SequenceMatcher(None, model.lower(), name.lower()).ratio()
+
+    return sorted(offered, key=likeness, reverse=True)

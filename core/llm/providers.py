@@ -1,0 +1,191 @@
+"""Providers by name: an LLM endpoint, a local model, or answers recorded earlier."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.llm.answers import Answer, Message, Provider, SlotKey
+from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import budget
+
+OPENAI_URL = "https://api.openai.com/v1"
+NAMES = ("openai", "local", "recorded")
+AZURE = (".openai.azure.com", ".cognitiveservices.azure.com")
+SECRET = re.compile(r"key|token|secret|passw|sig|auth|cred", re.IGNORECASE)
+
+
+class RecordedAnswer(BaseModel):
+    """One line of a recordings file: what an LLM once answered for a label of an arm."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arm: str
+    label: str
+    content: str
+    finish_reason: str = "stop"
+    model: str | None = None
+
+
+Recordings = Mapping[tuple[str, str], Sequence[RecordedAnswer]]
+
+
+class RecordingsUsedUp(StudyError):
+    """There is no recording for this slot, and none for any later one of its label."""
+
+
+class RecordedProvider:
+    """Answers call number i for a label of an arm with its recording number i, at no cost."""
+
+    name = "recorded"
+
+    def __init__(self, answers: Recordings, *, model: str = "recorded") -> None:
+        self.model = model
+        self.price: budget.Price | None = budget.Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
+        self.max_tokens: int | None = None
+        self._answers = answers
+
+    async def complete(
+        self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
+    ) -> Answer:
+        """The recording of this slot. Raises `RecordingsUsedUp` when there are fewer."""
+        recorded = self._answers.get((slot_key.arm, slot_key.label), [])
+        if slot_key.index >= len(recorded):
+            raise RecordingsUsedUp(
+                f"The recordings hold {len(recorded)} answers for label {slot_key.label!r} of arm {slot_key.arm!r} and "
+                "all are used. Ask for fewer texts per label, or choose a provider that writes new ones."
+            )
+        answer = recorded[slot_key.index]
+        return Answer(
+            content=answer.content,
+            finish_reason=answer.finish_reason,
+            tokens_in=0,
+            tokens_out=0,
+            request_id=None,
+            model=answer.model or self.model,
+            latency_s=0.0,
+            is_recorded=True,
+        )
+
+    async def close(self) -> None:
+        return None
+
+
+def recordings(path: Path) -> Recordings:
+    """The recordings of a JSONL file by (arm, label), in the file's order.
+
+    Keys of a line: arm, label, content, and if known finish_reason and model.
+
+    Raises `StudyError` naming the line that cannot be read.
+    """
+    if not path.is_file():
+        raise StudyError(f"There is no recordings file {path}. Give the path of a JSONL file.")
+    found: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise StudyError(f"{path.name} cannot be read as UTF-8: {error}.") from error
+    for number, line in enumerate(text.split("\n"), start=1):  # other line breaks may stand inside a text
+        if not line.strip():
+            continue
+        try:
+            answer = RecordedAnswer.model_validate_json(line)
+        except ValidationError as error:
+            reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
+            message = f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it."
+            raise StudyError(message) from error
+        found[answer.arm, answer.label].append(answer)
+    return dict(found)
+
+
+@dataclass(frozen=True)
+class Address:
+    """The URL of an endpoint, apart from the query (such as Azure's `api-version`) that every request carries."""
+
+    url: str
+    query: Mapping[str, str]
+
+    @property
+    def is_azure(self) -> bool:
+        return (urlsplit(self.url).hostname or "").endswith(AZURE)
+
+
+def address(url: str) -> Address:
+    """The parts of a base URL. Raises `StudyError` for one that is none, and for one that holds a key or password."""
+    try:
+        parts = urlsplit(url.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    if "@" in (parts.netloc if is_whole else url):
+        raise StudyError("The address of an endpoint holds a user name or password. Leave it out: set OPENAI_API_KEY.")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if found := next((name for name in query if SECRET.search(name)), None):
+        raise StudyError(f"The address of an endpoint holds {found!r}, which looks secret. Set OPENAI_API_KEY instead.")
+    if not is_whole:
+        raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {url!r}.")
+    return Address(parts._replace(query="", fragment="").geturl(), query)
+
+
+def open_provider(
+    name: str,
+    *,
+    model: str | None,
+    base_url: str | None,
+    settings: settings_module.Settings,
+    recordings: Recordings | None = None,
+    price: budget.Price | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    rpm: float | None = None,
+    structured: bool = False,
+    is_keyed: bool = True,
+    timeout: float | None = None,
+    tries: int | None = None,
+) -> Provider:
+    """The provider of this name; `price` overrides the price table. Raises `StudyError` for what is missing.
+
+    An endpoint is not called yet, and gets no key unless `is_keyed`. A local model is loaded, which is for workers.
+    """
+    if name == "recorded":
+        if recordings is None:
+            raise StudyError("The provider 'recorded' needs recordings; none were given. Name a recordings file.")
+        return RecordedProvider(recordings, model=model or "recorded")
+    if name not in NAMES:
+        known = ", ".join(NAMES)
+        raise StudyError(f"There is no provider {name!r}. Known are {known}; any OpenAI-compatible URL is 'openai'.")
+    if not model:
+        raise StudyError("No model is chosen. Name one, for example --model gpt-4o-mini.")
+    if name == "local":
+        from core.llm import local_model  # loads torch
+
+        return local_model.LocalProvider(
+            model, temperature=temperature, max_tokens=max_tokens or local_model.MAX_TOKENS, token=settings.hf_token
+        )
+    place = address(base_url or settings.openai_base_url or OPENAI_URL)
+    key = settings.openai_api_key if is_keyed else None
+    _check_key(key, place)
+    given = {"rpm": rpm, "structured": structured or None, "timeout": timeout, "tries": tries}
+    return _endpoint(model, place, key=key, temperature=temperature, max_tokens=max_tokens, price=price, **given)
+
+
+def _endpoint(model: str, place: Address, *, key: str | None, **given: Any) -> OpenAIProvider:
+    """An endpoint, with the usual where nothing is given."""
+    extra = {"headers": {"api-key": key} if place.is_azure else None, "query": place.query or None}
+    known = {name: value for name, value in {**given, **extra}.items() if value is not None}
+    return OpenAIProvider(model, base_url=place.url, api_key=key, **known)
+
+
+def _check_key(key: str | None, place: Address) -> None:
+    if key and not (key.isascii() and key.isprintable()):
+        raise StudyError("OPENAI_API_KEY holds characters that no key has. Copy it again.")
+    if not key and (place.url.rstrip("/") == OPENAI_URL or place.is_azure):
+        raise StudyError(f"A key is needed for {place.url}. Set OPENAI_API_KEY, or give another base URL.")

@@ -1,0 +1,1 @@
+"""Files and the hub, in and out."""

@@ -1,0 +1,179 @@
+"""The card of an exported task: what its texts are, who wrote them, with which prompts, and how the files are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study import tasks
+from core.study.rows.kinds import ArmKind, SampleStatus
+from core.study.rows.study import Arm, Completion, Import, Prompt, Sample, Study, Task
+
+NOT_KNOWN = "other"
+MEANINGS = {
+    "label": "the label the text came with: the data set's for a real text, the prompt's for a synthetic one",
+    "label_intended": "the label that the prompt asked for; empty for real texts",
+    "label_judge": "the newest label of an LLM judge, empty when none was asked or its answer named none",
+    "label_human": "the newest label of a person who looked at the text",
+    "kind": "what sort of training data the arm holds",
+    "split": "train, validation, test, or pool (real texts that prompts may show)",
+    "file": "the file it was imported from",
+    "recorded": "whether the answer was recorded beforehand and not asked for anew",
+    "attributes": "what was drawn for the call, as JSON",
+    "part": "its place in the completion, or its row in the file",
+    "tokens_in": "of the whole completion; add up once per completion_id",
+    "tokens_out": "of the whole completion; add up once per completion_id",
+    "cost_usd": "of the whole completion, empty when its price is unknown; add up once per completion_id",
+    "created_at": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One arm in the exported files: its folder's name and the rows of each split."""
+
+    arm: Arm
+    name: str
+    rows: Mapping[str, int]
+
+
+def text(session: Session, task: Task, configs: Sequence[Config], *, format: str, columns: Sequence[str]) -> str:
+    """The card as Markdown, headed by the YAML that the Hugging Face hub reads."""
+    head = yaml.safe_dump(_head(task, configs, format), sort_keys=False, allow_unicode=True)
+    labels = tasks.labels_of(session, task.id)
+    described = ", ".join(f"{_cell(label.name)} ({_cell(label.description or 'no description')})" for label in labels)
+    parts = [
+        f"---\n{head}---\n\n# {_cell(task.name)}",
+        f"Texts for one classification task, exported from a study of real and LLM-written training data (Litmus).\n\n"
+        f"**Question:** {_cell(task.question)}\n\n**Labels:** {described}",
+        _notices(session, task, configs),
+        f"## Arms\n\n{_arms(configs)}",
+        *(_origins(session, config) for config in configs),
+        f"## Columns\n\n{_columns(columns)}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(task: Task, configs: Sequence[Config], format: str) -> dict[str, Any]:
+    is_synthetic = any(config.arm.kind != ArmKind.REAL for config in configs)
+    return {
+        "pretty_name": task.name,
+        "license": NOT_KNOWN,
+        "task_categories": ["text-classification"],
+        "tags": ["litmus", *(["synthetic"] if is_synthetic else [])],
+        "configs": [
+            {
+                "config_name": config.name,
+                "data_files": [
+                    {"split": str(split), "path": f"data/{config.name}/{split}.{format}"} for split in config.rows
+                ],
+            }
+            for config in configs
+        ],
+    }
+
+
+def _notices(session: Session, task: Task, configs: Sequence[Config]) -> str:
+    """What a reader must know before using the texts."""
+    real = [config.arm.name for config in configs if config.arm.kind == ArmKind.REAL]
+    made = [config.arm.name for config in configs if config.arm.kind != ArmKind.REAL]
+    said = []
+    if made:
+        said.append(
+            f"**Synthetic** texts: {_listed(made)}. Their label is what the prompt asked for; it is not "
+            "checked unless a judge's or a person's label stands beside it. The terms of the models' makers may apply."
+        )
+    if real:
+        said.append(
+            f"**Real** texts: {_listed(real)}, from the files named below. Their licence is that of their "
+            "source, which this card does not know."
+        )
+    if session.get_one(Study, task.study_id).is_sample:
+        said.append("This is the bundled **sample study**: its texts were made for trying the program out.")
+    recorded = select(func.count(Completion.id)).where(
+        Completion.arm_id.in_([config.arm.id for config in configs]), Completion.is_recorded.is_(True)
+    )
+    if session.scalar(recorded):
+        said.append("Some completions were **recorded beforehand** (column `recorded`).")
+    return "\n\n".join(said)
+
+
+def _arms(configs: Sequence[Config]) -> str:
+    lines = ["| arm | configuration | kind | split | rows |", "|---|---|---|---|---:|"]
+    for config in configs:
+        start = f"| {_cell(config.arm.name)} | `{config.name}` | {config.arm.kind}"
+        lines += [f"{start} | {split} | {n} |" for split, n in config.rows.items()]
+    return "\n".join(lines)
+
+
+def _origins(session: Session, config: Config) -> str:
+    """Where the texts of an arm came from: files, models, and the full text of every prompt version that was used."""
+    kept = (Sample.arm_id == config.arm.id, Sample.status == SampleStatus.KEPT)
+    files = session.execute(
+        select(Import.file, Import.options, func.count(Sample.id))
+        .join(Sample, Sample.import_id == Import.id)
+        .where(*kept)
+        .group_by(Import.id)
+        .order_by(Import.id)
+    )
+    models = session.execute(
+        select(Completion.model, func.count(Sample.id))
+        .join(Sample, Sample.completion_id == Completion.id)
+        .where(*kept)
+        .group_by(Completion.model)
+        .order_by(func.count(Sample.id).desc(), Completion.model)
+    )
+    used = select(Completion.prompt_id).join(Sample, Sample.completion_id == Completion.id).where(*kept).distinct()
+    prompts = session.scalars(select(Prompt).where(Prompt.id.in_(used)).order_by(Prompt.version))
+    lines = [f"- {_n(n, 'text')} from the file {_cell(file)}{_pinned(options)}" for file, options, n in files]
+    lines += [f"- {_n(n, 'text')} by the model {_cell(model)}" for model, n in models]
+    found = "\n\n".join(_prompt(prompt) for prompt in prompts)
+    return "\n\n".join(part for part in (f"## {_cell(config.arm.name)}", "\n".join(lines), found) if part)
+
+
+def _pinned(options: Mapping[str, Any]) -> str:
+    source = options.get("source") or {}
+    return f", data set {_cell(source['dataset'])} at revision {_cell(source['revision'])}" if source else ""
+
+
+def _prompt(prompt: Prompt) -> str:
+    facts = ", ".join(
+        (
+            f"{_n(prompt.texts_per_call, 'text')} a call of about {_n(prompt.words, 'word')}",
+            _n(prompt.turns, "turn"),
+            _n(prompt.examples, "real example"),
+        )
+    )
+    parts = [("Context", prompt.context), ("Generation", prompt.generation), ("Diversity", prompt.diversity)]
+    shown = "\n\n".join(f"{name}:\n\n{_fenced(words)}" for name, words in parts if words.strip())
+    attributes = f"\n\nAttributes: `{prompt.attributes}`".replace("``", "`") if prompt.attributes else ""
+    return f"### Prompt version {prompt.version}\n\n{facts}.{attributes}\n\n{shown}"
+
+
+def _fenced(words: str) -> str:
+    fence = "```"
+    while fence in words:
+        fence += "`"
+    return f"{fence}text\n{words.strip()}\n{fence}"
+
+
+def _columns(columns: Sequence[str]) -> str:
+    lines = ["| column | meaning |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {MEANINGS.get(name, name.replace('_', ' '))} |" for name in columns)])
+
+
+def _n(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(_cell(name) for name in names)
+
+
+def _cell(words: str) -> str:
+    """Words on one line that Markdown shows as they are."""
+    line = " ".join(words.split())
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!" else sign for sign in line)

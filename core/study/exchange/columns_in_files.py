@@ -1,0 +1,79 @@
+"""Which columns of a file hold the text, the label and the split of a row: by their usual names, or as a person says."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study.rows.kinds import Split
+
+TEXT_NAMES = (
+    "text", "sentence", "content", "tweet", "review", "headline", "message", "body", "document", "comment", "post",
+    "utterance", "question", "sms", "title", "text_a",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "labels", "intended_label", "class", "category", "sentiment", "verdict", "gold", "gold_label", "target",
+    "label_text", "answer", "y",
+)  # fmt: skip
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "part", "fold", "data_split", "dataset_split")
+SPLIT_NAMES = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "trn": Split.TRAIN,
+    "validation": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "val": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "development": Split.VALIDATION,
+    "test": Split.TEST,
+    "testing": Split.TEST,
+    "tst": Split.TEST,
+    "eval": Split.TEST,
+    "evaluation": Split.TEST,
+    "holdout": Split.TEST,
+    "pool": Split.POOL,
+}
+SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
+
+
+def likely(columns: Iterable[str], names: Sequence[str]) -> str | None:
+    """The first column that has one of these names, in any case; None without one."""
+    by_name = {column.casefold(): column for column in reversed(list(columns))}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def is_split(name: str) -> bool:
+    """Whether a word is a usual name of a split."""
+    return name.strip().lower() in SPLIT_NAMES
+
+
+def split_column(frame: pd.DataFrame) -> str | None:
+    """The column that names each row's split by its usual name; None without one, and where it holds anything else."""
+    if "split" in frame.columns:
+        return "split"
+    column = likely(frame.columns, SPLIT_COLUMNS)
+    return column if column is not None and not strange_splits(frame[column]) else None
+
+
+def strange_splits(cells: "pd.Series[str]") -> list[str]:
+    """The words of a column that are no usual names of splits."""
+    return [value for value in cells.unique().tolist() if not is_split(value)]
+
+
+def splits(
+    frame: pd.DataFrame, hashes: "pd.Series[str]", forced: str | None, column: str | None, *, real: bool
+) -> list[str]:
+    """The split of each row: `forced`, else as its column says ("?" and the word for an unknown one), else drawn."""
+    if forced is not None:
+        if not is_split(forced):
+            raise StudyError(f"There is no split {forced!r}; use one of {', '.join(SPLIT_NAMES)}.")
+        return [SPLIT_NAMES[forced.strip().lower()]] * len(frame)
+    if column is not None:
+        return [SPLIT_NAMES.get(name.strip().lower(), f"?{name}") for name in frame[column]]
+    return [_drawn(digest) for digest in hashes] if real else [Split.TRAIN] * len(frame)
+
+
+def _drawn(digest: str) -> Split:
+    """70 % train, 5 % validation, 25 % test, drawn by the text itself so that it comes out the same each time."""
+    share = int(digest[:8], 16) / 0x1_0000_0000
+    return next(split for limit, split in SHARES if share < limit)

@@ -1,0 +1,149 @@
+"""Rows of a file beside the texts that a task holds already: which can be kept, which are left out by which reason."""
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.study import samples, tasks
+from core.study.exchange import labels_in_files
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Import, Label, Sample
+
+EMPTY, LEAK = "empty text", samples.LEAK
+SAME = "in the arm already, with the same label and split"
+OTHER_LABEL = "in the arm already, with another label"
+OTHER_SPLIT = "in the arm already, in another split"
+IN_OWN_TEST = "in the arm's test split already"
+IN_TEST = "in the test split of the real texts already"
+MOVES = "leaves training for the test split of this file"
+SENTENCES = {
+    SAME: "In the arm already, with the same label in the same split: {n}, left out.",
+    OTHER_LABEL: "In the arm already with another label: {n}, left out; the label stays as it was.",
+    OTHER_SPLIT: "In the arm already in another split: {n}, left out; the split stays as it was.",
+    IN_OWN_TEST: "In the test split of the arm already, so a leak into training: {n}, left out.",
+    IN_TEST: "In the test split of the real texts already, so a leak into training: {n}, left out.",
+    MOVES: "In the arm already outside its test split, and in the test split of this file: {n}, moved into the test split.",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a task holds: `own` maps the digest of each text that the arm keeps to its split and label.
+
+    `tested` are the digests of the real test split, empty for the real arm itself. `elsewhere` are texts outside test
+    splits: those of all other arms for the real arm, those of the real arm for any other. `imports` are the standing
+    imports of the same file into the arm, the newest first.
+    """
+
+    own: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tested: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    imports: Sequence[Import] = ()
+
+
+def read(session: Session, *, task_id: int, arm: str, sha256: str) -> Held:
+    """What the task holds beside a file of this digest that goes into an arm, which need not be there yet."""
+    arms = tasks.arms(session, task_id)
+    own = next((one for one in arms if one.name == arm), None)
+    is_real = tasks.kind_of(arm) == ArmKind.REAL
+    others = [one for one in arms if one.name != arm and (is_real or one.kind == ArmKind.REAL)]
+    held = {digest: place[0] for other in others for digest, place in kept(session, other).items()}
+    imports = select(Import).where(Import.sha256 == sha256, Import.undone_at.is_(None)).order_by(Import.id.desc())
+    return Held(
+        own=kept(session, own) if own else {},
+        tested=frozenset() if is_real else frozenset(digest for digest, split in held.items() if split == Split.TEST),
+        elsewhere=frozenset(digest for digest, split in held.items() if split != Split.TEST),
+        imports=list(session.scalars(imports.where(Import.arm_id == own.id))) if own else (),
+    )
+
+
+def kept(session: Session, arm: Arm) -> dict[str, tuple[str, str]]:
+    """Digest -> split and label of the texts an arm keeps."""
+    query = (
+        select(Sample.text_hash, Sample.split, Label.name)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT)
+    )
+    return {row.text_hash: (row.split, row.name) for row in session.execute(query)}
+
+
+def judge(rows: pd.DataFrame, names: Sequence[str], held: Held, *, real: bool) -> None:
+    """Fill `reason` for every row that cannot be kept. `names` are the task's labels, empty where the file defines them."""
+    leaking = set(held.tested) | (set(rows.loc[rows["split"] == Split.TEST, "text_hash"]) if real else set())
+    seen: dict[str, str] = {}
+    reasons = []
+    columns = (rows[name] for name in ("text", "label", "split", "text_hash", "reason"))
+    for text, label, split, digest, known_reason in zip(*columns, strict=True):
+        reason = (EMPTY if not text else known_reason) or unusable(text, label, split, names)
+        if not reason and split != Split.TEST and digest in leaking:
+            reason = LEAK
+        held_split, held_label = held.own.get(digest, ("", ""))
+        if not reason and held_label and not (split == Split.TEST and held_split != Split.TEST):
+            reason = _duplicate(held_label, label)
+        if not reason and digest in seen:
+            reason = _duplicate(seen[digest], label)
+        if not reason:
+            seen[digest] = label
+        reasons.append(reason)
+    rows["reason"] = reasons
+
+
+def already(rows: pd.DataFrame, held: Held) -> dict[str, int]:
+    """How many judged rows are texts that the task holds already, by what becomes of them, in the order of `SENTENCES`."""
+    found: Counter[str] = Counter()
+    columns = (rows[name] for name in ("label", "split", "text_hash", "reason"))
+    for label, split, digest, reason in zip(*columns, strict=True):
+        if not reason or reason == LEAK or reason.startswith(samples.DUPLICATE):
+            found[_place(held, label, split, digest, is_kept=not reason)] += 1
+    return {name: found[name] for name in SENTENCES if found[name]}
+
+
+def sentences(rows: pd.DataFrame, held: Held, counted: Mapping[str, int], *, real: bool) -> list[str]:
+    """What `already` counted, in sentences, and what is said of texts that other arms hold."""
+    said = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
+    rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
+    if real and (n := int((rows["split"] == Split.TEST).sum())):
+        said.append(f"In the test split of this file and in other arms too: {_rows(n)}; no training uses those texts there.")
+    if not real and len(rows):
+        said.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
+    return said
+
+
+def unusable(text: str, label: str, split: str, names: Sequence[str]) -> str:
+    """Why a row by itself cannot be kept; empty when it can."""
+    if not text:
+        return EMPTY
+    if not label:
+        return labels_in_files.NO_LABEL
+    if names and label not in names:
+        near = difflib.get_close_matches(label, names, n=1, cutoff=0.7)
+        return f"unknown label {label!r}" + (f" (near {near[0]!r})" if near else "")
+    return f"unknown split {split[1:]!r}" if split.startswith("?") else ""
+
+
+def _place(held: Held, label: str, split: str, digest: str, *, is_kept: bool) -> str:
+    if digest in held.tested and split != Split.TEST:
+        return IN_TEST
+    if digest not in held.own:
+        return ""
+    held_split, held_label = held.own[digest]
+    if split == Split.TEST and held_split != Split.TEST:
+        return MOVES if is_kept else ""
+    if held_split == Split.TEST and split != Split.TEST:
+        return IN_OWN_TEST
+    if held_label != label:
+        return OTHER_LABEL
+    return SAME if held_split == split else OTHER_SPLIT
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
+
+
+def _duplicate(first: str, label: str) -> str:
+    return samples.DUPLICATE if first == label else f"{samples.DUPLICATE} with another label"

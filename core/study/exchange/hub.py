@@ -1,0 +1,246 @@
+"""The Hugging Face hub, in and out: data sets come in as Parquet pinned to a commit, and go out private by default."""
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pandas as pd
+import pyarrow.parquet as pq
+import yaml
+from huggingface_hub import HfApi, get_token
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import DatasetInfo
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study.exchange import exporting, hub_layout, tables
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Arm
+
+PREFIX = "hf:"
+CONVERTED = "refs/convert/parquet"
+LARGEST = 2_000_000_000
+SOURCE = re.compile(r"hf:(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<config>[^:@]+))?")
+REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was sent to the hub: its address, the commit, the files, and how many texts each arm has there."""
+
+    url: str
+    commit: str
+    private: bool
+    files: list[str]
+    rows: dict[str, int]
+
+
+def read(
+    source: str, *, split: str | None, folder: Path, token: str | None, endpoint: str | None = None
+) -> tables.Table:
+    """The table of `hf:owner/name[@revision][:config]`, of one split or of all, with the names of its labels.
+
+    A column `split` names each row's split, unless the data set has but one and none was asked for: the split is then
+    drawn on import as for a file. Files are kept in `folder`. Raises `StudyError` when the data set, its
+    configuration, its split or the hub is not there.
+    """
+    found = SOURCE.fullmatch(source)
+    if found is None:
+        raise StudyError(f"{source!r} names no data set of the hub. Write hf:owner/name or hf:owner/name:config.")
+    repo, config = found["repo"], found["config"]
+    _check_token(token)
+    api = HfApi(endpoint=endpoint, token=token)
+    with _sentences(repo, api):
+        info, card = _listing(api, repo, found["revision"], folder)
+        placed = hub_layout.placed([file.rfilename for file in info.siblings or []], card)
+        config = _config(repo, placed, config)
+        chosen = _splits(repo, placed[config], split)
+        _check_size(repo, info, chosen)
+        names = hub_layout.names_in_card(card, config)
+        frames, digests = [], []
+        for name, paths in chosen.items():
+            for path in paths:
+                local = Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=info.sha, cache_dir=folder))
+                table = tables.read(local)
+                frame = table.frame if hub_layout.names_in_file(local) else hub_layout.named(table.frame, names)
+                frames.append(frame if len(placed[config]) == 1 and split is None else frame.assign(split=name))
+                digests.append(table.sha256)
+    return tables.Table(
+        frame=pd.concat(frames, ignore_index=True).fillna(""),
+        unreadable=[],
+        file=f"{PREFIX}{repo}:{config}",
+        sha256=hashlib.sha256("".join(digests).encode()).hexdigest(),
+        source={"dataset": repo, "config": config, "splits": ",".join(chosen), "revision": str(info.sha)},
+    )
+
+
+def push(
+    session: Session,
+    *,
+    task_id: int,
+    arms: Sequence[Arm],
+    to: str,
+    private: bool = True,
+    with_real: bool = False,
+    token: str | None = None,
+    endpoint: str | None = None,
+) -> Pushed:
+    """Send the kept texts of some arms to the data set `owner/name`, made private unless said otherwise.
+
+    Raises `StudyError` for a real arm that is not asked for by `with_real`, as its licence may not allow it; for a
+    data set that is public already when it should be private; and when the hub refuses.
+    """
+    if not REPO.fullmatch(to):
+        raise StudyError(f"{to!r} names no data set. Write owner/name, with letters, digits, - and _.")
+    real = [arm.name for arm in arms if arm.kind == ArmKind.REAL]
+    if real and not with_real:
+        raise StudyError(
+            f"Arm {real[0]!r} holds real texts, whose licence may not allow passing them on. Leave it out, or ask for it "
+            "with --with-real."
+        )
+    token = token or get_token()
+    if token is None:
+        raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to one that may write.")
+    _check_token(token)
+    api = HfApi(endpoint=endpoint, token=token)
+    with tempfile.TemporaryDirectory() as name, _sentences(to, api):
+        folder = Path(name)
+        paths = exporting.write(session, task_id=task_id, arms=arms, folder=folder, format="parquet")
+        url = api.create_repo(to, repo_type="dataset", private=private, exist_ok=True)
+        is_private = bool(api.dataset_info(to).private)
+        if private and not is_private:
+            raise StudyError(
+                f"The data set {to} is there already and is public. Choose another name, or ask for it with --public."
+            )
+        commit = api.upload_folder(
+            repo_id=to, repo_type="dataset", folder_path=folder, commit_message="Texts exported by Litmus"
+        )
+        return Pushed(
+            url=str(url),
+            commit=str(commit.oid),
+            private=is_private,
+            files=[path.relative_to(folder).as_posix() for path in paths],
+            rows=_rows(paths[1:], exporting.folder_names(arms), arms),
+        )
+
+
+def _check_token(token: str | None) -> None:
+    if token and not (token.isascii() and token.isprintable()):
+        raise StudyError("HF_TOKEN holds characters that no key has. Copy it again.")
+
+
+def _listing(api: HfApi, repo: str, revision: str | None, folder: Path) -> tuple[DatasetInfo, dict[str, Any]]:
+    """The files of a data set at one commit, and the YAML of its card. The hub's own Parquet comes first."""
+    main = api.dataset_info(repo, revision=revision, files_metadata=True)
+    card = _card(api, repo, main, folder)
+    if revision is not None:
+        return main, card
+    try:
+        converted = api.dataset_info(repo, revision=CONVERTED, files_metadata=True)
+    except RevisionNotFoundError:
+        return main, card
+    has_files = any(file.rfilename.endswith(".parquet") for file in converted.siblings or [])
+    return (converted if has_files else main), card
+
+
+def _card(api: HfApi, repo: str, info: DatasetInfo, folder: Path) -> dict[str, Any]:
+    if all(file.rfilename != "README.md" for file in info.siblings or []):
+        return {}
+    path = api.hf_hub_download(repo, "README.md", repo_type="dataset", revision=info.sha, cache_dir=folder)
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    head = re.match(r"\ufeff?---\s*\n(.*?)\n---", text, re.DOTALL)
+    try:
+        found = yaml.safe_load(head[1]) if head else None
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _config(repo: str, placed: hub_layout.Placed, asked: str | None) -> str:
+    if not placed:
+        raise StudyError(f"{repo} holds no Parquet files. Save it as CSV, JSONL or Parquet and import the file.")
+    if asked in placed:
+        return str(asked)
+    names = ", ".join(sorted(placed))
+    if asked is not None:
+        raise StudyError(f"{repo} has no configuration {asked!r}. It has {names}.")
+    if len(placed) > 1 and "default" not in placed:
+        raise StudyError(f"{repo} has several configurations: {names}. Name one, as in hf:{repo}:{sorted(placed)[0]}.")
+    return "default" if "default" in placed else next(iter(placed))
+
+
+def _splits(repo: str, there: Mapping[str, list[str]], asked: str | None) -> dict[str, list[str]]:
+    if asked is None:
+        return dict(there)
+    if asked not in there:
+        raise StudyError(f"{repo} has no split {asked!r}. It has {', '.join(there)}.")
+    return {asked: there[asked]}
+
+
+def _check_size(repo: str, info: DatasetInfo, chosen: Mapping[str, list[str]]) -> None:
+    wanted = {path for paths in chosen.values() for path in paths}
+    size = sum(file.size or 0 for file in info.siblings or [] if file.rfilename in wanted)
+    if size > LARGEST:
+        raise StudyError(
+            f"{repo} is {size / 1e9:.1f} GB of Parquet, more than a study takes ({LARGEST / 1e9:.0f} GB). Name one split "
+            "with --split, or import a file with a part of it."
+        )
+
+
+def _rows(paths: Sequence[Path], names: Mapping[int, str], arms: Sequence[Arm]) -> dict[str, int]:
+    counted = {arm.name: 0 for arm in arms}
+    for arm in arms:
+        own = [path for path in paths if path.parent.name == names[arm.id]]
+        counted[arm.name] = sum(pq.read_metadata(path).num_rows for path in own)
+    return counted
+
+
+@contextmanager
+def _sentences(repo: str, api: HfApi) -> Iterator[None]:
+    """Say in one sentence what the hub objects to."""
+    try:
+        yield
+    except GatedRepoError as error:
+        raise StudyError(
+            f"{repo} is gated. Accept its conditions on {api.endpoint}/datasets/{repo} and set HF_TOKEN to a key of that account."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise StudyError(
+            f"There is no data set {repo} on the hub, or it is private. Check the name, or set HF_TOKEN to a key that may see it."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise StudyError(f"{repo} has no such revision. Leave it out, or name a commit, branch or tag.") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise StudyError(
+                f"The hub refused the key for {repo} (status {status}). Set HF_TOKEN to one that may."
+            ) from error
+        raise StudyError(f"The hub answered with status {status} for {repo}. Try again later.") from error
+    except HFValidationError as error:
+        raise StudyError(
+            f"{repo} can be no name on the hub: owner/name, without -- or .., 96 characters at most."
+        ) from error
+    except (json.JSONDecodeError, KeyError) as error:
+        raise StudyError(
+            f"{api.endpoint} answers, but not as the hub does. Check HF_ENDPOINT and the network."
+        ) from error
+    except (httpx2.HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        raise StudyError(
+            f"The hub at {api.endpoint} cannot be reached. Check the network, or import a Parquet file from elsewhere."
+        ) from error

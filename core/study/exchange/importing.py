@@ -1,0 +1,367 @@
+"""Bring real or synthetic texts into an arm: rows are checked one by one, refused ones are counted with their reason."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import samples, tasks
+from core.study.exchange import columns_in_files, held_texts, labels_in_files, tables
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Import, Sample, Task
+
+EXAMPLES_KEPT = 200
+AGAIN = "brought in before with this file"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How columns become samples. `split` applies to every row, `split_column` names the column that says it for each.
+
+    Only rows whose columns have the values of `where` are taken; `rename` maps a label in the file to one of the task.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    split: str | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    choices: labels_in_files.Choices = labels_in_files.Choices()
+    split_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a file holds, read as it would be imported, before anything is stored.
+
+    `columns` says what was taken for what. `labels` counts rows per label. `alike` are groups of labels that differ in case,
+    blanks or Unicode form only; `folded` maps spellings to the label they were taken for; `unknown` counts labels that the
+    task does not have, and `meant` offers what each may be. `left_out` counts rows by reason, `in_test` test rows by label.
+    `already` counts rows that the task holds, by what becomes of them; `passed_over` counts rows that `where` leaves aside,
+    which are no part of `read`. `again` says that the same file was brought in with
+    the same options before; `refused` says why the import would be refused, empty when it would not.
+    """
+
+    file: str
+    read: int
+    columns: dict[str, str]
+    labels: dict[str, int]
+    alike: list[tuple[str, ...]]
+    folded: dict[str, str]
+    unknown: dict[str, int]
+    meant: dict[str, str]
+    left_out: dict[str, int]
+    splits: dict[str, int]
+    in_test: dict[str, int]
+    already: dict[str, int]
+    passed_over: int
+    again: bool
+    refused: str
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did. `moved` counts training texts set aside because the file has them in its test split."""
+
+    read: int
+    kept: int
+    rejected: dict[str, int]
+    labels: dict[str, int]
+    splits: dict[str, int]
+    moved: int
+    again: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, options: Options) -> Imported:
+    """Import a table into an arm. The same file with the same options is brought in once.
+
+    Raises `StudyError` when a column is missing or no row can be kept; nothing is stored then.
+    """
+    chosen = _columns(table, options)
+    held = held_texts.read(session, task_id=task.id, arm=arm.name, sha256=table.sha256)
+    if (earlier := _earlier(held, chosen)) is not None:
+        return _report(session, earlier, moved=0, again=True)
+    names = [label.name for label in tasks.labels_of(session, task.id)]
+    is_real = arm.kind == ArmKind.REAL
+    rows, found = _rows(table, chosen, options, real=is_real, known=names)
+    held_texts.judge(rows, names, held, real=is_real)
+    _check_rows(rows, found, table=table, options=options)
+    counted = held_texts.already(rows, held)
+    notes = [*_notes(table, chosen, found), *held_texts.sentences(rows, held, counted, real=is_real)]
+    kept = rows[rows["reason"] == ""]
+    record = _record(session, rows, table=table, chosen=chosen, arm=arm)
+    moved = _set_aside(session, arm, kept, held)
+    _store(session, kept, task=task, arm=arm, record=record)
+    return replace(_report(session, record, moved=moved, again=False), notes=notes)
+
+
+def look(
+    table: tables.Table,
+    options: Options,
+    *,
+    known: Sequence[str] = (),
+    real: bool = True,
+    held: held_texts.Held | None = None,
+) -> Findings:
+    """What `bring_in` would do with a table, without storing anything.
+
+    `known` are the task's labels, empty for a new task; `held` are the texts it has. Raises `StudyError` when a column is
+    missing.
+    """
+    chosen = _columns(table, options)
+    held = held or held_texts.Held()
+    rows, found = _rows(table, chosen, options, real=real, known=known)
+    held_texts.judge(rows, known, held, real=real)
+    again = _earlier(held, chosen) is not None
+    refused = "" if again else _refusal(rows, found, table=table, options=options, known=known)
+    if again:
+        rows.loc[rows["reason"] == "", "reason"] = AGAIN
+    already = held_texts.already(rows, held)
+    left_out = Counter(rows.loc[rows["reason"] != "", "reason"].tolist()) + Counter(table.unreadable)
+    kept, split = rows[rows["reason"] == ""], _split_column(table, chosen)
+    return Findings(
+        file=table.file,
+        read=len(rows) + len(table.unreadable),
+        columns={"text": chosen["text"], "label": chosen["label"]} | ({"split": split} if split else {}),
+        labels=found.counts,
+        alike=found.alike,
+        folded=found.folded,
+        unknown=found.unknown,
+        meant=found.meant,
+        left_out=dict(left_out.most_common()),
+        splits={str(split): int(n) for split, n in kept["split"].value_counts().items()},
+        in_test={str(name): int(n) for name, n in kept.loc[kept["split"] == Split.TEST, "label"].value_counts().items()},
+        already=already,
+        passed_over=len(table.frame) - len(rows),
+        again=again,
+        refused=refused,
+        notes=_notes(table, chosen, found)
+        + (["This file was brought in before with these options; nothing would be stored."] if again else [])
+        + held_texts.sentences(rows, held, already, real=real),
+    )
+
+
+def real_labels(table: tables.Table, options: Options) -> dict[str, str]:
+    """The labels a file of real data defines, in the order of their first row, without descriptions.
+
+    Raises `StudyError`, with the way out, where they look alike, are too many, or a text has several.
+    """
+    chosen = _columns(table, options)
+    rows, found = _rows(table, chosen, options, real=True, known=())
+    _check_new(found, options, file=table.file, column=chosen["label"])
+    return {label: "" for label in dict.fromkeys(rows["label"]) if label}
+
+
+def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
+    text = options.text or columns_in_files.likely(table.frame.columns, columns_in_files.TEXT_NAMES) or "text"
+    label = options.label or columns_in_files.likely(table.frame.columns, columns_in_files.LABEL_NAMES) or "label"
+    _check_columns(table, options, text=text, label=label)
+    if text == label:
+        raise StudyError(f"Column {text!r} of {table.file} cannot be both text and label. Name another column for one of them.")
+    pinned = {"source": dict(table.source)} if table.source else {}
+    decided = {name: value for name, value in asdict(options.choices).items() if value}
+    if options.choices.cuts:
+        decided["cuts"] = list(options.choices.cuts)  # as the database gives it back
+    if options.split_column:
+        decided["split_column"] = options.split_column
+    return {name: value for name, value in asdict(options).items() if name not in ("choices", "split_column")} | decided | {
+        "text": text,
+        "label": label,
+        "where": dict(options.where),
+        "rename": dict(options.rename),
+        **pinned,
+    }
+
+
+def _check_columns(table: tables.Table, options: Options, *, text: str, label: str) -> None:
+    if table.doubt:
+        raise StudyError(
+            f"The first row of {table.file} may be a text with its label and not the names of the columns: {table.doubt}. Say "
+            "which it is with --no-header (it is a text) or --header (it names the columns)."
+        )
+    named = [options.split_column] if options.split_column else []
+    try:
+        tables.need_columns(table.frame, [text, label, *options.where, *named], file=table.file)
+    except StudyError as error:
+        first = ", or say --no-header if its first row is a text already" if table.has_first_row else ""
+        way_out = f" Name the columns with --text and --label{first}." if not (options.text and options.label) else ""
+        raise StudyError(f"{error}{way_out}") from None
+    if named and options.split is not None:
+        raise StudyError("Name one split for every row (--split) or the column that says it (--split-column), not both.")
+    if options.split_column in (text, label):
+        raise StudyError(f"Column {options.split_column!r} of {table.file} cannot hold the split and the text or label too.")
+
+
+def _earlier(held: held_texts.Held, chosen: Mapping[str, Any]) -> Import | None:
+    """The standing import of the same file with the same options; None without one."""
+    return next((record for record in held.imports if record.options == chosen), None)
+
+
+def _rows(
+    table: tables.Table, chosen: dict[str, Any], options: Options, *, real: bool, known: Sequence[str]
+) -> tuple[pd.DataFrame, labels_in_files.Read]:
+    """Columns row, text, label, split, text_hash, reason: one row per row of the file that `where` selects."""
+    frame = table.frame
+    for column, value in chosen["where"].items():
+        frame = frame[frame[column] == value]
+    found = labels_in_files.read(frame[chosen["label"]], known=known, rename=chosen["rename"], choices=options.choices)
+    rows = pd.DataFrame({"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels})
+    rows["text_hash"] = [samples.text_hash(text) for text in rows["text"]]
+    rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real)
+    rows["reason"] = found.reasons
+    return rows, found
+
+
+def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options) -> None:
+    """Raise `StudyError`, with the way out, where judged rows cannot be imported as a whole."""
+    if rows.empty:
+        matching = f" where {_listed_where(options.where)}" if options.where else ""
+        raise StudyError(f"{table.file} has no row{matching}.")
+    several = int((found.reasons == labels_in_files.SEVERAL).sum())
+    if several and not options.choices.drop_several:
+        raise StudyError(
+            f"{several} rows of {table.file} hold several labels, and a text has one label here. Leave those rows out "
+            "(--drop-several), or make a file, and a task, for each label."
+        )
+    if not (rows["reason"] == "").any():
+        raise StudyError(f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_offer(found)}")
+
+
+def _refusal(
+    rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options, known: Sequence[str]
+) -> str:
+    """Why these rows would be refused as a whole, in a sentence; empty when they would not."""
+    try:
+        if not known:
+            _check_new(found, options, file=table.file, column=str(found.labels.name))
+        _check_rows(rows, found, table=table, options=options)
+    except StudyError as error:
+        return str(error)
+    return ""
+
+
+def _check_new(found: labels_in_files.Read, options: Options, *, file: str, column: str) -> None:
+    """Raise `StudyError` where a file that defines a new task's labels would define wrong ones, or fewer than two."""
+    labels_in_files.check_new(found, options.choices, file=file, column=column)
+    if len(found.counts) < 2:
+        have = f"only {next(iter(found.counts))!r}" if found.counts else "no label"
+        raise StudyError(f"A task needs at least two labels, and {file} has {have} in {column!r}. Choose another column.")
+
+
+def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:
+    """The column that says each row's split; None where every row is put into one, and without such a column."""
+    if chosen["split"] is not None:
+        return None
+    rest = table.frame.drop(columns=[chosen["text"], chosen["label"]])
+    return chosen.get("split_column") or columns_in_files.split_column(rest)
+
+
+def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.Read) -> list[str]:
+    """What was decided about a file, in sentences."""
+    notes = list(table.notes)
+    column = _split_column(table, chosen)
+    if column is not None and column != "split":
+        notes.append(f"The splits are those of column {column!r}.")
+    unused = columns_in_files.likely(table.frame.columns, columns_in_files.SPLIT_COLUMNS)
+    if column is None and unused is not None and chosen["split"] is None:
+        strange = ", ".join(repr(value) for value in columns_in_files.strange_splits(table.frame[unused])[:3])
+        notes.append(f"Column {unused!r} names no splits that are known ({strange}), so it was not used.")
+    if found.unknown:
+        seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
+        notes.append(f"Labels that the task does not have: {seen}.{_offer(found)}")
+    if found.folded:
+        folded = ", ".join(f"{one!r} as {label!r}" for one, label in found.folded.items())
+        notes.append(f"Taken for one label: {folded}.")
+    return notes
+
+
+def _offer(found: labels_in_files.Read) -> str:
+    """The way out where a file's labels are not the task's."""
+    if not found.unknown:
+        return ""
+    known = " ".join(f"--rename {one!r}={label!r}" for one, label in found.meant.items())
+    fold = ", or fold what looks alike with --fold." if found.meant else "."
+    return f" Say which is which with {known or '--rename file-label=task-label'}{fold}"
+
+
+def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen: dict[str, Any], arm: Arm) -> Import:
+    refused = rows[rows["reason"] != ""]
+    reasons = Counter(refused["reason"])
+    reasons.update(table.unreadable)
+    record = Import(
+        arm_id=arm.id,
+        file=table.file,
+        sha256=table.sha256,
+        options=chosen,
+        read=len(rows) + len(table.unreadable),
+        kept=len(rows) - len(refused),
+        rejected=dict(reasons.most_common()),
+        examples=refused.head(EXAMPLES_KEPT)[["row", "reason", "label", "text"]].to_dict("records"),
+    )
+    session.add(record)
+    session.flush()
+    return record
+
+
+def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame, held: held_texts.Held) -> int:
+    """A text the arm keeps for training that the file now has in its test split leaves training."""
+    leaks = [digest for digest in kept.loc[kept["split"] == Split.TEST, "text_hash"] if digest in held.own]
+    for digest in leaks:
+        session.execute(
+            update(Sample)
+            .where(Sample.arm_id == arm.id, Sample.text_hash == digest, Sample.status == SampleStatus.KEPT)
+            .values(status=SampleStatus.REJECTED, reject_reason=samples.LEAK)
+        )
+    return len(leaks)
+
+
+def _store(session: Session, kept: pd.DataFrame, *, task: Task, arm: Arm, record: Import) -> None:
+    ids = {label.name: label.id for label in tasks.labels_of(session, task.id)}
+    rows = [
+        {
+            "arm_id": arm.id,
+            "label_id": ids[row["label"]],
+            "split": row["split"],
+            "text": row["text"],
+            "part": row["row"],
+            "text_hash": row["text_hash"],
+            "import_id": record.id,
+            "status": SampleStatus.KEPT,
+            "created_at": record.created_at,
+        }
+        for row in kept.to_dict("records")
+    ]
+    if rows:
+        session.execute(insert(Sample), rows)
+
+
+def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imported:
+    counted = samples.of_import(session, record.id)
+    return Imported(
+        read=record.read,
+        kept=record.kept,
+        rejected=dict(record.rejected),
+        moved=moved,
+        again=again,
+        labels=_sums(counted, "label"),
+        splits=_sums(counted, "split"),
+    )
+
+
+def _listed_where(where: Mapping[str, str]) -> str:
+    return " and ".join(f"{column} is {value!r}" for column, value in where.items())
+
+
+def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): int(n) for name, n in counted.groupby(column)["n"].sum().items()}
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} ({count})" for reason, count in reasons.items())

@@ -1,0 +1,206 @@
+"""Read CSV and TSV as programs and people write them, without ever merging rows or moving a cell into another row."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import StudyError
+from core.study.exchange import headers, plain_lines
+
+LONGEST_CELL = 10_000_000
+SEPARATORS = (",", ";", "\t", "|")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its first two bytes, as Excel's "Unicode text" has them
+NAMED_SEPARATOR = re.compile(r'"?sep=(?P<separator>.)"?\r?\n?', re.IGNORECASE)
+WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lines"
+
+
+@dataclass(frozen=True)
+class Separated:
+    """`frame` has all cells as text, `unreadable` a reason for each row that has no place, `notes` say how it was read.
+
+    `doubt` says why the first row may be a row like the others; it is empty where the caller said which it is.
+    """
+
+    frame: pd.DataFrame
+    unreadable: list[str]
+    notes: list[str]
+    doubt: str = ""
+
+
+def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
+    """The rows of a file. `usual` separates cells unless the header is in one piece with it and not with another.
+
+    `header` says whether the first row names the columns; None takes it for that, and gives the doubt there is.
+
+    Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up. Raises
+    `StudyError` where rows cannot be told apart for certain.
+    """
+    csv.field_size_limit(LONGEST_CELL)
+    with path.open(encoding=encoding(path), newline="") as file:
+        content = file.read().replace("\x00", "")
+    notes: list[str] = []
+    if named := NAMED_SEPARATOR.match(content):
+        usual, content = named["separator"], content[named.end() :]
+        notes.append(f"The first line says that {usual!r} separates the cells; it is no row.")
+    separator = usual if named else _separator(content.partition("\n")[0], usual=usual)
+    plain = None if header is False else plain_lines.read(content, separator)
+    if plain is not None:
+        table = Separated(*plain_lines.sorted_out(plain), notes)
+    else:
+        found = _rows(content, separator, name=path.name, notes=notes)
+        while found and not any(cell.strip() for cell in found[0]):
+            found.pop(0)
+        if not found:
+            return Separated(pd.DataFrame(), [], notes)
+        table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
+    return table if header is not None else replace(table, doubt=headers.doubt(list(table.frame.columns), table.frame))
+
+
+def encoding(path: Path) -> str:
+    """UTF-16 where a file begins with its mark, else UTF-8, with or without a mark."""
+    with path.open("rb") as start:
+        return "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
+
+
+def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:
+    """All rows that are not empty, the header first: as quoted cells, else by the other ways that programs write them."""
+    if separator == "\t" and _is_unquoted(content):
+        _refuse_two_readings(content, separator, name=name)
+        if '"' in content:
+            notes.append("Quotes stand inside the texts of this file, so none of them was taken for the end of a cell.")
+        return [line.split(separator) for line in _lines(content) if line.strip(" ")]
+    try:
+        found = _parsed(content, separator)
+    except csv.Error as error:
+        escaped = _with_backslashes(content, separator)
+        if escaped is None:
+            raise StudyError(f"{name} cannot be read: {error}. Is a quote not closed? {WAY_OUT}.") from error
+        found = escaped
+        notes.append('Quotes inside the texts are written \\" in this file and were read so.')
+    _refuse_merged(found, separator, name=name)
+    return found
+
+
+def _parsed(content: str, separator: str, **how: object) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True, **how)  # type: ignore[arg-type]
+    try:
+        return [row for row in reader if len(row) > 1 or any(row)]
+    except csv.Error as error:
+        raise csv.Error(f"line {reader.line_num}, {error}") from error
+
+
+def _with_backslashes(content: str, separator: str) -> list[list[str]] | None:
+    """The rows when quotes inside cells are written with a backslash before them; None when they are not."""
+    if '\\"' not in content:
+        return None
+    try:
+        found = _parsed(content, separator, escapechar="\\", doublequote=False)
+    except csv.Error:
+        return None
+    widths = Counter(len(row) for row in found)
+    return found if len(widths) == 1 else None
+
+
+def _is_unquoted(content: str) -> bool:
+    """Whether every line is a whole row and some quote is none that opens and closes a cell."""
+    lines = [line for line in _lines(content) if line.strip()]
+    width = lines[0].count("\t") if lines else 0
+    if not width or any(line.count("\t") != width for line in lines):
+        return False
+    return any(not _is_quoted_well(cell) for line in lines for cell in line.split("\t") if '"' in cell)
+
+
+def _refuse_two_readings(content: str, separator: str, *, name: str) -> None:
+    """Raise where a file reads well both with quotes around cells and without, and the rows are not as many."""
+    try:
+        quoted = _parsed(content, separator)
+    except csv.Error:
+        return
+    plain = sum(1 for line in _lines(content) if line.strip(" "))
+    if len({len(row) for row in quoted}) == 1 and len(quoted) != plain:
+        raise StudyError(
+            f"{name} cannot be read for certain: it has {len(quoted) - 1} rows if quotes stand around cells, and {plain - 1} if they "
+            f"belong to the texts. {WAY_OUT}."
+        )
+
+
+def _lines(content: str) -> list[str]:
+    """The lines of a file; a carriage return inside a line is a part of a text."""
+    return content.replace("\r\n", "\n").split("\n")
+
+
+def _is_quoted_well(cell: str) -> bool:
+    inner = cell[1:-1]
+    return len(cell) > 1 and cell.startswith('"') and cell.endswith('"') and '"' not in inner.replace('""', "")
+
+
+def _refuse_merged(rows: list[list[str]], separator: str, *, name: str) -> None:
+    """Raise when a cell of several lines holds what looks like whole rows: a quote was not closed where it should be."""
+    width = len(rows[0]) if rows else 0
+    if width < 2:
+        return
+    usual = _usual_cells(rows[1:], width)
+    for number, row in enumerate(rows[1:], start=2):
+        for place, cell in enumerate(row[:width]):
+            lines = cell.splitlines() if "\n" in cell else []
+            for at, line in enumerate(lines):
+                if _looks_like_a_row(line, separator, usual[place:] if at == 0 else usual):
+                    raise StudyError(
+                        f"{name} cannot be read for certain: a cell of row {number} holds the line {line[:60]!r}, which looks "
+                        f"like a row of its own. Is a quote not closed before it? {WAY_OUT}."
+                    )
+
+
+def _usual_cells(rows: list[list[str]], width: int) -> list[set[str]]:
+    """For each column the cells that come back, where most of its cells do: labels and splits, hardly ever texts."""
+    usual = []
+    for place in range(width):
+        counts = Counter(cell.strip() for cell in _cells(rows, place) if cell.strip())
+        often = {cell for cell, count in counts.items() if count > 1}
+        usual.append(often if 2 * sum(counts[cell] for cell in often) >= counts.total() else set())
+    return usual
+
+
+def _looks_like_a_row(line: str, separator: str, usual: list[set[str]]) -> bool:
+    """Whether a line has the cells of all these columns, and a usual one at its place, counted from either end."""
+    pieces = [piece.strip().strip('"') for piece in line.split(separator)]
+    if len(usual) < 2 or len(pieces) < len(usual):
+        return False
+    ends = (pieces, pieces[len(pieces) - len(usual) :])
+    return any(piece in often for end in ends for piece, often in zip(end, usual, strict=False))
+
+
+def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
+    header = [cell.strip() for cell in found[0]]
+    body = found[1:]
+    while header and not header[-1] and not any(_cells(body, len(header) - 1)):
+        header.pop()
+    if len(header) < len(found[0]):
+        notes.append(f"{len(found[0]) - len(header)} empty columns at the end were left out.")
+    unnamed = [place for place, name in enumerate(header) if not name]
+    for place in unnamed:
+        header[place] = f"column {place + 1}"
+    if unnamed:
+        notes.append(f"Columns without a name are called {', '.join(header[place] for place in unnamed)}.")
+    width = len(header)
+    filled = [row for row in body if any(row)]
+    fitting = [row[:width] + [""] * (width - len(row)) for row in filled if not any(row[width:])]
+    good = [row for row in fitting if not headers.is_again(header, row)]
+    unreadable = ["too many columns"] * (len(filled) - len(fitting)) + ["empty row"] * (len(body) - len(filled))
+    frame = pd.DataFrame(good, columns=pd.Index(header), dtype="str")
+    return Separated(frame, unreadable + [headers.AGAIN] * (len(fitting) - len(good)), notes)
+
+
+def _cells(rows: Iterable[list[str]], place: int) -> Iterable[str]:
+    return (row[place] for row in rows if len(row) > place)
+
+
+def _separator(header: str, *, usual: str) -> str:
+    pieces = {separator: header.count(separator) for separator in SEPARATORS}
+    return usual if pieces[usual] or not any(pieces.values()) else max(SEPARATORS, key=lambda one: pieces[one])

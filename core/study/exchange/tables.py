@@ -1,0 +1,242 @@
+"""Read a table from CSV, TSV, JSON, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import StudyError
+from core.study.exchange import columns_in_files, hub_layout, separated
+
+WHOLE = 2**53  # below it a float holds every whole number
+SEPARATED = (".csv", ".tsv")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one.
+
+    A list or object in a cell stays as its JSON text.
+    `source` pins what was fetched from a hub; it is empty for a file. `notes` says what was done to read it.
+    `doubt` says why its first row, which was taken for the names of the columns, may be none; empty without a doubt.
+    `first_row` is the number that the first row of the frame has in the file.
+    """
+
+    frame: pd.DataFrame
+    unreadable: list[str]
+    file: str
+    sha256: str
+    source: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
+    first_row: int = 2
+
+    @property
+    def has_first_row(self) -> bool:
+        """Whether the names of its columns stand in the first row of a file, which might have been a text."""
+        return self.first_row == 2 and self.file.lower().endswith(SEPARATED)
+
+
+def read(path: Path, *, header: bool | None = None) -> Table:
+    """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8.
+
+    `header` says whether the first row of a CSV or TSV names the columns; None takes it for that, and notes a doubt.
+    """
+    if not is_there(path):
+        raise StudyError(f"There is no file {path}.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
+    if header is False and suffix not in SEPARATED:
+        raise StudyError(f"{path.name} names its columns in every row or in itself. Leave --no-header out: it is for CSV and TSV.")
+    notes: list[str] = []
+    doubt = ""
+    try:
+        if suffix in SEPARATED:
+            frame, unreadable, doubt = _read_separated(path, suffix, notes, header)
+        else:
+            frame, unreadable = _read(path, suffix, notes)
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
+        ) from error
+    except RecursionError as error:
+        raise StudyError(f"{path.name} cannot be read: its lists and objects are nested too deep.") from error
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
+        raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
+    frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
+    if frame.columns.empty:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(unreadable).items())
+        raise StudyError(f"{path.name} holds no rows{f' that can be read ({reasons})' if reasons else ''}.")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
+    first = 1 if header is False else 2
+    return Table(frame, unreadable, path.name, digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path is a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def nested(cell: str) -> Any:
+    """The list or object whose JSON text a cell holds; None when it holds neither."""
+    if not cell.startswith(("[", "{")):
+        return None
+    try:
+        return json.loads(cell)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+
+
+def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
+    """Raises `StudyError` naming what is missing and what there is."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise StudyError(
+            f"{file} has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(map(str, frame.columns))}."
+        )
+
+
+def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    if suffix == ".parquet":
+        return _read_parquet(path, notes), []
+    if suffix == ".json":
+        return _read_json(path, notes)
+    return _read_json_lines(path)
+
+
+def _read_separated(path: Path, suffix: str, notes: list[str], header: bool | None) -> tuple[pd.DataFrame, list[str], str]:
+    found = separated.read(path, "\t" if suffix == ".tsv" else ",", header=header)
+    notes += found.notes
+    return found.frame, found.unreadable, found.doubt
+
+
+def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+    frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
+    names = {column: of for column, of in hub_layout.names_in_file(path).items() if column in frame.columns}
+    if names:
+        notes.append(f"The numbers in {', '.join(names)} are written as the names that the file itself gives them.")
+    return hub_layout.named(frame, names) if names else frame
+
+
+def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """A list of objects, one object as a single row, a table by columns or by splits, or JSON lines under the other ending."""
+    try:
+        found = json.loads(path.read_text(encoding=separated.encoding(path)))
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return _read_json_lines(path)
+        raise
+    if not isinstance(found, list | dict):
+        raise ValueError("it holds neither a list of objects nor one object")
+    if isinstance(found, dict) and (by_split := _rows_by_split(found)) is not None:
+        notes.append(f"The file holds a table for each split: {', '.join(f'{name} {n}' for name, n in by_split[1].items())}.")
+        found = by_split[0]
+    elif isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
+        notes.append("The file holds its table column by column; it was turned into rows.")
+        found = rows
+    return _json_rows(found if isinstance(found, list) else [found])
+
+
+def _rows_by_split(found: dict[str, Any]) -> tuple[list[Any], dict[str, int]] | None:
+    """The rows of an object that holds a table for each split, with their number by split; None when it is no such object."""
+    if not any(columns_in_files.is_split(name) for name in found):
+        return None
+    placed: list[Any] = []
+    counted: dict[str, int] = {}
+    for name, value in found.items():
+        rows = _rows_by_column(value) if isinstance(value, dict) else value
+        if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
+            return None
+        if any(isinstance(row, dict) and row.get("split", name) != name for row in rows):
+            raise ValueError(f"rows in its list {name!r} name another split themselves. Take one of the two out")
+        placed += [row | {"split": name} if isinstance(row, dict) else row for row in rows]
+        counted[name] = len(rows)
+    return placed, counted
+
+
+def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
+    """The rows of a table that is written as an object: by column and index, as columns and data, or under one name."""
+    columns, data = found.get("columns"), found.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        if not all(isinstance(row, list) and len(row) == len(columns) for row in data):
+            raise ValueError("its rows do not have as many cells as its columns")
+        return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+    values = list(found.values())
+    if values and all(isinstance(value, dict) and value for value in values):
+        index = list(dict.fromkeys(key for value in values for key in value))
+        return [{column: value.get(key) for column, value in found.items()} for key in index]
+    if len(values) > 1 and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
+        return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
+    if len(values) == 1 and isinstance(values[0], list) and values[0] and all(isinstance(row, dict) for row in values[0]):
+        return list(values[0])
+    return None
+
+
+def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    rows: list[object] = []
+    bad: list[str] = []
+    with path.open(encoding=separated.encoding(path)) as file:
+        for line in file:
+            if not line.strip():
+                continue
+            try:
+                rows.append(json.loads(line))
+            except (json.JSONDecodeError, RecursionError):
+                bad.append("not JSON")
+    frame, refused = _json_rows(rows)
+    return frame, bad + refused
+
+
+def _json_rows(found: list[object]) -> tuple[pd.DataFrame, list[str]]:
+    rows: list[dict[str, object]] = []
+    bad: list[str] = []
+    for row in found:
+        if not isinstance(row, dict):
+            bad.append("not a JSON object")
+            continue
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            bad.append("not valid Unicode")
+            continue
+        rows.append(row)
+    return _as_text(pd.DataFrame(rows, dtype=object)), bad
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(_cell).astype("str")
+
+
+def _cell(cell: object) -> str:
+    if _is_missing(cell):
+        return ""
+    if isinstance(cell, np.ndarray):
+        cell = cell.tolist()
+    if isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < WHOLE:
+        cell = int(cell)
+    text = json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else str(cell)
+    return text.replace("\x00", "")
+
+
+def _is_missing(cell: object) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))

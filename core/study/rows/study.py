@@ -1,0 +1,313 @@
+"""The nouns of a study as stored rows. These rows are the domain types; nothing wraps them.
+
+Every row points to what it came from, so that a point in a plot can be walked back:
+run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
+Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never stored: they are computed on read.
+"""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.study.rows.base import Base as Base
+from core.study.rows.kinds import BatchState, JobState, SampleStatus
+from core.study.rows.sessions import Campaign as Campaign
+from core.study.rows.sessions import Comparison as Comparison
+from core.study.rows.sessions import Item as Item
+from core.study.rows.sessions import Rater as Rater
+from core.study.rows.sessions import Rating as Rating
+from core.study.rows.sessions import Reply as Reply
+from core.study.rows.sessions import Skip as Skip
+
+
+class Study(Base):
+    """The container: tasks, arms, campaigns, runs. `config` holds encoders, seeds and training settings.
+
+    `trashed_at`: when it was put into the trash. `is_trash` marks the one study that holds tasks in the trash.
+    """
+
+    __tablename__ = "study"
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    config: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    is_sample: Mapped[bool] = mapped_column(default=False)
+    trashed_at: Mapped[float | None] = mapped_column(default=None)
+    is_trash: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class Task(Base):
+    """One text-classification task. `train_size` is the number of training texts each arm uses.
+
+    In the trash it belongs to a hidden study, and `trashed_from` is the id of its own. `judging_lost` maps a judge to the
+    most that its calls without a stored answer may have cost, in US dollars.
+    """
+
+    __tablename__ = "task"
+    __table_args__ = (UniqueConstraint("study_id", "name"),)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    question: Mapped[str]
+    train_size: Mapped[int | None] = mapped_column(default=None)
+    trashed_at: Mapped[float | None] = mapped_column(default=None)
+    trashed_from: Mapped[int | None] = mapped_column(default=None)
+    judging_lost: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+
+
+class Label(Base):
+    __tablename__ = "label"
+    __table_args__ = (UniqueConstraint("task_id", "name"),)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(default="")
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Arm(Base):
+    """One training condition of a task.
+
+    `unaccounted_usd` is the most that calls without a stored answer may have cost, `tries_lost_usd` the same of tried
+    prompts and lists of kinds. `not_taken` maps a model to what it did not take, so that its calls went without.
+    """
+
+    __tablename__ = "arm"
+    __table_args__ = (UniqueConstraint("task_id", "name"),)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    unaccounted_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    tries_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    not_taken: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+
+
+class Import(Base):
+    """One file brought into an arm: what was read, what was kept, and why the rest was not."""
+
+    __tablename__ = "import"
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"), index=True)
+    file: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    options: Mapped[dict[str, Any]]
+    read: Mapped[int]
+    kept: Mapped[int]
+    rejected: Mapped[dict[str, Any]]
+    examples: Mapped[list[Any]]
+    undone_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class Prompt(Base):
+    """One immutable version of the three prompts of an arm and of how they are sent.
+
+    `attributes` maps a name to its values, or to the values of each label; `sources` is the number of real texts of
+    other labels that a call hands over to be rewritten.
+    """
+
+    __tablename__ = "prompt"
+    __table_args__ = (UniqueConstraint("arm_id", "version"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    version: Mapped[int]
+    context: Mapped[str]
+    generation: Mapped[str]
+    diversity: Mapped[str]
+    texts_per_call: Mapped[int]
+    turns: Mapped[int]
+    examples: Mapped[int]
+    words: Mapped[int]
+    sources: Mapped[int] = mapped_column(default=0, server_default="0")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+
+
+class Trial(Base):
+    """One call made while a prompt is being written: a try of a draft, or a list of kinds asked for a taxonomy.
+
+    Its texts never become samples; its tokens are what an estimate goes by. `draft_hash` is `prompts.digest` of `draft`.
+    """
+
+    __tablename__ = "trial"
+    __table_args__ = (Index("ix_trial_draft", "arm_id", "draft_hash"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    draft: Mapped[dict[str, Any]]
+    draft_hash: Mapped[str] = mapped_column(String(32))
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    request: Mapped[dict[str, Any]]
+    content: Mapped[str]
+    finish_reason: Mapped[str] = mapped_column(String(50))
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    request_id: Mapped[str | None] = mapped_column(String(200), default=None)
+
+
+class Batch(Base):
+    """Requests handed to a Batch API in one file. They hold their slots until the batch is collected or has failed.
+
+    `key` is written into the remote batch before it exists here as `remote_id`, so that a batch created just before a
+    crash is found again. `remote_state` is the endpoint's own word; `requests` lists what each line asks for.
+    """
+
+    __tablename__ = "batch"
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"), index=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    base_url: Mapped[str]
+    requests: Mapped[list[Any]]
+    state: Mapped[str] = mapped_column(String(20), default=BatchState.PREPARING)
+    remote_id: Mapped[str | None] = mapped_column(String(200), default=None)
+    remote_state: Mapped[str] = mapped_column(String(50), default="")
+    counts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    error: Mapped[str | None] = mapped_column(default=None)
+    submitted_at: Mapped[float | None] = mapped_column(default=None)
+    ended_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class Completion(Base):
+    """What an LLM sent back for one slot, stored before it is parsed. `cost_usd` is null when the price is unknown.
+
+    `reject_reason` is set when the whole answer held no text (a refusal, an empty answer, no list).
+    """
+
+    __tablename__ = "completion"
+    __table_args__ = (
+        UniqueConstraint("arm_id", "label_id", "slot"),
+        Index("ix_completion_facets", "arm_id", "model", "prompt_id"),
+    )
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    slot: Mapped[int]
+    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompt.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(50))
+    model: Mapped[str] = mapped_column(String(200))
+    request: Mapped[dict[str, Any]]
+    content: Mapped[str]
+    finish_reason: Mapped[str] = mapped_column(String(50))
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    request_id: Mapped[str | None] = mapped_column(String(200), default=None)
+    example_ids: Mapped[list[Any]] = mapped_column(default_factory=list)
+    source_ids: Mapped[list[Any]] = mapped_column(default_factory=list, server_default="[]")
+    attributes: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"), default=None)
+    is_recorded: Mapped[bool] = mapped_column(default=False)
+    parsed_at: Mapped[float | None] = mapped_column(default=None)
+    reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
+
+
+class Sample(Base):
+    """A text with the label it came with: the dataset's for a real text, the prompt's (intended) for a synthetic one."""
+
+    __tablename__ = "sample"
+    __table_args__ = (
+        Index(
+            "ux_sample_kept",
+            "arm_id",
+            "text_hash",
+            unique=True,
+            sqlite_where=text("status = 'kept'"),
+            postgresql_where=text("status = 'kept'"),
+        ),
+        Index("ix_sample_read", "arm_id", "status", "split", "label_id"),
+    )
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    split: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str]
+    text_hash: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(20), default=SampleStatus.KEPT)
+    reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
+    completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
+    part: Mapped[int] = mapped_column(default=0)
+
+
+class Judgement(Base):
+    """A label given to a sample after it was made: by an LLM judge, or by a person who looked at it.
+
+    The sample's own label stays the intended one. `judge` is the judging model's name or who decided; `label_id` is
+    None when a judge's answer names no label of the task.
+    """
+
+    __tablename__ = "judgement"
+    __table_args__ = (
+        UniqueConstraint("sample_id", "kind", "judge"),
+        Index("ix_judgement_opinion", "kind", "sample_id", "label_id"),
+    )
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    judge: Mapped[str] = mapped_column(String(200))
+    label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
+    request: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    content: Mapped[str] = mapped_column(default="")
+    tokens_in: Mapped[int] = mapped_column(default=0)
+    tokens_out: Mapped[int] = mapped_column(default=0)
+    cost_usd: Mapped[float | None] = mapped_column(default=None)
+    latency_s: Mapped[float] = mapped_column(default=0.0)
+
+
+class Run(Base):
+    """One training of an encoder on an arm with one seed. `fingerprint` names data and settings, so no run is done twice.
+
+    `facts` says how it was trained (device, threads, dtype, versions, seconds, loss per step); empty until it ended.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (UniqueConstraint("arm_id", "fingerprint"),)
+    arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
+    encoder: Mapped[str] = mapped_column(String(200))
+    seed: Mapped[int]
+    n_train: Mapped[int]
+    config: Mapped[dict[str, Any]]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), default=None, index=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    finished_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class Prediction(Base):
+    """A run's answer on one test sample; `probability` is the softmax share of the predicted label, in [0, 1]."""
+
+    __tablename__ = "prediction"
+    __table_args__ = (UniqueConstraint("run_id", "sample_id"),)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
+    label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
+    probability: Mapped[float]
+
+
+class Job(Base):
+    """Background work: a command line and where it stands. `attempt` is the fencing token: only the newest may write."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index(
+            "ux_job_active_key",
+            "key",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'starting', 'running', 'paused')"),
+            postgresql_where=text("state IN ('queued', 'starting', 'running', 'paused')"),
+        ),
+        Index("ix_job_state", "state"),
+    )
+    title: Mapped[str] = mapped_column(String(200))
+    command: Mapped[list[Any]]
+    key: Mapped[str] = mapped_column(String(200))
+    slot: Mapped[str] = mapped_column(String(10))
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
+    backend: Mapped[str] = mapped_column(String(20), default="local")
+    state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    handle: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    progress: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    error: Mapped[str | None] = mapped_column(default=None)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    pause_requested: Mapped[bool] = mapped_column(default=False, server_default=false())
+    resume_at: Mapped[float | None] = mapped_column(default=None)
+    beat_at: Mapped[float | None] = mapped_column(default=None)
+    started_at: Mapped[float | None] = mapped_column(default=None)
+    finished_at: Mapped[float | None] = mapped_column(default=None)

@@ -1,0 +1,1 @@
+"""An arm by Batch API: prepared, sent, collected."""

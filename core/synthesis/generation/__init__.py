@@ -1,0 +1,1 @@
+"""Arms filled with texts, slot by slot."""

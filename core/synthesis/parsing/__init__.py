@@ -1,0 +1,1 @@
+"""Texts out of what a model wrote."""

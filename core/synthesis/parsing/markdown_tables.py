@@ -1,0 +1,52 @@
+"""Markdown tables in answers: the column that holds the texts."""
+
+import re
+from dataclasses import dataclass
+
+from core.synthesis.parsing.json_shapes import FIELD, LIST_KEY, OUTSIDE, TEXT_KEY
+
+RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
+BETWEEN = re.compile(r"(?<!\\)\|")
+HEADER = "table header"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Texts found in a table; `head` is what stands before it, `is_last` whether nothing follows it.
+
+    `beside` holds the other cells and what follows, each with why it is no text.
+    """
+
+    head: str
+    texts: list[str]
+    beside: list[tuple[str, str]]
+    is_last: bool
+
+
+def find(lines: list[str]) -> Table | None:
+    """The texts of the first table of an answer: of the column headed as such, else of the one with the longest cells.
+
+    None when there is no header with a rule of dashes below it, or no row.
+    """
+    rule = next((at for at in range(1, len(lines)) if "|" in lines[at - 1] and RULE.match(lines[at])), None)
+    if rule is None:
+        return None
+    header, rows, end = _cells(lines[rule - 1]), [], rule + 1
+    while end < len(lines) and "|" in lines[end]:
+        rows.append(_cells(lines[end]))
+        end += 1
+    if not rows:
+        return None
+    named = [at for at, title in enumerate(header) if TEXT_KEY.match(title) or LIST_KEY.match(title)]
+    widths = range(max(len(row) for row in rows))
+    chosen = named[0] if named else max(widths, key=lambda at: sum(len(row[at]) for row in rows if at < len(row)))
+    beside = [(title, HEADER) for title in header]
+    beside += [(cell, FIELD) for row in rows for at, cell in enumerate(row) if at != chosen]
+    beside += [(line, OUTSIDE) for line in lines[end:]]
+    texts = [row[chosen] for row in rows if chosen < len(row)]
+    return Table("\n".join(lines[: rule - 1]), texts, beside, is_last=end == len(lines))
+
+
+def _cells(line: str) -> list[str]:
+    inner = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.replace("\\|", "|").strip() for cell in BETWEEN.split(inner)]

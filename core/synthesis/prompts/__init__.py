@@ -1,0 +1,1 @@
+"""What an LLM is told, in versions."""

@@ -1,0 +1,153 @@
+"""Catalogue tasks: the ten tasks of the study that Litmus follows, each with prompts in a voice of its own."""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core import catalogue
+from core.errors import StudyError
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Label, Task
+from core.synthesis.prompts import drafts
+from core.synthesis.prompts.drafts import Draft
+
+MOST_TEXTS = {"attributes": 5, "taxonomy": 5, "rewrite": 3}
+
+
+class CatalogueTask(BaseModel):
+    """A task of the catalogue, after Li et al. (EMNLP 2023); the wording is ours.
+
+    `request` asks for texts of a label, `zero_shot` or `few_shot` say how they should turn out. `attributes` are
+    suggestions for a grid: values of each name, some by label. `label_note` says what is known of the label set.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    aliases: list[str] = Field(min_length=1)
+    question: str
+    domain: str
+    source: str
+    labels: dict[str, str] = Field(min_length=2)
+    label_note: str
+    words: int = Field(ge=1, le=2000)
+    texts_per_call: int = Field(ge=1, le=100)
+    context: str
+    request: str
+    zero_shot: str
+    few_shot: str
+    diversity: str
+    attributes: dict[str, list[str] | dict[str, list[str]]]
+
+    def draft(self, technique: str = "zero-shot") -> Draft:
+        """The draft of a technique in this task's voice. Raises `StudyError` for an unknown technique."""
+        endings = {
+            "zero-shot": self.zero_shot + "\n",
+            "few-shot": self.few_shot + "\n",
+            "attributes": drafts.ATTRIBUTES.lstrip(),
+            "taxonomy": drafts.TAXONOMY.lstrip(),
+            "rewrite": drafts.REWRITE.lstrip(),
+        }
+        if technique not in endings:
+            raise StudyError(f"There is no technique {technique!r}. Known are {', '.join(drafts.TECHNIQUES)}.")
+        return Draft(
+            context=self.context,
+            generation=f"{self.request}\n\n{endings[technique]}{drafts.FORMAT}",
+            diversity=self.diversity,
+            texts_per_call=min(MOST_TEXTS.get(technique, 100), self.texts_per_call),
+            turns=3 if technique == "zero-shot" else 1,
+            examples=3 if technique == "few-shot" else 0,
+            words=self.words,
+            sources=min(3, self.texts_per_call) if technique == "rewrite" else 0,
+            attributes=self._attributes(technique),
+        )
+
+    def _attributes(self, technique: str) -> dict[str, Any]:
+        if technique == "taxonomy":
+            return {"kind": {label: [] for label in self.labels}}
+        return dict(self.attributes) if technique == "attributes" else {}
+
+
+@functools.cache
+def catalogue_tasks() -> tuple[CatalogueTask, ...]:
+    """The tasks of the catalogue, by name. Raises `StudyError` naming the file that has been edited into something else."""
+    found = []
+    for path in sorted(catalogue.TASKS.glob("*.yaml")):
+        try:
+            found.append(CatalogueTask.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        except (yaml.YAMLError, ValidationError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise StudyError(f"The catalogue task {path.name} cannot be read: {said}. Correct it.") from error
+    return tuple(found)
+
+
+def for_task(task: Task, labels: Sequence[Label]) -> CatalogueTask | None:
+    """The catalogue's version of a task, found by its name (`AG News`, `ag-news-2k`, ...); None when there is none.
+
+    It has the task's own labels and question; attributes by label are left out when the labels go by other names.
+    """
+    name = _plain(task.name)
+    known = [
+        (len(_plain(alias)), entry) for entry in catalogue_tasks() for alias in entry.aliases if _plain(alias) in name
+    ]
+    if not known:
+        return None
+    entry = max(known, key=lambda pair: pair[0])[1]
+    own = {label.name: label.description or entry.labels.get(label.name, "") for label in labels}
+    kept = {
+        name: given for name, given in entry.attributes.items() if isinstance(given, list) or set(given) == set(own)
+    }
+    return entry.model_copy(update={"labels": own, "question": task.question or entry.question, "attributes": kept})
+
+
+def ready(
+    task: Task,
+    labels: Sequence[Label],
+    *,
+    kind: ArmKind,
+    technique: str | None = None,
+    prompt: Mapping[str, str | None] | None = None,
+    **changes: Any,
+) -> Draft:
+    """The draft that a study file asks for: a technique with some parts changed.
+
+    Without a technique it is "rewrite" when there are sources, else the one of the arm's kind; "catalogue" is the same
+    in the catalogue's words for this task. `prompt` and `changes` hold parts and settings; those that are None stay as
+    they are. Attributes are shown even if the technique has no place for them. Raises `StudyError`.
+    """
+    given = {name: value for name, value in {**(prompt or {}), **changes}.items() if value is not None}
+    own = "rewrite" if given.get("sources") else "few-shot" if kind == ArmKind.FEW_SHOT else "zero-shot"
+    chosen = own if technique in (None, "catalogue") else str(technique)
+    draft = _entry(task, labels).draft(chosen) if technique == "catalogue" else drafts.technique(chosen, task, labels)
+    if given.get("sources") or given.get("attributes"):
+        given.setdefault("turns", 1)
+    if chosen == "rewrite" and "sources" in given:
+        given.setdefault("texts_per_call", given["sources"])
+    changed = replace(draft, **given)
+    return changed if "generation" in given else _with_traits(changed)
+
+
+def _entry(task: Task, labels: Sequence[Label]) -> CatalogueTask:
+    entry = for_task(task, labels)
+    if entry is None:
+        names = ", ".join(known.name for known in catalogue_tasks())
+        raise StudyError(f"The catalogue has no prompts for a task called {task.name!r}. It has {names}.")
+    return entry
+
+
+def _with_traits(draft: Draft) -> Draft:
+    """The draft with a place for those attributes that it would not show."""
+    said = draft.context + draft.generation
+    if "{attributes}" in said or all(f"{{{name}}}" in said for name in draft.attributes):
+        return draft
+    return replace(draft, generation=draft.generation.removesuffix(drafts.FORMAT) + drafts.TRAITS + drafts.FORMAT)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())

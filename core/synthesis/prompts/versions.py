@@ -1,0 +1,198 @@
+"""Prompts: what an LLM is told, kept in versions that never change.
+
+`{label}`, `{description}`, `{question}`, `{labels}`, `{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each
+attribute by its own name are filled in; nothing else is.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.llm.answers import Message
+from core.study import tasks
+from core.study.rows.study import Arm, Label, Prompt, Task
+from core.synthesis.prompts import attributes as grids
+from core.synthesis.prompts import grid
+from core.synthesis.prompts.drafts import TECHNIQUES as TECHNIQUES
+from core.synthesis.prompts.drafts import Draft as Draft
+from core.synthesis.prompts.drafts import default as default
+from core.synthesis.prompts.drafts import technique as technique
+
+PLACEHOLDERS = ("label", "description", "question", "labels", "words", "n", "examples", "sources", "attributes")
+PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+NAME = re.compile(r"[A-Za-z_]\w*")
+LIMITS = {"texts_per_call": (1, 100), "turns": (1, 50), "examples": (0, 50), "words": (1, 2000), "sources": (0, 50)}
+MOST_ATTRIBUTES = 20
+MOST_VALUES = 1000
+
+
+def save(session: Session, *, arm_id: int, draft: Draft) -> Prompt:
+    """The draft as the arm's newest version; the latest version itself when nothing changed. Raises as `check` does."""
+    labels = tasks.labels_of(session, session.get_one(Arm, arm_id).task_id)
+    check(draft, labels=[label.name for label in labels])
+    newest = latest(session, arm_id)
+    if newest is not None and as_draft(newest) == draft:
+        return newest
+    values = {part.name: getattr(draft, part.name) for part in fields(Draft)}
+    prompt = Prompt(arm_id=arm_id, version=newest.version + 1 if newest else 1, **values)
+    session.add(prompt)
+    session.flush()
+    return prompt
+
+
+def latest(session: Session, arm_id: int) -> Prompt | None:
+    """The newest version of an arm's prompt; None when the arm has none yet."""
+    return session.scalar(select(Prompt).where(Prompt.arm_id == arm_id).order_by(Prompt.version.desc()).limit(1))
+
+
+def versions(session: Session, arm_id: int) -> list[Prompt]:
+    """All versions of an arm's prompt, the newest first."""
+    return list(session.scalars(select(Prompt).where(Prompt.arm_id == arm_id).order_by(Prompt.version.desc())))
+
+
+def as_draft(prompt: Prompt) -> Draft:
+    """The content of a stored version, to edit or to compare."""
+    return Draft(**{part.name: getattr(prompt, part.name) for part in fields(Draft)})
+
+
+def diff(old: Prompt | Draft, new: Prompt | Draft) -> str:
+    """A unified diff of two prompts, settings included; empty when they say the same."""
+    names = [f"version {prompt.version}" if isinstance(prompt, Prompt) else "draft" for prompt in (old, new)]
+    lines = difflib.unified_diff(_lines(old), _lines(new), fromfile=names[0], tofile=names[1], lineterm="")
+    return "\n".join(lines)
+
+
+def digest(draft: Draft | Prompt) -> str:
+    """32 hexadecimal digits that two prompts share when, and only when, they say the same."""
+    content = asdict(draft if isinstance(draft, Draft) else as_draft(draft))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def draw(prompt: Prompt | Draft, *, label: Label, slot: int, seed: int) -> dict[str, str]:
+    """The attribute values of one call, by name; empty without attributes.
+
+    Balanced over the calls of a label, as `attributes.draw` says. The turns of a conversation share their values, so
+    that what it said earlier stays true.
+    """
+    return grids.draw(prompt.attributes, label=label.name, place=slot // prompt.turns, seed=seed)
+
+
+def check(draft: Draft, *, labels: Sequence[str] | None = None) -> None:
+    """Raise `StudyError` when a draft cannot be sent as it is meant; with `labels`, to each label of these names."""
+    _check_attributes(draft.attributes, labels)
+    for part in ("context", "generation", "diversity"):
+        for name in PLACEHOLDER.findall(getattr(draft, part)):
+            if name not in PLACEHOLDERS and name not in draft.attributes:
+                known = ", ".join(f"{{{known}}}" for known in (*PLACEHOLDERS, *draft.attributes))
+                raise StudyError(f"The {part} prompt has an unknown placeholder {{{name}}}. Known are {known}.")
+    if not draft.generation.strip():
+        raise StudyError("The generation prompt is empty. Say what the LLM is to write.")
+    for name, (low, high) in LIMITS.items():
+        if not low <= getattr(draft, name) <= high:
+            raise StudyError(f"{name} may be {low} to {high}; it is {getattr(draft, name)}.")
+    _check_shown(draft)
+    if draft.turns > 1 and not draft.diversity.strip():
+        raise StudyError(f"A conversation of {draft.turns} turns needs a diversity prompt; it is empty.")
+    if draft.turns > 1 and draft.sources:
+        raise StudyError(f"Texts to rewrite come anew with each call; set turns to 1 (it is {draft.turns}).")
+
+
+def render(
+    prompt: Prompt | Draft,
+    *,
+    task: Task,
+    label: Label,
+    labels: Sequence[Label],
+    examples: Sequence[str],
+    previous: Sequence[str],
+    attributes: Mapping[str, str] | None = None,
+    sources: Sequence[str] = (),
+) -> list[Message]:
+    """The messages of one call, with the keys `role` and `content`.
+
+    `previous` holds the answers of the earlier turns, oldest first; empty ones are left out, as some endpoints refuse
+    them. `attributes` are the values that `draw` gave. Braces in texts, labels, descriptions and values stay as they are.
+    """
+    drawn = attributes or {}
+    values = dict(drawn) | {
+        "label": label.name,
+        "description": label.description or label.name,
+        "question": task.question or task.name,
+        "labels": "\n".join(f"- {known.name}: {known.description}".rstrip(": ") for known in labels),
+        "words": str(prompt.words),
+        "n": str(prompt.texts_per_call),
+        "examples": "\n".join(f"- {' '.join(text.split())}" for text in examples),
+        "sources": "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(sources, start=1)),
+        "attributes": "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in drawn.items()),
+    }
+    request = _filled(prompt.generation, values)
+    messages = [{"role": "system", "content": _filled(prompt.context, values)}] if prompt.context.strip() else []
+    messages.append({"role": "user", "content": request})
+    for answer in previous:
+        if answer.strip():
+            messages.append({"role": "assistant", "content": answer})
+            messages.append({"role": "user", "content": f"{_filled(prompt.diversity, values)}\n\n{request}"})
+    return messages
+
+
+def _check_attributes(attributes: Mapping[str, Any], labels: Sequence[str] | None) -> None:
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise StudyError(f"A prompt has at most {MOST_ATTRIBUTES} attributes; it has {len(attributes)}.")
+    for name, given in attributes.items():
+        if not NAME.fullmatch(name) or name in PLACEHOLDERS:
+            raise StudyError(
+                f"An attribute cannot be called {name!r}. Take letters, digits and _, and none of the names "
+                f"{', '.join(PLACEHOLDERS)}."
+            )
+        if isinstance(given, Mapping):
+            unknown = [label for label in given if labels is not None and label not in labels]
+            if unknown:
+                raise StudyError(f"Attribute {name!r} has values for {unknown[0]!r}, which is no label of the task.")
+        for label in given if isinstance(given, Mapping) and labels is None else labels or [""]:
+            _check_values(grids.values_of(given, label=label), f"{name!r}" + (f" for label {label!r}" if label else ""))
+
+
+def _check_values(values: Any, whose: str) -> None:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value.strip() for value in values):
+        raise StudyError(f"The values of attribute {whose} must be a list of words or phrases.")
+    if not values:
+        raise StudyError(f"Attribute {whose} has no values. Write some, or ask a model for them.")
+    if len(values) > MOST_VALUES or len(set(values)) < len(values):
+        raise StudyError(f"Attribute {whose} takes up to {MOST_VALUES} different values; it has {len(values)}.")
+
+
+def _check_shown(draft: Draft) -> None:
+    """What is drawn must be shown, and what is shown must be drawn."""
+    shown = PLACEHOLDER.findall(draft.context + draft.generation)
+    for name, what in (("examples", "examples"), ("sources", "texts to rewrite")):
+        n = getattr(draft, name)
+        if name in shown and not n:
+            raise StudyError(f"The prompt shows {{{name}}}, but the number of {what} is 0. Set it to 1 or more.")
+        if n and name not in shown:
+            raise StudyError(f"The prompt draws {n} {what} but never shows them. Write {{{name}}} in it.")
+    if "attributes" in shown and not draft.attributes:
+        raise StudyError("The prompt shows {attributes}, but it has none. Write some, or take the placeholder out.")
+    for name in draft.attributes:
+        if name not in shown and "attributes" not in shown:
+            raise StudyError(
+                f"The prompt never shows its attribute {name!r}. Write {{{name}}} or {{attributes}} in it."
+            )
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
+
+
+def _lines(prompt: Prompt | Draft) -> list[str]:
+    settings = [f"{name}: {getattr(prompt, name)}" for name in LIMITS]
+    settings += [f"attribute {line}" for line in grid.lines(prompt.attributes).splitlines()]
+    parts = [f"{part}:\n{getattr(prompt, part)}\n" for part in ("context", "generation", "diversity")]
+    return [*"\n".join(parts).splitlines(), *settings]

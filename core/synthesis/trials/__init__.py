@@ -1,0 +1,1 @@
+"""A few calls before many, and what they would cost."""

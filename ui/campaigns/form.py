@@ -1,0 +1,165 @@
+"""A new campaign: what raters do, with which texts, by which rules; and what it will ask of people, before it is made."""
+
+import math
+import secrets
+
+import streamlit as st
+
+from core.study import tasks
+from core.study.rows.kinds import ArmKind, CampaignKind
+from core.study.rows.study import Arm, Study, Task
+from core.subjectivity.sessions import campaigns, effort, protocol
+from core.subjectivity.sessions.campaigns import Plan
+from core.subjectivity.sessions.protocol import Protocol
+from ui.campaigns import rules
+from ui.campaigns.list import KIND_NAMES
+from ui.shared import resources
+from ui.shared.words import done, plain, problem
+
+KIND_LINES = {
+    CampaignKind.LABEL: "They choose a label for each text. Shows how far people agree about every text and the task.",
+    CampaignKind.COMPARE: "They say which of two tasks is more a matter of opinion. Ranks the tasks of the study.",
+    CampaignKind.COMPARE_ITEMS: "They say about which of two texts people would disagree more. Ranks texts of a task.",
+    CampaignKind.SCALE: "They say from 1 to 5 how far the answer about a text is a matter of opinion.",
+}
+SIZES = {  # raters per item, items per rater
+    CampaignKind.LABEL: (3, 20),
+    CampaignKind.COMPARE: (12, 10),
+    CampaignKind.COMPARE_ITEMS: (3, 20),
+    CampaignKind.SCALE: (5, 20),
+}
+PER_LABEL = {CampaignKind.COMPARE_ITEMS: 10}
+ITEM = {CampaignKind.COMPARE: "pair", CampaignKind.COMPARE_ITEMS: "pair"}
+
+
+@st.fragment
+def new_campaign(study: Study) -> None:
+    """The form. What is typed stays when a setting cannot be; the campaign that was made is opened at its link."""
+    asked_kind = st.radio(
+        "What raters do",
+        list(KIND_LINES),
+        format_func=KIND_NAMES.__getitem__,
+        captions=list(KIND_LINES.values()),
+        key="campaigns.kind",
+    )
+    kind = CampaignKind(str(asked_kind))
+    with resources.store()() as session:
+        known = tasks.tasks(session, study.id)
+    task = _task(known, kind)
+    suggested = f"{KIND_NAMES[kind]}: {task.name}" if task else KIND_NAMES[kind]
+    name = st.text_input("Name", key="campaigns.name", placeholder=suggested, width=420, max_chars=200)
+    arm_ids = _arms(task) if task else ()
+    sizes = _sizes(kind)
+    instructions = st.text_area(
+        "Instructions for raters",
+        key="campaigns.instructions",
+        height=80,
+        placeholder="Anything raters should know beyond the question and the labels",
+    )
+    with st.expander("Consent, check, quality and panel", key=f"campaigns.rules.{kind}"):
+        first = Protocol(check=protocol.default_check(kind))
+        given = rules.protocol_fields(first, kind=kind, key=f"campaigns.new.{kind}", is_new=True)
+    plan = None
+    with problem():
+        asked = Plan(
+            name=name.strip() or suggested, kind=kind, task=task, arm_ids=arm_ids, instructions=instructions.strip(),
+            protocol=rules.read(given), seed=_seed(), **sizes,
+        )  # fmt: skip
+        _say_effort(study, asked)
+        plan = asked
+    if st.button("Make the campaign", type="primary", key="campaigns.make", disabled=plan is None) and plan is not None:
+        with problem():
+            _make(study, plan)
+
+
+def _task(known: list[Task], kind: CampaignKind) -> Task | None:
+    if kind == CampaignKind.COMPARE:
+        st.caption(
+            f"Every pair of the {len(known)} tasks is compared: {plain(', '.join(task.name for task in known))}."
+        )
+        return None
+    names = [task.name for task in known]
+    asked = st.session_state.get("pickers.task")
+    place = names.index(asked) if asked in names else 0
+    chosen = st.selectbox("Task", names, index=place, key="campaigns.task", width=420)
+    return known[names.index(chosen)]
+
+
+def _arms(task: Task) -> tuple[int, ...]:
+    """Where texts come from; several arms are mixed, and nobody who rates sees which is which."""
+    with resources.store()() as session:
+        found = {arm.id: arm for arm in tasks.arms(session, task.id)}
+    real = [arm.id for arm in found.values() if arm.kind == ArmKind.REAL]
+    chosen = st.multiselect(
+        "Texts from",
+        list(found),
+        default=real,
+        format_func=lambda arm_id: _arm_words(found[arm_id]),
+        key=f"campaigns.arms.{task.id}",
+        width=420,
+    )
+    if len(chosen) > 1:
+        st.caption(
+            "The arms are mixed blind: raters see the text only, never where it is from or the label it came with."
+        )
+    return tuple(chosen)
+
+
+def _arm_words(arm: Arm) -> str:
+    return f"{arm.name} (test texts)" if arm.kind == ArmKind.REAL else arm.name
+
+
+def _sizes(kind: CampaignKind) -> dict[str, int]:
+    noun = ITEM.get(kind, "item")
+    per_item, per_rater = SIZES[kind]
+    sizes = {}
+    with st.container(horizontal=True):
+        if kind != CampaignKind.COMPARE:
+            sizes["per_class"] = st.number_input(
+                "Texts per label", 1, 1000, PER_LABEL.get(kind, 50), key=f"campaigns.per_class.{kind}", width=150,
+                help="Of each label and arm, drawn at random.",
+            )  # fmt: skip
+        if kind == CampaignKind.COMPARE_ITEMS:
+            sizes["pairs_per_item"] = st.number_input("Pairs per text", 2, 100, 4, key="campaigns.pairs", width=150)
+        sizes["raters_per_item"] = st.number_input(
+            f"Raters per {noun}", 1, 1000, per_item, key=f"campaigns.raters.{kind}", width=150
+        )
+        sizes["items_per_rater"] = st.number_input(
+            f"{noun.capitalize()}s per rater", 1, 1000, per_rater, key=f"campaigns.items.{kind}", width=150
+        )
+    return {field: int(value) for field, value in sizes.items()}
+
+
+def _seed() -> int:
+    """Drawn once for each campaign that is being planned, so that what is said before making it holds."""
+    return int(st.session_state.setdefault("campaigns.seed", secrets.randbits(31)))
+
+
+def _say_effort(study: Study, plan: Plan) -> None:
+    with resources.store()() as session:
+        found = effort.of_plan(session, study_id=study.id, plan=plan)
+    noun = ITEM.get(plan.kind, "item")
+    numbers = {
+        f"{noun.capitalize()}s": f"{found.items:,}",
+        "Answers wanted": f"{found.answers:,}",
+        "Raters needed": f"{found.raters:,}",
+        "Minutes per rater": f"about {math.ceil(found.minutes)}",
+    }
+    with st.container(horizontal=True):
+        for words, value in numbers.items():
+            with st.container(width=140):
+                st.metric(words, value)
+    extra = f" and {found.checks} checks" if found.checks else ""
+    st.caption(
+        f"Each rater sees {found.per_rater} {noun}s{extra}. Some will stop early: invite about {found.invited}. "
+        "Minutes go by the length of the texts."
+    )
+
+
+def _make(study: Study, plan: Plan) -> None:
+    with resources.store().write() as session:
+        campaign = campaigns.make(session, study_id=study.id, plan=plan)
+    st.session_state["campaigns.made"] = campaign.id
+    st.session_state.pop("campaigns.seed", None)
+    done("The campaign is open. Send its link to raters.")
+    st.rerun()

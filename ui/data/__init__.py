@@ -1,0 +1,1 @@
+"""The page Tasks and data, and the trash."""

@@ -1,0 +1,209 @@
+"""A file of texts on its way into a task: what is taken for what, what was found in it, and the choices that it asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import StudyError
+from core.study.exchange import columns_in_files, held_texts, importing, labels_in_files, tables
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Task
+from ui.shared import resources, words
+
+SPLITS = ["as in the file, or drawn", "train", "validation", "test", "pool"]
+NEW = "A new task"
+MOST_MAPPED = 12
+MOST_VALUES = 100
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the texts go: a task by name, which may be new, and one of its arms. `known` are the labels it has.
+
+    `task_id` is None for a new task, and while no task is chosen.
+    """
+
+    name: str
+    arm: str
+    question: str
+    is_new: bool
+    known: Sequence[str]
+    task_id: int | None = None
+
+
+def pick_target(known: Sequence[Task], labels: dict[str, list[str]]) -> Target:
+    """The task and arm that a file goes into. Nothing is chosen beforehand once there are tasks."""
+    names = [NEW, *[task.name for task in known]]
+    with st.container(horizontal=True):
+        chosen = st.selectbox(
+            "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose where it goes"
+        )
+        if chosen == NEW:
+            name = st.text_input("Name of the task", key="data.name", placeholder="ticket-urgency", width=260)
+            question = st.text_input(
+                "What a labeller is asked", key="data.question", placeholder="Is this ticket urgent?", width=320
+            )
+            return Target(name.strip(), str(ArmKind.REAL), question, True, ())
+        kinds = [str(kind) for kind in ArmKind if kind not in (ArmKind.OTHER, ArmKind.REAL)]
+        arm = st.selectbox("Arm", [*kinds, str(ArmKind.REAL)], key="data.arm", accept_new_options=True, width=220)
+    ids = {task.name: task.id for task in known}
+    return Target(chosen or "", arm or "", "", False, labels.get(chosen or "", []), ids.get(chosen or ""))
+
+
+def pick_columns(table: tables.Table) -> importing.Options | None:
+    """Which column holds the text and which the label, and which rows are taken; None, with a word, until it is chosen."""
+    columns = list(table.frame.columns)
+    likely = {
+        "text": columns_in_files.likely(columns, columns_in_files.TEXT_NAMES),
+        "label": columns_in_files.likely(columns, columns_in_files.LABEL_NAMES),
+    }
+    with st.container(horizontal=True):
+        text, label = (
+            st.selectbox(
+                f"Column of the {name}",
+                columns,
+                index=columns.index(found) if found in columns else None,
+                key=f"data.{name}",
+                width=220,
+                placeholder="Choose a column",
+            )
+            for name, found in likely.items()
+        )
+        split = st.selectbox("Split", SPLITS, key="data.split", width=220)
+    if text is None or label is None or text == label:
+        st.info("Choose the column of the text and another one for the label.")
+        return None
+    with st.expander("Rows, splits and labels by other names"):
+        rest = [column for column in columns if column not in (text, label)]
+        split_column = st.selectbox(
+            "Column of the split", rest, index=None, key="data.split_column", width=260, placeholder="by its usual name"
+        )
+        where, rename = _where(table), _renames()
+    return importing.Options(
+        text=text,
+        label=label,
+        split=None if split == SPLITS[0] else split,
+        where=where,
+        rename=rename,
+        split_column=split_column,
+    )
+
+
+def _where(table: tables.Table) -> dict[str, str]:
+    """The columns whose rows are chosen by a value, with that value."""
+    columns = list(table.frame.columns)
+    asked = st.multiselect("Only rows with one value in these columns", columns, key="data.where", placeholder="all rows")
+    found: dict[str, str] = {}
+    with st.container(horizontal=True):
+        for column in asked:
+            values = table.frame[column].value_counts().index.tolist()[:MOST_VALUES]
+            chosen = st.selectbox(f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True)
+            found[column] = str(chosen or "")
+    return found
+
+
+def _renames() -> dict[str, str]:
+    """Labels of the file with what they are called in the task, as a person writes them, one a line."""
+    written = st.text_area(
+        "Labels to rename, one a line", key="data.renames", placeholder="label in the file = label in the task", height=90
+    )
+    pairs = [line.partition("=") for line in written.splitlines() if line.strip()]
+    for theirs, _, ours in pairs:
+        if not (theirs.strip() and ours.strip()):
+            st.warning(words.plain(f"Write a label of the file, =, and a label of the task; found “{theirs}”."))
+    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs if theirs.strip() and ours.strip()}
+
+
+def decide(table: tables.Table, options: importing.Options, target: Target) -> importing.Options | None:
+    """Show what is found in the file, offer what has to be decided, and give the options with the decisions.
+
+    None while a decision is missing or the file cannot be imported; the reason is shown.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fold = st.checkbox("Take labels that look alike for one", key="data.fold")
+        keep = st.checkbox("Take every label as it is written", key="data.keep_labels")
+        drop = st.checkbox("Leave texts with several labels out", key="data.drop_several")
+        cuts = st.text_input("Cut numbers into classes at", key="data.cut", placeholder="0.5, 0.8", width=160)
+    held = _held(table, target)
+    is_real = target.arm == ArmKind.REAL
+    try:
+        chosen = replace(options, choices=labels_in_files.Choices(fold, keep, drop, _numbers(cuts)))
+        found = importing.look(table, chosen, known=target.known, real=is_real, held=held)
+        if renamed := _renamed(found, target):
+            chosen = replace(chosen, rename={**chosen.rename, **renamed})
+            found = importing.look(table, chosen, known=target.known, real=is_real, held=held)
+    except StudyError as error:
+        st.warning(words.plain(_on_a_page(str(error))))
+        return None
+    _show(found)
+    if found.refused:
+        st.warning(words.plain(_on_a_page(found.refused)))
+    return None if found.refused else chosen
+
+
+def _held(table: tables.Table, target: Target) -> held_texts.Held | None:
+    """What the task holds already; None for a new one."""
+    if target.task_id is None:
+        return None
+    with resources.store()() as session:
+        return held_texts.read(session, task_id=target.task_id, arm=target.arm, sha256=table.sha256)
+
+
+def _show(found: importing.Findings) -> None:
+    """The findings: columns, labels with counts, and what would be left out."""
+    kept = sum(found.splits.values())
+    taken = ", ".join(f"{ours} from “{theirs}”" for ours, theirs in found.columns.items())
+    shares = ", ".join(f"{split} {n:,}" for split, n in found.splits.items())
+    st.text(f"{found.read:,} rows, {kept:,} to be kept ({shares or 'none'}); {taken}. Nothing is stored yet.")
+    if found.passed_over:
+        st.text(f"Rows without the values chosen above, not looked at: {found.passed_over:,}.")
+    left, right = st.columns(2)
+    with left:
+        counted = [(name, n, found.in_test.get(name, 0)) for name, n in found.labels.items()]
+        words.table(pd.DataFrame(counted, columns=["label", "rows", "in test"]), key="data.labels")
+    with right:
+        if found.left_out:
+            words.table(pd.DataFrame(found.left_out.items(), columns=["why", "rows"]), key="data.left_out")
+    for group in found.alike:
+        st.text(f"These labels look alike: {', '.join(group)}.")
+    for note in found.notes:
+        st.text(_on_a_page(note))
+
+
+def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
+    """Which of the task's labels an unknown label of the file stands for, as a person says."""
+    renamed: dict[str, str] = {}
+    if not target.known:
+        return renamed
+    with st.container(horizontal=True):
+        for name in list(found.unknown)[:MOST_MAPPED]:
+            meant = st.selectbox(
+                f"“{name}” means", list(target.known), index=None, key=f"data.rename.{name}", width=180, placeholder="none"
+            )
+            if meant is not None:
+                renamed[name] = meant
+    return renamed
+
+
+def _numbers(given: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in given.replace(";", ",").split(",") if part.strip())
+    except ValueError as error:
+        raise StudyError(f"Limits are numbers separated by commas; found {given!r}.") from error
+
+
+def _on_a_page(sentence: str) -> str:
+    """A sentence of the command with the page's own names for its options."""
+    for option, box in (
+        ("(--fold)", "(the first box above)"),
+        ("(--keep-labels)", "(the second box above)"),
+        ("(--drop-several)", "(the third box above)"),
+        ("(--cut 0.5)", "(in the field above)"),
+        ("(--split)", "(Split)"),
+        ("(--split-column)", "(Column of the split)"),
+    ):
+        sentence = sentence.replace(option, box)
+    start = sentence.find(" Say which is which with --")
+    return sentence[:start] + " Say above what they mean." if start >= 0 else sentence

@@ -1,0 +1,164 @@
+"""The frame around every page: who may see it, which pages there are, and the study in hand."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.rows.study import Study
+from core.subjectivity.sessions import campaigns
+from ui.frame import access
+from ui.shared import jobs, links, resources, words
+
+PAGES = {
+    "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️")],
+    "Data": [
+        ("Prompts", "prompts", "✍️"),
+        ("Generate", "generate", "⚗️"),
+        ("Inspect", "inspect", "🔎"),
+    ],
+    "People": [("Campaigns", "campaigns", "🗳️")],
+    "Models": [("Train", "train", "🏋️"), ("Jobs", "jobs", "⏱️")],
+    "Findings": [("Analyse", "analyse", "📈")],
+}
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.2rem; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
+.st-key-access_browser { display: none; }
+/* Arabic and Hebrew run their own way wherever a text of a study may stand: each block by its own first letter. */
+body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
+[data-testid="stCode"] code, .stMarkdownBadge { unicode-bidi: plaintext; }
+.stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
+[data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
+button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
+</style>"""
+ICON = Path(__file__).with_name("litmus.png")
+RATE = ("Rate", "rate", "🗳️")
+
+
+def framed() -> st.Page:
+    """Everything around a page: its configuration, the navigation of this visitor's role, and the sidebar.
+
+    Organisers have the five groups; someone who came by a rater's link has the rating page alone, and is told so
+    wherever else they ask for.
+    """
+    st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
+    st.html(STYLE)
+    st.session_state["framed"] = True
+    try:
+        who = access.visitor()
+    except StudyError as error:
+        st.error(words.plain(str(error)))
+        st.stop()
+    access.tell_browser()
+    if who is access.Visitor.RATER:
+        return st.navigation(_rater_pages(), position="hidden")
+    listed = {
+        group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
+    }
+    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]})
+    if who is access.Visitor.ORGANISER:
+        _sidebar()
+    return page
+
+
+def take_in_hand(name: str) -> None:
+    """Make this the study in hand, from a callback."""
+    st.session_state["frame.study"] = st.session_state["frame.choice"] = name
+
+
+def guard(role: str, *, need_study: bool = True) -> Study:
+    """The first call of every page: sends people without the role away and gives the study in hand.
+
+    A rater needs no study, so nothing is read for one. Streamlit runs a page that is opened by its address on a fresh
+    server without `app.py`: it frames itself then, and runs again, now within `app.py`. Without that, what is typed
+    first would be lost: widgets get new identities once `app.py` runs.
+    """
+    if not st.session_state.pop("framed", False):
+        framed()
+        st.session_state.pop("framed")
+        if not st.session_state.get("frame.again"):
+            st.session_state["frame.again"] = True
+            st.rerun()
+    if role == "rater" and not access.asks_preview():
+        return Study(name="")
+    who = access.visitor()
+    if who is access.Visitor.RATER:
+        access.refuse()
+        st.stop()
+    if who is access.Visitor.STRANGER:
+        access.ask_password()
+        st.stop()
+    with resources.store()() as session:
+        known = tasks.studies(session)
+    study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
+    if study is None and need_study:
+        st.info("There is no study yet.")
+        links.link("overview", "Open the sample study or start your own")
+        st.stop()
+    if study is not None and role == "organiser":
+        st.query_params["study"] = study.name
+    return study or Study(name="")
+
+
+def _rater_pages() -> list[st.Page]:
+    """The rating page, and for every address of an organiser's page the sentence that it is closed."""
+    rate = _page(RATE)
+    closed = [
+        st.Page(_closed, title="Rate", url_path=path, visibility="hidden")
+        for of_group in PAGES.values()
+        for _, path, _ in of_group
+    ]
+
+    def door() -> None:
+        if access.rater_token():
+            st.switch_page(rate, query_params=dict(st.query_params))
+        _closed()
+
+    return [st.Page(door, title="Rate", default=True), rate, *closed]
+
+
+def _closed() -> None:
+    st.session_state.pop("framed", None)
+    access.refuse()
+
+
+def _sidebar() -> None:
+    """The study in hand, chosen once and kept in the URL, what is running, and the way out."""
+    with resources.store()() as session:
+        names = [study.name for study in tasks.studies(session)]
+        if previewed := _previewed(session):
+            take_in_hand(previewed)
+    with st.sidebar:
+        if names:
+            asked = st.session_state.get("frame.study") or st.query_params.get("study")
+            chosen = st.selectbox("Study", names, index=names.index(asked) if asked in names else 0, key="frame.choice")
+            st.session_state["frame.study"] = chosen
+        jobs.indicator()
+        access.sign_out_button()
+
+
+def _previewed(session: Session) -> str:
+    """The name of the study whose session is tried as a rater, once a link; empty anywhere else."""
+    token = st.query_params["preview"] if access.asks_preview() else ""
+    if not token or st.session_state.get("frame.previewed") == token:
+        return ""
+    st.session_state["frame.previewed"] = token
+    with suppress(StudyError):
+        return session.get_one(Study, campaigns.by_token(session, token, even_closed=True).study_id).name
+    return ""
+
+
+def _page(page: tuple[str, str, str], *, default: bool = False, hidden: bool = False) -> st.Page:
+    title, path, icon = page
+    return st.Page(
+        links.page_file(path),
+        title=title,
+        url_path=path,
+        icon=icon,
+        default=default,
+        visibility="hidden" if hidden else "visible",
+    )

@@ -1,0 +1,144 @@
+"""Label fidelity on the screen: what was asked for beside what a judge, a person or raters say."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.analysis import quality_charts
+from core.commands import judge as judge_command
+from core.jobs import runner
+from core.llm import connection
+from core.llm.connection import Connection
+from core.quality import fidelity
+from core.quality.fidelity import By, Fidelity
+from core.study import tasks
+from core.study.rows.kinds import JudgementKind
+from core.study.rows.study import Arm, Study, Task
+from core.subjectivity import ratings
+from core.synthesis import judging
+from ui.shared import charts, jobs, pickers, resources
+from ui.shared.words import plain, problem, queued, table
+from ui.synthesis.connection import offered_models, pick_connection
+
+NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person here", By.RATERS: "Raters"}
+
+
+def labels_view(study: Study, task: Task) -> None:
+    """Agreement of the intended label with another one, per class, and the job that asks a judge."""
+    with resources.store()() as session:
+        with st.container(horizontal=True):
+            arm = pickers.pick_arm(session, task, key="fidelity")
+            by = st.segmented_control(
+                "Compared with",
+                list(By),
+                default=By.JUDGE,
+                required=True,
+                format_func=NAMES.__getitem__,
+                key="fidelity.by",
+            )
+            judge = _pick_judge(session, arm, by)
+        labels = [label.name for label in tasks.labels_of(session, task.id)]
+        found = fidelity.table(
+            fidelity.pairs(session, arm_id=arm.id, by=by, judge=judge, raters=ratings.people(study)), labels
+        )
+    if found.n:
+        _show(found, task=task, arm=arm, other=judge or NAMES[by])
+    else:
+        st.info(plain(found.note) or "There is nothing to compare with yet.")
+    if by == By.JUDGE:
+        _ask(study, task)
+
+
+def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
+    """Whose labels are shown; the judge asked last once it has given one."""
+    if by == By.RATERS:
+        return None
+    kind = JudgementKind.JUDGE if by == By.JUDGE else JudgementKind.HUMAN
+    known = fidelity.judges(session, arm_id=arm.id, kind=kind)
+    if not known:
+        return None
+    key, asked = f"fidelity.judge.{arm.id}.{by}", f"fidelity.asked.{arm.id}"
+    if by == By.JUDGE and st.session_state.get(asked) in known:
+        st.session_state[key] = st.session_state.pop(asked)
+    return str(st.selectbox("Who", list(known), key=key, width=220))
+
+
+def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
+    reading = (
+        f"{other} gives the intended label to {found.agreement:.0%} [{found.low:.0%}, {found.high:.0%}] of {found.n} samples; "
+        f"Cohen's kappa {found.kappa:.2f}."
+        + (f" {found.n_unusable} answers cannot be used." if found.n_unusable else "")
+    )
+    charts.plot(
+        quality_charts.confusion(found, other=other),
+        key="fidelity.confusion",
+        filename=f"{task.name}-{arm.name}-labels",
+        data=found.per_class,
+        reading=plain(reading),
+    )
+    if found.note:
+        st.caption(plain(found.note))
+    table(found.per_class, key="fidelity.classes")
+
+
+def _ask(study: Study, task: Task) -> None:
+    """Ask a model for the label of samples, without telling it the intended one."""
+    st.subheader("Ask a judge")
+    wanted = pick_connection(study, key="fidelity")
+    with resources.store()() as session:
+        found = {arm.name: arm for arm in tasks.arms(session, task.id)}
+        writers = judging.writers(session, [arm.id for arm in found.values()])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = st.multiselect("Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320)
+        per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
+        budget = st.number_input(
+            "Budget, US dollars", 0.0, None, None, 0.01, "%g", key="fidelity.budget", placeholder="no limit", width=160
+        )
+        judge = _choose_judge(wanted, writers)
+        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
+    st.caption("It sees the question, the labels and the text. Judging real texts too shows how far it can be trusted.")
+    own = [name for name in writers.get(connection.split(judge)[0], []) if name in names] if judge else []
+    if own:
+        st.warning(
+            f"{plain(str(judge))} wrote texts of {plain(', '.join(own))} itself. A model that judges its own texts tends to agree "
+            "with itself: choose another judge where you can."
+        )
+    if asked and judge:
+        with problem():
+            connection.check(wanted.model_copy(update={"models": (judge,)}), resources.settings())
+            arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
+            _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
+            st.rerun()
+    jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
+
+
+def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:
+    """A model of the study, first one that wrote nothing here, one that its endpoint lists, or any other by its name."""
+    mine = sorted(wanted.models, key=lambda model: connection.split(model)[0] in writers)
+    chosen = st.selectbox(
+        "Judge",
+        list(dict.fromkeys([*mine, *offered_models(wanted.base_url)])),
+        index=0 if mine else None,
+        key="fidelity.model",
+        width=240,
+        placeholder="Type a name, then Enter",
+        accept_new_options=wanted.provider != "recorded",
+        help="Any model of the endpoint by its name, or one elsewhere as NAME@URL. What the study writes with stays as it is.",
+    )
+    return str(chosen).strip() if chosen else None
+
+
+def _arguments(wanted: Connection, judge: str, *, arms: list[str], per_label: int, budget: float | None) -> list[str]:
+    alone = wanted.model_copy(update={"models": (judge,)})
+    return judge_command.arguments(alone, arms=arms, per_label=per_label, budget_usd=budget)
+
+
+def _queue(study: Study, task: Task, arms: Sequence[Arm], *, judge: str, arguments: list[str]) -> None:
+    """Queue the judging; the arms' views move to this judge as soon as it has answered."""
+    with resources.store().write() as session:
+        job = judge_command.queue_judging(session, study=study, task=task, arguments=arguments)
+    runner.ensure(resources.settings())
+    for arm in arms:
+        st.session_state[f"fidelity.asked.{arm.id}"] = connection.split(judge)[0]
+    queued([job])

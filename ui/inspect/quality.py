@@ -1,0 +1,203 @@
+"""What the arms of a task are like beside real data: diversity, duplicates, leakage and a map, measured by a job."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.analysis import quality_charts
+from core.commands import measure as measuring
+from core.jobs import runner
+from core.quality import measures, readings
+from core.quality.measures import ArmMeasures, Measures
+from core.study import browse
+from core.study.exchange import spreadsheets
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Study, Task
+from ui.inspect import samples
+from ui.shared import charts, jobs, resources
+from ui.shared.words import done, plain, queued, table
+
+GROUPS = {
+    "Diversity": ["remote_clique_cosine", "chamfer_distance_cosine", "nearest_real"],
+    "Angular distances": ["remote_clique_angular", "chamfer_distance_angular"],
+    "Words": ["distinct_1", "distinct_2", "self_bleu", "words_median", "vocabulary", "hd_d"],
+    "Likeness and leakage": ["apart", "bag_of_words", "within"],
+}
+NOTES = {
+    "Diversity": "Farther apart means more diverse. Remote clique: mean distance to all other texts; Chamfer: to the nearest.",
+    "Angular distances": "The same distances as angles, in radians.",
+    "Words": "Distinct-n: share of different word sequences. Self-BLEU: how much of each text is found in the others.",
+    "Likeness and leakage": "What a bag of words learns from the arm. AUC 0.5: synthetic and real texts cannot be told apart.",
+}
+SAID = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
+MOST_SHOWN = 200
+WIDTH = 266
+
+
+def quality_view(study: Study, task: Task) -> None:
+    """Every measure per arm with real data beside it, and the near-duplicates, which can be rejected here."""
+    found = _measured(study, task)
+    if found is None:
+        return
+    said = readings.reading(found)
+    for name, wanted in GROUPS.items():
+        st.subheader(name)
+        _charts(_of(found, wanted), wanted, task=task, name=name)
+        for group in SAID.get(name, ()):
+            _say(said[group])
+    st.subheader("Duplicates and copies")
+    _say([*said["duplicates"], *said["copies"]])
+    for arm in found.arms:
+        _near_duplicates(arm)
+
+
+def leakage_view(study: Study, task: Task) -> None:
+    """Words that give a label away in one arm, beside how well words alone carry over to real test data."""
+    found = _measured(study, task)
+    if found is None:
+        return
+    with st.container(horizontal=True):
+        names = [arm.arm for arm in found.arms]
+        chosen = st.segmented_control(
+            "Arm", names, default=names[-1], required=True, format_func=plain, key=f"leakage.arm.{task.id}"
+        )
+        label = st.segmented_control(
+            "Label",
+            found.labels,
+            default=found.labels[0],
+            required=True,
+            format_func=plain,
+            key=f"leakage.label.{task.id}",
+        )
+    arm = next(arm for arm in found.arms if arm.arm == chosen)
+    cues = measures.cues(arm)
+    own = cues[cues["label"] == label]
+    if own.empty:
+        st.info("No word comes with this label often enough to be looked at.")
+    else:
+        charts.plot(
+            quality_charts.cues_bars(cues, label=label, arm=arm.arm),
+            key="leakage.cues",
+            filename=f"{task.name}-{arm.arm}-cues",
+            data=own,
+            reading="To the right of 0: texts of this label hold the word more often. Bars: 95 % intervals of single words.",
+        )
+    _say([*readings.reading(found)["leakage"]])
+    rows = [
+        (one.arm, one.bag_of_words.accuracy, one.bag_of_words.macro_f1, one.within.macro_f1, one.bag_of_words.n_test)
+        for one in found.arms
+    ]
+    columns = ["arm", "accuracy", "macro_f1", "within", "n_test"]
+    table(pd.DataFrame(rows, columns=columns), key="leakage.scores")
+    st.caption(
+        "TF-IDF and logistic regression, learned from equally many texts of each arm. Accuracy and macro-F1: on real test texts."
+    )
+
+
+def map_view(study: Study, task: Task) -> None:
+    """The texts of all arms as points; one that is chosen shows its text and where it came from."""
+    found = _measured(study, task)
+    if found is None:
+        return
+    by = st.segmented_control(
+        "Colour", ["arm", "label"], default="arm", required=True, format_func=str.capitalize, key="map.by"
+    )
+    with resources.store()() as session:
+        points = measures.points(session, found)
+    if points.empty:
+        st.info("There are too few texts for a map.")
+        return
+    figure = quality_charts.embedding_map(points, by="label" if by == "label" else "arm")
+    event = st.plotly_chart(figure, key=f"map.{task.id}.{by}", on_select="rerun", selection_mode="points")
+    st.caption(
+        f"{len(points):,} texts by {plain(found.encoder)}, laid out by t-SNE: near means alike, distances between groups "
+        "mean little. Choose a point to open its text."
+    )
+    chosen = event["selection"]["points"]
+    if chosen:
+        custom = chosen[0]["customdata"]
+        samples.one_sample(task, int(custom[0] if isinstance(custom, list) else custom))
+
+
+def _measured(study: Study, task: Task) -> Measures | None:
+    """The measures of a task, with the way to make or renew them; None while there are none."""
+    with resources.store()() as session:
+        found = measures.read(resources.settings(), session, task.id)
+    words = "Measure again" if found else "Measure the quality of all arms"
+    if found is None:
+        st.info("Nothing is measured yet: embeddings, distances, duplicates and cues are computed by a background job.")
+    elif found.stale:
+        st.warning("The samples have changed since these were measured.")
+    if (found is None or found.stale) and st.button(words, type="primary", key="quality.measure"):
+        with resources.store().write() as session:
+            job = measuring.queue_measuring(session, study=study, task=task)
+        runner.ensure(resources.settings())
+        queued([job])
+        st.rerun()
+    jobs.job_panel(study.id, of=f"measure:{task.id}", key="quality.jobs")
+    return found.measures if found else None
+
+
+def _of(found: Measures, wanted: Sequence[str]) -> pd.DataFrame:
+    rows = measures.table(found)
+    return rows[rows["measure"].isin(wanted)].reset_index(drop=True)
+
+
+def _charts(rows: pd.DataFrame, wanted: Sequence[str], *, task: Task, name: str) -> None:
+    """A small chart for each measure, side by side where there is room, with the numbers to take along."""
+    with st.container(horizontal=True):
+        for measure in wanted:
+            with st.container(width=WIDTH):
+                figure = quality_charts.measure_dots(rows, measure=measure)
+                st.plotly_chart(figure, key=f"quality.{measure}", config={"displaylogo": False})
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(NOTES[name], width="stretch")
+        st.download_button(
+            "Data as CSV",
+            spreadsheets.safe_csv(rows),
+            file_name=f"{task.name}-{name.lower().replace(' ', '-')}.csv",
+            mime="text/csv",
+            key=f"quality.csv.{name}",
+            on_click="ignore",
+        )
+
+
+def _say(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        st.markdown(f"- {plain(sentence)}")
+
+
+def _near_duplicates(arm: ArmMeasures) -> None:
+    """The groups of texts of one arm that nearly repeat one another, and a button that keeps the first of each."""
+    if not arm.near_groups:
+        return
+    with st.expander(
+        f"{plain(arm.arm)}: {_counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} could go"
+    ):
+        if arm.kind != ArmKind.REAL:
+            st.button(
+                f"Reject {len(arm.removable)}, keep the first of each group",
+                key=f"quality.near.{arm.arm_id}",
+                on_click=_reject,
+                args=(arm.arm_id, arm.near_groups),
+            )
+        with resources.store()() as session:
+            texts = browse.texts(session, [sample_id for group in arm.near_groups[:MOST_SHOWN] for sample_id in group])
+        rows = [
+            (place, texts[one])
+            for place, group in enumerate(arm.near_groups[:MOST_SHOWN], 1)
+            for one in group
+            if one in texts
+        ]
+        table(pd.DataFrame(rows, columns=["group", "text"]), key=f"quality.near.table.{arm.arm_id}")
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n != 1 else ''}"
+
+
+def _reject(arm_id: int, groups: list[list[int]]) -> None:
+    with resources.store().write() as session:
+        n = measures.reject_near_duplicates(session, arm_id=arm_id, groups=groups)
+    done(f"{n} near-duplicates rejected; generating again fills the gaps.")

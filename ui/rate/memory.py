@@ -1,0 +1,43 @@
+"""What a rater's browser remembers: who it was in a session, so that the link opened again goes on where it was left."""
+
+import hashlib
+
+import streamlit as st
+from streamlit.components import v2
+
+from ui.frame import access
+
+KEPT = 90 * 24 * 3600
+REMEMBERED, SOMEBODY_ELSE, TOLD, CAME_AS = (
+    "rate.remembered", "rate.somebody_else", "rate.told_browser", "rate.came_as",
+)  # fmt: skip
+BROWSER = """
+export default ({ data }) => {
+  const secure = location.protocol === "https:" ? "; Secure" : ""
+  document.cookie = `${data.name}=${data.code}; Path=${data.path}; Max-Age=${data.seconds}; SameSite=Lax${secure}`
+}
+"""
+
+
+def code(token: str) -> str:
+    """The personal code that this browser had in the session of this link; empty when it had none, or is somebody else's."""
+    if st.session_state.get(SOMEBODY_ELSE):
+        return ""
+    return st.context.cookies.to_dict().get(_name(token), "")
+
+
+def keep(token: str, personal_code: str) -> None:
+    """Let the browser remember a personal code; draws nothing that can be seen."""
+    if st.session_state.get(TOLD) == personal_code or code(token) == personal_code:
+        return
+    with st.container(key="rate_memory"):
+        v2.component("litmus_rating_memory", js=BROWSER)(
+            key="rate.memory",
+            data={"name": _name(token), "code": personal_code, "path": access.cookie_path(), "seconds": KEPT},
+        )
+
+
+def _name(token: str) -> str:
+    """The cookie's name: of a link, and of the id in the address, so that two people at one browser are two."""
+    link = "\n".join(filter(None, [token, str(st.session_state.get(CAME_AS, ""))]))
+    return f"litmus_me_{hashlib.sha256(link.encode()).hexdigest()[:12]}"

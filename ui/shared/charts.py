@@ -1,0 +1,43 @@
+"""How a figure is shown: full width, with downloads under it."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.study.exchange import spreadsheets
+
+
+def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | None = None, reading: str = "") -> None:
+    """A figure, its reading in words, and its downloads: the picture by the toolbar's camera, HTML, and the data as CSV."""
+    chosen = st.session_state.get(f"{key}.format", "svg")
+    image = {"toImageButtonOptions": {"format": chosen, "filename": filename, "scale": 3 if chosen == "png" else 1}}
+    st.plotly_chart(figure, key=key, config=image | {"displaylogo": False})
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if reading:
+            st.caption(reading, width="stretch")
+        with st.popover("Download", key=f"{key}.download"):
+            st.segmented_control(
+                "Picture, saved by the camera in the chart's toolbar",
+                ["svg", "png"],
+                default="svg",
+                format_func=str.upper,
+                required=True,
+                key=f"{key}.format",
+            )
+            if data is not None:
+                st.download_button(
+                    "Data as CSV",
+                    spreadsheets.safe_csv(data),
+                    file_name=f"{filename}.csv",
+                    mime="text/csv",
+                    key=f"{key}.csv",
+                    on_click="ignore",
+                )
+            st.download_button(
+                "Figure as HTML",
+                lambda: figure.to_html(include_plotlyjs=True),
+                file_name=f"{filename}.html",
+                mime="text/html",
+                key=f"{key}.html",
+                on_click="ignore",
+            )

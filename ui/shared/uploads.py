@@ -1,0 +1,90 @@
+"""Tables that people bring: files they upload, and data sets of the Hugging Face hub."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.errors import StudyError
+from core.study.exchange import hub, tables
+from ui.shared import resources
+from ui.shared.words import plain
+
+NAMES, A_TEXT = "Names the columns", "Is a text already"
+
+
+def uploaded_table(label: str, *, key: str, asks_header: bool = False) -> tables.Table | None:
+    """The table in an uploaded file; None while there is none or when it cannot be read, which is said in a sentence.
+
+    With `asks_header`, a person says what the first row of a CSV or TSV is; where there is a doubt, nothing is read before.
+    """
+    kinds = [suffix[1:] for suffix in tables.SUFFIXES]
+    uploaded = st.file_uploader(f"{label}: CSV, TSV, JSON lines or Parquet, in UTF-8", type=kinds, key=key)
+    if uploaded is None:
+        return None
+    try:
+        return _headed(uploaded, key=key) if asks_header else _read(uploaded)
+    except StudyError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+def table_to_import(*, key: str) -> tables.Table | None:
+    """A table from a file of this visitor, or from a data set of the Hugging Face hub; None while there is none."""
+    places = ["A file", "The Hugging Face hub"]
+    place = st.segmented_control("Where the texts are", places, default=places[0], required=True, key=f"{key}.place")
+    if place != places[0]:
+        return _from_hub(key)
+    return uploaded_table("Texts with labels", key=f"{key}.file", asks_header=True)
+
+
+def _headed(uploaded: UploadedFile, *, key: str) -> tables.Table | None:
+    """The table of a file, with its first row read as a person says; None where that is in doubt and not yet said."""
+    table = _read(uploaded)
+    if not table.has_first_row:
+        return table
+    named = f"{key}.header.{table.sha256[:8]}"
+    said = st.segmented_control("First row of the file", [NAMES, A_TEXT], default=None if table.doubt else NAMES, key=named)
+    if said is None and table.doubt:
+        st.warning(plain(f"Say what the first row is. It may be a text with its label already: {table.doubt}."))
+        return None
+    return _read(uploaded, header=said != A_TEXT) if table.doubt or said == A_TEXT else table
+
+
+def _from_hub(key: str) -> tables.Table | None:
+    """The table of a hub's data set, read once and kept until another is asked for."""
+    with st.form(f"{key}.hub", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        source = st.text_input(
+            "Data set",
+            key=f"{key}.source",
+            placeholder="hf:owner/name",
+            width=320,
+            help="hf:owner/name[@revision][:config]",
+        )
+        split = st.text_input("Split of the data set", key=f"{key}.hub_split", placeholder="all of them", width=180)
+        asked = st.form_submit_button("Read it")
+    if asked:
+        st.session_state[f"{key}.asked"] = (source.strip(), split.strip() or None)
+    wanted = st.session_state.get(f"{key}.asked")
+    if wanted is None:
+        return None
+    try:
+        return _read_hub(*wanted)
+    except StudyError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+@st.cache_data(max_entries=2, ttl=3600, show_spinner="Reading from the hub…")
+def _read_hub(source: str, split: str | None) -> tables.Table:
+    settings = resources.settings()
+    named = source if source.startswith(hub.PREFIX) else f"{hub.PREFIX}{source}"
+    return hub.read(named, split=split, folder=settings.home / "hub", token=settings.hf_token)
+
+
+def _read(uploaded: UploadedFile, *, header: bool | None = None) -> tables.Table:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(uploaded.name).name
+        path.write_bytes(uploaded.getvalue())
+        return tables.read(path, header=header)

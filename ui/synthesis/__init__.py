@@ -1,0 +1,1 @@
+"""The pages Prompts and Generate."""
