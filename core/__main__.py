@@ -10,45 +10,45 @@ import typer
 
 # Command -> its module in core.commands and the first sentence of its help; an empty one is not listed.
 COMMANDS = {
-    "run": ("whole", "Everything a STUDY.yaml asks for; finished parts are not done again."),
-    "demo": ("whole", "The bundled sample study through the same code: no key, no network, no GPU."),
-    "import": ("data", "Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."),
+    "run": ("run", "Everything a STUDY.yaml asks for; finished parts are not done again."),
+    "demo": ("run", "The bundled sample study through the same code: no key, no network, no GPU."),
+    "import": ("import_", "Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."),
     "generate": (
-        "generating",
+        "llm.generate",
         "Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice.",
     ),
     "try": (
-        "trying",
+        "llm.try_",
         "Make a few calls with a prompt, exactly as a generation would. The answers are stored but never become samples.",
     ),
     "spent": (
-        "spending",
+        "spent",
         "What a study has cost: stored answers, batches under way, and calls whose answer never came.",
     ),
     "requests": (
-        "batching",
+        "llm.batches",
         "Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent.",
     ),
-    "answers": ("batching", "Take in the answers to `requests`: each is stored before it is read, and none twice."),
+    "answers": ("llm.batches", "Take in the answers to `requests`: each is stored before it is read, and none twice."),
     "batches": (
-        "batching",
+        "llm.batches",
         "Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel.",
     ),
     "judge": (
-        "judging",
+        "llm.judge",
         "Ask an LLM which label fits each text, without telling it the intended one. Resumes; never pays twice.",
     ),
     "rate-by-llm": (
-        "llm_rating",
+        "llm.rate_by_llm",
         "Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice.",
     ),
     "agreement": (
-        "agreement",
+        "files.agreement",
         "How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them.",
     ),
-    "aggregate": ("aggregate", "One label per item, from item_id, rater_id, label or usual names for them."),
+    "aggregate": ("files.aggregate", "One label per item, from item_id, rater_id, label or usual names for them."),
     "rank": (
-        "rank",
+        "files.rank",
         "Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more).",
     ),
     "ratings": (
@@ -56,27 +56,27 @@ COMMANDS = {
         "Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file.",
     ),
     "regress": (
-        "statistics",
+        "files.regress",
         "Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test.",
     ),
     "diversity": (
-        "quality",
+        "files.diversity",
         "Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies.",
     ),
-    "verdict": ("statistics", ""),
+    "verdict": ("files.regress", ""),
     "push": (
-        "sharing",
+        "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",
     ),
-    "export": ("statistics", ""),
-    "report": ("statistics", ""),
-    "jobs": ("work", "Background work: list it; pause, resume, cancel or retry a job; read its log."),
+    "export": ("files.regress", ""),
+    "report": ("files.regress", ""),
+    "jobs": ("jobs", "Background work: list it; pause, resume, cancel or retry a job; read its log."),
     "trash": ("trash", "What was put away is kept for 30 days and can be taken out again whole."),
     "measure": (
-        "measuring",
+        "measure",
         "Diversity, duplicates, copies, leakage and a map of every arm of a task, kept for the page Inspect.",
     ),
-    "train-runs": ("work", ""),
+    "train-runs": ("jobs", ""),
 }
 
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 import ui
-from core.commands import generate, queueing
 from core.jobs import runner
+from core.steps import generate, train
 from core.study import tasks
 
 study = ui.guard("organiser")
@@ -53,7 +53,7 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
         generate.check(ui.settings(), how)
         with ui.store().write() as session:
             made = generate.ready_arm(session, task, arm.name)
-            job = queueing.queue_generation(
+            job = train.queue_generation(
                 session,
                 study=study,
                 task=task,

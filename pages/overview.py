@@ -5,8 +5,8 @@ import streamlit as st
 import ui
 from core.analysis import charts, findings
 from core.analysis.points import Metric
-from core.commands import queueing
 from core.jobs import runner
+from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -17,9 +17,9 @@ ui.refused()
 
 def start_sample() -> None:
     with ui.store().write() as session:
-        queueing.queue_sample(session)
+        train.queue_sample(session)
     runner.ensure(ui.settings())
-    ui.take_in_hand(queueing.SAMPLE_NAME)
+    ui.take_in_hand(train.SAMPLE_NAME)
 
 
 def start_own() -> None:

@@ -5,8 +5,8 @@ import streamlit as st
 import ui
 from core.analysis import charts
 from core.analysis.findings import METRIC_NAMES
-from core.commands import queueing
 from core.jobs import runner
+from core.steps import train
 from core.study import tasks
 from core.training import plan, runs
 
@@ -74,7 +74,7 @@ with st.container(border=True):
 if asked:
     with ui.problem():
         with ui.store().write() as session:
-            queued = queueing.queue_training(
+            queued = train.queue_training(
                 session,
                 ui.settings(),
                 study=study,

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     },
     "jobs": {"errors", "settings", "study", "jobs"},
     "analysis": {"errors", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
+    "steps": {"errors", "reports", "settings", "encoders", "study", "llm", "catalogue", "analysis", "jobs", "steps", *ROOMS},
 }
 HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "nltk"}
 FOR_WORKERS = {
@@ -72,6 +73,12 @@ def test_imports_in_core_point_one_way(path: Path) -> None:
     wrong = {module for module in imports(path) if room_of(module) not in {None, *MAY_IMPORT[room]}}
 
     assert not wrong
+
+
+def test_only_commands_know_the_terminal() -> None:
+    for path in (ROOT / "core").rglob("*.py"):
+        known = {module.split(".")[0] for module in imports(path)} & {"typer", "rich"}
+        assert not known or "commands" in path.parts or path.name == "__main__.py", path
 
 
 def test_core_never_imports_streamlit_and_pages_never_import_pages() -> None:

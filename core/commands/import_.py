@@ -8,9 +8,10 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.commands import output, repeated, studies
+from core.commands import output, repeated
 from core.errors import StudyError
 from core.settings import Settings
+from core.steps import find
 from core.study import tasks
 from core.study.exchange import held_texts, hub, importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind
@@ -92,7 +93,7 @@ def _look(
 ) -> importing.Findings:
     """What the file would bring into the arm; the task need not be there yet."""
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
-    home = studies.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
+    home = find.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
     there = tasks.find_task(session, home.id, task) if home else None
     names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
     held = held_texts.read(session, task_id=there.id, arm=arm, sha256=table.sha256) if there else None
@@ -130,12 +131,12 @@ def _task_for_import(
     question: str,
 ) -> Task:
     if tasks.kind_of(arm) != ArmKind.REAL:
-        return tasks.get_task(session, studies.find_study(session, study, task).id, task)
+        return tasks.get_task(session, find.find_study(session, study, task).id, task)
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = (
-        studies.find_study(session, study, task)
+        find.find_study(session, study, task)
         if known and study is None
-        else tasks.study_named(session, studies.DEFAULT_STUDY if study is None else study)
+        else tasks.study_named(session, find.DEFAULT_STUDY if study is None else study)
     )
     found = tasks.find_task(session, home.id, task)
     if found is not None:

@@ -4,18 +4,13 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
-from sqlalchemy.orm import Session
 
-from core.commands import output, studies
-from core.errors import StudyError
-from core.jobs import queue
+from core.commands import output
 from core.quality import measures, readings
 from core.quality.measures import Measures
-from core.settings import Settings
+from core.steps import find
+from core.steps.measure import measure_task
 from core.study import tasks
-from core.study.rows.kinds import Slot
-from core.study.rows.study import Job, Study, Task
-from core.study.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -31,36 +26,10 @@ def measure(
     """Diversity, duplicates, copies, leakage and a map of every arm of a task, kept for the page Inspect."""
     with output.opened() as (settings, store):
         with store() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             task_id = tasks.get_task(session, home.id, task).id
-        found = measure_task(settings, store, task_id=task_id, title=task, encoder=encoder)
+        found = measure_task(settings, store, task_id=task_id, title=task, encoder=encoder, teller=output.teller(store))
     _show(found, as_json=as_json)
-
-
-def measure_task(settings: Settings, store: Store, *, task_id: int, title: str, encoder: str) -> Measures:
-    """Measure in this process and keep the result, with a bar on the terminal and progress in the job's row if any."""
-    from core.quality import arms  # torch takes seconds to import and is needed by this command alone
-
-    with store() as session:
-        gathered = arms.gather(session, task_id)
-    with output.progress(f"Measure {title}") as bar:
-        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=output.telling(store, bar))
-    measures.write(settings, found)
-    return found
-
-
-def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str = "minilm") -> Job:
-    """Queue the measuring of a task. A task has one such job at a time."""
-    if tasks.get_task(session, study.id, task.name).id != task.id:
-        raise StudyError(f"Task {task.name!r} belongs to another study than {study.name!r}.")
-    return queue.enqueue(
-        session,
-        title=f"Measure {task.name}",
-        command=["-m", "core", "measure", "--study", study.name, "--task", task.name, "--encoder", encoder],
-        key=f"measure:{task.id}",
-        slot=Slot.CPU,
-        study_id=study.id,
-    )
 
 
 def _show(found: Measures, *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import StudyError
-from core.reports import Report
+from core.reports import Report, Teller
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -88,6 +88,17 @@ def telling(store: "Store", bar: Report) -> Report:
             said.add(part)
 
     return tell
+
+
+def teller(store: "Store") -> Teller:
+    """Bars on stderr and in the job's row, sentences on stderr."""
+
+    @contextmanager
+    def bar(title: str) -> Iterator[Report]:
+        with progress(title) as drawn:
+            yield telling(store, drawn)
+
+    return Teller(bar=bar, say=lambda sentence: print(sentence, file=sys.stderr))
 
 
 def queued(job_id: int, *, as_json: bool) -> None:

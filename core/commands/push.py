@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from core.commands import output, studies
+from core.commands import output
+from core.steps import find
 from core.study import tasks
 from core.study.exchange import hub
 from core.study.rows.kinds import ArmKind
@@ -26,7 +27,7 @@ def push(
 ) -> None:
     """Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN."""
     with output.opened() as (settings, store), store() as session:
-        found = tasks.get_task(session, studies.find_study(session, study, task).id, task)
+        found = tasks.get_task(session, find.find_study(session, study, task).id, task)
         arms = [tasks.get_arm(session, found, name) for name in arm or []]
         arms = arms or [one for one in tasks.arms(session, found.id) if with_real or one.kind != ArmKind.REAL]
         pushed = hub.push(

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from core.commands import answer_files, output, studies
+from core.commands import output
+from core.commands.files import answer_files
 from core.errors import StudyError
+from core.steps import find
 from core.study import tasks
 from core.study.exchange import spreadsheets
 from core.study.rows.study import Comparison
@@ -56,12 +58,12 @@ def bring(
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen)
         with store.write() as session:
             if task is not None:
-                home = studies.find_study(session, study, task)
+                home = find.find_study(session, study, task)
                 found = imported.import_ratings(
                     session, task=tasks.get_task(session, home.id, task), table=table, options=options
                 )
             else:
-                home = studies.only_study(session, study)
+                home = find.only_study(session, study)
                 found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
     _brought(found, title=f"{file.name} into {task or home.name}", as_json=as_json)
 
@@ -87,7 +89,7 @@ def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, a
         if out.exists():
             raise StudyError(f"There is a file {out} already. Name another.")
         with store() as session:
-            home = studies.only_study(session, study).id if study is not None else None
+            home = find.only_study(session, study).id if study is not None else None
             campaign = campaigns.named(session, wanted, study_id=home)
             frame = answers.of_campaign(session, campaign)
         long = formats.long_comparisons if campaigns.answers_of(campaign) is Comparison else formats.long_labels

@@ -1,28 +1,20 @@
 """Commands that do a whole study: run a STUDY.yaml, or the bundled sample study."""
 
-import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import select
 
 from core import catalogue
-from core import settings as settings_module
-from core.analysis import findings, regression, report
-from core.commands import generate, output, queueing, study_file, study_intake
+from core.analysis import regression
+from core.commands import output
 from core.errors import StudyError
-from core.jobs import progress, queue, runner
-from core.study import checks, spec, tasks
-from core.study.rows.kinds import JobState
-from core.study.rows.study import Job, Study
-from core.study.store import Store
-
-ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+from core.steps import study_intake
+from core.steps.whole import check_study, run_study
+from core.study import checks
 
 
 def register(app: typer.Typer) -> None:
@@ -48,67 +40,14 @@ def run(
         if check:
             _say(check_study(settings, store, asked), as_json=as_json)
         else:
-            _answer(run_study(settings, store, asked), as_json=as_json)
+            _answer(run_study(settings, store, asked, output.teller(store)), as_json=as_json)
 
 
 def demo(as_json: output.Json = False) -> None:
     """The bundled sample study through the same code: no key, no network, no GPU."""
     with output.opened() as (settings, store), _listing(as_json=as_json):
         asked = study_intake.asked_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
-        _answer(run_study(settings, store, asked), as_json=as_json)
-
-
-def check_study(settings: settings_module.Settings, store: Store, asked: study_intake.Asked) -> list[checks.Problem]:
-    """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_intake.Refused` for problems."""
-    with store.write() as session:
-        taken = study_file.bring_in(session, settings, asked)
-        noted = [] if taken.study is None else study_file.cautions(session, taken, asked)
-        session.rollback()
-    if taken.study is None:
-        raise study_intake.Refused(taken.problems)
-    return taken.problems + noted
-
-
-def run_study(settings: settings_module.Settings, store: Store, asked: study_intake.Asked) -> dict[str, Any]:
-    """Data, generation, answers, training, findings and report of one study.
-
-    Raises `StudyError`; as `study_intake.Refused` before anything is stored, asked or paid for.
-    """
-    with store.write() as session:
-        taken = study_file.bring_in(session, settings, asked)
-        if taken.study is None:
-            session.rollback()
-    if taken.study is None:
-        raise study_intake.Refused(taken.problems)
-    for problem in taken.problems:
-        typer.echo(f"Mind: {problem}", err=True)
-    study = taken.study
-    _generate(settings, store, study, asked.spec)
-    with store.write() as session:
-        named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
-        queued = queueing.queue_training(
-            session,
-            settings,
-            study=study,
-            tasks=named,
-            arms=[
-                arm
-                for task in named
-                for arm in tasks.arms(session, task.id)
-                if arm.name == "real" or arm.name in asked.spec.tasks[task.name].arms
-            ],
-            encoders=asked.spec.encoders,
-            seeds=asked.seeds,
-            training=asked.training,
-        )
-    wait(settings, store, [job.id for job in queued.jobs])
-    with store() as session:
-        found = findings.collect(session, study, run_ids=queued.run_ids)
-        path = report.write(session, found, settings.exports / _folder_name(study))
-    return findings.as_json(found, report=str(path)) | {
-        "imports": taken.imports,
-        "problems": [asdict(problem) for problem in taken.problems],
-    }
+        _answer(run_study(settings, store, asked, output.teller(store)), as_json=as_json)
 
 
 @contextmanager
@@ -132,48 +71,6 @@ def _say(problems: list[checks.Problem], *, as_json: bool) -> None:
     typer.echo("no problem found")
     for problem in problems:
         typer.echo(study_intake.lines_of(problem))
-
-
-def _folder_name(study: Study) -> str:
-    """A study's name as a folder's, without anything that leads elsewhere."""
-    return re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or f"study-{study.id}"
-
-
-def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int]) -> None:
-    """Wait until jobs have ended, with a bar on the terminal. Raises `StudyError` with a failed job's own sentence."""
-    if not job_ids:
-        return
-    runner.ensure(settings)
-    row = progress.reporter(store)
-    with output.progress("Training") as bar:
-        while True:
-            with store() as session:
-                jobs = list(session.scalars(select(Job).where(Job.id.in_(job_ids)).order_by(Job.id)))
-            done, total = (sum(job.progress.get(name, 0) for job in jobs) for name in ("done", "total"))
-            running = (job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING)
-            bar(done, total or 1, next(running, ""), {})
-            row(progress.Progress(done=done, total=total, message="Waiting for the trainings"))
-            if all(job.state in ENDED for job in jobs):
-                break
-            runner.ensure(settings)
-            time.sleep(0.5)
-    for job in jobs:
-        if job.state != JobState.DONE:
-            raise StudyError(
-                f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
-                f"Its log: {queue.log_path(settings, job)}"
-            )
-
-
-def _generate(settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec) -> None:
-    for name, task_spec in asked.tasks.items():
-        for arm, arm_spec in task_spec.arms.items():
-            if arm_spec.generate is None:
-                continue
-            with store() as session:
-                arm_id = tasks.get_arm(session, tasks.get_task(session, study.id, name), arm).id
-            how = study_file.how(arm_spec.generate)
-            generate.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=how)
 
 
 def _answer(found: dict[str, Any], *, as_json: bool) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import typer
 from sqlalchemy.orm import Session
 
-from core.commands import output, studies
+from core.commands import output
 from core.llm.money import committed
 from core.llm.money.committed import Committed, Way
+from core.steps import find
 from core.study import tasks
 from core.study.rows.study import Arm, Campaign, Study, Task
 
@@ -36,7 +37,7 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
 def _study(session: Session, name: str | None) -> Study:
     """The study of this name, or the only one there is. Raises `StudyError`."""
     there = tasks.studies(session)
-    return there[0] if name is None and len(there) == 1 else studies.study_called(session, name or studies.DEFAULT_STUDY)
+    return there[0] if name is None and len(there) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
 
 
 def _row(session: Session, found: Committed) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from core.commands import output, studies
+from core.commands import output
 from core.errors import StudyError
+from core.steps import find
 from core.study import tasks, trash
 
 
@@ -37,12 +38,12 @@ def use(
     with output.opened() as (_settings, store):
         with store.write() as session:
             if action == Action.PUT and task is not None:
-                home = studies.find_study(session, study, task)
+                home = find.find_study(session, study, task)
                 trash.put_task(session, tasks.get_task(session, home.id, task).id, now=now)
             elif action == Action.PUT:
                 if study is None:
                     raise StudyError("Say what to put into the trash: --study NAME, or --task NAME.")
-                trash.put_study(session, studies.study_called(session, study).id, name=study, now=now)
+                trash.put_study(session, find.study_called(session, study).id, name=study, now=now)
             elif action == Action.RESTORE:
                 found = next((one for one in trash.listed(session, now=now) if one.id == number and _is_asked(one, task)), None)
                 if found is None:
@@ -51,7 +52,7 @@ def use(
             elif action == Action.UNDO:
                 if task is None:
                     raise StudyError("Say the task with --task; its newest import is undone.")
-                home = studies.find_study(session, study, task)
+                home = find.find_study(session, study, task)
                 standing = trash.imports(session, tasks.get_task(session, home.id, task).id)
                 if not standing:
                     raise StudyError(f"Task {task!r} has no import that could be undone.")

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import func, select
 
 from core import settings as settings_module
-from core.commands import rate_by_llm
-from core.commands.rate_by_llm import How
 from core.llm import connection
 from core.llm.money import committed, prices
 from core.settings import Settings
+from core.steps import rate
+from core.steps.rate import How
 from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
@@ -109,7 +109,7 @@ def test_two_at_once_pay_for_each_item_once(
     how = How(connection.made(models=("rater-a",), base_url=server.url))
     threads = [
         threading.Thread(
-            target=rate_by_llm.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how}
+            target=rate.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how}
         )
         for _ in range(2)
     ]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.commands import judge
 from core.llm import connection
+from core.steps import judge
 from core.study import tasks
 from core.study.rows.kinds import Slot
 from core.study.store import Store

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.commands import judge, queueing
 from core.llm.money import committed, prices
 from core.llm.money.committed import Way
 from core.settings import Settings
+from core.steps import judge, train
 from core.study import tasks
 from core.study.rows.kinds import Slot
 from core.study.rows.study import Study
@@ -117,7 +117,7 @@ def test_a_judge_that_runs_in_the_job_takes_the_place_of_a_training(store: Store
             given = ["--provider", provider, "--model", "m"]
             slots[provider] = judge.queue_judging(session, study=study, task=task, arguments=given).slot
 
-    assert slots == {"openai": Slot.API, "local": queueing.worker_slot()}
+    assert slots == {"openai": Slot.API, "local": train.worker_slot()}
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.commands import measure
 from core.errors import StudyError
 from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
+from core.steps import measure
 from core.study import samples, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Slot, Split
 from core.study.rows.study import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from core.commands.study_file import how
 from core.errors import ProviderError
 from core.llm import connection
 from core.llm.endpoint.endpoint import LONGEST_ANSWER_S, OpenAIProvider
 from core.llm.pace import Pace
 from core.settings import Settings
+from core.steps.study_file import how
 from core.study import spec
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core.commands import rate_by_llm
-from core.commands.rate_by_llm import How
 from core.errors import StudyError
 from core.llm import connection
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget
 from core.settings import Settings
+from core.steps import rate
+from core.steps.rate import How
 from core.study import samples, tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import Split
@@ -94,9 +94,9 @@ def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, ta
 
     with endpoint(refusing("glad")) as (url, asked):
         how = How(connection.made(models=("rater",), base_url=url))
-        first = rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how)
+        first = rate.rate(settings, store, campaign_id=campaign.id, how=how)
         n_asked = len(asked)
-        again = rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how)
+        again = rate.rate(settings, store, campaign_id=campaign.id, how=how)
 
     assert n_asked == len(asked) == 8
     for found in (first, again):
@@ -121,7 +121,7 @@ def test_a_reply_that_found_no_room_is_asked_again_with_more(
         found = []
         for limit in (200, 200, None, None):
             how = How(connection.made(models=("rater",), base_url=url, max_tokens=limit))
-            found.append(rate_by_llm.rate(settings, store, campaign_id=campaign.id, how=how))
+            found.append(rate.rate(settings, store, campaign_id=campaign.id, how=how))
 
     assert len(asked) == 4 and [one["answered"] for one in found] == [0, 0, 2, 2]
     assert found[-1]["tokens_out"] == 1600 and found[-1]["unclear"] == {}

@@ -5,9 +5,9 @@ import streamlit as st
 from sqlalchemy import func, select
 
 from core.analysis import rating_charts
-from core.commands import rate_by_llm
 from core.jobs import queue, runner
 from core.llm.connection import Connection
+from core.steps import rate
 from core.study.rows.kinds import ItemRole
 from core.study.rows.study import Campaign, Item, Study
 from core.subjectivity.llm import personas
@@ -47,7 +47,7 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
         budget = st.number_input(
             "Budget in US dollars", 0.01, 10_000.0, None, key="llm.budget", width=180, placeholder="no limit"
         )
-    how = rate_by_llm.How(wanted, tuple(chosen), tuple(warmths), None, budget)
+    how = rate.How(wanted, tuple(chosen), tuple(warmths), None, budget)
     items = _items(campaign)
     raters = len(wanted.models) * max(1, len(chosen)) * max(1, len(warmths))
     is_busy = _is_busy(campaign)
@@ -61,7 +61,7 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
         with problem():
             how.raters()
             with resources.store().write() as session:
-                job = rate_by_llm.queue_rating(session, campaign=campaign, arguments=how.arguments())
+                job = rate.queue_rating(session, campaign=campaign, arguments=how.arguments())
             runner.ensure(resources.settings())
             queued([job])
             st.rerun()

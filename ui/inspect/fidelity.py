@@ -6,12 +6,12 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.analysis import quality_charts
-from core.commands import judge as judge_command
 from core.jobs import runner
 from core.llm import connection
 from core.llm.connection import Connection
 from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
+from core.steps import judge as judge_command
 from core.study import tasks
 from core.study.rows.kinds import JudgementKind
 from core.study.rows.study import Arm, Study, Task

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core.analysis import quality_charts
-from core.commands import measure as measuring
 from core.jobs import runner
 from core.quality import measures, readings
 from core.quality.measures import ArmMeasures, Measures
+from core.steps import measure as measuring
 from core.study import browse
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import ArmKind

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from core.commands import try_
 from core.jobs import runner
 from core.llm import connection
 from core.llm.answers import Message
 from core.llm.connection import Connection
 from core.llm.money import prices
+from core.steps import try_prompt
 from core.study import tasks
 from core.study.rows.study import Arm, Label, Study, Task
 from core.synthesis.prompts.versions import Draft
@@ -77,7 +77,7 @@ def _queue(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connection,
     with problem():
         with resources.store().write() as session:
             made = tasks.make_arm(session, task_id=task.id, name=arm.name)
-            job = try_.queue_try(session, study=study, task=task, arm=made, wanted=wanted, draft=draft, kinds=kinds)
+            job = try_prompt.queue_try(session, study=study, task=task, arm=made, wanted=wanted, draft=draft, kinds=kinds)
         runner.ensure(resources.settings())
         queued([job])
         st.rerun()

@@ -12,7 +12,6 @@ from typing import Any
 
 from core import __main__ as commands
 from core import settings as settings_module
-from core.commands import batches as batching  # noqa: F401  what commands import when they are called
 from core.commands import output
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from core import encoders
 from core import settings as settings_module
-from core.commands import drafting, generate
-from core.commands.study_intake import Asked, Intake, Refused, Taken, in_yaml
 from core.errors import StudyError
+from core.steps import drafting, generate
+from core.steps.study_intake import Asked, Intake, Refused, Taken, in_yaml
 from core.study import checks, spec, tasks
 from core.study.checks import Problem
 from core.study.exchange import importing, labels_in_files, tables

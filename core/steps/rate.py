@@ -1,4 +1,4 @@
-"""Let LLMs rate the items of a campaign, as a group beside people: the command rate-by-llm, and its job."""
+"""Let LLMs rate the items of a campaign, as a group beside people."""
 
 import contextlib
 import functools
@@ -6,21 +6,20 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import generate, output, queueing, studies
 from core.errors import StudyError
-from core.jobs import queue, runner
+from core.jobs import queue
 from core.llm import connection, gather
 from core.llm.answers import Provider, SlotKey
 from core.llm.connection import Connection
 from core.llm.money import purse
 from core.llm.money.committed import Account, Way
 from core.reports import Report, silent
+from core.steps import train
 from core.study import claim
 from core.study.rows.kinds import Slot
 from core.study.rows.study import Campaign, Job, Study
@@ -29,7 +28,6 @@ from core.subjectivity.llm import beside_people, personas
 from core.subjectivity.llm import raters as llm_raters
 from core.subjectivity.llm.beside_people import SideBySide
 from core.subjectivity.llm.raters import Call, Counts, Plan, Who
-from core.subjectivity.sessions import campaigns
 from core.synthesis.generation import generation
 
 NO_PERSONA = personas.PERSONAS[0].name
@@ -92,57 +90,6 @@ class How:
         return tuple(dict.fromkeys(self.temperatures)) or (self.connection.temperature,)
 
 
-def register(app: typer.Typer) -> None:
-    app.command("rate-by-llm")(rate_by_llm)
-
-
-def rate_by_llm(
-    campaign: Annotated[str, typer.Option("--campaign", help="Its name or number.")],
-    model: Annotated[list[str], typer.Option("--model", help="May be repeated; NAME@URL asks another endpoint.")],
-    persona: Annotated[
-        list[str] | None, typer.Option("--persona", help="May be repeated. Default: none.", show_default=False)
-    ] = None,
-    n_personas: Annotated[
-        int | None, typer.Option("--personas", min=1, max=len(personas.PERSONAS), help="The first so many of ours.")
-    ] = None,
-    temperature: Annotated[
-        list[float] | None, typer.Option(min=0, max=2, help="May be repeated. Default: the model's own.")
-    ] = None,
-    items: Annotated[int | None, typer.Option(min=1, help="So many items, drawn at random. Default: all.")] = None,
-    provider: Annotated[str, typer.Option(help="openai (any endpoint that speaks its protocol) or local.")] = "openai",
-    base_url: generate.BaseUrl = None,
-    max_tokens: generate.MaxTokens = None,
-    concurrency: generate.Concurrency = 8,
-    rpm: generate.Rpm = None,
-    timeout: generate.Timeout = None,
-    budget: generate.BudgetUsd = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
-    study: output.StudyName = None,
-    as_json: output.Json = False,
-) -> None:
-    """Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice."""
-    with output.opened() as (settings, store):
-        first = [one.name for one in personas.PERSONAS[: n_personas or 0]]
-        asked = connection.made(
-            provider=provider, models=tuple(model), base_url=base_url, max_tokens=max_tokens, concurrency=concurrency,
-            rpm=rpm, timeout=timeout,
-        )  # fmt: skip
-        how = How(asked, (*first, *(persona or ())), tuple(temperature or ()), items, budget)
-        how.raters()
-        connection.check(asked, settings)
-        with store.write() as session:
-            home = studies.study_called(session, study).id if study is not None else None
-            found = campaigns.named(session, campaign, study_id=home)
-            if detach:
-                job = queue_rating(session, campaign=found, arguments=how.arguments())
-        if detach:
-            runner.ensure(settings)
-            return output.queued(job.id, as_json=as_json)
-        with output.progress(f"Rate {found.name}") as bar:
-            rated = rate(settings, store, campaign_id=found.id, how=how, report=output.telling(store, bar))
-    return _show(found.name, rated, as_json=as_json)
-
-
 def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[str]) -> Job:
     """Queue the rating of a campaign by LLMs; `arguments` are those of `How`. A campaign has one such job at a time."""
     is_local = ("--provider", "local") in itertools.pairwise(arguments)
@@ -151,7 +98,7 @@ def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[st
         title=f"LLM raters for {campaign.name}",
         command=["-m", "core", "rate-by-llm", "--campaign", str(campaign.id), *arguments],
         key=f"rate-by-llm:{campaign.id}",
-        slot=queueing.worker_slot() if is_local else Slot.API,
+        slot=train.worker_slot() if is_local else Slot.API,
         study_id=campaign.study_id,
     )
 
@@ -253,22 +200,3 @@ def _told(plan: Plan, counts: Counts, found: SideBySide, *, is_priced: bool, sec
         "reading": found.reading,
         "caution": f"{found.caution} {personas.CAUTION}",
     }
-
-
-def _show(name: str, rated: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.emit(rated)
-        return
-    columns = ["wanted", "answered", "tokens_in", "tokens_out", "cost_usd", "seconds"]
-    output.table(f"LLM raters for {name}", columns, [[rated[column] for column in columns]])
-    output.table("Raters", ["rater", "answered"], [[one["rater"], one["answered"]] for one in rated["raters"]])
-    if rated["unclear"]:
-        output.table("Without an answer", ["reason", "replies"], [[why, n] for why, n in rated["unclear"].items()])
-    parts = ["name", "alpha", "low", "high", "mean_agreement", "n_items", "n_raters", "n_ratings"]
-    sides = [side for side in (rated["people"], rated["llm"], *rated["by_model"].values()) if side]
-    output.table("Agreement on the items that both rated", parts, [[side[part] for part in parts] for side in sides])
-    same = rated["same_majority"]
-    if same["n"]:
-        interval = f"{same['value']:.2f} [{same['low']:.2f}, {same['high']:.2f}]"
-        typer.echo(f"Both majorities are the same on {same['k']} of {same['n']} items without a tie: {interval}.")
-    typer.echo(f"{rated['reading']}\n{rated['caution']}")

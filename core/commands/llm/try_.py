@@ -9,23 +9,22 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import generate, output, queueing, studies
+from core.commands import output
+from core.commands.llm import model_options
 from core.errors import StudyError
-from core.jobs import queue
 from core.llm import connection
 from core.llm.answers import Provider
 from core.llm.connection import Connection
+from core.steps import find, generate
+from core.steps.try_prompt import CALLS, MOST_CALLS
 from core.study import tasks
-from core.study.rows.kinds import Slot
-from core.study.rows.study import Arm, Job, Study, Task
+from core.study.rows.study import Task
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.versions import Draft
 from core.synthesis.trials import taxonomy, trials
 
-CALLS = 5
-MOST_CALLS = 50
 DRAFT = TypeAdapter(Draft)
 
 
@@ -43,16 +42,16 @@ def try_prompt(
     kinds: Annotated[
         int | None, typer.Option(min=1, max=50, help="Ask for kinds of texts of each label instead.")
     ] = None,
-    provider: generate.ProviderName = "openai",
-    model: generate.Model = None,
-    base_url: generate.BaseUrl = None,
-    recordings: generate.Recordings = None,
-    temperature: generate.Temperature = None,
-    max_tokens: generate.MaxTokens = None,
-    concurrency: generate.Concurrency = 8,
-    rpm: generate.Rpm = None,
-    timeout: generate.Timeout = None,
-    structured: generate.Structured = False,
+    provider: model_options.ProviderName = "openai",
+    model: model_options.Model = None,
+    base_url: model_options.BaseUrl = None,
+    recordings: model_options.Recordings = None,
+    temperature: model_options.Temperature = None,
+    max_tokens: model_options.MaxTokens = None,
+    concurrency: model_options.Concurrency = 8,
+    rpm: model_options.Rpm = None,
+    timeout: model_options.Timeout = None,
+    structured: model_options.Structured = False,
     budget: Annotated[
         float | None,
         typer.Option("--budget", min=0, help="Stop before all tries and lists of the arm cost more, in US dollars."),
@@ -69,7 +68,7 @@ def try_prompt(
         connection.check(wanted, settings)
         limits = trials.Limits(wanted.timeout or trials.LONGEST_S, budget)
         with store.write() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             found = tasks.get_task(session, home.id, task)
             arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
             tried = _draft(session, arm_id, found, arm, draft)
@@ -79,25 +78,6 @@ def try_prompt(
         else:
             client = _clients(settings, wanted, limits)[0]
             _show_kinds(taxonomy.ask(store, client, arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
-
-
-def queue_try(
-    session: Session, *, study: Study, task: Task, arm: Arm, wanted: Connection, draft: Draft, kinds: int | None = None
-) -> Job:
-    """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
-    command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
-    command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
-    command += (
-        ["--calls", str(min(MOST_CALLS, CALLS * len(wanted.models)))] if kinds is None else ["--kinds", str(kinds)]
-    )
-    return queue.enqueue(
-        session,
-        title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
-        command=command,
-        key=f"{'try' if kinds is None else 'kinds'}:{arm.id}",
-        slot=queueing.worker_slot() if wanted.provider == "local" else Slot.API,
-        study_id=study.id,
-    )
 
 
 def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | None) -> Draft:

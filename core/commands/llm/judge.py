@@ -1,6 +1,5 @@
 """Let an LLM say which label fits the texts of some arms: the command judge, and its job."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,14 +8,16 @@ import typer
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.commands import generate, output, queueing, studies
+from core.commands import output
+from core.commands.llm import model_options
 from core.errors import StudyError
-from core.jobs import queue, runner
+from core.jobs import runner
 from core.llm import connection
 from core.llm.connection import Connection
+from core.steps import find
+from core.steps.judge import arguments, queue_judging
 from core.study import tasks
-from core.study.rows.kinds import Slot
-from core.study.rows.study import Arm, Job, Study, Task
+from core.study.rows.study import Arm, Task
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.generation import generation
@@ -37,7 +38,7 @@ def judge(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=512)] = 8,
     rpm: Annotated[float | None, typer.Option(min=0, help="Requests a minute.")] = None,
-    timeout: generate.Timeout = None,
+    timeout: model_options.Timeout = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Stop before spending more, in US dollars.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
     study: output.StudyName = None,
@@ -51,7 +52,7 @@ def judge(
         )  # fmt: skip
         connection.check(asked, settings)
         with store.write() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             arms = _arms(session, found_task, arm or [])
             if detach:
@@ -62,31 +63,6 @@ def judge(
             return output.queued(job.id, as_json=as_json)
         found = _judge(settings, store, arms=arms, asked=asked, title=task, per_label=per_label, budget_usd=budget)
     return _show(found, title=f"{task} judged by {model}", as_json=as_json)
-
-
-def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequence[str]) -> Job:
-    """Queue the judging of a task's texts; `arguments` are those of the command `judge`. A task has one such job at a time."""
-    is_local = ("--provider", "local") in itertools.pairwise(arguments)
-    return queue.enqueue(
-        session,
-        title=f"Judge {task.name}",
-        command=["-m", "core", "judge", "--study", study.name, "--task", task.name, *arguments],
-        key=f"judge:{task.id}",
-        slot=queueing.worker_slot() if is_local else Slot.API,
-        study_id=study.id,
-    )
-
-
-def arguments(
-    asked: Connection, *, arms: Sequence[str], per_label: int | None = None, budget_usd: float | None = None
-) -> list[str]:
-    """The options of the command `judge` for a connection with one model; no arms means all of the task."""
-    given = {"--per-label": per_label, "--budget": budget_usd}
-    return [
-        *connection.arguments(asked.model_copy(update={"structured": False})),
-        *(part for name in arms for part in ("--arm", name)),
-        *(part for name, value in given.items() if value is not None for part in (name, f"{value}")),
-    ]
 
 
 def _arms(session: Session, task: Task, names: Sequence[str]) -> list[Arm]:
@@ -108,7 +84,7 @@ def _judge(
 ) -> dict[str, Any]:
     client = connection.open_all(asked, settings)[0]
     generation.check_budget(client, budget_usd)
-    with output.progress(f"Judge {title}") as bar:
+    with output.teller(store).bar(f"Judge {title}") as report:
         found = judging.judge(
             store,
             arm_ids=[arm.id for arm in arms],
@@ -116,7 +92,7 @@ def _judge(
             per_label=per_label,
             concurrency=asked.concurrency,
             budget_usd=budget_usd,
-            report=output.telling(store, bar),
+            report=report,
         )
     return asdict(found)
 

@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import typer
 
-from core.commands import answer_files, output
+from core.commands import output
+from core.commands.files import answer_files
 from core.subjectivity.exchange import formats
 from core.subjectivity.statistics import ranking
 

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from core.commands import generate, output, studies
+from core.commands import output
+from core.commands.llm import model_options
 from core.llm import connection
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
+from core.steps import find, generate
 from core.study import tasks
 from core.synthesis.batches import files, rounds
 
@@ -28,15 +30,15 @@ def requests(
     arm: Annotated[str, typer.Option("--arm")],
     per_label: PerLabel,
     model: Annotated[str, typer.Option(help="The model that is to answer.")],
-    temperature: generate.Temperature = None,
-    max_tokens: generate.MaxTokens = None,
+    temperature: model_options.Temperature = None,
+    max_tokens: model_options.MaxTokens = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
     """Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent."""
     with output.opened() as (_settings, store):
         with store.write() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             arm_id = generate.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
         connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         given = {"temperature": temperature, "max_tokens": max_tokens}
@@ -62,7 +64,7 @@ def answers(
     """Take in the answers to `requests`: each is stored before it is read, and none twice."""
     with output.opened() as (settings, store):
         with store.write() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         price = rounds.half(prices.find(settings.home, model)) if model else None
         found = files.from_batch_file(
@@ -78,14 +80,14 @@ def under_way(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
     cancel: Annotated[bool, typer.Option("--cancel", help="Ask the endpoint to end them.")] = False,
-    base_url: generate.BaseUrl = None,
+    base_url: model_options.BaseUrl = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
     """Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel."""
     with output.opened() as (settings, store):
         with store() as session:
-            home = studies.find_study(session, study, task)
+            home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         found = rounds.open_batches(store, arm_id=arm_id)
         if cancel and found:

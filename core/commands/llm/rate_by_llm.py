@@ -1,0 +1,84 @@
+"""Let LLMs rate the items of a campaign, as a group beside people: the command rate-by-llm, and its job."""
+
+from typing import Annotated, Any
+
+import typer
+
+from core.commands import output
+from core.commands.llm import model_options
+from core.jobs import runner
+from core.llm import connection
+from core.steps import find
+from core.steps.rate import How, queue_rating, rate
+from core.subjectivity.llm import personas
+from core.subjectivity.sessions import campaigns
+
+
+def register(app: typer.Typer) -> None:
+    app.command("rate-by-llm")(rate_by_llm)
+
+
+def rate_by_llm(
+    campaign: Annotated[str, typer.Option("--campaign", help="Its name or number.")],
+    model: Annotated[list[str], typer.Option("--model", help="May be repeated; NAME@URL asks another endpoint.")],
+    persona: Annotated[
+        list[str] | None, typer.Option("--persona", help="May be repeated. Default: none.", show_default=False)
+    ] = None,
+    n_personas: Annotated[
+        int | None, typer.Option("--personas", min=1, max=len(personas.PERSONAS), help="The first so many of ours.")
+    ] = None,
+    temperature: Annotated[
+        list[float] | None, typer.Option(min=0, max=2, help="May be repeated. Default: the model's own.")
+    ] = None,
+    items: Annotated[int | None, typer.Option(min=1, help="So many items, drawn at random. Default: all.")] = None,
+    provider: Annotated[str, typer.Option(help="openai (any endpoint that speaks its protocol) or local.")] = "openai",
+    base_url: model_options.BaseUrl = None,
+    max_tokens: model_options.MaxTokens = None,
+    concurrency: model_options.Concurrency = 8,
+    rpm: model_options.Rpm = None,
+    timeout: model_options.Timeout = None,
+    budget: model_options.BudgetUsd = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
+    study: output.StudyName = None,
+    as_json: output.Json = False,
+) -> None:
+    """Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice."""
+    with output.opened() as (settings, store):
+        first = [one.name for one in personas.PERSONAS[: n_personas or 0]]
+        asked = connection.made(
+            provider=provider, models=tuple(model), base_url=base_url, max_tokens=max_tokens, concurrency=concurrency,
+            rpm=rpm, timeout=timeout,
+        )  # fmt: skip
+        how = How(asked, (*first, *(persona or ())), tuple(temperature or ()), items, budget)
+        how.raters()
+        connection.check(asked, settings)
+        with store.write() as session:
+            home = find.study_called(session, study).id if study is not None else None
+            found = campaigns.named(session, campaign, study_id=home)
+            if detach:
+                job = queue_rating(session, campaign=found, arguments=how.arguments())
+        if detach:
+            runner.ensure(settings)
+            return output.queued(job.id, as_json=as_json)
+        with output.teller(store).bar(f"Rate {found.name}") as report:
+            rated = rate(settings, store, campaign_id=found.id, how=how, report=report)
+    return _show(found.name, rated, as_json=as_json)
+
+
+def _show(name: str, rated: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.emit(rated)
+        return
+    columns = ["wanted", "answered", "tokens_in", "tokens_out", "cost_usd", "seconds"]
+    output.table(f"LLM raters for {name}", columns, [[rated[column] for column in columns]])
+    output.table("Raters", ["rater", "answered"], [[one["rater"], one["answered"]] for one in rated["raters"]])
+    if rated["unclear"]:
+        output.table("Without an answer", ["reason", "replies"], [[why, n] for why, n in rated["unclear"].items()])
+    parts = ["name", "alpha", "low", "high", "mean_agreement", "n_items", "n_raters", "n_ratings"]
+    sides = [side for side in (rated["people"], rated["llm"], *rated["by_model"].values()) if side]
+    output.table("Agreement on the items that both rated", parts, [[side[part] for part in parts] for side in sides])
+    same = rated["same_majority"]
+    if same["n"]:
+        interval = f"{same['value']:.2f} [{same['low']:.2f}, {same['high']:.2f}]"
+        typer.echo(f"Both majorities are the same on {same['k']} of {same['n']} items without a tie: {interval}.")
+    typer.echo(f"{rated['reading']}\n{rated['caution']}")

@@ -1,0 +1,42 @@
+"""Measure the arms of a task beside its real data, and queue that."""
+
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.jobs import queue
+from core.quality import measures
+from core.quality.measures import Measures
+from core.reports import Teller
+from core.settings import Settings
+from core.study import tasks
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Job, Study, Task
+from core.study.store import Store
+
+
+def measure_task(
+    settings: Settings, store: Store, *, task_id: int, title: str, encoder: str, teller: Teller
+) -> Measures:
+    """Measure in this process, tell how far it is, and keep the result."""
+    from core.quality import arms  # torch takes seconds to import and is needed by this command alone
+
+    with store() as session:
+        gathered = arms.gather(session, task_id)
+    with teller.bar(f"Measure {title}") as report:
+        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=report)
+    measures.write(settings, found)
+    return found
+
+
+def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str = "minilm") -> Job:
+    """Queue the measuring of a task. A task has one such job at a time."""
+    if tasks.get_task(session, study.id, task.name).id != task.id:
+        raise StudyError(f"Task {task.name!r} belongs to another study than {study.name!r}.")
+    return queue.enqueue(
+        session,
+        title=f"Measure {task.name}",
+        command=["-m", "core", "measure", "--study", study.name, "--task", task.name, "--encoder", encoder],
+        key=f"measure:{task.id}",
+        slot=Slot.CPU,
+        study_id=study.id,
+    )

@@ -1,0 +1,36 @@
+"""Queue a few calls with a prompt."""
+
+import json
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from core.jobs import queue
+from core.llm import connection
+from core.llm.connection import Connection
+from core.steps import train
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Arm, Job, Study, Task
+from core.synthesis.prompts.versions import Draft
+
+CALLS = 5
+MOST_CALLS = 50
+
+
+def queue_try(
+    session: Session, *, study: Study, task: Task, arm: Arm, wanted: Connection, draft: Draft, kinds: int | None = None
+) -> Job:
+    """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
+    command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
+    command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
+    command += (
+        ["--calls", str(min(MOST_CALLS, CALLS * len(wanted.models)))] if kinds is None else ["--kinds", str(kinds)]
+    )
+    return queue.enqueue(
+        session,
+        title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
+        command=command,
+        key=f"{'try' if kinds is None else 'kinds'}:{arm.id}",
+        slot=train.worker_slot() if wanted.provider == "local" else Slot.API,
+        study_id=study.id,
+    )
