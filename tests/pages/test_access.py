@@ -23,9 +23,10 @@ def rate_page() -> None:
     import streamlit as st
 
     import ui
+    from ui.frame import access
 
     ui.guard("rater", need_study=False)
-    st.text("rating " + ui.access.rater_token() + (" in a preview" if ui.access.is_preview() else ""))
+    st.text("rating " + access.rater_token() + (" in a preview" if access.is_preview() else ""))
 
 
 def visiting(query: dict[str, str]) -> AppTest:

@@ -13,27 +13,27 @@ from core.study.store import Store
 from tests.pages.test_pages import fill, opened
 
 ON_THE_PAGE = {
-    "file": "import_.file",
-    "task": "import_.task",
-    "arm": "import_.arm",
-    "split": "import_.split",
-    "text": "import_.text",
-    "label": "import_.label",
-    "split_column": "import_.split_column",
-    "where": "import_.where",
-    "header": "import_.file.header.",
-    "question": "import_.question",
-    "rename": "import_.renames",
-    "fold": "import_.fold",
-    "keep_labels": "import_.keep_labels",
-    "drop_several": "import_.drop_several",
-    "cut": "import_.cut",
+    "file": "data.file",
+    "task": "data.task",
+    "arm": "data.arm",
+    "split": "data.split",
+    "text": "data.text",
+    "label": "data.label",
+    "split_column": "data.split_column",
+    "where": "data.where",
+    "header": "data.file.header.",
+    "question": "data.question",
+    "rename": "data.renames",
+    "fold": "data.fold",
+    "keep_labels": "data.keep_labels",
+    "drop_several": "data.drop_several",
+    "cut": "data.cut",
 }
 OF_A_TERMINAL = {"check", "study", "as_json"}  # the page always shows the findings first, for the study in hand
 
 
 def uploaded(app: AppTest, content: str, name: str = "f.csv") -> AppTest:
-    app.file_uploader(key="import_.file").set_value((name, content.encode(), "text/csv")).run()
+    app.file_uploader(key="data.file").set_value((name, content.encode(), "text/csv")).run()
     assert not app.exception, app.exception[0].value
     return app
 
@@ -52,8 +52,8 @@ def test_every_option_of_the_command_import_is_on_the_page(app: AppTest, home: S
     opened(app, "data")
 
     uploaded(app, "text,label\none,yes\ntwo,no\n")
-    for_known = keys(app.selectbox(key="import_.task").select("urgency").run())
-    for_new = keys(app.selectbox(key="import_.task").select("A new task").run())
+    for_known = keys(app.selectbox(key="data.task").select("urgency").run())
+    for_new = keys(app.selectbox(key="data.task").select("A new task").run())
 
     assert set(inspect.signature(import_.bring_in).parameters) == {*ON_THE_PAGE, *OF_A_TERMINAL}
     shown = for_known | for_new
@@ -65,14 +65,14 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(app: AppTe
     opened(app, "data")
 
     uploaded(app, "text,label,split\ntext number 0,no,train\ntext number 1,no,train\ntext number 2,no,train\nnew,yes,train\n")
-    app.selectbox(key="import_.task").select("urgency").run()
-    app.selectbox(key="import_.arm").select("real").run()
+    app.selectbox(key="data.task").select("urgency").run()
+    app.selectbox(key="data.arm").select("real").run()
 
     assert "4 rows, 1 to be kept" in said(app)
     assert "In the arm already, with the same label in the same split: 1 row, left out" in said(app)
     assert "In the arm already with another label: 1 row" in said(app)
     assert "In the test split of the arm already, so a leak into training: 1 row" in said(app)
-    app.button(key="import_.import").click().run()
+    app.button(key="data.import").click().run()
     assert "1 of 4 rows kept" in app.success[0].value
 
 
@@ -81,13 +81,13 @@ def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(app: Ap
     opened(app, "data")
 
     uploaded(app, "so dull,no\nfine,yes\nthe rest was fine,no\n")
-    assert "Say what the first row is" in said(app) and "import_.text" not in keys(app)
+    assert "Say what the first row is" in said(app) and "data.text" not in keys(app)
 
     next(group for group in app.get("button_group") if "header" in str(group.key)).set_value("Is a text already").run()
-    app.selectbox(key="import_.text").select("column 1").run()
-    app.selectbox(key="import_.label").select("column 2").run()
-    app.selectbox(key="import_.task").select("urgency").run()
-    app.button(key="import_.import").click().run()
+    app.selectbox(key="data.text").select("column 1").run()
+    app.selectbox(key="data.label").select("column 2").run()
+    app.selectbox(key="data.task").select("urgency").run()
+    app.button(key="data.import").click().run()
     assert "3 of 3 rows kept" in app.success[0].value
 
 
@@ -95,9 +95,9 @@ def test_the_form_for_the_hub_shares_no_key_with_the_options_of_the_import(app: 
     fill(home, tmp_path)
     opened(app, "data")
 
-    app.segmented_control(key="import_.place").set_value("The Hugging Face hub").run()
+    app.segmented_control(key="data.place").set_value("The Hugging Face hub").run()
 
-    assert {"import_.source", "import_.hub_split"} <= keys(app)
+    assert {"data.source", "data.hub_split"} <= keys(app)
     assert not keys(app) & set(ON_THE_PAGE.values())
 
 
@@ -106,14 +106,14 @@ def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(app: AppT
     opened(app, "data")
 
     uploaded(app, "text,label,lang,for\none,Y,en,train\ntwo,N,en,test\ndrei,N,de,train\nfour,N,en,train\n")
-    app.selectbox(key="import_.task").select("urgency").run()
-    app.selectbox(key="import_.arm").select("real").run()
-    app.selectbox(key="import_.split_column").select("for").run()
-    app.multiselect(key="import_.where").select("lang").run()
-    app.selectbox(key="import_.where.lang").select("en").run()
-    app.text_area(key="import_.renames").set_value("Y = yes\nN=no").run()
+    app.selectbox(key="data.task").select("urgency").run()
+    app.selectbox(key="data.arm").select("real").run()
+    app.selectbox(key="data.split_column").select("for").run()
+    app.multiselect(key="data.where").select("lang").run()
+    app.selectbox(key="data.where.lang").select("en").run()
+    app.text_area(key="data.renames").set_value("Y = yes\nN=no").run()
     assert "Rows without the values chosen above, not looked at: 1." in said(app)
-    app.button(key="import_.import").click().run()
+    app.button(key="data.import").click().run()
 
     with home() as session:
         task = tasks.get_task(session, study.id, "urgency")
@@ -129,9 +129,9 @@ def test_a_refusal_is_told_before_import_can_be_pressed(app: AppTest, home: Stor
     opened(app, "data")
 
     uploaded(app, 'text,label\none,"[""yes"", ""no""]"\ntwo,no\n')
-    app.selectbox(key="import_.task").select("urgency").run()
+    app.selectbox(key="data.task").select("urgency").run()
 
     assert "hold several labels" in said(app) and "third box" in said(app)
-    assert app.button(key="import_.import").disabled
-    app.checkbox(key="import_.drop_several").check().run()
-    assert not app.button(key="import_.import").disabled
+    assert app.button(key="data.import").disabled
+    app.checkbox(key="data.drop_several").check().run()
+    assert not app.button(key="data.import").disabled

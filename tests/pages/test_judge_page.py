@@ -66,7 +66,7 @@ def test_without_a_model_the_list_is_filled_from_the_endpoint(
         connection.keep(session, study.id, Connection(base_url=llm.url))
     opened(app, "prompts")
 
-    app.button(key="versions.connect").click().run()
+    app.button(key="prompts.connect").click().run()
 
     assert not app.exception
     assert "The endpoint offers 3: choose from the list" in said(app).replace("\\", "")
@@ -77,7 +77,7 @@ def test_a_second_test_closes_the_panel_fills_the_list_and_says_so(app: AppTest,
     opened(app, "prompts")
 
     for _ in range(2):
-        app.button(key="versions.connect").click().run()
+        app.button(key="prompts.connect").click().run()
         assert "Tested and kept: writer" in said(app)
         assert "writer answered in" in said(app)
         assert not next(box for box in app.expander if "Connected to" in box.label).proto.expanded

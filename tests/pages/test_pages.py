@@ -89,8 +89,8 @@ def test_saving_a_prompt_makes_a_version_and_saving_it_again_does_not(
     fill(home, tmp_path)
     opened(app, "prompts")
 
-    app.button(key="versions.save").click().run()
-    app.button(key="versions.save").click().run()
+    app.button(key="prompts.save").click().run()
+    app.button(key="prompts.save").click().run()
 
     assert not app.exception
     with home() as session:
@@ -105,7 +105,7 @@ def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     area = next(area for area in app.text_area if "generation" in str(area.key))
 
     area.set_value("Write {lable}").run()
-    app.button(key="versions.save").click().run()
+    app.button(key="prompts.save").click().run()
 
     assert any("lable" in error.value for error in app.error)
     assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
@@ -281,10 +281,10 @@ def test_a_second_arm_is_chosen_saved_and_stays_in_hand_on_the_next_page(
     opened(app, "prompts")
     with home() as session:
         task = tasks.get_task(session, study.id, "urgency")
-    app.button(key="versions.save").click().run()
+    app.button(key="prompts.save").click().run()
 
-    app.segmented_control(key=f"versions.arm.{task.id}").set_value("few-shot").run()
-    app.button(key="versions.save").click().run()
+    app.segmented_control(key=f"prompts.arm.{task.id}").set_value("few-shot").run()
+    app.button(key="prompts.save").click().run()
 
     assert not app.exception
     app.switch_page(str(links.page_file("generate"))).run()
@@ -300,7 +300,7 @@ def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_pag
 ) -> None:
     fill(home, tmp_path)
     opened(app, "prompts")
-    part = next(area for area in app.text_area if str(area.key).startswith("versions.context."))
+    part = next(area for area in app.text_area if str(area.key).startswith("prompts.context."))
     part.set_value("Typed and not saved yet.").run()
 
     app.switch_page(str(links.page_file("train"))).run()
