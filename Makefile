@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 USE := .venv/.installed
 DEV := .venv/.installed-dev
+# On Linux without a GPU, TORCH_INDEX names the index of PyTorch's CPU wheels and saves several gigabytes of CUDA.
+TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: run demo test check fix e2e
 
@@ -29,10 +31,10 @@ e2e: $(DEV)
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
-$(USE): requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(USE): requirements.txt constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -c constraints.txt -r requirements.txt
 	@touch $@
 
-$(DEV): requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(DEV): requirements.txt requirements-dev.txt constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -c constraints.txt -r requirements-dev.txt
 	@touch $(USE) $@

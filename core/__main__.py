@@ -80,7 +80,8 @@ COMMANDS = {
 }
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], *, name: str = "python -m core") -> None:
+    """Run one command; `name` is what the help calls the program."""
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     app = typer.Typer(
         help="Will LLM-written training data work for your task?",
@@ -92,9 +93,9 @@ def main(arguments: list[str]) -> None:
     if asked in COMMANDS:
         importlib.import_module(f"core.commands.{COMMANDS[asked][0]}").register(app)
     else:  # the list of commands, or a command that there is not
-        for name, (_, sentence) in COMMANDS.items():
-            app.command(name, help=sentence, hidden=not sentence)(_litmus)
-    app(args=arguments, prog_name="python -m core")
+        for word, (_, sentence) in COMMANDS.items():
+            app.command(word, help=sentence, hidden=not sentence)(_litmus)
+    app(args=arguments, prog_name=name)
 
 
 def _litmus() -> None:

@@ -9,8 +9,9 @@ import asyncio
 import gc
 import sys
 import time
+import tomllib
 import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +41,7 @@ from ui.frame import access
 
 WARM = (ui, report, generation)
 APP = Path(__file__).parents[1] / "app.py"
+INSTALLED = Path(sys.prefix) / "share" / "litmus" / "config.toml"
 MOMENT = 0.5
 
 
@@ -49,6 +51,7 @@ def main() -> None:
     asked = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
     options = {name.replace("_", "."): value for name, value in asked.items() if value not in (None, ())}
     del options["target"]
+    options = _installed_options() | options
     sys.argv = [str(APP)]
     bootstrap.load_config_options(options)
     served(settings_module.load()).run(config=options)
@@ -109,6 +112,21 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
         samesite="strict",
     )
     return answer
+
+
+def _installed_options() -> dict[str, Any]:
+    """The settings that come with an installed Litmus; in a folder with settings of its own, Streamlit reads those itself."""
+    if Path(".streamlit/config.toml").exists() or not INSTALLED.exists():
+        return {}
+    return dict(_flat(tomllib.loads(INSTALLED.read_text(encoding="utf-8"))))
+
+
+def _flat(settings: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
 
 
 def _collect_less() -> None:
