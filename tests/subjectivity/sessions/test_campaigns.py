@@ -104,14 +104,14 @@ def test_imported_ratings_find_their_samples_by_text_and_come_in_once(
 
 def test_simulated_answers_count_in_a_sample_study_only(store: Store, study: Study, tmp_path: Path) -> None:
     path = tmp_path / "comparisons.csv"
-    path.write_text("rater_id,left,right,winner\na,easy,hard,right\na,easy,gone,left\na,easy,hard,both\n")
+    path.write_text("rater_id,left,right,winner\na,easy,hard,right\na,easy,gone,left\na,easy,hard,maybe\n")
 
     with store.write() as session:
         found = imported.import_comparisons(
             session, study_id=study.id, table=tables.read(path), kind=RaterKind.SIMULATED
         )
 
-    assert (found.kept, found.rejected) == (1, {"unknown task 'gone'": 1, "unknown winner 'both'": 1})
+    assert (found.kept, found.rejected) == (1, {"unknown task 'gone'": 1, "unknown winner 'maybe'": 1})
     with store() as session:
         assert ratings.comparisons(session, study.id, kinds=ratings.people(study)).empty
         assert len(ratings.comparisons(session, study.id, kinds=ratings.people(Study(name="x", is_sample=True)))) == 1
