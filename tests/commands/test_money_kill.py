@@ -55,7 +55,7 @@ WAYS = {
     "try": Spending("try --task mood --arm zero-shot --calls 12", WRITER, 0.12, 8),
     "judge": Spending("judge --task mood --arm real --concurrency 4", JUDGE, 0.05, 25),
     "rate-by-llm": Spending("rate-by-llm --campaign one --personas 4 --concurrency 4", JUDGE, 0.05, 25),
-    "taxonomy": Spending("try --task mood --arm zero-shot --kinds 5", WRITER, 0.06, 4),
+    "taxonomy": Spending("try --task mood --arm zero-shot --kinds 5", WRITER, 0.1, 4),
 }
 
 

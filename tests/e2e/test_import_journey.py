@@ -1,5 +1,7 @@
 """A file with faults in a browser: what is found is seen before anything is stored, and one click mends it."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,19 @@ def odd_file(folder: Path) -> Path:
     path = folder / "letters.csv"
     path.write_text("\n".join(["Letter,Mood,Set,Remark", *rows]))
     return path
+
+
+def kept(server: Any) -> int:
+    with store_module.open_store(settings_module.load(server.environ))() as session:
+        return session.query(Sample).filter(Sample.status == "kept").count()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds; fails where it does not in time."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 def choose(page: "Page", label: str, option: str) -> None:
@@ -88,5 +103,4 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     page.get_by_role("button", name="Trash (1)").click()
     page.get_by_role("button", name="Take out").click()
     expect(page.get_by_role("heading", name="letters")).to_be_visible()
-    with store_module.open_store(settings_module.load(server.environ))() as session:
-        assert session.query(Sample).filter(Sample.status == "kept").count() == 40
+    until(lambda: kept(server) == 40)  # the name of the study stands in the list of the trash before it is out
