@@ -92,7 +92,7 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     page.get_by_role("button", name="Undo letters.csv (40 texts)").click()
     expect(page.get_by_text("40 texts were taken back")).to_be_visible()
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("40 of 41 rows kept").first).to_be_visible()
+    until(lambda: kept(server) == 40)  # what the first import said may still be on the page
 
     at(page, "Overview")
     page.get_by_role("button", name="Trash").click()
@@ -103,4 +103,5 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     page.get_by_role("button", name="Trash (1)").click()
     page.get_by_role("button", name="Take out").click()
     expect(page.get_by_role("heading", name="letters")).to_be_visible()
-    until(lambda: kept(server) == 40)  # the name of the study stands in the list of the trash before it is out
+    page.wait_for_timeout(1500)
+    until(lambda: kept(server) == 40)
