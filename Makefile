@@ -4,6 +4,7 @@ BIN := .venv/bin
 USE := .venv/.installed
 DEV := .venv/.installed-dev
 # On Linux without a GPU, TORCH_INDEX names the index of PyTorch's CPU wheels and saves several gigabytes of CUDA.
+WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: run demo test check fix e2e
@@ -15,15 +16,17 @@ demo: $(USE)
 	$(BIN)/python -m core demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(DEV)
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow and not e2e"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not e2e"
 
 fix: $(DEV)
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e

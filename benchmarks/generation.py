@@ -90,7 +90,9 @@ def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: flo
 async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> None:
     """The same client, the same number of calls side by side, and nothing else."""
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    draft = versions.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
+    draft = versions.Draft(
+        context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity=""
+    )
     messages = [{"role": "system", "content": draft.context}, {"role": "user", "content": draft.generation}]
     numbers = iter(range(requests))
 

@@ -12,7 +12,10 @@ import typer
 COMMANDS = {
     "run": ("run", "Everything a STUDY.yaml asks for; finished parts are not done again."),
     "demo": ("run", "The bundled sample study through the same code: no key, no network, no GPU."),
-    "import": ("import_", "Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."),
+    "import": (
+        "import_",
+        "Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels.",
+    ),
     "generate": (
         "llm.generate",
         "Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice.",

@@ -129,12 +129,29 @@ SHAPES: dict[str, Callable[[Asked], Reply | None]] = {
     "error-in-200": broken_second((200, {}, {"error": {"message": "the host behind is rate-limited", "code": 429}})),
     "null-in-200": broken_second((200, {}, {"choices": None, "error": {"message": "overloaded", "code": 502}})),
     "half-in-200": broken_second(
-        (200, {}, {"choices": [{"finish_reason": "error", "error": {"code": 502, "message": "idle timeout"},
-                                "message": {"content": "1. The caretaker was on his w"}}]})
+        (
+            200,
+            {},
+            {
+                "choices": [
+                    {
+                        "finish_reason": "error",
+                        "error": {"code": 502, "message": "idle timeout"},
+                        "message": {"content": "1. The caretaker was on his w"},
+                    }
+                ]
+            },
+        )
     ),  # fmt: skip
     "half-billed-in-200": broken_second(
-        (200, {}, {"choices": [{"finish_reason": "error", "message": {"content": "1. The caretaker was on his w"}}],
-                   "usage": {"prompt_tokens": 40, "completion_tokens": 7, "total_tokens": 47}})
+        (
+            200,
+            {},
+            {
+                "choices": [{"finish_reason": "error", "message": {"content": "1. The caretaker was on his w"}}],
+                "usage": {"prompt_tokens": 40, "completion_tokens": 7, "total_tokens": 47},
+            },
+        )
     ),  # fmt: skip
     "key-limit-in-200": always((200, {}, {"error": {"message": "Key limit exceeded for this key", "code": 403}})),
     "ends-MAX_TOKENS": unfinished("MAX_TOKENS"),
@@ -165,4 +182,3 @@ SHAPES: dict[str, Callable[[Asked], Reply | None]] = {
     "chinese-list": chinese,
     "refuses-in-spanish": always(said("Lo siento, pero no puedo escribir ese tipo de textos.")),
 }
-

@@ -27,7 +27,19 @@ MAY_IMPORT = {
     },
     "jobs": {"errors", "settings", "study", "jobs"},
     "analysis": {"errors", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
-    "steps": {"errors", "reports", "settings", "encoders", "study", "llm", "catalogue", "analysis", "jobs", "steps", *ROOMS},
+    "steps": {
+        "errors",
+        "reports",
+        "settings",
+        "encoders",
+        "study",
+        "llm",
+        "catalogue",
+        "analysis",
+        "jobs",
+        "steps",
+        *ROOMS,
+    },
 }
 HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "nltk"}
 FOR_WORKERS = {

@@ -1,6 +1,6 @@
 """The tree of the house in docs/architecture.md, made from the docstrings of files and folders.
 
-    python -m tests.tree        # write it anew; a test says when it is out of date
+python -m tests.tree        # write it anew; a test says when it is out of date
 """
 
 import ast

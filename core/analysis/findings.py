@@ -109,7 +109,9 @@ def answers(found: Findings) -> int:
 
 def cautions(found: Findings) -> list[str]:
     """What runs noted about their training texts, each sentence once with its task."""
-    noted = [(task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes]
+    noted = [
+        (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
+    ]
     return [f"{task}: {note}" for task, note in dict.fromkeys(noted)]
 
 

@@ -17,6 +17,15 @@ from core.study.exchange import held_texts, hub, importing, labels_in_files, tab
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
+Split = Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")]
+SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")]
+Where = Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")]
+Header = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text."),
+]
+Cut = Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers into classes; may be repeated.")]
+
 
 def register(app: typer.Typer) -> None:
     app.command("import")(bring_in)
@@ -26,20 +35,20 @@ def bring_in(
     file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet, or hf:owner/name[@revision][:config].")],
     task: Annotated[str, typer.Option("--task", help="Name of the task.")],
     arm: Annotated[str, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")],
-    split: Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")] = None,
+    split: Split = None,
     text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
-    split_column: Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")] = None,
-    header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text.")
-    ] = None,
+    split_column: SplitColumn = None,
+    where: Where = None,
+    header: Header = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
     rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
     fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
-    keep_labels: Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")] = False,
+    keep_labels: Annotated[
+        bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")
+    ] = False,
     drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
-    cut: Annotated[list[float] | None, typer.Option(help="A limit that cuts numbers into classes; may be repeated.")] = None,
+    cut: Cut = None,
     check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
@@ -73,7 +82,9 @@ def bring_in(
 def _table(settings: Settings, file: str, *, split: str | None, header: bool | None) -> tables.Table:
     if file.startswith(hub.PREFIX):
         if header is False:
-            raise StudyError("A data set of the hub names its columns itself. Leave --no-header out: it is for CSV and TSV.")
+            raise StudyError(
+                "A data set of the hub names its columns itself. Leave --no-header out: it is for CSV and TSV."
+            )
         return hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
     return tables.read(Path(file), header=header)
 

@@ -55,7 +55,9 @@ def bring(
         table = formats.read(file)
         chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         key = pseudonyms.key_in(settings.home)
-        options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen)
+        options = answer_files.options(
+            field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen
+        )
         with store.write() as session:
             if task is not None:
                 home = find.find_study(session, study, task)

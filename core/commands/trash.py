@@ -28,8 +28,12 @@ def register(app: typer.Typer) -> None:
 def use(
     action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
     task: Annotated[str | None, typer.Option("--task", help="A task by its name; without it, the study.")] = None,
-    number: Annotated[int | None, typer.Option("--number", help="Of what is in the trash: the number that list shows.")] = None,
-    days: Annotated[int, typer.Option(min=0, help="empty: delete what has been there for so many days.")] = trash.KEPT_DAYS,
+    number: Annotated[
+        int | None, typer.Option("--number", help="Of what is in the trash: the number that list shows.")
+    ] = None,
+    days: Annotated[
+        int, typer.Option(min=0, help="empty: delete what has been there for so many days.")
+    ] = trash.KEPT_DAYS,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
@@ -45,7 +49,9 @@ def use(
                     raise StudyError("Say what to put into the trash: --study NAME, or --task NAME.")
                 trash.put_study(session, find.study_called(session, study).id, name=study, now=now)
             elif action == Action.RESTORE:
-                found = next((one for one in trash.listed(session, now=now) if one.id == number and _is_asked(one, task)), None)
+                found = next(
+                    (one for one in trash.listed(session, now=now) if one.id == number and _is_asked(one, task)), None
+                )
                 if found is None:
                     raise StudyError("Say which with --number; 'trash list' shows what is there.")
                 trash.restore(session, kind=found.kind, id=found.id)

@@ -20,7 +20,6 @@ MAX_LENGTH = 128
 KEEP_EVERY = 4096
 
 
-
 def embed(
     texts: Sequence[str],
     *,

@@ -23,7 +23,11 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
     """The study of this name, or the only one that has the task. Raises `StudyError` when that is not one study."""
     if name is not None:
         return study_called(session, name)
-    having = list(session.scalars(select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task, Study.trashed_at.is_(None))))
+    having = list(
+        session.scalars(
+            select(Study).join(Task, Task.study_id == Study.id).where(Task.name == task, Study.trashed_at.is_(None))
+        )
+    )
     if len(having) == 1:
         return having[0]
     if having:

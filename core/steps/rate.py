@@ -132,9 +132,7 @@ def rate(
                 done=total - len(plan.left),
                 total=total,
                 told=gather.Told(f"LLM raters for {plan.campaign.name}", "replies are in"),
-                purse=purse.opened(
-                    store, Account(Way.RATE, campaign_id), limit=how.budget, concurrency=calls_at_once
-                ),
+                purse=purse.opened(store, Account(Way.RATE, campaign_id), limit=how.budget, concurrency=calls_at_once),
                 concurrency=calls_at_once,
                 report=report,
             )

@@ -255,7 +255,11 @@ def _ratings(intake: Intake, place: str, task: Task, given: spec.RatingsSpec) ->
         table = _answers_in(given.file)
         named = [label.name for label in tasks.labels_of(intake.session, task.id)]
         choices = counted.Choices(
-            fold=given.fold, keep_labels=given.keep_labels, whole_sets=given.whole_sets, has=given.has, rename=given.rename
+            fold=given.fold,
+            keep_labels=given.keep_labels,
+            whole_sets=given.whole_sets,
+            has=given.has,
+            rename=given.rename,
         )
         options = replace(intake.options, known=named, choices=choices)
         _strange_answers(intake, place, formats.ratings_in(table, options), named if not given.keep_labels else [])

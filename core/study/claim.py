@@ -15,9 +15,7 @@ POLL_S = 1.0
 
 
 @contextmanager
-def one_at_a_time(
-    store: Store, *, arm_id: int, waiting: Callable[[], None], family: int = FILLING
-) -> Iterator[None]:
+def one_at_a_time(store: Store, *, arm_id: int, waiting: Callable[[], None], family: int = FILLING) -> Iterator[None]:
     """Hold an arm for its generation, or for tries of its prompts; call `waiting` about once a second while another does.
 
     The system frees the lock when its holder dies: a file lock beside an SQLite database, an advisory lock on

@@ -37,7 +37,9 @@ DEFAULT_CONFIG: dict[str, Any] = {
 
 def studies(session: Session) -> list[Study]:
     """All studies, the newest first."""
-    return list(session.scalars(select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc())))
+    return list(
+        session.scalars(select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc()))
+    )
 
 
 def study_named(session: Session, name: str, *, is_sample: bool = False) -> Study:

@@ -62,7 +62,9 @@ def put_study(session: Session, study_id: int, *, name: str, now: float) -> None
     if study is None or study.is_trash or study.trashed_at is not None:
         raise StudyError("This study is in the trash already, or there is none of this number.")
     if name.strip() != study.name:
-        raise StudyError(f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written.")
+        raise StudyError(
+            f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written."
+        )
     _check_quiet(session, study_id, f"study {study.name!r}")
     study.trashed_at, study.name = now, _marked(study.name, study.id)
 
@@ -123,7 +125,9 @@ def undo_import(session: Session, import_id: int, *, now: float) -> int:
     aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
     for some in _parts(sorted(tested)):
         back = update(Sample).where(*aside, Sample.text_hash.in_(some))
-        session.execute(back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False))
+        session.execute(
+            back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
+        )
     record.undone_at = now
     session.flush()
     session.expire_all()
@@ -140,9 +144,7 @@ def empty(session: Session, *, now: float, days: int = KEPT_DAYS) -> int:
     """Delete for good what has been in the trash for so many days; gives how many studies and tasks."""
     before = now - days * 86_400
     studies = session.scalars(select(Study.id).where(Study.trashed_at <= before)).all()
-    tasks = session.scalars(
-        select(Task.id).where(or_(Task.trashed_at <= before, Task.trashed_from.in_(studies)))
-    ).all()
+    tasks = session.scalars(select(Task.id).where(or_(Task.trashed_at <= before, Task.trashed_from.in_(studies)))).all()
     for table, ids in (("task", tasks), ("study", studies)):
         if ids:
             _delete_whole(session, table, ids)

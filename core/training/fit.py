@@ -27,7 +27,6 @@ LOSS_POINTS = 200
 MAX_GRADIENT = 1.0
 
 
-
 @dataclass(frozen=True)
 class Work:
     """One run with all it needs from the store. `targets` are places in `label_ids`."""

@@ -211,7 +211,10 @@ def test_brackets_in_data_are_shown_and_break_no_table(call: CommandLine, tmp_pa
 
 @pytest.mark.parametrize(
     "rows",
-    ["a;-1,20;0,010\nb;-0,35;0,042\nc;0,10;0,081\nd;0,62;0,120", "a;\u22121.2;1%\nb;\u22120.35;4.2%\nc;0.1;8.1%\nd;0.62;12%"],
+    [
+        "a;-1,20;0,010\nb;-0,35;0,042\nc;0,10;0,081\nd;0,62;0,120",
+        "a;\u22121.2;1%\nb;\u22120.35;4.2%\nc;0.1;8.1%\nd;0.62;12%",
+    ],
 )
 def test_numbers_as_people_write_them_are_read(call: CommandLine, tmp_path: Path, rows: str) -> None:
     points = written(tmp_path, "points.csv", f"task;x;gap\n{rows}\n")
@@ -245,7 +248,9 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
         assert sentence == ("" if command.hidden else own), name
 
 
-def test_a_check_tells_what_the_task_holds_already_and_the_import_does_the_same(call: CommandLine, tmp_path: Path) -> None:
+def test_a_check_tells_what_the_task_holds_already_and_the_import_does_the_same(
+    call: CommandLine, tmp_path: Path
+) -> None:
     call("import", letters(tmp_path), "--task", "mood", "--arm", "real")
     rows = ["a gloomy letter 0,sad", "a bright letter 1,sad", "a gloomy letter 2,sad", "new,sad"]
     file = written(tmp_path, "more.csv", "\n".join(["text,label,split", *(f"{row},train" for row in rows)]))
@@ -272,7 +277,9 @@ def test_a_check_says_that_an_import_would_be_refused(call: CommandLine, tmp_pat
 
 
 def test_rows_splits_and_a_first_row_are_named_on_the_command_line(call: CommandLine, tmp_path: Path) -> None:
-    headless = written(tmp_path, "f.csv", "so dull,bad,en,train\nfine,good,en,test\nnaja,bad,de,train\nbad,bad,en,train\n")
+    headless = written(
+        tmp_path, "f.csv", "so dull,bad,en,train\nfine,good,en,test\nnaja,bad,de,train\nbad,bad,en,train\n"
+    )
     options = ["--text", "column 1", "--label", "column 2", "--split-column", "column 4", "--where", "column 3=en"]
 
     refused, _, stderr = call("import", headless, "--task", "t", "--arm", "real")

@@ -108,9 +108,7 @@ def test_two_at_once_pay_for_each_item_once(
     campaign = made(store, tmp_path, per_class=20)
     how = How(connection.made(models=("rater-a",), base_url=server.url))
     threads = [
-        threading.Thread(
-            target=rate.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how}
-        )
+        threading.Thread(target=rate.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how})
         for _ in range(2)
     ]
 

@@ -131,7 +131,13 @@ def asked_for(way: str, url: str, arm_id: int) -> dict[str, Any]:
     """What `Forks.start` takes."""
     spending = WAYS[way]
     if way == "batch":
-        given = {"url": url, "model": spending.model, "arm_id": arm_id, "budget": spending.budget, "max_tokens": MOST_TOKENS}
+        given = {
+            "url": url,
+            "model": spending.model,
+            "arm_id": arm_id,
+            "budget": spending.budget,
+            "max_tokens": MOST_TOKENS,
+        }
         return {"batch": given}
     more = f"--model {spending.model} --base-url {url} --budget {spending.budget} --max-tokens {MOST_TOKENS}"
     return {"arguments": [*spending.options.split(), *more.split()]}
@@ -180,7 +186,11 @@ def test_kills_never_let_what_the_endpoint_charged_cross_the_budget(
         for _ in range(3 * KILLS):
             number = forks.start(settings.home, asked)
             code = killed(
-                forks, server, number, after=rng.randint(1, spending.kill_within), wait_s=rng.uniform(0, 1.5 * LATENCY_S)
+                forks,
+                server,
+                number,
+                after=rng.randint(1, spending.kill_within),
+                wait_s=rng.uniform(0, 1.5 * LATENCY_S),
             )
             kills += code == -signal.SIGKILL
             sums.append(charged(server, share=share))

@@ -252,13 +252,20 @@ def test_options_of_the_command_import_are_told_as_keys_of_the_study_file(call: 
 
 def test_a_file_without_names_of_columns_is_told_with_the_keys_that_read_it(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path)
-    written(tmp_path, "made.csv", "".join(f"a {label} chair {k},{label},train\n" for label in ("bad", "good") for k in range(6)))
+    written(
+        tmp_path,
+        "made.csv",
+        "".join(f"a {label} chair {k},{label},train\n" for label in ("bad", "good") for k in range(6)),
+    )
     keys = "file: made.csv, header: false, text: column 1, label: column 2, split_column: column 3"
 
     found = problems(call, study(tmp_path))
     mended = problems(call, study(tmp_path, arms=f"{{zero-shot: {{{keys}}}}}"), "--check")
 
-    assert "header: false (it is a text) or header: true (it names the columns)" in f"{found[0]['what']} {found[0]['way_out']}"
+    assert (
+        "header: false (it is a text) or header: true (it names the columns)"
+        in f"{found[0]['what']} {found[0]['way_out']}"
+    )
     assert not [one for one in mended if one["is_fatal"]]
 
 

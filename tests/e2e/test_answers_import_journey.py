@@ -36,13 +36,17 @@ def wide_file(folder: Path) -> Path:
     """Twelve letters with the answers of three people, who said yes where the task says glad; and a column of remarks."""
     rows = ["item,text,anna,ben,cleo,remarks"]
     for n in range(12):
-        rows.append(f"{n},what a lovely day at place number {n},yes,{'no' if n % 3 else 'yes'},{'-' if n == 4 else 'yes'},see {n}")
+        rows.append(
+            f"{n},what a lovely day at place number {n},yes,{'no' if n % 3 else 'yes'},{'-' if n == 4 else 'yes'},see {n}"
+        )
     path = folder / "answers.csv"
     path.write_text("\n".join(rows))
     return path
 
 
-def test_answers_with_other_words_get_a_meaning_before_they_are_stored(browser: "Browser", serve: Any, tmp_path: Path) -> None:
+def test_answers_with_other_words_get_a_meaning_before_they_are_stored(
+    browser: "Browser", serve: Any, tmp_path: Path
+) -> None:
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE)

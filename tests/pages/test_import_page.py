@@ -39,7 +39,9 @@ def uploaded(app: AppTest, content: str, name: str = "f.csv") -> AppTest:
 
 
 def said(app: AppTest) -> str:
-    return "\n".join(str(element.value) for element in (*app.text, *app.warning, *app.info, *app.error)).replace("\\", "")
+    return "\n".join(str(element.value) for element in (*app.text, *app.warning, *app.info, *app.error)).replace(
+        "\\", ""
+    )
 
 
 def keys(app: AppTest) -> set[str]:
@@ -60,11 +62,15 @@ def test_every_option_of_the_command_import_is_on_the_page(app: AppTest, home: S
     assert [key for key in ON_THE_PAGE.values() if not any(one.startswith(key) for one in shown)] == []
 
 
-def test_texts_that_the_task_holds_are_told_before_anything_is_stored(app: AppTest, home: Store, tmp_path: Path) -> None:
+def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
     fill(home, tmp_path)
     opened(app, "data")
 
-    uploaded(app, "text,label,split\ntext number 0,no,train\ntext number 1,no,train\ntext number 2,no,train\nnew,yes,train\n")
+    uploaded(
+        app, "text,label,split\ntext number 0,no,train\ntext number 1,no,train\ntext number 2,no,train\nnew,yes,train\n"
+    )
     app.selectbox(key="data.task").select("urgency").run()
     app.selectbox(key="data.arm").select("real").run()
 
@@ -76,7 +82,9 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(app: AppTe
     assert "1 of 4 rows kept" in app.success[0].value
 
 
-def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(app: AppTest, home: Store, tmp_path: Path) -> None:
+def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
     fill(home, tmp_path)
     opened(app, "data")
 
@@ -91,7 +99,9 @@ def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(app: Ap
     assert "3 of 3 rows kept" in app.success[0].value
 
 
-def test_the_form_for_the_hub_shares_no_key_with_the_options_of_the_import(app: AppTest, home: Store, tmp_path: Path) -> None:
+def test_the_form_for_the_hub_shares_no_key_with_the_options_of_the_import(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
     fill(home, tmp_path)
     opened(app, "data")
 
@@ -101,7 +111,9 @@ def test_the_form_for_the_hub_shares_no_key_with_the_options_of_the_import(app: 
     assert not keys(app) & set(ON_THE_PAGE.values())
 
 
-def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(app: AppTest, home: Store, tmp_path: Path) -> None:
+def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
     study = fill(home, tmp_path)
     opened(app, "data")
 

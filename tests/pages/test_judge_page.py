@@ -51,7 +51,9 @@ def at_labels(app: AppTest) -> AppTest:
 
 
 def models(app: AppTest, page: str) -> list[str]:
-    return list(next(box for box in app.multiselect if str(box.key).endswith("models.openai") and page in str(box.key)).options)
+    return list(
+        next(box for box in app.multiselect if str(box.key).endswith("models.openai") and page in str(box.key)).options
+    )
 
 
 def said(app: AppTest) -> str:
@@ -124,10 +126,11 @@ def judged(home: Store, judge: str, *, n: int) -> None:
         for arm_id in session.scalars(select(Sample.arm_id).distinct()).all():
             for sample in session.scalars(select(Sample).where(Sample.arm_id == arm_id).limit(n)).all():
                 if sample.id not in known:
-                    one = Judgement(sample_id=sample.id, kind=JudgementKind.JUDGE, judge=judge, label_id=sample.label_id)
+                    one = Judgement(
+                        sample_id=sample.id, kind=JudgementKind.JUDGE, judge=judge, label_id=sample.label_id
+                    )
                     session.add(one)
 
 
 def who(app: AppTest) -> str:
     return str(next(box for box in app.selectbox if str(box.key).startswith("fidelity.judge.")).value)
-

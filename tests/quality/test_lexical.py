@@ -132,8 +132,14 @@ def test_hd_d_hardly_changes_with_more_texts_where_the_plain_ratio_falls() -> No
             "\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e",
             ["\u0928\u092e\u0938\u094d\u0924\u0947", "\u0926\u0941\u0928\u093f\u092f\u093e"],
         ),
-        ("\u0645\u064e\u0631\u0652\u062d\u0628\u0627 \u0628\u0643", ["\u0645\u064e\u0631\u0652\u062d\u0628\u0627", "\u0628\u0643"]),
-        ("\u0e2d\u0e32\u0e2b\u0e32\u0e23\u0e14\u0e35", ["\u0e2d", "\u0e32", "\u0e2b", "\u0e32", "\u0e23", "\u0e14\u0e35"]),
+        (
+            "\u0645\u064e\u0631\u0652\u062d\u0628\u0627 \u0628\u0643",
+            ["\u0645\u064e\u0631\u0652\u062d\u0628\u0627", "\u0628\u0643"],
+        ),
+        (
+            "\u0e2d\u0e32\u0e2b\u0e32\u0e23\u0e14\u0e35",
+            ["\u0e2d", "\u0e32", "\u0e2b", "\u0e32", "\u0e23", "\u0e14\u0e35"],
+        ),
         ("gru\u0308n und blau", ["gru\u0308n", "und", "blau"]),
         ("Don\u2019t stop_it, 3.5 times", ["don\u2019t", "stop_it", "3", "5", "times"]),
         ("\ud55c\uad6d\uc5b4 \ubb38\uc7a5", ["\ud55c\uad6d\uc5b4", "\ubb38\uc7a5"]),

@@ -30,11 +30,15 @@ fuzz = settings(max_examples=max(1, EXAMPLES // 3), deadline=None, suppress_heal
 LABELS = st.one_of(
     st.sampled_from(["good", "Good ", " bad", "bad", "nan", "None", "-", "", "[]", "1", "1.0", "0.0", "0.5", "N/A"]),
     st.sampled_from(['["good"]', '["good", "bad"]', '{"a": 1}', "[1.0]", "[[1]]", "gr\u00fcn", "gru\u0308n"]),
-    st.sampled_from(["['good']", "['good', 'bad']", "('bad',)", "{'a', 'b'}", "['good' 'bad']", "[None]", "[1]", "[nan]"]),
+    st.sampled_from(
+        ["['good']", "['good', 'bad']", "('bad',)", "{'a', 'b'}", "['good' 'bad']", "[None]", "[1]", "[nan]"]
+    ),
     st.text(max_size=6),
 )
 TEXTS = st.one_of(
-    st.sampled_from(["one", "two", "Two ", "three, four", 'she said "no"', "a\nb", "text", "=1+1", "\ufeffmark", "x;y\tz"]),
+    st.sampled_from(
+        ["one", "two", "Two ", "three, four", 'she said "no"', "a\nb", "text", "=1+1", "\ufeffmark", "x;y\tz"]
+    ),
     st.text(max_size=12),
 )
 SPLITS = st.sampled_from(["train", "Test", "dev", "pool", "", "later"])
@@ -44,7 +48,18 @@ CHOICES = st.builds(
 )
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])
 FORMS = st.sampled_from(
-    ["csv", "csv without header", "csv;", "tsv", "json", "json by column", "json by split", "jsonl", "lists.jsonl", "numbers.jsonl"]
+    [
+        "csv",
+        "csv without header",
+        "csv;",
+        "tsv",
+        "json",
+        "json by column",
+        "json by split",
+        "jsonl",
+        "lists.jsonl",
+        "numbers.jsonl",
+    ]
     + ["parquet", "numbers.parquet", "lists.parquet"]
 )
 COLUMNS = ["text", "label", "split"]
@@ -85,11 +100,15 @@ def _json(rows: list[tuple[str, str, str]], form: str) -> str:
         cells = [(row, tables.nested(row["label"])) for row in found]
         found = [row | {"label": row["label"] if cell is None else cell} for row, cell in cells]
     elif form == "numbers.jsonl":
-        found = [row | {"label": row["label"] if number(row["label"]) is None else number(row["label"])} for row in found]
+        found = [
+            row | {"label": row["label"] if number(row["label"]) is None else number(row["label"])} for row in found
+        ]
     return "\n".join(map(json.dumps, found)) if form.endswith("jsonl") else json.dumps(found)
 
 
-def read(folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: str) -> tuple[tables.Table, importing.Options]:
+def read(
+    folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: str
+) -> tuple[tables.Table, importing.Options]:
     headed = form != "csv without header"
     table = tables.read(write(folder, rows, form, encoding), header=None if headed else False)
     names = COLUMNS if headed else ["column 1", "column 2", "column 3"]
@@ -135,11 +154,16 @@ def test_every_row_of_any_file_is_kept_or_left_out_by_a_reason(
     check_labels(labels, choices)
     if options.split_column:
         there = zip(table.frame[options.text], table.frame[options.split_column], strict=True)
-        assert not Counter((plain(text), plain(split)) for text, split in there) - Counter((plain(row[0]), plain(row[2])) for row in rows)
+        assert not Counter((plain(text), plain(split)) for text, split in there) - Counter(
+            (plain(row[0]), plain(row[2])) for row in rows
+        )
 
 
 @fuzz
-@given(content=st.lists(st.tuples(TEXTS, LABELS), min_size=1, max_size=20), ending=st.sampled_from(["csv", "tsv", "json", "jsonl"]))
+@given(
+    content=st.lists(st.tuples(TEXTS, LABELS), min_size=1, max_size=20),
+    ending=st.sampled_from(["csv", "tsv", "json", "jsonl"]),
+)
 def test_a_file_that_is_written_by_hand_is_read_or_refused_in_a_sentence(
     tmp_path: Path, content: list[tuple[str, str]], ending: str
 ) -> None:
@@ -159,7 +183,12 @@ def test_a_file_that_is_written_by_hand_is_read_or_refused_in_a_sentence(
 
 @fuzz
 @given(
-    first=ROWS, second=ROWS, forms=st.tuples(FORMS, FORMS), encoding=ENCODINGS, choices=CHOICES, arm=st.sampled_from(["real", "few-shot"])
+    first=ROWS,
+    second=ROWS,
+    forms=st.tuples(FORMS, FORMS),
+    encoding=ENCODINGS,
+    choices=CHOICES,
+    arm=st.sampled_from(["real", "few-shot"]),
 )
 def test_what_findings_tell_of_a_second_file_is_what_the_import_does(
     store: Store,

@@ -74,8 +74,12 @@ def test_real_test_texts_that_another_arm_holds_are_told(bring: Bring) -> None:
     assert any("in other arms too: 1 row;" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("options", [{}, {"choices": Choices(cuts=(0.5,)), "rename": {"below 0.5": "no", "0.5 or more": "yes"}}])
-def test_the_same_file_with_the_same_options_is_told_before_it_is_passed_over(bring: Bring, options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"choices": Choices(cuts=(0.5,)), "rename": {"below 0.5": "no", "0.5 or more": "yes"}}]
+)
+def test_the_same_file_with_the_same_options_is_told_before_it_is_passed_over(
+    bring: Bring, options: dict[str, object]
+) -> None:
     content = "text,label\na,yes\nb,no\n"
     bring(content)
 
@@ -112,7 +116,9 @@ def test_a_file_that_is_cut_into_classes_is_brought_in_once(store: Store, tmp_pa
         ("text,label\na,yes\nb,Yes\nc,no\nd,no\n", [], "look alike"),
     ],
 )
-def test_findings_say_why_an_import_would_be_refused(tmp_path: Path, content: str, known: list[str], sentence: str) -> None:
+def test_findings_say_why_an_import_would_be_refused(
+    tmp_path: Path, content: str, known: list[str], sentence: str
+) -> None:
     path = tmp_path / "f.csv"
     path.write_text(content)
     table = tables.read(path)

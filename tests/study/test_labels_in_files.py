@@ -121,7 +121,13 @@ def test_several_labels_as_python_writes_them_are_no_label(cell: str) -> None:
 
 def test_one_label_in_a_list_of_python_is_that_label_and_words_in_brackets_stay() -> None:
     assert read(["[\"['bad']\"]", '["[\\"bad\\", \\"slow\\"]"]']).labels.tolist() == ["bad", ""]
-    assert read(["['bad']", "('bad',)", "[]", "(other)", "{'a': 1}"]).labels.tolist() == ["bad", "bad", "", "(other)", ""]
+    assert read(["['bad']", "('bad',)", "[]", "(other)", "{'a': 1}"]).labels.tolist() == [
+        "bad",
+        "bad",
+        "",
+        "(other)",
+        "",
+    ]
 
 
 def test_findings_count_the_texts_of_each_label_that_go_into_the_test_split(tmp_path: Path) -> None:

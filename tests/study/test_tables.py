@@ -106,7 +106,9 @@ def test_quotes_written_with_a_backslash_are_read_and_it_is_said(tmp_path: Path)
 
 def test_rows_that_a_quote_swallowed_are_refused_with_the_place(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text('text,label\none,good\n"two,bad\nthree,good\nfour,bad\n"five,good\nsix",bad\nseven,good\neight,bad\n')
+    path.write_text(
+        'text,label\none,good\n"two,bad\nthree,good\nfour,bad\n"five,good\nsix",bad\nseven,good\neight,bad\n'
+    )
 
     with pytest.raises(StudyError, match="Is a quote not closed"):
         tables.read(path)
@@ -145,11 +147,17 @@ def test_tables_that_pandas_and_others_write_as_json_are_read(tmp_path: Path, fo
     path = tmp_path / "t.json"
     path.write_text(json.dumps(form))
 
-    assert tables.read(path).frame.to_dict("records") == [{"text": "one", "label": "good"}, {"text": "two", "label": "bad"}]
+    assert tables.read(path).frame.to_dict("records") == [
+        {"text": "one", "label": "good"},
+        {"text": "two", "label": "bad"},
+    ]
 
 
 def test_class_numbers_in_parquet_get_the_names_that_the_file_gives_them(tmp_path: Path) -> None:
-    features = {"label": {"names": ["bad", "good"], "_type": "ClassLabel"}, "text": {"dtype": "string", "_type": "Value"}}
+    features = {
+        "label": {"names": ["bad", "good"], "_type": "ClassLabel"},
+        "text": {"dtype": "string", "_type": "Value"},
+    }
     noted = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     table = pa.table({"text": ["one", "two", "three"], "label": [1, 0, -1]}).replace_schema_metadata(noted)
     pq.write_table(table, tmp_path / "t.parquet")
@@ -176,15 +184,21 @@ def test_a_row_inside_a_cell_is_found_wherever_the_label_stands(tmp_path: Path, 
 
 def test_texts_of_several_lines_with_commas_are_texts(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
-    path.write_text('text,label\n"Dear all, hello\nyours, Ann",pos\nfine,pos\nbad,neg\n"no,\nnever",neg\n', encoding="utf-8")
+    path.write_text(
+        'text,label\n"Dear all, hello\nyours, Ann",pos\nfine,pos\nbad,neg\n"no,\nnever",neg\n', encoding="utf-8"
+    )
 
     table = tables.read(path)
 
     assert table.frame["text"].tolist() == ["Dear all, hello\nyours, Ann", "fine", "bad", "no,\nnever"]
 
 
-@pytest.mark.parametrize(("separator", "encoding"), [("\t", "utf-16"), (",", "utf-16"), ("|", "utf-8"), ("|", "utf-8-sig")])
-def test_unicode_text_of_spreadsheets_and_bars_between_cells_are_read(tmp_path: Path, separator: str, encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [("\t", "utf-16"), (",", "utf-16"), ("|", "utf-8"), ("|", "utf-8-sig")]
+)
+def test_unicode_text_of_spreadsheets_and_bars_between_cells_are_read(
+    tmp_path: Path, separator: str, encoding: str
+) -> None:
     path = tmp_path / "saved.csv"
     path.write_text(f'text{separator}label\n"café, good"{separator}pos\nbad{separator}neg\n', encoding=encoding)
 

@@ -30,7 +30,9 @@ def store(request: pytest.FixtureRequest, home_folder: Path) -> Iterator[Store]:
     opened.close()
 
 
-def bring(store: Store, folder: Path, name: str, rows: list[str], *, study: str = "s", arm: str = "real") -> importing.Imported:
+def bring(
+    store: Store, folder: Path, name: str, rows: list[str], *, study: str = "s", arm: str = "real"
+) -> importing.Imported:
     path = folder / name
     path.write_text("\n".join(["text,label,split", *rows]))
     with store.write() as session:
@@ -52,7 +54,10 @@ def ids(store: Store, study: str = "s") -> tuple[int, int]:
 
 def everything(store: Store) -> dict[str, int]:
     with store() as session:
-        return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in Base.metadata.sorted_tables}
+        return {
+            table.name: session.scalar(select(func.count()).select_from(table)) or 0
+            for table in Base.metadata.sorted_tables
+        }
 
 
 def test_an_import_is_undone_and_can_be_brought_in_again(store: Store, tmp_path: Path) -> None:
@@ -77,7 +82,9 @@ def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> N
     bring(store, tmp_path, "a.csv", rows(4))
     study_id, task_id = ids(store)
     with store.write() as session:
-        campaign = Campaign(study_id=study_id, task_id=task_id, name="c", kind="label", source="", token="x", is_open=False)
+        campaign = Campaign(
+            study_id=study_id, task_id=task_id, name="c", kind="label", source="", token="x", is_open=False
+        )
         session.add(campaign)
         session.flush()
         sample = session.scalars(select(Sample)).first()
@@ -102,7 +109,9 @@ def test_a_task_leaves_its_study_and_comes_back_whole(store: Store, tmp_path: Pa
         trash.put_task(session, task_id, now=10 * DAY)
     with store() as session:
         assert tasks.tasks(session, study_id) == [] and tasks.find_task(session, study_id, "t") is None
-        assert [(one.kind, one.name, one.days_left) for one in trash.listed(session, now=15 * DAY)] == [("task", "t", 25)]
+        assert [(one.kind, one.name, one.days_left) for one in trash.listed(session, now=15 * DAY)] == [
+            ("task", "t", 25)
+        ]
         assert [study.name for study in tasks.studies(session)] == ["s"]
     bring(store, tmp_path, "b.csv", rows(2))
     with store.write() as session:

@@ -523,9 +523,7 @@ def test_what_was_not_finished_is_never_kept(finish: str) -> None:
 
 @pytest.mark.parametrize("finish", ["stop", "STOP", "end_turn", "eos_token", "COMPLETE", "unknown", ""])
 def test_a_usual_end_cuts_nothing(finish: str) -> None:
-    parsed = texts.parse(
-        "1. The kettle sings at six\n2. The waiter brought us soup", finish_reason=finish, expected=2
-    )
+    parsed = texts.parse("1. The kettle sings at six\n2. The waiter brought us soup", finish_reason=finish, expected=2)
 
     assert len(parsed.texts) == 2
 

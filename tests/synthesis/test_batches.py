@@ -329,9 +329,7 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     answers.write_text("".join(parts) + json.dumps(foreign) + "\n")
 
     found, again = (
-        files.from_batch_file(
-            store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=rounds.half(PRICE)
-        )
+        files.from_batch_file(store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=rounds.half(PRICE))
         for _ in range(2)
     )
 

@@ -30,7 +30,9 @@ def provider(server: LlmServer, model: str, **settings: Any) -> Provider:
     return OpenAIProvider(model, base_url=server.url, api_key=None, **{**FASTER, **settings})
 
 
-def fill(store: Store, arm: Arm, server: LlmServer, model: str, *, budget: float | None = None, **more: Any) -> Generated:
+def fill(
+    store: Store, arm: Arm, server: LlmServer, model: str, *, budget: float | None = None, **more: Any
+) -> Generated:
     client = provider(server, model, **more)
     return generation.generate(store, arm_id=arm.id, per_label=PER_LABEL, provider=client, budget_usd=budget)
 

@@ -89,7 +89,11 @@ def _looked_at(table: tables.Table, options: formats.Options, task: Task | None)
             known = [label.name for label in tasks.labels_of(session, task.id)]
     options = _renamed(table, options, task, known)
     try:
-        found = formats.comparisons_in(table, options) if task is None else formats.ratings_in(table, formats.with_known(options, known))
+        found = (
+            formats.comparisons_in(table, options)
+            if task is None
+            else formats.ratings_in(table, formats.with_known(options, known))
+        )
     except StudyError as error:
         st.warning(words.plain(_on_a_page(str(error))))
         return None
@@ -111,12 +115,16 @@ def _renamed(table: tables.Table, options: formats.Options, task: Task | None, k
     strangers = _strangers(table, options, task, known)
     if not strangers:
         return options
-    kept: dict[str, str] = st.session_state.setdefault("campaigns.meant", {})  # a field that is away for a moment forgets
+    kept: dict[str, str] = st.session_state.setdefault(
+        "campaigns.meant", {}
+    )  # a field that is away for a moment forgets
     meant: dict[str, str] = {}
     with st.container(horizontal=True):
         for name in strangers[:MOST_MAPPED]:
             before = known.index(kept[name]) if kept.get(name) in known else None
-            label = st.selectbox(f"“{name}” means", known, index=before, key=f"campaigns.rename.{name}", width=180, placeholder="none")
+            label = st.selectbox(
+                f"“{name}” means", known, index=before, key=f"campaigns.rename.{name}", width=180, placeholder="none"
+            )
             if label is None:
                 kept.pop(name, None)
             else:

@@ -102,13 +102,19 @@ def _raters_words(now: Live) -> str:
         "turned away": who.turned_away,
         "excluded": who.excluded,
     }
-    return " · ".join(f"{n} {word}" for word, n in named.items() if n) or ("none done yet" if who.active else "nobody yet")
+    return " · ".join(f"{n} {word}" for word, n in named.items() if n) or (
+        "none done yet" if who.active else "nobody yet"
+    )
 
 
 def _left_words(now: Live) -> str:
     if now.wanted and not now.missing:
         return "all answers are in"
-    return "at this rate" if math.isfinite(now.seconds_left) else ("too few answers to tell" if now.per_minute else "no answers lately")
+    return (
+        "at this rate"
+        if math.isfinite(now.seconds_left)
+        else ("too few answers to tell" if now.per_minute else "no answers lately")
+    )
 
 
 def _left(now: Live) -> str:

@@ -152,9 +152,7 @@ def _coefficients(found: AgreementSummary, *, key: str) -> None:
     ]  # fmt: skip
     table, shares = st.columns([3, 2], gap="large")
     with table:
-        tables.show(
-            pd.DataFrame(rows, columns=["coefficient", "value", "interval"]), key=f"{key}.coefficients"
-        )
+        tables.show(pd.DataFrame(rows, columns=["coefficient", "value", "interval"]), key=f"{key}.coefficients")
     with shares:
         prevalence = sorted(found.prevalence.items(), key=lambda pair: -pair[1])
         tables.show(pd.DataFrame(prevalence, columns=["label", "share"]), key=f"{key}.prevalence")

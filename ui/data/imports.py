@@ -94,12 +94,16 @@ def pick_columns(table: tables.Table) -> importing.Options | None:
 def _where(table: tables.Table) -> dict[str, str]:
     """The columns whose rows are chosen by a value, with that value."""
     columns = list(table.frame.columns)
-    asked = st.multiselect("Only rows with one value in these columns", columns, key="data.where", placeholder="all rows")
+    asked = st.multiselect(
+        "Only rows with one value in these columns", columns, key="data.where", placeholder="all rows"
+    )
     found: dict[str, str] = {}
     with st.container(horizontal=True):
         for column in asked:
             values = table.frame[column].value_counts().index.tolist()[:MOST_VALUES]
-            chosen = st.selectbox(f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True)
+            chosen = st.selectbox(
+                f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True
+            )
             found[column] = str(chosen or "")
     return found
 
@@ -107,7 +111,10 @@ def _where(table: tables.Table) -> dict[str, str]:
 def _renames() -> dict[str, str]:
     """Labels of the file with what they are called in the task, as a person writes them, one a line."""
     written = st.text_area(
-        "Labels to rename, one a line", key="data.renames", placeholder="label in the file = label in the task", height=90
+        "Labels to rename, one a line",
+        key="data.renames",
+        placeholder="label in the file = label in the task",
+        height=90,
     )
     pairs = [line.partition("=") for line in written.splitlines() if line.strip()]
     for theirs, _, ours in pairs:
@@ -180,7 +187,12 @@ def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
     with st.container(horizontal=True):
         for name in list(found.unknown)[:MOST_MAPPED]:
             meant = st.selectbox(
-                f"“{name}” means", list(target.known), index=None, key=f"data.rename.{name}", width=180, placeholder="none"
+                f"“{name}” means",
+                list(target.known),
+                index=None,
+                key=f"data.rename.{name}",
+                width=180,
+                placeholder="none",
             )
             if meant is not None:
                 renamed[name] = meant

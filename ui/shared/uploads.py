@@ -45,7 +45,9 @@ def _headed(uploaded: UploadedFile, *, key: str) -> tables.Table | None:
     if not table.has_first_row:
         return table
     named = f"{key}.header.{table.sha256[:8]}"
-    said = st.segmented_control("First row of the file", [NAMES, A_TEXT], default=None if table.doubt else NAMES, key=named)
+    said = st.segmented_control(
+        "First row of the file", [NAMES, A_TEXT], default=None if table.doubt else NAMES, key=named
+    )
     if said is None and table.doubt:
         st.warning(plain(f"Say what the first row is. It may be a text with its label already: {table.doubt}."))
         return None

@@ -25,7 +25,17 @@ SHARES = {
     "probability": "Probability", "agreement": "Agreement", "within": "Macro-F1 within the arm", "cosine": "Cosine",
 }  # fmt: skip
 SHORT, LAZY = 25, 2000
-HIDDEN = ("notes", "arm_kind", "settings", "test_digest", "run_id", "id", "sample_id", "subjectivity_low", "subjectivity_high")
+HIDDEN = (
+    "notes",
+    "arm_kind",
+    "settings",
+    "test_digest",
+    "run_id",
+    "id",
+    "sample_id",
+    "subjectivity_low",
+    "subjectivity_high",
+)
 
 
 def title(text: str, study: Study) -> None:

@@ -96,14 +96,25 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
     """The draft as it is typed; None, with its sentence shown, while the attributes cannot be read."""
     texts = {
         part: st.text_area(
-            part.capitalize(), getattr(start, part), height, key=f"prompts.{part}.{stamp}", help=HELP[part], persist_state="session"
+            part.capitalize(),
+            getattr(start, part),
+            height,
+            key=f"prompts.{part}.{stamp}",
+            help=HELP[part],
+            persist_state="session",
         )
         for part, height in HEIGHTS.items()
     }
     with st.container(horizontal=True):
         numbers = {
             name: st.number_input(
-                words, low, high, getattr(start, name), key=f"prompts.{name}.{stamp}", width=150, persist_state="session"
+                words,
+                low,
+                high,
+                getattr(start, name),
+                key=f"prompts.{name}.{stamp}",
+                width=150,
+                persist_state="session",
             )
             for name, (words, low, high) in NUMBERS.items()
         }

@@ -77,7 +77,9 @@ def _queue(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connection,
     with problem():
         with resources.store().write() as session:
             made = tasks.make_arm(session, task_id=task.id, name=arm.name)
-            job = try_prompt.queue_try(session, study=study, task=task, arm=made, wanted=wanted, draft=draft, kinds=kinds)
+            job = try_prompt.queue_try(
+                session, study=study, task=task, arm=made, wanted=wanted, draft=draft, kinds=kinds
+            )
         runner.ensure(resources.settings())
         queued([job])
         st.rerun()

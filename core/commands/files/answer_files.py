@@ -20,7 +20,8 @@ Raters = Annotated[
     list[str] | None, typer.Option("--rater-column", help="A column of a rater in a wide table; may be repeated.")
 ]
 Order = Annotated[
-    str | None, typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal.")
+    str | None,
+    typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal."),
 ]
 Rater = Annotated[
     str | None, typer.Option("--rater", help="All answers are this rater's: for a file that does not say whose.")
@@ -31,7 +32,9 @@ Columns = Annotated[
 Fold = Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")]
 Keep = Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' or '-'.")]
 Sets = Annotated[bool, typer.Option("--whole-sets", help="Several labels given at once are one label of their own.")]
-Has = Annotated[str | None, typer.Option("--has", help="Of several labels given at once, look only whether this is one.")]
+Has = Annotated[
+    str | None, typer.Option("--has", help="Of several labels given at once, look only whether this is one.")
+]
 Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=label, may be repeated.")]
 
 
@@ -64,7 +67,12 @@ def choices(
 
 
 def read_as(given: formats.Answers) -> dict[str, Any]:
-    return {"left_out": given.left_out, "columns": given.columns, "pseudonyms": given.pseudonyms, "findings": given.findings}
+    return {
+        "left_out": given.left_out,
+        "columns": given.columns,
+        "pseudonyms": given.pseudonyms,
+        "findings": given.findings,
+    }
 
 
 def tell(given: formats.Answers) -> None:

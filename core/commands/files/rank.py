@@ -25,7 +25,9 @@ def rank(
 ) -> None:
     """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
     with output.answering():
-        options = answer_files.options(field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename))
+        options = answer_files.options(
+            field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
+        )
         given = formats.comparisons_in(formats.read(file), options)
         found = ranking.bradley_terry(given.frame)
     if as_json:

@@ -64,7 +64,9 @@ def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.D
         plain = cells.str.replace(DECIMAL_COMMA, r"\1.\2\3", regex=True) if has_decimal_commas else cells
         shares = plain.str.endswith("%")
         points[column] = pd.to_numeric(plain.str.rstrip("% "), errors="coerce") / shares.map({True: 100.0, False: 1.0})
-        wrong = table.frame.index[points[column].isna() & ~cells.str.lower().isin(["", "nan", "na", "n/a", "-", "null", "none"])]
+        wrong = table.frame.index[
+            points[column].isna() & ~cells.str.lower().isin(["", "nan", "na", "n/a", "-", "null", "none"])
+        ]
         if len(wrong):
             raise StudyError(
                 f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."

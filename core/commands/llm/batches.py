@@ -43,9 +43,7 @@ def requests(
         connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         given = {"temperature": temperature, "max_tokens": max_tokens}
         parameters = {name: value for name, value in given.items() if value is not None}
-        n = files.to_batch_file(
-            store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters
-        )
+        n = files.to_batch_file(store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters)
     if as_json:
         output.emit({"requests": n, "file": str(to)})
     else:

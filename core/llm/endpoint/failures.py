@@ -278,9 +278,7 @@ def in_success(body: Any) -> Failure | None:
             failure = _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
             return replace(failure, is_billed=is_billed)
     if choice.get("finish_reason") == "error":
-        return replace(
-            _of_status(502, {}, {"error": "the answer broke off with an error"}, ""), is_billed=is_billed
-        )
+        return replace(_of_status(502, {}, {"error": "the answer broke off with an error"}, ""), is_billed=is_billed)
     error = {**body, **(body["base_resp"] if isinstance(body.get("base_resp"), Mapping) else {})}
     if not isinstance(choices, list) and any(error.get(name) for name in WORDS):
         return _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))

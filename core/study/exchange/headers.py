@@ -9,7 +9,20 @@ from core.study.exchange import columns_in_files
 
 NAMES = frozenset(
     [*columns_in_files.TEXT_NAMES, *columns_in_files.LABEL_NAMES, *columns_in_files.SPLIT_COLUMNS, "id", "index", "idx"]
-    + ["rater", "rater_id", "annotator", "worker", "worker_id", "item", "item_id", "source", "left", "right", "winner", "task"]
+    + [
+        "rater",
+        "rater_id",
+        "annotator",
+        "worker",
+        "worker_id",
+        "item",
+        "item_id",
+        "source",
+        "left",
+        "right",
+        "winner",
+        "task",
+    ]
 )
 YEAR = re.compile(r"(19|20)\d\d")  # which names columns of tables over time
 LONG_NAME = 60

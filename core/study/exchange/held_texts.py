@@ -108,7 +108,9 @@ def sentences(rows: pd.DataFrame, held: Held, counted: Mapping[str, int], *, rea
     said = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
     rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
     if real and (n := int((rows["split"] == Split.TEST).sum())):
-        said.append(f"In the test split of this file and in other arms too: {_rows(n)}; no training uses those texts there.")
+        said.append(
+            f"In the test split of this file and in other arms too: {_rows(n)}; no training uses those texts there."
+        )
     if not real and len(rows):
         said.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
     return said

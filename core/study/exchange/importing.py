@@ -137,7 +137,9 @@ def look(
         meant=found.meant,
         left_out=dict(left_out.most_common()),
         splits={str(split): int(n) for split, n in kept["split"].value_counts().items()},
-        in_test={str(name): int(n) for name, n in kept.loc[kept["split"] == Split.TEST, "label"].value_counts().items()},
+        in_test={
+            str(name): int(n) for name, n in kept.loc[kept["split"] == Split.TEST, "label"].value_counts().items()
+        },
         already=already,
         passed_over=len(table.frame) - len(rows),
         again=again,
@@ -164,20 +166,26 @@ def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
     label = options.label or columns_in_files.likely(table.frame.columns, columns_in_files.LABEL_NAMES) or "label"
     _check_columns(table, options, text=text, label=label)
     if text == label:
-        raise StudyError(f"Column {text!r} of {table.file} cannot be both text and label. Name another column for one of them.")
+        raise StudyError(
+            f"Column {text!r} of {table.file} cannot be both text and label. Name another column for one of them."
+        )
     pinned = {"source": dict(table.source)} if table.source else {}
     decided = {name: value for name, value in asdict(options.choices).items() if value}
     if options.choices.cuts:
         decided["cuts"] = list(options.choices.cuts)  # as the database gives it back
     if options.split_column:
         decided["split_column"] = options.split_column
-    return {name: value for name, value in asdict(options).items() if name not in ("choices", "split_column")} | decided | {
-        "text": text,
-        "label": label,
-        "where": dict(options.where),
-        "rename": dict(options.rename),
-        **pinned,
-    }
+    return (
+        {name: value for name, value in asdict(options).items() if name not in ("choices", "split_column")}
+        | decided
+        | {
+            "text": text,
+            "label": label,
+            "where": dict(options.where),
+            "rename": dict(options.rename),
+            **pinned,
+        }
+    )
 
 
 def _check_columns(table: tables.Table, options: Options, *, text: str, label: str) -> None:
@@ -194,9 +202,13 @@ def _check_columns(table: tables.Table, options: Options, *, text: str, label: s
         way_out = f" Name the columns with --text and --label{first}." if not (options.text and options.label) else ""
         raise StudyError(f"{error}{way_out}") from None
     if named and options.split is not None:
-        raise StudyError("Name one split for every row (--split) or the column that says it (--split-column), not both.")
+        raise StudyError(
+            "Name one split for every row (--split) or the column that says it (--split-column), not both."
+        )
     if options.split_column in (text, label):
-        raise StudyError(f"Column {options.split_column!r} of {table.file} cannot hold the split and the text or label too.")
+        raise StudyError(
+            f"Column {options.split_column!r} of {table.file} cannot hold the split and the text or label too."
+        )
 
 
 def _earlier(held: held_texts.Held, chosen: Mapping[str, Any]) -> Import | None:
@@ -212,9 +224,13 @@ def _rows(
     for column, value in chosen["where"].items():
         frame = frame[frame[column] == value]
     found = labels_in_files.read(frame[chosen["label"]], known=known, rename=chosen["rename"], choices=options.choices)
-    rows = pd.DataFrame({"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels})
+    rows = pd.DataFrame(
+        {"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels}
+    )
     rows["text_hash"] = [samples.text_hash(text) for text in rows["text"]]
-    rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real)
+    rows["split"] = columns_in_files.splits(
+        frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real
+    )
     rows["reason"] = found.reasons
     return rows, found
 
@@ -252,7 +268,9 @@ def _check_new(found: labels_in_files.Read, options: Options, *, file: str, colu
     labels_in_files.check_new(found, options.choices, file=file, column=column)
     if len(found.counts) < 2:
         have = f"only {next(iter(found.counts))!r}" if found.counts else "no label"
-        raise StudyError(f"A task needs at least two labels, and {file} has {have} in {column!r}. Choose another column.")
+        raise StudyError(
+            f"A task needs at least two labels, and {file} has {have} in {column!r}. Choose another column."
+        )
 
 
 def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:

@@ -17,7 +17,25 @@ from core.errors import StudyError
 from core.study.exchange import tables
 
 MISSING = frozenset(
-    ["", "nan", "none", "null", "nil", "n/a", "na", "#n/a", "<na>", "-", "--", "–", "—", "?", ".", "missing", "undefined"]
+    [
+        "",
+        "nan",
+        "none",
+        "null",
+        "nil",
+        "n/a",
+        "na",
+        "#n/a",
+        "<na>",
+        "-",
+        "--",
+        "–",
+        "—",
+        "?",
+        ".",
+        "missing",
+        "undefined",
+    ]
 )
 WHOLE = re.compile(r"(?P<whole>-?\d+)\.0+")
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
@@ -106,7 +124,11 @@ def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
     if not choices.keep_labels and (len(counts) > MOST_LABELS or (n >= FEWEST_ROWS and len(counts) > NEARLY_ALL * n)):
         shown = ", ".join(list(counts)[:SHOWN])
         numbers = all(NUMBER.fullmatch(name) for name in counts)
-        way = "Say where to cut the numbers into classes (--cut 0.5), " if numbers else "Choose another column for the label, "
+        way = (
+            "Say where to cut the numbers into classes (--cut 0.5), "
+            if numbers
+            else "Choose another column for the label, "
+        )
         raise StudyError(
             f"{column!r} of {file} holds {len(counts)} different labels in {n} rows ({shown}, ...): that is "
             f"{'a number' if numbers else 'no label'}, it seems. {way}or say that each is a label of its own (--keep-labels)."
@@ -159,7 +181,9 @@ def _python_list(cell: str) -> list[object] | dict[object, object] | None:
     return found if isinstance(found, list | dict) else None
 
 
-def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[float]) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+def _cut(
+    labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[float]
+) -> tuple["pd.Series[str]", "pd.Series[str]"]:
     limits = sorted(set(cuts))
     numbers = pd.to_numeric(labels, errors="coerce")
     between = [f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False)]
@@ -171,7 +195,11 @@ def _cut(labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[flo
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
     """1.0 becomes 1, unless it is a label of the task."""
-    whole = {value: match["whole"] for value in labels.unique().tolist() if (match := WHOLE.fullmatch(value)) and value not in known}
+    whole = {
+        value: match["whole"]
+        for value in labels.unique().tolist()
+        if (match := WHOLE.fullmatch(value)) and value not in known
+    }
     return labels.replace(whole) if whole else labels
 
 

@@ -27,7 +27,9 @@ def read(content: str, separator: str) -> pd.DataFrame | None:
             io.BytesIO(content.encode()),
             read_options=csv.ReadOptions(column_names=places, skip_rows=1),
             parse_options=csv.ParseOptions(delimiter=separator, quote_char=False, double_quote=False),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False
+            ),
         )
     except pa.ArrowInvalid:
         return None

@@ -56,7 +56,9 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     if suffix not in SUFFIXES:
         raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
     if header is False and suffix not in SEPARATED:
-        raise StudyError(f"{path.name} names its columns in every row or in itself. Leave --no-header out: it is for CSV and TSV.")
+        raise StudyError(
+            f"{path.name} names its columns in every row or in itself. Leave --no-header out: it is for CSV and TSV."
+        )
     notes: list[str] = []
     doubt = ""
     try:
@@ -124,7 +126,9 @@ def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list
     return _read_json_lines(path)
 
 
-def _read_separated(path: Path, suffix: str, notes: list[str], header: bool | None) -> tuple[pd.DataFrame, list[str], str]:
+def _read_separated(
+    path: Path, suffix: str, notes: list[str], header: bool | None
+) -> tuple[pd.DataFrame, list[str], str]:
     found = separated.read(path, "\t" if suffix == ".tsv" else ",", header=header)
     notes += found.notes
     return found.frame, found.unreadable, found.doubt
@@ -149,7 +153,9 @@ def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
     if not isinstance(found, list | dict):
         raise ValueError("it holds neither a list of objects nor one object")
     if isinstance(found, dict) and (by_split := _rows_by_split(found)) is not None:
-        notes.append(f"The file holds a table for each split: {', '.join(f'{name} {n}' for name, n in by_split[1].items())}.")
+        notes.append(
+            f"The file holds a table for each split: {', '.join(f'{name} {n}' for name, n in by_split[1].items())}."
+        )
         found = by_split[0]
     elif isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
         notes.append("The file holds its table column by column; it was turned into rows.")
@@ -185,9 +191,18 @@ def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
     if values and all(isinstance(value, dict) and value for value in values):
         index = list(dict.fromkeys(key for value in values for key in value))
         return [{column: value.get(key) for column, value in found.items()} for key in index]
-    if len(values) > 1 and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
+    if (
+        len(values) > 1
+        and all(isinstance(value, list) for value in values)
+        and len({len(value) for value in values}) == 1
+    ):
         return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]
-    if len(values) == 1 and isinstance(values[0], list) and values[0] and all(isinstance(row, dict) for row in values[0]):
+    if (
+        len(values) == 1
+        and isinstance(values[0], list)
+        and values[0]
+        and all(isinstance(row, dict) for row in values[0])
+    ):
         return list(values[0])
     return None
 

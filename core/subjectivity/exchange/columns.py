@@ -61,7 +61,9 @@ def matched(names: Iterable[str], wanted: Iterable[str], *, given: Mapping[str, 
 
 
 EFFORT = re.compile(r"(?:^|_)(?:duration|seconds|ms|place|excluded|because|kind|role|lead|submit|accept)(?:_|$)")
-ABOUT = re.compile(r"(?:^|_)(?:remarks?|comments?|notes?|link|url|date|time|timestamp|source|split|created|updated|gold)(?:_|$)")
+ABOUT = re.compile(
+    r"(?:^|_)(?:remarks?|comments?|notes?|link|url|date|time|timestamp|source|split|created|updated|gold)(?:_|$)"
+)
 
 
 def has(ours: str, names: Iterable[str], given: Mapping[str, str]) -> bool:

@@ -52,7 +52,9 @@ def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file:
     """
     open_rows = frame["reason"] == ""
     cells, several, notes = _single(frame["label"].where(open_rows, ""), choices, known=known, file=file)
-    how = labels_in_files.Choices(fold=choices.fold, keep_labels=choices.keep_labels, missing=sets.NO_ANSWER - _lower(known))
+    how = labels_in_files.Choices(
+        fold=choices.fold, keep_labels=choices.keep_labels, missing=sets.NO_ANSWER - _lower(known)
+    )
     any_label = choices.keep_labels or choices.has or choices.whole_sets or choices.as_sets
     found = labels_in_files.read(cells, known=[] if any_label else list(known), rename=choices.rename, choices=how)
     reason = frame["reason"].mask(open_rows, found.reasons)
@@ -127,7 +129,9 @@ def _told(found: labels_in_files.Read, choices: Choices) -> list[str]:
         pairs = ", ".join(f"{one!r} as {label!r}" for one, label in found.folded.items())
         notes.append(f"Taken for one label: {pairs}.")
     for group in found.alike if not choices.keep_labels else []:
-        notes.append(f"These labels look alike and count as different: {', '.join(map(repr, group))} (--fold takes them for one).")
+        notes.append(
+            f"These labels look alike and count as different: {', '.join(map(repr, group))} (--fold takes them for one)."
+        )
     return notes
 
 

@@ -107,7 +107,9 @@ def ordered(frame: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     wanted = [label.strip() for label in order if label.strip()]
     there = set(frame["label"].unique().tolist())
     if lacking := sorted(there - set(wanted)):
-        raise StudyError(f"The order lacks the labels {', '.join(map(repr, lacking))}; it is {', '.join(map(repr, wanted))}.")
+        raise StudyError(
+            f"The order lacks the labels {', '.join(map(repr, lacking))}; it is {', '.join(map(repr, wanted))}."
+        )
     return frame.assign(label=pd.Categorical(frame["label"], categories=wanted, ordered=True))
 
 
@@ -223,7 +225,9 @@ def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
     """A key for each text that is an item of its own: the text itself, or its beginning and a digest where it is long."""
     tidy = texts.str.strip()
     short = {
-        text: text if len(text) <= LONGEST_KEY else f"{text[:LONGEST_KEY]}… {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        text: text
+        if len(text) <= LONGEST_KEY
+        else f"{text[:LONGEST_KEY]}… {hashlib.sha256(text.encode()).hexdigest()[:12]}"
         for text in tidy.unique().tolist()
     }
     return tidy.map(short).astype("str")
@@ -291,7 +295,9 @@ def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
 def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
     """Label Studio's object around a choice gives way to the list of what was chosen."""
     nested = {cell: tables.nested(cell) for cell in found["label"].unique().tolist() if cell.startswith(("[", "{"))}
-    chosen = {cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))}
+    chosen = {
+        cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))
+    }
     return found.assign(label=found["label"].replace(chosen)) if chosen else found
 
 
@@ -321,7 +327,9 @@ def _answers(
     if frame.empty:
         what = "ratings" if needed == RATINGS else "comparisons"
         because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
-        advice = " Say whose answers they are with --rater NAME." if "no rater" in left_out and len(left_out) == 1 else ""
+        advice = (
+            " Say whose answers they are with --rater NAME." if "no rater" in left_out and len(left_out) == 1 else ""
+        )
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
     return Answers(

@@ -71,7 +71,9 @@ def ratings(table: tables.Table) -> pd.DataFrame:
         rows = [row for record in _records(frame) for row in _of_record(record)]
     else:
         rows = _of_columns(frame)
-    return _in_sets(pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str"))
+    return _in_sets(
+        pd.DataFrame(rows, columns=["field", "item_id", "rater_id", "label", "text", "reason"], dtype="str")
+    )
 
 
 def _in_sets(found: pd.DataFrame) -> pd.DataFrame:

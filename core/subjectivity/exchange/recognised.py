@@ -15,7 +15,14 @@ Row = tuple[str, str, str, str, str, str]
 COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]
 BRACKET = re.compile(r"^(?P<question>.*?)\s*\[(?P<item>.+)\]\s*$", re.DOTALL)
 TASK_ANSWERS = "Answer.taskAnswers"
-STAMPS = ("timestamp", "zeitstempel", "horodateur", "marca temporal", "carimbo de data/hora", "informazioni cronologiche")
+STAMPS = (
+    "timestamp",
+    "zeitstempel",
+    "horodateur",
+    "marca temporal",
+    "carimbo de data/hora",
+    "informazioni cronologiche",
+)
 ROW = "row "
 MAILS = ("email", "e-mail", "username", "user name")
 NOT_APPROVED = ("rejected",)
@@ -83,10 +90,19 @@ def _mturk(table: tables.Table) -> Iterator[Row]:
     for row in frame.to_dict("records"):
         key = row.get(item) or row.get("HITId", "")
         state = row.get("AssignmentStatus", "").casefold()
-        rejected = state in NOT_APPROVED or bool(row.get("RejectionTime", "").strip()) or bool(row.get("Reject", "").strip())
+        rejected = (
+            state in NOT_APPROVED or bool(row.get("RejectionTime", "").strip()) or bool(row.get("Reject", "").strip())
+        )
         for question, answers in questions.items():
             label = _answer(row, answers)
-            yield question, key, row["WorkerId"], label, row.get(text, ""), "rejected by the requester" if rejected else ""
+            yield (
+                question,
+                key,
+                row["WorkerId"],
+                label,
+                row.get(text, ""),
+                "rejected by the requester" if rejected else "",
+            )
 
 
 def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -124,7 +140,11 @@ def _flat(value: object, prefix: str = "Answer") -> dict[str, str]:
         if isinstance(inner, dict):
             found |= _flat(inner, key)
         else:
-            found[key] = json.dumps(inner, ensure_ascii=False) if isinstance(inner, bool | list) else ("" if inner is None else str(inner))
+            found[key] = (
+                json.dumps(inner, ensure_ascii=False)
+                if isinstance(inner, bool | list)
+                else ("" if inner is None else str(inner))
+            )
     return found
 
 

@@ -22,7 +22,9 @@ NO_PART = labels_in_files.MISSING | NO_ANSWER
 Sets = Mapping[str, tuple[str, ...]]
 
 
-def found_in(cells: "pd.Series[str]", *, asked: bool, known: Collection[str] = ()) -> tuple[dict[str, tuple[str, ...]], str]:
+def found_in(
+    cells: "pd.Series[str]", *, asked: bool, known: Collection[str] = ()
+) -> tuple[dict[str, tuple[str, ...]], str]:
     """Cell -> its labels, sorted, for every cell that holds several; and what is to be said where that stays a guess.
 
     Lists are sets. A text with a mark between its parts is one where the same parts also come in another order, where its
@@ -47,7 +49,9 @@ def found_in(cells: "pd.Series[str]", *, asked: bool, known: Collection[str] = (
 def taken_whole(cells: "pd.Series[str]", sets: Sets, *, rows: int) -> tuple["pd.Series[str]", str]:
     """Each set as a label of its own."""
     joined = {cell: JOINED.join(parts) for cell, parts in sets.items()}
-    return cells.replace(joined), f"{rows:,} answers hold several labels; each set of labels counts as a label of its own."
+    return cells.replace(
+        joined
+    ), f"{rows:,} answers hold several labels; each set of labels counts as a label of its own."
 
 
 def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Series[str]", str]:
@@ -56,7 +60,9 @@ def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Serie
     if not any(wanted in parts for parts in found.values()):
         there = sorted({part for parts in found.values() for part in parts})
         more = f" and {len(there) - LISTED:,} more" if len(there) > LISTED else ""
-        raise StudyError(f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, there[:LISTED]))}{more}.")
+        raise StudyError(
+            f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, there[:LISTED]))}{more}."
+        )
     named = {cell: wanted if wanted in parts else f"not {wanted}" for cell, parts in found.items()}
     return cells.replace(named), f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
 
@@ -90,4 +96,6 @@ def _parts(cell: str, sets: Sets) -> tuple[str, ...]:
 def _sorted(parts: Iterable[object]) -> tuple[str, ...]:
     """The labels among the parts of a set, each once; a part that looks missing, or is a list itself, is none."""
     texts = {str(part).strip() for part in parts if part is not None}
-    return tuple(sorted(part for part in texts if part.casefold() not in NO_PART and labels_in_files.listed(part) is None))
+    return tuple(
+        sorted(part for part in texts if part.casefold() not in NO_PART and labels_in_files.listed(part) is None)
+    )

@@ -53,6 +53,8 @@ def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     likely = [
         name
         for name, own in cells.items()
-        if name not in named and own and (shared[name] >= SHARED or (shared[name] > 0 and len(own) >= REPEATED * len(set(own))))
+        if name not in named
+        and own
+        and (shared[name] >= SHARED or (shared[name] > 0 and len(own) >= REPEATED * len(set(own))))
     ]
     return likely or [name for name in names if name not in named]

@@ -26,7 +26,9 @@ def same_names(frame: pd.DataFrame, *, fold: bool) -> tuple[pd.DataFrame, list[s
         pairs = ", ".join(f"{one!r} as {name!r}" for one, name in found.folded.items())
         return changed, [f"Taken for one name: {pairs}."]
     groups = [", ".join(map(repr, group)) for group in found.alike]
-    return frame, [f"These names look alike and count as different: {names} (--fold takes them for one)." for names in groups]
+    return frame, [
+        f"These names look alike and count as different: {names} (--fold takes them for one)." for names in groups
+    ]
 
 
 def one_column(table: tables.Table) -> tables.Table:
@@ -36,7 +38,9 @@ def one_column(table: tables.Table) -> tables.Table:
         return table
     cells = [table.frame[name].str.strip().str.casefold().isin({*TRUE, "1.0"}) for name in flags]
     chosen = pd.DataFrame(dict(zip(flags.values(), cells, strict=True)))
-    winner = [sides[0] if len(sides := [str(name) for name in chosen.columns[row]]) == 1 else "" for row in chosen.to_numpy()]
+    winner = [
+        sides[0] if len(sides := [str(name) for name in chosen.columns[row]]) == 1 else "" for row in chosen.to_numpy()
+    ]
     frame = table.frame.drop(columns=list(flags)).assign(winner=winner)
     return dataclasses.replace(table, frame=frame)
 
@@ -63,7 +67,9 @@ def once(clean: pd.DataFrame, about: pd.DataFrame | None = None) -> tuple[pd.Dat
     if n := int(earlier.sum()):
         notes.append(f"{n:,} comparisons were made again by the same rater between the same two; the last one counts.")
     if n := int(answers.duplicated(list(pair)).sum() - earlier.sum()):
-        notes.append(f"{n:,} comparisons between the same two by the same rater differ in other columns ({_names(about)}); all count.")
+        notes.append(
+            f"{n:,} comparisons between the same two by the same rater differ in other columns ({_names(about)}); all count."
+        )
     return clean.assign(reason=reason), notes
 
 

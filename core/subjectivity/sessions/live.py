@@ -70,7 +70,9 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Live:
         missing=missing,
         wanted=len(per_item) * asked,
         per_minute=per_minute,
-        seconds_left=60 * missing / per_minute if len(times) >= FEWEST_FOR_TIME and per_minute and missing else math.nan,
+        seconds_left=60 * missing / per_minute
+        if len(times) >= FEWEST_FOR_TIME and per_minute and missing
+        else math.nan,
         minutes=_minutes(times, now=now),
     )
 

@@ -109,7 +109,9 @@ def set_distances(labels: Sequence[str]) -> Floats:
 
     Source: Passonneau (2006), Measuring Agreement on Set-valued Items (MASI), LREC.
     """
-    parts = {part: place for place, part in enumerate(sorted({part for label in labels for part in label.split(JOINED)}))}
+    parts = {
+        part: place for place, part in enumerate(sorted({part for label in labels for part in label.split(JOINED)}))
+    }
     member = np.zeros((len(labels), len(parts)))
     for row, label in enumerate(labels):
         member[row, [parts[part] for part in label.split(JOINED)]] = 1

@@ -144,9 +144,7 @@ class Filling:
         request = requests.request(self.store, self.plan, label=quota.label, slot=slot)
         prompt = self.plan.prompt
         room = budget.answer_limit(texts_per_call=prompt.texts_per_call, words=prompt.words)
-        answer = await self.purse.complete(
-            provider, request.messages, slot_key=request.key, room=room, pace=self._pace
-        )
+        answer = await self.purse.complete(provider, request.messages, slot_key=request.key, room=room, pace=self._pace)
         completion = requests.completion(self.plan, request, answer, provider=provider)
         self.facts.count(answer)
         return await self.storing.keep(completion)

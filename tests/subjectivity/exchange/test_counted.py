@@ -85,7 +85,10 @@ def test_words_that_say_there_is_no_answer_are_none(tmp_path: Path, word: str) -
 def test_raters_that_look_alike_are_said_and_folded_on_request_and_no_address_is_told(tmp_path: Path) -> None:
     content = f"{LONG}\n1,Anna,yes\n1,anna,no\n2,anna,yes\n2,Bo@example.org,no\n1,bo@example.org,no\n"
 
-    apart, folded = ratings(tmp_path / "r.csv", content), ratings(tmp_path / "r.csv", content, choices=Choices(fold=True))
+    apart, folded = (
+        ratings(tmp_path / "r.csv", content),
+        ratings(tmp_path / "r.csv", content, choices=Choices(fold=True)),
+    )
 
     assert [note for note in apart.notes if "raters look alike" in note] == [
         "These raters look alike and count as different: 'Anna', 'anna' (--fold takes them for one)."
@@ -134,7 +137,10 @@ def test_winners_of_zero_and_one_are_asked_about(tmp_path: Path, winners: tuple[
 
 @pytest.mark.parametrize("word", ["both", "Neither", "tie (bothbad)", "No preference"])
 def test_ways_to_say_tie(tmp_path: Path, word: str) -> None:
-    assert comparisons(tmp_path / "c.csv", f"{PAIRS}\na,x,y,x\nb,x,y,{word}\n").frame["winner"].tolist() == ["left", "tie"]
+    assert comparisons(tmp_path / "c.csv", f"{PAIRS}\na,x,y,x\nb,x,y,{word}\n").frame["winner"].tolist() == [
+        "left",
+        "tie",
+    ]
 
 
 def test_one_rater_s_file_says_how_to_name_the_rater(tmp_path: Path) -> None:

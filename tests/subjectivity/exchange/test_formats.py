@@ -548,14 +548,18 @@ def test_an_answer_that_is_none_is_left_out_by_reason(tmp_path: Path, word: str)
     found = ratings(tmp_path / "r.csv", f"item_id,rater_id,label\n1,a,yes\n1,b,{word}\n2,a,no\n2,b,no\n")
 
     assert len(found.frame) == 3 and sum(found.left_out.values()) == 1
-    assert ratings(tmp_path / "r.csv", "item_id,rater_id,label\n1,a,-\n1,b,+\n", choices=Choices(keep_labels=True)).frame[
-        "label"
-    ].tolist() == ["-", "+"]
+    assert ratings(
+        tmp_path / "r.csv", "item_id,rater_id,label\n1,a,-\n1,b,+\n", choices=Choices(keep_labels=True)
+    ).frame["label"].tolist() == ["-", "+"]
 
 
 @pytest.mark.parametrize(
     "cells",
-    [("joy, hope", "hope, joy", "anger"), ("joy;hope", "hope;joy", "anger"), (["joy", "hope"], ["hope", "joy"], ["anger"])],
+    [
+        ("joy, hope", "hope, joy", "anger"),
+        ("joy;hope", "hope;joy", "anger"),
+        (["joy", "hope"], ["hope", "joy"], ["anger"]),
+    ],
 )
 def test_a_set_of_labels_is_one_answer_and_asks_how_to_be_taken(tmp_path: Path, cells: tuple[Any, ...]) -> None:
     rows = [{"item_id": n // 2, "rater_id": "ab"[n % 2], "label": cells[min(n, 2)]} for n in range(4)]
@@ -565,7 +569,12 @@ def test_a_set_of_labels_is_one_answer_and_asks_how_to_be_taken(tmp_path: Path, 
     with pytest.raises(StudyError, match="2 answers .*--has 'hope'.*--whole-sets"):
         ratings(file, content)
 
-    assert ratings(file, content, choices=SETS).frame["label"].tolist() == ["hope + joy", "hope + joy", "anger", "anger"]
+    assert ratings(file, content, choices=SETS).frame["label"].tolist() == [
+        "hope + joy",
+        "hope + joy",
+        "anger",
+        "anger",
+    ]
     held = ratings(file, content, choices=Choices(has="joy")).frame["label"].tolist()
     assert held == ["joy", "joy", "not joy", "not joy"]
 
@@ -579,14 +588,20 @@ def test_a_comma_inside_a_label_makes_no_set(tmp_path: Path) -> None:
 def test_labels_that_look_alike_are_said_and_folded_on_request(tmp_path: Path) -> None:
     content = "item_id,rater_id,label\n1,a,Yes\n1,b,yes\n2,a,gr\u00fcn\n2,b,gru\u0308n\n3,a,yes\n3,b,no\n"
 
-    apart, folded = ratings(tmp_path / "r.csv", content), ratings(tmp_path / "r.csv", content, choices=Choices(fold=True))
+    apart, folded = (
+        ratings(tmp_path / "r.csv", content),
+        ratings(tmp_path / "r.csv", content, choices=Choices(fold=True)),
+    )
 
     assert len(apart.alike) == 2 and sum("look alike" in note for note in apart.notes) == 2
     assert folded.frame["label"].nunique() == 3 and not folded.alike
 
 
 def test_label_studio_texts_are_those_of_the_longest_field(tmp_path: Path) -> None:
-    tasks = [studio_task(n, annotation(1, choice("pos"))) | {"data": {"ticket": f"T-{n}", "note": f"A long note {n}"}} for n in (1, 2)]
+    tasks = [
+        studio_task(n, annotation(1, choice("pos"))) | {"data": {"ticket": f"T-{n}", "note": f"A long note {n}"}}
+        for n in (1, 2)
+    ]
 
     assert ratings(tmp_path / "ls.json", tasks).frame["text"].tolist() == ["A long note 1", "A long note 2"]
 

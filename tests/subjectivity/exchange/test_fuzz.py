@@ -24,11 +24,32 @@ from core.subjectivity.exchange.formats import Answers, Options
 from core.subjectivity.exchange.sets import NO_ANSWER
 
 EXAMPLES = int(os.environ.get("LITMUS_FUZZ", "300"))
-WORDS = ["good", "Good ", "bad", "b\u00e4d", "ba\u0308d", "nan", "None", "-", "", "N/A", "(blank)", "1", "1.0", "0.0", "0.5", "1e3", "?"]
+WORDS = [
+    "good",
+    "Good ",
+    "bad",
+    "b\u00e4d",
+    "ba\u0308d",
+    "nan",
+    "None",
+    "-",
+    "",
+    "N/A",
+    "(blank)",
+    "1",
+    "1.0",
+    "0.0",
+    "0.5",
+    "1e3",
+    "?",
+]
 SETS = ["good, bad", "bad, good", "good;bad", "good|bad", '["good", "bad"]', "['bad']", '["good"]', "[]", "[1.0]", "{1}", "[[1]]",
         '{"choices": ["good"]}', '["[]"]']  # fmt: skip
 CELL = st.one_of(st.sampled_from(WORDS), st.sampled_from(WORDS), st.sampled_from(SETS), st.text(max_size=6))
-NAME = st.one_of(st.sampled_from(["ann", "Ann", "ben", "1", "1.0", "", "eva@example.org", "0123456789abcdef01234567"]), st.text(max_size=5))
+NAME = st.one_of(
+    st.sampled_from(["ann", "Ann", "ben", "1", "1.0", "", "eva@example.org", "0123456789abcdef01234567"]),
+    st.text(max_size=5),
+)
 ITEM = st.one_of(st.sampled_from(["1", "2", "3", "1.0", "", "a b", "=1+1", "@x"]), st.text(max_size=8))
 ROWS = st.lists(st.tuples(ITEM, NAME, CELL), min_size=1, max_size=25)
 CHOICES = st.builds(
@@ -72,7 +93,9 @@ def long(path: Path, rows: list[tuple[str, str, str]], rng: random.Random) -> Pa
         (path / "f.csv").write_bytes("\n".join(",".join(row) for row in [head, *rows]).encode("utf-8", "ignore"))
         return path / "f.csv"
     if kind == "json":
-        return _lines(path, [dict(zip(head, (item, rater, _nested(cell)), strict=True)) for item, rater, cell in rows], rng)
+        return _lines(
+            path, [dict(zip(head, (item, rater, _nested(cell)), strict=True)) for item, rater, cell in rows], rng
+        )
     frame.map(lambda cell: cell.encode("utf-8", "ignore").decode()).to_parquet(path / "f.parquet")
     return path / "f.parquet"
 
@@ -170,7 +193,9 @@ WINNERS = ["left", "right", "tie", "x", "y", "a", "b", "A", "1", "2", "0", "", "
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
-        st.tuples(NAME, st.sampled_from("xyz"), st.one_of(st.sampled_from("xyz"), st.just("")), st.integers(0, 20)), min_size=1, max_size=25
+        st.tuples(NAME, st.sampled_from("xyz"), st.one_of(st.sampled_from("xyz"), st.just("")), st.integers(0, 20)),
+        min_size=1,
+        max_size=25,
     ),
     pool=st.lists(st.sampled_from(WINNERS), min_size=1, max_size=4),
     choices=CHOICES,
@@ -193,7 +218,10 @@ def test_every_comparison_of_any_file_is_kept_or_left_out_by_a_reason(
         file.unlink()
     assert found.read == len(rows) == len(found.frame) + sum(found.left_out.values())
     assert set(found.frame["winner"]) <= {"left", "right", "tie"}
-    pairs = [(rater, *sorted((a, b))) for rater, a, b in found.frame[["rater_id", "left", "right"]].itertuples(index=False, name=None)]
+    pairs = [
+        (rater, *sorted((a, b)))
+        for rater, a, b in found.frame[["rater_id", "left", "right"]].itertuples(index=False, name=None)
+    ]
     assert len(set(pairs)) == len(pairs) and not found.frame["rater_id"].str.contains("@example.org", regex=False).any()
 
 

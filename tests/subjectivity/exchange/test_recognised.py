@@ -26,11 +26,18 @@ def triples(found: Answers) -> list[tuple[str, ...]]:
 
 
 def prodigy(item: int, rater: str, accept: list[str], answer: str = "accept") -> str:
-    return json.dumps({"text": f"text {item}", "_input_hash": item, "accept": accept, "answer": answer, "_annotator_id": rater})
+    return json.dumps(
+        {"text": f"text {item}", "_input_hash": item, "accept": accept, "answer": answer, "_annotator_id": rater}
+    )
 
 
 def test_prodigy_counts_what_was_accepted_and_says_what_was_not(tmp_path: Path) -> None:
-    lines = [prodigy(1, "a", ["x"]), prodigy(1, "b", ["y"]), prodigy(2, "a", ["x"], "reject"), prodigy(2, "b", [], "ignore")]
+    lines = [
+        prodigy(1, "a", ["x"]),
+        prodigy(1, "b", ["y"]),
+        prodigy(2, "a", ["x"], "reject"),
+        prodigy(2, "b", [], "ignore"),
+    ]
 
     found = ratings(tmp_path / "p.jsonl", "\n".join(lines))
 
@@ -60,13 +67,17 @@ def test_mechanical_turk_leaves_rejected_work_out(tmp_path: Path) -> None:
 
 
 def test_radio_buttons_of_mechanical_turk_are_one_answer(tmp_path: Path) -> None:
-    content = f"{MTURK},Answer.tone.good,Answer.tone.bad\nH,W1,Submitted,n1,A,true,false\nH,W2,Submitted,n1,A,false,true\n"
+    content = (
+        f"{MTURK},Answer.tone.good,Answer.tone.bad\nH,W1,Submitted,n1,A,true,false\nH,W2,Submitted,n1,A,false,true\n"
+    )
 
     assert triples(ratings(tmp_path / "m.csv", content)) == [("n1", "W1", "good"), ("n1", "W2", "bad")]
 
 
 def test_a_form_with_a_row_for_each_person_stores_no_address(tmp_path: Path) -> None:
-    content = "Timestamp,Email Address,Tone? [A note],Tone? [Another]\n1,ann@example.org,good,bad\n2,ben@example.org,good,\n"
+    content = (
+        "Timestamp,Email Address,Tone? [A note],Tone? [Another]\n1,ann@example.org,good,bad\n2,ben@example.org,good,\n"
+    )
 
     found = ratings(tmp_path / "f.csv", content, key=b"k")
 
@@ -127,7 +138,10 @@ def test_names_that_look_alike_are_said_and_folded_on_request(tmp_path: Path) ->
 
     content = "rater_id,left,right,winner\nj,AG News,imdb,left\nk,ag news,IMDB,right\nk,ag news,imdb,left\n"
 
-    apart, folded = comparisons(tmp_path / "c.csv", content), comparisons(tmp_path / "c.csv", content, choices=Choices(fold=True))
+    apart, folded = (
+        comparisons(tmp_path / "c.csv", content),
+        comparisons(tmp_path / "c.csv", content, choices=Choices(fold=True)),
+    )
 
     assert len(apart.notes) == 2 and "look alike" in apart.notes[0]
     assert set(folded.frame["left"]) == {"ag news"} and set(folded.frame["right"]) == {"imdb"}
@@ -150,12 +164,19 @@ def test_a_text_beside_the_answer_is_no_question(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "answers",
-    ['[{"tone":{"label":"good"}}]', '[{"tone":{"good":true,"bad":false}}]', '[{"tone":"good"}]', '[{"tone":{"good":{"on":true}}}]'],
+    [
+        '[{"tone":{"label":"good"}}]',
+        '[{"tone":{"good":true,"bad":false}}]',
+        '[{"tone":"good"}]',
+        '[{"tone":{"good":{"on":true}}}]',
+    ],
 )
 def test_mechanical_turk_s_answers_in_one_cell_are_read(tmp_path: Path, answers: str) -> None:
     cell = answers.replace('"', '""')
 
-    found = ratings(tmp_path / "m.csv", f'{MTURK},Answer.taskAnswers\nH,W1,Approved,n1,A note,"{cell}"\nH,W2,Approved,n2,B,\n')
+    found = ratings(
+        tmp_path / "m.csv", f'{MTURK},Answer.taskAnswers\nH,W1,Approved,n1,A note,"{cell}"\nH,W2,Approved,n2,B,\n'
+    )
 
     assert triples(found) == [("n1", "W1", "good")] and found.left_out == {"no label": 1}
 

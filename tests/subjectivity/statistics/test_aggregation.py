@@ -215,7 +215,11 @@ def approx_nested(chances: dict) -> dict:
 
 
 def test_a_model_of_raters_who_answered_once_is_cautioned_against_and_the_majority_is_not() -> None:
-    rows = [(item, f"r{item}-{place}", label) for item in range(10) for place, label in enumerate("nnp" if item % 2 else "ppn")]
+    rows = [
+        (item, f"r{item}-{place}", label)
+        for item in range(10)
+        for place, label in enumerate("nnp" if item % 2 else "ppn")
+    ]
     rows += [(item, f"s{item}", "n") for item in range(10, 18)]
     ratings = pd.DataFrame(rows, columns=["item_id", "rater_id", "label"])
 

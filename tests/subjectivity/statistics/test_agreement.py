@@ -69,7 +69,9 @@ def masi(first: str, second: str) -> float:
 
 
 NUMBERED = (Level.NOMINAL, Level.ORDINAL, Level.INTERVAL)
-SETS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True).map(lambda parts: " + ".join(sorted(parts)))
+SETS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True).map(
+    lambda parts: " + ".join(sorted(parts))
+)
 LISTS = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=5), min_size=2, max_size=8)
 
 
