@@ -11,7 +11,7 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.rows.study import Rating
-from tests.e2e.walking import PATIENCE, at, real_file
+from tests.e2e.walking import PATIENCE, at, choose, real_file, settled
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -23,13 +23,6 @@ PICTURES = os.environ.get("LITMUS_PICTURES")  # a folder to look at
 def picture(page: "Page", name: str) -> None:
     if PICTURES:
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
-
-
-def choose(page: "Page", label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
-    page.keyboard.type(option, delay=30)
-    page.get_by_test_id("stSelectboxVirtualDropdown").get_by_text(option, exact=True).first.click()
-    page.wait_for_timeout(500)
 
 
 def wide_file(folder: Path) -> Path:
@@ -57,7 +50,9 @@ def test_answers_with_other_words_get_a_meaning_before_they_are_stored(
     page.set_default_timeout(PATIENCE)
     page.goto(server.url)
     at(page, "Campaigns")
+    settled(page)
     page.get_by_text("Bring in answers from a file").click()
+    settled(page)
     choose(page, "About", "mood")
     page.locator("input[type=file]").set_input_files(wide_file(tmp_path))
     page.get_by_text("A row is an item, each other column a rater").click()

@@ -10,10 +10,10 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.rows.study import Label, Sample
-from tests.e2e.walking import PATIENCE, at
+from tests.e2e.walking import PATIENCE, at, choose
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -41,14 +41,6 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.2)
-
-
-def choose(page: "Page", label: str, option: str) -> None:
-    box = page.get_by_role("combobox", name=label)
-    box.click()
-    page.keyboard.type(option, delay=30)
-    page.get_by_test_id("stSelectboxVirtualDropdown").get_by_text(option, exact=True).first.click()
-    page.wait_for_timeout(500)
 
 
 def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(

@@ -72,3 +72,21 @@ def rate(page: "Page", numbers: range, *, total: int) -> None:
         page.get_by_text(f"{numbers.stop} of {total} done").wait_for()
     else:
         page.get_by_role("heading", name="Thank you").wait_for()
+
+
+def choose(page: "Page", label: str, option: str) -> None:
+    """Choose in a select box; the list is opened again where the page was drawn anew meanwhile, which closes it."""
+    box = page.get_by_role("combobox", name=label)
+    there = page.get_by_test_id("stSelectboxVirtualDropdown").get_by_text(option, exact=True).first
+    for _ in range(10):
+        settled(page)
+        box.click()
+        box.fill(option)
+        try:
+            there.click(timeout=4000)
+        except Exception:  # noqa: BLE001  Playwright's own, which is imported in browser tests only
+            page.keyboard.press("Escape")
+            continue
+        settled(page)
+        return
+    raise AssertionError(f"{label} does not offer {option}")

@@ -190,7 +190,7 @@ def test_checking_and_queueing_a_local_model_loads_no_torch(model: Path) -> None
     program = (
         "import sys\n"
         "from core import settings\n"
-        "from core.synthesis import connection\n"
+        "from core.llm import connection\n"
         f"wanted = connection.made(provider='local', models=({str(model)!r},))\n"
         "connection.check(wanted, settings.load({}))\n"
         "tested = connection.test(wanted, settings.load({}))\n"
