@@ -14,21 +14,23 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "interval": set(),
     "reports": set(),
     "encoders": {"errors"},
     "quiet_hub": set(),
     "settings": {"errors"},
     "catalogue": set(),
-    "study": {"errors", "settings", "study"},
-    "llm": {"errors", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
+    "study": {"errors", "interval", "settings", "study"},
+    "llm": {"errors", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
     **{
-        room: {"errors", "reports", "settings", "encoders", "quiet_hub", "study", "llm", "catalogue", room}
+        room: {"errors", "interval", "reports", "settings", "encoders", "quiet_hub", "study", "llm", "catalogue", room}
         for room in ROOMS
     },
     "jobs": {"errors", "settings", "study", "jobs"},
-    "analysis": {"errors", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
+    "analysis": {"errors", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
     "steps": {
         "errors",
+        "interval",
         "reports",
         "settings",
         "encoders",
