@@ -1,0 +1,200 @@
+"""The gap between the scores of two arms, with an interval for new test texts and new trainings.
+
+A score depends on the texts of the test split and on the seed of the training. The texts' share of the error comes from the
+influence of each text on the score, the seeds' share from the spread of the scores over seeds, which the arms of a study may
+lend one another. The pool of training texts is taken as fixed: the interval does not speak of other generated texts.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special, stats
+
+from core.errors import StudyError
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+FEWEST_SEEDS = 3  # in each arm, before an interval rests on the arm's own seeds
+FEWEST_ARMS = 6  # with 2 seeds or more, before the arms of a study lend one another their spread over seeds
+FEWEST_OF_A_CLASS = 30  # test texts; below, macro-F1 of the class hangs on a few texts
+SMALLEST_VARIANCE = 1e-8  # of scores over seeds: seeds that agree to the last digit have not shown that they always do
+RULE_OF_THREE = 3.0  # an event that n tries did not show has a probability of at most 3 / n (95 %)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of one arm on a test split.
+
+    `scores` (seeds): one for each training, in [0, 1]. `influence` (seeds x texts): n times the derivative of the score with
+    respect to the weight of the text; each row has mean 0.
+    """
+
+    scores: Floats
+    influence: Floats
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """The variance of a score over seeds that the arms of a study have in common, worth `df` degrees of freedom.
+
+    `df` is 0 where too few arms are known (an arm then stands alone), inf where the arms do not differ in their spread.
+    """
+
+    variance: float
+    df: float
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Score of the first arm minus score of the second one, in [-1, 1].
+
+    `se`, `df`, `low`, `high` are nan where there are too few seeds; `note` says so, and what else to know before quoting.
+    `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds.
+    """
+
+    value: float
+    low: float
+    high: float
+    se: float
+    df: float
+    n_texts: int
+    n_seeds: tuple[int, int]
+    text_variance: float
+    seed_variance: float
+    note: str
+
+
+ALONE = SeedSpread(math.nan, 0.0)
+
+
+def accuracy(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Scored:
+    """Accuracy of every seed. `truth`: class of each text (texts); `predicted`: class each seed answers (seeds x texts)."""
+    actual, answers = _checked(truth, predicted)
+    hits = (answers == actual).astype(float)
+    return Scored(hits.mean(axis=1), hits - hits.mean(axis=1, keepdims=True))
+
+
+def macro_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Scored:
+    """Macro-F1 of every seed, over the classes that occur in `truth`. Arguments as for `accuracy`."""
+    actual, answers = _checked(truth, predicted)
+    classes = np.unique(actual)
+    n = len(actual)
+    scores, influence = np.zeros(len(answers)), np.zeros(answers.shape)
+    for own in classes:
+        is_own, named = actual == own, answers == own
+        hit, wrong = named & is_own, named ^ is_own
+        tp, errors = hit.sum(axis=1, keepdims=True), wrong.sum(axis=1, keepdims=True)
+        size = 2 * tp + errors  # 2 TP + FP + FN
+        scores += (2 * tp / size)[:, 0]
+        influence += n * (2 * errors / size**2 * hit - 2 * tp / size**2 * wrong)
+    return Scored(scores / len(classes), influence / len(classes))
+
+
+def shared_spread(arms: Sequence[Scored]) -> SeedSpread:
+    """The spread over seeds that the arms of a study have in common; `ALONE` if fewer than 6 arms have 2 seeds.
+
+    Source: Smyth (2004), Statistical Applications in Genetics and Molecular Biology 3, section 6.2: an inverse chi-squared
+    prior fitted to the moments of the log variances.
+    """
+    known = [arm.scores for arm in arms if len(arm.scores) > 1]
+    if len(known) < FEWEST_ARMS:
+        return ALONE
+    variances = np.maximum([float(np.var(scores, ddof=1)) for scores in known], SMALLEST_VARIANCE)
+    df = np.array([len(scores) - 1.0 for scores in known])
+    logs = np.log(variances) - special.digamma(df / 2) + np.log(df / 2)
+    excess = float(logs.var(ddof=1) - special.polygamma(1, df / 2).mean())
+    if excess <= 0:
+        return SeedSpread(float((df * variances).sum() / df.sum()), math.inf)
+    half = optimize.brentq(lambda x: float(special.polygamma(1, x)) - excess, 1e-6, 1e12)
+    prior = math.exp(float(logs.mean()) + float(special.digamma(half)) - math.log(half))
+    return SeedSpread(prior, 2 * half)
+
+
+def moderated(variance: float, df: float, spread: SeedSpread) -> float:
+    """A variance on `df` degrees, drawn towards that of `spread` by the degrees of both (Smyth 2004, equation 4)."""
+    if spread.df == 0:
+        return variance
+    if math.isinf(spread.df):
+        return spread.variance
+    return (spread.df * spread.variance + df * variance) / (spread.df + df)
+
+
+def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: float = 0.95) -> Gap:
+    """How far the mean score of `one` lies above that of `other`; both arms were scored on the same texts.
+
+    The arms are paired over texts and independent over seeds, whose variance `spread` moderates. Raises `StudyError` if the
+    arms were scored on different numbers of texts.
+    Source: variance of a two-way layout by influence functions; Satterthwaite (1946) for the degrees.
+    """
+    n = one.influence.shape[1]
+    if other.influence.shape[1] != n:
+        raise StudyError(
+            f"A gap needs both arms on the same test texts; one has {n}, the other {other.influence.shape[1]}."
+        )
+    value = float(one.scores.mean() - other.scores.mean())
+    seeds = (len(one.scores), len(other.scores))
+    text = (
+        float(((one.influence.mean(axis=0) - other.influence.mean(axis=0)) ** 2).sum() / (n * (n - 1)))
+        if n > 1
+        else 0.0
+    )
+    if n < 2 or (min(seeds) < FEWEST_SEEDS and spread.df == 0):
+        nan = math.nan
+        return Gap(value, nan, nan, nan, nan, n, seeds, text, nan, _too_few(n, seeds))
+    parts = [_of_seeds(arm, spread) for arm in (one, other)]
+    seed = sum(part.variance for part in parts)
+    twice = sum(part.residual for part in parts)
+    variance = max(text + seed - twice, text, seed)
+    if text == 0 and all(float(np.ptp(arm.scores)) == 0 for arm in (one, other)):
+        low, high = max(-1.0, value - RULE_OF_THREE / n), min(1.0, value + RULE_OF_THREE / n)
+        note = f"No disagreement in {n} texts, so the interval is the rule of three."
+        return Gap(value, low, high, math.nan, math.nan, n, seeds, text, seed, note)
+    of_seeds = sum(part.variance**2 / part.df for part in parts)
+    df = (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds)
+    half = float(stats.t.ppf((1 + confidence) / 2, df)) * math.sqrt(variance)
+    return Gap(
+        value, value - half, value + half, math.sqrt(variance), df, n, seeds, text, seed, _borrowed(seeds, spread)
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One arm's share of the squared error that comes from seeds, its degrees, and what texts and seeds both count."""
+
+    variance: float
+    df: float
+    residual: float
+
+
+def _of_seeds(arm: Scored, spread: SeedSpread) -> _Part:
+    n_seeds, n = arm.influence.shape
+    own = max(float(np.var(arm.scores, ddof=1)), SMALLEST_VARIANCE) if n_seeds > 1 else 0.0
+    variance = moderated(own, n_seeds - 1, spread) / n_seeds
+    if n_seeds == 1:
+        return _Part(variance, spread.df, 0.0)
+    apart = ((arm.influence - arm.influence.mean(axis=0)) ** 2).sum()
+    return _Part(variance, n_seeds - 1 + spread.df, float(apart / ((n_seeds - 1) * (n - 1) * n * n_seeds)))
+
+
+def _checked(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Codes, Codes]:
+    actual, answers = np.asarray(truth), np.atleast_2d(np.asarray(predicted))
+    if not len(actual) or answers.shape[1] != len(actual):
+        raise StudyError(f"Scoring needs one prediction per test text; found {answers.shape[1]} for {len(actual)}.")
+    return actual, answers
+
+
+def _too_few(n: int, seeds: tuple[int, int]) -> str:
+    if n < 2:
+        return "An interval needs 2 test texts at least."
+    return f"An interval needs {FEWEST_SEEDS} seeds in each arm; there are {seeds[0]} and {seeds[1]}."
+
+
+def _borrowed(seeds: tuple[int, int], spread: SeedSpread) -> str:
+    if min(seeds) >= FEWEST_SEEDS or spread.df == 0:
+        return ""
+    few = "One seed" if min(seeds) == 1 else f"{min(seeds)} seeds"
+    return f"{few} in an arm: the spread over seeds is taken from the other arms of the study."

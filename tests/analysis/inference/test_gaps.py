@@ -1,0 +1,144 @@
+"""Gaps over texts and seeds: influences are derivatives, spreads are limma's, and what has no interval says why."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from core.analysis.inference import gaps
+from core.errors import StudyError
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "limma_squeeze.json").read_text(encoding="utf-8"))["cases"]
+Arrays = np.ndarray[Any, Any]
+SCORERS = pytest.mark.parametrize("scorer", [gaps.accuracy, gaps.macro_f1])
+Scorer = Callable[[Arrays, Arrays], gaps.Scored]
+
+
+def answers(rng: np.random.Generator, truth: Arrays, *, seeds: int, share: float) -> Arrays:
+    """Answers of some seeds that are right with this share and else drawn at random."""
+    shape = (seeds, len(truth))
+    return np.where(rng.random(shape) < share, truth, rng.integers(0, truth.max() + 1, shape))
+
+
+def test_scores_are_those_of_scikit_learn_over_the_classes_of_the_test_split() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 4, 120)
+    predicted = np.vstack([answers(rng, truth, seeds=3, share=0.6), np.full((1, 120), 9)])
+
+    found = gaps.macro_f1(truth, predicted)
+
+    expected = [metrics.f1_score(truth, row, labels=range(4), average="macro", zero_division=0) for row in predicted]
+    assert found.scores == pytest.approx(expected, abs=1e-12)
+    assert gaps.accuracy(truth, predicted).scores == pytest.approx((predicted == truth).mean(axis=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_the_influence_of_a_text_is_the_derivative_of_the_score_by_its_weight(classes: int) -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, classes, 60)
+    predicted = answers(rng, truth, seeds=1, share=0.5)
+    found = gaps.macro_f1(truth, predicted).influence[0]
+
+    step = 1e-6
+    for text in range(60):
+        up, down = np.ones(60), np.ones(60)
+        up[text] += step
+        down[text] -= step
+        high, low = (
+            metrics.f1_score(truth, predicted[0], average="macro", sample_weight=weights) for weights in (up, down)
+        )
+        assert found[text] == pytest.approx(60 * (high - low) / (2 * step), abs=1e-6)
+    assert found.mean() == pytest.approx(0, abs=1e-12)
+
+
+@SCORERS
+def test_the_error_from_texts_is_that_of_a_bootstrap_of_texts(scorer: Scorer) -> None:
+    rng = np.random.default_rng(6)
+    truth = (rng.random(300) < 0.25).astype(int)
+    real, synthetic = (answers(rng, truth, seeds=3, share=share) for share in (0.8, 0.6))
+    found = gaps.gap(scorer(truth, real), scorer(truth, synthetic))
+
+    draws = [rng.integers(0, 300, 300) for _ in range(3000)]
+    drawn = [
+        scorer(truth[draw], real[:, draw]).scores.mean() - scorer(truth[draw], synthetic[:, draw]).scores.mean()
+        for draw in draws
+    ]
+    assert math.sqrt(found.text_variance) == pytest.approx(np.std(drawn), rel=0.08)
+
+
+@pytest.mark.parametrize("case", GOLDEN)
+def test_the_spread_that_arms_share_is_that_of_limma(case: dict[str, Any]) -> None:
+    n_seeds = case["df"] + 1
+    arms = [
+        gaps.Scored(0.7 + math.sqrt(variance) * _of_unit_variance(n_seeds), np.zeros((n_seeds, 9)))
+        for variance in case["variances"]
+    ]
+
+    found = gaps.shared_spread(arms)
+
+    assert (found.df, found.variance) == pytest.approx((case["prior_df"], case["prior_variance"]), rel=1e-6)
+    squeezed = [gaps.moderated(variance, case["df"], found) for variance in case["variances"]]
+    assert squeezed == pytest.approx(case["squeezed"], rel=1e-6)
+
+
+def _of_unit_variance(n: int) -> Arrays:
+    values = np.arange(n) - (n - 1) / 2
+    return values / values.std(ddof=1)
+
+
+def test_seeds_that_agree_leave_the_error_of_the_texts_and_arms_that_never_err_the_rule_of_three() -> None:
+    truth = np.tile([0, 1], 50)
+    right, wrong = np.tile(truth, (3, 1)), np.tile(1 - truth, (3, 1))
+    half = np.where(np.arange(100) < 60, truth, 1 - truth)
+
+    some = gaps.gap(gaps.accuracy(truth, right), gaps.accuracy(truth, np.tile(half, (3, 1))))
+    never = gaps.gap(gaps.accuracy(truth, right), gaps.accuracy(truth, right))
+    always = gaps.gap(gaps.accuracy(truth, right), gaps.accuracy(truth, wrong))
+
+    assert some.value == pytest.approx(0.4) and some.high - some.low > 0.15
+    assert (never.value, never.low, never.high) == pytest.approx((0, -0.03, 0.03))
+    assert (always.value, always.low, always.high) == pytest.approx((1, 0.97, 1))
+    assert "rule of three" in never.note
+
+
+@SCORERS
+def test_the_order_of_texts_and_seeds_changes_nothing_and_swapped_arms_change_the_sign(scorer: Scorer) -> None:
+    rng = np.random.default_rng(9)
+    truth = rng.integers(0, 3, 90)
+    real, synthetic = answers(rng, truth, seeds=4, share=0.8), answers(rng, truth, seeds=3, share=0.5)
+    order = rng.permutation(90)
+
+    plain = gaps.gap(scorer(truth, real), scorer(truth, synthetic))
+    moved = gaps.gap(scorer(truth[order], real[::-1][:, order]), scorer(truth[order], synthetic[:, order]))
+    swapped = gaps.gap(scorer(truth, synthetic), scorer(truth, real))
+
+    assert (moved.value, moved.low, moved.df) == pytest.approx((plain.value, plain.low, plain.df))
+    assert (swapped.value, swapped.low, swapped.high) == pytest.approx((-plain.value, -plain.high, -plain.low))
+
+
+def test_few_seeds_have_no_interval_unless_other_arms_lend_theirs() -> None:
+    rng = np.random.default_rng(12)
+    truth = rng.integers(0, 2, 200)
+    single, three = (gaps.accuracy(truth, answers(rng, truth, seeds=n, share=0.7)) for n in (1, 3))
+    lent = gaps.shared_spread([gaps.accuracy(truth, answers(rng, truth, seeds=3, share=0.7)) for _ in range(6)])
+
+    alone = gaps.gap(three, single)
+    borrowed = gaps.gap(three, single, spread=lent)
+
+    assert math.isnan(alone.low) and alone.note == "An interval needs 3 seeds in each arm; there are 3 and 1."
+    assert math.isfinite(borrowed.low) and borrowed.note.startswith("One seed in an arm")
+    assert gaps.shared_spread([three] * 5) == gaps.ALONE
+
+
+def test_arms_on_different_texts_are_refused() -> None:
+    one, other = (gaps.accuracy(np.zeros(n), np.zeros((3, n))) for n in (10, 12))
+
+    with pytest.raises(StudyError, match="one has 10, the other 12"):
+        gaps.gap(one, other)
+    with pytest.raises(StudyError, match="found 4 for 5"):
+        gaps.accuracy(np.zeros(5), np.zeros((3, 4)))
