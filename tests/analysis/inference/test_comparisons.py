@@ -1,0 +1,71 @@
+"""Comparisons of arms: metafor's pooled effects, two one-sided tests, Holm's family and McNemar's exact test."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from statsmodels.stats import contingency_tables, weightstats
+
+from core.analysis.inference import comparisons, gaps
+from core.errors import StudyError
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "metafor_paule_mandel.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"])
+def test_pooled_effects_are_those_of_metafor(case: dict[str, Any]) -> None:
+    found = comparisons.pooled(case["effects"], case["errors"])
+
+    for name in ("value", "low", "high", "p", "tau"):
+        assert getattr(found, name) == pytest.approx(case[name], abs=1e-8), name
+
+
+def test_one_task_has_no_interval_and_errors_of_zero_are_refused() -> None:
+    assert math.isnan(comparisons.pooled([0.1], [0.02]).low)
+    with pytest.raises(StudyError, match="above 0"):
+        comparisons.pooled([0.1, 0.2], [0.02, 0.0])
+
+
+def a_gap(value: float, se: float, df: float) -> gaps.Gap:
+    return gaps.Gap(value, math.nan, math.nan, se, df, 100, (3, 3), 0, 0, "")
+
+
+@pytest.mark.parametrize("mean", [-0.03, 0.0, 0.012, 0.05])
+def test_equivalence_is_the_two_one_sided_tests_of_another_package(mean: float) -> None:
+    sample = np.random.default_rng(4).normal(mean, 0.08, 60)
+    described = weightstats.DescrStatsW(sample)
+    p, _, _ = described.ttost_mean(-0.04, 0.04)
+
+    found = comparisons.equivalence(a_gap(sample.mean(), sample.std(ddof=1) / math.sqrt(60), 59), margin=0.04)
+
+    assert found.p == pytest.approx(p, abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(described.tconfint_mean(alpha=0.1), abs=1e-12)
+    assert found.is_equivalent == (p < 0.05) and found.is_as_good == (found.p_as_good < 0.05)
+
+
+def test_a_gap_without_an_error_shows_nothing_and_a_margin_must_be_above_zero() -> None:
+    found = comparisons.equivalence(a_gap(0.0, math.nan, math.nan), margin=0.02)
+
+    assert not found.is_equivalent and not found.is_as_good and math.isnan(found.p)
+    with pytest.raises(StudyError, match="above 0"):
+        comparisons.equivalence(a_gap(0.0, 0.1, 9), margin=0)
+
+
+def test_a_family_of_tests_is_adjusted_after_holm() -> None:
+    found = comparisons.adjusted([0.01, math.nan, 0.04, 0.03, 0.005])
+
+    assert found[:1] + found[2:] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert math.isnan(found[1]) and comparisons.adjusted([]) == []
+
+
+def test_single_texts_are_compared_by_the_exact_test_of_mcnemar() -> None:
+    rng = np.random.default_rng(3)
+    one, other = rng.random(80) < 0.8, rng.random(80) < 0.6
+    table = [[(one & other).sum(), (one & ~other).sum()], [(~one & other).sum(), (~one & ~other).sum()]]
+
+    expected = contingency_tables.mcnemar(table, exact=True).pvalue
+    assert comparisons.single_texts(one, other) == pytest.approx(expected, abs=1e-12)
+    assert comparisons.single_texts(one, one) == 1.0
