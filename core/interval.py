@@ -45,3 +45,16 @@ def wilson(k: int, n: int, *, confidence: float = 0.95) -> Interval:
 
     found = stats.binomtest(k, n).proportion_ci(confidence_level=confidence, method="wilson")
     return Interval(k / n, float(found.low), float(found.high), n)
+
+
+def clopper_pearson(k: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """The share k / n, in [0, 1], with its exact interval, which never covers less than it says. nan if `n` is 0.
+
+    Source: Clopper and Pearson (1934), Biometrika 26.
+    """
+    if not n:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    from scipy import stats  # heavy: loaded only when a share is computed
+
+    found = stats.binomtest(k, n).proportion_ci(confidence_level=confidence, method="exact")
+    return Interval(k / n, float(found.low), float(found.high), n)

@@ -5,7 +5,7 @@ import math
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from core.interval import NORMAL_95, Interval, wilson
+from core.interval import NORMAL_95, Interval, clopper_pearson, wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 7), (3, 7), (7, 7), (49, 50), (500, 1000)])
@@ -27,3 +27,11 @@ def test_a_number_is_written_with_its_limits() -> None:
     assert Interval(0.512, 0.4, 0.612, 90).text() == "0.51 [0.40, 0.61]"
     assert Interval(0.512, math.nan, math.nan, 1).text(digits=3) == "0.512"
     assert round(NORMAL_95, 6) == 1.959964
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 4), (3, 10), (10, 10)])
+def test_the_exact_interval_of_a_share_is_that_of_another_package(k: int, n: int) -> None:
+    found = clopper_pearson(k, n, confidence=0.9)
+
+    assert (found.low, found.high) == pytest.approx(proportion_confint(k, n, alpha=0.1, method="beta"))
+    assert math.isnan(clopper_pearson(0, 0).low)

@@ -1,0 +1,163 @@
+"""A verdict in words: its headline, its reasons, and a comment for a pull request."""
+
+import math
+
+from core.analysis.inference.power import Noise
+from core.analysis.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
+from core.interval import Interval, clopper_pearson
+from core.subjectivity.levels import Measure
+
+PILOT_SEEDS, PILOT_TEXTS = 3, 300
+SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
+AGREEMENT_WORDS = ((0.8, "people agree well"), (0.667, "people agree moderately"), (0.4, "people agree little"))
+ADVICE_WORDS = {
+    Advice.GENERATE: "Generate: train on {arm} texts.",
+    Advice.MIX: "Mix: train on {arm} texts, synthetic beside real ones.",
+    Advice.COLLECT: "Collect real texts: no synthetic arm is likely to stay within the margin.",
+    Advice.PILOT: "Pilot first: what is known does not decide.",
+}
+
+
+def points(gap: float) -> str:
+    """A gap as whole points, such as "22" for 0.22; one decimal under 1 point."""
+    scaled = 100 * gap
+    if abs(scaled) < 0.05:
+        return "0"
+    return f"{scaled:.1f}" if abs(scaled) < 0.95 else f"{scaled:.0f}"
+
+
+def between(low: float, high: float) -> str:
+    """The limits of a gap in points, such as "[19, 26]"."""
+    return f"[{points(low)}, {points(high)}]"
+
+
+def headline(found: Verdict, measure: Measure | None = None) -> str:
+    """The verdict in one or two sentences, with the gaps that the task's own runs measured, if there are any."""
+    if found.is_withheld:
+        return "No verdict: the real arm has learned nothing beyond the commonest label, so its gaps mean nothing."
+    measured = [arm for arm in found.arms if arm.own is not None]
+    if measured:
+        said = "; ".join(_lost(arm, is_first=place == 0) for place, arm in enumerate(measured))
+        people = agreement_words(found.subjectivity, measure)
+        return f"{said}{f'; {people}' if people else ''}. {_advised(found)}"
+    if not any(arm.n_tasks for arm in found.arms):
+        return (
+            "No task of this study has both runs and subjectivity. From a weak assumption alone: "
+            f"{points(found.expected_gap)} points lost with {found.arm} {between(found.low, found.high)}. "
+            "Train one task, or run a pilot on this one."
+        )
+    return f"Expected with {found.arm}: {points(found.expected_gap)} points lost {between(found.low, found.high)}. {_advised(found)}"
+
+
+def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
+    """Why the verdict is what it is, a sentence or two for each reason."""
+    named = next(arm for arm in found.arms if arm.arm == found.arm)
+    said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
+    said += [_own(arm) for arm in found.arms if arm.own is not None] or [_pilot(named)]
+    return [reason for reason in (*said, *_warnings(found)) if reason]
+
+
+def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> str:
+    """How far people agree, in words; "" where they were not asked to label texts."""
+    if subjectivity is None or measure != Measure.RATINGS or not math.isfinite(subjectivity.value):
+        return ""
+    alpha = 1 - subjectivity.value
+    return next((words for least, words in AGREEMENT_WORDS if alpha >= least), "people hardly agree")
+
+
+def markdown(found: Verdict, measure: Measure | None = None) -> str:
+    """The verdict as a comment for a pull request."""
+    rows = [
+        f"| {arm.arm} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |" for arm in found.arms
+    ]
+    return "\n".join(
+        [
+            f"### {found.task}: {found.advice}",
+            "",
+            headline(found, measure),
+            "",
+            f"| arm | points lost | 80 % interval | chance to lose at most {points(found.margin)} |",
+            "|---|---:|---:|---:|",
+            *rows,
+            "",
+            *(f"- {reason}" for reason in reasons(found, measure)),
+            "",
+        ]
+    )
+
+
+def _advised(found: Verdict) -> str:
+    return ADVICE_WORDS[found.advice].format(arm=found.arm)
+
+
+def _lost(arm: ArmVerdict, *, is_first: bool) -> str:
+    own = arm.own
+    assert own is not None
+    unit = " points lost" if is_first else ""
+    return f"{arm.arm}: {points(own.value)}{unit} {between(own.low, own.high)}"
+
+
+def _subjectivity(found: Verdict, measure: Measure | None) -> str:
+    if found.subjectivity is None:
+        return "Nobody rated this task, so it is taken as an average task of the study."
+    words = agreement_words(found.subjectivity, measure)
+    return f"Its subjectivity is {found.subjectivity.text()}{f': {words}' if words else ''}."
+
+
+def _expectation(found: Verdict, arm: ArmVerdict) -> str:
+    return (
+        f"Half of tasks like this one lose less than {points(arm.gap)} points with {arm.arm}, 8 of 10 between "
+        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {points(found.margin)} is {arm.chance:.0%}."
+    )
+
+
+def _tasks(arm: ArmVerdict) -> str:
+    n = arm.n_tasks
+    if not n:
+        return "The expectation rests on a weak assumption from published work that was not checked, not on this study."
+    if n <= FEW_TASKS:
+        return f"{_counted(n)} say little; the interval rests mostly on an assumption."
+    middle, low, high = arm.tau
+    few = (
+        f" With {n} tasks, how much tasks differ beyond their subjectivity is hardly known ({points(middle)} points, could be "
+        f"{points(low)} to {points(high)})."
+        if n < SURE_TASKS
+        else ""
+    )
+    record = clopper_pearson(arm.inside, n)
+    bad = " That is fewer than the interval promises: do not trust it." if record.high < LIKELY else ""
+    return f"{_counted(n)} of the study have such an arm; {arm.inside} of them lie in the interval that the others foretell.{bad}{few}"
+
+
+def _own(arm: ArmVerdict) -> str:
+    own = arm.own
+    assert own is not None
+    seeds = min(own.n_seeds)
+    note = f" {own.note}" if own.note else ""
+    return (
+        f"{arm.arm}, measured: gap {own.value:.3f} [{own.low:.3f}, {own.high:.3f}] over {own.n_texts} test texts and {seeds} seeds. "
+        f"It speaks of new texts and new trainings, not of another set of generated texts.{note}"
+    )
+
+
+def _pilot(arm: ArmVerdict) -> str:
+    """What a pilot would change: the half width of the 80 % interval now and with own runs."""
+    error = Noise().gap_error(seeds=PILOT_SEEDS, texts=PILOT_TEXTS)
+    after = WITHIN_80 * math.sqrt(1 / (1 / arm.sd**2 + 1 / error**2))
+    return (
+        f"A pilot with {PILOT_TEXTS} labelled test texts and {PILOT_SEEDS} seeds would narrow it from "
+        f"±{points((arm.high - arm.low) / 2)} to ±{points(after)} points."
+    )
+
+
+def _warnings(found: Verdict) -> list[str]:
+    said = []
+    if found.is_extrapolated:
+        said.append("The task lies outside the subjectivities of the study's tasks: the expectation is extrapolated.")
+    if found.unlearned:
+        said.append(f"Left out, because their real arm learned nothing: {', '.join(found.unlearned)}.")
+    return said
+
+
+def _counted(n: int) -> str:
+    return f"{n} other task" if n == 1 else f"{n} other tasks"
