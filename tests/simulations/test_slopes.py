@@ -36,4 +36,4 @@ def rejects(rng: np.random.Generator, *, tasks: int, arms: int, encoders: int, g
     gap += (0.03 * spread[:, None] * rng.normal(size=(tasks, arms)))[task, arm]
     gap += (0.03 * spread[:, None] * rng.normal(size=(tasks, encoders)))[task, encoder]
     design = np.column_stack([np.ones_like(gap), x[task], clusters.dummies(arm), clusters.dummies(encoder)])
-    return clusters.coefficient(design, gap, task, column=1).p < 0.05
+    return clusters.fit(design, gap, task).coefficient(1).p < 0.05

@@ -16,83 +16,75 @@ from core.errors import StudyError
 
 Floats = npt.NDArray[np.float64]
 
-SMALLEST_ROOT = (
-    1e-10  # smaller eigenvalues of a cluster's residual maker are 0: the cluster determines a coefficient alone
-)
-NO_ERROR = 1e-9  # a standard error below this share of the outcome's spread is rounding
+DETERMINED = 1e-9  # a column that lies this near to the span of the other columns is determined by them
+SMALLEST_ROOT = 1e-10  # eigenvalues of a cluster's residual maker below this are 0
+NO_ERROR = 1e-9  # residuals below this share of the outcome's spread are rounding
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A regression with its cluster-robust covariance.
+
+    `values` (k): the coefficients. `covariance` (k x k): CR2, nan where the data leave no residuals, for then nothing tells how
+    far a coefficient could be off. `df` (k): Satterthwaite degrees of freedom of each coefficient, at most the number of
+    clusters minus 1.
+    """
+
+    values: Floats
+    covariance: Floats
+    df: Floats
+    n: int
+    n_clusters: int
+
+    def coefficient(self, column: int, *, confidence: float = 0.95) -> "Coefficient":
+        """One coefficient with its interval and the two-sided p of the value 0."""
+        value, se, df = float(self.values[column]), math.sqrt(self.covariance[column, column]), float(self.df[column])
+        if not math.isfinite(se):
+            return Coefficient(value, math.nan, math.nan, math.nan, math.nan, math.nan)
+        half = float(stats.t.ppf((1 + confidence) / 2, df)) * se
+        return Coefficient(value, value - half, value + half, se, df, float(2 * stats.t.sf(abs(value) / se, df)))
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """One coefficient of a regression with its cluster-robust interval.
-
-    `se`: CR2 standard error, in units of the outcome per unit of the predictor. `df`: Satterthwaite degrees of freedom, at
-    most the number of clusters minus 1. `p`: two-sided, of the value 0. `se`, `df`, `p`, `low`, `high` are nan where the data
-    leave no residuals, for then nothing tells how far the coefficient could be off.
-    """
+    """One coefficient, its limits, standard error, degrees of freedom and p; all but the value are nan without residuals."""
 
     value: float
+    low: float
+    high: float
     se: float
     df: float
     p: float
-    low: float
-    high: float
-    n: int
-    n_clusters: int
-    confidence: float
 
 
-def least_squares(design: npt.ArrayLike, outcome: npt.ArrayLike) -> Floats:
-    """The coefficients of the regression of `outcome` (n) on `design` (n x k); the shortest solution if columns are dependent."""
-    found, *_ = np.linalg.lstsq(np.asarray(design, dtype=float), np.asarray(outcome, dtype=float), rcond=None)
-    return np.asarray(found)
+def fit(design: npt.ArrayLike, outcome: npt.ArrayLike, clusters: npt.ArrayLike) -> Fit:
+    """The regression of `outcome` (n) on `design` (n x k), with errors that may be correlated within the values of `clusters`
+    (n) and have any variance.
 
-
-def coefficient(
-    design: npt.ArrayLike,
-    outcome: npt.ArrayLike,
-    clusters: npt.ArrayLike,
-    *,
-    column: int,
-    confidence: float = 0.95,
-) -> Coefficient:
-    """The coefficient of one column of `design` (n x k) in the regression of `outcome` (n), with errors that may be
-    correlated within the values of `clusters` (n) and have any variance.
-
-    Raises `StudyError` if the column is determined by the other columns, or there are fewer than 2 clusters.
+    Raises `StudyError` if a column of the design is determined by the others, or there are fewer than 2 clusters.
     Source: Bell and McCaffrey (2002), Survey Methodology 28; Pustejovsky and Tipton (2018), JBES 36, with the identity as
     working covariance.
     """
     x, y = np.asarray(design, dtype=float), np.asarray(outcome, dtype=float)
     members = _members(np.asarray(clusters))
-    others = np.delete(x, column, axis=1)
-    left = x[:, column] - others @ least_squares(others, x[:, column])
-    if np.abs(left).max() <= NO_ERROR * max(np.abs(x[:, column]).max(), NO_ERROR):
-        raise StudyError(
-            "The predictor is determined by the other columns of the regression; its slope cannot be told."
-        )
+    size = np.linalg.norm(x, axis=0)
+    if not size.all() or np.linalg.matrix_rank(x / size, tol=DETERMINED) < x.shape[1]:
+        raise StudyError("A predictor is determined by the other columns of the regression, so its slope is unknown.")
     if len(members) < 2:
         raise StudyError(f"A cluster-robust interval needs 2 clusters at least; found {len(members)}.")
     solve = np.linalg.pinv(x)
-    bread, b = solve @ solve.T, solve @ y
-    residual = y - x @ b
-    maker = np.eye(len(y)) - x @ solve  # residual = maker @ y
-    weights = np.zeros((len(members), len(y)))
+    values = solve @ y
+    residual, maker = y - x @ values, np.eye(len(y)) - x @ solve  # residual = maker @ y
+    weights = np.zeros((x.shape[1], len(members), len(y)))
     for row, own in enumerate(members):
-        weights[row, own] = _inverse_root(maker[np.ix_(own, own)]) @ x[own] @ bread[:, column]
-    variance = float(((weights @ residual) ** 2).sum())
-    spread = float(np.ptp(y)) * float(np.abs(solve[column]).max())
-    if math.sqrt(variance) <= NO_ERROR * spread or variance == 0:
-        nan = math.nan
-        return Coefficient(float(b[column]), nan, nan, nan, nan, nan, len(y), len(members), confidence)
-    projected = weights @ maker
-    gram = projected @ projected.T
-    df = float(np.trace(gram) ** 2 / (gram**2).sum())
-    se = math.sqrt(variance)
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * se
-    p = float(2 * stats.t.sf(abs(b[column]) / se, df))
-    value = float(b[column])
-    return Coefficient(value, se, df, p, value - half, value + half, len(y), len(members), confidence)
+        weights[:, row, own] = (_inverse_root(maker[np.ix_(own, own)]) @ (solve @ solve.T @ x[own].T).T).T
+    moved = weights @ residual  # coefficients x clusters
+    if np.abs(residual).max() <= NO_ERROR * max(float(np.ptp(y)), NO_ERROR):
+        nothing = np.full(x.shape[1], math.nan)
+        return Fit(values, np.full((x.shape[1], x.shape[1]), math.nan), nothing, len(y), len(members))
+    grams = [(own @ maker) @ (own @ maker).T for own in weights]
+    df = np.array([np.trace(gram) ** 2 / (gram**2).sum() for gram in grams])
+    return Fit(values, moved @ moved.T, df, len(y), len(members))
 
 
 def dummies(values: npt.ArrayLike) -> Floats:

@@ -20,7 +20,7 @@ def test_the_simulated_test_is_the_reported_one(tasks: int) -> None:
     x = true + rng.normal(size=(draws, tasks)) * 0.3
 
     reported = [
-        clusters.coefficient(sm.add_constant(x[draw]), y[draw], np.arange(tasks), column=1).p < 0.05
+        clusters.fit(sm.add_constant(x[draw]), y[draw], np.arange(tasks)).coefficient(1).p < 0.05
         for draw in range(draws)
     ]
 
