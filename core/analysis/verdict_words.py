@@ -37,7 +37,7 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
         return "No verdict: the real arm has learned nothing beyond the commonest label, so its gaps mean nothing."
     measured = [arm for arm in found.arms if arm.own is not None]
     if measured:
-        said = "; ".join(_lost(arm, is_first=place == 0) for place, arm in enumerate(measured))
+        said = "; ".join(map(_lost, measured))
         people = agreement_words(found.subjectivity, measure)
         return f"{said}{f'; {people}' if people else ''}. {_advised(found)}"
     if not any(arm.n_tasks for arm in found.arms):
@@ -90,11 +90,13 @@ def _advised(found: Verdict) -> str:
     return ADVICE_WORDS[found.advice].format(arm=found.arm)
 
 
-def _lost(arm: ArmVerdict, *, is_first: bool) -> str:
+def _lost(arm: ArmVerdict) -> str:
     own = arm.own
     assert own is not None
-    unit = " points lost" if is_first else ""
-    return f"{arm.arm}: {points(own.value)}{unit} {between(own.low, own.high)}"
+    is_gain = own.value < 0 and points(own.value) != "0"
+    value, low, high = (-own.value, -own.high, -own.low) if is_gain else (own.value, own.low, own.high)
+    unit = "point" if points(value) == "1" else "points"
+    return f"{arm.arm}: {points(value)} {unit} {'gained' if is_gain else 'lost'} {between(low, high)}"
 
 
 def _subjectivity(found: Verdict, measure: Measure | None) -> str:

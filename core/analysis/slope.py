@@ -1,0 +1,119 @@
+"""The slope of an outcome over groups of points, such as tasks with several arms and encoders: groups count, points do not."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.analysis import regression
+from core.analysis.inference import clusters
+from core.analysis.regression import Fit
+from core.errors import StudyError
+
+Floats = npt.NDArray[np.float64]
+
+LEAST_GROUPS = 4  # below, an interval of the slope would rest on one or two degrees of freedom
+SPEAKING_DF = 2.0  # below, the interval is shown and no verb is used
+CORRECTED_FROM = 0.5  # reliability of x; below, dividing the slope by it would mostly divide noise
+
+
+@dataclasses.dataclass(frozen=True)
+class Exact:
+    """The slope if the predictor were known without error: slope and limits divided by `reliability`.
+
+    `reliability`: share of the variance of the predictor that is not error of measurement, in [0, 1]; nan where the predictor
+    has no intervals. The slope and its limits are nan where the reliability is unknown or below 0.5.
+    """
+
+    reliability: float
+    slope: float
+    low: float
+    high: float
+
+
+def over_groups(
+    points: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    group: str,
+    alike: Sequence[str] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Fit:
+    """The regression of column y on column x and on indicators of the columns `alike` (arm, encoder), where the rows of one value
+    of `group` hang together.
+
+    `slope`, `low`, `high`, `p`, `df`: CR2 covariance by group, Satterthwaite degrees. `r2`, `spearman`, `permutation_p`,
+    `leave_one_out` and `influence` are of one point per group: the mean of y without the part of `alike`. Under 4 groups there is
+    no interval and no p. Raises `StudyError` as `regression.fit` does, for fewer than 3 groups, and for an x that `alike` determine.
+    """
+    regression.need_columns(points, [x, y, group, *alike])
+    known = points[np.isfinite(points[[x, y]].to_numpy(dtype=float)).all(axis=1) & points[group].notna().to_numpy()]
+    n_groups = known[group].nunique()
+    if n_groups < 3:
+        raise StudyError(f"Regression needs at least 3 values of {group} with {x} and {y}; found {n_groups}.")
+    beside = np.column_stack([np.empty((len(known), 0)), *(clusters.dummies(known[name]) for name in alike)])
+    beside -= beside.mean(axis=0)
+    at = known[x].to_numpy(dtype=float)
+    design = np.column_stack([np.ones(len(known)), at - at.mean(), beside])
+    found = clusters.fit(design, known[y].to_numpy(dtype=float), known[group].astype(str).to_numpy())
+    slope = found.coefficient(1, confidence=confidence)
+    level = known[y].to_numpy(dtype=float) - beside @ found.values[2:]
+    means = pd.DataFrame({"x": at, "y": level}).groupby(known[group].astype(str).to_numpy(), sort=False).mean()
+    plain = regression.fit(means, x="x", y="y", confidence=confidence, seed=seed)
+    has_interval = n_groups >= LEAST_GROUPS
+    nan = math.nan
+    return dataclasses.replace(
+        plain,
+        slope=slope.value,
+        intercept=float(found.values[0] - slope.value * at.mean()),
+        low=slope.low if has_interval else nan,
+        high=slope.high if has_interval else nan,
+        p=slope.p if has_interval else nan,
+        df=slope.df if has_interval else nan,
+        spearman_p=plain.spearman_p if has_interval else nan,
+        permutation_p=plain.permutation_p if has_interval else nan,
+        n=len(known),
+        n_groups=n_groups,
+        dropped=len(points) - len(known),
+        influence=tuple(
+            dataclasses.replace(one, name=str(name)) for one, name in zip(plain.influence, means.index, strict=True)
+        ),
+        covariance=_uncentred(found.covariance[:2, :2], at.mean()),
+        note=_note(group, n_groups, slope),
+    )
+
+
+def exact(fit: Fit, table: pd.DataFrame, *, value: str, low: str, high: str) -> Exact:
+    """The slope corrected for the error of the predictor, from its values and 95 % limits per group (one row each).
+
+    Source: Fuller (1987), Measurement Error Models, section 1.2, with the reliability taken as known.
+    """
+    known = table.dropna(subset=[value, low, high])
+    variance = float(known[value].var(ddof=1)) if len(known) > 1 else 0.0
+    if not variance:
+        return Exact(math.nan, math.nan, math.nan, math.nan)
+    error = float((((known[high] - known[low]) / (2 * regression.NORMAL_95)) ** 2).mean())
+    reliability = max(0.0, 1 - error / variance)
+    if reliability < CORRECTED_FROM:
+        return Exact(reliability, math.nan, math.nan, math.nan)
+    return Exact(reliability, fit.slope / reliability, fit.low / reliability, fit.high / reliability)
+
+
+def _note(group: str, n_groups: int, slope: clusters.Coefficient) -> str:
+    if n_groups < LEAST_GROUPS:
+        return f"An interval of the slope needs {LEAST_GROUPS} values of {group}; there are {n_groups}."
+    if not math.isfinite(slope.p):
+        return "The points lie on the line exactly, so nothing tells how far the slope could be off."
+    return ""
+
+
+def _uncentred(covariance: Floats, mean: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The covariance of (intercept, slope), from that of (value at the mean of x, slope)."""
+    back = np.array([[1.0, -mean], [0.0, 1.0]])
+    (a, b), (c, d) = (back @ covariance @ back.T).tolist()
+    return (a, b), (c, d)

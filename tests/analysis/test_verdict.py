@@ -1,0 +1,136 @@
+"""The verdict on a task: what moves it, when it advises what, and what it says in words."""
+
+import math
+
+import pytest
+
+from core.analysis import verdict, verdict_words
+from core.analysis.inference.gaps import Gap
+from core.analysis.verdict import Advice, ArmGap, KnownTask
+from core.errors import StudyError
+from core.interval import Interval
+from core.study.rows.kinds import ArmKind
+from core.subjectivity.levels import Measure
+
+NOTE = "An interval needs 3 seeds in each arm; there are 1 and 1."
+
+
+def measured(value: float, se: float = 0.02, *, arm: str = "zero-shot", encoder: str = "minilm") -> ArmGap:
+    half = 2 * se
+    gap = Gap(value, value - half, value + half, se, 60.0, 200, (3, 3), se**2 / 2, se**2 / 2, "")
+    return ArmGap(arm, ArmKind(arm), encoder, gap)
+
+
+def rated(value: float, error: float = 0.05) -> Interval:
+    return Interval(value, value - 1.96 * error, value + 1.96 * error, 200)
+
+
+def study(*, n: int, a: float = 0.1, b: float = 0.1) -> list[KnownTask]:
+    """Tasks from objective to subjective whose gaps lie on a line over (1 - alpha - 0.75) / 0.25."""
+    places = [-1.5 + 3 * place / max(n - 1, 1) for place in range(n)]
+    return [
+        KnownTask(f"task {place}", rated(0.75 + 0.25 * z), (measured(a + b * z + 0.01 * (-1) ** place),))
+        for place, z in enumerate(places)
+    ]
+
+
+def judged(task: KnownTask, others: list[KnownTask], **given: float) -> verdict.Verdict:
+    return verdict.verdict(task, others, measure=Measure.RATINGS, **given)
+
+
+def test_an_objective_task_of_a_study_where_little_is_lost_may_be_generated() -> None:
+    found = judged(KnownTask("new", rated(0.45)), study(n=10, a=0.05, b=0.05))
+
+    assert found.advice == Advice.GENERATE and found.arm == "zero-shot"
+    assert found.low < found.expected_gap < found.high < 0.06
+    assert found.chance_within_margin > 0.8
+    assert "Generate: train on zero-shot texts." in verdict_words.headline(found, Measure.RATINGS)
+
+
+def test_a_subjective_task_of_a_study_where_much_is_lost_is_to_be_collected() -> None:
+    found = judged(KnownTask("new", rated(1.1)), study(n=10, a=0.25, b=0.12))
+
+    assert found.advice == Advice.COLLECT and found.expected_gap > 0.3
+    assert found.arms[0].n_tasks == 10 and found.arms[0].inside >= 8
+
+
+def test_few_tasks_ask_for_a_pilot_and_own_runs_decide() -> None:
+    new = KnownTask("new", rated(0.7))
+    tried = KnownTask("new", rated(0.7), (measured(0.01, 0.01), measured(-0.02, 0.01, arm="few-shot")))
+
+    unsure, sure = judged(new, study(n=2)), judged(tried, study(n=2))
+
+    assert unsure.advice == Advice.PILOT
+    assert any("say little" in reason for reason in verdict_words.reasons(unsure))
+    assert sure.advice == Advice.GENERATE and sure.high - sure.low < unsure.high - unsure.low
+    said = verdict_words.headline(sure, Measure.RATINGS)
+    assert said.startswith("zero-shot: 1 point lost [-1, 3]; few-shot: 2 points gained [0, 4]; people hardly agree.")
+
+
+def test_without_any_task_only_a_weak_assumption_speaks_and_says_so() -> None:
+    found = verdict.verdict(KnownTask("new", None), [], measure=None)
+
+    assert found.advice == Advice.PILOT and {arm.n_tasks for arm in found.arms} == {0}
+    assert [arm.kind for arm in found.arms] == [ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT, ArmKind.MIXED]
+    assert "From a weak assumption alone" in verdict_words.headline(found)
+    assert "Nobody rated this task, so it is taken as an average task of the study." in verdict_words.reasons(found)
+
+
+def test_a_task_nobody_rated_is_an_average_task_with_a_wider_interval() -> None:
+    others = study(n=10)
+
+    unrated, average = judged(KnownTask("new", None), others), judged(KnownTask("new", rated(0.75)), others)
+
+    assert unrated.expected_gap == pytest.approx(average.expected_gap, abs=0.02)
+    assert unrated.high - unrated.low > 1.5 * (average.high - average.low)
+
+
+def test_arms_that_learned_nothing_speak_for_nobody() -> None:
+    others = study(n=6)
+    dull = KnownTask("dull", rated(0.8), (measured(0.0),), is_learned=False)
+
+    found = judged(KnownTask("new", rated(0.8)), [*others, dull])
+    own = judged(dull, others)
+
+    assert found.arms == judged(KnownTask("new", rated(0.8)), others).arms
+    assert "Left out, because their real arm learned nothing: dull." in verdict_words.reasons(found)
+    assert own.is_withheld and verdict_words.headline(own).startswith("No verdict: the real arm has learned nothing")
+
+
+def test_a_gap_without_an_interval_is_no_evidence() -> None:
+    nan = math.nan
+    loose = ArmGap("zero-shot", ArmKind.ZERO_SHOT, "minilm", Gap(0.3, nan, nan, nan, nan, 90, (1, 1), 0.1, nan, NOTE))
+
+    found = judged(KnownTask("new", rated(0.8), (loose,)), study(n=6))
+
+    assert found.arms[0].own is None
+    assert found.expected_gap == pytest.approx(judged(KnownTask("new", rated(0.8)), study(n=6)).expected_gap)
+
+
+def test_a_task_far_outside_is_extrapolated_and_several_encoders_are_one_gap() -> None:
+    others = study(n=6)
+    twice = [
+        KnownTask(task.name, task.subjectivity, (*task.gaps, measured(task.gaps[0].gap.value, encoder="bert")))
+        for task in others
+    ]
+
+    far = judged(KnownTask("new", rated(1.6)), others)
+
+    assert far.is_extrapolated and not judged(KnownTask("new", rated(0.7)), others).is_extrapolated
+    assert judged(KnownTask("new", rated(0.7)), twice).arms == judged(KnownTask("new", rated(0.7)), others).arms
+
+
+def test_a_comment_for_a_pull_request_holds_a_row_for_each_arm() -> None:
+    found = judged(
+        KnownTask("new", rated(0.7), (measured(0.22, 0.02), measured(0.06, 0.03, arm="few-shot"))), study(n=4)
+    )
+
+    said = verdict_words.markdown(found, Measure.RATINGS)
+
+    assert said.startswith(f"### new: {found.advice}\n") and "| zero-shot |" in said and "| few-shot |" in said
+    assert "nan" not in said
+
+
+def test_a_margin_of_nothing_is_refused() -> None:
+    with pytest.raises(StudyError, match="above 0"):
+        judged(KnownTask("new", rated(0.7)), study(n=4), margin=0.0)
