@@ -66,7 +66,10 @@ COMMANDS = {
         "files.diversity",
         "Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies.",
     ),
-    "verdict": ("files.regress", ""),
+    "verdict": (
+        "verdict",
+        "The gap to expect from training on synthetic texts, with an 80 % prediction interval, and what to do.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from core.analysis import charts, findings, report, thresholds
+from core.analysis import charts, findings, report
 
 study = ui.guard("organiser")
 ui.title("Performance and subjectivity", study)
@@ -53,7 +53,8 @@ if view == "Points":
     ui.table(found.points, key="analyse.points")
     for arm, fit in found.by_arm.items():
         st.caption(
-            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
+            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], {fit.df:.1f} degrees of freedom, "
+            f"R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, {fit.n_groups} tasks"
         )
 if view == "Tasks":
     ui.plot(
@@ -66,17 +67,17 @@ if view == "Tasks":
 if view == "Samples":
     with ui.store()() as session:
         task = ui.pick_task(session, study, key="analyse")
-        curves = report.threshold_table(session, found, task.name)
-    if not curves:
+        agreed = report.over_agreement(session, found, task.name)
+    if not agreed.curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
         ui.link("campaigns", "Collect ratings")
         st.stop()
     ui.plot(
-        charts.threshold_curves(curves),
+        charts.threshold_curves(agreed.curves),
         key="analyse.thresholds",
         filename=f"{task.name}-thresholds",
-        data=report.long_table(curves),
-        reading="; ".join(f"{arm}: {thresholds.trend_words(curve)}" for arm, curve in curves.items()),
+        data=report.long_table(agreed.curves),
+        reading=agreed.reading,
     )
     st.caption("Accuracy on the test samples whose raters agreed at least so much; the band is a 95 % Wilson interval.")
 if view == "Report":

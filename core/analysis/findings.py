@@ -8,31 +8,50 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from core.analysis import points, regression
+from core.analysis import gap_table, points, regression, slope
+from core.analysis.gap_table import GapTable
 from core.analysis.points import Metric
+from core.analysis.verdict import ArmGap, KnownTask
 from core.errors import StudyError
+from core.interval import Interval
+from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
 
 METRIC_NAMES = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
-REGRESSION_KEYS = ("slope", "intercept", "r2", "p", "low", "high", "spearman", "spearman_p", "n")
+REGRESSION_KEYS = (
+    "slope", "intercept", "r2", "p", "low", "high", "df", "spearman", "spearman_p", "permutation_p", "n",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`fit` is None when the regression cannot be computed; `fit_note` then says why. `by_arm` fits each arm alone."""
+    """The findings of a study for one metric and one measure of subjectivity.
+
+    `measure` is None if the study has no answers on subjectivity. `scores`, `subjectivity` and `points`: tables of
+    `runs.scores`, `levels.by_task` and `points.join`. `gaps`: those of `gap_table`. `fit`: the regression over tasks, None if it
+    cannot be computed, for the reason in `fit_note`. `exact`: its slope if subjectivity were known without error. `by_arm`: arm ->
+    regression over tasks of the arm alone. `left_out`: a sentence on runs of other settings, or "".
+    """
 
     study: Study
     metric: Metric
     measure: levels.Measure | None
     scores: pd.DataFrame
-    gaps: pd.DataFrame
+    measured: GapTable
     subjectivity: pd.DataFrame
     points: pd.DataFrame
     fit: regression.Fit | None
     fit_note: str
+    exact: slope.Exact | None
     by_arm: dict[str, regression.Fit]
+    left_out: str
+
+    @property
+    def gaps(self) -> pd.DataFrame:
+        """The table of gaps, one row per task, synthetic arm and encoder."""
+        return self.measured.table
 
 
 def collect(
@@ -43,62 +62,96 @@ def collect(
     measure: levels.Measure | None = None,
     run_ids: Sequence[int] | None = None,
 ) -> Findings:
-    """Everything known about a study now; without a measure the first one that has answers is taken.
+    """Compute the findings of a study from its finished runs and answers.
 
-    `run_ids` leaves all other runs out, as a study file does that asks for some of them.
+    If `measure` is None or has no answers, the first measure with answers is used. `run_ids` restricts the findings to
+    these runs (those of a study file, for example).
     """
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
-    scores = runs.scores(session, study.id, run_ids=run_ids)
-    found_gaps = points.gaps(scores, metric=metric)
+    scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids))
+    measured = gap_table.of_runs(scores, runs.answers(session, study.id), metric=metric)
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
-    table = points.join(found_gaps, subjectivity)
+    table = points.join(measured.table, subjectivity)
     fit, note = _fit(table)
+    placed = subjectivity[subjectivity["task"].isin(table["task"])]
     by_arm = {str(arm): own for arm, group in table.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
     return Findings(
         study=study,
         metric=metric,
         measure=measure,
         scores=scores,
-        gaps=found_gaps,
+        measured=measured,
         subjectivity=subjectivity,
         points=table,
         fit=fit,
         fit_note=note,
+        exact=slope.exact(fit, placed, value="value", low="low", high="high") if fit else None,
         by_arm=by_arm,
+        left_out=left_out,
     )
+
+
+def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
+    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm learned
+    more than the commonest label (with every encoder)."""
+    rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
+    places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
+    kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
+    return [
+        KnownTask(
+            name,
+            places.get(name),
+            tuple(
+                ArmGap(arm, ArmKind(kinds[arm]), encoder, gap)
+                for (task, arm, encoder), gap in found.measured.by_arm.items()
+                if task == name
+            ),
+            is_learned=name not in {task for task, _ in found.measured.unlearned},
+        )
+        for name in names
+    ]
 
 
 def reading(found: Findings) -> str:
-    """The regression in one sentence, with its interval and n."""
+    """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression."""
     if found.fit is None:
         return found.fit_note
+    fit = found.fit
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
-    low, rise, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
-    if not math.isfinite(found.fit.low):
-        return f"The slope is {found.fit.slope:.2f}, without an interval: {found.fit.note}"
-    verb = "grows" if rise >= 0 else "shrinks"
+    low, rise, high = (span * value for value in (fit.low, fit.slope, fit.high))
+    if not math.isfinite(low):
+        return f"The slope is {fit.slope:.2f} over {fit.n_groups} tasks, without an interval. {fit.note}"
+    where = "from the most objective to the most subjective task"
+    size = f"{fit.n_groups} tasks, {fit.df:.1f} degrees of freedom"
+    lost = f"{METRIC_NAMES[found.metric]} lost by training on synthetic data"
+    change = f"changes by {rise:+.2f} [{low:.2f}, {high:.2f}] {where} ({size})"
+    if fit.df < slope.SPEAKING_DF:
+        return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend."
+    if low <= 0 <= high:
+        return f"Whether the {lost} depends on subjectivity is not known: it {change}."
+    verb = "grows" if rise > 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low
-    certain = "" if low > 0 else " The interval includes no change at all."
-    return (
-        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] "
-        f"from the most objective to the most subjective task ({found.fit.n} points, {found.points['task'].nunique()} tasks).{certain}"
-    )
+    return f"The {lost} {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] {where} ({size})."
 
 
 def caution(found: Findings) -> str:
-    """What keeps the regression from proving more than it does; empty when there is no regression."""
-    if found.fit is None:
+    """Sentences on the limits of the regression's evidence; "" if there is no regression."""
+    if found.fit is None or found.exact is None:
         return ""
-    tasks = found.points["task"].nunique()
-    known = found.subjectivity["low"].notna().any()
-    loose = (
-        "" if known else "The subjectivity of the tasks has no interval yet, so their places on the axis may change. "
-    )
-    few = f"{tasks} tasks say little: one more could turn the line. " if tasks < 8 else ""
-    return f"{few}{loose}Arms of one task share its real score and its place on the axis, so the points are not independent."
+    few = f"{found.fit.n_groups} tasks say little: one more could turn the line. " if found.fit.n_groups < 8 else ""
+    return f"{few}{_reliability(found.exact)}Tasks count, not points: arms of one task share its texts and its subjectivity."
+
+
+def _reliability(exact: slope.Exact) -> str:
+    if not math.isfinite(exact.reliability):
+        return "The subjectivity of the tasks has no interval yet, so their places on the axis may change. "
+    share = f"{exact.reliability:.0%} of the spread of the tasks on the axis is more than error of measurement"
+    if not math.isfinite(exact.low):
+        return f"{share}. "
+    return f"{share}; with subjectivity known exactly the slope would be {exact.slope:.2f} [{exact.low:.2f}, {exact.high:.2f}]. "
 
 
 def answers(found: Findings) -> int:
@@ -112,7 +165,15 @@ def cautions(found: Findings) -> list[str]:
     noted = [
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
-    return [f"{task}: {note}" for task, note in dict.fromkeys(noted)]
+    dull = sorted({task for task, _ in found.measured.unlearned})
+    nothing = [
+        f"{task}: the real arm does not beat the commonest label, so a gap to it means nothing." for task in dull
+    ]
+    return [
+        *([found.left_out] if found.left_out else []),
+        *nothing,
+        *(f"{task}: {note}" for task, note in dict.fromkeys(noted)),
+    ]
 
 
 def as_json(found: Findings, *, report: str) -> dict[str, Any]:
@@ -126,7 +187,10 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
         "scores": _records(
             found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test"]
         ),
-        "gaps": _records(found.gaps, ["task", "arm", "encoder", "metric", "gap", "low", "high", "n_seeds"]),
+        "baselines": _records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"]),
+        "gaps": _records(
+            found.gaps, ["task", "arm", "encoder", "metric", "gap", "low", "high", "n_seeds", "n_test", "note"]
+        ),
         "subjectivity": _records(found.subjectivity, ["task", "value", "low", "high", "n", "level"]),
         "subjectivity_measure": found.measure,
         "regression": fit | {"tasks": int(found.points["task"].nunique()), "note": found.fit_note},
@@ -140,11 +204,12 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
 
 
 def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
+    """The regression of gap on subjectivity over tasks, or None with the reason."""
     tasks = table["task"].nunique()
     if tasks < 3:
         return None, f"Regression needs at least 3 tasks with runs and a known subjectivity; this study has {tasks}."
     try:
-        return regression.fit(table, x="subjectivity", y="gap"), ""
+        return slope.over_groups(table, x="subjectivity", y="gap", group="task", alike=("arm", "encoder")), ""
     except StudyError as error:
         return None, str(error)
 

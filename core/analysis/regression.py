@@ -1,9 +1,8 @@
-"""One outcome on one predictor, with what a handful of points allows: HC3, permutations, leave-one-out; and a mixed
-model."""
+"""One outcome on one predictor, with what a handful of points allows: HC3, permutations, leave-one-out."""
 
 import itertools
 import math
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from core.errors import StudyError
 
@@ -19,7 +17,6 @@ Floats = npt.NDArray[np.float64]
 
 EXACT_UP_TO = 7  # points: all 7! = 5,040 orders are gone through instead of a sample of them
 ROUNDING = 1e-9
-NO_SPREAD = 1e-3  # variance between groups, as a share of that within, which the optimiser cannot tell from 0
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,7 @@ class Influence:
     row: int
     cooks_d: float
     slope_without: float
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,9 @@ class Fit:
     `low`, `high`, `p`: of the slope, t distribution with n - 2 degrees; nan when one point alone decides the slope
     (leverage 1), where HC3 does not exist. `r2`, `spearman`: nan for a constant y. `spearman_p`, `permutation_p` (of
     the slope): two-sided, over all orders up to 7 points; beyond, the t approximation and a sample of orders.
-    `leave_one_out`: smallest and largest slope without one point. `dropped`: rows without x or y. `covariance`: HC3, of
-    (intercept, slope).
+    `leave_one_out`: smallest and largest slope without one point. `dropped`: rows without x or y.
+    `df`: degrees of freedom of the interval. `n_groups`: independent groups behind it (`core.analysis.slope`), or
+    all points. `covariance`: HC3, of (intercept, slope).
     """
 
     slope: float
@@ -51,33 +50,15 @@ class Fit:
     high: float
     spearman: float
     spearman_p: float
+    df: float
     n: int
+    n_groups: int
     dropped: int
     permutation_p: float
     leave_one_out: tuple[float, float]
     influence: tuple[Influence, ...]
     confidence: float
     covariance: tuple[tuple[float, float], tuple[float, float]]
-    note: str
-
-
-@dataclass(frozen=True)
-class MixedFit:
-    """y on x with a random intercept per group, REML. `p`, `low`, `high` of the slope: normal distribution, too narrow
-    for few groups. `group_sd`, `residual_sd`: standard deviations in units of y. `note`: what to know before quoting
-    it."""
-
-    slope: float
-    intercept: float
-    p: float
-    low: float
-    high: float
-    group_sd: float
-    residual_sd: float
-    n: int
-    n_groups: int
-    dropped: int
-    converged: bool
     note: str
 
 
@@ -105,7 +86,9 @@ def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed:
         high=slope + margin,
         spearman=rho,
         spearman_p=rho_p,
+        df=float(n - 2),
         n=n,
+        n_groups=n,
         dropped=len(points) - n,
         permutation_p=_permutation_p(xs, ys, resamples=resamples, rng=np.random.default_rng(seed)),
         leave_one_out=(min(without), max(without)),
@@ -115,9 +98,7 @@ def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed:
             (float(covariance[0, 0]), float(covariance[0, 1])),
             (float(covariance[1, 0]), float(covariance[1, 1])),
         ),
-        note=""
-        if math.isfinite(p)
-        else "One point alone decides the slope, so it has no interval. Add points at other values of x.",
+        note=_note(leverage, p),
     )
 
 
@@ -128,7 +109,7 @@ def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
     design = np.column_stack([np.ones_like(at), at])
     mean = design @ [fit.intercept, fit.slope]
     variance = np.einsum("ij,jk,ik->i", design, np.array(fit.covariance), design)
-    margin = stats.t.ppf((1 + fit.confidence) / 2, fit.n - 2) * np.sqrt(np.maximum(variance, 0))
+    margin = stats.t.ppf((1 + fit.confidence) / 2, fit.df) * np.sqrt(np.maximum(variance, 0))
     return pd.DataFrame({"x": at, "mean": mean, "low": mean - margin, "high": mean + margin})
 
 
@@ -139,44 +120,16 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float = 0.95) -> MixedFit:
-    """y on x when points of one group share what is particular to it: a random intercept per value of column `group`.
-
-    Raises `StudyError` for a missing column, fewer than 3 complete rows, a constant x, fewer than 2 groups, no group
-    with two points, or a model that cannot be estimated. Trouble of the optimiser is told in `note`.
-    """
-    if group not in points.columns:
-        raise StudyError(f"The mixed model needs a column {group!r}; found {', '.join(map(str, points.columns))}.")
-    rows, xs, ys = _complete(points.dropna(subset=[group]), x=x, y=y)
-    groups = points.dropna(subset=[group])[group].to_numpy()[rows]
-    n_groups = len(pd.unique(groups))
-    if not 2 <= n_groups < len(xs):
-        raise StudyError(
-            f"The mixed model needs 2 groups and one group with 2 points; found {len(xs)} points in {n_groups}."
-        )
-    found, told = _reml(xs, ys, groups)
-    low, high = found.conf_int(alpha=1 - confidence)[1]
-    return MixedFit(
-        slope=float(found.params[1]),
-        intercept=float(found.params[0]),
-        p=float(found.pvalues[1]),
-        low=float(low),
-        high=float(high),
-        group_sd=math.sqrt(max(float(found.cov_re[0, 0]), 0.0)),
-        residual_sd=math.sqrt(float(found.scale)),
-        n=len(xs),
-        n_groups=n_groups,
-        dropped=len(points) - len(xs),
-        converged=bool(found.converged),
-        note=told,
-    )
+def need_columns(points: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise `StudyError` if the table lacks one of the columns."""
+    missing = [name for name in names if name not in points.columns]
+    if missing:
+        raise StudyError(f"Regression needs a column {missing[0]!r}; found {', '.join(map(str, points.columns))}.")
 
 
 def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
     """Places of the rows with a finite x and y, and these."""
-    missing = [column for column in (x, y) if column not in points.columns]
-    if missing:
-        raise StudyError(f"Regression needs a column {missing[0]!r}; found {', '.join(map(str, points.columns))}.")
+    need_columns(points, [x, y])
     xs, ys = points[x].to_numpy(dtype=float), points[y].to_numpy(dtype=float)
     rows = np.flatnonzero(np.isfinite(xs) & np.isfinite(ys))
     if len(rows) < 3:
@@ -194,7 +147,7 @@ def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
     """Slope and intercept; nan when x is constant."""
     deviation = xs - xs.mean()
     spread = float((deviation**2).sum())
-    slope = float((deviation * ys).sum() / spread) if np.ptp(xs) > 0 else float("nan")
+    slope = float((deviation * (ys - ys.mean())).sum() / spread) if np.ptp(xs) > 0 else float("nan")
     return slope, float(ys.mean() - slope * xs.mean())
 
 
@@ -203,11 +156,19 @@ def _hc3(xs: Floats, ys: Floats) -> Floats:
 
 
 def _test(slope: float, error: float, *, degrees: int, confidence: float) -> tuple[float, float]:
-    """Two-sided p of the slope being 0, and half the width of its interval. A line without residuals has error 0: p is
-    then 0, or 1 for a flat line."""
+    """Two-sided p of the slope being 0, and half the width of its interval; both nan for a line without residuals, which tell
+    how far the slope could be off."""
     if error <= ROUNDING * abs(slope) or error == 0:
-        return (0.0 if slope else 1.0), 0.0
+        return math.nan, math.nan
     return float(2 * stats.t.sf(abs(slope) / error, degrees)), float(stats.t.ppf((1 + confidence) / 2, degrees) * error)
+
+
+def _note(leverage: Floats, p: float) -> str:
+    if math.isfinite(p):
+        return ""
+    if leverage.max() >= 1 - ROUNDING:
+        return "One point alone decides the slope, so it has no interval. Add points at other values of x."
+    return "The points lie on the line exactly, so nothing tells how far the slope could be off."
 
 
 def _r2(xs: Floats, ys: Floats) -> float:
@@ -257,34 +218,3 @@ def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Flo
         Influence(int(row), float(cooks[place]), _line(np.delete(xs, place), np.delete(ys, place))[0])
         for place, row in enumerate(rows)
     )
-
-
-def _reml(
-    xs: Floats, ys: Floats, groups: npt.NDArray[np.object_]
-) -> tuple[sm.regression.mixed_linear_model.MixedLMResults, str]:
-    """The fitted model and what its optimiser had to say, in words."""
-    model = sm.MixedLM(ys, sm.add_constant(xs), groups=groups)
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always", ConvergenceWarning)
-        warnings.filterwarnings(
-            "ignore", "Random effects covariance is singular|The random effects covariance", UserWarning
-        )
-        try:
-            found = model.fit(reml=True)
-            found.conf_int()
-        except np.linalg.LinAlgError as error:
-            raise StudyError(
-                "The mixed model cannot be estimated: its equations are singular. Add groups or points."
-            ) from error
-    told = [str(warning.message) for warning in caught if issubclass(warning.category, ConvergenceWarning)]
-    return found, _mixed_note(found, told)
-
-
-def _mixed_note(found: sm.regression.mixed_linear_model.MixedLMResults, told: list[str]) -> str:
-    if float(found.cov_re[0, 0]) <= NO_SPREAD * float(found.scale):
-        return "Groups do not differ beyond their points: the random intercept is 0, and this is the plain regression."
-    if not found.converged:
-        return "The estimate of the mixed model did not settle; do not quote this fit. More groups or points may help."
-    if told:
-        return "The estimate of the mixed model settled only at a second try, or at the edge of what is possible; quote it with care."
-    return ""

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.analysis import charts, findings, points, thresholds
 from core.analysis.findings import Findings
+from core.analysis.inference.on_agreement import CAVEAT, Effect, effect_words
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -66,10 +68,30 @@ def render(session: Session, found: Findings) -> str:
     )
 
 
-def threshold_table(session: Session, found: Findings, task: str) -> dict[str, pd.DataFrame]:
-    """The threshold curve of each arm of a task, over all encoders and seeds; empty when no rated sample was predicted."""
-    instances = points.by_instance(session, found.study, task)
-    return {str(arm): thresholds.curve(group) for arm, group in instances.groupby("arm", sort=False)}
+@dataclass(frozen=True)
+class OverAgreement:
+    """The threshold curve of each arm of a task, over all encoders and seeds, and the effect of agreement on each arm's gap."""
+
+    curves: dict[str, pd.DataFrame]
+    effects: dict[str, Effect]
+
+    @property
+    def reading(self) -> str:
+        """The effects in words, with the caveat that belongs to them."""
+        said = "; ".join(f"{arm}: {effect_words(effect)}" for arm, effect in self.effects.items())
+        return f"{said}. {CAVEAT}" if said else ""
+
+
+def over_agreement(session: Session, found: Findings, task: str) -> OverAgreement:
+    """What the agreement of raters has to do with the answers of a task's runs; without curves if no rated sample was predicted.
+
+    Thresholds above which fewer than 20 samples lie are left out.
+    """
+    run_ids = [int(number) for number in found.scores["run_id"]]
+    instances = points.by_instance(session, found.study, task, run_ids=run_ids)
+    curves = {str(arm): thresholds.curve(group) for arm, group in instances.groupby("arm", sort=False)}
+    shown = {arm: curve[curve["n"] >= thresholds.FEWEST_SAMPLES] for arm, curve in curves.items()}
+    return OverAgreement({arm: curve for arm, curve in shown.items() if len(curve)}, points.over_agreement(instances))
 
 
 def long_table(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -85,7 +107,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
             (
                 "Performance against subjectivity",
                 charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
-                "Each mark is one arm of one task; bars are 95 % intervals (over seeds upward, over raters sideways). "
+                "Each mark is one arm of one task; bars are 95 % intervals (over test texts and seeds upward, over raters sideways). "
                 "Under three seeds no interval is drawn.",
             )
         )
@@ -99,13 +121,14 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
             )
         )
     for task in tasks.tasks(session, found.study.id):
-        curves = threshold_table(session, found, task.name)
-        if curves:
+        agreed = over_agreement(session, found, task.name)
+        if agreed.curves:
             drawn.append(
                 (
                     f"Accuracy on samples that raters agree on: {task.name}",
-                    charts.threshold_curves(curves),
-                    "Test samples are kept when at least this share of their raters chose the same label; bands are 95 % Wilson intervals.",
+                    charts.threshold_curves(agreed.curves),
+                    "Test samples are kept when at least this share of their raters chose the same label; bands are 95 % Wilson "
+                    f"intervals. {agreed.reading}",
                 )
             )
     return [

@@ -12,6 +12,7 @@ from core.analysis import regression
 from core.analysis.inference import clusters
 from core.analysis.regression import Fit
 from core.errors import StudyError
+from core.interval import NORMAL_95
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,7 +98,7 @@ def exact(fit: Fit, table: pd.DataFrame, *, value: str, low: str, high: str) -> 
     variance = float(known[value].var(ddof=1)) if len(known) > 1 else 0.0
     if not variance:
         return Exact(math.nan, math.nan, math.nan, math.nan)
-    error = float((((known[high] - known[low]) / (2 * regression.NORMAL_95)) ** 2).mean())
+    error = float((((known[high] - known[low]) / (2 * NORMAL_95)) ** 2).mean())
     reliability = max(0.0, 1 - error / variance)
     if reliability < CORRECTED_FROM:
         return Exact(reliability, math.nan, math.nan, math.nan)

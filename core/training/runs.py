@@ -21,7 +21,7 @@ SCORE_COLUMNS = [
     "seed",
     "n_train",
     "settings",
-    "test_digest",
+    "conditions",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -33,9 +33,9 @@ SCORE_COLUMNS = [
 def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
     """One row per finished run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
-    Of several finished runs with the same arm, encoder and seed the newest counts. `settings` says how it was trained:
-    only runs with the same `settings`, `n_train` and `test_digest` (of the test split) may be compared. `run_ids`
-    leaves all other runs out.
+    Only runs with the same `conditions` (training settings, number of training texts, test split) may be compared; of several
+    finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone.
+    `run_ids` leaves all other runs out.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
     test samples. `notes` holds sentences that belong beside the score.
     """
@@ -53,11 +53,14 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     finished = pd.DataFrame(session.execute(query).all(), columns=columns)
     if run_ids is not None:
         finished = finished[finished["run_id"].isin(run_ids)]
-    finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
     finished["settings"] = [settings_words(config) for config in finished["config"]]
+    finished["conditions"] = [
+        f"{settings}, {n} texts, test {config.get('test', '')}"
+        for settings, n, config in zip(finished["settings"], finished["n_train"], finished["config"], strict=True)
+    ]
+    finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
-    finished["test_digest"] = [config.get("test", "") for config in finished["config"]]
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
         [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],
@@ -90,30 +93,42 @@ def predictions(session: Session, run_id: int) -> pd.DataFrame:
     return found.assign(correct=found["label"] == found["predicted"])
 
 
-def task_predictions(session: Session, task_id: int) -> pd.DataFrame:
-    """Every answer on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, correct.
+def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
+    """The predictions on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, label, correct.
 
-    Of several finished runs with the same arm, encoder and seed the newest counts.
+    Of all finished runs, or of those in `run_ids`.
     """
-    newest = (
-        select(func.max(Run.id))
-        .join(Arm, Arm.id == Run.arm_id)
-        .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
-        .group_by(Run.arm_id, Run.encoder, Run.seed)
-    )
+    truth = aliased(Label)
     query = (
         select(
-            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, Sample.label_id == Prediction.label_id
+            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, truth.name,
+            Sample.label_id == Prediction.label_id,
         )
         .select_from(Prediction)
         .join(Run, Run.id == Prediction.run_id)
         .join(Arm, Arm.id == Run.arm_id)
         .join(Sample, Sample.id == Prediction.sample_id)
-        .where(Run.id.in_(newest))
+        .join(truth, truth.id == Sample.label_id)
+        .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
         .order_by(Run.id, Sample.id)
     )  # fmt: skip
-    columns = ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "correct"]
-    return pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
+    columns = ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "correct"]
+    found = pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
+    return found if run_ids is None else found[found["run_id"].isin(list(run_ids))].reset_index(drop=True)
+
+
+def answers(session: Session, study_id: int) -> pd.DataFrame:
+    """Every prediction of a study's finished runs as numbers: columns run_id, sample_id, label_id (true), predicted_id."""
+    query = (
+        select(Prediction.run_id, Prediction.sample_id, Sample.label_id, Prediction.label_id)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .join(Run, Run.id == Prediction.run_id)
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
+    )
+    columns = ["run_id", "sample_id", "label_id", "predicted_id"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns, dtype=np.int64)
 
 
 def per_class(session: Session, run_id: int) -> pd.DataFrame:

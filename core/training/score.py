@@ -1,26 +1,10 @@
-"""Scores of predictions against human labels, and the gap between two arms."""
+"""Scores of predictions against human labels."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from core.errors import StudyError
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Real minus synthetic score: positive = synthetic training data costs. `n`: seeds both arms have.
-    `low` and `high` are nan under 3 of them."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def macro_f1(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> float:
@@ -57,24 +41,6 @@ def per_class(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequenc
         truth, predicted, labels=list(labels), zero_division=0
     )
     return pd.DataFrame({"label": list(labels), "precision": precision, "recall": recall, "f1": f1, "n": n})
-
-
-def gap(real_scores: Mapping[Any, float], synthetic_scores: Mapping[Any, float], *, confidence: float = 0.95) -> Gap:
-    """Mean difference of the two arms' scores (seed -> score) over the seeds both have, with its paired t interval.
-
-    Raises `StudyError` when no seed is shared.
-    """
-    seeds = sorted(set(real_scores) & set(synthetic_scores))
-    if not seeds:
-        raise StudyError(
-            f"A gap needs a seed both arms have; real has {sorted(real_scores)}, synthetic {sorted(synthetic_scores)}."
-        )
-    differences = np.array([real_scores[seed] - synthetic_scores[seed] for seed in seeds])
-    value, n = float(differences.mean()), len(seeds)
-    if n < 3:
-        return Gap(value, float("nan"), float("nan"), n)
-    margin = float(stats.t.ppf((1 + confidence) / 2, n - 1) * differences.std(ddof=1) / math.sqrt(n))
-    return Gap(value, value - margin, value + margin, n)
 
 
 def _check(truth: Sequence[str], predicted: Sequence[str]) -> None:

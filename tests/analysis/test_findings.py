@@ -1,35 +1,73 @@
 """What is said about the findings of a study."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.analysis import findings, points, regression
+from core.analysis import findings, points, slope
 from core.analysis.findings import Findings
+from core.analysis.gap_table import GapTable
 from core.analysis.points import Metric
 from core.study.rows.study import Study
 from core.subjectivity import levels
 
 
-def found(*, low: float) -> Findings:
-    """Four tasks whose subjectivity is known, each with a lower limit `low` under it (nan: without an interval)."""
-    rows = [(f"t{n}", float(n), n - low, n + low, 0.1 * n + 0.01 * (-1) ** n) for n in range(4)]
+def found(*, low: float, tasks: int = 4) -> Findings:
+    """Tasks whose subjectivity is known, each with a lower limit `low` under it (nan: without an interval)."""
+    rows = [(f"t{n}", float(n), n - low, n + low, 0.1 * n + 0.01 * (-1) ** n) for n in range(tasks)]
     table = pd.DataFrame(rows, columns=["task", "subjectivity", "subjectivity_low", "subjectivity_high", "gap"])
     known = table.rename(columns={"subjectivity": "value", "subjectivity_low": "low", "subjectivity_high": "high"})
+    fit = slope.over_groups(table, x="subjectivity", y="gap", group="task")
     return Findings(
         study=Study(name="s"),
         metric=Metric.MACRO_F1,
         measure=levels.Measure.COMPARISONS,
-        scores=pd.DataFrame(),
-        gaps=pd.DataFrame(),
+        scores=pd.DataFrame(columns=["task", "notes"]),
+        measured=GapTable(pd.DataFrame(), {}, pd.DataFrame(), frozenset({("t2", "minilm")})),
         subjectivity=known.assign(n=10, level=np.nan),
         points=table.reindex(columns=points.POINT_COLUMNS),
-        fit=regression.fit(table, x="subjectivity", y="gap"),
+        fit=fit,
         fit_note="",
+        exact=slope.exact(fit, known, value="value", low="low", high="high"),
         by_arm={},
+        left_out="5 runs were left out.",
     )
 
 
 @pytest.mark.parametrize(("low", "is_told"), [(0.5, False), (np.nan, True)])
 def test_places_on_the_axis_without_an_interval_are_told(low: float, is_told: bool) -> None:
     assert ("has no interval yet" in findings.caution(found(low=low))) == is_told
+
+
+def test_a_slope_is_said_with_its_tasks_and_degrees_of_freedom() -> None:
+    few, many = found(low=0.1), found(low=0.1, tasks=8)
+
+    assert findings.reading(many).startswith("The Macro-F1 lost by training on synthetic data grows by 0.7")
+    assert "(8 tasks, " in findings.reading(many)
+    assert findings.reading(few).endswith("so few degrees of freedom are no evidence of a trend.")
+
+
+def test_an_interval_that_holds_zero_has_no_verb() -> None:
+    table = found(low=0.1)
+    flat = table.points.assign(gap=[0.1, -0.1, 0.1, -0.05])
+    fit = slope.over_groups(flat.assign(task=list("abcd")), x="subjectivity", y="gap", group="task")
+
+    said = findings.reading(dataclasses.replace(table, points=flat, fit=fit))
+
+    assert said.startswith(
+        "Whether the Macro-F1 lost by training on synthetic data depends on subjectivity is not known"
+    )
+
+
+def test_errors_of_subjectivity_and_left_out_runs_are_said() -> None:
+    exact = found(low=0.1)
+
+    assert "more than error of measurement; with subjectivity known exactly the slope would be" in findings.caution(
+        exact
+    )
+    assert findings.cautions(exact)[:2] == [
+        "5 runs were left out.",
+        "t2: the real arm does not beat the commonest label, so a gap to it means nothing.",
+    ]

@@ -1,7 +1,5 @@
 """The threshold curve: by hand, against statsmodels' Wilson interval, and its trend."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,22 +49,6 @@ def test_many_different_agreements_give_21_thresholds() -> None:
     assert (found["threshold"].iloc[0], found["threshold"].iloc[-1]) == pytest.approx((0.4, 1.0), abs=1e-9)
 
 
-def test_the_trend_of_a_rising_line_is_perfect() -> None:
-    line = pd.DataFrame({"threshold": [0.5, 0.6, 0.7, 0.8], "accuracy": [0.6, 0.7, 0.8, 0.9], "n": [9, 8, 7, 6]})
-
-    found = thresholds.trend(line)
-
-    assert (found.spearman, found.slope, found.r2, found.n) == pytest.approx((1, 1, 1, 4))
-
-
-def test_the_trend_of_two_points_or_a_flat_curve_is_not_known() -> None:
-    flat = thresholds.trend(thresholds.curve(FIVE.assign(correct=True)))
-
-    assert math.isnan(thresholds.trend(thresholds.curve(FIVE, thresholds=[0.5, 1.0])).r2)
-    assert (flat.slope, flat.n) == (0, 3)
-    assert math.isnan(flat.spearman) and math.isnan(flat.r2)
-
-
 def test_predictions_without_agreement_are_left_out_and_none_at_all_is_refused() -> None:
     extra = pd.concat([FIVE, pd.DataFrame({"agreement": [np.nan], "correct": [False]})])
 
@@ -75,15 +57,3 @@ def test_predictions_without_agreement_are_left_out_and_none_at_all_is_refused()
         thresholds.curve(FIVE.head(0))
     with pytest.raises(StudyError, match="correct is missing"):
         thresholds.curve(FIVE[["agreement"]])
-
-
-def test_under_five_thresholds_no_trend_is_spoken_of() -> None:
-    table = pd.DataFrame({"threshold": [0.5, 0.75, 1.0], "accuracy": [0.7, 0.702, 0.699], "n": [30, 20, 10]})
-
-    assert thresholds.trend_words(table) == "3 thresholds, too few to speak of a trend"
-
-
-def test_a_constant_accuracy_is_said_and_nan_is_not() -> None:
-    table = pd.DataFrame({"threshold": [0.5, 0.6, 0.7, 0.8, 1.0], "accuracy": [0.7] * 5, "n": [30] * 5})
-
-    assert thresholds.trend_words(table) == "the same accuracy at all 5 thresholds"

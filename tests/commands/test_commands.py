@@ -40,7 +40,7 @@ def letters(folder: Path, n: int = 40) -> Path:
         (["run", "missing.yaml"], 1, "There is no study file missing.yaml."),
         (["jobs", "cancel"], 1, "needs a job's number"),
         (["jobs", "retry", "77"], 1, "77"),
-        (["verdict", "--task", "t"], 1, "'verdict' is not there yet."),
+        (["verdict", "--task", "t"], 1, "There is no task 't'."),
         (["import", "hf:owner//name", "--task", "t", "--arm", "real"], 1, "names no data set of the hub"),
         (["agreement"], 2, "Missing argument"),
         (["regress", "x.csv"], 2, "Missing option"),

@@ -105,18 +105,42 @@ def test_classes_are_scored_in_the_order_of_the_task(store: Store, task: Task) -
     assert list(found["n"]) == [8, 8]
 
 
-def test_of_two_runs_with_one_seed_the_newest_answers_for_the_task(store: Store, task: Task) -> None:
+def test_predictions_of_a_task_are_those_of_the_runs_asked_for(store: Store, task: Task) -> None:
     with store.write() as session:
         add_run(session, task, wrong=8, mark="old settings")
         newest = add_run(session, task, wrong=1, mark="new settings")
-        add_run(session, task, wrong=2, arm="zero-shot")
+        other = add_run(session, task, wrong=2, arm="zero-shot")
 
-        found = runs.task_predictions(session, task.id)
+        found = runs.task_predictions(session, task.id, run_ids=[newest.id, other.id])
 
-    assert list(found.columns) == ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "correct"]
+    assert list(found.columns) == ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "correct"]
     assert len(found) == 2 * 16
     assert found[found["run_id"] == newest.id]["correct"].sum() == 15
-    assert found["correct"].dtype == bool
+    assert found["correct"].dtype == bool and set(found["label"]) == {"good", "bad"}
+
+
+def test_runs_of_other_conditions_stand_side_by_side_and_a_repeated_run_counts_once(store: Store, task: Task) -> None:
+    with store.write() as session:
+        add_run(session, task, wrong=8, mark="first")
+        again = add_run(session, task, wrong=1, mark="again")
+        longer = add_run(session, task, wrong=2, mark="longer")
+        longer.config = {"training": {"steps": 300}}
+        session.flush()
+
+        found = runs.scores(session, task.study_id)
+
+    assert found["run_id"].tolist() == [again.id, longer.id]
+    assert found["settings"].tolist() == ["steps 1", "steps 300"] and found["conditions"].nunique() == 2
+
+
+def test_answers_are_read_as_numbers(store: Store, task: Task) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=3)
+
+        found = runs.answers(session, task.study_id)
+
+    assert list(found.columns) == ["run_id", "sample_id", "label_id", "predicted_id"]
+    assert set(found["run_id"]) == {run.id} and (found["label_id"] != found["predicted_id"]).sum() == 3
 
 
 def test_the_loss_is_told_with_the_runs_name(store: Store, task: Task) -> None:

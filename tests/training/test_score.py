@@ -1,12 +1,9 @@
 """Scores by hand, and the gap of paired seeds."""
 
-import math
-
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from core.errors import StudyError
 from core.training import score
@@ -52,23 +49,3 @@ def test_no_predictions_unequal_lengths_and_unknown_labels_are_refused() -> None
         score.macro_f1(["a", "b"], ["a"], labels=LABELS)
     with pytest.raises(StudyError, match="knows the labels a, b, c; found 'd'"):
         score.macro_f1(["a"], ["d"], labels=LABELS)
-
-
-def test_the_gap_is_over_the_seeds_both_arms_have_with_a_paired_t_interval() -> None:
-    real, synthetic = {0: 0.9, 1: 0.8, 2: 0.85, 7: 0.1}, {2: 0.80, 1: 0.70, 0: 0.75, 9: 0.9}
-
-    found = score.gap(real, synthetic)
-
-    expected = stats.ttest_rel([0.9, 0.8, 0.85], [0.75, 0.70, 0.80]).confidence_interval(0.95)
-    assert found.value == pytest.approx(0.1, abs=1e-12)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-10)
-    assert found.n == 3
-
-
-def test_two_seeds_give_a_gap_without_an_interval_and_none_is_refused() -> None:
-    found = score.gap({0: 0.9, 1: 0.8}, {0: 0.8, 1: 0.8})
-
-    assert (found.value, found.n) == (pytest.approx(0.05), 2)
-    assert math.isnan(found.low) and math.isnan(found.high)
-    with pytest.raises(StudyError, match="needs a seed both arms have"):
-        score.gap({0: 0.9}, {1: 0.8})

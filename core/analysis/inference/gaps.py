@@ -161,6 +161,17 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
     )
 
 
+def beats(one: Scored, other: Scored) -> bool:
+    """Whether the mean score of `one` lies above that of `other` by more than twice the error that comes from the texts.
+
+    Needs no second seed, so it suits a baseline, which has no seeds.
+    """
+    n = one.influence.shape[1]
+    apart = one.influence.mean(axis=0) - other.influence.mean(axis=0)
+    error = math.sqrt(float((apart**2).sum()) / (n * max(n - 1, 1)))
+    return float(one.scores.mean() - other.scores.mean()) > 2 * error
+
+
 @dataclass(frozen=True)
 class _Part:
     """One arm's share of the squared error that comes from seeds, its degrees, and what texts and seeds both count."""

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from core.analysis import regression
+from core.analysis import regression, slope
 from core.commands import output
 from core.errors import StudyError
 from core.study.exchange import tables
 
 DECIMAL_COMMA = r"^([-+]?\d*),(\d+)(\s*%?)$"
-LATER = ("verdict", "export", "report")
+LATER = ("export", "report")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,25 +27,22 @@ def regress(
     x: Annotated[str, typer.Option("--x", help="Column of the predictor.")],
     y: Annotated[str, typer.Option("--y", help="Column of the outcome.")],
     group: Annotated[
-        str | None, typer.Option("--group", help="Column for a mixed model with random intercepts.")
+        str | None,
+        typer.Option("--group", help="Column of what counts as one, such as the task: all is then over groups."),
     ] = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test."""
+    """Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test; over groups with CR2."""
     with output.answering():
         points = _numbers(tables.read(file), [x, y], group)
-        found: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
-        if group:
-            found["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
+        fit = slope.over_groups(points, x=x, y=y, group=group) if group else regression.fit(points, x=x, y=y)
+    found: dict[str, Any] = asdict(fit)
     if as_json:
         output.emit(found)
         return
-    parts = [(f"{y} on {x}", found)]
-    if group:
-        parts.append((f"{y} on {x}, random intercepts by {group}", found["mixed"]))
-    for title, part in parts:
-        single = {name: value for name, value in part.items() if not isinstance(value, list | tuple | dict)}
-        output.table(title, ["what", "value"], [[name, _cell(name, value)] for name, value in single.items()])
+    single = {name: value for name, value in found.items() if not isinstance(value, list | tuple | dict)}
+    title = f"{y} on {x}, over {group}" if group else f"{y} on {x}"
+    output.table(title, ["what", "value"], [[name, _cell(name, value)] for name, value in single.items()])
 
 
 def _cell(name: str, value: Any) -> str:

@@ -1,0 +1,159 @@
+"""Gaps of a study's arms from the predictions of their runs, one row per task, synthetic arm and encoder."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.analysis.inference import gaps
+from core.analysis.inference.gaps import Gap, Scored
+from core.analysis.points import Metric
+from core.study.rows.kinds import ArmKind
+
+COLUMNS = [
+    "task", "arm", "arm_kind", "encoder", "metric", "score_real", "score", "gap", "low", "high", "se", "df", "n_seeds",
+    "n_test", "note",
+]  # fmt: skip
+MAJORITY = "majority"
+SCORERS = {Metric.MACRO_F1: gaps.macro_f1, Metric.ACCURACY: gaps.accuracy}
+
+
+@dataclass(frozen=True)
+class GapTable:
+    """The gaps of a study.
+
+    `table` has the columns `COLUMNS`; `by_arm` holds the gap of each (task, arm, encoder). `baselines`: columns task, name,
+    macro_f1, accuracy, the scores on the test split of always answering the commonest label. `unlearned`: each (task, encoder)
+    whose real arm does not beat this, so that a gap to it means nothing.
+    """
+
+    table: pd.DataFrame
+    by_arm: Mapping[tuple[str, str, str], Gap]
+    baselines: pd.DataFrame
+    unlearned: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The runs of a synthetic arm and those of the real arm that were trained under the same conditions."""
+
+    synthetic: pd.DataFrame
+    real: pd.DataFrame
+
+    @property
+    def n_seeds(self) -> int:
+        return min(len(self.synthetic), len(self.real))
+
+
+def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> GapTable:
+    """The gap of every synthetic arm: mean score of the real arm's runs minus mean score of its own.
+
+    `scores`: one row per run, as `core.training.runs.scores`. `answers`: one row per run and test text with columns run_id,
+    sample_id, label_id (the true one), predicted_id. Only runs of the same task, encoder and conditions are compared; of several
+    conditions the one with the most seeds in both arms counts, then the newest. `n_seeds` is the smaller number of the two arms.
+    `low` and `high` (95 %) speak of new test texts and new trainings; `note` says why an arm has no interval.
+    """
+    pairs = {key: pair for key, pair in _pairs(scores) if pair.n_seeds}
+    read = _Answers(answers, metric)
+    scored = {key: (read.scored(pair.real), read.scored(pair.synthetic)) for key, pair in pairs.items()}
+    spread = gaps.shared_spread(list(read.cache.values()))
+    found = {key: gaps.gap(*both, spread=spread) for key, both in scored.items()}
+    rows = [_row(key, pairs[key], scored[key], gap, metric) for key, gap in found.items()]
+    commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
+    unlearned = {
+        (task, encoder)
+        for (task, arm, encoder), (real, _) in scored.items()
+        if not gaps.beats(real, commonest[task, encoder][metric])
+    }
+    by_task = {task: own for (task, _), own in commonest.items()}
+    return GapTable(
+        pd.DataFrame(rows, columns=COLUMNS),
+        found,
+        pd.DataFrame(
+            [
+                (task, MAJORITY, *(float(own[name].scores[0]) for name in (Metric.MACRO_F1, Metric.ACCURACY)))
+                for task, own in by_task.items()
+            ],
+            columns=["task", "name", "macro_f1", "accuracy"],
+        ),
+        frozenset(unlearned),
+    )
+
+
+def of_one_setting(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs whose training settings allow the most gaps (of equally many settings: the most runs, then the newest), and a
+    sentence on the runs that are left out; "" if there are none."""
+    if scores["settings"].nunique() < 2:
+        return scores, ""
+    candidates = [
+        (sum(pair.n_seeds > 0 for _, pair in _pairs(own)), len(own), own["run_id"].max(), str(settings))
+        for settings, own in scores.groupby("settings", sort=False)
+    ]
+    *_, best = max(candidates)
+    kept = scores[scores["settings"] == best]
+    left = len(scores) - len(kept)
+    runs = "1 run was" if left == 1 else f"{left} runs were"
+    return kept.reset_index(
+        drop=True
+    ), f"{runs} trained with other settings and stand in no figure (these have {best})."
+
+
+class _Answers:
+    """Predictions by run, and the scores of arms, each computed once."""
+
+    def __init__(self, answers: pd.DataFrame, metric: Metric) -> None:
+        ordered = answers.sort_values(["run_id", "sample_id"], kind="stable")
+        numbers, starts = np.unique(ordered["run_id"].to_numpy(), return_index=True)
+        ends = [*starts[1:], len(ordered)]
+        self.places = {
+            int(number): slice(start, end)
+            for number, start, end in zip(numbers, starts, ends[: len(numbers)], strict=True)
+        }
+        self.truth = ordered["label_id"].to_numpy()
+        self.predicted = ordered["predicted_id"].to_numpy()
+        self.scorer = SCORERS[metric]
+        self.cache: dict[tuple[int, ...], Scored] = {}
+
+    def scored(self, runs: pd.DataFrame) -> Scored:
+        ids = tuple(int(number) for number in runs["run_id"])
+        if ids not in self.cache:
+            predicted: npt.NDArray[np.intp] = np.vstack([self.predicted[self.places[number]] for number in ids])
+            self.cache[ids] = self.scorer(self.truth[self.places[ids[0]]], predicted)
+        return self.cache[ids]
+
+    def commonest(self, runs: pd.DataFrame) -> dict[Metric, Scored]:
+        """The scores of answering the commonest label of the test split to every text."""
+        truth = self.truth[self.places[int(runs["run_id"].iloc[0])]]
+        names, counts = np.unique(truth, return_counts=True)
+        answers = np.full((1, len(truth)), names[counts.argmax()])
+        return {metric: scorer(truth, answers) for metric, scorer in SCORERS.items()}
+
+
+def _pairs(scores: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], _Pair]]:
+    """Each synthetic arm with an encoder, and the runs to compare it by."""
+    known = scores[scores["n_test"] > 0]
+    is_real = known["arm_kind"] == ArmKind.REAL
+    real = dict(list(known[is_real].groupby(["task", "encoder", "conditions"], sort=False)))
+    for (task, arm, encoder), own in known[~is_real].groupby(["task", "arm", "encoder"], sort=False):
+        candidates = [
+            _Pair(group, real.get((task, encoder, conditions), group.iloc[:0]))
+            for conditions, group in own.groupby("conditions", sort=False)
+        ]
+        yield (
+            (str(task), str(arm), str(encoder)),
+            max(candidates, key=lambda pair: (pair.n_seeds, pair.synthetic["run_id"].max())),
+        )
+
+
+def _row(
+    key: tuple[str, str, str], pair: _Pair, scored: tuple[Scored, Scored], gap: Gap, metric: Metric
+) -> list[object]:
+    task, arm, encoder = key
+    real, synthetic = (float(one.scores.mean()) for one in scored)
+    kind = pair.synthetic["arm_kind"].iloc[0]
+    return [
+        task, arm, kind, encoder, str(metric), real, synthetic, gap.value, gap.low, gap.high, gap.se, gap.df, pair.n_seeds,
+        gap.n_texts, gap.note,
+    ]  # fmt: skip

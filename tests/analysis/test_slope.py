@@ -1,0 +1,104 @@
+"""Slopes over tasks: tasks count and points do not, whatever stands beside the regression."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from core.analysis import regression, slope
+from core.errors import StudyError
+
+
+def a_study(*, tasks: int, arms: int = 2, encoders: int = 2, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, own = rng.normal(size=tasks), rng.normal(size=tasks) * 0.08
+    return pd.DataFrame(
+        [
+            (f"t{t}", f"a{a}", f"e{e}", x[t], 0.1 + 0.1 * x[t] + own[t] + 0.05 * a - 0.02 * e + rng.normal() * 0.02)
+            for t in range(tasks)
+            for a in range(arms)
+            for e in range(encoders)
+        ],
+        columns=["task", "arm", "encoder", "x", "gap"],
+    )
+
+
+def over_tasks(points: pd.DataFrame) -> regression.Fit:
+    return slope.over_groups(points, x="x", y="gap", group="task", alike=("arm", "encoder"))
+
+
+def test_a_balanced_study_is_the_regression_of_the_means_of_its_tasks() -> None:
+    points = a_study(tasks=6)
+    means = points.groupby("task", sort=False)[["x", "gap"]].mean()
+
+    found, plain = over_tasks(points), regression.fit(means, x="x", y="gap")
+
+    assert (found.slope, found.intercept) == pytest.approx((plain.slope, plain.intercept), abs=1e-12)
+    assert (found.r2, found.spearman, found.permutation_p) == pytest.approx(
+        (plain.r2, plain.spearman, plain.permutation_p)
+    )
+    assert (found.n, found.n_groups) == (24, 6) and found.df < 5
+    assert [one.name for one in found.influence] == [f"t{place}" for place in range(6)]
+
+
+def test_a_point_copied_ten_times_makes_nobody_surer() -> None:
+    points = a_study(tasks=5, arms=1, encoders=1)
+
+    once, often = (
+        slope.over_groups(table, x="x", y="gap", group="task") for table in (points, pd.concat([points] * 10))
+    )
+
+    assert (often.low, often.high, often.p, often.df) == pytest.approx((once.low, once.high, once.p, once.df))
+    assert often.permutation_p == once.permutation_p
+
+
+def test_an_arm_that_only_the_subjective_tasks_have_does_not_tilt_the_line() -> None:
+    points = a_study(tasks=8)
+    cheap = points[(points["arm"] == "a0") | (points["x"] > 0)].copy()
+    cheap.loc[cheap["arm"] == "a1", "gap"] += 0.5
+
+    assert over_tasks(cheap).slope == pytest.approx(0.1, abs=0.1)
+    assert regression.fit(cheap, x="x", y="gap").slope > 0.2
+
+
+def test_the_band_goes_with_the_interval_of_the_slope() -> None:
+    found = over_tasks(a_study(tasks=7))
+    ends = regression.band(found, [0.0, 1.0, 2.0])
+
+    assert ends["mean"].diff().iloc[1] == pytest.approx(found.slope)
+    se = math.sqrt(found.covariance[1][1])
+    assert found.high - found.slope == pytest.approx(stats.t.ppf(0.975, found.df) * se)
+
+
+def test_three_tasks_have_a_slope_but_no_interval_and_two_are_refused() -> None:
+    found = over_tasks(a_study(tasks=3))
+
+    assert math.isfinite(found.slope) and math.isnan(found.low) and math.isnan(found.permutation_p)
+    assert found.note == "An interval of the slope needs 4 values of task; there are 3."
+    with pytest.raises(StudyError, match="at least 3 values of task"):
+        over_tasks(a_study(tasks=2))
+
+
+def test_an_arm_in_every_task_of_its_own_leaves_no_slope() -> None:
+    points = a_study(tasks=4, arms=1, encoders=1)
+    with pytest.raises(StudyError, match="determined by the other columns"):
+        slope.over_groups(points.assign(arm=points["task"]), x="x", y="gap", group="task", alike=("arm",))
+
+
+def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
+    fit = over_tasks(a_study(tasks=10))
+    table = a_study(tasks=10, arms=1, encoders=1).assign(
+        low=lambda rows: rows["x"] - 0.8, high=lambda rows: rows["x"] + 0.8
+    )
+
+    found = slope.exact(fit, table, value="x", low="low", high="high")
+    lost = slope.exact(fit, table.assign(low=table["x"] - 3, high=table["x"] + 3), value="x", low="low", high="high")
+    unknown = slope.exact(fit, table.assign(low=math.nan), value="x", low="low", high="high")
+
+    expected = 1 - (0.8 / 1.959964) ** 2 / table["x"].var()
+    assert found.reliability == pytest.approx(expected, abs=1e-6)
+    assert (found.slope, found.low) == pytest.approx((fit.slope / expected, fit.low / expected), rel=1e-6)
+    assert lost.reliability < 0.5 and math.isnan(lost.slope)
+    assert math.isnan(unknown.reliability)
