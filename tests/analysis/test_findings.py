@@ -44,15 +44,15 @@ def test_places_on_the_axis_without_an_interval_are_told(low: float, is_told: bo
 def test_a_slope_is_said_with_its_tasks_and_degrees_of_freedom() -> None:
     few, many = found(low=0.1), found(low=0.1, tasks=8)
 
-    assert findings.reading(many).startswith("The Macro-F1 lost by training on synthetic data grows by 0.7")
+    assert findings.reading(many).startswith("The Macro-F1 lost by training on synthetic data grows by ")
     assert "(8 tasks, " in findings.reading(many)
     assert findings.reading(few).endswith("so few degrees of freedom are no evidence of a trend.")
 
 
 def test_an_interval_that_holds_zero_has_no_verb() -> None:
-    table = found(low=0.1)
-    flat = table.points.assign(gap=[0.1, -0.1, 0.1, -0.05])
-    fit = slope.over_groups(flat.assign(task=list("abcd")), x="subjectivity", y="gap", group="task")
+    table = found(low=0.1, tasks=8)
+    flat = table.points.assign(gap=[0.1, -0.1, 0.1, -0.05] * 2)
+    fit = slope.over_groups(flat, x="subjectivity", y="gap", group="task")
 
     said = findings.reading(dataclasses.replace(table, points=flat, fit=fit))
 
