@@ -94,8 +94,8 @@ def collect(
 
 
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
-    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm learned
-    more than the commonest label (with every encoder)."""
+    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is
+    better than chance (with every encoder)."""
     rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
     places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
     kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
@@ -166,9 +166,7 @@ def cautions(found: Findings) -> list[str]:
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
     dull = sorted({task for task, _ in found.measured.unlearned})
-    nothing = [
-        f"{task}: the real arm does not beat the commonest label, so a gap to it means nothing." for task in dull
-    ]
+    nothing = [f"{task}: the real arm is no better than chance, so a gap to it means nothing." for task in dull]
     return [
         *([found.left_out] if found.left_out else []),
         *nothing,

@@ -26,7 +26,7 @@ class GapTable:
 
     `table` has the columns `COLUMNS`; `by_arm` holds the gap of each (task, arm, encoder). `baselines`: columns task, name,
     macro_f1, accuracy, the scores on the test split of always answering the commonest label. `unlearned`: each (task, encoder)
-    whose real arm does not beat this, so that a gap to it means nothing.
+    whose real arm does not beat chance, so that a gap to it means nothing.
     """
 
     table: pd.DataFrame
@@ -62,11 +62,7 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     found = {key: gaps.gap(*both, spread=spread) for key, both in scored.items()}
     rows = [_row(key, pairs[key], scored[key], gap, metric) for key, gap in found.items()]
     commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
-    unlearned = {
-        (task, encoder)
-        for (task, arm, encoder), (real, _) in scored.items()
-        if not gaps.beats(real, commonest[task, encoder][metric])
-    }
+    unlearned = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
     by_task = {task: own for (task, _), own in commonest.items()}
     return GapTable(
         pd.DataFrame(rows, columns=COLUMNS),
@@ -122,6 +118,12 @@ class _Answers:
             predicted: npt.NDArray[np.intp] = np.vstack([self.predicted[self.places[number]] for number in ids])
             self.cache[ids] = self.scorer(self.truth[self.places[ids[0]]], predicted)
         return self.cache[ids]
+
+    def has_learned(self, runs: pd.DataFrame) -> bool:
+        """Whether an arm's runs tell the classes apart better than chance."""
+        ids = [int(number) for number in runs["run_id"]]
+        predicted = np.vstack([self.predicted[self.places[number]] for number in ids])
+        return gaps.has_learned(self.truth[self.places[ids[0]]], predicted)
 
     def commonest(self, runs: pd.DataFrame) -> dict[Metric, Scored]:
         """The scores of answering the commonest label of the test split to every text."""

@@ -55,8 +55,8 @@ class ArmGap:
 
 @dataclass(frozen=True)
 class KnownTask:
-    """What a study knows of one task. `subjectivity` is None without answers; `is_learned` says whether its real arm beats
-    the majority label, without which a gap means nothing (True where there are no runs)."""
+    """What a study knows of one task. `subjectivity` is None without answers; `is_learned` says whether its real arm is
+    better than chance, without which a gap means nothing (True where there are no runs)."""
 
     name: str
     subjectivity: Interval | None

@@ -34,7 +34,7 @@ def between(low: float, high: float) -> str:
 def headline(found: Verdict, measure: Measure | None = None) -> str:
     """The verdict in one or two sentences, with the gaps that the task's own runs measured, if there are any."""
     if found.is_withheld:
-        return "No verdict: the real arm has learned nothing beyond the commonest label, so its gaps mean nothing."
+        return "No verdict: the real arm is no better than chance, so its gaps mean nothing."
     measured = [arm for arm in found.arms if arm.own is not None]
     if measured:
         said = "; ".join(map(_lost, measured))
@@ -157,7 +157,7 @@ def _warnings(found: Verdict) -> list[str]:
     if found.is_extrapolated:
         said.append("The task lies outside the subjectivities of the study's tasks: the expectation is extrapolated.")
     if found.unlearned:
-        said.append(f"Left out, because their real arm learned nothing: {', '.join(found.unlearned)}.")
+        said.append(f"Left out, because their real arm is no better than chance: {', '.join(found.unlearned)}.")
     return said
 
 

@@ -69,5 +69,5 @@ def test_errors_of_subjectivity_and_left_out_runs_are_said() -> None:
     )
     assert findings.cautions(exact)[:2] == [
         "5 runs were left out.",
-        "t2: the real arm does not beat the commonest label, so a gap to it means nothing.",
+        "t2: the real arm is no better than chance, so a gap to it means nothing.",
     ]

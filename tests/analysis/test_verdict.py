@@ -93,8 +93,10 @@ def test_arms_that_learned_nothing_speak_for_nobody() -> None:
     own = judged(dull, others)
 
     assert found.arms == judged(KnownTask("new", rated(0.8)), others).arms
-    assert "Left out, because their real arm learned nothing: dull." in verdict_words.reasons(found)
-    assert own.is_withheld and verdict_words.headline(own).startswith("No verdict: the real arm has learned nothing")
+    assert "Left out, because their real arm is no better than chance: dull." in verdict_words.reasons(found)
+    assert own.is_withheld and verdict_words.headline(own).startswith(
+        "No verdict: the real arm is no better than chance"
+    )
 
 
 def test_a_gap_without_an_interval_is_no_evidence() -> None:

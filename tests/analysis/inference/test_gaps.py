@@ -142,3 +142,13 @@ def test_arms_on_different_texts_are_refused() -> None:
         gaps.gap(one, other)
     with pytest.raises(StudyError, match="found 4 for 5"):
         gaps.accuracy(np.zeros(5), np.zeros((3, 4)))
+
+
+def test_only_an_arm_that_looks_at_the_texts_has_learned() -> None:
+    rng = np.random.default_rng(3)
+    truth = (rng.random(200) < 0.15).astype(int)
+
+    assert gaps.has_learned(truth, answers(rng, truth, seeds=1, share=0.5))
+    assert not gaps.has_learned(truth, np.zeros((3, 200), dtype=int))
+    guessed = [gaps.has_learned(truth, rng.integers(0, 2, (3, 200))) for _ in range(200)]
+    assert np.mean(guessed) < 0.06
