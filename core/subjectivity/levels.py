@@ -5,14 +5,13 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.study import Study, Task
 from core.subjectivity import ratings
-from core.subjectivity.statistics import agreement, ranking
+from core.subjectivity.statistics import agreement, ranking, scale_means
 
 SCALE_ENDS = 1, 5
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
@@ -74,19 +73,15 @@ def _rated(session: Session, study: Study) -> list[tuple[str, float, float, floa
 
 
 def _scaled(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
-    """The mean over a task's texts of their mean rating, with the t interval over texts, cut off at the ends of the scale
-    (nan with a single text, or where all texts have the same mean)."""
+    """The mean rating of each task's texts with its interval over texts and raters, cut off at the ends of the scale."""
     rows = []
     for task in tasks.tasks(session, study.id):
         given = _on_scale(session, task, ratings.people(study))
         if given.empty:
             continue
-        of_text = ratings.by_text(given).groupby("item_id")["label"].mean()
-        n, mean, margin = len(of_text), float(of_text.mean()), float("nan")
-        if of_text.nunique() > 1:
-            margin = float(of_text.std() / np.sqrt(n) * stats.t.ppf(0.975, n - 1))
-        low, high = np.clip([mean - margin, mean + margin], *SCALE_ENDS)
-        rows.append((task.name, mean, float(low), float(high), len(given), float("nan")))
+        mean = scale_means.mean_rating(ratings.by_text(given))
+        low, high = np.clip([mean.low, mean.high], *SCALE_ENDS)
+        rows.append((task.name, mean.value, float(low), float(high), len(given), float("nan")))
     return rows
 
 
