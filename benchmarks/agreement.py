@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from core.subjectivity.statistics import agreement, consistency, planning
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 
 PER_ITEM, RATERS = 10, 500
 LABELS = np.array(["anger", "fear", "joy", "neutral", "sadness"])

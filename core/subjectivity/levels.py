@@ -13,6 +13,7 @@ from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.study import Study, Task
 from core.subjectivity import ratings
 from core.subjectivity.statistics import agreement, ranking
+from core.subjectivity.statistics.counts import Level
 
 SCALE_ENDS = 1, 5
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
@@ -68,7 +69,7 @@ def _rated(session: Session, study: Study) -> list[tuple[str, float, float, floa
         given = ratings.of_task(session, task.id, kinds=ratings.people(study))
         if given.empty:
             continue
-        alpha = agreement.alpha_interval(ratings.by_text(given), level=agreement.Level.NOMINAL)
+        alpha = agreement.alpha_interval(ratings.by_text(given), level=Level.NOMINAL)
         rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(given), float("nan")))
     return rows
 

@@ -7,14 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind, ItemRole
 from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
-from core.subjectivity.statistics import aggregation, agreement, ranking, shares
+from core.subjectivity.statistics import aggregation, agreement, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import Level
-from core.subjectivity.statistics.shares import Share
+from core.subjectivity.statistics.counts import Level
 
 ITEM_COLUMNS = [
     "item_id",
@@ -130,10 +130,10 @@ def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame
     return pd.DataFrame(rows, columns=ARM_COLUMNS)
 
 
-def same_as_intended(items: pd.DataFrame) -> Share:
+def same_as_intended(items: pd.DataFrame) -> Interval:
     """How often the majority of an item is the label its text came with; `items` as `by_item` gives it."""
     clear = items[(items["n_ratings"] >= SEVERAL) & ~items["tied"].astype(bool) & items["intended"].notna()]
-    return shares.of(int((clear["majority"] == clear["intended"]).sum()), len(clear))
+    return wilson(int((clear["majority"] == clear["intended"]).sum()), len(clear))
 
 
 def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:

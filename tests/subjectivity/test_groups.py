@@ -71,7 +71,7 @@ def test_the_table_has_both_majorities_and_says_nothing_where_one_is_tied() -> N
     assert found.items["same_majority"].tolist()[0] is True
     assert found.items["same_majority"].isna().tolist() == [False, True, False]
     assert found.items["people_agreement"].tolist() == pytest.approx([2 / 3, 1 / 2, 1])
-    assert (found.same_majority.k, found.same_majority.n) == (1, 2)
+    assert (found.same_majority.value, found.same_majority.n) == (0.5, 2)
     assert found.same_majority.low < found.same_majority.value < found.same_majority.high
 
 
@@ -157,7 +157,7 @@ def test_excluded_raters_and_items_with_another_role_are_left_out(sessions: Sess
         found = beside_people.side_by_side(session, campaign)
 
     assert found.llm is not None and (found.llm.n_items, found.llm.n_raters) == (6, 1)
-    assert (found.same_majority.k, found.same_majority.n) == (6, 6)
+    assert (found.same_majority.value, found.same_majority.n) == (1, 6)
 
 
 def test_of_a_pair_counts_what_was_chosen_whichever_side_it_stood_on(sessions: Sessions) -> None:

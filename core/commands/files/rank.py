@@ -31,7 +31,8 @@ def rank(
         given = formats.comparisons_in(formats.read(file), options)
         found = ranking.bradley_terry(given.frame)
     if as_json:
-        output.emit(asdict(found) | answer_files.read_as(given))
+        strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in found.strength.items()}
+        output.emit(asdict(found) | {"strength": strength} | answer_files.read_as(given))
         return
     answer_files.tell(given)
     rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import StudyError
 from core.subjectivity.statistics import agreement, consistency
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 from tests.subjectivity.statistics.test_agreement import frame
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from benchmarks import coverage
 from core.subjectivity.statistics import agreement, intervals
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 from core.subjectivity.statistics.intervals import Coefficient
 
 

@@ -10,7 +10,9 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.subjectivity.statistics import ranking
+from core.subjectivity.statistics import ranking, ranking_coverage
+
+SIDE_BY_SIDE_COLUMNS = ["name", "strength", "low", "high", "bt_rank", "level", "wins", "losses", "ties", "n"]
 
 
 def frame(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -248,7 +250,7 @@ def test_without_intervals_nothing_is_told_apart() -> None:
 def test_both_rankings_stand_side_by_side_with_their_counts() -> None:
     table = ranking.side_by_side(beats("ab", "ab", "ba", "bc", "cb", "bc", "ac", "a=c"))
 
-    assert list(table.columns) == ranking.SIDE_BY_SIDE_COLUMNS
+    assert list(table.columns) == SIDE_BY_SIDE_COLUMNS
     assert table["name"].tolist() == ["a", "b", "c"]
     assert table["level"].tolist() == [3, 2, 1]
     assert table[["wins", "losses", "ties", "n"]].to_numpy().tolist() == [[3, 1, 1, 5], [3, 3, 0, 6], [1, 3, 1, 5]]
@@ -273,7 +275,7 @@ def test_the_answer_says_how_far_its_intervals_miss() -> None:
 
     found = ranking.bradley_terry(comparisons)
 
-    assert found.coverage == ranking.coverage_words(n_names=3, n_raters=6, n=6)
+    assert found.coverage == ranking_coverage.words(n_names=3, n_raters=6, n=6)
 
 
 @pytest.mark.parametrize("raters", [1, 4])
