@@ -46,9 +46,9 @@ def agree(
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         given = formats.ratings_in(formats.read(file), options)
         level = Level.SETS if given.several and choices.as_sets else level
-        ordered = given.frame if order is None else formats.ordered(given.frame, order.split(","))
+        ordered = given.cells if order is None else formats.ordered(given.cells, order.split(","))
         found = asdict(agreement.summary(ordered, level=level))
-        listed = agreement.by_item(given.frame).to_dict("records") if items else []
+        listed = agreement.by_item(given.cells).to_dict("records") if items else []
     if level == Level.SETS:
         given.notes.append(SETS_COUNT.format(n=given.several))
     if as_json:

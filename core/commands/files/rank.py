@@ -29,7 +29,7 @@ def rank(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
         )
         given = formats.comparisons_in(formats.read(file), options)
-        found = ranking.bradley_terry(given.frame)
+        found = ranking.bradley_terry(given.cells)
     if as_json:
         strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in found.strength.items()}
         output.emit(asdict(found) | {"strength": strength} | answer_files.read_as(given))

@@ -6,6 +6,7 @@ Potato (1 and 2). Written: crowd-kit's long form or our own names.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -15,12 +16,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
 from core.study.exchange import spreadsheets, tables
 from core.study.rows.kinds import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
+from core.subjectivity.exchange import (
+    columns,
+    counted,
+    distinct,
+    label_studio,
+    potato,
+    pseudonyms,
+    recognised,
+    wide,
+    winners,
+)
 
 LONGEST = 200
 LONGEST_KEY = 80
@@ -37,6 +49,7 @@ CALLED = {
 }
 NOTHING = {"nan", "NaN", "NAN", "<NA>", "null", "NULL"}
 TRUE = {"true", "yes", "1"}
+WHOLE, DECIMAL = re.compile(r"-?\d+"), re.compile(r"-?\d+\.0+")
 OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
 ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
          "annotator_origin_detail")  # fmt: skip
@@ -72,14 +85,19 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """The answers of a file. `frame` has the columns `RATINGS` (and text and kind where known) or `COMPARISONS`, all text.
+    """The answers of a file that count, and what was left out.
 
-    `read` answers are `len(frame)` and those in `left_out` (reason -> number). `columns` maps ours to what was taken
-    for it. `pseudonyms` counts raters whose name was personal and is replaced. `alike` are groups of labels that differ in
-    case, blanks or Unicode form only, `notes` say what was done to the file, and `several` counts answers that are sets.
+    - cells: columns `RATINGS` (and text and kind, if the file has them) or `COMPARISONS`, the required ones with sorted
+      categories
+    - read: number of answers in the file: those in `cells` and those in `left_out` (reason -> number)
+    - columns: our column -> column of the file
+    - pseudonyms: number of raters whose personal name was replaced
+    - alike: groups of labels that differ in case, blanks or Unicode form only
+    - notes: sentences about what was done to the answers
+    - several: number of answers with several labels
     """
 
-    frame: pd.DataFrame
+    cells: pd.DataFrame
     read: int
     left_out: dict[str, int]
     columns: dict[str, str]
@@ -88,13 +106,18 @@ class Answers:
     notes: list[str] = dataclasses.field(default_factory=list)
     several: int = 0
 
+    @functools.cached_property
+    def frame(self) -> pd.DataFrame:
+        """The same columns as `cells`, as text."""
+        return self.cells.astype("str")
+
     @property
     def findings(self) -> dict[str, Any]:
-        """All but the answers themselves, and how often each label or winner was given, for machines."""
-        column = "label" if "label" in self.frame.columns else "winner"
-        counts = {str(name): int(n) for name, n in self.frame[column].value_counts().items()}
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frame"}
-        return {**own, "kept": len(self.frame), f"{column}s": counts, "raters": int(self.frame["rater_id"].nunique())}
+        """Everything but the answers, the number of each label or winner, and the number of raters, for JSON."""
+        column = "label" if "label" in self.cells.columns else "winner"
+        counts = {str(name): int(n) for name, n in distinct.counts(self.cells[column]).items()}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "cells"}
+        return {**own, "kept": len(self.cells), f"{column}s": counts, "raters": int(self.cells["rater_id"].nunique())}
 
 
 def with_known(options: Options, labels: Sequence[str]) -> Options:
@@ -155,15 +178,16 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
         table = winners.one_column(table)
         named = _matched(table, COMPARISONS, options, answer="winner")
         found = _taken(table, named, options)
-    clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
-    clean = _whole_numbers(clean, ["left", "right", "winner"])
+    tidy = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in ("left", "right", "winner")})
+    clean = _whole_numbers(tidy, ["left", "right", "winner"])
     clean, notes = winners.same_names(clean, fold=options.choices.fold)
     decided = winners.decided(clean, named, rename=options.choices.rename, file=table.file)
-    given_item = options.names.get("item_id")
-    about = [given_item] if given_item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
-    once, said = winners.once(decided, table.frame[about] if len(table.frame) == len(decided) else None)
-    given = _answers(once, named, COMPARISONS, table=table, options=options)
-    return dataclasses.replace(given, notes=[*given.notes, *notes, *said])
+    item = options.names.get("item_id")
+    about = [item] if item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
+    differing = table.frame[about] if len(table.frame) == len(decided) else None
+    counted_once, notes_on_repeats = winners.without_repeats(decided, differing)
+    answers = _answers(counted_once, named, COMPARISONS, table=table, options=options)
+    return dataclasses.replace(answers, notes=[*answers.notes, *notes, *notes_on_repeats])
 
 
 def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
@@ -265,7 +289,8 @@ def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) ->
 
 def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
     """The named columns under our names, with the reason why a row does not count."""
-    frame = pd.DataFrame({ours: table.frame[theirs] for ours, theirs in named.items()}).assign(reason="")
+    cells = {ours: distinct.categorical(table.frame[theirs]) for ours, theirs in named.items()}
+    frame = pd.DataFrame(cells, index=table.frame.index).assign(reason="")
     for name, known in OWN.items():
         if name in table.frame.columns and set(table.frame[name]) <= known | {""}:
             frame[name] = table.frame[name]
@@ -279,8 +304,9 @@ def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.D
         if "annotator_origin" in table.frame.columns
         else False,
     }
-    for reason, holds in reasons.items():
-        frame["reason"] = frame["reason"].mask((frame["reason"] == "") & holds, reason)
+    for reason, rows in reasons.items():
+        if np.any(rows):
+            frame["reason"] = frame["reason"].mask((frame["reason"] == "") & rows, reason)
     return _with_rater(frame, options)
 
 
@@ -294,11 +320,11 @@ def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
 
 def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
     """Label Studio's object around a choice gives way to the list of what was chosen."""
-    nested = {cell: tables.nested(cell) for cell in found["label"].unique().tolist() if cell.startswith(("[", "{"))}
+    nested = {cell: tables.nested(cell) for cell in distinct.values(found["label"]) if cell.startswith(("[", "{"))}
     chosen = {
         cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))
     }
-    return found.assign(label=found["label"].replace(chosen)) if chosen else found
+    return found.assign(label=distinct.mapped(found["label"], chosen)) if chosen else found
 
 
 def _labels(value: object) -> list[str]:
@@ -312,7 +338,7 @@ def _answers(
     found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
 ) -> Answers:
     kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
-    clean = found.assign(**{name: _tidy(found[name]) for name in kept})
+    clean = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in kept})
     alike: list[tuple[str, ...]] = []
     notes, several = list(table.notes), 0
     if needed == RATINGS:
@@ -322,8 +348,9 @@ def _answers(
         clean, alike, several = done.frame, done.alike, done.several
         notes += done.notes
     reason = _reasons(clean, needed)
-    frame = clean.loc[reason == "", kept].reset_index(drop=True)
-    left_out = Counter(table.unreadable) + Counter(reason[reason != ""].tolist())
+    counts = reason == ""
+    frame = (clean[kept] if counts.all() else clean.loc[counts, kept]).reset_index(drop=True)
+    left_out = Counter(table.unreadable) + Counter(reason[~counts].tolist())
     if frame.empty:
         what = "ratings" if needed == RATINGS else "comparisons"
         because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
@@ -332,19 +359,24 @@ def _answers(
         )
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
-    return Answers(
-        frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes, several
-    )
+    for name in kept:
+        frame[name] = distinct.sorted_categories(frame[name]) if name in needed else frame[name].astype("str")
+    n = len(frame) + left_out.total()
+    return Answers(frame, n, dict(left_out.most_common()), named, personal, alike, notes, several)
 
 
 def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
     reason = clean["reason"]
-    for name in needed:
-        reason = reason.mask((reason == "") & (clean[name] == ""), f"no {CALLED[name]}")
-    for name in needed:
-        reason = reason.mask(
-            (reason == "") & (clean[name].str.len() > LONGEST), f"{CALLED[name]} over {LONGEST} characters"
+    empty = {f"no {CALLED[name]}": distinct.holds(clean[name], lambda cells: cells == "") for name in needed}
+    long = {
+        f"{CALLED[name]} over {LONGEST} characters": distinct.holds(
+            clean[name], lambda cells: cells.str.len() > LONGEST
         )
+        for name in needed
+    }
+    for because, rows in (empty | long).items():
+        if rows.any():
+            reason = reason.mask((reason == "") & rows, because)
     return reason
 
 
@@ -358,8 +390,8 @@ def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 def _whole_numbers(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """1.0 becomes 1 in columns that hold both forms: a spreadsheet or a missing cell turned some into decimals."""
-    values = {value for name in names for value in frame[name].unique().tolist()}
-    decimals = {value: value.partition(".")[0] for value in values if re.fullmatch(r"-?\d+\.0+", value)}
-    if not decimals or not any(re.fullmatch(r"-?\d+", value) for value in values):
+    values = {value for name in names for value in distinct.values(frame[name])}
+    decimals = {value: value.partition(".")[0] for value in values if value.endswith("0") and DECIMAL.fullmatch(value)}
+    if not decimals or not any(WHOLE.fullmatch(value) for value in values):
         return frame
-    return frame.assign(**{name: frame[name].replace(decimals) for name in names})
+    return frame.assign(**{name: distinct.mapped(frame[name], decimals) for name in names})
