@@ -1,8 +1,7 @@
-"""Answers of raters from and to other tools: whatever a file is called inside, out comes one tidy table, and what was
-left out is counted.
+"""Read ratings and comparisons from files of annotation tools, and write them in long form.
 
-Read: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV) and
-Potato (1 and 2). Written: crowd-kit's long form or our own names.
+Read: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV),
+Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. Written: crowd-kit's long form or our own names.
 """
 
 import dataclasses
@@ -58,7 +57,7 @@ OTHERS = ["text", "arm", "intended", "left_text", "right_text", "kind", "role", 
 
 
 class Names(StrEnum):
-    """Whose column names an export has."""
+    """The column names of an export: those of crowd-kit, or our own."""
 
     CROWD_KIT = "crowd-kit"
     LITMUS = "litmus"
@@ -66,11 +65,16 @@ class Names(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a file is to be read. `field` is the question (control, schema or column) when a file has several; `wide`
-    says that a row is an item and a column a rater; `rater` names who gave all answers of a file that does not say;
-    `raters` are the columns of raters in a wide table, where they cannot be guessed.
-    `names` maps ours to the file's columns where that cannot be guessed; `key` keeps pseudonyms the same in every file.
-    `choices` are decisions about labels, and `known` are the labels of the task, empty where any label may stand.
+    """How to read a file of answers.
+
+    - field: the question (control, schema or column) to read, if the file has several
+    - wide: a row is an item and a column is a rater
+    - rater: the name of the rater who gave all answers, for a file without raters
+    - raters: the columns of raters in a wide table, if they cannot be guessed
+    - choices: decisions about labels
+    - known: the labels of the task; empty if any label is allowed
+    - names: our column -> column of the file, for columns that cannot be guessed
+    - key: the secret key that gives a person the same pseudonym in every file
     """
 
     field: str | None = None
@@ -121,32 +125,31 @@ class Answers:
 
 
 def with_known(options: Options, labels: Sequence[str]) -> Options:
-    """The same options for answers about a task that has these labels."""
+    """The same options, with the labels of the task set."""
     return dataclasses.replace(options, known=labels)
 
 
 def ordered(frame: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Ratings whose labels are ordered from least to most. Raises `StudyError` where the order and the labels differ."""
+    """Ratings with labels as an ordered Categorical, from least to most. Raises `StudyError` if `order` lacks a label."""
     wanted = [label.strip() for label in order if label.strip()]
-    there = set(frame["label"].unique().tolist())
-    if lacking := sorted(there - set(wanted)):
+    if lacking := sorted(set(distinct.values(frame["label"])) - set(wanted)):
         raise StudyError(
             f"The order lacks the labels {', '.join(map(repr, lacking))}; it is {', '.join(map(repr, wanted))}."
         )
-    return frame.assign(label=pd.Categorical(frame["label"], categories=wanted, ordered=True))
+    return frame.assign(label=pd.Categorical(frame["label"].astype("str"), categories=wanted, ordered=True))
 
 
 def read(path: Path) -> tables.Table:
-    """The table in a file, or in an output folder of Potato. Raises `StudyError`."""
+    """Read the table in a file, or in an output folder of Potato. Raises `StudyError` if it cannot be read."""
     return potato.read_folder(path) if path.is_dir() else potato.with_user(tables.read(path), path)
 
 
 def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
-    """The ratings of a table: one row per label that a rater gave an item.
+    """Read the ratings of a table: one row per rating of an item by a rater.
 
-    Left out are incomplete or repeated rows, skipped items, checks and gold items, excluded raters and LLM raters, and
-    answers to other questions. Raises `StudyError` with what to do when columns or the question cannot be told, or
-    nothing is left.
+    Left out are incomplete or repeated rows, skipped items, attention checks and gold items, excluded raters, LLM raters,
+    and answers to other questions. Raises `StudyError`, with advice, if columns or the question cannot be recognised or no
+    rating is left.
     """
     options = options or Options()
     if label_studio.is_export(table.frame):
@@ -164,10 +167,10 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
 
 
 def comparisons_in(table: tables.Table, options: Options | None = None) -> Answers:
-    """The comparisons of a table: one row per answer, `winner` is left, right or tie.
+    """Read the comparisons of a table: one row per comparison; `winner` is left, right or tie.
 
-    A winner may be written as a side, as the name of what won, or as the column it stands in. Raises `StudyError` as
-    `ratings_in` does.
+    The file may write the winner as a side, as the winning name, or as the column of the winning name. Raises
+    `StudyError` as `ratings_in`.
     """
     options = options or Options()
     if label_studio.is_export(table.frame):
@@ -191,18 +194,19 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
 
 
 def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Ratings as `core.subjectivity.sessions.answers` gives them, in long form: columns task (the item), worker, label, or
-    item_id, rater_id, label; then what else is known (text, kind, role, excluded, place, duration_ms and more)."""
+    """Ratings (as `core.subjectivity.sessions.answers` returns them) in long form.
+
+    Columns task (the item), worker, label, or item_id, rater_id, label; then those of `OTHERS` that the table has.
+    """
     ours = {"item_id": "task", "rater_id": "worker", "label": "label"}
     return _renamed(frame, ours, names)
 
 
 def long_comparisons(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Comparisons in long form: columns worker, left, right, label, or rater_id, left, right, winner; then what else is
-    known.
+    """Comparisons in long form: columns worker, left, right, label, or rater_id, left, right, winner; then `OTHERS`.
 
-    crowd-kit's label is the name of the winning side. A tie is `tie` and not an empty cell, which would look like an
-    answer that is missing. crowd-kit knows no ties: its Bradley-Terry gives nan until those rows are dropped.
+    crowd-kit's label is the winning name. A tie is written `tie`, because an empty cell would look like a missing answer.
+    crowd-kit does not know ties: its Bradley-Terry returns nan until rows with ties are dropped.
     """
     if names == Names.CROWD_KIT:
         won = frame["left"].where(frame["winner"] == "left", frame["right"]).where(frame["winner"] != "tie", "tie")
@@ -211,6 +215,7 @@ def long_comparisons(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> 
 
 
 def _renamed(frame: pd.DataFrame, ours: dict[str, str], names: Names) -> pd.DataFrame:
+    """The columns of an export in order, under the wanted names."""
     kept = frame[[*ours, *(name for name in OTHERS if name in frame.columns)]]
     return kept.rename(columns=ours) if names == Names.CROWD_KIT else kept
 
@@ -218,7 +223,10 @@ def _renamed(frame: pd.DataFrame, ours: dict[str, str], names: Names) -> pd.Data
 def _of_field(
     found: pd.DataFrame, table: tables.Table, options: Options, named: dict[str, str], *, ours: str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Answers to the question asked for, or to the only one; those to others get a reason."""
+    """Select the answers to the wanted question, or to the only question; answers to other questions get a reason.
+
+    `ours`: our column that holds the answers. Raises `StudyError` if the question is missing or not chosen.
+    """
     fields = sorted(set(found.loc[(found["reason"] == ""), "field"]))
     if options.field is not None and options.field not in fields:
         raise StudyError(
@@ -233,6 +241,7 @@ def _of_field(
 
 
 def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Ratings of a table with a row per rating, and the column of the file that each of our columns was read from."""
     names = list(table.frame.columns)
     text = columns.text_of(names)
     if text is not None and not columns.has("item_id", [name for name in names if name != text], options.names):
@@ -246,7 +255,7 @@ def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str
 
 
 def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
-    """A key for each text that is an item of its own: the text itself, or its beginning and a digest where it is long."""
+    """An item id for each text: the text itself, or its beginning and a digest if the text is long."""
     tidy = texts.str.strip()
     short = {
         text: text
@@ -258,7 +267,7 @@ def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
-    """Ours -> theirs. A tool's export with one column beyond its usual ones has its answer there."""
+    """Our column -> column of the file. In an export of a tool, the only column without a known meaning is the answer."""
     names = list(table.frame.columns)
     given = {**options.names, **({answer: options.field} if options.field else {})}
     if options.rater is not None:
@@ -279,7 +288,7 @@ def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, an
 
 
 def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) -> list[str]:
-    """The columns that are not the items' texts: a text is the same in all rows of an item and in no other item's."""
+    """The columns that are no texts of items: a text is the same in all rows of an item and differs between items."""
     if key is None or key not in frame.columns:
         return list(names)
     items = frame[key].nunique()
@@ -288,7 +297,7 @@ def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) ->
 
 
 def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
-    """The named columns under our names, with the reason why a row does not count."""
+    """The columns of the file under our names, categorical, with the reason why a row does not count ("" if it does)."""
     cells = {ours: distinct.categorical(table.frame[theirs]) for ours, theirs in named.items()}
     frame = pd.DataFrame(cells, index=table.frame.index).assign(reason="")
     for name, known in OWN.items():
@@ -311,6 +320,7 @@ def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.D
 
 
 def _flags(table: tables.Table, name: str) -> "pd.Series[bool] | bool":
+    """Whether a cell of a column means true; False if the column is missing."""
     return table.frame[name].str.casefold().isin(TRUE) if name in table.frame.columns else False
 
 
@@ -319,7 +329,7 @@ def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
 
 
 def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
-    """Label Studio's object around a choice gives way to the list of what was chosen."""
+    """Replace Label Studio's objects in the column label by the JSON list of the chosen labels."""
     nested = {cell: tables.nested(cell) for cell in distinct.values(found["label"]) if cell.startswith(("[", "{"))}
     chosen = {
         cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))
@@ -328,7 +338,7 @@ def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels(value: object) -> list[str]:
-    """The labels in a list or object; empty where they stand in it as they are, or where there is none."""
+    """The labels in Label Studio's objects; empty for a plain list of labels or a value without labels."""
     if isinstance(value, list):
         return [label for one in value if isinstance(one, dict) for label in label_studio.labels_of(one)[0]]
     return label_studio.labels_of(value)[0] if isinstance(value, dict) else []
@@ -337,6 +347,10 @@ def _labels(value: object) -> list[str]:
 def _answers(
     found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
 ) -> Answers:
+    """Tidy the cells, decide which rows count, and replace personal names. Raises `StudyError` if no row is left.
+
+    `found`: our columns and reason. `named`: our column -> column of the file. `needed`: `RATINGS` or `COMPARISONS`.
+    """
     kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
     clean = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in kept})
     alike: list[tuple[str, ...]] = []
@@ -366,6 +380,7 @@ def _answers(
 
 
 def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
+    """The reason of each row, with a reason for empty and for overlong cells of the needed columns."""
     reason = clean["reason"]
     empty = {f"no {CALLED[name]}": distinct.holds(clean[name], lambda cells: cells == "") for name in needed}
     long = {
@@ -381,7 +396,7 @@ def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
 
 
 def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Without outer space, without the quote that stops a spreadsheet from running a cell, and empty where nothing is."""
+    """Strip the cells and remove the quote that keeps a spreadsheet from running a cell; "" for a missing value."""
     cells = cells.astype("str").str.strip()
     escaped = cells.str.startswith(tuple(f"'{sign}" for sign in spreadsheets.FORMULA))
     cells = cells.mask(escaped, cells.str.slice(1).str.strip())
@@ -389,7 +404,7 @@ def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _whole_numbers(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """1.0 becomes 1 in columns that hold both forms: a spreadsheet or a missing cell turned some into decimals."""
+    """Write 1.0 as 1 in columns with both forms; spreadsheets and missing cells turn whole numbers into decimals."""
     values = {value for name in names for value in distinct.values(frame[name])}
     decimals = {value: value.partition(".")[0] for value in values if value.endswith("0") and DECIMAL.fullmatch(value)}
     if not decimals or not any(WHOLE.fullmatch(value) for value in values):

@@ -1,4 +1,4 @@
-"""Tables of answers with a row per item and a column per rater."""
+"""Read ratings from tables with a row per item and a column per rater."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,18 @@ from core.errors import StudyError
 from core.study.exchange import tables
 from core.subjectivity.exchange import columns
 
-SHARED = 0.5  # of a rater's cells, how many hold what another column holds too
-REPEATED = 2  # or how often a cell comes on average, where at least one is held elsewhere too: words of remarks do not come again
+SHARED = 0.5  # least share of a rater's cells whose content another column also has
+REPEATED = 2  # or the least mean number of times that a cell's content recurs (remarks do not recur)
 EMPTY_CELL = "an empty cell"
 
 
 def ratings(
     table: tables.Table, *, names: Mapping[str, str], raters: Sequence[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """One row per cell of a rater's column, an empty one with its reason, and what was taken for what.
+    """Return one row per cell of a rater's column (an empty cell with a reason), and our column -> column of the file.
 
-    `raters` are the columns of raters where they cannot be guessed, `names` maps ours to the file's columns. Raises
-    `StudyError` where a column is not there or none is a rater's.
+    `raters`: the columns of raters, if they cannot be guessed. `names`: our column -> column of the file, if it cannot be
+    guessed. Raises `StudyError` if a column is missing or no column is a rater's.
     """
     there = table.frame.columns
     tables.need_columns(table.frame, list(raters), file=table.file)
@@ -42,9 +42,9 @@ def ratings(
 
 
 def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns whose cells are labels that other columns use too, or a few that come again; remarks, links and dates are none.
+    """The columns that are likely raters: their cells are labels that other columns also have, or that recur often.
 
-    With one column there is nothing to compare with, so it is taken.
+    Columns named like remarks, links or dates are no raters. If no column is likely, all other columns are returned.
     """
     cells = {name: [cell.strip() for cell in frame[name] if cell.strip()] for name in names}
     used = Counter(value for own in cells.values() for value in set(own))
