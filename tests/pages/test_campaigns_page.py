@@ -12,7 +12,7 @@ from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
 from core.study.store import Store
-from core.subjectivity.exchange.formats import Names
+from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened

@@ -62,7 +62,7 @@ def blanked(cells: "pd.Series[Any]", rows: Flags) -> "pd.Series[Any]":
     values = column.cat.categories
     if "" not in values:
         values = values.insert(len(values), "")
-    return _series(np.where(rows, values.get_loc(""), column.cat.codes.to_numpy()), values, cells)
+    return _series(np.where(rows, list(values).index(""), column.cat.codes.to_numpy()), values, cells)
 
 
 def holds(cells: "pd.Series[Any]", test: "Callable[[pd.Series[str]], pd.Series[bool]]") -> Flags:
@@ -109,7 +109,7 @@ def repeats(keys: Codes, answers: Codes) -> tuple[Flags, Flags]:
     if earlier.any():
         final = series.duplicated(keep="first").to_numpy() & ~earlier
         last = pd.Series(answers[final], index=keys[final])
-        same[earlier] = last.loc[keys[earlier]].to_numpy() == answers[earlier]
+        same[earlier] = last.reindex(pd.Index(keys[earlier])).to_numpy() == answers[earlier]
     return earlier, same
 
 

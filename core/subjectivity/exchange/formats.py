@@ -1,7 +1,7 @@
-"""Read ratings and comparisons from files of annotation tools, and write them in long form.
+"""Read ratings and comparisons from files of annotation tools.
 
-Read: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV),
-Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. Written: crowd-kit's long form or our own names.
+Forms: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV),
+Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. `long_form` writes such tables.
 """
 
 import dataclasses
@@ -11,7 +11,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +51,6 @@ WHOLE, DECIMAL = re.compile(r"-?\d+"), re.compile(r"-?\d+\.0+")
 OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
 ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
          "annotator_origin_detail")  # fmt: skip
-OTHERS = ["text", "arm", "intended", "left_text", "right_text", "kind", "role", "expected", "excluded",
-          "excluded_because", "place", "duration_ms", "created_at"]  # fmt: skip
-
-
-class Names(StrEnum):
-    """The column names of an export: those of crowd-kit, or our own."""
-
-    CROWD_KIT = "crowd-kit"
-    LITMUS = "litmus"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,33 +181,6 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
     counted_once, notes_on_repeats = winners.without_repeats(decided, differing)
     answers = _answers(counted_once, named, COMPARISONS, table=table, options=options)
     return dataclasses.replace(answers, notes=[*answers.notes, *notes, *notes_on_repeats])
-
-
-def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Ratings (as `core.subjectivity.sessions.answers` returns them) in long form.
-
-    Columns task (the item), worker, label, or item_id, rater_id, label; then those of `OTHERS` that the table has.
-    """
-    ours = {"item_id": "task", "rater_id": "worker", "label": "label"}
-    return _renamed(frame, ours, names)
-
-
-def long_comparisons(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Comparisons in long form: columns worker, left, right, label, or rater_id, left, right, winner; then `OTHERS`.
-
-    crowd-kit's label is the winning name. A tie is written `tie`, because an empty cell would look like a missing answer.
-    crowd-kit does not know ties: its Bradley-Terry returns nan until rows with ties are dropped.
-    """
-    if names == Names.CROWD_KIT:
-        won = frame["left"].where(frame["winner"] == "left", frame["right"]).where(frame["winner"] != "tie", "tie")
-        frame = frame.assign(winner=won)
-    return _renamed(frame, {"rater_id": "worker", "left": "left", "right": "right", "winner": "label"}, names)
-
-
-def _renamed(frame: pd.DataFrame, ours: dict[str, str], names: Names) -> pd.DataFrame:
-    """The columns of an export in order, under the wanted names."""
-    kept = frame[[*ours, *(name for name in OTHERS if name in frame.columns)]]
-    return kept.rename(columns=ours) if names == Names.CROWD_KIT else kept
 
 
 def _of_field(

@@ -112,8 +112,7 @@ def import_comparisons(
     source = f"{_source(table, answers)} {','.join(sorted(named))}"
     if _is_current(session, study_id, None, table.file, source):
         return _brought_before(answers)
-    pairs = zip(answers.frame["left"], answers.frame["right"], strict=True)
-    unknown = [_unknown(left, right, named) for left, right in pairs]
+    unknown = [_unknown(*pair, named) for pair in zip(answers.frame["left"], answers.frame["right"], strict=True)]
     good = answers.frame[[not name for name in unknown]]
     if good.empty:
         raise StudyError(f"No comparison in {table.file} can be kept: {unknown[0]}.")

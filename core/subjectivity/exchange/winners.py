@@ -57,8 +57,9 @@ def without_repeats(clean: pd.DataFrame, about: pd.DataFrame | None = None) -> t
         good &= ~distinct.holds(clean[column], lambda values: values == "")
     rows = np.flatnonzero(good)
     left, right = (side.cat.codes.to_numpy() for side in distinct.shared(clean["left"], clean["right"]))
-    won = {side: distinct.holds(clean["winner"], lambda values, side=side: values == side) for side in ("left", "tie")}
-    chosen = np.where(won["tie"], -1, np.where(won["left"], left, right))[rows]
+    is_left = distinct.holds(clean["winner"], lambda values: values == "left")
+    is_tie = distinct.holds(clean["winner"], lambda values: values == "tie")
+    chosen = np.where(is_tie, -1, np.where(is_left, left, right))[rows]
     first, second = (pd.Series(side[rows]) for side in (np.minimum(left, right), np.maximum(left, right)))
     rater = clean["rater_id"].iloc[rows]
     pair = distinct.key([rater, first, second])
