@@ -1,4 +1,4 @@
-"""Answers from and to other tools: what is read from each form, what is left out and why, and files that are not right."""
+"""Files of annotation tools: answers read from each form, rows left out with their reasons, and invalid files."""
 
 import json
 import time
@@ -21,7 +21,7 @@ SETS = Choices(whole_sets=True)
 
 
 def ratings(path: Path, content: str | bytes | list[Any] | dict[str, Any], **options: Any) -> Answers:
-    """The ratings of a file of this content."""
+    """The ratings in a file with the given content."""
     return formats.ratings_in(formats.read(written(path, content)), Options(**options))
 
 

@@ -1,4 +1,4 @@
-"""Answers from files in a study: what they become there, and that bringing them in again loses and doubles nothing."""
+"""Import of answers into a study: the stored rows, and repeated imports without loss or duplicates."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def bring(
     kind: RaterKind = RaterKind.IMPORTED,
     field: str | None = None,
 ) -> imported.Imported:
-    """What a file of this content brings to the task easy."""
+    """Import a file with the given content into the task `easy`."""
     path.write_text(content, encoding="utf-8")
     with store.write() as session:
         return imported.import_ratings(

@@ -1,4 +1,4 @@
-"""Agreement: published examples, the definition computed another way, invariants, and real ratings."""
+"""Agreement coefficients: published examples, an independent computation by the definition, invariants, real ratings."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ def krippendorff_2011() -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
-    """Alpha from its definition: mean difference within items over mean difference of all pairs, pair by pair."""
+    """Alpha by its definition, pair by pair: 1 - mean difference within items / mean difference of all pairs."""
     units = [list(map(float, group)) for _, group in ratings.groupby("item_id")["label"] if len(group) > 1]
     pool = sorted(itertools.chain(*units))
 
@@ -62,7 +62,7 @@ def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
 
 
 def masi(first: str, second: str) -> float:
-    """Passonneau (2006): distance of two sets from their parts, as the paper writes it."""
+    """MASI distance of two sets, computed from the sets as in Passonneau (2006)."""
     a, b = set(first.split(" + ")), set(second.split(" + "))
     weight = 1.0 if a == b else 2 / 3 if a <= b or b <= a else 1 / 3 if a & b else 0.0
     return 1 - len(a & b) / len(a | b) * weight

@@ -1,4 +1,4 @@
-"""Agreement on public ratings files is what plain loops over their units give, and its sentences fit them."""
+"""Agreement on public files of ratings equals the result of plain loops, and its sentences fit the files."""
 
 from pathlib import Path
 

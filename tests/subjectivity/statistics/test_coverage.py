@@ -1,4 +1,4 @@
-"""What is said about intervals is what was measured."""
+"""The reported coverage of intervals of alpha is the coverage in simulated studies."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Intervals of agreement: coverage in simulated studies, what a resampling cannot see, and what they do not depend on."""
+"""Intervals of agreement: coverage in simulated studies, cases that resampling cannot see, and invariants."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""How many more ratings: what half a study foretells of the whole, and what a plan must never do."""
+"""Planned ratings: widths predicted from half a study, and invariants of plans."""
 
 import time
 from pathlib import Path
