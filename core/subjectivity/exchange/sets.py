@@ -56,7 +56,7 @@ def taken_whole(cells: "pd.Series[str]", sets: Sets, *, rows: int) -> tuple["pd.
 
 
 def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Series[str]", str]:
-    """Replace every cell by `wanted` if it contains this label, else by "not `wanted`"; also return a note.
+    """Replace every cell with labels by `wanted` if the cell contains this label, else by "not `wanted`"; also return a note.
 
     Raises `StudyError` if no cell contains the label.
     """
