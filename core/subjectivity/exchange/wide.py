@@ -22,14 +22,14 @@ def ratings(
     `raters`: the columns of raters, if they cannot be guessed. `names`: our column -> column of the file, if it cannot be
     guessed. Raises `StudyError` if a column is missing or no column is a rater's.
     """
-    there = table.frame.columns
+    file_columns = table.frame.columns
     tables.need_columns(table.frame, list(raters), file=table.file)
-    named = columns.matched(there, ["item_id"], given=names, file=table.file)
-    text = columns.text_of([name for name in there if name != named["item_id"] and name not in raters])
-    others = [name for name in there if name not in (named["item_id"], text)]
+    named = columns.matched(file_columns, ["item_id"], given=names, file=table.file)
+    text = columns.text_of([name for name in file_columns if name != named["item_id"] and name not in raters])
+    others = [name for name in file_columns if name not in (named["item_id"], text)]
     found = [name for name in others if name in raters] if raters else _likely(table.frame, others)
     if not found:
-        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(there)}.")
+        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(file_columns)}.")
     named |= {"text": text} if text else {}
     frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
     kept = [ours for ours in ("item_id", "text") if ours in named]
@@ -37,8 +37,10 @@ def ratings(
     empty = melted["label"].str.strip() == ""
     melted = melted.assign(reason=empty.map({True: EMPTY_CELL, False: ""})).astype("str")
     unused = [name for name in others if name not in found]
-    said = {"rater_id": ", ".join(found), "label": "its cells"} | ({"not a rater": ", ".join(unused)} if unused else {})
-    return melted, named | said
+    origin = {"rater_id": ", ".join(found), "label": "its cells"} | (
+        {"not a rater": ", ".join(unused)} if unused else {}
+    )
+    return melted, named | origin
 
 
 def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:

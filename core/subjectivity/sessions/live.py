@@ -68,8 +68,8 @@ class Live:
 def of(session: Session, campaign: Campaign, *, now: float) -> Live:
     """Read the state of a session at the time `now` (seconds since 1970)."""
     per_item = _answers_per_item(session, campaign)
-    asked = 0 if campaign.source else campaign.raters_per_item
-    missing = sum(max(0, asked - n) for n in per_item)
+    wanted_per_item = 0 if campaign.source else campaign.raters_per_item
+    missing = sum(max(0, wanted_per_item - n) for n in per_item)
     times = _times(session, campaign, since=now - 60 * SHOWN_MINUTES)
     per_minute = _per_minute(times, now=now)
     return Live(
@@ -77,7 +77,7 @@ def of(session: Session, campaign: Campaign, *, now: float) -> Live:
         items=len(per_item),
         answers=sum(per_item),
         missing=missing,
-        wanted=len(per_item) * asked,
+        wanted=len(per_item) * wanted_per_item,
         per_minute=per_minute,
         seconds_left=60 * missing / per_minute
         if len(times) >= FEWEST_FOR_TIME and per_minute and missing
