@@ -1,6 +1,6 @@
 """Summarise the answers of a campaign: per item, per arm, over time, and in words.
 
-`given` is a table of answers as `answers.counted` returns it.
+`recorded` is a table of answers as `answers.counted` returns it.
 """
 
 import math
@@ -65,17 +65,17 @@ def level_of(campaign: Campaign) -> Level:
     return Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
 
 
-def labelled(given: pd.DataFrame) -> pd.DataFrame:
+def labelled(recorded: pd.DataFrame) -> pd.DataFrame:
     """Add the columns label, text, arm and intended where they are missing, so that comparisons are tables like ratings.
 
     The label of a comparison is the chosen name or `tie`; comparisons from a file, which have no item, get the two names
     as item_id.
     """
-    if "text" in given.columns:
-        return given
-    if "label" in given.columns:
-        return given.assign(text=None, arm=None, intended=None)
-    pairs = answers.chosen(given)
+    if "text" in recorded.columns:
+        return recorded
+    if "label" in recorded.columns:
+        return recorded.assign(text=None, arm=None, intended=None)
+    pairs = answers.chosen(recorded)
     in_order = pairs["left"] <= pairs["right"]
     left, right = (pairs[f"{side}_text"].fillna(pairs[side]) for side in ("left", "right"))
     text = left.where(in_order, right) + " | " + right.where(in_order, left)
@@ -83,15 +83,15 @@ def labelled(given: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(item_id=item, text=text, arm=None, intended=None)
 
 
-def by_item(given: pd.DataFrame) -> pd.DataFrame:
+def by_item(recorded: pd.DataFrame) -> pd.DataFrame:
     """Summarise each item: columns `ITEM_COLUMNS`, with agreement as in `agreement.by_item`.
 
     `intended`: the label that the text came with. `answers`: the number of each label in words, the most frequent first.
     The labels of a pair are the two names and `tie`.
     """
-    if given.empty:
+    if recorded.empty:
         return pd.DataFrame(columns=ITEM_COLUMNS)
-    frame = labelled(given)
+    frame = labelled(recorded)
     about = frame.groupby("item_id", sort=False)[["text", "arm", "intended"]].first()
     table = agreement.by_item(frame).join(about, on="item_id")
     counts = frame.groupby(["item_id", "label"], sort=False).size().rename("n").reset_index()
@@ -125,14 +125,14 @@ def extremes(items: pd.DataFrame, *, n: int) -> tuple[pd.DataFrame, pd.DataFrame
     return most, least
 
 
-def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame:
+def by_arm(recorded: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame:
     """Summarise each arm from which texts were drawn: columns `ARM_COLUMNS`, with 95 % intervals.
 
     `majority`: mean majority agreement. `same`: the share of items whose majority label is the label that the text came
     with, among the `n_same` items with several ratings and without a tie. Undefined values are nan.
     """
     rows = []
-    for arm, own in given[given["arm"].notna()].groupby("arm", sort=True):
+    for arm, own in recorded[recorded["arm"].notna()].groupby("arm", sort=True):
         found = agreement.summary(own, level=level)
         same = same_as_intended(by_item(own))
         rows.append(
@@ -151,18 +151,18 @@ def same_as_intended(items: pd.DataFrame) -> Interval:
     return wilson(int((clear["majority"] == clear["intended"]).sum()), len(clear))
 
 
-def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:
+def aggregated(recorded: pd.DataFrame, *, method: Method) -> pd.DataFrame:
     """Aggregate the ratings to a label per item: columns item_id, text, arm, intended, label, confidence, n_ratings."""
-    about = given.groupby("item_id", sort=True)[["text", "arm", "intended"]].first()
-    return about.join(aggregation.aggregate_table(given, method=method).set_index("item_id")).reset_index()
+    about = recorded.groupby("item_id", sort=True)[["text", "arm", "intended"]].first()
+    return about.join(aggregation.aggregate_table(recorded, method=method).set_index("item_id")).reset_index()
 
 
-def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:
+def scale_by_item(recorded: pd.DataFrame) -> pd.DataFrame:
     """Compute the mean rating of each item on a scale, the highest mean first.
 
     Columns item_id, text, arm, intended, mean, sd (nan with one rating), n_ratings.
     """
-    values = given.assign(value=pd.to_numeric(given["label"]))
+    values = recorded.assign(value=pd.to_numeric(recorded["label"]))
     grouped = values.groupby("item_id", sort=True)
     table = (
         grouped[["text", "arm", "intended"]]
@@ -172,54 +172,54 @@ def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values(["mean", "item_id"], ascending=[False, True], ignore_index=True)
 
 
-def strengths(given: pd.DataFrame) -> pd.DataFrame:
+def strengths(recorded: pd.DataFrame) -> pd.DataFrame:
     """Rank the compared names as in `ranking.side_by_side`, with a column text if texts were compared."""
-    table = ranking.side_by_side(given)
+    table = ranking.side_by_side(recorded)
     texts: dict[str, str] = {}
     for side in ("left", "right"):
-        known = given[given[f"{side}_text"].notna()]
+        known = recorded[recorded[f"{side}_text"].notna()]
         texts |= dict(zip(known[side], known[f"{side}_text"], strict=True))
     return table.assign(text=table["name"].map(texts)) if texts else table
 
 
-def so_far(given: pd.DataFrame, *, level: Level = Level.NOMINAL, points: int = 8) -> pd.DataFrame:
+def so_far(recorded: pd.DataFrame, *, level: Level = Level.NOMINAL, points: int = 8) -> pd.DataFrame:
     """Compute alpha with its interval after `points` growing numbers of first ratings.
 
     Columns n_ratings, value, low, high.
     """
-    in_time = given.sort_values("created_at", kind="stable")
+    in_time = recorded.sort_values("created_at", kind="stable")
     rows = []
-    for n in sorted({round(len(given) * part / points) for part in range(1, points + 1)} - {0}):
-        resamples = RESAMPLES if n == len(given) else RESAMPLES_ON_THE_WAY
+    for n in sorted({round(len(recorded) * part / points) for part in range(1, points + 1)} - {0}):
+        resamples = RESAMPLES if n == len(recorded) else RESAMPLES_ON_THE_WAY
         alpha = agreement.alpha_interval(in_time.head(n), level=level, resamples=resamples)
         rows.append((n, alpha.value, alpha.low, alpha.high))
     return pd.DataFrame(rows, columns=["n_ratings", "value", "low", "high"])
 
 
-def words(given: pd.DataFrame, campaign: Campaign) -> str:
+def words(recorded: pd.DataFrame, campaign: Campaign) -> str:
     """Say in a few words how far people agree, with the interval; "" without answers."""
-    if given.empty:
+    if recorded.empty:
         return ""
     if campaign.kind in campaigns.COMPARING:
-        return _ranked(given)
-    found = agreement.summary(given, level=level_of(campaign))
+        return _ranked(recorded)
+    found = agreement.summary(recorded, level=level_of(campaign))
     if not math.isfinite(found.alpha):
         return "alpha is not defined yet"
     alpha = Interval(found.alpha, found.low, found.high, found.n_pairable)
     return f"Krippendorff's alpha {alpha.text()}"
 
 
-def _ranked(given: pd.DataFrame) -> str:
+def _ranked(recorded: pd.DataFrame) -> str:
     """Say which name has the highest strength, or that strengths cannot be computed yet."""
     try:
-        found = ranking.bradley_terry(given)
+        found = ranking.bradley_terry(recorded)
     except StudyError:
         return "no strengths yet"
     if not found.connected:
         return "too few answers for strengths"
     first = found.order[0]
-    if given["left_text"].notna().any():
+    if recorded["left_text"].notna().any():
         return f"{len(found.order)} texts in order by strength"
-    lead = ranking.differences(given).iloc[0]
+    lead = ranking.differences(recorded).iloc[0]
     doubt = "" if lead["told_apart"] else f", not told apart from {lead['b']}"
     return f"most subjective: {first}, strength {found.strength[first].text()}{doubt}"
