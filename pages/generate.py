@@ -6,6 +6,7 @@ import ui
 from core.jobs import runner
 from core.steps import generate, train
 from core.study import tasks
+from core.study.rows.kinds import Work
 
 study = ui.guard("organiser")
 ui.told()
@@ -38,7 +39,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="Half the price, answered within a day. Needs an endpoint that offers batches.",
     )
     models = ui.prices_of(wanted, batch=batch) if wanted.models else {}
-busy = ui.is_filling(study, arm)
+busy = ui.is_filling(arm)
 if not busy:
     ui.estimate_panel(
         task, arm, labels, per_label=int(per_label), wanted=wanted, models=models, batch=batch, budget=budget
@@ -67,5 +68,5 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
 
 # What there is
 if arm.id:
-    ui.job_panel(study.id, of=f"generate:{arm.id}", key="generate.jobs")
-    ui.arm_live(study, arm)
+    ui.job_panel(study.id, of=Work.GENERATE.key(arm.id), key="generate.jobs")
+    ui.arm_live(arm)

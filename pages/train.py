@@ -8,6 +8,7 @@ from core.analysis.findings import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
 from core.study import tasks
+from core.study.rows.kinds import Work
 from core.training import plan, runs
 
 study = ui.guard("organiser")
@@ -87,7 +88,7 @@ if asked:
         runner.ensure(ui.settings())
         ui.queued(queued.jobs)
         st.rerun()
-ui.job_panel(study.id, of="train", key="train.jobs")
+ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
 
 # What there is

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.rows.kinds import JobState, Slot
+from core.study.rows.kinds import JobState, Slot, Work
 from core.study.rows.study import Job
 
 HELD = (JobState.STARTING, JobState.RUNNING)
@@ -44,7 +44,7 @@ def enqueue(
     not of the form `["-m", MODULE, ...]`.
     """
     split(command)
-    found = _active_with(session, key)
+    found = active(session, key)
     if found is not None:
         changes = {**WOKEN, "command": list(command)}
         move(session, found.id, attempt=found.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
@@ -54,7 +54,7 @@ def enqueue(
         with session.begin_nested():
             session.add(job)
     except IntegrityError:
-        found = _active_with(session, key)
+        found = active(session, key)
         if found is None:
             raise
         return found
@@ -69,21 +69,31 @@ def get(session: Session, job_id: int) -> Job:
     return job
 
 
+def active(session: Session, key: str) -> Job | None:
+    """The queued, starting, running or paused job of this key; None without such a job."""
+    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE))
+    return session.scalar(query, execution_options={"populate_existing": True})
+
+
 def rows(
     session: Session,
     *,
     study_id: int | None = None,
     key: str | None = None,
+    work: Collection[Work] = (),
     active_only: bool = False,
     limit: int | None = 100,
 ) -> list[Job]:
     """Jobs as they stand now, the newest first; `limit=None` gives all of them.
 
-    `key` is a whole key, such as "generate:7", or a kind of work without a number, such as "train" for every "train:...".
+    `key` keeps the jobs of exactly this key, such as "generate:7"; `work` keeps the jobs that do one of these works,
+    whatever their subject.
     """
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if key is not None:
-        query = query.where(or_(Job.key == key, Job.key.startswith(f"{key}:", autoescape=True)))
+        query = query.where(Job.key == key)
+    if work:
+        query = query.where(or_(Job.key.in_(work), *(Job.key.startswith(each.key("")) for each in work)))
     if study_id is not None:
         query = query.where(Job.study_id == study_id)
     if active_only:
@@ -196,11 +206,6 @@ def log_tail(settings: Settings, job: Job, *, lines: int = 200) -> str:
         found = file.read().decode("utf-8", errors="replace").rstrip("\r\n").split("\n")
     shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in found]
     return "\n".join(shown[-lines:])
-
-
-def _active_with(session: Session, key: str) -> Job | None:
-    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE))
-    return session.scalar(query, execution_options={"populate_existing": True})
 
 
 def _cancel_waiting(session: Session, job: Job) -> bool:

@@ -101,7 +101,7 @@ def lost(session: Session, job: Job, *, now: float) -> JobState | None:
     the job fails.
     """
     to, changes = _after_loss(queue.get(session, job.id), now)
-    frm = (JobState(job.state),)
+    frm = (job.state,)
     return to if queue.move(session, job.id, attempt=job.attempt, frm=frm, to=to, changes=changes) else None
 
 

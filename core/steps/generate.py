@@ -106,7 +106,7 @@ def ready_arm(session: Session, task: Task, name: str) -> Arm:
     """The arm of this name with a prompt: its latest one, or else the default of its kind. Raises `StudyError`."""
     arm = synthetic_arm(session, task, name)
     if versions.latest(session, arm.id) is None:
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
+        draft = versions.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
         versions.save(session, arm_id=arm.id, draft=draft)
     return arm
 

@@ -9,7 +9,7 @@ from core.quality.measures import Measures
 from core.reports import Teller
 from core.settings import Settings
 from core.study import tasks
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
 
@@ -36,7 +36,7 @@ def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str 
         session,
         title=f"Measure {task.name}",
         command=["-m", "core", "measure", "--study", study.name, "--task", task.name, "--encoder", encoder],
-        key=f"measure:{task.id}",
+        key=Work.MEASURE.key(task.id),
         slot=Slot.CPU,
         study_id=study.id,
     )

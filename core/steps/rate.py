@@ -21,7 +21,7 @@ from core.llm.money.committed import Account, Way
 from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Campaign, Job, Study
 from core.study.store import Store
 from core.subjectivity.llm import beside_people, personas
@@ -97,7 +97,7 @@ def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[st
         session,
         title=f"LLM raters for {campaign.name}",
         command=["-m", "core", "rate-by-llm", "--campaign", str(campaign.id), *arguments],
-        key=f"rate-by-llm:{campaign.id}",
+        key=Work.RATE_BY_LLM.key(campaign.id),
         slot=train.worker_slot() if is_local else Slot.API,
         study_id=campaign.study_id,
     )

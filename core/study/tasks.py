@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.rows.kinds import ArmKind, BatchState, JobState, RaterKind
+from core.study.rows.kinds import ArmKind, BatchState, JobState, RaterKind, Work
 from core.study.rows.study import (
     Arm,
     Batch,
@@ -129,7 +129,7 @@ def labels_of(session: Session, task_id: int) -> list[Label]:
 def arms(session: Session, task_id: int) -> list[Arm]:
     """The arms of a task, the real one first."""
     found = list(session.scalars(select(Arm).where(Arm.task_id == task_id).order_by(Arm.id)))
-    return sorted(found, key=lambda arm: list(ArmKind).index(ArmKind(arm.kind)))
+    return sorted(found, key=lambda arm: list(ArmKind).index(arm.kind))
 
 
 def find_arm(session: Session, task_id: int, name: str) -> Arm | None:
@@ -233,7 +233,7 @@ def _on_its_way(session: Session, task: Task) -> str:
     waiting = (BatchState.PREPARING, BatchState.SUBMITTED)
     if session.scalar(select(Batch.id).where(Batch.arm_id.in_(own), Batch.state.in_(waiting)).limit(1)):
         return "a batch of requests was made with them"
-    jobs = [f"generate:{arm_id}" for arm_id in own]
+    jobs = [Work.GENERATE.key(arm_id) for arm_id in own]
     if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.not_in(ENDED)).limit(1)):
         return "a job that generates texts for them has not ended"
     return ""

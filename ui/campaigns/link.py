@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import segno
 import streamlit as st
 
-from core.study.rows.kinds import CampaignKind
 from core.study.rows.study import Campaign
 from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
@@ -130,7 +129,7 @@ def _change(campaign: Campaign, rules: Protocol) -> None:
         "From now on; answers that are there stay as they are. Items, their number and checks among them are fixed."
     )
     given = campaign_rules.protocol_fields(
-        rules, kind=CampaignKind(campaign.kind), key=f"campaigns.change.{campaign.id}", is_new=False
+        rules, kind=campaign.kind, key=f"campaigns.change.{campaign.id}", is_new=False
     )
     if st.button("Save the rules", key=f"campaigns.save.{campaign.id}"):
         with problem():

@@ -98,7 +98,7 @@ def _row(campaign: Campaign) -> None:
 
 
 def _badges(campaign: Campaign, *, simulated: bool = False) -> None:
-    st.badge(KIND_NAMES[CampaignKind(campaign.kind)], color="gray")
+    st.badge(KIND_NAMES[campaign.kind], color="gray")
     if campaign.task_id is not None:
         with resources.store()() as session:
             st.badge(plain(session.get_one(Task, campaign.task_id).name), color="blue")

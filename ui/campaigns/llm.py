@@ -8,7 +8,7 @@ from core.analysis import rating_charts
 from core.jobs import queue, runner
 from core.llm.connection import Connection
 from core.steps import rate
-from core.study.rows.kinds import ItemRole
+from core.study.rows.kinds import ItemRole, Work
 from core.study.rows.study import Campaign, Item, Study
 from core.subjectivity.llm import personas
 from core.subjectivity.llm.beside_people import Group, SideBySide
@@ -31,7 +31,7 @@ def llm_view(study: Study, campaign: Campaign) -> None:
         st.subheader("Ask more", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
-    jobs.job_panel(study.id, of=f"rate-by-llm:{campaign.id}", key="llm.jobs")
+    jobs.job_panel(study.id, of=Work.RATE_BY_LLM.key(campaign.id), key="llm.jobs")
 
 
 def _ask(campaign: Campaign, wanted: Connection) -> None:
@@ -75,8 +75,7 @@ def _items(campaign: Campaign) -> int:
 
 def _is_busy(campaign: Campaign) -> bool:
     with resources.store()() as session:
-        active = queue.rows(session, study_id=campaign.study_id, active_only=True)
-    return any(job.key == f"rate-by-llm:{campaign.id}" for job in active)
+        return queue.active(session, Work.RATE_BY_LLM.key(campaign.id)) is not None
 
 
 def _beside_people(campaign: Campaign) -> bool:

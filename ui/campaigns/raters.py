@@ -31,7 +31,7 @@ def raters_view(campaign: Campaign) -> None:
     excluded = int((table["excluded"] != "").sum())
     words = f"{len(table):,} raters" + (f", {excluded} of them excluded" if excluded else "")
     st.caption(f"{words}. Choose one to exclude or to count again. Names are pseudonyms.")
-    shown = table.drop(columns="id").assign(kind=[KINDS[RaterKind(kind)] for kind in table["kind"]])
+    shown = table.drop(columns="id").assign(kind=[KINDS[kind] for kind in table["kind"]])
     shown["state"] = shown["state"].str.replace("-", " ")
     empty = [name for name in OPTIONAL if not shown[name].astype(bool).any()]
     shown = shown.drop(columns=empty + (["kind"] if shown["kind"].nunique() == 1 else []))

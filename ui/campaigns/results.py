@@ -36,7 +36,7 @@ def results_view(campaign: Campaign) -> None:
         CampaignKind.SCALE: _scale,
         CampaignKind.COMPARE: _tasks,
         CampaignKind.COMPARE_ITEMS: _texts,
-    }[CampaignKind(campaign.kind)](campaign)
+    }[campaign.kind](campaign)
 
 
 def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:

@@ -13,7 +13,7 @@ from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
 from core.steps import judge as judge_command
 from core.study import tasks
-from core.study.rows.kinds import JudgementKind
+from core.study.rows.kinds import JudgementKind, Work
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import judging
@@ -110,7 +110,7 @@ def _ask(study: Study, task: Task) -> None:
             arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
             _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
-    jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
+    jobs.job_panel(study.id, of=Work.JUDGE.key(task.id), key="fidelity.jobs")
 
 
 def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:

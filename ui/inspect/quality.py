@@ -12,7 +12,7 @@ from core.quality.measures import ArmMeasures, Measures
 from core.steps import measure as measuring
 from core.study import browse
 from core.study.exchange import spreadsheets
-from core.study.rows.kinds import ArmKind
+from core.study.rows.kinds import ArmKind, Work
 from core.study.rows.study import Study, Task
 from ui.inspect import samples
 from ui.shared import charts, jobs, resources
@@ -135,7 +135,7 @@ def _measured(study: Study, task: Task) -> Measures | None:
         runner.ensure(resources.settings())
         queued([job])
         st.rerun()
-    jobs.job_panel(study.id, of=f"measure:{task.id}", key="quality.jobs")
+    jobs.job_panel(study.id, of=Work.MEASURE.key(task.id), key="quality.jobs")
     return found.measures if found else None
 
 

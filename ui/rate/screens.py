@@ -46,7 +46,7 @@ ENDED = {
 def welcome(visit: Visit) -> None:
     """What it is about, how long it takes, and the consent without which nothing is stored."""
     st.title(words.plain(visit.screen.title), anchor=False)
-    noun, doing = NOUNS[CampaignKind(visit.campaign.kind)]
+    noun, doing = NOUNS[visit.campaign.kind]
     n = visit.progress.total
     st.write(
         f"You will see up to {n} {_plural(noun, n)}, one at a time, and {doing}. That takes about "

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
 from ui.shared import resources
@@ -25,7 +26,7 @@ MARKS = {
     JobState.FAILED: "❌",
     JobState.CANCELLED: "⏹️",
 }
-TRAINING = ("train", "sample")
+TRAINING = (Work.TRAIN, Work.SAMPLE)
 CHANGES = {
     "Pause": queue.request_pause,
     "Resume": queue.resume,
@@ -57,14 +58,15 @@ def indicator() -> None:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
 
 
-def job_panel(study_id: int | None, *, key: str, of: str | None = None) -> None:
-    """The newest jobs of a study, live while any is active. `of` names the jobs by `queue.rows`' `key`.
+def job_panel(study_id: int | None, *, key: str, of: str | None = None, work: Sequence[Work] = ()) -> None:
+    """Show the newest jobs of a study: those with the key `of`, and those that do one of the works in `work`.
 
-    When one of them begins or stops to work, the whole page runs again so that it shows what came of it.
+    While a job is active the panel redraws itself. When a job begins or stops to work, the whole page runs again, so that
+    the page shows what came of the job.
     """
-    jobs = _newest(study_id, of)
+    jobs = _newest(study_id, of, work)
     if any(job.state in queue.ACTIVE for job in jobs):
-        _live_panel(study_id, of, key, _working(jobs))
+        _live_panel(study_id, of, work, key, _working(jobs))
     else:
         _draw(jobs, key)
 
@@ -86,9 +88,9 @@ def _watch_runs(study_id: int, seen: int) -> None:
 
 
 def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
-    """How many runs of a study have finished, and whether a job that trains is active."""
-    active = queue.rows(session, study_id=study_id, active_only=True)
-    return runs.finished(session, study_id), any(job.key.partition(":")[0] in TRAINING for job in active)
+    """The number of finished runs of a study, and whether a job that trains is active."""
+    active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True, limit=1)
+    return runs.finished(session, study_id), bool(active)
 
 
 def row(job: Job, *, key: str) -> None:
@@ -112,7 +114,7 @@ def row(job: Job, *, key: str) -> None:
 def _mark(job: Job) -> str:
     """A sign for a job's state; a generation that ended without one kept text is no success."""
     kept_nothing = job.state == JobState.DONE and job.progress.get("kept") == 0
-    return "⚠️" if kept_nothing else MARKS[JobState(job.state)]
+    return "⚠️" if kept_nothing else MARKS[job.state]
 
 
 def progress_words(job: Job, *, now: float) -> str:
@@ -146,7 +148,7 @@ def _standing(job: Job) -> str:
         return "being cancelled"
     if job.state in queue.HELD and job.pause_requested:
         return "being paused"
-    return str(job.state)
+    return job.state
 
 
 def _actions(job: Job) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ def _actions(job: Job) -> tuple[str, ...]:
         return ()
     if job.state in queue.HELD and job.pause_requested:
         return ("Cancel",)
-    return BUTTONS[JobState(job.state)]
+    return BUTTONS[job.state]
 
 
 def _took(job: Job) -> str:
@@ -212,16 +214,16 @@ def _rejected(at: dict[str, Any]) -> list[str]:
 
 
 @st.fragment(run_every=1.5)
-def _live_panel(study_id: int | None, of: str | None, key: str, working: list[int]) -> None:
-    jobs = _newest(study_id, of)
+def _live_panel(study_id: int | None, of: str | None, work: Sequence[Work], key: str, working: list[int]) -> None:
+    jobs = _newest(study_id, of, work)
     _draw(jobs, key)
     if _working(jobs) != working:
         st.rerun()
 
 
-def _newest(study_id: int | None, of: str | None) -> list[Job]:
+def _newest(study_id: int | None, of: str | None, work: Sequence[Work]) -> list[Job]:
     with resources.store()() as session:
-        return queue.rows(session, study_id=study_id, key=of, limit=50)
+        return queue.rows(session, study_id=study_id, key=of, work=work, limit=50)
 
 
 def _working(jobs: list[Job]) -> list[int]:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 import streamlit as st
 
 from core.llm.answers import Message
-from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Label, Prompt, Task
 from core.synthesis.prompts import catalogued, grid
 from core.synthesis.prompts import versions as prompts
@@ -50,7 +49,7 @@ def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence
         return _start(chosen, task, arm, labels), stamp
     if versions:
         return prompts.as_draft(versions[0]), stamp
-    return prompts.default(task, labels, kind=ArmKind(arm.kind)), stamp
+    return prompts.default(task, labels, kind=arm.kind), stamp
 
 
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
@@ -176,5 +175,5 @@ def _start(name: str, task: Task, arm: Arm, labels: Sequence[Label]) -> Draft:
     if name == "given":
         return Draft(**st.session_state[f"drafts.start.{task.id}.{arm.name}.draft"])
     if name == CATALOGUE:
-        return catalogued.ready(task, labels, kind=ArmKind(arm.kind), technique=name)
+        return catalogued.ready(task, labels, kind=arm.kind, technique=name)
     return prompts.technique(name, task, labels)

@@ -12,8 +12,8 @@ from core.llm.connection import Connection
 from core.llm.money import prices
 from core.llm.money.prices import Price
 from core.study import browse
-from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Arm, Label, Study, Task
+from core.study.rows.kinds import Work
+from core.study.rows.study import Arm, Label, Task
 from core.synthesis.batches import rounds
 from core.synthesis.generation import generation
 from core.synthesis.prompts import versions
@@ -57,7 +57,7 @@ def estimate_panel(
         return
     with problem(), resources.store()() as session:
         newest = versions.latest(session, arm.id) if arm.id else None
-        draft = versions.as_draft(newest) if newest else versions.default(task, labels, kind=ArmKind(arm.kind))
+        draft = versions.as_draft(newest) if newest else versions.default(task, labels, kind=arm.kind)
         found = estimates.estimate(
             session, arm_id=arm.id or None, draft=draft, texts_per_label=per_label, labels=labels, models=models,
             concurrency=wanted.concurrency, rpm=wanted.rpm,
@@ -65,16 +65,15 @@ def estimate_panel(
         _estimate(found, models, batch=batch, budget=budget)
 
 
-def is_filling(study: Study, arm: Arm) -> bool:
+def is_filling(arm: Arm) -> bool:
     """Whether a job fills this arm now, or waits to."""
     with resources.store()() as session:
-        active = queue.rows(session, study_id=study.id, active_only=True)
-    return bool(arm.id) and any(job.key == f"generate:{arm.id}" for job in active)
+        return bool(arm.id) and queue.active(session, Work.GENERATE.key(arm.id)) is not None
 
 
-def arm_live(study: Study, arm: Arm) -> None:
+def arm_live(arm: Arm) -> None:
     """What an arm holds: its counts, what was not kept and why, and its newest samples; live while it is filled."""
-    is_live = is_filling(study, arm)
+    is_live = is_filling(arm)
     st.fragment(_arm, run_every=2 if is_live else None)(arm, is_live)
 
 

@@ -13,6 +13,7 @@ from core.llm.connection import Connection
 from core.llm.money import prices
 from core.steps import try_prompt
 from core.study import tasks
+from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Study, Task
 from core.synthesis.prompts.versions import Draft
 from core.synthesis.trials import calls, taxonomy, trials
@@ -59,8 +60,8 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
             _queue(study, task, arm, draft, wanted, kinds=KINDS)
     if not arm.id:
         return
-    jobs.job_panel(study.id, of=f"try:{arm.id}", key="prompts.tries")
-    jobs.job_panel(study.id, of=f"kinds:{arm.id}", key="prompts.lists")
+    jobs.job_panel(study.id, of=Work.TRY.key(arm.id), key="prompts.tries")
+    jobs.job_panel(study.id, of=Work.KINDS.key(arm.id), key="prompts.lists")
     by_id = {label.id: label.name for label in labels}
     with resources.store()() as session:
         tried = [

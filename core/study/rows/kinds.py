@@ -1,4 +1,4 @@
-"""The words that rows use for kinds and states."""
+"""The kinds and states that stored rows can have, as enums whose values are what the database holds."""
 
 from enum import StrEnum
 
@@ -85,8 +85,28 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Work(StrEnum):
+    """What a job does: the first part of its key."""
+
+    GENERATE = "generate"
+    TRY = "try"
+    KINDS = "kinds"
+    JUDGE = "judge"
+    RATE_BY_LLM = "rate-by-llm"
+    MEASURE = "measure"
+    TRAIN = "train"
+    SAMPLE = "sample"
+
+    def key(self, subject: int | str) -> str:
+        """The key of the job that does this work on a subject (the id of an arm, task or campaign; a digest of runs).
+
+        At most one job of a key is active at a time.
+        """
+        return f"{self}:{subject}"
+
+
 class Slot(StrEnum):
-    """What a job occupies while it runs, so that waiting for an LLM never blocks a training."""
+    """What a job occupies while it runs; a job that waits for an LLM takes no slot from a training."""
 
     CPU = "cpu"
     GPU = "gpu"

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.study.rows.base import Base
-from core.study.rows.kinds import ItemRole, RaterState
+from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 
 
 class Campaign(Base):
@@ -18,7 +18,7 @@ class Campaign(Base):
     __tablename__ = "campaign"
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[CampaignKind]
     token: Mapped[str] = mapped_column(String(64), unique=True)
     task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     raters_per_item: Mapped[int] = mapped_column(default=3)
@@ -39,7 +39,7 @@ class Item(Base):
     __table_args__ = (UniqueConstraint("campaign_id", "external_id"),)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     external_id: Mapped[str] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(20), default=ItemRole.ITEM, server_default=ItemRole.ITEM)
+    role: Mapped[ItemRole] = mapped_column(default=ItemRole.ITEM, server_default=ItemRole.ITEM)
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("sample.id"), default=None, index=True)
     left_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     right_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
@@ -63,13 +63,13 @@ class Rater(Base):
     )
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     pseudonym: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[RaterKind]
     code: Mapped[str] = mapped_column(String(64), unique=True)
     consented_at: Mapped[float | None] = mapped_column(default=None)
     assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
     assigned_at: Mapped[float | None] = mapped_column(default=None)
     is_swapped: Mapped[bool] = mapped_column(default=False, server_default=false())
-    state: Mapped[str] = mapped_column(String(20), default=RaterState.RATING, server_default=RaterState.RATING)
+    state: Mapped[RaterState] = mapped_column(default=RaterState.RATING, server_default=RaterState.RATING)
     check_tries: Mapped[int] = mapped_column(default=0, server_default="0")
     finished_at: Mapped[float | None] = mapped_column(default=None)
     warned_because: Mapped[str] = mapped_column(default="", server_default="")

@@ -11,7 +11,8 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.study.rows.base import Base as Base
-from core.study.rows.kinds import BatchState, JobState, SampleStatus
+from core.study.rows.base import named
+from core.study.rows.kinds import ArmKind, BatchState, JobState, JudgementKind, SampleStatus, Slot, Split, TrialKind
 from core.study.rows.sessions import Campaign as Campaign
 from core.study.rows.sessions import Comparison as Comparison
 from core.study.rows.sessions import Item as Item
@@ -73,7 +74,7 @@ class Arm(Base):
     __table_args__ = (UniqueConstraint("task_id", "name"),)
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[ArmKind]
     unaccounted_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
     tries_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
     not_taken: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
@@ -126,7 +127,7 @@ class Trial(Base):
     __table_args__ = (Index("ix_trial_draft", "arm_id", "draft_hash"),)
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[TrialKind]
     draft: Mapped[dict[str, Any]]
     draft_hash: Mapped[str] = mapped_column(String(32))
     provider: Mapped[str] = mapped_column(String(50))
@@ -155,7 +156,7 @@ class Batch(Base):
     model: Mapped[str] = mapped_column(String(200))
     base_url: Mapped[str]
     requests: Mapped[list[Any]]
-    state: Mapped[str] = mapped_column(String(20), default=BatchState.PREPARING)
+    state: Mapped[BatchState] = mapped_column(default=BatchState.PREPARING)
     remote_id: Mapped[str | None] = mapped_column(String(200), default=None)
     remote_state: Mapped[str] = mapped_column(String(50), default="")
     counts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
@@ -215,10 +216,10 @@ class Sample(Base):
     )
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
-    split: Mapped[str] = mapped_column(String(20))
+    split: Mapped[Split]
     text: Mapped[str]
     text_hash: Mapped[str] = mapped_column(String(32))
-    status: Mapped[str] = mapped_column(String(20), default=SampleStatus.KEPT)
+    status: Mapped[SampleStatus] = mapped_column(default=SampleStatus.KEPT)
     reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
     import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
     completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
@@ -238,7 +239,7 @@ class Judgement(Base):
         Index("ix_judgement_opinion", "kind", "sample_id", "label_id"),
     )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[JudgementKind]
     judge: Mapped[str] = mapped_column(String(200))
     label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
     request: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
@@ -296,10 +297,10 @@ class Job(Base):
     title: Mapped[str] = mapped_column(String(200))
     command: Mapped[list[Any]]
     key: Mapped[str] = mapped_column(String(200))
-    slot: Mapped[str] = mapped_column(String(10))
+    slot: Mapped[Slot] = mapped_column(named(Slot, length=10))
     study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
     backend: Mapped[str] = mapped_column(String(20), default="local")
-    state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
+    state: Mapped[JobState] = mapped_column(default=JobState.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
     handle: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)

@@ -98,7 +98,7 @@ def _asked(campaign: Campaign, task: Task | None) -> tuple[str, str]:
 
 def _options(session: Session, campaign: Campaign, task: Task | None) -> list[Option]:
     if campaign.kind in campaigns.COMPARING:
-        words = (*SIDE_WORDS[CampaignKind(campaign.kind)], TIE_WORDS)
+        words = (*SIDE_WORDS[campaign.kind], TIE_WORDS)
         return [Option(side, word, "") for side, word in zip(campaigns.SIDES, words, strict=True)]
     if campaign.kind == CampaignKind.SCALE or task is None:
         return [Option(value, *_halves(words)) for value, words in SCALE_WORDS]

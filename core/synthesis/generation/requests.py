@@ -61,7 +61,7 @@ def plan(store: Store, *, arm_id: int, seed: int = 0) -> Plan:
         labels = tasks.labels_of(session, task.id)
         prompt = versions.latest(session, arm_id)
         if prompt is None:
-            prompt = versions.save(session, arm_id=arm_id, draft=versions.default(task, labels, kind=ArmKind(arm.kind)))
+            prompt = versions.save(session, arm_id=arm_id, draft=versions.default(task, labels, kind=arm.kind))
         pool = examples.pool(
             session, task=task, labels=labels, per_call=prompt.examples, sources=prompt.sources, seed=seed
         )
