@@ -23,12 +23,11 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.rows.kinds import JobState, Slot, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Slot, Work
 from core.study.rows.study import Job
 
 HELD = (JobState.STARTING, JobState.RUNNING)
 WORKING = (JobState.QUEUED, *HELD)
-ACTIVE = (*WORKING, JobState.PAUSED)
 ATTEMPTS = 3
 AWAITED_SECONDS = 24 * 3600.0
 TAIL_BYTES = 1 << 18
@@ -71,7 +70,7 @@ def get(session: Session, job_id: int) -> Job:
 
 def active(session: Session, key: str) -> Job | None:
     """The queued, starting, running or paused job of this key; None without such a job."""
-    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE))
+    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE_JOB_STATES))
     return session.scalar(query, execution_options={"populate_existing": True})
 
 
@@ -97,7 +96,7 @@ def rows(
     if study_id is not None:
         query = query.where(Job.study_id == study_id)
     if active_only:
-        query = query.where(Job.state.in_(ACTIVE))
+        query = query.where(Job.state.in_(ACTIVE_JOB_STATES))
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 

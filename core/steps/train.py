@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
-from core.study.rows.kinds import Slot, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
 from core.training import plan
 
@@ -126,7 +126,7 @@ def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:
-    active = set(session.scalars(select(Job.id).where(Job.state.in_(queue.ACTIVE))))
+    active = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE_JOB_STATES))))
     return {run.id for run in runs if run.job_id in active}
 
 

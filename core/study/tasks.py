@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.rows.kinds import ArmKind, BatchState, JobState, RaterKind, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterKind, Work
 from core.study.rows.study import (
     Arm,
     Batch,
@@ -26,7 +26,6 @@ from core.study.rows.study import (
 )
 
 ASKED = (RaterKind.PERSON, RaterKind.LLM)
-ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "encoders": ["minilm"],
@@ -234,7 +233,7 @@ def _on_its_way(session: Session, task: Task) -> str:
     if session.scalar(select(Batch.id).where(Batch.arm_id.in_(own), Batch.state.in_(waiting)).limit(1)):
         return "a batch of requests was made with them"
     jobs = [Work.GENERATE.key(arm_id) for arm_id in own]
-    if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.not_in(ENDED)).limit(1)):
+    if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.in_(ACTIVE_JOB_STATES)).limit(1)):
         return "a job that generates texts for them has not ended"
     return ""
 

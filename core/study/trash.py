@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import samples
 from core.study.rows.base import Base
-from core.study.rows.kinds import JobState, SampleStatus, Split
+from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
 from core.study.rows.study import (
     Arm,
     Campaign,
@@ -33,7 +33,6 @@ from core.study.rows.study import (
 KEPT_DAYS = 30
 UNDONE = "import undone"
 MARK = re.compile(r" \(in the trash, \d+\)$")
-ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
 AT_ONCE = 5000
 
 
@@ -181,7 +180,7 @@ def _hidden(session: Session) -> Study:
 
 
 def _check_quiet(session: Session, study_id: int, what: str) -> None:
-    busy = session.scalar(select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE)).limit(1))
+    busy = session.scalar(select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE_JOB_STATES)).limit(1))
     if busy is not None:
         raise StudyError(f"The {what} is at work ({busy}). Cancel its jobs first.")
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
-from core.study.rows.kinds import JobState, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
 from ui.shared import resources
@@ -65,7 +65,7 @@ def job_panel(study_id: int | None, *, key: str, of: str | None = None, work: Se
     the page shows what came of the job.
     """
     jobs = _newest(study_id, of, work)
-    if any(job.state in queue.ACTIVE for job in jobs):
+    if any(job.state in ACTIVE_JOB_STATES for job in jobs):
         _live_panel(study_id, of, work, key, _working(jobs))
     else:
         _draw(jobs, key)
@@ -102,7 +102,7 @@ def row(job: Job, *, key: str) -> None:
             st.caption(f"job {job.id}, {_standing(job)}{_took(job)}{attempt}", width="content")
             for action in _actions(job):
                 _button(action, job, key)
-        if job.state in queue.ACTIVE:
+        if job.state in ACTIVE_JOB_STATES:
             _bar(job)
         if job.state == JobState.PAUSED and job.resume_at is not None:
             until = until_words(job.resume_at, now=time.time(), offset=st.context.timezone_offset)
@@ -232,7 +232,7 @@ def _working(jobs: list[Job]) -> list[int]:
 
 def _draw(jobs: list[Job], key: str) -> None:
     """The active jobs; when there is none, the newest if it did not end well."""
-    active = [job for job in jobs if job.state in queue.ACTIVE]
+    active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     failed = [job for job in jobs[:1] if job.state in (JobState.FAILED, JobState.CANCELLED)]
     for job in active or failed:
         row(job, key=key)

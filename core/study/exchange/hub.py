@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,25 @@ REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 @dataclass(frozen=True)
+class Destination:
+    """The data set `repo` (owner/name) of a hub that texts are sent to.
+
+    `token` is a key that may write (default: the key that the hub's own tools saved on this machine); `endpoint` is the
+    address of the hub, None for the one that HF_ENDPOINT names or huggingface.co.
+    """
+
+    repo: str
+    private: bool = True
+    token: str | None = field(default=None, repr=False)
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True)
 class Pushed:
-    """What was sent to the hub: its address, the commit, the files, and how many texts each arm has there."""
+    """What was sent to the hub: the address of the data set, the commit, the paths of the files, and the texts of each arm.
+
+    `private` says whether the data set is private now.
+    """
 
     url: str
     commit: str
@@ -89,46 +106,36 @@ def read(
     )
 
 
-def push(
-    session: Session,
-    *,
-    task_id: int,
-    arms: Sequence[Arm],
-    to: str,
-    private: bool = True,
-    with_real: bool = False,
-    token: str | None = None,
-    endpoint: str | None = None,
-) -> Pushed:
-    """Send the kept texts of some arms to the data set `owner/name`, made private unless said otherwise.
+def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination, with_real: bool = False) -> Pushed:
+    """Send the kept texts of some arms of a task to a data set of the hub; the data set is created if it does not exist.
 
-    Raises `StudyError` for a real arm that is not asked for by `with_real`, as its licence may not allow it; for a
-    data set that is public already when it should be private; and when the hub refuses.
+    Raises `StudyError` if an arm is real and `with_real` is False (the licence of real texts may forbid passing them
+    on), if the data set should be private but exists and is public, or if the hub refuses.
     """
-    if not REPO.fullmatch(to):
-        raise StudyError(f"{to!r} names no data set. Write owner/name, with letters, digits, - and _.")
+    if not REPO.fullmatch(to.repo):
+        raise StudyError(f"{to.repo!r} names no data set. Write owner/name, with letters, digits, - and _.")
     real = [arm.name for arm in arms if arm.kind == ArmKind.REAL]
     if real and not with_real:
         raise StudyError(
             f"Arm {real[0]!r} holds real texts, whose licence may not allow passing them on. Leave it out, or ask for it "
             "with --with-real."
         )
-    token = token or get_token()
+    token = to.token or get_token()
     if token is None:
         raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to one that may write.")
     _check_token(token)
-    api = HfApi(endpoint=endpoint, token=token)
-    with tempfile.TemporaryDirectory() as name, _sentences(to, api):
+    api = HfApi(endpoint=to.endpoint, token=token)
+    with tempfile.TemporaryDirectory() as name, _sentences(to.repo, api):
         folder = Path(name)
         paths = exporting.write(session, task_id=task_id, arms=arms, folder=folder, format="parquet")
-        url = api.create_repo(to, repo_type="dataset", private=private, exist_ok=True)
-        is_private = bool(api.dataset_info(to).private)
-        if private and not is_private:
+        url = api.create_repo(to.repo, repo_type="dataset", private=to.private, exist_ok=True)
+        is_private = bool(api.dataset_info(to.repo).private)
+        if to.private and not is_private:
             raise StudyError(
-                f"The data set {to} is there already and is public. Choose another name, or ask for it with --public."
+                f"The data set {to.repo} is there already and is public. Choose another name, or add --public to send the texts to it."
             )
         commit = api.upload_folder(
-            repo_id=to, repo_type="dataset", folder_path=folder, commit_message="Texts exported by Litmus"
+            repo_id=to.repo, repo_type="dataset", folder_path=folder, commit_message="Texts exported by Litmus"
         )
         return Pushed(
             url=str(url),

@@ -85,6 +85,10 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The states of a job that has not ended; at most one job of a key is in one of them.
+ACTIVE_JOB_STATES = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
+
+
 class Work(StrEnum):
     """What a job does: the first part of its key."""
 

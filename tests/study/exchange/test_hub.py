@@ -195,11 +195,13 @@ def test_an_import_keeps_the_commit_and_is_done_once(server: HubServer, store: S
     assert (options["source"]["dataset"], options["source"]["revision"]) == ("me/films", made.sha("main"))
 
 
-def push(store: Store, letters: Letters, server: HubServer, *, real: bool = False, **more: object) -> hub.Pushed:
+def push(
+    store: Store, letters: Letters, server: HubServer, *, real: bool = False, with_real: bool = False, **to: object
+) -> hub.Pushed:
     arms = [letters.real, letters.made] if real else [letters.made]
-    given = {"to": "me/mood", "token": server.key, "endpoint": server.url} | more
+    destination = hub.Destination(**{"repo": "me/mood", "token": server.key, "endpoint": server.url} | to)  # type: ignore[arg-type]
     with store() as session:
-        return hub.push(session, task_id=letters.task.id, arms=arms, **given)  # type: ignore[arg-type]
+        return hub.push(session, task_id=letters.task.id, arms=arms, to=destination, with_real=with_real)
 
 
 def test_texts_are_pushed_privately_with_their_card_and_come_back_the_same(
@@ -263,7 +265,7 @@ def test_a_key_that_may_not_write_is_said_in_a_sentence(server: HubServer, store
 
 def test_the_name_of_a_data_set_has_an_owner(server: HubServer, store: Store, letters: Letters) -> None:
     with pytest.raises(StudyError, match="names no data set"):
-        push(store, letters, server, to="mood")
+        push(store, letters, server, repo="mood")
 
 
 @pytest.mark.parametrize(
