@@ -1,4 +1,4 @@
-"""A number with its interval: the one class for it, the interval of a share, and how both are written."""
+"""A number with its interval as one class, and the Wilson interval of a share."""
 
 import math
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ NORMAL_95 = NormalDist().inv_cdf(0.975)  # half the width of a normal 95 % inter
 
 @dataclass(frozen=True)
 class Interval:
-    """A value from `n` observations with the limits of its interval (95 % unless the giver says otherwise).
+    """A value from `n` observations with the limits of its interval (95 % unless the function that returns it says otherwise).
 
-    `value` is nan where the value is undefined, `low` and `high` are nan where the interval is.
+    `value` is nan if the value is undefined; `low` and `high` are nan if the interval is undefined.
     """
 
     value: float
@@ -25,7 +25,7 @@ class Interval:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def limits(self, *, digits: int = 2) -> str:
-        """The limits as "[0.40, 0.61]"; "" where the interval is undefined."""
+        """The limits as "[0.40, 0.61]"; "" if the interval is undefined."""
         return f"[{self.low:.{digits}f}, {self.high:.{digits}f}]" if self.is_defined else ""
 
     def text(self, *, digits: int = 2) -> str:

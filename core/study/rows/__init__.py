@@ -1,1 +1,1 @@
-"""The rows of the database."""
+"""The tables of the database as SQLAlchemy classes."""

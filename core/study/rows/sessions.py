@@ -1,4 +1,4 @@
-"""The rows of labelling sessions: campaigns, what is rated, who rates, and every answer."""
+"""The tables of labelling sessions: campaigns, items, raters, ratings, comparisons, skips, replies of LLM raters."""
 
 from typing import Any
 
@@ -10,9 +10,11 @@ from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 
 
 class Campaign(Base):
-    """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one.
+    """A labelling session.
 
-    `settings` is a `core.subjectivity.sessions.protocol.Protocol`: consent, check, attention checks, rules, panel.
+    `token` is the unguessable part of the link that raters open. `source` is the name of the file if the ratings were
+    imported, else "". `settings` holds a `core.subjectivity.sessions.protocol.Protocol` as JSON: consent, qualification
+    check, attention checks, exclusion rules, panel.
     """
 
     __tablename__ = "campaign"
@@ -30,9 +32,9 @@ class Campaign(Base):
 
 
 class Item(Base):
-    """What is rated: a sample, a pair of samples, a pair of tasks, or a check with its own `text`.
+    """Something to be rated: a sample, a pair of samples, a pair of tasks, or an attention check with its own `text`.
 
-    `expected` is the known answer of an attention check or a gold item, else None.
+    `expected` is the known answer of an attention check or a gold item; None for every other item.
     """
 
     __tablename__ = "item"
@@ -50,10 +52,11 @@ class Item(Base):
 
 
 class Rater(Base):
-    """Who rates: a pseudonym and a personal code. `assigned_item_id` is the item on the rater's screen.
+    """A rater of one campaign, known by a pseudonym and a personal code.
 
-    An excluded rater's answers stay and are left out of every statistic. `panel_id` is the panel's id of a person,
-    exported only on request; `facts` says which model, persona and temperature an LLM rater is, or a panel's other ids.
+    `assigned_item_id` is the item on the rater's screen. Answers of an excluded rater stay stored and are left out of
+    every statistic. `panel_id` is the id of the person at a crowdsourcing panel, exported only on request. `facts`
+    holds model, persona and temperature of an LLM rater, or further ids of the panel.
     """
 
     __tablename__ = "rater"
@@ -80,9 +83,10 @@ class Rater(Base):
 
 
 class Rating(Base):
-    """One answer about a sample. `label` is kept as the rater gave it, also when no label of the task has that name.
+    """One answer of a rater about a sample.
 
-    In a campaign of kind `scale` the label is a number from 1 to 5. `place` is its place in the rater's order, from 1.
+    `label` is stored as the rater gave it, even if the task has no label of that name; in a campaign of kind `scale` the
+    label is a number from 1 to 5. `place` is the position of the answer among the answers of its rater, from 1.
     """
 
     __tablename__ = "rating"
@@ -95,9 +99,9 @@ class Rating(Base):
 
 
 class Comparison(Base):
-    """One answer about two tasks or two samples, left and right as they were shown; neither in a check.
+    """One answer of a rater about two tasks or two samples; the four ids are None for an attention check.
 
-    `winner` is `left`, `right` or `tie`; the winner is the more subjective one.
+    Left and right are the sides of the screen. `winner` is the more subjective side: "left", "right" or "tie".
     """
 
     __tablename__ = "comparison"
@@ -127,7 +131,11 @@ class Skip(Base):
 
 
 class Reply(Base):
-    """What an LLM rater sent back about one item, stored before it is read. `unclear` says why no answer was found in it."""
+    """The reply of an LLM rater to one item, stored before it is parsed.
+
+    `unclear` says why the reply could not be read as an answer; None if an answer was found. `cost_usd` is None if the
+    price of the model is unknown.
+    """
 
     __tablename__ = "reply"
     __table_args__ = (UniqueConstraint("item_id", "rater_id"),)
