@@ -227,7 +227,7 @@ def _options(given: spec.FileSpec) -> importing.Options:
 def _look_only(intake: Intake, where: str, given: spec.TaskSpec) -> None:
     """The files of a task that could not be made: whether they can be read and have their columns."""
     for arm, file in {"real": given.real, **given.arms}.items():
-        if file.file and file.file.name != checks.STAND_IN:
+        if file.file and file.file.name != checks.PLACEHOLDER:
             with intake.at(_place(where, arm)):
                 importing.look(tables.read(file.file, header=file.header), _options(file), real=arm == ArmKind.REAL)
     if given.ratings:

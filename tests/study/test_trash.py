@@ -96,7 +96,7 @@ def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> N
         session.add(Rating(item_id=item.id, rater_id=rater.id, label="yes"))
         record = session.scalars(select(Import)).one()
 
-    with store.write() as session, pytest.raises(StudyError, match="rest on the texts of a.csv"):
+    with store.write() as session, pytest.raises(StudyError, match="depend on the texts of a.csv"):
         trash.undo_import(session, record.id, now=1.0)
 
 
@@ -153,9 +153,9 @@ def test_a_study_at_work_is_not_put_away(store: Store, tmp_path: Path) -> None:
         queue.enqueue(session, title="Train", command=["-m", "core"], key="train:1", slot=Slot.CPU, study_id=study_id)
 
     with store.write() as session:
-        with pytest.raises(StudyError, match="is at work"):
+        with pytest.raises(StudyError, match="is active"):
             trash.put_study(session, study_id, name="s", now=0.0)
-        with pytest.raises(StudyError, match="is at work"):
+        with pytest.raises(StudyError, match="is active"):
             trash.put_task(session, task_id, now=0.0)
 
 

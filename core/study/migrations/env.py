@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection that `core.study.migrate` hands over."""
+"""Run the migrations on the connection that `core.study.migrate` passes in; called by Alembic."""
 
 from alembic import context
 
