@@ -9,10 +9,10 @@ import pytest
 
 from core import catalogue
 from core.llm import providers
-from core.study import samples, spec
+from core.study import checks, samples
 from core.synthesis.parsing import texts as parsing
 
-STUDY = spec.load(catalogue.SAMPLE_STUDY)
+STUDY = checks.read(catalogue.SAMPLE_STUDY).spec
 
 
 def real_rows(task: str) -> list[dict[str, str]]:

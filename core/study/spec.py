@@ -204,25 +204,6 @@ class StudySpec(Part):
     sample: bool = False
 
 
-def load(path: Path) -> StudySpec:
-    """Read a study file and make its paths absolute.
-
-    Raises `StudyError` for the first unknown key, wrong value or missing file.
-    """
-    content, twice = raw(path)
-    if twice:
-        raise StudyError(f"{path.name} is not valid YAML: {twice[0]}")
-    try:
-        spec = StudySpec.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise StudyError(f"{path.name}: {explain(error, StudySpec)}") from error
-    make_absolute(spec, path.parent.absolute())
-    missing = [str(path) for path in files(spec) if not path.is_file()]
-    if missing:
-        raise StudyError(f"The study names files that are not there: {', '.join(missing)}.")
-    return spec
-
-
 def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
     """The content of a study file, and a sentence for every key that appears twice.
 
@@ -281,16 +262,6 @@ def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."
     return where, f"unknown key {where!r}; {hint}"
-
-
-def files(spec: StudySpec) -> list[Path]:
-    """The paths of all files that a study names."""
-    named: list[Path | None] = [spec.comparisons.file if spec.comparisons else None]
-    for task in spec.tasks.values():
-        named += [task.real.file, task.ratings.file if task.ratings else None]
-        for arm in task.arms.values():
-            named += [arm.file, arm.generate.recordings if arm.generate else None]
-    return [path for path in named if path is not None]
 
 
 def make_absolute(spec: StudySpec, folder: Path) -> None:

@@ -217,5 +217,5 @@ def _on_a_page(sentence: str) -> str:
         ("(--split-column)", "(Column of the split)"),
     ):
         sentence = sentence.replace(option, box)
-    start = sentence.find(" Say which is which with --")
+    start = sentence.find(" Map them with --")
     return sentence[:start] + " Say above what they mean." if start >= 0 else sentence

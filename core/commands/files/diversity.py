@@ -123,7 +123,7 @@ def _condition(written: str) -> tuple[str, str]:
 
 
 def _given(path: Path, file: Path, *, n: int) -> Vectors:
-    if not tables.is_there(path):
+    if not tables.is_file(path):
         raise StudyError(f"There is no file {path}.")
     try:
         vectors = np.load(path, allow_pickle=False)

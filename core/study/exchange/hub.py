@@ -1,4 +1,4 @@
-"""The Hugging Face hub, in and out: data sets come in as Parquet pinned to a commit, and go out private by default."""
+"""Read data sets from the Hugging Face hub, pinned to a commit, and push texts to a data set, private by default."""
 
 import hashlib
 import json
@@ -70,11 +70,12 @@ class Pushed:
 def read(
     source: str, *, split: str | None, folder: Path, token: str | None, endpoint: str | None = None
 ) -> tables.Table:
-    """The table of `hf:owner/name[@revision][:config]`, of one split or of all, with the names of its labels.
+    """Read the data set `hf:owner/name[@revision][:config]` from the hub: one split, or all splits if `split` is None.
 
-    A column `split` names each row's split, unless the data set has but one and none was asked for: the split is then
-    drawn on import as for a file. Files are kept in `folder`. Raises `StudyError` when the data set, its
-    configuration, its split or the hub is not there.
+    Class numbers are replaced by the names of the classes. The column `split` holds the split of each row; it is missing
+    if the data set has only one split and `split` is None, so that the import draws the splits as for a file. Downloaded
+    files are kept in `folder`. Raises `StudyError` if the data set, its revision, configuration or split does not exist,
+    is too large, or the hub cannot be reached or refuses.
     """
     found = SOURCE.fullmatch(source)
     if found is None:
@@ -82,7 +83,7 @@ def read(
     repo, config = found["repo"], found["config"]
     _check_token(token)
     api = HfApi(endpoint=endpoint, token=token)
-    with _sentences(repo, api):
+    with _hub_errors(repo, api):
         info, card = _listing(api, repo, found["revision"], folder)
         placed = hub_layout.placed([file.rfilename for file in info.siblings or []], card)
         config = _config(repo, placed, config)
@@ -122,10 +123,10 @@ def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination
         )
     token = to.token or get_token()
     if token is None:
-        raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to one that may write.")
+        raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to a key that may write.")
     _check_token(token)
     api = HfApi(endpoint=to.endpoint, token=token)
-    with tempfile.TemporaryDirectory() as name, _sentences(to.repo, api):
+    with tempfile.TemporaryDirectory() as name, _hub_errors(to.repo, api):
         folder = Path(name)
         paths = exporting.write(session, task_id=task_id, arms=arms, folder=folder, format="parquet")
         url = api.create_repo(to.repo, repo_type="dataset", private=to.private, exist_ok=True)
@@ -147,12 +148,16 @@ def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination
 
 
 def _check_token(token: str | None) -> None:
+    """Raise `StudyError` if the token holds characters that cannot be sent in a header of HTTP."""
     if token and not (token.isascii() and token.isprintable()):
-        raise StudyError("HF_TOKEN holds characters that no key has. Copy it again.")
+        raise StudyError("HF_TOKEN holds characters that cannot be part of a key. Copy the key again.")
 
 
 def _listing(api: HfApi, repo: str, revision: str | None, folder: Path) -> tuple[DatasetInfo, dict[str, Any]]:
-    """The files of a data set at one commit, and the YAML of its card. The hub's own Parquet comes first."""
+    """The files of a data set at one commit, and the YAML head of its card.
+
+    Without a revision, the commit with the Parquet files that the hub made by conversion is preferred.
+    """
     main = api.dataset_info(repo, revision=revision, files_metadata=True)
     card = _card(api, repo, main, folder)
     if revision is not None:
@@ -166,6 +171,7 @@ def _listing(api: HfApi, repo: str, revision: str | None, folder: Path) -> tuple
 
 
 def _card(api: HfApi, repo: str, info: DatasetInfo, folder: Path) -> dict[str, Any]:
+    """The YAML head of the README of a data set; empty if there is no README or no valid head."""
     if all(file.rfilename != "README.md" for file in info.siblings or []):
         return {}
     path = api.hf_hub_download(repo, "README.md", repo_type="dataset", revision=info.sha, cache_dir=folder)
@@ -179,37 +185,45 @@ def _card(api: HfApi, repo: str, info: DatasetInfo, folder: Path) -> dict[str, A
 
 
 def _config(repo: str, placed: hub_layout.Placed, asked: str | None) -> str:
+    """The configuration to read: `asked`, else "default", else the only one. Raises `StudyError` if none fits."""
     if not placed:
-        raise StudyError(f"{repo} holds no Parquet files. Save it as CSV, JSONL or Parquet and import the file.")
+        raise StudyError(
+            f"{repo} holds no Parquet files. Save the data set as a CSV, JSONL or Parquet file and import that file."
+        )
     if asked in placed:
         return str(asked)
     names = ", ".join(sorted(placed))
     if asked is not None:
         raise StudyError(f"{repo} has no configuration {asked!r}. It has {names}.")
     if len(placed) > 1 and "default" not in placed:
-        raise StudyError(f"{repo} has several configurations: {names}. Name one, as in hf:{repo}:{sorted(placed)[0]}.")
+        raise StudyError(
+            f"{repo} has several configurations: {names}. Name a configuration, as in hf:{repo}:{sorted(placed)[0]}."
+        )
     return "default" if "default" in placed else next(iter(placed))
 
 
-def _splits(repo: str, there: Mapping[str, list[str]], asked: str | None) -> dict[str, list[str]]:
+def _splits(repo: str, paths: Mapping[str, list[str]], asked: str | None) -> dict[str, list[str]]:
+    """Split -> paths of its files: of all splits, or of the split `asked`. Raises `StudyError` if it does not exist."""
     if asked is None:
-        return dict(there)
-    if asked not in there:
-        raise StudyError(f"{repo} has no split {asked!r}. It has {', '.join(there)}.")
-    return {asked: there[asked]}
+        return dict(paths)
+    if asked not in paths:
+        raise StudyError(f"{repo} has no split {asked!r}. It has {', '.join(paths)}.")
+    return {asked: paths[asked]}
 
 
 def _check_size(repo: str, info: DatasetInfo, chosen: Mapping[str, list[str]]) -> None:
+    """Raise `StudyError` if the chosen files are larger than `LARGEST` bytes together."""
     wanted = {path for paths in chosen.values() for path in paths}
     size = sum(file.size or 0 for file in info.siblings or [] if file.rfilename in wanted)
     if size > LARGEST:
         raise StudyError(
-            f"{repo} is {size / 1e9:.1f} GB of Parquet, more than a study takes ({LARGEST / 1e9:.0f} GB). Name one split "
-            "with --split, or import a file with a part of it."
+            f"{repo} is {size / 1e9:.1f} GB of Parquet; at most {LARGEST / 1e9:.0f} GB can be imported. Name one split "
+            "with --split, or import a file with a part of the data set."
         )
 
 
 def _rows(paths: Sequence[Path], names: Mapping[int, str], arms: Sequence[Arm]) -> dict[str, int]:
+    """Arm name -> number of rows in its files; `names` maps the id of an arm to the name of its folder."""
     counted = {arm.name: 0 for arm in arms}
     for arm in arms:
         own = [path for path in paths if path.parent.name == names[arm.id]]
@@ -218,8 +232,8 @@ def _rows(paths: Sequence[Path], names: Mapping[int, str], arms: Sequence[Arm]) 
 
 
 @contextmanager
-def _sentences(repo: str, api: HfApi) -> Iterator[None]:
-    """Say in one sentence what the hub objects to."""
+def _hub_errors(repo: str, api: HfApi) -> Iterator[None]:
+    """A context that turns errors of the hub library into a `StudyError` that says what to do."""
     try:
         yield
     except GatedRepoError as error:
@@ -228,26 +242,26 @@ def _sentences(repo: str, api: HfApi) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise StudyError(
-            f"There is no data set {repo} on the hub, or it is private. Check the name, or set HF_TOKEN to a key that may see it."
+            f"There is no data set {repo} on the hub, or it is private. Check the name, or set HF_TOKEN to a key that may read it."
         ) from error
     except RevisionNotFoundError as error:
-        raise StudyError(f"{repo} has no such revision. Leave it out, or name a commit, branch or tag.") from error
+        raise StudyError(
+            f"{repo} has no such revision. Leave the revision out, or name a commit, branch or tag."
+        ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status in (401, 403):
             raise StudyError(
-                f"The hub refused the key for {repo} (status {status}). Set HF_TOKEN to one that may."
+                f"The hub refused the key for {repo} (status {status}). Set HF_TOKEN to a key with the right to do this."
             ) from error
         raise StudyError(f"The hub answered with status {status} for {repo}. Try again later.") from error
     except HFValidationError as error:
         raise StudyError(
-            f"{repo} can be no name on the hub: owner/name, without -- or .., 96 characters at most."
+            f"{repo} is not a valid name on the hub. Write owner/name, without -- or .., at most 96 characters."
         ) from error
     except (json.JSONDecodeError, KeyError) as error:
-        raise StudyError(
-            f"{api.endpoint} answers, but not as the hub does. Check HF_ENDPOINT and the network."
-        ) from error
+        raise StudyError(f"{api.endpoint} answers, but not like the hub. Check HF_ENDPOINT and the network.") from error
     except (httpx2.HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         raise StudyError(
-            f"The hub at {api.endpoint} cannot be reached. Check the network, or import a Parquet file from elsewhere."
+            f"The hub at {api.endpoint} cannot be reached. Check the network, or import a file."
         ) from error

@@ -312,7 +312,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
         notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")
     if found.folded:
         folded = ", ".join(f"{name!r} as {label!r}" for name, label in found.folded.items())
-        notes.append(f"Read as one label: {folded}.")
+        notes.append(f"Taken for one label: {folded}.")
     return notes
 
 

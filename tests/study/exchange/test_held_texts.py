@@ -87,7 +87,7 @@ def test_the_same_file_with_the_same_options_is_told_before_it_is_passed_over(
 
     assert found.again and done.again and found.splits == {}
     assert found.read == sum(found.left_out.values()) == 2
-    assert "brought in before" in found.notes[0]
+    assert "imported before" in found.notes[0]
 
 
 def test_a_file_that_is_cut_into_classes_is_brought_in_once(store: Store, tmp_path: Path) -> None:

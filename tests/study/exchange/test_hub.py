@@ -133,12 +133,12 @@ def test_a_set_of_a_single_split_is_divided_on_import_like_a_file(server: HubSer
         ("hf:me/secret", None, "There is no data set me/secret on the hub, or it is private"),
         ("hf:me/gated", None, "me/gated is gated. Accept its conditions"),
         ("hf:me/csv", None, "me/csv holds no Parquet files"),
-        ("hf:me/many", None, "several configurations: first, second. Name one, as in hf:me/many:first"),
+        ("hf:me/many", None, "several configurations: first, second. Name a configuration, as in hf:me/many:first"),
         ("hf:me/many:third", None, "no configuration 'third'. It has first, second"),
         ("hf:me/many:first", "dev", "no split 'dev'. It has test, train"),
         ("hf:me/many@gone", None, "no such revision"),
         ("hf:me//many", None, "names no data set of the hub"),
-        ("hf:me/ma--ny", None, "me/ma--ny can be no name on the hub"),
+        ("hf:me/ma--ny", None, "me/ma--ny is not a valid name on the hub"),
     ],
 )
 def test_what_is_not_there_is_said_in_a_sentence(
@@ -281,7 +281,7 @@ def test_a_card_of_another_shape_says_nothing_and_breaks_nothing(server: HubServ
 
 
 def test_a_key_with_foreign_characters_is_told_and_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="HF_TOKEN holds characters that no key has") as found:
+    with pytest.raises(StudyError, match="HF_TOKEN holds characters that cannot be part of a key") as found:
         hub.read("hf:me/films", split=None, folder=tmp_path, token="hf_secret\u2026", endpoint="http://127.0.0.1:9")
 
     assert "secret" not in str(found.value)
@@ -298,7 +298,7 @@ def test_a_server_that_is_no_hub_is_told(tmp_path: Path, body: bytes) -> None:
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(StudyError, match="answers, but not as the hub does"):
+        with pytest.raises(StudyError, match="answers, but not like the hub"):
             hub.read(
                 "hf:me/films",
                 split=None,
