@@ -1,4 +1,4 @@
-"""The bundled texts: enough of them, all different, and the odd shapes that real answers have."""
+"""The texts of the sample study: their number, no duplicates, and answers in the odd forms that occur in practice."""
 
 import csv
 import re

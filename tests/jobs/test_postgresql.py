@@ -1,4 +1,4 @@
-"""The same rows and processes on a real PostgreSQL server."""
+"""The queue and the processes of jobs on a real PostgreSQL server."""
 
 import dataclasses
 import os

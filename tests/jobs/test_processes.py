@@ -1,4 +1,4 @@
-"""Jobs as real processes: started, stopped, killed, taken up again."""
+"""Jobs as real processes: started, stopped, killed, queued again."""
 
 import dataclasses
 import os

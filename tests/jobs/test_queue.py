@@ -1,4 +1,4 @@
-"""Rows of jobs: one per key, states changed by compare-and-set only."""
+"""The queue of jobs: one active job for a key, changes of state by compare-and-set."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a study file, in one list."""
+"""All problems of a study file in one list."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A person's decisions: rejecting, restoring, and a label beside the intended one, also when two people decide at once."""
+"""Decisions of people about samples: reject, restore, give another label; also two people at the same time."""
 
 import threading
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.study.conftest import Letters
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, home_folder: Path) -> Iterator[Store]:
-    """A store on the database that a test names, SQLite else."""
+    """A store on the database that a test names, by default SQLite."""
     environ = {"LITMUS_HOME": str(home_folder)}
     if getattr(request, "param", "sqlite") == "postgresql":
         environ["LITMUS_DATABASE"] = request.getfixturevalue("migrated_postgresql_url")

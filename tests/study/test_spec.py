@@ -1,4 +1,4 @@
-"""STUDY.yaml: what is understood and what is refused."""
+"""Validating STUDY.yaml: which values are accepted and which are refused."""
 
 from pathlib import Path
 

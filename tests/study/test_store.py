@@ -24,7 +24,7 @@ from core.study.store import Store
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_module.Settings]:
-    """Settings of a store on either database."""
+    """Settings of a store on SQLite and on PostgreSQL."""
     environ = {"LITMUS_HOME": str(tmp_path / "home")}
     if request.param == "postgresql":
         environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")

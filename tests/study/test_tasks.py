@@ -1,4 +1,4 @@
-"""Tasks: which of them may still get other labels, and what happens to what is stored."""
+"""Tasks: when their labels may change, and what happens to stored rows then."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The trash: what is put away leaves every list and comes back whole; an import that is undone leaves nothing behind."""
+"""The trash: studies and tasks leave every list and are restored whole; an undone import leaves no kept text."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The first row of a file: names of columns, or a text that must not be lost."""
+"""The first row of a file: a header, or a row of data that must not be lost."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A file beside what its task holds already: the findings tell what the import then does."""
+"""Importing texts that the task already holds: the preview equals the import."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ Bring = Callable[..., tuple[importing.Findings, importing.Imported]]
 
 @pytest.fixture
 def bring(store: Store, tmp_path: Path) -> Bring:
-    """Look at a file, then bring it in: both reports."""
+    """The preview of a file and the result of its import."""
 
     def brought(content: str, *, arm: str = "real", **options: object) -> tuple[importing.Findings, importing.Imported]:
         path = tmp_path / "f.csv"

@@ -1,4 +1,4 @@
-"""Data sets in from the hub and out to it, against a real HTTP server that speaks its routes."""
+"""Reading data sets from the hub and pushing texts to it, against an HTTP server with the routes of the hub."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def server() -> Iterator[HubServer]:
 
 
 def parquet(rows: dict[str, list[object]], *, classes: list[str] | None = None) -> bytes:
-    """A Parquet file; `classes` are noted in its schema as the names of the column `label`."""
+    """The bytes of a Parquet file; its metadata names `classes` as the class names of the column `label`."""
     table = pa.table(rows)
     if classes:
         noted = {"info": {"features": {"label": {"names": classes, "_type": "ClassLabel"}}}}

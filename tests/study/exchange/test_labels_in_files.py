@@ -1,4 +1,4 @@
-"""Labels as files hold them: certain things are applied, guesses are offered, and what would be wrong is refused."""
+"""Reading labels of files: lists, numbers, spellings that look alike, missing and unknown labels."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tables from files: JSON, separators, and cells that hold lists or objects."""
+"""Reading tables from files: JSON, separators, and cells that hold lists or objects."""
 
 import json
 from pathlib import Path
