@@ -70,10 +70,10 @@ def _secrets(path: Path) -> dict[str, str]:
 
 
 def _number(found: Mapping[str, str], name: str, *, least: int, default: int) -> int:
-    given = found.get(name) or str(default)
-    if not given.isdecimal() or int(given) < least:
-        raise StudyError(f"{name} must be a whole number of at least {least}; it is {given!r}.")
-    return int(given)
+    text = found.get(name) or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}. Change it.")
+    return int(text)
 
 
 def _visible_gpus(found: Mapping[str, str]) -> int:

@@ -43,7 +43,7 @@ class Verdict(StrEnum):
 
 
 class Backend(Protocol):
-    """A place where jobs run. A handle is what the backend needs to find a job again; the row of the job stores it."""
+    """A place where jobs run. The handle of a job holds the facts by which the backend finds the job again."""
 
     def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
         """The beginning of the handle of a job that could start now beside the jobs `held`; None if its slot class is full.

@@ -130,7 +130,7 @@ def _start_waiting(store: Store, backend: Backend, *, name: str, slot: Slot) -> 
 
 
 def _start(store: Store, backend: Backend, job: Job) -> None:
-    """Start a claimed job. If the start fails or this process dies here, the job is treated as one that vanished."""
+    """Start a claimed job. If the start fails or this process dies here, the job is treated as a vanished job."""
     try:
         handle = backend.start(job)
     except OSError as error:

@@ -129,7 +129,7 @@ def _after_loss(job: Job, now: float) -> tuple[JobState, dict[str, Any]]:
 
 
 def _pausing(job: Job) -> dict[str, Any]:
-    """The columns that change with every pause: the ended attempt does not count, so one more is allowed."""
+    """The columns that change with every pause: the ended attempt does not count, so one more attempt is allowed."""
     return {"handle": {}, "pause_requested": False, "max_attempts": job.max_attempts + 1}
 
 

@@ -209,7 +209,7 @@ def _conditions(session: Session, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.prompt_id is not None or wanted.model:
         conditions.append(Sample.completion_id.in_(_answers(wanted)))
     if wanted.opinion is not None:
-        conditions.append(_held(wanted.opinion))
+        conditions.append(_has_opinion(wanted.opinion))
     if wanted.words:
         conditions.append(_contains(session, wanted.words))
     return conditions
@@ -222,19 +222,19 @@ def _answers(wanted: Filter) -> Select[int]:
     return query.where(Completion.model == wanted.model) if wanted.model else query
 
 
-def _held(opinion: Opinion) -> ColumnElement[bool]:
+def _has_opinion(opinion: Opinion) -> ColumnElement[bool]:
     is_human = opinion in (Opinion.HUMAN, Opinion.HUMAN_DISAGREES)
-    given = exists().where(
+    judged = exists().where(
         Judgement.sample_id == Sample.id,
         Judgement.kind == (JudgementKind.HUMAN if is_human else JudgementKind.JUDGE),
     )
     if opinion == Opinion.NOT_JUDGED:
-        return ~given
+        return ~judged
     if opinion == Opinion.JUDGE_AGREES:
-        return given.where(Judgement.label_id == Sample.label_id)
+        return judged.where(Judgement.label_id == Sample.label_id)
     if opinion == Opinion.JUDGE_UNCLEAR:
-        return given.where(Judgement.label_id.is_(None))
-    return given if opinion == Opinion.HUMAN else given.where(Judgement.label_id != Sample.label_id)
+        return judged.where(Judgement.label_id.is_(None))
+    return judged if opinion == Opinion.HUMAN else judged.where(Judgement.label_id != Sample.label_id)
 
 
 def _contains(session: Session, words: str) -> ColumnElement[bool]:

@@ -222,7 +222,7 @@ def _change_labels(session: Session, task: Task, known: Mapping[str, Label], wan
 
 
 def _why_labels_are_fixed(session: Session, task: Task, gone: Sequence[Label]) -> str:
-    """Why the labels `gone` cannot be removed from a task, in words; "" if they can be removed."""
+    """Why the labels of a task cannot change, with `gone` as the labels to be removed, in words; "" if they can change."""
     own = select(Arm.id).where(Arm.task_id == task.id)
     if session.scalar(select(Run.id).where(Run.arm_id.in_(own)).limit(1)):
         return "runs were made with them"

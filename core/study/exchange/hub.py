@@ -44,7 +44,7 @@ class Destination:
     """The data set `repo` (owner/name) of a hub that texts are sent to.
 
     `token` is a key that may write (default: the key that the hub's own tools saved on this machine); `endpoint` is the
-    address of the hub, None for the one that HF_ENDPOINT names or huggingface.co.
+    address of the hub, None for the hub that HF_ENDPOINT names, by default huggingface.co.
     """
 
     repo: str

@@ -67,7 +67,9 @@ def names_in_file(path: Path) -> dict[str, list[str]]:
 
 def named(frame: pd.DataFrame, names: Mapping[str, list[str]]) -> pd.DataFrame:
     """The frame with class numbers replaced by class names, all cells as text; a hidden class (-1) becomes ""."""
-    known = {column: {str(place): name for place, name in enumerate(of)} for column, of in names.items()}
+    known = {
+        column: dict(zip(map(str, range(len(classes))), classes, strict=True)) for column, classes in names.items()
+    }
     changed = {
         column: [by_number.get(cell, "" if cell in HIDDEN else cell) for cell in frame[column]]
         for column, by_number in known.items()

@@ -50,7 +50,7 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     """Read a table from a file. Raises `StudyError` if the file is missing, of an unknown kind, or cannot be read.
 
     `header` says whether the first row of a CSV or TSV file names the columns; if it is None, the first row is used as
-    header and `doubt` says why it may not be one.
+    header and `doubt` says why that row may not be a header.
     """
     if not is_file(path):
         raise StudyError(f"There is no file {path}.")
@@ -138,7 +138,8 @@ def _read_separated(
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
-    names = {column: of for column, of in hub_layout.names_in_file(path).items() if column in frame.columns}
+    classes_of = hub_layout.names_in_file(path)
+    names = {column: classes for column, classes in classes_of.items() if column in frame.columns}
     if names:
         notes.append(f"The class numbers in {', '.join(names)} were replaced by the class names in the file.")
     return hub_layout.named(frame, names) if names else frame
