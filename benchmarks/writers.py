@@ -27,7 +27,7 @@ from benchmarks import raters
 from core import settings as settings_module
 from core.settings import Settings
 from core.study import store as store_module
-from core.study.rows.study import Comparison, Rating
+from core.study.rows.sessions import Comparison, Rating
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 

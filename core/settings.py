@@ -72,7 +72,7 @@ def _secrets(path: Path) -> dict[str, str]:
 def _number(found: Mapping[str, str], name: str, *, least: int, default: int) -> int:
     text = found.get(name) or str(default)
     if not text.isdecimal() or int(text) < least:
-        raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}. Change it.")
+        raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, aliased
 
 from core.quality import leakage
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
-from core.study.rows.study import Campaign, Item, Judgement, Label, Rater, Rating, Sample
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Judgement, Label, Sample
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]

@@ -22,7 +22,8 @@ from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
 from core.study.rows.kinds import Slot, Work
-from core.study.rows.study import Campaign, Job, Study
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Job, Study
 from core.study.store import Store
 from core.subjectivity.llm import beside_people, personas
 from core.subjectivity.llm import raters as llm_raters

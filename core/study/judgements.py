@@ -14,18 +14,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from core.errors import StudyError
 from core.study import samples
 from core.study.rows.kinds import JudgementKind, SampleStatus, Split
-from core.study.rows.study import (
-    Arm,
-    Campaign,
-    Comparison,
-    Completion,
-    Item,
-    Judgement,
-    Label,
-    Prediction,
-    Rating,
-    Sample,
-)
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Arm, Completion, Judgement, Label, Prediction, Sample
 
 T = TypeVar("T")
 

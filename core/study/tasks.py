@@ -8,22 +8,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterKind, Work
-from core.study.rows.study import (
-    Arm,
-    Batch,
-    Campaign,
-    Completion,
-    Import,
-    Job,
-    Judgement,
-    Label,
-    Rater,
-    Run,
-    Sample,
-    Study,
-    Task,
-    Trial,
-)
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
 ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
 

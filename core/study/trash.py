@@ -15,20 +15,8 @@ from core.errors import StudyError
 from core.study import samples
 from core.study.rows.base import Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
-from core.study.rows.study import (
-    Arm,
-    Campaign,
-    Comparison,
-    Import,
-    Item,
-    Job,
-    Prediction,
-    Rating,
-    Run,
-    Sample,
-    Study,
-    Task,
-)
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Study, Task
 
 KEPT_DAYS = 30
 UNDONE = "import undone"

@@ -13,7 +13,7 @@ from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
 from ui.frame import access, frame

@@ -10,7 +10,7 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.rows.study import Rating
+from core.study.rows.sessions import Rating
 from tests.e2e.walking import PATIENCE, at, choose, real_file, settled
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from benchmarks import raters
 from core import settings as settings_module
 from core.settings import Settings
 from core.study import store as store_module
-from core.study.rows.study import Rater as RaterRow
-from core.study.rows.study import Rating
+from core.study.rows.sessions import Rater as RaterRow
+from core.study.rows.sessions import Rating
 from tests.websocket_rater import UNDO, Button, Gone, Rater, link
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -14,7 +14,7 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, RaterState
-from core.study.rows.study import Comparison, Rater, Rating, Skip
+from core.study.rows.sessions import Comparison, Rater, Rating, Skip
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol

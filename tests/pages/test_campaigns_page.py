@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Sample, Study
 from core.study.store import Store
 from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol

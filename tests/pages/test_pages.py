@@ -12,7 +12,8 @@ from core.jobs import queue
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import JobState, Slot
-from core.study.rows.study import Completion, Job, Label, Prompt, Rating, Study
+from core.study.rows.sessions import Rating
+from core.study.rows.study import Completion, Job, Label, Prompt, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis.prompts import versions

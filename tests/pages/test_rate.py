@@ -11,7 +11,8 @@ from streamlit.testing.v1.element_tree import Button
 
 from core.study import samples, tasks
 from core.study.rows.kinds import CampaignKind, RaterState, Split
-from core.study.rows.study import Campaign, Rater, Rating, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Rater, Rating, Skip
+from core.study.rows.study import Sample, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol

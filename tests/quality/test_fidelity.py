@@ -18,7 +18,8 @@ from core.quality import fidelity
 from core.quality.fidelity import By
 from core.study import samples, tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus, Split
-from core.study.rows.study import Campaign, Item, Judgement, Rater, Rating, Sample, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Judgement, Sample, Task
 from core.study.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -20,7 +20,8 @@ from core.settings import Settings
 from core.steps import measure
 from core.study import samples, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Slot, Split
-from core.study.rows.study import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Completion, Job, Prompt, Sample, Task
 from core.study.store import Store
 from tests.texts import keep_new
 

@@ -12,7 +12,8 @@ from core.errors import StudyError
 from core.study import judgements, samples
 from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind, JudgementKind, RaterKind, SampleStatus, Split
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Judgement, Label, Rater, Rating, Sample, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -18,7 +18,9 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate, tasks
 from core.study import store as store_module
-from core.study.rows.study import Base, Comparison, Completion, Label, Prompt, Rater, Rating, Sample, Study, Task
+from core.study.rows.base import Base
+from core.study.rows.sessions import Comparison, Rater, Rating
+from core.study.rows.study import Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
 
 

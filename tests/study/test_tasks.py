@@ -9,7 +9,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import JobState, RaterKind, RaterState
-from core.study.rows.study import Batch, Campaign, Job, Rater, Run, Task
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Batch, Job, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -14,7 +14,8 @@ from core.study import tasks, trash
 from core.study.exchange import exporting, importing, tables
 from core.study.rows.base import Base
 from core.study.rows.kinds import SampleStatus, Slot
-from core.study.rows.study import Arm, Campaign, Import, Item, Rater, Rating, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Arm, Import, Sample, Study, Task
 from core.study.store import Store
 
 DAY = 86_400.0

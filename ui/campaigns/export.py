@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.exchange import formats
 from core.subjectivity.exchange.formats import Names
 from core.subjectivity.sessions import answers

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import segno
 import streamlit as st
 
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui.campaigns import rules as campaign_rules

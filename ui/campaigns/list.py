@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign, Study, Task
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import standing
 from ui.campaigns import reads
 from ui.shared import resources

@@ -10,7 +10,7 @@ import streamlit as st
 from core.analysis import rating_charts
 from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live

@@ -9,7 +9,8 @@ from core.jobs import queue, runner
 from core.llm.connection import Connection
 from core.steps import rate
 from core.study.rows.kinds import ItemRole, Work
-from core.study.rows.study import Campaign, Item, Study
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Study
 from core.subjectivity.llm import personas
 from core.subjectivity.llm.beside_people import Group, SideBySide
 from ui.campaigns import reads, tables

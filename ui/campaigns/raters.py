@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import conduct, roster
 from ui.campaigns import reads, tables
 from ui.shared import resources

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity import results
 from core.subjectivity.llm import beside_people
 from core.subjectivity.llm.beside_people import SideBySide

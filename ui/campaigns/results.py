@@ -8,7 +8,7 @@ import streamlit as st
 from core.analysis import rating_charts
 from core.analysis.rating_charts import Chart
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.statistics import aggregation, majority, ranking, shares
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.agreement import AgreementSummary, Level

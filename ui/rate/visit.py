@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import RaterState
-from core.study.rows.study import Campaign, Item, Rater, Study
+from core.study.rows.sessions import Campaign, Item, Rater
+from core.study.rows.study import Study
 from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
 from core.subjectivity.sessions.assignment import Progress

@@ -9,7 +9,8 @@ from core.analysis import findings
 from core.analysis.points import Metric
 from core.study import samples
 from core.study.rows.kinds import SampleStatus
-from core.study.rows.study import Comparison, Rater, Rating, Run, Sample, Study, Task
+from core.study.rows.sessions import Comparison, Rater, Rating
+from core.study.rows.study import Run, Sample, Study, Task
 from core.subjectivity import levels
 from ui.shared import resources
 

@@ -39,8 +39,8 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
     """Read a CSV or TSV file.
 
     `usual` is the separator of cells; another separator is used if only that one occurs in the first line. `header` says
-    whether the first row names the columns; if it is None, the first row is used as a header and `doubt` says why it may
-    not be one. Short rows are filled with empty cells; rows with cells beyond the header are left out unless these cells
+    whether the first row names the columns; if it is None, the first row is used as a header and `doubt` says why that row
+    may be no header. Short rows are filled with empty cells; rows with cells beyond the header are left out unless these cells
     are empty. Raises `StudyError` if rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from core.study.rows.study import Base
+from core.study.rows.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)

@@ -10,16 +10,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.study.rows.base import Base as Base
-from core.study.rows.base import named
+from core.study.rows.base import Base, named
 from core.study.rows.kinds import ArmKind, BatchState, JobState, JudgementKind, SampleStatus, Slot, Split, TrialKind
-from core.study.rows.sessions import Campaign as Campaign
-from core.study.rows.sessions import Comparison as Comparison
-from core.study.rows.sessions import Item as Item
-from core.study.rows.sessions import Rater as Rater
-from core.study.rows.sessions import Rating as Rating
-from core.study.rows.sessions import Reply as Reply
-from core.study.rows.sessions import Skip as Skip
 
 
 class Study(Base):

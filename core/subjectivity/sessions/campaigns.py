@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Comparison, Item, Rating, Study, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import drawing, protocol
 from core.subjectivity.sessions.protocol import Protocol
 

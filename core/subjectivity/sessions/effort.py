@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Item, Sample
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Sample
 from core.subjectivity.sessions import campaigns, screens
 from core.subjectivity.sessions.campaigns import Plan
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.sessions import campaigns, protocol
 

@@ -10,7 +10,8 @@ from sqlalchemy.pool import StaticPool
 from core.study import tasks
 from core.study.rows.base import Base
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import screens
 

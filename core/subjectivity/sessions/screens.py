@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 SUBJECTIVE = (
