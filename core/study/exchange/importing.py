@@ -255,8 +255,8 @@ def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: table
     `held_texts.judge` must have set the reasons of the rows.
     """
     if rows.empty:
-        matching = f" where {_listed_where(options.where)}" if options.where else ""
-        raise StudyError(f"{table.file} has no row{matching}.")
+        conditions = " and ".join(f"{column} is {value!r}" for column, value in options.where.items())
+        raise StudyError(f"{table.file} has no row{' where ' if conditions else ''}{conditions}.")
     labels_in_files.check_several(found, options.choices, file=table.file)
     if not (rows["reason"] == "").any():
         raise StudyError(
@@ -387,10 +387,6 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         labels=_sums(counted, "label"),
         splits=_sums(counted, "split"),
     )
-
-
-def _listed_where(where: Mapping[str, str]) -> str:
-    return " and ".join(f"{column} is {value!r}" for column, value in where.items())
 
 
 def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:

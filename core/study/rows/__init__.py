@@ -1,6 +1,6 @@
 """The tables of the database as SQLAlchemy classes."""
 
-# Both modules are imported whenever one is, since foreign keys of one refer to tables of the other.
+# Imported together, since foreign keys in `sessions` refer to tables in `study`.
 from core.study.rows import sessions, study
 
 __all__ = ["sessions", "study"]
