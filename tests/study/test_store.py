@@ -105,7 +105,7 @@ def test_a_database_of_an_unknown_version_is_left_alone(settings: settings_modul
         session.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '0000'"))
     store.close()
 
-    with pytest.raises(StudyError, match="made by another version"):
+    with pytest.raises(StudyError, match="another version made the database"):
         store_module.open_store(settings)
 
 

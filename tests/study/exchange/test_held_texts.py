@@ -52,8 +52,8 @@ def test_findings_tell_what_becomes_of_texts_that_the_arm_holds(bring: Bring) ->
     }
     assert (found.left_out, found.splits) == (done.rejected, done.splits)
     assert done.moved == found.already[held_texts.MOVES] == 1
-    assert sum("n the arm already" in note for note in found.notes) == 4
-    assert sum("the test split of the arm already" in note for note in found.notes) == 1
+    assert sum("Already in the arm" in note for note in found.notes) == 4
+    assert sum("Already in the test split of the arm" in note for note in found.notes) == 1
 
 
 def test_synthetic_texts_of_the_real_test_split_and_of_real_training_are_told_before(bring: Bring) -> None:
