@@ -263,7 +263,7 @@ def test_a_file_without_names_of_columns_is_told_with_the_keys_that_read_it(call
     mended = problems(call, study(tmp_path, arms=f"{{zero-shot: {{{keys}}}}}"), "--check")
 
     assert (
-        "header: false (it is a text) or header: true (it names the columns)"
+        "header: false if the first row is a text, or header: true if it names the columns"
         in f"{found[0]['what']} {found[0]['way_out']}"
     )
     assert not [one for one in mended if one["is_fatal"]]

@@ -91,7 +91,7 @@ def test_a_quote_inside_an_unquoted_line_merges_no_rows(tmp_path: Path) -> None:
 
     assert found.frame["text"].tolist() == ['"Fine" is what she said', 'A 5" screen', "Lovely", '"Best']
     assert found.frame["label"].tolist() == ["bad", "bad", "good", "good"]
-    assert "Quotes stand inside" in found.notes[0]
+    assert "Quotes in this file are parts of the texts" in found.notes[0]
 
 
 def test_quotes_written_with_a_backslash_are_read_and_it_is_said(tmp_path: Path) -> None:
