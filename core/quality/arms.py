@@ -21,13 +21,13 @@ from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
 from core.reports import Report
 from core.study import samples, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Sample, Task
 
 FEWEST = 20  # an arm with fewer texts is not compared, so that it does not make the comparison small for the others
 MOST_COMPARED = 5_000  # texts of an arm in the measures that take equally many of every arm
 MOST_EMBEDDED = 10_000  # texts of an arm that are embedded, drawn evenly over labels
-CHUNK = 10_000  # ids in one statement
 
 
 @dataclass(frozen=True)
@@ -274,8 +274,8 @@ def _shown(session: Session, arm_id: int) -> dict[int, str]:
     query = select(Completion.example_ids, Completion.source_ids).where(Completion.arm_id == arm_id)
     ids = sorted({int(one) for lists in session.execute(query) for found in lists for one in found})
     shown: dict[int, str] = {}
-    for start in range(0, len(ids), CHUNK):
-        rows = session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(ids[start : start + CHUNK])))
+    for chunk in chunks(ids):
+        rows = session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(chunk)))
         shown |= {row.id: row.text for row in rows}
     return shown
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import StudyError
+from core.study.chunks import chunks
 
 FOLDER = "embeddings"
-CHUNK = 500
+KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0
 
 
@@ -58,10 +59,9 @@ def _read(keys: set[bytes], path: Path) -> dict[bytes, NDArray[np.float32]]:
         return {}
     asked, found = list(keys), {}
     with _opened(path) as connection:
-        for start in range(0, len(asked), CHUNK):
-            some = asked[start : start + CHUNK]
-            marks = ", ".join("?" * len(some))
-            rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)
+        for chunk in chunks(asked, KEYS_AT_ONCE):
+            marks = ", ".join("?" * len(chunk))
+            rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", chunk)
             found.update({digest: np.frombuffer(blob, dtype="<f4") for digest, blob in rows})
     return found
 

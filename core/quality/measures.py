@@ -7,7 +7,6 @@ needs torch or scikit-learn; `core.quality.arms` computes.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,10 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from core import files
 from core import settings as settings_module
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
 from core.study import judgements
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Sample
 
@@ -30,7 +31,6 @@ VERSION = 2
 NEAR_DUPLICATE = "near-duplicate of an earlier text"
 TABLE_COLUMNS = ["measure", "arm", "kind", "value", "low", "high", "spread", "n"]
 POINT_COLUMNS = ["sample_id", "arm", "label", "x", "y", "text"]
-CHUNK = 10_000  # ids in one statement: SQLite takes up to 32,766
 
 
 @dataclass(frozen=True)
@@ -178,10 +178,7 @@ def digest(session: Session, task_id: int) -> str:
 def write(settings: settings_module.Settings, measures: Measures) -> Path:
     """Keep the measures of a task in place of earlier ones; a reader sees either the old or the new file."""
     path = _path(settings, measures.task_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    fresh.write_bytes(TypeAdapter(Measures).dump_json(measures))
-    fresh.replace(path)
+    files.replace(path, TypeAdapter(Measures).dump_json(measures))
     return path
 
 
@@ -217,8 +214,8 @@ def points(session: Session, measures: Measures) -> pd.DataFrame:
     """The map with the texts as they are now: columns sample_id, arm, label, x, y, text. Deleted samples are left out."""
     texts: dict[int, str] = {}
     ids = measures.points.sample_id
-    for start in range(0, len(ids), CHUNK):
-        query = select(Sample.id, Sample.text).where(Sample.id.in_(ids[start : start + CHUNK]))
+    for chunk in chunks(ids):
+        query = select(Sample.id, Sample.text).where(Sample.id.in_(chunk))
         texts |= {row.id: row.text for row in session.execute(query)}
     frame = pd.DataFrame({field.name: getattr(measures.points, field.name) for field in fields(Points)})
     frame["text"] = frame["sample_id"].map(texts)
@@ -242,15 +239,14 @@ def reject_near_duplicates(session: Session, *, arm_id: int, groups: Sequence[Se
     """
     ids = [sample_id for group in groups for sample_id in group]
     kept: set[int] = set()
-    for start in range(0, len(ids), CHUNK):
-        still = Sample.id.in_(ids[start : start + CHUNK])
-        query = select(Sample.id).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, still)
-        kept |= set(session.scalars(query))
+    for chunk in chunks(ids):
+        query = select(Sample.id).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
+        kept |= set(session.scalars(query.where(Sample.id.in_(chunk))))
     later = [sample_id for group in groups for sample_id in sorted(kept.intersection(group))[1:]]
     fixed = judgements.relied_on(session, later)
     extra = [sample_id for sample_id in later if sample_id not in fixed]
-    for start in range(0, len(extra), CHUNK):
-        change = update(Sample).where(Sample.id.in_(extra[start : start + CHUNK]))
+    for chunk in chunks(extra):
+        change = update(Sample).where(Sample.id.in_(chunk))
         session.execute(change.values(status=SampleStatus.REJECTED, reject_reason=NEAR_DUPLICATE))
     return len(extra)
 

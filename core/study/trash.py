@@ -5,7 +5,7 @@ whatever is computed over a study leaves it out. After `KEPT_DAYS` both are dele
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, exists, or_, select, update
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.base import Base
 from core.study.rows.kinds import JobState, SampleStatus, Split
 from core.study.rows.study import (
@@ -34,7 +35,6 @@ KEPT_DAYS = 30
 UNDONE = "import undone"
 MARK = re.compile(r" \(in the trash, \d+\)$")
 ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
-AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def undo_import(session: Session, import_id: int, *, now: float) -> int:
     change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
     left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
     aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
-    for some in _parts(sorted(tested)):
+    for some in chunks(sorted(tested)):
         back = update(Sample).where(*aside, Sample.text_hash.in_(some))
         session.execute(
             back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
@@ -214,14 +214,9 @@ def _delete_whole(session: Session, table: str, ids: Sequence[int]) -> None:
             parents = doomed.get(key.column.table.name)
             if not parents or one.name == key.column.table.name:
                 continue
-            for some in _parts(sorted(parents)):
+            for some in chunks(sorted(parents)):
                 found = session.execute(select(one.c.id).where(key.parent.in_(some))).scalars()
                 doomed.setdefault(one.name, set()).update(found)
     for one in reversed(order):
-        for some in _parts(sorted(doomed.get(one.name, ()))):
+        for some in chunks(sorted(doomed.get(one.name, ()))):
             session.execute(delete(one).where(one.c.id.in_(some)))
-
-
-def _parts(values: Sequence[int] | Sequence[str]) -> Iterator[Sequence[int] | Sequence[str]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import browse
+from core.study.chunks import chunks
 from core.study.exchange import card, spreadsheets
 from core.study.rows.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Prompt, Sample, Task
@@ -50,7 +51,6 @@ SCHEMA = pa.schema(
         "created_at": TEXT,
     }
 )
-AT_ONCE = 5000
 
 
 def write(
@@ -146,8 +146,8 @@ def _query(arm: Arm, *, rejected: bool) -> Select[*tuple[Any, ...]]:
 
 def _given(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Series[str]":
     given: dict[int, str] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        given |= browse.newest_labels(session, ids[start : start + AT_ONCE], kind)
+    for chunk in chunks(ids):
+        given |= browse.newest_labels(session, chunk, kind)
     named = {sample_id: name for sample_id, name in given.items() if name != browse.NO_LABEL}
     return pd.Series([named.get(sample_id) for sample_id in ids], dtype="str")
 
