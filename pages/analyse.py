@@ -66,7 +66,7 @@ if view == "Tasks":
 if view == "Samples":
     with ui.store()() as session:
         task = ui.pick_task(session, study, key="analyse")
-        curves = report.threshold_table(session, found, task.name)
+        curves = report.threshold_curves(session, found, task.name)
     if not curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
         ui.link("campaigns", "Collect ratings")

@@ -1,4 +1,4 @@
-"""Embeddings that were made before, kept per encoder in a file under the home folder; read without torch."""
+"""Store and read embeddings of texts, in one SQLite file per encoder under the home folder; needs no torch."""
 
 import hashlib
 import re
@@ -19,22 +19,25 @@ WAIT_SECONDS = 60.0
 
 
 def recall(texts: Sequence[str], *, encoder: str, home: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What is kept of these texts: vectors (n, d) float32, and a mask (n,) of the rows that are.
+    """The stored vectors of texts, shape (n, d), float32, and a mask, shape (n,), of the texts with a stored vector.
 
-    Other rows are nan; d is 0 when nothing is kept.
+    Rows of other texts are nan; d is 0 if no text has a stored vector. Raises `StudyError` if the file cannot be read.
     """
     keys = [key(text) for text in texts]
-    kept = _read(set(keys), file(encoder, home))
-    width = len(next(iter(kept.values()))) if kept else 0
+    stored = _read(set(keys), file(encoder, home))
+    width = len(next(iter(stored.values()))) if stored else 0
     vectors = np.full((len(keys), width), np.nan, dtype=np.float32)
-    held = np.array([one in kept for one in keys], dtype=bool)
-    for place in np.flatnonzero(held):
-        vectors[place] = kept[keys[place]]
-    return vectors, held
+    is_stored = np.array([digest in stored for digest in keys], dtype=bool)
+    for place in np.flatnonzero(is_stored):
+        vectors[place] = stored[keys[place]]
+    return vectors, is_stored
 
 
 def remember(texts: Sequence[str], vectors: NDArray[np.float32], *, encoder: str, home: Path) -> None:
-    """Keep these vectors (n, d). Several processes may do so at once; what is kept already stays."""
+    """Store the vectors of texts, shape (n, d). Vectors stored before stay as they are; several processes may write at once.
+
+    Raises `StudyError` if the file cannot be used.
+    """
     rows = [(key(text), vector.astype("<f4").tobytes()) for text, vector in zip(texts, vectors, strict=True)]
     path = file(encoder, home)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,22 +47,22 @@ def remember(texts: Sequence[str], vectors: NDArray[np.float32], *, encoder: str
 
 
 def file(encoder: str, home: Path) -> Path:
-    """The file of an encoder's vectors. Encoders whose names differ in any character have different files."""
+    """The path of an encoder's vectors; encoders whose names differ in any character have different paths."""
     name = re.sub(r"[^\w.-]+", "_", encoder)[-40:]
     return home / FOLDER / f"{name}-{hashlib.sha256(encoder.encode()).hexdigest()[:8]}.db"
 
 
 def key(text: str) -> bytes:
-    """16 bytes that stand for a text, letter by letter: some encoders tell capitals apart."""
+    """A digest of the exact text, 16 bytes; case counts, as some encoders read capitals differently."""
     return hashlib.sha256(text.encode()).digest()[:16]
 
 
 def _read(keys: set[bytes], path: Path) -> dict[bytes, NDArray[np.float32]]:
     if not path.is_file():
         return {}
-    asked, found = list(keys), {}
+    found: dict[bytes, NDArray[np.float32]] = {}
     with _opened(path) as connection:
-        for chunk in chunks(asked, KEYS_AT_ONCE):
+        for chunk in chunks(list(keys), KEYS_AT_ONCE):
             marks = ", ".join("?" * len(chunk))
             rows = connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", chunk)
             found.update({digest: np.frombuffer(blob, dtype="<f4") for digest, blob in rows})
@@ -72,4 +75,4 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        raise StudyError(f"The kept embeddings in {path} cannot be used ({error}). Delete the file.") from error
+        raise StudyError(f"The stored embeddings in {path} cannot be used ({error}). Delete the file.") from error

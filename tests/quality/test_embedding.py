@@ -1,4 +1,4 @@
-"""Embeddings: as the encoder's own library makes them, made once, and read without torch."""
+"""Embeddings equal those of the encoder's own library, are computed once, and are read without torch."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ TEXTS = [
 
 
 def run(program: str, *arguments: object) -> str:
-    """What a program prints in a process of its own."""
+    """The output of a Python program that runs in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True,
@@ -83,7 +83,7 @@ def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
 def test_an_encoder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
 
-    with pytest.raises(StudyError, match="cannot be loaded.*'minilm' needs neither"):
+    with pytest.raises(StudyError, match="cannot be loaded.*'minilm' needs no network"):
         embedding.embed(["a"], encoder=str(tmp_path))
 
 

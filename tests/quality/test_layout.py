@@ -1,4 +1,4 @@
-"""The map: the same every time, groups stay together, and small or odd tables are answered."""
+"""The map of texts: equal for equal rows, groups stay together, and small or odd tables have a map."""
 
 import numpy as np
 import pytest

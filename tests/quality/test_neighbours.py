@@ -1,4 +1,4 @@
-"""The real texts nearest to a sample, found among embeddings that were made before."""
+"""The real texts nearest to a sample, by stored embeddings."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ VECTORS = {"asked": (1.0, 0.0), "near": (0.8, 0.6), "far": (0.0, 1.0), "tested":
 
 @pytest.fixture
 def asked(store: Store) -> Sample:
-    """A zero-shot text beside real ones: one near, one far, one in the test split, one that was never measured."""
+    """A zero-shot text and four real texts: near, far, in the test split, and without an embedding."""
     with store.write() as session:
         study = tasks.study_named(session, "s")
         task = tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})

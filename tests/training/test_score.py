@@ -1,4 +1,4 @@
-"""Scores by hand, and the gap of paired seeds."""
+"""Scores against hand-computed values, and the gap of paired seeds."""
 
 import math
 
