@@ -77,7 +77,9 @@ def gap_against_subjectivity(
             )
         )
     figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    return figures.dressed(figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460)
+    return figures.apply_layout(
+        figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460
+    )
 
 
 def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
@@ -119,7 +121,7 @@ def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go
             )
         )
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
-    return figures.dressed(figure, x="", y=AXIS_NAMES[metric], height=380)
+    return figures.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
 def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
@@ -139,7 +141,7 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.2f}<br>%{customdata[0]} answers<extra></extra>",
         )
     )
-    return figures.dressed(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+    return figures.apply_layout(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
 
 
 def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
@@ -161,7 +163,7 @@ def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
                 + "</extra>",
             )
         )
-    return figures.dressed(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    return figures.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
@@ -172,7 +174,7 @@ def loss(curve: pd.DataFrame) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=group["step"], y=group["loss"], mode="lines", name=str(run), line={"color": colour(arm)})
         )
-    return figures.dressed(figure, x="Step", y="Cross-entropy", height=300)
+    return figures.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
 
 
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:

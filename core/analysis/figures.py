@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 GRID = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
 
 
-def dressed(figure: go.Figure, *, x: str | None = None, y: str | None = None, height: int) -> go.Figure:
+def apply_layout(figure: go.Figure, *, x: str | None = None, y: str | None = None, height: int) -> go.Figure:
     """Give a figure the common layout: pale grid, transparent background, legend below.
 
     `x` and `y` are titles of the axes; None keeps a title that is already there. `height` is in pixels.
@@ -56,6 +56,6 @@ def add_band(
     )
 
 
-def shown(text: str) -> str:
+def escaped(text: str) -> str:
     """The text escaped for a figure, which then shows it unchanged: Plotly interprets HTML in names and hover texts."""
     return html.escape(text, quote=False)

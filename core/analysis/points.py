@@ -37,7 +37,7 @@ class Metric(StrEnum):
     ACCURACY = "accuracy"
 
 
-METRIC_NAMES = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
+METRIC_NAMES: dict[str, str] = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 
 
 def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
         figure.add_trace(_dot(str(arm), own.head(1)).update(showlegend=False))
     figure.update_yaxes(
         categoryorder="array",
-        categoryarray=[figures.shown(arm) for arm in arms[::-1]],
+        categoryarray=[figures.escaped(arm) for arm in arms[::-1]],
         range=[-0.6, len(arms) - 0.4],
     )
     figure.update_xaxes(nticks=4, tickangle=0)
@@ -39,7 +39,7 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
         text=f"<b>{readings.NAMES.get(measure, measure)}</b><br>{_sizes(rows)}", showarrow=False, font={"size": 12},
         x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", align="left",
     )  # fmt: skip
-    return _dressed(figure, height=104 + 28 * len(arms)).update_layout(margin={"t": 52, "b": 30})
+    return _apply_layout(figure, height=104 + 28 * len(arms)).update_layout(margin={"t": 52, "b": 30})
 
 
 def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.Figure:
@@ -48,7 +48,7 @@ def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.
     figure = go.Figure(
         go.Scatter(
             x=own["log_odds"],
-            y=own["word"].map(figures.shown),
+            y=own["word"].map(figures.escaped),
             mode="markers",
             marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 10},
             error_x=figures.error_bars(own["log_odds"], own["low"], own["high"]),
@@ -64,7 +64,7 @@ def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.
     figure.add_vline(x=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
     sizes = f"(n {own['of_in'].iloc[0]} against {own['of_out'].iloc[0]})" if len(own) else ""
     figure.update_xaxes(title_text=f"Log odds ratio {sizes}")
-    return _dressed(figure.update_yaxes(type="category"), height=110 + 24 * max(len(own), 2))
+    return _apply_layout(figure.update_yaxes(type="category"), height=110 + 24 * max(len(own), 2))
 
 
 def confusion(found: Fidelity, *, other: str) -> go.Figure:
@@ -75,9 +75,9 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
     counts = found.confusion.to_numpy()
     sizes = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, sizes, out=np.zeros(counts.shape), where=sizes > 0)
-    columns = [figures.shown(str(name)) for name in found.confusion.columns]
+    columns = [figures.escaped(str(name)) for name in found.confusion.columns]
     rows = [
-        f"{figures.shown(str(name))} (n {size})"
+        f"{figures.escaped(str(name))} (n {size})"
         for name, size in zip(found.confusion.index, sizes.ravel(), strict=True)
     ]
     figure = go.Figure(
@@ -91,9 +91,9 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
             x=columns[j], y=rows[i], text=f"{counts[i, j]}", showarrow=False,
             font={"color": "white" if shares[i, j] > 0.45 else "#1B2A38", "size": 13},
         )  # fmt: skip
-    figure.update_xaxes(title_text=f"Label by {figures.shown(other)} (n {found.n})", type="category")
+    figure.update_xaxes(title_text=f"Label by {figures.escaped(other)} (n {found.n})", type="category")
     figure.update_yaxes(title_text="Intended label", type="category", autorange="reversed")
-    return _dressed(figure, height=150 + 44 * len(rows))
+    return _apply_layout(figure, height=150 + 44 * len(rows))
 
 
 def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") -> go.Figure:
@@ -112,16 +112,16 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
                 x=own["x"],
                 y=own["y"],
                 mode="markers",
-                name=figures.shown(f"{name} (n {len(own)})"),
+                name=figures.escaped(f"{name} (n {len(own)})"),
                 marker={"color": shade, "symbol": symbols[str(arm)], "size": 6, "opacity": 0.7},
                 customdata=own["sample_id"],
-                text=[figures.shown(_beginning(text)) for text in own["text"]],
-                hovertemplate="%{text}<extra>" + figures.shown(name) + "</extra>",
+                text=[figures.escaped(_beginning(text)) for text in own["text"]],
+                hovertemplate="%{text}<extra>" + figures.escaped(name) + "</extra>",
             )
         )
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
-    return _dressed(figure, height=520)
+    return _apply_layout(figure, height=520)
 
 
 def _symbols(arms: list[str]) -> dict[str, str]:
@@ -139,9 +139,9 @@ def _dot(arm: str, row: pd.DataFrame) -> go.Scatter:
     limits = f" [%{{customdata[1]:.3g}}, %{{customdata[2]:.3g}}] ({spread})" if spread else ""
     return go.Scatter(
         x=row["value"],
-        y=[figures.shown(arm)],
+        y=[figures.escaped(arm)],
         mode="markers",
-        name=figures.shown(arm),
+        name=figures.escaped(arm),
         marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 11},
         error_x=figures.error_bars(row["value"], row["low"], row["high"]) if spread else None,
         customdata=row[["n", "low", "high"]],
@@ -160,5 +160,5 @@ def _beginning(text: str) -> str:
     return text if len(text) <= HOVERED else f"{text[: HOVERED - 1]}…"
 
 
-def _dressed(figure: go.Figure, *, height: int) -> go.Figure:
-    return figures.dressed(figure, height=height).update_layout(margin={"t": 36, "b": 64})
+def _apply_layout(figure: go.Figure, *, height: int) -> go.Figure:
+    return figures.apply_layout(figure, height=height).update_layout(margin={"t": 36, "b": 64})

@@ -49,7 +49,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
             mode="markers",
             marker={"color": TEAL, "size": 11},
             error_x=figures.error_bars(table["strength"], table["low"], table["high"]),
-            customdata=np.column_stack([table["name"].map(figures.shown), *(table[name] for name in ("low", "high", "n", "level"))]),
+            customdata=np.column_stack([table["name"].map(figures.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
             hovertemplate=(
                 "%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} answers, level %{customdata[4]}<extra></extra>"
@@ -59,7 +59,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
     )  # fmt: skip
     groups = _tie_lines(figure, table, differences)
     figure.add_vline(x=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
-    figures.dressed(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
+    figures.apply_layout(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
     figure.update_layout(margin={"b": 68, "t": 26, "r": 20 + 12 * groups})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, table["name"]), ranking.told_apart_words(differences, quality=quality))
@@ -81,7 +81,7 @@ def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Char
             line={"color": charts.OTHERS[0], "width": 1.5}, fillcolor="rgba(230,159,0,0.10)", layer="below",
         )  # fmt: skip
     top = max(graph.levels.values())
-    figures.dressed(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
+    figures.apply_layout(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
     figure.update_xaxes(range=[0.4, top + 0.6], tickvals=list(range(1, top + 1)), tickangle=0)
     figure.update_yaxes(visible=False, range=[-0.7, len(graph.names) - 0.3])
     figure.update_layout(margin={"b": 52, "t": 12})
@@ -110,7 +110,7 @@ def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: flo
         figure.add_vrect(x0=low, x1=high, fillcolor=charts.OTHERS[0], opacity=0.35, line_width=0)
     if math.isfinite(mean):
         figure.add_vline(x=mean, line={"color": charts.OTHERS[0], "width": 2})
-    figures.dressed(
+    figures.apply_layout(
         figure, x=f"Share of raters who agree<br>n {len(rated):,} items, {ratings:,} ratings", y="Items", height=310
     )
     figure.update_layout(margin={"b": 64, "t": 12})
@@ -138,7 +138,7 @@ def alpha_so_far(table: pd.DataFrame, *, x: Literal["n_ratings", "at"] = "n_rati
     figure.add_hline(y=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
     n = int(table["n_ratings"].max()) if len(table) else 0
     axis = f"Ratings (n {n:,})" if x == "n_ratings" else f"Time (n {n:,} ratings)"
-    _dressed(figure, x=axis, y="Krippendorff's alpha")
+    _apply_layout(figure, x=axis, y="Krippendorff's alpha")
     if known.empty:
         return Chart(figure, f"Alpha is not defined yet after {n:,} ratings.")
     last = known.iloc[-1]
@@ -158,7 +158,7 @@ def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int
         figure.add_hline(y=target, line={"color": charts.OTHERS[0], "width": 1.5, "dash": "dash"})
     if now is not None:
         figure.add_vline(x=now, line={"color": charts.GREY, "width": 1, "dash": "dot"})
-    _dressed(figure, x="Ratings" if now is None else f"Ratings (n {now:,} now)", y="Width of the 95 % interval")
+    _apply_layout(figure, x="Ratings" if now is None else f"Ratings (n {now:,} now)", y="Width of the 95 % interval")
     figure.update_yaxes(rangemode="tozero")
     return Chart(figure, _width_words(known, target))
 
@@ -180,12 +180,12 @@ def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -
                 name=f"{group} (n {int(own['n'].sum()):,})",
                 marker={"color": shade, "symbol": symbol, "size": 11, "line": {"width": 2, "color": shade}},
                 error_x=figures.error_bars(own["value"], own["low"], own["high"]),
-                customdata=np.column_stack([own["name"].map(figures.shown), own["low"], own["high"], own["n"]]),
+                customdata=np.column_stack([own["name"].map(figures.escaped), own["low"], own["high"], own["n"]]),
                 hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} ratings<extra>" + group + "</extra>",
             )
         )  # fmt: skip
-    figures.dressed(figure, x=what, y="", height=140 + 46 * len(names))
+    figures.apply_layout(figure, x=what, y="", height=140 + 46 * len(names))
     figure.update_layout(margin={"t": 12})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, names), _groups_words(table, what))
@@ -241,7 +241,7 @@ def _arrows(graph: MajorityGraph, places: dict[str, tuple[float, float]], *, nea
         y += [y0, (y0 + y1) / 2, y1, None]
         hovers += [
             "",
-            f"{figures.shown(edge.winner)} over {figures.shown(edge.loser)}: {edge.wins} to {edge.losses}",
+            f"{figures.escaped(edge.winner)} over {figures.escaped(edge.loser)}: {edge.wins} to {edge.losses}",
             "",
             "",
         ]
@@ -280,8 +280,8 @@ def _line(along: "pd.Series[Any]", value: "pd.Series[float]", bounds: pd.DataFra
     )  # fmt: skip
 
 
-def _dressed(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
-    figures.dressed(figure, x=x, y=y, height=height)
+def _apply_layout(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
+    figures.apply_layout(figure, x=x, y=y, height=height)
     figure.update_layout(margin={"b": 48, "t": 12})
     figure.update_xaxes(nticks=5, tickangle=0)
 
@@ -330,7 +330,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(name: str) -> str:
-    return figures.shown(_cut(name))
+    return figures.escaped(_cut(name))
 
 
 def _cut(name: str) -> str:

@@ -83,9 +83,7 @@ def _known(predictions: pd.DataFrame) -> pd.DataFrame:
         )
     known = predictions.dropna(subset=["agreement"])
     if known.empty:
-        raise StudyError(
-            "The threshold curve needs predictions on test samples that people have rated; there are no such predictions."
-        )
+        raise StudyError("The threshold curve needs predictions on rated test samples; this table has none.")
     return known.assign(correct=known["correct"].astype(float))
 
 

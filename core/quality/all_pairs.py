@@ -24,7 +24,7 @@ def sweep(unit: Floats, *, angles: bool, nearest: bool) -> tuple[Floats, Floats]
 
     `unit` has rows of length 1, shape (n, d), n >= 2. The sums are an empty array without `angles`, the cosines without
     `nearest`. Products are float32 (error about 1e-7) except near cosine 1, where angles need float64 (error about 2e-8).
-    Each product uses a single thread: several threads in one product wait for each other on a busy machine.
+    Each product uses a single thread: on a busy machine, several threads in one product wait for one another.
     """
     spans = [slice(start, min(start + BLOCK, len(unit))) for start in range(0, len(unit), BLOCK)]
     blocks = [(rows, columns) for place, rows in enumerate(spans) for columns in spans[place:]]
@@ -67,6 +67,7 @@ class _Angles:
         self.memory = np.empty(BLOCK * BLOCK, dtype=np.float32)
 
     def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        """Add the angles of a block of cosines between these rows and columns."""
         angles: NDArray[np.floating] = np.arccos(block, out=self.memory[: block.size].reshape(block.shape))
         close = np.divmod(np.flatnonzero(block.ravel() > CLOSE), block.shape[1])
         if len(close[0]) > FEW_PAIRS:
@@ -89,13 +90,14 @@ class _Nearest:
         self.best = np.full(len(unit), -np.inf)
 
     def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        """Compare the highest cosines with a block of cosines between these rows and columns."""
         if rows == columns:
             np.fill_diagonal(block, -np.inf)
         else:
-            self._raise(columns, rows, block.T)
-        self._raise(rows, columns, block)
+            self._update(columns, rows, block.T)
+        self._update(rows, columns, block)
 
-    def _raise(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+    def _update(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
         top = block.max(axis=1).astype(np.float64)
         close = np.flatnonzero(top > np.maximum(CLOSE, self.best[rows] - NOISE))
         if len(close):

@@ -32,7 +32,7 @@ MOST_EMBEDDED = 10_000  # embedded texts per arm, drawn evenly over labels
 
 
 @dataclass(frozen=True)
-class Gathered:
+class TaskTexts:
     """The kept texts of a task at the time of reading; `digest` identifies them.
 
     `texts`: columns sample_id, arm_id, split, label, text. `shown`: arm id -> sample id -> real text that a prompt of the
@@ -59,8 +59,8 @@ class Gathered:
 
 
 @dataclass(frozen=True)
-class Part:
-    """An arm's training texts and the embeddings of some of them: `rows`, shape (n, d), belong to `places` in `texts`."""
+class ArmTexts:
+    """An arm's training texts and the embeddings of a subset: `rows`, shape (n, d), belong to `places` in `texts`."""
 
     arm: Arm
     texts: pd.DataFrame
@@ -73,7 +73,7 @@ class Part:
         return len(self.texts) >= FEWEST
 
 
-def gather(session: Session, task_id: int) -> Gathered:
+def read_texts(session: Session, task_id: int) -> TaskTexts:
     """Read everything that the measures need from the store. Raises `StudyError` if the task has no kept training text."""
     task = session.get_one(Task, task_id)
     query = (
@@ -87,7 +87,7 @@ def gather(session: Session, task_id: int) -> Gathered:
     if not (texts["split"] == Split.TRAIN).any():
         raise StudyError(f"Task {task.name!r} keeps no training text yet. Import or generate some, then measure.")
     arms = tasks.arms(session, task_id)
-    return Gathered(
+    return TaskTexts(
         task=task,
         labels=[label.name for label in tasks.labels_of(session, task_id)],
         arms=arms,
@@ -99,7 +99,7 @@ def gather(session: Session, task_id: int) -> Gathered:
 
 
 def compute(
-    gathered: Gathered, *, home: Path, encoder: str = "minilm", seed: int = 0, report: Report | None = None
+    task_texts: TaskTexts, *, home: Path, encoder: str = "minilm", seed: int = 0, report: Report | None = None
 ) -> Measures:
     """The measures of every arm with kept training texts.
 
@@ -107,25 +107,25 @@ def compute(
     step, and {}.
     """
     started = time.monotonic()
-    tell = _stage_report(report, n_arms=sum(not gathered.train(arm).empty for arm in gathered.arms))
-    parts = _parts(gathered, encoder=encoder, home=home, seed=seed, tell=tell)
+    report_stage = _stage_report(report, n_arms=sum(not task_texts.train(arm).empty for arm in task_texts.arms))
+    parts = _parts(task_texts, encoder=encoder, home=home, seed=seed, report_stage=report_stage)
     sizes = [len(part.texts) for part in parts if part.is_compared]
     n = min([*sizes, MOST_COMPARED]) if sizes else 0
     spread = _spread(parts, n=n, seed=seed)
     measured = []
     for place, part in enumerate(parts):
-        tell(len(parts) + place, 0.0, f"measuring {part.arm.name}")
+        report_stage(len(parts) + place, 0.0, f"measuring {part.arm.name}")
         with threadpool_limits(1):  # threads waiting for busy cores made the small models ten times slower
-            measured.append(_arm(part, gathered, parts, spread=spread[part.arm.id], n=n, seed=seed))
-    tell(2 * len(parts), 0.0, "drawing the map")
+            measured.append(_arm(part, task_texts, parts, spread=spread[part.arm.id], n=n, seed=seed))
+    report_stage(2 * len(parts), 0.0, "drawing the map")
     points = _map(parts, seed=seed)
-    tell(2 * len(parts), 1.0, "measured")
+    report_stage(2 * len(parts), 1.0, "measured")
     return Measures(
-        task_id=gathered.task.id,
-        task=gathered.task.name,
-        labels=gathered.labels,
+        task_id=task_texts.task.id,
+        task=task_texts.task.name,
+        labels=task_texts.labels,
         encoder=encoder,
-        digest=gathered.digest,
+        digest=task_texts.digest,
         version=measures.VERSION,
         seconds=time.monotonic() - started,
         arms=measured,
@@ -139,38 +139,46 @@ def _stage_report(report: Report | None, *, n_arms: int) -> Callable[[int, float
     Every arm has two stages, embedding and measuring; the map is the last stage.
     """
 
-    def tell(stage: int, share: float, message: str) -> None:
+    def report_stage(stage: int, share: float, message: str) -> None:
         if report is not None:
             report(round(10 * (stage + share)), 10 * (2 * n_arms + 1), message, {})
 
-    return tell
+    return report_stage
 
 
 def _parts(
-    gathered: Gathered, *, encoder: str, home: Path, seed: int, tell: Callable[[int, float, str], None]
-) -> list[Part]:
+    task_texts: TaskTexts, *, encoder: str, home: Path, seed: int, report_stage: Callable[[int, float, str], None]
+) -> list[ArmTexts]:
     """The training texts and embeddings of every arm with training texts."""
-    texts_of = [(arm, gathered.train(arm)) for arm in gathered.arms]
+    texts_of = [(arm, task_texts.train(arm)) for arm in task_texts.arms]
     parts = []
     for place, (arm, texts) in enumerate((arm, texts) for arm, texts in texts_of if len(texts)):
 
         def embedded(
             done: int, total: int, _message: str, _extra: Mapping[str, Any], place: int = place, name: str = arm.name
         ) -> None:
-            tell(place, done / max(total, 1), f"embedding {name}: {done} of {total} new texts")
+            report_stage(place, done / max(total, 1), f"embedding {name}: {done} of {total} new texts")
 
-        tell(place, 0.0, f"embedding {arm.name}")
-        places = layout.chosen(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
+        report_stage(place, 0.0, f"embedding {arm.name}")
+        places = layout.balanced_subset(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
         rows = embedding.cached(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
-        parts.append(Part(arm, texts, places, rows))
+        parts.append(ArmTexts(arm, texts, places, rows))
     return parts
 
 
 def _arm(
-    part: Part, gathered: Gathered, parts: Sequence[Part], *, spread: Mapping[str, Diversity], n: int, seed: int
+    part: ArmTexts,
+    task_texts: TaskTexts,
+    parts: Sequence[ArmTexts],
+    *,
+    spread: Mapping[str, Diversity],
+    n: int,
+    seed: int,
 ) -> ArmMeasures:
     texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
-    compared = part.texts.iloc[layout.chosen(labels, most=n, seed=seed)] if part.is_compared else part.texts.iloc[:0]
+    compared = (
+        part.texts.iloc[layout.balanced_subset(labels, most=n, seed=seed)] if part.is_compared else part.texts.iloc[:0]
+    )
     compared_texts = compared["text"].tolist()
     words, vocabulary = lexical.lengths(texts), lexical.vocabulary(texts)
     near = duplicates.near(texts)
@@ -193,17 +201,17 @@ def _arm(
         vocabulary=vocabulary.types,
         hd_d=vocabulary.hd_d,
         by_characters=lexical.share_by_characters(texts),
-        exact_duplicates=gathered.repeats.get(part.arm.id, 0),
+        exact_duplicates=task_texts.repeats.get(part.arm.id, 0),
         near_pairs=len(near.pairs),
         near_groups=[[ids[place] for place in group] for group in near.groups],
-        copies=_copies(part, gathered),
-        near_test=_near(part.texts, _by_id(gathered.real(Split.TEST)), shown={}),
+        copies=_copies(part, task_texts),
+        near_test=_near(part.texts, _by_id(task_texts.real(Split.TEST)), shown={}),
         **_nearest(part, parts, n=n),
-        **_leaks(part, gathered, compared, seed=seed),
+        **_leaks(part, task_texts, compared, seed=seed),
     )
 
 
-def _spread(parts: Sequence[Part], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
+def _spread(parts: Sequence[ArmTexts], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
     """Arm id -> distance -> diversity on `n` texts; nan for arms that are not compared."""
     found: dict[int, dict[str, Diversity]] = {
         part.arm.id: dict.fromkeys(Distance, diversity.UNDEFINED) for part in parts
@@ -217,22 +225,22 @@ def _spread(parts: Sequence[Part], *, n: int, seed: int) -> dict[int, dict[str, 
     return found
 
 
-def _nearest(part: Part, parts: Sequence[Part], *, n: int) -> dict[str, Any]:
-    """`nearest_real` on `n` texts of the arm against all embedded real texts; it rises with the number of texts."""
+def _nearest(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int) -> dict[str, Any]:
+    """`nearest_real` on `n` texts of the arm against all embedded real texts; the score rises with `n`."""
     real = next((other for other in parts if other.arm.kind == ArmKind.REAL), None)
     if real is None or real is part or not part.is_compared:
         return {"nearest_real": math.nan, "n_nearest": 0}
-    places = layout.chosen(part.texts["label"].iloc[part.places].tolist(), most=n)
+    places = layout.balanced_subset(part.texts["label"].iloc[part.places].tolist(), most=n)
     return {"nearest_real": nearest.nearest_real(part.rows[places], real.rows), "n_nearest": len(places)}
 
 
-def _leaks(part: Part, gathered: Gathered, compared: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+def _leaks(part: ArmTexts, task_texts: TaskTexts, compared: pd.DataFrame, *, seed: int) -> dict[str, Any]:
     """The leakage measures of an arm: classifier scores on the `compared` texts, names and cues on all its texts."""
     texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
     train = compared["text"].tolist(), compared["label"].tolist()
-    test = gathered.real(Split.TEST)
+    test = task_texts.real(Split.TEST)
     tested = test["text"].tolist(), test["label"].tolist()
-    against = [] if part.arm.kind == ArmKind.REAL else gathered.real(Split.TRAIN)["text"].tolist()
+    against = [] if part.arm.kind == ArmKind.REAL else task_texts.real(Split.TRAIN)["text"].tolist()
     return {
         "bag_of_words": leakage.bag_of_words(*train, *tested, seed=seed),
         "within": leakage.within(*train, seed=seed),
@@ -249,12 +257,12 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _copies(part: Part, gathered: Gathered) -> list[Copy]:
+def _copies(part: ArmTexts, task_texts: TaskTexts) -> list[Copy]:
     """Copies of real texts outside the test split and of the real texts that the arm's prompts contained."""
-    shown = gathered.shown[part.arm.id]
+    shown = task_texts.shown[part.arm.id]
     if part.arm.kind == ArmKind.REAL:
         return []
-    return _near(part.texts, shown | _by_id(gathered.real(Split.TRAIN, Split.VALIDATION, Split.POOL)), shown=shown)
+    return _near(part.texts, shown | _by_id(task_texts.real(Split.TRAIN, Split.VALIDATION, Split.POOL)), shown=shown)
 
 
 def _near(texts: pd.DataFrame, others: Mapping[int, str], *, shown: Mapping[int, str]) -> list[Copy]:
@@ -272,11 +280,11 @@ def _by_id(texts: pd.DataFrame) -> dict[int, str]:
     return dict(zip(texts["sample_id"].tolist(), texts["text"].tolist(), strict=True))
 
 
-def _map(parts: Sequence[Part], *, seed: int) -> Points:
+def _map(parts: Sequence[ArmTexts], *, seed: int) -> Points:
     """The map of at most `layout.MOST_POINTS` texts of all arms, drawn evenly over arms and labels."""
     texts = pd.concat([part.texts.iloc[part.places].assign(arm=part.arm.name) for part in parts], ignore_index=True)
     groups = list(zip(texts["arm"], texts["label"], strict=True))
-    places = layout.chosen(groups, most=layout.MOST_POINTS, seed=seed)
+    places = layout.balanced_subset(groups, most=layout.MOST_POINTS, seed=seed)
     placed = layout.map_2d(np.concatenate([part.rows for part in parts])[places], seed=seed)
     drawn = texts.iloc[places]
     x, y = placed.astype(float).round(3).T.tolist()

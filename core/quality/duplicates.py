@@ -23,7 +23,7 @@ MARGIN = 1e-9
 NOT_WORD = re.compile(r"[\W_]+")
 
 Places = NDArray[np.int64]
-Found = tuple[Places, Places, NDArray[np.float64]]
+Pairs = tuple[Places, Places, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def near(texts: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = S
     (Chaudhuri et al. 2006; Xiao et al. 2011), and every proposed pair is compared in full. Of several texts with the same
     set, each later text forms a pair with the first. A text without letters is compared by its other characters.
     """
-    table, _ = _tables(texts, [], shingle)
+    table, _ = _shingle_tables(texts, [], shingle)
     firsts, place_of = _distinct_rows(table)
     again = np.flatnonzero(firsts[place_of] != np.arange(len(texts)))
     found = [(firsts[place_of[again]], again, np.ones(len(again)))]
@@ -71,9 +71,11 @@ def near(texts: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = S
         new: NDArray[np.bool_] = (roots[firsts[left]] != roots[firsts[right]]) | (n_pairs < MOST_PAIRS)
         return new
 
-    for first, second, similarity in _joined(table[firsts], table[firsts], threshold, within=True, is_open=is_open):
+    for first, second, similarity in _similar_pairs(
+        table[firsts], table[firsts], threshold, within=True, is_open=is_open
+    ):
         left, right = np.sort([firsts[first], firsts[second]], axis=0)
-        roots = _merged(roots, left, right)
+        roots = _connect(roots, left, right)
         room = max(0, MOST_PAIRS - n_pairs)
         found.append((left[:room].copy(), right[:room].copy(), similarity[:room].copy()))
         n_pairs += len(left)
@@ -87,8 +89,8 @@ def between(
 
     Columns text, other (indices in the two lists) and similarity, most similar first.
     """
-    table, other_table = _tables(texts, others, shingle)
-    found = list(_joined(table, other_table, threshold, within=False))
+    table, other_table = _shingle_tables(texts, others, shingle)
+    found = list(_similar_pairs(table, other_table, threshold, within=False))
     return _pairs(found).set_axis(["text", "other", "similarity"], axis=1)
 
 
@@ -102,7 +104,7 @@ def shingles(text: str, n: int = SHINGLE) -> set[str]:
     return {word[start : start + n] for word in padded for start in range(max(1, len(word) - n + 1))}
 
 
-def _tables(texts: Sequence[str], others: Sequence[str], n: int) -> tuple[sparse.csr_array, sparse.csr_array]:
+def _shingle_tables(texts: Sequence[str], others: Sequence[str], n: int) -> tuple[sparse.csr_array, sparse.csr_array]:
     """0/1 tables of shingles for both lists, a row per text; columns are sorted from the rarest shingle to the commonest."""
     numbers: dict[str, int] = {}
     rows = [
@@ -133,14 +135,14 @@ def _distinct_rows(table: sparse.csr_array) -> tuple[Places, Places]:
     return np.array(firsts, dtype=np.int64), place_of
 
 
-def _joined(
+def _similar_pairs(
     left: sparse.csr_array,
     right: sparse.csr_array,
     threshold: float,
     *,
     within: bool,
     is_open: Callable[[Places, Places], NDArray[np.bool_]] | None = None,
-) -> Iterator[Found]:
+) -> Iterator[Pairs]:
     """Yield pairs of a left and a right row with a Jaccard similarity of at least `threshold`, with the similarity.
 
     `within`: left and right are the same table. Pairs for which `is_open` is False are left out.
@@ -164,7 +166,7 @@ def _joined(
             likely &= columns > rows
         if is_open is not None:
             likely &= is_open(left_order[rows], right_order[columns])
-        rows, columns, similarity = _verified(left, right, rows[likely], columns[likely], threshold)
+        rows, columns, similarity = _with_similarity(left, right, rows[likely], columns[likely], threshold)
         yield left_order[rows], right_order[columns], similarity
 
 
@@ -184,9 +186,9 @@ def _prefixes(table: sparse.csr_array, threshold: float) -> sparse.csr_array:
     return sparse.csr_array((table.data[is_kept], table.indices[is_kept], ends), shape=table.shape)
 
 
-def _verified(
+def _with_similarity(
     left: sparse.csr_array, right: sparse.csr_array, rows: Places, columns: Places, threshold: float
-) -> Found:
+) -> Pairs:
     similarity = np.empty(len(rows))
     left_sizes, right_sizes = np.diff(left.indptr), np.diff(right.indptr)
     for start in range(0, len(rows), PAIRS_AT_ONCE):
@@ -197,7 +199,7 @@ def _verified(
     return rows[alike], columns[alike], similarity[alike]
 
 
-def _merged(roots: Places, left: Places, right: Places) -> Places:
+def _connect(roots: Places, left: Places, right: Places) -> Places:
     """For every index the first index that it is connected with, after these links are added to `roots`."""
     n = len(roots)
     ends = np.concatenate([left, np.arange(n)]), np.concatenate([right, roots])
@@ -214,7 +216,7 @@ def _groups(roots: Places) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _pairs(found: Sequence[Found]) -> pd.DataFrame:
+def _pairs(found: Sequence[Pairs]) -> pd.DataFrame:
     parts = [pd.DataFrame({"first": first, "second": second, "similarity": alike}) for first, second, alike in found]
     empty = pd.DataFrame({"first": np.empty(0, np.int64), "second": np.empty(0, np.int64), "similarity": np.empty(0)})
     frame = pd.concat(parts) if parts else empty

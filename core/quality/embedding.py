@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from core import encoders, quiet_hub
 from core.errors import StudyError
-from core.quality import embedded
+from core.quality import embedding_store
 from core.reports import Report
 
 BATCH_SIZE = 64
@@ -44,7 +44,7 @@ def cached(
     Vectors are stored after every few thousand texts, so that a call after an interruption continues from there.
     """
     unique = list(dict.fromkeys(texts))
-    _, is_stored = embedded.recall(unique, encoder=encoder, home=home)
+    _, is_stored = embedding_store.read(unique, encoder=encoder, home=home)
     missing = sorted((text for text, known in zip(unique, is_stored, strict=True) if not known), key=len)
     if missing or not unique:
         loaded = _loaded(encoder, MAX_LENGTH)
@@ -52,10 +52,10 @@ def cached(
             batch = missing[start : start + STORE_EVERY]
             shift = _shifted(report, done=start, total=len(missing))
             vectors = _embed(loaded, batch, batch_size=BATCH_SIZE, max_length=MAX_LENGTH, report=shift)
-            embedded.remember(batch, vectors, encoder=encoder, home=home)
+            embedding_store.write(batch, vectors, encoder=encoder, home=home)
         if not unique:
             return np.empty((0, loaded[0].config.hidden_size), dtype=np.float32)
-    return embedded.recall(texts, encoder=encoder, home=home)[0]
+    return embedding_store.read(texts, encoder=encoder, home=home)[0]
 
 
 def _embed(

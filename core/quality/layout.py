@@ -45,7 +45,7 @@ def map_2d(
     return np.asarray(placed, dtype=np.float32)
 
 
-def chosen(groups: Sequence[Hashable], *, most: int, seed: int = 0) -> npt.NDArray[np.intp]:
+def balanced_subset(groups: Sequence[Hashable], *, most: int, seed: int = 0) -> npt.NDArray[np.intp]:
     """The indices, ascending, of at most `most` elements, drawn at random and as evenly over groups as possible.
 
     `groups` holds the group of every element. A group smaller than its share is drawn whole, and other groups fill up.

@@ -154,7 +154,7 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredMeasures:
     """The stored measures of a task; `stale` if its samples or the code that measures them have changed since."""
 
     measures: Measures
@@ -181,7 +181,7 @@ def write(settings: settings_module.Settings, measures: Measures) -> Path:
     return path
 
 
-def read(settings: settings_module.Settings, session: Session, task_id: int) -> Found | None:
+def read(settings: settings_module.Settings, session: Session, task_id: int) -> StoredMeasures | None:
     """The stored measures of a task; None if there is no file, or if this version cannot read the file."""
     path = _path(settings, task_id)
     if not path.is_file():
@@ -190,7 +190,7 @@ def read(settings: settings_module.Settings, session: Session, task_id: int) -> 
         stored = TypeAdapter(Measures).validate_python(_with_nan(json.loads(path.read_bytes())))
     except (ValidationError, ValueError):
         return None
-    return Found(stored, stale=stored.version != VERSION or stored.digest != digest(session, task_id))
+    return StoredMeasures(stored, stale=stored.version != VERSION or stored.digest != digest(session, task_id))
 
 
 def table(measures: Measures) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.quality import embedded
+from core.quality import embedding_store
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Label, Sample
 
@@ -22,9 +22,9 @@ def nearest(session: Session, sample: Sample, *, home: Path, encoder: str = "min
     embedding yet. Only the first 10,000 real texts are compared.
     """
     columns = ["cosine", "label", "text", "sample_id"]
-    vectors, is_stored = embedded.recall([sample.text], encoder=encoder, home=home)
+    vectors, is_stored = embedding_store.read([sample.text], encoder=encoder, home=home)
     rows = session.execute(_real(session, sample)).all() if is_stored[0] else []
-    others, known = embedded.recall([row.text for row in rows], encoder=encoder, home=home)
+    others, known = embedding_store.read([row.text for row in rows], encoder=encoder, home=home)
     places = np.flatnonzero(known)
     if not len(places):
         return pd.DataFrame(columns=columns)

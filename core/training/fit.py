@@ -28,7 +28,7 @@ MAX_GRADIENT = 1.0  # norm
 
 
 @dataclass(frozen=True)
-class Work:
+class RunData:
     """A run with the data and settings of its training; `targets` holds an index in `label_ids` for every training text."""
 
     run: Run
@@ -58,33 +58,33 @@ def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: in
     total, done = sum(steps.values()), 0
     for run_id in run_ids:
         with store() as session:
-            work = _work(session, run_id)
-        if work is not None:
-            report(done, total, work.title, {})
-            _perform(store, work, device=device, report=_shifted(report, done=done, total=total))
+            data = _run_data(session, run_id)
+        if data is not None:
+            report(done, total, data.title, {})
+            _train_and_store(store, data, device=device, report=_shifted(report, done=done, total=total))
         done += steps[run_id]
     report(done, total, "", {})
 
 
-def _perform(store: Store, work: Work, *, device: torch.device, report: Report) -> None:
+def _train_and_store(store: Store, data: RunData, *, device: torch.device, report: Report) -> None:
     """Train a run, predict its test texts and store the result."""
     began = time.monotonic()
     dtype = predict.fast_dtype(device)
-    transformers.set_seed(work.run.seed)
+    transformers.set_seed(data.run.seed)
     try:
-        model, tokenizer = _loaded(work, device)
+        model, tokenizer = _loaded(data, device)
         cut = {
-            split: predict.share_cut(tokenizer, texts, max_length=work.settings.max_length)
-            for split, texts in (("train", work.texts), ("test", work.test_texts))
+            split: predict.share_cut(tokenizer, texts, max_length=data.settings.max_length)
+            for split, texts in (("train", data.texts), ("test", data.test_texts))
         }
-        loss, training_seconds = _train(model, tokenizer, work, dtype=dtype, report=report)
+        loss, training_seconds = _train(model, tokenizer, data, dtype=dtype, report=report)
         indices, probabilities = predict.predict(
-            model, tokenizer, work.test_texts, max_length=work.settings.max_length, dtype=dtype
+            model, tokenizer, data.test_texts, max_length=data.settings.max_length, dtype=dtype
         )
     except torch.OutOfMemoryError as error:
         raise StudyError(
-            f"{work.title} with {work.run.encoder} does not fit into the GPU's memory. Lower batch_size "
-            f"({work.settings.batch_size}) or max_length ({work.settings.max_length})."
+            f"{data.title} with {data.run.encoder} does not fit into the GPU's memory. Lower batch_size "
+            f"({data.settings.batch_size}) or max_length ({data.settings.max_length})."
         ) from error
     facts = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -93,28 +93,28 @@ def _perform(store: Store, work: Work, *, device: torch.device, report: Report) 
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "seconds": time.monotonic() - began,
-        "samples_per_second": work.settings.steps * work.settings.batch_size / training_seconds,
+        "samples_per_second": data.settings.steps * data.settings.batch_size / training_seconds,
         "loss": loss,
-        "train_digest": work.train_digest,
+        "train_digest": data.train_digest,
         "cut": cut,
-        "notes": work.run.config.get("notes", []),
+        "notes": data.run.config.get("notes", []),
     }
-    _store(store, work, facts=facts, indices=indices, probabilities=probabilities)
+    _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
 
 
 def _train(
-    model: Any, tokenizer: Any, work: Work, *, dtype: torch.dtype, report: Report
+    model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype, report: Report
 ) -> tuple[list[list[float]], float]:
     """Fine-tune the model in place; return the loss curve and the seconds of training.
 
     The loss curve is a list of [step, mean loss since the previous point].
     """
-    began, settings, every = time.monotonic(), work.settings, max(1, work.settings.steps // LOSS_POINTS)
-    rows = predict.token_ids(tokenizer, work.texts, max_length=settings.max_length)
-    targets = torch.tensor(work.targets, device=model.device)
+    began, settings, every = time.monotonic(), data.settings, max(1, data.settings.steps // LOSS_POINTS)
+    rows = predict.token_ids(tokenizer, data.texts, max_length=settings.max_length)
+    targets = torch.tensor(data.targets, device=model.device)
     optimizer = _optimizer(model, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
-    stream = batches([len(row) for row in rows], settings.batch_size, rng=np.random.default_rng(work.run.seed))
+    stream = batches([len(row) for row in rows], settings.batch_size, rng=np.random.default_rng(data.run.seed))
     curve: list[list[float]] = []
     recent: list[torch.Tensor] = []
     model.train()
@@ -131,9 +131,9 @@ def _train(
         optimizer.zero_grad(set_to_none=True)
         recent.append(loss.detach())
         if step % every == 0 or step == settings.steps:
-            curve.append([step, _finite(torch.stack(recent).mean().item(), work, step)])
+            curve.append([step, _finite(torch.stack(recent).mean().item(), data, step)])
             recent.clear()
-            report(step, settings.steps, work.title, {"loss": curve[-1][1]})
+            report(step, settings.steps, data.title, {"loss": curve[-1][1]})
     return curve, time.monotonic() - began
 
 
@@ -171,15 +171,15 @@ def _optimizer(model: Any, settings: plan.TrainingSettings) -> torch.optim.Optim
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
-def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
+def _loaded(data: RunData, device: torch.device) -> tuple[Any, Any]:
     """The encoder with a new classification head, and its tokenizer. Raises `StudyError` if either cannot be loaded."""
-    name, is_local = work.run.encoder, encoders.offline(work.run.encoder)
+    name, is_local = data.run.encoder, encoders.offline(data.run.encoder)
     source = encoders.resolve(name)
     try:
         with quiet_hub.hub(offline=is_local):
             tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_local)
             model = AutoModelForSequenceClassification.from_pretrained(
-                source, num_labels=len(work.label_ids), dtype=torch.float32, local_files_only=is_local
+                source, num_labels=len(data.label_ids), dtype=torch.float32, local_files_only=is_local
             )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -188,7 +188,7 @@ def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
             "needs no network."
         ) from error
     limit = getattr(model.config, "max_position_embeddings", math.inf)
-    if tokenizer.pad_token_id is None or work.settings.max_length > limit:
+    if tokenizer.pad_token_id is None or data.settings.max_length > limit:
         fault = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
         raise StudyError(f"The encoder {name!r} {fault}; choose another encoder or a lower max_length.")
     return model.to(device), tokenizer
@@ -199,10 +199,10 @@ def _shifted(report: Report, *, done: int, total: int) -> Report:
     return lambda step, _steps, message, extra: report(done + step, total, message, extra)
 
 
-def _finite(loss: float, work: Work, step: int) -> float:
+def _finite(loss: float, data: RunData, step: int) -> float:
     """The loss itself. Raises `StudyError` if it is not finite."""
     if not math.isfinite(loss):
-        raise StudyError(f"{work.title} diverged at step {step}: its loss is {loss}. Lower learning_rate.")
+        raise StudyError(f"{data.title} diverged at step {step}: its loss is {loss}. Lower learning_rate.")
     return loss
 
 
@@ -217,7 +217,7 @@ def _settings(run: Run) -> plan.TrainingSettings:
     return plan.training_settings(run.config["training"])
 
 
-def _work(session: Session, run_id: int) -> Work | None:
+def _run_data(session: Session, run_id: int) -> RunData | None:
     """The data of a run; None if the run has finished. Raises `StudyError` if the data has changed since the plan."""
     run = _run(session, run_id)
     if run.finished_at is not None:
@@ -234,7 +234,7 @@ def _work(session: Session, run_id: int) -> Work | None:
     places = {label.name: place for place, label in enumerate(labels)}
     real = next(other for other in tasks.arms(session, task.id) if other.kind == "real")
     texts = {**_texts(session, arm.id), **_texts(session, real.id)}
-    return Work(
+    return RunData(
         run=run,
         title=title,
         settings=settings,
@@ -251,16 +251,18 @@ def _texts(session: Session, arm_id: int) -> dict[int, str]:
     return {row.id: row.text for row in session.execute(select(Sample.id, Sample.text).where(Sample.arm_id == arm_id))}
 
 
-def _store(store: Store, work: Work, *, facts: dict[str, Any], indices: np.ndarray, probabilities: np.ndarray) -> None:
+def _store(
+    store: Store, data: RunData, *, facts: dict[str, Any], indices: np.ndarray, probabilities: np.ndarray
+) -> None:
     """Store a run's predictions, facts and end time in one transaction, unless another attempt has finished the run."""
     rows = [
-        {"run_id": work.run.id, "sample_id": sample_id, "label_id": work.label_ids[place], "probability": share,
+        {"run_id": data.run.id, "sample_id": sample_id, "label_id": data.label_ids[place], "probability": share,
          "created_at": time.time()}
-        for sample_id, place, share in zip(work.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
+        for sample_id, place, share in zip(data.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
     ]  # fmt: skip
     finish = (
         update(Run)
-        .where(Run.id == work.run.id, Run.finished_at.is_(None))
+        .where(Run.id == data.run.id, Run.finished_at.is_(None))
         .values(facts=facts, finished_at=time.time())
         .returning(Run.id)
     )

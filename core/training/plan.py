@@ -87,9 +87,9 @@ def plan(
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = test_samples(session, task)
     pools = {arm.id: _training_pool(session, task, arm, labels, test) for arm in arms}
-    n = _size(task, arms, pools)
+    n = _training_size(task, arms, pools)
     if n < len(labels):
-        raise StudyError(_too_few(task, labels, n))
+        raise StudyError(_too_few_texts_error(task, labels, n))
     choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
@@ -129,10 +129,10 @@ def obstacles(
         test_samples(session, task)
     except StudyError as error:
         found.append((ArmKind.REAL, str(error)))
-    test, sizes = _tested(session, task), dict[int, int]()
+    test, sizes = _test_split(session, task), dict[int, int]()
     for arm in arms:
         if to_come and arm.id in to_come:
-            counts = _kept(session, arm.id, Split.TRAIN)["label"].value_counts()
+            counts = _kept_samples(session, arm.id, Split.TRAIN)["label"].value_counts()
             sizes[arm.id] = sum(max(to_come[arm.id], int(counts.get(label, 0))) for label in labels)
             continue
         try:
@@ -140,9 +140,11 @@ def obstacles(
         except StudyError as error:
             found.append((arm.name, str(error)))
     counted = [arm for arm in arms if arm.id in sizes]
-    found += [(arm.name, _too_short(task, arm, sizes[arm.id])) for arm in _short(task, counted, sizes)]
+    found += [
+        (arm.name, _below_train_size_error(task, arm, sizes[arm.id])) for arm in _below_train_size(task, counted, sizes)
+    ]
     n = task.train_size or min(sizes.values(), default=len(labels))
-    return found + ([("", _too_few(task, labels, n))] if n < len(labels) else [])
+    return found + ([("", _too_few_texts_error(task, labels, n))] if n < len(labels) else [])
 
 
 def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) -> Choice:
@@ -162,10 +164,10 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
 
     Raises `StudyError` if the task has no real test samples, or no test sample of a label.
     """
-    found = _tested(session, task)
+    found = _test_split(session, task)
     if found.empty:
         raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
-    absent = _absent(found, [label.name for label in tasks.labels_of(session, task.id)])
+    absent = _labels_without_samples(found, [label.name for label in tasks.labels_of(session, task.id)])
     if absent:
         raise StudyError(
             f"The real test split of task {task.name!r} has no text labelled {absent}; macro-F1 needs every label. "
@@ -219,29 +221,29 @@ def _digest(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
+def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
     """The number of training texts of every arm: the task's `train_size`, or the size of the smallest arm.
 
     An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time.
     """
     sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
-    for arm in _short(task, arms, sizes):
-        raise StudyError(_too_short(task, arm, sizes[arm.id]))
+    for arm in _below_train_size(task, arms, sizes):
+        raise StudyError(_below_train_size_error(task, arm, sizes[arm.id]))
     return task.train_size or min(sizes.values())
 
 
-def _short(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
+def _below_train_size(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
     return [arm for arm in arms if sizes[arm.id] < (task.train_size or 0)]
 
 
-def _too_short(task: Task, arm: Arm, size: int) -> str:
+def _below_train_size_error(task: Task, arm: Arm, size: int) -> str:
     return (
         f"Arm {arm.name!r} of task {task.name!r} has {size} training texts; the task's train_size asks for "
         f"{task.train_size}. Import or generate more, or lower train_size."
     )
 
 
-def _too_few(task: Task, labels: Sequence[str], n: int) -> str:
+def _too_few_texts_error(task: Task, labels: Sequence[str], n: int) -> str:
     return f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more."
 
 
@@ -253,14 +255,14 @@ def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[i
 
 
 def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:
-    """The kept training samples of an arm, without texts that stand in the real test split: columns as `_kept`."""
-    pool = _kept(session, arm.id, Split.TRAIN)
+    """The kept training samples of an arm, without texts that stand in the real test split: columns as `_kept_samples`."""
+    pool = _kept_samples(session, arm.id, Split.TRAIN)
     pool = pool[~pool["text_hash"].isin(test["text_hash"])]
     if pool.empty:
         raise StudyError(
             f"Arm {arm.name!r} of task {task.name!r} has no training texts. Import or generate some first."
         )
-    absent = _absent(pool, labels)
+    absent = _labels_without_samples(pool, labels)
     if absent:
         raise StudyError(
             f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first, or leave the "
@@ -269,13 +271,13 @@ def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str]
     return pool
 
 
-def _tested(session: Session, task: Task) -> pd.DataFrame:
-    """The kept test samples of the task's real arm, possibly none: columns as `_kept`."""
+def _test_split(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test samples of the task's real arm, possibly none: columns as `_kept_samples`."""
     real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    return _kept(session, real.id if real else 0, Split.TEST)
+    return _kept_samples(session, real.id if real else 0, Split.TEST)
 
 
-def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
+def _kept_samples(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
     """The kept samples of an arm in a split, sorted by text_hash: columns sample_id, text_hash, label, exact.
 
     text_hash is equal for texts that differ only in case or blanks; exact is a digest of the exact text.
@@ -290,7 +292,7 @@ def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sample_id", "text_hash", "label", "exact"])
 
 
-def _absent(samples: pd.DataFrame, labels: Sequence[str]) -> str:
+def _labels_without_samples(samples: pd.DataFrame, labels: Sequence[str]) -> str:
     return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
 
 
@@ -299,14 +301,14 @@ def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> 
     rank = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in pool["text_hash"]]
     ranked = pool.iloc[sorted(range(len(pool)), key=rank.__getitem__)]
     available = {label: int((pool["label"] == label).sum()) for label in labels}
-    shares = _shares(available, n)
+    shares = _samples_per_label(available, n)
     place = ranked.groupby("label").cumcount()
     chosen = ranked[place < ranked["label"].map(shares)].reset_index(drop=True)
     short = sum(max(0, n // len(labels) - count) for count in available.values())
     return Choice(samples=chosen, short=short)
 
 
-def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
+def _samples_per_label(available: Mapping[str, int], n: int) -> dict[str, int]:
     """Label -> number of samples to choose: equal numbers, with what a scarce label lacks spread over the other labels."""
     shares, left = {}, n
     for place, label in enumerate(sorted(available, key=lambda name: (available[name], name))):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import StudyError
-from core.quality import embedded, embedding
+from core.quality import embedding, embedding_store
 
 TEXTS = [
     "Oh great, another Monday.",
@@ -74,7 +74,7 @@ def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
     assert np.array_equal(third, np.stack([second[2], first[0]]))
     np.testing.assert_allclose(first[:2], embedding.embed(["a cat", "a dog"]), atol=1e-5)
     assert embedding.cached([], home=tmp_path).shape == (0, 384)
-    vectors, held = embedded.recall(["a cat", "never seen"], encoder="minilm", home=tmp_path)
+    vectors, held = embedding_store.read(["a cat", "never seen"], encoder="minilm", home=tmp_path)
     assert held.tolist() == [True, False]
     assert vectors.shape == (2, 384)
     assert np.isnan(vectors[1]).all()
@@ -92,26 +92,26 @@ def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from core.quality import embedded\n"
+        "from core.quality import embedding_store\n"
         "start = int(sys.argv[2])\n"
         "for k in range(start, start + 200, 10):\n"
         "    texts = [f'text {j}' for j in range(k, k + 20)]\n"
         "    vectors = np.array([[j, 2 * j] for j in range(k, k + 20)], dtype=np.float32)\n"
-        "    embedded.remember(texts, vectors, encoder='e', home=Path(sys.argv[1]))\n"
+        "    embedding_store.write(texts, vectors, encoder='e', home=Path(sys.argv[1]))\n"
     )
 
     workers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(100 * k)]) for k in range(4)]
     codes = [worker.wait(timeout=120) for worker in workers]
 
     texts = [f"text {j}" for j in range(510)]
-    vectors, held = embedded.recall(texts, encoder="e", home=tmp_path)
+    vectors, held = embedding_store.read(texts, encoder="e", home=tmp_path)
     assert codes == [0, 0, 0, 0]
     assert held.all()
     assert np.array_equal(vectors[:, 1], 2 * np.arange(510))
 
 
 def test_an_empty_home_has_nothing_and_reading_leaves_it_so(tmp_path: Path) -> None:
-    vectors, held = embedded.recall(["a"], encoder="minilm", home=tmp_path)
+    vectors, held = embedding_store.read(["a"], encoder="minilm", home=tmp_path)
 
     assert vectors.shape == (1, 0)
     assert not held.any()
@@ -119,10 +119,10 @@ def test_an_empty_home_has_nothing_and_reading_leaves_it_so(tmp_path: Path) -> N
 
 
 def test_encoders_are_kept_apart_and_a_broken_file_is_named(tmp_path: Path) -> None:
-    one, other = embedded.file("owner/name", tmp_path), embedded.file("owner_name", tmp_path)
+    one, other = embedding_store.path("owner/name", tmp_path), embedding_store.path("owner_name", tmp_path)
     one.parent.mkdir()
     one.write_bytes(b"no database at all, but long enough to look like one" * 40)
 
     assert one != other
     with pytest.raises(StudyError, match=one.name):
-        embedded.recall(["a"], encoder="owner/name", home=tmp_path)
+        embedding_store.read(["a"], encoder="owner/name", home=tmp_path)

@@ -72,8 +72,8 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def found(store: Store, task: Task, vectors: Path) -> Measures:
     with store() as session:
-        gathered = arms.gather(session, task.id)
-    return arms.compute(gathered, home=vectors)
+        task_texts = arms.read_texts(session, task.id)
+    return arms.compute(task_texts, home=vectors)
 
 
 def _completion(session: Session, arm: Arm, *, shown: list[int]) -> None:
@@ -159,9 +159,9 @@ def test_the_same_texts_give_the_same_measures_and_progress_only_grows(
 ) -> None:
     heard: list[tuple[int, int]] = []
     with store() as session:
-        gathered = arms.gather(session, task.id)
+        task_texts = arms.read_texts(session, task.id)
 
-    again = arms.compute(gathered, home=vectors, report=lambda done, total, *_rest: heard.append((done, total)))
+    again = arms.compute(task_texts, home=vectors, report=lambda done, total, *_rest: heard.append((done, total)))
 
     assert measures.table(again).equals(measures.table(found))
     assert again.points == found.points
@@ -279,7 +279,7 @@ def test_a_task_without_training_texts_is_told_what_to_do(store: Store) -> None:
         task = tasks.make_task(session, study_id=study.id, name="mood", question="?", labels={"a": "", "b": ""})
 
     with store() as session, pytest.raises(StudyError, match="keeps no training text yet"):
-        arms.gather(session, task.id)
+        arms.read_texts(session, task.id)
 
 
 def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors: Path) -> None:
@@ -289,7 +289,7 @@ def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors:
         add(session, tasks.make_arm(session, task_id=task.id, name="zero-shot"), sentences(7, 24))
 
     with store() as session:
-        found = arms.compute(arms.gather(session, task.id), home=vectors)
+        found = arms.compute(arms.read_texts(session, task.id), home=vectors)
 
     assert measures.real(found) is None
     assert found.arms[0].bag_of_words.note == "There is no text to test on."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.quality import embedded, neighbours
+from core.quality import embedding_store, neighbours
 from core.settings import Settings
 from core.study import samples, tasks
 from core.study.rows.kinds import Split
@@ -36,7 +36,7 @@ def test_the_nearest_real_training_texts_come_first_with_their_cosines(
     store: Store, settings: Settings, asked: Sample
 ) -> None:
     vectors = np.array(list(VECTORS.values()), dtype=np.float32)
-    embedded.remember(list(VECTORS), vectors, encoder="minilm", home=settings.home)
+    embedding_store.write(list(VECTORS), vectors, encoder="minilm", home=settings.home)
 
     with store() as session:
         found = neighbours.nearest(session, asked, home=settings.home)
