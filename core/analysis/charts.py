@@ -181,7 +181,7 @@ def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> N
     """Draw the line of a fit with its 95 % band and its numbers."""
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
     figures.add_band(figure, band["x"], band["low"], band["high"], GREY)
-    label = f"slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}], R² {fit.r2:.2f}, {regression.p_words(fit.p)}, n {fit.n}"
+    label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, n {fit.n}"
     figure.add_trace(
         go.Scatter(
             x=band["x"],

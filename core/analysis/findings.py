@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.analysis import points, regression
 from core.analysis.points import METRIC_NAMES, Metric
 from core.errors import StudyError
+from core.interval import Interval
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
@@ -80,15 +81,16 @@ def reading(found: Findings) -> str:
     if found.fit is None:
         return found.fit_note
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
-    low, rise, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
-    if not math.isfinite(found.fit.low):
+    if not found.fit.interval.is_defined:
         return f"The slope is {found.fit.slope:.2f}, without an interval: {found.fit.note}"
-    verb = "grows" if rise >= 0 else "shrinks"
-    if rise < 0:
-        low, rise, high = -high, -rise, -low
+    low, change, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
+    verb = "grows" if change >= 0 else "shrinks"
+    if change < 0:
+        low, change, high = -high, -change, -low
+    change_text = Interval(change, low, high, found.fit.n).text()
     doubt = "" if low > 0 else " The interval includes no change at all."
     return (
-        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] "
+        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {change_text} "
         f"from the most objective to the most subjective task ({found.fit.n} points, {found.points['task'].nunique()} tasks).{doubt}"
     )
 

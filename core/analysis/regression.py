@@ -13,6 +13,7 @@ from scipy import stats
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from core.errors import StudyError
+from core.interval import Interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,6 +62,11 @@ class Fit:
     confidence: float
     covariance: tuple[tuple[float, float], tuple[float, float]]
     note: str
+
+    @property
+    def interval(self) -> Interval:
+        """The slope with its limits and the number of points."""
+        return Interval(self.slope, self.low, self.high, self.n)
 
 
 @dataclass(frozen=True)

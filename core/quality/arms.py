@@ -161,7 +161,7 @@ def _parts(
 
         report_stage(place, 0.0, f"embedding {arm.name}")
         places = layout.balanced_subset(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
-        rows = embedding.cached(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
+        rows = embedding.embed(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
         parts.append(ArmTexts(arm, texts, places, rows))
     return parts
 

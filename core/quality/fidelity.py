@@ -74,9 +74,9 @@ def pairs(
     """The intended and the other label of the arm's kept samples: columns sample_id, intended, other, reason.
 
     `By.JUDGE` and `By.HUMAN` take the judgement by `judge`, or each sample's newest judgement if `judge` is None.
-    `By.RATERS` takes the label that most ratings by raters of the kinds `raters` chose, over all label campaigns; ratings
-    by excluded raters, of checks and of gold items do not count. Samples without another label are left out. `other` is "" if the
-    answer cannot be used, and `reason` says why.
+    `By.RATERS` takes the label of most ratings by raters of the kinds `raters`, over all label campaigns; ratings by
+    excluded raters, of checks and of gold items do not count. Samples without another label are left out. `other` is ""
+    if the answer cannot be used, and `reason` says why.
     """
     if by == By.RATERS:
         return _by_raters(session, arm_id=arm_id, raters=raters)

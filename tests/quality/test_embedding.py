@@ -38,6 +38,7 @@ def run(program: str, *arguments: object) -> str:
 def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
     program = (
         "import sys, numpy as np\n"
+        "from pathlib import Path\n"
         "from sentence_transformers import SentenceTransformer\n"
         "from core import encoders\n"
         "from core.quality import embedding\n"
@@ -45,11 +46,11 @@ def test_vectors_are_those_of_the_encoder_s_own_library(tmp_path: Path) -> None:
         "theirs = SentenceTransformer(encoders.resolve('minilm'), device='cpu')\n"
         "theirs.max_seq_length = embedding.MAX_LENGTH\n"
         "seen = []\n"
-        "ours = embedding.embed(texts, batch_size=2, report=lambda done, total, what, more: seen.append((done, total)))\n"
+        "ours = embedding.embed(texts, home=Path(sys.argv[2]), batch_size=2, report=lambda done, total, *_: seen.append((done, total)))\n"
         "np.savez(sys.argv[1], ours=ours, theirs=theirs.encode(texts, normalize_embeddings=True), seen=seen)\n"
     )
 
-    run(program, tmp_path / "vectors.npz")
+    run(program, tmp_path / "vectors.npz", tmp_path)
 
     found = np.load(tmp_path / "vectors.npz")
     assert found["ours"].shape == (6, 384)
@@ -65,15 +66,15 @@ def test_no_text_is_embedded_twice(tmp_path: Path) -> None:
     def tell(done: int, total: int, what: str, more: dict[str, float]) -> None:
         totals.append(total)
 
-    first = embedding.cached(["a cat", "a dog", "a cat"], home=tmp_path, report=tell)
-    second = embedding.cached(["a cow", "a dog", "A dog"], home=tmp_path, report=tell)
-    third = embedding.cached(["A dog", "a cat"], home=tmp_path, report=tell)
+    first = embedding.embed(["a cat", "a dog", "a cat"], home=tmp_path, report=tell)
+    second = embedding.embed(["a cow", "a dog", "A dog"], home=tmp_path, report=tell)
+    third = embedding.embed(["A dog", "a cat"], home=tmp_path, report=tell)
 
     assert totals == [2, 2]
     assert np.array_equal(first[0], first[2]) and np.array_equal(first[1], second[1])
     assert np.array_equal(third, np.stack([second[2], first[0]]))
-    np.testing.assert_allclose(first[:2], embedding.embed(["a cat", "a dog"]), atol=1e-5)
-    assert embedding.cached([], home=tmp_path).shape == (0, 384)
+    np.testing.assert_allclose(first[:2], embedding.embed(["a cat", "a dog"], home=tmp_path / "other"), atol=1e-5)
+    assert embedding.embed([], home=tmp_path).shape == (0, 384)
     vectors, held = embedding_store.read(["a cat", "never seen"], encoder="minilm", home=tmp_path)
     assert held.tolist() == [True, False]
     assert vectors.shape == (2, 384)
@@ -84,7 +85,7 @@ def test_an_encoder_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> Non
     (tmp_path / "config.json").write_text("{}")
 
     with pytest.raises(StudyError, match="cannot be loaded.*'minilm' needs no network"):
-        embedding.embed(["a"], encoder=str(tmp_path))
+        embedding.embed(["a"], encoder=str(tmp_path), home=tmp_path / "home")
 
 
 def test_several_processes_keep_vectors_at_once(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def _embedded(texts: list[str], encoder: str) -> Vectors:
     from core.quality import embedding  # torch takes seconds to import and is not needed where vectors are given
 
     with output.progress("Embed texts") as report:
-        return embedding.cached(texts, encoder=encoder, home=settings_module.load().home, report=report)
+        return embedding.embed(texts, encoder=encoder, home=settings_module.load().home, report=report)
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
