@@ -53,25 +53,25 @@ def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
         real, on=["task", "encoder", "seed", "conditions"], suffixes=("", "_real")
     )
     rows = []
-    for (task, arm, encoder), own in pairs.groupby(["task", "arm", "encoder"], sort=False):
-        by_conditions = (group for _, group in own.groupby("conditions", sort=False))
-        own = max(by_conditions, key=lambda group: (len(group), group["run_id"].max()))
-        by_seed = own.set_index("seed")
+    for (task, arm, encoder), arm_runs in pairs.groupby(["task", "arm", "encoder"], sort=False):
+        by_conditions = (group for _, group in arm_runs.groupby("conditions", sort=False))
+        arm_runs = max(by_conditions, key=lambda group: (len(group), group["run_id"].max()))
+        by_seed = arm_runs.set_index("seed")
         found = score.gap(by_seed[f"{metric}_real"].to_dict(), by_seed[metric].to_dict())
         rows.append(
             {
                 "task": task,
                 "arm": arm,
-                "arm_kind": own["arm_kind"].iloc[0],
+                "arm_kind": arm_runs["arm_kind"].iloc[0],
                 "encoder": encoder,
                 "metric": str(metric),
-                "score_real": own[f"{metric}_real"].mean(),
-                "score": own[metric].mean(),
+                "score_real": arm_runs[f"{metric}_real"].mean(),
+                "score": arm_runs[metric].mean(),
                 "gap": found.value,
                 "low": found.low,
                 "high": found.high,
                 "n_seeds": found.n,
-                "n_test": own["n_test"].iloc[0],
+                "n_test": arm_runs["n_test"].iloc[0],
             }
         )
     return pd.DataFrame(rows, columns=[*POINT_COLUMNS[:4], "metric", *POINT_COLUMNS[7:]])

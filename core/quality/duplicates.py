@@ -62,9 +62,9 @@ def near(texts: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = S
     """
     table, _ = _shingle_tables(texts, [], shingle)
     firsts, place_of = _distinct_rows(table)
-    again = np.flatnonzero(firsts[place_of] != np.arange(len(texts)))
-    found = [(firsts[place_of[again]], again, np.ones(len(again)))]
-    n_pairs, roots = len(again), firsts[place_of]
+    repeated = np.flatnonzero(firsts[place_of] != np.arange(len(texts)))
+    found = [(firsts[place_of[repeated]], repeated, np.ones(len(repeated)))]
+    n_pairs, roots = len(repeated), firsts[place_of]
 
     def is_open(left: Places, right: Places) -> NDArray[np.bool_]:
         """Whether a pair is still needed: the list has room, or the two texts are not connected yet."""

@@ -100,10 +100,10 @@ def pairs(
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
-def table(found: pd.DataFrame, labels: Sequence[str]) -> Fidelity:
+def table(label_pairs: pd.DataFrame, labels: Sequence[str]) -> Fidelity:
     """The agreement in a table that `pairs` returned, over the task's `labels`. An empty table has agreement nan."""
-    used = found[found["other"].isin(list(labels))]
-    n, n_unusable = len(used), len(found) - len(used)
+    used = label_pairs[label_pairs["other"].isin(list(labels))]
+    n, n_unusable = len(used), len(label_pairs) - len(used)
     rows = pd.Categorical(used["intended"], categories=list(labels))
     columns = pd.Categorical(used["other"], categories=list(labels))
     confusion = pd.crosstab(rows, columns, rownames=["intended"], colnames=["other"], dropna=False)
@@ -116,7 +116,7 @@ def table(found: pd.DataFrame, labels: Sequence[str]) -> Fidelity:
         per_class=_per_class(labels, hits.astype(int).tolist(), cells.sum(axis=1).astype(int).tolist()),
         confusion=confusion,
         n_unusable=n_unusable,
-        note=_note(found, n=n, kappa=kappa),
+        note=_note(label_pairs, n=n, kappa=kappa),
     )
 
 
@@ -170,12 +170,12 @@ def _per_class(labels: Sequence[str], hits: Sequence[int], sizes: Sequence[int])
     return pd.DataFrame(rows, columns=CLASS_COLUMNS)
 
 
-def _note(found: pd.DataFrame, *, n: int, kappa: float) -> str:
+def _note(label_pairs: pd.DataFrame, *, n: int, kappa: float) -> str:
     sentences = []
     if not n:
         sentences.append("No sample has another label yet to compare with the intended label.")
     elif math.isnan(kappa):
         sentences.append("Kappa is undefined: both sides use the same single label.")
-    for reason, count in found.loc[found["reason"] != "", "reason"].value_counts().items():
+    for reason, count in label_pairs.loc[label_pairs["reason"] != "", "reason"].value_counts().items():
         sentences.append(f"{count} left out: {reason}.")
     return " ".join(sentences)

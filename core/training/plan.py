@@ -309,7 +309,7 @@ def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> 
 
 
 def _samples_per_label(available: Mapping[str, int], n: int) -> dict[str, int]:
-    """Label -> number of samples to choose: equal numbers, with what a scarce label lacks spread over the other labels."""
+    """Label -> number of samples to choose: equal numbers; other labels make up for a label with too few samples."""
     shares, left = {}, n
     for place, label in enumerate(sorted(available, key=lambda name: (available[name], name))):
         shares[label] = min(available[label], left // (len(available) - place))
