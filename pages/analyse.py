@@ -53,7 +53,7 @@ if view == "Points":
     ui.table(found.points, key="analyse.points")
     for arm, fit in found.by_arm.items():
         st.caption(
-            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
+            f"{arm} alone: slope {fit.interval.text(digits=3)}, R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
         )
 if view == "Tasks":
     ui.plot(
@@ -66,7 +66,7 @@ if view == "Tasks":
 if view == "Samples":
     with ui.store()() as session:
         task = ui.pick_task(session, study, key="analyse")
-        curves = report.threshold_table(session, found, task.name)
+        curves = report.threshold_curves(session, found, task.name)
     if not curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
         ui.link("campaigns", "Collect ratings")

@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 from core.analysis import charts
-from core.analysis.findings import METRIC_NAMES
+from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
 from core.study import tasks

@@ -14,22 +14,36 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "files": set(),
     "interval": set(),
     "reports": set(),
     "encoders": {"errors"},
     "quiet_hub": set(),
     "settings": {"errors"},
     "catalogue": set(),
-    "study": {"errors", "interval", "settings", "study"},
-    "llm": {"errors", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
+    "study": {"errors", "files", "interval", "settings", "study"},
+    "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
     **{
-        room: {"errors", "interval", "reports", "settings", "encoders", "quiet_hub", "study", "llm", "catalogue", room}
+        room: {
+            "errors",
+            "files",
+            "interval",
+            "reports",
+            "settings",
+            "encoders",
+            "quiet_hub",
+            "study",
+            "llm",
+            "catalogue",
+            room,
+        }
         for room in ROOMS
     },
-    "jobs": {"errors", "settings", "study", "jobs"},
-    "analysis": {"errors", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
+    "jobs": {"errors", "files", "settings", "study", "jobs"},
+    "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
     "steps": {
         "errors",
+        "files",
         "interval",
         "reports",
         "settings",

@@ -21,9 +21,9 @@ def measure_task(
     from core.quality import arms  # torch takes seconds to import and is needed by this command alone
 
     with store() as session:
-        gathered = arms.gather(session, task_id)
+        task_texts = arms.read_texts(session, task_id)
     with teller.bar(f"Measure {title}") as report:
-        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=report)
+        found = arms.compute(task_texts, home=settings.home, encoder=encoder, report=report)
     measures.write(settings, found)
     return found
 

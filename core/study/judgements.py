@@ -4,8 +4,7 @@ Every change names the state it starts from, so that of two people who decide at
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, exists, literal_column, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
@@ -13,14 +12,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.kinds import JudgementKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Arm, Completion, Judgement, Label, Prediction, Sample
 
-T = TypeVar("T")
-
 BY_PERSON = "rejected by a person"
-AT_ONCE = 5000
 SHOWN = 60
 _OPEN = select(Campaign.id).where(Campaign.is_open)
 
@@ -31,12 +28,12 @@ def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERS
     Raises `StudyError`, and rejects none, when one is in the test split, has predictions or ratings, or is rated in an
     open campaign: scores and agreement are computed on read, so what is already found would change without a word.
     """
-    for some in _parts(sample_ids):
+    for some in chunks(sample_ids):
         fixed = session.scalars(_relied_on(some).limit(1)).first()
         if fixed is not None:
             raise StudyError(_why_not_rejected(fixed))
     changed = 0
-    for some in _parts(sample_ids):
+    for some in chunks(sample_ids):
         change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.KEPT)
         change = change.values(status=SampleStatus.REJECTED, reject_reason=reason[:100]).returning(Sample.id)
         changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
@@ -52,7 +49,7 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
     """
     found = [
         sample
-        for some in _parts(sample_ids)
+        for some in chunks(sample_ids)
         for sample in session.scalars(
             select(Sample)
             .where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
@@ -66,7 +63,7 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
     changed = 0
     try:
         with session.begin_nested():
-            for some in _parts([sample.id for sample in found]):
+            for some in chunks([sample.id for sample in found]):
                 change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
                 change = change.values(status=SampleStatus.KEPT, reject_reason=None).returning(Sample.id)
                 changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
@@ -100,7 +97,7 @@ def set_human_label(session: Session, sample_id: int, label_id: int | None, *, b
 
 def relied_on(session: Session, sample_ids: Sequence[int]) -> set[int]:
     """Those of the samples that `reject` refuses to reject."""
-    return {sample.id for some in _parts(sample_ids) for sample in session.scalars(_relied_on(some))}
+    return {sample.id for some in chunks(sample_ids) for sample in session.scalars(_relied_on(some))}
 
 
 def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
@@ -140,7 +137,7 @@ def _check_restorable(session: Session, arm: Arm, rejected: Sequence[Sample]) ->
     """Raise `StudyError` for the first sample of an arm that cannot be kept again."""
     hashes = [sample.text_hash for sample in rejected]
     kept = _kept_hashes(session, arm.id, hashes)
-    tested = {found for some in _parts(hashes) for found in samples.tested_hashes(session, arm.task_id, some)}
+    tested = {found for some in chunks(hashes) for found in samples.tested_hashes(session, arm.task_id, some)}
     for sample in rejected:
         why = ""
         if sample.text_hash in kept:
@@ -158,7 +155,7 @@ def _kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[st
     is_kept = Sample.status == literal_column(f"'{SampleStatus.KEPT}'")  # a bound value would miss the index
     return {
         found
-        for some in _parts(hashes)
+        for some in chunks(hashes)
         for found in session.scalars(
             select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.text_hash.in_(some), is_kept)
         )
@@ -171,11 +168,6 @@ def _shown_hashes(session: Session, sample: Sample) -> set[str]:
         return set()
     shown = [*completion.example_ids, *completion.source_ids]
     return set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(shown))))
-
-
-def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
 
 
 def _shown(sample: Sample) -> str:

@@ -5,11 +5,11 @@ before it writes would fail as soon as two writers meet. A reading session takes
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Engine, event, make_url
@@ -23,8 +23,6 @@ BUSY_SECONDS = 30
 # Argument of `with_for_update`: a row lock that does not conflict with foreign keys of new rows that refer to the row, so
 # that two transactions that insert such rows before they take the lock do not wait for each other.
 ONE_AT_A_TIME = {"key_share": True}
-IN_AT_ONCE = 5000  # values in the list of one IN; databases limit the parameters of a query
-T = TypeVar("T")
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -102,12 +100,6 @@ def make_engine(url: str, *, immediate: bool) -> Engine:
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate if immediate else _begin)
     return engine
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The values in parts of at most `IN_AT_ONCE`, for queries with the condition IN."""
-    for start in range(0, len(values), IN_AT_ONCE):
-        yield values[start : start + IN_AT_ONCE]
 
 
 def _maker(engine: Engine) -> sessionmaker[Session]:

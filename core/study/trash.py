@@ -12,7 +12,8 @@ from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import samples, store
+from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.base import Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
@@ -125,7 +126,7 @@ def undo_import(session: Session, import_id: int, *, now: float) -> int:
     change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
     left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
     aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
-    for chunk in store.chunks(sorted(tested)):
+    for chunk in chunks(sorted(tested)):
         back = update(Sample).where(*aside, Sample.text_hash.in_(chunk))
         session.execute(
             back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
@@ -217,9 +218,9 @@ def _delete_whole(session: Session, table: str, ids: Sequence[int]) -> None:
             parents = ids_of.get(key.column.table.name)
             if not parents or child.name == key.column.table.name:
                 continue
-            for chunk in store.chunks(sorted(parents)):
+            for chunk in chunks(sorted(parents)):
                 found = session.execute(select(child.c.id).where(key.parent.in_(chunk))).scalars()
                 ids_of.setdefault(child.name, set()).update(found)
     for child in reversed(tables):
-        for chunk in store.chunks(sorted(ids_of.get(child.name, ()))):
+        for chunk in chunks(sorted(ids_of.get(child.name, ()))):
             session.execute(delete(child).where(child.c.id.in_(chunk)))

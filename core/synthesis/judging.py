@@ -26,13 +26,13 @@ from core.llm.money import purse
 from core.llm.money.committed import Account, Way
 from core.reports import Report, silent
 from core.study import claim, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Arm, Completion, Judgement, Label, Sample, Study, Task
 from core.study.store import Store
 from core.synthesis import verdicts
 from core.synthesis.generation import generation
 
-AT_ONCE = 5000
 ENDED = "finish_reason"  # kept beside what was sent
 
 CONTEXT = """\
@@ -153,7 +153,7 @@ def _plan(
             raise StudyError(f"There is no kept text to judge in {', '.join(arm.name for arm in arms.values())}.")
         done = _read_again(session, chosen, judge, labels, room=room)
         left = [sample_id for sample_id in chosen if sample_id not in done]
-        found = [row for some in _parts(left) for row in session.scalars(select(Sample).where(Sample.id.in_(some)))]
+        found = [row for some in chunks(left) for row in session.scalars(select(Sample).where(Sample.id.in_(some)))]
         study = session.get_one(Study, task.study_id)
     return _Plan(study, task, arms, labels, judge, chosen, found)
 
@@ -182,7 +182,7 @@ def _read_again(
     An answer that ended before it said anything, within a limit below `room` (tokens, None no limit), is none.
     """
     done = set()
-    for some in _parts(ids):
+    for some in chunks(ids):
         for row in session.scalars(_by(judge).where(Judgement.sample_id.in_(some))):
             if llm_text.had_no_room(row.content, row.request, room=room):
                 continue
@@ -259,7 +259,7 @@ def _found(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Jud
     agrees = {arm.name: [0, 0] for arm in plan.arms.values()}
     tokens, cost = [0, 0], 0.0
     with store() as session:
-        for some in _parts(plan.chosen):
+        for some in chunks(plan.chosen):
             query = _by(plan.judge).add_columns(Sample.arm_id, Sample.label_id)
             query = query.join(Sample, Sample.id == Judgement.sample_id).where(Judgement.sample_id.in_(some))
             for row, arm_id, label_id in session.execute(query):
@@ -292,8 +292,3 @@ def _by(judge: str) -> Select[Judgement]:
 
 def _is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
     return Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge
-
-
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]

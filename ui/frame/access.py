@@ -8,11 +8,8 @@ Cookies are read from the handshake of a session, so what happens in a running s
 import hashlib
 import hmac
 import ipaddress
-import os
 import secrets
-import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +19,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.components import v2
 
+from core import files
 from core.errors import StudyError
 from core.subjectivity.sessions import campaigns
 from ui.shared import resources, words
@@ -200,7 +198,7 @@ def organiser_key(home: Path) -> str:
     path = key_file(home)
     try:
         if not path.exists():
-            _make_key(path)
+            files.create(path, ("-".join(secrets.token_hex(2) for _ in range(8)) + "\n").encode())
         key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"The organiser's key in {path} cannot be read or made: {error}.") from error
@@ -308,19 +306,6 @@ def _is_loopback(address: str | None) -> bool:
 def _signature(home: Path, password: str, stated: str) -> str:
     secret = hmac.digest(organiser_key(home).encode(), b"sign-in\0" + password.encode(), "sha256")
     return hmac.digest(secret, stated.encode(), "sha256").hex()
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key beside its place and link it there: whoever comes second finds the first one's, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".organiser")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("-".join(secrets.token_hex(2) for _ in range(8)) + "\n")
-        with suppress(FileExistsError):
-            path.hardlink_to(beside)
-    finally:
-        Path(beside).unlink()
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,9 @@ def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
 
 
 def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
+    share = found.agreement
     reading = (
-        f"{other} gives the intended label to {found.agreement:.0%} [{found.low:.0%}, {found.high:.0%}] of {found.n} samples; "
+        f"{other} gives the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {found.n} samples; "
         f"Cohen's kappa {found.kappa:.2f}."
         + (f" {found.n_unusable} answers cannot be used." if found.n_unusable else "")
     )

@@ -85,7 +85,13 @@ def leakage_view(study: Study, task: Task) -> None:
         )
     _say([*readings.reading(found)["leakage"]])
     rows = [
-        (one.arm, one.bag_of_words.accuracy, one.bag_of_words.macro_f1, one.within.macro_f1, one.bag_of_words.n_test)
+        (
+            one.arm,
+            one.bag_of_words.accuracy.value,
+            one.bag_of_words.macro_f1.value,
+            one.within.macro_f1.value,
+            one.bag_of_words.n_test,
+        )
         for one in found.arms
     ]
     columns = ["arm", "accuracy", "macro_f1", "within", "n_test"]

@@ -3,8 +3,7 @@
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.analysis.findings import METRIC_NAMES
-from core.analysis.points import Metric
+from core.analysis.points import METRIC_NAMES, Metric
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task

@@ -28,8 +28,7 @@ SHORT, LAZY = 25, 2000
 HIDDEN = (
     "notes",
     "arm_kind",
-    "settings",
-    "test_digest",
+    "conditions",
     "run_id",
     "id",
     "sample_id",

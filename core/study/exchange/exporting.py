@@ -14,7 +14,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import browse, store
+from core.study import browse
+from core.study.chunks import chunks
 from core.study.exchange import card, spreadsheets
 from core.study.rows.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Prompt, Sample, Task
@@ -146,7 +147,7 @@ def _query(arm: Arm, *, rejected: bool) -> Select[*tuple[Any, ...]]:
 
 def _newest_labels(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Series[str]":
     labels: dict[int, str] = {}
-    for chunk in store.chunks(ids):
+    for chunk in chunks(ids):
         labels |= browse.newest_labels(session, chunk, kind)
     named = {sample_id: name for sample_id, name in labels.items() if name != browse.NO_LABEL}
     return pd.Series([named.get(sample_id) for sample_id in ids], dtype="str")

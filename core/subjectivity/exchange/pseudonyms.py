@@ -1,15 +1,14 @@
 """Names of raters that say who a person is, such as an e-mail address or a panel's id, and pseudonyms to stand in."""
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
 
 import pandas as pd
 
+from core import files
 from core.errors import StudyError
 
 KEY_FILE = "pseudonyms.key"
@@ -46,24 +45,13 @@ def key_in(home: Path) -> bytes:
     path = home / KEY_FILE
     try:
         if not path.exists():
-            _make_key(path)
+            files.create(path, secrets.token_hex(32).encode())
         key = path.read_bytes().strip()
     except OSError as error:
         raise StudyError(f"The key of the pseudonyms in {path} cannot be read or made: {error.strerror}.") from error
     if not key:
         raise StudyError(f"{path} is empty: delete it, and a new key is made. People then get other pseudonyms.")
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Write a key beside its place and link it there: it appears whole or not at all, and never in the place of another."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(made)
-    made.unlink()
 
 
 def _pseudonym(name: str, key: bytes) -> str:

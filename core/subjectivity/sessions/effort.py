@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.study.chunks import chunks
 from core.study.rows.kinds import CampaignKind, ItemRole
 from core.study.rows.sessions import Campaign, Item
 from core.study.rows.study import Sample
@@ -19,7 +20,6 @@ SECONDS_TO_ANSWER = 4.0
 SECONDS_TO_BEGIN = 60.0
 LETTERS_PER_WORD = 6.0
 SPARE = 0.1
-AT_ONCE = 5000
 LOOKED_AT = 10
 
 
@@ -81,7 +81,7 @@ def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int
         if sample_id is not None
     ]
     known: dict[int, int] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(ids[start : start + AT_ONCE]))
+    for chunk in chunks(ids):
+        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(chunk))
         known |= dict(session.execute(query).all())
     return sum(known[sample_id] for sample_id in ids)

@@ -12,6 +12,7 @@ from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Failure
 from core.llm.money import budget
+from core.study.chunks import chunks
 from core.study.rows.study import Batch, Completion, Label, Prompt
 from core.study.store import Store
 from core.synthesis.batches.lines import Reply
@@ -75,8 +76,8 @@ def collect(
     new = _new(store, batch, answered)
     maker = _Maker(store, plan, batch, provider=provider, price=price)
     taking = intake.Intake(store, arm_id=batch.arm_id, per_label=per_label)
-    for start in range(0, len(new), AT_ONCE):
-        kept = taking.keep([maker.row(request, body) for request, body in new[start : start + AT_ONCE]])
+    for chunk in chunks(new, AT_ONCE):
+        kept = taking.keep([maker.row(request, body) for request, body in chunk])
         for row, outcome in zip(kept, taking.parse(kept, now=time.time()), strict=True):
             found.fruitful[row.label_id] += outcome.is_fruitful
             found.rejected.setdefault(row.label_id, Counter()).update(outcome.rejected)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from core.study import judgements, samples, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample
 from core.study.store import Store
@@ -24,7 +25,6 @@ from core.synthesis.parsing import texts as parsing
 OVER_QUOTA = "over quota"
 COPY = "copy of an example"
 RECOUNT_S = 1.0
-HASHES_PER_QUERY = 500
 
 ARM, COMPLETION, SAMPLE = (cast(Table, mapped.__table__) for mapped in (Arm, Completion, Sample))
 KEPT = select(SAMPLE.c.text_hash).where(
@@ -316,7 +316,7 @@ def _tested_task(session: Session, arm_id: int) -> int | None:
 def _tested_hashes(session: Session, task_id: int | None, hashes: Sequence[str]) -> set[str]:
     if task_id is None:
         return set()
-    return {found for part in _parts(hashes) for found in samples.tested_hashes(session, task_id, part)}
+    return {found for part in chunks(hashes) for found in samples.tested_hashes(session, task_id, part)}
 
 
 def _mark_parsed(session: Session, reasons: Mapping[int, str | None], *, now: float) -> None:
@@ -333,20 +333,16 @@ def _parsed_already(session: Session, completions: Sequence[Completion]) -> set[
 def _kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
     """Those of the digests that the arm keeps already."""
     found: set[str] = set()
-    for part in _parts(hashes):
+    for part in chunks(hashes):
         found.update(session.connection().execute(KEPT, {"arm_id": arm_id, "hashes": part}).scalars())
     return found
 
 
 def _hashes_of(session: Session, ids: Iterable[int]) -> dict[int, str]:
     found: dict[int, str] = {}
-    for part in _parts(sorted(ids)):
+    for part in chunks(sorted(ids)):
         found.update(session.execute(select(Sample.id, Sample.text_hash).where(Sample.id.in_(part))).all())
     return found
-
-
-def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[start : start + HASHES_PER_QUERY] for start in range(0, len(values), HASHES_PER_QUERY))
 
 
 def _reason(text_hash: str, *, shown: set[str], tested: set[str], seen: set[str], is_full: bool) -> str | None:
