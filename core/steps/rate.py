@@ -194,7 +194,7 @@ def _told(plan: Plan, counts: Counts, found: SideBySide, *, is_priced: bool, sec
         "llm": asdict(found.llm) if found.llm else None,
         "people": asdict(found.people) if found.people else None,
         "by_model": {model: asdict(group) for model, group in found.by_model.items()},
-        "same_majority": asdict(found.same_majority),
+        "same_majority": asdict(found.same_majority) | {"k": int(found.items["same_majority"].sum())},
         "spearman": asdict(found.correlation),
         "reading": found.reading,
         "caution": f"{found.caution} {personas.CAUTION}",

@@ -13,7 +13,7 @@ from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
 from core.study.rows.study import Sample, Study
 from core.study.store import Store
-from core.subjectivity.exchange.formats import Names
+from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened

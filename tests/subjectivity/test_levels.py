@@ -1,4 +1,4 @@
-"""How subjective each task is, by each measure."""
+"""The subjectivity of tasks by each measure."""
 
 import math
 

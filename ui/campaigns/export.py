@@ -6,8 +6,8 @@ import streamlit as st
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
 from core.study.rows.sessions import Campaign
-from core.subjectivity.exchange import formats
-from core.subjectivity.exchange.formats import Names
+from core.subjectivity.exchange import long_form
+from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import answers
 from ui.campaigns import reads
 from ui.shared import resources
@@ -28,7 +28,7 @@ def export_view(campaign: Campaign) -> None:
         excluded = st.toggle("Excluded raters too, flagged", True, key="export.excluded", disabled=not has_excluded)
         llm = st.toggle("LLM raters too, by their kind", False, key="export.llm", disabled=not has_llm)
     kept = raw[(excluded | ~raw["excluded"]) & (llm | (raw["kind"] != RaterKind.LLM))]
-    long = formats.long_comparisons if reads.is_comparing(campaign) else formats.long_labels
+    long = long_form.comparisons if reads.is_comparing(campaign) else long_form.labels
     table = long(kept, names=names)
     st.dataframe(table.head(SHOWN), hide_index=True, key="export.first", placeholder="–")
     st.caption(f"The first {min(SHOWN, len(table))} of {len(table):,} answers.")

@@ -7,11 +7,13 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.analysis.rating_charts import Chart
+from core.interval import wilson
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
-from core.subjectivity.statistics import aggregation, majority, ranking, shares
+from core.subjectivity.statistics import aggregation, majority, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import AgreementSummary, Level
+from core.subjectivity.statistics.agreement import AgreementSummary
+from core.subjectivity.statistics.counts import Level
 from ui.campaigns import reads, tables
 from ui.campaigns.tables import interval, with_interval
 from ui.shared import charts
@@ -221,7 +223,7 @@ def _aggregated(campaign: Campaign) -> None:
         if caution := reads.aggregation_caution(campaign, method):
             st.warning(caution)
     known = table[table["intended"].notna()]
-    same = shares.of(int((known["label"] == known["intended"]).sum()), len(known))
+    same = wilson(int((known["label"] == known["intended"]).sum()), len(known))
     if same.n:
         words = with_interval(same.value, same.low, same.high)
         st.caption(plain(f"Equal to the label the text came with: {words} (n {same.n:,})."))

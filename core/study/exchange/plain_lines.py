@@ -1,7 +1,7 @@
 """Read CSV and TSV files in which every line is a row and no cell is quoted: column by column, which is fast."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -44,18 +44,18 @@ def sorted_out(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     empty = _all_equal(columns, [""] * len(columns))
     again = pd.Series(False, index=frame.index)
     if headers.is_certain(list(frame.columns)):
-        again = _all_equal([column.str.strip() for column in columns], list(frame.columns))
+        again = _all_equal((column.str.strip() for column in columns), list(frame.columns))
     if not (empty | again).any():
         return frame, []
     unreadable = ["empty row"] * int(empty.sum()) + [headers.AGAIN] * int(again.sum())
     return frame[~(empty | again)].reset_index(drop=True), unreadable
 
 
-def _all_equal(columns: Sequence["pd.Series[str]"], cells: Sequence[str]) -> "pd.Series[bool]":
-    """Whether each row has exactly these cells."""
-    equal = columns[0] == cells[0]
-    for column, cell in zip(columns[1:], cells[1:], strict=True):
-        if not equal.any():
-            return equal
-        equal &= column == cell
+def _all_equal(columns: Iterable["pd.Series[str]"], cells: Sequence[str]) -> "pd.Series[bool]":
+    """Whether a row has these cells; later columns are read only while some row is equal so far."""
+    pairs = zip(columns, cells, strict=True)
+    column, cell = next(pairs)
+    equal = column == cell
+    while equal.any() and (pair := next(pairs, None)):
+        equal &= pair[0] == pair[1]
     return equal

@@ -1,4 +1,4 @@
-"""What is shown to whom, and that an answer counts once."""
+"""Items assigned to raters, and answers stored exactly once."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Which texts a campaign shows."""
+"""Texts, gold items and pairs drawn for a campaign."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.subjectivity.conftest import Sessions
 
 
 def drawn(sessions: Sessions, campaign: Campaign) -> Counter[tuple[str, str, str]]:
-    """How many items a campaign has of each arm, label and split."""
+    """The number of a campaign's items of each arm, label and split."""
     query = (
         select(Arm.name, Label.name, Sample.split)
         .join(Sample, Sample.arm_id == Arm.id)

@@ -1,4 +1,4 @@
-"""The rater's way in and out: consent, check, coming back, leaving, and the code at the end."""
+"""Enrolment of raters: consent, comprehension check, return, early end, and completion codes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A session tried out in memory: the same screens, and nothing of it in the store."""
+"""Rehearsal of a session in memory: the same screens, and no row in the store."""
 
 import random
 
