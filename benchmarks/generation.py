@@ -30,7 +30,8 @@ from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Completion, Sample
 from core.study.store import Store
 from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.synthesis.limits import Limits
+from core.synthesis.prompts import drafts, versions
 
 TASK = {"glad": "the writer is happy", "sad": "the writer is unhappy"}
 
@@ -90,9 +91,7 @@ def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: flo
 async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> None:
     """The same client, the same number of calls side by side, and nothing else."""
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    draft = versions.Draft(
-        context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity=""
-    )
+    draft = drafts.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
     messages = [{"role": "system", "content": draft.context}, {"role": "user", "content": draft.generation}]
     numbers = iter(range(requests))
 
@@ -111,14 +110,16 @@ def ready_arm(store: Store, texts: int) -> int:
         study = tasks.study_named(session, "bench")
         task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=TASK)
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
         versions.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
         return arm.id
 
 
 def fill(store: Store, arm_id: int, url: str, *, per_label: int, concurrency: int) -> None:
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    generation.generate(store, arm_id=arm_id, per_label=per_label, provider=provider, concurrency=concurrency)
+    generation.generate(
+        store, arm_id=arm_id, per_label=per_label, provider=provider, limits=Limits(concurrency=concurrency)
+    )
 
 
 def counted(store: Store) -> str:

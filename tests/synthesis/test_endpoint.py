@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
+from core.llm import text as llm_text
 from core.llm.answers import Answer, AnswerLost, SlotKey
 from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
@@ -110,9 +111,9 @@ def test_an_endpoint_without_structured_answers_is_asked_plainly_from_then_on() 
 @pytest.mark.parametrize(
     ("outcome", "finish_reason", "reason"),
     [
-        ("refusal", "stop", texts.REFUSAL),
-        ("content_filter", "content_filter", texts.FILTERED),
-        ("length", "length", texts.CUT),
+        ("refusal", "stop", llm_text.REFUSAL),
+        ("content_filter", "content_filter", llm_text.FILTERED),
+        ("length", "length", llm_text.CUT),
     ],
 )
 def test_answers_that_say_no_or_break_off_are_told_apart(outcome: str, finish_reason: str, reason: str) -> None:

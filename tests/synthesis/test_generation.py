@@ -22,11 +22,12 @@ from core.study import samples
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Label, Prompt, Sample
 from core.study.store import Store
-from core.synthesis.generation import generation, intake
+from core.synthesis.generation import generation, samples_from_answers
 from core.synthesis.generation.generation import Generated
+from core.synthesis.limits import Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import examples, versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def fill(
     store: Store, arm: Arm, url: str, *, per_label: int = 40, price: budget.Price | None = None, **more: Any
 ) -> Generated:
     provider = OpenAIProvider("test-model", base_url=url, api_key=None, first_wait=0.02, price=price)
-    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, **more)
+    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, limits=Limits(**more))
 
 
 def use(store: Store, arm: Arm, draft: Draft) -> None:
@@ -188,10 +189,10 @@ def test_duplicates_copies_and_texts_over_the_quota_are_stored_with_their_reason
     made = generation.generate(store, arm_id=arm.id, per_label=2, provider=recorded(arm, labels, answers))
 
     assert made.rejected == {
-        intake.COPY: 1,
+        samples_from_answers.COPY: 1,
         samples.DUPLICATE: 1,
         parsing.TOO_SHORT: 1,
-        intake.OVER_QUOTA: 1,
+        samples_from_answers.OVER_QUOTA: 1,
     }
     assert made.kept == 4 and made.cost_usd == 0.0
     assert all(row.is_recorded for row in completions(store, arm))
@@ -206,7 +207,7 @@ def test_texts_over_the_quota_are_kept_before_anything_new_is_asked(store: Store
         assert server.counts()["requests"] == requests == 4
         third = fill(store, arm, server.url, per_label=21)
 
-    assert (first.kept, first.rejected) == (26, {intake.OVER_QUOTA: 14})
+    assert (first.kept, first.rejected) == (26, {samples_from_answers.OVER_QUOTA: 14})
     assert (second.kept, second.rejected) == (40, {})
     assert third.kept == 42 and third.completions == 6
 
@@ -402,11 +403,14 @@ def test_when_two_answers_for_a_slot_meet_the_first_one_stays(store: Store, arm:
             latency_s=0.1,
         )
 
-    outcomes = [
-        intake.take(store, answer(text), per_label=9, now=1.0) for text in ("The first letter", "The other letter")
-    ]
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=9)
+    first, other = answer("The first letter"), answer("The other letter")
 
-    assert [outcome.kept for outcome in outcomes] == [1, 1]
+    stored = writer.store_answers([first])
+    (outcome,) = writer.store_texts(stored, now=1.0)
+    dropped = writer.store_answers([other])
+
+    assert dropped == [] and [outcome.kept, writer.dropped(other).kept] == [1, 1]
     assert [row.content for row in completions(store, arm)] == ["1. The first letter"]
 
 

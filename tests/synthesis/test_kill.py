@@ -25,7 +25,7 @@ from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Arm, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 ROOT = Path(__file__).parents[2]
 KILLS = 10

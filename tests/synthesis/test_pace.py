@@ -20,6 +20,7 @@ from core.study import spec
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
+from core.synthesis.limits import Limits
 from tests.synthesis.test_bad_habits import endpoint, listed, written
 
 
@@ -70,7 +71,7 @@ def test_a_server_that_never_answers_is_asked_little(store: Store, make_arm: Cal
 
     with one_slot(30.0) as (url, _), pytest.raises(ProviderError, match="did not answer within"):
         provider = OpenAIProvider("m", base_url=url, api_key=None, timeout=0.2)
-        generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, concurrency=4)
+        generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, limits=Limits(concurrency=4))
 
 
 def test_a_slot_whose_answer_never_comes_is_left_and_the_rest_goes_on(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.llm import text as llm_text
 from core.synthesis.parsing import texts
 
 WORD = re.compile(r"[^\W\d_]+\d+z")
@@ -181,7 +182,7 @@ def check(answer: Answer) -> None:
 def words_in(content: str) -> list[str]:
     """The whole words of an answer in its order; escapes are undone where they are whole."""
     plain = re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), content)
-    return WORD.findall(texts.UNSTORABLE.sub("", plain))
+    return WORD.findall(llm_text.UNSTORABLE.sub("", plain))
 
 
 @settings(max_examples=500, deadline=None)

@@ -21,6 +21,7 @@ from core.study.rows.study import Arm, Campaign, Judgement, Label, Reply, Sample
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
+from core.synthesis.limits import Limits
 from core.synthesis.trials import taxonomy
 from tests.synthesis.test_bad_habits import Reply as Replied
 from tests.synthesis.test_bad_habits import endpoint, said, written
@@ -173,7 +174,7 @@ def test_a_judgement_that_found_no_room_is_asked_again_with_more(
 
         def judged(**limits: Any) -> judging.Judged:
             client = OpenAIProvider("m", base_url=url, api_key=None, price=PRICE, **limits)
-            return judging.judge(store, arm_ids=[arm.id], provider=client, budget_usd=1.0)
+            return judging.judge(store, arm_ids=[arm.id], provider=client, limits=Limits(budget_usd=1.0))
 
         first, same, more, last = judged(max_tokens=200), judged(max_tokens=200), judged(), judged()
 
