@@ -1,4 +1,4 @@
-"""A person's decisions about samples: reject a sample, restore it, or note which label fits. Its own label never changes.
+"""A person's decisions about samples: reject a sample, restore it, or note which label fits. The label of a sample never changes.
 
 Every change names the state that it starts from: if two people decide at once, the second decision changes nothing.
 """

@@ -66,10 +66,9 @@ def fill(
     *,
     per_label: int = 20,
     budget_usd: float | None = None,
-    most_requests: int = 1000,
     **more: Any,
 ) -> Generated:
-    limits = BatchLimits(budget_usd, most_requests, poll_s=0.01)
+    limits = BatchLimits(budget_usd, poll_s=0.01)
     return batch_generation.generate_by_batch(
         store, arm_id=arm.id, per_label=per_label, provider=provider, limits=limits, **more
     )

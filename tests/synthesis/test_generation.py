@@ -24,7 +24,7 @@ from core.study.rows.study import Arm, Batch, Completion, Label, Prompt, Sample
 from core.study.store import Store
 from core.synthesis.generation import generation, samples_from_answers
 from core.synthesis.generation.generation import Generated
-from core.synthesis.limits import Limits
+from core.synthesis.limits import NO_BUDGET, Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import examples, versions
 from core.synthesis.prompts.drafts import Draft
@@ -44,10 +44,17 @@ def arm(make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def fill(
-    store: Store, arm: Arm, url: str, *, per_label: int = 40, price: budget.Price | None = None, **more: Any
+    store: Store,
+    arm: Arm,
+    url: str,
+    *,
+    per_label: int = 40,
+    price: budget.Price | None = None,
+    limits: Limits = NO_BUDGET,
+    **more: Any,
 ) -> Generated:
     provider = OpenAIProvider("test-model", base_url=url, api_key=None, first_wait=0.02, price=price)
-    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, limits=Limits(**more))
+    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, limits=limits, **more)
 
 
 def use(store: Store, arm: Arm, draft: Draft) -> None:
@@ -225,7 +232,7 @@ def test_used_up_recordings_stop_their_label_alone(store: Store, arm: Arm, label
 
 def test_a_label_without_new_texts_is_given_up_with_a_reason(store: Store, arm: Arm) -> None:
     with LlmServer(texts=["The same text again", "And this one too"]) as server:
-        made = fill(store, arm, server.url, concurrency=1)
+        made = fill(store, arm, server.url, limits=Limits(concurrency=1))
 
     assert made.stopped["glad"].startswith("gave up: 5 answers in a row without a new text")
     assert server.counts()["answered"] <= 2 * 7  # the call after the last one is under way while that is parsed
@@ -235,9 +242,9 @@ def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new
     use(store, arm, SIMPLE)
     few = [f"Some odd text number {number // 5}" for number in range(10_000)]
     with LlmServer(texts=few) as server:
-        made = fill(store, arm, server.url, per_label=40, concurrency=1)
+        made = fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1))
         assert made.stopped["glad"].startswith("gave up: 29 answers to this prompt")
-        again = fill(store, arm, server.url, per_label=40, concurrency=1)
+        again = fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1))
         assert again.completions == made.completions == 58
 
         use(
@@ -245,7 +252,7 @@ def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new
             arm,
             Draft(context="", generation="Number of texts: 5. Label: {label}!", diversity="d", texts_per_call=5),
         )
-        assert fill(store, arm, server.url, per_label=40, concurrency=1).completions > 58
+        assert fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1)).completions > 58
 
 
 def test_a_stored_answer_that_was_never_parsed_is_picked_up(store: Store, arm: Arm, labels: list[Label]) -> None:
@@ -285,11 +292,11 @@ def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(store: Store, arm:
         with pytest.raises(
             budget.BudgetReached, match=r"budget of \$2 is reached.*texts are kept.*start it again to go on"
         ):
-            fill(store, arm, server.url, per_label=500, price=PRICE, budget_usd=2.0, concurrency=concurrency)
+            fill(store, arm, server.url, per_label=500, price=PRICE, limits=Limits(2.0, concurrency))
         spent = sum(row.cost_usd or 0 for row in completions(store, arm))
         requests = server.counts()["requests"]
         with pytest.raises(budget.BudgetReached):
-            fill(store, arm, server.url, per_label=500, price=PRICE, budget_usd=2.0, concurrency=concurrency)
+            fill(store, arm, server.url, per_label=500, price=PRICE, limits=Limits(2.0, concurrency))
 
         assert server.counts()["requests"] == requests == len(completions(store, arm))
     assert 1.0 < spent <= 2.0
@@ -297,7 +304,7 @@ def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(store: Store, arm:
 
 def test_a_budget_without_a_price_is_refused_before_the_first_call(store: Store, arm: Arm) -> None:
     with LlmServer() as server, pytest.raises(StudyError, match="price of 'test-model' is unknown"):
-        fill(store, arm, server.url, budget_usd=1.0)
+        fill(store, arm, server.url, limits=Limits(budget_usd=1.0))
 
     assert server.counts()["requests"] == 0
 
@@ -456,6 +463,6 @@ def test_a_budget_leaves_room_for_what_a_batch_under_way_may_cost(store: Store, 
         )
 
     with LlmServer() as server, pytest.raises(BudgetReached):
-        fill(store, arm, server.url, per_label=5, price=PRICE, budget_usd=1.0)
+        fill(store, arm, server.url, per_label=5, price=PRICE, limits=Limits(budget_usd=1.0))
 
     assert server.counts()["requests"] == 0

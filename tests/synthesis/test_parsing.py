@@ -180,6 +180,14 @@ def test_json_that_was_complete_when_the_limit_came_loses_nothing() -> None:
     assert parsing.parse(json.dumps(ALL), finish_reason="length", expected=3).texts == ALL
 
 
+def test_quotes_inside_json_texts_may_lack_their_backslash() -> None:
+    content = '[{"text": "She said "no" in caf\\u00e9, twice"}, {"text": "We met at the \'old\' mill"}]'
+
+    texts = parsing.parse(content, finish_reason="stop", expected=2).texts
+
+    assert texts == ['She said "no" in café, twice', "We met at the 'old' mill"]
+
+
 def test_a_single_text_may_stand_without_a_list() -> None:
     content = "A film in two parts.\n\nThe second is better: slow, warm and 3.5 hours long."
 

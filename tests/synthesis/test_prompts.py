@@ -81,7 +81,7 @@ def test_an_unknown_placeholder_is_named_together_with_the_known_ones() -> None:
         (Draft(context="c", generation="g", diversity="d", turns=1, sources=2), "2 texts to rewrite but never shows"),
         (Draft(context="c", generation="{sources}", diversity="d"), "number of texts to rewrite is 0"),
         (Draft(context="c", generation="{sources}", diversity="d", turns=2, sources=1), "set turns to 1"),
-        (Draft(context="c", generation="{attributes}", diversity="d"), "shows {attributes}, but it has none"),
+        (Draft(context="c", generation="{attributes}", diversity="d"), "shows {attributes}, but it has no attributes"),
         (Draft(context="c", generation="g", diversity="d", attributes={"a": ["x"]}), "never shows its attribute 'a'"),
         (Draft(context="c", generation="{a}", diversity="d", attributes={"a": []}), "Attribute 'a' has no values"),
         (Draft(context="c", generation="{a}", diversity="d", attributes={"a": "xy"}), "must be a list"),
