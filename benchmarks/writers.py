@@ -37,7 +37,7 @@ RATERS_PER_ITEM = 5
 
 @dataclass
 class Clicks:
-    """The committed answers of one rater as (rater id, item id), the seconds to the first item, and those of each click."""
+    """The committed answers of one rater as (rater id, item id), the seconds to the first item, and the seconds of each click."""
 
     answers: list[tuple[int, int]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)

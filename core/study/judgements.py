@@ -55,7 +55,7 @@ _KEPT = select(_SAMPLE.c.text_hash).where(
 
 
 def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERSON) -> int:
-    """Reject the kept samples among those given, and return their number.
+    """Reject the samples that are kept, and return their number.
 
     Raises `StudyError`, and rejects no sample, if a sample is in the test split, has predictions or ratings, or is rated
     in an open campaign: scores and agreement are computed on read, so findings would change without a word.
@@ -74,7 +74,7 @@ def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERS
 
 
 def restore(session: Session, sample_ids: Sequence[int]) -> int:
-    """Keep the rejected samples among those given again, and return their number.
+    """Keep the samples that are rejected again, and return their number.
 
     Raises `StudyError`, and restores no sample, if a text is kept elsewhere in its arm, is in the real test split, or
     repeats a real text that its prompt showed.
@@ -110,15 +110,15 @@ def set_human_label(session: Session, sample_id: int, label_id: int | None, *, b
 
     `by` names the person. Raises `StudyError` if the label does not belong to the sample's task.
     """
-    mine = (Judgement.sample_id == sample_id, Judgement.kind == JudgementKind.HUMAN, Judgement.judge == by)
+    by_person = (Judgement.sample_id == sample_id, Judgement.kind == JudgementKind.HUMAN, Judgement.judge == by)
     if label_id is None:
-        session.execute(delete(Judgement).where(*mine))
+        session.execute(delete(Judgement).where(*by_person))
         return
     label = session.get(Label, label_id)
     task_id = session.scalar(select(Arm.task_id).join(Sample, Sample.arm_id == Arm.id).where(Sample.id == sample_id))
     if label is None or label.task_id != task_id:
         raise StudyError("This label is not one of the sample's task. Choose one of its labels.")
-    change = update(Judgement).where(*mine).values(label_id=label_id, created_at=time.time())
+    change = update(Judgement).where(*by_person).values(label_id=label_id, created_at=time.time())
     if session.execute(change.returning(Judgement.id)).first() is None:
         try:
             with session.begin_nested():
@@ -133,7 +133,7 @@ def relied_on(session: Session, sample_ids: Sequence[int]) -> set[int]:
 
 
 def kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
-    """Those of the text hashes that a kept text of the arm has. Searches an index, so the cost does not grow with the arm."""
+    """The text hashes that belong to a kept text of the arm. An index is searched, so the cost does not grow with the arm."""
     session.flush()
     found: set[str] = set()
     for chunk in _chunks(hashes):
@@ -142,7 +142,7 @@ def kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str
 
 
 def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
-    """A query for the kept samples among those given that results rest on already."""
+    """A query for the samples that are kept and that results rest on already."""
     rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
     compared = Sample.id.in_(_either(Comparison.left_sample_id, Comparison.right_sample_id))
     in_campaign = exists().where(Item.sample_id == Sample.id, Item.campaign_id == Campaign.id, Campaign.is_open)

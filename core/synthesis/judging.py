@@ -161,7 +161,7 @@ def _plan(
         arms = {arm.id: arm for arm in session.scalars(select(Arm).where(Arm.id.in_(arm_ids)))}
         owners = {arm.task_id for arm in arms.values()}
         if len(owners) != 1 or len(arms) != len(set(arm_ids)):
-            raise StudyError("A judge needs one or more arms of one task. Name arms that are there.")
+            raise StudyError("A judge needs one or more arms of one task. Name arms that exist.")
         task = session.get_one(Task, owners.pop())
         labels = tasks.labels_of(session, task.id)
         chosen = _chosen(session, arm_ids, per_label=per_label, seed=seed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What a generation or a judge may take.
+    """Limits of a generation or of a judge.
 
     `budget_usd` is in US dollars over all attempts, None for no limit. `concurrency` is the most calls side by side, 1
     or more.
@@ -17,7 +17,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """What a generation through a Batch API may take.
+    """Limits of a generation through a Batch API.
 
     `budget_usd` is in US dollars over all attempts, None for no limit. One batch holds at most `most_requests` requests,
     1 or more. Its state is read at least every `poll_s` seconds.
@@ -30,7 +30,7 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class TryLimits:
-    """What the tries of a prompt may take.
+    """Limits of the tries of a prompt.
 
     `seconds` is the longest wait for one answer. `budget_usd` is in US dollars for all tries and lists of kinds of an
     arm, over all attempts; None for no limit.

@@ -1,4 +1,4 @@
-"""What the tests of synthesis share: a task with two labels, a real arm, and arms to fill."""
+"""Fixtures for the tests of synthesis: a task with two labels, a real arm, and arms to fill."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def make_arm(store: Store, task: Task) -> Callable[[str], Arm]:
 
 @pytest.fixture
 def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Callable[[Split, int], None]:
-    """Adds so many real texts of each label to a split of the real arm."""
+    """A function that adds `n` real texts of each label to a split of the real arm."""
 
     def add(split: Split, n: int) -> None:
         arm = make_arm("real")

@@ -1,4 +1,4 @@
-"""What endpoints do besides answering: refusals of one prompt, errors inside a success, waits, parameters not taken."""
+"""Endpoints with bad habits: refusals of one prompt, errors inside a success, waits, refused parameters."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def written(content: str | None, finish: str | None = "stop", **usage: int) -> d
 def endpoint(
     reply: Callable[[int, dict[str, Any], str], Reply], *, before: Callable[[str], None] = lambda _key: None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server whose answers `reply` makes from the number of the call, what was asked, and the slot's key.
+    """A server whose answers `reply` makes from the number of the call, the body of the request, and the slot's key.
 
     `before` is called with the key first, side by side.
     """
@@ -65,7 +65,7 @@ def endpoint(
                 self.wfile.write(raw)
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

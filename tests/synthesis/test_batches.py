@@ -44,7 +44,7 @@ PRICE = budget.Price(model="test-model", input_usd_per_million=100.0, output_usd
 
 
 class Stopped(Exception):
-    """The generation was made to end here."""
+    """Raised by a report to end a generation at a chosen step."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The endpoint's own duties: spaced requests, structured answers, and answers that get lost."""
+"""The endpoint: spaced requests, structured answers, and answers that get lost."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def provider_at(url: str, **settings: Any) -> OpenAIProvider:
 
 
 def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = None) -> list[Answer]:
-    """Answers to as many calls side by side; the first error is raised."""
+    """The answers to a number of calls side by side. Raises the first error."""
 
     async def all_of_them() -> list[Answer]:
         keys = [SlotKey(study="s", task="t", arm="a", label="glad", index=index) for index in range(times)]
@@ -45,7 +45,7 @@ def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = No
 
 @contextmanager
 def cut_off(reply: bytes, heads: list[bytes] | None = None) -> Iterator[str]:
-    """A server that answers every request with these bytes and closes the connection; `heads` takes what was asked."""
+    """A server that answers every request with these bytes and closes the connection; `heads` collects the heads of the requests."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""An LLM as a judge: what it is told, what its answers mean, and that nothing is paid twice or lost."""
+"""The LLM judge: its messages, the labels read from its answers, and no answer lost or paid twice."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ for place, one in enumerate(IRONY, start=1):
 
 
 class JudgeServer(LlmServer):
-    """Answers with the label that the text to be judged names, and with prose when it names none."""
+    """A server that answers with the label that the judged text names, or with prose if the text names no label."""
 
     def _content(self, body: dict[str, Any]) -> str:
         text = body["messages"][-1]["content"].split("<<<\n")[1].split("\n>>>")[0]
@@ -50,7 +50,7 @@ def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
 
 
 def fill(store: Store, arm: Arm, labels: list[Label], texts: dict[str, list[str]]) -> list[Sample]:
-    """Adds texts to an arm: intended label -> texts."""
+    """Add texts to an arm, given as intended label -> texts."""
     with store.write() as session:
         made = [
             Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))

@@ -1,4 +1,4 @@
-"""A local model made on the fly (random weights): it generates through the same path as any endpoint."""
+"""A local model made on the fly (random weights) generates through the same path as any endpoint."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""An arm filled, and texts judged, at endpoints that answer in odd shapes (`tests/llm_shapes.py`)."""
+"""Generation and judging at endpoints that answer in odd shapes (`tests/llm_shapes.py`)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Calls at a time: a server with one slot is not asked for more than it can answer, and no answer is asked for twice."""
+"""The pace of calls: a server with one slot gets no more calls than it can answer, and no call is made twice."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ from tests.synthesis.test_bad_habits import endpoint, listed, written
 
 @contextmanager
 def one_slot(seconds: float) -> Iterator[tuple[str, Counter[str]]]:
-    """A server that answers one request after the other, whether or not anybody still waits for it."""
+    """A server that answers one request after the other, also if its client has hung up."""
     asked: Counter[str] = Counter()
     slot = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Parsing: golden shapes of answers, and what holds for any string at all."""
+"""Parsing: golden shapes of answers, and invariants for any string."""
 
 import json
 
@@ -304,7 +304,7 @@ def test_every_text_stands_in_the_answer(
 
 
 def _letters(text: str) -> str:
-    """A text without white space, quotes and emphasis."""
+    """The text without white space, quotes and emphasis."""
     return "".join(sign for sign in "".join(text.split()) if sign not in "\"'“”‘’«»„*_`")
 
 

@@ -1,4 +1,4 @@
-"""Prompts: what is filled in, what is refused, and that versions never change."""
+"""Prompts: filled placeholders, refused drafts, and versions that never change."""
 
 from collections.abc import Callable
 from dataclasses import replace

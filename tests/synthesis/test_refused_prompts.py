@@ -47,7 +47,7 @@ def refusing(answer: str) -> Callable[[int, dict[str, Any], str], Replied]:
 
 
 def campaign_of(store: Store, task: Task, folder: Path, *, n: int) -> Campaign:
-    """A campaign over so many real letters."""
+    """A campaign over a number of real letters."""
     path = folder / "texts.csv"
     rows = [f"A letter number {number} about the sea,{'glad' if number % 2 else 'sad'},test" for number in range(n)]
     path.write_text("\n".join(["text,label,split", *rows]))

@@ -1,4 +1,4 @@
-"""Trials and estimates: five calls as generation would send them, and what they say about the rest."""
+"""Trials and estimates: five calls as generation would send them, and what a generation takes by them."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Generate texts into an arm through a Batch API: half the price, answers within a day instead of at once.
 
-A batch is stored before anything is sent, under a key that is written into the remote batch too. Whatever is killed, the
+A batch is stored before anything is sent, under a key that is written into the remote batch too. Whichever process is killed, the
 batch is found again, and no other batch asks for its slots before it has ended. A batch that expired or was cancelled
 still holds paid answers, which are stored; its slots without an answer are free again. One batch asks for the next turn
 of every conversation, since a later turn shows the answers before it, so `turns` batches follow one another.
@@ -133,14 +133,14 @@ class _Batches:
         self._reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def run(self) -> None:
-        """See the batches of earlier attempts through, then new ones until nothing is missing."""
+        """Submit and collect the batches of earlier attempts, then new batches until no text is missing."""
         for batch in open_batches(self.store, arm_id=self.plan.arm.id):
             self._see_through(batch, is_left=True)
         while new := self._prepared():
             self._see_through(new, is_left=False)
 
     def _prepared(self) -> Batch | None:
-        """A stored batch of the missing requests that the budget can pay; None if nothing is missing."""
+        """A stored batch of the missing requests that the budget can pay; None if no text is missing."""
         quotas = requests.quotas(self.store, self.plan, per_label=self.per_label)
         for quota in quotas:
             quota.stopped = self.stopped.get(quota.label.name)
@@ -250,7 +250,7 @@ class _Batches:
     def _learn(self, batch: Batch, found: Collected) -> None:
         """Stop sending parameters that were refused, and give up labels without new texts.
 
-        Raises `ProviderRefused` if the endpoint refused every request for its key, address or model.
+        Raises `ProviderRefused` if no request was answered and one was refused for its key, address or model.
         """
         vain = Counter(request["label_id"] for request in batch.requests)
         adapted: set[str] = set()

@@ -50,9 +50,7 @@ def to_batch_file(
     try:
         path.write_bytes(jsonl.written(lines))
     except OSError as error:
-        raise StudyError(
-            f"{path} cannot be written: {error.strerror}. Name a file in a folder that is there."
-        ) from error
+        raise StudyError(f"{path} cannot be written: {error.strerror}. Name a file in a folder that exists.") from error
     return len(lines)
 
 

@@ -1,4 +1,4 @@
-"""One label's quota of texts: how many it keeps and wants, which slot is asked next, and when the label is given up.
+"""One label's quota of texts: texts kept and wanted, the slot to ask next, and when the label is given up.
 
 A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c. The turns
 of a conversation are asked one after the other, while conversations run side by side.
@@ -34,8 +34,8 @@ class Quota:
 
     `asked` holds the slots that have an answer or wait for one in a batch; `asked_by_prompt` counts the answers to the
     present prompt version, `rejected` its rejected texts and answers by reason. `stopped` says why the label is given up
-    short of its quota: 5 fruitless answers in a row, or more answers to one prompt version than three times the calls
-    needed, plus 5.
+    short of its quota: 5 answers in a row without a new text, or 3 k + 5 answers to one prompt version where k calls
+    could have brought all texts.
     """
 
     label: Label

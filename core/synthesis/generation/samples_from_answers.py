@@ -1,7 +1,7 @@
 """Store an LLM's answers as completions, then the texts in them as samples: kept, or rejected with a reason.
 
 Both steps are short transactions. Texts beyond the number wanted are rejected as "over quota"; they are paid for, so they
-are the first to be kept when more are wanted later. A text that a person rejected is never kept again, also when an LLM
+are the first to be kept when more are wanted later. A text that a person rejected is never kept again, even if an LLM
 writes it once more.
 """
 
@@ -268,14 +268,14 @@ def _tested_task(session: Session, arm_id: int) -> int | None:
 
 
 def _tested_hashes(session: Session, task_id: int | None, hashes: Sequence[str]) -> set[str]:
-    """Those of the hashes that a real test text of the task has; empty without a task."""
+    """The hashes that belong to a real test text of the task; empty without a task."""
     if task_id is None:
         return set()
     return {found for chunk in _chunks(hashes) for found in samples.tested_hashes(session, task_id, chunk)}
 
 
 def _mark_parsed(session: Session, reasons: Mapping[int, str | None], *, now: float) -> None:
-    """Note when completions, by id, were parsed, and why a whole answer held no text (None: it held texts)."""
+    """Note when completions, by id, were parsed, and why a whole answer held no text (None if it held texts)."""
     if reasons:
         rows = [{"completion_id": row_id, "now": now, "reason": reason} for row_id, reason in reasons.items()]
         session.connection().execute(MARK_PARSED, rows)

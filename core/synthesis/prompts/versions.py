@@ -1,8 +1,8 @@
-"""Prompt versions of an arm: save, compare and check them, and render one as the messages of a call.
+"""Prompt versions of an arm: save, compare and check versions, and render a version as the messages of a call.
 
 A stored version never changes. Rendering fills in the placeholders `{label}`, `{description}`, `{question}`, `{labels}`,
-`{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each attribute by its own name; other braces stay as they
-are.
+`{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each attribute by its own name; all other braces
+stay.
 """
 
 import difflib
@@ -179,7 +179,7 @@ def _check_attributes(attributes: Mapping[str, Any], labels: Sequence[str] | Non
 
 
 def _check_values(values: Any, attribute: str) -> None:
-    """Raise `StudyError` if the values of an attribute are not a list of different phrases; `attribute` is named in it."""
+    """Raise `StudyError` if the values of an attribute are not a list of different phrases; the error names `attribute`."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value.strip() for value in values):
         raise StudyError(f"The values of attribute {attribute} must be a list of words or phrases.")
     if not values:

@@ -24,7 +24,7 @@ LOW, HIGH = 0.5, 2.0
 
 @dataclass(frozen=True)
 class Range:
-    """An expected value and the bounds that should hold the true value."""
+    """An expected value and its lower and upper bound: a 95 % interval, or a rule of thumb (half to twice the value)."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""Fills an arm from a process of its own, to be killed: python fill_arm.py ARM_ID PER_LABEL URL CONCURRENCY."""
+"""Fill an arm in a process that a test kills: python fill_arm.py ARM_ID PER_LABEL URL CONCURRENCY."""
 
 import sys
 

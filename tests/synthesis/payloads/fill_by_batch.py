@@ -1,4 +1,4 @@
-"""Fills an arm by batches from a process of its own, to be killed: python fill_by_batch.py ARM_ID PER_LABEL URL."""
+"""Fill an arm by batches in a process that a test kills: python fill_by_batch.py ARM_ID PER_LABEL URL."""
 
 import sys
 

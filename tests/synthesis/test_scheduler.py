@@ -1,4 +1,4 @@
-"""Filling an arm: several models, a budget that lost answers count for, what people rejected, and the live facts."""
+"""The calls of a generation: several models, lost answers under a budget, texts that people rejected, live reports."""
 
 import time
 from collections import Counter
