@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import func, select
 
 from core.errors import StudyError
 from core.llm import text as llm_text
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Label, Task
+from core.study.rows.study import Arm, Completion, Label, Task
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.limits import TryLimits
@@ -176,10 +177,14 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
                 rate=estimates.CallRate(**rate),  # type: ignore[arg-type]
             )
 
+    with store() as session:
+        latency = session.scalars(select(func.avg(Completion.latency_s)).where(Completion.arm_id == arm.id)).one()
+
     none, more, slow = estimated(20), estimated(60, concurrency=4), estimated(60, rpm=10)
+
     assert none.texts == 0 and none.cost_usd == estimates.Range(0, 0, 0) == none.calls
     assert more.texts == 80 and more.calls.value == 20 and more.n_calls == 10
-    assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * 0.05, rel=0.5)
+    assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * latency, rel=1e-9)
     assert slow.seconds is not None and slow.seconds.value == pytest.approx(120, rel=1e-9)
 
 
