@@ -112,7 +112,7 @@ def half(price: Price | None) -> Price | None:
 
 
 class _Batches:
-    """One generation: prepares a batch of the missing requests, waits until it has ended, collects it, and repeats."""
+    """One generation: prepares a batch of the missing requests, waits until the batch has ended, collects it, and repeats."""
 
     def __init__(
         self,
@@ -252,18 +252,18 @@ class _Batches:
 
         Raises `ProviderRefused` if no request was answered and one was refused for its key, address or model.
         """
-        vain = Counter(request["label_id"] for request in batch.requests)
+        fruitless = Counter(request["label_id"] for request in batch.requests)
         adapted: set[str] = set()
         for request, failure in found.unanswered:
             self._reasons[request["label_id"]][collect.reason(failure)] += 1
             if failure is None:
                 continue
             if failure.code in OUT_OF_TIME and found.answered:
-                vain[request["label_id"]] -= 1
+                fruitless[request["label_id"]] -= 1
             refused = failure.refused_parameter(request["body"].keys() - {"model", "messages"})
             refused = SYSTEM if refuses_system(failure, request["body"]) else refused
             if refused == SYSTEM or (failure.status in (400, 422) and refused):
-                vain[request["label_id"]] -= 1
+                fruitless[request["label_id"]] -= 1
                 if refused not in adapted:
                     self.provider.adapt(failure, request["body"], must_limit=self.limits.budget_usd is not None)
                 adapted.add(refused)
@@ -271,7 +271,9 @@ class _Batches:
                 raise ProviderRefused(failures.refusal(failure, url=batch.base_url, model=batch.model))
         for label in self.plan.labels:
             self._reasons[label.id].update(found.rejected.get(label.id, {}))
-            self._fruitless[label.id] = 0 if found.fruitful[label.id] else self._fruitless[label.id] + vain[label.id]
+            self._fruitless[label.id] = (
+                0 if found.fruitful[label.id] else self._fruitless[label.id] + fruitless[label.id]
+            )
             if self._fruitless[label.id] >= MOST_FRUITLESS:
                 most = ", ".join(f"{reason} ({n})" for reason, n in self._reasons[label.id].most_common(MOST_REASONS))
                 self.stopped[label.name] = (

@@ -58,7 +58,7 @@ def _reply(line: Mapping[str, Any]) -> Reply:
     if response:
         raw = json.dumps(body).encode()
         return Reply(custom_id, None, failures.of_response(int(response["status_code"]), {}, raw).without(None))
-    given = line.get("error")
-    error = given if isinstance(given, Mapping) else {"message": given}
+    reported = line.get("error")
+    error = reported if isinstance(reported, Mapping) else {"message": reported}
     said = str(error.get("message") or "no answer")
     return Reply(custom_id, None, Failure(failures.Cause.LOST, said, code=str(error.get("code") or "")))

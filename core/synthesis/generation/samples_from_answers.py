@@ -97,15 +97,15 @@ class SampleWriter:
             self._recount(session)
             done = _parsed_already(session, completions)
             new = [
-                _Texts(completion, _rows(completion, one))
-                for completion, one in zip(completions, parsed, strict=True)
+                _Texts(completion, _rows(completion, answer))
+                for completion, answer in zip(completions, parsed, strict=True)
                 if completion.id not in done
             ]
             self._decide(session, new)
             rows = [row for texts in new for row in texts.rows]
             if rows:
                 session.connection().execute(ADD_SAMPLE, rows)
-            reasons = {completion.id: one.reason for completion, one in zip(completions, parsed, strict=True)}
+            reasons = {completion.id: answer.reason for completion, answer in zip(completions, parsed, strict=True)}
             _mark_parsed(session, {row_id: reason for row_id, reason in reasons.items() if row_id not in done}, now=now)
         outcomes = {texts.completion.id: texts.outcome(self._kept, reasons[texts.completion.id]) for texts in new}
         known = {row.id: Outcome(self._kept.get(row.label_id, 0), is_fruitful=True) for row in completions}

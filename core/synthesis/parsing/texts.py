@@ -327,5 +327,5 @@ def _checked(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> P
 
 
 def _least(text: str) -> int:
-    """The fewest characters of a text without spaces: 4 in scripts that are written without spaces, else 8."""
+    """The fewest characters of a text of one word: 4 in scripts that are written without spaces, else 8."""
     return MIN_UNSPACED if UNSPACED.search(text) else MIN_CHARACTERS

@@ -45,7 +45,7 @@ def values_of(attribute: Any, *, label: str) -> Sequence[str]:
 
 def combinations(attributes: Mapping[str, Any], *, label: str) -> int:
     """The number of combinations of attribute values for a label; 1 without attributes."""
-    return math.prod(len(values) for one in attributes.values() if (values := values_of(one, label=label)))
+    return math.prod(len(values) for axis in attributes.values() if (values := values_of(axis, label=label)))
 
 
 def _digits(number: int, sizes: Sequence[int]) -> list[int]:

@@ -93,11 +93,11 @@ def _of_trial(trial: Trial, draft: Draft) -> Call:
     """A try as a call. A try is a first turn, so the tokens that later turns send again are added, on average over turns."""
     messages = trial.request["messages"]
     ratio = sum(len(message["content"]) for message in messages) / max(1, trial.tokens_in)
-    again = trial.tokens_out + len(messages[-1]["content"]) / max(ratio, 1e-9)
+    sent_again = trial.tokens_out + len(messages[-1]["content"]) / max(ratio, 1e-9)
     return Call(
         model=str(trial.request["model"]),
         kept=len(trials.as_tried(trial, label="").texts),
-        tokens_in=trial.tokens_in + (draft.turns - 1) / 2 * again,
+        tokens_in=trial.tokens_in + (draft.turns - 1) / 2 * sent_again,
         tokens_out=trial.tokens_out,
         latency_s=trial.latency_s,
         characters_per_token=ratio,

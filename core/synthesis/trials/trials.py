@@ -1,4 +1,4 @@
-"""Try a prompt: a few calls with a draft, exactly as a generation would send them, and what would be kept."""
+"""Try a prompt: make a few calls with a draft, as a generation would make them, and say which texts would be kept."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
