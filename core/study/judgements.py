@@ -4,8 +4,8 @@ Every change names the state that it starts from: if two people decide at once, 
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from typing import cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +26,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.kinds import JudgementKind, SampleStatus, Split
 from core.study.rows.study import (
     Arm,
@@ -40,10 +41,7 @@ from core.study.rows.study import (
     Sample,
 )
 
-T = TypeVar("T")
-
 BY_PERSON = "rejected by a person"
-AT_ONCE = 5000
 SHOWN = 60
 _OPEN = select(Campaign.id).where(Campaign.is_open)
 _SAMPLE = cast(Table, Sample.__table__)
@@ -60,12 +58,12 @@ def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERS
     Raises `StudyError`, and rejects no sample, if a sample is in the test split, has predictions or ratings, or is rated
     in an open campaign: scores and agreement are computed on read, so findings would change without a word.
     """
-    for chunk in _chunks(sample_ids):
+    for chunk in chunks(sample_ids):
         fixed = session.scalars(_relied_on(chunk).limit(1)).first()
         if fixed is not None:
             raise StudyError(_why_not_rejected(fixed))
     changed = 0
-    for chunk in _chunks(sample_ids):
+    for chunk in chunks(sample_ids):
         change = update(Sample).where(Sample.id.in_(chunk), Sample.status == SampleStatus.KEPT)
         change = change.values(status=SampleStatus.REJECTED, reject_reason=reason[:100]).returning(Sample.id)
         changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
@@ -81,7 +79,7 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
     """
     found = [
         sample
-        for chunk in _chunks(sample_ids)
+        for chunk in chunks(sample_ids)
         for sample in session.scalars(
             select(Sample)
             .where(Sample.id.in_(chunk), Sample.status == SampleStatus.REJECTED)
@@ -95,7 +93,7 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
     changed = 0
     try:
         with session.begin_nested():
-            for chunk in _chunks([sample.id for sample in found]):
+            for chunk in chunks([sample.id for sample in found]):
                 change = update(Sample).where(Sample.id.in_(chunk), Sample.status == SampleStatus.REJECTED)
                 change = change.values(status=SampleStatus.KEPT, reject_reason=None).returning(Sample.id)
                 changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
@@ -129,14 +127,14 @@ def set_human_label(session: Session, sample_id: int, label_id: int | None, *, b
 
 def relied_on(session: Session, sample_ids: Sequence[int]) -> set[int]:
     """The ids of the samples that `reject` refuses to reject."""
-    return {sample.id for chunk in _chunks(sample_ids) for sample in session.scalars(_relied_on(chunk))}
+    return {sample.id for chunk in chunks(sample_ids) for sample in session.scalars(_relied_on(chunk))}
 
 
 def kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
     """The text hashes that belong to a kept text of the arm. An index is searched, so the cost does not grow with the arm."""
     session.flush()
     found: set[str] = set()
-    for chunk in _chunks(hashes):
+    for chunk in chunks(hashes):
         found.update(session.connection().execute(_KEPT, {"arm_id": arm_id, "hashes": chunk}).scalars())
     return found
 
@@ -179,7 +177,7 @@ def _check_restorable(session: Session, arm: Arm, rejected: Sequence[Sample]) ->
     """Raise `StudyError` for the first sample of an arm that cannot be kept again."""
     hashes = [sample.text_hash for sample in rejected]
     kept = kept_hashes(session, arm.id, hashes)
-    tested = {found for chunk in _chunks(hashes) for found in samples.tested_hashes(session, arm.task_id, chunk)}
+    tested = {found for chunk in chunks(hashes) for found in samples.tested_hashes(session, arm.task_id, chunk)}
     for sample in rejected:
         why = ""
         if sample.text_hash in kept:
@@ -200,11 +198,6 @@ def _shown_hashes(session: Session, sample: Sample) -> set[str]:
         return set()
     shown = [*completion.example_ids, *completion.source_ids]
     return set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(shown))))
-
-
-def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
 
 
 def _shown(sample: Sample) -> str:

@@ -28,13 +28,13 @@ from core.llm.money.committed import Account, Way
 from core.llm.received import Received
 from core.reports import Report, silent
 from core.study import claim, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Arm, Completion, Judgement, Label, Sample, Study, Task
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.limits import NO_BUDGET, Limits
 
-AT_ONCE = 5000
 ENDED = "finish_reason"  # a key of the stored request, beside what was sent
 
 CONTEXT = """\
@@ -169,7 +169,7 @@ def _plan(
             raise StudyError(f"There is no kept text to judge in {', '.join(arm.name for arm in arms.values())}.")
         done = _read_again(session, chosen, judge, labels, room=room)
         left = [sample_id for sample_id in chosen if sample_id not in done]
-        found = [row for chunk in _chunks(left) for row in session.scalars(select(Sample).where(Sample.id.in_(chunk)))]
+        found = [row for chunk in chunks(left) for row in session.scalars(select(Sample).where(Sample.id.in_(chunk)))]
         study = session.get_one(Study, task.study_id)
     return _Plan(study, task, arms, labels, judge, chosen, found)
 
@@ -199,7 +199,7 @@ def _read_again(
     An empty answer that was limited to fewer tokens than `room` (None: no limit) does not count: it had no room to think.
     """
     done = set()
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         for row in session.scalars(_by(judge).where(Judgement.sample_id.in_(chunk))):
             if llm_text.had_no_room(row.content, row.request, room=room):
                 continue
@@ -279,7 +279,7 @@ def _judged(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Ju
     agrees = {arm.name: [0, 0] for arm in plan.arms.values()}
     tokens, cost = [0, 0], 0.0
     with store() as session:
-        for chunk in _chunks(plan.chosen):
+        for chunk in chunks(plan.chosen):
             query = _by(plan.judge).add_columns(Sample.arm_id, Sample.label_id)
             query = query.join(Sample, Sample.id == Judgement.sample_id).where(Judgement.sample_id.in_(chunk))
             for row, arm_id, label_id in session.execute(query):
@@ -313,8 +313,3 @@ def _by(judge: str) -> Select[Judgement]:
 
 def _is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
     return Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]

@@ -12,6 +12,7 @@ from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Failure
 from core.llm.money.prices import Price
+from core.study.chunks import chunks
 from core.study.rows.study import Batch, Completion, Label, Prompt
 from core.study.store import Store
 from core.synthesis.batches.jsonl import Reply
@@ -76,8 +77,8 @@ def collect(
     new = _not_stored(store, batch, answered)
     rows = _CompletionMaker(store, plan, batch, provider=provider, price=price)
     writer = samples_from_answers.SampleWriter(store, arm_id=batch.arm_id, per_label=per_label)
-    for start in range(0, len(new), AT_ONCE):
-        stored = writer.store_answers([rows.make(request, body) for request, body in new[start : start + AT_ONCE]])
+    for chunk in chunks(new, AT_ONCE):
+        stored = writer.store_answers([rows.make(request, body) for request, body in chunk])
         for row, outcome in zip(stored, writer.store_texts(stored, now=time.time()), strict=True):
             found.fruitful[row.label_id] += outcome.is_fruitful
             found.rejected.setdefault(row.label_id, Counter()).update(outcome.rejected)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from core.study import judgements, samples, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample
 from core.study.store import Store
@@ -25,7 +26,6 @@ from core.synthesis.parsing import texts as parsing
 OVER_QUOTA = "over quota"
 COPY = "copy of an example"
 RECOUNT_S = 1.0
-IDS_PER_QUERY = 500
 
 ARM, COMPLETION, SAMPLE = (cast(Table, mapped.__table__) for mapped in (Arm, Completion, Sample))
 PARSED = select(COMPLETION.c.id).where(
@@ -271,7 +271,7 @@ def _tested_hashes(session: Session, task_id: int | None, hashes: Sequence[str])
     """The hashes that belong to a real test text of the task; empty without a task."""
     if task_id is None:
         return set()
-    return {found for chunk in _chunks(hashes) for found in samples.tested_hashes(session, task_id, chunk)}
+    return {found for chunk in chunks(hashes) for found in samples.tested_hashes(session, task_id, chunk)}
 
 
 def _mark_parsed(session: Session, reasons: Mapping[int, str | None], *, now: float) -> None:
@@ -290,13 +290,9 @@ def _parsed_already(session: Session, completions: Sequence[Completion]) -> set[
 def _hashes_of(session: Session, ids: Iterable[int]) -> dict[int, str]:
     """The text hash of each sample, by id."""
     found: dict[int, str] = {}
-    for chunk in _chunks(sorted(ids)):
+    for chunk in chunks(sorted(ids)):
         found.update(session.execute(select(Sample.id, Sample.text_hash).where(Sample.id.in_(chunk))).all())
     return found
-
-
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[start : start + IDS_PER_QUERY] for start in range(0, len(values), IDS_PER_QUERY))
 
 
 def _reason(text_hash: str, *, shown: set[str], tested: set[str], seen: set[str], is_full: bool) -> str | None:
