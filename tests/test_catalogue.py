@@ -64,10 +64,12 @@ def test_every_prompt_can_be_saved_and_sent_as_it_is(
         task=task,
         label=labels[0],
         labels=labels,
-        examples=["EXAMPLE"] * draft.examples,
+        drawn=versions.Drawn(
+            examples=["EXAMPLE"] * draft.examples,
+            sources=["SOURCE"] * draft.sources,
+            attributes=versions.draw(draft, label=labels[0], slot=0, seed=0),
+        ),
         previous=["1. EARLIER"],
-        attributes=versions.draw(draft, label=labels[0], slot=0, seed=0),
-        sources=["SOURCE"] * draft.sources,
     )
 
     sent = "\n".join(message["content"] for message in messages)

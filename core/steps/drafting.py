@@ -8,7 +8,7 @@ from core.study import spec, tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Label, Task
 from core.synthesis.prompts import catalogued, versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 

@@ -18,6 +18,7 @@ from core.llm.answers import Provider, SlotKey
 from core.llm.connection import Connection
 from core.llm.money import purse
 from core.llm.money.committed import Account, Way
+from core.llm.received import Received
 from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
@@ -164,7 +165,7 @@ def _questions(
         )
 
 
-def _keep(store: Store, call: Call, received: gather.Received) -> None:
+def _keep(store: Store, call: Call, received: Received) -> None:
     llm_raters.keep(store, call, vars(received))
 
 

@@ -23,7 +23,7 @@ from core.study.exchange import importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind, RaterKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
-from core.synthesis.generation import generation
+from core.synthesis.generation import standing
 from core.training import plan
 
 
@@ -187,7 +187,7 @@ def _check_providers(intake: Intake, where: str, given: spec.TaskSpec, task: Tas
             continue
         with intake.at(_place(where, arm)):
             wanted = how(arm_spec.generate)
-            is_full = arm in there and generation.is_full(
+            is_full = arm in there and standing.is_full(
                 intake.session, there[arm], per_label=arm_spec.generate.per_label
             )
             if not is_full:

@@ -11,7 +11,7 @@ from core.llm.connection import Connection
 from core.steps import train
 from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Arm, Job, Study, Task
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 CALLS = 5
 MOST_CALLS = 50

@@ -13,7 +13,7 @@ from core.study import tasks
 from core.study.rows.kinds import JudgementKind
 from core.study.rows.study import Completion, Job, Judgement, Sample, Study
 from core.study.store import Store
-from core.synthesis.prompts import versions
+from core.synthesis.prompts import drafts, versions
 from tests.llm_server import LlmServer
 from tests.pages.test_pages import fill, opened
 
@@ -33,7 +33,7 @@ def study(home: Store, tmp_path: Path, llm: LlmServer) -> Study:
         task = tasks.get_task(session, study.id, "urgency")
         labels = tasks.labels_of(session, task.id)
         arm = tasks.get_arm(session, task, "zero-shot")
-        prompt = versions.save(session, arm_id=arm.id, draft=versions.default(task, labels, kind=arm.kind))
+        prompt = versions.save(session, arm_id=arm.id, draft=drafts.default(task, labels, kind=arm.kind))
         session.add(
             Completion(
                 arm_id=arm.id, label_id=labels[0].id, slot=0, prompt_id=prompt.id, provider="openai", model="writer", request={},

@@ -16,7 +16,7 @@ from core.study.rows.sessions import Rating
 from core.study.rows.study import Completion, Job, Label, Prompt, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis.prompts import versions
+from core.synthesis.prompts import drafts, versions
 from ui.shared import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
@@ -374,7 +374,7 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     with home.write() as session:
         task = tasks.get_task(session, study.id, "urgency")
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot-none")
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
         prompt = versions.save(session, arm_id=arm.id, draft=draft)
         label = session.scalars(select(Label)).first()
         assert label is not None

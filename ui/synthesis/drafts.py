@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.llm.answers import Message
 from core.study.rows.study import Arm, Label, Prompt, Task
-from core.synthesis.prompts import catalogued, grid
+from core.synthesis.prompts import catalogued, drafts, grid
 from core.synthesis.prompts import versions as prompts
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from ui.shared.words import plain, problem
 
 HEIGHTS = {"context": 190, "generation": 250, "diversity": 100}
@@ -49,7 +49,7 @@ def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence
         return _start(chosen, task, arm, labels), stamp
     if versions:
         return prompts.as_draft(versions[0]), stamp
-    return prompts.default(task, labels, kind=arm.kind), stamp
+    return drafts.default(task, labels, kind=arm.kind), stamp
 
 
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
@@ -143,10 +143,11 @@ def preview(draft: Draft, *, task: Task, label: Label, labels: Sequence[Label], 
         task=task,
         label=label,
         labels=labels,
-        examples=[f"(a real {label.name} text, drawn anew for each call)"] * draft.examples,
-        previous=[],
-        attributes=prompts.draw(draft, label=label, slot=slot, seed=0),
-        sources=["(a real text of another label, drawn anew for each call)"] * draft.sources,
+        drawn=prompts.Drawn(
+            examples=[f"(a real {label.name} text, drawn anew for each call)"] * draft.examples,
+            sources=["(a real text of another label, drawn anew for each call)"] * draft.sources,
+            attributes=prompts.draw(draft, label=label, slot=slot, seed=0),
+        ),
     )
     for message in messages:
         st.caption(message["role"])
@@ -176,4 +177,4 @@ def _start(name: str, task: Task, arm: Arm, labels: Sequence[Label]) -> Draft:
         return Draft(**st.session_state[f"drafts.start.{task.id}.{arm.name}.draft"])
     if name == CATALOGUE:
         return catalogued.ready(task, labels, kind=arm.kind, technique=name)
-    return prompts.technique(name, task, labels)
+    return drafts.technique(name, task, labels)

@@ -14,9 +14,9 @@ from core.llm.money.prices import Price
 from core.study import browse
 from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Task
-from core.synthesis.batches import rounds
-from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.synthesis.batches import batch_generation
+from core.synthesis.generation import standing
+from core.synthesis.prompts import drafts, versions
 from core.synthesis.trials import estimates
 from core.synthesis.trials.estimates import Estimate, Range
 from ui.shared import resources
@@ -37,7 +37,7 @@ def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | N
         for name, price in known.items():
             _price_form(name, price)
         st.caption("US dollars per million tokens. Compare with the provider's own page: prices change.")
-    return {name: rounds.half(price) if batch else price for name, price in known.items()}
+    return {name: batch_generation.half(price) if batch else price for name, price in known.items()}
 
 
 def estimate_panel(
@@ -57,10 +57,10 @@ def estimate_panel(
         return
     with problem(), resources.store()() as session:
         newest = versions.latest(session, arm.id) if arm.id else None
-        draft = versions.as_draft(newest) if newest else versions.default(task, labels, kind=arm.kind)
+        draft = versions.as_draft(newest) if newest else drafts.default(task, labels, kind=arm.kind)
         found = estimates.estimate(
             session, arm_id=arm.id or None, draft=draft, texts_per_label=per_label, labels=labels, models=models,
-            concurrency=wanted.concurrency, rpm=wanted.rpm,
+            rate=estimates.CallRate(wanted.concurrency, wanted.rpm),
         )  # fmt: skip
         _estimate(found, models, batch=batch, budget=budget)
 
@@ -163,7 +163,7 @@ def _time(seconds: float) -> str:
 
 def _arm(arm: Arm, is_live: bool) -> None:
     with resources.store()() as session:
-        totals = generation.totals(session, arm.id, seconds=0, stopped={})
+        totals = standing.of(session, arm.id)
         newest = browse.newest(session, arm.id, limit=NEWEST)
     if not totals.completions:
         if not is_live:
@@ -173,18 +173,18 @@ def _arm(arm: Arm, is_live: bool) -> None:
         words = "These answers were recorded beforehand; no model was called."
         st.badge("Recorded completions", color="orange", help=words)
     numbers = {
-        "Kept": f"{totals.kept:,}",
+        "Kept": f"{totals.n_kept:,}",
         "Rejected": f"{sum(totals.rejected.values()):,}",
         "Completions": f"{totals.completions:,}",
         "Tokens in": f"{totals.tokens_in:,}",
         "Tokens out": f"{totals.tokens_out:,}",
-        "Spent": money(totals.cost_usd),
+        "Spent": money(totals.money.cost_usd),
     }
     with st.container(horizontal=True):
         for name, value in numbers.items():
             with st.container(width=128):
                 st.metric(name, plain(value))
-    if not totals.kept and not is_live:
+    if not totals.n_kept and not is_live:
         st.warning("Not one text was kept so far. What stood in the way is below; Inspect has every answer as it came.")
     for model, parts in totals.not_taken.items():
         st.caption(plain(not_taken.sentence(model, parts)))

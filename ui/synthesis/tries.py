@@ -15,7 +15,7 @@ from core.steps import try_prompt
 from core.study import tasks
 from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Study, Task
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls, taxonomy, trials
 from core.synthesis.trials.trials import Tried
 from ui.shared import jobs, resources
