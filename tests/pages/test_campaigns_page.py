@@ -274,7 +274,7 @@ def test_panel_ids_are_not_on_the_page(app: AppTest, home: Store, study: Study) 
 
     assert "5f43aa0bc9" not in said(app)
     assert not any("5f43aa0bc9" in frame.value.to_csv() for frame in app.dataframe)
-    assert any("Panel ids of 1 people" in expander.label for expander in app.expander)
+    assert any("Panel ids of 1 person" in expander.label for expander in app.expander)
 
 
 def test_exported_answers_have_the_names_of_other_tools_and_no_codes(app: AppTest, home: Store, study: Study) -> None:
