@@ -73,16 +73,16 @@ if not found.points.empty and found.measure:
 # The next step
 synthetic = arms[arms["arm"] != ArmKind.REAL]
 steps = [
-    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "data"),
-    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "generate"),
-    ("Subjectivity", findings.answers(found), "answers", "campaigns"),
-    ("Finished runs", len(found.scores), "runs", "train"),
+    ("Tasks with real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "data", "Tasks and data"),
+    ("Synthetic texts", int(synthetic["train"].sum()), "generate", "Generate"),
+    ("Answers about subjectivity", findings.answers(found), "campaigns", "Campaigns"),
+    ("Finished runs", len(found.scores), "train", "Train"),
 ]
 following = next((place for place, step in enumerate(steps) if not step[1]), None)
-for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
-    column.metric(name, f"{count:,}", help=f"{name} in this study, in {unit}")
+for place, (column, (name, count, page, title)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
+    column.metric(name, f"{count:,}")
     with column:
-        ui.link(page, "Next: start here" if place == following else f"Open {unit}")
+        ui.link(page, f"Next: {title}" if place == following else title)
 if not arms.empty:
     ui.table(arms, key="overview.arms")
 

@@ -316,7 +316,7 @@ def test_a_click_around_a_restart_of_the_server_counts_or_is_asked_for_once_more
     house.server.start()
     if when == "as soon as it is back":
         page.get_by_role("button", name=re.compile("glad")).click()
-    told = page.get_by_text("We lost the connection for a moment")
+    told = page.get_by_text("The connection was lost for a moment")
     page.get_by_text("2 of 4 done").or_(told).first.wait_for()
     page.wait_for_timeout(2000)
     counted = page.get_by_text("2 of 4 done").count() == 1

@@ -294,7 +294,7 @@ def test_no_more_pairs_per_rater_are_named_than_there_are(app: AppTest, home: St
 
     at(app, campaign, "Link and settings")
 
-    assert r"12 raters per pair, 1 pairs per rater \(all there are; 10 were asked for\)" in said(app)
+    assert r"12 raters per pair, 1 pairs per rater \(there are no more; 10 were planned\)" in said(app)
 
 
 def test_mean_majority_agreement_has_one_interval_on_the_page(app: AppTest, home: Store, study: Study) -> None:

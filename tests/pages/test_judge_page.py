@@ -71,7 +71,7 @@ def test_without_a_model_the_list_is_filled_from_the_endpoint(
     app.button(key="prompts.connect").click().run()
 
     assert not app.exception
-    assert "The endpoint offers 3: choose from the list" in said(app).replace("\\", "")
+    assert "The endpoint offers 3 models: choose from the list" in said(app).replace("\\", "")
     assert models(app, "prompts") == ["judge-1", "judge-2", "writer"]
 
 
@@ -91,7 +91,7 @@ def test_another_judge_is_asked_without_changing_what_the_study_writes_with(
     app: AppTest, home: Store, study: Study
 ) -> None:
     at_labels(app)
-    assert "wrote texts of zero-shot itself" in said(app).replace("\\", "")
+    assert "wrote texts of zero-shot." in said(app).replace("\\", "")
 
     app.selectbox(key="fidelity.model").set_value("judge-1").run()
     assert "itself" not in said(app)

@@ -50,7 +50,7 @@ def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) ->
     opened(app, page)
 
     said = [element.value for element in (*app.info, *app.title)]
-    assert any("no study yet" in text or "training data work" in text or "Nothing has run" in text for text in said)
+    assert any("no study yet" in text or "training data work" in text or "No job has run" in text for text in said)
 
 
 @pytest.mark.parametrize("page", ORGANISER)
@@ -394,7 +394,7 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     app.segmented_control(key=f"generate.arm.{task.id}").set_value("zero-shot-none").run()
 
     assert not app.exception
-    assert any("Not one text was kept" in warning.value for warning in app.warning)
+    assert any("No text has been kept" in warning.value for warning in app.warning)
     assert any("rather not write" in str(table.value.to_dict()) for table in app.dataframe)
     app.switch_page(str(links.page_file("jobs"))).run()
     assert any(text.value.startswith("⚠️ Generate") for text in app.text)

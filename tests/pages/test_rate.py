@@ -262,7 +262,7 @@ def test_a_personal_code_is_taken_in_any_spelling(app: AppTest, home: Store, mak
 def test_a_wrong_code_is_said_in_one_sentence(app: AppTest, make: Make) -> None:
     visit(app, make(), me="AAAA-BBBB-CCCC")
 
-    assert "Nobody in this session has the code" in app.warning[0].value
+    assert "No rater of this session has the code" in app.warning[0].value
     assert app.button(key="rate.consent")
 
 

@@ -55,7 +55,7 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
         calls = f"{raters} LLM rater{'s' if raters != 1 else ''} for {items:,} items: {raters * items:,} calls at most."
         st.caption(f"{calls} Stored answers are not paid for again.")
     if st.button(
-        "Let them rate", key="llm.start", type="primary", disabled=not wanted.models or is_busy,
+        "Start the LLM raters", key="llm.start", type="primary", disabled=not wanted.models or is_busy,
         help=None if wanted.models else "Connect a model first.",
     ):  # fmt: skip
         with show_errors():

@@ -22,7 +22,7 @@ from ui.shared.tables import table
 from ui.shared.words import plain, set_queued_notice, show_errors
 from ui.synthesis.connection import offered_models, pick_connection
 
-NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person here", By.RATERS: "Raters"}
+NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person", By.RATERS: "Raters"}
 
 
 def labels_view(study: Study, task: Task) -> None:

@@ -127,7 +127,9 @@ def _measured(study: Study, task: Task) -> Measures | None:
         found = measures.read(resources.settings(), session, task.id)
     label = "Measure again" if found else "Measure the quality of all arms"
     if found is None:
-        st.info("Nothing is measured yet: embeddings, distances, duplicates and cues are computed by a background job.")
+        st.info(
+            "This task is not measured yet. A background job computes distances, duplicates, copies and words that give labels away."
+        )
     elif found.stale:
         st.warning("The samples have changed since these were measured.")
     if (found is None or found.stale) and st.button(label, type="primary", key="quality.measure"):

@@ -24,7 +24,7 @@ HEADINGS = {
     "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name",
     "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
-    "recall": "Recall", "rejected": "Rejected", "rows": "Rows", "same": "Majority = label it came with",
+    "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",
     "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "seed": "Seed", "share": "Share of answers",
     "skips": "Skips", "split": "Split", "state": "State", "status": "Status", "strength": "Strength",
     "subjectivity": "Subjectivity", "task": "Task", "test": "Test", "text": "Text", "ties": "Ties", "train": "Train",
@@ -44,7 +44,7 @@ SHORT, LAZY = (
     12,
     2000,
 )  # rows: up to SHORT all are shown without scrolling, above LAZY they are fetched as they are seen
-TALL, ROOM = 380, 300  # pixels: height of a table that scrolls, width of a column that holds texts
+TALL, ROOM = 380, 400  # pixels: height of a table that scrolls, width of a column that holds texts
 NOTHING = "–"
 
 Height = int | Literal["auto", "content"]
