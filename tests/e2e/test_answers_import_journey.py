@@ -1,4 +1,4 @@
-"""A file of answers with faults in a browser: strange labels get a meaning, columns of raters are named, nothing is stored before."""
+"""Import of a faulty file of answers in a browser: unknown labels get a meaning and rater columns are named before storing."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def picture(page: "Page", name: str) -> None:
 
 
 def wide_file(folder: Path) -> Path:
-    """Twelve letters with the answers of three people, who said yes where the task says glad; and a column of remarks."""
+    """A table of twelve letters with the answers of three people, who say yes for the label glad, and a column of remarks."""
     rows = ["item,text,anna,ben,cleo,remarks"]
     for n in range(12):
         rows.append(

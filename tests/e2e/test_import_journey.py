@@ -1,4 +1,4 @@
-"""A file with faults in a browser: what is found is seen before anything is stored, and one click mends it."""
+"""Import of a faulty file of texts in a browser: the faults are shown before anything is stored, and one click mends them."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def odd_file(folder: Path) -> Path:
-    """Forty letters under columns of other names; one label in two spellings, and one that looks missing."""
+    """A table of forty letters with other column names, a label in two spellings, and a label that looks like a missing value."""
     rows = []
     for number in range(40):
         label = ("glad", "Glad", "sad", "sad")[number % 4]
@@ -36,7 +36,7 @@ def kept(server: Any) -> int:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; fails where it does not in time."""
+    """Wait until a condition holds; fail after the time limit."""
     end = time.monotonic() + PATIENCE / 1000
     while not holds():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""The organiser's page of campaigns: made by a form, opened by their row, shown in views, with what cannot be said in a sentence."""
+"""The page Campaigns: the form of a new campaign, the list, the views of a campaign, and the messages for what is missing."""
 
 import random
 import time
@@ -24,7 +24,7 @@ KINDS = list(CampaignKind)
 
 @pytest.fixture
 def study(home: Store, tmp_path: Path) -> Study:
-    """Two tasks, so that tasks can be compared."""
+    """A study with two tasks, which can be compared."""
     study = fill(home, tmp_path)
     with home.write() as session:
         tasks.make_task(session, study_id=study.id, name="tone", question="How?", labels={"kind": "", "rude": ""})

@@ -1,4 +1,4 @@
-"""Tasks and data: a file of texts is looked at, decided about and brought in, with every option of the command."""
+"""Tasks and data: a file of texts is reviewed and imported, with every option of the command `import`."""
 
 import inspect
 from pathlib import Path

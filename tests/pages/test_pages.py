@@ -1,4 +1,4 @@
-"""Every page does its thing: with nothing there, with data, and with bad input."""
+"""Every page without data, with data, and with invalid input."""
 
 import re
 import time
@@ -22,7 +22,7 @@ ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", 
 
 
 def fill(store: Store, folder: Path) -> Study:
-    """A study with one task, real texts and a few synthetic ones."""
+    """A study with one task, real texts and a few synthetic texts."""
     rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
     real, made = folder / "real.csv", folder / "made.csv"
     real.write_text("\n".join(["text,label,split", *rows]))

@@ -25,7 +25,7 @@ Make = Callable[..., Campaign]
 
 @pytest.fixture
 def make(home: Store) -> Make:
-    """Makes a campaign over twelve letters, in a study of its own."""
+    """A function that makes a campaign over twelve letters, in a new study."""
 
     def one(rules: Protocol | None = None, **sizes: object) -> Campaign:
         with home.write() as session:
@@ -62,7 +62,7 @@ def fill(session, task: Task) -> None:  # type: ignore[no-untyped-def]
 
 
 def another_device() -> AppTest:
-    """The page opened by its address in a session of its own."""
+    """The rating page, opened by its address in a new session."""
     return apps.of_file(links.page_file("rate"))
 
 

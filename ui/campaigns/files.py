@@ -52,7 +52,7 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
 
 
 def _options(table: tables.Table, task: Task | None) -> formats.Options:
-    """Draw the fields that say how to read the file; the options typed there. `task` is None for comparisons."""
+    """Draw the fields that say how to read the file; return the options they hold. `task` is None for comparisons."""
     columns = list(table.frame.columns)
     required = [*formats.COMPARISONS, "item_id"] if task is None else formats.RATINGS
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -117,7 +117,7 @@ def _reviewed(table: tables.Table, options: formats.Options, task: Task | None) 
 
 
 def _renamed(table: tables.Table, options: formats.Options, task: Task | None, known: Sequence[str]) -> formats.Options:
-    """Ask what each unknown label of the file means; the options with the answers as renames."""
+    """Ask for the meaning of each unknown label of the file; return the options with these renames."""
     unknown = _unknown_labels(table, options, task, known)
     if not unknown:
         return options
@@ -171,7 +171,7 @@ def _on_a_page(sentence: str) -> str:
 
 
 def _summary(result: Imported) -> str:
-    """What an import kept and left out, in words."""
+    """The numbers of answers that an import kept and left out, in words."""
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.rejected.items())
     return f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples." + (
         f" Left out: {left_out}." if left_out else ""

@@ -52,7 +52,7 @@ def campaign_rows(found: Sequence[Campaign]) -> None:
 
 
 def campaign_head(campaign: Campaign) -> str:
-    """Draw the chosen campaign's name, badges and views, and a button back to the list; the name of the chosen view."""
+    """Draw the chosen campaign's name, badges and views, and a button back to the list; return the name of the chosen view."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("← All campaigns", key="campaigns.all", type="tertiary", on_click=_choose, args=(None, ""))
         st.subheader(plain(campaign.name), width="content", anchor=False)

@@ -75,7 +75,7 @@ def _is_busy(campaign: Campaign) -> bool:
 
 
 def _beside_people(campaign: Campaign) -> bool:
-    """Draw people and LLM raters side by side; False, with a note, if no LLM has rated."""
+    """Draw people and LLM raters side by side; return False, after a note, if no LLM has rated."""
     found = reads.side_by_side(campaign, pooled=False)
     if found.llm is None:
         st.info("No LLM has rated these items yet.")

@@ -89,7 +89,7 @@ def aggregated(campaign: Campaign, method: Method) -> pd.DataFrame:
 
 
 def aggregation_caution(campaign: Campaign, method: Method) -> str:
-    """A warning about labels aggregated by a method; "" if there is none to give."""
+    """A warning about labels aggregated by a method; "" without a warning."""
     found: str = _of(campaign, f"caution {method}", lambda _, read: aggregation.caution(given(read), method=method))
     return found
 
@@ -101,7 +101,7 @@ def scale_by_item(campaign: Campaign) -> pd.DataFrame:
 
 
 def strengths(campaign: Campaign) -> pd.DataFrame:
-    """Bradley-Terry strengths and ranks of what was compared: see `results.strengths`."""
+    """Bradley-Terry strengths and ranks of the compared tasks or texts: see `results.strengths`."""
     found: pd.DataFrame = _of(campaign, "strengths", lambda _, read: results.strengths(given(read)))
     return found
 

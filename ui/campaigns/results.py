@@ -124,7 +124,7 @@ def _texts(campaign: Campaign) -> None:
 
 
 def _strengths(campaign: Campaign) -> pd.DataFrame:
-    """Draw Bradley-Terry strengths with their warnings, as a chart of up to 30 tasks or texts; the table of strengths."""
+    """Draw Bradley-Terry strengths with their warnings, as a chart of up to 30 tasks or texts; return the table of strengths."""
     table = reads.strengths(campaign)
     found = ranking.bradley_terry(reads.given(campaign))
     sizes = f"Bradley-Terry strengths from {found.n:,} answers of {found.n_raters} raters, {found.ties} of them ties."
@@ -208,7 +208,7 @@ def _by_arm(campaign: Campaign) -> None:
 
 
 def _items(items: pd.DataFrame) -> None:
-    """Draw a table of the items, those with the least agreement first."""
+    """Draw a table of the items, the items with the least agreement first."""
     columns = ["text", "agreement", "majority", "intended", "entropy", "answers", "arm"]
     in_order = items.sort_values(["agreement", "n_ratings"], ascending=[True, False])
     tables.table(in_order[columns], key="results.items")

@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def protocol_fields(current: Protocol, *, kind: CampaignKind, key: str, is_new: bool) -> dict[str, Any]:
-    """Draw the fields, filled in from `current`; their values, by the field names of `Protocol`, for `read`.
+    """Draw the fields, filled in from `current`; return their values, by the field names of `Protocol`, for `read`.
 
     `is_new`: also the number of attention checks and gold items, which cannot change once a campaign has its items.
     """

@@ -1,4 +1,4 @@
-"""Import of labelled texts on the screen: target, columns, what was found in the file, and what has to be decided."""
+"""Import of labelled texts on the screen: target, columns, contents of the file, and decisions about labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ def pick_target(known: Sequence[Task], labels: dict[str, list[str]]) -> Target:
 
 
 def pick_columns(table: tables.Table) -> importing.Options | None:
-    """Choose the columns of text, label and split, and the rows to import; None until text and label are chosen."""
+    """Choose the columns of text, label and split, and the rows to import; return None until text and label are chosen."""
     columns = list(table.frame.columns)
     likely = {
         "text": columns_in_files.likely(columns, columns_in_files.TEXT_NAMES),
@@ -94,7 +94,7 @@ def pick_columns(table: tables.Table) -> importing.Options | None:
 
 
 def _where(table: tables.Table) -> dict[str, str]:
-    """Choose values that rows must have to be imported: column -> value."""
+    """Draw the choice of values that imported rows must have; return them as column -> value."""
     columns = list(table.frame.columns)
     filtered = st.multiselect(
         "Only rows with one value in these columns", columns, key="data.where", placeholder="all rows"
@@ -111,7 +111,7 @@ def _where(table: tables.Table) -> dict[str, str]:
 
 
 def _renames() -> dict[str, str]:
-    """Type renames of labels, one a line: label in the file -> label in the task."""
+    """Draw a field for renamed labels, one a line; return them as label in the file -> label in the task."""
     lines = st.text_area(
         "Labels to rename, one a line",
         key="data.renames",
@@ -126,9 +126,9 @@ def _renames() -> dict[str, str]:
 
 
 def review_import(table: tables.Table, options: importing.Options, target: Target) -> importing.Options | None:
-    """Show what was found in the file and ask for decisions about its labels; the options with the decisions.
+    """Show the contents of the file and ask for decisions about its labels; return the options with the decisions.
 
-    None, with the reason shown, while a decision is missing or the file cannot be imported.
+    While a decision is missing or the file cannot be imported, show the reason and return None.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         fold = st.checkbox("Treat labels that look alike as the same", key="data.fold")
@@ -183,7 +183,7 @@ def _show(found: importing.Findings) -> None:
 
 
 def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
-    """Ask which label of the task each unknown label of the file means: label in the file -> label in the task."""
+    """Ask for the meaning of each unknown label; return the answers as label in the file -> label in the task."""
     renamed: dict[str, str] = {}
     if not target.known:
         return renamed

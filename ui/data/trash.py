@@ -73,7 +73,7 @@ def _restore(kind: str, id: int) -> None:
 
 
 def _change(change: Callable[[Session], str]) -> bool:
-    """Make a change and keep its message, or the reason it was refused, for the next run; whether it was made."""
+    """Make a change and keep its message, or the reason of its refusal, for the next run; return whether it was made."""
     try:
         with resources.store().write() as session:
             message = change(session)

@@ -335,9 +335,10 @@ def _make_key(path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Gate:
-    """What all sessions of the server share: `turns` limits checks of secrets, `ended` are signed-out tokens.
+    """State shared by all sessions of the server.
 
-    `ended`: token -> the time (Unix seconds) at which the entry can be forgotten.
+    `turns`: limits how many checks of secrets run at a time. `ended`: signed-out token -> time (Unix seconds) after which the
+    entry can be forgotten.
     """
 
     turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TRIES_AT_ONCE))

@@ -41,7 +41,7 @@ RATE = ("Rate", "rate", "🗳️")
 
 
 def draw_frame() -> st.Page:
-    """Draw the page configuration, navigation and sidebar for this visitor; the page to run.
+    """Draw the page configuration, navigation and sidebar for this visitor, and return the page to run.
 
     Organisers see all pages in five groups. Raters see the rating page only; every other address tells them that it is
     closed.

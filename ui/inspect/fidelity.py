@@ -52,7 +52,10 @@ def labels_view(study: Study, task: Task) -> None:
 
 
 def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
-    """Choose whose labels are compared; at first the judge asked last, once it has answered. None for raters."""
+    """Draw the choice of judge or person whose labels are compared, and return the name; None for raters.
+
+    The judge asked last is chosen as soon as this judge has answered.
+    """
     if by == By.RATERS:
         return None
     kind = JudgementKind.JUDGE if by == By.JUDGE else JudgementKind.HUMAN
@@ -117,7 +120,11 @@ def _ask(study: Study, task: Task) -> None:
 
 
 def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:
-    """Choose a judge: a connected model (models that wrote no text here first), one the endpoint lists, or any by name."""
+    """Draw the choice of a judge and return its name, or None.
+
+    Offered are the connected models, first those that wrote no text of the task, and the models that the endpoint lists; any
+    other name can be typed.
+    """
     connected = sorted(wanted.models, key=lambda model: connection.split(model)[0] in writers)
     chosen = st.selectbox(
         "Judge",

@@ -122,7 +122,7 @@ def map_view(study: Study, task: Task) -> None:
 
 
 def _measured(study: Study, task: Task) -> Measures | None:
-    """The measures of a task, with a button to compute them if they are missing or out of date; None if missing."""
+    """Draw a button that computes missing or outdated measures of a task; return the measures, None if missing."""
     with resources.store()() as session:
         found = measures.read(resources.settings(), session, task.id)
     label = "Measure again" if found else "Measure the quality of all arms"

@@ -75,7 +75,7 @@ def one_sample(task: Task, sample_id: int) -> None:
 
 
 def _nearest(origin: Origin) -> None:
-    """Draw the real texts nearest to a sample, which it may be a copy of, if the task has been measured."""
+    """Draw the real texts nearest to a sample, to reveal copies, if the task has been measured."""
     with resources.store()() as session:
         found = neighbours.nearest(session, origin.sample, home=resources.settings().home)
     if not found.empty:
@@ -110,7 +110,7 @@ def _exported(task_id: int, arm_id: int, ending: str) -> str:
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:
-    """Draw the filters; the filter they describe."""
+    """Draw the filters and return the chosen filter."""
     found = _facets(task.id)
     labels = {label.name: label.id for label in tasks.labels_of(session, task.id)}
     arms = dict(zip(found.arms["arm"], found.arms["arm_id"], strict=True))
@@ -139,7 +139,7 @@ def _facets(task_id: int) -> browse.Facets:
 
 
 def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:
-    """Choose an option by name; its value, or None for all options or if there are no options."""
+    """Draw a choice of options by name; return the value of the chosen option, or None for "all" or without options."""
     if not options:
         return None
     key = f"samples.{title}.{task.id}"
@@ -218,7 +218,7 @@ def _label(key: str, task_id: int, sample_id: int) -> None:
 
 
 def _completion(origin: Origin) -> None:
-    """Draw the completion that a sample came from, what became of its texts, and the request."""
+    """Draw the completion that a sample came from, the status of each of its texts, and the request."""
     completion, prompt = origin.completion, origin.prompt
     assert completion is not None
     assert prompt is not None

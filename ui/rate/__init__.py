@@ -1,1 +1,1 @@
-"""The rating page: its steps, its screens and its style."""
+"""The rating page: steps, screens and style."""

@@ -44,7 +44,7 @@ ENDED = {
 
 
 def welcome(visit: Visit) -> None:
-    """Draw what the campaign asks, how long it takes, and the consent; nothing is stored before the consent."""
+    """Draw the request, the expected minutes and the consent; nothing is stored before the consent."""
     st.title(words.plain(visit.screen.title), anchor=False)
     noun, doing = NOUNS[CampaignKind(visit.campaign.kind)]
     n = visit.progress.total
@@ -72,7 +72,7 @@ def welcome(visit: Visit) -> None:
 
 
 def back(visit: Visit | None = None) -> None:
-    """Draw the form by which a rater with a personal code comes back; none in a preview."""
+    """Draw the form by which a rater with a personal code comes back; a preview has no such form."""
     unknown = st.session_state.get(rating.UNKNOWN)
     if unknown:
         st.warning(
@@ -268,7 +268,7 @@ def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
 
 
 def _other_buttons(visit: Visit, rater_id: int, item_id: int) -> tuple[bool, bool]:
-    """Draw Undo, Skip and Stop here under the answers; whether Skip and whether Stop here was clicked."""
+    """Draw Undo, Skip and Stop here under the answers; return whether Skip and whether Stop here was clicked."""
     with st.container(key="rate_ways", horizontal=True, horizontal_alignment="distribute"):
         if visit.rules.may_undo:
             st.button(

@@ -46,7 +46,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Visit:
-    """What the rating page shows now.
+    """The state of the rating page for a visitor.
 
     `rater`: None before consent. `item`: None if there is nothing to rate. `minutes`: expected length of the session, nan
     after the welcome screen. `has_room`: whether a new rater would find something to rate.
@@ -305,7 +305,7 @@ def _go_on(session: Session, rater_id: int) -> None:
 
 
 def _clean_address(token: str, code: str) -> None:
-    """Keep only the campaign's token and the personal code in the address, and drop what a panel put there."""
+    """Keep only the campaign's token and the personal code in the address, and drop a panel's parameters."""
     wanted = {"campaign": token, "me": code}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)

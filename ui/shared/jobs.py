@@ -156,7 +156,7 @@ def _state_words(job: Job) -> str:
 
 
 def _actions(job: Job) -> tuple[str, ...]:
-    """The labels of the buttons allowed now; after a requested pause only Cancel, after a requested cancel none."""
+    """The labels of the buttons allowed now; after a requested pause only Cancel, after a requested cancel no button."""
     if job.state in queue.HELD and job.cancel_requested:
         return ()
     if job.state in queue.HELD and job.pause_requested:

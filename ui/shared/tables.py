@@ -51,7 +51,7 @@ Height = int | Literal["auto", "content"]
 
 
 def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",)) -> None:
-    """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, those in `HIDDEN` not at all."""
+    """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, and the columns in `HIDDEN` are left out."""
     st.dataframe(
         frame, hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide),
         lazy=len(frame) > LAZY, placeholder=NOTHING,
@@ -59,13 +59,13 @@ def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",)) -> 
 
 
 def choose_row(frame: pd.DataFrame, *, key: str, height: Height | None = None) -> int | None:
-    """Show a table in which one row can be chosen; the position of the chosen row (from 0), or None."""
+    """Show a table in which one row can be chosen; return the position of this row (from 0), or None."""
     rows = _chosen(frame, key=key, height=height, mode="single-row")
     return rows[0] if rows else None
 
 
 def choose_rows(frame: pd.DataFrame, *, key: str, height: Height | None = None) -> list[int]:
-    """Show a table in which several rows can be chosen; the positions of the chosen rows (from 0)."""
+    """Show a table in which several rows can be chosen; return the positions of these rows (from 0)."""
     return _chosen(frame, key=key, height=height, mode="multi-row")
 
 

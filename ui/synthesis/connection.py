@@ -20,7 +20,7 @@ MODEL_HELP = {
 
 
 def pick_connection(study: Study, *, key: str) -> Connection:
-    """Draw the panel that tests and stores the study's connection; the stored connection (no models if there is none).
+    """Draw the panel that tests and stores a study's connection; return the stored connection, by default without models.
 
     A connection is stored only if its test succeeds. The panel then closes, and the results of the test are shown below.
     """
@@ -61,7 +61,7 @@ def _default_url() -> str:
 
 
 def _fields(kept: Connection, key: str) -> dict[str, Any]:
-    """Draw the panel's fields; their values by the field names of `Connection`."""
+    """Draw the panel's fields; return their values by the field names of `Connection`."""
     provider = st.segmented_control(
         "Where the model is",
         list(PROVIDERS),
@@ -106,7 +106,7 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
 
 
 def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
-    """Draw temperature, answer length and calls at a time, and for an endpoint its own limits; their values."""
+    """Draw temperature, answer length and calls at a time, and for an endpoint its own limits; return their values."""
     fields: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         fields["temperature"] = st.number_input(
@@ -137,7 +137,7 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
 
 
 def _endpoint_limits(kept: Connection, key: str) -> dict[str, Any]:
-    """Draw the rate, the timeout and the choice of structured output of an endpoint; their values."""
+    """Draw the rate, the timeout and the choice of structured output of an endpoint; return their values."""
     fields: dict[str, Any] = {}
     fields["rpm"] = st.number_input(
         "Requests per minute",
@@ -172,7 +172,7 @@ def _endpoint_limits(kept: Connection, key: str) -> dict[str, Any]:
 
 
 def _test_and_keep(study: Study, fields: dict[str, Any], *, key: str) -> list[str]:
-    """Test a connection and store it if every model passes; else a sentence per failed model. Raises `StudyError`.
+    """Test a connection and store it if every model passes; return a sentence per failed model. Raises `StudyError`.
 
     If no model is named, the endpoint's list of models is read for the visitor to choose from.
     """
@@ -194,7 +194,7 @@ def _test_and_keep(study: Study, fields: dict[str, Any], *, key: str) -> list[st
 
 
 def _list_models(fields: dict[str, Any]) -> str:
-    """Read the endpoint's list of models; a sentence that asks the visitor to choose one."""
+    """Read the endpoint's list of models, and return a sentence that asks the visitor to choose a model."""
     with st.spinner("Asking which models there are…"):
         names = connection.offered(Connection(base_url=fields["base_url"]), resources.settings())
     _remember(fields, names)

@@ -93,7 +93,7 @@ def forget_start(task: Task, arm: Arm) -> None:
 
 
 def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
-    """Draw the editor; the draft as typed, or None, with the error shown, while the attributes cannot be read."""
+    """Draw the editor and return the draft; while its attributes cannot be read, show the error and return None."""
     texts = {
         part: st.text_area(
             part.capitalize(),
@@ -136,7 +136,7 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
 
 
 def preview(draft: Draft, *, task: Task, label: Label, labels: Sequence[Label], slot: int) -> list[Message]:
-    """Show the messages sent for a label, with placeholders for real texts, which are drawn at each call; the messages."""
+    """Show the messages sent for a label, with placeholders for real texts, which are drawn at each call; return the messages."""
     with show_errors():
         prompts.check(draft, labels=[known.name for known in labels])
     messages = prompts.render(

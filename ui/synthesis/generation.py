@@ -29,7 +29,7 @@ NEWEST = 20
 
 
 def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | None]:
-    """The price of each connected model (None if unknown), and a form to set prices. `batch` halves them."""
+    """Draw a form that sets prices, and return the price of each connected model, None if unknown; `batch` halves prices."""
     names = [connection.split(model)[0] for model in wanted.models]
     if wanted.provider != "openai":
         free = {name: Price(model=name, input_usd_per_million=0, output_usd_per_million=0) for name in names}
@@ -105,7 +105,7 @@ def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
 
 
 def _estimate(found: Estimate, how: How, models: Mapping[str, Price | None]) -> None:
-    """Draw an estimate as metrics, how it was made, and a warning if the budget may not suffice."""
+    """Draw an estimate as metrics with its basis, and a warning if the budget may not suffice."""
     if not found.texts:
         st.success("The arm already has that many texts of every label.")
         return
