@@ -30,7 +30,7 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
     """
     with st.expander("Bring in answers from a file"):
         st.caption(
-            "Ratings: item_id, rater_id, label (or task, worker, label), and best a text, so that items find their samples. "
+            "Ratings: item_id, rater_id, label (or task, worker, label), and, if possible, text, which matches items to samples. "
             "Comparisons of tasks: rater_id, left, right, winner. Label Studio's and Potato's files are read as they are."
         )
         target = st.selectbox("About", [COMPARISONS, *known], key="campaigns.target", width=420)

@@ -17,10 +17,10 @@ from ui.shared import resources
 from ui.shared.words import plain, set_notice, show_errors
 
 KIND_LINES = {
-    CampaignKind.LABEL: "They choose a label for each text. Shows how far people agree about every text and the task.",
-    CampaignKind.COMPARE: "They say which of two tasks is more a matter of opinion. Ranks the tasks of the study.",
-    CampaignKind.COMPARE_ITEMS: "They say about which of two texts people would disagree more. Ranks texts of a task.",
-    CampaignKind.SCALE: "They say from 1 to 5 how far the answer about a text is a matter of opinion.",
+    CampaignKind.LABEL: "Raters choose a label for each text. Shows how far people agree about every text and about the task.",
+    CampaignKind.COMPARE: "Raters say which of two tasks is more a matter of opinion. Ranks the tasks of the study.",
+    CampaignKind.COMPARE_ITEMS: "Raters say about which of two texts people would disagree more. Ranks texts of a task.",
+    CampaignKind.SCALE: "Raters say from 1 to 5 how far the answer about a text is a matter of opinion.",
 }
 SIZES = {  # raters per item, items per rater
     CampaignKind.LABEL: (3, 20),

@@ -40,9 +40,10 @@ def raters_view(campaign: Campaign) -> None:
     shown = shown[first + [name for name in shown.columns if name not in first]]
     changes = st.session_state.get("raters.changes", 0)
     chosen = choose_row(shown, key=f"raters.table.{campaign.id}.{changes}")
+    checks = "" if {"attention", "gold"}.isdisjoint(shown.columns) else " Attention, gold: right answers of those seen."
     st.caption(
         "With others: mean share of the other raters of the same items who gave the same answer. Longest run: the most equal "
-        "answers in a row. Attention right, gold right: right answers of those seen."
+        f"answers in a row.{checks}"
     )
     if chosen is not None:
         row = table.iloc[chosen]

@@ -52,11 +52,14 @@ def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:
         differences = differences.assign(a=differences["a"].map(short), b=differences["b"].map(short))
         chart, quote = rating_charts.strengths(named, differences), "“{}”"
         pairs = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
+    noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
     first, last = (
         f"{quote.format(row['name'])} {Interval(row['strength'], row['low'], row['high'], row['n']).text()}"
         for row in (named.iloc[0], named.iloc[-1])
     )
-    reading = f"Most subjective: {first}. Least: {last}. {pairs} Bars on the right join those that are not told apart."
+    reading = f"Most subjective: {first}. Least: {last}. {pairs}"
+    if not differences["told_apart"].all():
+        reading += f" Bars on the right join {noun}s that are not told apart."
     return Chart(chart.figure, reading)
 
 
@@ -144,7 +147,7 @@ def _strengths(campaign: Campaign) -> pd.DataFrame:
 def _ranking_table(table: pd.DataFrame, names: list[str], *, key: str) -> None:
     shown = table.assign(interval=tables.intervals(table), n_ratings=table["n"])
     columns = [*names, "strength", "interval", "bt_rank", "level", "wins", "losses", "ties", "n_ratings"]
-    tables.table(shown[columns], key=key, wide=("text", "name"))
+    tables.table(shown[columns], key=key)
 
 
 def _coefficients(found: AgreementSummary, *, key: str) -> None:

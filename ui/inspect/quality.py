@@ -29,7 +29,7 @@ NOTES = {
     "Diversity": "Farther apart means more diverse. Remote clique: mean distance to all other texts; Chamfer: to the nearest.",
     "Angular distances": "The same distances as angles, in radians.",
     "Words": "Distinct-n: share of different word sequences. Self-BLEU: how much of each text also occurs in the other texts.",
-    "Likeness and leakage": "What a bag of words learns from the arm. AUC 0.5: synthetic and real texts cannot be told apart.",
+    "Likeness and leakage": "Measured by classifiers that see single words only. AUC 0.5: synthetic and real texts cannot be told apart.",
 }
 READINGS = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
 MOST_SHOWN = 200

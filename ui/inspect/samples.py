@@ -64,7 +64,7 @@ def one_sample(task: Task, sample_id: int) -> None:
     with resources.store()() as session:
         origin = browse.origin(session, sample_id)
         labels = [label.name for label in tasks.labels_of(session, task.id)]
-    st.subheader("Where it came from")
+    st.subheader("The sample and its origin")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     _labels(task, origin, labels)
     _nearest(origin)
@@ -239,10 +239,10 @@ def _completion(origin: Origin) -> None:
     with answer:
         st.caption(f"The raw completion (ended with {plain(completion.finish_reason)})")
         st.code(completion.content, language=None, wrap_lines=True, height=320)
-        st.caption("What became of each text of the completion")
+        st.caption("The texts of the completion")
         table(_siblings(origin.siblings), key="samples.siblings")
     with request:
-        st.caption("What was sent")
+        st.caption("The request")
         for message in completion.request.get("messages", []):
             st.code(f"{message['role']}: {message['content']}", language=None, wrap_lines=True)
         others = {name: value for name, value in completion.request.items() if name != "messages"}

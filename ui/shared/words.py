@@ -74,7 +74,7 @@ def set_queued_notice(jobs: list[Job]) -> None:
     set_notice(
         f"{len(jobs)} job{'s' if len(jobs) != 1 else ''} queued."
         if jobs
-        else "Nothing to do: all of it has been done before."
+        else "Nothing to do: all of this work was done before."
     )
 
 

@@ -166,7 +166,7 @@ def _endpoint_limits(kept: Connection, key: str) -> dict[str, Any]:
         "Ask for JSON",
         kept.structured,
         key=f"{key}.structured",
-        help="Structured output. If a model does not offer it, its calls do without.",
+        help="Structured output. Models that do not offer structured output are called without it.",
     )
     return fields
 
