@@ -1,17 +1,16 @@
-"""The command `litmus`: without a subcommand it opens the dashboard, with one it runs `python -m core SUBCOMMAND`."""
+"""The command `litmus`: alone it opens the dashboard, with a word after it it is `python -m core`."""
 
 import sys
 
 
 def main() -> None:
-    """Run the subcommand of the command line, or open the dashboard."""
     arguments = sys.argv[1:]
     if arguments and not (arguments[0].startswith("--") and arguments[0] != "--help"):
-        from core.__main__ import main as run_command
+        from core.__main__ import main as command
 
-        run_command(arguments, name="litmus")
+        command(arguments, name="litmus")
         return
-    from ui import serve  # imports Streamlit, which subcommands do not need
+    from ui import serve  # with Streamlit, which commands do not need
 
     serve.main()
 

@@ -65,5 +65,5 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
 
 # Jobs and samples
 if arm.id:
-    ui.job_panel(study.id, job_key=f"generate:{arm.id}", key="generate.jobs")
+    ui.job_panel(study.id, of=f"generate:{arm.id}", key="generate.jobs")
     ui.arm_panel(study, arm)

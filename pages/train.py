@@ -87,7 +87,7 @@ if is_clicked:
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
-ui.job_panel(study.id, job_key="train", key="train.jobs")
+ui.job_panel(study.id, of="train", key="train.jobs")
 ui.watch_runs(study.id)
 
 # Scores

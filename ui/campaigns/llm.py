@@ -30,7 +30,7 @@ def llm_view(study: Study, campaign: Campaign) -> None:
         st.subheader("Ask more LLM raters", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
-    jobs.job_panel(study.id, job_key=f"rate-by-llm:{campaign.id}", key="llm.jobs")
+    jobs.job_panel(study.id, of=f"rate-by-llm:{campaign.id}", key="llm.jobs")
 
 
 def _ask(campaign: Campaign, wanted: Connection) -> None:

@@ -14,7 +14,8 @@ from core.subjectivity.llm.beside_people import SideBySide
 from core.subjectivity.sessions import answers, campaigns, live, roster
 from core.subjectivity.statistics import aggregation, agreement, planning, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import AgreementSummary, Level
+from core.subjectivity.statistics.agreement import AgreementSummary
+from core.subjectivity.statistics.counts import Level
 from ui.shared import resources
 
 Read = Callable[[Session, Campaign], Any]

@@ -12,7 +12,8 @@ from core.study.rows.kinds import CampaignKind
 from core.study.rows.study import Campaign
 from core.subjectivity.statistics import aggregation, majority, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import AgreementSummary, Level
+from core.subjectivity.statistics.agreement import AgreementSummary
+from core.subjectivity.statistics.counts import Level
 from ui.campaigns import reads
 from ui.shared import charts, tables
 from ui.shared.words import plain

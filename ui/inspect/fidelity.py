@@ -116,7 +116,7 @@ def _ask(study: Study, task: Task) -> None:
             arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
             _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
-    jobs.job_panel(study.id, job_key=f"judge:{task.id}", key="fidelity.jobs")
+    jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
 
 
 def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:

@@ -138,7 +138,7 @@ def _measured(study: Study, task: Task) -> Measures | None:
         runner.ensure(resources.settings())
         set_queued_notice([job])
         st.rerun()
-    jobs.job_panel(study.id, job_key=f"measure:{task.id}", key="quality.jobs")
+    jobs.job_panel(study.id, of=f"measure:{task.id}", key="quality.jobs")
     return found.measures if found else None
 
 

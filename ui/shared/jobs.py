@@ -58,15 +58,15 @@ def indicator() -> None:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
 
 
-def job_panel(study_id: int | None, *, key: str, job_key: str | None = None) -> None:
+def job_panel(study_id: int | None, *, key: str, of: str | None = None) -> None:
     """Draw the active jobs of a study, else the newest job if it failed; redrawn every 1.5 s while a job is active.
 
-    `job_key`: only jobs with this key, as in `queue.rows`. Whenever a job starts or stops running, the whole page runs again, so
+    `of`: only jobs with this `key`, as in `queue.rows`. Whenever a job starts or stops running, the whole page runs again, so
     that it shows the job's results.
     """
-    jobs = _newest(study_id, job_key)
+    jobs = _newest(study_id, of)
     if any(job.state in queue.ACTIVE for job in jobs):
-        _live_panel(study_id, job_key, key, _working(jobs))
+        _live_panel(study_id, of, key, _working(jobs))
     else:
         _draw(jobs, key)
 
@@ -210,16 +210,16 @@ def _rejected(at: dict[str, Any]) -> list[str]:
 
 
 @st.fragment(run_every=1.5)
-def _live_panel(study_id: int | None, job_key: str | None, key: str, working: list[int]) -> None:
-    jobs = _newest(study_id, job_key)
+def _live_panel(study_id: int | None, of: str | None, key: str, working: list[int]) -> None:
+    jobs = _newest(study_id, of)
     _draw(jobs, key)
     if _working(jobs) != working:
         st.rerun()
 
 
-def _newest(study_id: int | None, job_key: str | None) -> list[Job]:
+def _newest(study_id: int | None, of: str | None) -> list[Job]:
     with resources.store()() as session:
-        return queue.rows(session, study_id=study_id, key=job_key, limit=50)
+        return queue.rows(session, study_id=study_id, key=of, limit=50)
 
 
 def _working(jobs: list[Job]) -> list[int]:

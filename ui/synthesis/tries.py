@@ -60,8 +60,8 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
             _queue(study, task, arm, draft, wanted, kinds=KINDS)
     if not arm.id:
         return
-    jobs.job_panel(study.id, job_key=f"try:{arm.id}", key="prompts.tries")
-    jobs.job_panel(study.id, job_key=f"kinds:{arm.id}", key="prompts.lists")
+    jobs.job_panel(study.id, of=f"try:{arm.id}", key="prompts.tries")
+    jobs.job_panel(study.id, of=f"kinds:{arm.id}", key="prompts.lists")
     by_id = {label.id: label.name for label in labels}
     with resources.store()() as session:
         tried = [
