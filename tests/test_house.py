@@ -117,6 +117,18 @@ def test_core_never_imports_streamlit_and_pages_never_import_pages() -> None:
     assert "pages" not in pages
 
 
+def test_sql_stays_in_core() -> None:
+    queries = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for folder in ("ui", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        for module in imports(path)
+        if module.split(".")[0] == "sqlalchemy" and module != "sqlalchemy.orm.Session"
+    }
+
+    assert not queries
+
+
 def test_only_what_worker_processes_run_loads_heavy_libraries() -> None:
     modules = sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -1,4 +1,4 @@
-"""The main job in a browser: data in, texts from an LLM, ratings on a phone, training that outlives the server."""
+"""The main journey in a browser: import, texts from an LLM, ratings on a phone, and training that outlives the server."""
 
 import re
 from pathlib import Path

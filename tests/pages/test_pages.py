@@ -1,4 +1,4 @@
-"""Every page does its thing: with nothing there, with data, and with bad input."""
+"""Every page without data, with data, and with invalid input."""
 
 import re
 import time
@@ -23,7 +23,7 @@ ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", 
 
 
 def fill(store: Store, folder: Path) -> Study:
-    """A study with one task, real texts and a few synthetic ones."""
+    """A study with one task, real texts and a few synthetic texts."""
     rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
     real, made = folder / "real.csv", folder / "made.csv"
     real.write_text("\n".join(["text,label,split", *rows]))
@@ -51,7 +51,7 @@ def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) ->
     opened(app, page)
 
     said = [element.value for element in (*app.info, *app.title)]
-    assert any("no study yet" in text or "training data work" in text or "Nothing has run" in text for text in said)
+    assert any("no study yet" in text or "training data work" in text or "No job has run" in text for text in said)
 
 
 @pytest.mark.parametrize("page", ORGANISER)
@@ -395,7 +395,7 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     app.segmented_control(key=f"generate.arm.{task.id}").set_value("zero-shot-none").run()
 
     assert not app.exception
-    assert any("Not one text was kept" in warning.value for warning in app.warning)
+    assert any("No text has been kept" in warning.value for warning in app.warning)
     assert any("rather not write" in str(table.value.to_dict()) for table in app.dataframe)
     app.switch_page(str(links.page_file("jobs"))).run()
     assert any(text.value.startswith("⚠️ Generate") for text in app.text)

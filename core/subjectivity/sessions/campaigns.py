@@ -6,7 +6,7 @@ import random
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
@@ -121,6 +121,12 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
     if is_away or not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
     return campaign
+
+
+def count_items(session: Session, campaign: Campaign) -> int:
+    """The number of a campaign's items without attention checks."""
+    query = select(func.count(Item.id)).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION)
+    return session.scalar(query) or 0
 
 
 def set_open(session: Session, campaign_id: int, *, is_open: bool) -> None:
