@@ -29,8 +29,9 @@ from core.settings import Settings
 from core.study import samples, tasks
 from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind, Split
-from core.study.rows.study import Rater as RaterRow
-from core.study.rows.study import Rating, Sample
+from core.study.rows.sessions import Rater as RaterRow
+from core.study.rows.sessions import Rating
+from core.study.rows.study import Sample
 from core.subjectivity.sessions import campaigns
 from core.subjectivity.sessions.campaigns import Plan
 from tests import postgresql

@@ -7,7 +7,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Sample, Study, Task
 
 COMPARISON_COLUMNS = ["rater_id", "left", "right", "winner"]
 PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Sample, Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import aggregation, agreement, ranking

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Arm, Campaign, Item, Rater, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater
+from core.study.rows.study import Arm, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Item
+from core.study.rows.sessions import Item
 from core.subjectivity import levels, ratings
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions

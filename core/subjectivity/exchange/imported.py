@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.study import samples, tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Reply, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
+from core.study.rows.study import Arm, Sample, Task
 from core.subjectivity.exchange import formats
 
 DIGEST = re.compile("[0-9a-f]{64}")

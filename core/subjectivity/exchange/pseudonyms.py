@@ -1,15 +1,14 @@
 """Replace personal names of raters (e-mail addresses, ids of panels) by pseudonyms."""
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
 
 import pandas as pd
 
+from core import files
 from core.errors import StudyError
 from core.subjectivity.exchange import distinct
 
@@ -48,24 +47,13 @@ def key_in(home: Path) -> bytes:
     path = home / KEY_FILE
     try:
         if not path.exists():
-            _make_key(path)
+            files.create(path, secrets.token_hex(32).encode())
         key = path.read_bytes().strip()
     except OSError as error:
         raise StudyError(f"The key of the pseudonyms in {path} cannot be read or made: {error.strerror}.") from error
     if not key:
         raise StudyError(f"{path} is empty: delete it, and a new key is made. People then get other pseudonyms.")
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Create a key file atomically: if two processes race, both end up with the same complete key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(temporary)
-    temporary.unlink()
 
 
 def _pseudonym(name: str, key: bytes) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from core.interval import NORMAL_95, Interval, wilson
 from core.study.rows.kinds import CampaignKind, RaterKind
-from core.study.rows.study import Campaign, Rater, Study
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import agreement

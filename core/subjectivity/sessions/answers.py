@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ItemRole, RaterKind
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Label, Rater, Rating, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 ABOUT = ["role", "expected", "rater_id", "kind", "place", "duration_ms", "created_at", "excluded", "excluded_because"]

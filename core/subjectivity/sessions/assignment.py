@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.sessions import campaigns, conduct, protocol
 

@@ -6,13 +6,14 @@ import random
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Comparison, Item, Rating, Study, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import drawing, protocol
 from core.subjectivity.sessions.protocol import Protocol
 
@@ -120,6 +121,12 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
     if is_away or not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
     return campaign
+
+
+def count_items(session: Session, campaign: Campaign) -> int:
+    """The number of a campaign's items without attention checks."""
+    query = select(func.count(Item.id)).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION)
+    return session.scalar(query) or 0
 
 
 def set_open(session: Session, campaign_id: int, *, is_open: bool) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import ItemRole, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Action, Rules
 

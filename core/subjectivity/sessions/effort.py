@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.study.chunks import chunks
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Item, Sample
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Sample
 from core.subjectivity.sessions import campaigns, screens
 from core.subjectivity.sessions.campaigns import Plan
 
@@ -18,7 +20,6 @@ SECONDS_TO_ANSWER = 4.0
 SECONDS_TO_BEGIN = 60.0
 LETTERS_PER_WORD = 6.0
 SPARE = 0.1  # share of invited raters who may not finish
-AT_ONCE = 5000  # ids in a query
 LOOKED_AT = 10  # items whose length is measured
 
 
@@ -85,7 +86,7 @@ def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int
         if sample_id is not None
     ]
     known: dict[int, int] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(ids[start : start + AT_ONCE]))
+    for chunk in chunks(ids):
+        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(chunk))
         known |= dict(session.execute(query).all())
     return sum(known[sample_id] for sample_id in ids)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.sessions import campaigns, protocol
 
@@ -289,7 +289,7 @@ def ending(session: Session, campaign: Campaign, rater: Rater) -> Ending:
     answered = dict(session.execute(counted.where(table.rater_id == rater.id).group_by(Item.role)).all())
     has_worked = bool(answered.keys() - {ItemRole.ATTENTION})
     failed = rater.excluded_at is not None and rater.state != RaterState.DONE
-    state = RaterState.FAILED_CHECK if failed else RaterState(rater.state)
+    state = RaterState.FAILED_CHECK if failed else rater.state
     code = {
         RaterState.DONE: rules.codes.complete if has_worked else rules.codes.screened_out,
         RaterState.SCREENED_OUT: rules.codes.screened_out,

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import ItemRole, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Study
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import campaigns, protocol
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 
 CONSENT = (
     "Your answers are stored under a random name, without anything that identifies you, and are used for research on how "

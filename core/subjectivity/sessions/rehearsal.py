@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from core.study import tasks
+from core.study.chunks import chunks
 from core.study.rows.base import Base
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import screens
-
-AT_ONCE = 500
 
 
 def of(session: Session, campaign: Campaign) -> Store:
@@ -31,7 +31,7 @@ def of(session: Session, campaign: Campaign) -> Store:
         (Item, Item.campaign_id == campaign.id),
     ]
     shown = _shown(session, campaign)
-    wanted += [(Sample, Sample.id.in_(shown[start : start + AT_ONCE])) for start in range(0, len(shown), AT_ONCE)]
+    wanted += [(Sample, Sample.id.in_(chunk)) for chunk in chunks(shown)]
     with engine.begin() as copy:
         for kind, condition in wanted:
             rows = session.execute(select(_table(kind)).where(condition)).mappings().all()

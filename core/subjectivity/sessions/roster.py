@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import ItemRole, RaterKind
-from core.study.rows.study import Campaign, Rater, Skip
+from core.study.rows.sessions import Campaign, Rater, Skip
 from core.subjectivity import results
 from core.subjectivity.sessions import answers, campaigns, conduct
 from core.subjectivity.statistics import consistency

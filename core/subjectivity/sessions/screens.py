@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 SUBJECTIVE = (
@@ -102,7 +103,7 @@ def _asked(campaign: Campaign, task: Task | None) -> tuple[str, str]:
 def _options(session: Session, campaign: Campaign, task: Task | None) -> list[Option]:
     """The possible answers of a campaign."""
     if campaign.kind in campaigns.COMPARING:
-        words = (*SIDE_WORDS[CampaignKind(campaign.kind)], TIE_WORDS)
+        words = (*SIDE_WORDS[campaign.kind], TIE_WORDS)
         return [Option(side, word, "") for side, word in zip(campaigns.SIDES, words, strict=True)]
     if campaign.kind == CampaignKind.SCALE or task is None:
         return [Option(value, *_halves(words)) for value, words in SCALE_WORDS]

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign, Rater
+from core.study.rows.sessions import Campaign, Rater
 from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live

@@ -162,7 +162,7 @@ def test_line_breaks_in_labels_are_blanks_and_other_scripts_stay(tmp_path: Path)
         ("r.csv", "item_id,rater_id,label,label\n1,a,x,y\n", "has two columns named 'label'"),
         ("r.csv", b"item_id,rater_id,label\n1,a,\xff\n", "is not UTF-8"),
         ("r.csv", 'item_id,rater_id,label\n1,a,"x\n', "Is a quote not closed?"),
-        ("r.json", '"hello"', "holds neither a list of objects nor one object"),
+        ("r.json", '"hello"', "holds neither a list of objects nor an object"),
         ("r.json", "[1, 2]", "holds no rows that can be read (not a JSON object 2)"),
         ("r.json", "[{", "cannot be read"),
         ("r.json", '[{"item_id": 1, "rater_id": "a"}]', "has no column 'label'"),

@@ -14,7 +14,8 @@ from core.study import tasks
 from core.study.exchange import importing, spreadsheets, tables
 from core.study.rows.base import Base
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign, Item, Rater, Rating, Reply, Skip, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating, Reply, Skip
+from core.study.rows.study import Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import formats, imported, long_form, pseudonyms

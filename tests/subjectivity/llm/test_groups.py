@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind
-from core.study.rows.study import Comparison, Item, Rater, Rating
+from core.study.rows.sessions import Comparison, Item, Rater, Rating
 from core.subjectivity.llm import beside_people
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions

@@ -14,7 +14,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.settings import Settings
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Rater
+from core.study.rows.sessions import Rater
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, Split
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample
 from core.subjectivity.sessions import drawing
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions

@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater, Rating, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Task
 from core.study.store import Store
 from core.subjectivity import results
 from core.subjectivity.sessions import assignment, campaigns, conduct, effort, enrolment, live, roster, standing
