@@ -1,6 +1,7 @@
-"""`python -m core COMMAND ...`: the steps of a study for terminals, clusters and tests.
+"""Run a command from a terminal: `python -m core COMMAND ...`.
 
-Only the module of the command asked for is imported, and for the list of commands none, so that the door opens quickly.
+Only the module of the named command is imported, and no module of a command for the list of commands, so that the
+program starts quickly.
 """
 
 import importlib
@@ -8,7 +9,7 @@ import sys
 
 import typer
 
-# Command -> its module in core.commands and the first sentence of its help; an empty one is not listed.
+# Command -> its module in core.commands and the first sentence of its help; a command without a sentence is not listed.
 COMMANDS = {
     "run": ("run", "Everything a STUDY.yaml asks for; finished parts are not done again."),
     "demo": ("run", "The bundled sample study through the same code: no key, no network, no GPU."),
@@ -87,7 +88,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str], *, name: str = "python -m core") -> None:
-    """Run one command; `name` is what the help calls the program."""
+    """Run one command; `name` is the name of the program in the help."""
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     app = typer.Typer(
         help="Will LLM-written training data work for your task?",
@@ -98,7 +99,7 @@ def main(arguments: list[str], *, name: str = "python -m core") -> None:
     app.callback()(_litmus)
     if asked in COMMANDS:
         importlib.import_module(f"core.commands.{COMMANDS[asked][0]}").register(app)
-    else:  # the list of commands, or a command that there is not
+    else:  # the list of commands, or an unknown command
         for word, (_, sentence) in COMMANDS.items():
             app.command(word, help=sentence, hidden=not sentence)(_litmus)
     app(args=arguments, prog_name=name)

@@ -1,4 +1,4 @@
-"""All findings of a study in one value: what the analyse page shows, the report prints and the command returns."""
+"""Collect the findings of a study: scores, gaps, subjectivity and regression, for the page, report and command."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.analysis import gap_table, points, regression, slope
 from core.analysis.gap_table import GapTable
-from core.analysis.points import Metric
+from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.verdict import ArmGap, KnownTask
 from core.errors import StudyError
 from core.interval import Interval
@@ -19,7 +19,6 @@ from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
 
-METRIC_NAMES = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 REGRESSION_KEYS = (
     "slope", "intercept", "r2", "p", "low", "high", "df", "spearman", "spearman_p", "permutation_p", "n",
 )  # fmt: skip
@@ -155,13 +154,13 @@ def _reliability(exact: slope.Exact) -> str:
 
 
 def answers(found: Findings) -> int:
-    """How many answers the subjectivity of the tasks rests on; a comparison of two tasks is one answer."""
+    """The number of answers behind the subjectivity of all tasks; a comparison of two tasks is one answer."""
     total = int(found.subjectivity["n"].sum())
     return total // 2 if found.measure == levels.Measure.COMPARISONS else total
 
 
 def cautions(found: Findings) -> list[str]:
-    """What runs noted about their training texts, each sentence once with its task."""
+    """The notes of runs, such as on their training texts, each sentence once after the name of its task."""
     noted = [
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
@@ -175,7 +174,7 @@ def cautions(found: Findings) -> list[str]:
 
 
 def as_json(found: Findings, *, report: str) -> dict[str, Any]:
-    """The findings under the names that commands promise; not computable is null."""
+    """The findings under the JSON keys of the command `run`; None where a number is not computable."""
     fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
     if found.fit is None:
         fit["n"] = len(found.points)

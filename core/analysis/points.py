@@ -1,4 +1,4 @@
-"""From finished runs and answers to the points of the plots. Everything here is computed on read."""
+"""Join gaps or predictions with the subjectivity that raters found."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -37,14 +37,19 @@ POINT_COLUMNS = [
 
 
 class Metric(StrEnum):
+    """The score of a run: macro-F1 or accuracy, both in [0, 1]."""
+
     MACRO_F1 = "macro_f1"
     ACCURACY = "accuracy"
 
 
-def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
-    """Gaps beside the subjectivity of their task, one point per task, synthetic arm and encoder: `POINT_COLUMNS`.
+METRIC_NAMES: dict[str, str] = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 
-    Tasks whose subjectivity is not known are left out.
+
+def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
+    """Join the table of `gaps` with the subjectivity of tasks: a row per task, synthetic arm and encoder, `POINT_COLUMNS`.
+
+    `subjectivity` has columns task, value, low, high. Tasks of unknown subjectivity are left out.
     """
     beside = subjectivity.rename(
         columns={"value": "subjectivity", "low": "subjectivity_low", "high": "subjectivity_high"}
@@ -61,11 +66,11 @@ def by_instance(
     sample's majority label, in (0, 1] (Li et al. 2023, section 5). `run_ids` restricts the table to these runs.
     """
     task = tasks.get_task(session, study.id, task_name)
-    given = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
+    labels = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
     columns = ["arm", "arm_kind", "encoder", "seed", "sample_id", "label", "agreement", "correct"]
-    if given.empty:
+    if labels.empty:
         return pd.DataFrame(columns=columns)
-    by_item = agreement.by_item(given.assign(item_id=given["sample_id"].astype(int)))
+    by_item = agreement.by_item(labels.assign(item_id=labels["sample_id"].astype(int)))
     by_item = by_item[by_item["n_ratings"] >= 2]
     found = runs.task_predictions(session, task.id, run_ids=run_ids)
     return found.merge(by_item[["item_id", "agreement"]], left_on="sample_id", right_on="item_id")[columns]

@@ -1,4 +1,4 @@
-"""One outcome on one predictor, with what a handful of points allows: HC3, permutations, leave-one-out."""
+"""Regress one outcome on one predictor for few points: HC3, permutation test, leave-one-out."""
 
 import itertools
 import math
@@ -12,17 +12,21 @@ import statsmodels.api as sm
 from scipy import stats
 
 from core.errors import StudyError
+from core.interval import Interval
 
 Floats = npt.NDArray[np.float64]
 
-EXACT_UP_TO = 7  # points: all 7! = 5,040 orders are gone through instead of a sample of them
+EXACT_UP_TO = 7  # points; with more, a permutation test samples orders in place of all 7! = 5,040
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Influence:
-    """One point's weight in the fit. `row`: its place in the frame, from 0. nan: the fit leaves no residuals, or
-    without this point the predictor is constant."""
+    """The influence of a point on the fit: Cook's distance, and the slope without the point.
+
+    `row` is the point's row in the frame, from 0. `cooks_d` is nan if the fit has no residuals or the point has leverage
+    1; `slope_without` is nan if the predictor is constant without the point.
+    """
 
     row: int
     cooks_d: float
@@ -61,11 +65,17 @@ class Fit:
     covariance: tuple[tuple[float, float], tuple[float, float]]
     note: str
 
+    @property
+    def interval(self) -> Interval:
+        """The slope with its limits and the number of points."""
+        return Interval(self.slope, self.low, self.high, self.n)
+
 
 def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed: int = 0, resamples: int = 5000) -> Fit:
-    """The regression of column y on column x. Rows without a finite x or y are dropped and counted.
+    """The regression of column `y` on column `x` of `points`; rows without a finite x and y are dropped.
 
-    Raises `StudyError` for a missing column, fewer than 3 complete rows, or a constant x.
+    `resamples` is the number of orders in the permutation test if there are more than 7 points. Raises `StudyError` for a
+    missing column, fewer than 3 complete rows, a constant x, or numbers too large or too small.
     Source: MacKinnon and White (1985) for HC3; Cook (1977) for influence.
     """
     rows, xs, ys = _complete(points, x=x, y=y)
@@ -103,8 +113,7 @@ def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed:
 
 
 def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
-    """The line and the pointwise interval of its mean at every x: columns x, mean, low, high (nan where the slope has
-    none)."""
+    """The line of a fit with its pointwise interval: columns x, mean, low, high (nan if the slope has no interval)."""
     at = np.asarray(xs, dtype=float)
     design = np.column_stack([np.ones_like(at), at])
     mean = design @ [fit.intercept, fit.slope]
@@ -114,7 +123,7 @@ def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
 
 
 def p_words(p: float) -> str:
-    """A p-value for people: "p = 0.034", "p < 0.001", or "no p" where it is nan. It never reads as 0."""
+    """A p-value in words: "p = 0.034", "p < 0.001", or "no p" if `p` is nan."""
     if not math.isfinite(p):
         return "no p"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
@@ -144,7 +153,7 @@ def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.i
 
 
 def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
-    """Slope and intercept; nan when x is constant."""
+    """The least-squares slope and intercept; nan if x is constant."""
     deviation = xs - xs.mean()
     spread = float((deviation**2).sum())
     slope = float((deviation * (ys - ys.mean())).sum() / spread) if np.ptp(xs) > 0 else float("nan")
@@ -152,6 +161,7 @@ def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
 
 
 def _hc3(xs: Floats, ys: Floats) -> Floats:
+    """The HC3 covariance of (intercept, slope), shape (2, 2)."""
     return np.asarray(sm.OLS(ys, sm.add_constant(xs)).fit(cov_type="HC3", use_t=True).cov_params())
 
 
@@ -176,6 +186,7 @@ def _r2(xs: Floats, ys: Floats) -> float:
 
 
 def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
+    """Spearman's rho and its two-sided p; both nan for a constant y."""
     if np.ptp(ys) == 0:
         return float("nan"), float("nan")
     rank_x, rank_y = stats.rankdata(xs), stats.rankdata(ys)
@@ -186,8 +197,10 @@ def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
 
 
 def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Generator) -> float:
-    """Share of orders of y with a slope at least as far from 0; the observed one is counted in (Phipson and Smyth
-    2010)."""
+    """The share of orders of y with a slope at least as far from 0 as the observed slope.
+
+    A sample of orders counts the observed order too (Phipson and Smyth 2010).
+    """
     if np.ptp(ys) == 0:
         return 1.0
     if len(xs) <= EXACT_UP_TO:
@@ -197,6 +210,7 @@ def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Gen
 
 
 def _share_as_far(xs: Floats, ys: Floats, orders: npt.NDArray[np.intp]) -> float:
+    """The share of `orders` of y, shape (orders, n), with a slope at least as far from 0 as the given order."""
     across = np.abs(ys[orders] @ (xs - xs.mean()))
     observed = abs(float(ys @ (xs - xs.mean())))
     return float((across >= observed * (1 - ROUNDING)).mean())
@@ -207,6 +221,7 @@ def _all_orders(n: int) -> npt.NDArray[np.intp]:
 
 
 def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Floats) -> tuple[Influence, ...]:
+    """The influence of every point."""
     slope, intercept = _line(xs, ys)
     residual = ys - intercept - slope * xs
     variance = float((residual**2).sum() / (len(xs) - 2))

@@ -1,13 +1,13 @@
-"""Accuracy on the test samples that raters agree on: does it rise as the less agreed ones are left out?"""
+"""Compute the threshold curve: accuracy on test samples by the least agreement between their raters."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import StudyError
+from core.interval import wilson
 
 MOST_THRESHOLDS = 21
 FEWEST_SAMPLES = 20  # fewer samples above a threshold say nothing about accuracy there
@@ -17,25 +17,22 @@ ROUNDING = 1e-9
 def curve(
     predictions: pd.DataFrame, *, thresholds: Sequence[float] | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Columns threshold, accuracy, low, high (Wilson), n: for every threshold t, over the test samples with agreement
-    >= t.
+    """For every threshold t, the accuracy on test samples with agreement >= t: columns threshold, accuracy, low, high, n.
 
-    `predictions` has one row per prediction with columns agreement (a_i, in (0, 1]) and correct; rows without agreement
-    are left out. With a column sample_id (several seeds predict one sample), n and the interval count samples, not
-    predictions. Default thresholds: the agreements that occur, or 21 evenly spaced between them. With no sample left, n
-    is 0 and the rest nan. Source: Li et al. (2023), section 5.2.
+    `predictions` has a row per prediction with columns agreement (a_i, in (0, 1]) and correct; rows without agreement are
+    left out. low and high are Wilson limits. If there is a column sample_id (several seeds predict the same sample), n and
+    the limits count samples, not predictions. The default thresholds are the agreements that occur, or, if these are
+    many, 21 evenly spaced values. Without samples, n is 0 and accuracy nan. Source: Li et al. (2023), section 5.2.
+    Raises `StudyError` if a column is missing or no prediction has an agreement.
     """
     known = _known(predictions)
-    tops = _default(known["agreement"]) if thresholds is None else np.asarray(thresholds, dtype=float)
+    levels = _default(known["agreement"]) if thresholds is None else np.asarray(thresholds, dtype=float)
     rows = []
-    for top in tops:
-        kept = known[known["agreement"] >= top - ROUNDING]
+    for level in levels:
+        kept = known[known["agreement"] >= level - ROUNDING]
         n = kept["sample_id"].nunique() if "sample_id" in kept.columns else len(kept)
-        accuracy = float(kept["correct"].mean()) if n else float("nan")
-        low, high = (
-            proportion_confint(accuracy * n, n, alpha=1 - confidence, method="wilson") if n else (np.nan, np.nan)
-        )
-        rows.append((float(top), accuracy, float(low), float(high), n))
+        found = wilson(float(kept["correct"].mean()) * n if n else 0, n, confidence=confidence)
+        rows.append((float(level), found.value, found.low, found.high, n))
     return pd.DataFrame(rows, columns=["threshold", "accuracy", "low", "high", "n"])
 
 
@@ -47,7 +44,7 @@ def _known(predictions: pd.DataFrame) -> pd.DataFrame:
         )
     known = predictions.dropna(subset=["agreement"])
     if known.empty:
-        raise StudyError("The threshold curve needs predictions on rated test samples; there is none.")
+        raise StudyError("The threshold curve needs predictions on rated test samples; this table has none.")
     return known.assign(correct=known["correct"].astype(float))
 
 

@@ -30,10 +30,8 @@ def push(
         found = tasks.get_task(session, find.find_study(session, study, task).id, task)
         arms = [tasks.get_arm(session, found, name) for name in arm or []]
         arms = arms or [one for one in tasks.arms(session, found.id) if with_real or one.kind != ArmKind.REAL]
-        pushed = hub.push(
-            session, task_id=found.id, arms=arms, to=to, private=not public, with_real=with_real,
-            token=settings.hf_token,
-        )  # fmt: skip
+        destination = hub.Destination(to, private=not public, token=settings.hf_token)
+        pushed = hub.push(session, task_id=found.id, arms=arms, to=destination, with_real=with_real)
     if as_json:
         output.emit(asdict(pushed))
         return

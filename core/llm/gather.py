@@ -9,33 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from core.errors import StudyError
-from core.llm import answers, draining, not_taken
-from core.llm.answers import Answer, AnswerLost, Message, Provider, SlotKey
-from core.llm.money import purse
+from core.llm import draining, not_taken
+from core.llm.answers import AnswerLost, Message, Provider, SlotKey
 from core.llm.money.purse import Purse
 from core.llm.pace import Pace
-from core.llm.text import UNSTORABLE
+from core.llm.received import Received, received
 from core.reports import Report
 
 ANSWER_TOKENS = 2000  # room to think before the verdict; only a budget sets a limit at all
 LOOK_AGAIN_S = 0.02
 REPORT_EVERY_S = 0.5
-
-
-@dataclass(frozen=True)
-class Received:
-    """An answer as it is stored: `request` is what was sent, `cost_usd` None when the price is unknown."""
-
-    request: dict[str, Any]
-    content: str
-    finish_reason: str
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float | None
-    latency_s: float
 
 
 @dataclass(frozen=True)
@@ -155,9 +140,9 @@ class _Polling:
         answer = await self.purse.complete(
             question.provider, question.messages, slot_key=question.key, room=ANSWER_TOKENS, pace=self.pace
         )
-        received = _received(question, answer)
+        row = received(question.provider, question.messages, answer)
         self.tokens += answer.tokens_in + answer.tokens_out
-        await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, received)
+        await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, row)
         self.done += 1
 
     def _tell(self, *, is_last: bool) -> None:
@@ -171,19 +156,3 @@ class _Polling:
             "not_taken": not_taken.counted(self.providers),
         }
         self.report(self.done, self.total, self.told.doing, extra)
-
-
-def _received(question: Question, answer: Answer) -> Received:
-    return Received(
-        request={
-            "model": question.provider.model,
-            "messages": list(answer.messages or question.messages),
-            **answer.parameters,
-        },
-        content=UNSTORABLE.sub("", answer.content or answer.refusal or ""),
-        finish_reason=answers.ending(answer),
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        cost_usd=purse.cost(question.provider, answer),
-        latency_s=answer.latency_s,
-    )

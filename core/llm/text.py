@@ -77,6 +77,11 @@ APOLOGY = re.compile(
 )
 
 
+def storable(content: str) -> str:
+    """A text without the characters that no database takes: NUL and lone halves of surrogate pairs."""
+    return UNSTORABLE.sub("", content)
+
+
 def visible(content: str) -> str:
     """What an answer shows: without thinking, code fences and characters that no database takes."""
     return FENCE.sub("", spoken(content)[0]).strip()
@@ -88,7 +93,7 @@ def spoken(content: str) -> tuple[str, list[str]]:
     Everything before the last closing mark of thinking is thinking, whether it was opened or not; so is everything after
     an opening mark that is never closed. What follows the end of the turn is no part of the answer.
     """
-    text = UNSTORABLE.sub("", content)
+    text = storable(content)
     thoughts: list[str] = []
     channels = list(HARMONY.finditer(text))
     if channels:

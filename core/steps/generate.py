@@ -18,9 +18,10 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Task
 from core.study.store import Store
-from core.synthesis.batches import rounds
-from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.synthesis.batches import batch_generation
+from core.synthesis.generation import generation, standing
+from core.synthesis.limits import BatchLimits, Limits
+from core.synthesis.prompts import drafts, versions
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def fill_arm(
     An arm that is full needs no provider and no key.
     """
     with store() as session:
-        if generation.is_full(session, arm_id, per_label=how.per_label):
+        if standing.is_full(session, arm_id, per_label=how.per_label):
             return asdict(generation.totals(session, arm_id, seconds=0.0, stopped={}))
     clients = clients_of(settings, how.connection)
     with teller.bar(f"Generate {title}") as report:
@@ -87,8 +88,7 @@ def fill_arm(
                 arm_id=arm_id,
                 per_label=how.per_label,
                 provider=clients,
-                concurrency=how.connection.concurrency,
-                budget_usd=how.budget,
+                limits=Limits(how.budget, how.connection.concurrency),
                 report=report,
             )
     return asdict(found)
@@ -106,7 +106,7 @@ def ready_arm(session: Session, task: Task, name: str) -> Arm:
     """The arm of this name with a prompt: its latest one, or else the default of its kind. Raises `StudyError`."""
     arm = synthetic_arm(session, task, name)
     if versions.latest(session, arm.id) is None:
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
         versions.save(session, arm_id=arm.id, draft=draft)
     return arm
 
@@ -117,6 +117,6 @@ def _by_batch(
     client = clients[0]
     if len(clients) != 1 or not isinstance(client, OpenAIProvider):
         raise StudyError("A batch asks one model of an endpoint. Name one --model, with --provider openai.")
-    return rounds.generate_by_batch(
-        store, arm_id=arm_id, per_label=how.per_label, provider=client, budget_usd=how.budget, report=report
+    return batch_generation.generate_by_batch(
+        store, arm_id=arm_id, per_label=how.per_label, provider=client, limits=BatchLimits(how.budget), report=report
     )

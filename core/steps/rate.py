@@ -18,11 +18,13 @@ from core.llm.answers import Provider, SlotKey
 from core.llm.connection import Connection
 from core.llm.money import purse
 from core.llm.money.committed import Account, Way
+from core.llm.received import Received
 from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
-from core.study.rows.kinds import Slot
-from core.study.rows.study import Campaign, Job, Study
+from core.study.rows.kinds import Slot, Work
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Job, Study
 from core.study.store import Store
 from core.subjectivity.llm import beside_people, personas
 from core.subjectivity.llm import raters as llm_raters
@@ -97,7 +99,7 @@ def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[st
         session,
         title=f"LLM raters for {campaign.name}",
         command=["-m", "core", "rate-by-llm", "--campaign", str(campaign.id), *arguments],
-        key=f"rate-by-llm:{campaign.id}",
+        key=Work.RATE_BY_LLM.key(campaign.id),
         slot=train.worker_slot() if is_local else Slot.API,
         study_id=campaign.study_id,
     )
@@ -163,7 +165,7 @@ def _questions(
         )
 
 
-def _keep(store: Store, call: Call, received: gather.Received) -> None:
+def _keep(store: Store, call: Call, received: Received) -> None:
     llm_raters.keep(store, call, vars(received))
 
 
@@ -193,7 +195,7 @@ def _told(plan: Plan, counts: Counts, found: SideBySide, *, is_priced: bool, sec
         "llm": asdict(found.llm) if found.llm else None,
         "people": asdict(found.people) if found.people else None,
         "by_model": {model: asdict(group) for model, group in found.by_model.items()},
-        "same_majority": asdict(found.same_majority),
+        "same_majority": asdict(found.same_majority) | {"k": int(found.items["same_majority"].sum())},
         "spearman": asdict(found.correlation),
         "reading": found.reading,
         "caution": f"{found.caution} {personas.CAUTION}",

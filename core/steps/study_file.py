@@ -23,7 +23,7 @@ from core.study.exchange import importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind, RaterKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
-from core.synthesis.generation import generation
+from core.synthesis.generation import standing
 from core.training import plan
 
 
@@ -187,7 +187,7 @@ def _check_providers(intake: Intake, where: str, given: spec.TaskSpec, task: Tas
             continue
         with intake.at(_place(where, arm)):
             wanted = how(arm_spec.generate)
-            is_full = arm in there and generation.is_full(
+            is_full = arm in there and standing.is_full(
                 intake.session, there[arm], per_label=arm_spec.generate.per_label
             )
             if not is_full:
@@ -227,7 +227,7 @@ def _options(given: spec.FileSpec) -> importing.Options:
 def _look_only(intake: Intake, where: str, given: spec.TaskSpec) -> None:
     """The files of a task that could not be made: whether they can be read and have their columns."""
     for arm, file in {"real": given.real, **given.arms}.items():
-        if file.file and file.file.name != checks.STAND_IN:
+        if file.file and file.file.name != checks.PLACEHOLDER:
             with intake.at(_place(where, arm)):
                 importing.look(tables.read(file.file, header=file.header), _options(file), real=arm == ArmKind.REAL)
     if given.ratings:

@@ -8,34 +8,37 @@ from core.errors import StudyError
 
 
 def macro_f1(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> float:
-    """Unweighted mean over `labels` of F1, in [0, 1].
+    """The unweighted mean of the F1 of every label in `labels`, in [0, 1].
 
-    F1 of a label that is neither in `truth` nor predicted counts as 0 (scikit-learn with zero_division=0), so `labels`
-    should be those that occur in the test split. Raises `StudyError` as `accuracy` does, and for labels outside
-    `labels`.
+    The F1 of a label that is neither in `truth` nor in `predicted` counts as 0 (scikit-learn with zero_division=0), so
+    pass only labels that occur in the test split. Raises `StudyError` if there are no predictions, if the lengths
+    differ, or if a label is missing from `labels`.
     """
     _check(truth, predicted)
     _check_labels(truth, predicted, labels=labels)
-    from sklearn import metrics  # heavy: pages are up before it is needed
+    from sklearn import metrics  # heavy: loaded only when a score is computed
 
     return float(metrics.f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0))
 
 
 def accuracy(truth: Sequence[str], predicted: Sequence[str]) -> float:
-    """Share of predictions equal to the truth, in [0, 1]. Raises `StudyError` for no predictions or unequal lengths."""
+    """The share of predictions equal to the truth, in [0, 1].
+
+    Raises `StudyError` if there are no predictions or if the lengths differ.
+    """
     _check(truth, predicted)
-    return sum(one == other for one, other in zip(truth, predicted, strict=True)) / len(truth)
+    return sum(label == answer for label, answer in zip(truth, predicted, strict=True)) / len(truth)
 
 
 def per_class(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> pd.DataFrame:
-    """One row per label, in the order given: columns label, precision, recall, f1 (in [0, 1]), n (test samples of the
-    label).
+    """Precision, recall and F1 of every label, in the order of `labels`.
 
-    0 where nothing was predicted (precision) or nothing is there to find (recall, n = 0), as in `macro_f1`.
+    Columns label, precision, recall, f1 (each in [0, 1]), n (test samples of the label). Precision is 0 for a label
+    that is never predicted, recall is 0 for a label without test samples. Raises `StudyError` as `macro_f1` does.
     """
     _check(truth, predicted)
     _check_labels(truth, predicted, labels=labels)
-    from sklearn import metrics  # heavy: pages are up before it is needed
+    from sklearn import metrics  # heavy: loaded only when a score is computed
 
     precision, recall, f1, n = metrics.precision_recall_fscore_support(
         truth, predicted, labels=list(labels), zero_division=0
@@ -51,4 +54,4 @@ def _check(truth: Sequence[str], predicted: Sequence[str]) -> None:
 def _check_labels(truth: Sequence[str], predicted: Sequence[str], *, labels: Sequence[str]) -> None:
     unknown = sorted((set(truth) | set(predicted)) - set(labels))
     if unknown:
-        raise StudyError(f"Scoring knows the labels {', '.join(labels)}; found {unknown[0]!r}.")
+        raise StudyError(f"The labels are {', '.join(labels)}; found {unknown[0]!r}.")

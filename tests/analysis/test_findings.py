@@ -1,4 +1,4 @@
-"""What is said about the findings of a study."""
+"""Sentences about the findings of a study."""
 
 import dataclasses
 

@@ -18,13 +18,15 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate, tasks
 from core.study import store as store_module
-from core.study.rows.study import Base, Comparison, Completion, Label, Prompt, Rater, Rating, Sample, Study, Task
+from core.study.rows.base import Base
+from core.study.rows.sessions import Comparison, Rater, Rating
+from core.study.rows.study import Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_module.Settings]:
-    """Settings of a store on either database."""
+    """Settings of a store on SQLite and on PostgreSQL."""
     environ = {"LITMUS_HOME": str(tmp_path / "home")}
     if request.param == "postgresql":
         environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")
@@ -103,7 +105,7 @@ def test_a_database_of_an_unknown_version_is_left_alone(settings: settings_modul
         session.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '0000'"))
     store.close()
 
-    with pytest.raises(StudyError, match="made by another version"):
+    with pytest.raises(StudyError, match="another version made the database"):
         store_module.open_store(settings)
 
 

@@ -1,4 +1,4 @@
-"""Scores by hand, and the gap of paired seeds."""
+"""Scores against hand-computed values, and the gap of paired seeds."""
 
 import pandas as pd
 import pytest
@@ -47,5 +47,5 @@ def test_no_predictions_unequal_lengths_and_unknown_labels_are_refused() -> None
         score.accuracy([], [])
     with pytest.raises(StudyError, match="found 1 for 2"):
         score.macro_f1(["a", "b"], ["a"], labels=LABELS)
-    with pytest.raises(StudyError, match="knows the labels a, b, c; found 'd'"):
+    with pytest.raises(StudyError, match="The labels are a, b, c; found 'd'"):
         score.macro_f1(["a"], ["d"], labels=LABELS)

@@ -37,8 +37,8 @@ def aggregate(
         choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         given = formats.ratings_in(formats.read(file), options)
-        labels = aggregation.aggregate(given.frame, method=method)
-        caution = aggregation.caution(given.frame, method=method)
+        labels = aggregation.aggregate(given.cells, method=method)
+        caution = aggregation.caution(given.cells, method=method)
     found = {str(item): label for item, label in labels.items()}
     if as_json:
         cautions = [caution] if caution else []

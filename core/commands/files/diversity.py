@@ -21,8 +21,7 @@ from core.study.exchange import columns_in_files, tables
 FEWEST = 20  # a smaller group would make the comparison at equal size small for the others
 TEXTS, REFERENCE = "texts", "reference"
 OWN_SPACE = "The reference is left out of the comparison: the vectors of --embeddings are not its encoder's."
-SCORES = ("remote_clique", "chamfer_distance")
-INTERVALS = tuple(f"{score}{end}" for score in SCORES for end in ("", "_low", "_high"))
+INTERVALS = tuple(f"{score}{end}" for score in diversity.SCORES for end in ("", "_low", "_high"))
 ALIKE = ("distinct_1", "distinct_2", "self_bleu", "nearest_real", "copies", "duplicates", "near_duplicates")
 
 Vectors = NDArray[np.float32]
@@ -73,7 +72,7 @@ def measure_diversity(
         if label:
             parts = _groups(rows, made, "label")
             found["labels"] = {
-                name: asdict(diversity.measure(part.vectors, distance=distance)) for name, part in parts.items()
+                name: diversity.measure(part.vectors, distance=distance).flat() for name, part in parts.items()
             }
         found |= _compared(_groups(rows, made, "group"), real, distance, own_space=given is not None)
     output.emit(found) if as_json else _show(found, file.name)
@@ -123,7 +122,7 @@ def _condition(written: str) -> tuple[str, str]:
 
 
 def _given(path: Path, file: Path, *, n: int) -> Vectors:
-    if not tables.is_there(path):
+    if not tables.is_file(path):
         raise StudyError(f"There is no file {path}.")
     try:
         vectors = np.load(path, allow_pickle=False)
@@ -150,7 +149,7 @@ def _embedded(texts: list[str], encoder: str) -> Vectors:
     from core.quality import embedding  # torch takes seconds to import and is not needed where vectors are given
 
     with output.progress("Embed texts") as report:
-        return embedding.cached(texts, encoder=encoder, home=settings_module.load().home, report=report)
+        return embedding.embed(texts, encoder=encoder, home=settings_module.load().home, report=report)
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
@@ -160,7 +159,7 @@ def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Coll
 
 def _numbers(one: Collection, distance: Distance) -> dict[str, Any]:
     return (
-        asdict(diversity.measure(one.vectors, distance=distance))
+        diversity.measure(one.vectors, distance=distance).flat()
         | _wording(one)
         | {"lengths": asdict(lexical.lengths(one.texts)), "vocabulary": asdict(lexical.vocabulary(one.texts))}
     )
@@ -220,7 +219,7 @@ def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[st
 def _show(found: dict[str, Any], name: str) -> None:
     columns = {name: found} | ({REFERENCE: found[REFERENCE]} if REFERENCE in found else {})
     lines = [
-        *((score, [_interval(one, score) for one in columns.values()]) for score in SCORES),
+        *((score, [_interval(one, score) for one in columns.values()]) for score in diversity.SCORES),
         *((key, [one.get(key) for one in columns.values()]) for key in ALIKE),
         *((f"{key} of words", [one["lengths"][key] for one in columns.values()]) for key in ("median", "mean")),
         *((key, [one["vocabulary"][key] for one in columns.values()]) for key in ("tokens", "types", "hd_d")),
@@ -230,13 +229,19 @@ def _show(found: dict[str, Any], name: str) -> None:
     output.table(f"Diversity ({found['distance']})", ["what", *heads], cells)
     if "labels" in found:
         inside = [
-            [one, part["n"], *(_interval(part, score) for score in SCORES)] for one, part in found["labels"].items()
+            [one, part["n"], *(_interval(part, score) for score in diversity.SCORES)]
+            for one, part in found["labels"].items()
         ]
-        output.table("Inside a label", ["label", "n", *SCORES], inside)
+        output.table("Inside a label", ["label", "n", *diversity.SCORES], inside)
     if found["compared"]:
         shown = ("distinct_2", "self_bleu", "nearest_real", "copies", "near_duplicates")
         rows = [
-            [row["name"], row["available"], *(_margin(row, score) for score in SCORES), *(row[key] for key in shown)]
+            [
+                row["name"],
+                row["available"],
+                *(_margin(row, score) for score in diversity.SCORES),
+                *(row[key] for key in shown),
+            ]
             for row in found["compared"]
         ]
         heads = ["clique", "chamfer", "distinct 2", "self-BLEU", "near real", "copies", "near dup."]

@@ -29,9 +29,10 @@ def rank(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
         )
         given = formats.comparisons_in(formats.read(file), options)
-        found = ranking.bradley_terry(given.frame)
+        found = ranking.bradley_terry(given.cells)
     if as_json:
-        output.emit(asdict(found) | answer_files.read_as(given))
+        strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in found.strength.items()}
+        output.emit(asdict(found) | {"strength": strength} | answer_files.read_as(given))
         return
     answer_files.tell(given)
     rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]

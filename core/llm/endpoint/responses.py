@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from core.llm.text import UNSTORABLE
+from core.llm import text as llm_text
 
 MOST_TOKENS = 2**31 - 1
 
@@ -15,7 +15,7 @@ def mapping(found: Any) -> Mapping[str, Any]:
 
 def storable(found: Any) -> str:
     """A value as text that every database takes; empty when there is none."""
-    return UNSTORABLE.sub("", str(found or ""))
+    return llm_text.storable(str(found or ""))
 
 
 def text(content: Any) -> str:

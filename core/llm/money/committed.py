@@ -9,7 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import BatchState, JudgementKind, RaterKind
-from core.study.rows.study import Arm, Batch, Campaign, Completion, Judgement, Rater, Reply, Sample, Task, Trial
+from core.study.rows.sessions import Campaign, Rater, Reply
+from core.study.rows.study import Arm, Batch, Completion, Judgement, Sample, Task, Trial
 from core.study.store import ONE_AT_A_TIME, Store
 
 UNDER_WAY = (BatchState.PREPARING, BatchState.SUBMITTED)

@@ -2,12 +2,11 @@
 
 import math
 import re
-import tempfile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core import catalogue
+from core import catalogue, files
 from core.errors import StudyError
 
 PRICES = catalogue.PRICES
@@ -123,9 +122,6 @@ def _dated(table: PriceTable) -> list[Price]:
 
 
 def _keep(home: Path, entries: list[Price]) -> None:
-    """Write one's own table whole: a reader meets the old file or the new one, never half of it."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Write the user's own table in place of the earlier one; a reader gets either of them whole."""
     table = PriceTable(as_of="", note=OWN_NOTE, prices=sorted(entries, key=lambda entry: entry.model))
-    with tempfile.NamedTemporaryFile("w", dir=home, suffix=".tmp", encoding="utf-8", delete=False) as draft:
-        draft.write(table.model_dump_json(indent=2) + "\n")
-    Path(draft.name).replace(home / OWN)
+    files.replace(home / OWN, f"{table.model_dump_json(indent=2)}\n".encode())

@@ -9,13 +9,14 @@ from scipy import stats
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.interval import NORMAL_95, Interval, wilson
 from core.study.rows.kinds import CampaignKind, RaterKind
-from core.study.rows.study import Campaign, Rater, Study
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
-from core.subjectivity.statistics import agreement, shares
-from core.subjectivity.statistics.agreement import Level
-from core.subjectivity.statistics.shares import Share
+from core.subjectivity.statistics import agreement
+from core.subjectivity.statistics.counts import Level
 
 CAUTION = (
     "LLM raters are shown beside people and never stand for them: how far one model agrees with itself does not show how "
@@ -76,7 +77,7 @@ class SideBySide:
     by_model: dict[str, Group]
     pooled: Group | None
     items: pd.DataFrame
-    same_majority: Share
+    same_majority: Interval
     correlation: Correlation
     reading: str
     caution: str = field(default=CAUTION)
@@ -158,9 +159,9 @@ def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
     return table[ITEMS]
 
 
-def _same(items: pd.DataFrame) -> Share:
+def _same(items: pd.DataFrame) -> Interval:
     known = items["same_majority"].dropna()
-    return shares.of(int(known.sum()), len(known))
+    return wilson(int(known.sum()), len(known))
 
 
 def _correlation(items: pd.DataFrame) -> Correlation:
@@ -173,7 +174,7 @@ def _correlation(items: pd.DataFrame) -> Correlation:
     rho = float(stats.spearmanr(several["people_agreement"], several["llm_agreement"]).statistic)
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, math.nan, math.nan, n)
-    half = 1.959964 * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    half = NORMAL_95 * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return Correlation(rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half), n)
 
 

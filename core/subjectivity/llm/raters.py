@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm import text
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater, Rating, Reply
+from core.study.rows.sessions import Campaign, Item, Rater, Rating, Reply
 from core.study.store import Store
 from core.subjectivity.llm import personas
 from core.subjectivity.llm.personas import Persona

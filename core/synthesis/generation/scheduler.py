@@ -18,9 +18,9 @@ from core.llm.pace import Pace
 from core.llm.providers import RecordingsUsedUp
 from core.reports import Report
 from core.synthesis.generation import requests
-from core.synthesis.generation.intake import Intake, Outcome
 from core.synthesis.generation.quota import Quota
-from core.synthesis.generation.writer import Storing
+from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
+from core.synthesis.generation.write_queue import WriteQueue
 
 REPORT_EVERY_S = 0.5
 RATE_OVER_S = 10.0
@@ -59,14 +59,14 @@ class Filling:
         providers: Sequence[Provider],
         *,
         purse: Purse,
-        intake: Intake,
+        writer: SampleWriter,
         facts: Facts,
         report: Report,
     ) -> None:
         self.plan, self.quotas, self.providers = plan, quotas, providers
         self.purse, self.facts, self.report = purse, facts, report
-        self.store = intake.store
-        self.storing = Storing(intake)
+        self.store = writer.store
+        self.storing = WriteQueue(writer)
         self.error: BaseException | None = None
         self._flying = 0
         self._is_draining = False
@@ -222,5 +222,5 @@ class Filling:
 
 
 def _error_of(future: asyncio.Future[Any]) -> BaseException | None:
-    """What a finished future or task failed with; a cancelled one was not stored, which `Storing.close` explains."""
+    """What a finished future or task failed with; a cancelled one was not stored, which `WriteQueue.close` explains."""
     return asyncio.CancelledError() if future.cancelled() else future.exception()
