@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_GROUPS = 4  # below, an interval of the slope would rest on one or two degrees of freedom
 SPEAKING_DF = 2.0  # below, the interval is shown and no verb is used
+EXACT_LINE = "The points lie on the line exactly, so nothing tells how far the slope could be off."
 CORRECTED_FROM = 0.5  # reliability of x; below, dividing the slope by it would mostly divide noise
 
 
@@ -66,27 +67,24 @@ def over_groups(
     level = known[y].to_numpy(dtype=float) - beside @ found.values[2:]
     means = pd.DataFrame({"x": at, "y": level}).groupby(known[group].astype(str).to_numpy(), sort=False).mean()
     plain = regression.fit(means, x="x", y="y", confidence=confidence, seed=seed)
-    has_interval = n_groups >= LEAST_GROUPS
-    nan = math.nan
-    return dataclasses.replace(
+    fit = dataclasses.replace(
         plain,
         slope=slope.value,
         intercept=float(found.values[0] - slope.value * at.mean()),
-        low=slope.low if has_interval else nan,
-        high=slope.high if has_interval else nan,
-        p=slope.p if has_interval else nan,
-        df=slope.df if has_interval else nan,
-        spearman_p=plain.spearman_p if has_interval else nan,
-        permutation_p=plain.permutation_p if has_interval else nan,
+        low=slope.low,
+        high=slope.high,
+        p=slope.p,
+        df=slope.df,
         n=len(known),
         n_groups=n_groups,
         dropped=len(points) - len(known),
         influence=tuple(
-            dataclasses.replace(one, name=str(name)) for one, name in zip(plain.influence, means.index, strict=True)
+            dataclasses.replace(point, name=str(name)) for point, name in zip(plain.influence, means.index, strict=True)
         ),
         covariance=_uncentred(found.covariance[:2, :2], at.mean()),
-        note=_note(group, n_groups, slope),
+        note="" if math.isfinite(slope.p) else EXACT_LINE,
     )
+    return fit if n_groups >= LEAST_GROUPS else _without_interval(fit, group)
 
 
 def exact(fit: Fit, table: pd.DataFrame, *, value: str, low: str, high: str) -> Exact:
@@ -105,12 +103,11 @@ def exact(fit: Fit, table: pd.DataFrame, *, value: str, low: str, high: str) -> 
     return Exact(reliability, fit.slope / reliability, fit.low / reliability, fit.high / reliability)
 
 
-def _note(group: str, n_groups: int, slope: clusters.Coefficient) -> str:
-    if n_groups < LEAST_GROUPS:
-        return f"An interval of the slope needs {LEAST_GROUPS} values of {group}; there are {n_groups}."
-    if not math.isfinite(slope.p):
-        return "The points lie on the line exactly, so nothing tells how far the slope could be off."
-    return ""
+def _without_interval(fit: Fit, group: str) -> Fit:
+    """The fit without limits and p-values, and a note that says how many groups an interval needs."""
+    note = f"An interval of the slope needs {LEAST_GROUPS} values of {group}; there are {fit.n_groups}."
+    nan = math.nan
+    return dataclasses.replace(fit, low=nan, high=nan, p=nan, df=nan, spearman_p=nan, permutation_p=nan, note=note)
 
 
 def _uncentred(covariance: Floats, mean: float) -> tuple[tuple[float, float], tuple[float, float]]:
