@@ -13,6 +13,7 @@ class Campaign(Base):
     """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one.
 
     `settings` is a `core.subjectivity.sessions.protocol.Protocol`: consent, check, attention checks, rules, panel.
+    `rating_lost_usd` is the most that calls of LLM raters without a stored reply may have cost, in US dollars.
     """
 
     __tablename__ = "campaign"
@@ -27,6 +28,7 @@ class Campaign(Base):
     source: Mapped[str] = mapped_column(default="")
     settings: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
     is_open: Mapped[bool] = mapped_column(default=True)
+    rating_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Item(Base):
