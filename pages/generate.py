@@ -49,8 +49,8 @@ hint = "It is being filled" if busy else None if wanted.models else "Connect a m
 off = busy or not wanted.models
 if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=off, help=hint):
     with ui.problem():
-        how = generate.How(int(per_label), wanted, budget, batch)
-        generate.check(ui.settings(), how)
+        request = generate.GenerationRequest(int(per_label), wanted, budget, batch)
+        generate.check(ui.settings(), request)
         with ui.store().write() as session:
             made = generate.ready_arm(session, task, arm.name)
             job = train.queue_generation(
@@ -58,7 +58,7 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
                 study=study,
                 task=task,
                 arm=made,
-                arguments=how.arguments(),
+                arguments=request.arguments(),
                 is_local=wanted.provider == "local",
             )
         runner.ensure(ui.settings())

@@ -1,4 +1,4 @@
-"""Bring files into arms: the command import."""
+"""The command import: read a file of texts and labels into an arm."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,9 +17,13 @@ from core.study.exchange import held_texts, hub, importing, labels_in_files, tab
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
-Split = Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")]
-SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")]
-Where = Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")]
+Split = Annotated[
+    str | None, typer.Option(help="Put every row into this split; of a data set on the hub, read only this split.")
+]
+SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, if the column has no usual name.")]
+Where = Annotated[
+    list[str] | None, typer.Option(help="column=value: only rows with this value; may be repeated, then all must hold.")
+]
 Header = Annotated[
     bool | None,
     typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text."),
@@ -43,17 +47,17 @@ def bring_in(
     header: Header = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
     rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
-    fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
+    fold: Annotated[bool, typer.Option("--fold", help="Treat labels that look alike as one label.")] = False,
     keep_labels: Annotated[
-        bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")
+        bool, typer.Option("--keep-labels", help="Keep every label as it is written, also 'none'.")
     ] = False,
     drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
     cut: Cut = None,
-    check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Show what would be imported, and store nothing.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."""
+    """Import a file of texts and labels into an arm. With `--arm real`, a new task gets the labels of the file."""
     with output.opened() as (settings, store):
         table = _table(settings, file, split=split, header=header)
         options = importing.Options(
@@ -90,7 +94,7 @@ def _table(settings: Settings, file: str, *, split: str | None, header: bool | N
 
 
 def _say(found: dict[str, Any], *, title: str) -> None:
-    """What an import did, for people."""
+    """Print the result of an import for people."""
     row = [found["read"], found["kept"], output.listed(found["labels"]), output.listed(found["splits"])]
     output.table(title, ["read", "kept", "labels", "splits"], [row])
     if found["rejected"]:
@@ -102,7 +106,7 @@ def _say(found: dict[str, Any], *, title: str) -> None:
 def _look(
     session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
 ) -> importing.Findings:
-    """What the file would bring into the arm; the task need not be there yet."""
+    """Return the findings about a file before its import into an arm; the task need not exist yet."""
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = find.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
     there = tasks.find_task(session, home.id, task) if home else None

@@ -1,4 +1,4 @@
-"""Measure the arms of a task beside its real data: the command measure, and the job that pages queue for it."""
+"""The command measure: measure the texts of a task's arms beside its real data."""
 
 from typing import Annotated, Any
 
@@ -19,11 +19,13 @@ def register(app: typer.Typer) -> None:
 
 def measure(
     task: Annotated[str, typer.Option("--task")],
-    encoder: Annotated[str, typer.Option(help="What embeds the texts; minilm needs no network.")] = "minilm",
+    encoder: Annotated[
+        str, typer.Option(help="The encoder that embeds the texts; minilm needs no network.")
+    ] = "minilm",
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Diversity, duplicates, copies, leakage and a map of every arm of a task, kept for the page Inspect."""
+    """Measure diversity, duplicates, copies and leakage of every arm of a task, for the page Inspect."""
     with output.opened() as (settings, store):
         with store() as session:
             home = find.find_study(session, study, task)

@@ -1,4 +1,4 @@
-"""One label per item of a file of ratings: the command aggregate."""
+"""The command aggregate: one label per item from a file of ratings."""
 
 import sys
 from typing import Annotated
@@ -32,7 +32,7 @@ def aggregate(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """One label per item, from item_id, rater_id, label or usual names for them."""
+    """Aggregate ratings to one label per item. Columns: item_id, rater_id, label, or usual names for these."""
     with output.answering():
         choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)

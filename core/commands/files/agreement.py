@@ -1,4 +1,4 @@
-"""How far raters of a file agree: the command agreement."""
+"""The command agreement: Krippendorff's alpha of the ratings in a file."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -40,7 +40,7 @@ def agree(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
+    """Compute Krippendorff's alpha with its interval. Columns: item_id, rater_id, label, or usual names for these."""
     with output.answering():
         chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))

@@ -1,4 +1,4 @@
-"""How varied a file of texts is, beside real texts and group by group: the command diversity."""
+"""The command diversity: how varied a file of texts is, beside real texts and by group."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from core.quality import diversity, duplicates, lexical, nearest
 from core.quality.diversity import Distance
 from core.study.exchange import columns_in_files, tables
 
-FEWEST = 20  # a smaller group would make the comparison at equal size small for the others
+FEWEST = 20  # texts: the comparison takes as many texts of each group as the smallest group has
 TEXTS, REFERENCE = "texts", "reference"
 OWN_SPACE = "The reference is left out of the comparison: the vectors of --embeddings are not its encoder's."
 SCORES = ("remote_clique", "chamfer_distance")
@@ -30,13 +30,14 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Collection:
-    """Texts with the vectors (n, d) their diversity is taken of, and an encoder's, which real texts have as well."""
+    """n texts with their vectors (n, d) for diversity, and the vectors of an encoder for comparing with real texts."""
 
     texts: list[str]
     vectors: Vectors
     encoded: Vectors
 
-    def taken(self, places: NDArray[np.intp]) -> "Collection":
+    def subset(self, places: NDArray[np.intp]) -> "Collection":
+        """Return the texts at some places."""
         encoded = self.encoded[places] if len(self.encoded) else self.encoded
         return Collection([self.texts[place] for place in places], self.vectors[places], encoded)
 
@@ -54,17 +55,21 @@ def measure_diversity(
     label: Annotated[
         str | None, typer.Option(help="Column of the labels: diversity inside each label as well.")
     ] = None,
-    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: only these rows; may be repeated.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=VALUE: only rows with this value; may be repeated.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Compare the groups of this column, on equally many texts.")] = None,
-    encoder: Annotated[str, typer.Option(help="What embeds the texts; minilm needs no network.")] = "minilm",
+    encoder: Annotated[
+        str, typer.Option(help="The encoder that embeds the texts; minilm needs no network.")
+    ] = "minilm",
     as_json: output.Json = False,
 ) -> None:
-    """Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies."""
+    """Measure the diversity of texts: remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; copies of real texts."""
     with output.answering():
         rows, n_rows = _rows(file, text=text, where=where or [], by=by, label=label)
-        given = _given(embeddings, file, n=n_rows)[rows.index] if embeddings else None
+        vectors = _load_vectors(embeddings, file, n=n_rows)[rows.index] if embeddings else None
         beside = _rows(reference, text=text, is_reference=True)[0] if reference else None
-        made = _collection(rows["text"].tolist(), encoder, vectors=given, needs_encoder=beside is not None)
+        made = _collection(rows["text"].tolist(), encoder, vectors=vectors, needs_encoder=beside is not None)
         real = _collection(beside["text"].tolist(), encoder) if beside is not None else None
         found: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(made.encoded) else None}
         found |= _numbers(made, distance) | {"nearest_real": np.nan, "copies": None}
@@ -75,7 +80,7 @@ def measure_diversity(
             found["labels"] = {
                 name: asdict(diversity.measure(part.vectors, distance=distance)) for name, part in parts.items()
             }
-        found |= _compared(_groups(rows, made, "group"), real, distance, own_space=given is not None)
+        found |= _compared(_groups(rows, made, "group"), real, distance, own_space=vectors is not None)
     output.emit(found) if as_json else _show(found, file.name)
 
 
@@ -88,13 +93,16 @@ def _rows(
     label: str | None = None,
     is_reference: bool = False,
 ) -> tuple[pd.DataFrame, int]:
-    """Columns text, group and label of the rows asked for that hold a text (the index is their place in the file), and
-    how many rows the file has. A reference may name its texts' column otherwise than `text`."""
+    """Return the columns text, group and label of the wanted rows with a text, and the number of rows in the file.
+
+    The index of the frame is the place of a row in the file. A reference without the column `text` is read from a column
+    with a usual name.
+    """
     table = tables.read(path)
     frame, names = table.frame, list(table.frame.columns)
     guessed = next((name for name in columns_in_files.TEXT_NAMES if name in names), "text")
     column = guessed if text is None or (is_reference and text not in names) else text
-    pairs = [_condition(one) for one in where]
+    pairs = [_condition(pair) for pair in where]
     wanted = [column, *(name for name, _ in pairs), *(name for name in (by, label) if name)]
     tables.need_columns(frame, wanted, file=table.file)
     for name, value in pairs:
@@ -116,13 +124,15 @@ def _rows(
 
 
 def _condition(written: str) -> tuple[str, str]:
+    """Return column and value of COLUMN=VALUE. Raises `StudyError` for another form."""
     name, sign, value = written.partition("=")
     if not sign or not name:
         raise StudyError(f"--where takes COLUMN=VALUE; it is {written!r}.")
     return name, value
 
 
-def _given(path: Path, file: Path, *, n: int) -> Vectors:
+def _load_vectors(path: Path, file: Path, *, n: int) -> Vectors:
+    """Return the vectors (n, d) of a .npy file for the `n` rows of `file`. Raises `StudyError` for another shape."""
     if not tables.is_there(path):
         raise StudyError(f"There is no file {path}.")
     try:
@@ -139,6 +149,7 @@ def _given(path: Path, file: Path, *, n: int) -> Vectors:
 def _collection(
     texts: list[str], encoder: str, *, vectors: Vectors | None = None, needs_encoder: bool = True
 ) -> Collection:
+    """Return texts with their vectors; `vectors` None takes the encoder's."""
     encoded = np.empty((0, 0), dtype=np.float32)
     if vectors is None or needs_encoder:
         encoded = _embedded(texts, encoder)
@@ -146,40 +157,47 @@ def _collection(
 
 
 def _embedded(texts: list[str], encoder: str) -> Vectors:
+    """Return the encoder's vectors (n, d) of texts, from the cache of the home where possible."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, by torch: four times quicker on a busy machine
-    from core.quality import embedding  # torch takes seconds to import and is not needed where vectors are given
+    from core.quality import embedding  # torch takes seconds to import, and vectors in a file need no torch
 
     with output.progress("Embed texts") as report:
         return embedding.cached(texts, encoder=encoder, home=settings_module.load().home, report=report)
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
+    """Return the texts of each value of a column, by the value."""
     places = rows.reset_index(drop=True).groupby(column, sort=True).indices
-    return {str(name): made.taken(np.asarray(of_group, dtype=np.intp)) for name, of_group in places.items()}
+    return {str(name): made.subset(np.asarray(of_group, dtype=np.intp)) for name, of_group in places.items()}
 
 
-def _numbers(one: Collection, distance: Distance) -> dict[str, Any]:
+def _numbers(texts: Collection, distance: Distance) -> dict[str, Any]:
+    """Return every measure of some texts that needs no other texts."""
     return (
-        asdict(diversity.measure(one.vectors, distance=distance))
-        | _wording(one)
-        | {"lengths": asdict(lexical.lengths(one.texts)), "vocabulary": asdict(lexical.vocabulary(one.texts))}
+        asdict(diversity.measure(texts.vectors, distance=distance))
+        | _wording(texts)
+        | {"lengths": asdict(lexical.lengths(texts.texts)), "vocabulary": asdict(lexical.vocabulary(texts.texts))}
     )
 
 
-def _wording(one: Collection) -> dict[str, Any]:
-    """`duplicates` are texts that repeat an earlier one, `near_duplicates` those nearly like one and no duplicates."""
-    again = sum(len(group) - 1 for group in duplicates.exact(one.texts))
+def _wording(texts: Collection) -> dict[str, Any]:
+    """Return the measures of wording.
+
+    `duplicates` counts texts equal to an earlier text, `near_duplicates` texts nearly equal to an earlier text.
+    """
+    n_repeated = sum(len(group) - 1 for group in duplicates.exact(texts.texts))
     return {
-        "counted_by_characters": lexical.share_by_characters(one.texts),
-        "distinct_1": lexical.distinct(one.texts, 1),
-        "distinct_2": lexical.distinct(one.texts, 2),
-        "self_bleu": lexical.self_bleu(one.texts),
-        "duplicates": again,
-        "near_duplicates": len(duplicates.near(one.texts).extra) - again,
+        "counted_by_characters": lexical.share_by_characters(texts.texts),
+        "distinct_1": lexical.distinct(texts.texts, 1),
+        "distinct_2": lexical.distinct(texts.texts, 2),
+        "self_bleu": lexical.self_bleu(texts.texts),
+        "duplicates": n_repeated,
+        "near_duplicates": len(duplicates.near(texts.texts).extra) - n_repeated,
     }
 
 
 def _against(made: Collection, real: Collection) -> dict[str, Any]:
+    """Return how near texts are to real texts, and how many texts copy a real text."""
     return {
         "nearest_real": nearest.nearest_real(made.encoded, real.encoded),
         "copies": len(nearest.copies(made.texts, real.texts)),
@@ -189,7 +207,10 @@ def _against(made: Collection, real: Collection) -> dict[str, Any]:
 def _compared(
     groups: dict[str, Collection], real: Collection | None, distance: Distance, *, own_space: bool
 ) -> dict[str, Any]:
-    """One row per group and one for the reference, all on as many texts as the smallest has."""
+    """Return one row per group and one for the reference, all measured on as many texts as the smallest group has.
+
+    `own_space` says that the vectors are not the encoder's, so that the reference cannot be compared.
+    """
     sizes = {name: len(group.texts) for name, group in groups.items()}
     found: dict[str, Any] = {
         "compared": [],
@@ -212,7 +233,8 @@ def _compared(
 
 
 def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[str, Any]:
-    drawn = whole.taken(np.sort(np.random.default_rng(0).permutation(len(whole.texts))[:n]))
+    """Return the measures of wording, and nearness to real texts, of `n` texts drawn at random."""
+    drawn = whole.subset(np.sort(np.random.default_rng(0).permutation(len(whole.texts))[:n]))
     against = _against(drawn, real) if real is not None else {"nearest_real": np.nan, "copies": None}
     return _wording(drawn) | against
 

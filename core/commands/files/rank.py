@@ -1,4 +1,4 @@
-"""An order from a file of comparisons: the command rank."""
+"""The command rank: rank things by a file of comparisons."""
 
 from dataclasses import asdict
 
@@ -23,7 +23,7 @@ def rank(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
+    """Rank compared things by Bradley-Terry and by the majority graph. Columns: rater_id, left, right, winner (who has more)."""
     with output.answering():
         options = answer_files.options(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)

@@ -1,4 +1,4 @@
-"""People and LLM raters side by side: each group with its own agreement, never pooled unless asked for."""
+"""Compare people and LLM raters on the same items: the agreement of each group, pooled only on request."""
 
 import math
 from collections.abc import Collection
@@ -9,8 +9,10 @@ from scipy import stats
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.interval import NORMAL_95
 from core.study.rows.kinds import CampaignKind, RaterKind
-from core.study.rows.study import Campaign, Rater, Study
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import agreement, shares
@@ -22,7 +24,7 @@ CAUTION = (
     "subjective an item is to people."
 )
 MUCH_MORE = 0.1
-FEWEST_RANKED = 4  # items of which a rank correlation has an interval
+FEWEST_RANKED = 4  # items that a rank correlation with an interval needs
 ITEMS = [
     "item_id",
     "people_majority",
@@ -39,7 +41,11 @@ ITEMS = [
 
 @dataclass(frozen=True)
 class Group:
-    """Agreement within one group of raters: alpha with its 95 % interval (nan where undefined) and the mean of a_i."""
+    """The agreement within one group of raters.
+
+    `alpha` is Krippendorff's alpha with its 95 % interval from `low` to `high`, nan where undefined; `mean_agreement` is
+    the mean over items of a_i, the share of raters who chose the item's most frequent answer.
+    """
 
     name: str
     alpha: float
@@ -54,8 +60,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rho over n items, with Fisher's 95 % interval; nan when one side does not vary or n is under 4,
-    the interval also when the value is 1 or -1."""
+    """Spearman's rho over n items, from -1 to 1, with Fisher's 95 % interval.
+
+    All three are nan if the values of a group do not vary or n is under 4; `low` and `high` also if rho is 1 or -1.
+    """
 
     value: float
     low: float
@@ -65,10 +73,11 @@ class Correlation:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Two groups on the items that both rated. A group without an answer there is None.
+    """People and LLM raters on the items that both groups rated; if there is no such item, on each group's own items.
 
-    `items` has one row per item that both rated: columns `ITEMS`; `same_majority` is missing where either group is tied.
-    `by_model` has a group for each model. `pooled` is there only when it was asked for. `reading` says it in words.
+    `people` and `llm` are None for a group without answers; `by_model` holds the LLM raters of each model; `pooled` is
+    None unless requested. `items` has one row per item with the columns `ITEMS`; `same_majority` is missing where a
+    group is tied. `correlation` is between the groups' agreement per item. `reading` says the result in words.
     """
 
     people: Group | None
@@ -85,54 +94,58 @@ class SideBySide:
 def side_by_side(
     session: Session, campaign: Campaign, *, pooled: bool = False, item_ids: Collection[int] | None = None
 ) -> SideBySide:
-    """People and LLM raters of a campaign on the items that both rated, or on those of `item_ids` among them.
+    """Compare people and LLM raters of a campaign on the items that both groups rated, among `item_ids` unless None.
 
-    Excluded raters, attention checks and gold items are left out. Where two things are compared, the answer counted is
-    the one chosen, whichever side it was shown on.
+    Excluded raters, attention checks and gold items are left out. In a campaign of comparisons, the answer is the thing
+    chosen, on whichever side it was shown.
     """
     people = ratings.people(session.get_one(Study, campaign.study_id))
-    given = answers.counted(session, campaign, kinds=[*people, RaterKind.LLM])
+    rated = answers.counted(session, campaign, kinds=[*people, RaterKind.LLM])
     if item_ids is not None:
-        given = given[given["item_id"].isin(set(item_ids))]
+        rated = rated[rated["item_id"].isin(set(item_ids))]
     query = select(Rater).where(Rater.campaign_id == campaign.id, Rater.kind == RaterKind.LLM)
     models = {rater.pseudonym: str(rater.facts.get("model", "")) for rater in session.scalars(query)}
     level = Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
-    frame = answers.chosen(given) if campaign.kind in campaigns.COMPARING else given
+    frame = answers.chosen(rated) if campaign.kind in campaigns.COMPARING else rated
     return compare(frame, models=models, level=level, pooled=pooled)
 
 
 def compare(
-    given: pd.DataFrame, *, models: dict[str, str], level: Level = Level.NOMINAL, pooled: bool = False
+    rated: pd.DataFrame, *, models: dict[str, str], level: Level = Level.NOMINAL, pooled: bool = False
 ) -> SideBySide:
-    """The same from a table with the columns item_id, rater_id, label and kind; `models` names each LLM rater's model."""
-    is_llm = given["kind"] == RaterKind.LLM
-    both = set(given.loc[is_llm, "item_id"]) & set(given.loc[~is_llm, "item_id"])
-    shared = given["item_id"].isin(both) if both else pd.Series(True, index=given.index)
-    people, llm = given[shared & ~is_llm], given[shared & is_llm]
+    """Compare people and LLM raters in a table of answers with the columns item_id, rater_id, label and kind.
+
+    `models` maps the rater_id of each LLM rater to its model.
+    """
+    is_llm = rated["kind"] == RaterKind.LLM
+    both = set(rated.loc[is_llm, "item_id"]) & set(rated.loc[~is_llm, "item_id"])
+    shared = rated["item_id"].isin(both) if both else pd.Series(True, index=rated.index)
+    people, llm = rated[shared & ~is_llm], rated[shared & is_llm]
     model_of = llm["rater_id"].map(models)
     items = _items(people, llm) if both else pd.DataFrame(columns=ITEMS)
-    own, theirs = _group("people", people, level), _group("LLM raters", llm, level)
+    people_group, llm_group = _group("people", people, level), _group("LLM raters", llm, level)
     correlation = _correlation(items)
     return SideBySide(
-        people=own,
-        llm=theirs,
+        people=people_group,
+        llm=llm_group,
         by_model={
             str(model): group
             for model in sorted(model_of.dropna().unique())
             if (group := _group(str(model), llm[model_of == model], level)) is not None
         },
-        pooled=_group("people and LLM raters together", given[shared], level) if pooled else None,
+        pooled=_group("people and LLM raters together", rated[shared], level) if pooled else None,
         items=items,
-        same_majority=_same(items),
+        same_majority=_share_same_majority(items),
         correlation=correlation,
-        reading=_reading(own, theirs, correlation, shared=len(items)),
+        reading=_reading(people_group, llm_group, correlation, shared=len(items)),
     )
 
 
-def _group(name: str, given: pd.DataFrame, level: Level) -> Group | None:
-    if given.empty:
+def _group(name: str, rated: pd.DataFrame, level: Level) -> Group | None:
+    """Return the agreement of a group; None if the group has no answer."""
+    if rated.empty:
         return None
-    found = agreement.summary(given, level=level)
+    found = agreement.summary(rated, level=level)
     return Group(
         name=name,
         alpha=found.alpha,
@@ -147,9 +160,10 @@ def _group(name: str, given: pd.DataFrame, level: Level) -> Group | None:
 
 
 def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per item that both groups rated, with the columns `ITEMS`."""
     sides = []
-    for name, given in (("people", people), ("llm", llm)):
-        found = agreement.by_item(given).set_index("item_id")
+    for name, rated in (("people", people), ("llm", llm)):
+        found = agreement.by_item(rated).set_index("item_id")
         renamed = {column: f"{name}_{column}" for column in ("majority", "agreement", "entropy", "tied")}
         sides.append(found.rename(columns={**renamed, "n_ratings": f"n_{name}"}))
     table = sides[0].join(sides[1], how="inner").reset_index()
@@ -158,14 +172,17 @@ def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
     return table[ITEMS]
 
 
-def _same(items: pd.DataFrame) -> Share:
+def _share_same_majority(items: pd.DataFrame) -> Share:
+    """Return the share of items with the same majority in both groups, among the items without a tie."""
     known = items["same_majority"].dropna()
     return shares.of(int(known.sum()), len(known))
 
 
 def _correlation(items: pd.DataFrame) -> Correlation:
-    """Spearman's rho of both groups' agreement per item; interval by Fisher's z with the variance of Bonett and Wright
-    (2000), (1 + rho^2 / 2) / (n - 3)."""
+    """Return Spearman's rho between the groups' agreement per item, over items with two answers of each group or more.
+
+    The interval is Fisher's z with the variance (1 + rho^2 / 2) / (n - 3) of Bonett and Wright (2000).
+    """
     several = items[(items["n_people"] > 1) & (items["n_llm"] > 1)]
     n = len(several)
     if n < FEWEST_RANKED or several["people_agreement"].nunique() < 2 or several["llm_agreement"].nunique() < 2:
@@ -173,11 +190,12 @@ def _correlation(items: pd.DataFrame) -> Correlation:
     rho = float(stats.spearmanr(several["people_agreement"], several["llm_agreement"]).statistic)
     if abs(rho) > 1 - 1e-12:
         return Correlation(rho, math.nan, math.nan, n)
-    half = 1.959964 * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    half = NORMAL_95 * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return Correlation(rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half), n)
 
 
 def _reading(people: Group | None, llm: Group | None, correlation: Correlation, *, shared: int) -> str:
+    """Return the comparison in words, or the reason why the groups cannot be compared."""
     if llm is None:
         return "No LLM has rated these items yet."
     if people is None:
@@ -195,7 +213,7 @@ def _reading(people: Group | None, llm: Group | None, correlation: Correlation, 
 
 
 def _levels(people: Group, llm: Group) -> str:
-    """Which group agrees more with itself; told apart only where the intervals of alpha do not overlap."""
+    """Return the sentence about which group agrees more; no group is named where the intervals of alpha overlap."""
     values = (
         f"alpha {llm.alpha:.2f} [{llm.low:.2f}, {llm.high:.2f}] against {people.alpha:.2f} [{people.low:.2f}, "
         f"{people.high:.2f}] on {people.n_items} items"
@@ -212,7 +230,7 @@ def _levels(people: Group, llm: Group) -> str:
 
 
 def _ranks(correlation: Correlation) -> str:
-    """Whether the items on which people disagree are those on which LLM raters do."""
+    """Return the sentence about whether people and LLM raters disagree about the same items."""
     if math.isnan(correlation.value) and correlation.n < FEWEST_RANKED:
         return (
             f"Whether both disagree about the same items cannot be told: it takes {FEWEST_RANKED} items with two answers "

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Failure
-from core.llm.money import budget
+from core.llm.money import prices
 from core.study.rows.study import Batch, Completion, Label, Prompt
 from core.study.store import Store
 from core.synthesis.batches.lines import Reply
@@ -55,7 +55,7 @@ def collect(
     replies: Iterable[Reply],
     *,
     provider: OpenAIProvider,
-    price: budget.Price | None,
+    price: prices.Price | None,
     per_label: int,
 ) -> Collected:
     """Store the answers to a batch at `price`, those stored by an earlier attempt left as they are."""
@@ -99,7 +99,7 @@ class _Maker:
     """Makes the rows of answers, each with the prompt that its request was written by."""
 
     def __init__(
-        self, store: Store, plan: requests.Plan, batch: Batch, *, provider: OpenAIProvider, price: budget.Price | None
+        self, store: Store, plan: requests.Plan, batch: Batch, *, provider: OpenAIProvider, price: prices.Price | None
     ) -> None:
         self.plan, self.batch, self.provider, self.price = plan, batch, provider, price
         prompt_ids = {request["prompt_id"] for request in batch.requests}

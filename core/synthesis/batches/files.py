@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
+from core.llm.money import prices
 from core.study.rows.study import Prompt
 from core.study.store import Store
 from core.synthesis.batches import lines as batch_lines
@@ -59,7 +59,7 @@ def to_batch_file(
 
 
 def from_batch_file(
-    store: Store, *, arm_id: int, per_label: int, path: Path, now: float, price: budget.Price | None = None
+    store: Store, *, arm_id: int, per_label: int, path: Path, now: float, price: prices.Price | None = None
 ) -> dict[str, int]:
     """Take in the answers to a file that `to_batch_file` wrote, each slot once; gives how many there are of what.
 

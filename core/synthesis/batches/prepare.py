@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from core.llm.answers import Message
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget, committed
+from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.study.rows.study import Batch
 from core.study.store import Store
@@ -24,7 +24,7 @@ def prepare(
     quotas: Sequence[Quota],
     *,
     provider: OpenAIProvider,
-    price: budget.Price | None,
+    price: prices.Price | None,
     budget_usd: float | None,
     most_requests: int,
 ) -> Batch | None:
@@ -74,7 +74,7 @@ def wanted_slots(quota: Quota) -> list[int]:
 
 
 def _line(
-    store: Store, plan: asking.Plan, quota: Quota, slot: int, *, provider: OpenAIProvider, price: budget.Price | None
+    store: Store, plan: asking.Plan, quota: Quota, slot: int, *, provider: OpenAIProvider, price: prices.Price | None
 ) -> dict[str, Any]:
     """A request as it is kept: what is sent, what the stored answer will point to, and the most it can cost."""
     asked = asking.request(store, plan, label=quota.label, slot=slot)
@@ -99,7 +99,7 @@ def _limit(plan: asking.Plan, provider: OpenAIProvider) -> int:
     return provider.max_tokens or room
 
 
-def _most(messages: Sequence[Message], price: budget.Price | None, limit: int | None) -> float:
+def _most(messages: Sequence[Message], price: prices.Price | None, limit: int | None) -> float:
     return price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit) if price and limit else 0.0
 
 

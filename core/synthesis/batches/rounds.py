@@ -20,7 +20,7 @@ from core.errors import ProviderRefused, StudyError
 from core.llm import not_taken
 from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import SYSTEM, OpenAIProvider, refuses_system
-from core.llm.money import budget, committed
+from core.llm.money import committed, prices
 from core.llm.money.committed import Account, Way
 from core.reports import Report, silent
 from core.study import claim
@@ -70,7 +70,7 @@ def generate_by_batch(
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
     remote = Remote(provider)
     try:
-        with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
+        with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting):
             rounds = _Rounds(
                 store,
                 asking.plan(store, arm_id=arm_id, seed=seed),
@@ -112,7 +112,7 @@ def cancel(store: Store, *, arm_id: int, provider: OpenAIProvider) -> int:
         remote.close()
 
 
-def half(price: budget.Price | None) -> budget.Price | None:
+def half(price: prices.Price | None) -> prices.Price | None:
     """What a Batch API takes: half of the usual price."""
     if price is None:
         return None
@@ -240,7 +240,7 @@ class _Rounds:
             batch,
             itertools.chain.from_iterable(map(lines.replies, files)),
             provider=self.provider,
-            price=self.price if batch.model == self.provider.model else half(budget.price(batch.model)),
+            price=self.price if batch.model == self.provider.model else half(prices.price(batch.model)),
             per_label=self.per_label,
         )
         self._note_lost(sum(float(asked.get("most_usd", 0.0)) for asked, why in found.unanswered if why is None))

@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.llm.answers import Provider
-from core.llm.money import budget, committed, purse
+from core.llm.money import budget, committed
 from core.llm.money.committed import Account, Way
+from core.llm.money.spending import open_spending
+from core.llm.side_by_side import CallRunner
 from core.reports import Report, silent
 from core.study import claim, tasks
 from core.study.rows.kinds import SampleStatus, Split
@@ -72,16 +74,19 @@ def generate(
     check_budget(providers, budget_usd)
     started = time.monotonic()
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
-    with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
+    with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting):
         plan = requests.plan(store, arm_id=arm_id, seed=seed)
         quotas = requests.quotas(store, plan, per_label=per_label)
-        mine = purse.opened(store, Account(Way.GENERATE, arm_id), limit=budget_usd, concurrency=concurrency)
+        spending = open_spending(store, Account(Way.GENERATE, arm_id), limit=budget_usd, concurrency=concurrency)
         with store() as session:
             so_far = totals(session, arm_id, seconds=0.0, stopped={})
+        runner = CallRunner(providers, spending=spending, concurrency=concurrency, report=report)
+        totals_so_far = scheduler.RunningTotals(
+            so_far.completions, so_far.tokens_in + so_far.tokens_out, Counter(so_far.rejected)
+        )
         taking = intake.Intake(store, arm_id=arm_id, per_label=per_label)
-        facts = scheduler.Facts(so_far.completions, so_far.tokens_in + so_far.tokens_out, Counter(so_far.rejected))
-        fill = scheduler.Filling(plan, quotas, providers, purse=mine, intake=taking, facts=facts, report=report)
-        asyncio.run(fill.run(concurrency))
+        work = scheduler.SlotScheduler(plan, quotas, runner, intake=taking, totals=totals_so_far)
+        asyncio.run(runner.run(work))
     stopped = {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
     with store() as session:
         return totals(session, arm_id, seconds=time.monotonic() - started, stopped=stopped)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.errors import StudyError
 from core.llm import answers
 from core.llm.answers import Answer, Message, Provider, SlotKey
-from core.llm.money import purse
+from core.llm.money.spending import cost_of
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, BatchState
 from core.study.rows.study import Arm, Batch, Completion, Label, Prompt, Sample, Study, Task
@@ -117,7 +117,7 @@ def completion(
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         latency_s=answer.latency_s,
-        cost_usd=purse.cost(provider, answer),
+        cost_usd=cost_of(provider, answer),
         request_id=answer.request_id[:200] if answer.request_id else None,
         example_ids=[sample.id for sample in request.examples],
         source_ids=[sample.id for sample in request.sources],

@@ -68,7 +68,7 @@ def ask(
                 room=room,
                 seconds=limits.seconds,
             )
-            return await trials.ask(store, provider, call, purse=mine)
+            return await trials.ask(store, provider, call, spending=mine)
 
         async def together() -> list[Trial | BaseException]:
             try:

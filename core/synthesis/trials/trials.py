@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm import answers
 from core.llm.answers import Answer, Message, Provider, SlotKey
-from core.llm.money import budget, purse
+from core.llm.money import budget
 from core.llm.money.committed import Account, Way
-from core.llm.money.purse import Purse
+from core.llm.money.spending import Spending, cost_of, open_spending
 from core.study import claim, samples, tasks
 from core.study.rows.kinds import ArmKind, TrialKind
 from core.study.rows.study import Arm, Prompt, Study, Task, Trial
@@ -97,7 +97,7 @@ def try_prompt(
                 seconds=limits.seconds,
             )
             try:
-                trial = await ask(store, providers[request.slot // draft.turns % len(providers)], one, purse=mine)
+                trial = await ask(store, providers[request.slot // draft.turns % len(providers)], one, spending=mine)
             except StudyError as error:
                 return Tried(request.label.name, request.messages, error=str(error))
             return as_tried(trial, label=request.label.name)
@@ -164,13 +164,13 @@ class OneCall:
 
 
 @contextmanager
-def few_calls(store: Store, *, arm_id: int, limits: Limits, calls: int) -> Iterator[Purse]:
-    """The purse of so many calls for an arm; other tries and lists of it wait until they have ended.
+def few_calls(store: Store, *, arm_id: int, limits: Limits, calls: int) -> Iterator[Spending]:
+    """The spending of so many calls for an arm; other tries and lists of it wait until they have ended.
 
     Should the block fail otherwise than by a `StudyError`, answers may be paid and not stored, and count as lost.
     """
-    with claim.one_at_a_time(store, arm_id=arm_id, waiting=lambda: None, family=claim.TRYING):
-        mine = purse.opened(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
+    with claim.one_at_a_time(store, claim.Claim(claim.Kind.TRY, arm_id), waiting=lambda: None):
+        mine = open_spending(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
         try:
             yield mine
         except StudyError:
@@ -179,9 +179,9 @@ def few_calls(store: Store, *, arm_id: int, limits: Limits, calls: int) -> Itera
         mine.settle()
 
 
-async def ask(store: Store, provider: Provider, call: OneCall, *, purse: Purse) -> Trial:
+async def ask(store: Store, provider: Provider, call: OneCall, *, spending: Spending) -> Trial:
     """Make a call and store its answer as a `Trial`. Raises `StudyError` without an answer."""
-    paid = purse.complete(provider, call.messages, slot_key=call.key, room=call.room)
+    paid = spending.complete(provider, call.messages, slot_key=call.key, room=call.room)
     try:
         answer = await asyncio.wait_for(paid, call.seconds)
     except TimeoutError:
@@ -228,7 +228,7 @@ def _row(answer: Answer, provider: Provider, call: OneCall) -> Trial:
         finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
-        cost_usd=purse.cost(provider, answer),
+        cost_usd=cost_of(provider, answer),
         latency_s=answer.latency_s,
         request_id=answer.request_id[:200] if answer.request_id else None,
     )
