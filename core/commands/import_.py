@@ -93,13 +93,13 @@ def _table(settings: Settings, file: str, *, split: str | None, header: bool | N
     return tables.read(Path(file), header=header)
 
 
-def _say(found: dict[str, Any], *, title: str) -> None:
+def _say(result: dict[str, Any], *, title: str) -> None:
     """Print the result of an import for people."""
-    row = [found["read"], found["kept"], output.listed(found["labels"]), output.listed(found["splits"])]
+    row = [result["read"], result["kept"], output.listed(result["labels"]), output.listed(result["splits"])]
     output.table(title, ["read", "kept", "labels", "splits"], [row])
-    if found["rejected"]:
-        output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
-    for note in found["notes"]:
+    if result["rejected"]:
+        output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in result["rejected"].items()])
+    for note in result["notes"]:
         typer.echo(note)
 
 
@@ -109,30 +109,32 @@ def _look(
     """Return the findings about a file before its import into an arm; the task need not exist yet."""
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = find.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
-    there = tasks.find_task(session, home.id, task) if home else None
-    names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
-    held = held_texts.read(session, task_id=there.id, arm=arm, sha256=table.sha256) if there else None
+    found_task = tasks.find_task(session, home.id, task) if home else None
+    names = [label.name for label in tasks.labels_of(session, found_task.id)] if found_task else []
+    held = held_texts.read(session, task_id=found_task.id, arm=arm, sha256=table.sha256) if found_task else None
     return importing.look(table, options, known=names, real=tasks.kind_of(arm) == ArmKind.REAL, held=held)
 
 
-def _tell(found: importing.Findings, *, as_json: bool) -> None:
+def _tell(findings: importing.Findings, *, as_json: bool) -> None:
     if as_json:
-        output.emit({"findings": asdict(found)})
+        output.emit({"findings": asdict(findings)})
         return
-    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in found.columns.items())
-    kept = f"{sum(found.splits.values())} to be kept ({output.listed(found.splits) or 'none'})"
-    typer.echo(f"{found.file}: {found.read} rows, {kept}; {taken}. Nothing is stored.")
-    if found.passed_over:
-        typer.echo(f"Rows without the values of --where, not looked at: {found.passed_over}.")
-    output.table("Labels", ["label", "rows"], [[name, count] for name, count in found.labels.items()])
-    if found.left_out:
-        output.table("Would be left out", ["reason", "rows"], [[why, count] for why, count in found.left_out.items()])
-    for group in found.alike:
+    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in findings.columns.items())
+    kept = f"{sum(findings.splits.values())} to be kept ({output.listed(findings.splits) or 'none'})"
+    typer.echo(f"{findings.file}: {findings.read} rows, {kept}; {taken}. Nothing is stored.")
+    if findings.passed_over:
+        typer.echo(f"Rows without the values of --where, not looked at: {findings.passed_over}.")
+    output.table("Labels", ["label", "rows"], [[name, count] for name, count in findings.labels.items()])
+    if findings.left_out:
+        output.table(
+            "Would be left out", ["reason", "rows"], [[why, count] for why, count in findings.left_out.items()]
+        )
+    for group in findings.alike:
         typer.echo(f"These labels look alike: {', '.join(map(repr, group))}. --fold takes them for one.")
-    for note in found.notes:
+    for note in findings.notes:
         typer.echo(note)
-    if found.refused:
-        typer.echo(f"The import would be refused: {found.refused}")
+    if findings.refused:
+        typer.echo(f"The import would be refused: {findings.refused}")
 
 
 def _task_for_import(
@@ -153,9 +155,9 @@ def _task_for_import(
         if known and study is None
         else tasks.study_named(session, find.DEFAULT_STUDY if study is None else study)
     )
-    found = tasks.find_task(session, home.id, task)
-    if found is not None:
-        return found
+    found_task = tasks.find_task(session, home.id, task)
+    if found_task is not None:
+        return found_task
     labels = importing.real_labels(table, options)
     return tasks.make_task(
         session,

@@ -27,11 +27,11 @@ def push(
 ) -> None:
     """Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN."""
     with output.opened() as (settings, store), store() as session:
-        found = tasks.get_task(session, find.find_study(session, study, task).id, task)
-        arms = [tasks.get_arm(session, found, name) for name in arm or []]
-        arms = arms or [each for each in tasks.arms(session, found.id) if with_real or each.kind != ArmKind.REAL]
+        found_task = tasks.get_task(session, find.find_study(session, study, task).id, task)
+        arms = [tasks.get_arm(session, found_task, name) for name in arm or []]
+        arms = arms or [each for each in tasks.arms(session, found_task.id) if with_real or each.kind != ArmKind.REAL]
         pushed = hub.push(
-            session, task_id=found.id, arms=arms, to=to, private=not public, with_real=with_real,
+            session, task_id=found_task.id, arms=arms, to=to, private=not public, with_real=with_real,
             token=settings.hf_token,
         )  # fmt: skip
     if as_json:

@@ -61,26 +61,26 @@ def import_or_export(
         with store.write() as session:
             if task is not None:
                 home = find.find_study(session, study, task)
-                found = imported.import_ratings(
+                result = imported.import_ratings(
                     session, task=tasks.get_task(session, home.id, task), table=table, options=options
                 )
             else:
                 home = find.only_study(session, study)
-                found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
-    _show_import(found, title=f"{file.name} into {task or home.name}", as_json=as_json)
+                result = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+    _show_import(result, title=f"{file.name} into {task or home.name}", as_json=as_json)
 
 
-def _show_import(found: imported.Imported, *, title: str, as_json: bool) -> None:
+def _show_import(result: imported.Imported, *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(asdict(found))
+        output.emit(asdict(result))
         return
-    answer_files.say(found.columns, found.pseudonyms, found.rejected)
-    for note in found.notes:
+    answer_files.say(result.columns, result.pseudonyms, result.rejected)
+    for note in result.notes:
         print(note, file=sys.stderr)
     output.table(
         title,
         ["read", "kept", "items", "raters", "items with a sample"],
-        [[found.read, found.kept, found.items, found.raters, found.matched]],
+        [[result.read, result.kept, result.items, result.raters, result.matched]],
     )
 
 

@@ -73,42 +73,42 @@ def _say(problems: list[checks.Problem], *, as_json: bool) -> None:
         typer.echo(study_intake.line_of(problem))
 
 
-def _answer(found: dict[str, Any], *, as_json: bool) -> None:
+def _answer(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(result)
         return
-    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in found["gaps"]}
+    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in result["gaps"]}
     means: dict[tuple[str, str, str], list[float]] = {}
-    for row in found["scores"]:
+    for row in result["scores"]:
         means.setdefault((row["task"], row["arm"], row["encoder"]), []).append(row["macro_f1"])
     rows = []
     for key, values in means.items():
         gap = gaps.get(key, {})
         rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
     output.table(
-        f"{found['study']}: macro-F1 on real test data",
+        f"{result['study']}: macro-F1 on real test data",
         ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
         rows,
     )
     output.table(
         "Subjectivity, most objective first",
         ["task", "value", "low", "high", "n"],
-        [[row[key] for key in ("task", "value", "low", "high", "n")] for row in found["subjectivity"]],
+        [[row[key] for key in ("task", "value", "low", "high", "n")] for row in result["subjectivity"]],
     )
-    refused = [row for row in found["imports"] if row["rejected"]]
+    refused = [row for row in result["imports"] if row["rejected"]]
     if refused:
         rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]
         output.table("Rows that were not kept", ["task", "arm", "read", "kept", "because"], rows)
-    fit = found["regression"]
+    fit = result["regression"]
     if fit["slope"] is not None:
         typer.echo(
             f"Regression: gap = {fit['intercept']:.3f} + {fit['slope']:.3f} x subjectivity, slope "
             f"[{fit['low']:.3f}, {fit['high']:.3f}], R2 {fit['r2']:.2f}, {regression.p_words(fit['p'])}, n {fit['n']}; "
             f"Spearman {fit['spearman']:.2f}"
         )
-    typer.echo(found["reading"])
-    for sentence in found["cautions"]:
+    typer.echo(result["reading"])
+    for sentence in result["cautions"]:
         typer.echo(f"Mind: {sentence}")
-    if found["sample_data"]:
+    if result["sample_data"]:
         typer.echo("This is sample data with simulated raters: for learning the tool, not for conclusions.")
-    typer.echo(f"Report: {found['report']}")
+    typer.echo(f"Report: {result['report']}")

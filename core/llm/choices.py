@@ -44,7 +44,7 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
     visible = text.visible(content)
     if not visible:
         return None, text.FILTERED if text.is_filtered(finish_reason) else text.EMPTY
-    named = {found.name: found for claim in _claims(visible) if (found := _match(claim, choices))}
+    named = {choice.name: choice for claim in _claims(visible) if (choice := _match(claim, choices))}
     if len(named) == 1:
         return next(iter(named.values())), None
     if named or len(_mentioned(visible, choices)) > 1:
@@ -68,14 +68,16 @@ def _in_json(visible: str) -> list[str]:
     start, end = visible.find("{"), visible.rfind("}")
     for piece in (visible, visible[start : end + 1] if 0 <= start < end else ""):
         try:
-            found = json.loads(piece)
+            parsed = json.loads(piece)
         except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict):
+        if isinstance(parsed, dict):
             return [
-                _shown(found[key]) for key in found if key.lower() in KEYS and isinstance(found[key], str | int | float)
+                _shown(parsed[key])
+                for key in parsed
+                if key.lower() in KEYS and isinstance(parsed[key], str | int | float)
             ]
-        return [found] if isinstance(found, str) else []
+        return [parsed] if isinstance(parsed, str) else []
     return []
 
 
@@ -103,8 +105,8 @@ def _match(claim: str, choices: Sequence[Choice]) -> Choice | None:
 def _mentioned(visible: str, choices: Sequence[Choice]) -> set[str]:
     """Return the names of choices that occur in an answer; a name inside a longer name does not count."""
     longest_first = sorted((re.escape(choice.name) for choice in choices), key=len, reverse=True)
-    found = re.findall(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", visible, re.IGNORECASE)
-    return {name.casefold() for name in found}
+    names = re.findall(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", visible, re.IGNORECASE)
+    return {name.casefold() for name in names}
 
 
 def _joined(name: str) -> str:

@@ -217,9 +217,9 @@ def _tested_local(model: str) -> Tested:
 
 def _tested_recordings(model: str, path: str) -> Tested:
     try:
-        found = providers.recordings(Path(path))
+        recorded = providers.recordings(Path(path))
     except StudyError as error:
         return Tested(model, False, str(error))
-    n = sum(map(len, found.values()))
-    arms = ", ".join(sorted({arm for arm, _ in found}))
+    n = sum(map(len, recorded.values()))
+    arms = ", ".join(sorted({arm for arm, _ in recorded}))
     return Tested(model, n > 0, f"{Path(path).name} holds {n} recorded answers, for {arms or 'no arm'}.")

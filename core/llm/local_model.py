@@ -99,11 +99,11 @@ class LocalProvider:
             for place, call in enumerate(calls):
                 if call.answer.done():
                     continue
-                found = error or batch.result()[place]
-                if isinstance(found, BaseException):
-                    call.answer.set_exception(found)
+                outcome = error or batch.result()[place]
+                if isinstance(outcome, BaseException):
+                    call.answer.set_exception(outcome)
                 else:
-                    call.answer.set_result(found)
+                    call.answer.set_result(outcome)
             await asyncio.sleep(0)
 
     async def _gather_calls(self) -> None:
@@ -119,7 +119,7 @@ class LocalProvider:
         longest = _context(self._network)
         room = [min(call.limit, longest - length) for call, length in zip(calls, lengths, strict=True)]
         fits = [place for place, left in enumerate(room) if left > 0]
-        found: list[Answer | StudyError] = [
+        answers: list[Answer | StudyError] = [
             ProviderRefused(
                 f"The prompt has {length} tokens and the model {self.model} reads {longest}, its answer included. "
                 "Show fewer examples, ask for fewer turns, or use another model."
@@ -131,8 +131,8 @@ class LocalProvider:
                 [prompts[at] for at in fits], [calls[at].key for at in fits], [room[at] for at in fits]
             )
             for place, answer in zip(fits, generated, strict=True):
-                found[place] = answer
-        return found
+                answers[place] = answer
+        return answers
 
     def _generated(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
         """Return the answers of a batch; after running out of memory, those of its two halves."""

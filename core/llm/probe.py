@@ -70,12 +70,12 @@ def detect(
     Only ports of this machine are asked, all at once, for `timeout_s` seconds in all. `servers` maps a server's name to
     its port.
     """
-    found = []
+    endpoints = []
     if settings.openai_base_url:
-        found.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
+        endpoints.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
     elif settings.openai_api_key:
-        found.append(Found("OpenAI", OPENAI_URL))
-    return found + asyncio.run(_local(servers, timeout_s))
+        endpoints.append(Found("OpenAI", OPENAI_URL))
+    return endpoints + asyncio.run(_local(servers, timeout_s))
 
 
 def probe(providers: Sequence[tuple[str, OpenAIProvider]], *, wanted: CallSettings, timeout_s: float) -> list[Tested]:
@@ -183,10 +183,10 @@ def _is_structured(answer: Answer) -> bool:
     if "response_format" not in answer.parameters:
         return False
     try:
-        found = json.loads(answer.content)
+        parsed = json.loads(answer.content)
     except (ValueError, RecursionError):
         return False
-    lists = [value for value in found.values() if isinstance(value, list)] if isinstance(found, dict) else []
+    lists = [value for value in parsed.values() if isinstance(value, list)] if isinstance(parsed, dict) else []
     return any(isinstance(text, str) and text.strip() for value in lists for text in value)
 
 
@@ -215,10 +215,10 @@ def _insecure(url: str, said: str) -> str:
 
 def _failure_behind(error: BaseException) -> Failure | None:
     """Return the failed call in the chain of causes of an error; None if no call failed."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, Failure):
-        found = found.__cause__ or found.__context__
-    return found
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Failure):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 async def _better_url(provider: OpenAIProvider) -> str | None:
@@ -255,8 +255,8 @@ async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) 
     try:
         limit = aiohttp.ClientTimeout(total=timeout_s)
         async with client.get(address, timeout=limit, allow_redirects=False) as response:
-            found = await response.json(content_type=None)
-        return [str(model["id"]) for model in found["data"]]
+            listing = await response.json(content_type=None)
+        return [str(model["id"]) for model in listing["data"]]
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

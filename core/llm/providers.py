@@ -86,7 +86,7 @@ def recordings(path: Path) -> Recordings:
     """
     if not path.is_file():
         raise StudyError(f"There is no recordings file {path}. Give the path of a JSONL file.")
-    found: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
+    answers: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -100,8 +100,8 @@ def recordings(path: Path) -> Recordings:
             reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
             message = f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it."
             raise StudyError(message) from error
-        found[answer.arm, answer.label].append(answer)
-    return dict(found)
+        answers[answer.arm, answer.label].append(answer)
+    return dict(answers)
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,10 @@ def address(url: str) -> Address:
     if "@" in (parts.netloc if is_whole else url):
         raise StudyError("The address of an endpoint holds a user name or password. Leave it out: set OPENAI_API_KEY.")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if found := next((name for name in query if SECRET.search(name)), None):
-        raise StudyError(f"The address of an endpoint holds {found!r}, which looks secret. Set OPENAI_API_KEY instead.")
+    if secret := next((name for name in query if SECRET.search(name)), None):
+        raise StudyError(
+            f"The address of an endpoint holds {secret!r}, which looks secret. Set OPENAI_API_KEY instead."
+        )
     if not is_whole:
         raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {url!r}.")
     return Address(parts._replace(query="", fragment="").geturl(), query)

@@ -12,11 +12,11 @@ DEFAULT_STUDY = "my-study"
 
 def study_called(session: Session, name: str) -> Study:
     """Return the study of this name. Raises `StudyError` with the names of all studies if no study has this name."""
-    found = session.scalar(select(Study).where(Study.name == name))
-    if found is None:
+    study = session.scalar(select(Study).where(Study.name == name))
+    if study is None:
         known = ", ".join(study.name for study in tasks.studies(session)) or "none yet"
         raise StudyError(f"There is no study {name!r}. Studies: {known}.")
-    return found
+    return study
 
 
 def find_study(session: Session, name: str | None, task: str) -> Study:

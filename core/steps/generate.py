@@ -95,9 +95,9 @@ def fill_arm(
     opened = open_providers(settings, request.connection)
     with teller.bar(f"Generate {title}") as report:
         if request.batch:
-            found = _by_batch(store, opened, arm_id=arm_id, request=request, report=report)
+            totals = _by_batch(store, opened, arm_id=arm_id, request=request, report=report)
         else:
-            found = generation.generate(
+            totals = generation.generate(
                 store,
                 arm_id=arm_id,
                 per_label=request.per_label,
@@ -106,7 +106,7 @@ def fill_arm(
                 budget_usd=request.budget,
                 report=report,
             )
-    return asdict(found)
+    return asdict(totals)
 
 
 def synthetic_arm(session: Session, task: Task, name: str) -> Arm:

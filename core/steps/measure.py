@@ -23,9 +23,9 @@ def measure_task(
     with store() as session:
         gathered = arms.gather(session, task_id)
     with teller.bar(f"Measure {title}") as report:
-        found = arms.compute(gathered, home=settings.home, encoder=encoder, report=report)
-    measures.write(settings, found)
-    return found
+        measured = arms.compute(gathered, home=settings.home, encoder=encoder, report=report)
+    measures.write(settings, measured)
+    return measured
 
 
 def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str = "minilm") -> Job:

@@ -37,8 +37,8 @@ def import_study(session: Session, settings: settings_module.Settings, request: 
     _check_names(study_import)
     _check_encoders(study_import)
     study = _study(study_import)
-    for name, given in request.spec.tasks.items():
-        _task(study_import, study, name, given)
+    for name, task_spec in request.spec.tasks.items():
+        _task(study_import, study, name, task_spec)
     if request.spec.comparisons:
         _comparisons(study_import, study, request.spec.comparisons)
     is_refused = any(problem.is_fatal for problem in study_import.problems)
@@ -47,7 +47,7 @@ def import_study(session: Session, settings: settings_module.Settings, request: 
 
 def cautions(session: Session, result: ImportedStudy, request: StudyRequest) -> list[Problem]:
     """Return the cautions about a study without fatal problems: rows left out, and notes of runs about their texts."""
-    found = [
+    problems = [
         Problem(
             _place(f"tasks.{row['task'][:40]}", row["arm"]),
             f"{sum(row['rejected'].values())} of {row['read']} rows of {row['file']} will be left out: "
@@ -57,15 +57,15 @@ def cautions(session: Session, result: ImportedStudy, request: StudyRequest) -> 
         for row in result.imports
         if row["rejected"]
     ]
-    for name, given in request.spec.tasks.items():
-        if result.study is not None and not any(arm.generate for arm in given.arms.values()):
-            notes = _training_notes(session, tasks.get_task(session, result.study.id, name), given, request)
-            found += [Problem(f"tasks.{name[:40]}", note, is_fatal=False) for note in notes]
-    return found
+    for name, task_spec in request.spec.tasks.items():
+        if result.study is not None and not any(arm.generate for arm in task_spec.arms.values()):
+            notes = _training_notes(session, tasks.get_task(session, result.study.id, name), task_spec, request)
+            problems += [Problem(f"tasks.{name[:40]}", note, is_fatal=False) for note in notes]
+    return problems
 
 
-def _training_notes(session: Session, task: Task, given: spec.TaskSpec, request: StudyRequest) -> list[str]:
-    arms = [arm for arm in tasks.arms(session, task.id) if arm.name == ArmKind.REAL or arm.name in given.arms]
+def _training_notes(session: Session, task: Task, task_spec: spec.TaskSpec, request: StudyRequest) -> list[str]:
+    arms = [arm for arm in tasks.arms(session, task.id) if arm.name == ArmKind.REAL or arm.name in task_spec.arms]
     planned = plan.plan(
         session, task=task, arms=arms, encoders=request.spec.encoders, seeds=request.seeds, settings=request.training
     )
@@ -73,26 +73,26 @@ def _training_notes(session: Session, task: Task, given: spec.TaskSpec, request:
     return list(dict.fromkeys(notes))
 
 
-def generation_request(given: spec.GenerateSpec) -> generate.GenerationRequest:
+def generation_request(generate_spec: spec.GenerateSpec) -> generate.GenerationRequest:
     """Return the generation request of an arm's entry in a study file. Raises `StudyError` for an invalid entry."""
     wanted = generate.connection_of(
-        provider=given.provider,
-        model=given.models or ([given.model] if given.model else None),
-        base_url=given.base_url,
-        recordings=given.recordings,
-        temperature=given.temperature,
-        concurrency=given.concurrency,
-        rpm=given.rpm,
-        timeout=given.timeout_s,
-        structured=given.structured,
+        provider=generate_spec.provider,
+        model=generate_spec.models or ([generate_spec.model] if generate_spec.model else None),
+        base_url=generate_spec.base_url,
+        recordings=generate_spec.recordings,
+        temperature=generate_spec.temperature,
+        concurrency=generate_spec.concurrency,
+        rpm=generate_spec.rpm,
+        timeout=generate_spec.timeout_s,
+        structured=generate_spec.structured,
     )
-    return generate.GenerationRequest(given.per_label, wanted, given.budget_usd)
+    return generate.GenerationRequest(generate_spec.per_label, wanted, generate_spec.budget_usd)
 
 
 def _check_names(study_import: StudyImport) -> None:
-    given = study_import.request.spec
-    named = [("study", given.study, "study")]
-    for task, task_spec in given.tasks.items():
+    study_spec = study_import.request.spec
+    named = [("study", study_spec.study, "study")]
+    for task, task_spec in study_spec.tasks.items():
         named.append((f"tasks.{task[:40]}", task, "task"))
         named += [(f"tasks.{task[:40]}.labels", label, "label") for label in task_spec.labels]
         named += [(f"tasks.{task[:40]}.arms.{arm[:40]}", arm, "arm") for arm in task_spec.arms]
@@ -124,10 +124,10 @@ def _check_encoders(study_import: StudyImport) -> None:
 def _longest(folder: Path) -> int:
     """Return the most tokens that the encoder in a folder reads; 0 if its config.json does not say."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 0)
+        most = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 0)
     except (OSError, ValueError, AttributeError):
         return 0
-    return found if isinstance(found, int) else 0
+    return most if isinstance(most, int) else 0
 
 
 def _study(study_import: StudyImport) -> Study:
@@ -146,16 +146,16 @@ def _study(study_import: StudyImport) -> Study:
     raise Refused(study_import.problems)
 
 
-def _task(study_import: StudyImport, study: Study, name: str, given: spec.TaskSpec) -> None:
+def _task(study_import: StudyImport, study: Study, name: str, task_spec: spec.TaskSpec) -> None:
     where = f"tasks.{name[:40]}"
-    task = None if name in study_import.request.unsure else _get_task(study_import, study, name, given)
-    _check_providers(study_import, where, given, task)
+    task = None if name in study_import.request.unsure else _get_task(study_import, study, name, task_spec)
+    _check_providers(study_import, where, task_spec, task)
     if task is None:
-        _look_only(study_import, where, given)
+        _look_only(study_import, where, task_spec)
         return
     arms: list[Arm] = []
     to_come: dict[int, int] = {}
-    for arm, file in {"real": given.real, **given.arms}.items():
+    for arm, file in {"real": task_spec.real, **task_spec.arms}.items():
         place = _place(where, arm)
         with study_import.at(place):
             arms.append(_arm(study_import, place, task, arm, file))
@@ -164,29 +164,29 @@ def _task(study_import: StudyImport, study: Study, name: str, given: spec.TaskSp
     if any(arm.kind == ArmKind.REAL for arm in arms):
         for named, sentence in plan.obstacles(study_import.session, task=task, arms=arms, to_come=to_come):
             study_import.note(checks.of_error(_place(where, named) if named else where, StudyError(sentence)))
-    if given.ratings:
-        _ratings(study_import, f"{where}.ratings", task, given.ratings)
+    if task_spec.ratings:
+        _ratings(study_import, f"{where}.ratings", task, task_spec.ratings)
 
 
-def _get_task(study_import: StudyImport, study: Study, name: str, given: spec.TaskSpec) -> Task | None:
+def _get_task(study_import: StudyImport, study: Study, name: str, task_spec: spec.TaskSpec) -> Task | None:
     with study_import.at(f"tasks.{name[:40]}"):
         task = tasks.make_task(
             study_import.session,
             study_id=study.id,
             name=name,
-            question=given.question,
-            labels=given.labels,
-            train_size=given.train_size,
+            question=task_spec.question,
+            labels=task_spec.labels,
+            train_size=task_spec.train_size,
         )
-        task.train_size = given.train_size  # a size that was deleted from the file no longer applies
+        task.train_size = task_spec.train_size  # a size that was deleted from the file no longer applies
         return task
     return None
 
 
-def _check_providers(study_import: StudyImport, where: str, given: spec.TaskSpec, task: Task | None) -> None:
+def _check_providers(study_import: StudyImport, where: str, task_spec: spec.TaskSpec, task: Task | None) -> None:
     """Check that the models can be opened, for each arm that still needs texts."""
     arm_ids = {arm.name: arm.id for arm in tasks.arms(study_import.session, task.id)} if task else {}
-    for arm, arm_spec in given.arms.items():
+    for arm, arm_spec in task_spec.arms.items():
         if arm_spec.generate is None:
             continue
         with study_import.at(_place(where, arm)):
@@ -198,45 +198,49 @@ def _check_providers(study_import: StudyImport, where: str, given: spec.TaskSpec
                 generate.check(study_import.settings, wanted)
 
 
-def _arm(study_import: StudyImport, place: str, task: Task, name: str, given: spec.FileSpec) -> Arm:
+def _arm(study_import: StudyImport, place: str, task: Task, name: str, file_spec: spec.FileSpec) -> Arm:
     """Get or create an arm, and import its file or save its prompt. Raises `StudyError` for an invalid entry or file."""
-    if isinstance(given, spec.ArmSpec) and given.generate:
+    if isinstance(file_spec, spec.ArmSpec) and file_spec.generate:
         arm = generate.synthetic_arm(study_import.session, task, name)
-        drafting.ready(study_import.session, task, arm, given.generate)
+        drafting.ready(study_import.session, task, arm, file_spec.generate)
         return arm
     arm = tasks.make_arm(study_import.session, task_id=task.id, name=name)
-    table = tables.read(given.file, header=given.header)
+    table = tables.read(file_spec.file, header=file_spec.header)
     labels = [label.name for label in tasks.labels_of(study_import.session, task.id)]
-    looked = importing.look(table, _options(given), known=labels, real=arm.kind == ArmKind.REAL)
+    looked = importing.look(table, _options(file_spec), known=labels, real=arm.kind == ArmKind.REAL)
     _strange_labels(study_import, place, looked)
-    found = importing.bring_in(study_import.session, task=task, arm=arm, table=table, options=_options(given))
-    counted = {"read": found.read, "kept": found.kept, "rejected": found.rejected}
-    study_import.imports.append({"task": task.name, "arm": name, "file": given.file.name} | counted)
+    imported_file = importing.bring_in(
+        study_import.session, task=task, arm=arm, table=table, options=_options(file_spec)
+    )
+    counted = {"read": imported_file.read, "kept": imported_file.kept, "rejected": imported_file.rejected}
+    study_import.imports.append({"task": task.name, "arm": name, "file": file_spec.file.name} | counted)
     return arm
 
 
-def _options(given: spec.FileSpec) -> importing.Options:
-    choices = labels_in_files.Choices(given.fold, given.keep_labels, given.drop_several, tuple(given.cut))
+def _options(file_spec: spec.FileSpec) -> importing.Options:
+    choices = labels_in_files.Choices(
+        file_spec.fold, file_spec.keep_labels, file_spec.drop_several, tuple(file_spec.cut)
+    )
     return importing.Options(
-        text=given.text,
-        label=given.label,
-        split=given.split,
-        where=given.where,
-        rename=given.rename,
+        text=file_spec.text,
+        label=file_spec.label,
+        split=file_spec.split,
+        where=file_spec.where,
+        rename=file_spec.rename,
         choices=choices,
-        split_column=given.split_column,
+        split_column=file_spec.split_column,
     )
 
 
-def _look_only(study_import: StudyImport, where: str, given: spec.TaskSpec) -> None:
+def _look_only(study_import: StudyImport, where: str, task_spec: spec.TaskSpec) -> None:
     """Check that the files of a task can be read and have their columns, for a task that could not be created."""
-    for arm, file in {"real": given.real, **given.arms}.items():
+    for arm, file in {"real": task_spec.real, **task_spec.arms}.items():
         if file.file and file.file.name != checks.STAND_IN:
             with study_import.at(_place(where, arm)):
                 importing.look(tables.read(file.file, header=file.header), _options(file), real=arm == ArmKind.REAL)
-    if given.ratings:
+    if task_spec.ratings:
         with study_import.at(f"{where}.ratings"):
-            formats.ratings_in(_answers_in(given.ratings.file), study_import.options)
+            formats.ratings_in(_answers_in(task_spec.ratings.file), study_import.options)
 
 
 def _strange_labels(study_import: StudyImport, place: str, looked: importing.Findings) -> None:
@@ -258,54 +262,54 @@ def _strange_labels(study_import: StudyImport, place: str, looked: importing.Fin
             study_import.note(Problem(place, in_yaml(note), is_fatal=False))
 
 
-def _ratings(study_import: StudyImport, place: str, task: Task, given: spec.RatingsSpec) -> None:
+def _ratings(study_import: StudyImport, place: str, task: Task, ratings_spec: spec.RatingsSpec) -> None:
     with study_import.at(place):
-        table = _answers_in(given.file)
+        table = _answers_in(ratings_spec.file)
         named = [label.name for label in tasks.labels_of(study_import.session, task.id)]
         choices = counted.Choices(
-            fold=given.fold,
-            keep_labels=given.keep_labels,
-            whole_sets=given.whole_sets,
-            has=given.has,
-            rename=given.rename,
+            fold=ratings_spec.fold,
+            keep_labels=ratings_spec.keep_labels,
+            whole_sets=ratings_spec.whole_sets,
+            has=ratings_spec.has,
+            rename=ratings_spec.rename,
         )
         options = replace(study_import.options, known=named, choices=choices)
         _strange_answers(
-            study_import, place, formats.ratings_in(table, options), named if not given.keep_labels else []
+            study_import, place, formats.ratings_in(table, options), named if not ratings_spec.keep_labels else []
         )
-        imported.import_ratings(study_import.session, task=task, table=table, kind=_kind(given), options=options)
+        imported.import_ratings(study_import.session, task=task, table=table, kind=_kind(ratings_spec), options=options)
 
 
-def _strange_answers(study_import: StudyImport, place: str, found: formats.Answers, named: list[str]) -> None:
+def _strange_answers(study_import: StudyImport, place: str, answers: formats.Answers, named: list[str]) -> None:
     """Note answers of raters that are no label of the task.
 
     An answer that differs from a label only in its spelling is a fatal problem; other answers are left out.
     """
-    groups = [group for group in found.alike if set(group) & set(named)]
+    groups = [group for group in answers.alike if set(group) & set(named)]
     if alike := [label for group in groups for label in group if label not in named]:
         what = f"raters gave labels that the task writes otherwise: {_listed(alike)}."
         study_import.note(Problem(place, what, "Write fold: true beside the file, or map them by rename."))
-    if strange := {reason: n for reason, n in found.left_out.items() if reason.startswith(counted.NO_SUCH)}:
+    if strange := {reason: n for reason, n in answers.left_out.items() if reason.startswith(counted.NO_SUCH)}:
         what = "answers are left out: " + ", ".join(f"{reason} ({n})" for reason, n in list(strange.items())[:10]) + "."
         way_out = "Map them by rename, or write keep_labels: true beside the file."
         study_import.note(Problem(place, what, way_out, is_fatal=False))
-    for note in found.notes:
+    for note in answers.notes:
         if not groups or not note.startswith("These labels look alike"):
             study_import.note(Problem(place, in_yaml(note), is_fatal=False))
 
 
-def _comparisons(study_import: StudyImport, study: Study, given: spec.RatingsSpec) -> None:
+def _comparisons(study_import: StudyImport, study: Study, ratings_spec: spec.RatingsSpec) -> None:
     known = [task.name for task in tasks.tasks(study_import.session, study.id)]
     with study_import.at("comparisons"):
-        table = _answers_in(given.file)
-        found = formats.comparisons_in(table, study_import.options).frame
+        table = _answers_in(ratings_spec.file)
+        answers = formats.comparisons_in(table, study_import.options).frame
         if not study_import.request.is_whole or set(study_import.request.spec.tasks) - set(known):
             return
-        named = list(dict.fromkeys([*found["left"], *found["right"]]))
+        named = list(dict.fromkeys([*answers["left"], *answers["right"]]))
         if strange := [name for name in named if name not in known]:
             study_import.note(_strange_tasks(strange, named, study_import.request.spec.tasks))
         imported.import_comparisons(
-            study_import.session, study_id=study.id, table=table, kind=_kind(given), options=study_import.options
+            study_import.session, study_id=study.id, table=table, kind=_kind(ratings_spec), options=study_import.options
         )
 
 
@@ -339,8 +343,8 @@ def _place(task: str, arm: str) -> str:
     return f"{task}.real" if arm == ArmKind.REAL else f"{task}.arms.{arm[:40]}"
 
 
-def _kind(given: spec.RatingsSpec) -> RaterKind:
-    return RaterKind.SIMULATED if given.simulated else RaterKind.IMPORTED
+def _kind(ratings_spec: spec.RatingsSpec) -> RaterKind:
+    return RaterKind.SIMULATED if ratings_spec.simulated else RaterKind.IMPORTED
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -68,9 +68,9 @@ def run_study(
         queued = train.queue_training(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
-        found = findings.collect(session, study, run_ids=queued.run_ids)
-        path = report.write(session, found, settings.exports / _folder_name(study))
-    return findings.as_json(found, report=str(path)) | {
+        collected = findings.collect(session, study, run_ids=queued.run_ids)
+        path = report.write(session, collected, settings.exports / _folder_name(study))
+    return findings.as_json(collected, report=str(path)) | {
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }

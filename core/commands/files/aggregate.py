@@ -36,15 +36,15 @@ def aggregate(
     with output.answering():
         choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
-        given = formats.ratings_in(formats.read(file), options)
-        labels = aggregation.aggregate(given.frame, method=method)
-        caution = aggregation.caution(given.frame, method=method)
-    found = {str(item): label for item, label in labels.items()}
+        answers = formats.ratings_in(formats.read(file), options)
+        labels = aggregation.aggregate(answers.frame, method=method)
+        caution = aggregation.caution(answers.frame, method=method)
+    by_item = {str(item): label for item, label in labels.items()}
     if as_json:
         cautions = [caution] if caution else []
-        output.emit({"method": method, "labels": found, "cautions": cautions} | answer_files.read_as(given))
+        output.emit({"method": method, "labels": by_item, "cautions": cautions} | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
+    answer_files.tell(answers)
     if caution:
         print(caution, file=sys.stderr)
-    output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in found.items()])
+    output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in by_item.items()])

@@ -45,22 +45,22 @@ def agree(
         chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
-        given = formats.ratings_in(formats.read(file), options)
-        level = agreement.Level.SETS if given.several and choices.as_sets else level
-        ordered = given.frame if order is None else formats.ordered(given.frame, order.split(","))
-        found = asdict(agreement.summary(ordered, level=level))
-        by_item = agreement.by_item(given.frame)
+        answers = formats.ratings_in(formats.read(file), options)
+        level = agreement.Level.SETS if answers.several and choices.as_sets else level
+        ordered = answers.frame if order is None else formats.ordered(answers.frame, order.split(","))
+        summary = asdict(agreement.summary(ordered, level=level))
+        by_item = agreement.by_item(answers.frame)
     if level == agreement.Level.SETS:
-        given.notes.append(SETS_COUNT.format(n=given.several))
+        answers.notes.append(SETS_COUNT.format(n=answers.several))
     if items:
-        found["items"] = by_item.to_dict("records")
+        summary["items"] = by_item.to_dict("records")
     if as_json:
-        output.emit(found | answer_files.read_as(given))
+        output.emit(summary | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
-    listed = found.pop("items", [])
+    answer_files.tell(answers)
+    listed = summary.pop("items", [])
     output.table(
-        f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in found.items()]
+        f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in summary.items()]
     )
     if listed:
         output.table("Items", list(by_item.columns), [list(row.values()) for row in listed])

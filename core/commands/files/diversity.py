@@ -68,20 +68,20 @@ def measure_diversity(
     with output.answering():
         rows, n_rows = _rows(file, text=text, where=where or [], by=by, label=label)
         vectors = _load_vectors(embeddings, file, n=n_rows)[rows.index] if embeddings else None
-        beside = _rows(reference, text=text, is_reference=True)[0] if reference else None
-        made = _collection(rows["text"].tolist(), encoder, vectors=vectors, needs_encoder=beside is not None)
-        real = _collection(beside["text"].tolist(), encoder) if beside is not None else None
-        found: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(made.encoded) else None}
-        found |= _numbers(made, distance) | {"nearest_real": np.nan, "copies": None}
+        reference_rows = _rows(reference, text=text, is_reference=True)[0] if reference else None
+        texts = _collection(rows["text"].tolist(), encoder, vectors=vectors, needs_encoder=reference_rows is not None)
+        real = _collection(reference_rows["text"].tolist(), encoder) if reference_rows is not None else None
+        result: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(texts.encoded) else None}
+        result |= _numbers(texts, distance) | {"nearest_real": np.nan, "copies": None}
         if real is not None:
-            found |= _against(made, real) | {REFERENCE: _numbers(real, distance)}
+            result |= _against(texts, real) | {REFERENCE: _numbers(real, distance)}
         if label:
-            parts = _groups(rows, made, "label")
-            found["labels"] = {
+            parts = _groups(rows, texts, "label")
+            result["labels"] = {
                 name: asdict(diversity.measure(part.vectors, distance=distance)) for name, part in parts.items()
             }
-        found |= _compared(_groups(rows, made, "group"), real, distance, own_space=vectors is not None)
-    output.emit(found) if as_json else _show(found, file.name)
+        result |= _compared(_groups(rows, texts, "group"), real, distance, own_space=vectors is not None)
+    output.emit(result) if as_json else _show(result, file.name)
 
 
 def _rows(
@@ -212,7 +212,7 @@ def _compared(
     `own_space` says that the vectors are not the encoder's, so that the reference cannot be compared.
     """
     sizes = {name: len(group.texts) for name, group in groups.items()}
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "compared": [],
         "left_out": {name: n for name, n in sizes.items() if n < FEWEST},
         "note": OWN_SPACE if real is not None and own_space else None,
@@ -221,15 +221,15 @@ def _compared(
     if real is not None and not own_space and len(real.texts) >= FEWEST:
         kept[REFERENCE] = real
     if len(kept) < 2:
-        return found
-    spread = diversity.at_equal_size({name: one.vectors for name, one in kept.items()})
+        return result
+    spread = diversity.at_equal_size({name: group.vectors for name, group in kept.items()})
     rows = [
         {"name": row["arm"], "n": row["n"], "available": row["available"]}
         | {name: row[name] for name in INTERVALS}
         | _on_a_draw(kept[row["arm"]], real if row["arm"] != REFERENCE else None, n=row["n"])
         for row in spread[spread["distance"] == distance].to_dict("records")
     ]
-    return found | {"compared": rows}
+    return result | {"compared": rows}
 
 
 def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[str, Any]:
@@ -239,34 +239,35 @@ def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[st
     return _wording(drawn) | against
 
 
-def _show(found: dict[str, Any], name: str) -> None:
-    columns = {name: found} | ({REFERENCE: found[REFERENCE]} if REFERENCE in found else {})
+def _show(result: dict[str, Any], name: str) -> None:
+    columns = {name: result} | ({REFERENCE: result[REFERENCE]} if REFERENCE in result else {})
     lines = [
-        *((score, [_interval(one, score) for one in columns.values()]) for score in SCORES),
-        *((key, [one.get(key) for one in columns.values()]) for key in ALIKE),
-        *((f"{key} of words", [one["lengths"][key] for one in columns.values()]) for key in ("median", "mean")),
-        *((key, [one["vocabulary"][key] for one in columns.values()]) for key in ("tokens", "types", "hd_d")),
+        *((score, [_interval(column, score) for column in columns.values()]) for score in SCORES),
+        *((key, [column.get(key) for column in columns.values()]) for key in ALIKE),
+        *((f"{key} of words", [column["lengths"][key] for column in columns.values()]) for key in ("median", "mean")),
+        *((key, [column["vocabulary"][key] for column in columns.values()]) for key in ("tokens", "types", "hd_d")),
     ]
-    heads = [f"{column} (n {one['n']})" for column, one in columns.items()]
+    heads = [f"{title} (n {column['n']})" for title, column in columns.items()]
     cells = [[what, *map(output.shown, values)] for what, values in lines]
-    output.table(f"Diversity ({found['distance']})", ["what", *heads], cells)
-    if "labels" in found:
+    output.table(f"Diversity ({result['distance']})", ["what", *heads], cells)
+    if "labels" in result:
         inside = [
-            [one, part["n"], *(_interval(part, score) for score in SCORES)] for one, part in found["labels"].items()
+            [label, part["n"], *(_interval(part, score) for score in SCORES)]
+            for label, part in result["labels"].items()
         ]
         output.table("Inside a label", ["label", "n", *SCORES], inside)
-    if found["compared"]:
+    if result["compared"]:
         shown = ("distinct_2", "self_bleu", "nearest_real", "copies", "near_duplicates")
         rows = [
             [row["name"], row["available"], *(_margin(row, score) for score in SCORES), *(row[key] for key in shown)]
-            for row in found["compared"]
+            for row in result["compared"]
         ]
         heads = ["clique", "chamfer", "distinct 2", "self-BLEU", "near real", "copies", "near dup."]
-        output.table(f"On {found['compared'][0]['n']} texts each ({found['distance']})", ["name", "of", *heads], rows)
-    for group, n in found["left_out"].items():
+        output.table(f"On {result['compared'][0]['n']} texts each ({result['distance']})", ["name", "of", *heads], rows)
+    for group, n in result["left_out"].items():
         typer.echo(f"{group} is left out of the comparison: it has {n} texts, fewer than {FEWEST}.")
-    if found["note"]:
-        typer.echo(found["note"])
+    if result["note"]:
+        typer.echo(result["note"])
 
 
 def _margin(numbers: dict[str, Any], score: str) -> str:

@@ -28,14 +28,16 @@ def rank(
         options = answer_files.options(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
         )
-        given = formats.comparisons_in(formats.read(file), options)
-        found = ranking.bradley_terry(given.frame)
+        answers = formats.comparisons_in(formats.read(file), options)
+        ranked = ranking.bradley_terry(answers.frame)
     if as_json:
-        output.emit(asdict(found) | answer_files.read_as(given))
+        output.emit(asdict(ranked) | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
-    rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]
-    output.table(f"Most first ({found.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
-    for said in (found.note, found.coverage):
+    answer_files.tell(answers)
+    rows = [
+        [name, s.value, s.low, s.high, ranked.levels[name]] for name in ranked.order for s in [ranked.strength[name]]
+    ]
+    output.table(f"Most first ({ranked.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
+    for said in (ranked.note, ranked.coverage):
         if said:
             typer.echo(said)

@@ -34,15 +34,15 @@ def regress(
     """Regress one column on another: least squares with HC3 intervals, Spearman, leave-one-out and a permutation test."""
     with output.answering():
         points = _numbers(tables.read(file), [x, y], group)
-        found: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
+        fitted: dict[str, Any] = asdict(regression.fit(points, x=x, y=y))
         if group:
-            found["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
+            fitted["mixed"] = asdict(regression.mixed(points, x=x, y=y, group=group))
     if as_json:
-        output.emit(found)
+        output.emit(fitted)
         return
-    parts = [(f"{y} on {x}", found)]
+    parts = [(f"{y} on {x}", fitted)]
     if group:
-        parts.append((f"{y} on {x}, random intercepts by {group}", found["mixed"]))
+        parts.append((f"{y} on {x}, random intercepts by {group}", fitted["mixed"]))
     for title, part in parts:
         single = {name: value for name, value in part.items() if not isinstance(value, list | tuple | dict)}
         output.table(title, ["what", "value"], [[name, _cell(name, value)] for name, value in single.items()])

@@ -68,13 +68,13 @@ def answers(
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         price = rounds.half(prices.find(settings.home, model)) if model else None
-        found = files.from_batch_file(
+        counts = files.from_batch_file(
             store, arm_id=arm_id, per_label=per_label, path=file, now=time.time(), price=price
         )
     if as_json:
-        output.emit(found)
+        output.emit(counts)
     else:
-        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in found.items()])
+        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in counts.items()])
 
 
 def under_way(
@@ -90,15 +90,15 @@ def under_way(
         with store() as session:
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
-        found = rounds.open_batches(store, arm_id=arm_id)
-        if cancel and found:
-            wanted = connection.made(models=(found[0].model,), base_url=base_url or found[0].base_url)
+        batches = rounds.open_batches(store, arm_id=arm_id)
+        if cancel and batches:
+            wanted = connection.made(models=(batches[0].model,), base_url=base_url or batches[0].base_url)
             client = connection.open_all(wanted, settings)[0]
             assert isinstance(client, OpenAIProvider)
             rounds.cancel(store, arm_id=arm_id, provider=client)
     rows = [
         [batch.id, batch.remote_id, batch.model, batch.remote_state or batch.state, len(batch.requests)]
-        for batch in found
+        for batch in batches
     ]
     if as_json:
         columns = ("id", "remote_id", "model", "state", "requests")

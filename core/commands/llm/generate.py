@@ -74,19 +74,19 @@ def generate(
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        found = fill_arm(
+        totals = fill_arm(
             settings, store, arm_id=made.id, title=f"{task} · {arm}", request=request, teller=output.teller(store)
         )
-    return _show(found, title=f"{task} · {arm}", as_json=as_json)
+    return _show(totals, title=f"{task} · {arm}", as_json=as_json)
 
 
-def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:
+def _show(totals: dict[str, Any], *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(totals)
         return
     columns = ["asked", "kept", "completions", "tokens_in", "tokens_out", "cost_usd", "seconds"]
-    output.table(title, columns, [[found[name] for name in columns]])
-    if found["rejected"]:
-        output.table("Not kept", ["reason", "texts"], [[reason, count] for reason, count in found["rejected"].items()])
-    for label, reason in found["stopped"].items():
+    output.table(title, columns, [[totals[name] for name in columns]])
+    if totals["rejected"]:
+        output.table("Not kept", ["reason", "texts"], [[reason, count] for reason, count in totals["rejected"].items()])
+    for label, reason in totals["stopped"].items():
         typer.echo(f"{label}: {reason}")

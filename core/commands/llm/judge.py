@@ -61,18 +61,18 @@ def judge(
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        found = _judge(
+        result = _judge(
             settings, store, arms=arms, wanted=judge_connection, title=task, per_label=per_label, budget_usd=budget
         )
-    return _show(found, title=f"{task} judged by {model}", as_json=as_json)
+    return _show(result, title=f"{task} judged by {model}", as_json=as_json)
 
 
 def _arms(session: Session, task: Task, names: Sequence[str]) -> list[Arm]:
     """Return the named arms of a task, all its arms for no names. Raises `StudyError` for a task without arms."""
-    found = [tasks.get_arm(session, task, name) for name in names] or tasks.arms(session, task.id)
-    if not found:
+    arms = [tasks.get_arm(session, task, name) for name in names] or tasks.arms(session, task.id)
+    if not arms:
         raise StudyError(f"Task {task.name!r} has no arm yet. Import or generate texts first.")
-    return found
+    return arms
 
 
 def _judge(
@@ -88,7 +88,7 @@ def _judge(
     client = connection.open_all(wanted, settings)[0]
     generation.check_budget(client, budget_usd)
     with output.teller(store).bar(f"Judge {title}") as report:
-        found = judging.judge(
+        judged = judging.judge(
             store,
             arm_ids=[arm.id for arm in arms],
             provider=client,
@@ -97,16 +97,16 @@ def _judge(
             budget_usd=budget_usd,
             report=report,
         )
-    return asdict(found)
+    return asdict(judged)
 
 
-def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:
+def _show(result: dict[str, Any], *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(result)
         return
     columns = ["wanted", "judged", "named", "tokens_in", "tokens_out", "cost_usd", "seconds"]
-    output.table(title, columns, [[found[name] for name in columns]])
-    shares = [[arm, same, n, same / n if n else None] for arm, (same, n) in found["agrees"].items()]
+    output.table(title, columns, [[result[name] for name in columns]])
+    shares = [[arm, same, n, same / n if n else None] for arm, (same, n) in result["agrees"].items()]
     output.table("Agrees with the label the text came with", ["arm", "agrees", "n", "share"], shares)
-    if found["unclear"]:
-        output.table("Without a label", ["reason", "answers"], [[why, n] for why, n in found["unclear"].items()])
+    if result["unclear"]:
+        output.table("Without a label", ["reason", "answers"], [[why, n] for why, n in result["unclear"].items()])

@@ -59,15 +59,15 @@ def rate_by_llm(
         connection.check(raters, settings)
         with store.write() as session:
             home = find.study_called(session, study).id if study is not None else None
-            found = campaigns.named(session, campaign, study_id=home)
+            found_campaign = campaigns.named(session, campaign, study_id=home)
             if detach:
-                job = queue_rating(session, campaign=found, arguments=request.arguments())
+                job = queue_rating(session, campaign=found_campaign, arguments=request.arguments())
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        with output.teller(store).bar(f"Rate {found.name}") as report:
-            rated = rate(settings, store, campaign_id=found.id, request=request, report=report)
-    return _show(found.name, rated, as_json=as_json)
+        with output.teller(store).bar(f"Rate {found_campaign.name}") as report:
+            rated = rate(settings, store, campaign_id=found_campaign.id, request=request, report=report)
+    return _show(found_campaign.name, rated, as_json=as_json)
 
 
 def _show(name: str, rated: dict[str, Any], *, as_json: bool) -> None:

@@ -69,9 +69,9 @@ def try_prompt(
         limits = trials.Limits(wanted.timeout or trials.LONGEST_S, budget)
         with store.write() as session:
             home = find.find_study(session, study, task)
-            found = tasks.get_task(session, home.id, task)
-            arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
-            tried = _draft(session, arm_id, found, arm, draft)
+            found_task = tasks.get_task(session, home.id, task)
+            arm_id = tasks.make_arm(session, task_id=found_task.id, name=arm).id
+            tried = _draft(session, arm_id, found_task, arm, draft)
         if kinds is None:
             clients = _clients(settings, wanted, limits)
             _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)

@@ -299,12 +299,12 @@ class OpenAIProvider:
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
         try:
-            found = responses.streamed(raw) or json.loads(raw)
+            body = responses.streamed(raw) or json.loads(raw)
         except (ValueError, TypeError, RecursionError):
             raise ProviderRefused(failures.no_completion(self.shown_url, raw.decode(errors="replace"))) from None
-        if (failure := failures.in_success(found)) is not None:
+        if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
-        answer = self.answer(found, sent=sent, latency_s=latency)
+        answer = self.answer(body, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
         return answer if named is None else replace(answer, request_id=responses.storable(named))

@@ -296,20 +296,20 @@ def in_success(body: Any) -> Failure | None:
 
 def _status_of(error: Any) -> int:
     """Return the HTTP status that fits an error reported with status 200, by the error's number or name; else 502."""
-    found = error if isinstance(error, Mapping) else {}
-    names = [str(found.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
+    fields = error if isinstance(error, Mapping) else {}
+    names = [str(fields.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
     for name in names:
         if re.fullmatch(r"[45]\d\d", name):
             return int(name)
-    words = " ".join([*names, *(str(found.get(name) or "") for name in WORDS)])
+    words = " ".join([*names, *(str(fields.get(name) or "") for name in WORDS)])
     return next((status for status, pattern in STATUS_NAMES if re.search(pattern, words, re.IGNORECASE)), 502)
 
 
 def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -> Failure:
     """Return the failure of a response; `body` is the JSON of the response or None, `words` the whole text."""
     body = body[0] if isinstance(body, list) and body else body
-    found = body.get("error", body) if isinstance(body, Mapping) else None
-    error = found if isinstance(found, Mapping) else {"message": found}
+    reported = body.get("error", body) if isinstance(body, Mapping) else None
+    error = reported if isinstance(reported, Mapping) else {"message": reported}
     message = next((error[name] for name in WORDS if error.get(name)), words)
     details = message[0] if isinstance(message, list) and message and isinstance(message[0], Mapping) else {}
     if details:

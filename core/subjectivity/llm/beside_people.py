@@ -145,17 +145,17 @@ def _group(name: str, rated: pd.DataFrame, level: Level) -> Group | None:
     """Return the agreement of a group; None if the group has no answer."""
     if rated.empty:
         return None
-    found = agreement.summary(rated, level=level)
+    summary = agreement.summary(rated, level=level)
     return Group(
         name=name,
-        alpha=found.alpha,
-        low=found.low,
-        high=found.high,
-        mean_agreement=found.mean_majority_agreement,
-        n_items=found.n_items,
-        n_raters=found.n_raters,
-        n_ratings=found.n_ratings,
-        note=found.note,
+        alpha=summary.alpha,
+        low=summary.low,
+        high=summary.high,
+        mean_agreement=summary.mean_majority_agreement,
+        n_items=summary.n_items,
+        n_raters=summary.n_raters,
+        n_ratings=summary.n_ratings,
+        note=summary.note,
     )
 
 
@@ -163,9 +163,9 @@ def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
     """Return one row per item that both groups rated, with the columns `ITEMS`."""
     sides = []
     for name, rated in (("people", people), ("llm", llm)):
-        found = agreement.by_item(rated).set_index("item_id")
+        by_item = agreement.by_item(rated).set_index("item_id")
         renamed = {column: f"{name}_{column}" for column in ("majority", "agreement", "entropy", "tied")}
-        sides.append(found.rename(columns={**renamed, "n_ratings": f"n_{name}"}))
+        sides.append(by_item.rename(columns={**renamed, "n_ratings": f"n_{name}"}))
     table = sides[0].join(sides[1], how="inner").reset_index()
     same = (table["people_majority"] == table["llm_majority"]).astype("boolean")
     table["same_majority"] = same.mask(table["people_tied"] | table["llm_tied"])

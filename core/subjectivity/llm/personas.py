@@ -78,10 +78,10 @@ PERSONAS = (
 
 def named(name: str) -> Persona:
     """Return the persona of this name, in any case. Raises `StudyError` if no persona has this name."""
-    found = next((persona for persona in PERSONAS if persona.name == name.strip().lower()), None)
-    if found is None:
+    persona = next((persona for persona in PERSONAS if persona.name == name.strip().lower()), None)
+    if persona is None:
         raise StudyError(f"There is no persona {name!r}. There are: {', '.join(persona.name for persona in PERSONAS)}.")
-    return found
+    return persona
 
 
 def messages_for(screen: Screen, persona: Persona, *, seed: str, instructions: str = "") -> list[dict[str, str]]:

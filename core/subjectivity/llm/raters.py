@@ -166,16 +166,16 @@ def keep(store: Store, call: RatingCall, received: Received) -> None:
     except IntegrityError:
         if not _replace_empty(store, call, received):
             return
-    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
+    of_call = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
-        _read(session, session.scalars(mine).one(), call.item, call.screen, swapped=call.is_swapped)
+        _read(session, session.scalars(of_call).one(), call.item, call.screen, swapped=call.is_swapped)
 
 
 def _replace_empty(store: Store, call: RatingCall, received: Received) -> bool:
     """Replace the stored reply to a call if it is empty, adding up tokens and costs; return whether it was empty."""
-    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
+    of_call = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
-        row = session.scalars(mine.with_for_update()).one()
+        row = session.scalars(of_call.with_for_update()).one()
         if text.visible(row.content):
             return False
         row.request, row.content = received.request, received.content
@@ -238,10 +238,10 @@ def _items(session: Session, campaign: Campaign) -> list[Item]:
     left.
     """
     query = select(Item).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION).order_by(Item.id)
-    found = [item for item in session.scalars(query) if item.text or _points_to_text(item)]
-    if not found:
+    items = [item for item in session.scalars(query) if item.text or _points_to_text(item)]
+    if not items:
         raise StudyError(f"Campaign {campaign.name!r} has no item whose text is known here, so no LLM can rate it.")
-    return random.Random(campaign.id).sample(found, len(found))
+    return random.Random(campaign.id).sample(items, len(items))
 
 
 def _points_to_text(item: Item) -> bool:
