@@ -13,7 +13,7 @@ from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
 from core.study.exchange import spreadsheets
-from core.study.rows.study import Comparison
+from core.study.rows.sessions import Comparison
 from core.subjectivity.exchange import formats, imported, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
 

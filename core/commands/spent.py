@@ -10,7 +10,8 @@ from core.llm.money import committed
 from core.llm.money.committed import Committed, Way
 from core.steps import find
 from core.study import tasks
-from core.study.rows.study import Arm, Campaign, Study, Task
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Arm, Study, Task
 
 SUMS = ("stored_usd", "held_usd", "lost_usd", "most_usd")
 

@@ -20,7 +20,8 @@ from core.steps.rate import RatingRequest
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState, Slot
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Reply, Study
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply
+from core.study.rows.study import Study
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.llm import personas

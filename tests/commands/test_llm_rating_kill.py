@@ -19,7 +19,7 @@ from core.steps.rate import RatingRequest
 from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
-from core.study.rows.study import Campaign, Rating, Reply
+from core.study.rows.sessions import Campaign, Rating, Reply
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from tests.command_line import CommandLine

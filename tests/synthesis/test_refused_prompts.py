@@ -16,7 +16,8 @@ from core.steps.rate import RatingRequest
 from core.study import samples, tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Campaign, Judgement, Label, Reply, Sample, Task, Trial
+from core.study.rows.sessions import Campaign, Reply
+from core.study.rows.study import Arm, Judgement, Label, Sample, Task, Trial
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
