@@ -1,8 +1,8 @@
-"""Fixtures for every test: settings in a folder of their own, a real store in it, and the command line."""
+"""Fixtures for every test: settings and a store in a folder of the test, a task with arms, the command line, jobs."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ import sqlalchemy
 from hypothesis import settings as of_hypothesis
 
 from core import settings as settings_module
+from core.settings import Settings
+from core.study import samples, tasks
 from core.study import store as store_module
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.study.store import Store
 from tests import postgresql
 from tests.command_line import CommandLine
-from tests.jobs.bench import end_all
+from tests.jobs.bench import Bench, end_all
 
 os.environ["STREAMLIT_CLIENT_SHOW_ERROR_DETAILS"] = "full"
 of_hypothesis.register_profile("busy machine", deadline=None)
@@ -23,7 +27,7 @@ of_hypothesis.load_profile("busy machine")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> settings_module.Settings:
+def settings(tmp_path: Path) -> Settings:
     return settings_module.load({"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0"})
 
 
@@ -45,7 +49,7 @@ def home_folder(tmp_path: Path, empty_database: Path) -> Path:
 
 
 @pytest.fixture
-def store(settings: settings_module.Settings, home_folder: Path) -> Iterator[Store]:
+def store(settings: Settings, home_folder: Path) -> Iterator[Store]:
     opened = store_module.open_store(settings)
     yield opened
     opened.close()
@@ -84,6 +88,63 @@ def call(home_folder: Path) -> Iterator[CommandLine]:
     """Calls `python -m core ...` in a home of this test."""
     yield CommandLine(home_folder)
     end_all(home_folder)
+
+
+@pytest.fixture
+def bench(settings: Settings, store: Store) -> Iterator[Bench]:
+    """A job queue of this test, whose processes are killed when the test ends."""
+    made = Bench(settings, store)
+    yield made
+    made.kill_all()
+
+
+@pytest.fixture
+def task(store: Store) -> Task:
+    with store.write() as session:
+        study = tasks.study_named(session, "letters")
+        return tasks.make_task(
+            session,
+            study_id=study.id,
+            name="mood",
+            question="How does the writer feel?",
+            labels={"glad": "the writer is happy", "sad": "the writer is unhappy"},
+        )
+
+
+@pytest.fixture
+def labels(store: Store, task: Task) -> list[Label]:
+    with store() as session:
+        return tasks.labels_of(session, task.id)
+
+
+@pytest.fixture
+def make_arm(store: Store, task: Task) -> Callable[[str], Arm]:
+    def make(name: str) -> Arm:
+        with store.write() as session:
+            return tasks.make_arm(session, task_id=task.id, name=name)
+
+    return make
+
+
+@pytest.fixture
+def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Callable[[Split, int], None]:
+    """Adds so many real texts of each label to a split of the real arm."""
+
+    def add(split: Split, n: int) -> None:
+        arm = make_arm("real")
+        with store.write() as session:
+            for label in labels:
+                texts = [f"A real {split} letter, {label.name}, number {number}" for number in range(n)]
+                session.add_all(
+                    [
+                        Sample(
+                            arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text)
+                        )
+                        for text in texts
+                    ]
+                )
+
+    return add
 
 
 @pytest.fixture

@@ -16,7 +16,10 @@ ELSEWHERE = (
     ("core/catalogue/tasks/", "Prompts for the ten tasks of the paper, in our own words"),
     ("core/catalogue/prices.json", "What models cost, dated, to be edited"),
     ("benchmarks/", "Speed and memory as ratios in one run; never part of the tests"),
-    ("tests/", "Mirrors core and pages; golden/ worked examples; e2e/ a real browser; llm_server an endpoint"),
+    (
+        "tests/",
+        "One folder for each folder of core, pages/, e2e/ (a real browser), golden/ (worked examples), llm_server (an endpoint)",
+    ),
 )
 
 

@@ -24,7 +24,7 @@ from core.synthesis.prompts import versions
 from core.synthesis.prompts.versions import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
-from tests.synthesis.test_generation import completions
+from tests.synthesis.generation.test_generation import completions
 
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=2

@@ -22,7 +22,7 @@ from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
 from tests import endpoints
-from tests.synthesis.test_bad_habits import endpoint, listed, written
+from tests.llm.endpoint.test_bad_habits import endpoint, listed, written
 
 
 @contextmanager

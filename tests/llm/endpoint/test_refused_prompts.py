@@ -23,8 +23,8 @@ from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
 from core.synthesis.trials import taxonomy
 from tests import endpoints
-from tests.synthesis.test_bad_habits import Reply as Replied
-from tests.synthesis.test_bad_habits import endpoint, said, written
+from tests.llm.endpoint.test_bad_habits import Reply as Replied
+from tests.llm.endpoint.test_bad_habits import endpoint, said, written
 
 FILTERED = said(
     "The response was filtered due to the prompt triggering the content management policy", code="content_filter"

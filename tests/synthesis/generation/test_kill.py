@@ -27,7 +27,7 @@ from core.study.store import Store
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.versions import Draft
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KILLS = 10
 CONCURRENCY = 8
 PER_LABEL = 1000

@@ -35,9 +35,9 @@ from core.synthesis.prompts import versions
 from core.synthesis.prompts.versions import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
-from tests.synthesis.test_generation import completions
+from tests.synthesis.generation.test_generation import completions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAYLOAD = Path(__file__).parent / "payloads" / "fill_by_batch.py"
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=1

@@ -64,7 +64,7 @@ class Forks:
     """Starts commands in forks of one process that has imported everything already."""
 
     def __init__(self, errors: Path) -> None:
-        program = ROOT / "tests" / "commands" / "payloads" / "forked.py"
+        program = ROOT / "tests" / "commands" / "llm" / "payloads" / "forked.py"
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "OPENAI_"))}
         self._process = subprocess.Popen(
             [sys.executable, str(program)], cwd=ROOT, env=environ | {"PYTHONPATH": str(ROOT)}, text=True,

@@ -29,7 +29,7 @@ from core.synthesis.prompts.versions import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAYLOAD = Path(__file__).parent / "payloads" / "fill_arm.py"
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=3
