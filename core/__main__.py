@@ -42,7 +42,7 @@ COMMANDS = {
     ),
     "judge": (
         "llm.judge",
-        "Ask an LLM which label fits each text, without telling it the intended one. Resumes; never pays twice.",
+        "Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice.",
     ),
     "rate-by-llm": (
         "llm.rate_by_llm",

@@ -36,7 +36,7 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
 
 
 def _study(session: Session, name: str | None) -> Study:
-    """Return the study of this name; with name None, the only study. Raises `StudyError` if there is no such study."""
+    """Return the study of this name; with name None, the only study. Raises `StudyError` if no such study exists."""
     studies = tasks.studies(session)
     return studies[0] if name is None and len(studies) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
 

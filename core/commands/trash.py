@@ -1,4 +1,4 @@
-"""The command trash: list it, put a study or a task into it, restore, undo an import, delete for good."""
+"""The command trash: list the trash, put a study or task into the trash, restore, undo an import, delete for good."""
 
 import time
 from dataclasses import asdict

@@ -58,7 +58,7 @@ def ending(answer: Answer) -> str:
 
 
 class AnswerLost(ProviderError):
-    """The answer to a call did not arrive, but the call may be billed; it is not repeated at once."""
+    """The answer to a call did not arrive, and the call may be billed; the provider does not repeat the call."""
 
 
 class Provider(Protocol):

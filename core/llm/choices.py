@@ -55,7 +55,7 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
 
 
 def _claims(visible: str) -> list[str]:
-    """Return the parts of an answer that may name a choice: values in JSON, else texts after "Label:" and whole lines."""
+    """Return the parts of an answer that may name a choice: values in JSON; without JSON, texts after "Label:" and whole lines."""
     if in_json := _in_json(visible):
         return in_json
     lines = [line.strip() for line in visible.splitlines() if line.strip()]
@@ -87,9 +87,9 @@ def _shown(value: str | float) -> str:
 
 
 def _match(claim: str, choices: Sequence[Choice]) -> Choice | None:
-    """Return the choice with this form: the same letters, else in another case, else with other joins between words.
+    """Return the choice with the form `claim`: compared by letters, then in any case, then with any joins between words.
 
-    Returns None if no choice has the form, or several choices have it.
+    Returns None if no choice has the form, or several choices have the form.
     """
     forms: Iterable[Callable[[str], str]] = (str, str.casefold, _joined)
     for form in forms:

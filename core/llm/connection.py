@@ -1,4 +1,4 @@
-"""The connection of a study to language models: which models, where they are, and how calls are made; never a key."""
+"""The connection of a study to language models: models, endpoints and settings of calls; never a key."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ KEPT_AS = "connection"
 
 
 class Connection(BaseModel):
-    """Which models are asked, and how. A connection without models is not usable yet.
+    """The models of a study, their endpoints and the settings of calls. A connection without models is not usable yet.
 
     Several models are mixed in one arm, conversation by conversation. A model written `NAME@URL` is asked at that
     endpoint, which is sent the key only if the endpoint is OpenAI's or on the host of `base_url`. `rpm` is the most
@@ -126,7 +126,7 @@ def open_all(
     """Return a provider for each model of the connection, in the order of the models.
 
     `prices`, by model name, go before the prices of the tables; `calls` goes before the connection's own settings of
-    calls. A local model is loaded, so this is for workers. Raises `StudyError` if a provider cannot be opened.
+    calls. A local model is loaded, so only workers may open a local model. Raises `StudyError` if a provider cannot be opened.
     """
     recorded = providers.recordings(Path(connection.recordings)) if connection.recordings else None
     without_key = dataclasses.replace(settings, openai_api_key=None)

@@ -1,6 +1,6 @@
 """Ask a list of questions side by side: each answer is stored before it is read, and no question is paid for twice.
 
-The caller decides what an answer means: a judge's label for a text, or an LLM rater's answer about an item.
+The caller decides the meaning of an answer: a judge's label for a text, or an LLM rater's answer about an item.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ ANSWER_TOKENS = 2000  # room to think before the verdict; a limit is sent only t
 class Received:
     """An answer as it is stored.
 
-    `request` is what was sent: model, messages and parameters. `cost_usd` is None if the price is unknown, `latency_s`
+    `request` holds the model, messages and parameters sent. `cost_usd` is None if the price is unknown, `latency_s`
     is in seconds.
     """
 
@@ -38,7 +38,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Question:
-    """One call that is paid for once. `keep` stores the answer; it runs in the one thread that writes."""
+    """One call that is paid for once. `keep` stores the answer and runs in the only thread that writes."""
 
     key: SlotKey
     messages: list[Message]
@@ -88,7 +88,7 @@ class _Questions:
         self._writer.shutdown(wait=True)
 
     async def _ask(self, question: Question) -> None:
-        """Ask one question and store its answer; a lost answer is an error only if hardly any answer comes."""
+        """Ask one question and store its answer. Raises `AnswerLost` only if the runner's pace is hopeless (see `Pace`)."""
         try:
             answer = await self._runner.complete(
                 question.provider, question.messages, slot_key=question.key, room=ANSWER_TOKENS

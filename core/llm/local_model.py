@@ -107,7 +107,7 @@ class LocalProvider:
             await asyncio.sleep(0)
 
     async def _gather_calls(self) -> None:
-        """Wait a moment for more calls: those started together, and those that follow the answers of one batch."""
+        """Wait up to 50 ms for more calls, so that calls started at about the same time share a batch."""
         until = time.monotonic() + GATHER_S
         while len(self._waiting) < self._batch_size and time.monotonic() < until:
             await asyncio.sleep(GATHER_S / 10)
@@ -135,7 +135,7 @@ class LocalProvider:
         return answers
 
     def _generated(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
-        """Return the answers of a batch; after running out of memory, those of its two halves."""
+        """Return the answers of a batch; if memory runs out, the batch is answered in two halves."""
         with in_memory(self.model):
             try:
                 return self._batch(prompts, keys, room)
@@ -189,7 +189,7 @@ class LocalProvider:
         )
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Return the token ids of messages, formatted by the model's chat template if it has one."""
+        """Return the token ids of messages, formatted by the model's chat template if the model has a template."""
         if not getattr(self._tokenizer, "chat_template", None):
             text = "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
             return list(self._tokenizer(f"{text}\n\nassistant:")["input_ids"])
@@ -207,7 +207,7 @@ class LocalProvider:
         )
 
     def _warpers(self) -> list[Any]:
-        """Return the processors that apply temperature, top k and top p to the logits; none at temperature 0."""
+        """Return the processors that apply temperature, top k and top p to the logits; an empty list at temperature 0."""
         if self._temperature == 0:
             return []
         top_k, top_p = self._usual["top_k"], self._usual["top_p"]
@@ -219,7 +219,7 @@ class LocalProvider:
         return made
 
     def _draws(self, keys: Sequence[SlotKey]) -> list[Any]:
-        """Return the processor that draws a token per row; none at temperature 0."""
+        """Return the processor that draws a token per row; an empty list at temperature 0."""
         return [] if self._temperature == 0 else [_Draw(keys)]
 
 

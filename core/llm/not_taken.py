@@ -20,7 +20,7 @@ def counted(providers: Sequence[Provider]) -> dict[str, int]:
 
 
 def note(store: Store, arm_id: int, providers: Sequence[Provider]) -> None:
-    """Add the refused parts of calls to those stored with an arm."""
+    """Store the refused parts of calls with an arm, in addition to the parts stored before."""
     refused = of(providers)
     if not refused:
         return

@@ -55,7 +55,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Found:
-    """An endpoint that could be used. `models` are the models it lists; empty if the endpoint was not asked."""
+    """An endpoint that could be used. `models` are the models that the endpoint lists; empty if the endpoint was not asked."""
 
     name: str
     base_url: str
@@ -222,7 +222,7 @@ def _failure_behind(error: BaseException) -> Failure | None:
 
 
 async def _better_url(provider: OpenAIProvider) -> str | None:
-    """Return a base URL close to the provider's own that lists models; None if there is no such URL."""
+    """Return a base URL close to the provider's own that lists models; None if no URL tried lists models."""
     options = provider.client_options()
     url = provider.shown_url.rstrip("/")
     parts = urlsplit(url)
@@ -250,7 +250,7 @@ def _proxy(url: URL) -> str | None:
 
 
 async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) -> list[str] | None:
-    """Return the models that a base URL lists; None if no endpoint answers there."""
+    """Return the models that a base URL lists; None if no endpoint answers at the URL."""
     address = (url / "models").update_query(url.query)
     try:
         limit = aiohttp.ClientTimeout(total=timeout_s)

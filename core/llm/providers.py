@@ -113,6 +113,7 @@ class Address:
 
     @property
     def is_azure(self) -> bool:
+        """Whether the host is an Azure endpoint, which takes the key in a header of its own."""
         return (urlsplit(self.url).hostname or "").endswith(AZURE)
 
 
@@ -148,7 +149,8 @@ def open_provider(
 ) -> Provider:
     """Return the provider of this name, ready for calls. `price` None looks the price up in the shipped table.
 
-    An endpoint is not called yet; it is sent the key of `settings`. A local model is loaded, so this is for workers.
+    An endpoint is not called yet; later calls carry the key of `settings`. A local model is loaded, so only workers
+    may open a local model.
     Raises `StudyError` for an unknown name, and for a missing model, key or recordings.
     """
     if name == "recorded":

@@ -1,4 +1,4 @@
-"""How calls to a language model are made: sampling, limits, time, tries and pace in one value."""
+"""The settings of calls to a language model: sampling, limits, time, tries and pace in one value."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ LONGEST_ANSWER_S = 600.0
 class CallSettings:
     """The settings of every call to one model.
 
-    temperature: None is the model's own; a model that takes none is asked without.
+    temperature: None is the model's own; a model that takes no temperature is asked without a temperature.
     max_tokens: the most tokens of an answer, None for no limit.
     timeout_s: seconds to wait for one answer.
-    tries: the most attempts of one call, where an attempt that surely brought no answer is repeated.
+    tries: the most attempts of one call, for failures that may pass, such as status 500 or no connection.
     first_wait_s: seconds before the second attempt; each further wait is twice as long, up to 30 seconds.
     rpm: the most requests a minute over all callers, attempts included; None for no limit.
-    structured: whether to ask for JSON by a schema, where the endpoint offers that.
+    structured: whether to ask for JSON by a schema, if the endpoint supports schemas.
     """
 
     temperature: float | None = None

@@ -1,4 +1,4 @@
-"""Make calls to language models side by side, until the work is done, an error stops it or the process is asked to stop."""
+"""Make calls to language models side by side, until no call is left, an error occurs or the process is asked to stop."""
 
 import asyncio
 import functools
@@ -32,6 +32,7 @@ class Progress:
 
     @property
     def sentence(self) -> str:
+        """The progress in words, such as "3 of 9 texts are judged"."""
         return f"{self.done} of {self.total} {self.counted}"
 
 
@@ -112,12 +113,12 @@ class CallRunner:
         return await self.spending.complete(provider, messages, slot_key=slot_key, room=room, pace=self.pace)
 
     def stop(self, error: BaseException) -> None:
-        """Start no further call; the first error given is the one that `run` raises."""
+        """Start no further call; `run` raises the first error passed here."""
         self.error = self.error or error
         self.wake()
 
     def wake(self) -> None:
-        """Ask the work again for its next call, after something outside of a call has changed."""
+        """Ask the work for its next call again, such as after a stored answer has been read."""
         self._changed.set()
 
     async def _until_done(self, work: Work) -> None:
@@ -141,7 +142,7 @@ class CallRunner:
             await work.close()
 
     async def _start_calls(self, work: Work) -> None:
-        """Start every call that may be under way, again after each change, until there are no more calls to make."""
+        """Start calls up to the limit, again after each change, until the work has no more calls."""
         while True:
             self._changed.clear()
             while self._may_start and (call := work.next_call()) is not None:

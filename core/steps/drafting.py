@@ -16,7 +16,7 @@ NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 def ready(session: Session, task: Task, arm: Arm, wanted: spec.GenerateSpec) -> None:
     """Save the prompt that the file describes as the arm's newest version.
 
-    An arm that has a prompt keeps it if the file says nothing about prompts. Raises `StudyError` if the prompt cannot
+    If the file describes no prompt, an arm with a prompt keeps its prompt. Raises `StudyError` if the prompt cannot
     be sent.
     """
     if versions.latest(session, arm.id) is None or _describes_prompt(wanted):
@@ -25,7 +25,7 @@ def ready(session: Session, task: Task, arm: Arm, wanted: spec.GenerateSpec) -> 
 
 
 def draft(task: Task, labels: Sequence[Label], kind: ArmKind, wanted: spec.GenerateSpec) -> Draft:
-    """Return the prompt of the file's technique, else the default prompt of the arm's kind, with the file's changes.
+    """Return the prompt of the file's technique, or the default prompt of the arm's kind, with the file's changes.
 
     Raises `StudyError` if the prompt cannot be sent.
     """

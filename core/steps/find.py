@@ -41,7 +41,7 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
 
 
 def only_study(session: Session, name: str | None) -> Study:
-    """Return the study of this name; with name None, the only study. Raises `StudyError` if there are several or none."""
+    """Return the study of this name; with name None, the only study. Raises `StudyError` unless exactly one study exists."""
     if name is not None:
         return study_called(session, name)
     known = tasks.studies(session)

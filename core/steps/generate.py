@@ -69,7 +69,7 @@ def check(settings: settings_module.Settings, request: GenerationRequest) -> Non
 def open_providers(settings: settings_module.Settings, wanted: Connection) -> list[Provider]:
     """Return a provider for each model of a connection, at the prices of this home.
 
-    A local model is loaded, so this is for workers. Raises `StudyError` if a provider cannot be opened.
+    A local model is loaded, so only workers may open a local model. Raises `StudyError` if a provider cannot be opened.
     """
     names = [connection.split(model)[0] for model in wanted.models]
     known = {name: price for name in names if (price := prices.find(settings.home, name)) is not None}

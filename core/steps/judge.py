@@ -16,7 +16,7 @@ from core.study.rows.study import Job, Study, Task
 def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequence[str]) -> Job:
     """Queue the judging of a task's texts; a task has one such job at a time.
 
-    `arguments` are further options of the command judge; see `arguments`.
+    `arguments` are further options of the command judge, from the function `arguments`.
     """
     is_local = ("--provider", "local") in itertools.pairwise(arguments)
     return queue.enqueue(
@@ -32,7 +32,7 @@ def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequ
 def arguments(
     judge: Connection, *, arms: Sequence[str], per_label: int | None = None, budget_usd: float | None = None
 ) -> list[str]:
-    """Return the options of the command judge for a connection with one model; no arms means all arms of the task."""
+    """Return the options of the command judge for a connection with one model; an empty `arms` means all arms of the task."""
     numbers = {"--per-label": per_label, "--budget": budget_usd}
     return [
         *connection.arguments(judge.model_copy(update={"structured": False})),

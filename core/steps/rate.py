@@ -37,10 +37,10 @@ NO_PERSONA = personas.PERSONAS[0].name
 
 @dataclass(frozen=True)
 class RatingRequest:
-    """Which LLM raters rate how many items: each model, with each persona, at each temperature, is one rater.
+    """The LLM raters and the number of items to rate: each model, with each persona, at each temperature, is one rater.
 
-    No personas means the raters get no persona; no temperatures means the connection's temperature; `items` None means
-    all items. `budget` is in US dollars, over all LLM raters of the campaign and all attempts; None is no limit.
+    Empty `personas` means raters without a persona; empty `temperatures` means the connection's temperature; `items`
+    None means all items. `budget` is in US dollars, over all LLM raters of the campaign and all attempts; None is no limit.
     """
 
     connection: Connection

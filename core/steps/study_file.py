@@ -131,7 +131,7 @@ def _longest(folder: Path) -> int:
 
 
 def _study(study_import: StudyImport) -> Study:
-    """Get or create the study; after a problem with its name, a stand-in, so that the rest of the file is checked too."""
+    """Get or create the study; after a problem with the name, a stand-in study, so that the rest of the file is checked too."""
     request = study_import.request
     for name in (request.spec.study, checks.NAMELESS):
         with study_import.at("study"):

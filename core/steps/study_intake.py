@@ -28,9 +28,9 @@ NAMING = ("text", "label", "split", "split-column")
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study file as far as it could be read, with the changes of the command line, and the problems found in it.
+    """The readable parts of a study file, with the changes of the command line, and the problems found in the file.
 
-    `unsure` are names of tasks whose labels or real texts are stand-ins, since the file has problems there; `is_whole`
+    `unsure` are names of tasks whose labels or real texts are stand-ins, since their entries have problems; `is_whole`
     is False if a task of the file had to be left out.
     """
 
@@ -76,7 +76,7 @@ class StudyImport:
 
     @contextmanager
     def at(self, where: str) -> Iterator[None]:
-        """Run a step; undo the step if it raises `StudyError`, and note the error as a problem of the place `where`."""
+        """Run a step in the block; after a `StudyError`, undo the step and note the error as a problem of the place `where`."""
         try:
             with self.session.begin_nested():
                 yield
@@ -84,7 +84,7 @@ class StudyImport:
             self.note(checks.of_error(where, StudyError(in_yaml(str(error)))))
 
     def note(self, problem: Problem) -> None:
-        """Add a problem to the list, unless the same sentence is noted for the same place or a place inside it."""
+        """Add a problem to the list, unless the same sentence is noted for the same place or for an inner place."""
         said = {(known.what, known.where.startswith(problem.where)) for known in self.problems}
         if (problem.what, True) not in said:
             self.problems.append(problem)

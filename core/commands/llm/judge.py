@@ -44,7 +44,7 @@ def judge(
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ask an LLM which label fits each text, without telling it the intended one. Resumes; never pays twice."""
+    """Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice."""
     with output.opened() as (settings, store):
         judge_connection = connection.made(
             provider=provider, models=(model,), base_url=base_url, temperature=temperature, max_tokens=max_tokens,

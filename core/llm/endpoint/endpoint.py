@@ -1,4 +1,4 @@
-"""Send calls to an OpenAI-compatible endpoint: retries, pauses shared by all callers, and parameters it refuses.
+"""Send calls to an OpenAI-compatible endpoint: retries, pauses shared by all callers, refused parameters.
 
 The calls go through aiohttp: with 128 calls in flight, the openai client takes ten times as much processor time per
 call, which leaves too little for storing the answers (measured in docs/decisions.md).
@@ -45,7 +45,7 @@ STRUCTURED = (
 
 
 class OpenAIProvider:
-    """Completes messages at `base_url` with one model; see `CallSettings` for how.
+    """Completes messages with one model of the endpoint at `base_url`, by the settings of calls.
 
     A parameter that is not set is not sent. A parameter that the endpoint refuses is left out of later calls and named
     in `not_taken`. A 429 pauses every caller of this provider for as long as the endpoint asks. `headers` and `query`
@@ -245,7 +245,7 @@ class OpenAIProvider:
             self.not_taken.append(part)
 
     def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
-        """Halve the limit on answers if the endpoint calls the limit too large; return whether it does."""
+        """Halve the limit on answers if the endpoint calls the limit too large; return whether the limit was halved."""
         limit = next((sent[name] for name in LIMITS if name in sent), None)
         if limit is None or limit <= FEWEST_TOKENS or not failure.is_of_limit():
             return False
@@ -282,7 +282,7 @@ class OpenAIProvider:
                 return
 
     async def _send(self, sent: Mapping[str, Any], slot_key: SlotKey) -> Answer:
-        """Make one HTTP request with the body `sent` and return its answer. Raises `Failure` or `ProviderRefused`."""
+        """Make one HTTP request with the body `sent` and return the answer. Raises `Failure` or `ProviderRefused`."""
         session = self._open_session()
         started = time.monotonic()
         try:
@@ -330,7 +330,7 @@ class OpenAIProvider:
         return (base / "chat/completions").update_query({**base.query, **self._query})
 
     def _wait_after(self, failure: Failure, count: int) -> float:
-        """Return the seconds that one caller waits before its next try, after `count` failures.
+        """Return the seconds to wait before the next try of a call, after `count` failures of the call.
 
         Raises `ProviderRefused` if another try cannot help, `ProviderError` after the last try.
         """
@@ -380,7 +380,7 @@ class OpenAIProvider:
 
 
 def refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
-    """Whether a call failed because it held a message with the role system and the endpoint takes none."""
+    """Whether a call failed because the endpoint takes no message with the role system."""
     roles = {part["role"] for part in sent["messages"]}
     return failure.refuses_system() and "system" in roles and len(roles) > 1
 

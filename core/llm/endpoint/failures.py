@@ -1,4 +1,4 @@
-"""The failure of one call to an endpoint: read its cause from status and words, and say it in a sentence."""
+"""The failure of one call to an endpoint: read the cause from status and words, and say the failure in a sentence."""
 
 import email.utils
 import json
@@ -118,7 +118,7 @@ class Failure(Exception):
     is_billed: bool = False
 
     def of_prompt(self, *, has_limit: bool = False) -> str | None:
-        """Return the `finish_reason` to store if this failure refuses one prompt; None if it concerns more than a prompt.
+        """Return the `finish_reason` to store if this failure refuses one prompt; None for a failure that concerns more than a prompt.
 
         `has_limit` says that the call limited its answer, so that the failure may be about that limit.
         """
@@ -145,7 +145,7 @@ class Failure(Exception):
         )
 
     def refuses_system(self) -> bool:
-        """Whether the endpoint says that it takes no message with the role system."""
+        """Whether the endpoint says that the role system is not supported."""
         return self.status in (400, 422, 500) and NO_SYSTEM.search(self.said) is not None
 
     def refused_parameter(self, sent: Collection[str]) -> str | None:
@@ -275,7 +275,7 @@ def no_completion(url: str, said: str = "") -> str:
 
 
 def in_success(body: Any) -> Failure | None:
-    """Return the failure that a response with status 200 reports in its JSON body; None if it reports no failure."""
+    """Return the failure that a response with status 200 reports in its JSON body; None for a body without an error."""
     if not isinstance(body, Mapping):
         return None
     choices = body.get("choices")
@@ -295,7 +295,7 @@ def in_success(body: Any) -> Failure | None:
 
 
 def _status_of(error: Any) -> int:
-    """Return the HTTP status that fits an error reported with status 200, by the error's number or name; else 502."""
+    """Return the HTTP status that fits an error reported with status 200, by the error's number or name; 502 for an unknown error."""
     fields = error if isinstance(error, Mapping) else {}
     names = [str(fields.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
     for name in names:
@@ -327,7 +327,7 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
 
 
 def _beneath(error: Mapping[str, Any]) -> str:
-    """Return the words of the endpoint behind a router, if the router passes them on; else ""."""
+    """Return the words of the endpoint behind a router, "" if the router passes no words on."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
     return f": {' '.join(str(raw).split())}" if raw else ""

@@ -1,7 +1,7 @@
 """Tell what an endpoint refuses: one prompt, the limit on the answer, or every call.
 
 The refusal of one prompt is stored as the answer to that prompt. A refusal that speaks of the account, the key or the
-country concerns every call; taken for the refusal of one prompt, it would mark every prompt as refused.
+country concerns every call, and must not be stored as the answer to a prompt.
 """
 
 import re

@@ -10,7 +10,7 @@ MOST_TOKENS = 2**31 - 1
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a JSON value if it is an object, else an empty object."""
+    """Return a JSON object unchanged, and an empty object for any other JSON value."""
     return value if isinstance(value, Mapping) else {}
 
 

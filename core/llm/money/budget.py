@@ -20,7 +20,7 @@ class BudgetReached(StudyError):
 
 
 def most_tokens_in(messages: Sequence[Message]) -> int:
-    """Return an upper bound on the tokens of a prompt: one token per byte of UTF-8, plus what a provider may add.
+    """Return an upper bound on the tokens of a prompt: one token per byte of UTF-8, plus tokens that a provider may add.
 
     A provider adds tokens per message and, for a structured answer, the schema.
     """
@@ -41,7 +41,7 @@ def check(limit: float | None) -> None:
 class Budget:
     """A limit in US dollars that calls made side by side never cross together; `limit` None is no limit.
 
-    A call first holds the most that it can cost. A call that does not fit waits while other calls are under way, since
+    A call first holds the most that the call can cost. A call that does not fit waits while other calls are under way, since
     most calls cost less than they hold; if no other call is under way, the budget is reached. A call whose answer never
     arrived counts with the whole amount held, since the call may be billed. `spent` is in US dollars.
     """

@@ -1,4 +1,4 @@
-"""Spend money on calls within a budget, and note the money before a call is sent, so that a killed process hides none."""
+"""Spend money on calls within a budget, and note the money before a call is sent, so that a killed process hides no money."""
 
 import asyncio
 import functools

@@ -73,7 +73,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """People and LLM raters on the items that both groups rated; if there is no such item, on each group's own items.
+    """People and LLM raters on the items that both groups rated; if the groups share no item, on each group's own items.
 
     `people` and `llm` are None for a group without answers; `by_model` holds the LLM raters of each model; `pooled` is
     None unless requested. `items` has one row per item with the columns `ITEMS`; `same_majority` is missing where a

@@ -32,7 +32,7 @@ SIDE_FORMS = {
 
 @dataclass(frozen=True)
 class Persona:
-    """A way of reading, described to the model in a few sentences, `words`; empty for the persona "none"."""
+    """A way of reading. `words` describe the persona to the model in a few sentences; "" for the persona "none"."""
 
     name: str
     words: str

@@ -1,4 +1,4 @@
-"""LLM raters of a campaign: enrol them, list the items they still have to rate, and store their replies.
+"""LLM raters of a campaign: enrol them, list the items left to rate, and store replies.
 
 An LLM rater is one model with one persona at one temperature. The answers of LLM raters are stored in the same tables
 as people's, under the rater kind `llm`, which no statistic about people reads. A reply is stored before it is read.
@@ -147,7 +147,7 @@ def messages_for(campaign: Campaign, call: RatingCall) -> list[dict[str, str]]:
 def keep(store: Store, call: RatingCall, received: Received) -> None:
     """Store the reply to a call, then the answer in the reply.
 
-    If another process stored a reply to the same call first, that reply stays, unless it is empty.
+    If another process stored a reply to the same call first, the first reply stays, unless the first reply is empty.
     """
     reply = Reply(
         item_id=call.item.id,
@@ -172,7 +172,7 @@ def keep(store: Store, call: RatingCall, received: Received) -> None:
 
 
 def _replace_empty(store: Store, call: RatingCall, received: Received) -> bool:
-    """Replace the stored reply to a call if it is empty, adding up tokens and costs; return whether it was empty."""
+    """Replace an empty stored reply to a call, adding up tokens and costs; return whether the stored reply was empty."""
     of_call = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
         row = session.scalars(of_call.with_for_update()).one()
