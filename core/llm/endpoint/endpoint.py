@@ -97,7 +97,8 @@ class OpenAIProvider:
         If the endpoint refuses the prompt for its content or its length, the answer is that refusal. Raises
         `ProviderRefused` if the endpoint will never answer this request, `ProviderPaused` if the endpoint asks for a
         long wait, and `ProviderError` after all tries. Raises `AnswerLost`, without another try, if the answer did not
-        arrive in time and may still be billed; with `max_tokens`, also if the answer broke off.
+        arrive in time and may still be billed; also if the answer broke off, except at the
+        first try of a call without `max_tokens`.
         """
         count = 0
         while True:
