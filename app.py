@@ -2,5 +2,5 @@
 
 import ui
 
-page = ui.framed()
+page = ui.draw_frame()
 page.run()

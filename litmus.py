@@ -1,4 +1,4 @@
-"""The command `litmus`: alone it opens the dashboard, with a word after it it is `python -m core`."""
+"""The command `litmus`: opens the dashboard, or runs the command `python -m core NAME` if a name follows."""
 
 import sys
 
@@ -10,7 +10,7 @@ def main() -> None:
 
         command(arguments, name="litmus")
         return
-    from ui import serve  # with Streamlit, which commands do not need
+    from ui import serve  # loads Streamlit, which commands do not need
 
     serve.main()
 

@@ -1,10 +1,10 @@
-"""Agreement on 1,000,000 ratings (100k items x 10 of 500 raters, 5 labels), beside a loop over items and evalica.
+"""Time and memory of agreement on 1,000,000 ratings, compared with a loop over items and with evalica.
 
     python -m benchmarks.agreement [--items 100000]
 
-Wall seconds depend on what else the machine does, so CPU seconds and the load stand beside them, and ratios to the same
-work done otherwise in the same run. Memory is the highest of the process above what it held with the data (Linux), each
-measure in a process of its own.
+The ratings: 100,000 items x 10 of 500 raters, 5 labels. Wall seconds depend on the load of the machine, so processor
+seconds and the load are printed too, and the ratio to the other programs in the same run. Memory is the peak of the
+process minus its memory with the data (Linux); every measurement runs in a new process.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from core.subjectivity.statistics import agreement, consistency, planning
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 
 PER_ITEM, RATERS = 10, 500
 LABELS = np.array(["anger", "fear", "joy", "neutral", "sadness"])
@@ -29,15 +29,15 @@ KINDS = ("text", "categorical", "integers")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=100_000)
-    asked = parser.parse_args()
+    items = parser.parse_args().items
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, pandas {pd.__version__}\n")
-    print(f"{asked.items * PER_ITEM:,} ratings")
-    alpha = {kind: _line(f"alpha, {kind}", agreement.krippendorff_alpha, asked.items, kind) for kind in KINDS}
-    _line("agreement per item", agreement.by_item, asked.items)
-    _line("summary with intervals", agreement.summary, asked.items)
-    _line("raters' consistency", consistency.by_rater, asked.items)
+    print(f"{items * PER_ITEM:,} ratings")
+    alpha = {kind: _line(f"alpha, {kind}", agreement.krippendorff_alpha, items, kind) for kind in KINDS}
+    _line("agreement per item", agreement.by_item, items)
+    _line("summary with intervals", agreement.summary, items)
+    _line("raters' consistency", consistency.by_rater, items)
     for name, other in (("loop over items", by_items), ("evalica (pivot included)", by_evalica)):
-        seconds = _line(name, other, asked.items)
+        seconds = _line(name, other, items)
         print(
             f"    {seconds / alpha['text']:.0f} times the processor time of alpha on text; values differ by {_difference(other):.1e}"
         )
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def rated(items: int, kind: str, *, raters: int = RATERS) -> pd.DataFrame:
-    """Rows in random order; labels are the numbers 0 to 4 except for the kind `categorical`, whose ids are text too."""
+    """Simulated ratings in random order: as text, as categorical text, or as integers; labels are 0 to 4 or words."""
     rng = np.random.default_rng(0)
     true = rng.choice(5, items)
     right = rng.random((items, PER_ITEM)) < rng.beta(3, 2, items)[:, None]
@@ -69,7 +69,7 @@ def rated(items: int, kind: str, *, raters: int = RATERS) -> pd.DataFrame:
 
 
 def by_items(ratings: pd.DataFrame) -> float:
-    """Nominal alpha item by item, as the textbook has it."""
+    """Krippendorff's nominal alpha, computed in a loop over items by the textbook formula."""
     observed, total, shares = 0.0, 0, dict.fromkeys(ratings["label"].unique(), 0)
     for _, labels in ratings.groupby("item_id")["label"]:
         table = labels.value_counts()
@@ -85,6 +85,7 @@ def by_items(ratings: pd.DataFrame) -> float:
 
 
 def by_evalica(ratings: pd.DataFrame) -> float:
+    """Krippendorff's alpha, computed by evalica."""
     import evalica
 
     wide = ratings.assign(label=ratings["label"].astype(float)).pivot(
@@ -94,11 +95,13 @@ def by_evalica(ratings: pd.DataFrame) -> float:
 
 
 def _difference(other: Callable[[pd.DataFrame], float]) -> float:
+    """The absolute difference of our alpha and that of another function."""
     ratings = rated(2_000, "text", raters=100)
     return abs(other(ratings) - agreement.krippendorff_alpha(ratings))
 
 
 def _line(name: str, function: Callable[[pd.DataFrame], Any], items: int, kind: str = "text") -> float:
+    """Measure a function in a new process, print the line, and return the processor seconds."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         wall, cpu, grown = pool.apply(_measured, (function, items, kind))
     print(f"  {name:<40}{wall:7.2f} s wall {cpu:7.2f} s cpu {grown:6.0f} MB above the data", flush=True)
@@ -106,20 +109,23 @@ def _line(name: str, function: Callable[[pd.DataFrame], Any], items: int, kind: 
 
 
 def _measured(function: Callable[[pd.DataFrame], Any], items: int, kind: str) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds, and peak memory above the data in MB."""
     ratings = rated(items, kind)
     function(rated(20, kind, raters=20))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts from what is held now
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak to the present memory
     before, began, cpu = _peak(), time.perf_counter(), time.process_time()
     function(ratings)
     return time.perf_counter() - began, time.process_time() - cpu, _peak() - before
 
 
 def _peak() -> float:
+    """The peak memory of this process in MB."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
 
 def _timed(name: str, function: Callable[..., Any], ratings: pd.DataFrame, level: Level) -> None:
+    """Print the wall and processor seconds of a function of ratings."""
     began, cpu = time.perf_counter(), time.process_time()
     function(ratings, level=level)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu

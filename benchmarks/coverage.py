@@ -1,11 +1,12 @@
-"""How often 95 % intervals of Krippendorff's alpha hold the truth: simulated studies over a grid of designs.
+"""Coverage of the 95 % intervals of Krippendorff's alpha in simulated studies over a grid of designs.
 
     python -m benchmarks.coverage [--studies 1000] [--items 10,20,50,100,200] [--per-item 2,3,5] [--level nominal]
                                   [--processes 2] [--csv FILE] [--new-raters]
 
-A rater either knows an item's label (chance: how clear the item is, times the rater's skill) or answers by a habit of
-their own. The truth is alpha of 100,000 items of the same kind rated by the same pool of raters in the same way. With
-`--new-raters` every study has a pool of its own and the truth is the mean over pools: what the intervals do not promise.
+Coverage is the share of studies whose interval contains the true alpha. A rater either knows an item's label (with
+probability clearness of the item x skill of the rater) or answers by a personal habit. The true alpha is that of 100,000
+items of the same kind rated by the same pool of raters. With `--new-raters` every study has a new pool and the true
+alpha is the mean over pools; the intervals do not claim to cover this value.
 """
 
 import argparse
@@ -32,7 +33,11 @@ SKEWED = {2: [0.85, 0.15], 4: [0.7, 0.15, 0.1, 0.05]}
 
 @dataclass(frozen=True)
 class Design:
-    """`missing`: share of the ratings that never come, at random, so that items differ in their number of ratings."""
+    """A design of simulated studies.
+
+    `items`; `per_item`: ratings per item; `pool`: raters; `labels`: number of labels; `alpha`: a key of `CLEAR`;
+    `prevalence`: even or skewed; `missing`: share of the ratings that are missing at random.
+    """
 
     items: int
     per_item: int
@@ -45,7 +50,11 @@ class Design:
 
 @dataclass(frozen=True)
 class Covered:
-    """Shares of the studies where alpha is defined. `above`, `below`: the truth lies above or below the interval."""
+    """Coverage in the studies of a design in which alpha is defined (`defined` studies).
+
+    `truth`: the true alpha. `commonest`: share of the commonest label. `coverage`, `above`, `below`: shares of studies
+    with the true alpha in, above or below the interval. `width`: mean width of the interval.
+    """
 
     truth: float
     commonest: float
@@ -58,6 +67,8 @@ class Covered:
 
 @dataclass(frozen=True)
 class Pool:
+    """A pool of raters. `prevalence`: of each label. `skill`: of each rater. `habit`: raters x labels."""
+
     prevalence: Floats
     skill: Floats
     habit: Floats
@@ -92,7 +103,7 @@ def main() -> None:
 
 
 def grid(items: list[int], per_item: list[int]) -> Iterator[Design]:
-    """Every design: a small pool, a larger one, and a large one of which 30 % of the ratings never come."""
+    """Yield every design: with a small pool, with a larger pool, and with a large pool and 30 % missing ratings."""
     for n, each, labels, prevalence, alpha, (pool, missing) in itertools.product(
         items, per_item, [2, 4], ["even", "skewed"], CLEAR, [(5, 0.0), (20, 0.0), (50, 0.3)]
     ):
@@ -134,6 +145,7 @@ def measured(
 
 
 def drawn_pool(rng: np.random.Generator, design: Design) -> Pool:
+    """Draw a pool of raters."""
     prevalence = np.array(SKEWED[design.labels] if design.prevalence == "skewed" else [1.0] * design.labels)
     prevalence /= prevalence.sum()
     worst = 0.92 if design.alpha == "high" else 0.8
@@ -142,7 +154,7 @@ def drawn_pool(rng: np.random.Generator, design: Design) -> Pool:
 
 
 def answers(rng: np.random.Generator, design: Design, pool: Pool, *, items: int) -> Floats:
-    """Counts, items with two ratings or more x labels."""
+    """Simulate a study; returns counts (items with two ratings or more x labels)."""
     true = rng.choice(design.labels, items, p=pool.prevalence)
     clear = rng.beta(*CLEAR[design.alpha], size=items)
     rater = rng.random((items, design.pool)).argsort(axis=1)[:, : design.per_item]
@@ -155,11 +167,12 @@ def answers(rng: np.random.Generator, design: Design, pool: Pool, *, items: int)
 
 
 def alpha_of(counts: Floats, *, level: Level) -> float:
+    """Krippendorff's alpha of counts."""
     return intervals.value(Coefficient.ALPHA, counts, values_of(counts.shape[1], level), level=level)
 
 
 def values_of(labels: int, level: Level) -> Floats:
-    """A place for each label, or for sets how far they are apart."""
+    """The values of the labels: their ranks, or the distances of sets."""
     return set_distances(SETS[labels]) if level == Level.SETS else np.arange(labels, dtype=float)
 
 
@@ -168,7 +181,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def summarised(table: pd.DataFrame) -> pd.DataFrame:
-    """Coverage per number of items and prevalence: over the designs, and its extremes."""
+    """Summarise coverage by number of items and prevalence: mean, least and most over the designs."""
     return table.groupby(["items", "prevalence"], sort=False, as_index=False).agg(
         designs=("coverage", "size"),
         commonest=("commonest", "mean"),
@@ -182,6 +195,7 @@ def summarised(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(value: object) -> str:
+    """A number with three decimals; other values as text."""
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

@@ -1,11 +1,11 @@
-"""How often 95 % intervals of Bradley-Terry strengths cover the truth, in simulated studies of many sizes.
+"""Coverage of the 95 % intervals of Bradley-Terry strengths in simulated studies of many sizes.
 
     python -m benchmarks.coverage_ranking [--studies 1000]
 
 Raters answer by Davidson's (1970) model: P(tie) grows as two strengths come close, with `nu` set for the wanted share of
-ties. Raters alike share the strengths; others each have strengths of their own, normal around the common ones, and the
-truth is then what infinitely many raters would give. Every rater answers all pairs, or the least answered ones first, as
-campaigns hand them out. Studies without a finite estimate have no interval; their share is printed.
+ties. Raters have the same strengths ("alike"), or individual strengths, normal around the common strengths ("apart");
+the true strengths are then those of infinitely many raters. Every rater answers all pairs, or those with the fewest
+answers first, as campaigns assign them. Studies without a finite estimate have no interval; their share is printed.
 """
 
 import argparse
@@ -14,25 +14,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from core.subjectivity.statistics import strengths
+from core.subjectivity.statistics.counts import Floats
 from core.subjectivity.statistics.tallies import Tally
 
-Floats = npt.NDArray[np.float64]
-
-OWN = 0.7
-TIES = 0.2
+OWN = 0.7  # standard deviation of individual strengths
+TIES = 0.2  # share of ties
 RATERS = (2, 3, 5, 12, 30)
-EACH = {3: 2, 4: 3, 10: 10}  # names: pairs a rater answers when they are a part
-MANY = ((30, 30, 10), (30, 100, 10))  # names, raters, pairs a rater answers
-ENOUGH = 50  # studies with an interval, so that a share means something
+EACH = {3: 2, 4: 3, 10: 10}  # number of names -> pairs that a rater answers, if not all
+MANY = ((30, 30, 10), (30, 100, 10))  # names, raters, pairs that a rater answers
+ENOUGH = 50  # least number of studies with an interval for which coverage is reported
 
 
 @dataclass(frozen=True)
 class Design:
-    """`each`: pairs one rater answers. `own`: standard deviation of a rater's strengths. `ties`: share of answers."""
+    """A design of simulated studies.
+
+    `each`: pairs that a rater answers. `own`: standard deviation of individual strengths. `ties`: share of ties.
+    """
 
     names: int
     raters: int
@@ -43,8 +44,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Shares, over studies that have intervals: of strengths and of differences covered. `without`: studies that have
-    none."""
+    """Coverage over the `studies` studies with intervals: share of strengths and of differences covered.
+
+    `without`: share of studies without intervals.
+    """
 
     strengths: float
     differences: float
@@ -65,9 +68,9 @@ def main() -> None:
     print("strengths from to")
     for names, raters, each in sizes():
         found = [measure(design, studies=studies) for design in designs(names, raters, each)]
-        cells = [f"{100 * one.strengths:.1f} / {100 * one.differences:.1f} ({100 * one.without:.0f})" for one in found]
-        told = [100 * one.strengths for one in found if one.studies >= ENOUGH]
-        span = f"{min(told):.1f} {max(told):.1f}" if told else "too few"
+        cells = [f"{100 * c.strengths:.1f} / {100 * c.differences:.1f} ({100 * c.without:.0f})" for c in found]
+        reported = [100 * c.strengths for c in found if c.studies >= ENOUGH]
+        span = f"{min(reported):.1f} {max(reported):.1f}" if reported else "too few"
         print(
             f"{names:>5} {raters:>6} {raters * each:>5}  {''.join(f'{cell:<21}' for cell in cells)}{span}", flush=True
         )
@@ -75,7 +78,7 @@ def main() -> None:
 
 
 def sizes() -> Iterator[tuple[int, int, int]]:
-    """Names, raters, and pairs a rater answers."""
+    """Yield the sizes: number of names, number of raters, and pairs that a rater answers."""
     for names in (2, *EACH):
         pairs = names * (names - 1) // 2
         for each in (pairs, EACH[names]) if names in EACH else (pairs,):
@@ -84,12 +87,12 @@ def sizes() -> Iterator[tuple[int, int, int]]:
 
 
 def designs(names: int, raters: int, each: int) -> list[Design]:
-    """The four kinds of raters."""
+    """The designs of a size for the four kinds of raters."""
     return [Design(names, raters, each, own, ties) for own in (0.0, OWN) for ties in (0.0, TIES)]
 
 
 def measure(design: Design, *, studies: int, seed: int = 0) -> Coverage:
-    """Coverage of 95 % intervals over `studies` simulated studies; nan when none has an interval."""
+    """Measure coverage over `studies` simulated studies; nan if no study has an interval."""
     common = spread(design.names)
     nu = _nu(common, design)
     truth = _truth(common, own=design.own, nu=nu)[0]
@@ -112,13 +115,13 @@ def measure(design: Design, *, studies: int, seed: int = 0) -> Coverage:
 
 
 def spread(names: int) -> Floats:
-    """The strengths that are true: evenly apart, from -1 to 1, or from -1.5 to 1.5 with five names or more."""
+    """The true common strengths: evenly spaced from -1 to 1, or from -1.5 to 1.5 with five names or more."""
     end = 1.0 if names < 5 else 1.5
     return np.linspace(-end, end, names)
 
 
 def simulate(common: Floats, design: Design, *, nu: float, rng: np.random.Generator) -> Tally:
-    """One study: every rater gets `each` pairs, the least answered first."""
+    """Simulate a study: every rater answers `each` pairs, those with the fewest answers first."""
     first, second = np.triu_indices(design.names, k=1)
     load = np.zeros(len(first))
     rows = []
@@ -136,19 +139,19 @@ def simulate(common: Floats, design: Design, *, nu: float, rng: np.random.Genera
 
 
 def _share(off: Floats, margin: Floats) -> float:
-    """The share covered of those that have an interval."""
+    """The share of values whose error `off` is within the margin, among values with a margin; nan without a margin."""
     known = np.isfinite(margin)
     return float((off <= margin)[known].mean()) if known.any() else float("nan")
 
 
 def _chances(difference: Floats, nu: float) -> tuple[Floats, Floats]:
-    """P(win) and P(tie): odds e^(d/2) : nu : e^(-d/2)."""
+    """P(win) and P(tie) in Davidson's model, with odds e^(d/2) : nu : e^(-d/2)."""
     up, down = np.exp(difference / 2), np.exp(-difference / 2)
     return up / (up + down + nu), nu / (up + down + nu)
 
 
 def _truth(common: Floats, *, own: float, nu: float) -> tuple[Floats, float]:
-    """Strengths that infinitely many answers give, with a tie as half a win each, and their share of ties."""
+    """The strengths from infinitely many answers, a tie counting half a win each, and the share of ties."""
     nodes, weights = special.roots_hermitenorm(60)
     weights = weights / weights.sum()
     difference = (common[:, None] - common[None, :])[..., None] + np.sqrt(2) * own * nodes
@@ -160,7 +163,7 @@ def _truth(common: Floats, *, own: float, nu: float) -> tuple[Floats, float]:
 
 
 def _nu(common: Floats, design: Design) -> float:
-    """The `nu` that gives the wanted share of ties, by halving."""
+    """The `nu` that gives the wanted share of ties, found by bisection."""
     low, high = 0.0, 10.0
     for _ in range(50 if design.ties else 0):
         middle = (low + high) / 2

@@ -1,9 +1,9 @@
-"""A chat completions endpoint that costs next to nothing itself: every answer after the same latency, every text new.
+"""A chat completions endpoint that takes little processor time: a fixed latency for every answer, every text new.
 
     python -m benchmarks.fast_server --latency 0.2
 
-It prints its URL and serves until it is stopped. GET /counts gives the requests answered and the most in flight at a
-time. A text is five words drawn by its number, with the number in it.
+It prints its URL and serves until it is stopped. GET /counts gives the number of answered requests and of texts, and the
+requests in flight now and at most. A text is a sentence with three words chosen by its number, and the number itself.
 """
 
 import argparse
@@ -21,7 +21,7 @@ COUNTS = {"answered": 0, "in_flight": 0, "most_in_flight": 0, "texts": 0}
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests are cut out of the bytes by hand and answered after `latency` seconds."""
+    """One HTTP connection: splits the received bytes into requests and answers each request after `latency` seconds."""
 
     def __init__(self, latency: float) -> None:
         self.latency = latency
@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
             self.take(head, body)
 
     def take(self, head: bytes, body: bytes) -> None:
+        """Answer a GET at once with the counts, and a POST after the latency."""
         if not head.startswith(b"POST"):
             self.send(json.dumps(COUNTS).encode())
             return
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self.latency, self.answer, body)
 
     def answer(self, body: bytes) -> None:
+        """Send a chat completion with as many texts as the request asks for."""
         asked = ASKED.search(body)
         texts = [text_number(COUNTS["texts"] + n) for n in range(int(asked[1]) if asked else 1)]
         COUNTS["texts"] += len(texts)
@@ -64,13 +66,14 @@ class Connection(asyncio.Protocol):
         )
 
     def send(self, body: bytes) -> None:
+        """Send JSON with status 200, unless the client has gone."""
         if not self.transport.is_closing():
             head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             self.transport.write(head % len(body) + body)
 
 
 def text_number(number: int) -> str:
-    """A sentence of about 60 characters that no other number has."""
+    """A sentence of about 60 characters, different for every number."""
     size = len(WORDS)
     first, second, third = WORDS[number % size], WORDS[number // size % size], WORDS[number // size**2 % size]
     return f"The {first} and the {second} stood beside the {third} on day {number}."

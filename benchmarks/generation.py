@@ -1,11 +1,11 @@
-"""How close generation comes to the rate that concurrency and latency allow, with everything stored.
+"""Measure how close generation comes to the rate that concurrency and latency allow, with everything stored.
 
     python -m benchmarks.generation [--seconds 25] [--latency 0.2] [--concurrency 32,128] [--texts 1,10]
 
-For each case one endpoint in its own process (`benchmarks.fast_server`) is asked by a bare loop over the same client
-that stores nothing, then by `generation.generate` into a new SQLite database on disk. Rates count whole runs, from the
-first call of the function to its return: start-up, the last answers and the closing totals are in them. `ratio` is the
-rate divided by concurrency / latency; `cpu ms` is processor time of this process for one request.
+For each case, one endpoint in a process of its own (`benchmarks.fast_server`) is called by a bare loop over the same
+client that stores nothing, then by `generation.generate` into a new SQLite database on disk. Rates count whole runs, from
+the call of the function to its return, so they include start-up, the last answers and the closing totals. `ratio` is the
+rate divided by concurrency / latency; `cpu ms` is the processor time of this process for one request.
 """
 
 import argparse
@@ -30,13 +30,16 @@ from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Completion, Sample
 from core.study.store import Store
 from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.synthesis.limits import Limits
+from core.synthesis.prompts import drafts, versions
 
 TASK = {"glad": "the writer is happy", "sad": "the writer is unhappy"}
 
 
 @dataclass(frozen=True)
 class Measured:
+    """One timed run: the number of requests, its wall time and the processor time of this process, in seconds."""
+
     requests: int
     seconds: float
     cpu_s: float
@@ -47,15 +50,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=25.0)
     parser.add_argument("--latency", type=float, default=0.2)
     for name, default in (("concurrency", [32, 128]), ("texts", [1, 10])):
-        parser.add_argument(f"--{name}", type=lambda given: [int(part) for part in given.split(",")], default=default)
-    given = parser.parse_args()
+        parser.add_argument(f"--{name}", type=lambda option: [int(part) for part in option.split(",")], default=default)
+    options = parser.parse_args()
     print("in flight  texts/call  what      requests  seconds   req/s  ideal  ratio  cpu ms  completions  samples")
-    for concurrency in given.concurrency:
-        for texts in given.texts:
-            measure(concurrency, texts, latency=given.latency, seconds=given.seconds)
+    for concurrency in options.concurrency:
+        for texts in options.texts:
+            measure(concurrency, texts, latency=options.latency, seconds=options.seconds)
 
 
 def measure(concurrency: int, texts: int, *, latency: float, seconds: float) -> None:
+    """Print a line for the bare client and one for the generation, at the same concurrency and texts for each call."""
     ideal = concurrency / latency
     requests = int(ideal * seconds) // 2 * 2
     with server(latency) as url, tempfile.TemporaryDirectory() as folder:
@@ -71,6 +75,7 @@ def measure(concurrency: int, texts: int, *, latency: float, seconds: float) -> 
 
 
 def timed(requests: int, work: Callable[[], None]) -> Measured:
+    """Time a function that makes a number of requests."""
     before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     work()
     after, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
@@ -88,11 +93,9 @@ def show(found: Measured, what: str, concurrency: int, texts: int, *, ideal: flo
 
 
 async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> None:
-    """The same client, the same number of calls side by side, and nothing else."""
+    """Make the calls with the client of the generation, `concurrency` calls side by side, and store nothing."""
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    draft = versions.Draft(
-        context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity=""
-    )
+    draft = drafts.Draft(context="You write texts.", generation=f"Number of texts: {texts}\nLabel: glad", diversity="")
     messages = [{"role": "system", "content": draft.context}, {"role": "user", "content": draft.generation}]
     numbers = iter(range(requests))
 
@@ -106,22 +109,25 @@ async def ask_only(url: str, requests: int, *, concurrency: int, texts: int) -> 
 
 
 def ready_arm(store: Store, texts: int) -> int:
-    """A new arm whose prompt asks for so many texts a call."""
+    """The id of a new arm whose prompt asks for `texts` texts a call."""
     with store.write() as session:
         study = tasks.study_named(session, "bench")
         task = tasks.make_task(session, study_id=study.id, name="mood", question="Which mood?", labels=TASK)
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=ArmKind.ZERO_SHOT)
         versions.save(session, arm_id=arm.id, draft=replace(draft, texts_per_call=texts, turns=1))
         return arm.id
 
 
 def fill(store: Store, arm_id: int, url: str, *, per_label: int, concurrency: int) -> None:
     provider = OpenAIProvider("test-model", base_url=url, api_key="none")
-    generation.generate(store, arm_id=arm_id, per_label=per_label, provider=provider, concurrency=concurrency)
+    generation.generate(
+        store, arm_id=arm_id, per_label=per_label, provider=provider, limits=Limits(concurrency=concurrency)
+    )
 
 
 def counted(store: Store) -> str:
+    """The numbers of stored completions and kept samples, as columns of the printed table."""
     with store() as session:
         completions = session.scalar(select(func.count(Completion.id)))
         kept = session.scalar(select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT))
@@ -130,6 +136,7 @@ def counted(store: Store) -> str:
 
 @contextmanager
 def server(latency: float) -> Iterator[str]:
+    """Run the fast endpoint in a process of its own, and give its URL."""
     command = [sys.executable, "-m", "benchmarks.fast_server", "--latency", str(latency)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

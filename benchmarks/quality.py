@@ -1,9 +1,9 @@
-"""Diversity of 30,000 embedded texts and near-duplicates among 50,000 short ones, beside the plain way in the same run.
+"""Measure the speed of diversity on 30,000 embeddings and of near-duplicates on 50,000 texts, beside plain code.
 
     python -m benchmarks.quality [--texts 30000] [--short 50000]
 
-Wall seconds depend on what else the machine does, so CPU seconds and the load stand beside them. Memory is what the
-process grew by at its highest, without the data, each in a process of its own.
+Wall seconds depend on other processes, so CPU seconds and the load are printed too. Memory is the largest growth of a
+process above the size of its data; every measure runs in a new process.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _diversity(n: int) -> None:
     print(f"remote clique and Chamfer distance, {n:,} x {WIDTH}")
     total = 0.0
     for name in ("remote clique cosine", "remote clique angular", "chamfer cosine", "chamfer angular", "all four"):
-        wall, cpu, grown = _apart(_one_measure, name, n)
+        wall, cpu, grown = _in_new_process(_one_measure, name, n)
         total += wall if name != "all four" else 0.0
         print(f"  {name:<24}{wall:7.2f} s wall {cpu:7.2f} s cpu {grown:6.0f} MB above the data")
     print(f"  {'the four one by one':<24}{total:7.2f} s wall")
@@ -50,7 +50,7 @@ def _diversity(n: int) -> None:
     began = time.perf_counter()
     found = diversity.measure_all(rows)
     seconds = time.perf_counter() - began
-    pairs = [(getattr(found[distance], name), naive[distance, name]) for distance, name in naive]
+    pairs = [(getattr(found[distance], name).value, naive[distance, name]) for distance, name in naive]
     print(f"  largest difference to the definition on {NAIVE:,}: {max(abs(a - b) for a, b in pairs):.1e}")
     print(f"  row by row in float64 takes {naive_seconds / seconds:.0f} times as long on {NAIVE:,}\n")
 
@@ -78,6 +78,7 @@ def _duplicates(n: int) -> None:
 
 
 def _one_measure(name: str, n: int) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and megabytes of growth of a measure on `n` rows."""
     rows = _rows(n)
     measures: dict[str, Callable[[], Any]] = {
         "remote clique cosine": lambda: diversity.remote_clique(rows),
@@ -92,7 +93,7 @@ def _one_measure(name: str, n: int) -> tuple[float, float, float]:
     return time.perf_counter() - began, time.process_time() - cpu, _peak() - before
 
 
-def _apart(function: Callable[..., tuple[float, float, float]], *arguments: Any) -> tuple[float, float, float]:
+def _in_new_process(function: Callable[..., tuple[float, float, float]], *arguments: Any) -> tuple[float, float, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
@@ -102,7 +103,7 @@ def _peak() -> float:
 
 
 def _rows(n: int) -> np.ndarray:
-    """Vectors that all lean one way, as an encoder's do, with one in a hundred there twice."""
+    """`n` random vectors that lean one way, as an encoder's do; one vector in a hundred occurs twice."""
     rows = np.random.default_rng(0).standard_normal((n, WIDTH), dtype=np.float32)
     rows += 0.3
     rows[: n // 100] = rows[-(n // 100) :]
@@ -110,6 +111,7 @@ def _rows(n: int) -> np.ndarray:
 
 
 def _by_definition(rows: np.ndarray) -> dict[tuple[Distance, str], float]:
+    """The four diversity scores, computed row by row in float64."""
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     n, sums, least = len(unit), dict.fromkeys(Distance, 0.0), dict.fromkeys(Distance, 0.0)
     for place in range(n):
@@ -123,7 +125,10 @@ def _by_definition(rows: np.ndarray) -> dict[tuple[Distance, str], float]:
 
 
 def _short_texts(n: int) -> tuple[list[str], list[tuple[int, int]]]:
-    """Texts of 8 to 25 words drawn as words are in a language, the last 2 % of them edited copies of the first."""
+    """Texts of 8 to 25 words with the word frequencies of a language, and the planted pairs of near-duplicates.
+
+    The last 2 % of the texts are edited copies of the first texts; a pair holds the indices of a text and its copy.
+    """
     rng = np.random.default_rng(0)
     vocabulary = ["".join(rng.choice(LETTERS, size=rng.integers(2, 10))) for _ in range(20_000)]
     share = 1 / np.arange(1, 20_001)

@@ -1,10 +1,10 @@
-"""Bradley-Terry on 1,000,000 comparisons of 50 tasks by 1,000 raters, with string names in a table.
+"""Time and memory of Bradley-Terry on 1,000,000 comparisons of 50 names by 1,000 raters, compared with other packages.
 
     python -m benchmarks.ranking [--comparisons 1000000] [--names 50] [--raters 1000]
 
-Best wall seconds of five, so that what else the machine does counts little, and the ratio to evalica on the same string
-columns, and to choix where it is installed. Memory is what the process grew by at its highest, without the data,
-looked at every millisecond in a process of its own.
+Prints the best wall seconds of five runs, so that other load counts little, and the ratios to evalica on the same text
+columns and to choix, if installed. Memory is the peak of the process minus its memory with the data, sampled every
+millisecond in a new process.
 """
 
 import argparse
@@ -31,8 +31,8 @@ def main() -> None:
     parser.add_argument("--comparisons", type=int, default=1_000_000)
     parser.add_argument("--names", type=int, default=50)
     parser.add_argument("--raters", type=int, default=1_000)
-    asked = parser.parse_args()
-    size = (asked.comparisons, asked.names, asked.raters)
+    arguments = parser.parse_args()
+    size = (arguments.comparisons, arguments.names, arguments.raters)
     print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, pandas {pd.__version__}, evalica {evalica.__version__}"
     )
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def simulated(n: int, names: int, raters: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Comparisons by raters who share one truth, and the strengths (sorted by name)."""
+    """Simulate comparisons by raters who share the same strengths; also return these strengths, sorted by name."""
     rng = np.random.default_rng(0)
     truth = np.linspace(-1.5, 1.5, names)
     left = rng.integers(names, size=n)
@@ -70,6 +70,7 @@ def simulated(n: int, names: int, raters: int) -> tuple[pd.DataFrame, np.ndarray
 
 
 def _best(name: str, function: Callable[[], Any]) -> float:
+    """Print and return the best wall seconds of `REPEATS` calls."""
     seconds = []
     for _ in range(REPEATS):
         began = time.perf_counter()
@@ -80,6 +81,7 @@ def _best(name: str, function: Callable[[], Any]) -> float:
 
 
 def _grown(n: int, names: int, raters: int) -> float:
+    """Peak memory of a ranking above the data, in MB."""
     comparisons, _ = simulated(n, names, raters)
     ranking.bradley_terry(comparisons.head(1000))
     process, done = psutil.Process(), threading.Event()
@@ -99,6 +101,7 @@ def _grown(n: int, names: int, raters: int) -> float:
 
 
 def _by_evalica(comparisons: pd.DataFrame) -> "pd.Series[float]":
+    """Log strengths by evalica."""
     winners = {"left": evalica.Winner.X, "right": evalica.Winner.Y, "tie": evalica.Winner.Draw}
     found = evalica.bradley_terry(
         comparisons["left"], comparisons["right"], comparisons["winner"].map(winners), tolerance=1e-10, limit=100_000
@@ -107,6 +110,7 @@ def _by_evalica(comparisons: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _apart(comparisons: pd.DataFrame) -> float:
+    """The largest absolute difference between our strengths and evalica's."""
     theirs = _by_evalica(comparisons)
     found = ranking.bradley_terry(comparisons)
     ours = pd.Series({name: strength.value for name, strength in found.strength.items()})
@@ -114,6 +118,7 @@ def _apart(comparisons: pd.DataFrame) -> float:
 
 
 def _by_choix(comparisons: pd.DataFrame) -> Any:
+    """Strengths by choix."""
     import choix
 
     tally = tallies.tally(comparisons)

@@ -1,11 +1,11 @@
-"""Raters at once: real websocket sessions on a server in a process of its own, every answer given through the page.
+"""Load test of the rating page: many raters at once in real websocket sessions against a server process.
 
     python -m benchmarks.raters [--raters 50] [--items 20] [--think 0] [--database sqlite|postgresql] [--seed 0]
 
-`--think 0` clicks as soon as an item is shown, all raters at once: the most a server can be asked. `--think 3` waits
-before every click for a time drawn from an exponential distribution with that mean, as people do. Prints the time from
-sending a click until the message with the next item's progress has come in, the processor time of the server and of the
-database, and whether every answer is stored exactly once.
+`--think 0` clicks as soon as an item is shown, the highest load. `--think 3` waits before every click for a time drawn
+from an exponential distribution with a mean of 3 seconds, as people do. Prints the time from sending a click to receiving
+the message with the next item's progress, the processor time of the server and of the database, and whether every answer
+is stored exactly once.
 """
 
 import argparse
@@ -29,8 +29,9 @@ from core.settings import Settings
 from core.study import samples, tasks
 from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind, Split
-from core.study.rows.study import Rater as RaterRow
-from core.study.rows.study import Rating, Sample
+from core.study.rows.sessions import Rater as RaterRow
+from core.study.rows.sessions import Rating
+from core.study.rows.study import Sample
 from core.subjectivity.sessions import campaigns
 from core.subjectivity.sessions.campaigns import Plan
 from tests import postgresql
@@ -44,7 +45,7 @@ RATERS_PER_ITEM = 5
 
 @dataclass
 class Way:
-    """What one rater did: `started` is the seconds from opening the link to the first item."""
+    """The session of a rater. `started`: seconds from opening the link to the first item. `received`: bytes."""
 
     code: str
     started: float
@@ -64,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, database(asked.database, Path(folder)) as (url, watched):
         home = Path(folder) / "home"
         settings = settings_module.load({"LITMUS_HOME": str(home), "LITMUS_DATABASE": url})
-        spare = asked.items  # so that nobody runs out of items not seen yet
+        spare = asked.items  # so that every rater has unseen items until the end
         n = asked.raters * asked.items // RATERS_PER_ITEM + spare
         token = campaign(settings, n=n, items_per_rater=asked.items)
         server = Server(home, {"LITMUS_DATABASE": url})
@@ -78,9 +79,9 @@ def main() -> None:
 
 @contextmanager
 def database(kind: str, folder: Path, *, connections: int | None = None) -> Iterator[tuple[str, psutil.Process | None]]:
-    """The URL of a new database, empty for SQLite's own file, and the process of its server if it has one.
+    """Start a new database; yield its URL ("" for SQLite) and the process of its server (None for SQLite).
 
-    `connections` is how many PostgreSQL takes at once; by default its own default.
+    `connections`: the number of connections that PostgreSQL accepts; by default PostgreSQL's default.
     """
     if kind == "sqlite":
         yield "", None
@@ -103,7 +104,7 @@ def campaign(
     raters_per_item: int = RATERS_PER_ITEM,
     kind: CampaignKind = CampaignKind.LABEL,
 ) -> str:
-    """The token of a new campaign over `n` texts, made in a new database."""
+    """Create a campaign about `n` texts in a new database, and return the token of its link."""
     store = store_module.open_store(settings)
     with store.write() as session:
         study = tasks.study_named(session, "benchmark")
@@ -131,6 +132,7 @@ def _sample(arm_id: int, label_id: int, place: int) -> Sample:
 
 
 def measure(server: Server, token: str, asked: argparse.Namespace, watched: psutil.Process | None) -> None:
+    """Let the raters answer and print the measured times; `watched`: the process of the database server."""
     assert server.process is not None
     process = psutil.Process(server.process.pid)
     first = asyncio.run(walk(link(server.url, token), raters=1, items=1, think=0, seed=-1))[0]
@@ -162,18 +164,19 @@ def measure(server: Server, token: str, asked: argparse.Namespace, watched: psut
 
 
 def show(what: str, seconds: list[float]) -> None:
+    """Print quantiles of times in seconds."""
     p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99])
     print(f"  {what} p50 {p50:.3f}  p95 {p95:.3f}  p99 {p99:.3f}  max {max(seconds):.3f} s")
 
 
 def processor_time(process: psutil.Process) -> float:
-    """Seconds of processor time of a process and all those it has started."""
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return float(sum(one.user + one.system + one.children_user + one.children_system for one in times))
+    """Processor seconds of a process and its child processes."""
+    times = [member.cpu_times() for member in (process, *process.children(recursive=True))]
+    return float(sum(t.user + t.system + t.children_user + t.children_system for t in times))
 
 
 async def walk(address: str, *, raters: int, items: int, think: float, seed: int) -> list[Way]:
-    """Let so many raters come at once and answer their items; they begin together, when all have their first one."""
+    """Let the raters come at once and answer their items; they begin together when every rater has a first item."""
     ready = asyncio.Barrier(raters)
     return list(
         await asyncio.gather(*(_one(address, ready, items, think, random.Random(f"{seed} {k}")) for k in range(raters)))
@@ -197,7 +200,7 @@ async def _one(address: str, ready: asyncio.Barrier, items: int, think: float, r
 
 
 def check(settings: Settings, asked: argparse.Namespace) -> None:
-    """Every answer is stored, once, and no item went to more raters than asked for."""
+    """Check that every answer is stored once and that no item was given to more raters than wanted."""
     store = store_module.open_store(settings)
     with store() as session:
         rows = session.execute(select(Rating.rater_id, Rating.item_id)).all()

@@ -1,1 +1,1 @@
-"""Litmus without its pages: everything here also runs from a terminal."""
+"""Everything of Litmus except the pages; no module in this package imports Streamlit."""

@@ -1,4 +1,4 @@
-"""`python -m core COMMAND ...`: the steps of a study for terminals, clusters and tests.
+"""Run a command from a terminal: `python -m core COMMAND ...`.
 
 Only the module of the requested command is imported, and no module for the list of commands, so that both start quickly.
 """

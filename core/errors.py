@@ -1,22 +1,22 @@
-"""What can go wrong, said in one sentence a person can act on.
+"""The exceptions of the program; their messages are shown to the user as they are.
 
-StudyError                 the base: bad input, missing data, a step that cannot be done
-└── ProviderError          an LLM endpoint refused or did not answer
-    ├── ProviderPaused     it asks to wait longer than a job should wait
-    └── ProviderRefused    it will never take this request (wrong key, unknown model, bad parameter)
+StudyError                 the base class: bad input, missing data, a step that cannot be done
+└── ProviderError          an LLM endpoint refused a call or did not answer
+    ├── ProviderPaused     the endpoint asks for a longer wait than a call may take
+    └── ProviderRefused    the endpoint will never accept the call (wrong key, unknown model, bad parameter)
 """
 
 
 class StudyError(Exception):
-    """Something cannot be done; the message says what to do, with what was expected and what was found."""
+    """A step cannot be done; the message says what was expected, what was found and what the user can do."""
 
 
 class ProviderError(StudyError):
-    """An LLM endpoint did not give an answer."""
+    """An LLM endpoint refused a call or did not answer."""
 
 
 class ProviderPaused(ProviderError):
-    """The endpoint asks to come back after `seconds`, which is longer than a call may wait."""
+    """The endpoint asks for a new attempt in `seconds`, which is longer than a call may wait."""
 
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)
@@ -24,4 +24,4 @@ class ProviderPaused(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The endpoint will not take this request however often it is sent."""
+    """The endpoint will refuse the call however often it is repeated."""

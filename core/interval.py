@@ -1,18 +1,16 @@
-"""A number with its interval: the one class for it, the interval of a share, and how both are written."""
+"""A number with its confidence interval, how both are written, and Wilson's interval of a share."""
 
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-NORMAL_95 = NormalDist().inv_cdf(0.975)  # half the width of a normal 95 % interval, in standard errors
+NORMAL_95 = NormalDist().inv_cdf(0.975)  # standard errors from the value to a limit of the normal 95 % interval
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value from `n` observations with the limits of its interval (95 % unless the giver says otherwise).
-
-    `value` is nan where the value is undefined, `low` and `high` are nan where the interval is.
-    """
+    """A value from `n` observations with the limits of its interval, at 95 % unless the function that returns it says
+    otherwise. `value` is nan if it is undefined; `low` and `high` are nan if the value has no interval."""
 
     value: float
     low: float
@@ -21,27 +19,39 @@ class Interval:
 
     @property
     def is_defined(self) -> bool:
-        """Whether both limits are numbers."""
+        """Whether both limits are finite."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def limits(self, *, digits: int = 2) -> str:
-        """The limits as "[0.40, 0.61]"; "" where the interval is undefined."""
+        """The limits as "[0.40, 0.61]", or "" if either is not finite."""
         return f"[{self.low:.{digits}f}, {self.high:.{digits}f}]" if self.is_defined else ""
 
     def text(self, *, digits: int = 2) -> str:
-        """The value and the limits as "0.51 [0.40, 0.61]"; an undefined value is a dash."""
+        """The value and the limits as "0.51 [0.40, 0.61]"; a value that is not finite is written as a dash."""
         value = f"{self.value:.{digits}f}" if math.isfinite(self.value) else "–"
         return f"{value} {self.limits(digits=digits)}".strip()
 
 
-def wilson(k: int, n: int, *, confidence: float = 0.95) -> Interval:
-    """The share k / n, in [0, 1], with its Wilson interval. Value and limits are nan if `n` is 0.
+def undefined(n: int = 0) -> Interval:
+    """An interval whose value and limits are nan."""
+    return Interval(math.nan, math.nan, math.nan, n)
 
+
+def normal(value: float, standard_error: float, n: int) -> Interval:
+    """A value with its normal 95 % interval; limits are nan if the standard error is."""
+    margin = NORMAL_95 * standard_error
+    return Interval(value, value - margin, value + margin, n)
+
+
+def wilson(k: float, n: int, *, confidence: float = 0.95) -> Interval:
+    """The share k / n, in [0, 1], with its Wilson interval; value and limits are nan if `n` is 0.
+
+    `k` may be a fraction, such as a mean count over seeds.
     Source: Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
     """
     if not n:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    from scipy import stats  # heavy: loaded only when a share is computed
-
-    found = stats.binomtest(k, n).proportion_ci(confidence_level=confidence, method="wilson")
-    return Interval(k / n, float(found.low), float(found.high), n)
+        return undefined()
+    p, z = k / n, NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    margin = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return Interval(p, max(0.0, centre - margin), min(1.0, centre + margin), n)

@@ -1,4 +1,4 @@
-"""Loading models without network and without chatter. For worker processes: it imports transformers."""
+"""Load models without network access and without messages. Imports transformers: for worker processes only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,10 @@ from huggingface_hub import constants
 
 @contextmanager
 def hub(*, offline: bool) -> Iterator[None]:
-    """Forbid every request to a hub meanwhile: HF_HUB_OFFLINE itself is read once, when the library is imported."""
+    """A context in which no request to a hub is made if `offline` is True.
+
+    The variable HF_HUB_OFFLINE cannot do this, since the library reads the variable only once, when it is imported.
+    """
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or offline
     try:
@@ -20,7 +23,7 @@ def hub(*, offline: bool) -> Iterator[None]:
 
 
 def be_quiet() -> None:
-    """Keep transformers from printing warnings and progress bars."""
+    """Stop transformers from printing warnings and progress bars."""
     library_logging: Any = transformers.logging
     library_logging.set_verbosity_error()
     library_logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""Settings: the one place where the environment and the secrets file are read."""
+"""Settings of the program, read from the environment and the secrets file in this module only."""
 
 import os
 import tomllib
@@ -13,7 +13,10 @@ SECRETS = Path(".streamlit/secrets.toml")
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are kept and which keys are at hand. Keys are left out of the repr, so they reach no log."""
+    """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
+
+    `slots` is the number of jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
+    """
 
     home: Path
     database_url: str
@@ -38,7 +41,10 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
-    """Settings from the environment, and for keys also from `.streamlit/secrets.toml`; the environment wins."""
+    """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
+
+    Raises `StudyError` if a number is not valid or the file is not TOML.
+    """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
     home = Path(found.get("LITMUS_HOME") or "litmus-home").absolute()
     return Settings(
@@ -64,14 +70,14 @@ def _secrets(path: Path) -> dict[str, str]:
 
 
 def _number(found: Mapping[str, str], name: str, *, least: int, default: int) -> int:
-    given = found.get(name) or str(default)
-    if not given.isdecimal() or int(given) < least:
-        raise StudyError(f"{name} must be a whole number of at least {least}; it is {given!r}.")
-    return int(given)
+    text = found.get(name) or str(default)
+    if not text.isdecimal() or int(text) < least:
+        raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
+    return int(text)
 
 
 def _visible_gpus(found: Mapping[str, str]) -> int:
-    """GPUs this machine offers, counted by their device files: importing torch for it would cost seconds."""
+    """The number of GPUs of this machine, counted by device files since importing torch would take seconds."""
     if "CUDA_VISIBLE_DEVICES" in found:
         return len([gpu for gpu in found["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip() not in ("", "-1")])
     return len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()])

@@ -1,4 +1,4 @@
-"""Analyse: does training on synthetic data cost more where the task, or the sample, is more subjective?"""
+"""Analyse: the gap between real and synthetic training data against the subjectivity of tasks and samples."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ study = ui.guard("organiser")
 ui.title("Performance and subjectivity", study)
 ui.watch_runs(study.id)
 
-# What is asked
+# Choices
 with ui.store()() as session:
     with st.container(horizontal=True):
         metric = ui.pick_metric(key="analyse")
@@ -19,7 +19,7 @@ if found.scores.empty or measure is None:
     st.info(
         "The plot needs finished runs of a real and a synthetic arm."
         if found.scores.empty
-        else "The plot needs to know how subjective the tasks are."
+        else "The plot needs answers that show how subjective the tasks are."
     )
     if found.scores.empty:
         ui.link("train", "Queue training runs")
@@ -27,7 +27,7 @@ if found.scores.empty or measure is None:
         ui.link("campaigns", "Collect or import answers")
     st.stop()
 
-# What it means, and showing it
+# The plot and its reading
 if found.points.empty:
     st.info("No task has both finished runs and answers about its subjectivity.")
 else:
@@ -53,7 +53,7 @@ if view == "Points":
     ui.table(found.points, key="analyse.points")
     for arm, fit in found.by_arm.items():
         st.caption(
-            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
+            f"{arm} alone: slope {fit.interval.text(digits=3)}, R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, n {fit.n}"
         )
 if view == "Tasks":
     ui.plot(
@@ -66,7 +66,7 @@ if view == "Tasks":
 if view == "Samples":
     with ui.store()() as session:
         task = ui.pick_task(session, study, key="analyse")
-        curves = report.threshold_table(session, found, task.name)
+        curves = report.threshold_curves(session, found, task.name)
     if not curves:
         st.info("This needs ratings of this task's test samples and finished runs.")
         ui.link("campaigns", "Collect ratings")
@@ -78,9 +78,12 @@ if view == "Samples":
         data=report.long_table(curves),
         reading="; ".join(f"{arm}: {thresholds.trend_words(curve)}" for arm, curve in curves.items()),
     )
-    st.caption("Accuracy on the test samples whose raters agreed at least so much; the band is a 95 % Wilson interval.")
+    st.caption(
+        "Accuracy on the test samples whose raters agree at least as much as the horizontal axis says; the band is a 95 % Wilson "
+        "interval."
+    )
 if view == "Report":
-    st.write("One HTML file with these figures and tables that opens anywhere, without network.")
+    st.write("One HTML file with these figures and tables. It opens in any browser, without a network.")
     with ui.store()() as session:
         st.download_button(
             "Download report.html",

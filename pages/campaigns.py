@@ -1,4 +1,4 @@
-"""Campaigns: labelling sessions, what they bring while they go on, and answers from files."""
+"""Campaigns: labelling sessions with their live view and results, and answers imported from files."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ import ui
 from core.study import tasks
 
 study = ui.guard("organiser")
-ui.told()
+ui.show_notice()
 ui.title("Campaigns", study)
 VIEWS = {
     "Live": lambda: ui.live_view(campaign),
@@ -17,27 +17,27 @@ VIEWS = {
     "Export": lambda: ui.export_view(campaign),
 }
 
-# What there is
+# Tasks
 with ui.store()() as session:
     known = {task.name: task for task in tasks.tasks(session, study.id)}
 if not known:
-    st.info("Raters need something to rate: bring in real data first.")
+    st.info("Raters need texts to rate: bring in real data first.")
     ui.link("data", "Bring in real data")
     st.stop()
 
-# The one that is chosen
+# The chosen campaign
 campaign = ui.chosen_campaign(study)
 if campaign is not None:
     VIEWS[ui.campaign_head(campaign)]()
     st.stop()
 
-# All of them, and a new one
+# The list, and a new campaign
 own, from_files = ui.campaigns_of(study)
 if not own:
     st.info(
-        "No session of your own yet; below are answers from files."
+        "No campaign has been run here yet; below are answers from files."
         if from_files
-        else "No campaign yet. Make one, send its link, and see here how far people agree."
+        else "No campaign yet. Make a campaign, send its link to raters, and see here how far they agree."
     )
 st.caption(ui.WHAT_AGREEMENT_SAYS)
 with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):

@@ -1,4 +1,4 @@
-"""Tasks and data: what is classified, and the texts each arm holds."""
+"""Tasks and data: tasks with their questions and labels, texts per arm, and the import of texts."""
 
 import pandas as pd
 import streamlit as st
@@ -8,11 +8,11 @@ from core.study import tasks
 from core.study.exchange import importing
 
 study = ui.guard("organiser")
-ui.told()
-ui.refused()
+ui.show_notice()
+ui.show_refusal()
 ui.title("Tasks and data", study)
 
-# What there is
+# Tasks and arms
 with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = ui.arm_table(session, study)
@@ -25,27 +25,27 @@ if known:
 else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
 
-# What is asked
+# File, target and columns
 st.subheader("Bring in texts")
 table = ui.table_to_import(key="data")
 if table is None:
     st.caption(
-        "One row per text, with a column for the text and one for its label; a column named split (train, validation, "
-        "test) is used when there is one. Otherwise real texts are split 70 / 5 / 25 %."
+        "One row per text, with a column for the text and a column for its label. A column named split (train, validation, "
+        "test) is used if the file has it; otherwise real texts are split 70 / 5 / 25 %."
     )
     st.stop()
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
 target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()})
-asked = ui.pick_columns(table)
-if asked is None:
+columns = ui.pick_columns(table)
+if columns is None:
     st.stop()
-options = ui.decide(table, asked, target)
+options = ui.review_import(table, columns, target)
 
-# Doing it
+# Import and report
 ready = options is not None and bool(target.name) and bool(target.arm)
-hint = None if ready else "Choose the task, the columns, and what the findings ask for"
+hint = None if ready else "Choose the task and the columns, and settle the questions above"
 if st.button("Import", type="primary", key="data.import", disabled=not ready, help=hint) and options is not None:
-    with ui.problem():
+    with ui.show_errors():
         with ui.store().write() as session:
             task = tasks.find_task(session, study.id, target.name) or tasks.make_task(
                 session,
@@ -58,12 +58,14 @@ if st.button("Import", type="primary", key="data.import", disabled=not ready, he
             st.session_state["data.report"] = importing.bring_in(
                 session, task=task, arm=made, table=table, options=options
             )
-        ui.done(f"{st.session_state['data.report'].kept} of {st.session_state['data.report'].read} rows kept.")
+        ui.set_notice(f"{st.session_state['data.report'].kept} of {st.session_state['data.report'].read} rows kept.")
         st.rerun()
 report = st.session_state.get("data.report")
 if report:
-    st.success(f"{report.kept:,} of {report.read:,} rows kept" + (", brought in before." if report.again else "."))
+    st.success(
+        f"{report.kept:,} of {report.read:,} rows kept" + ("; this file was imported before." if report.again else ".")
+    )
     if report.rejected:
-        ui.table(pd.DataFrame(report.rejected.items(), columns=["why", "rows"]), key="data.rejected")
+        ui.table(pd.DataFrame(report.rejected.items(), columns=["reason", "rows"]), key="data.rejected")
     for note in report.notes:
         st.text(note)

@@ -1,4 +1,4 @@
-"""Generate: ask an LLM for texts until every label of an arm has enough."""
+"""Generate: let an LLM write texts until every label of an arm has enough."""
 
 import streamlit as st
 
@@ -6,12 +6,13 @@ import ui
 from core.jobs import runner
 from core.steps import generate, train
 from core.study import tasks
+from core.study.rows.kinds import Work
 
 study = ui.guard("organiser")
-ui.told()
+ui.show_notice()
 ui.title("Generate", study)
 
-# What is asked
+# Task, arm, connection and size
 with ui.store()() as session:
     with st.container(horizontal=True):
         task = ui.pick_task(session, study, key="generate")
@@ -30,7 +31,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="generate.budget",
         placeholder="no limit",
         width=160,
-        help="What the arm may cost over all attempts. It stops before it is crossed.",
+        help="What the arm may cost over all attempts. The generation stops before the budget is exceeded.",
     )
     batch = wanted.provider == "openai" and st.toggle(
         "Batch API",
@@ -38,18 +39,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="Half the price, answered within a day. Needs an endpoint that offers batches.",
     )
     models = ui.prices_of(wanted, batch=batch) if wanted.models else {}
-busy = ui.is_filling(study, arm)
-if not busy:
-    ui.estimate_panel(
-        task, arm, labels, per_label=int(per_label), wanted=wanted, models=models, batch=batch, budget=budget
-    )
+request = generate.GenerationRequest(int(per_label), wanted, budget, batch)
+is_busy = ui.is_generating(arm)
+if not is_busy:
+    ui.estimate_panel(task, arm, labels, request, models=models)
 
-# Doing it
-hint = "It is being filled" if busy else None if wanted.models else "Connect a model first"
-off = busy or not wanted.models
-if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=off, help=hint):
-    with ui.problem():
-        request = generate.GenerationRequest(int(per_label), wanted, budget, batch)
+# Start
+hint = "A job is generating into this arm" if is_busy else None if wanted.models else "Connect a model first"
+is_off = is_busy or not wanted.models
+if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=is_off, help=hint):
+    with ui.show_errors():
         generate.check(ui.settings(), request)
         with ui.store().write() as session:
             made = generate.ready_arm(session, task, arm.name)
@@ -62,10 +61,10 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
                 is_local=wanted.provider == "local",
             )
         runner.ensure(ui.settings())
-        ui.queued([job])
+        ui.set_queued_notice([job])
         st.rerun()
 
-# What there is
+# Jobs and samples
 if arm.id:
-    ui.job_panel(study.id, of=f"generate:{arm.id}", key="generate.jobs")
-    ui.arm_live(study, arm)
+    ui.job_panel(study.id, of=Work.GENERATE.key(arm.id), key="generate.jobs")
+    ui.arm_panel(arm)

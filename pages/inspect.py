@@ -1,11 +1,11 @@
-"""Inspect: what the samples of a task are like, beside real data, each with the way it came here."""
+"""Inspect: the samples of a task with their origin, and their quality beside real data."""
 
 import streamlit as st
 
 import ui
 
 study = ui.guard("organiser")
-ui.told()
+ui.show_notice()
 ui.title("Inspect", study)
 VIEWS = {
     "Samples": lambda: ui.samples_view(task),
@@ -15,12 +15,12 @@ VIEWS = {
     "Map": lambda: ui.map_view(study, task),
 }
 
-# What is asked
+# Task and view
 with ui.store()() as session, st.container(horizontal=True):
     task = ui.pick_task(session, study, key="inspect")
     view = st.segmented_control(
         "Show", list(VIEWS), default="Samples", required=True, key="inspect.view", bind="query-params"
     )
 
-# What there is
+# The view
 VIEWS[view]()

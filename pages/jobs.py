@@ -1,4 +1,4 @@
-"""Jobs: all background work, with its progress, its log, and ways to stop or repeat it."""
+"""Jobs: background work with progress, logs, and buttons to pause, cancel or retry."""
 
 import streamlit as st
 
@@ -7,16 +7,17 @@ from core.jobs import queue
 from ui.shared import jobs
 
 ui.guard("organiser", need_study=False)
-ui.told()
+ui.show_notice()
 st.title("Jobs")
 
 
 @st.fragment(run_every=2)
 def listing() -> None:
+    """Draw the newest jobs, again every two seconds."""
     with ui.store()() as session:
         found = queue.rows(session, limit=50)
     if not found:
-        st.info("Nothing has run yet. Generating and training appear here while they run.")
+        st.info("No job has run yet. Generations, trainings and other background work appear here.")
     for job in found:
         jobs.row(job, key="jobs")
 
@@ -26,6 +27,6 @@ with ui.store()() as session:
 if numbers:
     with st.expander("Read a log"):
         chosen = st.selectbox("Job", numbers, key="jobs.log")
-        with ui.store()() as session, ui.problem():
+        with ui.store()() as session, ui.show_errors():
             st.code(queue.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
 listing()

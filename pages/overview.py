@@ -1,4 +1,4 @@
-"""Overview: where the study stands, what it has found, and what to do next."""
+"""Overview: the progress of the study, its main finding, and the next step."""
 
 import streamlit as st
 
@@ -11,22 +11,24 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
 study = ui.guard("organiser", need_study=False)
-ui.told()
-ui.refused()
+ui.show_notice()
+ui.show_refusal()
 
 
 def start_sample() -> None:
+    """Queue the sample study and choose it."""
     with ui.store().write() as session:
         train.queue_sample(session)
     runner.ensure(ui.settings())
-    ui.take_in_hand(train.SAMPLE_NAME)
+    ui.choose_study(train.SAMPLE_NAME)
 
 
 def start_own() -> None:
-    with ui.problem():
+    """Make a study with the name typed and choose it."""
+    with ui.show_errors():
         with ui.store().write() as session:
             name = tasks.study_named(session, st.session_state["overview.name"]).name
-        ui.take_in_hand(name)
+        ui.choose_study(name)
 
 
 if not study.name:
@@ -38,25 +40,25 @@ if not study.name:
     left, right = st.columns(2, border=True)
     left.subheader("See it work")
     left.write(
-        "Four small tasks from objective to subjective, trained on this machine in a few minutes. No key, no network, no GPU."
+        "Four small tasks from objective to subjective, trained on this machine in a few minutes, without API key, network or GPU."
     )
     left.button("Run the sample study", type="primary", on_click=start_sample, key="overview.sample")
     right.subheader("Start your own")
     right.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
     right.button("Make the study", on_click=start_own, key="overview.make")
-    ui.study_panel(None)
+    ui.trash_panel(None)
     st.stop()
 
 ui.title(study.name, study)
 
-# What there is
+# Arms, findings and jobs
 with ui.store()() as session:
     arms = ui.arm_table(session, study)
     found = ui.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
 ui.job_panel(study.id, key="overview.jobs")
 ui.watch_runs(study.id)
 
-# What it means
+# The main finding
 if not found.points.empty and found.measure:
     ui.plot(
         charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
@@ -68,19 +70,19 @@ if not found.points.empty and found.measure:
     ui.cautions(findings.cautions(found))
     ui.link("analyse", "All findings")
 
-# What to do next
+# The next step
 synthetic = arms[arms["arm"] != ArmKind.REAL]
 steps = [
-    ("Real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "tasks", "data"),
-    ("Synthetic samples", int(synthetic["train"].sum()), "texts", "generate"),
-    ("Subjectivity", findings.answers(found), "answers", "campaigns"),
-    ("Finished runs", len(found.scores), "runs", "train"),
+    ("Tasks with real data", len(set(arms.loc[arms["arm"] == ArmKind.REAL, "task"])), "data", "Tasks and data"),
+    ("Synthetic texts", int(synthetic["train"].sum()), "generate", "Generate"),
+    ("Answers about subjectivity", findings.answers(found), "campaigns", "Campaigns"),
+    ("Finished runs", len(found.scores), "train", "Train"),
 ]
 following = next((place for place, step in enumerate(steps) if not step[1]), None)
-for place, (column, (name, count, unit, page)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
-    column.metric(name, f"{count:,}", help=f"{name} in this study, in {unit}")
+for place, (column, (name, count, page, title)) in enumerate(zip(st.columns(4, border=True), steps, strict=True)):
+    column.metric(name, f"{count:,}")
     with column:
-        ui.link(page, "Next: start here" if place == following else f"Open {unit}")
+        ui.link(page, f"Next: {title}" if place == following else title)
 if not arms.empty:
     ui.table(arms, key="overview.arms")
 
@@ -88,4 +90,4 @@ with st.popover("Another study"):
     st.text_input("Name of the study", key="overview.name")
     st.button("Make the study", on_click=start_own, key="overview.make")
     st.button("Run the sample study", on_click=start_sample, key="overview.sample")
-ui.study_panel(study)
+ui.trash_panel(study)

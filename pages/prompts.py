@@ -1,4 +1,4 @@
-"""Prompts: what the LLM is told for an arm, in versions that never change, and what it answers to a few calls."""
+"""Prompts: the prompt of an arm in immutable versions, a preview of what is sent, and a few trial calls."""
 
 import streamlit as st
 
@@ -7,10 +7,10 @@ from core.study import tasks
 from core.synthesis.prompts import versions as prompts
 
 study = ui.guard("organiser")
-ui.told()
+ui.show_notice()
 ui.title("Prompts", study)
 
-# What is asked
+# Task, arm, connection and editor
 with ui.store()() as session:
     with st.container(horizontal=True):
         task = ui.pick_task(session, study, key="prompts")
@@ -22,22 +22,23 @@ start, stamp = ui.pick_start(task, arm, labels, versions)
 editor, shown = st.columns(2, gap="large")
 with editor:
     with st.container(horizontal=True, vertical_alignment="center"):
-        about = st.empty()
+        status = st.empty()
         ui.start_menu(task, arm, labels)
     draft = ui.edit(start, labels, stamp=stamp)
-    about.caption(ui.standing(task, arm, start, draft, versions), width="stretch")
+    status.caption(ui.draft_status(task, arm, start, draft, versions), width="stretch")
     can_save = st.container(horizontal=True)
 
 
 def save() -> None:
+    """Store the draft as a new version."""
     with ui.store().write() as session:
         made = tasks.make_arm(session, task_id=task.id, name=arm.name)
         saved = prompts.save(session, arm_id=made.id, draft=draft)
     ui.forget_start(task, arm)
-    ui.done(f"Version {saved.version} saved.")
+    ui.set_notice(f"Version {saved.version} saved.")
 
 
-# What would be sent, and what comes back
+# Preview and trial calls
 with shown:
     by_name = {label.name: label for label in labels}
     name = st.segmented_control(
@@ -49,17 +50,17 @@ with shown:
         key=f"prompts.label.{task.id}",
     )
     if draft is not None:
-        with ui.problem():
+        with ui.show_errors():
             messages = ui.preview(draft, task=task, label=by_name[name], labels=labels, slot=0)
-            ui.cost_of_a_call(arm, draft, messages, wanted)
+            ui.call_cost(arm, draft, messages, wanted)
     else:
-        st.info("What is sent is shown here once the attributes can be read.")
+        st.info("The messages sent are shown here once the attributes can be read.")
     ui.try_panel(study, task, arm, draft or start, wanted, labels)
 
-# Doing it
+# Save, and compare versions
 with can_save:
     if st.button("Save as a new version", type="primary", key="prompts.save") and draft is not None:
-        with ui.problem():
+        with ui.show_errors():
             prompts.check(draft, labels=list(by_name))
             save()
             st.rerun()

@@ -1,4 +1,4 @@
-"""Rate: what a rater sees. One item a screen; an answer is stored before the next item is shown."""
+"""Rate: the rating page, with one item per screen; an answer is stored before the next item is shown."""
 
 import streamlit as st
 
@@ -16,14 +16,14 @@ with st.container(horizontal_alignment="center"), st.container(width=640, key="r
         with st.container(horizontal_alignment="right"):
             st.badge("Preview: nothing is stored", icon="👀", color="violet")
 
-    # Who comes, and where they are in the session of their link
+    # The visitor's step
     try:
         visit = rating.arrive()
     except StudyError as error:
         st.error(ui.plain(str(error)))
         st.stop()
 
-    # The one screen for it
+    # Its screen
     if visit.study.is_sample:
         ui.sample_badge()
     screens.SCREENS[visit.stage](visit)

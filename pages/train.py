@@ -4,18 +4,19 @@ import streamlit as st
 
 import ui
 from core.analysis import charts
-from core.analysis.findings import METRIC_NAMES
+from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
 from core.study import tasks
+from core.study.rows.kinds import Work
 from core.training import plan, runs
 
 study = ui.guard("organiser")
-ui.told()
+ui.show_notice()
 ui.title("Train", study)
 config = tasks.DEFAULT_CONFIG | study.config
 
-# What is asked
+# Choices
 with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = {task.id: tasks.arms(session, task.id) for task in known}
@@ -39,7 +40,7 @@ with st.container(border=True):
             key="train.encoders",
             width=260,
             persist_state="session",
-            help="minilm is here already; other names are fetched from a hub once, or give the path of a model",
+            help="minilm is bundled; other names are downloaded once from the Hugging Face hub, or give the path of a model",
         )
         seeds = st.number_input(
             "Seeds",
@@ -49,7 +50,7 @@ with st.container(border=True):
             key="train.seeds",
             width=110,
             persist_state="session",
-            help="At least three, so that an interval can be shown",
+            help="At least three are needed for an interval",
         )
         steps = st.number_input(
             "Steps",
@@ -63,27 +64,27 @@ with st.container(border=True):
         )
     st.caption(
         f"Batches of {config['training']['batch_size']}, learning rate {config['training']['learning_rate']:g}, up to "
-        f"{config['training']['max_length']} tokens. Runs done before are not done again."
+        f"{config['training']['max_length']} tokens. Finished runs are not repeated."
     )
     chosen_tasks = [task for task in known if task.name in wanted]
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     st.caption(ui.plain(ui.training_words(sizes, chosen, encoders=len(encoders), seeds=int(seeds))))
-    asked = st.button("Queue the runs", type="primary", key="train.start")
+    is_clicked = st.button("Queue the runs", type="primary", key="train.start")
 
-# Doing it
-if asked:
-    with ui.problem():
+# Start
+if is_clicked:
+    with ui.show_errors():
         with ui.store().write() as session:
             training = plan.training_settings(config["training"] | {"steps": int(steps)})
             request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
             queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
-        ui.queued(queued.jobs)
+        ui.set_queued_notice(queued.jobs)
         st.rerun()
-ui.job_panel(study.id, of="train", key="train.jobs")
+ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
 
-# What there is
+# Scores
 if scores.empty:
     st.info("No run has finished yet.")
     st.stop()

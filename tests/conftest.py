@@ -41,7 +41,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home_folder(tmp_path: Path, empty_database: Path) -> Path:
-    """A home of this test, with an empty database in it."""
+    """A home folder for one test, with an empty database in it."""
     folder = tmp_path / "home"
     folder.mkdir()
     shutil.copy(empty_database, folder)
@@ -57,14 +57,14 @@ def store(settings: Settings, home_folder: Path) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Any]:
-    """One PostgreSQL server for all tests that name one."""
+    """A PostgreSQL server, shared by all tests that need PostgreSQL."""
     with postgresql.serve() as server:
         yield server
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: Any) -> str:
-    """A PostgreSQL database of this test's own, without a schema."""
+    """The URL of a PostgreSQL database for one test, without a schema."""
     return postgresql.new_database(postgresql_server)
 
 
@@ -79,13 +79,13 @@ def postgresql_template(postgresql_server: Any, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def migrated_postgresql_url(postgresql_server: Any, postgresql_template: str) -> str:
-    """A PostgreSQL database of this test's own, of the newest schema."""
+    """The URL of a PostgreSQL database for one test, of the newest schema."""
     return postgresql.new_database(postgresql_server, template=postgresql_template)
 
 
 @pytest.fixture
 def call(home_folder: Path) -> Iterator[CommandLine]:
-    """Calls `python -m core ...` in a home of this test."""
+    """A function that runs `python -m core ...` in a home folder for one test."""
     yield CommandLine(home_folder)
     end_all(home_folder)
 
@@ -128,7 +128,7 @@ def make_arm(store: Store, task: Task) -> Callable[[str], Arm]:
 
 @pytest.fixture
 def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Callable[[Split, int], None]:
-    """Adds so many real texts of each label to a split of the real arm."""
+    """A function that adds a number of real texts of each label to a split of the real arm."""
 
     def add(split: Split, n: int) -> None:
         arm = make_arm("real")
@@ -149,7 +149,7 @@ def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) 
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of real public data, when this machine has it."""
+    """The folder of real public data that LITMUS_REAL_DATA names; the test is skipped without it."""
     folder = os.environ.get("LITMUS_REAL_DATA")
     if not folder:
         pytest.skip("LITMUS_REAL_DATA is not set: tests on real public data are left out")

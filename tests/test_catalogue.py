@@ -1,4 +1,4 @@
-"""The catalogue: ten tasks, each ready to be sent and written in its own words."""
+"""The catalogue: ten tasks with complete prompts in their own words."""
 
 import itertools
 import re
@@ -64,10 +64,12 @@ def test_every_prompt_can_be_saved_and_sent_as_it_is(
         task=task,
         label=labels[0],
         labels=labels,
-        examples=["EXAMPLE"] * draft.examples,
+        drawn=versions.Drawn(
+            examples=["EXAMPLE"] * draft.examples,
+            sources=["SOURCE"] * draft.sources,
+            attributes=versions.draw(draft, label=labels[0], slot=0, seed=0),
+        ),
         previous=["1. EARLIER"],
-        attributes=versions.draw(draft, label=labels[0], slot=0, seed=0),
-        sources=["SOURCE"] * draft.sources,
     )
 
     sent = "\n".join(message["content"] for message in messages)
@@ -173,7 +175,7 @@ def test_attributes_and_sources_of_a_study_file_are_shown_whatever_the_technique
 
 
 def runs(entry: CatalogueTask) -> set[tuple[str, ...]]:
-    """The runs of eight words in what a task's prompts say."""
+    """The sequences of eight words in the prompts of a task."""
     found = set()
     for part in (entry.context, entry.request, entry.zero_shot, entry.few_shot, entry.diversity):
         words = re.findall(r"\w+", part.casefold())

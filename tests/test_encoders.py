@@ -1,4 +1,4 @@
-"""Encoders are found by name, in packages and in folders."""
+"""Finding encoders by name, in packages and in folders."""
 
 from pathlib import Path
 

@@ -14,22 +14,36 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "files": set(),
     "interval": set(),
     "reports": set(),
     "encoders": {"errors"},
     "quiet_hub": set(),
     "settings": {"errors"},
     "catalogue": set(),
-    "study": {"errors", "interval", "settings", "study"},
-    "llm": {"errors", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
+    "study": {"errors", "files", "interval", "settings", "study"},
+    "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
     **{
-        room: {"errors", "interval", "reports", "settings", "encoders", "quiet_hub", "study", "llm", "catalogue", room}
+        room: {
+            "errors",
+            "files",
+            "interval",
+            "reports",
+            "settings",
+            "encoders",
+            "quiet_hub",
+            "study",
+            "llm",
+            "catalogue",
+            room,
+        }
         for room in ROOMS
     },
-    "jobs": {"errors", "settings", "study", "jobs"},
-    "analysis": {"errors", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
+    "jobs": {"errors", "files", "settings", "study", "jobs"},
+    "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
     "steps": {
         "errors",
+        "files",
         "interval",
         "reports",
         "settings",
@@ -101,6 +115,18 @@ def test_core_never_imports_streamlit_and_pages_never_import_pages() -> None:
 
     assert not core & {"streamlit", "ui", "pages"}
     assert "pages" not in pages
+
+
+def test_sql_stays_in_core() -> None:
+    queries = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for folder in ("ui", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        for module in imports(path)
+        if module.split(".")[0] == "sqlalchemy" and module != "sqlalchemy.orm.Session"
+    }
+
+    assert not queries
 
 
 def test_only_what_worker_processes_run_loads_heavy_libraries() -> None:

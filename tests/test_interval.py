@@ -1,8 +1,9 @@
-"""Numbers with an interval: what is undefined says so, and Wilson's interval is that of another implementation."""
+"""Numbers with an interval: undefined values, their text, and Wilson's interval against two packages."""
 
 import math
 
 import pytest
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from core.interval import NORMAL_95, Interval, wilson
@@ -15,6 +16,14 @@ def test_wilson_gives_the_limits_of_another_package(k: int, n: int, confidence: 
 
     assert (found.value, found.n) == (k / n, n)
     assert (found.low, found.high) == pytest.approx(proportion_confint(k, n, alpha=1 - confidence, method="wilson"))
+    by_scipy = stats.binomtest(k, n).proportion_ci(confidence_level=confidence, method="wilson")
+    assert (found.low, found.high) == pytest.approx((by_scipy.low, by_scipy.high), abs=1e-15)
+
+
+def test_wilson_takes_the_mean_count_over_seeds() -> None:
+    found = wilson(61.5, 74)
+
+    assert (found.low, found.high) == pytest.approx(proportion_confint(61.5, 74, method="wilson"))
 
 
 def test_a_share_of_nothing_is_undefined() -> None:

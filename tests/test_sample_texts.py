@@ -1,4 +1,4 @@
-"""The bundled texts: enough of them, all different, and the odd shapes that real answers have."""
+"""The texts of the sample study: their number, no duplicates, and answers in the odd forms that occur in practice."""
 
 import csv
 import re
@@ -9,10 +9,10 @@ import pytest
 
 from core import catalogue
 from core.llm import providers
-from core.study import samples, spec
+from core.study import checks, samples
 from core.synthesis.parsing import texts as parsing
 
-STUDY = spec.load(catalogue.SAMPLE_STUDY)
+STUDY = checks.read(catalogue.SAMPLE_STUDY).spec
 
 
 def real_rows(task: str) -> list[dict[str, str]]:

@@ -1,11 +1,10 @@
-"""What pages share: the store, the guard, cached reads, pickers, the job panel, and how charts are shown."""
+"""Everything that pages import from ui: the guard, the store, pickers, panels, tables, charts and words."""
 
 from ui.campaigns.export import export_view
 from ui.campaigns.files import import_panel
 from ui.campaigns.form import new_campaign
 from ui.campaigns.link import link_view
 from ui.campaigns.list import (
-    KIND_NAMES,
     WHAT_AGREEMENT_SAYS,
     campaign_head,
     campaign_rows,
@@ -16,10 +15,10 @@ from ui.campaigns.live import live_view
 from ui.campaigns.llm import llm_view
 from ui.campaigns.raters import raters_view
 from ui.campaigns.results import results_view
-from ui.data.imports import decide, pick_columns, pick_target
+from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import task_card
-from ui.data.trash import refused, study_panel, undo_panel
-from ui.frame.frame import framed, guard, take_in_hand
+from ui.data.trash import show_refusal, trash_panel, undo_panel
+from ui.frame.frame import choose_study, draw_frame, guard
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
@@ -30,94 +29,89 @@ from ui.shared.pickers import pick_arm, pick_measure, pick_metric, pick_task
 from ui.shared.reads import arm_table, findings_of
 from ui.shared.resources import settings, store
 from ui.shared.runs import run_detail, training_words
-from ui.shared.uploads import table_to_import, uploaded_table
+from ui.shared.tables import choose_row, table
+from ui.shared.uploads import table_to_import
 from ui.shared.words import (
     cautions,
-    choose_row,
-    done,
     plain,
-    problem,
-    queued,
     sample_badge,
-    table,
+    set_notice,
+    set_queued_notice,
+    show_errors,
+    show_notice,
     title,
-    told,
-    two_lines,
 )
 from ui.synthesis.connection import pick_connection
-from ui.synthesis.drafts import compare_versions, edit, forget_start, pick_start, preview, standing, start_menu
-from ui.synthesis.generation import arm_live, estimate_panel, is_filling, prices_of
-from ui.synthesis.tries import cost_of_a_call, try_panel
+from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
+from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
+from ui.synthesis.tries import call_cost, try_panel
 
 __all__ = [
-    "pick_connection",
-    "compare_versions",
-    "edit",
-    "forget_start",
-    "pick_start",
-    "preview",
-    "standing",
-    "start_menu",
-    "labels_view",
-    "arm_live",
-    "estimate_panel",
-    "is_filling",
-    "prices_of",
-    "leakage_view",
-    "map_view",
-    "quality_view",
-    "samples_view",
-    "cost_of_a_call",
-    "try_panel",
-    "KIND_NAMES",
-    "arm_table",
     "WHAT_AGREEMENT_SAYS",
+    "arm_panel",
+    "arm_table",
+    "call_cost",
     "campaign_head",
-    "cautions",
     "campaign_rows",
     "campaigns_of",
+    "cautions",
+    "choose_row",
+    "choose_study",
     "chosen_campaign",
+    "compare_versions",
+    "draft_status",
+    "draw_frame",
+    "edit",
+    "estimate_panel",
     "export_view",
+    "findings_of",
+    "forget_start",
+    "guard",
     "import_panel",
+    "is_generating",
+    "job_panel",
+    "labels_view",
+    "leakage_view",
+    "link",
     "link_view",
     "live_view",
     "llm_view",
+    "map_view",
     "new_campaign",
-    "raters_view",
-    "results_view",
-    "done",
-    "findings_of",
-    "framed",
-    "guard",
-    "job_panel",
-    "watch_runs",
-    "link",
-    "choose_row",
-    "decide",
-    "pick_columns",
-    "pick_target",
     "pick_arm",
+    "pick_columns",
+    "pick_connection",
     "pick_measure",
     "pick_metric",
+    "pick_start",
+    "pick_target",
     "pick_task",
     "plain",
     "plot",
-    "problem",
-    "queued",
+    "preview",
+    "prices_of",
+    "quality_view",
+    "raters_view",
+    "results_view",
+    "review_import",
     "run_detail",
-    "title",
-    "training_words",
     "sample_badge",
+    "samples_view",
+    "set_notice",
+    "set_queued_notice",
     "settings",
+    "show_errors",
+    "show_notice",
+    "show_refusal",
+    "start_menu",
     "store",
     "table",
-    "task_card",
-    "take_in_hand",
-    "told",
-    "two_lines",
     "table_to_import",
-    "uploaded_table",
+    "task_card",
+    "title",
+    "training_words",
+    "trash_panel",
+    "try_panel",
     "undo_panel",
-    "study_panel",
-    "refused",
+    "watch_runs",
 ]

@@ -1,8 +1,12 @@
-"""`python -m ui.serve`: the dashboard, ready before its first visitor comes. Options are those of `streamlit run`.
+"""`python -m ui.serve`: start the dashboard's web server. The options are those of `streamlit run`.
 
-Streamlit would show its own menu of the folder `pages` to the first visitor of a server, until `st.navigation` has run
-once; and that visitor would wait for every import. Both are settled here, before the server opens. The server also marks
-a browser that opens a rater's link with the very answer to it, and keeps a sign-in where no script of a page can read it.
+Beyond `streamlit run`, this server
+- imports the dashboard before it accepts visitors, so that the first visitor does not wait for imports;
+- switches off Streamlit's own menu of the folder `pages`, which the first visitor would see until `st.navigation` runs;
+- sets the rater mark as a cookie in the response to a rater's link, and the sign-in as a cookie that scripts cannot read.
+
+Some of this uses modules of Streamlit that are not part of its public interface; `tests/pages/test_streamlit_internals.py`
+says which, and fails with a message if a new version has moved them.
 """
 
 import asyncio
@@ -39,26 +43,27 @@ from core.settings import Settings
 from core.synthesis.generation import generation
 from ui.frame import access
 
-WARM = (ui, report, generation)
+IMPORTED_EARLY = (ui, report, generation)
 APP = Path(__file__).parents[1] / "app.py"
 INSTALLED = Path(sys.prefix) / "share" / "litmus" / "config.toml"
-MOMENT = 0.5
+MOMENT = 0.5  # seconds from the start of the server to the browser
 
 
 def main() -> None:
+    """Start the server with the options of the command line."""
     PagesManager.uses_pages_directory = False
     _collect_less()
-    asked = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
-    options = {name.replace("_", "."): value for name, value in asked.items() if value not in (None, ())}
+    params = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
+    options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
     del options["target"]
     options = _installed_options() | options
     sys.argv = [str(APP)]
     bootstrap.load_config_options(options)
-    served(settings_module.load()).run(config=options)
+    dashboard(settings_module.load()).run(config=options)
 
 
-def served(settings: Settings) -> st.App:
-    """The dashboard as a web application that marks raters' browsers and keeps sign-ins; for `main`."""
+def dashboard(settings: Settings) -> st.App:
+    """The dashboard as a web application that sets the cookies of raters and organisers."""
     path = access.cookie_path()
 
     async def sign_in(request: Request) -> Response:
@@ -68,71 +73,81 @@ def served(settings: Settings) -> st.App:
         APP,
         middleware=[Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path)],
         routes=[Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"])],
-        lifespan=_opens_a_browser,
+        lifespan=_open_browser,
     )
 
 
 class RaterMark:
-    """Middleware: whatever answers the link of a session also marks the browser. Scripts may read the mark: it is no secret."""
+    """Middleware that sets the rater mark as a cookie in the response to a campaign's link.
+
+    `name`, `path`: of the cookie. Scripts may read the cookie: it is no secret.
+    """
 
     def __init__(self, app: ASGIApp, *, name: str, path: str) -> None:
         self.app, self.name, self.path = app, name, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = parse_qs(scope["query_string"]).get(b"campaign", []) if scope["type"] == "http" else []
-        if not asked or not await run_in_threadpool(access.is_a_campaign, asked[0].decode(errors="replace")):
+        tokens = parse_qs(scope["query_string"]).get(b"campaign", []) if scope["type"] == "http" else []
+        if not tokens or not await run_in_threadpool(access.is_a_campaign, tokens[0].decode(errors="replace")):
             await self.app(scope, receive, send)
             return
-        marking = Response()
-        marking.set_cookie(
+        marked = Response()
+        marked.set_cookie(
             self.name, "1", max_age=access.MARKED, path=self.path, secure=_is_encrypted(scope), samesite="lax"
         )
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append("set-cookie", marking.headers["set-cookie"])
+                MutableHeaders(scope=message).append("set-cookie", marked.headers["set-cookie"])
             await send(message)
 
         await self.app(scope, receive, send_marked)
 
 
 def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Response:
-    """POST keeps the token in the header if it is a good one, DELETE forgets it. A header, so no other site can ask."""
-    answer, token = Response(status_code=HTTPStatus.NO_CONTENT), request.headers.get(access.HEADER, "")
-    lasts = access.SIGNED_IN if request.method == "POST" else 0
-    if lasts and not (settings.password and access.is_signed(settings.home, settings.password, token, now=time.time())):
+    """POST sets the sign-in cookie to the token in the header, or answers 403 if the token is not valid; DELETE clears it.
+
+    The token comes in a custom header because other sites cannot send one.
+    """
+    response, token = Response(status_code=HTTPStatus.NO_CONTENT), request.headers.get(access.HEADER, "")
+    max_age = access.SIGNED_IN if request.method == "POST" else 0
+    if max_age and not (
+        settings.password and access.is_signed(settings.home, settings.password, token, now=time.time())
+    ):
         return Response(status_code=HTTPStatus.FORBIDDEN)
-    answer.set_cookie(
+    response.set_cookie(
         access.cookie_names(settings.home).organiser,
         token,
-        max_age=lasts,
+        max_age=max_age,
         path=path,
         secure=_is_encrypted(request.scope),
         httponly=True,
         samesite="strict",
     )
-    return answer
+    return response
 
 
 def _installed_options() -> dict[str, Any]:
-    """The settings that come with an installed Litmus; in a folder with settings of its own, Streamlit reads those itself."""
+    """The Streamlit settings shipped with an installed Litmus; {} in a folder with its own `.streamlit/config.toml`."""
     if Path(".streamlit/config.toml").exists() or not INSTALLED.exists():
         return {}
     return dict(_flat(tomllib.loads(INSTALLED.read_text(encoding="utf-8"))))
 
 
-def _flat(settings: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings as pairs of a dotted name and its value."""
     for name, value in settings.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield before + name, value
+            yield prefix + name, value
 
 
 def _collect_less() -> None:
-    """Streamlit searches all memory for garbage after every run of a page, 190 ms of CPU a click with what is imported
-    here. What is imported once is left out of that, and only the young objects of a run are searched; full searches
-    come by the interpreter's own count.
+    """Make garbage collection after each run of a page cheaper: 190 ms of CPU a click with what is imported here.
+
+    Streamlit runs a full collection after every run of a page. Imported modules are frozen out of collections, and the
+    collection after a run is limited to young objects; the interpreter still decides when to run full collections.
     """
     gc.collect()
     gc.freeze()
@@ -140,16 +155,16 @@ def _collect_less() -> None:
 
 
 def _is_encrypted(scope: Scope) -> bool:
-    """Whether the browser speaks TLS, with this server or with the proxy in front of it."""
+    """Whether the browser's connection uses TLS, to this server or to a proxy in front of it."""
     return "https" in (scope["scheme"], Headers(scope=scope).get("x-forwarded-proto"))
 
 
 @asynccontextmanager
-async def _opens_a_browser(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
-    """Open the dashboard for who started it, as `streamlit run` does, as soon as the server listens."""
+async def _open_browser(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """Open the dashboard in a browser shortly after the server starts, unless `server.headless` is set."""
     if not config.get_option("server.headless"):
-        named = "browser.serverAddress" if config.is_manually_set("browser.serverAddress") else "server.address"
-        url = server_util.get_url(server_util.get_display_address(config.get_option(named) or "localhost"))
+        option = "browser.serverAddress" if config.is_manually_set("browser.serverAddress") else "server.address"
+        url = server_util.get_url(server_util.get_display_address(config.get_option(option) or "localhost"))
         asyncio.get_running_loop().call_later(MOMENT, cli_util.open_browser, url)
     yield None
 

@@ -1,1 +1,1 @@
-"""From scores and ratings to figures and findings."""
+"""Compute findings from scores and ratings, and draw their figures."""

@@ -1,4 +1,4 @@
-"""The figures of a study as Plotly figures. One colour and one marker per arm, the same everywhere, light and dark."""
+"""Draw the figures of a study's findings with Plotly; every arm has the same colour and marker in all figures."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis import figures, regression
+from core.analysis.points import METRIC_NAMES
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -18,27 +19,28 @@ AXIS_NAMES = {
     "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
     "ratings": "Subjectivity (1 − Krippendorff's alpha)",
     "scale": "Subjectivity (mean rating from 1 to 5)",
-    "macro_f1": "Macro-F1",
-    "accuracy": "Accuracy",
+    **METRIC_NAMES,
 }
 
 
 def colour(arm: str) -> str:
-    """The colour of an arm; arms outside the four kinds share two, told apart by their name."""
+    """The colour of an arm, #RRGGBB, by its kind; arms of other kinds get one of two colours by their name."""
     kind = tasks.kind_of(arm)
     return COLOURS.get(kind, OTHERS[sum(map(ord, arm)) % len(OTHERS)])
 
 
 def marker(arm: str) -> str:
+    """The Plotly symbol of an arm, by its kind."""
     return MARKERS.get(tasks.kind_of(arm), "triangle-up")
 
 
 def gap_against_subjectivity(
     points: pd.DataFrame, fit: regression.Fit | None, *, measure: str, metric: str
 ) -> go.Figure:
-    """The main plot: what synthetic data costs (real minus synthetic score) over the subjectivity of the task.
+    """The gap (real minus synthetic score) against the subjectivity of the task, with 95 % error bars.
 
-    `points` as `core.analysis.points.join` gives them; with a fit, its line and 95 % band are drawn over the data's range.
+    `points` has the columns of `core.analysis.points.join`. With a `fit`, its line and 95 % band are drawn over the range
+    of the points.
     """
     figure = go.Figure()
     if fit is not None:
@@ -75,11 +77,16 @@ def gap_against_subjectivity(
             )
         )
     figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    return figures.dressed(figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460)
+    return figures.apply_layout(
+        figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460
+    )
 
 
 def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
-    """Every run as a small mark and the mean of each arm as a large one, per task. `scores` has one row per run."""
+    """The scores by task: a small mark per run, a large mark for the mean of each arm.
+
+    `scores` has a row per run; `order` lists the tasks from left to right.
+    """
     figure = go.Figure()
     arms = list(dict.fromkeys(scores["arm"]))
     for place, arm in enumerate(sorted(arms, key=lambda name: list(ArmKind).index(tasks.kind_of(name)))):
@@ -114,11 +121,14 @@ def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go
             )
         )
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
-    return figures.dressed(figure, x="", y=AXIS_NAMES[metric], height=380)
+    return figures.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
 def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
-    """Tasks from objective (bottom) to subjective (top) with 95 % intervals; columns task, value, low, high, n."""
+    """The subjectivity of tasks with 95 % intervals, in the order of `table` from bottom to top.
+
+    `table` has columns task, value, low, high, n.
+    """
     figure = go.Figure(
         go.Scatter(
             x=table["value"],
@@ -131,11 +141,11 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
             hovertemplate="%{y}: %{x:.2f}<br>%{customdata[0]} answers<extra></extra>",
         )
     )
-    return figures.dressed(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+    return figures.apply_layout(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
 
 
 def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """Accuracy on test samples whose raters agreed at least so much, per arm; columns threshold, accuracy, low, high, n."""
+    """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`."""
     figure = go.Figure()
     for arm, curve in curves.items():
         figures.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
@@ -153,24 +163,25 @@ def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
                 + "</extra>",
             )
         )
-    return figures.dressed(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    return figures.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
-    """Training loss over steps; columns step, loss, run."""
+    """The training loss over steps, with a line per run; `curve` has columns step, loss, run."""
     figure = go.Figure()
     for run, group in curve.groupby("run", sort=False):
         arm = str(run).split(" · ")[0]
         figure.add_trace(
             go.Scatter(x=group["step"], y=group["loss"], mode="lines", name=str(run), line={"color": colour(arm)})
         )
-    return figures.dressed(figure, x="Step", y="Cross-entropy", height=300)
+    return figures.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
 
 
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
+    """Draw the line of a fit with its 95 % band and its numbers."""
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
     figures.add_band(figure, band["x"], band["low"], band["high"], GREY)
-    label = f"slope {fit.slope:.2f} [{fit.low:.2f}, {fit.high:.2f}], R² {fit.r2:.2f}, {regression.p_words(fit.p)}, n {fit.n}"
+    label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, n {fit.n}"
     figure.add_trace(
         go.Scatter(
             x=band["x"],

@@ -1,14 +1,18 @@
-"""What all figures share: their look, whiskers and bands, and text shown letter by letter."""
+"""Style Plotly figures: layout, error bars, interval bands, and escaped text."""
 
 import html
 
 import pandas as pd
 import plotly.graph_objects as go
 
+GRID = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
 
-def dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
-    """The look that all figures share: pale grid, no background of their own, the legend below. `height` in pixels."""
-    grid = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
+
+def apply_layout(figure: go.Figure, *, x: str | None = None, y: str | None = None, height: int) -> go.Figure:
+    """Give a figure the common layout: pale grid, transparent background, legend below.
+
+    `x` and `y` are titles of the axes; None keeps a title that is already there. `height` is in pixels.
+    """
     return figure.update_layout(
         height=height,
         margin={"l": 8, "r": 16, "t": 32, "b": 84},
@@ -16,13 +20,13 @@ def dressed(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8A8F98", "activecolor": "#0F766E"},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        xaxis=grid | {"title": {"text": x}},
-        yaxis=grid | {"title": {"text": y}},
+        xaxis=GRID if x is None else GRID | {"title": {"text": x}},
+        yaxis=GRID if y is None else GRID | {"title": {"text": y}},
     )
 
 
 def error_bars(value: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]") -> dict[str, object]:
-    """Whiskers from `low` to `high` around `value`; nan draws none."""
+    """Plotly error bars from `low` to `high` around `value`; a value with a nan limit has no bar."""
     return {
         "type": "data",
         "symmetric": False,
@@ -36,7 +40,7 @@ def error_bars(value: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Ser
 def add_band(
     figure: go.Figure, x: "pd.Series[float]", low: "pd.Series[float]", high: "pd.Series[float]", shade: str
 ) -> None:
-    """Draw an interval as a pale area between `low` and `high` along `x`; `shade` is #RRGGBB."""
+    """Draw the interval from `low` to `high` along `x` as a pale area in the colour `shade`, #RRGGBB."""
     red, green, blue = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
     figure.add_trace(
         go.Scatter(
@@ -52,6 +56,6 @@ def add_band(
     )
 
 
-def shown(text: str) -> str:
-    """A text as a figure shows it letter by letter: Plotly reads some HTML in names and hovers."""
+def escaped(text: str) -> str:
+    """The text escaped for a figure, which then shows it unchanged: Plotly interprets HTML in names and hover texts."""
     return html.escape(text, quote=False)

@@ -1,4 +1,4 @@
-"""All findings of a study in one value: what the analyse page shows, the report prints and the command returns."""
+"""Collect the findings of a study: scores, gaps, subjectivity and regression, for the page, report and command."""
 
 import math
 from collections.abc import Sequence
@@ -9,19 +9,24 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from core.analysis import points, regression
-from core.analysis.points import Metric
+from core.analysis.points import METRIC_NAMES, Metric
 from core.errors import StudyError
+from core.interval import Interval
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
 
-METRIC_NAMES = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 REGRESSION_KEYS = ("slope", "intercept", "r2", "p", "low", "high", "spearman", "spearman_p", "n")
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`fit` is None when the regression cannot be computed; `fit_note` then says why. `by_arm` fits each arm alone."""
+    """The findings of a study for one metric and one measure of subjectivity.
+
+    `measure` is None if the study has no answers on subjectivity. `scores`, `gaps`, `subjectivity` and `points`: tables of
+    `runs.scores`, `points.gaps`, `levels.by_task` and `points.join`. `fit`: the regression over all points, None if it
+    cannot be computed, for the reason in `fit_note`. `by_arm`: arm -> regression over the arm's points alone.
+    """
 
     study: Study
     metric: Metric
@@ -43,9 +48,10 @@ def collect(
     measure: levels.Measure | None = None,
     run_ids: Sequence[int] | None = None,
 ) -> Findings:
-    """Everything known about a study now; without a measure the first one that has answers is taken.
+    """Compute the findings of a study from its finished runs and answers.
 
-    `run_ids` leaves all other runs out, as a study file does that asks for some of them.
+    If `measure` is None or has no answers, the first measure with answers is used. `run_ids` restricts the findings to
+    these runs (those of a study file, for example).
     """
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
@@ -71,44 +77,45 @@ def collect(
 
 
 def reading(found: Findings) -> str:
-    """The regression in one sentence, with its interval and n."""
+    """The result of the regression in one sentence, with its interval and n, or the reason why there is no regression."""
     if found.fit is None:
         return found.fit_note
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
-    low, rise, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
-    if not math.isfinite(found.fit.low):
+    if not found.fit.interval.is_defined:
         return f"The slope is {found.fit.slope:.2f}, without an interval: {found.fit.note}"
-    verb = "grows" if rise >= 0 else "shrinks"
-    if rise < 0:
-        low, rise, high = -high, -rise, -low
-    certain = "" if low > 0 else " The interval includes no change at all."
+    low, change, high = (span * slope for slope in (found.fit.low, found.fit.slope, found.fit.high))
+    verb = "grows" if change >= 0 else "shrinks"
+    if change < 0:
+        low, change, high = -high, -change, -low
+    change_text = Interval(change, low, high, found.fit.n).text()
+    doubt = "" if low > 0 else " The interval includes no change at all."
     return (
-        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] "
-        f"from the most objective to the most subjective task ({found.fit.n} points, {found.points['task'].nunique()} tasks).{certain}"
+        f"The {METRIC_NAMES[found.metric]} lost by training on synthetic data {verb} by {change_text} "
+        f"from the most objective to the most subjective task ({found.fit.n} points, {found.points['task'].nunique()} tasks).{doubt}"
     )
 
 
 def caution(found: Findings) -> str:
-    """What keeps the regression from proving more than it does; empty when there is no regression."""
+    """Sentences on the limits of the regression's evidence; "" if there is no regression."""
     if found.fit is None:
         return ""
     tasks = found.points["task"].nunique()
     known = found.subjectivity["low"].notna().any()
-    loose = (
+    no_interval = (
         "" if known else "The subjectivity of the tasks has no interval yet, so their places on the axis may change. "
     )
     few = f"{tasks} tasks say little: one more could turn the line. " if tasks < 8 else ""
-    return f"{few}{loose}Arms of one task share its real score and its place on the axis, so the points are not independent."
+    return f"{few}{no_interval}Arms of one task share its real score and its place on the axis, so the points are not independent."
 
 
 def answers(found: Findings) -> int:
-    """How many answers the subjectivity of the tasks rests on; a comparison of two tasks is one answer."""
+    """The number of answers behind the subjectivity of all tasks; a comparison of two tasks is one answer."""
     total = int(found.subjectivity["n"].sum())
     return total // 2 if found.measure == levels.Measure.COMPARISONS else total
 
 
 def cautions(found: Findings) -> list[str]:
-    """What runs noted about their training texts, each sentence once with its task."""
+    """The notes of runs, such as on their training texts, each sentence once after the name of its task."""
     noted = [
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
@@ -116,7 +123,7 @@ def cautions(found: Findings) -> list[str]:
 
 
 def as_json(found: Findings, *, report: str) -> dict[str, Any]:
-    """The findings under the names that commands promise; not computable is null."""
+    """The findings under the JSON keys of the command `run`; None where a number is not computable."""
     fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
     if found.fit is None:
         fit["n"] = len(found.points)
@@ -140,6 +147,7 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
 
 
 def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
+    """The regression of gap on subjectivity, or None with the reason."""
     tasks = table["task"].nunique()
     if tasks < 3:
         return None, f"Regression needs at least 3 tasks with runs and a known subjectivity; this study has {tasks}."

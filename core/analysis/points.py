@@ -1,4 +1,4 @@
-"""From finished runs and answers to the points of the plots. Everything here is computed on read."""
+"""Compute gaps from finished runs, and join gaps or predictions with the subjectivity that raters found."""
 
 from enum import StrEnum
 
@@ -29,53 +29,58 @@ POINT_COLUMNS = [
     "n_test",
 ]
 
-SAME = ["task", "encoder", "seed", "n_train", "settings", "test_digest"]
-
 
 class Metric(StrEnum):
+    """The score of a run: macro-F1 or accuracy, both in [0, 1]."""
+
     MACRO_F1 = "macro_f1"
     ACCURACY = "accuracy"
 
 
-def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
-    """Real minus synthetic score per task, arm and encoder: columns task, arm, arm_kind, encoder, metric, score_real,
-    score, gap, low, high, n_seeds, n_test.
+METRIC_NAMES: dict[str, str] = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 
-    `scores` has one row per run (`core.training.runs.scores`). A run is compared with the real one of the same seed,
-    training size, settings and test split; other runs are left out. Of several such settings the one with
-    the most seeds counts, then the newest. low and high are nan under three seeds.
+
+def gaps(scores: pd.DataFrame, *, metric: Metric) -> pd.DataFrame:
+    """The gap, real minus synthetic score, of every task, synthetic arm and encoder.
+
+    Columns task, arm, arm_kind, encoder, metric, score_real, score, gap, low, high (95 % limits), n_seeds, n_test.
+    `scores` has a row per run, as `core.training.runs.scores` returns it. A run is compared with the real arm's run of the
+    same task, encoder, seed and `conditions`; runs without such a real run are left out. If an arm's runs have several
+    `conditions`, those with the most seeds count, or of equally many the newest. low and high are nan below three seeds.
     """
     real = scores[scores["arm_kind"] == ArmKind.REAL]
-    pairs = scores[scores["arm_kind"] != ArmKind.REAL].merge(real, on=SAME, suffixes=("", "_real"))
+    pairs = scores[scores["arm_kind"] != ArmKind.REAL].merge(
+        real, on=["task", "encoder", "seed", "conditions"], suffixes=("", "_real")
+    )
     rows = []
-    for (task, arm, encoder), own in pairs.groupby(["task", "arm", "encoder"], sort=False):
-        alike = own.groupby(["n_train", "settings", "test_digest"], sort=False)
-        own = max((group for _, group in alike), key=lambda group: (len(group), group["run_id"].max()))
-        by_seed = own.set_index("seed")
+    for (task, arm, encoder), arm_runs in pairs.groupby(["task", "arm", "encoder"], sort=False):
+        by_conditions = (group for _, group in arm_runs.groupby("conditions", sort=False))
+        arm_runs = max(by_conditions, key=lambda group: (len(group), group["run_id"].max()))
+        by_seed = arm_runs.set_index("seed")
         found = score.gap(by_seed[f"{metric}_real"].to_dict(), by_seed[metric].to_dict())
         rows.append(
             {
                 "task": task,
                 "arm": arm,
-                "arm_kind": own["arm_kind"].iloc[0],
+                "arm_kind": arm_runs["arm_kind"].iloc[0],
                 "encoder": encoder,
                 "metric": str(metric),
-                "score_real": own[f"{metric}_real"].mean(),
-                "score": own[metric].mean(),
+                "score_real": arm_runs[f"{metric}_real"].mean(),
+                "score": arm_runs[metric].mean(),
                 "gap": found.value,
                 "low": found.low,
                 "high": found.high,
                 "n_seeds": found.n,
-                "n_test": own["n_test"].iloc[0],
+                "n_test": arm_runs["n_test"].iloc[0],
             }
         )
     return pd.DataFrame(rows, columns=[*POINT_COLUMNS[:4], "metric", *POINT_COLUMNS[7:]])
 
 
 def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
-    """Gaps beside the subjectivity of their task, one point per task, synthetic arm and encoder: `POINT_COLUMNS`.
+    """Join the table of `gaps` with the subjectivity of tasks: a row per task, synthetic arm and encoder, `POINT_COLUMNS`.
 
-    Tasks whose subjectivity is not known are left out.
+    `subjectivity` has columns task, value, low, high. Tasks of unknown subjectivity are left out.
     """
     beside = subjectivity.rename(
         columns={"value": "subjectivity", "low": "subjectivity_low", "high": "subjectivity_high"}
@@ -84,18 +89,17 @@ def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_instance(session: Session, study: Study, task_name: str) -> pd.DataFrame:
-    """Every prediction on a test sample that at least two people rated.
+    """The predictions of all runs on the test samples of a task that at least two people rated.
 
-    Columns arm, arm_kind, encoder, seed, sample_id, agreement, correct.
-
-    `agreement` is the share of raters who chose the sample's majority label (Li et al. 2023, section 5), in (0, 1].
+    Columns arm, arm_kind, encoder, seed, sample_id, agreement, correct. `agreement` is the share of raters who chose the
+    sample's majority label, in (0, 1] (Li et al. 2023, section 5).
     """
     task = tasks.get_task(session, study.id, task_name)
-    given = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
+    labels = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
     columns = ["arm", "arm_kind", "encoder", "seed", "sample_id", "agreement", "correct"]
-    if given.empty:
+    if labels.empty:
         return pd.DataFrame(columns=columns)
-    by_item = agreement.by_item(given.assign(item_id=given["sample_id"].astype(int)))
+    by_item = agreement.by_item(labels.assign(item_id=labels["sample_id"].astype(int)))
     by_item = by_item[by_item["n_ratings"] >= 2]
     found = runs.task_predictions(session, task.id)
     return found.merge(by_item[["item_id", "agreement"]], left_on="sample_id", right_on="item_id")[columns]

@@ -1,7 +1,7 @@
-"""The figures of people's answers: rankings, agreement, how a session goes, and people beside LLM raters.
+"""Draw the figures of raters' answers: rankings, agreement, alpha over time, and people beside LLM raters.
 
-Every figure comes with its reading, one plain sentence with n and, for an estimate, its interval. Names may come from
-files: the figures show them letter by letter, and whoever shows a reading treats it as plain text.
+Every figure comes with a sentence that gives its result, with n and, for an estimate, the interval. Names may come from
+files: figures show them escaped, and a page must show the sentence as plain text.
 """
 
 import math
@@ -14,29 +14,31 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis import charts, figures
+from core.interval import Interval
 from core.subjectivity.statistics import ranking
 from core.subjectivity.statistics.majority import MajorityGraph
 
 PEOPLE, LLM = "people", "LLM raters"
 TEAL = "#0D9488"
 LOOKS = {PEOPLE: (TEAL, "circle"), LLM: (charts.GREY, "diamond-open")}
-LONGEST = 26  # letters of a name beside an axis, so that a phone keeps room for the figure
-MOST_GROUPS = 4  # lines of names that cannot be told apart
-ZIGZAG = 0.16  # levels between neighbours on a cycle, so that their edges can be seen
+LONGEST = 26  # letters of a name beside an axis; more leave no room for the figure on a phone
+MOST_GROUPS = 4  # tie lines drawn
+ZIGZAG = 0.16  # levels by which neighbours on a cycle are shifted, so that their edges are visible
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure and what it says, in one plain sentence."""
+    """A figure and `reading`, a sentence that gives its result."""
 
     figure: go.Figure
     reading: str
 
 
 def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = "subjective") -> Chart:
-    """Strengths with their intervals, most on top; lines at the right join names that cannot be told apart.
+    """The strengths of names with intervals, highest on top; tie lines at the right join names of similar strength.
 
-    `table` as `ranking.side_by_side` gives it, `differences` as `ranking.differences`, of the same comparisons.
+    `table` has the columns of `ranking.side_by_side`, `differences` those of `ranking.differences`, both of the same
+    comparisons. `quality` is the adjective that was compared.
     """
     rows = range(len(table))
     n = int(table["n"].sum()) // 2
@@ -47,7 +49,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
             mode="markers",
             marker={"color": TEAL, "size": 11},
             error_x=figures.error_bars(table["strength"], table["low"], table["high"]),
-            customdata=np.column_stack([table["name"].map(figures.shown), *(table[name] for name in ("low", "high", "n", "level"))]),
+            customdata=np.column_stack([table["name"].map(figures.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
             hovertemplate=(
                 "%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} answers, level %{customdata[4]}<extra></extra>"
@@ -57,17 +59,17 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
     )  # fmt: skip
     groups = _tie_lines(figure, table, differences)
     figure.add_vline(x=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
-    figures.dressed(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
+    figures.apply_layout(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
     figure.update_layout(margin={"b": 68, "t": 26, "r": 20 + 12 * groups})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, table["name"]), ranking.told_apart_words(differences, quality=quality))
 
 
 def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Chart:
-    """Who beats whom: levels from the least (left) to the most (right), a row for every name, cycles in one box.
+    """The majority graph of comparisons: levels from lowest (left) to highest (right), a row per name, cycles in boxes.
 
-    An arrow points from the winner of a pair to its loser, paler where they are more than a level apart; hovering its
-    middle shows the count.
+    An arrow points from the winner of a pair to the loser; it is paler if the two are more than a level apart. The hover
+    box at the arrow's middle shows the counts.
     """
     places = _places(graph)
     figure = go.Figure([_arrows(graph, places, near=False), _arrows(graph, places, near=True), _nodes(graph, places)])
@@ -79,7 +81,7 @@ def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Char
             line={"color": charts.OTHERS[0], "width": 1.5}, fillcolor="rgba(230,159,0,0.10)", layer="below",
         )  # fmt: skip
     top = max(graph.levels.values())
-    figures.dressed(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
+    figures.apply_layout(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
     figure.update_xaxes(range=[0.4, top + 0.6], tickvals=list(range(1, top + 1)), tickangle=0)
     figure.update_yaxes(visible=False, range=[-0.7, len(graph.names) - 0.3])
     figure.update_layout(margin={"b": 52, "t": 12})
@@ -87,11 +89,10 @@ def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Char
 
 
 def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: float = math.nan) -> Chart:
-    """How many items have which agreement; `items` as `agreement.by_item` gives it.
+    """A histogram of the agreement of items, with the mean; `items` has the columns of `agreement.by_item`.
 
-    The band is the mean's 95 % interval from `low` to `high`, that of `agreement.summary`; nan where there is none.
-
-    Items with a single rating are left out, as their agreement is 1 whatever it was.
+    `low` and `high` are the 95 % limits of the mean, from `agreement.summary`; no band is drawn if they are nan. Items
+    with a single rating are left out, as their agreement is always 1.
     """
     rated = items[items["n_ratings"] > 1]
     a, ratings = rated["agreement"].to_numpy(), int(rated["n_ratings"].sum())
@@ -109,7 +110,7 @@ def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: flo
         figure.add_vrect(x0=low, x1=high, fillcolor=charts.OTHERS[0], opacity=0.35, line_width=0)
     if math.isfinite(mean):
         figure.add_vline(x=mean, line={"color": charts.OTHERS[0], "width": 2})
-    figures.dressed(
+    figures.apply_layout(
         figure, x=f"Share of raters who agree<br>n {len(rated):,} items, {ratings:,} ratings", y="Items", height=310
     )
     figure.update_layout(margin={"b": 64, "t": 12})
@@ -119,35 +120,37 @@ def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: flo
     if len(rated):
         whole = int((a > 1 - 1e-9).sum())
         reading = (
-            f"Agreement is {mean:.2f}{_bounds(low, high)} on average; raters all agree on {whole:,} of {len(rated):,} items"
+            f"Agreement is {Interval(mean, low, high, len(rated)).text()} on average; raters all agree on {whole:,} of {len(rated):,} items"
             + (f" ({left_out:,} with one rating left out)." if left_out else ".")
         )
     return Chart(figure, reading)
 
 
 def alpha_so_far(table: pd.DataFrame, *, x: Literal["n_ratings", "at"] = "n_ratings") -> Chart:
-    """Krippendorff's alpha as ratings came in, with its interval; columns n_ratings, value, low, high, and `at` (seconds
-    since 1970) where that is the axis. Rows where alpha is undefined are left out."""
+    """Krippendorff's alpha with its interval, as ratings came in, against the number of ratings or the time.
+
+    `table` has columns n_ratings, value, low, high, and, for `x="at"`, at (seconds since 1970). Rows with an undefined
+    alpha are left out.
+    """
     known = table[table["value"].notna()].reset_index(drop=True)
     along: pd.Series[Any] = known["n_ratings"] if x == "n_ratings" else pd.to_datetime(known["at"], unit="s")
     figure = _line(along, known["value"], known, name="alpha")
     figure.add_hline(y=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
     n = int(table["n_ratings"].max()) if len(table) else 0
     axis = f"Ratings (n {n:,})" if x == "n_ratings" else f"Time (n {n:,} ratings)"
-    _small(figure, x=axis, y="Krippendorff's alpha")
+    _apply_layout(figure, x=axis, y="Krippendorff's alpha")
     if known.empty:
         return Chart(figure, f"Alpha is not defined yet after {n:,} ratings.")
     last = known.iloc[-1]
-    reading = (
-        f"After {int(last['n_ratings']):,} ratings alpha is {last['value']:.2f}{_bounds(last['low'], last['high'])}."
-    )
-    return Chart(figure, reading)
+    alpha = Interval(last["value"], last["low"], last["high"], int(last["n_ratings"]))
+    return Chart(figure, f"After {alpha.n:,} ratings alpha is {alpha.text()}.")
 
 
 def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int | None = None) -> Chart:
-    """How wide an interval becomes with more ratings; columns n_ratings, width, low, high (the range of widths).
+    """The width of a 95 % interval against the number of ratings.
 
-    `target`: the width that is wanted; `now`: the ratings there are.
+    `curve` has columns n_ratings, width, low, high (the range of widths). `target` is the wanted width, `now` the number of
+    ratings so far.
     """
     known = curve[curve["width"].notna()].sort_values("n_ratings", ignore_index=True)
     figure = _line(known["n_ratings"], known["width"], known, name="width")
@@ -155,15 +158,16 @@ def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int
         figure.add_hline(y=target, line={"color": charts.OTHERS[0], "width": 1.5, "dash": "dash"})
     if now is not None:
         figure.add_vline(x=now, line={"color": charts.GREY, "width": 1, "dash": "dot"})
-    _small(figure, x="Ratings" if now is None else f"Ratings (n {now:,} now)", y="Width of the 95 % interval")
+    _apply_layout(figure, x="Ratings" if now is None else f"Ratings (n {now:,} now)", y="Width of the 95 % interval")
     figure.update_yaxes(rangemode="tozero")
     return Chart(figure, _width_words(known, target))
 
 
 def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -> Chart:
-    """People's value and that of LLM raters for every task or campaign, with intervals; never pooled.
+    """A value of people and of LLM raters for every task or campaign, with intervals; the two groups are never pooled.
 
-    One row for each name and group: columns name, group (`people` or `LLM raters`), value, low, high, n (ratings); `what` names the value.
+    `table` has a row per name and group: columns name, group (`people` or `LLM raters`), value, low, high, n (ratings).
+    `what` is the name of the value.
     """
     names = pd.Series(list(dict.fromkeys(table["name"])), dtype="str")
     row = {name: place for place, name in enumerate(names)}
@@ -176,19 +180,19 @@ def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -
                 name=f"{group} (n {int(own['n'].sum()):,})",
                 marker={"color": shade, "symbol": symbol, "size": 11, "line": {"width": 2, "color": shade}},
                 error_x=figures.error_bars(own["value"], own["low"], own["high"]),
-                customdata=np.column_stack([own["name"].map(figures.shown), own["low"], own["high"], own["n"]]),
+                customdata=np.column_stack([own["name"].map(figures.escaped), own["low"], own["high"], own["n"]]),
                 hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} ratings<extra>" + group + "</extra>",
             )
         )  # fmt: skip
-    figures.dressed(figure, x=what, y="", height=140 + 46 * len(names))
+    figures.apply_layout(figure, x=what, y="", height=140 + 46 * len(names))
     figure.update_layout(margin={"t": 12})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, names), _groups_words(table, what))
 
 
 def _tie_lines(figure: go.Figure, table: pd.DataFrame, differences: pd.DataFrame) -> int:
-    """Draw a line beside the rows of every group that cannot be told apart; how many were drawn."""
+    """Draw a line beside the rows of every group of tied names; return the number of lines."""
     if differences["low"].isna().all():
         return 0
     row = {name: place for place, name in enumerate(table["name"])}
@@ -208,13 +212,14 @@ def _tie_lines(figure: go.Figure, table: pd.DataFrame, differences: pd.DataFrame
 
 
 def _names_on_y(figure: go.Figure, names: "pd.Series[str]") -> go.Figure:
+    """Label the rows 0, 1, ... of the y axis with names, row 0 on top."""
     return figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=[_short(name) for name in names], range=[len(names) - 0.4, -0.6]
     )
 
 
 def _places(graph: MajorityGraph) -> dict[str, tuple[float, float]]:
-    """Where every name stands: its level, a little to the side on a cycle, and a row of its own from below."""
+    """Name -> coordinates: the level (shifted a little on a cycle) and a row of its own, counted from below."""
     places: dict[str, tuple[float, float]] = {}
     for component in graph.components:
         for number, name in enumerate(component):
@@ -224,24 +229,24 @@ def _places(graph: MajorityGraph) -> dict[str, tuple[float, float]]:
 
 
 def _arrows(graph: MajorityGraph, places: dict[str, tuple[float, float]], *, near: bool) -> go.Scatter:
-    """One line per edge within a level of each other (`near`) or further, its arrow in the middle with the hover."""
+    """A line per edge, with an arrow and a hover box in its middle; `near` draws edges of at most one level, else longer edges."""
     x: list[float | None] = []
     y: list[float | None] = []
-    said: list[str] = []
+    hovers: list[str] = []
     for edge in graph.edges:
         if near != (graph.levels[edge.winner] - graph.levels[edge.loser] <= 1):
             continue
         (x0, y0), (x1, y1) = places[edge.winner], places[edge.loser]
         x += [x0, (x0 + x1) / 2, x1, None]
         y += [y0, (y0 + y1) / 2, y1, None]
-        said += [
+        hovers += [
             "",
-            f"{figures.shown(edge.winner)} over {figures.shown(edge.loser)}: {edge.wins} to {edge.losses}",
+            f"{figures.escaped(edge.winner)} over {figures.escaped(edge.loser)}: {edge.wins} to {edge.losses}",
             "",
             "",
         ]
     return go.Scatter(
-        x=x, y=y, mode="lines+markers", text=said, showlegend=False, opacity=0.9 if near else 0.3,
+        x=x, y=y, mode="lines+markers", text=hovers, showlegend=False, opacity=0.9 if near else 0.3,
         line={"color": charts.GREY, "width": 1},
         marker={"symbol": "arrow", "angleref": "previous", "color": charts.GREY, "size": [0, 9, 0, 0] * (len(x) // 4)},
         hoverinfo=["skip", "text", "skip", "skip"] * (len(x) // 4),
@@ -249,6 +254,7 @@ def _arrows(graph: MajorityGraph, places: dict[str, tuple[float, float]], *, nea
 
 
 def _nodes(graph: MajorityGraph, places: dict[str, tuple[float, float]]) -> go.Scatter:
+    """A labelled mark per name."""
     middle = (1 + max(graph.levels.values())) / 2
     at = [places[name] for name in graph.names]
     return go.Scatter(
@@ -261,7 +267,7 @@ def _nodes(graph: MajorityGraph, places: dict[str, tuple[float, float]]) -> go.S
 
 
 def _line(along: "pd.Series[Any]", value: "pd.Series[float]", bounds: pd.DataFrame, *, name: str) -> go.Figure:
-    """A line with the band between the columns low and high of `bounds`; hovering shows them and n."""
+    """A line with the band between the columns low and high of `bounds`; the hover box shows both and n_ratings."""
     figure = go.Figure()
     figures.add_band(figure, along, bounds["low"], bounds["high"], TEAL)
     return figure.add_trace(
@@ -274,60 +280,57 @@ def _line(along: "pd.Series[Any]", value: "pd.Series[float]", bounds: pd.DataFra
     )  # fmt: skip
 
 
-def _small(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
-    figures.dressed(figure, x=x, y=y, height=height)
+def _apply_layout(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
+    figures.apply_layout(figure, x=x, y=y, height=height)
     figure.update_layout(margin={"b": 48, "t": 12})
     figure.update_xaxes(nticks=5, tickangle=0)
 
 
 def _majority_words(graph: MajorityGraph) -> str:
+    """A sentence with the numbers of names, levels, comparisons, cycles and even pairs."""
     levels = max(graph.levels.values())
     noun = "comparison" if graph.n == 1 else "comparisons"
-    said = [f"{len(graph.names)} names on {levels} {'level' if levels == 1 else 'levels'} from {graph.n:,} {noun}"]
-    said += [f"{_listed(cycle)} beat each other in a circle" for cycle in graph.cycles[:2]]
+    parts = [f"{len(graph.names)} names on {levels} {'level' if levels == 1 else 'levels'} from {graph.n:,} {noun}"]
+    parts += [f"{_listed(cycle)} beat each other in a circle" for cycle in graph.cycles[:2]]
     if len(graph.cycles) > 2:
-        said.append(f"{len(graph.cycles)} circles in all")
+        parts.append(f"{len(graph.cycles)} circles in all")
     if graph.even:
-        said.append(f"{len(graph.even)} {'pair has' if len(graph.even) == 1 else 'pairs have'} as many wins each way")
-    return "; ".join(said) + "."
+        parts.append(f"{len(graph.even)} {'pair has' if len(graph.even) == 1 else 'pairs have'} as many wins each way")
+    return "; ".join(parts) + "."
 
 
 def _width_words(known: pd.DataFrame, target: float | None) -> str:
     if known.empty:
-        return "How wide the interval becomes cannot be said yet."
+        return "The width of the interval with more ratings is not known yet."
     last = known.iloc[-1]
-    far = f"{int(last['n_ratings']):,} ratings"
+    most = f"{int(last['n_ratings']):,} ratings"
     if target is None:
-        return f"With {far} the interval is about {last['width']:.2f} wide ({last['low']:.2f} to {last['high']:.2f})."
+        return f"With {most} the interval is about {last['width']:.2f} wide ({last['low']:.2f} to {last['high']:.2f})."
     enough = known[known["width"] <= target]
     if enough.empty:
-        return f"Even {far} leave the interval about {last['width']:.2f} wide; {target:.2f} is wanted."
+        return f"Even {most} leave the interval about {last['width']:.2f} wide; {target:.2f} is wanted."
     return f"About {int(enough['n_ratings'].iloc[0]):,} ratings bring the interval to {target:.2f} or less."
 
 
 def _groups_words(table: pd.DataFrame, what: str) -> str:
     wide = table.pivot(index="name", columns="group", values=["value", "low", "high"])
     if not {PEOPLE, LLM} <= set(table["group"]) or wide["value"].dropna().empty:
-        return f"{what} is there for one group only; LLM raters are never counted as people."
+        return f"{what} is known for one group only; LLM raters are never counted as people."
     both = wide.loc[wide["value"].dropna().index]
     value, low, high = both["value"], both["low"], both["high"]
     above = int((value[LLM] > value[PEOPLE]).sum())
     apart = int(((low[LLM] > high[PEOPLE]) | (high[LLM] < low[PEOPLE])).sum())
     n = len(low[[PEOPLE, LLM]].dropna())
-    told = f"the intervals are apart for {apart} of {n}" if n else "there are no intervals yet"
-    return f"{what} is higher among LLM raters than among people for {above} of {len(both)}; {told}."
+    overlap = f"the intervals are apart for {apart} of {n}" if n else "there are no intervals yet"
+    return f"{what} is higher among LLM raters than among people for {above} of {len(both)}; {overlap}."
 
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(_cut(name) for name in names[:-1])} and {_cut(names[-1])}"
 
 
-def _bounds(low: float, high: float) -> str:
-    return f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) and math.isfinite(high) else ""
-
-
 def _short(name: str) -> str:
-    return figures.shown(_cut(name))
+    return figures.escaped(_cut(name))
 
 
 def _cut(name: str) -> str:

@@ -1,5 +1,4 @@
-"""One outcome on one predictor, with what a handful of points allows: HC3, permutations, leave-one-out; and a mixed
-model."""
+"""Regress one outcome on one predictor for few points: HC3, permutation test, leave-one-out; and a mixed model."""
 
 import itertools
 import math
@@ -14,18 +13,22 @@ from scipy import stats
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from core.errors import StudyError
+from core.interval import Interval
 
 Floats = npt.NDArray[np.float64]
 
-EXACT_UP_TO = 7  # points: all 7! = 5,040 orders are gone through instead of a sample of them
+EXACT_UP_TO = 7  # points; with more, a permutation test samples orders in place of all 7! = 5,040
 ROUNDING = 1e-9
-NO_SPREAD = 1e-3  # variance between groups, as a share of that within, which the optimiser cannot tell from 0
+NO_SPREAD = 1e-3  # variance between groups / variance within, below which the optimiser cannot tell it from 0
 
 
 @dataclass(frozen=True)
 class Influence:
-    """One point's weight in the fit. `row`: its place in the frame, from 0. nan: the fit leaves no residuals, or
-    without this point the predictor is constant."""
+    """The influence of a point on the fit: Cook's distance, and the slope without the point.
+
+    `row` is the point's row in the frame, from 0. `cooks_d` is nan if the fit has no residuals or the point has leverage
+    1; `slope_without` is nan if the predictor is constant without the point.
+    """
 
     row: int
     cooks_d: float
@@ -36,11 +39,11 @@ class Influence:
 class Fit:
     """Ordinary least squares of y on x with HC3 covariance.
 
-    `low`, `high`, `p`: of the slope, t distribution with n - 2 degrees; nan when one point alone decides the slope
-    (leverage 1), where HC3 does not exist. `r2`, `spearman`: nan for a constant y. `spearman_p`, `permutation_p` (of
-    the slope): two-sided, over all orders up to 7 points; beyond, the t approximation and a sample of orders.
-    `leave_one_out`: smallest and largest slope without one point. `dropped`: rows without x or y. `covariance`: HC3, of
-    (intercept, slope).
+    `low`, `high`, `p`: limits and two-sided p of the slope, t distribution with n - 2 degrees of freedom; nan if one point
+    has leverage 1, for which HC3 is undefined. `r2`, `spearman`: nan for a constant y. `spearman_p`, `permutation_p` (of
+    the slope): two-sided, over all orders up to 7 points; with more points, the t approximation and a sample of orders.
+    `leave_one_out`: smallest and largest slope without a single point. `dropped`: number of rows without a finite x and
+    y. `covariance`: HC3, of (intercept, slope). `confidence`: of the limits. `note`: why there is no interval, else "".
     """
 
     slope: float
@@ -60,12 +63,19 @@ class Fit:
     covariance: tuple[tuple[float, float], tuple[float, float]]
     note: str
 
+    @property
+    def interval(self) -> Interval:
+        """The slope with its limits and the number of points."""
+        return Interval(self.slope, self.low, self.high, self.n)
+
 
 @dataclass(frozen=True)
 class MixedFit:
-    """y on x with a random intercept per group, REML. `p`, `low`, `high` of the slope: normal distribution, too narrow
-    for few groups. `group_sd`, `residual_sd`: standard deviations in units of y. `note`: what to know before quoting
-    it."""
+    """Regression of y on x with a random intercept per group, by REML.
+
+    `p`, `low`, `high`: of the slope, normal distribution; the interval is too narrow for few groups. `group_sd`,
+    `residual_sd`: standard deviations in units of y. `note`: a warning about the fit, or "".
+    """
 
     slope: float
     intercept: float
@@ -82,9 +92,10 @@ class MixedFit:
 
 
 def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed: int = 0, resamples: int = 5000) -> Fit:
-    """The regression of column y on column x. Rows without a finite x or y are dropped and counted.
+    """The regression of column `y` on column `x` of `points`; rows without a finite x and y are dropped.
 
-    Raises `StudyError` for a missing column, fewer than 3 complete rows, or a constant x.
+    `resamples` is the number of orders in the permutation test if there are more than 7 points. Raises `StudyError` for a
+    missing column, fewer than 3 complete rows, a constant x, or numbers too large or too small.
     Source: MacKinnon and White (1985) for HC3; Cook (1977) for influence.
     """
     rows, xs, ys = _complete(points, x=x, y=y)
@@ -122,8 +133,7 @@ def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed:
 
 
 def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
-    """The line and the pointwise interval of its mean at every x: columns x, mean, low, high (nan where the slope has
-    none)."""
+    """The line of a fit with its pointwise interval: columns x, mean, low, high (nan if the slope has no interval)."""
     at = np.asarray(xs, dtype=float)
     design = np.column_stack([np.ones_like(at), at])
     mean = design @ [fit.intercept, fit.slope]
@@ -133,17 +143,17 @@ def band(fit: Fit, xs: npt.ArrayLike) -> pd.DataFrame:
 
 
 def p_words(p: float) -> str:
-    """A p-value for people: "p = 0.034", "p < 0.001", or "no p" where it is nan. It never reads as 0."""
+    """A p-value in words: "p = 0.034", "p < 0.001", or "no p" if `p` is nan."""
     if not math.isfinite(p):
         return "no p"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float = 0.95) -> MixedFit:
-    """y on x when points of one group share what is particular to it: a random intercept per value of column `group`.
+    """The regression of column `y` on column `x` with a random intercept per value of column `group`.
 
-    Raises `StudyError` for a missing column, fewer than 3 complete rows, a constant x, fewer than 2 groups, no group
-    with two points, or a model that cannot be estimated. Trouble of the optimiser is told in `note`.
+    `note` of the result warns if the optimiser had trouble. Raises `StudyError` for a missing column, fewer than 3 complete
+    rows, a constant x, fewer than 2 groups, no group with two points, or a model that cannot be estimated.
     """
     if group not in points.columns:
         raise StudyError(f"The mixed model needs a column {group!r}; found {', '.join(map(str, points.columns))}.")
@@ -154,7 +164,7 @@ def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float
         raise StudyError(
             f"The mixed model needs 2 groups and one group with 2 points; found {len(xs)} points in {n_groups}."
         )
-    found, told = _reml(xs, ys, groups)
+    found, note = _reml(xs, ys, groups)
     low, high = found.conf_int(alpha=1 - confidence)[1]
     return MixedFit(
         slope=float(found.params[1]),
@@ -168,12 +178,12 @@ def mixed(points: pd.DataFrame, *, x: str, y: str, group: str, confidence: float
         n_groups=n_groups,
         dropped=len(points) - len(xs),
         converged=bool(found.converged),
-        note=told,
+        note=note,
     )
 
 
 def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
-    """Places of the rows with a finite x and y, and these."""
+    """The row numbers, x values and y values of the rows with a finite x and y."""
     missing = [column for column in (x, y) if column not in points.columns]
     if missing:
         raise StudyError(f"Regression needs a column {missing[0]!r}; found {', '.join(map(str, points.columns))}.")
@@ -191,7 +201,7 @@ def _complete(points: pd.DataFrame, *, x: str, y: str) -> tuple[npt.NDArray[np.i
 
 
 def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
-    """Slope and intercept; nan when x is constant."""
+    """The least-squares slope and intercept; nan if x is constant."""
     deviation = xs - xs.mean()
     spread = float((deviation**2).sum())
     slope = float((deviation * ys).sum() / spread) if np.ptp(xs) > 0 else float("nan")
@@ -199,12 +209,15 @@ def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
 
 
 def _hc3(xs: Floats, ys: Floats) -> Floats:
+    """The HC3 covariance of (intercept, slope), shape (2, 2)."""
     return np.asarray(sm.OLS(ys, sm.add_constant(xs)).fit(cov_type="HC3", use_t=True).cov_params())
 
 
 def _test(slope: float, error: float, *, degrees: int, confidence: float) -> tuple[float, float]:
-    """Two-sided p of the slope being 0, and half the width of its interval. A line without residuals has error 0: p is
-    then 0, or 1 for a flat line."""
+    """The two-sided p of the hypothesis that the slope is 0, and half the width of the slope's interval.
+
+    If the standard error is 0, because the line has no residuals, p is 0, or 1 for a flat line.
+    """
     if error <= ROUNDING * abs(slope) or error == 0:
         return (0.0 if slope else 1.0), 0.0
     return float(2 * stats.t.sf(abs(slope) / error, degrees)), float(stats.t.ppf((1 + confidence) / 2, degrees) * error)
@@ -215,6 +228,7 @@ def _r2(xs: Floats, ys: Floats) -> float:
 
 
 def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
+    """Spearman's rho and its two-sided p; both nan for a constant y."""
     if np.ptp(ys) == 0:
         return float("nan"), float("nan")
     rank_x, rank_y = stats.rankdata(xs), stats.rankdata(ys)
@@ -225,8 +239,10 @@ def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
 
 
 def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Generator) -> float:
-    """Share of orders of y with a slope at least as far from 0; the observed one is counted in (Phipson and Smyth
-    2010)."""
+    """The share of orders of y with a slope at least as far from 0 as the observed slope.
+
+    A sample of orders counts the observed order too (Phipson and Smyth 2010).
+    """
     if np.ptp(ys) == 0:
         return 1.0
     if len(xs) <= EXACT_UP_TO:
@@ -236,6 +252,7 @@ def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Gen
 
 
 def _share_as_far(xs: Floats, ys: Floats, orders: npt.NDArray[np.intp]) -> float:
+    """The share of `orders` of y, shape (orders, n), with a slope at least as far from 0 as the given order."""
     across = np.abs(ys[orders] @ (xs - xs.mean()))
     observed = abs(float(ys @ (xs - xs.mean())))
     return float((across >= observed * (1 - ROUNDING)).mean())
@@ -246,6 +263,7 @@ def _all_orders(n: int) -> npt.NDArray[np.intp]:
 
 
 def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Floats) -> tuple[Influence, ...]:
+    """The influence of every point."""
     slope, intercept = _line(xs, ys)
     residual = ys - intercept - slope * xs
     variance = float((residual**2).sum() / (len(xs) - 2))
@@ -262,7 +280,7 @@ def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Flo
 def _reml(
     xs: Floats, ys: Floats, groups: npt.NDArray[np.object_]
 ) -> tuple[sm.regression.mixed_linear_model.MixedLMResults, str]:
-    """The fitted model and what its optimiser had to say, in words."""
+    """The fitted mixed model, and a warning about the fit or ""."""
     model = sm.MixedLM(ys, sm.add_constant(xs), groups=groups)
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always", ConvergenceWarning)
@@ -276,15 +294,17 @@ def _reml(
             raise StudyError(
                 "The mixed model cannot be estimated: its equations are singular. Add groups or points."
             ) from error
-    told = [str(warning.message) for warning in caught if issubclass(warning.category, ConvergenceWarning)]
-    return found, _mixed_note(found, told)
+    warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    return found, _mixed_note(found, warned=warned)
 
 
-def _mixed_note(found: sm.regression.mixed_linear_model.MixedLMResults, told: list[str]) -> str:
+def _mixed_note(found: sm.regression.mixed_linear_model.MixedLMResults, *, warned: bool) -> str:
     if float(found.cov_re[0, 0]) <= NO_SPREAD * float(found.scale):
-        return "Groups do not differ beyond their points: the random intercept is 0, and this is the plain regression."
+        return (
+            "Groups do not differ beyond their points: the random intercept is 0, and the fit is the plain regression."
+        )
     if not found.converged:
         return "The estimate of the mixed model did not settle; do not quote this fit. More groups or points may help."
-    if told:
+    if warned:
         return "The estimate of the mixed model settled only at a second try, or at the edge of what is possible; quote it with care."
     return ""

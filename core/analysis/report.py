@@ -1,4 +1,4 @@
-"""The findings of a study as one HTML file that opens anywhere, without network."""
+"""Write the findings of a study as one HTML file that needs no network."""
 
 import math
 import time
@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 
 from core.analysis import charts, findings, points, thresholds
 from core.analysis.findings import Findings
+from core.analysis.points import METRIC_NAMES
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-HEADINGS = {
+HEADINGS: dict[str, str] = {
     "task": "Task",
     "arm": "Arm",
     "encoder": "Encoder",
     "runs": "Seeds",
     "n_train": "Training texts",
     "n_test": "Test samples",
-    "macro_f1": "Macro-F1",
-    "accuracy": "Accuracy",
+    **METRIC_NAMES,
     "gap": "Gap",
     "low": "Low",
     "high": "High",
@@ -36,7 +36,7 @@ HEADINGS = {
 
 
 def write(session: Session, found: Findings, folder: Path) -> Path:
-    """Write `report.html` into a folder and return its path. Texts are escaped; figures carry their own script."""
+    """Write `report.html` into a folder, made if missing, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(render(session, found), encoding="utf-8")
@@ -44,7 +44,7 @@ def write(session: Session, found: Findings, folder: Path) -> Path:
 
 
 def render(session: Session, found: Findings) -> str:
-    """The report's HTML."""
+    """The report as HTML; texts are escaped, and the script of the figures is included."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -54,7 +54,7 @@ def render(session: Session, found: Findings) -> str:
         reading=findings.reading(found),
         caution=findings.caution(found),
         cautions=findings.cautions(found),
-        metric=findings.METRIC_NAMES[found.metric],
+        metric=METRIC_NAMES[found.metric],
         figures=_figures(session, found),
         plotly_script=plotly.offline.get_plotlyjs(),
         tables=[
@@ -66,19 +66,19 @@ def render(session: Session, found: Findings) -> str:
     )
 
 
-def threshold_table(session: Session, found: Findings, task: str) -> dict[str, pd.DataFrame]:
-    """The threshold curve of each arm of a task, over all encoders and seeds; empty when no rated sample was predicted."""
+def threshold_curves(session: Session, found: Findings, task: str) -> dict[str, pd.DataFrame]:
+    """Arm -> threshold curve over all encoders and seeds, for a task; empty if no run predicted a rated sample."""
     instances = points.by_instance(session, found.study, task)
     return {str(arm): thresholds.curve(group) for arm, group in instances.groupby("arm", sort=False)}
 
 
 def long_table(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Threshold curves below one another with a column arm."""
+    """The threshold curves of arms as one table with a column arm."""
     return pd.concat([curve.assign(arm=arm) for arm, curve in curves.items()], ignore_index=True)
 
 
 def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
-    """Title, HTML and caption of every figure that can be drawn."""
+    """The title, HTML and caption of every figure for which the study has data."""
     drawn: list[tuple[str, go.Figure, str]] = []
     if not found.points.empty and found.measure:
         drawn.append(
@@ -99,7 +99,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
             )
         )
     for task in tasks.tasks(session, found.study.id):
-        curves = threshold_table(session, found, task.name)
+        curves = threshold_curves(session, found, task.name)
         if curves:
             drawn.append(
                 (
@@ -119,6 +119,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
 
 
 def _score_table(found: Findings) -> pd.DataFrame:
+    """Mean scores with gaps, a row per task, arm and encoder; the gap of the real arm is nan."""
     if found.scores.empty:
         return pd.DataFrame(columns=["task", "arm", "encoder", "runs", "macro_f1", "accuracy", "gap", "low", "high"])
     means = (
@@ -140,6 +141,7 @@ def _score_table(found: Findings) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame) -> dict[str, Any]:
+    """A table for the template: headings of the columns, and rows of strings."""
     rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
     return {"columns": [HEADINGS.get(str(name), str(name)) for name in frame.columns], "rows": rows}
 

@@ -1,4 +1,4 @@
-"""Accuracy on the test samples that raters agree on: does it rise as the less agreed ones are left out?"""
+"""Compute the threshold curve: accuracy on test samples by the least agreement between their raters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import StudyError
+from core.interval import wilson
 
 MOST_THRESHOLDS = 21
 FEWEST_FOR_TREND = 5
@@ -18,9 +18,11 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Trend:
-    """Accuracy on threshold: Spearman's rho, and slope and R2 of the least-squares line; nan under 3 thresholds with
-    samples, rho and r2 also for a constant accuracy. No p-values: a threshold's samples are also those of the lower
-    ones."""
+    """The trend of accuracy over the `n` thresholds with samples: Spearman's rho, slope and R2 of the least-squares line.
+
+    All are nan below 3 thresholds; rho and R2 are nan if accuracy is constant. There are no p-values, because the samples
+    at a threshold are among those at every lower threshold.
+    """
 
     spearman: float
     slope: float
@@ -31,30 +33,27 @@ class Trend:
 def curve(
     predictions: pd.DataFrame, *, thresholds: Sequence[float] | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Columns threshold, accuracy, low, high (Wilson), n: for every threshold t, over the test samples with agreement
-    >= t.
+    """For every threshold t, the accuracy on test samples with agreement >= t: columns threshold, accuracy, low, high, n.
 
-    `predictions` has one row per prediction with columns agreement (a_i, in (0, 1]) and correct; rows without agreement
-    are left out. With a column sample_id (several seeds predict one sample), n and the interval count samples, not
-    predictions. Default thresholds: the agreements that occur, or 21 evenly spaced between them. With no sample left, n
-    is 0 and the rest nan. Source: Li et al. (2023), section 5.2.
+    `predictions` has a row per prediction with columns agreement (a_i, in (0, 1]) and correct; rows without agreement are
+    left out. low and high are Wilson limits. If there is a column sample_id (several seeds predict the same sample), n and
+    the limits count samples, not predictions. The default thresholds are the agreements that occur, or, if these are
+    many, 21 evenly spaced values. Without samples, n is 0 and accuracy nan. Source: Li et al. (2023), section 5.2.
+    Raises `StudyError` if a column is missing or no prediction has an agreement.
     """
     known = _known(predictions)
-    tops = _default(known["agreement"]) if thresholds is None else np.asarray(thresholds, dtype=float)
+    levels = _default(known["agreement"]) if thresholds is None else np.asarray(thresholds, dtype=float)
     rows = []
-    for top in tops:
-        kept = known[known["agreement"] >= top - ROUNDING]
+    for level in levels:
+        kept = known[known["agreement"] >= level - ROUNDING]
         n = kept["sample_id"].nunique() if "sample_id" in kept.columns else len(kept)
-        accuracy = float(kept["correct"].mean()) if n else float("nan")
-        low, high = (
-            proportion_confint(accuracy * n, n, alpha=1 - confidence, method="wilson") if n else (np.nan, np.nan)
-        )
-        rows.append((float(top), accuracy, float(low), float(high), n))
+        found = wilson(float(kept["correct"].mean()) * n if n else 0, n, confidence=confidence)
+        rows.append((float(level), found.value, found.low, found.high, n))
     return pd.DataFrame(rows, columns=["threshold", "accuracy", "low", "high", "n"])
 
 
 def trend(curve: pd.DataFrame) -> Trend:
-    """How accuracy moves along a `curve`; thresholds without samples are left out."""
+    """The trend of accuracy along a `curve`, over the thresholds with samples."""
     points = curve[curve["n"] > 0]
     threshold, accuracy = points["threshold"].to_numpy(dtype=float), points["accuracy"].to_numpy(dtype=float)
     if len(points) < 3 or np.ptp(threshold) == 0:
@@ -67,7 +66,7 @@ def trend(curve: pd.DataFrame) -> Trend:
 
 
 def trend_words(curve: pd.DataFrame) -> str:
-    """The trend of a `curve` in words; under five thresholds, or with a constant accuracy, why there is none."""
+    """The trend of a `curve` as a phrase; if it has under five thresholds or a constant accuracy, the phrase says so."""
     found = trend(curve)
     if found.n < FEWEST_FOR_TREND:
         return f"{found.n} threshold{'s' if found.n != 1 else ''}, too few to speak of a trend"
@@ -84,7 +83,7 @@ def _known(predictions: pd.DataFrame) -> pd.DataFrame:
         )
     known = predictions.dropna(subset=["agreement"])
     if known.empty:
-        raise StudyError("The threshold curve needs predictions on rated test samples; there is none.")
+        raise StudyError("The threshold curve needs predictions on rated test samples; this table has none.")
     return known.assign(correct=known["correct"].astype(float))
 
 

@@ -1,4 +1,4 @@
-"""Data that ships with Litmus: the sample study, prompts for ten tasks, price table."""
+"""Paths of the data that ships with Litmus: the sample study, prompts for ten tasks, the table of prices."""
 
 from pathlib import Path
 

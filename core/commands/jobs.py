@@ -80,7 +80,7 @@ def _row(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "title": job.title,
-        "state": str(job.state),
+        "state": job.state,
         "attempt": job.attempt,
         "done": job.progress.get("done"),
         "total": job.progress.get("total"),

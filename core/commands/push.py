@@ -30,10 +30,8 @@ def push(
         found_task = tasks.get_task(session, find.find_study(session, study, task).id, task)
         arms = [tasks.get_arm(session, found_task, name) for name in arm or []]
         arms = arms or [each for each in tasks.arms(session, found_task.id) if with_real or each.kind != ArmKind.REAL]
-        pushed = hub.push(
-            session, task_id=found_task.id, arms=arms, to=to, private=not public, with_real=with_real,
-            token=settings.hf_token,
-        )  # fmt: skip
+        destination = hub.Destination(to, private=not public, token=settings.hf_token)
+        pushed = hub.push(session, task_id=found_task.id, arms=arms, to=destination, with_real=with_real)
     if as_json:
         output.emit(asdict(pushed))
         return

@@ -14,7 +14,7 @@ from core.steps import find
 from core.study import tasks
 from core.study.exchange import spreadsheets
 from core.study.rows.sessions import Comparison
-from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange import formats, imported, long_form, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
 
 
@@ -30,8 +30,8 @@ def import_or_export(
         str | None, typer.Option("--export", help="Write the answers of this campaign (name or id).")
     ] = None,
     names: Annotated[
-        formats.Names, typer.Option("--names", help="Whose column names an export has.")
-    ] = formats.Names.CROWD_KIT,
+        long_form.Names, typer.Option("--names", help="Whose column names an export has.")
+    ] = long_form.Names.CROWD_KIT,
     field: answer_files.Field = None,
     wide: answer_files.Wide = False,
     rater: answer_files.Rater = None,
@@ -84,7 +84,7 @@ def _show_import(result: imported.Imported, *, title: str, as_json: bool) -> Non
     )
 
 
-def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, as_json: bool) -> None:
+def _write(out: Path, wanted: str, names: long_form.Names, *, study: str | None, as_json: bool) -> None:
     with output.opened() as (_, store):
         if out.suffix.lower() != ".csv":
             raise StudyError(f"Answers are written as CSV; {out.name} does not end in .csv.")
@@ -94,7 +94,7 @@ def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, a
             home = find.only_study(session, study).id if study is not None else None
             campaign = campaigns.named(session, wanted, study_id=home)
             frame = answers.of_campaign(session, campaign)
-        long = formats.long_comparisons if campaigns.answers_of(campaign) is Comparison else formats.long_labels
+        long = long_form.comparisons if campaigns.answers_of(campaign) is Comparison else long_form.labels
         written = long(frame, names=names)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _write(out: Path, wanted: str, names: formats.Names, *, study: str | None, a
         except OSError as error:
             raise StudyError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
     ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0
-    if ties and names == formats.Names.CROWD_KIT:
+    if ties and names == long_form.Names.CROWD_KIT:
         print(f"crowd-kit's models know no ties; drop the rows with a tie first: {ties} rows.", file=sys.stderr)
     if as_json:
         output.emit(

@@ -1,1 +1,1 @@
-"""Background work: rows, a runner and the places where commands run."""
+"""Background jobs: the queue of jobs, the runner that starts them, and the process of each job."""

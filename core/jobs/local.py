@@ -1,10 +1,11 @@
-"""The local backend: jobs as processes of this machine that outlive the runner and the app.
+"""Run jobs as processes of this machine, which outlive the runner and the app (the local backend).
 
-A backend has `room`, `start`, `poll` and `stop`; it never changes a state. A process is known by its number and its
-time of birth, so that a number given away again is seen. On its own machine the process itself is the verdict, however
-old the job's beat: a beat is late when the machine sleeps or the database is away, and a second copy would only fight
-the first for memory. The beat decides for jobs of another machine, whose processes cannot be looked at from here.
-A job that is asked to stop has `PATIENCE` seconds to end by itself: longer for a pause, to take in answers it paid for.
+A backend never changes the state of a job. A process is identified by its number and its creation time, since the system
+reuses numbers. A job of this machine counts as running as long as its process exists, however old its last beat is: beats
+are late when the machine sleeps or the database is unreachable, and a second process would compete for memory. For a
+job of another machine, whose process cannot be seen, the age of the last beat decides.
+A job that is asked to stop has `PATIENCE` seconds to end by itself: longer for a pause, so that it can store the answers
+of calls that are paid for.
 """
 
 import os
@@ -35,33 +36,33 @@ LARGE = str(1 << 28)
 
 
 class Verdict(StrEnum):
-    """What a backend says of a started job; without a verdict it says `running`."""
+    """Whether the process of a started job exists; `running` also if this cannot be known."""
 
     RUNNING = "running"
     GONE = "gone"
 
 
 class Backend(Protocol):
-    """Where jobs run. A handle is what the backend needs to find a job again, kept in the row."""
+    """A place where jobs run. The handle of a job holds the facts by which the backend finds the job again."""
 
     def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
-        """The place the job would take (the beginning of its handle); None while its slot class is full.
+        """The beginning of the handle of a job that could start now beside the jobs `held`; None if its slot class is full.
 
-        Raises `StudyError` when it can never run here.
+        Raises `StudyError` if the job can never run on this backend.
         """
 
     def start(self, job: Job) -> dict[str, Any]:
-        """Start this attempt; returns its handle. Raises `OSError` when that cannot be done now."""
+        """Start the current attempt of a job and return its handle. Raises `OSError` if the start fails."""
 
     def poll(self, job: Job, *, now: float) -> Verdict:
-        """Whether the process of a starting or running job is still there."""
+        """Whether the process of a starting or running job still exists."""
 
     def stop(self, job: Job, *, now: float) -> None:
-        """Ask the job to end, and end it some seconds later; returns at once and is called again until it is gone."""
+        """Ask a job to end, and kill it some seconds later. Returns at once; the caller repeats the call until the job is gone."""
 
 
 class Local:
-    """Processes of this machine. Held between calls: the children to reap and the stops under way."""
+    """The backend for processes of this machine. It holds its child processes and the times at which stops were asked for."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
@@ -70,10 +71,10 @@ class Local:
         self.stops: dict[tuple[int, int], float] = {}
 
     def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
-        taken = [other for other in held if other.slot == job.slot and other.backend == job.backend]
+        same_slot = [other for other in held if other.slot == job.slot and other.backend == job.backend]
         if job.slot == Slot.GPU:
-            return self._free_gpu(taken)
-        return {} if len(taken) < (API_SLOTS if job.slot == Slot.API else self.settings.slots) else None
+            return self._free_gpu(same_slot)
+        return {} if len(same_slot) < (API_SLOTS if job.slot == Slot.API else self.settings.slots) else None
 
     def start(self, job: Job) -> dict[str, Any]:
         self.children = {key: child for key, child in self.children.items() if child.poll() is None}
@@ -88,7 +89,7 @@ class Local:
         return job.handle | process_handle(child.pid)
 
     def poll(self, job: Job, *, now: float) -> Verdict:
-        if self._is_there(job, now):
+        if self._exists(job, now):
             return Verdict.RUNNING
         self.children.pop((job.id, job.attempt), None)
         self.stops.pop((job.id, job.attempt), None)
@@ -104,7 +105,7 @@ class Local:
         elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE]:
             _signal_group(process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
 
-    def _is_there(self, job: Job, now: float) -> bool:
+    def _exists(self, job: Job, now: float) -> bool:
         child = self.children.get((job.id, job.attempt))
         if child is not None:
             return child.poll() is None
@@ -115,21 +116,21 @@ class Local:
             return since < BEAT_SECONDS
         return _process(job.handle) is not None
 
-    def _free_gpu(self, taken: Iterable[Job]) -> dict[str, Any] | None:
+    def _free_gpu(self, same_slot: Iterable[Job]) -> dict[str, Any] | None:
         if not self.settings.gpus:
             raise StudyError("This machine offers no GPU. Queue the job for the CPU, or set LITMUS_GPUS.")
         named = self.environ.get("CUDA_VISIBLE_DEVICES")
         gpus = named.split(",") if named else [str(number) for number in range(self.settings.gpus)]
-        used = {job.handle.get("gpu") for job in taken}
+        used = {job.handle.get("gpu") for job in same_slot}
         free = [gpu.strip() for gpu in gpus[: self.settings.gpus] if gpu.strip() not in used]
         return {"gpu": free[0]} if free else None
 
 
 def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process started for these settings.
+    """The environment variables of a process that is started with these settings.
 
-    Idle OpenMP threads sleep instead of spinning, so that trainings side by side do not slow one another, and freed
-    blocks up to 256 MiB stay with the process instead of being asked from the system again at every step.
+    Idle OpenMP threads sleep instead of spinning, so that trainings side by side do not slow one another. Freed memory
+    blocks of up to 256 MiB stay with the process, so that a training does not request them again at every step.
     """
     return {
         **environ,
@@ -145,7 +146,7 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
 
 
 def process_handle(pid: int) -> dict[str, Any]:
-    """How a process of this machine is found again: host, number and time of birth; empty when it is gone already."""
+    """The handle of a process of this machine: host, number and creation time; empty if the process is gone."""
     try:
         return {"host": platform.node(), "pid": pid, "create_time": psutil.Process(pid).create_time()}
     except psutil.Error:
@@ -153,7 +154,7 @@ def process_handle(pid: int) -> dict[str, Any]:
 
 
 def _process(handle: Mapping[str, Any]) -> psutil.Process | None:
-    """The living process of a handle; None when it ended or its number belongs to another one now."""
+    """The process of a handle; None if it has ended, or if its number belongs to another process now."""
     if handle.get("host") != platform.node() or "pid" not in handle:
         return None
     try:
@@ -165,7 +166,7 @@ def _process(handle: Mapping[str, Any]) -> psutil.Process | None:
 
 
 def _signal_group(process: psutil.Process, number: signal.Signals) -> None:
-    """Signal a job and everything it started; where there are no process groups, its tree."""
+    """Send a signal to a job and to all processes that it started: its process group, on Windows its process tree."""
     try:
         if sys.platform != "win32":
             os.killpg(process.pid, number)

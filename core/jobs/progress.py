@@ -1,4 +1,4 @@
-"""How far a job has come: written by the step that works, read by pages and commands."""
+"""The progress of a job: written by the working step, read by pages and commands."""
 
 import math
 import os
@@ -23,9 +23,9 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` steps, what is being done, and further facts: numbers, and counts by name.
+    """A report of progress: `done` of `total` steps, a message, and further numbers or counts by name in `extra`.
 
-    Training says `loss`; generating says `cost_usd`, `tokens`, `in_flight`, `paused_s` and `rejected`, by reason.
+    Training reports `loss`; generation reports `cost_usd`, `tokens`, `in_flight`, `paused_s` and `rejected` by reason.
     """
 
     done: int
@@ -35,37 +35,38 @@ class Progress:
 
 
 def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable[[Progress], None]:
-    """What a step calls to say how far it is. Outside a job it does nothing.
+    """A function that stores progress in the row of the job of this process; outside a job it does nothing.
 
-    A row is written at most about twice a second; a report that comes sooner waits for its turn and gives way to a
-    newer one, so the last one is always written. The row then holds `done`, `total`, `message`, `started_at` and `at`
-    (seconds since 1970), `done_at_start` (where this attempt took up the work) and the extra facts. What is neither a
-    finite number nor a mapping of such is left out. Of counts by name the 19 largest keep theirs; the rest is `other`.
+    The row is written at most about twice a second. A report that comes sooner waits and is replaced by any newer
+    report, so the last report is always written. `Job.progress` then holds `done`, `total`, `message`, `started_at` and
+    `at` (seconds since 1970), `done_at_start` (the steps done before this attempt) and the extra values. Extra values
+    that are neither finite numbers nor mappings to finite numbers are left out. Of counts by name, the 19 largest are
+    kept and the others are added up as "other".
     """
-    mine = job_in(os.environ if environ is None else environ)
-    return (lambda _progress: None) if mine is None else _Reporter(store, job_id=mine[0], attempt=mine[1])
+    job = job_in(os.environ if environ is None else environ)
+    return (lambda _progress: None) if job is None else _Reporter(store, job_id=job[0], attempt=job[1])
 
 
 def job_in(environ: Mapping[str, str]) -> tuple[int, int] | None:
-    """Number and attempt of the job this process runs in; None outside a job."""
+    """The id and the attempt of the job in which this process runs; None outside a job."""
     job_id, _, attempt = environ.get(VARIABLE, "").partition(" ")
     return (int(job_id), int(attempt)) if job_id and attempt else None
 
 
 def rate_and_left(job: Job, now: float) -> tuple[float, float]:
-    """Steps per second in this attempt, and the seconds left at that rate; nan where unknown or not running."""
-    at = job.progress
-    if job.state != JobState.RUNNING or not at or at["started_at"] < (job.started_at or 0):
+    """Steps per second in this attempt, and the seconds left at that rate; both nan if unknown or if the job does not run."""
+    stored = job.progress
+    if job.state != JobState.RUNNING or not stored or stored["started_at"] < (job.started_at or 0):
         return math.nan, math.nan
-    gained, elapsed = at["done"] - at["done_at_start"], at["at"] - at["started_at"]
+    gained, elapsed = stored["done"] - stored["done_at_start"], stored["at"] - stored["started_at"]
     if gained <= 0 or elapsed <= 0:
         return math.nan, math.nan
     rate = gained / elapsed
-    return rate, max(0.0, (at["total"] - at["done"]) / rate - max(0.0, now - at["at"]))
+    return rate, max(0.0, (stored["total"] - stored["done"]) / rate - max(0.0, now - stored["at"]))
 
 
 class _Reporter:
-    """Holds the newest report until it may be written."""
+    """Stores reports in the row of a job, and holds the newest report until the next write is due."""
 
     def __init__(self, store: Store, *, job_id: int, attempt: int) -> None:
         self.store, self.job_id, self.attempt = store, job_id, attempt
@@ -105,7 +106,7 @@ class _Reporter:
             with self.store.write() as session:
                 session.execute(change.values(progress=self.newest).execution_options(synchronize_session=False))
         except SQLAlchemyError:
-            return  # the work matters more than its display; the next report is written instead
+            return  # a report that could not be written must not stop the work; the next report is written instead
         self.newest = None
         self.written_at = time.monotonic()
 
@@ -115,16 +116,17 @@ def _extra(progress: Progress) -> dict[str, Any]:
     return _numbers(progress.extra) | counts
 
 
-def _counts(found: Mapping[str, Any]) -> dict[str, float]:
-    """Counts by name, the largest first and at most `MOST_COUNTS` of them."""
-    ranked = sorted(_numbers(found).items(), key=lambda pair: -pair[1])
+def _counts(counts: Mapping[str, Any]) -> dict[str, float]:
+    """Counts by name, the largest first; if there are more than `MOST_COUNTS`, the smallest are added up as `OTHER`."""
+    ranked = sorted(_numbers(counts).items(), key=lambda pair: -pair[1])
     if len(ranked) <= MOST_COUNTS:
         return dict(ranked)
     shown, rest = dict(ranked[: MOST_COUNTS - 1]), sum(n for _, n in ranked[MOST_COUNTS - 1 :])
     return shown | {OTHER: shown.get(OTHER, 0.0) + rest}
 
 
-def _numbers(found: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers among the values."""
     return {
-        name: float(value) for name, value in found.items() if isinstance(value, int | float) and math.isfinite(value)
+        name: float(value) for name, value in values.items() if isinstance(value, int | float) and math.isfinite(value)
     }

@@ -1,14 +1,14 @@
-"""The rows of background jobs: a command line each, where it stands, and the only ways its state changes.
+"""The queue of background jobs: add, find, pause, resume, cancel and retry jobs, and read their logs.
 
     queued -> starting -> running -> done | failed | cancelled
     queued | starting | running -> paused -> queued
 
-A started job whose process vanishes is queued again, and so is a failed or cancelled one by `retry`. A job is paused by
-a person, and goes on when a person says so; or by an LLM endpoint that asks for a long wait, and goes on at `resume_at`.
-Its `error` then says why it waits. A pause uses up no attempt.
-`attempt` is the fencing token: it grows with every start, and every change names the attempt it speaks for. A process
-that was given up and comes back late therefore changes nothing. A command is the list of arguments after the
-interpreter, `["-m", MODULE, ...]`: a row knows a command line, not a step.
+A started job whose process vanishes is queued again; `retry` queues a failed or cancelled job again. A job that a person
+paused waits until a person resumes it. A job that an LLM endpoint paused, by asking for a long wait, is queued again at
+`resume_at`; its `error` says why the job waits. A pause does not use up an attempt.
+`attempt` is the fencing token: it grows with every start, and every change of state names an attempt and has no effect
+if the row has another. A process that was given up and comes back late therefore changes nothing. The command of a job
+is the list of arguments after the interpreter, `["-m", MODULE, ...]`.
 """
 
 import os
@@ -23,12 +23,11 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.settings import Settings
-from core.study.rows.kinds import JobState, Slot
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Slot, Work
 from core.study.rows.study import Job
 
 HELD = (JobState.STARTING, JobState.RUNNING)
 WORKING = (JobState.QUEUED, *HELD)
-ACTIVE = (*WORKING, JobState.PAUSED)
 ATTEMPTS = 3
 AWAITED_SECONDS = 24 * 3600.0
 TAIL_BYTES = 1 << 18
@@ -38,35 +37,41 @@ WOKEN: Mapping[str, Any] = {"resume_at": None, "error": None}
 def enqueue(
     session: Session, *, title: str, command: list[str], key: str, slot: Slot, study_id: int | None = None
 ) -> Job:
-    """A queued job for this command, or the active job that already has this key (also one that is being cancelled).
+    """Add a job for a command to the queue, or return the active job of the same key, even if its end was requested.
 
-    A paused job of this key goes on, with this command in place of its old one. Raises `StudyError` when the command is
-    not of the form `["-m", MODULE, ...]`.
+    A paused job of the key is queued again with the new command. Raises `StudyError` if the command is not of the form
+    `["-m", MODULE, ...]`.
     """
     split(command)
-    found = _active_with(session, key)
-    if found is not None:
+    same = active(session, key)
+    if same is not None:
         changes = {**WOKEN, "command": list(command)}
-        move(session, found.id, attempt=found.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
-        return get(session, found.id)
+        move(session, same.id, attempt=same.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
+        return get(session, same.id)
     job = Job(title=title[:200], command=list(command), key=key, slot=slot, study_id=study_id, max_attempts=ATTEMPTS)
     try:
         with session.begin_nested():
             session.add(job)
     except IntegrityError:
-        found = _active_with(session, key)
-        if found is None:
+        same = active(session, key)
+        if same is None:
             raise
-        return found
+        return same
     return job
 
 
 def get(session: Session, job_id: int) -> Job:
-    """The job as it stands now; `StudyError` when there is none of this number."""
+    """The job of this id, read anew from the database. Raises `StudyError` if there is no such job."""
     job = session.get(Job, job_id, populate_existing=True)
     if job is None:
         raise StudyError(f"There is no job {job_id}. `python -m core jobs list` shows the jobs there are.")
     return job
+
+
+def active(session: Session, key: str) -> Job | None:
+    """The queued, starting, running or paused job of this key; None without such a job."""
+    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE_JOB_STATES))
+    return session.scalar(query, execution_options={"populate_existing": True})
 
 
 def rows(
@@ -74,34 +79,38 @@ def rows(
     *,
     study_id: int | None = None,
     key: str | None = None,
+    work: Collection[Work] = (),
     active_only: bool = False,
     limit: int | None = 100,
 ) -> list[Job]:
-    """Jobs as they stand now, the newest first; `limit=None` gives all of them.
+    """Jobs, read anew from the database, the newest first; at most `limit` jobs, all jobs if `limit` is None.
 
-    `key` is a whole key, such as "generate:7", or a kind of work without a number, such as "train" for every "train:...".
+    `key` selects the jobs of exactly this key, such as "generate:7"; `work` selects the jobs that do one of the named
+    works on any subject.
     """
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if key is not None:
-        query = query.where(or_(Job.key == key, Job.key.startswith(f"{key}:", autoescape=True)))
+        query = query.where(Job.key == key)
+    if work:
+        query = query.where(or_(Job.key.in_(work), *(Job.key.startswith(each.key("")) for each in work)))
     if study_id is not None:
         query = query.where(Job.study_id == study_id)
     if active_only:
-        query = query.where(Job.state.in_(ACTIVE))
+        query = query.where(Job.state.in_(ACTIVE_JOB_STATES))
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
 def awaits_runner(session: Session, *, now: float) -> bool:
-    """Whether there is something for a runner to do: a job that waits or runs, or one that goes on within a day."""
+    """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day."""
     soon = and_(Job.state == JobState.PAUSED, Job.resume_at < now + AWAITED_SECONDS)
     query = select(Job.id).where(or_(Job.state.in_(WORKING), soon)).limit(1)
     return session.scalar(query) is not None
 
 
 def request_cancel(session: Session, job_id: int) -> Job:
-    """Cancel a queued or paused job at once, and ask a started one to stop; it is `cancelled` once its process is gone.
+    """Cancel a queued or paused job at once; ask a started job to stop, which is `cancelled` once its process is gone.
 
-    Raises `StudyError` for an unknown job and for one that has ended.
+    Raises `StudyError` if the job is unknown or has ended.
     """
     job = get(session, job_id)
     if not _cancel_waiting(session, job) and not _flag(session, job_id, cancel_requested=True):
@@ -110,10 +119,10 @@ def request_cancel(session: Session, job_id: int) -> Job:
 
 
 def request_pause(session: Session, job_id: int) -> Job:
-    """Pause a queued job at once, and ask a started one to stop; it is `paused` once its process is gone.
+    """Pause a queued job at once; ask a started job to stop, which is `paused` once its process is gone.
 
-    A job that is paused until some time stays paused after it. Raises `StudyError` for an unknown job and for one that
-    has ended.
+    A job that is paused until a given time then stays paused beyond this time. Raises `StudyError` if the job is unknown
+    or has ended.
     """
     job = get(session, job_id)
     waiting = (JobState.QUEUED, JobState.PAUSED)
@@ -124,9 +133,9 @@ def request_pause(session: Session, job_id: int) -> Job:
 
 
 def resume(session: Session, job_id: int) -> Job:
-    """Queue a paused job again, whatever it was waiting for.
+    """Queue a paused job again, even before the time at which it is due.
 
-    Raises `StudyError` for any other state, also while the job's process is still stopping.
+    Raises `StudyError` if the job is in another state, also while the process of the job is still stopping.
     """
     job = get(session, job_id)
     if move(session, job_id, attempt=job.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=WOKEN):
@@ -137,9 +146,9 @@ def resume(session: Session, job_id: int) -> Job:
 
 
 def retry(session: Session, job_id: int) -> Job:
-    """Queue a failed or cancelled job again, with a fresh progress, no error, and as many attempts as a new one.
+    """Queue a failed or cancelled job again, with empty progress, no error, and as many attempts as a new job.
 
-    Raises `StudyError` for any other state, and when another job with the same key is active.
+    Raises `StudyError` if the job is in another state, or if another job of the same key is active.
     """
     job = get(session, job_id)
     fresh: dict[str, Any] = {
@@ -151,7 +160,9 @@ def retry(session: Session, job_id: int) -> Job:
         with session.begin_nested():
             moved = move(session, job_id, attempt=job.attempt, frm=frm, to=JobState.QUEUED, changes=fresh)
     except IntegrityError as error:
-        raise StudyError(f"Job {job_id} is not queued again: another job for the same is active.") from error
+        raise StudyError(
+            f"Job {job_id} is not queued again: another job that does the same work is active (see `python -m core jobs list`)."
+        ) from error
     job = get(session, job_id)
     if not moved:
         raise StudyError(f"Job {job_id} is {job.state}; only a failed or cancelled job can be retried.")
@@ -167,40 +178,41 @@ def move(
     to: JobState,
     changes: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Change a state by compare-and-set: False, and nothing changed, unless attempt and state are as given."""
+    """Change the state of a job by compare-and-set, with further `changes` of columns.
+
+    Return False, and change nothing, unless the job has this attempt and one of the states in `frm`.
+    """
     change = update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(frm))
     change = change.values(state=to, **(changes or {}))
     return session.scalar(change.returning(Job.id).execution_options(synchronize_session=False)) is not None
 
 
 def split(command: Sequence[str]) -> tuple[str, list[str]]:
-    """Module and arguments of a command; `StudyError` unless it is `["-m", MODULE, ...]`."""
+    """The module and the arguments of a command. Raises `StudyError` unless the command is `["-m", MODULE, ...]`."""
     if len(command) < 2 or command[0] != "-m":
         raise StudyError(f'A job\'s command must be ["-m", MODULE, ...]; found {list(command)}.')
     return command[1], list(command[2:])
 
 
 def log_path(settings: Settings, job: Job) -> Path:
-    """The file that takes what a local job prints, over all its attempts."""
+    """The path of the file that holds the output of all attempts of a local job."""
     return settings.logs / f"job-{job.id}.log"
 
 
 def log_tail(settings: Settings, job: Job, *, lines: int = 200) -> str:
-    """The last lines of a job's log; empty when it has printed nothing. Of a redrawn progress bar, its last state."""
+    """The last lines of the log of a job; "" if the job has printed nothing.
+
+    Of a progress bar that was redrawn in place, only the last state is returned.
+    """
     path = log_path(settings, job)
     if not path.is_file():
         return ""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
-        found = file.read().decode("utf-8", errors="replace").rstrip("\r\n").split("\n")
-    shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in found]
+        printed = file.read().decode("utf-8", errors="replace").rstrip("\r\n").split("\n")
+    shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in printed]
     return "\n".join(shown[-lines:])
-
-
-def _active_with(session: Session, key: str) -> Job | None:
-    query = select(Job).where(Job.key == key, Job.state.in_(ACTIVE))
-    return session.scalar(query, execution_options={"populate_existing": True})
 
 
 def _cancel_waiting(session: Session, job: Job) -> bool:
@@ -210,7 +222,7 @@ def _cancel_waiting(session: Session, job: Job) -> bool:
     )  # fmt: skip
 
 
-def _flag(session: Session, job_id: int, **wish: bool) -> bool:
-    """Note what is wished of a job that works; False when it does not."""
-    change = update(Job).where(Job.id == job_id, Job.state.in_(WORKING)).values(**wish)
+def _flag(session: Session, job_id: int, **requested: bool) -> bool:
+    """Set request columns of a queued, starting or running job; False if the job is in another state."""
+    change = update(Job).where(Job.id == job_id, Job.state.in_(WORKING)).values(**requested)
     return session.scalar(change.returning(Job.id).execution_options(synchronize_session=False)) is not None

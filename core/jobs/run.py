@@ -1,9 +1,10 @@
-"""A job's own process, on any machine: `python -m core.jobs.run JOB_ID ATTEMPT`.
+"""The process of one attempt of a job: python -m core.jobs.run JOB_ID ATTEMPT
 
-It makes the row its own (`starting` to `running`, refused for any other attempt), runs the row's command in this same
-process, beats once a second, and writes how it ended. It ends early when the row asks for it or belongs to a newer
-attempt, and is paused for a time when an LLM endpoint asks for a long wait. Asked to stop by anybody else (a machine
-that shuts down) it leaves the row as it is, and the runner takes the vanished job up again.
+The process moves its job from `starting` to `running` (refused if the row has another attempt), runs the command of the
+job in this same process, stores once a second that it is alive (the beat), and stores how the command ended. It ends
+early when the row asks for that or belongs to a newer attempt. It pauses the job when an LLM endpoint asks for a long
+wait. When something else stops the process, such as a machine that shuts down, the row stays as it is and the runner
+queues the vanished job again.
 """
 
 import math
@@ -38,7 +39,7 @@ PAUSED = 75
 
 @dataclass(frozen=True)
 class End:
-    """How a command ended; of one that failed or has to wait, why, and how many seconds it has to wait."""
+    """How a command ended: its exit code, the reason if it failed or has to wait, and the seconds to wait (else nan)."""
 
     code: int
     error: str | None = None
@@ -46,13 +47,13 @@ class End:
 
 
 class Stopped(SystemExit):
-    """SIGTERM has arrived. A SystemExit, since that is what libraries and event loops let pass."""
+    """Raised when SIGTERM arrives; a SystemExit, since libraries and event loops do not catch this class."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one attempt of a job.
+    """Run one attempt of a job and return the exit code of this process.
 
-    Exit code 0 when it is done, 1 when it failed or is not ours, 75 when it has to wait, 143 when stopped.
+    0: done. 1: failed, or the row has another attempt. 2: wrong arguments. 75: has to wait. 143: stopped.
     """
     if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
         sys.stderr.write("Usage: python -m core.jobs.run JOB_ID ATTEMPT\n")
@@ -64,19 +65,19 @@ def main(arguments: Sequence[str]) -> int:
         handle = local.process_handle(os.getpid())
         job = transitions.begin(session, job_id, attempt=attempt, handle=handle, now=time.time())
     if job is None:
-        sys.stderr.write(f"Job {job_id}: attempt {attempt} is not mine.\n")
+        sys.stderr.write(f"Job {job_id}: attempt {attempt} is not the one that should run now.\n")
         return 1
     sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {job_id}, attempt {attempt}: {' '.join(job.command)}\n")
     os.environ[progress.VARIABLE] = f"{job_id} {attempt}"
     with _beating(store, job):
         end = _perform(job.command)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _patiently(lambda: _write_end(store, job, end))
+    _with_retries(lambda: _write_end(store, job, end))
     return end.code
 
 
 def _perform(command: list[str]) -> End:
-    """Run the command in this process."""
+    """Run a command in this process."""
     try:
         module, arguments = queue.split(command)
         sys.argv = [module, *arguments]
@@ -88,7 +89,7 @@ def _perform(command: list[str]) -> End:
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return _end_of_error(error)
-    except Exception as error:  # noqa: BLE001  the job's outermost frame
+    except Exception as error:  # noqa: BLE001  the outermost frame of a job
         traceback.print_exc()
         lines = str(error).strip().splitlines()
         return End(1, f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
@@ -96,14 +97,14 @@ def _perform(command: list[str]) -> End:
 
 
 def _end_of_exit(leaving: SystemExit) -> End:
-    """Why a command left: the `StudyError` behind its exit when there is one, as a command prints and swallows it."""
+    """The end of a command that raised SystemExit: the `StudyError` that caused the exit, if any, says why it failed."""
     if leaving.code in (None, 0):
         return End(0)
-    behind: BaseException | None = leaving
-    while behind is not None:
-        if isinstance(behind, StudyError):
-            return _end_of_error(behind)
-        behind = behind.__cause__ or behind.__context__
+    cause: BaseException | None = leaving
+    while cause is not None:
+        if isinstance(cause, StudyError):
+            return _end_of_error(cause)
+        cause = cause.__cause__ or cause.__context__
     if isinstance(leaving.code, str):
         return End(1, leaving.code)
     return End(1, f"The command ended with exit code {leaving.code}; the end of its log says why.")
@@ -116,15 +117,15 @@ def _end_of_error(error: StudyError) -> End:
 
 
 def _write_end(store: Store, job: Job, end: End) -> None:
-    """Write how the attempt ended. What was asked of the row goes before what the command says while it is stopped."""
+    """Store how the attempt ended. A requested cancel or pause counts more than the error of a command that was stopped."""
     now = time.time()
     with store.write() as session:
-        wishes = queue.get(session, job.id)
+        stored = queue.get(session, job.id)
         if end.code == 0:
             transitions.finish(session, job, to=JobState.DONE, error=None, now=now)
-        elif wishes.cancel_requested:
+        elif stored.cancel_requested:
             transitions.finish(session, job, to=JobState.CANCELLED, error=None, now=now)
-        elif wishes.pause_requested:
+        elif stored.pause_requested:
             transitions.pause(session, job, error=None, resume_at=None)
         elif end.code == PAUSED:
             transitions.pause(session, job, error=end.error, resume_at=now + end.wait)
@@ -132,8 +133,8 @@ def _write_end(store: Store, job: Job, end: End) -> None:
             transitions.finish(session, job, to=JobState.FAILED, error=end.error, now=now)
 
 
-def _patiently(write: Callable[[], None]) -> None:
-    """Write the end of a job, also when the database is away for some minutes: hours of work may hang on it."""
+def _with_retries(write: Callable[[], None]) -> None:
+    """Call `write` until it succeeds, for at most `PATIENCE_SECONDS`: a database may be unreachable for some minutes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -158,14 +159,18 @@ def _beating(store: Store, job: Job) -> Iterator[None]:
 
 
 def _beat(store: Store, job: Job, ended: threading.Event) -> None:
-    """Beat until the command has ended, and see to it that it ends; a database that is away changes nothing."""
+    """Store the beat of a job every second until its command has ended, and stop the command if the row asks for that.
+
+    After `local.PATIENCE` seconds the processes of a command that does not stop are killed. While the database cannot be
+    reached, the command goes on.
+    """
     wish, asked_at = Wish.WORK, math.inf
     while not ended.wait(BEAT_SECONDS):
         try:
             with store.write() as session:
                 wish = transitions.beat(session, job, now=time.time())
         except SQLAlchemyError as error:
-            sys.stderr.write(f"No beat: {type(error).__name__}\n")
+            sys.stderr.write(f"The beat could not be stored: {type(error).__name__}\n")
         if wish == Wish.WORK:
             continue
         if asked_at == math.inf:
@@ -177,7 +182,7 @@ def _beat(store: Store, job: Job, ended: threading.Event) -> None:
 
 
 def _signal_work(number: signal.Signals) -> None:
-    """Signal this process, and what it started when it leads a process group of its own."""
+    """Send a signal to this process, and to the processes that it started if it leads its own process group."""
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), number)
     else:

@@ -1,10 +1,10 @@
-"""The runner: one small process beside the app that starts jobs, stops them and takes up what vanished.
+"""The runner: a process beside the app that starts queued jobs, stops jobs, and queues vanished jobs again.
 
     python -m core.jobs.runner [--idle SECONDS]
 
-It outlives the app, and jobs outlive it: everything it knows is in the rows, so the next runner goes on with the same
-processes. A lock file keeps it single on a machine, an advisory lock besides on PostgreSQL, where several machines may
-share one database.
+The runner outlives the app, and jobs outlive the runner: its whole state is in the rows of the jobs, so that the next
+runner continues with the same processes. A lock file allows one runner on a machine; on PostgreSQL, whose database
+several machines may share, an advisory lock allows one runner for the database.
 """
 
 import argparse
@@ -40,7 +40,7 @@ ADVISORY = 0x4C69746D7573
 
 
 def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
-    """Start a runner in the background unless one holds the lock; costs one try of a file lock when one does."""
+    """Start a runner in the background unless a runner holds the lock; then this costs one attempt to take a file lock."""
     try:
         settings.logs.mkdir(parents=True, exist_ok=True)
         with _lock(settings, timeout=0):
@@ -57,12 +57,11 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
 
 
 def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> None:
-    """Look after the jobs until there has been nothing to do for `idle` seconds; return at once when another runner does.
+    """Start and stop jobs until no job has needed a runner for `idle` seconds; return at once if another runner works.
 
-    A job that is paused until some time is waited for when that is less than a day away.
-
-    A job queued while the lock is being given back is seen by the check that follows, so it is never left waiting: it
-    was stored before its `ensure` found the lock taken. A database outage of up to ten minutes is sat out.
+    Paused jobs that are due within a day count as needing a runner. The queue is read once more after the lock is
+    released, so that a job that was queued just before the release is not left waiting. While the database cannot be
+    reached, the runner waits for at most ten minutes, then raises the error.
     """
     store = store_module.open_store(settings)
     backends: Mapping[str, Backend] = {"local": Local(settings, os.environ)}
@@ -76,24 +75,24 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
                 if not queue.awaits_runner(session, now=time.time()):
                     return
         except OperationalError as error:
-            _note(f"the database is away: {str(error.orig).splitlines()[0]}")
+            _note(f"the database cannot be reached: {str(error.orig).splitlines()[0]}")
             _wait_for_database(store)
 
 
 def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
-    """One round: look after started jobs, wake paused ones, and start queued ones where there is room.
+    """One round: check the started jobs, queue the paused jobs that are due, and start queued jobs if slots are free.
 
-    False when there is nothing to wait for.
+    Return whether a runner is still needed.
     """
     with store() as session:
         started = transitions.held(session)
         due = transitions.due(session, now=now)
     for job in started:
         if job.backend in backends:
-            _look_after(store, backends[job.backend], job, now)
+            _check(store, backends[job.backend], job, now)
     if due:
         with store.write() as session:
-            _note(f"jobs {transitions.wake(session, now=now)} go on after their pause")
+            _note(f"jobs {transitions.wake(session, now=now)} are queued again after their pause")
     for name, backend in backends.items():
         for slot in Slot:
             _start_waiting(store, backend, name=name, slot=slot)
@@ -101,7 +100,7 @@ def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
         return queue.awaits_runner(session, now=now)
 
 
-def _look_after(store: Store, backend: Backend, job: Job, now: float) -> None:
+def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
     if backend.poll(job, now=now) == Verdict.GONE:
         with store.write() as session:
             state = transitions.lost(session, job, now=now)
@@ -131,7 +130,7 @@ def _start_waiting(store: Store, backend: Backend, *, name: str, slot: Slot) -> 
 
 
 def _start(store: Store, backend: Backend, job: Job) -> None:
-    """Start a claimed job. If that fails or this process dies here, the job is taken up again as a vanished one."""
+    """Start a claimed job. If the start fails or this process dies here, the job is treated as a vanished job."""
     try:
         handle = backend.start(job)
     except OSError as error:
@@ -174,9 +173,10 @@ def _wait_for_database(store: Store) -> None:
 
 @contextmanager
 def _alone(settings: Settings, store: Store) -> Iterator[Callable[[], object] | None]:
-    """Hold the runner's locks: gives a check that raises when they are lost, or None when another runner has them.
+    """A context that holds the locks of the runner; its value is None if another runner holds a lock.
 
-    The lock is waited for a little while: `ensure` takes it for an instant to see whether it is free.
+    Else the value is a function that raises an error if a lock was lost. The file lock is waited for during
+    `LOCK_SECONDS`, since `ensure` takes it for an instant to see whether it is free.
     """
     try:
         lock = _lock(settings, timeout=LOCK_SECONDS)
@@ -198,9 +198,9 @@ def _alone_on_database(store: Store) -> Iterator[Callable[[], object] | None]:
         yield lambda: None
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()  # closed for good at the end, never pooled: the lock lives as long as the connection
-        taken = connection.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY})
-        yield partial(connection.execute, sqlalchemy.text("SELECT 1")) if taken else None
+        connection.detach()  # closed at the end and not pooled: the lock lives as long as the connection
+        is_locked = connection.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY})
+        yield partial(connection.execute, sqlalchemy.text("SELECT 1")) if is_locked else None
 
 
 def _lock(settings: Settings, *, timeout: float) -> FileLock:
@@ -212,8 +212,8 @@ def _note(message: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m core.jobs.runner", description="Look after background jobs.")
-    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="leave after so many seconds without a job")
+    parser = argparse.ArgumentParser(prog="python -m core.jobs.runner", description="Start and stop background jobs.")
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="end after this many seconds without a job")
     serve(settings_module.load(), idle=parser.parse_args().idle)
 
 

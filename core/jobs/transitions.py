@@ -1,4 +1,4 @@
-"""What the runner and a job's own process do to a row. Each is one compare-and-set that names its attempt."""
+"""Changes of a job's state by the runner and by the process of the job; each is a compare-and-set on the attempt."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,7 +15,7 @@ MAX_UNSTARTED = 5
 
 
 class Wish(StrEnum):
-    """What a job's process is to do: go on, stop for a pause, or stop since it is cancelled or no longer the owner."""
+    """What the process of a job should do: go on, stop for a pause, or stop for good (cancelled, or no longer the owner)."""
 
     WORK = "work"
     PAUSE = "pause"
@@ -23,18 +23,21 @@ class Wish(StrEnum):
 
 
 def held(session: Session) -> list[Job]:
-    """The jobs that occupy a slot, the oldest first."""
+    """The starting and running jobs, which occupy slots, the oldest first."""
     return list(session.scalars(select(Job).where(Job.state.in_(queue.HELD)).order_by(Job.id)))
 
 
 def waiting(session: Session, *, backend: str, slot: Slot, limit: int) -> list[Job]:
-    """The queued jobs of one backend and slot class that are next in line."""
+    """The oldest queued jobs of one backend and slot class, at most `limit`."""
     query = select(Job).where(Job.state == JobState.QUEUED, Job.backend == backend, Job.slot == slot)
     return list(session.scalars(query.order_by(Job.id).limit(limit)))
 
 
 def claim(session: Session, job: Job, *, place: Mapping[str, Any], now: float) -> Job | None:
-    """Take a queued job for a start: the job with its new attempt, or None when it is queued no more."""
+    """Move a queued job to `starting` and return it with its new attempt; None if the job is no longer queued.
+
+    `place` is the part of the handle that says which resources the job takes.
+    """
     changes = {"attempt": job.attempt + 1, "handle": _unstarted(job) | dict(place), "beat_at": now}
     moved = queue.move(
         session, job.id, attempt=job.attempt, frm=(JobState.QUEUED,), to=JobState.STARTING, changes=changes
@@ -43,7 +46,7 @@ def claim(session: Session, job: Job, *, place: Mapping[str, Any], now: float) -
 
 
 def begin(session: Session, job_id: int, *, attempt: int, handle: Mapping[str, Any], now: float) -> Job | None:
-    """`starting` to `running`, said by the job's own process: None when this attempt is not (or no more) its own."""
+    """Move a job from `starting` to `running`, called by its own process; None if the row has another attempt or state."""
     job = session.get(Job, job_id, populate_existing=True)
     if job is None:
         return None
@@ -53,7 +56,7 @@ def begin(session: Session, job_id: int, *, attempt: int, handle: Mapping[str, A
 
 
 def beat(session: Session, job: Job, *, now: float) -> Wish:
-    """Note that the job's process is alive, and learn what it is to do."""
+    """Store that the process of the job is alive, and return what the process should do."""
     change = update(Job).where(Job.id == job.id, Job.attempt == job.attempt, Job.state == JobState.RUNNING)
     change = change.values(beat_at=now).execution_options(synchronize_session=False)
     wishes = session.execute(change.returning(Job.cancel_requested, Job.pause_requested)).one_or_none()
@@ -63,45 +66,45 @@ def beat(session: Session, job: Job, *, now: float) -> Wish:
 
 
 def finish(session: Session, job: Job, *, to: JobState, error: str | None, now: float) -> bool:
-    """The end of an attempt that is starting or running; False when this attempt no longer owns the row."""
+    """End an attempt that is starting or running; False if the attempt no longer owns the row."""
     changes = {"error": error, "finished_at": now}
     return queue.move(session, job.id, attempt=job.attempt, frm=queue.HELD, to=to, changes=changes)
 
 
 def pause(session: Session, job: Job, *, error: str | None, resume_at: float | None) -> bool:
-    """The pause of an attempt that is starting or running; False when this attempt no longer owns the row.
+    """Pause an attempt that is starting or running; False if the attempt no longer owns the row.
 
-    `error` says what it waits for, and `resume_at` (seconds since 1970) when it goes on by itself.
+    `error` says what the job waits for; at `resume_at` (seconds since 1970) the job is queued again, never if it is None.
     """
     changes = _pausing(job) | {"error": error, "resume_at": resume_at}
     return queue.move(session, job.id, attempt=job.attempt, frm=queue.HELD, to=JobState.PAUSED, changes=changes)
 
 
 def due(session: Session, *, now: float) -> list[int]:
-    """The paused jobs whose time to go on has come."""
+    """The ids of the paused jobs whose `resume_at` has passed."""
     return list(session.scalars(select(Job.id).where(*_is_due(now)).order_by(Job.id)))
 
 
 def wake(session: Session, *, now: float) -> list[int]:
-    """Queue the jobs that are due."""
+    """Queue the paused jobs whose `resume_at` has passed, and return their ids."""
     change = update(Job).where(*_is_due(now)).values(state=JobState.QUEUED, **queue.WOKEN)
     return list(session.scalars(change.returning(Job.id).execution_options(synchronize_session=False)))
 
 
 def note_handle(session: Session, job: Job, handle: Mapping[str, Any]) -> None:
-    """Store where an attempt runs, unless it has ended meanwhile."""
+    """Store the handle of an attempt, unless the attempt has ended meanwhile."""
     change = update(Job).where(Job.id == job.id, Job.attempt == job.attempt, Job.state.in_(queue.HELD))
     session.execute(change.values(handle=dict(handle)).execution_options(synchronize_session=False))
 
 
 def lost(session: Session, job: Job, *, now: float) -> JobState | None:
-    """What becomes of a job whose process is gone: cancelled, paused, queued again, or failed; None when it has ended.
+    """Move a job whose process is gone to `cancelled`, `paused`, `queued` or `failed`, and return the new state.
 
-    A process that vanished before it was `running` uses up no attempt, but after `MAX_UNSTARTED` such starts in a row
-    the job fails.
+    Return None if the job has ended or moved on meanwhile. A process that vanished before it was `running` uses up no
+    attempt, but after `MAX_UNSTARTED` starts in a row without `running` the job fails.
     """
     to, changes = _after_loss(queue.get(session, job.id), now)
-    frm = (JobState(job.state),)
+    frm = (job.state,)
     return to if queue.move(session, job.id, attempt=job.attempt, frm=frm, to=to, changes=changes) else None
 
 
@@ -126,7 +129,7 @@ def _after_loss(job: Job, now: float) -> tuple[JobState, dict[str, Any]]:
 
 
 def _pausing(job: Job) -> dict[str, Any]:
-    """What changes with every pause: the attempt that it ended is given back."""
+    """The columns that change with every pause: the ended attempt does not count, so one more attempt is allowed."""
     return {"handle": {}, "pause_requested": False, "max_attempts": job.max_attempts + 1}
 
 

@@ -10,30 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from core.llm import answers, not_taken
-from core.llm.answers import Answer, AnswerLost, Message, Provider, SlotKey
-from core.llm.money.spending import cost_of
+from core.llm import not_taken
+from core.llm.answers import AnswerLost, Message, Provider, SlotKey
+from core.llm.received import Received, received
 from core.llm.side_by_side import CallRunner, Progress
-from core.llm.text import UNSTORABLE
 
 ANSWER_TOKENS = 2000  # room to think before the verdict; a limit is sent only to keep a budget
-
-
-@dataclass(frozen=True)
-class Received:
-    """An answer as it is stored.
-
-    `request` holds the model, messages and parameters sent. `cost_usd` is None if the price is unknown, `latency_s`
-    is in seconds.
-    """
-
-    request: dict[str, Any]
-    content: str
-    finish_reason: str
-    tokens_in: int
-    tokens_out: int
-    cost_usd: float | None
-    latency_s: float
 
 
 @dataclass(frozen=True)
@@ -98,22 +80,6 @@ class _Questions:
                 raise
             return
         self._tokens += answer.tokens_in + answer.tokens_out
-        received = _received(question, answer)
-        await self.in_writing_thread(lambda: question.keep(received))
+        row = received(question.provider, question.messages, answer)
+        await self.in_writing_thread(lambda: question.keep(row))
         self._n_stored += 1
-
-
-def _received(question: Question, answer: Answer) -> Received:
-    return Received(
-        request={
-            "model": question.provider.model,
-            "messages": list(answer.messages or question.messages),
-            **answer.parameters,
-        },
-        content=UNSTORABLE.sub("", answer.content or answer.refusal or ""),
-        finish_reason=answers.ending(answer),
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        cost_usd=cost_of(question.provider, answer),
-        latency_s=answer.latency_s,
-    )

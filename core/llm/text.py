@@ -77,6 +77,11 @@ APOLOGY = re.compile(
 )
 
 
+def storable(content: str) -> str:
+    """A text without the characters that no database takes: NUL and lone halves of surrogate pairs."""
+    return UNSTORABLE.sub("", content)
+
+
 def visible(content: str) -> str:
     """Return an answer without its thinking, without code fences and without characters that no database takes."""
     return FENCE.sub("", spoken(content)[0]).strip()
@@ -88,7 +93,7 @@ def spoken(content: str) -> tuple[str, list[str]]:
     Thinking is everything before the last closing mark of thinking, with or without an opening mark, and everything
     after an opening mark that is never closed. Text after the end of the turn is dropped.
     """
-    text = UNSTORABLE.sub("", content)
+    text = storable(content)
     thoughts: list[str] = []
     channels = list(HARMONY.finditer(text))
     if channels:

@@ -1,1 +1,1 @@
-"""What the samples are like, beside real ones."""
+"""Measure samples beside real texts: diversity, duplicates, copies, leakage and label fidelity."""

@@ -1,4 +1,4 @@
-"""Every pair of unit vectors looked at once, in blocks on all cores: summed angles and the nearest other row."""
+"""Compare all pairs of unit vectors, in blocks on all cores: sums of angles and highest cosines."""
 
 import math
 import os
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-BLOCK = 1024
-CLOSE = 0.99
-NOISE = 1e-5
-FEW_PAIRS = 8192
+BLOCK = 1024  # rows and columns of a block
+CLOSE = 0.99  # cosine from which a pair is computed in float64
+NOISE = 1e-5  # more than the error of a float32 cosine
+FEW_PAIRS = 8192  # more close pairs in a block: the whole block in float64 is faster
 MOST_THREADS = 8
 
 Floats = NDArray[np.float64]
@@ -20,32 +20,33 @@ Block = tuple[slice, slice]
 
 
 def sweep(unit: Floats, *, angles: bool, nearest: bool) -> tuple[Floats, Floats]:
-    """For rows of length 1, shape (n, d), n >= 2: each row's summed angle to the others in radians, and its highest
-    cosine to another row, shape (n,) each; empty where not asked for.
+    """Each row's sum of angles to the other rows (radians) and its highest cosine to another row, shape (n,) each.
 
-    Products are float32 (error about 1e-7) except near cosine 1, where angles need float64 (error about 2e-8). Every
-    thread multiplies by itself: several threads in one product wait for each other when the machine is busy.
+    `unit` has rows of length 1, shape (n, d), n >= 2. The sums are an empty array without `angles`, the cosines without
+    `nearest`. Products are float32 (error about 1e-7) except near cosine 1, where angles need float64 (error about 2e-8).
+    Each product uses a single thread: on a busy machine, several threads in one product wait for one another.
     """
     spans = [slice(start, min(start + BLOCK, len(unit))) for start in range(0, len(unit), BLOCK)]
     blocks = [(rows, columns) for place, rows in enumerate(spans) for columns in spans[place:]]
     threads = min(os.cpu_count() or 1, MOST_THREADS, len(blocks))
     single = unit.astype(np.float32)
 
-    def share(thread: int) -> tuple[_Angles | None, _Nearest | None]:
+    def work(thread: int) -> tuple[_Angles | None, _Nearest | None]:
         summed, best = _Angles(unit) if angles else None, _Nearest(unit) if nearest else None
-        _work(single, blocks[thread::threads], summed, best)
+        _multiply(single, blocks[thread::threads], summed, best)
         return summed, best
 
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(share, range(threads)))
+        parts = list(pool.map(work, range(threads)))
     sums = np.sum([summed.sums for summed, _ in parts if summed], axis=0) if angles else np.empty(0)
     highest = np.max([best.best for _, best in parts if best], axis=0) if nearest else np.empty(0)
     return sums, highest
 
 
-def _work(
+def _multiply(
     single: NDArray[np.float32], blocks: Sequence[Block], summed: "_Angles | None", best: "_Nearest | None"
 ) -> None:
+    """Add the cosines of these blocks of row pairs to the sums of angles and to the highest cosines."""
     memory = np.empty(BLOCK * BLOCK, dtype=np.float32)
     for rows, columns in blocks:
         shape = rows.stop - rows.start, columns.stop - columns.start
@@ -58,7 +59,7 @@ def _work(
 
 
 class _Angles:
-    """Sums angles row by row; pairs that are close are taken again in float64."""
+    """Each row's sum of angles to other rows; the angles of close pairs are computed in float64."""
 
     def __init__(self, unit: Floats) -> None:
         self.unit = unit
@@ -66,6 +67,7 @@ class _Angles:
         self.memory = np.empty(BLOCK * BLOCK, dtype=np.float32)
 
     def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        """Add the angles of a block of cosines between these rows and columns."""
         angles: NDArray[np.floating] = np.arccos(block, out=self.memory[: block.size].reshape(block.shape))
         close = np.divmod(np.flatnonzero(block.ravel() > CLOSE), block.shape[1])
         if len(close[0]) > FEW_PAIRS:
@@ -81,20 +83,21 @@ class _Angles:
 
 
 class _Nearest:
-    """Keeps each row's highest cosine to another row; where rows are close it is looked for in float64."""
+    """Each row's highest cosine to another row; the cosines of close pairs are computed in float64."""
 
     def __init__(self, unit: Floats) -> None:
         self.unit = unit
         self.best = np.full(len(unit), -np.inf)
 
     def add(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+        """Compare the highest cosines with a block of cosines between these rows and columns."""
         if rows == columns:
             np.fill_diagonal(block, -np.inf)
         else:
-            self._raise(columns, rows, block.T)
-        self._raise(rows, columns, block)
+            self._update(columns, rows, block.T)
+        self._update(rows, columns, block)
 
-    def _raise(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
+    def _update(self, rows: slice, columns: slice, block: NDArray[np.float32]) -> None:
         top = block.max(axis=1).astype(np.float64)
         close = np.flatnonzero(top > np.maximum(CLOSE, self.best[rows] - NOISE))
         if len(close):

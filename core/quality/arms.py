@@ -1,4 +1,4 @@
-"""Measure every arm of a task beside its real data. For jobs: it embeds texts and trains small models, and takes seconds."""
+"""Compute the quality measures of every arm of a task. Takes seconds or minutes: embeds texts and trains small models."""
 
 import math
 import time
@@ -16,26 +16,27 @@ from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from core.errors import StudyError
+from core.interval import Interval
 from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
 from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
 from core.reports import Report
 from core.study import samples, tasks
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Sample, Task
 
-FEWEST = 20  # an arm with fewer texts is not compared, so that it does not make the comparison small for the others
-MOST_COMPARED = 5_000  # texts of an arm in the measures that take equally many of every arm
-MOST_EMBEDDED = 10_000  # texts of an arm that are embedded, drawn evenly over labels
-CHUNK = 10_000  # ids in one statement
+FEWEST = 20  # texts; a smaller arm is not compared, as all other arms would be cut to its size
+MOST_COMPARED = 5_000  # texts per arm in the measures that use the same number of texts of every arm
+MOST_EMBEDDED = 10_000  # embedded texts per arm, drawn evenly over labels
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """What is measured: the kept texts of a task, read at one moment that `digest` names.
+class TaskTexts:
+    """The kept texts of a task at the time of reading; `digest` identifies them.
 
-    `texts`: columns sample_id, arm_id, split, label, text. `shown`: arm id -> the real texts its prompts showed, by
-    sample id. `repeats`: arm id -> texts set aside as duplicates when they came in.
+    `texts`: columns sample_id, arm_id, split, label, text. `shown`: arm id -> sample id -> real text that a prompt of the
+    arm contained. `repeats`: arm id -> number of texts rejected as exact duplicates on arrival.
     """
 
     task: Task
@@ -47,17 +48,19 @@ class Gathered:
     digest: str
 
     def train(self, arm: Arm) -> pd.DataFrame:
+        """The training texts of an arm, in the columns of `texts`."""
         of_arm = (self.texts["arm_id"] == arm.id) & (self.texts["split"] == Split.TRAIN)
         return self.texts[of_arm].reset_index(drop=True)
 
     def real(self, *splits: Split) -> pd.DataFrame:
+        """The texts of the real arm in these splits, in the columns of `texts`."""
         ids = [arm.id for arm in self.arms if arm.kind == ArmKind.REAL]
         return self.texts[self.texts["arm_id"].isin(ids) & self.texts["split"].isin(splits)].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
-class Part:
-    """An arm's training texts, and the embedded ones among them: `places` in `texts`, `rows` (n, d)."""
+class ArmTexts:
+    """An arm's training texts and the embeddings of a subset: `rows`, shape (n, d), belong to `places` in `texts`."""
 
     arm: Arm
     texts: pd.DataFrame
@@ -66,11 +69,12 @@ class Part:
 
     @property
     def is_compared(self) -> bool:
+        """Whether the arm has enough texts for the measures that use the same number of texts of every arm."""
         return len(self.texts) >= FEWEST
 
 
-def gather(session: Session, task_id: int) -> Gathered:
-    """Everything the measures need. Raises `StudyError` when the task keeps no training text."""
+def read_texts(session: Session, task_id: int) -> TaskTexts:
+    """Read everything that the measures need from the store. Raises `StudyError` if the task has no kept training text."""
     task = session.get_one(Task, task_id)
     query = (
         select(Sample.id, Sample.arm_id, Sample.split, Label.name, Sample.text)
@@ -83,7 +87,7 @@ def gather(session: Session, task_id: int) -> Gathered:
     if not (texts["split"] == Split.TRAIN).any():
         raise StudyError(f"Task {task.name!r} keeps no training text yet. Import or generate some, then measure.")
     arms = tasks.arms(session, task_id)
-    return Gathered(
+    return TaskTexts(
         task=task,
         labels=[label.name for label in tasks.labels_of(session, task_id)],
         arms=arms,
@@ -95,32 +99,33 @@ def gather(session: Session, task_id: int) -> Gathered:
 
 
 def compute(
-    gathered: Gathered, *, home: Path, encoder: str = "minilm", seed: int = 0, report: Report | None = None
+    task_texts: TaskTexts, *, home: Path, encoder: str = "minilm", seed: int = 0, report: Report | None = None
 ) -> Measures:
-    """The measures of every arm that keeps training texts; `home` is where embeddings are kept and found again.
+    """The measures of every arm with kept training texts.
 
-    `report` is called with steps done, steps in all, what is being done, and further numbers (none so far).
+    Embeddings are stored under `home` and reused. `report` is called with steps done, steps in all, a description of the
+    step, and {}.
     """
     started = time.monotonic()
-    tell = _told(report, sum(not gathered.train(arm).empty for arm in gathered.arms))
-    parts = _parts(gathered, encoder=encoder, home=home, seed=seed, tell=tell)
+    report_stage = _stage_report(report, n_arms=sum(not task_texts.train(arm).empty for arm in task_texts.arms))
+    parts = _parts(task_texts, encoder=encoder, home=home, seed=seed, report_stage=report_stage)
     sizes = [len(part.texts) for part in parts if part.is_compared]
     n = min([*sizes, MOST_COMPARED]) if sizes else 0
     spread = _spread(parts, n=n, seed=seed)
     measured = []
     for place, part in enumerate(parts):
-        tell(len(parts) + place, 0.0, f"measuring {part.arm.name}")
-        with threadpool_limits(1):  # threads that wait for busy cores made the small models ten times slower
-            measured.append(_arm(part, gathered, parts, spread=spread[part.arm.id], n=n, seed=seed))
-    tell(2 * len(parts), 0.0, "drawing the map")
+        report_stage(len(parts) + place, 0.0, f"measuring {part.arm.name}")
+        with threadpool_limits(1):  # threads waiting for busy cores made the small models ten times slower
+            measured.append(_arm(part, task_texts, parts, spread=spread[part.arm.id], n=n, seed=seed))
+    report_stage(2 * len(parts), 0.0, "drawing the map")
     points = _map(parts, seed=seed)
-    tell(2 * len(parts), 1.0, "measured")
+    report_stage(2 * len(parts), 1.0, "measured")
     return Measures(
-        task_id=gathered.task.id,
-        task=gathered.task.name,
-        labels=gathered.labels,
+        task_id=task_texts.task.id,
+        task=task_texts.task.name,
+        labels=task_texts.labels,
         encoder=encoder,
-        digest=gathered.digest,
+        digest=task_texts.digest,
         version=measures.VERSION,
         seconds=time.monotonic() - started,
         arms=measured,
@@ -128,41 +133,53 @@ def compute(
     )
 
 
-def _told(report: Report | None, arms: int) -> Callable[[int, float, str], None]:
-    """Progress in tenths of a stage; each arm has two stages (embedding, measuring), and the map is the last one."""
+def _stage_report(report: Report | None, *, n_arms: int) -> Callable[[int, float, str], None]:
+    """A function that reports a stage, the finished share of it, and a message; counts tenths of stages.
 
-    def tell(stage: int, share: float, what: str) -> None:
+    Every arm has two stages, embedding and measuring; the map is the last stage.
+    """
+
+    def report_stage(stage: int, share: float, message: str) -> None:
         if report is not None:
-            report(round(10 * (stage + share)), 10 * (2 * arms + 1), what, {})
+            report(round(10 * (stage + share)), 10 * (2 * n_arms + 1), message, {})
 
-    return tell
+    return report_stage
 
 
 def _parts(
-    gathered: Gathered, *, encoder: str, home: Path, seed: int, tell: Callable[[int, float, str], None]
-) -> list[Part]:
-    found = [(arm, gathered.train(arm)) for arm in gathered.arms]
+    task_texts: TaskTexts, *, encoder: str, home: Path, seed: int, report_stage: Callable[[int, float, str], None]
+) -> list[ArmTexts]:
+    """The training texts and embeddings of every arm with training texts."""
+    texts_of = [(arm, task_texts.train(arm)) for arm in task_texts.arms]
     parts = []
-    for place, (arm, texts) in enumerate((arm, texts) for arm, texts in found if len(texts)):
+    for place, (arm, texts) in enumerate((arm, texts) for arm, texts in texts_of if len(texts)):
 
         def embedded(
-            done: int, total: int, _what: str, _more: Mapping[str, Any], place: int = place, of: Arm = arm
+            done: int, total: int, _message: str, _extra: Mapping[str, Any], place: int = place, name: str = arm.name
         ) -> None:
-            tell(place, done / max(total, 1), f"embedding {of.name}: {done} of {total} new texts")
+            report_stage(place, done / max(total, 1), f"embedding {name}: {done} of {total} new texts")
 
-        tell(place, 0.0, f"embedding {arm.name}")
-        places = layout.chosen(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
-        rows = embedding.cached(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
-        parts.append(Part(arm, texts, places, rows))
+        report_stage(place, 0.0, f"embedding {arm.name}")
+        places = layout.balanced_subset(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
+        rows = embedding.embed(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
+        parts.append(ArmTexts(arm, texts, places, rows))
     return parts
 
 
 def _arm(
-    part: Part, gathered: Gathered, parts: Sequence[Part], *, spread: Mapping[str, Diversity], n: int, seed: int
+    part: ArmTexts,
+    task_texts: TaskTexts,
+    parts: Sequence[ArmTexts],
+    *,
+    spread: Mapping[str, Diversity],
+    n: int,
+    seed: int,
 ) -> ArmMeasures:
     texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
-    some = part.texts.iloc[layout.chosen(labels, most=n, seed=seed)] if part.is_compared else part.texts.iloc[:0]
-    said = some["text"].tolist()
+    compared = (
+        part.texts.iloc[layout.balanced_subset(labels, most=n, seed=seed)] if part.is_compared else part.texts.iloc[:0]
+    )
+    compared_texts = compared["text"].tolist()
     words, vocabulary = lexical.lengths(texts), lexical.vocabulary(texts)
     near = duplicates.near(texts)
     ids = part.texts["sample_id"].tolist()
@@ -171,62 +188,67 @@ def _arm(
         arm=part.arm.name,
         kind=part.arm.kind,
         n=len(texts),
-        n_compared=len(some),
+        n_compared=len(compared),
         cosine=spread[Distance.COSINE],
         angular=spread[Distance.ANGULAR],
-        distinct_1=lexical.distinct(said, 1),
-        distinct_2=lexical.distinct(said, 2),
-        self_bleu=lexical.self_bleu(said, seed=seed),
-        n_self_bleu=min(len(some), lexical.SAMPLE),
+        distinct_1=lexical.distinct(compared_texts, 1),
+        distinct_2=lexical.distinct(compared_texts, 2),
+        self_bleu=lexical.self_bleu(compared_texts, seed=seed),
+        n_self_bleu=min(len(compared), lexical.SAMPLE),
         words_low=words.q1,
         words_median=words.median,
         words_high=words.q3,
         vocabulary=vocabulary.types,
         hd_d=vocabulary.hd_d,
         by_characters=lexical.share_by_characters(texts),
-        exact_duplicates=gathered.repeats.get(part.arm.id, 0),
+        exact_duplicates=task_texts.repeats.get(part.arm.id, 0),
         near_pairs=len(near.pairs),
         near_groups=[[ids[place] for place in group] for group in near.groups],
-        copies=_copies(part, gathered),
-        near_test=_near(part.texts, _by_id(gathered.real(Split.TEST)), shown={}),
+        copies=_copies(part, task_texts),
+        near_test=_near(part.texts, _by_id(task_texts.real(Split.TEST)), shown={}),
         **_nearest(part, parts, n=n),
-        **_leaks(part, gathered, some, seed=seed),
+        **_leaks(part, task_texts, compared, seed=seed),
     )
 
 
-def _spread(parts: Sequence[Part], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
-    """Arm id -> distance -> diversity at equal size; nan for arms that are not compared."""
-    nan = math.nan
+def _spread(parts: Sequence[ArmTexts], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
+    """Arm id -> distance -> diversity on `n` texts; nan for arms that are not compared."""
     found: dict[int, dict[str, Diversity]] = {
-        part.arm.id: {name: Diversity(0, nan, nan, nan, nan, nan, nan) for name in Distance} for part in parts
+        part.arm.id: dict.fromkeys(Distance, diversity.UNDEFINED) for part in parts
     }
     compared = {str(part.arm.id): part.rows for part in parts if part.is_compared}
     for row in diversity.at_equal_size(compared, n=n, seed=seed).to_dict("records") if compared else []:
-        scores = {name: row[name] for name in Diversity.__dataclass_fields__}
+        scores = {
+            name: Interval(row[name], row[f"{name}_low"], row[f"{name}_high"], row["n"]) for name in diversity.SCORES
+        }
         found[int(row["arm"])][Distance(row["distance"])] = Diversity(**scores)
     return found
 
 
-def _nearest(part: Part, parts: Sequence[Part], *, n: int) -> dict[str, Any]:
-    """On as many texts of every arm, since more texts lie nearer; against all embedded real ones."""
+def _nearest(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int) -> dict[str, Any]:
+    """`nearest_real` on `n` texts of the arm against all embedded real texts; the score rises with `n`."""
     real = next((other for other in parts if other.arm.kind == ArmKind.REAL), None)
     if real is None or real is part or not part.is_compared:
         return {"nearest_real": math.nan, "n_nearest": 0}
-    places = layout.chosen(part.texts["label"].iloc[part.places].tolist(), most=n)
+    places = layout.balanced_subset(part.texts["label"].iloc[part.places].tolist(), most=n)
     return {"nearest_real": nearest.nearest_real(part.rows[places], real.rows), "n_nearest": len(places)}
 
 
-def _leaks(part: Part, gathered: Gathered, some: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+def _leaks(part: ArmTexts, task_texts: TaskTexts, compared: pd.DataFrame, *, seed: int) -> dict[str, Any]:
+    """The leakage measures of an arm: classifier scores on the `compared` texts, names and cues on all its texts."""
     texts, labels = part.texts["text"].tolist(), part.texts["label"].tolist()
-    said, intended = some["text"].tolist(), some["label"].tolist()
-    test = gathered.real(Split.TEST)
+    train = compared["text"].tolist(), compared["label"].tolist()
+    test = task_texts.real(Split.TEST)
     tested = test["text"].tolist(), test["label"].tolist()
-    against = [] if part.arm.kind == ArmKind.REAL else gathered.real(Split.TRAIN)["text"].tolist()
+    against = [] if part.arm.kind == ArmKind.REAL else task_texts.real(Split.TRAIN)["text"].tolist()
     return {
-        "bag_of_words": leakage.bag_of_words(said, intended, *tested, seed=seed),
-        "within": leakage.within(said, intended, seed=seed),
-        "apart": leakage.tell_apart(said, against, seed=seed),
-        "names_itself": [Named(**row) for row in _records(leakage.names_itself(texts, labels))],
+        "bag_of_words": leakage.bag_of_words(*train, *tested, seed=seed),
+        "within": leakage.within(*train, seed=seed),
+        "apart": leakage.tell_apart(train[0], against, seed=seed),
+        "names_itself": [
+            Named(row["label"], row["named"], Interval(row["share"], row["low"], row["high"], row["n"]))
+            for row in _records(leakage.names_itself(texts, labels))
+        ],
         "cues": [Cue(**row) for row in _records(leakage.cues(texts, labels))],
     }
 
@@ -235,15 +257,16 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _copies(part: Part, gathered: Gathered) -> list[Copy]:
-    """Copies of real texts outside the test split, and of whatever a prompt of the arm showed."""
-    shown = gathered.shown[part.arm.id]
+def _copies(part: ArmTexts, task_texts: TaskTexts) -> list[Copy]:
+    """Copies of real texts outside the test split and of the real texts that the arm's prompts contained."""
+    shown = task_texts.shown[part.arm.id]
     if part.arm.kind == ArmKind.REAL:
         return []
-    return _near(part.texts, shown | _by_id(gathered.real(Split.TRAIN, Split.VALIDATION, Split.POOL)), shown=shown)
+    return _near(part.texts, shown | _by_id(task_texts.real(Split.TRAIN, Split.VALIDATION, Split.POOL)), shown=shown)
 
 
 def _near(texts: pd.DataFrame, others: Mapping[int, str], *, shown: Mapping[int, str]) -> list[Copy]:
+    """Copies of the real texts `others` (sample id -> text); `shown` are real texts that prompts contained."""
     found = nearest.copies(texts["text"].tolist(), list(others.values()))
     ids, other_ids = texts["sample_id"].tolist(), list(others)
     columns = (found[name].tolist() for name in ("text", "shown", "similarity", "exact"))
@@ -257,31 +280,30 @@ def _by_id(texts: pd.DataFrame) -> dict[int, str]:
     return dict(zip(texts["sample_id"].tolist(), texts["text"].tolist(), strict=True))
 
 
-def _map(parts: Sequence[Part], *, seed: int) -> Points:
-    """All arms on one map: at most `layout.MOST_POINTS` texts, drawn evenly over arms and labels."""
-    held = [part.texts.iloc[part.places].assign(arm=part.arm.name) for part in parts]
-    texts = pd.concat(held, ignore_index=True)
+def _map(parts: Sequence[ArmTexts], *, seed: int) -> Points:
+    """The map of at most `layout.MOST_POINTS` texts of all arms, drawn evenly over arms and labels."""
+    texts = pd.concat([part.texts.iloc[part.places].assign(arm=part.arm.name) for part in parts], ignore_index=True)
     groups = list(zip(texts["arm"], texts["label"], strict=True))
-    places = layout.chosen(groups, most=layout.MOST_POINTS, seed=seed)
+    places = layout.balanced_subset(groups, most=layout.MOST_POINTS, seed=seed)
     placed = layout.map_2d(np.concatenate([part.rows for part in parts])[places], seed=seed)
-    some = texts.iloc[places]
+    drawn = texts.iloc[places]
     x, y = placed.astype(float).round(3).T.tolist()
-    return Points(some["sample_id"].tolist(), some["arm"].tolist(), some["label"].tolist(), x, y)
+    return Points(drawn["sample_id"].tolist(), drawn["arm"].tolist(), drawn["label"].tolist(), x, y)
 
 
 def _shown(session: Session, arm_id: int) -> dict[int, str]:
-    """The real texts that the calls of an arm showed, as examples or to be rewritten, by sample id."""
+    """Sample id -> real text that a prompt of the arm contained, as an example or as a text to rewrite."""
     query = select(Completion.example_ids, Completion.source_ids).where(Completion.arm_id == arm_id)
-    ids = sorted({int(one) for lists in session.execute(query) for found in lists for one in found})
+    ids = sorted({int(sample_id) for row in session.execute(query) for ids in row for sample_id in ids})
     shown: dict[int, str] = {}
-    for start in range(0, len(ids), CHUNK):
-        rows = session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(ids[start : start + CHUNK])))
+    for chunk in chunks(ids):
+        rows = session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(chunk)))
         shown |= {row.id: row.text for row in rows}
     return shown
 
 
 def _repeats(session: Session, arm_ids: Sequence[int]) -> dict[int, int]:
-    """Arm id -> exact duplicates that were refused: generated texts set aside, and rows of imported files."""
+    """Arm id -> number of exact duplicates rejected on arrival: generated texts and rows of imported files."""
     query = (
         select(Sample.arm_id, func.count(Sample.id).label("n"))
         .where(Sample.arm_id.in_(arm_ids), Sample.reject_reason == samples.DUPLICATE)

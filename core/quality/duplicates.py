@@ -1,4 +1,4 @@
-"""Texts that are the same or nearly: exact by digest, near by the shared letter triples of their words."""
+"""Find exact duplicates (by digest) and near-duplicates (by Jaccard similarity of letter triples) among texts."""
 
 import re
 import unicodedata
@@ -14,25 +14,25 @@ from scipy.sparse import csgraph
 from core.study import samples
 
 THRESHOLD = 0.7
-SHINGLE = 3
-SHARED = 8
-BLOCK = 250
-CHUNK = 200_000
+SHINGLE = 3  # letters
+SHARED = 8  # rare shingles that a proposed pair must share
+BLOCK = 250  # rows compared at once
+PAIRS_AT_ONCE = 200_000
 MOST_PAIRS = 1_000_000
 MARGIN = 1e-9
 NOT_WORD = re.compile(r"[\W_]+")
 
 Places = NDArray[np.int64]
-Found = tuple[Places, Places, NDArray[np.float64]]
+Pairs = tuple[Places, Places, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Near-duplicates among texts, by their places.
+    """Near-duplicates among texts; texts are named by their index in the list.
 
-    `pairs` has columns first, second, similarity (Jaccard, in [threshold, 1]), most similar first; `groups` are the
-    connected components of two and more, in order. `extra` is what goes when the first of each group is kept.
-    `complete` is False when there were more pairs than are listed; groups are complete always.
+    `pairs`: columns first, second, similarity (Jaccard, in [threshold, 1]), most similar first. `groups`: connected
+    components of at least two texts, in order. `complete` is False if `pairs` lists only some of the pairs; `groups` are
+    always complete.
     """
 
     pairs: pd.DataFrame
@@ -41,11 +41,12 @@ class Groups:
 
     @property
     def extra(self) -> list[int]:
+        """All texts of the groups except the first of each group."""
         return sorted(place for group in self.groups for place in group[1:])
 
 
 def exact(texts: Sequence[str]) -> list[list[int]]:
-    """Places of texts that are the same but for case, spaces and Unicode form: groups of two and more, in order."""
+    """Groups of at least two texts that differ only in case, spaces or Unicode form, as indices, in order."""
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         places.setdefault(samples.text_hash(text), []).append(place)
@@ -53,26 +54,28 @@ def exact(texts: Sequence[str]) -> list[list[int]]:
 
 
 def near(texts: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = SHINGLE) -> Groups:
-    """Near-duplicates: all pairs whose sets of letter n-grams inside words have a Jaccard similarity of `threshold`.
+    """All pairs of texts whose sets of `shingles` have a Jaccard similarity of at least `threshold`, and their groups.
 
     Case, punctuation, spaces and the order of words do not count. The search is exact: a prefix filter proposes pairs
-    (Chaudhuri et al. 2006; Xiao et al. 2011), each is then compared in full. Texts with the same set are listed as one
-    pair each, with the first of them. A text without any letter is compared by its signs.
+    (Chaudhuri et al. 2006; Xiao et al. 2011), and every proposed pair is compared in full. Of several texts with the same
+    set, each later text forms a pair with the first. A text without letters is compared by its other characters.
     """
-    table, _ = _tables(texts, [], shingle)
+    table, _ = _shingle_tables(texts, [], shingle)
     firsts, place_of = _distinct_rows(table)
-    again = np.flatnonzero(firsts[place_of] != np.arange(len(texts)))
-    found = [(firsts[place_of[again]], again, np.ones(len(again)))]
-    n_pairs, roots = len(again), firsts[place_of]
+    repeated = np.flatnonzero(firsts[place_of] != np.arange(len(texts)))
+    found = [(firsts[place_of[repeated]], repeated, np.ones(len(repeated)))]
+    n_pairs, roots = len(repeated), firsts[place_of]
 
     def is_open(left: Places, right: Places) -> NDArray[np.bool_]:
-        """Once the list is full, a pair whose texts are connected already says nothing new."""
+        """Whether a pair is still needed: the list has room, or the two texts are not connected yet."""
         new: NDArray[np.bool_] = (roots[firsts[left]] != roots[firsts[right]]) | (n_pairs < MOST_PAIRS)
         return new
 
-    for first, second, similarity in _joined(table[firsts], table[firsts], threshold, within=True, is_open=is_open):
+    for first, second, similarity in _similar_pairs(
+        table[firsts], table[firsts], threshold, within=True, is_open=is_open
+    ):
         left, right = np.sort([firsts[first], firsts[second]], axis=0)
-        roots = _merged(roots, left, right)
+        roots = _connect(roots, left, right)
         room = max(0, MOST_PAIRS - n_pairs)
         found.append((left[:room].copy(), right[:room].copy(), similarity[:room].copy()))
         n_pairs += len(left)
@@ -82,24 +85,27 @@ def near(texts: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = S
 def between(
     texts: Sequence[str], others: Sequence[str], *, threshold: float = THRESHOLD, shingle: int = SHINGLE
 ) -> pd.DataFrame:
-    """All pairs of a text and another collection's text that are near-duplicates as `near` says.
+    """All pairs of a text in `texts` and a text in `others` that are near-duplicates, as in `near`.
 
-    Columns text, other (places) and similarity, most similar first.
+    Columns text, other (indices in the two lists) and similarity, most similar first.
     """
-    table, other_table = _tables(texts, others, shingle)
-    found = list(_joined(table, other_table, threshold, within=False))
+    table, other_table = _shingle_tables(texts, others, shingle)
+    found = list(_similar_pairs(table, other_table, threshold, within=False))
     return _pairs(found).set_axis(["text", "other", "similarity"], axis=1)
 
 
 def shingles(text: str, n: int = SHINGLE) -> set[str]:
-    """The letter n-grams inside the words of a text, a space before and after each word; of its signs if it has none."""
+    """The letter n-grams of each word of a text, with a space before and after the word.
+
+    A text without letters and digits has the n-grams of its other characters.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     padded = [f" {word} " for word in NOT_WORD.sub(" ", folded).split() or folded.split()]
     return {word[start : start + n] for word in padded for start in range(max(1, len(word) - n + 1))}
 
 
-def _tables(texts: Sequence[str], others: Sequence[str], n: int) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """0/1 tables of shingles, one row per text, with the rarest shingle in the first column."""
+def _shingle_tables(texts: Sequence[str], others: Sequence[str], n: int) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """0/1 tables of shingles for both lists, a row per text; columns are sorted from the rarest shingle to the commonest."""
     numbers: dict[str, int] = {}
     rows = [
         sorted({numbers.setdefault(gram, len(numbers)) for gram in shingles(text, n)}) for text in [*texts, *others]
@@ -116,7 +122,7 @@ def _tables(texts: Sequence[str], others: Sequence[str], n: int) -> tuple[sparse
 
 
 def _distinct_rows(table: sparse.csr_array) -> tuple[Places, Places]:
-    """The first row of each different set, and for every row the place of its set among those."""
+    """The first row with each different set, and for every row the index of its set among these first rows."""
     numbers: dict[bytes, int] = {}
     firsts: list[int] = []
     place_of = np.empty(table.shape[0], dtype=np.int64)
@@ -129,19 +135,20 @@ def _distinct_rows(table: sparse.csr_array) -> tuple[Places, Places]:
     return np.array(firsts, dtype=np.int64), place_of
 
 
-def _joined(
+def _similar_pairs(
     left: sparse.csr_array,
     right: sparse.csr_array,
     threshold: float,
     *,
     within: bool,
     is_open: Callable[[Places, Places], NDArray[np.bool_]] | None = None,
-) -> Iterator[Found]:
-    """Rows of left and right with Jaccard similarity of at least `threshold`; `within`: both are one table.
-    Pairs that `is_open` denies are left out.
+) -> Iterator[Pairs]:
+    """Yield pairs of a left and a right row with a Jaccard similarity of at least `threshold`, with the similarity.
 
-    Two sets that similar share at least ceil(t |A|) members, so they share SHARED of them (or all those) among the
-    rarest |A| - ceil(t |A|) + SHARED of each. Rows are sorted by size, because similar sets have similar sizes.
+    `within`: left and right are the same table. Pairs for which `is_open` is False are left out.
+
+    Two sets of similarity t share at least ceil(t |A|) members; so SHARED of these (or all, if fewer) are among the
+    |A| - ceil(t |A|) + SHARED rarest members of both sets. Rows are sorted by size, as similar sets have similar sizes.
     """
     left_order, left_sizes = _by_size(left)
     right_order, right_sizes = (left_order, left_sizes) if within else _by_size(right)
@@ -159,7 +166,7 @@ def _joined(
             likely &= columns > rows
         if is_open is not None:
             likely &= is_open(left_order[rows], right_order[columns])
-        rows, columns, similarity = _verified(left, right, rows[likely], columns[likely], threshold)
+        rows, columns, similarity = _with_similarity(left, right, rows[likely], columns[likely], threshold)
         yield left_order[rows], right_order[columns], similarity
 
 
@@ -170,7 +177,7 @@ def _by_size(table: sparse.csr_array) -> tuple[Places, Places]:
 
 
 def _prefixes(table: sparse.csr_array, threshold: float) -> sparse.csr_array:
-    """Each row cut to its rarest |A| - ceil(t |A|) + SHARED members."""
+    """The table with each row A cut to its |A| - ceil(t |A|) + SHARED rarest members."""
     sizes = np.diff(table.indptr)
     kept = np.minimum(sizes, sizes - np.ceil(threshold * sizes - MARGIN).astype(np.int64) + SHARED)
     rank = np.arange(table.nnz) - np.repeat(table.indptr[:-1], sizes)
@@ -179,21 +186,21 @@ def _prefixes(table: sparse.csr_array, threshold: float) -> sparse.csr_array:
     return sparse.csr_array((table.data[is_kept], table.indices[is_kept], ends), shape=table.shape)
 
 
-def _verified(
+def _with_similarity(
     left: sparse.csr_array, right: sparse.csr_array, rows: Places, columns: Places, threshold: float
-) -> Found:
+) -> Pairs:
     similarity = np.empty(len(rows))
     left_sizes, right_sizes = np.diff(left.indptr), np.diff(right.indptr)
-    for start in range(0, len(rows), CHUNK):
-        i, j = rows[start : start + CHUNK], columns[start : start + CHUNK]
+    for start in range(0, len(rows), PAIRS_AT_ONCE):
+        i, j = rows[start : start + PAIRS_AT_ONCE], columns[start : start + PAIRS_AT_ONCE]
         shared = np.asarray(left[i].multiply(right[j]).sum(axis=1)).ravel()
-        similarity[start : start + CHUNK] = shared / (left_sizes[i] + right_sizes[j] - shared)
+        similarity[start : start + PAIRS_AT_ONCE] = shared / (left_sizes[i] + right_sizes[j] - shared)
     alike = similarity >= threshold - MARGIN
     return rows[alike], columns[alike], similarity[alike]
 
 
-def _merged(roots: Places, left: Places, right: Places) -> Places:
-    """For every place the first place it is connected with, once these links are added."""
+def _connect(roots: Places, left: Places, right: Places) -> Places:
+    """For every index the first index that it is connected with, after these links are added to `roots`."""
     n = len(roots)
     ends = np.concatenate([left, np.arange(n)]), np.concatenate([right, roots])
     links = sparse.coo_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=(n, n))
@@ -209,7 +216,7 @@ def _groups(roots: Places) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _pairs(found: Sequence[Found]) -> pd.DataFrame:
+def _pairs(found: Sequence[Pairs]) -> pd.DataFrame:
     parts = [pd.DataFrame({"first": first, "second": second, "similarity": alike}) for first, second, alike in found]
     empty = pd.DataFrame({"first": np.empty(0, np.int64), "second": np.empty(0, np.int64), "similarity": np.empty(0)})
     frame = pd.concat(parts) if parts else empty

@@ -1,4 +1,4 @@
-"""Label fidelity: the label a prompt asked for against what a judge, a person or raters say. The three stay apart."""
+"""Measure label fidelity: agreement of the intended label with the label of a judge, of a person, or of raters."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from core.quality import leakage
+from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
-from core.study.rows.study import Campaign, Item, Judgement, Label, Rater, Rating, Sample
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Judgement, Label, Sample
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]
@@ -21,7 +22,7 @@ PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)
 
 
 class By(StrEnum):
-    """Whose label is compared with the intended one."""
+    """The source of the label that is compared with the intended label."""
 
     JUDGE = "judge"
     HUMAN = "human"
@@ -30,26 +31,29 @@ class By(StrEnum):
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Agreement between intended and other labels of `n` samples, with Wilson's 95 % interval and Cohen's kappa.
+    """Agreement between the intended and the other labels of samples.
 
+    `agreement`: the share of samples whose two labels are equal, in [0, 1], with Wilson's 95 % interval. `kappa`: Cohen's
+    kappa. Both are nan if no sample has two labels; kappa is nan too if both sides use a single label; `note` says why.
     `per_class`: columns label (intended), n, agreement, low, high. `confusion`: counts, index intended, columns other.
-    `n_unusable` samples have an answer that names no label, or tied raters: they are in no number here. nan where
-    there is nothing to compute from; `note` says why.
+    `n_unusable`: samples that no number here counts, because the answer names no label or the raters are tied.
     """
 
-    n: int
-    agreement: float
-    low: float
-    high: float
+    agreement: Interval
     kappa: float
     per_class: pd.DataFrame
     confusion: pd.DataFrame
     n_unusable: int
     note: str
 
+    @property
+    def n(self) -> int:
+        """The number of samples with two labels."""
+        return self.agreement.n
+
 
 def judges(session: Session, *, arm_id: int, kind: JudgementKind) -> dict[str, int]:
-    """Who judged samples that the arm keeps, and how many: the most first."""
+    """Judge -> the number of kept samples of the arm that the judge has judged, largest number first."""
     query = (
         select(Judgement.judge, func.count(Judgement.id).label("n"))
         .join(Sample, Sample.id == Judgement.sample_id)
@@ -68,20 +72,21 @@ def pairs(
     judge: str | None = None,
     raters: Sequence[RaterKind] = PEOPLE,
 ) -> pd.DataFrame:
-    """Samples that the arm keeps and that have another label: columns sample_id, intended, other, reason.
+    """The intended and the other label of the arm's kept samples: columns sample_id, intended, other, reason.
 
-    By a judge or a human: the judgement of `judge`, or each sample's newest when none is named. By raters: the label
-    most of the answers of such `raters` chose, over all campaigns of labels; excluded raters, checks and gold items are
-    left out. `other` is empty where it cannot be used, and `reason` says why.
+    `By.JUDGE` and `By.HUMAN` take the judgement by `judge`, or each sample's newest judgement if `judge` is None.
+    `By.RATERS` takes the label of most ratings by raters of the kinds `raters`, over all label campaigns; ratings by
+    excluded raters, of checks and of gold items do not count. Samples without another label are left out. `other` is ""
+    if the answer cannot be used, and `reason` says why.
     """
     if by == By.RATERS:
         return _by_raters(session, arm_id=arm_id, raters=raters)
-    given = aliased(Label)
+    judged = aliased(Label)
     query = (
-        select(Sample.id, Label.name, given.name)
+        select(Sample.id, Label.name, judged.name)
         .join(Label, Label.id == Sample.label_id)
         .join(Judgement, Judgement.sample_id == Sample.id)
-        .outerjoin(given, given.id == Judgement.label_id)
+        .outerjoin(judged, judged.id == Judgement.label_id)
         .where(
             Sample.arm_id == arm_id,
             Sample.status == SampleStatus.KEPT,
@@ -96,35 +101,30 @@ def pairs(
     return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
-def table(found: pd.DataFrame, labels: Sequence[str]) -> Fidelity:
-    """What `pairs` found, counted over the task's `labels`. Raises nothing for an empty table: its numbers are nan."""
-    used = found[found["other"].isin(list(labels))]
-    n, n_unusable = len(used), len(found) - len(used)
+def table(label_pairs: pd.DataFrame, labels: Sequence[str]) -> Fidelity:
+    """The agreement in a table that `pairs` returned, over the task's `labels`. An empty table has agreement nan."""
+    used = label_pairs[label_pairs["other"].isin(list(labels))]
+    n, n_unusable = len(used), len(label_pairs) - len(used)
     rows = pd.Categorical(used["intended"], categories=list(labels))
     columns = pd.Categorical(used["other"], categories=list(labels))
     confusion = pd.crosstab(rows, columns, rownames=["intended"], colnames=["other"], dropna=False)
     cells = confusion.to_numpy(dtype=float)
     hits = np.diagonal(cells)
     kappa = cohen_kappa(confusion)
-    low, high = leakage.wilson(int(hits.sum()), n)
     return Fidelity(
-        n=n,
-        agreement=float(hits.sum() / n) if n else math.nan,
-        low=low,
-        high=high,
+        agreement=wilson(int(hits.sum()), n),
         kappa=kappa,
         per_class=_per_class(labels, hits.astype(int).tolist(), cells.sum(axis=1).astype(int).tolist()),
         confusion=confusion,
         n_unusable=n_unusable,
-        note=_note(found, n=n, kappa=kappa),
+        note=_note(label_pairs, n=n, kappa=kappa),
     )
 
 
 def cohen_kappa(confusion: pd.DataFrame) -> float:
-    """Cohen's (1960) kappa of a square table of counts: 1 = perfect agreement, 0 = as by chance.
+    """Cohen's (1960) kappa of a square table of counts: 1 = perfect agreement, 0 = agreement by chance.
 
-    nan when the table is empty or both sides use one and the same label only: nothing tells agreement from a lack of
-    choice then.
+    nan if the table is empty, or if both sides use the same single label.
     """
     n_ij = confusion.to_numpy(dtype=float)
     n = n_ij.sum()
@@ -166,19 +166,17 @@ def _task_labels(session: Session, arm_id: int) -> list[str]:
 
 
 def _per_class(labels: Sequence[str], hits: Sequence[int], sizes: Sequence[int]) -> pd.DataFrame:
-    rows = [
-        (label, n, k / n if n else math.nan, *leakage.wilson(k, n))
-        for label, k, n in zip(labels, hits, sizes, strict=True)
-    ]
+    shares = [wilson(k, n) for k, n in zip(hits, sizes, strict=True)]
+    rows = [(label, share.n, share.value, share.low, share.high) for label, share in zip(labels, shares, strict=True)]
     return pd.DataFrame(rows, columns=CLASS_COLUMNS)
 
 
-def _note(found: pd.DataFrame, *, n: int, kappa: float) -> str:
+def _note(label_pairs: pd.DataFrame, *, n: int, kappa: float) -> str:
     sentences = []
     if not n:
-        sentences.append("No sample has another label yet that can be compared with the intended one.")
+        sentences.append("No sample has another label yet to compare with the intended label.")
     elif math.isnan(kappa):
-        sentences.append("Kappa is undefined: both sides use one and the same label only.")
-    for reason, count in found.loc[found["reason"] != "", "reason"].value_counts().items():
+        sentences.append("Kappa is undefined: both sides use the same single label.")
+    for reason, count in label_pairs.loc[label_pairs["reason"] != "", "reason"].value_counts().items():
         sentences.append(f"{count} left out: {reason}.")
     return " ".join(sentences)

@@ -1,7 +1,7 @@
-"""Leakage: words that give a label away, and what word counts alone can learn from an arm.
+"""Measure label leakage: words that give a label away, and a bag-of-words classifier's scores on an arm.
 
-Everything here reads words only. What words alone tell within an arm but not on real texts comes from how the texts
-were written, not from the task.
+A classifier that reads words only and scores high within an arm, but low on real texts, has learned how the arm's texts
+were written, not the task.
 """
 
 import math
@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from core.errors import StudyError
+from core.interval import NORMAL_95, Interval, undefined, wilson
 from core.quality import lexical
 
 if TYPE_CHECKING:
@@ -26,33 +27,34 @@ CUE_COLUMNS = [
     "label", "word", "n_in", "of_in", "n_out", "of_out", "share_in", "share_out", "log_odds", "low", "high", "q",
 ]  # fmt: skip
 NAMED_COLUMNS = ["label", "n", "named", "share", "low", "high"]
-Z = 1.959963984540054  # the normal quantile of a 95 % interval
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well words alone predict the label of `n_test` texts, with 95 % intervals; nan with the reason in `note`.
+    """Accuracy and macro-F1 of a bag-of-words classifier, each in [0, 1]; nan if `note` says why there is no score.
 
-    Accuracy has Wilson's interval; macro-F1 (over the labels that occur in the tested texts) the percentiles of 1,000
-    resamples of them. `n_train` is the number of texts learned from (within an arm: in each fold).
+    Accuracy has Wilson's interval. Macro-F1 is the mean over the labels of the test texts; its limits are percentiles of
+    1,000 resamples of the test texts. `n_train` counts the training texts (in cross-validation: of each fold).
     """
 
     n_train: int
-    n_test: int
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    macro_f1: float
-    macro_f1_low: float
-    macro_f1_high: float
+    accuracy: Interval
+    macro_f1: Interval
     note: str = ""
+
+    @property
+    def n_test(self) -> int:
+        """The number of test texts."""
+        return self.macro_f1.n
 
 
 @dataclass(frozen=True)
 class Apart:
-    """How well words alone tell synthetic from real texts: the mean AUC over folds, 0.5 = not at all, 1 = always.
+    """AUC of a bag-of-words classifier that tells synthetic from real texts: 0.5 = guessing, 1 = never wrong.
 
-    `sd` is the standard deviation over the folds. Both are nan when a side has fewer than two texts (`note`).
+    `auc` is the mean over cross-validation folds and `sd` the standard deviation over folds. Both are nan, with the
+    reason in `note`, if there are fewer than two synthetic or two real texts.
     """
 
     auc: float
@@ -64,23 +66,24 @@ class Apart:
 
 
 def cues(texts: Sequence[str], labels: Sequence[str], *, least: int = 5, top: int = 20) -> pd.DataFrame:
-    """Words and word pairs that come with one label more than with the others, the surest first, at most `top` a label.
+    """Words and word pairs that occur more often in texts of one label than in other texts, at most `top` per label.
 
-    Columns label, word, n_in of of_in (texts of the label that hold the word at least once), n_out of of_out (texts of
-    the others), share_in, share_out, log_odds (`log_odds_ratio`), low, high (95 %, each word alone) and q: the p-value after
-    Benjamini and Hochberg (1995) over all words tested. A word is tested when `least` texts hold it; the label's own
-    name always is. Words are ordered by `low`, which a rare word cannot lead by chance.
+    Columns: label; word; n_in and of_in (texts of the label with the word, and all texts of the label); n_out and of_out
+    (the same for texts of other labels); share_in, share_out; log_odds, low, high (`log_odds_ratio`, with a 95 % interval
+    for each word alone); q (p-value after Benjamini and Hochberg 1995 over all tested words). A word is tested if at least
+    `least` texts have it, and the label's own name is always tested. Within a label, words are sorted by `low`, highest
+    first, so that a rare word does not come first by chance.
     """
     _need_pairs(texts, labels)
-    found = [_table(name, holding, labels, least=least) for name, holding in _presence(texts, labels)]
-    tested = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=CUE_COLUMNS)
+    tables = [_table(name, counts, labels, least=least) for name, counts in _word_counts(texts, labels)]
+    tested = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CUE_COLUMNS)
     if tested.empty:
         return tested.reindex(columns=CUE_COLUMNS)
-    error = (tested["high"] - tested["low"]) / (2 * Z)
+    error = (tested["high"] - tested["low"]) / (2 * NORMAL_95)
     tested["q"] = stats.false_discovery_control(2 * stats.norm.sf(np.abs(tested["log_odds"] / error)))
-    given_away = tested[tested["log_odds"] > 0].sort_values(["low", "word"], ascending=[False, True], kind="stable")
+    cue_rows = tested[tested["log_odds"] > 0].sort_values(["low", "word"], ascending=[False, True], kind="stable")
     order = {name: place for place, name in enumerate(dict.fromkeys(labels))}
-    best = given_away.groupby("label", sort=False).head(top)
+    best = cue_rows.groupby("label", sort=False).head(top)
     return best.sort_values("label", key=lambda names: names.map(order), kind="stable")[CUE_COLUMNS].reset_index(
         drop=True
     )
@@ -89,11 +92,12 @@ def cues(texts: Sequence[str], labels: Sequence[str], *, least: int = 5, top: in
 def log_odds_ratio(
     n_in: npt.ArrayLike, n_out: npt.ArrayLike, *, of_in: int, of_out: int, correction: float = 0.5
 ) -> tuple[Floats, Floats, Floats]:
-    """Natural-log odds ratio of holding a word, inside against outside a label, with its 95 % interval (low, high).
+    """The natural-log odds ratio that a text of a label has a word, against other texts; and its 95 % limits, low, high.
 
-    `n_in` of `of_in` texts inside hold the word, `n_out` of `of_out` outside. Above 0: the word speaks for the label.
-    Every cell gets `correction` first, so that a word which one side never uses has a finite value (Haldane 1955,
-    Anscombe 1956); the interval is Woolf's (1955).
+    `n_in` of the `of_in` texts of the label and `n_out` of the `of_out` other texts have the word; arrays give one value
+    per word. Above 0, the word speaks for the label. `correction` is added to every cell of the 2 x 2 table, so that the
+    value is finite for a word that no text of one side has (Haldane 1955, Anscombe 1956). The interval is Woolf's (1955).
+    Raises `StudyError` if a word is in more texts than there are.
     """
     a, c = np.asarray(n_in, dtype=float), np.asarray(n_out, dtype=float)
     if (a > of_in).any() or (c > of_out).any():
@@ -101,20 +105,23 @@ def log_odds_ratio(
     cells = np.stack([a, of_in - a, c, of_out - c]) + correction
     value = np.log(cells[0]) - np.log(cells[1]) - np.log(cells[2]) + np.log(cells[3])
     error = np.sqrt((1 / cells).sum(axis=0))
-    return value, value - Z * error, value + Z * error
+    return value, value - NORMAL_95 * error, value + NORMAL_95 * error
 
 
 def names_itself(texts: Sequence[str], labels: Sequence[str]) -> pd.DataFrame:
-    """How many texts of a label hold its own name, word for word: columns label, n, named, share, low, high (Wilson)."""
+    """Per label, the share of its texts that contain the label's own name, word for word.
+
+    Columns label, n (texts of the label), named (texts with the name), share, low, high (Wilson's 95 % interval).
+    """
     _need_pairs(texts, labels)
     held = [f" {_name(label)} " in f" {_name(text)} " for text, label in zip(texts, labels, strict=True)]
     counted = (
         pd.DataFrame({"label": list(labels), "held": held}).groupby("label", sort=False)["held"].agg(["size", "sum"])
     )
-    rows = [
-        (str(label), int(n), int(named), named / n, *wilson(int(named), int(n)))
-        for label, n, named in counted.itertuples()
-    ]
+    rows = []
+    for label, n, named in counted.itertuples():
+        share = wilson(int(named), int(n))
+        rows.append((str(label), share.n, int(named), share.value, share.low, share.high))
     return pd.DataFrame(rows, columns=NAMED_COLUMNS)
 
 
@@ -126,10 +133,10 @@ def bag_of_words(
     *,
     seed: int = 0,
 ) -> Score:
-    """What TF-IDF of words and word pairs with logistic regression learns from an arm, tested on other (real) texts.
+    """Scores of TF-IDF of words and word pairs with logistic regression, trained on an arm, tested on other (real) texts.
 
-    A label without training texts is never predicted and stands in `note`; with fewer than two labels to learn from,
-    or nothing to test on, every score is nan.
+    `note` names labels without training texts, which are never predicted. Every score is nan if the training texts have
+    fewer than two labels or there are no test texts.
     """
     _need_pairs(train_texts, train_labels)
     _need_pairs(test_texts, test_labels)
@@ -145,12 +152,12 @@ def bag_of_words(
 
 
 def within(texts: Sequence[str], labels: Sequence[str], *, folds: int = 5, seed: int = 0) -> Score:
-    """The same model trained and tested inside one arm, by stratified cross-validation: every text is tested once.
+    """Scores of the same model trained and tested on one arm, by stratified cross-validation: every text is tested once.
 
-    High here and low by `bag_of_words` on real texts is what leakage looks like. nan when a label has a single text or
-    there is only one label. The intervals treat the folds' models as one.
+    A high score within the arm with a low `bag_of_words` score on real texts means leakage. Scores are nan if a label has
+    fewer than two texts or there is only one label. The intervals ignore that each fold has a model of its own.
     """
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # heavy: loaded by jobs alone
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict  # heavy: only jobs load it
 
     _need_pairs(texts, labels)
     smallest = min(pd.Series(list(labels), dtype="str").value_counts(), default=0)
@@ -163,11 +170,12 @@ def within(texts: Sequence[str], labels: Sequence[str], *, folds: int = 5, seed:
 
 
 def tell_apart(synthetic_texts: Sequence[str], real_texts: Sequence[str], *, folds: int = 5, seed: int = 0) -> Apart:
-    """Cross-validated AUC of the same model telling synthetic from real texts.
+    """The cross-validated AUC of the same model at telling synthetic from real texts.
 
-    The larger side is cut at random to the size of the smaller one, so that arms of different sizes compare.
+    The larger of the two lists is cut at random to the size of the smaller, so that arms of different sizes can be
+    compared.
     """
-    from sklearn.model_selection import StratifiedKFold, cross_val_score  # heavy: loaded by jobs alone
+    from sklearn.model_selection import StratifiedKFold, cross_val_score  # heavy: only jobs load it
 
     n = min(len(synthetic_texts), len(real_texts))
     if n < 2:
@@ -180,17 +188,9 @@ def tell_apart(synthetic_texts: Sequence[str], real_texts: Sequence[str], *, fol
     return Apart(float(found.mean()), float(found.std(ddof=1)), len(found), n, n)
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson's (1927) 95 % interval of a share k / n; nan when n is 0."""
-    if not n:
-        return math.nan, math.nan
-    found = stats.binomtest(k, n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
-def _presence(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
-    """For every label: the words and pairs with how many texts inside and outside hold them (columns word, n_in, n_out)."""
-    from sklearn.feature_extraction.text import CountVectorizer  # heavy: loaded by jobs alone
+def _word_counts(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """For every label, how many texts with and without the label have a word or word pair: columns word, n_in, n_out."""
+    from sklearn.feature_extraction.text import CountVectorizer  # heavy: only jobs load it
 
     if not any(lexical.words(text) for text in texts):
         return []
@@ -200,21 +200,21 @@ def _presence(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, pd
     holds = counter.fit_transform(texts)
     names = pd.Series(counter.get_feature_names_out(), dtype="str")
     total = np.asarray(holds.sum(axis=0)).ravel()
-    given = np.array(labels, dtype=object)
-    found = []
+    label_of = np.array(labels, dtype=object)
+    counts = []
     for label in dict.fromkeys(labels):
-        inside = np.asarray(holds[given == label].sum(axis=0)).ravel()
-        found.append((label, pd.DataFrame({"word": names, "n_in": inside, "n_out": total - inside})))
-    return found
+        inside = np.asarray(holds[label_of == label].sum(axis=0)).ravel()
+        counts.append((label, pd.DataFrame({"word": names, "n_in": inside, "n_out": total - inside})))
+    return counts
 
 
-def _table(label: str, holding: pd.DataFrame, labels: Sequence[str], *, least: int) -> pd.DataFrame:
-    of_in = sum(one == label for one in labels)
+def _table(label: str, counts: pd.DataFrame, labels: Sequence[str], *, least: int) -> pd.DataFrame:
+    of_in = sum(name == label for name in labels)
     of_out = len(labels) - of_in
     if not of_out:
         return pd.DataFrame(columns=CUE_COLUMNS)
-    often = (holding["n_in"] + holding["n_out"] >= least) | (holding["word"] == _name(label))
-    tested = holding[often].assign(label=label, of_in=of_in, of_out=of_out)
+    often = (counts["n_in"] + counts["n_out"] >= least) | (counts["word"] == _name(label))
+    tested = counts[often].assign(label=label, of_in=of_in, of_out=of_out)
     tested["share_in"], tested["share_out"] = tested["n_in"] / of_in, tested["n_out"] / of_out
     tested["log_odds"], tested["low"], tested["high"] = log_odds_ratio(
         tested["n_in"], tested["n_out"], of_in=of_in, of_out=of_out
@@ -227,12 +227,12 @@ def _name(text: str) -> str:
 
 
 def _words_or_none(text: str) -> list[str]:
-    """The words of a text, or a sign of its own for a text without any, so that there is always something to count."""
+    """The words of a text, or a placeholder if the text has no word, so that the vocabulary is never empty."""
     return lexical.words(text) or ["∅"]
 
 
 def _model(seed: int) -> "Pipeline":
-    from sklearn.feature_extraction.text import TfidfVectorizer  # heavy: loaded by jobs alone
+    from sklearn.feature_extraction.text import TfidfVectorizer  # heavy: only jobs load it
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
@@ -242,20 +242,19 @@ def _model(seed: int) -> "Pipeline":
 
 def _score(truth: Sequence[str], predicted: Sequence[str], *, n_train: int, seed: int, note: str = "") -> Score:
     n = len(truth)
-    hits = int(sum(one == other for one, other in zip(truth, predicted, strict=True)))
+    hits = int(sum(label == answer for label, answer in zip(truth, predicted, strict=True)))
     table = pd.crosstab(pd.Series(list(truth), dtype="str"), pd.Series(list(predicted), dtype="str"))
     both = table.reindex(index=table.index.union(table.columns), columns=table.index.union(table.columns), fill_value=0)
     tested = both.index.isin(set(truth))
     cells = both.to_numpy(dtype=float)
-    drawn = np.random.default_rng(seed).multinomial(n, cells.ravel() / n, size=1000).reshape(1000, *cells.shape)
-    f1 = float(_macro_f1(cells[None], tested)[0])
-    f1_low, f1_high = np.quantile(_macro_f1(drawn, tested), [0.025, 0.975])
-    low, high = wilson(hits, n)
-    return Score(n_train, n, hits / n, low, high, f1, float(f1_low), float(f1_high), note)
+    drawn = np.random.default_rng(seed).multinomial(n, cells.ravel() / n, size=RESAMPLES).reshape(-1, *cells.shape)
+    low, high = np.quantile(_macro_f1(drawn, tested), [0.025, 0.975])
+    macro_f1 = Interval(float(_macro_f1(cells[None], tested)[0]), float(low), float(high), n)
+    return Score(n_train, wilson(hits, n), macro_f1, note)
 
 
 def _macro_f1(cells: npt.NDArray[Any], tested: npt.NDArray[np.bool_]) -> Floats:
-    """Macro-F1 of every confusion table in `cells` (tables x truth x predicted) over the labels that are tested."""
+    """Macro-F1 of every confusion table in `cells`, shape (tables, truth, predicted), over the labels with `tested` true."""
     hits = np.diagonal(cells, axis1=1, axis2=2)
     named = cells.sum(axis=1) + cells.sum(axis=2)
     f1 = np.divide(2 * hits, named, out=np.zeros(hits.shape), where=named > 0)
@@ -263,8 +262,7 @@ def _macro_f1(cells: npt.NDArray[Any], tested: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _no_score(n_train: int, n_test: int, note: str) -> Score:
-    nan = math.nan
-    return Score(n_train, n_test, nan, nan, nan, nan, nan, nan, note)
+    return Score(n_train, undefined(n_test), undefined(n_test), note)
 
 
 def _need_pairs(texts: Sequence[str], labels: Sequence[str]) -> None:

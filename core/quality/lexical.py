@@ -1,4 +1,4 @@
-"""Words of an arm: distinct-n, self-BLEU, lengths, and how rich the vocabulary is."""
+"""Measure the words of texts: distinct-n, self-BLEU, words per text, and vocabulary richness (HD-D)."""
 
 import math
 import re
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
+from scipy import stats
 
-# Scripts whose words have no blanks between them: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
+# Scripts without blanks between words: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
 UNSPACED = (
     "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
@@ -31,7 +31,7 @@ Gram = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Lengths:
-    """Words per text over n texts; nan when there is none."""
+    """Words per text of `n` texts: mean and quartiles; nan if `n` is 0."""
 
     n: int
     mean: float
@@ -42,7 +42,10 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """`tokens` words in all, `types` different ones. `type_token_ratio` falls as texts are added; `hd_d` does not."""
+    """Vocabulary of texts: `tokens` words in all, `types` different words, and two measures of richness in [0, 1].
+
+    `type_token_ratio` falls as texts are added; `hd_d` does not. Both are nan if there are too few words.
+    """
 
     tokens: int
     types: int
@@ -51,57 +54,57 @@ class Vocabulary:
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased words; punctuation is left out, an apostrophe inside a word kept, combining marks are part of a word.
+    """The lower-cased words of a text, without punctuation; apostrophes and combining marks inside a word are kept.
 
-    Where a script has no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) every character with its marks
-    counts as one word.
+    In scripts without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) every character, with its
+    combining marks, counts as a word.
     """
     return WORD.findall(text.lower())
 
 
 def share_by_characters(texts: Sequence[str]) -> float:
-    """Share of the texts, in [0, 1], that are counted by characters for want of blanks between words; 0 without texts."""
+    """The share of texts, in [0, 1], with a script that `words` counts by characters; 0 if there are no texts."""
     return sum(WITHOUT_BLANKS.search(text) is not None for text in texts) / max(1, len(texts))
 
 
 def distinct(texts: Sequence[str], n: int) -> float:
-    """distinct-n: different n-grams over all n-grams, in [0, 1], higher is more varied (Li et al. 2016).
+    """distinct-n: the number of different n-grams over that of all n-grams, in [0, 1], higher = more varied (Li et al. 2016).
 
-    It falls as texts are added, so compare arms on equally many. nan when no text has n words.
+    It falls as texts are added, so compare arms on the same number of texts. nan if no text has `n` words.
     """
     grams = [gram for text in texts for gram in _grams(words(text), n)]
     return len(set(grams)) / len(grams) if grams else math.nan
 
 
 def self_bleu(texts: Sequence[str], *, max_n: int = 4, sample: int = SAMPLE, seed: int = 0) -> float:
-    """Mean BLEU of each text against all others, in [0, 1], lower is more varied (Zhu et al. 2018, Texygen).
+    """Self-BLEU: the mean BLEU of each text against all other texts, in [0, 1], lower = more varied (Zhu et al. 2018).
 
-    Equal weights for 1- to `max_n`-grams, the brevity penalty of the nearest length, smoothing 1 of Chen and Cherry
-    (2014); a text that shares no word with another scores 0. More texts make it higher: beyond `sample` texts a random
-    subset of that size is both what is scored and what it is scored against, so that arms compare. Texts without a
-    word are left out; nan below two texts.
+    BLEU has equal weights for 1- to `max_n`-grams, the brevity penalty of the nearest length, and smoothing method 1 of
+    Chen and Cherry (2014); a text that shares no word with any other text scores 0. Self-BLEU rises with the number of
+    texts: of more than `sample` texts, a random subset of that size is used. Texts without words are left out. nan below
+    two texts.
     """
-    tokens = [found for text in texts if (found := words(text))]
+    tokens = [tokens for text in texts if (tokens := words(text))]
     if len(tokens) > sample:
         drawn = np.random.default_rng(seed).choice(len(tokens), size=sample, replace=False)
         tokens = [tokens[place] for place in sorted(drawn)]
     if len(tokens) < 2:
         return math.nan
-    counted = [[Counter(_grams(one, n)) for one in tokens] for n in range(1, max_n + 1)]
-    tables = [_two_largest(counts) for counts in counted]
+    gram_counts = [[Counter(_grams(text, n)) for text in tokens] for n in range(1, max_n + 1)]
+    largest = [_two_largest(counts) for counts in gram_counts]
     lengths = Counter(map(len, tokens))
     scores = []
-    for place, one in enumerate(tokens):
-        matches = [_matches(counts[place], table) for counts, table in zip(counted, tables, strict=True)]
-        grams = [max(1, counts[place].total()) for counts in counted]
+    for place, text in enumerate(tokens):
+        matches = [_matches(counts[place], table) for counts, table in zip(gram_counts, largest, strict=True)]
+        grams = [max(1, counts[place].total()) for counts in gram_counts]
         precisions = [(matched or EPSILON) / n for matched, n in zip(matches, grams, strict=True)]
         shares_a_word = matches[0] > 0
-        scores.append(_brevity(len(one), lengths) * _geometric_mean(precisions) if shares_a_word else 0.0)
+        scores.append(_brevity(len(text), lengths) * _geometric_mean(precisions) if shares_a_word else 0.0)
     return float(np.mean(scores))
 
 
 def lengths(texts: Sequence[str]) -> Lengths:
-    """Words per text: mean and quartiles."""
+    """The mean and the quartiles of words per text; nan if there are no texts."""
     counts = [len(words(text)) for text in texts]
     if not counts:
         return Lengths(0, math.nan, math.nan, math.nan, math.nan)
@@ -110,11 +113,11 @@ def lengths(texts: Sequence[str]) -> Lengths:
 
 
 def vocabulary(texts: Sequence[str]) -> Vocabulary:
-    """Tokens, types and two ratios in [0, 1], higher is richer.
+    """The vocabulary of texts: tokens, types, type-token ratio and HD-D; higher ratios = richer.
 
-    `hd_d` is the type-token ratio expected of 42 words drawn without replacement (McCarthy and Jarvis 2010): unlike a
-    plain ratio it can be compared across sizes, and unlike a moving window it does not depend on the texts' order. nan
-    below 42 words.
+    HD-D is the expected type-token ratio of 42 words drawn without replacement (McCarthy and Jarvis 2010). It can be
+    compared across numbers of texts, which the plain ratio cannot, and does not depend on the order of texts, as a moving
+    window does. HD-D is nan below 42 words, the plain ratio below one word.
     """
     counts = Counter(word for text in texts for word in words(text))
     tokens = counts.total()
@@ -122,15 +125,13 @@ def vocabulary(texts: Sequence[str]) -> Vocabulary:
 
 
 def _hd_d(counts: Counter[str]) -> float:
-    """Each type's chance to be among the words drawn (1 - hypergeometric P(0)), summed, over the words drawn."""
+    """HD-D: the sum over types of the probability to be among 42 drawn words, divided by 42."""
     tokens = counts.total()
     if tokens < HDD_DRAWS:
         return math.nan
-    rest = tokens - np.array(list(counts.values()), dtype=np.float64)
-    drawable = rest >= HDD_DRAWS
-    log_none = gammaln(rest[drawable] + 1) - gammaln(rest[drawable] - HDD_DRAWS + 1)
-    log_none -= gammaln(tokens + 1) - gammaln(tokens - HDD_DRAWS + 1)
-    return float((len(counts) - np.exp(log_none).sum()) / HDD_DRAWS)
+    frequencies, n_types = np.unique(list(counts.values()), return_counts=True)
+    drawn = 1 - stats.hypergeom.pmf(0, tokens, frequencies, HDD_DRAWS)
+    return float(n_types @ drawn / HDD_DRAWS)
 
 
 def _grams(tokens: Sequence[str], n: int) -> list[Gram]:
@@ -138,17 +139,17 @@ def _grams(tokens: Sequence[str], n: int) -> list[Gram]:
 
 
 def _two_largest(counts: Sequence[Counter[Gram]]) -> dict[Gram, tuple[int, int]]:
-    """For each n-gram its two largest counts in a text, so that the largest in *other* texts needs no search."""
+    """N-gram -> its two largest counts in a text, which give its largest count in the *other* texts without a search."""
     largest: dict[Gram, tuple[int, int]] = {}
-    for one in counts:
-        for gram, count in one.items():
+    for of_text in counts:
+        for gram, count in of_text.items():
             first, second = largest.get(gram, (0, 0))
             largest[gram] = (count, first) if count > first else (first, max(second, count))
     return largest
 
 
 def _matches(counts: Counter[Gram], largest: dict[Gram, tuple[int, int]]) -> int:
-    """n-grams of a text found in another text, each at most as often as in the other text that has it most often."""
+    """The number of n-grams of a text that other texts have, each counted at most as often as any other text has it."""
     matched = 0
     for gram, count in counts.items():
         first, second = largest[gram]
@@ -161,7 +162,7 @@ def _geometric_mean(precisions: Sequence[float]) -> float:
 
 
 def _brevity(length: int, lengths: Counter[int]) -> float:
-    """Brevity penalty against the other texts' nearest length; of two equally near ones the shorter."""
+    """The brevity penalty against the nearest length of other texts; of two equally near lengths, the shorter."""
     others = [other for other, count in lengths.items() if count > (other == length)]
     nearest = min(others, key=lambda other: (abs(other - length), other))
     return 1.0 if length > nearest else math.exp(1 - nearest / length)

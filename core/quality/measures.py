@@ -1,13 +1,12 @@
-"""What the arms of a task are like beside its real data, as a value that a job computes once and keeps in a file.
+"""Store and read the quality measures of a task's arms: diversity, duplicates, copies, leakage and the map of texts.
 
-The file depends on the kept samples alone: when they change it is out of date, which reading it tells. Nothing here
-needs torch or scikit-learn; `core.quality.arms` computes.
+A job computes them with `core.quality.arms` and stores them in one file per task. The file is out of date as soon as
+the kept samples of the task change. Nothing here needs torch or scikit-learn.
 """
 
 import hashlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,25 +18,28 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from core import files
 from core import settings as settings_module
+from core.interval import Interval
+from core.quality import diversity
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
 from core.study import judgements
+from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Sample
 
-VERSION = 2
+VERSION = 3  # of the measures and of their file
 NEAR_DUPLICATE = "near-duplicate of an earlier text"
 TABLE_COLUMNS = ["measure", "arm", "kind", "value", "low", "high", "spread", "n"]
 POINT_COLUMNS = ["sample_id", "arm", "label", "x", "y", "text"]
-CHUNK = 10_000  # ids in one statement: SQLite takes up to 32,766
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A text of an arm that equals real text `of_id`, or nearly (`similarity`, as `duplicates.near` counts it).
+    """A text of an arm that copies the real text `of_id`, exactly or nearly (`similarity` as in `duplicates.near`).
 
-    `shown`: a prompt of the arm had that text in it.
+    `shown`: a prompt of the arm contained the real text.
     """
 
     sample_id: int
@@ -49,7 +51,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Cue:
-    """A word that comes with a label, as a row of `leakage.cues`."""
+    """A word that gives a label away: a row of `leakage.cues`."""
 
     label: str
     word: str
@@ -67,29 +69,26 @@ class Cue:
 
 @dataclass(frozen=True)
 class Named:
-    """Texts of a label that hold its own name, as a row of `leakage.names_itself`."""
+    """The texts of a label that contain the label's own name: how many (`named`), and which share of its texts."""
 
     label: str
-    n: int
     named: int
-    share: float
-    low: float
-    high: float
+    share: Interval
 
 
 @dataclass(frozen=True)
 class ArmMeasures:
-    """One arm's kept training texts (`n`). nan: not computable, or the arm has too few texts to be compared.
+    """The measures of an arm's `n` kept training texts; nan = not computable, or too few texts for a comparison.
 
-    `n_compared` texts, as many in every arm and drawn evenly over labels, stand behind the diversity by `cosine` and
-    `angular` distance, distinct-n, self-BLEU (`n_self_bleu`), `bag_of_words` and `within`, since these change with the
-    number of texts (diversity: means over draws at random). Words per text (quartiles), `vocabulary` (distinct words)
-    and `hd_d` are over all `n`.
+    Measures that change with the number of texts use `n_compared` texts, the same number in every arm, drawn evenly over
+    labels: diversity by `cosine` and by `angular` distance (means over random draws), `distinct_1`, `distinct_2`,
+    `self_bleu` (of `n_self_bleu` texts), `bag_of_words` and `within`. The quartiles of words per text, `vocabulary`
+    (number of distinct words) and `hd_d` use all `n` texts.
 
-    `exact_duplicates` were set aside when they came in. `near_groups` holds the sample ids of texts that nearly equal
-    one another, the earliest first. `copies` are of real texts outside the test split, `near_test` of real test texts.
-    `nearest_real` is the mean cosine from each real text to its 5 nearest texts of the arm (`n_nearest` of them).
-    `by_characters` is the share of texts whose words were counted by characters.
+    `exact_duplicates`: texts rejected as duplicates on arrival. `near_pairs`: pairs of near-duplicates; `near_groups`:
+    the sample ids of each group of near-duplicates, earliest first. `copies`: of real texts outside the test split;
+    `near_test`: of real test texts. `nearest_real`: mean cosine of a real text to its 5 nearest among `n_nearest` texts
+    of the arm. `by_characters`: share of texts whose words were counted by characters, in [0, 1].
     """
 
     arm_id: int
@@ -124,13 +123,13 @@ class ArmMeasures:
 
     @property
     def removable(self) -> list[int]:
-        """Near-duplicates but for the first of each group: what rejecting them would take."""
+        """The sample ids of all near-duplicates except the earliest of each group."""
         return [sample_id for group in self.near_groups for sample_id in group[1:]]
 
 
 @dataclass(frozen=True)
 class Points:
-    """The map: one entry per text shown, `x` and `y` without units."""
+    """The map of texts: in every list one entry per text; `x` and `y` have no unit."""
 
     sample_id: list[int]
     arm: list[str]
@@ -141,7 +140,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Measures:
-    """Every arm of a task, the real one first. `seconds`: how long the computing took."""
+    """The measures of every arm of a task, real arm first. `seconds`: how long the computation took."""
 
     task_id: int
     task: str
@@ -155,15 +154,15 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was kept of a task; `stale` when its samples, or the way of measuring, changed since."""
+class StoredMeasures:
+    """The stored measures of a task; `stale` if its samples or the code that measures them have changed since."""
 
     measures: Measures
     stale: bool
 
 
 def digest(session: Session, task_id: int) -> str:
-    """What the kept samples of a task are, in 16 characters: other texts, labels, splits or arms give others."""
+    """A digest of a task's kept samples, 16 characters; it changes with their texts, labels, splits or arms."""
     texts = func.aggregate_strings(Sample.text_hash, "")
     query = (
         select(Arm.id, Arm.name, Sample.split, Sample.label_id, func.max(Sample.id), texts)
@@ -176,32 +175,29 @@ def digest(session: Session, task_id: int) -> str:
 
 
 def write(settings: settings_module.Settings, measures: Measures) -> Path:
-    """Keep the measures of a task in place of earlier ones; a reader sees either the old or the new file."""
+    """Store the measures of a task in place of earlier measures, and return the path of their file."""
     path = _path(settings, measures.task_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    fresh.write_bytes(TypeAdapter(Measures).dump_json(measures))
-    fresh.replace(path)
+    files.replace(path, TypeAdapter(Measures).dump_json(measures))
     return path
 
 
-def read(settings: settings_module.Settings, session: Session, task_id: int) -> Found | None:
-    """The measures kept of a task; None when there are none, or none that this version can read."""
+def read(settings: settings_module.Settings, session: Session, task_id: int) -> StoredMeasures | None:
+    """The stored measures of a task; None if there is no file, or if this version cannot read the file."""
     path = _path(settings, task_id)
     if not path.is_file():
         return None
     try:
-        kept = TypeAdapter(Measures).validate_python(_with_nan(json.loads(path.read_bytes())))
+        stored = TypeAdapter(Measures).validate_python(_with_nan(json.loads(path.read_bytes())))
     except (ValidationError, ValueError):
         return None
-    return Found(kept, stale=kept.version != VERSION or kept.digest != digest(session, task_id))
+    return StoredMeasures(stored, stale=stored.version != VERSION or stored.digest != digest(session, task_id))
 
 
 def table(measures: Measures) -> pd.DataFrame:
-    """One row per measure and arm: columns measure, arm, kind, value, low, high, spread, n (texts behind the value).
+    """The measures as a table with a row per measure and arm.
 
-    `spread` says what low and high are (95 % interval, quartiles, standard deviation over folds); empty and nan
-    without one.
+    Columns measure, arm, kind, value, low, high, spread, n (number of texts). `spread` names the kind of low and high:
+    95 % interval, quartiles, or standard deviation over folds; it is "" if low and high are nan.
     """
     rows = [
         (name, arm.arm, arm.kind, float(value), low, high, spread if math.isfinite(low) else "", n)
@@ -214,11 +210,11 @@ def table(measures: Measures) -> pd.DataFrame:
 
 
 def points(session: Session, measures: Measures) -> pd.DataFrame:
-    """The map with the texts as they are now: columns sample_id, arm, label, x, y, text. Deleted samples are left out."""
+    """The map with each sample's current text: columns sample_id, arm, label, x, y, text. Deleted samples are left out."""
     texts: dict[int, str] = {}
     ids = measures.points.sample_id
-    for start in range(0, len(ids), CHUNK):
-        query = select(Sample.id, Sample.text).where(Sample.id.in_(ids[start : start + CHUNK]))
+    for chunk in chunks(ids):
+        query = select(Sample.id, Sample.text).where(Sample.id.in_(chunk))
         texts |= {row.id: row.text for row in session.execute(query)}
     frame = pd.DataFrame({field.name: getattr(measures.points, field.name) for field in fields(Points)})
     frame["text"] = frame["sample_id"].map(texts)
@@ -226,38 +222,43 @@ def points(session: Session, measures: Measures) -> pd.DataFrame:
 
 
 def cues(arm: ArmMeasures) -> pd.DataFrame:
-    """The arm's cues as `leakage.cues` gives them."""
+    """The arm's cues in the columns of `leakage.cues`."""
     return pd.DataFrame(arm.cues, columns=[field.name for field in fields(Cue)])
 
 
 def real(measures: Measures) -> ArmMeasures | None:
-    """The real arm, when the task has one with texts."""
+    """The measures of the real arm; None if the task has no real training texts."""
     return next((arm for arm in measures.arms if arm.kind == ArmKind.REAL), None)
 
 
 def reject_near_duplicates(session: Session, *, arm_id: int, groups: Sequence[Sequence[int]]) -> int:
-    """Reject what an arm still keeps of each group of near-duplicates but its earliest kept text; gives how many.
+    """Reject the kept texts of each group of near-duplicates except the earliest; return how many were rejected.
 
-    Texts on which results rest already stay, as `judgements.reject` says.
+    Texts that `judgements.reject` would refuse to reject, because results depend on them, stay kept.
     """
     ids = [sample_id for group in groups for sample_id in group]
     kept: set[int] = set()
-    for start in range(0, len(ids), CHUNK):
-        still = Sample.id.in_(ids[start : start + CHUNK])
-        query = select(Sample.id).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, still)
-        kept |= set(session.scalars(query))
+    for chunk in chunks(ids):
+        query = select(Sample.id).where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
+        kept |= set(session.scalars(query.where(Sample.id.in_(chunk))))
     later = [sample_id for group in groups for sample_id in sorted(kept.intersection(group))[1:]]
     fixed = judgements.relied_on(session, later)
     extra = [sample_id for sample_id in later if sample_id not in fixed]
-    for start in range(0, len(extra), CHUNK):
-        change = update(Sample).where(Sample.id.in_(extra[start : start + CHUNK]))
+    for chunk in chunks(extra):
+        change = update(Sample).where(Sample.id.in_(chunk))
         session.execute(change.values(status=SampleStatus.REJECTED, reject_reason=NEAR_DUPLICATE))
     return len(extra)
 
 
 def _rows(arm: ArmMeasures) -> list[tuple[str, float, float, float, str, int]]:
-    nan, interval = math.nan, "95 % interval"
-    words, inside, apart = arm.bag_of_words, arm.within, arm.apart
+    """Measure, value, low, high, spread and n of every measure of an arm."""
+    nan, apart = math.nan, arm.apart
+    distances = {
+        f"{name}_{distance}": getattr(scores, name)
+        for name in diversity.SCORES
+        for distance, scores in (("cosine", arm.cosine), ("angular", arm.angular))
+    }
+    words = {"bag_of_words": arm.bag_of_words.macro_f1, "within": arm.within.macro_f1}
     plain = {
         "distinct_1": arm.n_compared,
         "distinct_2": arm.n_compared,
@@ -266,34 +267,24 @@ def _rows(arm: ArmMeasures) -> list[tuple[str, float, float, float, str, int]]:
         "hd_d": arm.n,
         "nearest_real": arm.n_nearest,
     }
-    named = sum(row.named for row in arm.names_itself)
     shares = {
         "near_duplicates": len(arm.removable),
         "copies": len({copy.sample_id for copy in arm.copies}) if arm.kind != ArmKind.REAL else nan,
         "near_test": len({copy.sample_id for copy in arm.near_test}),
-        "names_itself": named,
+        "names_itself": sum(label.named for label in arm.names_itself),
     }
     return [
-        *(row for name in ("remote_clique", "chamfer_distance") for row in _distances(arm, name)),
+        *(_interval_row(name, score) for name, score in distances.items()),
         *((name, getattr(arm, name), nan, nan, "", n) for name, n in plain.items()),
         ("words_median", arm.words_median, arm.words_low, arm.words_high, "quartiles", arm.n),
         *((name, count / arm.n if arm.n else nan, nan, nan, "", arm.n) for name, count in shares.items()),
-        ("bag_of_words", words.macro_f1, words.macro_f1_low, words.macro_f1_high, interval, words.n_test),
-        ("within", inside.macro_f1, inside.macro_f1_low, inside.macro_f1_high, interval, inside.n_test),
+        *(_interval_row(name, score) for name, score in words.items()),
         ("apart", apart.auc, apart.auc - apart.sd, apart.auc + apart.sd, "standard deviation over folds", apart.n_real),
     ]
 
 
-def _distances(arm: ArmMeasures, name: str) -> list[tuple[str, float, float, float, str, int]]:
-    return [
-        (
-            f"{name}_{distance}",
-            *(getattr(found, f"{name}{end}") for end in ("", "_low", "_high")),
-            "95 % interval",
-            found.n,
-        )
-        for distance, found in (("cosine", arm.cosine), ("angular", arm.angular))
-    ]
+def _interval_row(name: str, score: Interval) -> tuple[str, float, float, float, str, int]:
+    return name, score.value, score.low, score.high, "95 % interval", score.n
 
 
 def _path(settings: settings_module.Settings, task_id: int) -> Path:
@@ -301,13 +292,13 @@ def _path(settings: settings_module.Settings, task_id: int) -> Path:
 
 
 def _sum(hashes: str) -> list[str]:
-    """Number and sum of joined 128-bit digests, the same in any order."""
+    """The number and the sum of the 128-bit digests joined in `hashes`, the same for any order."""
     halves = np.frombuffer(bytes.fromhex(hashes), dtype=">u8").reshape(-1, 2)
     return [str(len(halves)), *(str(int(half)) for half in halves.sum(axis=0, dtype=np.uint64))]
 
 
 def _with_nan(value: Any) -> Any:
-    """JSON has no word for nan, so null stands for it: no field of the measures is ever null otherwise."""
+    """The parsed JSON with nan for every null: JSON has no nan, and no field of `Measures` can be None."""
     if isinstance(value, dict):
         return {key: _with_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):

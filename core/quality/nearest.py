@@ -1,4 +1,4 @@
-"""How close synthetic texts are to real ones: the mean of the nearest cosines, the nearest text, and copies."""
+"""Measure how close synthetic texts are to real texts: mean of the highest cosines, and copies."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,11 @@ BLOCK = 1024
 
 
 def nearest_real(synthetic_embeddings: NDArray[Any], real_embeddings: NDArray[Any], k: int = K) -> float:
-    """How well the synthetic texts cover the real ones, in [-1, 1], higher is closer (Li et al. 2023, appendix).
+    """The mean over *real* texts of the mean of their `k` highest cosines to synthetic texts, in [-1, 1].
 
-    For each *real* text the mean of its k highest cosines to synthetic texts, averaged over the real texts. It rises
-    as synthetic texts are added, so compare arms of equal size. nan without real texts or with fewer than k synthetic.
+    Higher = the synthetic texts cover the real texts better (Li et al. 2023, appendix). The score rises as synthetic texts
+    are added, so compare arms of equal size. Embeddings have shape (n, d). nan if there are no real texts or fewer than
+    `k` synthetic texts. Raises `StudyError` if the two embeddings have different widths.
     """
     synthetic, real = _units(synthetic_embeddings, real_embeddings)
     if len(synthetic) < k or not len(real):
@@ -34,10 +35,10 @@ def nearest_real(synthetic_embeddings: NDArray[Any], real_embeddings: NDArray[An
 def copies(
     synthetic_texts: Sequence[str], shown_texts: Sequence[str], *, threshold: float = duplicates.THRESHOLD
 ) -> pd.DataFrame:
-    """Synthetic texts that copy one of the texts an LLM was shown (or any real text).
+    """The synthetic texts that are exact or near copies of a text in `shown_texts`.
 
-    Columns text, shown (places), similarity, exact: for each copy the text it is most like, exact ones first. Exact
-    means the same but for case, spaces and Unicode form; otherwise `duplicates.near` says what counts.
+    Columns text and shown (indices in the two lists; `shown` is the most similar text), similarity, exact; exact copies
+    come first. An exact copy differs only in case, spaces or Unicode form; near copies are as in `duplicates.near`.
     """
     pairs = duplicates.between(synthetic_texts, shown_texts, threshold=threshold)
     pairs = pairs.rename(columns={"other": "shown"})

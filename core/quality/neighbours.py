@@ -1,4 +1,4 @@
-"""The real texts nearest to one sample, from embeddings that were made before; no model is loaded."""
+"""Find the real texts nearest to a sample, by stored embeddings; loads no model."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from core.quality import embedded
+from core.quality import embedding_store
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Label, Sample
 
@@ -16,14 +16,15 @@ MOST = 10_000
 
 
 def nearest(session: Session, sample: Sample, *, home: Path, encoder: str = "minilm", k: int = K) -> pd.DataFrame:
-    """The `k` nearest real training texts of the sample's task, itself left out: columns cosine, label, text, sample_id.
+    """The `k` real training texts of the sample's task with the highest cosine to the sample, without the sample itself.
 
-    Empty until the sample and real texts have been measured; up to 10,000 real texts are looked at.
+    Columns cosine, label, text, sample_id, highest cosine first. Empty if the sample or the real texts have no stored
+    embedding yet. Only the first 10,000 real texts are compared.
     """
     columns = ["cosine", "label", "text", "sample_id"]
-    vectors, held = embedded.recall([sample.text], encoder=encoder, home=home)
-    rows = session.execute(_real(session, sample)).all() if held[0] else []
-    others, known = embedded.recall([row.text for row in rows], encoder=encoder, home=home)
+    vectors, is_stored = embedding_store.read([sample.text], encoder=encoder, home=home)
+    rows = session.execute(_real(session, sample)).all() if is_stored[0] else []
+    others, known = embedding_store.read([row.text for row in rows], encoder=encoder, home=home)
     places = np.flatnonzero(known)
     if not len(places):
         return pd.DataFrame(columns=columns)

@@ -1,10 +1,9 @@
-"""The names of the measures for people, and what a task's measures say, in sentences with their numbers of texts."""
+"""Describe a task's quality measures in words: names of measures, and sentences with numbers and n."""
 
 import math
 from collections.abc import Callable
 
 from core.quality import measures as kept_measures
-from core.quality.diversity import Diversity
 from core.quality.measures import ArmMeasures, Measures
 
 NAMES = {
@@ -27,13 +26,13 @@ NAMES = {
     "within": "Words alone, same arm (macro-F1)",
     "apart": "Told apart from real (AUC)",
 }
-SURE = 0.05  # cues with a q below this are counted
-MANY = 0.1  # share of an arm's texts
-MARGIN = 0.1  # macro-F1 lost from within the arm to real texts that is worth a warning
+SURE = 0.05  # cues with a lower q are counted
+MANY = 0.1  # share of an arm's texts counted by characters from which a sentence says so
+MARGIN = 0.1  # macro-F1 within the arm minus macro-F1 on real texts from which a sentence warns
 
 
 def reading(measures: Measures) -> dict[str, list[str]]:
-    """Sentences by group: diversity, duplicates, copies, leakage, likeness. A group may be empty."""
+    """Sentences on the measures in the groups diversity, duplicates, copies, leakage, likeness; a group may be empty."""
     groups: dict[str, Callable[[ArmMeasures, ArmMeasures | None], str]] = {
         "diversity": _diversity,
         "duplicates": _duplicates,
@@ -42,14 +41,17 @@ def reading(measures: Measures) -> dict[str, list[str]]:
         "likeness": _likeness,
     }
     real = kept_measures.real(measures)
-    said = {name: [sentence for arm in measures.arms if (sentence := say(arm, real))] for name, say in groups.items()}
+    sentences = {
+        name: [sentence for arm in measures.arms if (sentence := describe(arm, real))]
+        for name, describe in groups.items()
+    }
     by_characters = [arm.arm for arm in measures.arms if arm.by_characters >= MANY]
     if by_characters:
-        said["diversity"].append(
-            f"Words of {', '.join(by_characters)} were counted by characters, since the language has no blanks between them: compare "
-            "these numbers with one another and not with other languages'."
+        sentences["diversity"].append(
+            f"Words of {', '.join(by_characters)} were counted by characters, since the language has no blanks between words: "
+            "compare these numbers with one another and not with those of other languages."
         )
-    return said
+    return sentences
 
 
 def _diversity(arm: ArmMeasures, real: ArmMeasures | None) -> str:
@@ -57,23 +59,19 @@ def _diversity(arm: ArmMeasures, real: ArmMeasures | None) -> str:
         return ""
     if not arm.n_compared:
         return f"{arm.arm} has {_texts(arm.n)}, too few to compare its diversity."
-    if real is None or math.isnan(real.cosine.remote_clique):
-        return f"{arm.arm}: remote clique {arm.cosine.remote_clique:.2f} on {arm.n_compared} texts; no real texts to compare."
-    mine, theirs = arm.cosine, real.cosine
-    word = "about as diverse as"
-    if mine.remote_clique_high < theirs.remote_clique_low:
-        word = "less diverse than"
-    elif mine.remote_clique_low > theirs.remote_clique_high:
-        word = "more diverse than"
+    if real is None or math.isnan(real.cosine.remote_clique.value):
+        return f"{arm.arm}: remote clique {arm.cosine.remote_clique.value:.2f} on {arm.n_compared} texts; no real texts to compare."
+    clique, real_clique = arm.cosine.remote_clique, real.cosine.remote_clique
+    verdict = "about as diverse as"
+    if clique.high < real_clique.low:
+        verdict = "less diverse than"
+    elif clique.low > real_clique.high:
+        verdict = "more diverse than"
+    chamfer, real_chamfer = arm.cosine.chamfer_distance.value, real.cosine.chamfer_distance.value
     return (
-        f"{arm.arm} texts are {word} real ones (remote clique {_with_interval(mine)} against {_with_interval(theirs)}, "
-        f"Chamfer distance {mine.chamfer_distance:.2f} against {theirs.chamfer_distance:.2f}, on {arm.n_compared} texts "
-        "each)."
+        f"{arm.arm} texts are {verdict} real texts (remote clique {clique.text()} against {real_clique.text()}, "
+        f"Chamfer distance {chamfer:.2f} against {real_chamfer:.2f}, on {arm.n_compared} texts each)."
     )
-
-
-def _with_interval(found: Diversity) -> str:
-    return f"{found.remote_clique:.2f} [{found.remote_clique_low:.2f}, {found.remote_clique_high:.2f}]"
 
 
 def _duplicates(arm: ArmMeasures, _real: ArmMeasures | None) -> str:
@@ -81,7 +79,7 @@ def _duplicates(arm: ArmMeasures, _real: ArmMeasures | None) -> str:
         return ""
     return (
         f"{arm.arm}: {len(arm.removable)} of {_texts(arm.n)} ({len(arm.removable) / arm.n:.1%}) nearly repeat an earlier "
-        f"one; exact repeats set aside when they came in: {arm.exact_duplicates}."
+        f"text; exact repeats rejected on arrival: {arm.exact_duplicates}."
     )
 
 
@@ -92,34 +90,33 @@ def _copies(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     if arm is real:
         return f"{arm.arm}: {tested} (of {_texts(arm.n)})." if arm.near_test else ""
     shown = sum(copy.shown for copy in arm.copies)
-    return f"{arm.arm}: {len(arm.copies)} of {_texts(arm.n)} copy a real text, {shown} of them one the prompt showed; {tested}."
+    return f"{arm.arm}: {len(arm.copies)} of {_texts(arm.n)} copy a real text, {shown} of them a text in the prompt; {tested}."
 
 
 def _leakage(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     inside, outside = arm.within, arm.bag_of_words
-    if math.isnan(inside.macro_f1) or math.isnan(outside.macro_f1):
+    if math.isnan(inside.macro_f1.value) or math.isnan(outside.macro_f1.value):
         return f"{arm.arm}: {inside.note or outside.note}" if arm.n else ""
     sure = sum(cue.q < SURE for cue in arm.cues)
-    said = (
-        f"{arm.arm}: words alone reach macro-F1 {inside.macro_f1:.2f} within the arm (n {inside.n_test}) and "
-        f"{outside.macro_f1:.2f} [{outside.macro_f1_low:.2f}, {outside.macro_f1_high:.2f}] on real test texts "
-        f"(n {outside.n_test}); {sure} of the listed cues are beyond chance."
+    sentence = (
+        f"{arm.arm}: words alone reach macro-F1 {inside.macro_f1.value:.2f} within the arm (n {inside.n_test}) and "
+        f"{outside.macro_f1.text()} on real test texts (n {outside.n_test}); {sure} of the listed cues are beyond chance."
     )
-    if arm is not real and inside.macro_f1 - outside.macro_f1_high > MARGIN:
-        said += " What gives the labels away in this arm does not hold for real texts."
-    return f"{said} {outside.note}".strip()
+    if arm is not real and inside.macro_f1.value - outside.macro_f1.high > MARGIN:
+        sentence += " The words that give the labels away in this arm do not give them away in real texts."
+    return f"{sentence} {outside.note}".strip()
 
 
 def _likeness(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     if arm is real or math.isnan(arm.apart.auc):
         return ""
-    said = (
-        f"{arm.arm}: words alone tell its texts from real ones with AUC {arm.apart.auc:.2f} "
+    sentence = (
+        f"{arm.arm}: words alone tell its texts from real texts with AUC {arm.apart.auc:.2f} "
         f"(0.5 = not at all; n {arm.apart.n_synthetic} each)"
     )
     if math.isnan(arm.nearest_real):
-        return f"{said}."
-    return f"{said}; a real text's 5 nearest texts of the arm have a mean cosine of {arm.nearest_real:.2f} (of {arm.n_nearest} texts)."
+        return f"{sentence}."
+    return f"{sentence}; a real text's 5 nearest texts of the arm have a mean cosine of {arm.nearest_real:.2f} (of {arm.n_nearest} texts)."
 
 
 def _texts(n: int) -> str:

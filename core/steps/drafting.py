@@ -8,7 +8,7 @@ from core.study import spec, tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Label, Task
 from core.synthesis.prompts import catalogued, versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 
@@ -21,7 +21,7 @@ def ready(session: Session, task: Task, arm: Arm, wanted: spec.GenerateSpec) -> 
     """
     if versions.latest(session, arm.id) is None or _describes_prompt(wanted):
         labels = tasks.labels_of(session, task.id)
-        versions.save(session, arm_id=arm.id, draft=draft(task, labels, ArmKind(arm.kind), wanted))
+        versions.save(session, arm_id=arm.id, draft=draft(task, labels, arm.kind, wanted))
 
 
 def draft(task: Task, labels: Sequence[Label], kind: ArmKind, wanted: spec.GenerateSpec) -> Draft:

@@ -18,9 +18,10 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Task
 from core.study.store import Store
-from core.synthesis.batches import rounds
-from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.synthesis.batches import batch_generation
+from core.synthesis.generation import generation, standing
+from core.synthesis.limits import BatchLimits, Limits
+from core.synthesis.prompts import drafts, versions
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def fill_arm(
     An arm that has its texts already needs no provider and no key. Raises `StudyError` like `generation.generate`.
     """
     with store() as session:
-        if generation.is_full(session, arm_id, per_label=request.per_label):
+        if standing.is_full(session, arm_id, per_label=request.per_label):
             return asdict(generation.totals(session, arm_id, seconds=0.0, stopped={}))
     opened = open_providers(settings, request.connection)
     with teller.bar(f"Generate {title}") as report:
@@ -102,8 +103,7 @@ def fill_arm(
                 arm_id=arm_id,
                 per_label=request.per_label,
                 provider=opened,
-                concurrency=request.connection.concurrency,
-                budget_usd=request.budget,
+                limits=Limits(request.budget, request.connection.concurrency),
                 report=report,
             )
     return asdict(totals)
@@ -124,7 +124,7 @@ def ready_arm(session: Session, task: Task, name: str) -> Arm:
     """
     arm = synthetic_arm(session, task, name)
     if versions.latest(session, arm.id) is None:
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=ArmKind(arm.kind))
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
         versions.save(session, arm_id=arm.id, draft=draft)
     return arm
 
@@ -135,11 +135,11 @@ def _by_batch(
     provider = opened[0]
     if len(opened) != 1 or not isinstance(provider, OpenAIProvider):
         raise StudyError("A batch asks one model of an endpoint. Name one --model, with --provider openai.")
-    return rounds.generate_by_batch(
+    return batch_generation.generate_by_batch(
         store,
         arm_id=arm_id,
         per_label=request.per_label,
         provider=provider,
-        budget_usd=request.budget,
+        limits=BatchLimits(request.budget),
         report=report,
     )

@@ -9,7 +9,7 @@ from core.jobs import queue
 from core.llm import connection
 from core.llm.connection import Connection
 from core.steps import train
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Job, Study, Task
 
 
@@ -23,7 +23,7 @@ def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequ
         session,
         title=f"Judge {task.name}",
         command=["-m", "core", "judge", "--study", study.name, "--task", task.name, *arguments],
-        key=f"judge:{task.id}",
+        key=Work.JUDGE.key(task.id),
         slot=train.worker_slot() if is_local else Slot.API,
         study_id=study.id,
     )

@@ -9,7 +9,7 @@ from core.quality.measures import Measures
 from core.reports import Teller
 from core.settings import Settings
 from core.study import tasks
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
 
@@ -21,9 +21,9 @@ def measure_task(
     from core.quality import arms  # torch takes seconds to import and is needed by this command alone
 
     with store() as session:
-        gathered = arms.gather(session, task_id)
+        task_texts = arms.read_texts(session, task_id)
     with teller.bar(f"Measure {title}") as report:
-        measured = arms.compute(gathered, home=settings.home, encoder=encoder, report=report)
+        measured = arms.compute(task_texts, home=settings.home, encoder=encoder, report=report)
     measures.write(settings, measured)
     return measured
 
@@ -36,7 +36,7 @@ def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str 
         session,
         title=f"Measure {task.name}",
         command=["-m", "core", "measure", "--study", study.name, "--task", task.name, "--encoder", encoder],
-        key=f"measure:{task.id}",
+        key=Work.MEASURE.key(task.id),
         slot=Slot.CPU,
         study_id=study.id,
     )

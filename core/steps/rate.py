@@ -22,7 +22,7 @@ from core.llm.side_by_side import CallRunner, Progress
 from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Job, Study
 from core.study.store import Store
@@ -100,7 +100,7 @@ def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[st
         session,
         title=f"LLM raters for {campaign.name}",
         command=["-m", "core", "rate-by-llm", "--campaign", str(campaign.id), *arguments],
-        key=f"rate-by-llm:{campaign.id}",
+        key=Work.RATE_BY_LLM.key(campaign.id),
         slot=train.worker_slot() if is_local else Slot.API,
         study_id=campaign.study_id,
     )
@@ -192,7 +192,7 @@ def _groups_as_json(groups: SideBySide) -> dict[str, Any]:
         "llm": asdict(groups.llm) if groups.llm else None,
         "people": asdict(groups.people) if groups.people else None,
         "by_model": {model: asdict(group) for model, group in groups.by_model.items()},
-        "same_majority": asdict(groups.same_majority),
+        "same_majority": asdict(groups.same_majority) | {"k": int(groups.items["same_majority"].sum())},
         "spearman": asdict(groups.correlation),
         "reading": groups.reading,
         "caution": f"{groups.caution} {personas.CAUTION}",

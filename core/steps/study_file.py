@@ -24,7 +24,7 @@ from core.study.exchange import importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind, RaterKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
-from core.synthesis.generation import generation
+from core.synthesis.generation import standing
 from core.training import plan
 
 
@@ -191,7 +191,7 @@ def _check_providers(study_import: StudyImport, where: str, task_spec: spec.Task
             continue
         with study_import.at(_place(where, arm)):
             wanted = generation_request(arm_spec.generate)
-            is_full = arm in arm_ids and generation.is_full(
+            is_full = arm in arm_ids and standing.is_full(
                 study_import.session, arm_ids[arm], per_label=arm_spec.generate.per_label
             )
             if not is_full:
@@ -235,7 +235,7 @@ def _options(file_spec: spec.FileSpec) -> importing.Options:
 def _look_only(study_import: StudyImport, where: str, task_spec: spec.TaskSpec) -> None:
     """Check that the files of a task can be read and have their columns, for a task that could not be created."""
     for arm, file in {"real": task_spec.real, **task_spec.arms}.items():
-        if file.file and file.file.name != checks.STAND_IN:
+        if file.file and file.file.name != checks.PLACEHOLDER:
             with study_import.at(_place(where, arm)):
                 importing.look(tables.read(file.file, header=file.header), _options(file), real=arm == ArmKind.REAL)
     if task_spec.ratings:

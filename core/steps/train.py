@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
 from core.training import plan
 
@@ -82,7 +82,7 @@ def queue_generation(
         session,
         title=f"Generate {task.name} · {arm.name}",
         command=command,
-        key=f"generate:{arm.id}",
+        key=Work.GENERATE.key(arm.id),
         slot=worker_slot() if is_local else Slot.API,
         study_id=study.id,
     )
@@ -97,7 +97,7 @@ def queue_sample(session: Session) -> Job:
     """Queue the bundled sample study, with the command `python -m core demo`."""
     study = study_tasks.study_named(session, SAMPLE_NAME, is_sample=True)
     return queue.enqueue(
-        session, title="Sample study", command=["-m", "core", "demo"], key="sample", slot=Slot.API, study_id=study.id
+        session, title="Sample study", command=["-m", "core", "demo"], key=Work.SAMPLE, slot=Slot.API, study_id=study.id
     )
 
 
@@ -107,7 +107,7 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
     job = queue.enqueue(
         session,
         title=f"Train {len(share)} run{'s' if len(share) > 1 else ''}",
-        key=f"train:{digest}",
+        key=Work.TRAIN.key(digest),
         command=["-m", "core", "train-runs", "--runs", numbers],
         slot=Slot.GPU if gpu else Slot.CPU,
         study_id=study.id,
@@ -142,7 +142,7 @@ def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:
     """Return the ids of the runs that an active job carries."""
-    active = set(session.scalars(select(Job.id).where(Job.state.in_(queue.ACTIVE))))
+    active = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE_JOB_STATES))))
     return {run.id for run in runs if run.job_id in active}
 
 

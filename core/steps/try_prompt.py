@@ -9,9 +9,9 @@ from core.jobs import queue
 from core.llm import connection
 from core.llm.connection import Connection
 from core.steps import train
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Arm, Job, Study, Task
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 CALLS = 5
 MOST_CALLS = 50
@@ -30,7 +30,7 @@ def queue_try(
         session,
         title=f"{'Try' if kinds is None else 'List kinds for'} {task.name} · {arm.name}",
         command=command,
-        key=f"{'try' if kinds is None else 'kinds'}:{arm.id}",
+        key=(Work.TRY if kinds is None else Work.KINDS).key(arm.id),
         slot=train.worker_slot() if wanted.provider == "local" else Slot.API,
         study_id=study.id,
     )

@@ -15,11 +15,9 @@ from core.jobs import queue, runner
 from core.reports import Teller
 from core.steps import generate, study_file, study_intake, train
 from core.study import checks, spec, tasks
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
 from core.study.rows.study import Job, Study
 from core.study.store import Store
-
-ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 def check_study(
@@ -93,7 +91,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             done, total = (sum(job.progress.get(name, 0) for job in jobs) for name in ("done", "total"))
             running = (job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING)
             report(done, total or 1, next(running, "waiting for the trainings"), {})
-            if all(job.state in ENDED for job in jobs):
+            if all(job.state not in ACTIVE_JOB_STATES for job in jobs):
                 break
             runner.ensure(settings)
             time.sleep(0.5)

@@ -1,1 +1,1 @@
-"""What a study is and where it is kept."""
+"""The stored rows of a study, reading and changing them, files in and out, and the database."""

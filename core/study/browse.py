@@ -1,4 +1,4 @@
-"""Look at samples page by page, and walk one back to what it came from. The database filters and pages."""
+"""Read samples page by page through a filter, and find the origin of a sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NO_LABEL = "no label"
 
 
 class Opinion(StrEnum):
-    """How a later label of a sample stands to the one it came with."""
+    """How the label that a judge or a person gave a sample compares with the sample's own label."""
 
     JUDGE_DISAGREES = "judge disagrees"
     JUDGE_AGREES = "judge agrees"
@@ -30,7 +30,10 @@ class Opinion(StrEnum):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which samples of some arms; None or an empty string leaves a condition out. `model` is the answering one."""
+    """Conditions on samples of some arms; a condition that is None or "" is not applied.
+
+    `reason` is the reject reason, `model` the model that wrote the text, `words` a part of the text in any case.
+    """
 
     arm_ids: tuple[int, ...]
     label_id: int | None = None
@@ -45,10 +48,11 @@ class Filter:
 
 @dataclass(frozen=True)
 class Facets:
-    """What the samples of a task can be filtered by.
+    """The values by which the samples of a task can be filtered.
 
-    `arms` has the columns arm_id, arm, kind, kept, rejected; `prompts` prompt_id, arm_id, arm, version, answers;
-    `models` counts stored answers and `reasons` rejected texts, the most frequent first.
+    `arms` has the columns arm_id, arm, kind, kept, rejected; `prompts` has the columns prompt_id, arm_id, arm, version,
+    answers. `models` maps a model to its number of completions, `reasons` a reject reason to its number of texts, the
+    largest number first.
     """
 
     arms: pd.DataFrame
@@ -59,10 +63,11 @@ class Facets:
 
 @dataclass(frozen=True)
 class Origin:
-    """A sample with everything it came from: a file, or a completion and the prompt that asked for it.
+    """A sample with its origin: the import of a file, or a completion with its prompt version.
 
-    `examples` and `sources` are the real texts that the call showed. `siblings` (id, part, text, status, reason) are
-    all texts of the same completion, this one included; `judgements` has kind, judge, label, answer, cost_usd, at.
+    `examples` and `sources` are the real texts in the request. `siblings` holds all texts of the completion, the sample
+    included: columns id, part, text, status, reason. `judgements` holds the judgements of the sample: columns kind,
+    judge, label, answer, cost_usd, at (seconds since 1970).
     """
 
     sample: Sample
@@ -79,15 +84,16 @@ class Origin:
 
 
 def count(session: Session, wanted: Filter) -> int:
-    """How many samples pass the filter."""
+    """The number of samples that meet all conditions."""
     return session.scalar(select(func.count(Sample.id)).where(*_conditions(session, wanted))) or 0
 
 
 def page(session: Session, wanted: Filter, *, number: int = 1, size: int = PAGE) -> pd.DataFrame:
-    """One page of samples in the order they came, `number` from 1.
+    """One page of the samples that meet all conditions, in the order of their ids; page numbers begin at 1.
 
     Columns id, text (its first 300 characters), label, arm, split, status, reason, judged, human, model, version.
-    `judged` and `human` are the newest such label, "no label" when the judge named none; what is not there is empty.
+    `judged` and `human` are the newest label by a judge and by a person: "no label" if the judge named no label of the
+    task, "" if there is no judgement. A missing reason or model is ""; a missing version is <NA>.
     """
     ids = select(Sample.id).where(*_conditions(session, wanted)).order_by(Sample.id)
     ids = ids.offset((number - 1) * size).limit(size)
@@ -96,13 +102,13 @@ def page(session: Session, wanted: Filter, *, number: int = 1, size: int = PAGE)
     rows = pd.DataFrame(session.execute(_rows(found)).all(), columns=columns)
     rows = rows.astype({"version": "Int64"}).fillna({"reason": "", "model": ""})
     for place, (name, kind) in enumerate((("judged", JudgementKind.JUDGE), ("human", JudgementKind.HUMAN))):
-        given = newest_labels(session, found, kind)
-        rows.insert(7 + place, name, [given.get(sample_id, "") for sample_id in rows["id"]])
+        labels = newest_labels(session, found, kind)
+        rows.insert(7 + place, name, [labels.get(sample_id, "") for sample_id in rows["id"]])
     return rows
 
 
 def facets(session: Session, task_id: int) -> Facets:
-    """The arms, prompt versions, models and reject reasons of a task, with counts."""
+    """The arms, prompt versions, models and reject reasons of a task, with the number of samples or completions of each."""
     return Facets(
         arms=_arms(session, task_id),
         prompts=_prompts(session, task_id),
@@ -136,7 +142,10 @@ def newest(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
 
 
 def newest_answers(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame:
-    """The newest stored answers of an arm, as they came: columns label, reason (why it holds no text, "" where it does), text."""
+    """The newest completions of an arm: columns label, reason, text (the whole answer).
+
+    `reason` says why no text was found in the answer; "" if texts were found.
+    """
     query = (
         select(Label.name, Completion.reject_reason, Completion.content)
         .join(Label, Label.id == Completion.label_id)
@@ -148,7 +157,7 @@ def newest_answers(session: Session, arm_id: int, *, limit: int) -> pd.DataFrame
 
 
 def origin(session: Session, sample_id: int) -> Origin:
-    """Where a sample came from."""
+    """The sample of this id with its origin."""
     sample = session.get_one(Sample, sample_id)
     completion = session.get(Completion, sample.completion_id) if sample.completion_id else None
     return Origin(
@@ -167,7 +176,10 @@ def origin(session: Session, sample_id: int) -> Origin:
 
 
 def newest_labels(session: Session, sample_ids: Sequence[int], kind: JudgementKind) -> dict[int, str]:
-    """Sample -> the name of the newest label of this kind it was given, "no label" when an answer named none."""
+    """Sample id -> name of the newest label that a judgement of this kind gave; "no label" if the answer named no label.
+
+    Samples without a judgement of this kind are left out.
+    """
     query = (
         select(Judgement.sample_id, Label.name)
         .outerjoin(Label, Label.id == Judgement.label_id)
@@ -178,7 +190,7 @@ def newest_labels(session: Session, sample_ids: Sequence[int], kind: JudgementKi
 
 
 def texts(session: Session, sample_ids: Sequence[int]) -> dict[int, str]:
-    """The texts of some samples, by their id."""
+    """Sample id -> text."""
     return {
         row.id: row.text for row in session.execute(select(Sample.id, Sample.text).where(Sample.id.in_(sample_ids)))
     }
@@ -197,7 +209,7 @@ def _conditions(session: Session, wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.prompt_id is not None or wanted.model:
         conditions.append(Sample.completion_id.in_(_answers(wanted)))
     if wanted.opinion is not None:
-        conditions.append(_held(wanted.opinion))
+        conditions.append(_has_opinion(wanted.opinion))
     if wanted.words:
         conditions.append(_contains(session, wanted.words))
     return conditions
@@ -210,23 +222,23 @@ def _answers(wanted: Filter) -> Select[int]:
     return query.where(Completion.model == wanted.model) if wanted.model else query
 
 
-def _held(opinion: Opinion) -> ColumnElement[bool]:
+def _has_opinion(opinion: Opinion) -> ColumnElement[bool]:
     is_human = opinion in (Opinion.HUMAN, Opinion.HUMAN_DISAGREES)
-    given = exists().where(
+    judged = exists().where(
         Judgement.sample_id == Sample.id,
         Judgement.kind == (JudgementKind.HUMAN if is_human else JudgementKind.JUDGE),
     )
     if opinion == Opinion.NOT_JUDGED:
-        return ~given
+        return ~judged
     if opinion == Opinion.JUDGE_AGREES:
-        return given.where(Judgement.label_id == Sample.label_id)
+        return judged.where(Judgement.label_id == Sample.label_id)
     if opinion == Opinion.JUDGE_UNCLEAR:
-        return given.where(Judgement.label_id.is_(None))
-    return given if opinion == Opinion.HUMAN else given.where(Judgement.label_id != Sample.label_id)
+        return judged.where(Judgement.label_id.is_(None))
+    return judged if opinion == Opinion.HUMAN else judged.where(Judgement.label_id != Sample.label_id)
 
 
 def _contains(session: Session, words: str) -> ColumnElement[bool]:
-    """Whether the text holds the words, whatever their case. SQLite's own LIKE folds ASCII alone, and quickly."""
+    """Whether the text contains the words, in any case. LIKE of SQLite ignores the case of ASCII letters only."""
     if session.get_bind().dialect.name != "sqlite":
         return Sample.text.icontains(words, autoescape=True)
     forms = {words} if words.isascii() else {words, words.lower(), words.upper(), words.capitalize()}

@@ -1,53 +1,60 @@
-"""What a person decides about a sample: reject it, restore it, or say which label fits. Its own label never changes.
+"""A person's decisions about samples: reject a sample, restore it, or note which label fits. The label of a sample never changes.
 
-Every change names the state it starts from, so that of two people who decide at once the second changes nothing.
+Every change names the state that it starts from: if two people decide at once, the second decision changes nothing.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import cast
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, exists, literal_column, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
 from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.kinds import JudgementKind, SampleStatus, Split
-from core.study.rows.study import (
-    Arm,
-    Campaign,
-    Comparison,
-    Completion,
-    Item,
-    Judgement,
-    Label,
-    Prediction,
-    Rating,
-    Sample,
-)
-
-T = TypeVar("T")
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Arm, Completion, Judgement, Label, Prediction, Sample
 
 BY_PERSON = "rejected by a person"
-AT_ONCE = 5000
 SHOWN = 60
 _OPEN = select(Campaign.id).where(Campaign.is_open)
+_SAMPLE = cast(Table, Sample.__table__)
+_KEPT = select(_SAMPLE.c.text_hash).where(
+    _SAMPLE.c.arm_id == bindparam("arm_id"),
+    _SAMPLE.c.text_hash.in_(bindparam("hashes", expanding=True)),
+    _SAMPLE.c.status == literal_column(f"'{SampleStatus.KEPT}'"),  # a bound value would miss the index
+)
 
 
 def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERSON) -> int:
-    """Reject those of the samples that are kept, and return how many were.
+    """Reject the samples that are kept, and return their number.
 
-    Raises `StudyError`, and rejects none, when one is in the test split, has predictions or ratings, or is rated in an
-    open campaign: scores and agreement are computed on read, so what is already found would change without a word.
+    Raises `StudyError`, and rejects no sample, if a sample is in the test split, has predictions or ratings, or is rated
+    in an open campaign: scores and agreement are computed on read, so findings would change without a word.
     """
-    for some in _parts(sample_ids):
-        fixed = session.scalars(_relied_on(some).limit(1)).first()
+    for chunk in chunks(sample_ids):
+        fixed = session.scalars(_relied_on(chunk).limit(1)).first()
         if fixed is not None:
             raise StudyError(_why_not_rejected(fixed))
     changed = 0
-    for some in _parts(sample_ids):
-        change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.KEPT)
+    for chunk in chunks(sample_ids):
+        change = update(Sample).where(Sample.id.in_(chunk), Sample.status == SampleStatus.KEPT)
         change = change.values(status=SampleStatus.REJECTED, reject_reason=reason[:100]).returning(Sample.id)
         changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
     session.expire_all()
@@ -55,17 +62,17 @@ def reject(session: Session, sample_ids: Sequence[int], *, reason: str = BY_PERS
 
 
 def restore(session: Session, sample_ids: Sequence[int]) -> int:
-    """Keep those of the samples that are rejected, and return how many were.
+    """Keep the samples that are rejected again, and return their number.
 
-    Raises `StudyError`, and restores none, when a text is kept elsewhere in its arm, is in the real test split, or
+    Raises `StudyError`, and restores no sample, if a text is kept elsewhere in its arm, is in the real test split, or
     repeats a real text that its prompt showed.
     """
     found = [
         sample
-        for some in _parts(sample_ids)
+        for chunk in chunks(sample_ids)
         for sample in session.scalars(
             select(Sample)
-            .where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
+            .where(Sample.id.in_(chunk), Sample.status == SampleStatus.REJECTED)
             .order_by(Sample.id)
             .execution_options(populate_existing=True)
         )
@@ -76,8 +83,8 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
     changed = 0
     try:
         with session.begin_nested():
-            for some in _parts([sample.id for sample in found]):
-                change = update(Sample).where(Sample.id.in_(some), Sample.status == SampleStatus.REJECTED)
+            for chunk in chunks([sample.id for sample in found]):
+                change = update(Sample).where(Sample.id.in_(chunk), Sample.status == SampleStatus.REJECTED)
                 change = change.values(status=SampleStatus.KEPT, reject_reason=None).returning(Sample.id)
                 changed += len(session.execute(change.execution_options(synchronize_session=False)).all())
     except IntegrityError as error:
@@ -87,19 +94,19 @@ def restore(session: Session, sample_ids: Sequence[int]) -> int:
 
 
 def set_human_label(session: Session, sample_id: int, label_id: int | None, *, by: str = "organiser") -> None:
-    """Note which label a person finds fitting, in place of what that person said before; None takes it back.
+    """Store the label that a person finds fitting, in place of that person's earlier label; None deletes the label.
 
-    Raises `StudyError` when the label is not one of the sample's task.
+    `by` names the person. Raises `StudyError` if the label does not belong to the sample's task.
     """
-    mine = (Judgement.sample_id == sample_id, Judgement.kind == JudgementKind.HUMAN, Judgement.judge == by)
+    by_person = (Judgement.sample_id == sample_id, Judgement.kind == JudgementKind.HUMAN, Judgement.judge == by)
     if label_id is None:
-        session.execute(delete(Judgement).where(*mine))
+        session.execute(delete(Judgement).where(*by_person))
         return
     label = session.get(Label, label_id)
     task_id = session.scalar(select(Arm.task_id).join(Sample, Sample.arm_id == Arm.id).where(Sample.id == sample_id))
     if label is None or label.task_id != task_id:
         raise StudyError("This label is not one of the sample's task. Choose one of its labels.")
-    change = update(Judgement).where(*mine).values(label_id=label_id, created_at=time.time())
+    change = update(Judgement).where(*by_person).values(label_id=label_id, created_at=time.time())
     if session.execute(change.returning(Judgement.id)).first() is None:
         try:
             with session.begin_nested():
@@ -109,12 +116,21 @@ def set_human_label(session: Session, sample_id: int, label_id: int | None, *, b
 
 
 def relied_on(session: Session, sample_ids: Sequence[int]) -> set[int]:
-    """Those of the samples that `reject` refuses to reject."""
-    return {sample.id for some in _parts(sample_ids) for sample in session.scalars(_relied_on(some))}
+    """The ids of the samples that `reject` refuses to reject."""
+    return {sample.id for chunk in chunks(sample_ids) for sample in session.scalars(_relied_on(chunk))}
+
+
+def kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
+    """The text hashes that belong to a kept text of the arm. An index is searched, so the cost does not grow with the arm."""
+    session.flush()
+    found: set[str] = set()
+    for chunk in chunks(hashes):
+        found.update(session.connection().execute(_KEPT, {"arm_id": arm_id, "hashes": chunk}).scalars())
+    return found
 
 
 def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
-    """Those of the samples that results rest on already."""
+    """A query for the samples that are kept and that results rest on already."""
     rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
     compared = Sample.id.in_(_either(Comparison.left_sample_id, Comparison.right_sample_id))
     in_campaign = exists().where(Item.sample_id == Sample.id, Item.campaign_id == Campaign.id, Campaign.is_open)
@@ -130,11 +146,12 @@ def _relied_on(sample_ids: Sequence[int]) -> Select[Sample]:
 def _either(
     left: InstrumentedAttribute[int | None], right: InstrumentedAttribute[int | None], *wanted: ColumnElement[bool]
 ) -> CompoundSelect[int | None]:
-    """The samples on either side of pairs, read once for all the samples that are looked for."""
+    """A query for the ids of all samples on either side of a pair that meets the conditions."""
     return union(*(select(side).where(side.is_not(None), *wanted) for side in (left, right)))
 
 
 def _why_not_rejected(sample: Sample) -> str:
+    """The sentence that says why a sample is not rejected, and what to do in place of it."""
     rests = (
         "belongs to the test split, on which"
         if sample.split == Split.TEST
@@ -149,8 +166,8 @@ def _why_not_rejected(sample: Sample) -> str:
 def _check_restorable(session: Session, arm: Arm, rejected: Sequence[Sample]) -> None:
     """Raise `StudyError` for the first sample of an arm that cannot be kept again."""
     hashes = [sample.text_hash for sample in rejected]
-    kept = _kept_hashes(session, arm.id, hashes)
-    tested = {found for some in _parts(hashes) for found in samples.tested_hashes(session, arm.task_id, some)}
+    kept = kept_hashes(session, arm.id, hashes)
+    tested = {found for chunk in chunks(hashes) for found in samples.tested_hashes(session, arm.task_id, chunk)}
     for sample in rejected:
         why = ""
         if sample.text_hash in kept:
@@ -164,18 +181,8 @@ def _check_restorable(session: Session, arm: Arm, rejected: Sequence[Sample]) ->
         kept.add(sample.text_hash)
 
 
-def _kept_hashes(session: Session, arm_id: int, hashes: Sequence[str]) -> set[str]:
-    is_kept = Sample.status == literal_column(f"'{SampleStatus.KEPT}'")  # a bound value would miss the index
-    return {
-        found
-        for some in _parts(hashes)
-        for found in session.scalars(
-            select(Sample.text_hash).where(Sample.arm_id == arm_id, Sample.text_hash.in_(some), is_kept)
-        )
-    }
-
-
 def _shown_hashes(session: Session, sample: Sample) -> set[str]:
+    """The hashes of the real texts that the prompt of a sample showed; empty for an imported sample."""
     completion = session.get(Completion, sample.completion_id) if sample.completion_id else None
     if completion is None:
         return set()
@@ -183,11 +190,7 @@ def _shown_hashes(session: Session, sample: Sample) -> set[str]:
     return set(session.scalars(select(Sample.text_hash).where(Sample.id.in_(shown))))
 
 
-def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
-
-
 def _shown(sample: Sample) -> str:
+    """The first 60 characters of a sample's text, and its id."""
     text = " ".join(sample.text.split())
     return f"{text[:SHOWN]!r}{' ...' if len(text) > SHOWN else ''} (sample {sample.id})"

@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema, with a backup file first whenever it already holds something."""
+"""Migrate a database to the newest schema, after a backup of a database that already has a schema."""
 
 import gzip
 import json
@@ -18,14 +18,15 @@ from sqlalchemy import Engine, MetaData
 from core.errors import StudyError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-IN_TURN = threading.Lock()  # Alembic keeps the migration that runs in the module `alembic.context`, one for all threads
+IN_TURN = threading.Lock()  # the module `alembic.context` holds the running migration, so only one thread may migrate
 
 
 def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
-    """Migrate to the newest revision and return the backup's path, or None when nothing was backed up.
+    """Migrate a database to the newest revision; return the path of the backup, None if no backup was needed.
 
-    Several processes may start at once: a file lock lets one of them migrate while the others wait. Threads of one process
-    take turns whatever their databases.
+    Of several processes that start at once, a file lock lets one migrate while the others wait; threads of one process
+    migrate one after the other, even different databases. Raises `StudyError` if the database is at a revision that this
+    version of Litmus does not know.
     """
     if current(engine) == newest():
         return None
@@ -35,8 +36,8 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
             return None
         if found is not None and found not in _known():
             raise StudyError(
-                f"The database is at revision {found}, which this version of Litmus does not know: it was made by another "
-                "version. Use that one, or another LITMUS_HOME."
+                f"The database is at revision {found}, which this version of Litmus does not know: another version made "
+                "the database. Use that version, or set another LITMUS_HOME."
             )
         saved = backup(engine, backups) if found else None
         with engine.begin() as connection:
@@ -45,25 +46,25 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
 
 
 def current(engine: Engine) -> str | None:
-    """The revision a database is at; None when it is new."""
+    """The revision of a database; None if the database is new."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest() -> str | None:
-    """The newest revision that this version of Litmus knows."""
+    """The newest revision known to this version of Litmus."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def config_for(connection: sqlalchemy.Connection) -> Config:
-    """Alembic's configuration for an open connection."""
+    """The configuration of Alembic for an open connection."""
     config = _config()
     config.attributes["connection"] = connection
     return config
 
 
 def backup(engine: Engine, folder: Path) -> Path:
-    """A copy of the whole database: an SQLite file, or every table as JSON lines when it lives on a server."""
+    """Copy the whole database into a folder and return the path: a file of SQLite, or JSON lines of all tables of a server."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     if engine.dialect.name == "sqlite":

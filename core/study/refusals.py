@@ -1,7 +1,7 @@
-"""How a refusal reads in languages other than English: an apology, then that it cannot be done, then what.
+"""Recognise refusals in languages other than English: an apology, then "I cannot", then the verb for writing or helping.
 
-In English, see `llm_text.REFUSING`. A refusal must begin an answer: a text that only speaks of something impossible is
-none, so either an apology stands first, or it is said at once that such texts are not written.
+For English see `core.llm.text.REFUSING`. A refusal must stand at the beginning of an answer, as a text may well speak of
+something impossible: either an apology comes first, or the first words say that the model does not write such texts.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 LONGEST_START = 60
 LONGEST_GAP = 80
 
-Words = tuple[str, str, str]
+Words = tuple[str, str, str]  # patterns of the apology, of "I cannot", and of the verb; "" where the verb says both
 
 SPOKEN: dict[str, Words] = {
     "es": (
@@ -136,6 +136,7 @@ AT_ONCE = re.compile(
 
 
 def _pattern(words: Words) -> str:
+    """A pattern of the three parts of a refusal in one language, in order, with up to 80 characters between them."""
     sorry, cannot, do = words
     then = rf"(?:{cannot}).{{0,{LONGEST_GAP}}}?" if cannot else ""
     return rf"(?:{sorry}).{{0,{LONGEST_GAP}}}?{then}(?:{do})"
@@ -147,6 +148,6 @@ AFTER_APOLOGY = re.compile(
 
 
 def is_refusal(head: str) -> bool:
-    """Whether an answer that begins like this refuses what was asked, in a language other than English."""
+    """Whether an answer that begins with `head` is a refusal in one of the languages of `SPOKEN`."""
     start = " ".join(head.split())[:300]
     return AT_ONCE.match(start) is not None or AFTER_APOLOGY.match(start) is not None

@@ -1,4 +1,4 @@
-"""Samples: how a text is compared, and how samples are counted and read."""
+"""Compare texts by a digest, and count the samples of a study."""
 
 import hashlib
 import unicodedata
@@ -16,13 +16,13 @@ LEAK = "also in the test split"
 
 
 def text_hash(text: str) -> str:
-    """A short digest under which two texts are the same: case, width of spaces and Unicode form do not count."""
-    same = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.sha256(same.encode()).hexdigest()[:32]
+    """A digest of 32 hexadecimal digits, the same for texts that differ in case, width of spaces or Unicode form only."""
+    normalised = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(normalised.encode()).hexdigest()[:32]
 
 
 def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[str]:
-    """Those of the digests that the task's real arm keeps in its test split: no training text may be one of them."""
+    """The digests, among `hashes`, of texts in the test split of the task's real arm: no training text may have one of these."""
     query = (
         select(Sample.text_hash)
         .join(Arm, Arm.id == Sample.arm_id)
@@ -38,7 +38,7 @@ def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[
 
 
 def counts(session: Session, study_id: int) -> pd.DataFrame:
-    """Kept and rejected samples: columns task, arm, arm_id, kind, split, label, status, n."""
+    """Numbers of kept and of rejected samples of a study: columns task, arm, arm_id, kind, split, label, status, n."""
     query = (
         select(
             Task.name.label("task"),
@@ -62,7 +62,7 @@ def counts(session: Session, study_id: int) -> pd.DataFrame:
 
 
 def answers_without_text(session: Session, study_id: int) -> dict[int, int]:
-    """Arm id -> stored answers of an LLM that held no text at all; they count as rejected beside single texts."""
+    """Arm id -> number of completions in which no text was found; each counts as rejected, like a rejected text."""
     query = (
         select(Completion.arm_id, func.count())
         .join(Arm, Arm.id == Completion.arm_id)
@@ -74,7 +74,7 @@ def answers_without_text(session: Session, study_id: int) -> dict[int, int]:
 
 
 def of_import(session: Session, import_id: int) -> pd.DataFrame:
-    """What one import kept: columns split, label, n."""
+    """Numbers of samples that came with an import: columns split, label, n."""
     query = (
         select(Sample.split, Label.name, func.count(Sample.id))
         .join(Label, Label.id == Sample.label_id)

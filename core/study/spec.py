@@ -1,4 +1,4 @@
-"""STUDY.yaml: the whole study in one file. Unknown keys are an error that names the nearest known key."""
+"""Read and validate STUDY.yaml, the file that describes a whole study."""
 
 import difflib
 import json
@@ -21,15 +21,21 @@ def _refuse_bool(value: Any) -> Any:
 
 NOT_BOOL = pydantic.BeforeValidator(_refuse_bool)
 MISSING = "is missing."
-UNION = ("float", "int")  # pydantic's names of the kinds of number that a training setting may be
+UNION = ("float", "int")  # names that pydantic adds to the place of an error in a training setting
 
 
 class Part(BaseModel):
+    """A part of a study file; an unknown key is an error."""
+
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
 class FileSpec(Part):
-    """A file of texts. The keys from `fold` on decide about its labels as the options of the command import do."""
+    """A file of texts and how it is imported, as by the options of the command `import`.
+
+    `where` selects rows by the values of columns; `text`, `label` and `split_column` name columns; `rename` maps a label
+    in the file to a label of the task; the keys from `fold` on say how labels are read.
+    """
 
     file: Path
     where: dict[str, str] = Field(default_factory=dict)
@@ -46,7 +52,7 @@ class FileSpec(Part):
 
 
 class PromptSpec(Part):
-    """Parts of a prompt in the file's own words; a part left out is the technique's."""
+    """The texts of a prompt; for a text that is None, the text of the technique is used."""
 
     context: str | None = None
     generation: str | None = None
@@ -54,9 +60,11 @@ class PromptSpec(Part):
 
 
 class GenerateSpec(Part):
-    """How an arm is filled. `technique` names the prompt to begin with; what stands beside it changes that prompt.
+    """How the texts of an arm are generated. `technique` names the prompt; the keys below it change that prompt.
 
-    Several `models` share the arm equally. `attributes` maps a name to its values, or to the values of each label.
+    `per_label` is the number of kept texts for each label. Several `models` write equal shares of the texts. `rpm` limits
+    the requests per minute, `budget_usd` the cost in US dollars. `attributes` maps the name of an attribute to its
+    values, or to its values for each label. `recordings` is a file of recorded completions.
     """
 
     per_label: int = Field(ge=1, le=100_000)
@@ -83,8 +91,8 @@ class GenerateSpec(Part):
     @pydantic.field_validator("attributes")
     @classmethod
     def _lists(cls, attributes: dict[str, Any] | None) -> dict[str, Any] | None:
-        for name, given in (attributes or {}).items():
-            for values in given.values() if isinstance(given, dict) else [given]:
+        for name, choices in (attributes or {}).items():
+            for values in choices.values() if isinstance(choices, dict) else [choices]:
                 if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
                     raise ValueError(f"{name!r} needs a list of words or phrases, or such a list for each label")
         return attributes
@@ -101,6 +109,8 @@ class GenerateSpec(Part):
 
 
 class ArmSpec(FileSpec):
+    """An arm whose texts are imported from `file` or made by `generate`."""
+
     file: Path | None = None  # type: ignore[assignment]
     generate: GenerateSpec | None = None
 
@@ -112,7 +122,10 @@ class ArmSpec(FileSpec):
 
 
 class RatingsSpec(Part):
-    """A file of answers. The keys from `fold` on decide about its labels as the options of the command import-ratings do."""
+    """A file of ratings or comparisons and how it is imported, as by the options of the command `import-ratings`.
+
+    `simulated` marks ratings that no person gave.
+    """
 
     file: Path
     simulated: bool = False
@@ -124,6 +137,11 @@ class RatingsSpec(Part):
 
 
 class TaskSpec(Part):
+    """A task: its labels with their descriptions, its real texts, its other arms and its ratings.
+
+    `train_size` is the number of training texts of each arm; None uses what the smallest arm allows.
+    """
+
     question: str
     labels: dict[str, str]
     real: FileSpec
@@ -134,7 +152,7 @@ class TaskSpec(Part):
     @pydantic.field_validator("labels", mode="before")
     @classmethod
     def _described(cls, labels: Any) -> Any:
-        """A list of labels is taken too; a label without a description has an empty one."""
+        """Turn a list of labels into labels with empty descriptions, and a missing description into an empty description."""
         if isinstance(labels, list):
             return _labels_of_list(labels)
         if not isinstance(labels, dict):
@@ -150,8 +168,8 @@ class TaskSpec(Part):
 
     @pydantic.model_validator(mode="after")
     def _attributes_of_labels(self) -> "TaskSpec":
-        for arm, given in self.arms.items():
-            for name, values in ((given.generate and given.generate.attributes) or {}).items():
+        for arm, arm_spec in self.arms.items():
+            for name, values in ((arm_spec.generate and arm_spec.generate.attributes) or {}).items():
                 if isinstance(values, dict) and set(values) != set(self.labels):
                     raise ValueError(
                         f"attribute {name!r} of arm {arm!r} needs values for each label ({', '.join(self.labels)}) "
@@ -161,12 +179,13 @@ class TaskSpec(Part):
 
 
 def _labels_of_list(labels: list[Any]) -> dict[str, str]:
+    """Labels with empty descriptions. Raises `ValueError` if a label is no text or appears twice."""
     for place, name in enumerate(labels):
         if not isinstance(name, str):
             kind = "nothing" if name is None else type(name).__name__
             raise ValueError(
                 f"the label {name!r} was read as {kind}, not as text; put it in quotes: "
-                f"[{', '.join(json.dumps(str(one)) for one in labels)}]"
+                f"[{', '.join(json.dumps(str(label)) for label in labels)}]"
             )
         if name in labels[:place]:
             raise ValueError(f"the label {name!r} stands twice")
@@ -174,7 +193,7 @@ def _labels_of_list(labels: list[Any]) -> dict[str, str]:
 
 
 class StudySpec(Part):
-    """The file as it stands; paths are made absolute on reading."""
+    """The content of a study file. `sample` marks the bundled sample study."""
 
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
@@ -185,28 +204,15 @@ class StudySpec(Part):
     sample: bool = False
 
 
-def load(path: Path) -> StudySpec:
-    """A study file, checked whole: keys, values, and that every file it names is there. Raises `StudyError`."""
-    given, twice = raw(path)
-    if twice:
-        raise StudyError(f"{path.name} is not valid YAML: {twice[0]}")
-    try:
-        spec = StudySpec.model_validate(given)
-    except pydantic.ValidationError as error:
-        raise StudyError(f"{path.name}: {explain(error, StudySpec)}") from error
-    make_absolute(spec, path.parent.absolute())
-    missing = [str(path) for path in files(spec) if not path.is_file()]
-    if missing:
-        raise StudyError(f"The study names files that are not there: {', '.join(missing)}.")
-    return spec
-
-
 def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
-    """What a study file holds, and a sentence for every key that stands twice. Raises `StudyError` when it is no YAML."""
+    """The content of a study file, and a sentence for every key that appears twice.
+
+    Raises `StudyError` if the file is missing, is not YAML, or holds no mapping.
+    """
     if not path.is_file():
         raise StudyError(f"There is no study file {path}.")
     try:
-        loader = _OnceLoader(path.read_text(encoding="utf-8"))
+        loader = _DuplicateKeyLoader(path.read_text(encoding="utf-8"))
         found = loader.get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise StudyError(f"{path.name} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
@@ -215,8 +221,8 @@ def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
     return found, loader.twice
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """Notes a key that stands twice in one mapping: the second would silently take the first one's place."""
+class _DuplicateKeyLoader(yaml.SafeLoader):
+    """A YAML loader that records every key that appears twice in a mapping, in place of silently using the second value."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -233,41 +239,33 @@ class _OnceLoader(yaml.SafeLoader):
 
 
 def explain(error: pydantic.ValidationError, model: type[BaseModel]) -> str:
-    """The first thing wrong, in a sentence: where, what, and the nearest known key for an unknown one."""
-    found = error.errors()
-    where, what = told(next((one for one in found if one["type"] == "extra_forbidden"), found[0]), model)
+    """The first error in a sentence: its place, what is wrong, and for an unknown key the nearest known key."""
+    errors = error.errors()
+    unknown_keys = (details for details in errors if details["type"] == "extra_forbidden")
+    where, what = described(next(unknown_keys, errors[0]), model)
     return f"{where} {what}" if what == MISSING else what if what.startswith("unknown key") else f"{where}: {what}"
 
 
-def told(one: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """Where one thing is wrong, and what is wrong there."""
-    steps = one["loc"][:-1] if one["loc"][:1] == ("training",) and one["loc"][-1] in UNION else one["loc"]
+def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """The place of a validation error in the study file, and a sentence that says what is wrong."""
+    keys = details["loc"]
+    steps = keys[:-1] if keys[:1] == ("training",) and keys[-1] in UNION else keys
     where = ".".join(map(str, steps)).removesuffix(".[key]")
-    if one["loc"] and one["loc"][-1] == "[key]":
-        kind = type(one["input"]).__name__
-        return where, f"the name {one['input']!r} was read as {kind}, not as text; put it in quotes."
-    if one["type"] == "missing":
+    if keys and keys[-1] == "[key]":
+        kind = type(details["input"]).__name__
+        return where, f"the name {details['input']!r} was read as {kind}, not as text; put it in quotes."
+    if details["type"] == "missing":
         return where, MISSING
-    if one["type"] != "extra_forbidden":
-        return where, f"{one['msg'].removeprefix('Value error, ')} (found {str(one.get('input'))[:60]!r})."
+    if details["type"] != "extra_forbidden":
+        return where, f"{details['msg'].removeprefix('Value error, ')} (found {str(details.get('input'))[:60]!r})."
     known = sorted(_known_keys(model))
-    near = difflib.get_close_matches(str(one["loc"][-1]), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."
     return where, f"unknown key {where!r}; {hint}"
 
 
-def files(spec: StudySpec) -> list[Path]:
-    """Every file the study names."""
-    named: list[Path | None] = [spec.comparisons.file if spec.comparisons else None]
-    for task in spec.tasks.values():
-        named += [task.real.file, task.ratings.file if task.ratings else None]
-        for arm in task.arms.values():
-            named += [arm.file, arm.generate.recordings if arm.generate else None]
-    return [path for path in named if path is not None]
-
-
 def make_absolute(spec: StudySpec, folder: Path) -> None:
-    """Make the paths of a study, which are relative to its file, absolute."""
+    """Make the relative paths in a study absolute; they are relative to the folder of the study file."""
     for task in spec.tasks.values():
         task.real.file = folder / task.real.file
         if task.ratings:
@@ -282,6 +280,7 @@ def make_absolute(spec: StudySpec, folder: Path) -> None:
 
 
 def _known_keys(model: type[BaseModel]) -> set[str]:
+    """The keys of a model, for `StudySpec` also the keys of all its parts."""
     parts: list[Any] = (
         [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec] if model is StudySpec else [model]
     )

@@ -1,7 +1,7 @@
-"""Where studies are kept: SQLite or PostgreSQL behind one pair of session makers.
+"""Open the database of studies (SQLite or PostgreSQL), with sessions for reading and for writing.
 
-On SQLite a writing session takes the lock at once (BEGIN IMMEDIATE): a transaction that reads before it writes would
-otherwise fail as soon as two writers meet. Reading sessions begin plainly, so that they never wait for a writer.
+On SQLite a writing session takes the write lock at its beginning (BEGIN IMMEDIATE); otherwise a transaction that reads
+before it writes would fail as soon as two writers meet. A reading session takes no lock, so that it never waits.
 """
 
 import threading
@@ -20,18 +20,19 @@ from core.errors import StudyError
 from core.study import migrate
 
 BUSY_SECONDS = 30
-# For `with_for_update`: a lock on a row that does not clash with the foreign keys of new rows that point to it, so that
-# two transactions that write such rows before they lock do not wait for each other.
+# Argument of `with_for_update`: a row lock that does not conflict with foreign keys of new rows that refer to the row, so
+# that two transactions that insert such rows before they take the lock do not wait for each other.
 ONE_AT_A_TIME = {"key_share": True}
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
 @dataclass(frozen=True)
 class Store:
-    """`store()` gives a session to read with; `store.write()` one whose changes are committed when it closes well.
+    """An open database. `store()` returns a session for reading; `store.write()` is a context with a writing session.
 
-    `turn` is given for SQLite: threads of one process wait for it in turn, because SQLite's own waiting looks only now
-    and then whether the lock is free, and among fifty writers some then wait for seconds.
+    The writing session is committed when its context ends without an exception, else rolled back. `turn` is set for
+    SQLite: the writing threads of a process queue up for this lock, because SQLite itself only polls whether its lock is
+    free, so that some of fifty writers would wait for seconds.
     """
 
     reader: sessionmaker[Session]
@@ -43,12 +44,12 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        is_mine = self.turn is not None and self.turn.acquire(timeout=BUSY_SECONDS)
+        has_turn = self.turn is not None and self.turn.acquire(timeout=BUSY_SECONDS)
         try:
             with self.writer.begin() as session:
                 yield session
         finally:
-            if self.turn is not None and is_mine:
+            if self.turn is not None and has_turn:
                 self.turn.release()
 
     def close(self) -> None:
@@ -57,15 +58,15 @@ class Store:
 
 
 def open_store(settings: settings_module.Settings) -> Store:
-    """The store of these settings, created or migrated (with a backup first) when needed.
+    """Open the database of these settings; create it, or back it up and migrate it, if needed.
 
-    Raises `StudyError` when the database cannot be reached.
+    Raises `StudyError` if the folder cannot be created or the database cannot be opened.
     """
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StudyError(
-            f"The folder {settings.home} cannot be made: {error.strerror}. Set LITMUS_HOME to another."
+            f"The folder {settings.home} cannot be created: {error.strerror}. Set LITMUS_HOME to another folder."
         ) from error
     try:
         writer = make_engine(settings.database_url, immediate=True)
@@ -85,12 +86,15 @@ def open_store(settings: settings_module.Settings) -> Store:
 
 
 def make_engine(url: str, *, immediate: bool) -> Engine:
-    """An engine for SQLite or PostgreSQL; `immediate` makes every SQLite transaction take the write lock at once."""
+    """An engine for SQLite or PostgreSQL; with `immediate`, every SQLite transaction takes the write lock at its beginning.
+
+    Raises `StudyError` for an SQLite database in memory.
+    """
     if not url.startswith("sqlite"):
         return sqlalchemy.create_engine(_with_psycopg(url), pool_pre_ping=True, pool_size=30, max_overflow=20)
     path = make_url(url).database
     if path in (None, "", ":memory:"):
-        raise StudyError("LITMUS_DATABASE needs a file: sqlite:///FILE.")
+        raise StudyError("LITMUS_DATABASE names an SQLite database in memory; a file is needed. Write sqlite:///FILE.")
     Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_pragmas)
@@ -110,7 +114,9 @@ def _with_psycopg(url: str) -> str:
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN is deferred; ours below is not
+    connection.isolation_level = (
+        None  # no BEGIN by the driver, which would be deferred: the event handlers below begin transactions
+    )
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 

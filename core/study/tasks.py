@@ -1,4 +1,4 @@
-"""Studies, tasks, labels and arms: made once, found by name."""
+"""Create, find and describe studies, tasks, labels and arms."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,26 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.rows.kinds import ArmKind, BatchState, JobState, RaterKind
-from core.study.rows.study import (
-    Arm,
-    Batch,
-    Campaign,
-    Completion,
-    Import,
-    Job,
-    Judgement,
-    Label,
-    Rater,
-    Run,
-    Sample,
-    Study,
-    Task,
-    Trial,
-)
+from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterKind, Work
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
-ASKED = (RaterKind.PERSON, RaterKind.LLM)
-ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "encoders": ["minilm"],
@@ -36,14 +21,17 @@ DEFAULT_CONFIG: dict[str, Any] = {
 
 
 def studies(session: Session) -> list[Study]:
-    """All studies, the newest first."""
+    """All studies outside the trash, the newest first."""
     return list(
         session.scalars(select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc()))
     )
 
 
 def study_named(session: Session, name: str, *, is_sample: bool = False) -> Study:
-    """The study of this name, made when there is none."""
+    """Get or create the study of this name.
+
+    Raises `StudyError` if the name is not valid, or if the sample study is asked for and another study has its name.
+    """
     study = session.scalar(select(Study).where(Study.name == name))
     if study is None:
         study = Study(name=checked_name(name, "study"), config=dict(DEFAULT_CONFIG), is_sample=is_sample)
@@ -57,16 +45,17 @@ def study_named(session: Session, name: str, *, is_sample: bool = False) -> Stud
 
 
 def tasks(session: Session, study_id: int) -> list[Task]:
-    """The tasks of a study in the order they were made."""
+    """The tasks of a study in the order in which they were created."""
     return list(session.scalars(select(Task).where(Task.study_id == study_id).order_by(Task.id)))
 
 
 def find_task(session: Session, study_id: int, name: str) -> Task | None:
+    """The task of this name in a study; None if there is no such task."""
     return session.scalar(select(Task).where(Task.study_id == study_id, Task.name == name))
 
 
 def get_task(session: Session, study_id: int, name: str) -> Task:
-    """The task of this name; `StudyError` names the tasks there are."""
+    """The task of this name in a study. Raises `StudyError`, which names the tasks of the study, if there is no such task."""
     task = find_task(session, study_id, name)
     if task is None:
         names = ", ".join(found.name for found in tasks(session, study_id)) or "none yet"
@@ -83,10 +72,11 @@ def make_task(
     labels: Mapping[str, str],
     train_size: int | None = None,
 ) -> Task:
-    """The task of this name, made when there is none. `labels` maps a label to its description.
+    """Get or create the task of this name; `labels` maps the name of a label to its description.
 
-    An existing task takes a new question, description or training size. It takes other labels while nothing was trained
-    or asked with those it has, and nothing is stored under a label that goes. Raises `StudyError` else.
+    An existing task gets the new question, descriptions and training size, unless these are empty. It gets other labels
+    only if no run was trained and no rater was asked with the present labels, and nothing is stored under a label that is
+    removed; otherwise, and for fewer than two labels or a name that is not valid, this raises `StudyError`.
     """
     task = find_task(session, study_id, checked_name(name, "task"))
     if task is None:
@@ -105,13 +95,13 @@ def make_task(
 
 
 def describe(session: Session, task_id: int, *, question: str, descriptions: Mapping[str, str]) -> None:
-    """Change what a labeller is asked and what labels mean, by the label's name; prompts that are stored stay as they are.
+    """Change the question of a task and the descriptions of its labels, given by the name of the label.
 
-    Raises `StudyError` for an empty question and for a label that the task does not have.
+    Stored prompt versions do not change. Raises `StudyError` if the question is empty or the task lacks a named label.
     """
     task = session.get_one(Task, task_id)
     if not question.strip():
-        raise StudyError(f"What is asked about a text of {task.name!r} is empty. Write the question.")
+        raise StudyError(f"The question of task {task.name!r} is empty. Write what a rater is asked about a text.")
     known = {label.name: label for label in labels_of(session, task_id)}
     unknown = sorted(descriptions.keys() - known.keys())
     if unknown:
@@ -122,22 +112,23 @@ def describe(session: Session, task_id: int, *, question: str, descriptions: Map
 
 
 def labels_of(session: Session, task_id: int) -> list[Label]:
-    """The labels of a task in their order."""
+    """The labels of a task in the order of their positions."""
     return list(session.scalars(select(Label).where(Label.task_id == task_id).order_by(Label.position, Label.id)))
 
 
 def arms(session: Session, task_id: int) -> list[Arm]:
-    """The arms of a task, the real one first."""
+    """The arms of a task: the real arm first, then by kind in the order of `ArmKind` and by age."""
     found = list(session.scalars(select(Arm).where(Arm.task_id == task_id).order_by(Arm.id)))
-    return sorted(found, key=lambda arm: list(ArmKind).index(ArmKind(arm.kind)))
+    return sorted(found, key=lambda arm: list(ArmKind).index(arm.kind))
 
 
 def find_arm(session: Session, task_id: int, name: str) -> Arm | None:
+    """The arm of this name of a task; None if there is no such arm."""
     return session.scalar(select(Arm).where(Arm.task_id == task_id, Arm.name == name))
 
 
 def get_arm(session: Session, task: Task, name: str) -> Arm:
-    """The arm of this name; `StudyError` names the arms there are."""
+    """The arm of this name of a task. Raises `StudyError`, which names the arms of the task, if there is no such arm."""
     arm = find_arm(session, task.id, name)
     if arm is None:
         names = ", ".join(found.name for found in arms(session, task.id)) or "none yet"
@@ -146,7 +137,7 @@ def get_arm(session: Session, task: Task, name: str) -> Arm:
 
 
 def make_arm(session: Session, *, task_id: int, name: str) -> Arm:
-    """The arm of this name, made when there is none. Its kind follows from the name's beginning, else it is `other`."""
+    """Get or create the arm of this name of a task; `kind_of` derives the kind of a new arm from its name."""
     arm = find_arm(session, task_id, checked_name(name, "arm"))
     if arm is None:
         arm = Arm(task_id=task_id, name=name, kind=kind_of(name))
@@ -156,9 +147,9 @@ def make_arm(session: Session, *, task_id: int, name: str) -> Arm:
 
 
 def kind_of(name: str) -> ArmKind:
-    """The kind of an arm: `zero-shot`, `few-shot` or `mixed` when its name begins so, `other` else.
+    """The kind of an arm with this name: `zero-shot`, `few-shot` or `mixed` if the name begins with that word, else `other`.
 
-    Only the arm named exactly `real` is real: a task has one, since every gap is measured against it.
+    Only the arm with exactly the name `real` is real: every gap is measured against the one real arm of a task.
     """
     if name == ArmKind.REAL:
         return ArmKind.REAL
@@ -169,13 +160,17 @@ def kind_of(name: str) -> ArmKind:
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name of a study, task, label or arm as it may be stored. Raises `StudyError`."""
+    """Return the name of a study, task, label or arm if it is valid; raise `StudyError` otherwise.
+
+    A valid name is not blank, has at most 200 characters and holds printable characters only. `what` names the thing in
+    the message.
+    """
     if not name.strip():
-        raise StudyError(f"The name of the {what} is empty; give it one.")
+        raise StudyError(f"The name of the {what} is empty. Write a name.")
     if len(name) > 200:
-        raise StudyError(f"The name of the {what} may have 200 characters; this one has {len(name)}.")
+        raise StudyError(f"The name of the {what} may have at most 200 characters; {len(name)} were given. Shorten it.")
     if not name.isprintable():
-        raise StudyError(f"The name of the {what} holds characters that cannot be shown: {name!r}.")
+        raise StudyError(f"The name of the {what} holds characters that cannot be shown: {name!r}. Remove them.")
     return name
 
 
@@ -194,7 +189,7 @@ def _update(
 
 def _change_labels(session: Session, task: Task, known: Mapping[str, Label], wanted: Mapping[str, str]) -> None:
     gone = [label for name, label in known.items() if name not in wanted]
-    if reason := _bound(session, task, gone):
+    if reason := _why_labels_are_fixed(session, task, gone):
         raise StudyError(
             f"Task {task.name!r} already has the labels {', '.join(sorted(known))}, and {reason}; "
             f"asked for {', '.join(sorted(wanted))}. Use another task name, or the same labels."
@@ -208,39 +203,39 @@ def _change_labels(session: Session, task: Task, known: Mapping[str, Label], wan
         else:
             checked = checked_name(name, "label")
             session.add(Label(task_id=task.id, name=checked, description=description, position=position))
-    _let_in(session, task, [name for name in wanted if name not in known])
+    _allow_repeated_import(session, task, [name for name in wanted if name not in known])
     session.flush()
 
 
-def _bound(session: Session, task: Task, gone: Sequence[Label]) -> str:
-    """What ties a task to its labels, in words; empty when nothing does."""
+def _why_labels_are_fixed(session: Session, task: Task, gone: Sequence[Label]) -> str:
+    """Why the labels of a task cannot change, with `gone` as the labels to be removed, in words; "" if they can change."""
     own = select(Arm.id).where(Arm.task_id == task.id)
     if session.scalar(select(Run.id).where(Run.arm_id.in_(own)).limit(1)):
         return "runs were made with them"
     asked = select(Rater.id).join(Campaign, Campaign.id == Rater.campaign_id)
-    if session.scalar(asked.where(Campaign.task_id == task.id, Rater.kind.in_(ASKED)).limit(1)):
+    if session.scalar(asked.where(Campaign.task_id == task.id, Rater.kind.in_(ASKED_RATERS)).limit(1)):
         return "raters were asked with them"
     for label in gone:
-        for row in (Sample, Completion, Trial, Judgement):
-            if session.scalar(select(row.id).where(row.label_id == label.id).limit(1)):
+        for table in (Sample, Completion, Trial, Judgement):
+            if session.scalar(select(table.id).where(table.label_id == label.id).limit(1)):
                 return f"something is stored under {label.name!r}"
-    return _on_its_way(session, task) if gone else ""
+    return _work_under_way(session, task) if gone else ""
 
 
-def _on_its_way(session: Session, task: Task) -> str:
-    """Which work on a task may still bring texts of its labels, in words; empty when there is none."""
+def _work_under_way(session: Session, task: Task) -> str:
+    """The work that may still add texts to the labels of a task, in words; "" if there is no such work."""
     own = list(session.scalars(select(Arm.id).where(Arm.task_id == task.id)))
     waiting = (BatchState.PREPARING, BatchState.SUBMITTED)
     if session.scalar(select(Batch.id).where(Batch.arm_id.in_(own), Batch.state.in_(waiting)).limit(1)):
         return "a batch of requests was made with them"
-    jobs = [f"generate:{arm_id}" for arm_id in own]
-    if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.not_in(ENDED)).limit(1)):
+    jobs = [Work.GENERATE.key(arm_id) for arm_id in own]
+    if session.scalar(select(Job.id).where(Job.key.in_(jobs), Job.state.in_(ACTIVE_JOB_STATES)).limit(1)):
         return "a job that generates texts for them has not ended"
     return ""
 
 
-def _let_in(session: Session, task: Task, labels: Sequence[str]) -> None:
-    """Files whose rows were refused because of these labels count as not yet imported, so they can be brought in again."""
+def _allow_repeated_import(session: Session, task: Task, labels: Sequence[str]) -> None:
+    """Change the stored options of imports that rejected rows because of these labels, so that the files can be imported again."""
     for record in session.scalars(select(Import).join(Arm, Arm.id == Import.arm_id).where(Arm.task_id == task.id)):
         if any(repr(label) in reason for label in labels for reason in record.rejected):
             record.options = {**record.options, "before_labels": list(labels)}
@@ -248,4 +243,4 @@ def _let_in(session: Session, task: Task, labels: Sequence[str]) -> None:
 
 def _check_count(task: str, labels: Mapping[str, str]) -> None:
     if len(labels) < 2:
-        raise StudyError(f"Task {task!r} needs at least two labels; {len(labels)} given.")
+        raise StudyError(f"Task {task!r} needs at least two labels; found {len(labels)}. Add a label.")

@@ -1,11 +1,11 @@
-"""The trash: a study or a task is put away and taken out again whole, and an import is undone and done again.
+"""The trash: put a study or a task into it, restore it, and delete it for good after some days; undo an import.
 
-A study keeps its rows and leaves every list. A task moves, with its own campaigns, into a study that no list shows, so that
-whatever is computed over a study leaves it out. After `KEPT_DAYS` both are deleted for good.
+A study in the trash keeps its rows and appears in no list. A task in the trash moves, with its campaigns, into a hidden
+study, so that computations over its own study leave the task out. After `KEPT_DAYS` days both are deleted for good.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, exists, or_, select, update
@@ -13,33 +13,24 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import samples
+from core.study.chunks import chunks
 from core.study.rows.base import Base
-from core.study.rows.kinds import JobState, SampleStatus, Split
-from core.study.rows.study import (
-    Arm,
-    Campaign,
-    Comparison,
-    Import,
-    Item,
-    Job,
-    Prediction,
-    Rating,
-    Run,
-    Sample,
-    Study,
-    Task,
-)
+from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Study, Task
 
 KEPT_DAYS = 30
 UNDONE = "import undone"
 MARK = re.compile(r" \(in the trash, \d+\)$")
-ACTIVE = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
-AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
 class Trashed:
-    """A study or a task in the trash. `kind` is "study" or "task"; `days_left` counts whole days until it is deleted."""
+    """A study or a task in the trash.
+
+    `kind` is "study" or "task"; `trashed_at` is in seconds since 1970; `days_left` is the number of whole days until the
+    deletion.
+    """
 
     kind: str
     id: int
@@ -49,32 +40,40 @@ class Trashed:
 
 
 def listed(session: Session, *, now: float) -> list[Trashed]:
-    """What is in the trash, the newest first."""
+    """The studies and tasks in the trash, the newest first."""
     studies = session.scalars(select(Study).where(Study.trashed_at.is_not(None))).all()
     tasks = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
     found = [_trashed("study", study, now) for study in studies] + [_trashed("task", task, now) for task in tasks]
-    return sorted(found, key=lambda one: -one.trashed_at)
+    return sorted(found, key=lambda trashed: -trashed.trashed_at)
 
 
 def put_study(session: Session, study_id: int, *, name: str, now: float) -> None:
-    """Put a study into the trash. Raises `StudyError` when the name is not its own, when it works, or when it is there."""
+    """Put a study into the trash.
+
+    Raises `StudyError` if `name` is not the name of the study, a job of the study is active, or the study is unknown or in
+    the trash already.
+    """
     study = session.get(Study, study_id, with_for_update=True)
     if study is None or study.is_trash or study.trashed_at is not None:
-        raise StudyError("This study is in the trash already, or there is none of this number.")
+        raise StudyError("This study is in the trash already, or it does not exist: there is nothing to do.")
     if name.strip() != study.name:
         raise StudyError(
             f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written."
         )
-    _check_quiet(session, study_id, f"study {study.name!r}")
+    _check_no_active_job(session, study_id, f"study {study.name!r}")
     study.trashed_at, study.name = now, _marked(study.name, study.id)
 
 
 def put_task(session: Session, task_id: int, *, now: float) -> None:
-    """Put a task into the trash, with its campaigns. Raises `StudyError` when its study works, or when it is there."""
+    """Put a task and its campaigns into the trash.
+
+    Raises `StudyError` if a job of its study is active, an open campaign compares the task with others, or the task is
+    unknown or in the trash already.
+    """
     task = session.get(Task, task_id, with_for_update=True)
     if task is None or task.trashed_at is not None:
-        raise StudyError("This task is in the trash already, or there is none of this number.")
-    _check_quiet(session, task.study_id, f"study of task {task.name!r}")
+        raise StudyError("This task is in the trash already, or it does not exist: there is nothing to do.")
+    _check_no_active_job(session, task.study_id, f"study of task {task.name!r}")
     compared = select(Campaign.name).join(Item, Item.campaign_id == Campaign.id)
     compared = compared.where(Campaign.is_open, or_(Item.left_task_id == task.id, Item.right_task_id == task.id))
     if (campaign := session.scalar(compared.limit(1))) is not None:
@@ -87,7 +86,10 @@ def put_task(session: Session, task_id: int, *, now: float) -> None:
 
 
 def restore(session: Session, *, kind: str, id: int) -> str:
-    """Take a study or a task out of the trash; gives its name, a new one where another has taken the old one meanwhile."""
+    """Take a study or a task out of the trash and return its name; a number is added if the name is in use meanwhile.
+
+    Raises `StudyError` if it is not in the trash, or if the study of a task was deleted or is itself in the trash.
+    """
     row: Study | Task | None = (
         session.get(Study, id, with_for_update=True) if kind == "study" else session.get(Task, id, with_for_update=True)
     )
@@ -100,31 +102,32 @@ def restore(session: Session, *, kind: str, id: int) -> str:
         if home.trashed_at is not None:
             raise StudyError("The study of this task is in the trash itself. Take the study out first.")
         session.execute(update(Campaign).where(Campaign.task_id == row.id).values(study_id=home.id))
-        taken = set(session.scalars(select(Task.name).where(Task.study_id == home.id)))
+        used_names = set(session.scalars(select(Task.name).where(Task.study_id == home.id)))
         row.study_id, row.trashed_from = home.id, None
     else:
-        taken = set(session.scalars(select(Study.name)))
-    row.name, row.trashed_at = _free(MARK.sub("", row.name), taken), None
+        used_names = set(session.scalars(select(Study.name)))
+    row.name, row.trashed_at = _unused_name(MARK.sub("", row.name), used_names), None
     session.flush()
     return row.name
 
 
 def undo_import(session: Session, import_id: int, *, now: float) -> int:
-    """Take back what an import brought, and what it set aside comes back; gives how many texts left.
+    """Reject the texts of an import and return their number; training texts that the import had moved out are kept again.
 
-    Raises `StudyError` where results rest on its texts, or when it was undone before.
+    Raises `StudyError` if runs, ratings or predictions depend on the texts of the import, or if the import is unknown or
+    was undone already.
     """
     record = session.get(Import, import_id, with_for_update=True)
     if record is None or record.undone_at is not None:
-        raise StudyError("This import was undone already, or there is none of this number.")
-    _check_free(session, record)
+        raise StudyError("This import was undone already, or it does not exist: there is nothing to do.")
+    _check_unused(session, record)
     kept = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
     tested = set(session.scalars(select(Sample.text_hash).where(*kept, Sample.split == Split.TEST)))
     change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
     left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
     aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
-    for some in _parts(sorted(tested)):
-        back = update(Sample).where(*aside, Sample.text_hash.in_(some))
+    for chunk in chunks(sorted(tested)):
+        back = update(Sample).where(*aside, Sample.text_hash.in_(chunk))
         session.execute(
             back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
         )
@@ -135,13 +138,13 @@ def undo_import(session: Session, import_id: int, *, now: float) -> int:
 
 
 def imports(session: Session, task_id: int) -> Sequence[Import]:
-    """The imports of a task that stand, the newest first."""
+    """The imports of a task that were not undone, the newest first."""
     of_task = select(Import).join(Arm, Arm.id == Import.arm_id).where(Arm.task_id == task_id)
     return session.scalars(of_task.where(Import.undone_at.is_(None)).order_by(Import.id.desc())).all()
 
 
 def empty(session: Session, *, now: float, days: int = KEPT_DAYS) -> int:
-    """Delete for good what has been in the trash for so many days; gives how many studies and tasks."""
+    """Delete for good the studies and tasks that have been in the trash for `days` days; return their number."""
     before = now - days * 86_400
     studies = session.scalars(select(Study.id).where(Study.trashed_at <= before)).all()
     tasks = session.scalars(select(Task.id).where(or_(Task.trashed_at <= before, Task.trashed_from.in_(studies)))).all()
@@ -158,20 +161,21 @@ def _trashed(kind: str, row: Study | Task, now: float) -> Trashed:
 
 
 def _marked(name: str, id: int) -> str:
-    """A name that leaves the old one free; 200 characters are the most that are stored."""
+    """The name of a row in the trash: the old name, so that others can use it, with a mark; at most 200 characters."""
     mark = f" (in the trash, {id})"
     return f"{name[: 200 - len(mark)]}{mark}"
 
 
-def _free(name: str, taken: set[str]) -> str:
-    if name not in taken:
+def _unused_name(name: str, used_names: set[str]) -> str:
+    """The name, with the smallest number from 2 that makes it unused if it is in use."""
+    if name not in used_names:
         return name
-    tries = (f"{name} ({number})" for number in range(2, 10_000))
-    return next(one for one in tries if one not in taken)
+    numbered = (f"{name} ({number})" for number in range(2, 10_000))
+    return next(candidate for candidate in numbered if candidate not in used_names)
 
 
 def _hidden(session: Session) -> Study:
-    """The study that holds tasks in the trash; no list shows it."""
+    """Get or create the hidden study that holds the tasks in the trash."""
     found = session.scalar(select(Study).where(Study.is_trash).with_for_update())
     if found is None:
         found = Study(name="(trash)", is_trash=True)
@@ -180,14 +184,14 @@ def _hidden(session: Session) -> Study:
     return found
 
 
-def _check_quiet(session: Session, study_id: int, what: str) -> None:
-    busy = session.scalar(select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE)).limit(1))
-    if busy is not None:
-        raise StudyError(f"The {what} is at work ({busy}). Cancel its jobs first.")
+def _check_no_active_job(session: Session, study_id: int, what: str) -> None:
+    title = session.scalar(select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE_JOB_STATES)).limit(1))
+    if title is not None:
+        raise StudyError(f"A job of the {what} is active ({title}). Cancel its jobs first.")
 
 
-def _check_free(session: Session, record: Import) -> None:
-    """Raise when scores or answers rest on the texts of an import."""
+def _check_unused(session: Session, record: Import) -> None:
+    """Raise `StudyError` if runs, ratings, comparisons, predictions or open campaigns depend on the texts of an import."""
     mine = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
     arm = session.get_one(Arm, record.arm_id)
     has_test = session.scalar(select(Sample.id).where(*mine, Sample.split == Split.TEST).limit(1)) is not None
@@ -200,28 +204,23 @@ def _check_free(session: Session, record: Import) -> None:
     used = session.scalar(select(Sample.id).where(*mine, or_(rated, predicted, compared, shown)).limit(1))
     if used is not None or session.scalar(trained.limit(1)) is not None:
         raise StudyError(
-            f"Runs or answers rest on the texts of {record.file}, so they would change without a word. Put the whole task into "
-            "the trash instead, and import the right file into a new one."
+            f"Runs or ratings depend on the texts of {record.file}, and undoing the import would change them. Put the whole "
+            "task into the trash instead, and import the right file into a new task."
         )
 
 
 def _delete_whole(session: Session, table: str, ids: Sequence[int]) -> None:
-    """Delete rows and all that points to them, however far."""
-    doomed: dict[str, set[int]] = {table: set(ids)}
-    order = Base.metadata.sorted_tables
-    for one in order:
-        for key in one.foreign_keys:
-            parents = doomed.get(key.column.table.name)
-            if not parents or one.name == key.column.table.name:
+    """Delete rows of a table and all rows that refer to them, directly or through other rows."""
+    ids_of: dict[str, set[int]] = {table: set(ids)}
+    tables = Base.metadata.sorted_tables
+    for child in tables:
+        for key in child.foreign_keys:
+            parents = ids_of.get(key.column.table.name)
+            if not parents or child.name == key.column.table.name:
                 continue
-            for some in _parts(sorted(parents)):
-                found = session.execute(select(one.c.id).where(key.parent.in_(some))).scalars()
-                doomed.setdefault(one.name, set()).update(found)
-    for one in reversed(order):
-        for some in _parts(sorted(doomed.get(one.name, ()))):
-            session.execute(delete(one).where(one.c.id.in_(some)))
-
-
-def _parts(values: Sequence[int] | Sequence[str]) -> Iterator[Sequence[int] | Sequence[str]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
+            for chunk in chunks(sorted(parents)):
+                found = session.execute(select(child.c.id).where(key.parent.in_(chunk))).scalars()
+                ids_of.setdefault(child.name, set()).update(found)
+    for child in reversed(tables):
+        for chunk in chunks(sorted(ids_of.get(child.name, ()))):
+            session.execute(delete(child).where(child.c.id.in_(chunk)))

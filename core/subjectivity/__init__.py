@@ -1,1 +1,1 @@
-"""Raters, what they say, and how far they agree."""
+"""Human raters and LLM raters: labelling sessions, files of answers, agreement, aggregation and ranking."""

@@ -1,26 +1,31 @@
-"""How subjective each task of a study is, by comparisons between tasks or by agreement on their items."""
+"""Measure the subjectivity of each task of a study, by comparisons of tasks, agreement of raters, or ratings on a scale."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.study import Study, Task
 from core.subjectivity import ratings
-from core.subjectivity.statistics import agreement, ranking
+from core.subjectivity.statistics import agreement, intervals, ranking
+from core.subjectivity.statistics.counts import Level
 
 SCALE_ENDS = 1, 5
 COLUMNS = ["task", "value", "low", "high", "n", "level"]
 
+Row = tuple[str, float, float, float, int, float]  # columns as in `COLUMNS`
+
 
 class Measure(StrEnum):
-    """`comparisons`: Bradley-Terry strength (natural log, mean 0). `ratings`: 1 - Krippendorff's alpha of labels. `scale`:
-    mean of the ratings from 1 to 5. More = more subjective."""
+    """A measure of subjectivity; a larger value means more subjective.
+
+    `comparisons`: Bradley-Terry strength (natural log, mean 0). `ratings`: 1 - Krippendorff's alpha of labels. `scale`:
+    mean rating from 1 to 5.
+    """
 
     COMPARISONS = "comparisons"
     RATINGS = "ratings"
@@ -28,7 +33,7 @@ class Measure(StrEnum):
 
 
 def measures(session: Session, study: Study) -> list[Measure]:
-    """The measures this study has answers for; the task comparisons of the paper first."""
+    """The measures for which the study has answers; comparisons of tasks, the paper's measure, come first."""
     kinds = ratings.people(study)
     found = [] if ratings.comparisons(session, study.id, kinds=kinds).empty else [Measure.COMPARISONS]
     known = tasks.tasks(session, study.id)
@@ -40,56 +45,61 @@ def measures(session: Session, study: Study) -> list[Measure]:
 
 
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:
-    """Subjectivity per task: columns task, value, low, high (95 % interval), n (answers), level (nan but with comparisons).
+    """Compute the subjectivity of each task: columns task, value, low, high (95 % interval), n (answers), level.
 
-    Tasks without answers are left out; value, low and high are nan where the statistic is undefined. Strengths without a
-    finite estimate are those with one virtual tie per task, without interval (`ranking.bradley_terry`). A text that
-    several sessions asked about is one text.
+    `level` is the level in the majority graph, nan for other measures than comparisons. Tasks without answers are left
+    out. value, low and high are nan if the statistic is undefined. Strengths without a finite estimate have no interval
+    (`ranking.bradley_terry`). A text that was rated in several sessions counts as one text.
     """
     read = {Measure.COMPARISONS: _compared, Measure.RATINGS: _rated, Measure.SCALE: _scaled}[measure]
     return pd.DataFrame(read(session, study), columns=COLUMNS).sort_values("value", ignore_index=True)
 
 
-def _compared(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
+def _compared(session: Session, study: Study) -> list[Row]:
+    """Rows of `by_task` from comparisons of tasks."""
     answers = ratings.comparisons(session, study.id, kinds=ratings.people(study))
     if answers.empty:
         return []
     ranked = ranking.bradley_terry(answers)
-    counted = pd.concat([answers["left"], answers["right"]]).value_counts()
     return [
-        (name, strength.value, strength.low, strength.high, int(counted[name]), float(ranked.levels[name]))
+        (name, strength.value, strength.low, strength.high, strength.n, float(ranked.levels[name]))
         for name, strength in ranked.strength.items()
     ]
 
 
-def _rated(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
+def _rated(session: Session, study: Study) -> list[Row]:
+    """Rows of `by_task` from labels of texts."""
     rows = []
     for task in tasks.tasks(session, study.id):
-        given = ratings.of_task(session, task.id, kinds=ratings.people(study))
-        if given.empty:
+        answers = ratings.of_task(session, task.id, kinds=ratings.people(study))
+        if answers.empty:
             continue
-        alpha = agreement.alpha_interval(ratings.by_text(given), level=agreement.Level.NOMINAL)
-        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(given), float("nan")))
+        alpha = agreement.alpha_interval(ratings.by_text(answers), level=Level.NOMINAL)
+        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(answers), float("nan")))
     return rows
 
 
-def _scaled(session: Session, study: Study) -> list[tuple[str, float, float, float, int, float]]:
-    """The mean over a task's texts of their mean rating, with the t interval over texts, cut off at the ends of the scale
-    (nan with a single text, or where all texts have the same mean)."""
+def _scaled(session: Session, study: Study) -> list[Row]:
+    """Rows of `by_task` from ratings on a scale: the mean over a task's texts of their mean rating.
+
+    The t interval over texts is cut off at the ends of the scale; nan with a single text or if all texts have the same
+    mean.
+    """
     rows = []
     for task in tasks.tasks(session, study.id):
-        given = _on_scale(session, task, ratings.people(study))
-        if given.empty:
+        answers = _on_scale(session, task, ratings.people(study))
+        if answers.empty:
             continue
-        of_text = ratings.by_text(given).groupby("item_id")["label"].mean()
+        of_text = ratings.by_text(answers).groupby("item_id")["label"].mean()
         n, mean, margin = len(of_text), float(of_text.mean()), float("nan")
         if of_text.nunique() > 1:
-            margin = float(of_text.std() / np.sqrt(n) * stats.t.ppf(0.975, n - 1))
+            margin = float(of_text.std() / np.sqrt(n) * intervals.student_quantile(0.975, df=n - 1))
         low, high = np.clip([mean - margin, mean + margin], *SCALE_ENDS)
-        rows.append((task.name, mean, float(low), float(high), len(given), float("nan")))
+        rows.append((task.name, mean, float(low), float(high), len(answers), float("nan")))
     return rows
 
 
 def _on_scale(session: Session, task: Task, kinds: Sequence[RaterKind]) -> pd.DataFrame:
-    given = ratings.of_task(session, task.id, kinds=kinds, campaign_kind=CampaignKind.SCALE)
-    return given.assign(label=pd.to_numeric(given["label"]))
+    """The ratings on a scale of a task's texts, with labels as numbers."""
+    answers = ratings.of_task(session, task.id, kinds=kinds, campaign_kind=CampaignKind.SCALE)
+    return answers.assign(label=pd.to_numeric(answers["label"]))

@@ -1,4 +1,4 @@
-"""Ratings and comparisons as tidy tables: read back per task or study."""
+"""Read the ratings of a task and the comparisons of a study from the store as tidy tables."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,15 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Sample, Study, Task
 
 COMPARISON_COLUMNS = ["rater_id", "left", "right", "winner"]
 PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)
 
 
 def people(study: Study) -> tuple[RaterKind, ...]:
-    """Whose answers count as people's. The sample study has simulated raters and says so; LLM raters never count here."""
+    """The kinds of raters that count as people: persons and raters from files, in the sample study also simulated raters."""
     return (*PEOPLE, RaterKind.SIMULATED) if study.is_sample else PEOPLE
 
 
@@ -25,12 +26,10 @@ def of_task(
     kinds: Sequence[RaterKind],
     campaign_kind: CampaignKind = CampaignKind.LABEL,
 ) -> pd.DataFrame:
-    """Labels (or ratings on the scale) that raters of some kinds gave to a task's real texts.
+    """Read the labels (or ratings on a scale) that raters of some kinds gave to the real texts of a task.
 
-    Columns item_id, sample_id (nan when unmatched), rater_id, label, kind.
-
-    Left out are excluded raters, checks, gold items, and texts of synthetic arms: how subjective a task is shows on real
-    texts.
+    Columns item_id, sample_id (nan for an item without a sample), rater_id, label, kind. Left out are excluded raters,
+    attention checks, gold items, and texts of synthetic arms, because subjectivity is measured on real texts.
     """
     query = (
         select(Rating.item_id, Item.sample_id, Rating.rater_id, Rating.label, Rater.kind)
@@ -47,19 +46,19 @@ def of_task(
     return pd.DataFrame(session.execute(query).all(), columns=["item_id", "sample_id", "rater_id", "label", "kind"])
 
 
-def by_text(given: pd.DataFrame) -> pd.DataFrame:
-    """The same answers (as `of_task` gives them) with one item for each text: that of a sample is its sample_id, whichever
-    session asked about it; an item without a sample keeps its own id, made negative.
+def by_text(answers: pd.DataFrame) -> pd.DataFrame:
+    """Give all answers about a text the same item_id, whichever session asked; `answers` as `of_task` returns them.
 
-    Somebody who rated in two sessions is two raters, as raters are known by their session only.
+    The new item_id is the sample_id, or the negative item_id for an item without a sample. A person who rated in two
+    sessions counts as two raters, because raters are identified within a session only.
     """
-    return given.assign(item_id=given["sample_id"].fillna(-given["item_id"]).astype(int))
+    return answers.assign(item_id=answers["sample_id"].fillna(-answers["item_id"]).astype(int))
 
 
 def comparisons(
     session: Session, study_id: int, *, kinds: Sequence[RaterKind], campaign_id: int | None = None
 ) -> pd.DataFrame:
-    """Comparisons between tasks of a study by raters who are not excluded: columns rater_id, left, right, winner."""
+    """Read the comparisons of tasks of a study by raters who are not excluded: columns rater_id, left, right, winner."""
     left, right = aliased(Task), aliased(Task)
     query = (
         select(Rater.pseudonym, left.name, right.name, Comparison.winner)

@@ -1,4 +1,7 @@
-"""What a session has brought, as tables for people: per item, per arm, per text; `given` is what `answers.counted` gives."""
+"""Summarise the answers of a campaign: per item, per arm, over time, and in words.
+
+`given` is a table of answers as `answers.counted` returns it.
+"""
 
 import math
 
@@ -7,14 +10,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Sample, Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
-from core.subjectivity.statistics import aggregation, agreement, ranking, shares
+from core.subjectivity.statistics import aggregation, agreement, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import Level
-from core.subjectivity.statistics.shares import Share
+from core.subjectivity.statistics.counts import Level
 
 ITEM_COLUMNS = [
     "item_id",
@@ -30,19 +34,21 @@ ITEM_COLUMNS = [
 ]
 ARM_COLUMNS = ["arm", "n_items", "n_ratings", "alpha", "alpha_low", "alpha_high", "majority", "majority_low", "majority_high",
                "same", "same_low", "same_high", "n_same"]  # fmt: skip
-SEVERAL = 2
-RESAMPLES, RESAMPLES_ON_THE_WAY = 1000, 400
+SEVERAL = 2  # ratings from which on an item shows agreement
+RESAMPLES, RESAMPLES_ON_THE_WAY = 1000, 400  # for all answers, and for the first part of the answers
 
 
 def given(session: Session, campaign: Campaign) -> pd.DataFrame:
-    """The answers of people that count, columns `answers.LABELS` or `answers.PAIRS`."""
+    """Read the answers of people that statistics use: columns `answers.LABELS` or `answers.PAIRS`."""
     people = ratings.people(session.get_one(Study, campaign.study_id))
     return answers.counted(session, campaign, kinds=people)
 
 
 def bare(session: Session, campaign: Campaign) -> pd.DataFrame:
-    """The same answers of a campaign of labels or of the scale without what is known about them: columns item_id,
-    rater_id, label, created_at. A quarter of the time of `given`."""
+    """Read the same answers as `given` in a quarter of the time: columns item_id, rater_id, label, created_at only.
+
+    For campaigns of labels or of a scale.
+    """
     people = ratings.people(session.get_one(Study, campaign.study_id))
     query = (
         select(Rating.item_id, Rating.rater_id, Rating.label, Rating.created_at)
@@ -56,13 +62,16 @@ def bare(session: Session, campaign: Campaign) -> pd.DataFrame:
 
 
 def level_of(campaign: Campaign) -> Level:
-    """The level of measurement of a campaign's answers."""
+    """The level of measurement of a campaign's answers: ordinal on a scale, else nominal."""
     return Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
 
 
 def labelled(given: pd.DataFrame) -> pd.DataFrame:
-    """The same answers with a column label and a column text, also where two things were compared; a pair from a file,
-    which has no item, is one by the names of its sides."""
+    """Add the columns label, text, arm and intended where they are missing, so that comparisons are tables like ratings.
+
+    The label of a comparison is the chosen name or `tie`; comparisons from a file, which have no item, get the two names
+    as item_id.
+    """
     if "text" in given.columns:
         return given
     if "label" in given.columns:
@@ -76,22 +85,25 @@ def labelled(given: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_item(given: pd.DataFrame) -> pd.DataFrame:
-    """One row per item: columns `ITEM_COLUMNS`. `intended` is the label the text came with; `answers` counts every label
-    in words, the most chosen first. Of a pair, the labels are the names of the two sides and `tie`."""
+    """Summarise each item: columns `ITEM_COLUMNS`, with agreement as in `agreement.by_item`.
+
+    `intended`: the label that the text came with. `answers`: the number of each label in words, the most frequent first.
+    The labels of a pair are the two names and `tie`.
+    """
     if given.empty:
         return pd.DataFrame(columns=ITEM_COLUMNS)
     frame = labelled(given)
     about = frame.groupby("item_id", sort=False)[["text", "arm", "intended"]].first()
     table = agreement.by_item(frame).join(about, on="item_id")
-    counted = frame.groupby(["item_id", "label"], sort=False).size().rename("n").reset_index()
-    counted = counted.sort_values(["n", "label"], ascending=[False, True])
-    counted["words"] = counted["n"].astype(str) + " × " + counted["label"].astype(str)
-    words = counted.groupby("item_id")["words"].agg(", ".join)
+    counts = frame.groupby(["item_id", "label"], sort=False).size().rename("n").reset_index()
+    counts = counts.sort_values(["n", "label"], ascending=[False, True])
+    counts["words"] = counts["n"].astype(str) + " × " + counts["label"].astype(str)
+    words = counts.groupby("item_id")["words"].agg(", ".join)
     return table.assign(answers=table["item_id"].map(words))[ITEM_COLUMNS]
 
 
 def with_texts(session: Session, items: pd.DataFrame) -> pd.DataFrame:
-    """The same items with their texts filled in, for tables of `by_item` that were made without."""
+    """Fill in the column text of a table of `by_item` that was made without texts."""
     query = (
         select(Item.id, func.coalesce(Sample.text, Item.text))
         .outerjoin(Sample, Sample.id == Item.sample_id)
@@ -101,9 +113,10 @@ def with_texts(session: Session, items: pd.DataFrame) -> pd.DataFrame:
 
 
 def extremes(items: pd.DataFrame, *, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The `n` most and the `n` least agreed items among those that several raters answered; no item is in both.
+    """The `n` items with the highest and the `n` items with the lowest agreement, among items with several ratings.
 
-    Between equals, the item with more answers comes first. `items` as `by_item` gives it.
+    No item is in both tables. Of items with equal agreement, the item with more ratings comes first. `items` as `by_item`
+    returns it.
     """
     several = items[items["n_ratings"] >= SEVERAL]
     n = min(n, len(several) // 2)
@@ -114,10 +127,10 @@ def extremes(items: pd.DataFrame, *, n: int) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame:
-    """One row per arm that texts were drawn from: columns `ARM_COLUMNS`, the intervals at 95 %.
+    """Summarise each arm from which texts were drawn: columns `ARM_COLUMNS`, with 95 % intervals.
 
-    `same` is the share of items whose majority is the label the text came with, among `n_same` items that several raters
-    answered without a tie. nan where there is nothing to compute from.
+    `majority`: mean majority agreement. `same`: the share of items whose majority label is the label that the text came
+    with, among the `n_same` items with several ratings and without a tie. Undefined values are nan.
     """
     rows = []
     for arm, own in given[given["arm"].notna()].groupby("arm", sort=True):
@@ -130,21 +143,26 @@ def by_arm(given: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame
     return pd.DataFrame(rows, columns=ARM_COLUMNS)
 
 
-def same_as_intended(items: pd.DataFrame) -> Share:
-    """How often the majority of an item is the label its text came with; `items` as `by_item` gives it."""
+def same_as_intended(items: pd.DataFrame) -> Interval:
+    """The share of items whose majority label is the intended label, with its Wilson interval.
+
+    Only items with several ratings, without a tie and with an intended label count; `items` as `by_item` returns it.
+    """
     clear = items[(items["n_ratings"] >= SEVERAL) & ~items["tied"].astype(bool) & items["intended"].notna()]
-    return shares.of(int((clear["majority"] == clear["intended"]).sum()), len(clear))
+    return wilson(int((clear["majority"] == clear["intended"]).sum()), len(clear))
 
 
 def aggregated(given: pd.DataFrame, *, method: Method) -> pd.DataFrame:
-    """One label per item by a method: columns item_id, text, arm, intended, label, confidence, n_ratings."""
+    """Aggregate the ratings to a label per item: columns item_id, text, arm, intended, label, confidence, n_ratings."""
     about = given.groupby("item_id", sort=True)[["text", "arm", "intended"]].first()
     return about.join(aggregation.aggregate_table(given, method=method).set_index("item_id")).reset_index()
 
 
 def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:
-    """Mean rating of each item on a scale: columns item_id, text, arm, intended, mean, sd (nan with one rating),
-    n_ratings; the highest mean first."""
+    """Compute the mean rating of each item on a scale, the highest mean first.
+
+    Columns item_id, text, arm, intended, mean, sd (nan with one rating), n_ratings.
+    """
     values = given.assign(value=pd.to_numeric(given["label"]))
     grouped = values.groupby("item_id", sort=True)
     table = (
@@ -156,7 +174,7 @@ def scale_by_item(given: pd.DataFrame) -> pd.DataFrame:
 
 
 def strengths(given: pd.DataFrame) -> pd.DataFrame:
-    """Both rankings of what was compared, as `ranking.side_by_side`, with a column text for compared texts."""
+    """Rank the compared names as in `ranking.side_by_side`, with a column text if texts were compared."""
     table = ranking.side_by_side(given)
     texts: dict[str, str] = {}
     for side in ("left", "right"):
@@ -166,18 +184,21 @@ def strengths(given: pd.DataFrame) -> pd.DataFrame:
 
 
 def so_far(given: pd.DataFrame, *, level: Level = Level.NOMINAL, points: int = 8) -> pd.DataFrame:
-    """Alpha with its interval after the first answers, ever more of them: columns n_ratings, value, low, high."""
+    """Compute alpha with its interval after `points` growing numbers of first ratings.
+
+    Columns n_ratings, value, low, high.
+    """
     in_time = given.sort_values("created_at", kind="stable")
     rows = []
     for n in sorted({round(len(given) * part / points) for part in range(1, points + 1)} - {0}):
         resamples = RESAMPLES if n == len(given) else RESAMPLES_ON_THE_WAY
-        found = agreement.alpha_interval(in_time.head(n), level=level, resamples=resamples)
-        rows.append((n, found.value, found.low, found.high))
+        alpha = agreement.alpha_interval(in_time.head(n), level=level, resamples=resamples)
+        rows.append((n, alpha.value, alpha.low, alpha.high))
     return pd.DataFrame(rows, columns=["n_ratings", "value", "low", "high"])
 
 
 def words(given: pd.DataFrame, campaign: Campaign) -> str:
-    """How far people agree, in a few words with an interval; empty without answers."""
+    """Say in a few words how far people agree, with the interval; "" without answers."""
     if given.empty:
         return ""
     if campaign.kind in campaigns.COMPARING:
@@ -185,11 +206,12 @@ def words(given: pd.DataFrame, campaign: Campaign) -> str:
     found = agreement.summary(given, level=level_of(campaign))
     if not math.isfinite(found.alpha):
         return "alpha is not defined yet"
-    interval = f" [{found.low:.2f}, {found.high:.2f}]" if math.isfinite(found.low) else ""
-    return f"Krippendorff's alpha {found.alpha:.2f}{interval}"
+    alpha = Interval(found.alpha, found.low, found.high, found.n_pairable)
+    return f"Krippendorff's alpha {alpha.text()}"
 
 
 def _ranked(given: pd.DataFrame) -> str:
+    """Say which name has the highest strength, or that strengths cannot be computed yet."""
     try:
         found = ranking.bradley_terry(given)
     except StudyError:
@@ -199,8 +221,6 @@ def _ranked(given: pd.DataFrame) -> str:
     first = found.order[0]
     if given["left_text"].notna().any():
         return f"{len(found.order)} texts in order by strength"
-    one = found.strength[first]
-    interval = f" [{one.low:.2f}, {one.high:.2f}]" if math.isfinite(one.low) else ""
-    ahead = ranking.differences(given).iloc[0]
-    told = "" if ahead["told_apart"] else f", not told apart from {ahead['b']}"
-    return f"most subjective: {first}, strength {one.value:.2f}{interval}{told}"
+    lead = ranking.differences(given).iloc[0]
+    doubt = "" if lead["told_apart"] else f", not told apart from {lead['b']}"
+    return f"most subjective: {first}, strength {found.strength[first].text()}{doubt}"

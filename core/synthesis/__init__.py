@@ -1,1 +1,1 @@
-"""From a prompt over an LLM to samples."""
+"""Synthetic samples: prompts, generation with an LLM, parsing, batches, tries, and the LLM judge."""

@@ -1,1 +1,1 @@
-"""Encoders fine-tuned on an arm and scored on real test data."""
+"""Plan and run the fine-tuning of encoders on arms, and score them on real test data."""

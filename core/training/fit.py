@@ -1,4 +1,4 @@
-"""Fine-tune encoders run by run, and answer the real test split. Loaded by worker processes only."""
+"""Fine-tune encoders, run by run, and predict the real test split. Imported by worker processes only."""
 
 import math
 import time
@@ -22,14 +22,14 @@ from core.study.rows.study import Arm, Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import plan, predict
 
-POOL_BATCHES = 16
-LOSS_POINTS = 200
-MAX_GRADIENT = 1.0
+POOL_BATCHES = 16  # batches whose texts are sorted by length together
+LOSS_POINTS = 200  # stored points of a loss curve
+MAX_GRADIENT = 1.0  # norm
 
 
 @dataclass(frozen=True)
-class Work:
-    """One run with all it needs from the store. `targets` are places in `label_ids`."""
+class RunData:
+    """A run with the data and settings of its training; `targets` holds an index in `label_ids` for every training text."""
 
     run: Run
     title: str
@@ -43,11 +43,12 @@ class Work:
 
 
 def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: int = 1) -> None:
-    """Train the unfinished ones of these runs in turn and store their predictions and facts.
+    """Train those of the runs that are unfinished, in turn, and store their predictions and facts.
 
-    `report` gets steps done and in all over these runs, what is being trained, and the loss. The same run with the same
-    `threads` on the same processor ends with the same weights, bit by bit. Raises `StudyError` when a run's data
-    changed since it was planned, its encoder cannot be loaded, or it does not fit into the device.
+    `report` is called with steps done and steps in all over these runs, the title of the current run, and its loss. The
+    same run with the same `threads` on the same processor ends with the same weights, bit by bit. Raises `StudyError` if a
+    run's data has changed since it was planned, if its encoder cannot be loaded, if it does not fit into the GPU's
+    memory, or if its loss is no longer finite.
     """
     quiet_hub.be_quiet()
     torch.set_num_threads(threads)
@@ -57,30 +58,33 @@ def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: in
     total, done = sum(steps.values()), 0
     for run_id in run_ids:
         with store() as session:
-            work = _work(session, run_id)
-        if work is not None:
-            report(done, total, work.title, {})
-            _perform(store, work, device=device, report=_shifted(report, done=done, total=total))
+            data = _run_data(session, run_id)
+        if data is not None:
+            report(done, total, data.title, {})
+            _train_and_store(store, data, device=device, report=_shifted(report, done=done, total=total))
         done += steps[run_id]
     report(done, total, "", {})
 
 
-def _perform(store: Store, work: Work, *, device: torch.device, report: Report) -> None:
+def _train_and_store(store: Store, data: RunData, *, device: torch.device, report: Report) -> None:
+    """Train a run, predict its test texts and store the result."""
     began = time.monotonic()
     dtype = predict.fast_dtype(device)
-    transformers.set_seed(work.run.seed)
+    transformers.set_seed(data.run.seed)
     try:
-        model, tokenizer = _loaded(work, device)
+        model, tokenizer = _loaded(data, device)
         cut = {
-            split: predict.share_cut(tokenizer, texts, max_length=work.settings.max_length)
-            for split, texts in (("train", work.texts), ("test", work.test_texts))
+            split: predict.share_cut(tokenizer, texts, max_length=data.settings.max_length)
+            for split, texts in (("train", data.texts), ("test", data.test_texts))
         }
-        loss, training_seconds = _train(model, tokenizer, work, dtype=dtype, report=report)
-        answers = predict.predict(model, tokenizer, work.test_texts, max_length=work.settings.max_length, dtype=dtype)
+        loss, training_seconds = _train(model, tokenizer, data, dtype=dtype, report=report)
+        indices, probabilities = predict.predict(
+            model, tokenizer, data.test_texts, max_length=data.settings.max_length, dtype=dtype
+        )
     except torch.OutOfMemoryError as error:
         raise StudyError(
-            f"{work.title} with {work.run.encoder} does not fit into the GPU's memory. Lower batch_size "
-            f"({work.settings.batch_size}) or max_length ({work.settings.max_length})."
+            f"{data.title} with {data.run.encoder} does not fit into the GPU's memory. Lower batch_size "
+            f"({data.settings.batch_size}) or max_length ({data.settings.max_length})."
         ) from error
     facts = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -89,25 +93,28 @@ def _perform(store: Store, work: Work, *, device: torch.device, report: Report) 
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "seconds": time.monotonic() - began,
-        "samples_per_second": work.settings.steps * work.settings.batch_size / training_seconds,
+        "samples_per_second": data.settings.steps * data.settings.batch_size / training_seconds,
         "loss": loss,
-        "train_digest": work.train_digest,
+        "train_digest": data.train_digest,
         "cut": cut,
-        "notes": work.run.config.get("notes", []),
+        "notes": data.run.config.get("notes", []),
     }
-    _store(store, work, facts=facts, indices=answers[0], probabilities=answers[1])
+    _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
 
 
 def _train(
-    model: Any, tokenizer: Any, work: Work, *, dtype: torch.dtype, report: Report
+    model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype, report: Report
 ) -> tuple[list[list[float]], float]:
-    """Fine-tune in place; returns [[step, mean loss since the last such pair], ...] and the seconds it took."""
-    began, settings, every = time.monotonic(), work.settings, max(1, work.settings.steps // LOSS_POINTS)
-    rows = predict.token_ids(tokenizer, work.texts, max_length=settings.max_length)
-    targets = torch.tensor(work.targets, device=model.device)
+    """Fine-tune the model in place; return the loss curve and the seconds of training.
+
+    The loss curve is a list of [step, mean loss since the previous point].
+    """
+    began, settings, every = time.monotonic(), data.settings, max(1, data.settings.steps // LOSS_POINTS)
+    rows = predict.token_ids(tokenizer, data.texts, max_length=settings.max_length)
+    targets = torch.tensor(data.targets, device=model.device)
     optimizer = _optimizer(model, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, settings))
-    stream = batches([len(row) for row in rows], settings.batch_size, rng=np.random.default_rng(work.run.seed))
+    stream = batches([len(row) for row in rows], settings.batch_size, rng=np.random.default_rng(data.run.seed))
     curve: list[list[float]] = []
     recent: list[torch.Tensor] = []
     model.train()
@@ -124,36 +131,37 @@ def _train(
         optimizer.zero_grad(set_to_none=True)
         recent.append(loss.detach())
         if step % every == 0 or step == settings.steps:
-            curve.append([step, _finite(torch.stack(recent).mean().item(), work, step)])
+            curve.append([step, _finite(torch.stack(recent).mean().item(), data, step)])
             recent.clear()
-            report(step, settings.steps, work.title, {"loss": curve[-1][1]})
+            report(step, settings.steps, data.title, {"loss": curve[-1][1]})
     return curve, time.monotonic() - began
 
 
 def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Places of texts in batches of similar length, without end; every text comes once before any comes again.
+    """Yield batches of `size` indices of texts of similar length, without end.
 
-    Texts are shuffled, taken in pools of up to sixteen batches (never more than all texts), sorted by length inside a
-    pool, cut, and the batches shuffled. So batches are full whatever the number of texts.
+    Every text is used once before any text is used again. Texts are shuffled and divided into pools of up to sixteen
+    batches (never more than all texts); each pool is sorted by length and cut into batches, and the batches are shuffled.
+    So every batch is full, whatever the number of texts.
     """
     pool = size * max(1, min(POOL_BATCHES, len(lengths) // size))
     waiting: list[int] = []
     while True:
         while len(waiting) < pool:
             waiting += rng.permutation(len(lengths)).tolist()
-        taken, waiting = sorted(waiting[:pool], key=lengths.__getitem__), waiting[pool:]
+        pooled, waiting = sorted(waiting[:pool], key=lengths.__getitem__), waiting[pool:]
         for start in rng.permutation(np.arange(0, pool, size)).tolist():
-            yield taken[start : start + size]
+            yield pooled[start : start + size]
 
 
 def rate(step: int, settings: plan.TrainingSettings) -> float:
-    """The learning rate's share at a step (from 0): a line up over the warm-up, then a line down to almost 0."""
+    """The learning rate at a step (from 0) as a share of the highest rate: linear rise in the warm-up, then linear decay."""
     warmup = max(1, round(settings.warmup_share * settings.steps))
     return min((step + 1) / warmup, (settings.steps - step) / (settings.steps - warmup + 1))
 
 
 def _optimizer(model: Any, settings: plan.TrainingSettings) -> torch.optim.Optimizer:
-    """AdamW; biases and normalisations are left out of weight decay."""
+    """The AdamW optimiser, without weight decay for biases and normalisation weights."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [
@@ -163,36 +171,38 @@ def _optimizer(model: Any, settings: plan.TrainingSettings) -> torch.optim.Optim
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
-def _loaded(work: Work, device: torch.device) -> tuple[Any, Any]:
-    """Model with a fresh classification head, and tokenizer. Raises `StudyError` when they cannot be had."""
-    name, is_local = work.run.encoder, encoders.offline(work.run.encoder)
+def _loaded(data: RunData, device: torch.device) -> tuple[Any, Any]:
+    """The encoder with a new classification head, and its tokenizer. Raises `StudyError` if either cannot be loaded."""
+    name, is_local = data.run.encoder, encoders.offline(data.run.encoder)
     source = encoders.resolve(name)
     try:
         with quiet_hub.hub(offline=is_local):
             tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_local)
             model = AutoModelForSequenceClassification.from_pretrained(
-                source, num_labels=len(work.label_ids), dtype=torch.float32, local_files_only=is_local
+                source, num_labels=len(data.label_ids), dtype=torch.float32, local_files_only=is_local
             )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StudyError(
             f"The encoder {name!r} cannot be loaded: {reason[:200]} Check its name or path and the network; 'minilm' "
-            "needs neither."
+            "needs no network."
         ) from error
     limit = getattr(model.config, "max_position_embeddings", math.inf)
-    if tokenizer.pad_token_id is None or work.settings.max_length > limit:
-        wrong = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
-        raise StudyError(f"The encoder {name!r} {wrong}; choose another one or a lower max_length.")
+    if tokenizer.pad_token_id is None or data.settings.max_length > limit:
+        fault = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
+        raise StudyError(f"The encoder {name!r} {fault}; choose another encoder or a lower max_length.")
     return model.to(device), tokenizer
 
 
 def _shifted(report: Report, *, done: int, total: int) -> Report:
+    """A report of steps after `done` earlier steps, out of `total`."""
     return lambda step, _steps, message, extra: report(done + step, total, message, extra)
 
 
-def _finite(loss: float, work: Work, step: int) -> float:
+def _finite(loss: float, data: RunData, step: int) -> float:
+    """The loss itself. Raises `StudyError` if it is not finite."""
     if not math.isfinite(loss):
-        raise StudyError(f"{work.title} diverged at step {step}: its loss is {loss}. Lower learning_rate.")
+        raise StudyError(f"{data.title} diverged at step {step}: its loss is {loss}. Lower learning_rate.")
     return loss
 
 
@@ -207,8 +217,8 @@ def _settings(run: Run) -> plan.TrainingSettings:
     return plan.training_settings(run.config["training"])
 
 
-def _work(session: Session, run_id: int) -> Work | None:
-    """What a run needs; None when it has finished. Raises `StudyError` when its data is no longer what was planned."""
+def _run_data(session: Session, run_id: int) -> RunData | None:
+    """The data of a run; None if the run has finished. Raises `StudyError` if the data has changed since the plan."""
     run = _run(session, run_id)
     if run.finished_at is not None:
         return None
@@ -217,14 +227,14 @@ def _work(session: Session, run_id: int) -> Work | None:
     title, settings = f"{task.name} · {arm.name} · seed {run.seed}", _settings(run)
     train = plan.choose_training_samples(session, arm, n=run.n_train, seed=run.seed).samples
     test = plan.test_samples(session, task)
-    found = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
-    if found != run.fingerprint:
+    fingerprint = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
+    if fingerprint != run.fingerprint:
         raise StudyError(f"The texts of {title} have changed since it was planned. Queue the runs again on Train.")
     labels = sorted(tasks.labels_of(session, task.id), key=lambda label: label.name)
     places = {label.name: place for place, label in enumerate(labels)}
     real = next(other for other in tasks.arms(session, task.id) if other.kind == "real")
     texts = {**_texts(session, arm.id), **_texts(session, real.id)}
-    return Work(
+    return RunData(
         run=run,
         title=title,
         settings=settings,
@@ -241,19 +251,21 @@ def _texts(session: Session, arm_id: int) -> dict[int, str]:
     return {row.id: row.text for row in session.execute(select(Sample.id, Sample.text).where(Sample.arm_id == arm_id))}
 
 
-def _store(store: Store, work: Work, *, facts: dict[str, Any], indices: np.ndarray, probabilities: np.ndarray) -> None:
-    """Predictions, facts and the end in one transaction; a run that another attempt has finished is left alone."""
+def _store(
+    store: Store, data: RunData, *, facts: dict[str, Any], indices: np.ndarray, probabilities: np.ndarray
+) -> None:
+    """Store a run's predictions, facts and end time in one transaction, unless another attempt has finished the run."""
     rows = [
-        {"run_id": work.run.id, "sample_id": sample_id, "label_id": work.label_ids[place], "probability": share,
+        {"run_id": data.run.id, "sample_id": sample_id, "label_id": data.label_ids[place], "probability": share,
          "created_at": time.time()}
-        for sample_id, place, share in zip(work.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
+        for sample_id, place, share in zip(data.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
     ]  # fmt: skip
-    mine = (
+    finish = (
         update(Run)
-        .where(Run.id == work.run.id, Run.finished_at.is_(None))
+        .where(Run.id == data.run.id, Run.finished_at.is_(None))
         .values(facts=facts, finished_at=time.time())
         .returning(Run.id)
     )
     with store.write() as session:
-        if session.scalars(mine).one_or_none() is not None:
+        if session.scalars(finish).one_or_none() is not None:
             session.execute(insert(Prediction), rows)

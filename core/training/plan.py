@@ -1,4 +1,4 @@
-"""Which runs a study needs: the training samples of every arm, and a fingerprint so that no run is done twice."""
+"""Plan the runs of a study: choose training samples of every arm, and fingerprint runs so that none is repeated."""
 
 import hashlib
 import json
@@ -18,15 +18,16 @@ from core.study import spec, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Label, Run, Sample, Task
 
-CODE_VERSION = 2  # 2: the head's labels are in the order of their names; the data's digest is of texts to the letter
+CODE_VERSION = 2  # 2: the classification head's labels are sorted by name; digests of data are of exact texts
 SEED_LIMIT = 2**32
-FEW = 5  # training texts a label under which a score is marked
+FEW = 5  # training texts per label below which a note stands beside the score
 
 
 class TrainingSettings(BaseModel):
-    """How every run of a study is trained. `steps` is fixed, so that arms of all sizes are trained equally long.
+    """How every run of a study is trained.
 
-    `max_length` is in tokens, `warmup_share` in [0, 1) of the steps.
+    The number of `steps` is the same for arms of all sizes. `max_length` is in tokens; `warmup_share`, in [0, 1), is the
+    share of the steps in which the learning rate rises.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -41,7 +42,7 @@ class TrainingSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Planned:
-    """Runs made by this plan, and those that were there already, finished or not."""
+    """The runs that a plan has created (`new`) and those that existed before, finished or not (`existing`)."""
 
     new: list[Run]
     existing: list[Run]
@@ -49,21 +50,19 @@ class Planned:
 
 @dataclass(frozen=True)
 class Choice:
-    """Training samples: columns sample_id, text_hash, label, exact. `short` counts texts that a balanced choice needed and
-    their label did not have."""
+    """The training samples of a run: columns sample_id, text_hash, label, exact (digest of the exact text).
+
+    `short`: how many texts are missing, over all labels, for a balanced choice.
+    """
 
     samples: pd.DataFrame
     short: int
 
-    @property
-    def ids(self) -> list[int]:
-        return [int(number) for number in self.samples["sample_id"]]
 
-
-def training_settings(given: Mapping[str, Any]) -> TrainingSettings:
-    """Settings from a study file or a form. Raises `StudyError` for an unknown key or a value out of range."""
+def training_settings(values: Mapping[str, Any]) -> TrainingSettings:
+    """The settings in a study file or a form. Raises `StudyError` for an unknown key or a value out of range."""
     try:
-        return TrainingSettings.model_validate(dict(given))
+        return TrainingSettings.model_validate(dict(values))
     except pydantic.ValidationError as error:
         raise StudyError(f"Training settings: {spec.explain(error, TrainingSettings)}") from error
 
@@ -77,20 +76,20 @@ def plan(
     seeds: Sequence[int],
     settings: TrainingSettings,
 ) -> Planned:
-    """A run for every arm, encoder and seed; those with the same data and settings as before are not made again.
+    """Create a run for every arm, encoder and seed, unless a run with the same data and settings exists already.
 
-    Every arm gives the same number of training texts: the task's `train_size`, or without one what the smallest of these
-    arms has. Raises `StudyError` when an arm has fewer or a label none, when the real arm has no test text for a label,
-    or when nothing is asked.
+    Every arm trains on the same number of texts: the task's `train_size`, or, if the task has none, the size of the
+    smallest of these arms. Raises `StudyError` if an arm has fewer texts than that or lacks training texts for a label, if
+    the real arm lacks test texts for a label, or if arms, encoders or seeds are empty.
     """
     _check_asked(arms, encoders, seeds)
     session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = test_samples(session, task)
     pools = {arm.id: _training_pool(session, task, arm, labels, test) for arm in arms}
-    n = _size(task, arms, pools)
+    n = _training_size(task, arms, pools)
     if n < len(labels):
-        raise StudyError(_too_few(task, labels, n))
+        raise StudyError(_too_few_texts_error(task, labels, n))
     choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
@@ -98,9 +97,9 @@ def plan(
     for arm, encoder, seed in wanted:
         choice = choices[arm.id, seed]
         digest = fingerprint(encoder=encoder, seed=seed, settings=settings, train=choice.samples, test=test)
-        found = known.get((arm.id, digest))
-        if found is not None:
-            planned.existing.append(found)
+        same = known.get((arm.id, digest))
+        if same is not None:
+            planned.existing.append(same)
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         run = Run(
@@ -120,9 +119,9 @@ def plan(
 def obstacles(
     session: Session, *, task: Task, arms: Sequence[Arm], to_come: Mapping[int, int] | None = None
 ) -> list[tuple[str, str]]:
-    """Name of an arm and a sentence, for everything that would keep `plan` from planning these arms.
+    """The reasons for which `plan` would refuse these arms: name of the arm ("" for all arms) and a sentence.
 
-    `to_come` maps the id of an arm that will be generated to the texts that each label will then have at least.
+    `to_come` maps the id of an arm that will be generated to the least number of texts that each label will then have.
     """
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     found: list[tuple[str, str]] = []
@@ -130,10 +129,10 @@ def obstacles(
         test_samples(session, task)
     except StudyError as error:
         found.append((ArmKind.REAL, str(error)))
-    test, sizes = _tested(session, task), dict[int, int]()
+    test, sizes = _test_split(session, task), dict[int, int]()
     for arm in arms:
         if to_come and arm.id in to_come:
-            counts = _kept(session, arm.id, Split.TRAIN)["label"].value_counts()
+            counts = _kept_samples(session, arm.id, Split.TRAIN)["label"].value_counts()
             sizes[arm.id] = sum(max(to_come[arm.id], int(counts.get(label, 0))) for label in labels)
             continue
         try:
@@ -141,16 +140,18 @@ def obstacles(
         except StudyError as error:
             found.append((arm.name, str(error)))
     counted = [arm for arm in arms if arm.id in sizes]
-    found += [(arm.name, _too_short(task, arm, sizes[arm.id])) for arm in _short(task, counted, sizes)]
+    found += [
+        (arm.name, _below_train_size_error(task, arm, sizes[arm.id])) for arm in _below_train_size(task, counted, sizes)
+    ]
     n = task.train_size or min(sizes.values(), default=len(labels))
-    return found + ([("", _too_few(task, labels, n))] if n < len(labels) else [])
+    return found + ([("", _too_few_texts_error(task, labels, n))] if n < len(labels) else [])
 
 
 def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) -> Choice:
-    """`n` kept training samples of an arm, or all it has when that is less, spread evenly over the labels.
+    """Choose `n` kept training samples of an arm, or all samples if it has fewer, spread evenly over the labels.
 
-    A label with too few gives all it has and the others make up for it. Samples are ranked by a digest of seed and
-    text, so a choice depends on neither the order of import nor the numbers of rows.
+    If a label has too few samples, all of these are chosen and other labels fill up. Samples are ranked by a digest of seed
+    and text, so the choice does not depend on the order of import or on row ids. Raises `StudyError` as `plan` does.
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     task = session.get_one(Task, arm.task_id)
@@ -159,14 +160,14 @@ def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) ->
 
 
 def test_samples(session: Session, task: Task) -> pd.DataFrame:
-    """The kept test split of the task's real arm: columns as `_kept`, ordered by text_hash.
+    """The kept test samples of the task's real arm: columns sample_id, text_hash, label, exact, sorted by text_hash.
 
-    Raises `StudyError` when there is none, or a label has no sample in it.
+    Raises `StudyError` if the task has no real test samples, or no test sample of a label.
     """
-    found = _tested(session, task)
+    found = _test_split(session, task)
     if found.empty:
         raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
-    absent = _absent(found, [label.name for label in tasks.labels_of(session, task.id)])
+    absent = _labels_without_samples(found, [label.name for label in tasks.labels_of(session, task.id)])
     if absent:
         raise StudyError(
             f"The real test split of task {task.name!r} has no text labelled {absent}; macro-F1 needs every label. "
@@ -176,7 +177,10 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
 
 
 def training_texts(session: Session, task: Task) -> dict[int, int]:
-    """Arm id -> kept training texts, for every arm of a task; texts that stand in the test split are counted too."""
+    """Arm id -> number of kept training texts, for every arm of a task with such texts.
+
+    Training texts that also stand in the test split are counted.
+    """
     counted = (
         select(Sample.arm_id, func.count())
         .join(Arm, Arm.id == Sample.arm_id)
@@ -187,44 +191,59 @@ def training_texts(session: Session, task: Task) -> dict[int, int]:
 
 
 def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: pd.DataFrame, test: pd.DataFrame) -> str:
-    """A digest of all that decides a run's result. The order of samples does not count."""
-    parts = {
-        "code": CODE_VERSION,
-        "encoder": encoder,
-        "seed": seed,
-        "settings": settings.model_dump(),
-        "train": data_digest(train),
-        "test": data_digest(test),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    """A digest of everything that determines a run's result; the order of samples does not count."""
+    shared = _shared_parts(code=CODE_VERSION, settings=settings.model_dump(), test=data_digest(test))
+    return _digest(shared | {"encoder": encoder, "seed": seed, "train": data_digest(train)})
+
+
+def conditions(config: Mapping[str, Any], *, n_train: int) -> str:
+    """A digest of what two runs must share to be compared, apart from task, encoder and seed.
+
+    These are the parts of `fingerprint` that do not depend on the arm (code version, settings, test texts) and the number
+    of training texts. `config` is `Run.config`.
+    """
+    shared = _shared_parts(code=config.get("code", 1), settings=config["training"], test=config.get("test", ""))
+    return _digest(shared | {"n_train": n_train})
 
 
 def data_digest(samples: pd.DataFrame) -> str:
-    """A digest of texts to the letter, and labels, whatever their order."""
+    """A digest of the exact texts and labels of samples, in any order."""
     lines = sorted(f"{digest} {label}" for digest, label in zip(samples["exact"], samples["label"], strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
-    """Training texts of every arm. A stated `train_size` is kept or refused: arms queued apart must stay comparable."""
+def _shared_parts(*, code: int, settings: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """The parts of a fingerprint that runs of all arms share; `test` is the digest of the test data."""
+    return {"code": code, "settings": dict(settings), "test": test}
+
+
+def _digest(parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
+    """The number of training texts of every arm: the task's `train_size`, or the size of the smallest arm.
+
+    An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time.
+    """
     sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
-    for arm in _short(task, arms, sizes):
-        raise StudyError(_too_short(task, arm, sizes[arm.id]))
+    for arm in _below_train_size(task, arms, sizes):
+        raise StudyError(_below_train_size_error(task, arm, sizes[arm.id]))
     return task.train_size or min(sizes.values())
 
 
-def _short(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
+def _below_train_size(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
     return [arm for arm in arms if sizes[arm.id] < (task.train_size or 0)]
 
 
-def _too_short(task: Task, arm: Arm, size: int) -> str:
+def _below_train_size_error(task: Task, arm: Arm, size: int) -> str:
     return (
         f"Arm {arm.name!r} of task {task.name!r} has {size} training texts; the task's train_size asks for "
         f"{task.train_size}. Import or generate more, or lower train_size."
     )
 
 
-def _too_few(task: Task, labels: Sequence[str], n: int) -> str:
+def _too_few_texts_error(task: Task, labels: Sequence[str], n: int) -> str:
     return f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more."
 
 
@@ -236,14 +255,14 @@ def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[i
 
 
 def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:
-    """What an arm may train on: its kept training texts without any that stands in the real test split."""
-    pool = _kept(session, arm.id, Split.TRAIN)
+    """The kept training samples of an arm, without texts that stand in the real test split: columns as `_kept_samples`."""
+    pool = _kept_samples(session, arm.id, Split.TRAIN)
     pool = pool[~pool["text_hash"].isin(test["text_hash"])]
     if pool.empty:
         raise StudyError(
             f"Arm {arm.name!r} of task {task.name!r} has no training texts. Import or generate some first."
         )
-    absent = _absent(pool, labels)
+    absent = _labels_without_samples(pool, labels)
     if absent:
         raise StudyError(
             f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first, or leave the "
@@ -252,14 +271,17 @@ def _training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str]
     return pool
 
 
-def _tested(session: Session, task: Task) -> pd.DataFrame:
-    """The kept test split of the task's real arm, which may be empty: columns as `_kept`."""
+def _test_split(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test samples of the task's real arm, possibly none: columns as `_kept_samples`."""
     real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
-    return _kept(session, real.id if real else 0, Split.TEST)
+    return _kept_samples(session, real.id if real else 0, Split.TEST)
 
 
-def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
-    """Columns sample_id, text_hash (the same for texts that differ in case or blanks), label, exact (another digest)."""
+def _kept_samples(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
+    """The kept samples of an arm in a split, sorted by text_hash: columns sample_id, text_hash, label, exact.
+
+    text_hash is equal for texts that differ only in case or blanks; exact is a digest of the exact text.
+    """
     query = (
         select(Sample.id, Sample.text_hash, Label.name, Sample.text)
         .join(Label, Label.id == Sample.label_id)
@@ -270,23 +292,24 @@ def _kept(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sample_id", "text_hash", "label", "exact"])
 
 
-def _absent(samples: pd.DataFrame, labels: Sequence[str]) -> str:
+def _labels_without_samples(samples: pd.DataFrame, labels: Sequence[str]) -> str:
     return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
 
 
 def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> Choice:
+    """Choose `n` samples of a pool as `choose_training_samples` does."""
     rank = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in pool["text_hash"]]
     ranked = pool.iloc[sorted(range(len(pool)), key=rank.__getitem__)]
     available = {label: int((pool["label"] == label).sum()) for label in labels}
-    shares = _shares(available, n)
+    shares = _samples_per_label(available, n)
     place = ranked.groupby("label").cumcount()
     chosen = ranked[place < ranked["label"].map(shares)].reset_index(drop=True)
     short = sum(max(0, n // len(labels) - count) for count in available.values())
     return Choice(samples=chosen, short=short)
 
 
-def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
-    """How many of each label: even, except that a scarce label's lack is spread over those that have more."""
+def _samples_per_label(available: Mapping[str, int], n: int) -> dict[str, int]:
+    """Label -> number of samples to choose: equal numbers; other labels make up for a label with too few samples."""
     shares, left = {}, n
     for place, label in enumerate(sorted(available, key=lambda name: (available[name], name))):
         shares[label] = min(available[label], left // (len(available) - place))
@@ -297,11 +320,11 @@ def _shares(available: Mapping[str, int], n: int) -> dict[str, int]:
 def _notes(
     task: Task, arm: Arm, *, choice: Choice, pools: Mapping[int, pd.DataFrame], arms: Sequence[Arm]
 ) -> list[str]:
-    """What the reader of a run's score must know of its training texts, in sentences."""
+    """Sentences on a run's training texts that belong beside its score."""
     notes = []
     n, pool = len(choice.samples), len(pools[arm.id])
     if not task.train_size and n < pool:
-        smallest = min(arms, key=lambda one: len(pools[one.id]))
+        smallest = min(arms, key=lambda other: len(pools[other.id]))
         notes.append(
             f"Arm {arm.name} trains on {n:,} of its {pool:,} texts: every arm of a task gets as many as the smallest "
             f"one, {smallest.name}."

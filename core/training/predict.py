@@ -1,13 +1,15 @@
-"""A fine-tuned encoder's answers on texts."""
+"""Predict labels of texts with a fine-tuned encoder; tokenise, pad and choose the number format."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from core.study.chunks import chunks
 
 BATCH_SIZE = 32
 CUDA_MULTIPLE = 8
@@ -22,16 +24,16 @@ def predict(
     dtype: torch.dtype,
     batch_size: int = BATCH_SIZE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class index of each text (int64, shape (n,)) and the softmax share of that class (float64, (n,), in [0, 1]).
+    """The predicted class index of each text, int64, shape (n,), and its softmax probability, float64, shape (n,).
 
-    Texts are read in batches of similar length and answered in the order given.
+    Results are in the order of `texts`; the model reads texts in batches of similar length.
     """
     rows = token_ids(tokenizer, texts, max_length=max_length)
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]), reverse=True)
     indices, shares = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
     model.eval()
     with torch.inference_mode(), autocast(model.device, dtype):
-        for places in _cut(order, batch_size):
+        for places in chunks(order, batch_size):
             inputs = pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
             probabilities = torch.softmax(model(**inputs).logits.double(), dim=-1)  # (b, labels)
             best = probabilities.max(dim=-1)
@@ -40,7 +42,7 @@ def predict(
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[list[int]]:
-    """Token numbers of each text with the encoder's special tokens, cut at `max_length`."""
+    """The token ids of each text, with the encoder's special tokens, cut at `max_length` tokens."""
     encoded = tokenizer(
         list(texts), truncation=True, max_length=max_length, return_attention_mask=False, return_token_type_ids=False
     )
@@ -48,15 +50,16 @@ def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[
 
 
 def share_cut(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> float:
-    """Share of the texts, in [0, 1], that have more tokens than `max_length`, so that their end is never read."""
-    with_one_more = token_ids(tokenizer, texts, max_length=max_length + 1)
-    return sum(len(row) > max_length for row in with_one_more) / max(1, len(with_one_more))
+    """The share of texts, in [0, 1], with more than `max_length` tokens, whose end the encoder does not read."""
+    rows = token_ids(tokenizer, texts, max_length=max_length + 1)
+    return sum(len(row) > max_length for row in rows) / max(1, len(rows))
 
 
 def pad(rows: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    """`input_ids` and `attention_mask`, both int64 of shape (b, longest row; on CUDA rounded up to a multiple of 8).
+    """The model inputs `input_ids` and `attention_mask`, both int64, shape (b, length of the longest row).
 
-    Rounding suits the matrix units of a GPU; on a CPU it would only cost time (7 to 10 % of a step).
+    On CUDA the length is rounded up to a multiple of 8, which suits a GPU's matrix units; on a CPU the padding would only
+    cost time (7 to 10 % of a step).
     """
     multiple = CUDA_MULTIPLE if device.type == "cuda" else 1
     width = math.ceil(max(map(len, rows)) / multiple) * multiple
@@ -67,7 +70,7 @@ def pad(rows: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> 
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes with it directly, else float32."""
+    """bfloat16 if the device computes natively in bfloat16, else float32."""
     if device.type == "cuda":
         is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -77,10 +80,5 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 when that is the dtype; nothing changes for float32."""
+    """A context in which matrix products are computed in `dtype`; it changes nothing for float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
-
-
-def _cut(order: Sequence[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(order), size):
-        yield list(order[start : start + size])

@@ -1,4 +1,4 @@
-"""What finished runs found, computed on read from their predictions."""
+"""Read finished runs: scores, predictions, F1 per label and training loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
-from core.training import score
+from core.training import plan, score
 
 SCORE_COLUMNS = [
     "task",
@@ -20,8 +20,7 @@ SCORE_COLUMNS = [
     "encoder",
     "seed",
     "n_train",
-    "settings",
-    "test_digest",
+    "conditions",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -31,13 +30,12 @@ SCORE_COLUMNS = [
 
 
 def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
-    """One row per finished run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
+    """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
-    Of several finished runs with the same arm, encoder and seed the newest counts. `settings` says how it was trained:
-    only runs with the same `settings`, `n_train` and `test_digest` (of the test split) may be compared. `run_ids`
-    leaves all other runs out.
-    `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
-    test samples. `notes` holds sentences that belong beside the score.
+    Of several finished runs with the same arm, encoder and seed only the newest is listed. `run_ids` restricts the table
+    to these runs. Only runs with the same `conditions` may be compared (see `plan.conditions`). `macro_f1` and `accuracy`
+    are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` is the number of test samples.
+    `notes` holds sentences that belong beside the score.
     """
     query = (
         select(
@@ -54,10 +52,11 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     if run_ids is not None:
         finished = finished[finished["run_id"].isin(run_ids)]
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed"], keep="last")
-    finished["settings"] = [settings_words(config) for config in finished["config"]]
-    told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
-    finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
-    finished["test_digest"] = [config.get("test", "") for config in finished["config"]]
+    finished["conditions"] = [
+        plan.conditions(config, n_train=n) for config, n in zip(finished["config"], finished["n_train"], strict=True)
+    ]
+    noted = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
+    finished["notes"] = pd.Series([_notes(*run) for run in noted], index=finished.index, dtype=object)
     counts = _answer_counts(session, study_id)
     found = pd.DataFrame(
         [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],
@@ -68,13 +67,16 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
 
 
 def finished(session: Session, study_id: int) -> int:
-    """How many runs of a study have finished."""
+    """The number of finished runs of a study."""
     of_study = select(func.count(Run.id)).join(Arm, Arm.id == Run.arm_id).join(Task, Task.id == Arm.task_id)
     return session.scalar(of_study.where(Task.study_id == study_id, Run.finished_at.is_not(None))) or 0
 
 
 def predictions(session: Session, run_id: int) -> pd.DataFrame:
-    """A run's answers: columns sample_id, text, label, predicted, probability (of the predicted label), correct."""
+    """The predictions of a run: columns sample_id, text, label, predicted, probability (of the predicted label), correct.
+
+    Raises `StudyError` if there is no such run.
+    """
     get(session, run_id)
     truth, answer = aliased(Label), aliased(Label)
     query = (
@@ -91,9 +93,9 @@ def predictions(session: Session, run_id: int) -> pd.DataFrame:
 
 
 def task_predictions(session: Session, task_id: int) -> pd.DataFrame:
-    """Every answer on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, correct.
+    """The predictions on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, correct.
 
-    Of several finished runs with the same arm, encoder and seed the newest counts.
+    Of several finished runs with the same arm, encoder and seed only the newest is read.
     """
     newest = (
         select(func.max(Run.id))
@@ -117,7 +119,10 @@ def task_predictions(session: Session, task_id: int) -> pd.DataFrame:
 
 
 def per_class(session: Session, run_id: int) -> pd.DataFrame:
-    """A run's precision, recall and F1 for each label of its task, in their order: columns as `score.per_class`."""
+    """Precision, recall and F1 of a run for each label of its task, in the task's order: columns as `score.per_class`.
+
+    Raises `StudyError` if there is no such run.
+    """
     found = predictions(session, run_id)
     task_id = session.scalars(select(Arm.task_id).join(Run, Run.arm_id == Arm.id).where(Run.id == run_id)).one()
     labels = [label.name for label in tasks.labels_of(session, task_id)]
@@ -125,7 +130,7 @@ def per_class(session: Session, run_id: int) -> pd.DataFrame:
 
 
 def loss_table(session: Session, run_id: int) -> pd.DataFrame:
-    """A run's training loss with its name, for a chart: columns run, step, loss."""
+    """The training loss of a run: columns run (arm, encoder and seed), step, loss. Raises `StudyError` if there is no such run."""
     run = get(session, run_id)
     arm = session.get_one(Arm, run.arm_id)
     curve = loss_curve(run)
@@ -139,28 +144,24 @@ def loss_curve(run: Run) -> pd.DataFrame:
 
 
 def notes(session: Session, run_id: int) -> tuple[str, ...]:
-    """What the reader of a run's score must know, in sentences: about its training texts, and texts cut at `max_length`."""
+    """Sentences that belong beside a run's score: on its training texts, and on texts cut at `max_length`.
+
+    Raises `StudyError` if there is no such run.
+    """
     run = get(session, run_id)
     return _notes(session.get_one(Arm, run.arm_id).name, run.config, run.facts)
 
 
 def get(session: Session, run_id: int) -> Run:
-    """The run of this number. Raises `StudyError` when there is none."""
+    """The run with this id. Raises `StudyError` if there is no such run."""
     run = session.get(Run, run_id)
     if run is None:
-        raise StudyError(f"There is no run {run_id}. The table on Train lists those there are.")
+        raise StudyError(f"There is no run {run_id}. The table on Train lists the runs of the study.")
     return run
 
 
-def settings_words(config: Mapping[str, Any]) -> str:
-    """Exactly how a run was trained; two runs may be compared only where this is the same to the last digit."""
-    code = config.get("code", 1)
-    trained = ", ".join(f"{name} {value!r}" for name, value in sorted(config["training"].items()))
-    return trained if code == 1 else f"{trained}, version {code}"
-
-
 def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
-    """How often each label was answered with each: columns run_id, label, predicted, n."""
+    """The number of test samples by run, label and predicted label: columns run_id, label, predicted, n."""
     truth, answer = aliased(Label), aliased(Label)
     counted = (
         select(
@@ -185,11 +186,11 @@ def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
 
 
 def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the reader of a run's score must know, in sentences."""
-    at, cut = config["training"].get("max_length", 0), facts.get("cut", {})
+    """Sentences that belong beside a run's score, from its config and facts."""
+    limit, cut = config["training"].get("max_length", 0), facts.get("cut", {})
     whose = {"train": f"the training texts of arm {arm}", "test": "the test texts"}
     words = [
-        f"{_percent(cut[split])} of {texts} are longer than {at} tokens; what comes after is not read."
+        f"{_percent(cut[split])} of {texts} are longer than {limit} tokens; the rest of these texts is not read."
         for split, texts in whose.items()
         if cut.get(split)
     ]
@@ -201,6 +202,7 @@ def _percent(share: float) -> str:
 
 
 def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:
+    """Run id, macro-F1, accuracy and number of test samples, from a run's rows of `_answer_counts`."""
     truth, answers = (list(np.repeat(counts[name], counts["n"])) for name in ("label", "predicted"))
     labels = sorted({*truth, *answers})
     return run_id, score.macro_f1(truth, answers, labels=labels), score.accuracy(truth, answers), len(truth)

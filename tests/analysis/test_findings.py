@@ -1,4 +1,4 @@
-"""What is said about the findings of a study."""
+"""Sentences about the findings of a study."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from core.subjectivity import levels
 
 
 def found(*, low: float) -> Findings:
-    """Four tasks whose subjectivity is known, each with a lower limit `low` under it (nan: without an interval)."""
+    """The findings of four tasks of known subjectivity with the lower limit `low` (nan: no interval)."""
     rows = [(f"t{n}", float(n), n - low, n + low, 0.1 * n + 0.01 * (-1) ** n) for n in range(4)]
     table = pd.DataFrame(rows, columns=["task", "subjectivity", "subjectivity_low", "subjectivity_high", "gap"])
     known = table.rename(columns={"subjectivity": "value", "subjectivity_low": "low", "subjectivity_high": "high"})

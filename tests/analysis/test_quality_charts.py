@@ -1,4 +1,4 @@
-"""Figures of quality: what they show, that they say n, and that generated text is shown letter by letter."""
+"""Figures of data quality: their marks, their n, and generated text that is escaped."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Figures of people's answers: what they show, that they say n, and what they say in words."""
+"""Figures of raters' answers: their marks, their n, and their sentences."""
 
 import math
 
@@ -13,7 +13,7 @@ NAN = math.nan
 
 
 def beats(*pairs: str) -> pd.DataFrame:
-    """ "ab" = a over b; every answer by another rater."""
+    """Comparisons by one rater each: "ab" means that a won against b."""
     rows = [(f"r{row}", pair[0], pair[-1], "left") for row, pair in enumerate(pairs)]
     return pd.DataFrame(rows, columns=["rater_id", "left", "right", "winner"])
 
@@ -23,7 +23,7 @@ CIRCLE = beats("ab", "bc", "ca", "xa", "xb", "ad")
 
 
 def ratings(*items: str) -> pd.DataFrame:
-    """Items as the letters their raters chose: "aab"."""
+    """Ratings of items; an item "aab" has three raters, who chose a, a and b."""
     rows = [(f"i{place}", f"r{rater}", label) for place, item in enumerate(items) for rater, label in enumerate(item)]
     return pd.DataFrame(rows, columns=["item_id", "rater_id", "label"])
 

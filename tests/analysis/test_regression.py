@@ -1,4 +1,4 @@
-"""Regression: against statsmodels and scipy, by enumeration, at three points, with trouble, and on simulated slopes."""
+"""Regression against statsmodels, scipy, enumeration and simulated slopes; three points; degenerate data."""
 
 import itertools
 import math

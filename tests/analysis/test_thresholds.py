@@ -1,4 +1,4 @@
-"""The threshold curve: by hand, against statsmodels' Wilson interval, and its trend."""
+"""The threshold curve against hand-computed values and statsmodels' Wilson interval, and its trend."""
 
 import math
 

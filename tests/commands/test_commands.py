@@ -263,7 +263,7 @@ def test_a_check_tells_what_the_task_holds_already_and_the_import_does_the_same(
     findings = json.loads(told)["findings"]
     assert sorted(findings["already"].values()) == [1, 1, 1] and len(findings["already"]) == 3
     assert findings["left_out"] == json.loads(done)["rejected"] and findings["splits"] == json.loads(done)["splits"]
-    assert code == 0 and "In the arm already with another label: 1 row" in " ".join(shown.split())
+    assert code == 0 and "Already in the arm with another label: 1 row" in " ".join(shown.split())
     assert json.loads(known)["findings"]["again"]
 
 

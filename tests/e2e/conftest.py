@@ -1,4 +1,4 @@
-"""A real server and a real browser. Skipped with a clear line where no Chromium is found."""
+"""Fixtures with a real server and a real browser; tests are skipped, with the reason, if no Chromium is found."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Server:
-    """A dashboard on a port of its own that can be killed and started again on the same store."""
+    """A dashboard on a free port that can be killed and started again on the same store."""
 
     def __init__(self, home: Path, environ: dict[str, str], *, bare: bool = False) -> None:
         with socket.socket() as free:
@@ -58,7 +58,7 @@ class Server:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Any]:
-    """Starts a server with some environment; all of them are killed at the end."""
+    """A function that starts a server with additional environment variables; all servers are killed at the end."""
     started: list[Server] = []
 
     def start(*, bare: bool = False, **environ: str) -> Server:

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def each(browser: Browser, draw: Callable[[Page, str], None]) -> None:
-    """A fresh visitor for every size and scheme."""
+    """Call `draw` with a new visitor's page for every size and colour scheme."""
     for width, height in SIZES.items():
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -92,7 +92,7 @@ def raters(page: Page, asked: argparse.Namespace, suffix: str) -> None:
 
 
 def take(page: Page, path: Path) -> None:
-    """The whole page, after it has settled."""
+    """Save a picture of the whole page, after the page has settled."""
     page.get_by_test_id("stAppViewContainer").wait_for()
     page.wait_for_timeout(2500)
     page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')", timeout=30_000)
@@ -107,7 +107,7 @@ def take(page: Page, path: Path) -> None:
 
 
 def rate(page: Page, link: str, folder: Path, suffix: str) -> None:
-    """Every step: consent, instructions, check, an item, and the thanks."""
+    """Save a picture of every step of a session: consent, instructions, check, item, end."""
     page.goto(link)
     page.get_by_role("button", name="I agree").wait_for()
     take(page, folder / f"rate-consent-{suffix}.png")
@@ -137,7 +137,7 @@ def pass_check(page: Page) -> None:
 
 
 def begin(page: Page, link: str) -> None:
-    """Up to the first item of a session without a check."""
+    """Go to the first item of a session without a check."""
     page.goto(link)
     page.get_by_role("button", name="I agree").click()
     start = page.get_by_role("button", name="Start", exact=True)

@@ -1,4 +1,4 @@
-"""Who may see what, in real browsers: a rater's browser stays a rater's, and the organiser finds the way back."""
+"""Access control in real browsers: a rater's browser stays a rater's, and an organiser can get back in."""
 
 import re
 import urllib.error
@@ -13,7 +13,7 @@ from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
 from ui.frame import access, frame
@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("bare", [True, False], ids=["streamlit run", "mak
 
 @pytest.fixture
 def context(browser: "Browser") -> Any:
-    """A browser of somebody, with no cookies yet."""
+    """A new browser without cookies."""
     opened = browser.new_context()
     opened.set_default_timeout(PATIENCE)
     yield opened
@@ -40,7 +40,7 @@ def context(browser: "Browser") -> Any:
 
 @pytest.fixture
 def serve(serve: Any) -> Any:
-    """Servers whose home has a closed labelling session with the link `x`."""
+    """A function that starts servers whose home has a closed campaign with the token `x`."""
 
     def start(**how: Any) -> Server:
         server = serve(**how)
@@ -51,7 +51,7 @@ def serve(serve: Any) -> Any:
 
 
 def add_session(server: Server) -> None:
-    """Store a closed labelling session whose link is `x`."""
+    """Store a closed campaign with the token `x`."""
     store = store_module.open_store(settings_module.load(server.environ))
     with store.write() as session:
         study = tasks.study_named(session, "somebody's")
@@ -67,7 +67,7 @@ def opened(context: "BrowserContext", address: str) -> "Page":
 
 
 def come_as_rater(context: "BrowserContext", url: str) -> "Page":
-    """Open a rater's link, and wait until the page has drawn what it has for a session that is closed."""
+    """Open a rater's link, and wait until the page says that the campaign is closed."""
     page = opened(context, f"{url}/rate?campaign=x")
     page.get_by_text("This labelling session has been closed").wait_for()
     settled(page)
@@ -205,7 +205,7 @@ def test_a_preview_leaves_no_mark(context: "BrowserContext", serve: Any) -> None
 
 @pytest.fixture
 def under_a_path(tmp_path: Path, bare: bool) -> Iterator[str]:
-    """The address of a server whose dashboard is not at the root of its site."""
+    """The address of a server with a base path."""
     environ = {"LITMUS_PASSWORD": PASSWORD, "STREAMLIT_SERVER_BASE_URL_PATH": "lab/litmus"}
     server = Server(tmp_path / "home", environ, bare=bare)
     server.url += "/lab/litmus"

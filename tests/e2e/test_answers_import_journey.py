@@ -1,4 +1,4 @@
-"""A file of answers with faults in a browser: strange labels get a meaning, columns of raters are named, nothing is stored before."""
+"""Import of a faulty file of answers in a browser: unknown labels get a meaning and rater columns are named before storing."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from core import settings as settings_module
 from core.study import store as store_module
-from core.study.rows.study import Rating
+from core.study.rows.sessions import Rating
 from tests.e2e.walking import PATIENCE, at, choose, real_file, settled
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def picture(page: "Page", name: str) -> None:
 
 
 def wide_file(folder: Path) -> Path:
-    """Twelve letters with the answers of three people, who said yes where the task says glad; and a column of remarks."""
+    """A table of twelve letters with the answers of three people, who say yes for the label glad, and a column of remarks."""
     rows = ["item,text,anna,ben,cleo,remarks"]
     for n in range(12):
         rows.append(
@@ -60,16 +60,16 @@ def test_answers_with_other_words_get_a_meaning_before_they_are_stored(
     expect(page.get_by_text("No label in answers.csv is one of the task's")).to_be_visible()
     picture(page, "strangers")
     choose(page, "“yes” means", "glad")
-    expect(page.get_by_text("36 answers, 27 to be kept")).to_be_visible()
+    expect(page.get_by_text("36 answers, 27 will be kept")).to_be_visible()
     choose(page, "“no” means", "sad")
-    expect(page.get_by_text("36 answers, 35 to be kept")).to_be_visible()
+    expect(page.get_by_text("36 answers, 35 will be kept")).to_be_visible()
     expect(page.get_by_text("not a rater from “remarks”")).to_be_visible()
     for rater in ("anna", "ben"):
         page.get_by_role("combobox", name="Columns of raters").fill(rater)
         page.keyboard.press("Enter")
         page.wait_for_timeout(500)
     page.keyboard.press("Escape")
-    expect(page.get_by_text("24 answers, 24 to be kept")).to_be_visible()
+    expect(page.get_by_text("24 answers, 24 will be kept")).to_be_visible()
     picture(page, "meant")
     page.set_viewport_size({"width": 360, "height": 740})
     picture(page, "meant-phone")

@@ -26,7 +26,7 @@ VIEWS = ("Live", "Results", "Raters", "LLM raters", "Link and settings", "Export
 
 
 def study_of(server: Any, folder: Path) -> Store:
-    """The server's own store, with a study of one task in it."""
+    """The server's store, with a study of one task."""
     store = store_module.open_store(settings_module.load(server.environ))
     with store.write() as session:
         study = tasks.study_named(session, "letters")
@@ -45,7 +45,7 @@ def study_of(server: Any, folder: Path) -> Store:
 
 
 def rate_all(store: Store, token: str, *, seed: int) -> None:
-    """One rater who answers every item: what the text says, but for a few."""
+    """A rater who answers every item, mostly with the label in the text."""
     rng = random.Random(seed)
     with store.write() as session:
         rater = enrolment.join(session, campaigns.by_token(session, token), now=time.time())
@@ -101,7 +101,7 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
 
 
 def rate_on_a_phone(browser: "Browser", link: str, *, reloads: bool) -> None:
-    """From consent over a check that is passed at the second try to the code after ten items."""
+    """Rate ten items, from the consent over a check passed at the second try to the completion code."""
     context = browser.new_context(**PHONE)
     phone = context.new_page()
     phone.set_default_timeout(PATIENCE)
@@ -144,7 +144,7 @@ def test_no_view_of_a_campaign_scrolls_sideways(browser: "Browser", serve: Any, 
 
 
 def copied_link(page: "Page") -> str:
-    """What the copy button beside the link puts on the clipboard."""
+    """The text that the copy button beside the link puts on the clipboard."""
     block = page.get_by_test_id("stCode").filter(has_text="/rate?campaign=").first
     block.get_by_role("button", name="Copy to clipboard").click()
     return str(page.evaluate("navigator.clipboard.readText()"))

@@ -1,4 +1,4 @@
-"""A file with faults in a browser: what is found is seen before anything is stored, and one click mends it."""
+"""Import of a faulty file of texts in a browser: the faults are shown before anything is stored, and one click mends them."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def odd_file(folder: Path) -> Path:
-    """Forty letters under columns of other names; one label in two spellings, and one that looks missing."""
+    """A table of forty letters with other column names, a label in two spellings, and a label that looks like a missing value."""
     rows = []
     for number in range(40):
         label = ("glad", "Glad", "sad", "sad")[number % 4]
@@ -36,7 +36,7 @@ def kept(server: Any) -> int:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds; fails where it does not in time."""
+    """Wait until a condition holds; fail after the time limit."""
     end = time.monotonic() + PATIENCE / 1000
     while not holds():
         assert time.monotonic() < end
@@ -70,8 +70,8 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     choose(page, "Column of the label", "Mood")
     expect(page.get_by_text("These labels look alike: Glad, glad.")).to_be_visible()
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
-    page.get_by_text("Take labels that look alike for one").click()
-    expect(page.get_by_text("41 rows, 40 to be kept")).to_be_visible()
+    page.get_by_text("Treat labels that look alike as the same").click()
+    expect(page.get_by_text("41 rows, 40 will be kept")).to_be_visible()
     page.screenshot(path=str(tmp_path / "findings.png"), full_page=True)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("40 of 41 rows kept").first).to_be_visible()

@@ -1,4 +1,4 @@
-"""The main job in a browser: data in, texts from an LLM, ratings on a phone, training that outlives the server."""
+"""The main journey in a browser: import, texts from an LLM, ratings on a phone, and training that outlives the server."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Job, Rating, Run
+from core.study.rows.sessions import Rating
+from core.study.rows.study import Job, Run
 from core.subjectivity.sessions.protocol import default_check
 from tests.e2e.walking import PATIENCE, PHONE, at, connect, pass_check, rate, real_file
 from tests.llm_server import LlmServer

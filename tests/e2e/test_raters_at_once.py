@@ -1,4 +1,4 @@
-"""Raters in real websocket sessions, without a browser: a server that is killed while they click, and clicks in a hurry."""
+"""Many raters in real websocket sessions, without a browser: the server is killed while they click, and double clicks."""
 
 import asyncio
 import random
@@ -13,8 +13,8 @@ from benchmarks import raters
 from core import settings as settings_module
 from core.settings import Settings
 from core.study import store as store_module
-from core.study.rows.study import Rater as RaterRow
-from core.study.rows.study import Rating
+from core.study.rows.sessions import Rater as RaterRow
+from core.study.rows.sessions import Rating
 from tests.websocket_rater import UNDO, Button, Gone, Rater, link
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -25,7 +25,7 @@ APART_S, SETTLED_S = (0, 0.003, 0.006, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1), 1.0
 
 @dataclass
 class Way:
-    """What a rater saw before the server was killed: the answers acknowledged on screen and the item shown last."""
+    """The answers acknowledged on a rater's screen before the server was killed, and the item shown last."""
 
     code: str
     acknowledged: int
@@ -95,7 +95,7 @@ async def until_killed(server: Any, token: str) -> list[Way]:
 
 
 async def finish(server: Any, token: str, way: Way) -> tuple[int, str]:
-    """Come back by the code and answer the rest: the progress and the item found on coming back."""
+    """Come back by personal code and answer the remaining items; the progress and the item shown on return."""
     async with Rater(link(server.url, token, way.code)) as rater:
         await rater.come()
         assert rater.code == way.code
@@ -162,7 +162,7 @@ def test_an_open_page_goes_on_by_itself_when_the_server_is_back(serve: Any, sett
 
 
 async def press_twice(rater: Rater, button: Button | None, apart_s: float) -> None:
-    """Two clicks on the same button, the second one perhaps when the page has already moved on."""
+    """Click the same button twice; the second click may come after the page has moved on."""
     assert button is not None
     await rater.tab.click(button)
     await asyncio.sleep(apart_s)

@@ -1,4 +1,4 @@
-"""A rater's way in a browser: on a phone with a thumb, on a laptop by keyboard alone, and on a second device."""
+"""A rater's session in a browser: on a phone by touch, on a laptop by keyboard alone, and on a second device."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, RaterState
-from core.study.rows.study import Comparison, Rater, Rating, Skip
+from core.study.rows.sessions import Comparison, Rater, Rating, Skip
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Protocol
@@ -67,7 +67,7 @@ def house(serve: Any, tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def device(browser: "Browser") -> Iterator[Any]:
-    """Opens a page on a device of its own."""
+    """A function that opens a page on a new device."""
     opened: list[BrowserContext] = []
 
     def on(size: dict[str, Any]) -> "Page":
@@ -244,7 +244,7 @@ def begin(page: "Page", link: str, *, instructions: bool = False) -> None:
 
 
 def press(page: "Page", key: str, then: str) -> None:
-    """Press a key once the guard against held keys lets it through, and wait for what it leads to."""
+    """Press a key once the guard against held keys lets it through, and wait for the result."""
     page.wait_for_timeout(500)
     page.keyboard.press(key)
     page.get_by_text(then).wait_for()
@@ -252,7 +252,7 @@ def press(page: "Page", key: str, then: str) -> None:
 
 
 def reach(page: "Page", name: str) -> None:
-    """Go to the control with this name by the tabulator key."""
+    """Move the focus to the control with this name by the Tab key."""
     for _ in range(20):
         if name in page.evaluate(
             "document.activeElement.matches('button') ? document.activeElement.innerText : ''"
@@ -316,7 +316,7 @@ def test_a_click_around_a_restart_of_the_server_counts_or_is_asked_for_once_more
     house.server.start()
     if when == "as soon as it is back":
         page.get_by_role("button", name=re.compile("glad")).click()
-    told = page.get_by_text("We lost the connection for a moment")
+    told = page.get_by_text("The connection was lost for a moment")
     page.get_by_text("2 of 4 done").or_(told).first.wait_for()
     page.wait_for_timeout(2000)
     counted = page.get_by_text("2 of 4 done").count() == 1

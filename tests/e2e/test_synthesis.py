@@ -1,4 +1,4 @@
-"""The synthesis job in a browser: connect, edit a prompt, try it, estimate, generate, inspect, reject, and follow one back."""
+"""Synthesis in a browser: connect a model, edit and try a prompt, estimate, generate, inspect, reject, and trace a sample."""
 
 import re
 from pathlib import Path
@@ -108,7 +108,7 @@ def reject_one_and_open_its_completion(page: "Page") -> None:
 
 
 def choose_first_row(page: "Page") -> None:
-    """Tick the first row: the table is a canvas, so the click goes to the place of its box."""
+    """Tick the first row by a click at the position of its box: the table is a canvas."""
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 20, box["y"] + 52)

@@ -1,4 +1,4 @@
-"""Arabic and Hebrew run their own way, whatever the page: every text sets its direction by its own first letter."""
+"""Arabic and Hebrew run from right to left on every page: each text takes its direction from its first letter."""
 
 import csv
 from pathlib import Path
@@ -70,7 +70,7 @@ BEGINS_RIGHT = """(element) => {
 
 @pytest.fixture
 def links(serve: Any, tmp_path: Path) -> dict[str, str]:
-    """Every page of a study whose every word is Arabic or Hebrew, and a rater's link to it."""
+    """The pages of a study with all words in Arabic or Hebrew, and the link of its campaign."""
     server = serve()
     store = store_module.open_store(settings_module.load(server.environ))
     path = tmp_path / "letters.csv"
@@ -111,7 +111,7 @@ def page(browser: "Browser") -> Any:
 
 
 def look(page: "Page", name: str) -> int:
-    """How many right-to-left texts are on the page; each of them runs its own way."""
+    """The number of right-to-left texts on the page; fails if one runs from left to right."""
     page.wait_for_timeout(700)
     settled(page)
     found = page.evaluate(WRONG)

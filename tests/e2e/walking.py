@@ -1,4 +1,4 @@
-"""Steps that several browser journeys take."""
+"""Steps shared by several browser journeys."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ READING = 450  # ms; answers take no pointer for the first 350 ms of an item
 
 
 def real_file(folder: Path) -> Path:
-    """Sixty short letters, glad or sad, two thirds of them for training."""
+    """A table of sixty short letters, glad or sad, two thirds of them in the training split."""
     rows = []
     for number in range(60):
         glad = number % 2 == 0
@@ -38,7 +38,7 @@ def settled(page: "Page") -> None:
 
 
 def connect(page: "Page", *, model: str, url: str = "", instead_of: str = "") -> None:
-    """Fill the connection panel of a page and test it; it is kept when the test succeeds."""
+    """Fill in the connection panel of a page and press Test and keep."""
     if url and not instead_of:
         address = page.get_by_role("combobox", name=re.compile("Address of the endpoint"))
         address.fill(url)
@@ -63,7 +63,7 @@ def pass_check(page: "Page", check: Sequence[Question], *, wrong: bool = False) 
 
 
 def rate(page: "Page", numbers: range, *, total: int) -> None:
-    """Answer the items at these places (from 0), and see the next one or the end."""
+    """Answer the items at these positions (from 0), and wait for the next item or the end."""
     for number in numbers:
         page.get_by_text(f"{number} of {total} done").wait_for()
         page.wait_for_timeout(READING)
@@ -75,7 +75,7 @@ def rate(page: "Page", numbers: range, *, total: int) -> None:
 
 
 def choose(page: "Page", label: str, option: str) -> None:
-    """Choose in a select box; the list is opened again where the page was drawn anew meanwhile, which closes it."""
+    """Choose an option in a select box; open the list again if the page was redrawn meanwhile, which closes it."""
     box = page.get_by_role("combobox", name=label)
     there = page.get_by_test_id("stSelectboxVirtualDropdown").get_by_text(option, exact=True).first
     for _ in range(10):

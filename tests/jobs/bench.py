@@ -1,4 +1,4 @@
-"""What the tests of jobs share: a queue, a supervisor of real processes, and waiting with a generous bound."""
+"""Helpers of the tests of jobs: a queue with real processes, and functions that wait for a condition."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def until(holds: Callable[[], object]) -> None:
 
 
 class Bench:
-    """Jobs on one store with a local backend; rounds are made by hand, so that each test decides what happens when."""
+    """Jobs in one store with a local backend; each test calls the rounds of the runner itself, to fix the order of events."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self.settings, self.store = settings, store
@@ -67,7 +67,7 @@ class Bench:
 
 
 def processes(settings: Settings, module: str = "core.jobs.") -> list[psutil.Process]:
-    """The living runner and job processes of these settings, known by the home in their environment."""
+    """The running processes of runner and jobs with these settings, found by the home folder in their environment."""
     return _processes(settings.home, module)
 
 
@@ -84,7 +84,7 @@ def _processes(home: Path, module: str) -> list[psutil.Process]:
 
 
 def end_all(home: Path) -> None:
-    """End the runner and the jobs that a test has left at work in its home."""
+    """End the runner and the jobs that still run in the home folder of a test."""
     while left := _processes(home, "core.jobs."):
         for process in left:
             with contextlib.suppress(psutil.Error):

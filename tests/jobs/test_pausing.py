@@ -1,4 +1,4 @@
-"""Jobs that pause and go on: asked by a person, or by an endpoint that wants a long wait."""
+"""Pausing and resuming jobs: by a person, or by an endpoint that asks for a long wait."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The same rows and processes on a real PostgreSQL server."""
+"""The queue and the processes of jobs on a real PostgreSQL server."""
 
 import dataclasses
 import os
@@ -116,7 +116,7 @@ def test_job_and_runner_sit_out_a_restart_of_the_database(tmp_path: Path) -> Non
         bench.store.close()
 
     assert job.attempt == 1
-    assert "No beat" in queue.log_tail(settings, job)
+    assert "The beat could not be stored" in queue.log_tail(settings, job)
     assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
     assert runner.returncode == 0
 

@@ -1,4 +1,4 @@
-"""Jobs as real processes: started, stopped, killed, taken up again."""
+"""Jobs as real processes: started, stopped, killed, queued again."""
 
 import dataclasses
 import os
@@ -107,7 +107,7 @@ def test_a_stale_process_is_refused(bench: Bench, tmp_path: Path) -> None:
         env=local.child_environment(bench.settings, os.environ), check=False,
     )  # fmt: skip
 
-    assert (late.returncode, late.stderr) == (1, f"Job {job_id}: attempt 7 is not mine.\n")
+    assert (late.returncode, late.stderr) == (1, f"Job {job_id}: attempt 7 is not the one that should run now.\n")
     assert not (tmp_path / "log").exists()
 
 

@@ -1,4 +1,4 @@
-"""Rows of jobs: one per key, states changed by compare-and-set only."""
+"""The queue of jobs: one active job for a key, changes of state by compare-and-set."""
 
 import math
 import time
@@ -9,7 +9,7 @@ import pytest
 from core.errors import StudyError
 from core.jobs import progress, queue, transitions
 from core.settings import Settings
-from core.study.rows.kinds import JobState, Slot
+from core.study.rows.kinds import JobState, Slot, Work
 from core.study.rows.study import Job
 from core.study.store import Store
 
@@ -56,15 +56,17 @@ def test_a_key_is_free_again_once_its_job_has_ended(store: Store) -> None:
     assert add(store).id != first.id
 
 
-def test_jobs_are_found_by_their_whole_key_or_by_their_kind(store: Store) -> None:
+def test_jobs_are_found_by_their_exact_key_or_by_what_they_do(store: Store) -> None:
     with store.write() as session:
         for key in ("train:1", "train:12", "training:1", "train"):
             queue.enqueue(session, title="Train", command=["-m", "core"], key=key, slot=Slot.CPU)
 
     with store() as session:
-        found = {asked: {job.key for job in queue.rows(session, key=asked)} for asked in ("train:1", "train", "tr_in")}
+        exact = {asked: {job.key for job in queue.rows(session, key=asked)} for asked in ("train:1", "train", "tr_in")}
+        trained = {job.key for job in queue.rows(session, work=(Work.TRAIN,))}
 
-    assert found == {"train:1": {"train:1"}, "train": {"train", "train:1", "train:12"}, "tr_in": set()}
+    assert exact == {"train:1": {"train:1"}, "train": {"train"}, "tr_in": set()}
+    assert trained == {"train", "train:1", "train:12"}
 
 
 def test_a_command_must_name_a_module(store: Store) -> None:

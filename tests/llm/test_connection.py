@@ -1,4 +1,4 @@
-"""What a study is connected to: kept without a key, tested in words, and local servers found."""
+"""The connection of a study: stored without a key, tested with a sentence as the result, and local servers found."""
 
 import math
 import shutil
@@ -287,7 +287,7 @@ def port_of(url: str) -> int:
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that takes connections and never sends anything."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(8)
@@ -296,7 +296,7 @@ def silent_port() -> Iterator[int]:
 
 @contextmanager
 def untrusted_server(folder: Path) -> Iterator[int]:
-    """A server with a certificate that it signed itself."""
+    """A server with a self-signed certificate."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl, which makes the certificate, is not installed")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -321,4 +321,4 @@ def untrusted_server(folder: Path) -> Iterator[int]:
 
 class Quiet(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: the client is meant to hang up."""
+        """Print nothing: the client is meant to hang up."""

@@ -15,6 +15,7 @@ from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, prices
 from core.llm.money.spending import Ledger, Spending
+from core.llm.received import Received
 from core.llm.side_by_side import CallRunner, Progress
 from core.synthesis.generation import generation
 from tests import endpoints
@@ -53,7 +54,7 @@ def ask(
 
 
 def test_every_question_is_asked_and_kept_once_with_its_cost(server: LlmServer) -> None:
-    kept: list[gather.Received] = []
+    kept: list[Received] = []
     client = provider(server, price=PRICE, temperature=0.5)
 
     ask(client, questions(client, kept))
@@ -65,7 +66,7 @@ def test_every_question_is_asked_and_kept_once_with_its_cost(server: LlmServer) 
 
 
 def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(server: LlmServer) -> None:
-    kept: list[gather.Received] = []
+    kept: list[Received] = []
     client, noted = provider(server, price=PRICE), list[float]()
 
     ask(client, questions(client, kept), limit=100.0, noted=noted)
@@ -74,7 +75,7 @@ def test_a_note_covers_calls_under_way_and_nothing_stays_noted_when_all_came(ser
 
 
 def test_what_lost_answers_may_have_cost_stays_noted() -> None:
-    kept: list[gather.Received] = []
+    kept: list[Received] = []
     noted: list[float] = []
 
     with (
@@ -93,7 +94,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
 
 
 def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmServer) -> None:
-    def fail(_received: gather.Received) -> None:
+    def fail(_received: Received) -> None:
         raise OSError("disk full")
 
     client, noted = provider(server, price=PRICE), list[float]()
@@ -106,7 +107,7 @@ def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmSe
 
 
 def test_what_was_spent_before_counts_against_the_budget(server: LlmServer) -> None:
-    kept: list[gather.Received] = []
+    kept: list[Received] = []
     client = provider(server, price=PRICE)
 
     with pytest.raises(budget.BudgetReached, match="0 of 10 answers are in"):
@@ -118,7 +119,7 @@ def test_what_was_spent_before_counts_against_the_budget(server: LlmServer) -> N
 def test_answers_are_kept_one_after_another(server: LlmServer) -> None:
     at_once, most = threading.Semaphore(1), []
 
-    def keep(_received: gather.Received) -> None:
+    def keep(_received: Received) -> None:
         most.append(at_once.acquire(blocking=False))
         time.sleep(0.005)
         at_once.release()
@@ -132,7 +133,7 @@ def test_answers_are_kept_one_after_another(server: LlmServer) -> None:
 
 
 def test_a_process_asked_to_stop_asks_nothing_new_and_keeps_what_is_under_way() -> None:
-    kept: list[gather.Received] = []
+    kept: list[Received] = []
     stopped: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
 

@@ -1,4 +1,4 @@
-"""A local model made on the fly (random weights): it generates through the same path as any endpoint."""
+"""A local model made on the fly (random weights) generates through the same path as any endpoint."""
 
 import asyncio
 import json
@@ -24,8 +24,9 @@ from core.settings import Settings
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
+from core.synthesis.limits import Limits
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["1. a glad letter about the garden", "2. a sad letter about the rain", "user: assistant: system: write texts"]
@@ -89,7 +90,9 @@ def test_a_local_model_fills_an_arm_like_any_other_and_its_garbage_is_counted(
     wanted = connection.made(provider="local", models=(str(model),), max_tokens=24)
 
     (client,) = connection.open_all(wanted, settings)
-    made = generation.generate(store, arm_id=arm.id, per_label=4, provider=client, concurrency=4, budget_usd=0.01)
+    made = generation.generate(
+        store, arm_id=arm.id, per_label=4, provider=client, limits=Limits(budget_usd=0.01, concurrency=4)
+    )
 
     with store() as session:
         rows = list(session.scalars(select(Completion).where(Completion.arm_id == arm.id)))

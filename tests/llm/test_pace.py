@@ -1,4 +1,4 @@
-"""Calls at a time: a server with one slot is not asked for more than it can answer, and no answer is asked for twice."""
+"""The pace of calls: a server with one slot gets no more calls than it can answer, and no call is made twice."""
 
 import threading
 import time
@@ -21,13 +21,14 @@ from core.study import spec
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
+from core.synthesis.limits import Limits
 from tests import endpoints
 from tests.llm.endpoint.test_bad_habits import endpoint, listed, written
 
 
 @contextmanager
 def one_slot(seconds: float) -> Iterator[tuple[str, Counter[str]]]:
-    """A server that answers one request after the other, whether or not anybody still waits for it."""
+    """A server that answers one request after the other, also if its client has hung up."""
     asked: Counter[str] = Counter()
     slot = threading.Lock()
 
@@ -72,7 +73,7 @@ def test_a_server_that_never_answers_is_asked_little(store: Store, make_arm: Cal
 
     with one_slot(30.0) as (url, _), pytest.raises(ProviderError, match="did not answer within"):
         provider = endpoints.client("m", base_url=url, api_key=None, timeout_s=0.2)
-        generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, concurrency=4)
+        generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, limits=Limits(concurrency=4))
 
 
 def test_a_slot_whose_answer_never_comes_is_left_and_the_rest_goes_on(

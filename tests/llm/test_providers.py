@@ -1,4 +1,4 @@
-"""Providers against a real server: what is sent, what is waited for, and a sentence for each way to fail."""
+"""Providers against a real server: requests, waits, and a sentence for each way to fail."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def slot(index: int = 0) -> SlotKey:
 def ask(
     provider: Provider, *, times: int = 1, messages: list[Message] = MESSAGES, max_tokens: int | None = None
 ) -> list[Answer]:
-    """Answers to as many calls side by side; the first error is raised."""
+    """The answers to a number of calls side by side. Raises the first error."""
 
     async def all_of_them() -> list[Answer]:
         try:

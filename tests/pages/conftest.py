@@ -1,4 +1,4 @@
-"""Pages run as they are, through AppTest, on a store of their own."""
+"""Fixtures for pages: each page runs through AppTest on a store of its test."""
 
 import shutil
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 @pytest.fixture
 def app(home: Store, tmp_path: Path) -> AppTest:
-    """The app as a browser sees it on a server that has run before.
+    """The app on a server that has run before, as a browser sees it.
 
     AppTest takes a folder `pages` beside the app for the old way of making pages at every run; a server does so at its
     first run only. So the app file is run from a folder of its own; the pages are the real ones.

@@ -1,4 +1,4 @@
-"""Who may see what: raters stay raters, organisers come back by key or password, and tokens hold no longer than they should."""
+"""Access control: raters stay raters, organisers come back by key or password, and sign-in tokens expire in time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ def give(page: AppTest, secret: str) -> AppTest:
 
 @pytest.fixture
 def closed(home: Store) -> AppTest:
-    """The page Jobs, asked for by someone who came by a rater's link."""
+    """The page Jobs, requested by a visitor who came by a rater's link."""
     page = apps.of_file(links.page_file("jobs"))
     page.query_params["campaign"] = "x"
     return page.run()

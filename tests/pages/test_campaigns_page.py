@@ -1,4 +1,4 @@
-"""The organiser's page of campaigns: made by a form, opened by their row, shown in views, with what cannot be said in a sentence."""
+"""The page Campaigns: the form of a new campaign, the list, the views of a campaign, and the messages for what is missing."""
 
 import random
 import time
@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater, Rating, Sample, Study
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Sample, Study
 from core.study.store import Store
-from core.subjectivity.exchange.formats import Names
+from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from tests.pages.test_pages import fill, opened
@@ -24,7 +25,7 @@ KINDS = list(CampaignKind)
 
 @pytest.fixture
 def study(home: Store, tmp_path: Path) -> Study:
-    """Two tasks, so that tasks can be compared."""
+    """A study with two tasks, which can be compared."""
     study = fill(home, tmp_path)
     with home.write() as session:
         tasks.make_task(session, study_id=study.id, name="tone", question="How?", labels={"kind": "", "rude": ""})
@@ -274,7 +275,7 @@ def test_panel_ids_are_not_on_the_page(app: AppTest, home: Store, study: Study) 
 
     assert "5f43aa0bc9" not in said(app)
     assert not any("5f43aa0bc9" in frame.value.to_csv() for frame in app.dataframe)
-    assert any("Panel ids of 1 people" in expander.label for expander in app.expander)
+    assert any("Panel ids of 1 person" in expander.label for expander in app.expander)
 
 
 def test_exported_answers_have_the_names_of_other_tools_and_no_codes(app: AppTest, home: Store, study: Study) -> None:
@@ -294,7 +295,7 @@ def test_no_more_pairs_per_rater_are_named_than_there_are(app: AppTest, home: St
 
     at(app, campaign, "Link and settings")
 
-    assert r"12 raters per pair, 1 pairs per rater \(all there are; 10 were asked for\)" in said(app)
+    assert r"12 raters per pair, 1 pairs per rater \(there are no more; 10 were planned\)" in said(app)
 
 
 def test_mean_majority_agreement_has_one_interval_on_the_page(app: AppTest, home: Store, study: Study) -> None:

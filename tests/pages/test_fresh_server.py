@@ -1,4 +1,4 @@
-"""A page opened by its address on a fresh server runs without app.py; it must frame and guard itself."""
+"""A page opened by its address on a fresh server runs without app.py and must draw its frame and check access itself."""
 
 import tomllib
 from pathlib import Path

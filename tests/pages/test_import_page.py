@@ -1,4 +1,4 @@
-"""Tasks and data: a file of texts is looked at, decided about and brought in, with every option of the command."""
+"""Tasks and data: a file of texts is reviewed and imported, with every option of the command `import`."""
 
 import inspect
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
     app.selectbox(key="data.task").select("urgency").run()
     app.selectbox(key="data.arm").select("real").run()
 
-    assert "4 rows, 1 to be kept" in said(app)
+    assert "4 rows, 1 will be kept" in said(app)
     assert "In the arm already, with the same label in the same split: 1 row, left out" in said(app)
     assert "In the arm already with another label: 1 row" in said(app)
     assert "In the test split of the arm already, so a leak into training: 1 row" in said(app)
@@ -124,7 +124,7 @@ def test_rows_labels_and_splits_by_other_names_are_brought_in_as_asked(
     app.multiselect(key="data.where").select("lang").run()
     app.selectbox(key="data.where.lang").select("en").run()
     app.text_area(key="data.renames").set_value("Y = yes\nN=no").run()
-    assert "Rows without the values chosen above, not looked at: 1." in said(app)
+    assert "Rows left out because they do not have the values chosen above: 1." in said(app)
     app.button(key="data.import").click().run()
 
     with home() as session:

@@ -1,4 +1,4 @@
-"""Connecting a model and choosing a judge: a list that fills itself, a judge beside the writer, and a view that follows."""
+"""Connecting a model and choosing a judge: the endpoint's list of models, a judge other than the writer, and the view of labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from core.study import tasks
 from core.study.rows.kinds import JudgementKind
 from core.study.rows.study import Completion, Job, Judgement, Sample, Study
 from core.study.store import Store
-from core.synthesis.prompts import versions
+from core.synthesis.prompts import drafts, versions
 from tests.llm_server import LlmServer
 from tests.pages.test_pages import fill, opened
 
@@ -26,14 +26,14 @@ def llm() -> Iterator[LlmServer]:
 
 @pytest.fixture
 def study(home: Store, tmp_path: Path, llm: LlmServer) -> Study:
-    """A study that writes with `writer`, which wrote the texts of its arm zero-shot."""
+    """A study connected to the model `writer`, which wrote the texts of the arm zero-shot."""
     study = fill(home, tmp_path)
     with home.write() as session:
         connection.keep(session, study.id, Connection(models=("writer",), base_url=llm.url))
         task = tasks.get_task(session, study.id, "urgency")
         labels = tasks.labels_of(session, task.id)
         arm = tasks.get_arm(session, task, "zero-shot")
-        prompt = versions.save(session, arm_id=arm.id, draft=versions.default(task, labels, kind=arm.kind))
+        prompt = versions.save(session, arm_id=arm.id, draft=drafts.default(task, labels, kind=arm.kind))
         session.add(
             Completion(
                 arm_id=arm.id, label_id=labels[0].id, slot=0, prompt_id=prompt.id, provider="openai", model="writer", request={},
@@ -44,7 +44,7 @@ def study(home: Store, tmp_path: Path, llm: LlmServer) -> Study:
 
 
 def at_labels(app: AppTest) -> AppTest:
-    """The view of labels, with the endpoint's list of models in hand."""
+    """The view of labels after the endpoint's list of models was read."""
     app.query_params["inspect.view"] = "Labels"
     opened(app, "inspect")
     return app.button(key="fidelity.connect").click().run()
@@ -71,7 +71,7 @@ def test_without_a_model_the_list_is_filled_from_the_endpoint(
     app.button(key="prompts.connect").click().run()
 
     assert not app.exception
-    assert "The endpoint offers 3: choose from the list" in said(app).replace("\\", "")
+    assert "The endpoint offers 3 models: choose from the list" in said(app).replace("\\", "")
     assert models(app, "prompts") == ["judge-1", "judge-2", "writer"]
 
 
@@ -91,7 +91,7 @@ def test_another_judge_is_asked_without_changing_what_the_study_writes_with(
     app: AppTest, home: Store, study: Study
 ) -> None:
     at_labels(app)
-    assert "wrote texts of zero-shot itself" in said(app).replace("\\", "")
+    assert "wrote texts of zero-shot." in said(app).replace("\\", "")
 
     app.selectbox(key="fidelity.model").set_value("judge-1").run()
     assert "itself" not in said(app)
@@ -120,7 +120,7 @@ def test_the_view_moves_to_the_judge_that_was_asked_once_it_has_answered(
 
 
 def judged(home: Store, judge: str, *, n: int) -> None:
-    """The first texts of each arm have an answer of this judge, if the worker has not been quicker."""
+    """Store an answer of this judge for the first texts of each arm, unless the worker has stored it already."""
     with home.write() as session:
         known = set(session.scalars(select(Judgement.sample_id).where(Judgement.judge == judge)))
         for arm_id in session.scalars(select(Sample.arm_id).distinct()).all():

@@ -1,4 +1,4 @@
-"""Every page does its thing: with nothing there, with data, and with bad input."""
+"""Every page without data, with data, and with invalid input."""
 
 import re
 import time
@@ -12,17 +12,18 @@ from core.jobs import queue
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import JobState, Slot
-from core.study.rows.study import Completion, Job, Label, Prompt, Rating, Study
+from core.study.rows.sessions import Rating
+from core.study.rows.study import Completion, Job, Label, Prompt, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
-from core.synthesis.prompts import versions
+from core.synthesis.prompts import drafts, versions
 from ui.shared import jobs, links
 
 ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse"]
 
 
 def fill(store: Store, folder: Path) -> Study:
-    """A study with one task, real texts and a few synthetic ones."""
+    """A study with one task, real texts and a few synthetic texts."""
     rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
     real, made = folder / "real.csv", folder / "made.csv"
     real.write_text("\n".join(["text,label,split", *rows]))
@@ -50,7 +51,7 @@ def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) ->
     opened(app, page)
 
     said = [element.value for element in (*app.info, *app.title)]
-    assert any("no study yet" in text or "training data work" in text or "Nothing has run" in text for text in said)
+    assert any("no study yet" in text or "training data work" in text or "No job has run" in text for text in said)
 
 
 @pytest.mark.parametrize("page", ORGANISER)
@@ -373,7 +374,7 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     with home.write() as session:
         task = tasks.get_task(session, study.id, "urgency")
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot-none")
-        draft = versions.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
         prompt = versions.save(session, arm_id=arm.id, draft=draft)
         label = session.scalars(select(Label)).first()
         assert label is not None
@@ -394,7 +395,7 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     app.segmented_control(key=f"generate.arm.{task.id}").set_value("zero-shot-none").run()
 
     assert not app.exception
-    assert any("Not one text was kept" in warning.value for warning in app.warning)
+    assert any("No text has been kept" in warning.value for warning in app.warning)
     assert any("rather not write" in str(table.value.to_dict()) for table in app.dataframe)
     app.switch_page(str(links.page_file("jobs"))).run()
     assert any(text.value.startswith("⚠️ Generate") for text in app.text)

@@ -11,7 +11,8 @@ from streamlit.testing.v1.element_tree import Button
 
 from core.study import samples, tasks
 from core.study.rows.kinds import CampaignKind, RaterState, Split
-from core.study.rows.study import Campaign, Rater, Rating, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Rater, Rating, Skip
+from core.study.rows.study import Sample, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
@@ -25,7 +26,7 @@ Make = Callable[..., Campaign]
 
 @pytest.fixture
 def make(home: Store) -> Make:
-    """Makes a campaign over twelve letters, in a study of its own."""
+    """A function that makes a campaign over twelve letters, in a new study."""
 
     def one(rules: Protocol | None = None, **sizes: object) -> Campaign:
         with home.write() as session:
@@ -62,7 +63,7 @@ def fill(session, task: Task) -> None:  # type: ignore[no-untyped-def]
 
 
 def another_device() -> AppTest:
-    """The page opened by its address in a session of its own."""
+    """The rating page, opened by its address in a new session."""
     return apps.of_file(links.page_file("rate"))
 
 
@@ -262,7 +263,7 @@ def test_a_personal_code_is_taken_in_any_spelling(app: AppTest, home: Store, mak
 def test_a_wrong_code_is_said_in_one_sentence(app: AppTest, make: Make) -> None:
     visit(app, make(), me="AAAA-BBBB-CCCC")
 
-    assert "Nobody in this session has the code" in app.warning[0].value
+    assert "No rater of this session has the code" in app.warning[0].value
     assert app.button(key="rate.consent")
 
 

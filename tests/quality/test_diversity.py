@@ -1,4 +1,4 @@
-"""Remote clique and Chamfer distance: by hand, by their definitions, and what must not change them."""
+"""Remote clique and Chamfer distance against hand-computed values and definitions, and changes that must not matter."""
 
 import math
 import time
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import StudyError
+from core.interval import NORMAL_95
 from core.quality import all_pairs, diversity
 from core.quality.diversity import Distance
 
@@ -46,10 +47,10 @@ def test_both_equal_their_definitions(n: int, distance: Distance) -> None:
     found = diversity.measure(rows, distance=distance)
 
     clique, chamfer = by_definition(rows.astype(np.float64), distance)
-    assert found.remote_clique == pytest.approx(clique, abs=1e-5)
-    assert found.chamfer_distance == pytest.approx(chamfer, abs=1e-5)
-    assert diversity.remote_clique(rows, distance=distance) == pytest.approx(found.remote_clique, abs=1e-9)
-    assert diversity.chamfer_distance(rows, distance=distance) == pytest.approx(found.chamfer_distance, abs=1e-9)
+    assert found.remote_clique.value == pytest.approx(clique, abs=1e-5)
+    assert found.chamfer_distance.value == pytest.approx(chamfer, abs=1e-5)
+    assert diversity.remote_clique(rows, distance=distance) == pytest.approx(found.remote_clique.value, abs=1e-9)
+    assert diversity.chamfer_distance(rows, distance=distance) == pytest.approx(found.chamfer_distance.value, abs=1e-9)
 
 
 @pytest.mark.parametrize("distance", BOTH)
@@ -61,8 +62,8 @@ def test_rows_that_are_nearly_the_same_are_exact_too(noise: float, distance: Dis
     found = diversity.measure(rows, distance=distance)
 
     clique, chamfer = by_definition(rows, distance)
-    assert found.remote_clique == pytest.approx(clique, abs=1e-7)
-    assert found.chamfer_distance == pytest.approx(chamfer, abs=1e-7)
+    assert found.remote_clique.value == pytest.approx(clique, abs=1e-7)
+    assert found.chamfer_distance.value == pytest.approx(chamfer, abs=1e-7)
 
 
 def test_a_duplicate_is_another_row_and_counts_nothing() -> None:
@@ -84,15 +85,17 @@ def test_order_length_and_turning_change_nothing(seed: int, n: int) -> None:
     before, after = diversity.measure_all(rows), diversity.measure_all(other)
 
     for distance in BOTH:
-        assert after[distance].remote_clique == pytest.approx(before[distance].remote_clique, abs=1e-5)
-        assert after[distance].chamfer_distance == pytest.approx(before[distance].chamfer_distance, abs=1e-5)
+        assert after[distance].remote_clique.value == pytest.approx(before[distance].remote_clique.value, abs=1e-5)
+        assert after[distance].chamfer_distance.value == pytest.approx(
+            before[distance].chamfer_distance.value, abs=1e-5
+        )
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_rows_have_no_diversity(n: int) -> None:
     found = diversity.measure_all(random_rows(n))
 
-    assert all(math.isnan(found[distance].remote_clique) for distance in BOTH)
+    assert all(math.isnan(found[distance].remote_clique.value) for distance in BOTH)
     assert math.isnan(diversity.remote_clique(random_rows(n)))
     assert math.isnan(diversity.chamfer_distance(random_rows(n), distance="angular"))
 
@@ -119,9 +122,9 @@ def test_the_interval_of_remote_clique_is_the_jackknife_and_holds_the_truth_as_o
     one = diversity.measure(rows)
     draws = [diversity.measure(random_rows(60, d=5, seed=seed)) for seed in range(400)]
 
-    assert (one.remote_clique_high - one.remote_clique) == pytest.approx(diversity.Z95 * error, rel=1e-6)
+    assert (one.remote_clique.high - one.remote_clique.value) == pytest.approx(NORMAL_95 * error, rel=1e-6)
     truth = diversity.remote_clique(random_rows(20_000, d=5, seed=9999))
-    covered = np.mean([draw.remote_clique_low <= truth <= draw.remote_clique_high for draw in draws])
+    covered = np.mean([draw.remote_clique.low <= truth <= draw.remote_clique.high for draw in draws])
     assert 0.90 < covered < 0.98
 
 

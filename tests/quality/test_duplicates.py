@@ -1,4 +1,4 @@
-"""Duplicates: planted ones are all found, nothing below the threshold is, and the quick search misses no pair."""
+"""Near-duplicates: all planted pairs are found, no pair below the threshold is, and the fast search misses no pair."""
 
 import itertools
 import time
@@ -128,7 +128,7 @@ def test_the_search_finds_exactly_the_pairs_that_reach_the_threshold(texts: list
 
 
 def components(pairs: set[tuple[int, int]], n: int) -> list[list[int]]:
-    """Connected groups of two and more, found by spreading the lowest place."""
+    """The connected groups of at least two texts, found by spreading the lowest index."""
     root = list(range(n))
     for _ in range(n):
         for i, j in pairs:

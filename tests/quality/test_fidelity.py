@@ -1,4 +1,4 @@
-"""Label fidelity: a published kappa, judges, humans and raters kept apart, and what cannot be used is counted."""
+"""Label fidelity: a published kappa; judges, people and raters stay apart; unusable answers are counted."""
 
 import itertools
 import json
@@ -18,7 +18,8 @@ from core.quality import fidelity
 from core.quality.fidelity import By
 from core.study import samples, tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus, Split
-from core.study.rows.study import Campaign, Item, Judgement, Rater, Rating, Sample, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Judgement, Sample, Task
 from core.study.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -41,7 +42,7 @@ def task(store: Store) -> Task:
 
 @pytest.fixture
 def arm_id(store: Store, task: Task) -> int:
-    """An arm with six kept texts (ids 1 to 6), three of each label, the glad ones first, and a rejected one."""
+    """An arm with six kept texts (ids 1 to 6), three glad, then three sad, and one rejected text."""
     with store.write() as session:
         arm = tasks.make_arm(session, task_id=task.id, name="zero-shot")
         glad, sad = tasks.labels_of(session, task.id)
@@ -69,7 +70,7 @@ def judge(store: Store, task: Task) -> Judge:
 
 @pytest.fixture
 def rate(store: Store, task: Task) -> Callable[..., None]:
-    """Gives a sample the answers of as many raters, in a campaign of its own."""
+    """A function that gives a sample these labels, each by a new rater, in a new campaign."""
     numbers = itertools.count()
 
     def add(
@@ -113,9 +114,11 @@ def test_the_published_kappa_is_reproduced() -> None:
     found = fidelity.table(pairs(*rows), names)
 
     assert found.kappa == pytest.approx(golden["kappa"], abs=5e-4)
-    assert (found.n, found.agreement) == (100, pytest.approx(golden["agreement"]))
+    assert (found.n, found.agreement.value) == (100, pytest.approx(golden["agreement"]))
     assert found.confusion.to_numpy().tolist() == golden["table"]
-    assert (found.low, found.high) == pytest.approx(proportion_confint(70, 100, method="wilson"), abs=1e-9)
+    assert (found.agreement.low, found.agreement.high) == pytest.approx(
+        proportion_confint(70, 100, method="wilson"), abs=1e-9
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=40))
@@ -147,7 +150,7 @@ def test_nothing_to_compare_is_nan_with_a_sentence() -> None:
     found = fidelity.table(pairs(), LABELS)
 
     assert found.n == 0
-    assert all(math.isnan(value) for value in (found.agreement, found.low, found.kappa))
+    assert all(math.isnan(value) for value in (found.agreement.value, found.agreement.low, found.kappa))
     assert found.confusion.shape == (2, 2)
     assert "No sample has another label yet" in found.note
 

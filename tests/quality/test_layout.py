@@ -1,4 +1,4 @@
-"""The map: the same every time, groups stay together, and small or odd tables are answered."""
+"""The map of texts: equal for equal rows, groups stay together, and small or odd tables have a map."""
 
 import numpy as np
 import pytest
@@ -45,11 +45,11 @@ def test_rows_that_are_not_finite_are_refused() -> None:
 @given(st.lists(st.sampled_from("abcd"), max_size=60), st.integers(1, 70), st.integers(0, 3))
 @settings(max_examples=200, deadline=None)
 def test_a_subset_is_as_even_over_groups_as_they_allow(groups: list[str], most: int, seed: int) -> None:
-    found = layout.chosen(groups, most=most, seed=seed)
+    found = layout.balanced_subset(groups, most=most, seed=seed)
 
     assert len(found) == min(most, len(groups)) == len(set(found.tolist()))
     assert (np.diff(found) > 0).all()
     taken = {name: sum(groups[place] == name for place in found) for name in set(groups)}
     for name, n in taken.items():
         assert n == groups.count(name) or n >= max(taken.values()) - 1
-    assert np.array_equal(found, layout.chosen(groups, most=most, seed=seed))
+    assert np.array_equal(found, layout.balanced_subset(groups, most=most, seed=seed))

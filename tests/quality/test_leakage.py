@@ -1,4 +1,4 @@
-"""Leakage: a published odds ratio, planted cues, and what words alone learn within an arm and on real texts."""
+"""Leakage: a published odds ratio, planted cues, and scores of words alone within an arm and on real texts."""
 
 import json
 import math
@@ -20,7 +20,7 @@ NEUTRAL = ("letter", "window", "river", "table", "street", "garden", "train", "p
 
 
 def written(n: int, *, seed: int, glad: str = "", sad: str = "") -> tuple[list[str], list[str]]:
-    """Texts of neutral words, with a cue in all texts of a label."""
+    """Texts of neutral words and their labels; every text of a label contains the label's cue."""
     rng = np.random.default_rng(seed)
     labels = ["glad" if k % 2 else "sad" for k in range(n)]
     cue = {"glad": glad, "sad": sad}
@@ -118,8 +118,8 @@ def test_a_cue_of_the_arm_is_learned_within_it_and_fails_on_real_texts() -> None
     inside = leakage.within(texts, labels)
     outside = leakage.bag_of_words(texts, labels, real_texts, real_labels)
 
-    assert inside.accuracy_low > 0.8
-    assert outside.accuracy_low < 0.5 < outside.accuracy_high
+    assert inside.accuracy.low > 0.8
+    assert outside.accuracy.low < 0.5 < outside.accuracy.high
     assert (inside.n_train, inside.n_test, outside.n_train, outside.n_test) == (96, 120, 120, 200)
 
 
@@ -130,9 +130,9 @@ def test_macro_f1_is_that_of_scikit_learn_inside_its_interval() -> None:
 
     found = leakage._score(truth.tolist(), predicted.tolist(), n_train=0, seed=0)
 
-    assert found.macro_f1 == pytest.approx(f1_score(truth, predicted, average="macro"), abs=1e-12)
-    assert found.macro_f1_low < found.macro_f1 < found.macro_f1_high
-    assert (found.accuracy_low, found.accuracy_high) == pytest.approx(
+    assert found.macro_f1.value == pytest.approx(f1_score(truth, predicted, average="macro"), abs=1e-12)
+    assert found.macro_f1.low < found.macro_f1.value < found.macro_f1.high
+    assert (found.accuracy.low, found.accuracy.high) == pytest.approx(
         proportion_confint(int((truth == predicted).sum()), 300, method="wilson"), abs=1e-9
     )
 
@@ -146,11 +146,11 @@ def test_a_label_without_training_texts_is_said_and_a_single_label_has_no_score(
     lonely = leakage.within(["x y", "u v", "u w"], ["a", "b", "b"])
 
     assert missing.note == "No training text has the label c, so it is never predicted."
-    assert missing.macro_f1 == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert math.isnan(single.accuracy)
+    assert missing.macro_f1.value == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert math.isnan(single.accuracy.value)
     assert "at least two labels" in single.note
-    assert math.isnan(empty.macro_f1)
-    assert math.isnan(lonely.accuracy)
+    assert math.isnan(empty.macro_f1.value)
+    assert math.isnan(lonely.accuracy.value)
     assert "two texts each" in lonely.note
 
 

@@ -1,4 +1,4 @@
-"""Measures of a task's arms: computed for real on a small task, kept, read again, and told to be out of date."""
+"""Measures of a task's arms: computed on a small task, stored, read again, and stale after a change."""
 
 import json
 import math
@@ -20,7 +20,8 @@ from core.settings import Settings
 from core.steps import measure
 from core.study import samples, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Slot, Split
-from core.study.rows.study import Arm, Campaign, Completion, Item, Job, Prompt, Sample, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Completion, Job, Prompt, Sample, Task
 from core.study.store import Store
 from tests.texts import keep_new
 
@@ -29,13 +30,13 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz")
 
 
 def sentences(start: int, n: int) -> list[str]:
-    """`n` sentences of eight made-up words that share next to nothing; another start gives others."""
+    """`n` sentences of eight made-up words with little in common; another `start` gives other sentences."""
     rng = np.random.default_rng(start)
     return [" ".join("".join(rng.choice(LETTERS, 6)) for _ in range(8)) for _ in range(n)]
 
 
 def add(session: Session, arm: Arm, texts: Sequence[str], *, split: Split = Split.TRAIN) -> list[Sample]:
-    """Texts of both labels in turn."""
+    """Store texts with alternating labels in an arm, and return their samples."""
     ids = [label.id for label in tasks.labels_of(session, arm.task_id)]
     made = [
         Sample(arm_id=arm.id, label_id=ids[k % 2], split=split, text=text, text_hash=samples.text_hash(text))
@@ -65,15 +66,15 @@ def task(store: Store) -> Task:
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where these tests keep their embeddings, so that one of them loads the encoder for all."""
+    """A home for embeddings that all tests share, so that a single test loads the encoder."""
     return tmp_path_factory.mktemp("vectors")
 
 
 @pytest.fixture
 def found(store: Store, task: Task, vectors: Path) -> Measures:
     with store() as session:
-        gathered = arms.gather(session, task.id)
-    return arms.compute(gathered, home=vectors)
+        task_texts = arms.read_texts(session, task.id)
+    return arms.compute(task_texts, home=vectors)
 
 
 def _completion(session: Session, arm: Arm, *, shown: list[int]) -> None:
@@ -105,9 +106,9 @@ def test_every_arm_is_measured_beside_the_real_one_at_equal_size(found: Measures
     assert [arm.arm for arm in found.arms] == ["real", "zero-shot", "few-shot"]
     assert (real.n, zero_shot.n, few_shot.n) == (40, 29, 3)
     assert real.n_compared == zero_shot.n_compared == real.cosine.n == zero_shot.angular.n == 29
-    assert 0 < zero_shot.cosine.chamfer_distance < zero_shot.cosine.remote_clique < 1
+    assert 0 < zero_shot.cosine.chamfer_distance.value < zero_shot.cosine.remote_clique.value < 1
     assert few_shot.n_compared == 0
-    assert math.isnan(few_shot.cosine.remote_clique)
+    assert math.isnan(few_shot.cosine.remote_clique.value)
     assert math.isnan(few_shot.distinct_1)
     assert few_shot.words_median == 5
     assert math.isnan(real.nearest_real)
@@ -133,9 +134,9 @@ def test_a_planted_cue_shows_as_leakage(found: Measures) -> None:
     real, zero_shot, few_shot = found.arms
 
     assert {"hooray", "alas"} <= {cue.word for cue in zero_shot.cues}
-    assert zero_shot.within.macro_f1 > real.within.macro_f1
+    assert zero_shot.within.macro_f1.value > real.within.macro_f1.value
     assert zero_shot.bag_of_words.n_test == 30
-    assert math.isnan(few_shot.within.macro_f1)
+    assert math.isnan(few_shot.within.macro_f1.value)
     assert "two labels" in few_shot.within.note
     assert list(measures.cues(zero_shot).columns) == leakage.CUE_COLUMNS
 
@@ -159,9 +160,9 @@ def test_the_same_texts_give_the_same_measures_and_progress_only_grows(
 ) -> None:
     heard: list[tuple[int, int]] = []
     with store() as session:
-        gathered = arms.gather(session, task.id)
+        task_texts = arms.read_texts(session, task.id)
 
-    again = arms.compute(gathered, home=vectors, report=lambda done, total, *_rest: heard.append((done, total)))
+    again = arms.compute(task_texts, home=vectors, report=lambda done, total, *_rest: heard.append((done, total)))
 
     assert measures.table(again).equals(measures.table(found))
     assert again.points == found.points
@@ -187,7 +188,7 @@ def test_what_is_written_is_read_again_with_nan_and_says_when_it_is_out_of_date(
     assert measures.table(fresh.measures).equals(measures.table(found))
     assert fresh.measures.points == found.points
     assert "NaN" not in path.read_text(encoding="utf-8")
-    assert json.loads(path.read_text(encoding="utf-8"))["arms"][2]["within"]["macro_f1"] is None
+    assert json.loads(path.read_text(encoding="utf-8"))["arms"][2]["within"]["macro_f1"]["value"] is None
 
 
 def test_no_file_a_broken_one_and_one_of_another_version(
@@ -279,7 +280,7 @@ def test_a_task_without_training_texts_is_told_what_to_do(store: Store) -> None:
         task = tasks.make_task(session, study_id=study.id, name="mood", question="?", labels={"a": "", "b": ""})
 
     with store() as session, pytest.raises(StudyError, match="keeps no training text yet"):
-        arms.gather(session, task.id)
+        arms.read_texts(session, task.id)
 
 
 def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors: Path) -> None:
@@ -289,7 +290,7 @@ def test_an_arm_without_real_data_is_measured_and_says_so(store: Store, vectors:
         add(session, tasks.make_arm(session, task_id=task.id, name="zero-shot"), sentences(7, 24))
 
     with store() as session:
-        found = arms.compute(arms.gather(session, task.id), home=vectors)
+        found = arms.compute(arms.read_texts(session, task.id), home=vectors)
 
     assert measures.real(found) is None
     assert found.arms[0].bag_of_words.note == "There is no text to test on."

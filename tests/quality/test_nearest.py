@@ -1,4 +1,4 @@
-"""Nearness to real texts: its direction, by definition, and copies of texts that were shown."""
+"""Nearness to real texts: its direction and definition, and copies of real texts."""
 
 import math
 

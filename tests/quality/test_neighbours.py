@@ -1,9 +1,9 @@
-"""The real texts nearest to a sample, found among embeddings that were made before."""
+"""The real texts nearest to a sample, by stored embeddings."""
 
 import numpy as np
 import pytest
 
-from core.quality import embedded, neighbours
+from core.quality import embedding_store, neighbours
 from core.settings import Settings
 from core.study import samples, tasks
 from core.study.rows.kinds import Split
@@ -15,7 +15,7 @@ VECTORS = {"asked": (1.0, 0.0), "near": (0.8, 0.6), "far": (0.0, 1.0), "tested":
 
 @pytest.fixture
 def asked(store: Store) -> Sample:
-    """A zero-shot text beside real ones: one near, one far, one in the test split, one that was never measured."""
+    """A zero-shot text and four real texts: near, far, in the test split, and without an embedding."""
     with store.write() as session:
         study = tasks.study_named(session, "s")
         task = tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})
@@ -36,7 +36,7 @@ def test_the_nearest_real_training_texts_come_first_with_their_cosines(
     store: Store, settings: Settings, asked: Sample
 ) -> None:
     vectors = np.array(list(VECTORS.values()), dtype=np.float32)
-    embedded.remember(list(VECTORS), vectors, encoder="minilm", home=settings.home)
+    embedding_store.write(list(VECTORS), vectors, encoder="minilm", home=settings.home)
 
     with store() as session:
         found = neighbours.nearest(session, asked, home=settings.home)

@@ -263,7 +263,7 @@ def test_a_file_without_names_of_columns_is_told_with_the_keys_that_read_it(call
     mended = problems(call, study(tmp_path, arms=f"{{zero-shot: {{{keys}}}}}"), "--check")
 
     assert (
-        "header: false (it is a text) or header: true (it names the columns)"
+        "header: false if the first row is a text, or header: true if it names the columns"
         in f"{found[0]['what']} {found[0]['way_out']}"
     )
     assert not [one for one in mended if one["is_fatal"]]
@@ -284,10 +284,10 @@ def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_i
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("shop", "s" * 201, "name of the study may have 200 characters"),
-        ("  tone:", f"  {'t' * 201}:", "name of the task may have 200 characters"),
-        ("zero-shot", "z" * 201, "name of the arm may have 200 characters"),
-        ("[bad, good]", f"[bad, good, {'l' * 201}]", "name of the label may have 200 characters"),
+        ("shop", "s" * 201, "name of the study may have at most 200 characters"),
+        ("  tone:", f"  {'t' * 201}:", "name of the task may have at most 200 characters"),
+        ("zero-shot", "z" * 201, "name of the arm may have at most 200 characters"),
+        ("[bad, good]", f"[bad, good, {'l' * 201}]", "name of the label may have at most 200 characters"),
         ("[bad, good]", "[bad]", "needs at least two labels"),
         ("max_length: 16", "max_length: 4000", "reads at most 512 tokens"),
         ("seeds: [0]", "seeds: [0]\nencoders: [MiniLM]", "Did you mean 'minilm'?"),

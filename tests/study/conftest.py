@@ -1,4 +1,4 @@
-"""What the tests of looking, judging and sharing have in common: a small task with real and synthetic texts."""
+"""A small task with real and synthetic texts, for the tests of browsing, judging, exporting and the hub."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from core.study.store import Store
 class Letters:
     """Task `mood` with a real arm (2 train, 2 pool, 2 test texts) and a few-shot arm of two completions.
 
-    Completion 1 (version 1, model-a, label glad) showed both pool texts and holds two kept texts and one that is too
-    short; completion 2 (version 2, model-b, label sad, from a batch) holds one kept text.
+    Completion 1 (version 1, model-a, label glad) showed both pool texts and holds two kept texts and one text that
+    is too short; completion 2 (version 2, model-b, label sad, from a batch) holds one kept text.
     """
 
     task: Task

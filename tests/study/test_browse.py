@@ -1,4 +1,4 @@
-"""Looking at samples: every filter, the pages, the choices, and the way back to where a text came from."""
+"""Browsing samples: filters, pages, facets, and the origin of a sample."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.study.conftest import Letters
 
 
 def judge(store: Store, letters: Letters, **named: str | None) -> None:
-    """A judge's labels: text name -> label name."""
+    """Store labels by a judge: name of the text -> name of the label."""
     with store.write() as session:
         for text, label in named.items():
             session.add(
@@ -23,7 +23,7 @@ def judge(store: Store, letters: Letters, **named: str | None) -> None:
 
 
 def names(store: Store, letters: Letters, wanted: Filter) -> set[str]:
-    """The names of the texts that pass a filter; also checks that the count agrees."""
+    """The names of the texts that meet a filter; also checks that `count` gives their number."""
     with store() as session:
         ids = set(browse.page(session, wanted)["id"])
         assert browse.count(session, wanted) == len(ids)

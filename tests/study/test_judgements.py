@@ -1,4 +1,4 @@
-"""A person's decisions: rejecting, restoring, and a label beside the intended one, also when two people decide at once."""
+"""Decisions of people about samples: reject, restore, give another label; also two people at the same time."""
 
 import threading
 from collections.abc import Iterator
@@ -12,14 +12,15 @@ from core.errors import StudyError
 from core.study import judgements, samples
 from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind, JudgementKind, RaterKind, SampleStatus, Split
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Judgement, Label, Rater, Rating, Sample, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, home_folder: Path) -> Iterator[Store]:
-    """A store on the database that a test names, SQLite else."""
+    """A store on the database that a test names, by default SQLite."""
     environ = {"LITMUS_HOME": str(home_folder)}
     if getattr(request, "param", "sqlite") == "postgresql":
         environ["LITMUS_DATABASE"] = request.getfixturevalue("migrated_postgresql_url")

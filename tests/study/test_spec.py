@@ -1,12 +1,12 @@
-"""STUDY.yaml: what is understood and what is refused."""
+"""Validating STUDY.yaml: which values are accepted and which are refused."""
 
 from pathlib import Path
 
 import pytest
 
 from core import catalogue
-from core.errors import StudyError
-from core.study import spec
+from core.study import checks
+from core.study.spec import StudySpec
 
 GOOD = """
 study: small
@@ -28,8 +28,19 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def read(path: Path) -> StudySpec:
+    """The study in a file without problems."""
+    found = checks.read(path)
+    assert found.spec is not None and not found.problems and found.is_whole
+    return found.spec
+
+
+def problems(path: Path) -> str:
+    return "\n".join(map(str, checks.read(path).problems))
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    found = spec.load(written(tmp_path, GOOD))
+    found = read(written(tmp_path, GOOD))
 
     assert found.tasks["t"].real.file == tmp_path / "real.csv"
     assert found.seeds == [0, 1, 2]
@@ -40,7 +51,6 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     [
         (("study:", "sudy:"), "did you mean 'study'?"),
         (("question:", "qestion:"), "unknown key 'tasks.t.qestion'; did you mean 'question'?"),
-        (("real.csv}", "gone.csv}"), "files that are not there"),
         (("{a: first, b: second}", "3"), "tasks.t.labels"),
         (("file: made.csv, where: {source: x}", "where: {source: x}"), "either 'file' or 'generate'"),
         (("study: small", "study: [unclosed"), "is not valid YAML"),
@@ -49,11 +59,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: tuple[str, str], sentence: str) -> None:
     path = written(tmp_path, GOOD.replace(*change))
 
-    with pytest.raises(StudyError) as raised:
-        spec.load(path)
-
-    assert sentence in str(raised.value)
-    assert "\n" not in str(raised.value)
+    assert any(sentence in line for line in problems(path).splitlines())
 
 
 GENERATING = GOOD.replace("{file: made.csv, where: {source: x}}", "{generate: {per_label: 5, model: m}}")
@@ -65,7 +71,7 @@ WHOLE = """{per_label: 5, models: [m, n], temperature: 0.9, rpm: 60, structured:
 def test_generation_can_be_said_whole_in_the_file(tmp_path: Path) -> None:
     text = GENERATING.replace("{per_label: 5, model: m}}", WHOLE)
 
-    found = spec.load(written(tmp_path, text)).tasks["t"].arms["zero-shot"].generate
+    found = read(written(tmp_path, text)).tasks["t"].arms["zero-shot"].generate
 
     assert found is not None and found.models == ["m", "n"] and found.structured and found.technique == "attributes"
     assert found.prompt is not None and found.prompt.context == "You write notes." and found.prompt.diversity is None
@@ -94,14 +100,11 @@ def test_generation_can_be_said_whole_in_the_file(tmp_path: Path) -> None:
 def test_what_is_wrong_with_generation_is_said(tmp_path: Path, generate: str, sentence: str) -> None:
     path = written(tmp_path, GENERATING.replace("model: m", generate))
 
-    with pytest.raises(StudyError) as raised:
-        spec.load(path)
-
-    assert sentence in str(raised.value)
+    assert sentence in problems(path)
 
 
 def test_the_bundled_sample_study_is_valid_and_says_that_it_is_sample_data() -> None:
-    found = spec.load(catalogue.SAMPLE_STUDY)
+    found = read(catalogue.SAMPLE_STUDY)
 
     assert found.sample
     assert len(found.tasks) == 4

@@ -26,7 +26,7 @@ from core.study.store import Store
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[settings_module.Settings]:
-    """Settings of a store on either database."""
+    """Settings of a store on SQLite and on PostgreSQL."""
     environ = {"LITMUS_HOME": str(tmp_path / "home")}
     if request.param == "postgresql":
         environ["LITMUS_DATABASE"] = request.getfixturevalue("postgresql_url")
@@ -105,7 +105,7 @@ def test_a_database_of_an_unknown_version_is_left_alone(settings: settings_modul
         session.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = '0000'"))
     store.close()
 
-    with pytest.raises(StudyError, match="made by another version"):
+    with pytest.raises(StudyError, match="another version made the database"):
         store_module.open_store(settings)
 
 

@@ -1,4 +1,4 @@
-"""Tasks: which of them may still get other labels, and what happens to what is stored."""
+"""Tasks: when their labels may change, and what happens to stored rows then."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import JobState, RaterKind, RaterState
-from core.study.rows.study import Batch, Campaign, Job, Rater, Run, Task
+from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.study import Batch, Job, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
 

@@ -1,4 +1,4 @@
-"""The trash: what is put away leaves every list and comes back whole; an import that is undone leaves nothing behind."""
+"""The trash: studies and tasks leave every list and are restored whole; an undone import leaves no kept text."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,8 @@ from core.study import tasks, trash
 from core.study.exchange import exporting, importing, tables
 from core.study.rows.base import Base
 from core.study.rows.kinds import SampleStatus, Slot
-from core.study.rows.study import Arm, Campaign, Import, Item, Rater, Rating, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Arm, Import, Sample, Study, Task
 from core.study.store import Store
 
 DAY = 86_400.0
@@ -96,7 +97,7 @@ def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> N
         session.add(Rating(item_id=item.id, rater_id=rater.id, label="yes"))
         record = session.scalars(select(Import)).one()
 
-    with store.write() as session, pytest.raises(StudyError, match="rest on the texts of a.csv"):
+    with store.write() as session, pytest.raises(StudyError, match="depend on the texts of a.csv"):
         trash.undo_import(session, record.id, now=1.0)
 
 
@@ -153,9 +154,9 @@ def test_a_study_at_work_is_not_put_away(store: Store, tmp_path: Path) -> None:
         queue.enqueue(session, title="Train", command=["-m", "core"], key="train:1", slot=Slot.CPU, study_id=study_id)
 
     with store.write() as session:
-        with pytest.raises(StudyError, match="is at work"):
+        with pytest.raises(StudyError, match="active \\("):
             trash.put_study(session, study_id, name="s", now=0.0)
-        with pytest.raises(StudyError, match="is at work"):
+        with pytest.raises(StudyError, match="active \\("):
             trash.put_task(session, task_id, now=0.0)
 
 

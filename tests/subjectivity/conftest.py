@@ -1,4 +1,4 @@
-"""A study of two tasks to be rated, and raters who go through a session without a browser."""
+"""Fixtures: a study with two tasks, and raters who answer a session without a browser."""
 
 import random
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from sqlalchemy import select
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Arm, Campaign, Item, Rater, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater
+from core.study.rows.study import Arm, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 
@@ -36,7 +37,7 @@ def study(store: Store, tmp_path: Path) -> Study:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Makes campaigns and lets raters work in them."""
+    """Create campaigns and let raters answer in them."""
 
     store: Store
     study: Study
@@ -46,7 +47,7 @@ class Sessions:
             return tasks.get_task(session, self.study.id, name)
 
     def synthetic(self, rows: int, *, folder: Path, task: str = "easy") -> Arm:
-        """A zero-shot arm of a task with so many texts, half of each label."""
+        """Add a zero-shot arm with `n` texts, half of each label, to a task."""
         path = folder / "synthetic.csv"
         texts = [f"written {number},{'yes' if number % 2 else 'no'}" for number in range(rows)]
         path.write_text("\n".join(["text,label", *texts]))
@@ -76,7 +77,7 @@ class Sessions:
     def rate(
         self, rater: Rater, given: str | Callable[[Item], str], *, limit: int = 1000, now: float = 0, takes: float = 2
     ) -> list[Item]:
-        """Answer everything that is shown, at most `limit` items, each taking so many seconds."""
+        """Answer the assigned items, at most `limit` of them, with the given number of seconds per item."""
         seen: list[Item] = []
         while len(seen) < limit and (item := self.shown(rater, now=now, seed=len(seen))) is not None:
             answer = given if isinstance(given, str) else given(item)
@@ -86,12 +87,12 @@ class Sessions:
         return seen
 
     def items(self, campaign: Campaign) -> list[int]:
-        """Ids of all items of a campaign, the smallest first."""
+        """The ids of a campaign's items, sorted."""
         with self.store() as session:
             return list(session.scalars(select(Item.id).where(Item.campaign_id == campaign.id).order_by(Item.id)))
 
     def again(self, rater: Rater) -> Rater:
-        """The rater as stored now."""
+        """Read a rater from the store."""
         with self.store() as session:
             return session.get_one(Rater, rater.id)
 

@@ -1,11 +1,11 @@
-"""How subjective each task is, by each measure."""
+"""The subjectivity of tasks by each measure."""
 
 import math
 
 import pytest
 
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Item
+from core.study.rows.sessions import Item
 from core.subjectivity import levels, ratings
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions

@@ -1,4 +1,4 @@
-"""An LLM as a judge: what it is told, what its answers mean, and that nothing is paid twice or lost."""
+"""The LLM judge: its messages, the labels read from its answers, and no answer lost or paid twice."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused, StudyError
-from core.llm import pace
+from core.llm import choices, pace
+from core.llm import text as llm_text
 from core.llm.answers import AnswerLost
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, prices
@@ -18,8 +19,8 @@ from core.study import samples
 from core.study.rows.kinds import JudgementKind, Split
 from core.study.rows.study import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
-from core.synthesis import judging, verdicts
-from core.synthesis.parsing import texts as parsing
+from core.synthesis import judging
+from core.synthesis.limits import Limits
 from tests import endpoints
 from tests.llm_server import LlmServer
 
@@ -30,7 +31,7 @@ for place, one in enumerate(IRONY, start=1):
 
 
 class JudgeServer(LlmServer):
-    """Answers with the label that the text to be judged names, and with prose when it names none."""
+    """A server that answers with the label that the judged text names, or with prose if the text names no label."""
 
     def _content(self, body: dict[str, Any]) -> str:
         text = body["messages"][-1]["content"].split("<<<\n")[1].split("\n>>>")[0]
@@ -50,7 +51,7 @@ def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
 
 
 def fill(store: Store, arm: Arm, labels: list[Label], texts: dict[str, list[str]]) -> list[Sample]:
-    """Adds texts to an arm: intended label -> texts."""
+    """Add texts to an arm, given as intended label -> texts."""
     with store.write() as session:
         made = [
             Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))
@@ -80,25 +81,25 @@ def stored(store: Store) -> dict[int, Judgement]:
         ("Label: sarcastic\n\nReason: the writer means the opposite.", "sarcastic", None),
         ("The label that fits best is **not-sarcastic**.", "not-sarcastic", None),
         ("<think>is it sarcastic?</think>\nnot-sarcastic", "not-sarcastic", None),
-        ("The text is not sarcastic", None, verdicts.NONE_NAMED),
-        ("The label is not 'sarcastic'", None, verdicts.NONE_NAMED),
-        ("It is hardly **sarcastic**", None, verdicts.NONE_NAMED),
-        ("neutral", None, verdicts.NONE_NAMED),
-        ("sarcastic or not-sarcastic", None, verdicts.SEVERAL),
-        ("sarcastic\nnot-sarcastic", None, verdicts.SEVERAL),
-        ("", None, parsing.EMPTY),
-        ("I'm sorry, but I can't help with that.", None, parsing.REFUSAL),
+        ("The text is not sarcastic", None, choices.NONE_NAMED),
+        ("The label is not 'sarcastic'", None, choices.NONE_NAMED),
+        ("It is hardly **sarcastic**", None, choices.NONE_NAMED),
+        ("neutral", None, choices.NONE_NAMED),
+        ("sarcastic or not-sarcastic", None, choices.SEVERAL),
+        ("sarcastic\nnot-sarcastic", None, choices.SEVERAL),
+        ("", None, llm_text.EMPTY),
+        ("I'm sorry, but I can't help with that.", None, llm_text.REFUSAL),
     ],
 )
 def test_an_answer_is_a_label_only_when_it_clearly_names_one(answer: str, name: str | None, reason: str | None) -> None:
-    label, why = verdicts.read(answer, IRONY)
+    label, why = judging.verdict(answer, IRONY)
 
     assert (label.name if label else None, why) == (name, reason)
 
 
 @given(st.text(max_size=200))
 def test_whatever_is_answered_is_a_label_or_a_reason(answer: str) -> None:
-    label, why = verdicts.read(answer, IRONY)
+    label, why = judging.verdict(answer, IRONY)
 
     assert (label is None) == (why is not None)
 
@@ -139,7 +140,7 @@ def test_every_kept_text_is_judged_once_and_its_own_label_stays(
     rows, names = stored(store), {label.id: label.name for label in labels}
     said = [names.get(rows[sample.id].label_id or 0) for sample in made]
     assert said == ["glad", "sad", "sad", None]
-    assert (found.wanted, found.judged, found.named, found.unclear) == (5, 5, 4, {verdicts.NONE_NAMED: 1})
+    assert (found.wanted, found.judged, found.named, found.unclear) == (5, 5, 4, {choices.NONE_NAMED: 1})
     assert found.agrees == {"zero-shot": (2, 3), "real": (1, 1)}
     assert found.cost_usd == pytest.approx(sum(row.cost_usd or 0 for row in rows.values()), rel=1e-9)
     assert (again.judged, again.tokens_in) == (5, found.tokens_in)
@@ -191,10 +192,12 @@ def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(
     fill(store, arm, labels, {"glad": [f"glad letter {n}" for n in range(20)]})
 
     with pytest.raises(budget.BudgetReached, match="of 20 texts are judged"):
-        judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), budget_usd=3.0)
+        judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), limits=Limits(budget_usd=3.0))
     rows = stored(store)
     spent = sum(row.cost_usd or 0 for row in rows.values())
-    found = judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), budget_usd=50.0)
+    found = judging.judge(
+        store, arm_ids=[arm.id], provider=provider(server, price=PRICE), limits=Limits(budget_usd=50.0)
+    )
 
     assert 0 < len(rows) < 20 and spent <= 3.0
     assert found.judged == 20 and server.seen.answered == 20
@@ -207,7 +210,7 @@ def test_a_budget_needs_a_known_price(
     fill(store, arm, labels, {"glad": ["a glad letter"]})
 
     with pytest.raises(StudyError, match="price of 'test-model' is unknown"):
-        judging.judge(store, arm_ids=[arm.id], provider=provider(server), budget_usd=1.0)
+        judging.judge(store, arm_ids=[arm.id], provider=provider(server), limits=Limits(budget_usd=1.0))
 
     assert server.seen.requests == 0
 
@@ -220,7 +223,7 @@ def test_a_budget_is_not_promised_over_answers_of_unknown_cost(
     judging.judge(store, arm_ids=[arm.id], provider=provider(server), per_label=1)
 
     with pytest.raises(StudyError, match="1 answers on these arms at an unknown price"):
-        judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), budget_usd=1.0)
+        judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), limits=Limits(budget_usd=1.0))
 
     assert server.seen.answered == 1
 
@@ -233,7 +236,7 @@ def test_an_endpoint_that_asks_to_wait_for_long_pauses_and_what_came_is_kept(
 
     with JudgeServer(first=["ok"] * 4 + ["429"], retry_after="600") as server:
         with pytest.raises(ProviderPaused, match="4 of 10 texts are judged") as raised:
-            judging.judge(store, arm_ids=[arm.id], provider=provider(server), concurrency=1)
+            judging.judge(store, arm_ids=[arm.id], provider=provider(server), limits=Limits(concurrency=1))
         kept = len(stored(store))
         found = judging.judge(store, arm_ids=[arm.id], provider=provider(server))
 
@@ -249,7 +252,7 @@ def test_answers_that_do_not_come_count_against_the_budget_and_after_a_few_the_j
 
     with JudgeServer(latency=1.0) as server, pytest.raises(AnswerLost, match="0 of 20 texts are judged"):
         slow = provider(server, price=PRICE, timeout_s=0.2)
-        judging.judge(store, arm_ids=[arm.id], provider=slow, budget_usd=100.0, concurrency=2)
+        judging.judge(store, arm_ids=[arm.id], provider=slow, limits=Limits(budget_usd=100.0, concurrency=2))
 
     assert stored(store) == {}
     assert server.seen.requests <= 2 + pace.MOST_IN_VAIN

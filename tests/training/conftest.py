@@ -39,7 +39,7 @@ def add_samples(session: Session, arm: Arm, *, label: str, texts: Sequence[str],
 
 
 def sentences(ends: Sequence[str], n: int, *, start: int = 0) -> list[str]:
-    """`n` different short sentences; another start gives others."""
+    """`n` different short sentences; another `start` gives other sentences."""
     pairs = [f"{subject} {end}" for end in ends for subject in SUBJECTS]
     return pairs[start : start + n]
 
@@ -61,7 +61,7 @@ def task(store: Store) -> Task:
 
 @pytest.fixture
 def planned(store: Store, task: Task) -> list[int]:
-    """Run numbers: both arms, MiniLM, seed 0."""
+    """The ids of two planned runs: both arms, MiniLM, seed 0."""
     with store.write() as session:
         made = plan.plan(
             session,

@@ -1,4 +1,4 @@
-"""Real fine-tuning of MiniLM: the same twice, taken up where it stopped, and refused with a sentence."""
+"""Fine-tuning of MiniLM: reproducible, resumed after an interruption, and refused with a sentence."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ Reported = list[tuple[int, int, str, dict[str, float]]]
 
 
 class Killed(BaseException):
-    """Stands for a process that is stopped: nothing in the code under test answers it."""
+    """Raised by a test to stop a training; the code under test must not catch it."""
 
 
 def silent(*_said: object) -> None:

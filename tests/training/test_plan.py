@@ -1,4 +1,4 @@
-"""Which runs a plan makes, on which texts, and when it refuses."""
+"""Plans of runs: new and existing runs, their training texts, and refusals."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def new_arm(session: Session, task: Task, *, good: int, bad: int, name: str = "f
 
 
 def spare(ends: list[str], n: int) -> list[str]:
-    """Sentences that stand in no other arm."""
+    """Sentences that no other arm contains."""
     return [f"{text} today" for text in sentences(ends, n)]
 
 
@@ -50,7 +50,7 @@ def test_a_choice_is_balanced_until_a_label_runs_out(
 
     assert counts(choice) == {"good": good, "bad": bad}
     assert choice.short == short
-    assert len(set(choice.ids)) == good + bad
+    assert choice.samples["sample_id"].nunique() == good + bad
 
 
 def test_an_odd_number_of_texts_differs_by_one_between_labels(store: Store, task: Task) -> None:
@@ -84,9 +84,9 @@ def test_only_kept_training_texts_are_chosen(store: Store, task: Task) -> None:
         add_samples(session, real, label="good", texts=sentences(PRAISE, 1))  # a duplicate, so rejected
 
         choice = plan.choose_training_samples(session, real, n=100, seed=0)
-        splits = set(session.scalars(select(Sample.split).where(Sample.id.in_(choice.ids))))
+        splits = set(session.scalars(select(Sample.split).where(Sample.id.in_(choice.samples["sample_id"].tolist()))))
 
-    assert len(choice.ids) == 24
+    assert len(choice.samples) == 24
     assert splits == {Split.TRAIN}
 
 

@@ -1,4 +1,4 @@
-"""What finished runs found, read from predictions written by hand."""
+"""Scores, predictions and notes of finished runs, from hand-written predictions."""
 
 import math
 import time
@@ -12,11 +12,11 @@ from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Label, Prediction, Run, Sample, Task
 from core.study.store import Store
-from core.training import runs
+from core.training import plan, runs
 
 
 def add_run(session: Session, task: Task, *, wrong: int, arm: str = "real", seed: int = 0, mark: str = "a") -> Run:
-    """A finished run that answers all 16 test texts (8 good, then 8 bad), the first `wrong` of them wrongly."""
+    """A finished run that predicts all 16 test texts (8 good, then 8 bad), the first `wrong` texts wrongly."""
     found = tasks.get_arm(session, task, arm)
     run = Run(
         arm_id=found.id, encoder="minilm", seed=seed, n_train=20, config={"training": {"steps": 1}}, fingerprint=f"{arm} {seed} {mark}",
@@ -135,16 +135,21 @@ def test_an_unknown_run_is_refused(store: Store, task: Task) -> None:
                 read(session, 7)
 
 
-def test_settings_that_differ_in_the_seventh_digit_are_not_the_same() -> None:
-    rates = (
-        {"learning_rate": 5e-5, "steps": 100},
-        {"steps": 100, "learning_rate": 5e-5},
-        {"learning_rate": 5.0000001e-5, "steps": 100},
-    )
+def test_runs_may_be_compared_only_under_the_same_settings_to_the_last_digit_code_test_texts_and_size() -> None:
+    config = {"training": {"learning_rate": 5e-5, "steps": 100}, "code": 2, "test": "a"}
+    turned = {"test": "a", "code": 2, "training": {"steps": 100, "learning_rate": 5e-5}, "notes": ["Mind this."]}
+    other = [
+        config | {"training": {"learning_rate": 5.0000001e-5, "steps": 100}},
+        config | {"training": {"learning_rate": 5e-5, "steps": 20}},
+        config | {"code": 1},
+        config | {"test": "b"},
+    ]
 
-    same, turned, other = (runs.settings_words({"training": given}) for given in rates)
+    found = plan.conditions(config, n_train=100)
 
-    assert same == turned != other
+    assert plan.conditions(turned, n_train=100) == found
+    assert plan.conditions(config, n_train=50) != found
+    assert all(plan.conditions(changed, n_train=100) != found for changed in other)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Scores by hand, and the gap of paired seeds."""
+"""Scores against hand-computed values, and the gap of paired seeds."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_no_predictions_unequal_lengths_and_unknown_labels_are_refused() -> None
         score.accuracy([], [])
     with pytest.raises(StudyError, match="found 1 for 2"):
         score.macro_f1(["a", "b"], ["a"], labels=LABELS)
-    with pytest.raises(StudyError, match="knows the labels a, b, c; found 'd'"):
+    with pytest.raises(StudyError, match="The labels are a, b, c; found 'd'"):
         score.macro_f1(["a"], ["d"], labels=LABELS)
 
 
@@ -70,5 +70,5 @@ def test_two_seeds_give_a_gap_without_an_interval_and_none_is_refused() -> None:
 
     assert (found.value, found.n) == (pytest.approx(0.05), 2)
     assert math.isnan(found.low) and math.isnan(found.high)
-    with pytest.raises(StudyError, match="needs a seed both arms have"):
+    with pytest.raises(StudyError, match="needs a seed that both arms have"):
         score.gap({0: 0.9}, {1: 0.8})

@@ -1,13 +1,13 @@
-"""Raw answers to take along, one row per answer, under our own names or those that other tools use."""
+"""Export the answers of a campaign as CSV: one row per answer, columns named as Litmus or crowd-kit names them."""
 
 import pandas as pd
 import streamlit as st
 
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign
-from core.subjectivity.exchange import formats
-from core.subjectivity.exchange.formats import Names
+from core.study.rows.sessions import Campaign
+from core.subjectivity.exchange import long_form
+from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import answers
 from ui.campaigns import reads
 from ui.shared import resources
@@ -16,19 +16,19 @@ SHOWN = 5
 
 
 def export_view(campaign: Campaign) -> None:
-    """What is to be taken along, its first rows, and the file. Personal codes and panel ids are in none of them."""
+    """Draw the choices of an export, its first rows and the downloads. The files hold no personal code and no panel id."""
     raw = reads.raw(campaign)
     if raw.empty:
         st.info("There are no answers to export yet.")
         return
-    words = _names_words(campaign)
-    names = Names(str(st.radio("Names of columns", list(words), format_func=words.__getitem__, key="export.names")))
+    columns = _columns(campaign)
+    names = Names(str(st.radio("Names of columns", list(columns), format_func=columns.__getitem__, key="export.names")))
     with st.container(horizontal=True):
         has_excluded, has_llm = bool(raw["excluded"].any()), bool((raw["kind"] == RaterKind.LLM).any())
-        excluded = st.toggle("Excluded raters too, flagged", True, key="export.excluded", disabled=not has_excluded)
-        llm = st.toggle("LLM raters too, by their kind", False, key="export.llm", disabled=not has_llm)
+        excluded = st.toggle("Include excluded raters, flagged", True, key="export.excluded", disabled=not has_excluded)
+        llm = st.toggle("Include LLM raters, marked by the column kind", False, key="export.llm", disabled=not has_llm)
     kept = raw[(excluded | ~raw["excluded"]) & (llm | (raw["kind"] != RaterKind.LLM))]
-    long = formats.long_comparisons if reads.is_comparing(campaign) else formats.long_labels
+    long = long_form.comparisons if reads.is_comparing(campaign) else long_form.labels
     table = long(kept, names=names)
     st.dataframe(table.head(SHOWN), hide_index=True, key="export.first", placeholder="–")
     st.caption(f"The first {min(SHOWN, len(table))} of {len(table):,} answers.")
@@ -40,7 +40,8 @@ def export_view(campaign: Campaign) -> None:
             _download(f"{len(skips):,} skipped items as CSV", skips, campaign, "skips")
 
 
-def _names_words(campaign: Campaign) -> dict[Names, str]:
+def _columns(campaign: Campaign) -> dict[Names, str]:
+    """The columns of the file under each naming, in words."""
     if reads.is_comparing(campaign):
         return {
             Names.LITMUS: "rater_id, left, right, winner",
@@ -49,13 +50,13 @@ def _names_words(campaign: Campaign) -> dict[Names, str]:
     return {Names.LITMUS: "item_id, rater_id, label", Names.CROWD_KIT: "task, worker, label (crowd-kit and others)"}
 
 
-def _download(words: str, table: pd.DataFrame, campaign: Campaign, what: str) -> None:
+def _download(label: str, table: pd.DataFrame, campaign: Campaign, content: str) -> None:
     st.download_button(
-        words,
+        label,
         lambda: spreadsheets.safe_csv(table),
-        file_name=f"campaign-{campaign.id}-{what}.csv",
+        file_name=f"campaign-{campaign.id}-{content}.csv",
         mime="text/csv",
-        key=f"export.{what}.{campaign.id}",
+        key=f"export.{content}.{campaign.id}",
         on_click="ignore",
-        type="primary" if what == "answers" else "secondary",
+        type="primary" if content == "answers" else "secondary",
     )

@@ -1,4 +1,4 @@
-"""A new campaign: what raters do, with which texts, by which rules; and what it will ask of people, before it is made."""
+"""The form of a new campaign: kind, texts, sizes and rules, with the effort it asks of raters."""
 
 import math
 import secrets
@@ -14,13 +14,13 @@ from core.subjectivity.sessions.protocol import Protocol
 from ui.campaigns import rules
 from ui.campaigns.list import KIND_NAMES
 from ui.shared import resources
-from ui.shared.words import done, plain, problem
+from ui.shared.words import plain, set_notice, show_errors
 
 KIND_LINES = {
-    CampaignKind.LABEL: "They choose a label for each text. Shows how far people agree about every text and the task.",
-    CampaignKind.COMPARE: "They say which of two tasks is more a matter of opinion. Ranks the tasks of the study.",
-    CampaignKind.COMPARE_ITEMS: "They say about which of two texts people would disagree more. Ranks texts of a task.",
-    CampaignKind.SCALE: "They say from 1 to 5 how far the answer about a text is a matter of opinion.",
+    CampaignKind.LABEL: "Raters choose a label for each text. Shows how far people agree about every text and about the task.",
+    CampaignKind.COMPARE: "Raters say which of two tasks is more a matter of opinion. Ranks the tasks of the study.",
+    CampaignKind.COMPARE_ITEMS: "Raters say about which of two texts people would disagree more. Ranks texts of a task.",
+    CampaignKind.SCALE: "Raters say from 1 to 5 how far the answer about a text is a matter of opinion.",
 }
 SIZES = {  # raters per item, items per rater
     CampaignKind.LABEL: (3, 20),
@@ -34,15 +34,18 @@ ITEM = {CampaignKind.COMPARE: "pair", CampaignKind.COMPARE_ITEMS: "pair"}
 
 @st.fragment
 def new_campaign(study: Study) -> None:
-    """The form. What is typed stays when a setting cannot be; the campaign that was made is opened at its link."""
-    asked_kind = st.radio(
+    """Draw the form of a new campaign; after it is made, the page opens the campaign's link.
+
+    If a setting is invalid, its sentence is shown and what was typed stays.
+    """
+    chosen_kind = st.radio(
         "What raters do",
         list(KIND_LINES),
         format_func=KIND_NAMES.__getitem__,
         captions=list(KIND_LINES.values()),
         key="campaigns.kind",
     )
-    kind = CampaignKind(str(asked_kind))
+    kind = CampaignKind(str(chosen_kind))
     with resources.store()() as session:
         known = tasks.tasks(session, study.id)
     task = _task(known, kind)
@@ -58,35 +61,37 @@ def new_campaign(study: Study) -> None:
     )
     with st.expander("Consent, check, quality and panel", key=f"campaigns.rules.{kind}"):
         first = Protocol(check=protocol.default_check(kind))
-        given = rules.protocol_fields(first, kind=kind, key=f"campaigns.new.{kind}", is_new=True)
+        fields = rules.protocol_fields(first, kind=kind, key=f"campaigns.new.{kind}", is_new=True)
     plan = None
-    with problem():
-        asked = Plan(
+    with show_errors():
+        filled = Plan(
             name=name.strip() or suggested, kind=kind, task=task, arm_ids=arm_ids, instructions=instructions.strip(),
-            protocol=rules.read(given), seed=_seed(), **sizes,
+            protocol=rules.read(fields), seed=_seed(), **sizes,
         )  # fmt: skip
-        _say_effort(study, asked)
-        plan = asked
+        _draw_effort(study, filled)
+        plan = filled
     if st.button("Make the campaign", type="primary", key="campaigns.make", disabled=plan is None) and plan is not None:
-        with problem():
+        with show_errors():
             _make(study, plan)
 
 
 def _task(known: list[Task], kind: CampaignKind) -> Task | None:
+    """The chosen task; None for a campaign that compares all tasks."""
     if kind == CampaignKind.COMPARE:
         st.caption(
             f"Every pair of the {len(known)} tasks is compared: {plain(', '.join(task.name for task in known))}."
         )
         return None
     names = [task.name for task in known]
-    asked = st.session_state.get("pickers.task")
-    place = names.index(asked) if asked in names else 0
-    chosen = st.selectbox("Task", names, index=place, key="campaigns.task", width=420)
+    last = st.session_state.get("pickers.task")
+    chosen = st.selectbox(
+        "Task", names, index=names.index(last) if last in names else 0, key="campaigns.task", width=420
+    )
     return known[names.index(chosen)]
 
 
 def _arms(task: Task) -> tuple[int, ...]:
-    """Where texts come from; several arms are mixed, and nobody who rates sees which is which."""
+    """The ids of the arms whose texts are rated. Raters do not see which arm a text is from."""
     with resources.store()() as session:
         found = {arm.id: arm for arm in tasks.arms(session, task.id)}
     real = [arm.id for arm in found.values() if arm.kind == ArmKind.REAL]
@@ -99,9 +104,7 @@ def _arms(task: Task) -> tuple[int, ...]:
         width=420,
     )
     if len(chosen) > 1:
-        st.caption(
-            "The arms are mixed blind: raters see the text only, never where it is from or the label it came with."
-        )
+        st.caption("The arms are mixed blind: raters see the text only, never its arm or the label it came with.")
     return tuple(chosen)
 
 
@@ -110,6 +113,7 @@ def _arm_words(arm: Arm) -> str:
 
 
 def _sizes(kind: CampaignKind) -> dict[str, int]:
+    """The sizes of the campaign, by the field names of `Plan`."""
     noun = ITEM.get(kind, "item")
     per_item, per_rater = SIZES[kind]
     sizes = {}
@@ -131,11 +135,12 @@ def _sizes(kind: CampaignKind) -> dict[str, int]:
 
 
 def _seed() -> int:
-    """Drawn once for each campaign that is being planned, so that what is said before making it holds."""
+    """A seed drawn once per planned campaign, so that the effort shown is that of the campaign made."""
     return int(st.session_state.setdefault("campaigns.seed", secrets.randbits(31)))
 
 
-def _say_effort(study: Study, plan: Plan) -> None:
+def _draw_effort(study: Study, plan: Plan) -> None:
+    """Show how many items, answers, raters and minutes a plan takes."""
     with resources.store()() as session:
         found = effort.of_plan(session, study_id=study.id, plan=plan)
     noun = ITEM.get(plan.kind, "item")
@@ -146,13 +151,13 @@ def _say_effort(study: Study, plan: Plan) -> None:
         "Minutes per rater": f"about {math.ceil(found.minutes)}",
     }
     with st.container(horizontal=True):
-        for words, value in numbers.items():
+        for name, value in numbers.items():
             with st.container(width=140):
-                st.metric(words, value)
+                st.metric(name, value)
     extra = f" and {found.checks} checks" if found.checks else ""
     st.caption(
         f"Each rater sees {found.per_rater} {noun}s{extra}. Some will stop early: invite about {found.invited}. "
-        "Minutes go by the length of the texts."
+        "Minutes are estimated from the length of the texts."
     )
 
 
@@ -161,5 +166,5 @@ def _make(study: Study, plan: Plan) -> None:
         campaign = campaigns.make(session, study_id=study.id, plan=plan)
     st.session_state["campaigns.made"] = campaign.id
     st.session_state.pop("campaigns.seed", None)
-    done("The campaign is open. Send its link to raters.")
+    set_notice("The campaign is open. Send its link to raters.")
     st.rerun()

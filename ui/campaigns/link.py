@@ -1,4 +1,4 @@
-"""How raters get in: the link, the QR code, a panel's address and the codes; and the rules that can still change."""
+"""The link of a campaign as address and QR code, the completion codes, and the rules that can still change."""
 
 import io
 import ipaddress
@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 import segno
 import streamlit as st
 
-from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui.campaigns import rules as campaign_rules
 from ui.campaigns.list import preview_link, rating_link
 from ui.shared import resources
-from ui.shared.words import done, plain, problem
+from ui.shared.words import plain, set_notice, show_errors
 
 QUIET_ZONE = 4
 COPIED = ".st-key-campaign_addresses [data-testid=stCode] > div"
@@ -22,7 +21,7 @@ COPY_BUTTON = f"<style>{COPIED}, {COPIED} > div {{ opacity: 1; visibility: visib
 
 
 def link_view(campaign: Campaign) -> None:
-    """Everything an organiser sends out, what was set, and what can be changed."""
+    """Draw the link and codes that an organiser sends out, the campaign's settings, and a form to change the rules."""
     st.html(COPY_BUTTON)
     rules = protocol.of(campaign)
     link = rating_link(campaign)
@@ -32,14 +31,14 @@ def link_view(campaign: Campaign) -> None:
         if rules.panel.id_parameter:
             _addresses(campaign, link, rules.panel)
         else:
-            words, code = st.columns([3, 1], gap="large")
-            with words:
+            addresses, code = st.columns([3, 1], gap="large")
+            with addresses:
                 _addresses(campaign, link, rules.panel)
             with code:
                 _qr(campaign, link)
         st.caption("Codes that raters hand in at the end")
         _codes(rules)
-    _what_was_set(campaign, rules)
+    _settings(campaign, rules)
     with st.expander("Change the rules", key=f"campaigns.change.{campaign.id}"):
         _change(campaign, rules)
 
@@ -55,12 +54,12 @@ def _addresses(campaign: Campaign, link: str, panel: Panel) -> None:
         st.code(link, language=None, wrap_lines=True)
     if _is_only_here(link):
         st.caption(
-            "⚠️ This address works on this machine only. To let others in, start the dashboard on an address that they reach "
-            "(`--server.address`) with a password, and open this page there."
+            "⚠️ This address works on this machine only. To let others in, start the dashboard on an address that other machines "
+            "can reach (`--server.address`), set LITMUS_PASSWORD, and open this page at that address."
         )
     st.caption(
-        "Opened in this browser, the link makes it a rater's, and the organiser's pages stay shut in it: use “Try it as a rater”, "
-        "or a private window."
+        "Do not open this link in your own browser: the browser would count as a rater's, and the organiser's pages would be "
+        "closed to it. Use “Try it as a rater” or a private window."
     )
     with st.container(horizontal=True):
         st.link_button("Try it as a rater", preview_link(campaign), key=f"campaigns.try.{campaign.id}", icon="👀")
@@ -79,14 +78,14 @@ def _codes(rules: Protocol) -> None:
         "Failed a check": rules.codes.failed_check,
     }
     with st.container(horizontal=True):
-        for words, code in named.items():
+        for ending, code in named.items():
             with st.container(width=170, gap="xxsmall"):
-                st.caption(words)
+                st.caption(ending)
                 st.code(code, language=None)
 
 
 def _qr(campaign: Campaign, link: str) -> None:
-    """The code on its own white ground, so that cameras read it in dark mode as well."""
+    """Draw the QR code of the link, on white so that cameras read it in dark mode too, with its downloads."""
     made = segno.make(link, error="m", micro=False)
     picture, drawing = io.BytesIO(), io.BytesIO()
     made.save(picture, kind="png", scale=10, border=QUIET_ZONE, dark="black", light="white")
@@ -104,14 +103,17 @@ def _qr(campaign: Campaign, link: str) -> None:
             )
 
 
-def _what_was_set(campaign: Campaign, rules: Protocol) -> None:
+def _settings(campaign: Campaign, rules: Protocol) -> None:
+    """Show the settings of a campaign in one line, and its instructions."""
     noun = "pair" if campaign.kind in campaigns.COMPARING else "item"
     with resources.store()() as session:
         per_rater = assignment.items_per_rater(session, campaign)
     fewer = (
-        "" if per_rater == campaign.items_per_rater else f" (all there are; {campaign.items_per_rater} were asked for)"
+        ""
+        if per_rater == campaign.items_per_rater
+        else f" (there are no more; {campaign.items_per_rater} were planned)"
     )
-    said = [
+    parts = [
         f"{campaign.raters_per_item} raters per {noun}, {per_rater} {noun}s per rater{fewer}",
         f"{len(rules.check)} questions in the check, {rules.check_tries} tries" if rules.check else "no check",
         f"an attention check every {rules.attention_every} {noun}s" if rules.attention_every else "no attention checks",
@@ -119,7 +121,7 @@ def _what_was_set(campaign: Campaign, rules: Protocol) -> None:
         "skipping allowed" if rules.may_skip else "no skipping",
         f"idle after {rules.idle_minutes:g} minutes",
     ]
-    st.caption(plain("Set: " + " · ".join(said)))
+    st.caption(plain("Set: " + " · ".join(parts)))
     if campaign.instructions:
         st.caption("Instructions")
         st.text(campaign.instructions)
@@ -127,21 +129,22 @@ def _what_was_set(campaign: Campaign, rules: Protocol) -> None:
 
 def _change(campaign: Campaign, rules: Protocol) -> None:
     st.caption(
-        "From now on; answers that are there stay as they are. Items, their number and checks among them are fixed."
+        "New rules hold from now on; stored answers stay. The items, their number and the attention checks cannot change."
     )
-    given = campaign_rules.protocol_fields(
-        rules, kind=CampaignKind(campaign.kind), key=f"campaigns.change.{campaign.id}", is_new=False
+    fields = campaign_rules.protocol_fields(
+        rules, kind=campaign.kind, key=f"campaigns.change.{campaign.id}", is_new=False
     )
     if st.button("Save the rules", key=f"campaigns.save.{campaign.id}"):
-        with problem():
-            new = campaign_rules.read(given)
+        with show_errors():
+            new = campaign_rules.read(fields)
             with resources.store().write() as session:
                 campaigns.change(session, campaign.id, new)
-            done("The rules hold from now on.")
+            set_notice("The rules hold from now on.")
             st.rerun()
 
 
 def _placeholders(panel: Panel) -> str:
+    """The parameters to add to the link, filled in by Prolific or to be replaced by another panel's placeholders."""
     names = [panel.id_parameter, panel.study_parameter, panel.session_parameter]
     if campaign_rules.is_prolific(panel):
         return "".join(f"&{name}={{{{%{name}%}}}}" for name in names if name)
@@ -150,6 +153,7 @@ def _placeholders(panel: Panel) -> str:
 
 
 def _is_only_here(link: str) -> bool:
+    """Whether an address can be reached from this machine only."""
     host = urlsplit(link).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -160,4 +164,4 @@ def _is_only_here(link: str) -> bool:
 def _toggle(campaign_id: int, is_open: bool) -> None:
     with resources.store().write() as session:
         campaigns.set_open(session, campaign_id, is_open=is_open)
-    done("The campaign is open again." if is_open else "The campaign is closed.")
+    set_notice("The campaign is open again." if is_open else "The campaign is closed.")

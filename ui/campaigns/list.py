@@ -1,4 +1,4 @@
-"""The campaigns of a study: a row for each, and the one that is chosen with its views."""
+"""The list of campaigns of a study, the choice of a campaign, and the head of its page."""
 
 import time
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign, Study, Task
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import standing
 from ui.campaigns import reads
 from ui.shared import resources
@@ -20,39 +21,39 @@ KIND_NAMES = {
 }
 CHOSEN, VIEW = "campaigns.id", "campaigns.view"
 WHAT_AGREEMENT_SAYS = (
-    "Where the people who rate agree, a task is objective; where they differ, it is subjective. Krippendorff's alpha says how "
-    "far: 1 is full agreement, 0 no more than by chance. Square brackets hold 95 % intervals."
+    "A task is objective if its raters agree, and subjective if they differ. Krippendorff's alpha measures agreement: 1 when "
+    "all raters agree, 0 when they agree no more than by chance. Square brackets hold 95 % intervals."
 )
 LIVE, RESULTS, RATERS, LLM, LINK, EXPORT = "Live", "Results", "Raters", "LLM raters", "Link and settings", "Export"
 
 
 def chosen_campaign(study: Study) -> Campaign | None:
-    """The campaign that stands in the URL, if it is one of this study; one just made is taken first."""
+    """The campaign just made, else the campaign in the URL if it belongs to this study, else None."""
     made = st.session_state.pop("campaigns.made", None)
     if made is not None:
         st.query_params[CHOSEN] = str(made)
         st.session_state[VIEW] = LINK
-    asked = st.query_params.get(CHOSEN, "")
-    found = next((one for one in reads.of_study(study.id) if str(one.id) == asked), None)
-    if asked and found is None:
+    campaign_id = st.query_params.get(CHOSEN, "")
+    found = next((campaign for campaign in reads.of_study(study.id) if str(campaign.id) == campaign_id), None)
+    if campaign_id and found is None:
         del st.query_params[CHOSEN]
     return found
 
 
 def campaigns_of(study: Study) -> tuple[list[Campaign], list[Campaign]]:
-    """The campaigns of a study that rate here and those that came from files, the newest of each first."""
+    """The campaigns run here, and the campaigns imported from files; the newest first in both."""
     found = reads.of_study(study.id)
-    return [one for one in found if not one.source], [one for one in found if one.source]
+    return [campaign for campaign in found if not campaign.source], [campaign for campaign in found if campaign.source]
 
 
 def campaign_rows(found: Sequence[Campaign]) -> None:
-    """A row for each campaign: what it is, how far it is, how far people agree, and the way to open it."""
+    """Draw a row per campaign: name, kind, progress, agreement, and a button that opens the campaign."""
     for campaign in found:
         _row(campaign)
 
 
 def campaign_head(campaign: Campaign) -> str:
-    """The chosen campaign's name and badges, the way back to all of them, and which of its views is wanted."""
+    """Draw the chosen campaign's name, badges and views, and a button back to the list; return the name of the chosen view."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("← All campaigns", key="campaigns.all", type="tertiary", on_click=_choose, args=(None, ""))
         st.subheader(plain(campaign.name), width="content", anchor=False)
@@ -68,23 +69,24 @@ def campaign_head(campaign: Campaign) -> str:
 
 
 def rating_link(campaign: Campaign) -> str:
-    """The address that raters get."""
+    """The address at which raters answer."""
     return f"{_server()}/rate?campaign={campaign.token}"
 
 
 def preview_link(campaign: Campaign) -> str:
-    """The address at which an organiser sees what raters see."""
+    """The address at which an organiser sees the rating page without being a rater."""
     return f"{_server()}/rate?preview={campaign.token}"
 
 
 def _server() -> str:
+    """The address of the dashboard without page and parameters."""
     return (st.context.url or "/").split("?")[0].rsplit("/", 1)[0]
 
 
 def _row(campaign: Campaign) -> None:
-    words = reads.words(campaign)
+    agreement = reads.words(campaign)
     with resources.store()() as session:
-        now = standing.of(session, campaign, now=time.time(), agreement=words)
+        status = standing.of(session, campaign, now=time.time(), agreement=agreement)
     with (
         st.container(border=True, key=f"campaign.{campaign.id}", gap="xsmall"),
         st.container(horizontal=True, vertical_alignment="center"),
@@ -92,13 +94,15 @@ def _row(campaign: Campaign) -> None:
         with st.container(width="stretch", gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"**{plain(campaign.name)}**", width="content")
-                _badges(campaign, simulated=now.simulated)
-            st.caption(plain(now.sentence))
-        st.button("Open", key=f"campaigns.open.{campaign.id}", on_click=_choose, args=(campaign.id, _first(campaign)))
+                _badges(campaign, simulated=status.simulated)
+            st.caption(plain(status.sentence))
+        st.button(
+            "Open", key=f"campaigns.open.{campaign.id}", on_click=_choose, args=(campaign.id, _first_view(campaign))
+        )
 
 
 def _badges(campaign: Campaign, *, simulated: bool = False) -> None:
-    st.badge(KIND_NAMES[CampaignKind(campaign.kind)], color="gray")
+    st.badge(KIND_NAMES[campaign.kind], color="gray")
     if campaign.task_id is not None:
         with resources.store()() as session:
             st.badge(plain(session.get_one(Task, campaign.task_id).name), color="blue")
@@ -110,7 +114,7 @@ def _badges(campaign: Campaign, *, simulated: bool = False) -> None:
         st.badge("Simulated raters", icon="🧪", color="orange")
 
 
-def _first(campaign: Campaign) -> str:
+def _first_view(campaign: Campaign) -> str:
     return LIVE if campaign.is_open and not campaign.source else RESULTS
 
 

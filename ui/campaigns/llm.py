@@ -1,37 +1,38 @@
-"""LLM raters of a campaign: asked by a job, shown beside people with an agreement of their own, never pooled unasked."""
+"""LLM raters of a campaign: the job that asks them, and their agreement beside that of people."""
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import func, select
 
 from core.analysis import rating_charts
+from core.interval import Interval
 from core.jobs import queue, runner
 from core.llm.connection import Connection
 from core.steps import rate
-from core.study.rows.kinds import ItemRole
-from core.study.rows.study import Campaign, Item, Study
+from core.study.rows.kinds import Work
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Study
 from core.subjectivity.llm import personas
 from core.subjectivity.llm.beside_people import Group, SideBySide
-from ui.campaigns import reads, tables
-from ui.campaigns.tables import with_interval
-from ui.shared import jobs, resources
-from ui.shared.words import plain, problem, queued
+from core.subjectivity.sessions import campaigns
+from ui.campaigns import reads
+from ui.shared import jobs, resources, tables
+from ui.shared.words import plain, set_queued_notice, show_errors
 from ui.synthesis.connection import pick_connection
 
 TEMPERATURES = [0.0, 0.3, 0.7, 1.0, 1.3]
 
 
 def llm_view(study: Study, campaign: Campaign) -> None:
-    """Who rates, the job that asks them, and both groups side by side."""
+    """Draw people and LLM raters side by side, the form that asks LLM raters, and their jobs."""
     st.caption(
-        "A connected model rates the same items, as one rater for each persona and temperature. How a model spreads over "
-        "personas says nothing about how people spread."
+        "A connected model rates the same items, as one rater for each persona and temperature. How much a model's answers vary "
+        "over personas says nothing about how much people's answers vary."
     )
     if _beside_people(campaign):
-        st.subheader("Ask more", anchor=False)
+        st.subheader("Ask more LLM raters", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
-    jobs.job_panel(study.id, of=f"rate-by-llm:{campaign.id}", key="llm.jobs")
+    jobs.job_panel(study.id, of=Work.RATE_BY_LLM.key(campaign.id), key="llm.jobs")
 
 
 def _ask(campaign: Campaign, wanted: Connection) -> None:
@@ -41,70 +42,64 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
             "Personas", list(named), default=[personas.PERSONAS[0].name], key="llm.personas", width=360,
             format_func=lambda name: "no persona" if not named[name].words else name,
         )  # fmt: skip
-        warmths = st.multiselect(
+        temperatures = st.multiselect(
             "Temperatures", TEMPERATURES, key="llm.temperatures", width=220, placeholder="the model's own", format_func="{:g}".format
         )  # fmt: skip
         budget = st.number_input(
             "Budget in US dollars", 0.01, 10_000.0, None, key="llm.budget", width=180, placeholder="no limit"
         )
-    request = rate.RatingRequest(wanted, tuple(chosen), tuple(warmths), None, budget)
-    items = _items(campaign)
-    raters = len(wanted.models) * max(1, len(chosen)) * max(1, len(warmths))
+    request = rate.RatingRequest(wanted, tuple(chosen), tuple(temperatures), None, budget)
+    with resources.store()() as session:
+        items = campaigns.count_items(session, campaign)
+    raters = len(wanted.models) * max(1, len(chosen)) * max(1, len(temperatures))
     is_busy = _is_busy(campaign)
     if wanted.models:
-        words = f"{raters} LLM rater{'s' if raters != 1 else ''} for {items:,} items: {raters * items:,} calls at most."
-        st.caption(f"{words} Answers that are there are not paid again.")
+        calls = f"{raters} LLM rater{'s' if raters != 1 else ''} for {items:,} items: {raters * items:,} calls at most."
+        st.caption(f"{calls} Stored answers are not paid for again.")
     if st.button(
-        "Let them rate", key="llm.start", type="primary", disabled=not wanted.models or is_busy,
+        "Start the LLM raters", key="llm.start", type="primary", disabled=not wanted.models or is_busy,
         help=None if wanted.models else "Connect a model first.",
     ):  # fmt: skip
-        with problem():
+        with show_errors():
             request.profiles()
             with resources.store().write() as session:
                 job = rate.queue_rating(session, campaign=campaign, arguments=request.arguments())
             runner.ensure(resources.settings())
-            queued([job])
+            set_queued_notice([job])
             st.rerun()
 
 
-def _items(campaign: Campaign) -> int:
-    with resources.store()() as session:
-        query = select(func.count(Item.id)).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION)
-        return session.scalar(query) or 0
-
-
 def _is_busy(campaign: Campaign) -> bool:
+    """Whether a job that asks LLM raters of this campaign is active."""
     with resources.store()() as session:
-        active = queue.rows(session, study_id=campaign.study_id, active_only=True)
-    return any(job.key == f"rate-by-llm:{campaign.id}" for job in active)
+        return queue.active(session, Work.RATE_BY_LLM.key(campaign.id)) is not None
 
 
 def _beside_people(campaign: Campaign) -> bool:
-    """Both groups side by side; whether an LLM has rated at all."""
-    pooled = False
-    found = reads.side_by_side(campaign, pooled=pooled)
+    """Draw people and LLM raters side by side; return False, after a note, if no LLM has rated."""
+    found = reads.side_by_side(campaign, pooled=False)
     if found.llm is None:
         st.info("No LLM has rated these items yet.")
         return False
     st.subheader("Beside people", anchor=False)
-    if st.toggle("Also both together", key="llm.pooled", help="Pooled only here, and only while this is on."):
+    if st.toggle("Also pool both groups", key="llm.pooled", help="Pooled in this table only, while this is on."):
         found = reads.side_by_side(campaign, pooled=True)
     _groups(found)
     if found.people is not None and found.llm is not None:
-        _drawn(campaign, found.people, found.llm)
+        _chart(campaign, found.people, found.llm)
     st.markdown(plain(found.reading))
     st.caption(plain(found.caution))
     if found.same_majority.n:
         same = found.same_majority
-        words = with_interval(same.value, same.low, same.high)
-        st.caption(plain(f"Same majority as people: {words} of {same.n:,} items without a tie."))
+        share = Interval(same.value, same.low, same.high, same.n).text()
+        st.caption(plain(f"Same majority as people: {share} of {same.n:,} items without a tie."))
     if not found.items.empty:
         _per_item(campaign, found)
     return True
 
 
-def _drawn(campaign: Campaign, people: Group, llm: Group) -> None:
-    """Both groups' alpha with its interval in one figure."""
+def _chart(campaign: Campaign, people: Group, llm: Group) -> None:
+    """Draw the alpha of people and of LLM raters, with intervals, in one figure."""
     rows = [
         (campaign.name, group, found.alpha, found.low, found.high, found.n_ratings)
         for group, found in ((rating_charts.PEOPLE, people), (rating_charts.LLM, llm))
@@ -114,19 +109,21 @@ def _drawn(campaign: Campaign, people: Group, llm: Group) -> None:
 
 
 def _groups(found: SideBySide) -> None:
+    """Draw a table with a row per group: people, LLM raters, each model if there are several, and both pooled."""
     several = found.by_model if len(found.by_model) > 1 else {}
     groups = [group for group in (found.people, found.llm, *several.values(), found.pooled) if group is not None]
     rows = [
-        (group.name, with_interval(group.alpha, group.low, group.high), group.mean_agreement, group.n_items,
+        (group.name, Interval(group.alpha, group.low, group.high, group.n_items).text(), group.mean_agreement, group.n_items,
          group.n_raters, group.n_ratings)
         for group in groups
     ]  # fmt: skip
-    names = ["group", "alpha", "Majority agreement", "n_items", "n_raters", "n_ratings"]
-    tables.show(pd.DataFrame(rows, columns=names), key="llm.groups", wide=())
+    names = ["group", "alpha", "majority_agreement", "n_items", "n_raters", "n_ratings"]
+    tables.table(pd.DataFrame(rows, columns=names), key="llm.groups")
 
 
 def _per_item(campaign: Campaign, found: SideBySide) -> None:
-    about = reads.by_item(campaign).set_index("item_id")["text"]
+    """Draw a table of the items that both groups rated, the items that people agree about least first."""
+    texts = reads.by_item(campaign).set_index("item_id")["text"]
     columns = ["text", "people_majority", "people_agreement", "llm_majority", "llm_agreement", "n_people", "n_llm"]
-    table = found.items.join(about, on="item_id").sort_values("people_agreement")
-    tables.show(table[columns], key="llm.items")
+    table = found.items.join(texts, on="item_id").sort_values("people_agreement")
+    tables.table(table[columns], key="llm.items")

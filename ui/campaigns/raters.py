@@ -1,4 +1,4 @@
-"""The raters of a campaign: how each of them answers, and leaving one out or counting one again."""
+"""The raters of a campaign: how each rater answers, and how to exclude a rater or count the rater again."""
 
 import time
 
@@ -6,11 +6,12 @@ import streamlit as st
 
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import conduct, roster
-from ui.campaigns import reads, tables
+from ui.campaigns import reads
 from ui.shared import resources
-from ui.shared.words import done, plain
+from ui.shared.tables import choose_row
+from ui.shared.words import plain, set_notice
 
 KINDS = {
     RaterKind.PERSON: "person",
@@ -23,37 +24,35 @@ OPTIONAL = ("skips", "attention", "gold", "warned", "excluded")
 
 
 def raters_view(campaign: Campaign) -> None:
-    """A table of the raters; one that is chosen can be excluded or counted again."""
+    """Draw a table of the raters; the chosen rater can be excluded or counted again."""
     table = reads.raters(campaign)
     if table.empty:
-        st.info("Nobody has come yet.")
+        st.info("No rater has come yet.")
         return
     excluded = int((table["excluded"] != "").sum())
-    words = f"{len(table):,} raters" + (f", {excluded} of them excluded" if excluded else "")
-    st.caption(f"{words}. Choose one to exclude or to count again. Names are pseudonyms.")
-    shown = table.drop(columns="id").assign(kind=[KINDS[RaterKind(kind)] for kind in table["kind"]])
+    count = f"{len(table):,} raters" + (f", {excluded} of them excluded" if excluded else "")
+    st.caption(f"{count}. Choose a rater to exclude or to count again. Names are pseudonyms.")
+    shown = table.drop(columns="id").assign(kind=[KINDS[kind] for kind in table["kind"]])
     shown["state"] = shown["state"].str.replace("-", " ")
     empty = [name for name in OPTIONAL if not shown[name].astype(bool).any()]
     shown = shown.drop(columns=empty + (["kind"] if shown["kind"].nunique() == 1 else []))
     first = [name for name in FIRST if name in shown.columns]
     shown = shown[first + [name for name in shown.columns if name not in first]]
-    event = st.dataframe(
-        shown, hide_index=True, key=f"raters.table.{campaign.id}.{st.session_state.get('raters.changes', 0)}",
-        on_select="rerun", selection_mode="single-row", column_config=tables.columns(shown),
-        height="content" if len(shown) <= 12 else 460, placeholder="–",
-    )  # fmt: skip
+    changes = st.session_state.get("raters.changes", 0)
+    chosen = choose_row(shown, key=f"raters.table.{campaign.id}.{changes}")
+    checks = "" if {"attention", "gold"}.isdisjoint(shown.columns) else " Attention, gold: right answers of those seen."
     st.caption(
-        "With others: mean share of the other raters of the same items who gave the same answer. Longest run: most answers "
-        "in a row that are the same. Attention, gold: right answers of those seen."
+        "With others: mean share of the other raters of the same items who gave the same answer. Longest run: the most equal "
+        f"answers in a row.{checks}"
     )
-    chosen = [row for row in event["selection"]["rows"] if row < len(table)]
-    if chosen:
-        row = table.iloc[chosen[0]]
-        _one(int(row["id"]), str(row["rater"]), excluded=str(row["excluded"]))
+    if chosen is not None:
+        row = table.iloc[chosen]
+        _rater(int(row["id"]), str(row["rater"]), excluded=str(row["excluded"]))
     _panel(campaign)
 
 
-def _one(rater_id: int, name: str, *, excluded: str) -> None:
+def _rater(rater_id: int, name: str, *, excluded: str) -> None:
+    """Draw the buttons for one rater; `excluded` is the reason for the exclusion, "" if there is none."""
     with st.container(border=True):
         st.markdown(f"**{plain(name)}**")
         if excluded:
@@ -80,18 +79,18 @@ def _include(rater_id: int) -> None:
 
 
 def _changed(message: str) -> None:
-    """A new key for the table, so that no row stays chosen."""
+    """Give the table a new key, so that no row stays chosen, and keep a notice."""
     st.session_state["raters.changes"] = st.session_state.get("raters.changes", 0) + 1
-    done(message)
+    set_notice(message)
 
 
 def _panel(campaign: Campaign) -> None:
-    """Ids of a panel, for paying people only: they say who a person is."""
+    """Offer the panel's ids of persons as a download, for payment only."""
     with resources.store()() as session:
         people = roster.panel(session, campaign)
     if people.empty:
         return
-    with st.expander(f"Panel ids of {len(people)} people"):
+    with st.expander(f"Panel ids of {len(people)} {'person' if len(people) == 1 else 'people'}"):
         st.warning(
             "These ids say who a person is. Use them to pay, keep them apart from the answers, and do not publish them."
         )

@@ -1,4 +1,4 @@
-"""What a session has brought: agreement per item, per arm and in all; means of a scale; rankings of what was compared."""
+"""The results of a campaign: agreement per item, per arm and overall, means of a scale, rankings of comparisons."""
 
 import math
 
@@ -7,27 +7,27 @@ import streamlit as st
 
 from core.analysis import rating_charts
 from core.analysis.rating_charts import Chart
+from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
-from core.subjectivity.statistics import aggregation, majority, ranking, shares
+from core.study.rows.sessions import Campaign
+from core.subjectivity.statistics import aggregation, majority, ranking
 from core.subjectivity.statistics.aggregation import Method
-from core.subjectivity.statistics.agreement import AgreementSummary, Level
-from ui.campaigns import reads, tables
-from ui.campaigns.tables import interval, with_interval
-from ui.shared import charts
+from core.subjectivity.statistics.agreement import AgreementSummary
+from core.subjectivity.statistics.counts import Level
+from ui.campaigns import reads
+from ui.shared import charts, tables
 from ui.shared.words import plain
 
 MOST_DRAWN, SHORT = 30, 60
 MEANING = "Alpha is 1 when all agree and 0 when they agree no more than by chance."
-METHODS = aggregation.METHOD_NAMES
-
-
-SHARE = "Confidence: the share of an item's answers that chose the label; no probability of being right."
-PROBABILITY = "Confidence: the probability of the label under the model; with few answers per rater it says too much."
+SHARE = "Confidence: the share of an item's answers that chose the label, not the probability that the label is right."
+PROBABILITY = (
+    "Confidence: the probability of the label under the model, which is too high when raters gave few answers each."
+)
 
 
 def results_view(campaign: Campaign) -> None:
-    """The results of a campaign of any kind."""
+    """Draw the results of a campaign: agreement, scale means or rankings, by its kind."""
     if reads.given(campaign).empty:
         st.info("There are no answers of people to show yet.")
         return
@@ -36,25 +36,31 @@ def results_view(campaign: Campaign) -> None:
         CampaignKind.SCALE: _scale,
         CampaignKind.COMPARE: _tasks,
         CampaignKind.COMPARE_ITEMS: _texts,
-    }[CampaignKind(campaign.kind)](campaign)
+    }[campaign.kind](campaign)
 
 
 def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:
-    """The strengths of what was compared, texts by their beginning, read from the first to the last."""
+    """The chart of Bradley-Terry strengths with its reading; texts are named by their beginning.
+
+    `table`: the frame of `reads.strengths`.
+    """
     differences, named = reads.differences(campaign), table
     chart = rating_charts.strengths(named, differences)
-    apart, quote = chart.reading, "{}"
+    pairs, quote = chart.reading, "{}"
     if "text" in table.columns:
         short = dict(zip(table["name"], table["text"].str.slice(0, SHORT), strict=True))
         named = table.assign(name=table["name"].map(short))
         differences = differences.assign(a=differences["a"].map(short), b=differences["b"].map(short))
         chart, quote = rating_charts.strengths(named, differences), "“{}”"
-        apart = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
+        pairs = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
+    noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
     first, last = (
-        f"{quote.format(row['name'])} {with_interval(row['strength'], row['low'], row['high'])}"
+        f"{quote.format(row['name'])} {Interval(row['strength'], row['low'], row['high'], row['n']).text()}"
         for row in (named.iloc[0], named.iloc[-1])
     )
-    reading = f"Most subjective: {first}. Least: {last}. {apart} Bars on the right join what is tied."
+    reading = f"Most subjective: {first}. Least: {last}. {pairs}"
+    if not differences["told_apart"].all():
+        reading += f" Bars on the right join {noun}s that are not told apart."
     return Chart(chart.figure, reading)
 
 
@@ -65,7 +71,7 @@ def _labels(campaign: Campaign) -> None:
     chart = rating_charts.agreement_histogram(items, low=found.mean_majority_low, high=found.mean_majority_high)
     charts.plot(
         chart.figure, key="results.histogram", filename=f"campaign-{campaign.id}-agreement", data=items,
-        reading=plain(f"{chart.reading} The line is that mean, the band its 95 % interval."),
+        reading=plain(f"{chart.reading} The line is the mean, the band its 95 % interval."),
     )  # fmt: skip
     _by_arm(campaign)
     st.subheader("Items", anchor=False)
@@ -81,35 +87,38 @@ def _scale(campaign: Campaign) -> None:
     st.markdown(
         f"Mean of all answers: **{plain(f'{mean:.2f}')}** (n {len(given):,}) on a scale from 1 (objective) to 5 (subjective)"
     )
-    for level, words_for in levels.items():
+    for level, treated_as in levels.items():
         found = reads.summary(campaign, level=level)
-        words = with_interval(found.alpha, found.low, found.high)
-        st.markdown(plain(f"Krippendorff's alpha, {words_for} ({level}): {words}"))
+        alpha = Interval(found.alpha, found.low, found.high, found.n_pairable).text()
+        st.markdown(plain(f"Krippendorff's alpha, {treated_as} ({level}): {alpha}"))
     _sizes(reads.summary(campaign, level=Level.ORDINAL))
     st.subheader("Items", anchor=False)
     table = reads.scale_by_item(campaign)
-    tables.show(table[["text", "mean", "sd", "n_ratings", "intended", "arm"]], key="results.scale")
+    tables.table(table[["text", "mean", "sd", "n_ratings", "intended", "arm"]], key="results.scale")
     _by_arm(campaign)
 
 
 def _tasks(campaign: Campaign) -> None:
     table = _strengths(campaign)
     graph = majority.graph(reads.given(campaign))
-    drawn = rating_charts.majority_graph(graph)
+    chart = rating_charts.majority_graph(graph)
     st.subheader("The majority graph", anchor=False)
     charts.plot(
-        drawn.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph",
-        reading=plain(f"{drawn.reading} An arrow leads from the task that more raters called more subjective to the other."),
+        chart.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph",
+        reading=plain(f"{chart.reading} An arrow points from the task that most raters called more subjective to the other task."),
     )  # fmt: skip
     st.subheader("Both rankings side by side", anchor=False)
     _ranking_table(table, ["name"], key="results.tasks")
-    both = ranking.correlation(table)
-    words = "Rank: by strength, 1 is the most subjective. Level: place in the majority graph, the highest is the most subjective."
-    if math.isfinite(both.spearman):
-        words += (
-            f" Spearman's correlation of both orders {both.spearman:.2f}, Kendall's {both.kendall:.2f} (n {both.n})."
+    correlation = ranking.correlation(table)
+    legend = (
+        "Rank: by strength, 1 is the most subjective. Level: in the majority graph, the highest is the most subjective."
+    )
+    if math.isfinite(correlation.spearman):
+        legend += (
+            f" Correlation of both rankings: Spearman {correlation.spearman:.2f}, Kendall {correlation.kendall:.2f} "
+            f"(n {correlation.n})."
         )
-    st.caption(plain(words))
+    st.caption(plain(legend))
 
 
 def _texts(campaign: Campaign) -> None:
@@ -119,11 +128,11 @@ def _texts(campaign: Campaign) -> None:
 
 
 def _strengths(campaign: Campaign) -> pd.DataFrame:
-    """Strengths by Bradley and Terry, drawn where there are not too many, and what is to be known about them."""
+    """Draw Bradley-Terry strengths with their warnings, as a chart of up to 30 tasks or texts; return the table of strengths."""
     table = reads.strengths(campaign)
     found = ranking.bradley_terry(reads.given(campaign))
-    words = f"Bradley-Terry strengths from {found.n:,} answers of {found.n_raters} raters, {found.ties} of them ties."
-    st.caption(plain(f"{words} Higher: more subjective; one more is about 2.7 times the odds of being chosen."))
+    sizes = f"Bradley-Terry strengths from {found.n:,} answers of {found.n_raters} raters, {found.ties} of them ties."
+    st.caption(plain(f"{sizes} Higher is more subjective: 1 more multiplies the odds of being chosen by about 2.7."))
     for sentence in (found.note, found.coverage):
         if sentence:
             st.warning(plain(sentence))
@@ -137,25 +146,29 @@ def _strengths(campaign: Campaign) -> pd.DataFrame:
 
 
 def _ranking_table(table: pd.DataFrame, names: list[str], *, key: str) -> None:
-    shown = table.assign(interval=[interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)])
-    columns = [*names, "strength", "interval", "bt_rank", "level", "wins", "losses", "ties", "n"]
-    tables.show(shown[columns], key=key, wide=("text", "name"))
+    shown = table.assign(interval=tables.intervals(table), n_ratings=table["n"])
+    columns = [*names, "strength", "interval", "bt_rank", "level", "wins", "losses", "ties", "n_ratings"]
+    tables.table(shown[columns], key=key)
 
 
 def _coefficients(found: AgreementSummary, *, key: str) -> None:
-    """Every coefficient with its interval, the sizes, and what to know before quoting them."""
+    """Draw every agreement coefficient with its interval, the share of each label, sizes and warnings."""
+    n = found.n_pairable
     rows = [
-        ("Krippendorff's alpha", found.alpha, interval(found.low, found.high)),
-        ("Mean majority agreement", found.mean_majority_agreement, interval(found.mean_majority_low, found.mean_majority_high)),
-        ("Percent agreement", found.percent_agreement, interval(found.percent_agreement_low, found.percent_agreement_high)),
-        ("Fleiss' kappa", found.fleiss_kappa, interval(found.fleiss_kappa_low, found.fleiss_kappa_high)),
+        ("Krippendorff's alpha", Interval(found.alpha, found.low, found.high, n)),
+        ("Mean majority agreement",
+         Interval(found.mean_majority_agreement, found.mean_majority_low, found.mean_majority_high, n)),
+        ("Percent agreement",
+         Interval(found.percent_agreement, found.percent_agreement_low, found.percent_agreement_high, n)),
+        ("Fleiss' kappa", Interval(found.fleiss_kappa, found.fleiss_kappa_low, found.fleiss_kappa_high, n)),
     ]  # fmt: skip
-    table, shares = st.columns([3, 2], gap="large")
-    with table:
-        tables.show(pd.DataFrame(rows, columns=["coefficient", "value", "interval"]), key=f"{key}.coefficients")
-    with shares:
+    cells = [(name, estimate.value, estimate.limits()) for name, estimate in rows]
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        tables.table(pd.DataFrame(cells, columns=["coefficient", "value", "interval"]), key=f"{key}.coefficients")
+    with right:
         prevalence = sorted(found.prevalence.items(), key=lambda pair: -pair[1])
-        tables.show(pd.DataFrame(prevalence, columns=["label", "share"]), key=f"{key}.prevalence")
+        tables.table(pd.DataFrame(prevalence, columns=["label", "share"]), key=f"{key}.prevalence")
     _sizes(found)
 
 
@@ -171,7 +184,7 @@ def _sizes(found: AgreementSummary) -> None:
 
 
 def _by_arm(campaign: Campaign) -> None:
-    """Real and synthetic texts side by side."""
+    """Draw the agreement on the texts of each arm, if the texts come from arms."""
     arms = reads.by_arm(campaign)
     if arms.empty:
         return
@@ -180,37 +193,36 @@ def _by_arm(campaign: Campaign) -> None:
         {
             "arm": arms["arm"],
             "n_items": arms["n_items"],
-            "alpha": _cells(arms, "alpha", "alpha_low", "alpha_high"),
-            "majority": _cells(arms, "majority", "majority_low", "majority_high"),
+            "alpha": tables.with_intervals(arms, "alpha", n="n_items"),
+            "majority_agreement": tables.with_intervals(arms, "majority", n="n_items"),
             "same": [
-                f"{words}, n {n}"
-                for words, n in zip(_cells(arms, "same", "same_low", "same_high"), arms["n_same"], strict=True)
+                f"{share}, n {n}"
+                for share, n in zip(tables.with_intervals(arms, "same", n="n_same"), arms["n_same"], strict=True)
             ],
         }
     )
     if campaign.kind == CampaignKind.SCALE:
         shown = shown.drop(columns="same")
-    tables.show(shown.rename(columns={"majority": "Majority agreement"}), key="results.arms")
+    tables.table(shown, key="results.arms")
     if campaign.kind == CampaignKind.LABEL:
         st.caption(
-            "Majority = label it came with: items with two answers or more and no tie, with Wilson's 95 % interval. For "
-            "synthetic texts that is the label the prompt asked for."
+            "Majority = label it came with: share of the items with two answers or more and no tie, with Wilson's 95 % interval. A "
+            "synthetic text came with the label that the prompt asked for."
         )
 
 
-def _cells(table: pd.DataFrame, value: str, low: str, high: str) -> list[str]:
-    return [with_interval(*row) for row in table[[value, low, high]].itertuples(index=False)]
-
-
 def _items(items: pd.DataFrame) -> None:
+    """Draw a table of the items, the items with the least agreement first."""
     columns = ["text", "agreement", "majority", "intended", "entropy", "answers", "arm"]
     in_order = items.sort_values(["agreement", "n_ratings"], ascending=[True, False])
-    tables.show(in_order[columns], key="results.items")
+    tables.table(in_order[columns], key="results.items")
 
 
 def _aggregated(campaign: Campaign) -> None:
+    """Draw one label per item by the chosen method, and how many labels differ from the majority."""
+    names = aggregation.METHOD_NAMES
     method = st.segmented_control(
-        "Aggregated by", list(METHODS), default=Method.MAJORITY, required=True, format_func=METHODS.__getitem__,
+        "Aggregated by", list(names), default=Method.MAJORITY, required=True, format_func=names.__getitem__,
         key="results.method", label_visibility="collapsed",
     )  # fmt: skip
     table = reads.aggregated(campaign, method)
@@ -221,9 +233,8 @@ def _aggregated(campaign: Campaign) -> None:
         if caution := reads.aggregation_caution(campaign, method):
             st.warning(caution)
     known = table[table["intended"].notna()]
-    same = shares.of(int((known["label"] == known["intended"]).sum()), len(known))
+    same = wilson(int((known["label"] == known["intended"]).sum()), len(known))
     if same.n:
-        words = with_interval(same.value, same.low, same.high)
-        st.caption(plain(f"Equal to the label the text came with: {words} (n {same.n:,})."))
-    tables.show(table[["text", "label", "confidence", "intended", "arm"]], key="results.aggregated")
+        st.caption(plain(f"Equal to the label the text came with: {same.text()} (n {same.n:,})."))
+    tables.table(table[["text", "label", "confidence", "intended", "arm"]], key="results.aggregated")
     st.caption(SHARE if method == Method.MAJORITY else PROBABILITY)

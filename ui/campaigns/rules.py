@@ -1,4 +1,4 @@
-"""Everything about a session that is not its items, as fields: the same for a new campaign and for one that is changed."""
+"""The form of a campaign's rules: consent, comprehension check, quality rules, panel and completion codes."""
 
 import re
 from collections.abc import Sequence
@@ -13,45 +13,52 @@ from core.subjectivity.sessions.protocol import Action, Panel, Protocol, Rules
 
 NO_PANEL, PROLIFIC, OTHER = "No panel", "Prolific", "Another panel"
 TABS = ("Consent", "Examples and check", "Quality", "Panel and codes")
-PARAMETERS = {"id_parameter": "Id of a person", "study_parameter": "Its study", "session_parameter": "Its session"}
+PARAMETERS = {
+    "id_parameter": "Parameter: person id",
+    "study_parameter": "Parameter: study id",
+    "session_parameter": "Parameter: session id",
+}
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def protocol_fields(current: Protocol, *, kind: CampaignKind, key: str, is_new: bool) -> dict[str, Any]:
-    """Draw the fields, filled in from `current`; what they hold now, for `read`. Checks are drawn for new items only."""
+    """Draw the fields, filled in from `current`; return their values, by the field names of `Protocol`, for `read`.
+
+    `is_new`: also the number of attention checks and gold items, which cannot change once a campaign has its items.
+    """
     consent, check, quality, panel = st.tabs(TABS)
-    given: dict[str, Any] = {"skip_reasons": current.skip_reasons}
+    fields: dict[str, Any] = {"skip_reasons": current.skip_reasons}
     with consent:
-        given |= _consent(current, key)
+        fields |= _consent(current, key)
     with check:
-        given |= _check(current, key)
+        fields |= _check(current, key)
     with quality:
-        given |= _quality(current, key, kind=kind, is_new=is_new)
-        if given["may_skip"]:
-            given["rules"] = given["rules"].model_copy(update=_skips(current.rules, key))
+        fields |= _quality(current, key, kind=kind, is_new=is_new)
+        if fields["may_skip"]:
+            fields["rules"] = fields["rules"].model_copy(update=_skips(current.rules, key))
     with panel:
-        given |= _panel(current, key)
-    return given
+        fields |= _panel(current, key)
+    return fields
 
 
-def read(given: dict[str, Any]) -> Protocol:
-    """The protocol that the fields hold. Raises `StudyError` with a sentence about the first thing wrong."""
-    for place, question in enumerate(given["check"], start=1):
+def read(fields: dict[str, Any]) -> Protocol:
+    """The protocol in the values of `protocol_fields`. Raises `StudyError` about the first invalid value."""
+    for place, question in enumerate(fields["check"], start=1):
         if not question["text"] or not 2 <= len(question["options"]) <= 9:
             raise StudyError(f"Question {place} of the check needs a question and two to nine answers, one a line.")
-    for place, example in enumerate(given["examples"], start=1):
+    for place, example in enumerate(fields["examples"], start=1):
         if not example["text"]:
             raise StudyError(f"Example {place} has no text. Write one, or remove the example.")
-    if given["panel"]["id_parameter"] is None:
+    if fields["panel"]["id_parameter"] is None:
         raise StudyError("Which parameter of the address holds a person's id? Ask the panel, or choose no panel.")
-    for name in (given["panel"][part] for part in PARAMETERS):
+    for name in (fields["panel"][part] for part in PARAMETERS):
         if name and not NAME.fullmatch(name):
             raise StudyError(f"A parameter of an address has letters, digits, dots, dashes and _ only; found {name!r}.")
-    return protocol.parse(given)
+    return protocol.parse(fields)
 
 
 def is_prolific(panel: Panel) -> bool:
-    """Whether a panel is Prolific as it is filled in here."""
+    """Whether a panel's settings are those filled in for Prolific."""
     return panel.model_copy(update={"go_back_by_itself": False}) == protocol.PROLIFIC
 
 
@@ -60,19 +67,19 @@ def _consent(current: Protocol, key: str) -> dict[str, Any]:
         "consent": st.text_area("What raters agree to", current.consent, key=f"{key}.consent", height=110),
         "screening": st.text_input(
             "Screening question", current.screening, key=f"{key}.screening",
-            placeholder="Answered with yes or no; a no ends the session. Empty: not asked",
+            placeholder="Raters answer yes or no; a no ends their session. Leave empty to ask nothing",
         ),
         "may_skip": st.toggle("Raters may skip an item, with a reason", current.may_skip, key=f"{key}.skip"),
         "may_undo": st.toggle("Raters may take back their last answer", current.may_undo, key=f"{key}.undo"),
         "idle_minutes": st.number_input(
             "Minutes after which a rater is idle", 0.5, 1440.0, float(current.idle_minutes), 1.0, format="%g", key=f"{key}.idle",
-            width=250, help="The item on the screen of someone idle goes to others.",
+            width=250, help="The item shown to an idle rater is given to other raters.",
         ),
     }  # fmt: skip
 
 
 def _check(current: Protocol, key: str) -> dict[str, Any]:
-    st.caption("Examples stand in the instructions.")
+    st.caption("Examples are shown with the instructions.")
     examples = []
     for place in _places("example", len(current.examples), key):
         known = current.examples[place] if place < len(current.examples) else None
@@ -84,7 +91,7 @@ def _check(current: Protocol, key: str) -> dict[str, Any]:
                 )
                 why = st.text_input("Why", known.why if known else "", key=f"{key}.example.{place}.why")
         examples.append({"text": text.strip(), "answer": answer, "why": why})
-    st.caption("Questions about the instructions, before the first item. The first answer of each is the right one.")
+    st.caption("Questions about the instructions, asked before the first item. List the right answer first.")
     questions = []
     for place in _places("question", len(current.check), key):
         asked = current.check[place] if place < len(current.check) else None
@@ -96,7 +103,7 @@ def _check(current: Protocol, key: str) -> dict[str, Any]:
                 height=98,
             )  # fmt: skip
             why = st.text_input(
-                "Said after a wrong answer", asked.why if asked else "", key=f"{key}.question.{place}.why"
+                "Shown after a wrong answer", asked.why if asked else "", key=f"{key}.question.{place}.why"
             )
         questions.append({"text": text.strip(), "options": _lines(options), "answer": 0, "why": why})
     tries = st.number_input("Tries", 1, 10, current.check_tries, key=f"{key}.tries", width=130)
@@ -104,20 +111,20 @@ def _check(current: Protocol, key: str) -> dict[str, Any]:
 
 
 def _quality(current: Protocol, key: str, *, kind: CampaignKind, is_new: bool) -> dict[str, Any]:
-    given: dict[str, Any] = {"attention_every": current.attention_every, "gold_per_rater": current.gold_per_rater}
+    sizes: dict[str, Any] = {"attention_every": current.attention_every, "gold_per_rater": current.gold_per_rater}
     if is_new:
         with st.container(horizontal=True):
-            given["attention_every"] = st.number_input(
+            sizes["attention_every"] = st.number_input(
                 "Attention check every … items", 0, 1000, current.attention_every, key=f"{key}.attention", width=230,
-                help="0: none. A check says itself what to answer.",
+                help="0: no checks. A check tells the rater which answer to give.",
             )  # fmt: skip
             if kind == CampaignKind.LABEL:
-                given["gold_per_rater"] = st.number_input(
+                sizes["gold_per_rater"] = st.number_input(
                     "Gold items per rater", 0, 1000, current.gold_per_rater, key=f"{key}.gold", width=200,
-                    help="Training texts whose label is known, mixed in. They count in no statistic.",
+                    help="Training texts with a known label, mixed in. They count in no statistic.",
                 )  # fmt: skip
     rules = current.rules
-    gold_after = min(rules.gold_after, int(given["gold_per_rater"]) or rules.gold_after)
+    gold_after = min(rules.gold_after, int(sizes["gold_per_rater"]) or rules.gold_after)
     st.caption("When a rater …")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         attention = _action("misses attention checks", rules.attention, f"{key}.rule.attention")
@@ -136,7 +143,7 @@ def _quality(current: Protocol, key: str, *, kind: CampaignKind, is_new: bool) -
         straight = _action("gives the same answer in a row", rules.straight, f"{key}.rule.straight")
         line = st.number_input("this often", 3, 1000, rules.straight_line, key=f"{key}.line", width=130)
     st.caption("Answers of excluded raters stay in the raw data, flagged, and count in no statistic.")
-    return given | {
+    return sizes | {
         "rules": Rules(
             attention=attention, attention_misses=int(misses), gold=gold, gold_share=share, gold_after=gold_after,
             speed=speed, seconds=seconds, straight=straight, straight_line=int(line),
@@ -145,6 +152,7 @@ def _quality(current: Protocol, key: str, *, kind: CampaignKind, is_new: bool) -
 
 
 def _skips(rules: Rules, key: str) -> dict[str, Any]:
+    """The fields of the rule about skipping, which only exists if raters may skip."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         skips = _action("skips more of the items", rules.skips, f"{key}.rule.skips")
         share = st.number_input(
@@ -159,50 +167,50 @@ def _panel(current: Protocol, key: str) -> dict[str, Any]:
     chosen = st.segmented_control(
         "Where raters come from", [NO_PANEL, PROLIFIC, OTHER], default=known, required=True, key=f"{key}.panel"
     )
-    back, given = panel.return_url, panel.model_dump()
+    fields = panel.model_dump()
     if chosen == NO_PANEL:
-        st.caption("Whoever has the link can rate, and gets a personal code to come back with.")
-        given = Panel().model_dump()
+        st.caption("Anyone with the link can rate, and gets a personal code to come back with.")
+        fields = Panel().model_dump()
     elif chosen == PROLIFIC:
-        st.caption("The names of its parameters and its address for going back are filled in.")
-        given = protocol.PROLIFIC.model_dump()
+        st.caption("Prolific's parameters and its address to return to are filled in.")
+        fields = protocol.PROLIFIC.model_dump()
     else:
         with st.container(horizontal=True):
-            for name, words in PARAMETERS.items():
-                given[name] = st.text_input(
-                    words, getattr(panel, name), key=f"{key}.panel.{name}", width=180, placeholder="name in the address"
+            for name, label in PARAMETERS.items():
+                fields[name] = st.text_input(
+                    label, getattr(panel, name), key=f"{key}.panel.{name}", width=180, placeholder="name in the address"
                 ).strip()
-        given["id_parameter"] = given["id_parameter"] or None
-        given["return_url"] = st.text_input(
-            "Address to go back to", back, key=f"{key}.panel.return", placeholder="https://…?code={code}"
+        fields["id_parameter"] = fields["id_parameter"] or None
+        fields["return_url"] = st.text_input(
+            "Address to return to", panel.return_url, key=f"{key}.panel.return", placeholder="https://…?code={code}"
         ).strip()
     if chosen != NO_PANEL:
-        given["go_back_by_itself"] = st.toggle(
-            "Go back by itself five seconds after the end", panel.go_back_by_itself, key=f"{key}.panel.back"
+        fields["go_back_by_itself"] = st.toggle(
+            "Return by itself five seconds after the end", panel.go_back_by_itself, key=f"{key}.panel.back"
         )
-    return {"panel": given, "codes": _codes(current, key)}
+    return {"panel": fields, "codes": _codes(current, key)}
 
 
 def _codes(current: Protocol, key: str) -> dict[str, str]:
-    st.caption("Codes that raters hand in. Left empty, they are made up.")
-    made = protocol.new_codes().model_dump()
+    st.caption("Codes that raters hand in. An empty field gets a random code.")
+    new = protocol.new_codes().model_dump()
     names = {"complete": "Completed", "screened_out": "Screened out", "failed_check": "Failed a check"}
-    given = {}
+    codes = {}
     with st.container(horizontal=True):
-        for name, words in names.items():
+        for name, label in names.items():
             typed = st.text_input(
-                words, getattr(current.codes, name), key=f"{key}.codes.{name}", max_chars=64, width=180
+                label, getattr(current.codes, name), key=f"{key}.codes.{name}", max_chars=64, width=180
             )
-            given[name] = typed.strip() or made[name]
-    return given
+            codes[name] = typed.strip() or new[name]
+    return codes
 
 
-def _action(words: str, current: Action, key: str) -> Action:
-    return Action(str(st.selectbox(words, list(Action), list(Action).index(current), key=key, width=280)))
+def _action(label: str, current: Action, key: str) -> Action:
+    return Action(str(st.selectbox(label, list(Action), list(Action).index(current), key=key, width=280)))
 
 
 def _places(noun: str, n: int, key: str) -> range:
-    """As many blocks of fields as were asked for, with the buttons that ask for one more or fewer under the last."""
+    """The positions of the blocks of fields, and buttons that add a block or remove the last. `n`: blocks at first."""
     name = f"{key}.{noun}s"
     count = int(st.session_state.setdefault(name, n))
     with st.container(horizontal=True):
@@ -219,6 +227,7 @@ def _step(name: str, by: int) -> None:
 
 
 def _right_first(question: protocol.Question) -> list[str]:
+    """The options of a question, the right one first."""
     right = question.options[question.answer]
     return [right, *(option for place, option in enumerate(question.options) if place != question.answer)]
 

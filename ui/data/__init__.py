@@ -1,1 +1,1 @@
-"""The page Tasks and data, and the trash."""
+"""The page Tasks and data: import of texts, the form of a task, undo and trash."""

@@ -1,4 +1,4 @@
-"""A file of texts on its way into a task: what is taken for what, what was found in it, and the choices that it asks for."""
+"""Import of labelled texts on the screen: target, columns, contents of the file, and decisions about labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from core.study.exchange import columns_in_files, held_texts, importing, labels_
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 from ui.shared import resources, words
+from ui.shared import tables as shared_tables
 
 SPLITS = ["as in the file, or drawn", "train", "validation", "test", "pool"]
 NEW = "A new task"
@@ -20,9 +21,10 @@ MOST_VALUES = 100
 
 @dataclass(frozen=True)
 class Target:
-    """Where the texts go: a task by name, which may be new, and one of its arms. `known` are the labels it has.
+    """The task and arm that texts are imported into.
 
-    `task_id` is None for a new task, and while no task is chosen.
+    `name`: of the task, "" while no task is chosen. `question`: what a labeller is asked, for a new task. `known`: names of
+    the task's labels. `task_id`: None for a new task, and while no task is chosen.
     """
 
     name: str
@@ -34,11 +36,11 @@ class Target:
 
 
 def pick_target(known: Sequence[Task], labels: dict[str, list[str]]) -> Target:
-    """The task and arm that a file goes into. Nothing is chosen beforehand once there are tasks."""
+    """Choose the task and arm that a file is imported into. `labels`: names of the labels of each task, by its name."""
     names = [NEW, *[task.name for task in known]]
     with st.container(horizontal=True):
         chosen = st.selectbox(
-            "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose where it goes"
+            "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose a task"
         )
         if chosen == NEW:
             name = st.text_input("Name of the task", key="data.name", placeholder="ticket-urgency", width=260)
@@ -53,7 +55,7 @@ def pick_target(known: Sequence[Task], labels: dict[str, list[str]]) -> Target:
 
 
 def pick_columns(table: tables.Table) -> importing.Options | None:
-    """Which column holds the text and which the label, and which rows are taken; None, with a word, until it is chosen."""
+    """Choose the columns of text, label and split, and the rows to import; return None until text and label are chosen."""
     columns = list(table.frame.columns)
     likely = {
         "text": columns_in_files.likely(columns, columns_in_files.TEXT_NAMES),
@@ -75,7 +77,7 @@ def pick_columns(table: tables.Table) -> importing.Options | None:
     if text is None or label is None or text == label:
         st.info("Choose the column of the text and another one for the label.")
         return None
-    with st.expander("Rows, splits and labels by other names"):
+    with st.expander("Choose rows, the column of the split, or rename labels"):
         rest = [column for column in columns if column not in (text, label)]
         split_column = st.selectbox(
             "Column of the split", rest, index=None, key="data.split_column", width=260, placeholder="by its usual name"
@@ -92,14 +94,14 @@ def pick_columns(table: tables.Table) -> importing.Options | None:
 
 
 def _where(table: tables.Table) -> dict[str, str]:
-    """The columns whose rows are chosen by a value, with that value."""
+    """Draw the choice of values that imported rows must have; return them as column -> value."""
     columns = list(table.frame.columns)
-    asked = st.multiselect(
+    filtered = st.multiselect(
         "Only rows with one value in these columns", columns, key="data.where", placeholder="all rows"
     )
     found: dict[str, str] = {}
     with st.container(horizontal=True):
-        for column in asked:
+        for column in filtered:
             values = table.frame[column].value_counts().index.tolist()[:MOST_VALUES]
             chosen = st.selectbox(
                 f"“{column}” is", values, key=f"data.where.{column}", width=220, accept_new_options=True
@@ -109,29 +111,29 @@ def _where(table: tables.Table) -> dict[str, str]:
 
 
 def _renames() -> dict[str, str]:
-    """Labels of the file with what they are called in the task, as a person writes them, one a line."""
-    written = st.text_area(
+    """Draw a field for renamed labels, one a line; return them as label in the file -> label in the task."""
+    lines = st.text_area(
         "Labels to rename, one a line",
         key="data.renames",
         placeholder="label in the file = label in the task",
         height=90,
     )
-    pairs = [line.partition("=") for line in written.splitlines() if line.strip()]
-    for theirs, _, ours in pairs:
-        if not (theirs.strip() and ours.strip()):
-            st.warning(words.plain(f"Write a label of the file, =, and a label of the task; found “{theirs}”."))
-    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs if theirs.strip() and ours.strip()}
+    pairs = [line.partition("=") for line in lines.splitlines() if line.strip()]
+    for in_file, _, in_task in pairs:
+        if not (in_file.strip() and in_task.strip()):
+            st.warning(words.plain(f"Write a label of the file, =, and a label of the task; found “{in_file}”."))
+    return {in_file.strip(): in_task.strip() for in_file, _, in_task in pairs if in_file.strip() and in_task.strip()}
 
 
-def decide(table: tables.Table, options: importing.Options, target: Target) -> importing.Options | None:
-    """Show what is found in the file, offer what has to be decided, and give the options with the decisions.
+def review_import(table: tables.Table, options: importing.Options, target: Target) -> importing.Options | None:
+    """Show the contents of the file and ask for decisions about its labels; return the options with the decisions.
 
-    None while a decision is missing or the file cannot be imported; the reason is shown.
+    While a decision is missing or the file cannot be imported, show the reason and return None.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fold = st.checkbox("Take labels that look alike for one", key="data.fold")
-        keep = st.checkbox("Take every label as it is written", key="data.keep_labels")
-        drop = st.checkbox("Leave texts with several labels out", key="data.drop_several")
+        fold = st.checkbox("Treat labels that look alike as the same", key="data.fold")
+        keep = st.checkbox("Keep every label as it is written", key="data.keep_labels")
+        drop = st.checkbox("Leave out texts with several labels", key="data.drop_several")
         cuts = st.text_input("Cut numbers into classes at", key="data.cut", placeholder="0.5, 0.8", width=160)
     held = _held(table, target)
     is_real = target.arm == ArmKind.REAL
@@ -151,7 +153,7 @@ def decide(table: tables.Table, options: importing.Options, target: Target) -> i
 
 
 def _held(table: tables.Table, target: Target) -> held_texts.Held | None:
-    """What the task holds already; None for a new one."""
+    """The texts that the task holds already; None for a new task."""
     if target.task_id is None:
         return None
     with resources.store()() as session:
@@ -159,20 +161,21 @@ def _held(table: tables.Table, target: Target) -> held_texts.Held | None:
 
 
 def _show(found: importing.Findings) -> None:
-    """The findings: columns, labels with counts, and what would be left out."""
+    """Show columns, labels with counts, and the rows that would be left out."""
     kept = sum(found.splits.values())
-    taken = ", ".join(f"{ours} from “{theirs}”" for ours, theirs in found.columns.items())
-    shares = ", ".join(f"{split} {n:,}" for split, n in found.splits.items())
-    st.text(f"{found.read:,} rows, {kept:,} to be kept ({shares or 'none'}); {taken}. Nothing is stored yet.")
+    columns = ", ".join(f"{name} from “{column}”" for name, column in found.columns.items())
+    splits = ", ".join(f"{split} {n:,}" for split, n in found.splits.items())
+    st.text(f"{found.read:,} rows, {kept:,} will be kept ({splits or 'none'}); {columns}. Nothing is stored yet.")
     if found.passed_over:
-        st.text(f"Rows without the values chosen above, not looked at: {found.passed_over:,}.")
+        st.text(f"Rows left out because they do not have the values chosen above: {found.passed_over:,}.")
     left, right = st.columns(2)
     with left:
         counted = [(name, n, found.in_test.get(name, 0)) for name, n in found.labels.items()]
-        words.table(pd.DataFrame(counted, columns=["label", "rows", "in test"]), key="data.labels")
+        shared_tables.table(pd.DataFrame(counted, columns=["label", "rows", "in_test"]), key="data.labels")
     with right:
         if found.left_out:
-            words.table(pd.DataFrame(found.left_out.items(), columns=["why", "rows"]), key="data.left_out")
+            left_out = pd.DataFrame(found.left_out.items(), columns=["reason", "rows"])
+            shared_tables.table(left_out, key="data.left_out")
     for group in found.alike:
         st.text(f"These labels look alike: {', '.join(group)}.")
     for note in found.notes:
@@ -180,13 +183,13 @@ def _show(found: importing.Findings) -> None:
 
 
 def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
-    """Which of the task's labels an unknown label of the file stands for, as a person says."""
+    """Ask for the meaning of each unknown label; return the answers as label in the file -> label in the task."""
     renamed: dict[str, str] = {}
     if not target.known:
         return renamed
     with st.container(horizontal=True):
         for name in list(found.unknown)[:MOST_MAPPED]:
-            meant = st.selectbox(
+            label = st.selectbox(
                 f"“{name}” means",
                 list(target.known),
                 index=None,
@@ -194,20 +197,20 @@ def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
                 width=180,
                 placeholder="none",
             )
-            if meant is not None:
-                renamed[name] = meant
+            if label is not None:
+                renamed[name] = label
     return renamed
 
 
-def _numbers(given: str) -> tuple[float, ...]:
+def _numbers(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in given.replace(";", ",").split(",") if part.strip())
+        return tuple(float(part) for part in text.replace(";", ",").split(",") if part.strip())
     except ValueError as error:
-        raise StudyError(f"Limits are numbers separated by commas; found {given!r}.") from error
+        raise StudyError(f"Limits are numbers separated by commas; found {text!r}.") from error
 
 
 def _on_a_page(sentence: str) -> str:
-    """A sentence of the command with the page's own names for its options."""
+    """A message of core with the options of the command replaced by the names of the fields on this page."""
     for option, box in (
         ("(--fold)", "(the first box above)"),
         ("(--keep-labels)", "(the second box above)"),
@@ -217,5 +220,5 @@ def _on_a_page(sentence: str) -> str:
         ("(--split-column)", "(Column of the split)"),
     ):
         sentence = sentence.replace(option, box)
-    start = sentence.find(" Say which is which with --")
+    start = sentence.find(" Map them with --")
     return sentence[:start] + " Say above what they mean." if start >= 0 else sentence

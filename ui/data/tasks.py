@@ -1,4 +1,4 @@
-"""A task on the screen: what is asked about its texts and what its labels mean, to be read and to be changed."""
+"""The form of a task: its question and the meanings of its labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,46 +8,47 @@ from core.study import tasks
 from core.study.rows.study import Label, Task
 from core.synthesis.prompts import catalogued
 from ui.shared import resources
-from ui.shared.words import done, plain, problem
+from ui.shared.words import plain, set_notice, show_errors
 
 
 def task_card(task: Task, labels: Sequence[Label]) -> None:
-    """A form with the question and the labels' meanings: prompts, raters and judges are told both."""
+    """Draw a form with the question and the labels' meanings, which prompts, raters and judges are shown."""
     known = catalogued.for_task(task, labels)
-    taken = st.session_state.get(f"tasks.taken.{task.id}", False) and known is not None
-    question = known.question if known and taken else task.question
-    meanings = known.labels if known and taken else {label.name: label.description for label in labels}
-    with st.expander(plain(task.name), expanded=taken):
-        with st.form(f"tasks.{task.id}.{taken}", border=False):
-            given = st.text_input("What a labeller is asked", question, key=f"tasks.question.{task.id}.{taken}")
-            described = {
+    is_filled_in = st.session_state.get(f"tasks.taken.{task.id}", False) and known is not None
+    question = known.question if known and is_filled_in else task.question
+    meanings = known.labels if known and is_filled_in else {label.name: label.description for label in labels}
+    with st.expander(plain(task.name), expanded=is_filled_in):
+        with st.form(f"tasks.{task.id}.{is_filled_in}", border=False):
+            typed = st.text_input("What a labeller is asked", question, key=f"tasks.question.{task.id}.{is_filled_in}")
+            descriptions = {
                 label.name: st.text_input(
                     f"What {plain(label.name)} means",
                     meanings.get(label.name, ""),
-                    key=f"tasks.meaning.{label.id}.{taken}",
-                    placeholder="for whom writes or labels such texts",
+                    key=f"tasks.meaning.{label.id}.{is_filled_in}",
+                    placeholder="Shown to the LLM and to raters",
                 )
                 for label in labels
             }
             if st.form_submit_button("Save"):
-                with problem():
-                    _save(task, given, described)
-        if known is not None and not taken and not all(meanings.values()):
+                with show_errors():
+                    _save(task, typed, descriptions)
+        if known is not None and not is_filled_in and not all(meanings.values()):
             st.button(
                 f"Fill in from the catalogue: {known.title}",
                 key=f"tasks.take.{task.id}",
-                on_click=_take,
+                on_click=_fill_in,
                 args=(task.id,),
             )
 
 
-def _take(task_id: int) -> None:
+def _fill_in(task_id: int) -> None:
+    """Fill the form with the catalogue's question and meanings."""
     st.session_state[f"tasks.taken.{task_id}"] = True
 
 
-def _save(task: Task, question: str, described: Mapping[str, str]) -> None:
+def _save(task: Task, question: str, descriptions: Mapping[str, str]) -> None:
     with resources.store().write() as session:
-        tasks.describe(session, task.id, question=question, descriptions=described)
+        tasks.describe(session, task.id, question=question, descriptions=descriptions)
     st.session_state.pop(f"tasks.taken.{task.id}", None)
-    done(f"{task.name} is changed.")
+    set_notice(f"{task.name} is changed.")
     st.rerun()

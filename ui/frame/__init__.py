@@ -1,1 +1,1 @@
-"""What stands around every page: access, sidebar, style."""
+"""Everything around a page: access control, navigation, sidebar and style."""

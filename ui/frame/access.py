@@ -1,18 +1,16 @@
-"""Who is visiting: the organiser, someone who came by a rater's link, or a stranger; and what their browser remembers.
+"""Access control: whether a visitor is an organiser, a rater or a stranger, with sign-in, sign-out and cookies.
 
-Nothing about a browser is kept on the server. A browser that opened a rater's link carries a mark, and every session of
-it is a rater's until the password or the organiser's key is given. A sign-in is a token that runs out after 12 hours.
-Cookies are read from the handshake of a session, so what happens in a running session stands in its state as well.
+The server stores nothing about a browser. A browser that opened a rater's link gets a cookie, the rater mark; all its
+sessions are a rater's until the password or the organiser's key is given. A sign-in is a signed token in a second cookie,
+valid for 12 hours. Streamlit reads cookies only when a session starts, so changes during a session are kept in its state
+too.
 """
 
 import hashlib
 import hmac
 import ipaddress
-import os
 import secrets
-import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +20,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.components import v2
 
+from core import files
 from core.errors import StudyError
 from core.subjectivity.sessions import campaigns
 from ui.shared import resources, words
@@ -30,7 +29,7 @@ SIGNED_IN, MARKED = 12 * 3600, 365 * 24 * 3600
 ROUTE = "-/organiser"
 HEADER = "X-Litmus-Sign-In"
 TRIES_AT_ONCE, WAIT_AFTER_A_WRONG_ONE = 4, 1.0
-# `ui.serve` keeps a sign-in where no script can read it; under a plain `streamlit run` the page writes the cookies itself.
+# `ui.serve` sets the sign-in as an HttpOnly cookie; under a plain `streamlit run` this script writes the cookies itself.
 BROWSER = """
 export default ({ data }) => {
   const { path, route, header, rater, organiser, token, mark } = data
@@ -51,6 +50,8 @@ export default ({ data }) => {
 
 
 class Visitor(StrEnum):
+    """Who a session belongs to. A stranger is somebody who still has to give the password."""
+
     ORGANISER = "organiser"
     RATER = "rater"
     STRANGER = "stranger"
@@ -58,21 +59,21 @@ class Visitor(StrEnum):
 
 @dataclass(frozen=True)
 class Cookies:
-    """The names of the two cookies: of one home, because browsers share cookies between the ports of a machine."""
+    """The names of the two cookies, which differ between homes: browsers share cookies between the ports of a machine."""
 
     rater: str
     organiser: str
 
 
 def visitor() -> Visitor:
-    """Who this session belongs to: a rater stays one, whatever page is asked for."""
+    """Who this session belongs to. A rater stays a rater on every page."""
     if _came_as_rater():
         return Visitor.RATER
     return Visitor.ORGANISER if _may_organise() else Visitor.STRANGER
 
 
 def rater_token() -> str:
-    """The token of the campaign in this visitor's link, also of a preview; empty when there is none."""
+    """The campaign's token in the visitor's link or preview; "" if the address had no token."""
     if is_preview():
         return st.query_params["preview"]
     token = st.query_params.get("campaign") or str(st.session_state.get("access.campaign", ""))
@@ -81,17 +82,17 @@ def rater_token() -> str:
 
 
 def is_preview() -> bool:
-    """Whether an organiser looks at the rating page (`/rate?preview=TOKEN`) without being a rater."""
+    """Whether an organiser previews the rating page (`/rate?preview=TOKEN`) without being a rater."""
     return asks_preview() and visitor() is Visitor.ORGANISER
 
 
 def asks_preview() -> bool:
-    """Whether the address is that of a preview, which only organisers may open."""
+    """Whether the address is that of a preview, which only organisers may see."""
     return "preview" in st.query_params and "campaign" not in st.query_params
 
 
 def refuse() -> None:
-    """Say what happened to a browser that came by a rater's link, and offer the organiser's way back."""
+    """Tell a rater's browser that the page is closed to it, and draw the form by which an organiser gets back in."""
     settings = resources.settings()
     st.error(
         "This page is for the organisers of the study. This browser was used to open a rater's link, so it shows the rating "
@@ -104,7 +105,7 @@ def refuse() -> None:
 
 
 def ask_password() -> None:
-    """The sign-in form; without a password on a server that others reach, the sentence that says what is missing."""
+    """Draw the sign-in form; if no password is set on a server that others can reach, say that one must be set."""
     password = resources.settings().password
     if password is None:
         st.error(
@@ -115,22 +116,22 @@ def ask_password() -> None:
 
 
 def sign_out_button() -> None:
-    """The way out, where a password was the way in."""
+    """Draw the sign-out button, if the server has a password."""
     if resources.settings().password is not None:
         st.button("Sign out", key="access.sign_out", type="tertiary", on_click=_sign_out)
 
 
-def tell_browser() -> None:
-    """Let the browser remember what this session has learnt; draws nothing that can be seen."""
-    told: str | None = st.session_state.pop("access.tell", None)
+def update_cookies() -> None:
+    """Set or clear the browser's cookies after a change in this session; draws nothing visible."""
+    change: str | None = st.session_state.pop("access.tell", None)
     is_new_rater = (
         visitor() is Visitor.RATER and cookie_names(resources.settings().home).rater not in st.context.cookies.to_dict()
     )
     is_new_rater = is_new_rater and is_a_campaign(rater_token())
-    if told is None and not is_new_rater:
+    if change is None and not is_new_rater:
         return
     names = cookie_names(resources.settings().home)
-    token = None if is_new_rater or told == "lifted" else told
+    token = None if is_new_rater or change == "lifted" else change
     with st.container(key="access_browser"):
         v2.component("litmus_access", js=BROWSER)(
             key="access.browser",
@@ -148,7 +149,7 @@ def tell_browser() -> None:
 
 
 def is_a_campaign(token: str) -> bool:
-    """Whether a link belongs to a campaign; a mistyped one turns nobody's browser into a rater's."""
+    """Whether a token belongs to a campaign, open or closed. Only then does a link mark the browser as a rater's."""
     with resources.store()() as session:
         try:
             campaigns.by_token(session, token, even_closed=True)
@@ -158,49 +159,51 @@ def is_a_campaign(token: str) -> bool:
 
 
 def cookie_names(home: Path) -> Cookies:
-    own = hashlib.sha256(str(home).encode()).hexdigest()[:8]
-    return Cookies(rater=f"litmus_rater_{own}", organiser=f"litmus_organiser_{own}")
+    """The names of the cookies of this home."""
+    suffix = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+    return Cookies(rater=f"litmus_rater_{suffix}", organiser=f"litmus_organiser_{suffix}")
 
 
 def cookie_path() -> str:
-    """Where in the site the dashboard is, with a slash at the end."""
+    """The path of the dashboard on its server, with a slash at the end."""
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}/" if base else "/"
 
 
 def sign(home: Path, password: str, *, expires: float) -> str:
-    """A token of who gave this password, good until `expires` (Unix seconds) and for this home and password only."""
-    stated = f"{int(expires)}.{secrets.token_hex(8)}"
-    return f"{stated}.{_signature(home, password, stated)}"
+    """A sign-in token, valid until `expires` (Unix seconds), for this home and this password only."""
+    payload = f"{int(expires)}.{secrets.token_hex(8)}"
+    return f"{payload}.{_signature(home, password, payload)}"
 
 
 def is_signed(home: Path, password: str, token: str, *, now: float) -> bool:
-    """Whether a token was made here with this password and has not run out."""
-    stated, _, signature = token.rpartition(".")
-    expires = stated.partition(".")[0]
+    """Whether `sign` made this token for this home and password, and it has not expired. `now`: Unix seconds."""
+    payload, _, signature = token.rpartition(".")
+    expires = payload.partition(".")[0]
     if not (expires.isascii() and expires.isdecimal()) or int(expires) <= now:
         return False
-    return same(signature, _signature(home, password, stated))
+    return same(signature, _signature(home, password, payload))
 
 
 def same(given: str, expected: str) -> bool:
-    """Equality that takes the same time wherever the two differ."""
+    """Whether two secrets are equal, compared in constant time so that timing reveals nothing about them."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 
 def key_file(home: Path) -> Path:
+    """The file that holds the organiser's key."""
     return home / "organiser.key"
 
 
 def organiser_key(home: Path) -> str:
-    """The organiser's key of this home, made at first need, readable by its owner only.
+    """Get or create the organiser's key of this home, in a file that only its owner can read.
 
-    Raises StudyError when the file cannot be read or written, or is empty.
+    Raises `StudyError` if the file cannot be read or written, or is empty.
     """
     path = key_file(home)
     try:
         if not path.exists():
-            _make_key(path)
+            files.create(path, ("-".join(secrets.token_hex(2) for _ in range(8)) + "\n").encode())
         key = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"The organiser's key in {path} cannot be read or made: {error}.") from error
@@ -210,7 +213,7 @@ def organiser_key(home: Path) -> str:
 
 
 def _came_as_rater() -> bool:
-    """A link makes a rater of a running session, a mark of a new one."""
+    """Whether this session is a rater's: by a rater's link in its address, or by the browser's mark when it started."""
     state = st.session_state
     if "campaign" in st.query_params:
         state["access.rater"] = True
@@ -220,7 +223,7 @@ def _came_as_rater() -> bool:
 
 
 def _may_organise() -> bool:
-    """On loopback without a password everybody is the organiser; anywhere else only who has given the password."""
+    """Whether this session is an organiser's: without a password every session on loopback is, else after a sign-in."""
     settings = resources.settings()
     if settings.password is None:
         return _is_local()
@@ -229,6 +232,7 @@ def _may_organise() -> bool:
 
 
 def _token() -> str:
+    """The sign-in token of this session, else of the browser's cookie; "" if neither has a token."""
     kept = st.session_state.get("access.token")
     return str(
         st.context.cookies.to_dict().get(cookie_names(resources.settings().home).organiser, "")
@@ -238,7 +242,7 @@ def _token() -> str:
 
 
 def _ask_key(home: Path) -> None:
-    with words.problem():
+    with words.show_errors():
         key = organiser_key(home)
         st.write(
             "If you are the organiser, give the organiser's key. It is the line in the file "
@@ -251,25 +255,29 @@ def _ask_key(home: Path) -> None:
 
 
 def _ask(expected: str, *, label: str, button: str, wrong: str) -> None:
+    """Draw a form that asks for a secret; `wrong` is said after a wrong answer."""
     with st.form("frame.login", width=420):
-        given = st.text_input(label, type="password", key="frame.password")
+        typed = st.text_input(label, type="password", key="frame.password")
         if st.form_submit_button(button, type="primary"):
-            if _is_right(given, expected):
+            if _is_right(typed, expected):
                 _let_in()
             st.error(wrong)
 
 
-def _is_right(given: str, expected: str) -> bool:
-    """Whether this is it. Wrong ones wait, a few at a time on the whole server, so that guessing takes ages."""
+def _is_right(typed: str, expected: str) -> bool:
+    """Whether the secret typed is the expected one, with or without spaces around it.
+
+    A wrong secret is answered after a pause, at most four at a time on the whole server, so that guessing is slow.
+    """
     with _gate().turns:
-        if same(given, expected) or same(given.strip(), expected):
+        if same(typed, expected) or same(typed.strip(), expected):
             return True
         time.sleep(WAIT_AFTER_A_WRONG_ONE)
     return False
 
 
 def _let_in() -> None:
-    """This session is the organiser's from now on; its browser hears of it in the next run."""
+    """Make this session an organiser's; its cookies follow in the next run."""
     settings, state = resources.settings(), st.session_state
     state["access.rater"] = False
     state.pop("access.campaign", None)
@@ -282,7 +290,7 @@ def _let_in() -> None:
 
 
 def _sign_out() -> None:
-    """End this sign-in here, in other open tabs, and in the browser."""
+    """End this sign-in in this session, in other open tabs and in the browser."""
     now, ended = time.time(), _gate().ended
     for token in [token for token, until in ended.items() if until <= now]:
         ended.pop(token, None)
@@ -291,9 +299,9 @@ def _sign_out() -> None:
 
 
 def _is_local() -> bool:
-    """Whether only this machine can be at the other end: the server is on loopback, and no proxy hands the visit on."""
-    handed_on = any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
-    return _is_loopback(config.get_option("server.address")) and not handed_on
+    """Whether the visitor must be on this machine: the server listens on loopback, and no proxy forwarded the request."""
+    is_forwarded = any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
+    return _is_loopback(config.get_option("server.address")) and not is_forwarded
 
 
 def _is_loopback(address: str | None) -> bool:
@@ -305,26 +313,19 @@ def _is_loopback(address: str | None) -> bool:
         return False
 
 
-def _signature(home: Path, password: str, stated: str) -> str:
+def _signature(home: Path, password: str, payload: str) -> str:
     secret = hmac.digest(organiser_key(home).encode(), b"sign-in\0" + password.encode(), "sha256")
-    return hmac.digest(secret, stated.encode(), "sha256").hex()
-
-
-def _make_key(path: Path) -> None:
-    """Write a new key beside its place and link it there: whoever comes second finds the first one's, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".organiser")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("-".join(secrets.token_hex(2) for _ in range(8)) + "\n")
-        with suppress(FileExistsError):
-            path.hardlink_to(beside)
-    finally:
-        Path(beside).unlink()
+    return hmac.digest(secret, payload.encode(), "sha256").hex()
 
 
 @dataclass(frozen=True)
 class _Gate:
+    """State shared by all sessions of the server.
+
+    `turns`: limits how many checks of secrets run at a time. `ended`: signed-out token -> time (Unix seconds) after which the
+    entry can be forgotten.
+    """
+
     turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TRIES_AT_ONCE))
     ended: dict[str, float] = field(default_factory=dict)
 

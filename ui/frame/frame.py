@@ -1,4 +1,4 @@
-"""The frame around every page: who may see it, which pages there are, and the study in hand."""
+"""The frame around every page: access, navigation, sidebar and the chosen study."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +28,8 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .st-key-access_browser { display: none; }
-/* Arabic and Hebrew run their own way wherever a text of a study may stand: each block by its own first letter. */
+/* Arabic and Hebrew run from right to left wherever a study's text may be shown: each block takes its direction from its
+   first letter. */
 body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
 [data-testid="stCode"] code, .stMarkdownBadge { unicode-bidi: plaintext; }
 .stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
@@ -39,11 +40,11 @@ ICON = Path(__file__).with_name("litmus.png")
 RATE = ("Rate", "rate", "🗳️")
 
 
-def framed() -> st.Page:
-    """Everything around a page: its configuration, the navigation of this visitor's role, and the sidebar.
+def draw_frame() -> st.Page:
+    """Draw the page configuration, navigation and sidebar for this visitor, and return the page to run.
 
-    Organisers have the five groups; someone who came by a rater's link has the rating page alone, and is told so
-    wherever else they ask for.
+    Organisers see all pages in five groups. Raters see the rating page only; every other address tells them that it is
+    closed.
     """
     st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
     st.html(STYLE)
@@ -53,7 +54,7 @@ def framed() -> st.Page:
     except StudyError as error:
         st.error(words.plain(str(error)))
         st.stop()
-    access.tell_browser()
+    access.update_cookies()
     if who is access.Visitor.RATER:
         return st.navigation(_rater_pages(), position="hidden")
     listed = {
@@ -65,20 +66,22 @@ def framed() -> st.Page:
     return page
 
 
-def take_in_hand(name: str) -> None:
-    """Make this the study in hand, from a callback."""
+def choose_study(name: str) -> None:
+    """Choose a study by name, from a callback."""
     st.session_state["frame.study"] = st.session_state["frame.choice"] = name
 
 
 def guard(role: str, *, need_study: bool = True) -> Study:
-    """The first call of every page: sends people without the role away and gives the study in hand.
+    """Check the visitor's role and return the chosen study; the first call of every page.
 
-    A rater needs no study, so nothing is read for one. Streamlit runs a page that is opened by its address on a fresh
-    server without `app.py`: it frames itself then, and runs again, now within `app.py`. Without that, what is typed
-    first would be lost: widgets get new identities once `app.py` runs.
+    A visitor without the role sees why, and the page stops. The study is empty (no name) on a rater's page, and on a page
+    that needs no study if none is chosen.
+
+    On a fresh server, Streamlit runs a page opened by its address without `app.py`. The page then draws the frame itself
+    and runs again within `app.py`: otherwise widgets would get new identities later and lose what was typed.
     """
     if not st.session_state.pop("framed", False):
-        framed()
+        draw_frame()
         st.session_state.pop("framed")
         if not st.session_state.get("frame.again"):
             st.session_state["frame.again"] = True
@@ -105,7 +108,7 @@ def guard(role: str, *, need_study: bool = True) -> Study:
 
 
 def _rater_pages() -> list[st.Page]:
-    """The rating page, and for every address of an organiser's page the sentence that it is closed."""
+    """The rating page, and at every address of an organiser's page a message that the page is closed."""
     rate = _page(RATE)
     closed = [
         st.Page(_closed, title="Rate", url_path=path, visibility="hidden")
@@ -113,12 +116,13 @@ def _rater_pages() -> list[st.Page]:
         for _, path, _ in of_group
     ]
 
-    def door() -> None:
+    def entry() -> None:
+        """Go to the rating page if the address has a campaign's token."""
         if access.rater_token():
             st.switch_page(rate, query_params=dict(st.query_params))
         _closed()
 
-    return [st.Page(door, title="Rate", default=True), rate, *closed]
+    return [st.Page(entry, title="Rate", default=True), rate, *closed]
 
 
 def _closed() -> None:
@@ -127,22 +131,22 @@ def _closed() -> None:
 
 
 def _sidebar() -> None:
-    """The study in hand, chosen once and kept in the URL, what is running, and the way out."""
+    """Draw the choice of the study, which is kept in the URL, the active jobs, and the sign-out button."""
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
         if previewed := _previewed(session):
-            take_in_hand(previewed)
+            choose_study(previewed)
     with st.sidebar:
         if names:
-            asked = st.session_state.get("frame.study") or st.query_params.get("study")
-            chosen = st.selectbox("Study", names, index=names.index(asked) if asked in names else 0, key="frame.choice")
+            last = st.session_state.get("frame.study") or st.query_params.get("study")
+            chosen = st.selectbox("Study", names, index=names.index(last) if last in names else 0, key="frame.choice")
             st.session_state["frame.study"] = chosen
         jobs.indicator()
         access.sign_out_button()
 
 
 def _previewed(session: Session) -> str:
-    """The name of the study whose session is tried as a rater, once a link; empty anywhere else."""
+    """The name of the study of a previewed campaign, the first time its preview is drawn; else ""."""
     token = st.query_params["preview"] if access.asks_preview() else ""
     if not token or st.session_state.get("frame.previewed") == token:
         return ""

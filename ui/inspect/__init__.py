@@ -1,1 +1,1 @@
-"""The page Inspect."""
+"""The views of the page Inspect: samples, quality, labels, leakage, map."""

@@ -1,4 +1,4 @@
-"""Label fidelity on the screen: what was asked for beside what a judge, a person or raters say."""
+"""Label fidelity: the intended label beside the label of an LLM judge, a person or raters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,21 +11,22 @@ from core.llm import connection
 from core.llm.connection import Connection
 from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
-from core.steps import judge as judge_command
+from core.steps import judge as judge_step
 from core.study import tasks
-from core.study.rows.kinds import JudgementKind
+from core.study.rows.kinds import JudgementKind, Work
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import judging
 from ui.shared import charts, jobs, pickers, resources
-from ui.shared.words import plain, problem, queued, table
+from ui.shared.tables import table
+from ui.shared.words import plain, set_queued_notice, show_errors
 from ui.synthesis.connection import offered_models, pick_connection
 
-NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person here", By.RATERS: "Raters"}
+NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person", By.RATERS: "Raters"}
 
 
 def labels_view(study: Study, task: Task) -> None:
-    """Agreement of the intended label with another one, per class, and the job that asks a judge."""
+    """Draw the agreement of intended and other labels per class, and the form that asks an LLM judge."""
     with resources.store()() as session:
         with st.container(horizontal=True):
             arm = pickers.pick_arm(session, task, key="fidelity")
@@ -51,22 +52,26 @@ def labels_view(study: Study, task: Task) -> None:
 
 
 def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
-    """Whose labels are shown; the judge asked last once it has given one."""
+    """Draw the choice of judge or person whose labels are compared, and return the name; None for raters.
+
+    The judge asked last is chosen as soon as this judge has answered.
+    """
     if by == By.RATERS:
         return None
     kind = JudgementKind.JUDGE if by == By.JUDGE else JudgementKind.HUMAN
     known = fidelity.judges(session, arm_id=arm.id, kind=kind)
     if not known:
         return None
-    key, asked = f"fidelity.judge.{arm.id}.{by}", f"fidelity.asked.{arm.id}"
-    if by == By.JUDGE and st.session_state.get(asked) in known:
-        st.session_state[key] = st.session_state.pop(asked)
-    return str(st.selectbox("Who", list(known), key=key, width=220))
+    key, asked_last = f"fidelity.judge.{arm.id}.{by}", f"fidelity.asked.{arm.id}"
+    if by == By.JUDGE and st.session_state.get(asked_last) in known:
+        st.session_state[key] = st.session_state.pop(asked_last)
+    return str(st.selectbox("Labels by", list(known), key=key, width=220))
 
 
 def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
+    share = found.agreement
     reading = (
-        f"{other} gives the intended label to {found.agreement:.0%} [{found.low:.0%}, {found.high:.0%}] of {found.n} samples; "
+        f"{other} gives the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {found.n} samples; "
         f"Cohen's kappa {found.kappa:.2f}."
         + (f" {found.n_unusable} answers cannot be used." if found.n_unusable else "")
     )
@@ -83,7 +88,7 @@ def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
 
 
 def _ask(study: Study, task: Task) -> None:
-    """Ask a model for the label of samples, without telling it the intended one."""
+    """Draw the form that asks an LLM judge for labels; the judge is not told the intended label."""
     st.subheader("Ask a judge")
     wanted = pick_connection(study, key="fidelity")
     with resources.store()() as session:
@@ -96,49 +101,55 @@ def _ask(study: Study, task: Task) -> None:
             "Budget, US dollars", 0.0, None, None, 0.01, "%g", key="fidelity.budget", placeholder="no limit", width=160
         )
         judge = _choose_judge(wanted, writers)
-        asked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
-    st.caption("It sees the question, the labels and the text. Judging real texts too shows how far it can be trusted.")
-    own = [name for name in writers.get(connection.split(judge)[0], []) if name in names] if judge else []
-    if own:
+        is_clicked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
+    st.caption(
+        "The judge sees the question, the labels and the text. Judging real texts too shows how far the judge can be trusted."
+    )
+    written = [name for name in writers.get(connection.split(judge)[0], []) if name in names] if judge else []
+    if written:
         st.warning(
-            f"{plain(str(judge))} wrote texts of {plain(', '.join(own))} itself. A model that judges its own texts tends to agree "
-            "with itself: choose another judge where you can."
+            f"{plain(str(judge))} wrote texts of {plain(', '.join(written))}. A model that judges its own texts tends to agree "
+            "with itself: choose another judge if you can."
         )
-    if asked and judge:
-        with problem():
+    if is_clicked and judge:
+        with show_errors():
             connection.check(wanted.model_copy(update={"models": (judge,)}), resources.settings())
             arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
             _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
-    jobs.job_panel(study.id, of=f"judge:{task.id}", key="fidelity.jobs")
+    jobs.job_panel(study.id, of=Work.JUDGE.key(task.id), key="fidelity.jobs")
 
 
 def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:
-    """A model of the study, first one that wrote nothing here, one that its endpoint lists, or any other by its name."""
-    mine = sorted(wanted.models, key=lambda model: connection.split(model)[0] in writers)
+    """Draw the choice of a judge and return its name, or None.
+
+    Offered are the connected models, first those that wrote no text of the task, and the models that the endpoint lists; any
+    other name can be typed.
+    """
+    connected = sorted(wanted.models, key=lambda model: connection.split(model)[0] in writers)
     chosen = st.selectbox(
         "Judge",
-        list(dict.fromkeys([*mine, *offered_models(wanted.base_url)])),
-        index=0 if mine else None,
+        list(dict.fromkeys([*connected, *offered_models(wanted.base_url)])),
+        index=0 if connected else None,
         key="fidelity.model",
         width=240,
         placeholder="Type a name, then Enter",
         accept_new_options=wanted.provider != "recorded",
-        help="Any model of the endpoint by its name, or one elsewhere as NAME@URL. What the study writes with stays as it is.",
+        help="A model of the endpoint by its name, or of another endpoint as NAME@URL. The study's own connection stays.",
     )
     return str(chosen).strip() if chosen else None
 
 
 def _arguments(wanted: Connection, judge: str, *, arms: list[str], per_label: int, budget: float | None) -> list[str]:
-    alone = wanted.model_copy(update={"models": (judge,)})
-    return judge_command.arguments(alone, arms=arms, per_label=per_label, budget_usd=budget)
+    only_judge = wanted.model_copy(update={"models": (judge,)})
+    return judge_step.arguments(only_judge, arms=arms, per_label=per_label, budget_usd=budget)
 
 
 def _queue(study: Study, task: Task, arms: Sequence[Arm], *, judge: str, arguments: list[str]) -> None:
-    """Queue the judging; the arms' views move to this judge as soon as it has answered."""
+    """Queue the judging; the labels view of each arm shows this judge as soon as it has answered."""
     with resources.store().write() as session:
-        job = judge_command.queue_judging(session, study=study, task=task, arguments=arguments)
+        job = judge_step.queue_judging(session, study=study, task=task, arguments=arguments)
     runner.ensure(resources.settings())
     for arm in arms:
         st.session_state[f"fidelity.asked.{arm.id}"] = connection.split(judge)[0]
-    queued([job])
+    set_queued_notice([job])

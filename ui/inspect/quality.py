@@ -1,4 +1,4 @@
-"""What the arms of a task are like beside real data: diversity, duplicates, leakage and a map, measured by a job."""
+"""Quality of the arms of a task beside real data: diversity, duplicates, label leakage and a map of texts."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,12 @@ from core.quality.measures import ArmMeasures, Measures
 from core.steps import measure as measuring
 from core.study import browse
 from core.study.exchange import spreadsheets
-from core.study.rows.kinds import ArmKind
+from core.study.rows.kinds import ArmKind, Work
 from core.study.rows.study import Study, Task
 from ui.inspect import samples
 from ui.shared import charts, jobs, resources
-from ui.shared.words import done, plain, queued, table
+from ui.shared.tables import table
+from ui.shared.words import plain, set_notice, set_queued_notice
 
 GROUPS = {
     "Diversity": ["remote_clique_cosine", "chamfer_distance_cosine", "nearest_real"],
@@ -27,33 +28,33 @@ GROUPS = {
 NOTES = {
     "Diversity": "Farther apart means more diverse. Remote clique: mean distance to all other texts; Chamfer: to the nearest.",
     "Angular distances": "The same distances as angles, in radians.",
-    "Words": "Distinct-n: share of different word sequences. Self-BLEU: how much of each text is found in the others.",
-    "Likeness and leakage": "What a bag of words learns from the arm. AUC 0.5: synthetic and real texts cannot be told apart.",
+    "Words": "Distinct-n: share of different word sequences. Self-BLEU: how much of each text also occurs in the other texts.",
+    "Likeness and leakage": "Measured by classifiers that see single words only. AUC 0.5: synthetic and real texts cannot be told apart.",
 }
-SAID = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
+READINGS = {"Diversity": ("diversity",), "Likeness and leakage": ("likeness", "leakage")}
 MOST_SHOWN = 200
 WIDTH = 266
 
 
 def quality_view(study: Study, task: Task) -> None:
-    """Every measure per arm with real data beside it, and the near-duplicates, which can be rejected here."""
+    """Draw every measure per arm beside real data, and near-duplicates, which can be rejected."""
     found = _measured(study, task)
     if found is None:
         return
-    said = readings.reading(found)
+    sentences = readings.reading(found)
     for name, wanted in GROUPS.items():
         st.subheader(name)
         _charts(_of(found, wanted), wanted, task=task, name=name)
-        for group in SAID.get(name, ()):
-            _say(said[group])
+        for group in READINGS.get(name, ()):
+            _say(sentences[group])
     st.subheader("Duplicates and copies")
-    _say([*said["duplicates"], *said["copies"]])
+    _say([*sentences["duplicates"], *sentences["copies"]])
     for arm in found.arms:
         _near_duplicates(arm)
 
 
 def leakage_view(study: Study, task: Task) -> None:
-    """Words that give a label away in one arm, beside how well words alone carry over to real test data."""
+    """Draw the words that give a label away in an arm, and how well words alone predict labels of real test texts."""
     found = _measured(study, task)
     if found is None:
         return
@@ -72,31 +73,37 @@ def leakage_view(study: Study, task: Task) -> None:
         )
     arm = next(arm for arm in found.arms if arm.arm == chosen)
     cues = measures.cues(arm)
-    own = cues[cues["label"] == label]
-    if own.empty:
-        st.info("No word comes with this label often enough to be looked at.")
+    of_label = cues[cues["label"] == label]
+    if of_label.empty:
+        st.info("No word occurs often enough with this label to be measured.")
     else:
         charts.plot(
             quality_charts.cues_bars(cues, label=label, arm=arm.arm),
             key="leakage.cues",
             filename=f"{task.name}-{arm.arm}-cues",
-            data=own,
+            data=of_label,
             reading="To the right of 0: texts of this label hold the word more often. Bars: 95 % intervals of single words.",
         )
     _say([*readings.reading(found)["leakage"]])
     rows = [
-        (one.arm, one.bag_of_words.accuracy, one.bag_of_words.macro_f1, one.within.macro_f1, one.bag_of_words.n_test)
-        for one in found.arms
+        (
+            arm.arm,
+            arm.bag_of_words.accuracy.value,
+            arm.bag_of_words.macro_f1.value,
+            arm.within.macro_f1.value,
+            arm.bag_of_words.n_test,
+        )
+        for arm in found.arms
     ]
     columns = ["arm", "accuracy", "macro_f1", "within", "n_test"]
     table(pd.DataFrame(rows, columns=columns), key="leakage.scores")
     st.caption(
-        "TF-IDF and logistic regression, learned from equally many texts of each arm. Accuracy and macro-F1: on real test texts."
+        "TF-IDF and logistic regression, trained on the same number of texts of each arm. Accuracy and macro-F1: on real test texts."
     )
 
 
 def map_view(study: Study, task: Task) -> None:
-    """The texts of all arms as points; one that is chosen shows its text and where it came from."""
+    """Draw the texts of all arms as points of a map; a chosen point shows its text and origin."""
     found = _measured(study, task)
     if found is None:
         return
@@ -111,8 +118,8 @@ def map_view(study: Study, task: Task) -> None:
     figure = quality_charts.embedding_map(points, by="label" if by == "label" else "arm")
     event = st.plotly_chart(figure, key=f"map.{task.id}.{by}", on_select="rerun", selection_mode="points")
     st.caption(
-        f"{len(points):,} texts by {plain(found.encoder)}, laid out by t-SNE: near means alike, distances between groups "
-        "mean little. Choose a point to open its text."
+        f"{len(points):,} texts embedded by {plain(found.encoder)} and laid out by t-SNE: near points are similar texts; distances "
+        "between groups mean little. Choose a point to open its text."
     )
     chosen = event["selection"]["points"]
     if chosen:
@@ -121,21 +128,23 @@ def map_view(study: Study, task: Task) -> None:
 
 
 def _measured(study: Study, task: Task) -> Measures | None:
-    """The measures of a task, with the way to make or renew them; None while there are none."""
+    """Draw a button that computes missing or outdated measures of a task; return the measures, None if missing."""
     with resources.store()() as session:
         found = measures.read(resources.settings(), session, task.id)
-    words = "Measure again" if found else "Measure the quality of all arms"
+    label = "Measure again" if found else "Measure the quality of all arms"
     if found is None:
-        st.info("Nothing is measured yet: embeddings, distances, duplicates and cues are computed by a background job.")
+        st.info(
+            "This task is not measured yet. A background job computes distances, duplicates, copies and words that give labels away."
+        )
     elif found.stale:
         st.warning("The samples have changed since these were measured.")
-    if (found is None or found.stale) and st.button(words, type="primary", key="quality.measure"):
+    if (found is None or found.stale) and st.button(label, type="primary", key="quality.measure"):
         with resources.store().write() as session:
             job = measuring.queue_measuring(session, study=study, task=task)
         runner.ensure(resources.settings())
-        queued([job])
+        set_queued_notice([job])
         st.rerun()
-    jobs.job_panel(study.id, of=f"measure:{task.id}", key="quality.jobs")
+    jobs.job_panel(study.id, of=Work.MEASURE.key(task.id), key="quality.jobs")
     return found.measures if found else None
 
 
@@ -145,7 +154,7 @@ def _of(found: Measures, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def _charts(rows: pd.DataFrame, wanted: Sequence[str], *, task: Task, name: str) -> None:
-    """A small chart for each measure, side by side where there is room, with the numbers to take along."""
+    """Draw a small chart per measure, side by side, with their numbers as a download."""
     with st.container(horizontal=True):
         for measure in wanted:
             with st.container(width=WIDTH):
@@ -169,11 +178,11 @@ def _say(sentences: Sequence[str]) -> None:
 
 
 def _near_duplicates(arm: ArmMeasures) -> None:
-    """The groups of texts of one arm that nearly repeat one another, and a button that keeps the first of each."""
+    """Draw the groups of near-duplicates of an arm, and a button that keeps only the first text of each group."""
     if not arm.near_groups:
         return
     with st.expander(
-        f"{plain(arm.arm)}: {_counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} could go"
+        f"{plain(arm.arm)}: {_counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} can be rejected"
     ):
         if arm.kind != ArmKind.REAL:
             st.button(
@@ -185,10 +194,10 @@ def _near_duplicates(arm: ArmMeasures) -> None:
         with resources.store()() as session:
             texts = browse.texts(session, [sample_id for group in arm.near_groups[:MOST_SHOWN] for sample_id in group])
         rows = [
-            (place, texts[one])
+            (place, texts[sample_id])
             for place, group in enumerate(arm.near_groups[:MOST_SHOWN], 1)
-            for one in group
-            if one in texts
+            for sample_id in group
+            if sample_id in texts
         ]
         table(pd.DataFrame(rows, columns=["group", "text"]), key=f"quality.near.table.{arm.arm_id}")
 
@@ -200,4 +209,4 @@ def _counted(n: int, noun: str) -> str:
 def _reject(arm_id: int, groups: list[list[int]]) -> None:
     with resources.store().write() as session:
         n = measures.reject_near_duplicates(session, arm_id=arm_id, groups=groups)
-    done(f"{n} near-duplicates rejected; generating again fills the gaps.")
+    set_notice(f"{n} near-duplicates rejected; generating again fills the gaps.")

@@ -1,4 +1,4 @@
-"""Samples in a table that the database filters and pages, and one of them with everything it came from."""
+"""A filtered, paged table of samples, and one sample with its labels and origin."""
 
 import json
 import time
@@ -18,7 +18,8 @@ from core.study.exchange import exporting, spreadsheets
 from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Arm, Task
 from ui.shared import resources
-from ui.shared.words import choose_rows, done, money, plain, table
+from ui.shared.tables import choose_rows, table
+from ui.shared.words import money, plain, set_notice
 
 ALL = "all"
 NO_HUMAN = "none"
@@ -31,22 +32,22 @@ EXPORTS = (
 
 
 def samples_view(task: Task) -> None:
-    """The table with its filters; what is chosen in it can be rejected, restored, labelled, and followed back."""
+    """Draw the table of samples with its filters; chosen samples can be rejected, restored or labelled."""
     with resources.store()() as session:
         wanted = _pick_filter(session, task)
         total = browse.count(session, wanted)
         pages = max(1, -(-total // browse.PAGE))
         number = st.pagination(pages, key=f"samples.page.{task.id}.{hash(wanted)}") if pages > 1 else 1
         rows = browse.page(session, wanted, number=number)
-    problem_here = st.session_state.pop("samples.problem", None)
-    if problem_here:
-        st.error(plain(problem_here))
+    refusal = st.session_state.pop("samples.problem", None)
+    if refusal:
+        st.error(plain(refusal))
     if rows.empty:
         st.info("No sample passes this filter.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        words = f"{total:,} samples. Choose one to see where it came from, or several to reject or restore them."
-        st.caption(words, width="stretch")
+        hint = f"{total:,} samples. Choose a sample to see its origin, or several samples to reject or restore them."
+        st.caption(hint, width="stretch")
         _export(task)
     changes = st.session_state.get("samples.changes", 0)
     shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
@@ -59,11 +60,11 @@ def samples_view(task: Task) -> None:
 
 
 def one_sample(task: Task, sample_id: int) -> None:
-    """A sample in full: its text and labels, and the way back to the answer and the prompt it came from."""
+    """Draw a sample: its text, its labels, and the file or the completion and prompt that it came from."""
     with resources.store()() as session:
         origin = browse.origin(session, sample_id)
         labels = [label.name for label in tasks.labels_of(session, task.id)]
-    st.subheader("Where it came from")
+    st.subheader("The sample and its origin")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     _labels(task, origin, labels)
     _nearest(origin)
@@ -74,7 +75,7 @@ def one_sample(task: Task, sample_id: int) -> None:
 
 
 def _nearest(origin: Origin) -> None:
-    """The real texts that a measured sample is nearest to: what it may have been copied from."""
+    """Draw the real texts nearest to a sample, to reveal copies, if the task has been measured."""
     with resources.store()() as session:
         found = neighbours.nearest(session, origin.sample, home=resources.settings().home)
     if not found.empty:
@@ -83,13 +84,13 @@ def _nearest(origin: Origin) -> None:
 
 
 def _export(task: Task) -> None:
-    """The kept texts of an arm to take along, with where each came from."""
+    """Draw the downloads of an arm's kept texts with their origin."""
     with st.popover("Export", width="content"), resources.store()() as session:
         arms = {arm.name: arm for arm in tasks.arms(session, task.id)}
         name = st.selectbox("Arm to export", list(arms), key=f"samples.export.{task.id}", width=260)
-        for words, ending, kind in EXPORTS:
+        for label, ending, kind in EXPORTS:
             st.download_button(
-                words,
+                label,
                 partial(_exported, task.id, arms[name].id, ending),
                 file_name=f"{task.name}-{name}.{ending.removeprefix('safe.')}",
                 mime=kind,
@@ -97,7 +98,7 @@ def _export(task: Task) -> None:
                 on_click="ignore",
                 width="stretch",
             )
-        st.caption("Parquet with a card, and the Hugging Face hub: `python -m core push`.")
+        st.caption("As Parquet with a data set card, or to the Hugging Face hub: `python -m core push`.")
 
 
 def _exported(task_id: int, arm_id: int, ending: str) -> str:
@@ -109,6 +110,7 @@ def _exported(task_id: int, arm_id: int, ending: str) -> str:
 
 
 def _pick_filter(session: Session, task: Task) -> browse.Filter:
+    """Draw the filters and return the chosen filter."""
     found = _facets(task.id)
     labels = {label.name: label.id for label in tasks.labels_of(session, task.id)}
     arms = dict(zip(found.arms["arm"], found.arms["arm_id"], strict=True))
@@ -118,7 +120,7 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
         arm = _choice("Arm", arms, task, 170)
         label = _choice("Label", labels, task, 170)
         status = _choice("Status", {str(status): str(status) for status in SampleStatus}, task, 130)
-        words = st.text_input("Contains", key=f"samples.words.{task.id}", width=180)
+        contains = st.text_input("Contains", key=f"samples.words.{task.id}", width=180)
         with st.popover("More filters", width="content"):
             reason = _choice("Not kept because", _named(found.reasons), task, 300)
             version = _choice("Prompt version", versions, task, 300)
@@ -126,7 +128,7 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
             opinion = _choice("Judge or person", {str(opinion): opinion for opinion in Opinion}, task, 300)
     return browse.Filter(
         arm_ids=(int(arm),) if arm is not None else tuple(map(int, arms.values())), label_id=label, status=status,
-        reason=reason, prompt_id=version, model=model, opinion=opinion, words=words,
+        reason=reason, prompt_id=version, model=model, opinion=opinion, words=contains,
     )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def _facets(task_id: int) -> browse.Facets:
 
 
 def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:
-    """The value behind the chosen name; None for all, and while there is nothing to choose from."""
+    """Draw a choice of options by name; return the value of the chosen option, or None for "all" or without options."""
     if not options:
         return None
     key = f"samples.{title}.{task.id}"
@@ -150,7 +152,7 @@ def _named(counted: dict[str, int]) -> dict[str, str]:
 
 
 def _shown(rows: pd.DataFrame, *, one_arm: bool) -> pd.DataFrame:
-    """The page without columns that hold nothing on it."""
+    """The rows without their empty optional columns, and without the arm if all rows are of one arm."""
     rows = rows.assign(version=["" if pd.isna(version) else str(version) for version in rows["version"]])
     empty = [name for name in OPTIONAL if (rows[name] == "").all()]
     return rows.drop(columns=[*empty, *(["arm"] if one_arm else [])])
@@ -178,26 +180,27 @@ def _act(action: str, ids: list[int]) -> None:
         st.session_state["samples.problem"] = str(error)
         return
     st.session_state["samples.changes"] = st.session_state.get("samples.changes", 0) + (len(ids) > 1)
-    done(f"{n} {'rejected' if action == 'reject' else 'restored'}.")
+    set_notice(f"{n} {'rejected' if action == 'reject' else 'restored'}.")
 
 
 def _labels(task: Task, origin: Origin, labels: list[str]) -> None:
-    """The label it came with, what judges said, and the one a person may give: three things that stay apart."""
+    """Draw the label the sample came with, the judges' labels, and a choice of the visitor's own label."""
     judged = origin.judgements[origin.judgements["kind"] == JudgementKind.JUDGE]
     human = origin.judgements[origin.judgements["kind"] == JudgementKind.HUMAN]
-    said = "; ".join(f"{row.label} by {row.judge}" for row in judged.itertuples())
+    by_judge = "; ".join(f"{row.label} by {row.judge}" for row in judged.itertuples())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.caption(
             f"{'Intended' if origin.completion else 'Given'} label: **{plain(origin.label)}** · judged: "
-            f"{plain(said) if said else 'not yet'} · {plain(origin.arm.name)}, {origin.sample.split}, {origin.sample.status}"
+            f"{plain(by_judge) if by_judge else 'not yet'} · {plain(origin.arm.name)}, {origin.sample.split}, "
+            f"{origin.sample.status}"
             + (f" ({plain(origin.sample.reject_reason)})" if origin.sample.reject_reason else "")
         )
-        given = str(human["label"].iloc[-1]) if len(human) else NO_HUMAN
+        current = str(human["label"].iloc[-1]) if len(human) else NO_HUMAN
         key = f"samples.human.{origin.sample.id}"
         st.selectbox(
             "Your label",
             [NO_HUMAN, *labels],
-            index=[NO_HUMAN, *labels].index(given) if given in labels else 0,
+            index=[NO_HUMAN, *labels].index(current) if current in labels else 0,
             key=key,
             width=220,
             on_change=_label,
@@ -211,35 +214,38 @@ def _label(key: str, task_id: int, sample_id: int) -> None:
     with resources.store().write() as session:
         ids = {label.name: label.id for label in tasks.labels_of(session, task_id)}
         judgements.set_human_label(session, sample_id, ids.get(name))
-    done("Your label is kept beside the intended one." if name in ids else "Your label is taken back.")
+    set_notice("Your label is stored beside the intended label." if name in ids else "Your label is removed.")
 
 
 def _completion(origin: Origin) -> None:
-    made, prompt = origin.completion, origin.prompt
-    assert made is not None
+    """Draw the completion that a sample came from, the status of each of its texts, and the request."""
+    completion, prompt = origin.completion, origin.prompt
+    assert completion is not None
     assert prompt is not None
-    took = f"{made.tokens_in} tokens in, {made.tokens_out} out, {money(made.cost_usd)}; {made.latency_s:.1f} s"
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.created_at))
-    st.caption(
-        f"Text {origin.sample.part + 1} of completion {made.id} (slot {made.slot}) by {plain(made.model)}"
-        f"{', by batch' if origin.batch else ''}; prompt version {prompt.version}; "
-        + plain(f"recorded beforehand; {when}" if made.is_recorded else f"{took}; {when}")
+    usage = (
+        f"{completion.tokens_in} tokens in, {completion.tokens_out} out, {money(completion.cost_usd)}; "
+        f"{completion.latency_s:.1f} s"
     )
-    if made.attributes:
-        st.caption(
-            "Drawn for this call: " + "; ".join(f"{plain(k)}: {plain(str(v))}" for k, v in made.attributes.items())
-        )
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(completion.created_at))
+    st.caption(
+        f"Text {origin.sample.part + 1} of completion {completion.id} (slot {completion.slot}) by {plain(completion.model)}"
+        f"{', by batch' if origin.batch else ''}; prompt version {prompt.version}; "
+        + plain(f"recorded beforehand; {when}" if completion.is_recorded else f"{usage}; {when}")
+    )
+    if completion.attributes:
+        drawn = "; ".join(f"{plain(name)}: {plain(str(value))}" for name, value in completion.attributes.items())
+        st.caption(f"Drawn for this call: {drawn}")
     answer, request = st.columns(2, gap="large")
     with answer:
-        st.caption(f"The raw completion (ended with {plain(made.finish_reason)})")
-        st.code(made.content, language=None, wrap_lines=True, height=320)
-        st.caption("What became of each of its texts")
+        st.caption(f"The raw completion (ended with {plain(completion.finish_reason)})")
+        st.code(completion.content, language=None, wrap_lines=True, height=320)
+        st.caption("The texts of the completion")
         table(_siblings(origin.siblings), key="samples.siblings")
     with request:
-        st.caption("What was sent")
-        for message in made.request.get("messages", []):
+        st.caption("The request")
+        for message in completion.request.get("messages", []):
             st.code(f"{message['role']}: {message['content']}", language=None, wrap_lines=True)
-        others = {name: value for name, value in made.request.items() if name != "messages"}
+        others = {name: value for name, value in completion.request.items() if name != "messages"}
         st.code(json.dumps(others, ensure_ascii=False), language=None, wrap_lines=True)
         for title, shown in (
             ("Real texts shown as examples", origin.examples),
@@ -251,5 +257,5 @@ def _completion(origin: Origin) -> None:
 
 
 def _siblings(found: pd.DataFrame) -> pd.DataFrame:
-    """All texts of one answer; why one is not kept stands before the text, where it is seen."""
+    """The texts of one completion: columns status, text, and reason before the text if a text was rejected."""
     return found[["status", "reason", "text"] if found["reason"].any() else ["status", "text"]]

@@ -1,1 +1,1 @@
-"""A rater's way through a session."""
+"""The rating page: steps, screens and style."""

@@ -1,9 +1,9 @@
-"""How the rating page looks, and the few things on it that only a browser can do."""
+"""CSS and JavaScript of the rating page: layout, focus, keyboard shortcuts, the code to copy."""
 
 import streamlit as st
 from streamlit.components import v2
 
-# A new item's buttons take no pointer for a moment, so that the second half of a double click falls into the void.
+# The buttons of a new item ignore the pointer for 0.35 s, so that the second half of a double click answers nothing.
 CSS = """<style>
 .stMainBlockContainer { padding: 1rem 1rem 1.5rem; }
 .stAppHeader { background: transparent; pointer-events: none; }
@@ -60,8 +60,9 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
 @media (prefers-reduced-motion: reduce) { .st-key-rate * { transition: none !important; } }
 </style>"""
 
-# With every new item: back to its beginning, the keyboard there too, the number said aloud; held keys answer nothing.
-# Streamlit takes the buttons away while the server cannot be reached: a click on one just before or meanwhile is lost.
+# For every new item: scroll to its beginning, move the keyboard focus there, and announce its number to screen readers.
+# Keys held down answer nothing. Streamlit disables the buttons while the server cannot be reached, and a click shortly
+# before or during that time is lost, so the page is told.
 ITEM = """
 const MOMENT = 350
 const DIGIT = /^[1-9]$/
@@ -132,7 +133,7 @@ export default ({ data, parentElement }) => {
   copy.onclick = async () => { copy.textContent = (await copied(data.code)) ? "Copied" : "Please copy it by hand" }
   if (!data.seconds) return
   let left = data.seconds
-  const tell = () => { count.textContent = `You go back by yourself in ${left} s.` }
+  const tell = () => { count.textContent = `You return automatically in ${left} s.` }
   const stop = () => { clearInterval(clock); count.textContent = ""; stay.hidden = true }
   const clock = setInterval(() => {
     left -= 1
@@ -148,14 +149,14 @@ export default ({ data, parentElement }) => {
 
 
 def page() -> None:
-    """Give the page its look; once a run."""
+    """Add the rating page's CSS; called once per run."""
     st.html(CSS)
 
 
 def item(item_id: int, said: str) -> bool:
-    """Tell the browser that this item is on the screen; draws nothing that can be seen.
+    """Tell the browser which item is shown, and announce `said` to screen readers; draws nothing visible.
 
-    True when the browser had lost the server while it showed this item.
+    True if the browser lost the connection to the server while it showed this item.
     """
     with st.container(key="rate_browser"):
         found = v2.component("litmus_rating_item", html='<p role="status"></p>', js=ITEM)(
@@ -167,7 +168,7 @@ def item(item_id: int, said: str) -> bool:
 
 
 def end(code: str, *, url: str, seconds: int) -> None:
-    """A button that copies the code; with `seconds` the browser goes to the address by itself after so many."""
+    """Draw a button that copies the code. If `seconds` is not 0, the browser opens `url` by itself after that time."""
     with st.container(key="rate_end_browser"):
         v2.component("litmus_rating_end", html=END_HTML, css=END_CSS, js=END)(
             key="rate.end", data={"code": code, "url": url, "seconds": seconds}

@@ -1,4 +1,4 @@
-"""What a rater's browser remembers: who it was in a session, so that the link opened again goes on where it was left."""
+"""A cookie with the rater's personal code, so that the same link opened again continues the rater's session."""
 
 import hashlib
 
@@ -20,14 +20,14 @@ export default ({ data }) => {
 
 
 def code(token: str) -> str:
-    """The personal code that this browser had in the session of this link; empty when it had none, or is somebody else's."""
+    """The personal code in this browser's cookie for a campaign's token; "" without a cookie or after "Not you?"."""
     if st.session_state.get(SOMEBODY_ELSE):
         return ""
     return st.context.cookies.to_dict().get(_name(token), "")
 
 
 def keep(token: str, personal_code: str) -> None:
-    """Let the browser remember a personal code; draws nothing that can be seen."""
+    """Set the cookie with a personal code in the browser; draws nothing visible."""
     if st.session_state.get(TOLD) == personal_code or code(token) == personal_code:
         return
     with st.container(key="rate_memory"):
@@ -38,6 +38,9 @@ def keep(token: str, personal_code: str) -> None:
 
 
 def _name(token: str) -> str:
-    """The cookie's name: of a link, and of the id in the address, so that two people at one browser are two."""
+    """The cookie's name, which differs by campaign and by the panel's person id in the address.
+
+    Two people with different ids who share a browser therefore stay two raters.
+    """
     link = "\n".join(filter(None, [token, str(st.session_state.get(CAME_AS, ""))]))
     return f"litmus_me_{hashlib.sha256(link.encode()).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""What the rating page draws at each step of a session."""
+"""The screens of the rating page: welcome, instructions, check, item, end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +13,16 @@ from ui.rate import look as rating_style
 from ui.rate import memory
 from ui.rate import visit as rating
 from ui.rate.visit import Stage, Visit
-from ui.shared import words
+from ui.shared import durations, words
 
 HEARD, LOST = "rate.heard", "rate.lost"
 LOST_WORDS = (
-    "We lost the connection for a moment. Everything counted above is stored. If you answered this one just now, please give "
-    "your answer once more."
+    "The connection was lost for a moment. The answers counted above are stored. If you have just answered this item, please "
+    "answer it again."
 )
 FEW = 5
 COMPARED = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
-SECONDS_BEFORE_GOING_BACK = 5
+SECONDS_BEFORE_RETURN = 5
 HANDING_IN = (RaterState.DONE, RaterState.SCREENED_OUT, RaterState.FAILED_CHECK)
 NOUNS = {
     CampaignKind.LABEL: ("text", "choose the answer that fits best"),
@@ -33,27 +33,27 @@ NOUNS = {
 ENDED = {
     RaterState.SCREENED_OUT: (
         "Thank you for your answer",
-        "This session looks for people with other experience, so it ends here. Nothing else was asked or stored.",
+        "This session looks for people with other experience, so it ends here. Only this answer is stored.",
     ),
     RaterState.FAILED_CHECK: (
         "The session ends here",
-        "Some of the answers to the checks did not fit the instructions, so there are no further items. What you answered "
-        "is kept. Thank you for your time.",
+        "Some of the answers to the checks did not fit the instructions, so there are no further items. Your answers are "
+        "stored. Thank you for your time.",
     ),
 }
 
 
 def welcome(visit: Visit) -> None:
-    """What it is about, how long it takes, and the consent without which nothing is stored."""
+    """Draw the request, the expected minutes and the consent; nothing is stored before the consent."""
     st.title(words.plain(visit.screen.title), anchor=False)
-    noun, doing = NOUNS[CampaignKind(visit.campaign.kind)]
+    noun, doing = NOUNS[visit.campaign.kind]
     n = visit.progress.total
     st.write(
         f"You will see up to {n} {_plural(noun, n)}, one at a time, and {doing}. That takes about "
-        f"{_minutes(visit.minutes)}. There is no right or wrong: we want to know how people read them."
+        f"{durations.minutes(visit.minutes)}. There is no right or wrong: we want to know how people read them."
     )
     if not visit.has_room:
-        st.info("There is nothing left to rate here just now: other people have done it all. Thank you for coming by.")
+        st.info("There is nothing left to rate just now: other people have rated everything. Thank you for coming.")
         back(visit)
         return
     st.text(visit.rules.consent)
@@ -72,11 +72,11 @@ def welcome(visit: Visit) -> None:
 
 
 def back(visit: Visit | None = None) -> None:
-    """The way back in for someone with a personal code."""
+    """Draw the form by which a rater with a personal code comes back; a preview has no such form."""
     unknown = st.session_state.get(rating.UNKNOWN)
     if unknown:
         st.warning(
-            f"Nobody in this session has the code {words.plain(unknown)}. Please look at it again: three groups of four "
+            f"No rater of this session has the code {words.plain(unknown)}. Please check it: a code has three groups of four "
             "letters and digits."
         )
     if visit is not None and access.is_preview():
@@ -89,13 +89,14 @@ def back(visit: Visit | None = None) -> None:
 
 
 def declined() -> None:
+    """Draw the screen after the consent was declined."""
     st.title("That is all right", anchor=False)
     st.write("Nothing was stored. You can close this page.")
     st.button("Back to the beginning", on_click=rating.decline, args=(False,), key="rate.reconsider", width="stretch")
 
 
 def instructions(visit: Visit) -> None:
-    """The instructions as a step of their own."""
+    """Draw the instructions before the first item."""
     st.title("How it works", anchor=False)
     _explain(visit)
     has_check = visit.rater is not None and visit.rater.state == RaterState.CHECKING
@@ -104,12 +105,12 @@ def instructions(visit: Visit) -> None:
 
 
 def check(visit: Visit) -> None:
-    """The comprehension check; what was wrong is explained, and how many tries are left is said."""
+    """Draw the comprehension check, with explanations of wrong answers and the number of tries left."""
     assert visit.rater is not None
-    left = visit.rules.check_tries - visit.rater.check_tries
+    tries_left = visit.rules.check_tries - visit.rater.check_tries
     wrong = st.session_state.get(rating.WRONG) or []
     st.title("A short check", anchor=False)
-    tries = f"{left} {'more ' if visit.rater.check_tries else ''}{'try' if left == 1 else 'tries'}"
+    tries = f"{tries_left} {'more ' if visit.rater.check_tries else ''}{'try' if tries_left == 1 else 'tries'}"
     if visit.rater.check_tries:
         st.warning(f"Not quite yet. Please look at the answers again: you have {tries}.")
     else:
@@ -140,7 +141,7 @@ def check(visit: Visit) -> None:
 
 
 def item(visit: Visit) -> None:
-    """One item: the progress, the question, the text, the answers, and the ways out."""
+    """Draw an item: progress, question, text, answer buttons, and undo, skip and stop."""
     assert visit.rater is not None and visit.item is not None
     done, total, rater_id, item_id = visit.progress.done, visit.progress.total, visit.rater.id, visit.item.id
     if rating_style.item(item_id, f"Item {done + 1} out of {total}"):
@@ -160,22 +161,22 @@ def item(visit: Visit) -> None:
                     st.text(text)
         with st.container(key="rate_bottom"), st.container(key=f"rate_turn_{done % 2}"):
             _answers(visit, rater_id, item_id)
-            wants_skip, wants_out = _ways(visit, rater_id, item_id)
+            wants_skip, wants_stop = _other_buttons(visit, rater_id, item_id)
     if wants_instructions:
         _again(visit)
     elif wants_skip:
         _skip(visit, rater_id, item_id)
-    elif wants_out:
+    elif wants_stop:
         _leave(visit, rater_id)
 
 
 def end(visit: Visit) -> None:
-    """Thanks in honest words for each way a session ends, the code to hand in, and the ways back."""
+    """Draw the end of a session: thanks by the way it ended, the code to hand in, and buttons to go on or undo."""
     assert visit.rater is not None
     ending = rating.ending(visit.campaign, visit.rater)
-    title, words_said = ENDED.get(ending.state, ("Thank you", _said(visit, ending)))
+    title, message = ENDED.get(ending.state, ("Thank you", _thanks(visit, ending)))
     st.title(title, anchor=False)
-    st.write(words_said)
+    st.write(message)
     if ending.state == RaterState.LEFT:
         _button("Go on where I stopped", rating.go_on, (visit.rater.id,), type="primary", key="rate.go_on")
     if ending.code:
@@ -196,21 +197,21 @@ def end(visit: Visit) -> None:
 
 
 def closed(visit: Visit) -> None:
-    """The session is over for everybody; whose session had ended before still gets the code."""
+    """Say that the campaign is closed; a rater whose session had ended before still sees the code."""
     if visit.rater is not None and rating.ending(visit.campaign, visit.rater).state in HANDING_IN:
         end(visit)
         return
     st.title("This session has been closed", anchor=False)
     n = visit.progress.done if visit.rater is not None else 0
     st.write(
-        f"What you answered until then ({_n(n, 'item')}) is stored. Thank you."
+        f"Your answers until then ({_n(n, 'item')}) are stored. Thank you."
         if n
-        else "This labelling session has been closed. Thank you for coming by."
+        else "This labelling session has been closed. Thank you for coming."
     )
 
 
 def remember(visit: Visit) -> None:
-    """Let the browser know who this is; who was recognised by the browser alone can say that it is somebody else."""
+    """Keep the rater's code in the browser; a rater recognised by that code alone can say that somebody else is here."""
     if visit.rater is None or access.is_preview() or visit.rules.panel.id_parameter:
         return
     memory.keep(access.rater_token(), visit.rater.code)
@@ -235,9 +236,10 @@ SCREENS = {
 
 
 def _button(label: str, does: Callable[..., None], args: tuple[Any, ...] = (), *, key: str, **look: Any) -> None:
-    """A button whose click counts also as the first thing that a server hears after a restart.
+    """Draw a button that calls `does(*args)`, also if the click is the first message to a restarted server.
 
-    Streamlit calls back in a session that has drawn the button before; in a new one a click only shows as its value.
+    Streamlit calls `on_click` only in a session that has drawn the button before; in a new session the click shows as the
+    button's value alone.
     """
     is_clicked = st.button(label, key=key, width="stretch", on_click=_hear, args=(key, does, args), **look)
     if is_clicked and st.session_state.pop(HEARD, None) != key:
@@ -252,9 +254,9 @@ def _hear(key: str, does: Callable[..., None], args: tuple[Any, ...]) -> None:
 
 def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
     options = visit.screen.options
-    place_of_all = "rate_few" if len(options) <= FEW else "rate_many"
-    side_by_side = "rate_row" if visit.campaign.kind in COMPARED else "rate_stack"
-    with st.container(key=place_of_all), st.container(key=side_by_side), st.container(key="rate_answers"):
+    size = "rate_few" if len(options) <= FEW else "rate_many"
+    direction = "rate_row" if visit.campaign.kind in COMPARED else "rate_stack"
+    with st.container(key=size), st.container(key=direction), st.container(key="rate_answers"):
         for place, option in enumerate(options, start=1):
             _button(
                 words.two_lines(option.words, option.meaning),
@@ -265,8 +267,8 @@ def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
             )
 
 
-def _ways(visit: Visit, rater_id: int, item_id: int) -> tuple[bool, bool]:
-    """The row under the answers, the same for every item; whether skipping and leaving were asked for."""
+def _other_buttons(visit: Visit, rater_id: int, item_id: int) -> tuple[bool, bool]:
+    """Draw Undo, Skip and Stop here under the answers; return whether Skip and whether Stop here was clicked."""
     with st.container(key="rate_ways", horizontal=True, horizontal_alignment="distribute"):
         if visit.rules.may_undo:
             st.button(
@@ -308,9 +310,9 @@ def _skip(visit: Visit, rater_id: int, item_id: int) -> None:
 
 @st.dialog("Stop here?")
 def _leave(visit: Visit, rater_id: int) -> None:
-    st.write("What you answered is stored. You can come back later and go on at the same place.")
+    st.write("Your answers are stored. You can come back later and go on where you stopped.")
     if visit.rules.panel.id_parameter:
-        st.write("If you do not want to go on later, please give your place back on the panel's own page.")
+        st.write("If you do not want to go on later, please return your place on the panel's page.")
     if st.button(
         "Stop here", type="primary", key="rate.leave.yes", on_click=rating.leave, args=(rater_id,), width="stretch"
     ):
@@ -320,14 +322,14 @@ def _leave(visit: Visit, rater_id: int) -> None:
 
 
 def _explain(visit: Visit) -> None:
-    """Everything there is to know before rating: instructions, question, answers with their meaning, and examples."""
-    asked = rating.asked(visit)
+    """Draw instructions, question, answers with their meaning, and examples."""
+    screen = rating.question(visit)
     if visit.campaign.instructions:
         st.text(visit.campaign.instructions)
-    st.markdown(f"**{words.plain(asked.question)}**")
-    if asked.note:
-        st.write(words.plain(asked.note))
-    st.markdown("\n".join(f"- {_option(option)}" for option in asked.options))
+    st.markdown(f"**{words.plain(screen.question)}**")
+    if screen.note:
+        st.write(words.plain(screen.note))
+    st.markdown("\n".join(f"- {_option(option)}" for option in screen.options))
     for place, example in enumerate(visit.rules.examples, start=1):
         with st.container(border=True):
             st.caption(f"Example {place}" if len(visit.rules.examples) > 1 else "An example")
@@ -344,18 +346,18 @@ def _option(option: Option) -> str:
 
 
 def _hand_in(visit: Visit, ending: enrolment.Ending) -> None:
-    """The code of this ending, and the way back to the panel where there is one."""
-    by_itself = bool(ending.url) and visit.rules.panel.go_back_by_itself and not access.is_preview()
+    """Draw the code of this ending, and the link back to the panel if there is a panel."""
+    returns_by_itself = bool(ending.url) and visit.rules.panel.go_back_by_itself and not access.is_preview()
     if ending.code == visit.rules.codes.complete:
         st.write("Your completion code, for whoever sent you here:")
     elif ending.state == RaterState.DONE:
-        st.write("There was nothing for you to rate. This code says so; it is not the code of a completed session:")
+        st.write("There was nothing for you to rate. This is the code for that case, not for a completed session:")
     else:
-        st.write("This code says that the session ended before its end; it is not the code of a completed session:")
+        st.write("This is the code for a session that ended early, not for a completed session:")
     st.code(ending.code, language=None)
     if ending.url:
         st.link_button("Go back and hand in the code", ending.url, type="primary", width="stretch")
-    rating_style.end(ending.code, url=ending.url, seconds=SECONDS_BEFORE_GOING_BACK if by_itself else 0)
+    rating_style.end(ending.code, url=ending.url, seconds=SECONDS_BEFORE_RETURN if returns_by_itself else 0)
 
 
 def _personal_code(code: str) -> None:
@@ -363,28 +365,24 @@ def _personal_code(code: str) -> None:
     st.code(code, language=None)
 
 
-def _said(visit: Visit, ending: enrolment.Ending) -> str:
+def _thanks(visit: Visit, ending: enrolment.Ending) -> str:
     done = visit.progress.done
     if ending.state == RaterState.LEFT:
-        kept = f"You stopped after {_n(done, 'item')}. " if done else "You stopped before the first item. "
-        return kept + "What you answered is stored. You are welcome to go on whenever you like."
+        stopped = f"You stopped after {_n(done, 'item')}. " if done else "You stopped before the first item. "
+        return stopped + "Your answers are stored. You are welcome to go on whenever you like."
     if ending.answered:
         skipped = f" and skipped {done - ending.answered}" if done > ending.answered else ""
         return f"You answered {_n(ending.answered, 'item')}{skipped}. Everything is stored; you can close this page."
     if done:
-        return f"You skipped {_n(done, 'item')} and answered none. Thank you for coming by."
-    return "There is nothing left to rate here. Thank you for coming by."
+        return f"You skipped {_n(done, 'item')} and answered none. Thank you for coming."
+    return "There is nothing left to rate here. Thank you for coming."
 
 
 def _n(n: int, noun: str) -> str:
+    """A number with its noun: "1 item", "3 items"."""
     return f"{n} {_plural(noun, n)}"
 
 
 def _plural(noun: str, n: int) -> str:
     first, _, rest = noun.partition(" ")
     return noun if n == 1 else f"{first}s {rest}".strip()
-
-
-def _minutes(minutes: float) -> str:
-    whole = max(1, round(minutes))
-    return f"{whole} minute{'s' if whole > 1 else ''}"

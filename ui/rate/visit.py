@@ -1,6 +1,6 @@
-"""A rater's way through a session: where they are, and what their clicks do. Every click is one transaction.
+"""The steps of a rater's session and what each click does; every click is one transaction.
 
-An organiser's preview takes the same way in a copy of the session that is kept in memory only.
+An organiser's preview takes the same steps on a copy of the campaign that is kept in memory only.
 """
 
 import random
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import RaterState
-from core.study.rows.study import Campaign, Item, Rater, Study
+from core.study.rows.sessions import Campaign, Item, Rater
+from core.study.rows.study import Study
 from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
 from core.subjectivity.sessions.assignment import Progress
@@ -33,6 +34,8 @@ NO = "No"
 
 
 class Stage(StrEnum):
+    """The screen that a visitor of the rating page sees."""
+
     WELCOME = "welcome"
     DECLINED = "declined"
     INSTRUCTIONS = "instructions"
@@ -44,9 +47,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Visit:
-    """What the page shows: `rater` is None before consent, `item` where there is none to rate; `minutes` on the way in.
+    """The state of the rating page for a visitor.
 
-    `has_room` says whether someone who begins now would find something to rate.
+    `rater`: None before consent. `item`: None if there is nothing to rate. `minutes`: expected length of the session, nan
+    after the welcome screen. `has_room`: whether a new rater would find something to rate.
     """
 
     stage: Stage
@@ -62,7 +66,7 @@ class Visit:
 
 
 def arrive() -> Visit:
-    """Where this visitor is in the session of their link. Raises `StudyError` for a wrong one."""
+    """The visitor's step in the campaign of the link, with the next item assigned. Raises `StudyError` for a wrong link."""
     token, is_preview = access.rater_token(), access.is_preview()
     link = f"{'preview ' if is_preview else ''}{token}"
     is_first = st.session_state.get(LINK) != link
@@ -70,14 +74,14 @@ def arrive() -> Visit:
         for name in [name for name in st.session_state if str(name).startswith("rate.")]:
             del st.session_state[name]
         st.session_state[rating_memory.CAME_AS] = enrolment.id_in_address(st.query_params.to_dict())
-    with _desk()() as session:
+    with _store()() as session:
         campaign = campaigns.by_token(session, token, even_closed=True)
         rater = _known(session, campaign)
         st.session_state[LINK] = link
-        is_looking = rater is None or not campaign.is_open or not (_is_back(rater, is_first) or _waits(rater))
-        visit = _visit(session, campaign, rater) if is_looking else None
+        needs_item = rater is not None and campaign.is_open and (_is_back(rater, is_first) or _waits(rater))
+        visit = None if needs_item else _visit(session, campaign, rater)
     if visit is None and rater is not None:
-        with _desk().write() as session:
+        with _store().write() as session:
             assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random())
             visit = _visit(session, campaign, session.get_one(Rater, rater.id))
     assert visit is not None
@@ -87,11 +91,11 @@ def arrive() -> Visit:
 
 
 def join() -> None:
-    """Consent was given: a new rater, or the one a panel knows already."""
+    """Enrol the visitor after consent: a new rater, or the rater who has the panel's person id already."""
     if RATER in st.session_state:
         return
     screening = st.session_state.get("rate.screening")
-    with words.problem(), _desk().write() as session:
+    with words.show_errors(), _store().write() as session:
         campaign = campaigns.by_token(session, access.rater_token(), even_closed=access.is_preview())
         if protocol.of(campaign).screening and screening is None:
             raise StudyError("Please answer the question with yes or no first.")
@@ -102,7 +106,7 @@ def join() -> None:
 
 
 def panel_problem(visit: Visit) -> str:
-    """Why someone who came without the panel's id cannot begin; empty when nothing is missing."""
+    """Why a visitor without the panel's person id cannot begin; "" if the id is there or not needed."""
     if access.is_preview():
         return ""
     try:
@@ -113,7 +117,7 @@ def panel_problem(visit: Visit) -> str:
 
 
 def begin_as_somebody_else() -> None:
-    """Forget who this browser was: the next person at it begins anew."""
+    """Forget the rater of this browser session, so that another person can begin."""
     for name in [name for name in st.session_state if str(name).startswith("rate.") and name not in KEPT]:
         del st.session_state[name]
     st.session_state[rating_memory.SOMEBODY_ELSE] = True
@@ -121,13 +125,14 @@ def begin_as_somebody_else() -> None:
 
 
 def decline(declined: bool = True) -> None:
+    """Show the screen after a declined consent, or the welcome screen again."""
     st.session_state[DECLINED] = declined
 
 
 def come_back() -> None:
-    """Take up a session with the personal code in the field, on whatever device."""
+    """Continue the session of the rater whose personal code was typed, on any device."""
     typed = str(st.session_state.get("rate.code", ""))
-    with _desk().write() as session:
+    with _store().write() as session:
         campaign = campaigns.by_token(session, access.rater_token(), even_closed=True)
         rater = enrolment.come_back(session, campaign, typed, panel=st.query_params.to_dict())
         st.session_state[UNKNOWN] = None if rater else typed.strip()
@@ -137,81 +142,85 @@ def come_back() -> None:
 
 
 def go_on(rater_id: int) -> None:
-    """Take up a session that was left."""
-    with _desk().write() as session:
+    """Continue a session that was left."""
+    with _store().write() as session:
         _go_on(session, rater_id)
 
 
 def have_read() -> None:
+    """Remember that the instructions were read."""
     st.session_state[READ] = True
 
 
 def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
-    """Take a try at the comprehension check; `orders` are the options' places in the order in which they were shown.
+    """Store a try at the comprehension check with the answers on the screen.
 
-    `tries` had been taken when it was shown, so that a double click takes one.
+    `orders`: for each question, the positions of its options in the order shown. `tries`: tries made before this one; if
+    the number has changed since, as after a double click, nothing is stored.
     """
     shown = [st.session_state.get(f"rate.check.{place}") for place in range(len(orders))]
-    given = [order[choice] for order, choice in zip(orders, shown, strict=True) if choice is not None]
-    with words.problem(), _desk().write() as session:
+    chosen = [order[choice] for order, choice in zip(orders, shown, strict=True) if choice is not None]
+    with words.show_errors(), _store().write() as session:
         if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).check_tries != tries:
             return
-        st.session_state[WRONG] = enrolment.check(session, rater_id=rater_id, answers=given, now=time.time())
+        st.session_state[WRONG] = enrolment.check(session, rater_id=rater_id, answers=chosen, now=time.time())
         assignment.next_item(session, rater_id=rater_id, now=time.time(), rng=random.Random())
 
 
-def answer(rater_id: int, item_id: int, given: str) -> None:
-    """Store an answer and take the next item. A second click on the same item changes nothing."""
+def answer(rater_id: int, item_id: int, value: str) -> None:
+    """Store an answer and assign the next item. A second click on the same item changes nothing."""
     now = time.time()
-    with words.problem(), _desk().write() as session:
-        if assignment.record(session, rater_id=rater_id, item_id=item_id, answer=given, now=now):
+    with words.show_errors(), _store().write() as session:
+        if assignment.record(session, rater_id=rater_id, item_id=item_id, answer=value, now=now):
             assignment.next_item(session, rater_id=rater_id, now=now, rng=random.Random())
 
 
 def skip(rater_id: int, item_id: int, reason: str) -> None:
-    """Pass over the item on the screen and take the next one."""
+    """Store that the rater skipped the item, and assign the next item."""
     now = time.time()
-    with words.problem(), _desk().write() as session:
+    with words.show_errors(), _store().write() as session:
         if assignment.skip(session, rater_id=rater_id, item_id=item_id, reason=reason, now=now):
             assignment.next_item(session, rater_id=rater_id, now=now, rng=random.Random())
 
 
 def take_back(rater_id: int, item_id: int | None) -> None:
-    """Take the last answer back, if the item on the screen is still the one the click was made at."""
-    with _desk().write() as session:
+    """Undo the last answer, if `item_id` is still the item assigned: a late double click undoes nothing more."""
+    with _store().write() as session:
         if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).assigned_item_id != item_id:
             return
         if not assignment.undo(session, rater_id=rater_id, now=time.time()):
-            st.toast("That answer cannot be taken back: it was to a check, or the session has ended.")
+            st.toast("This answer cannot be undone: it answered a check, or the session has ended.")
 
 
 def leave(rater_id: int) -> None:
-    with _desk().write() as session:
+    """Store that the rater stopped, and free the item for others."""
+    with _store().write() as session:
         enrolment.leave(session, rater_id=rater_id, now=time.time())
 
 
 def ending(campaign: Campaign, rater: Rater) -> Ending:
-    """How a rater's session ended, and what there is to hand in."""
-    with _desk()() as session:
+    """How a rater's session ended, and the code and address to hand it in."""
+    with _store()() as session:
         return enrolment.ending(session, campaign, rater)
 
 
 def may_undo(rater_id: int) -> bool:
-    with _desk()() as session:
+    """Whether the rater's last answer can be undone."""
+    with _store()() as session:
         return assignment.may_undo(session, rater_id=rater_id)
 
 
-def asked(visit: Visit) -> Screen:
-    """What is asked about the items, also while a check is on the screen."""
-    with _desk()() as session:
+def question(visit: Visit) -> Screen:
+    """The campaign's question, answers and note without an item, for the instructions."""
+    with _store()() as session:
         return screens.of(session, visit.campaign, None)
 
 
 def shuffled(rater_id: int, rules: Protocol) -> list[list[int]]:
-    """The order in which this rater sees the options of each question of the check: always the same one."""
+    """The order in which this rater sees the options of each question of the check; fixed for a rater."""
     orders = []
-    for place, question in enumerate(rules.check):
-        order = list(range(len(question.options)))
+    for place, asked in enumerate(rules.check):
+        order = list(range(len(asked.options)))
         random.Random(f"{rater_id}/{place}").shuffle(order)
         orders.append(order)
     return orders
@@ -257,7 +266,7 @@ def _stage(
 
 
 def _known(session: Session, campaign: Campaign) -> Rater | None:
-    """The rater of this browser session, of the code in the address, or of the panel's id in it."""
+    """The rater of this browser session, of the personal code or panel's id in the address, or of the browser's cookie."""
     address = st.query_params.to_dict()
     if RATER in st.session_state:
         rater = session.get(Rater, st.session_state[RATER])
@@ -282,12 +291,12 @@ def _known(session: Session, campaign: Campaign) -> Rater | None:
 
 
 def _is_back(rater: Rater, is_first: bool) -> bool:
-    """Whether a rater comes back to go on. Who is done sees the code again, and asks for more items by a button."""
+    """Whether a rater has come back to continue. A rater who is done sees the code again and asks for more by a button."""
     return is_first and rater.state != RaterState.DONE
 
 
 def _waits(rater: Rater) -> bool:
-    """Whether a rater who is at it has nothing on the screen."""
+    """Whether a rater in the middle of a session has no item assigned."""
     return rater.state == RaterState.RATING and rater.assigned_item_id is None and rater.excluded_at is None
 
 
@@ -297,15 +306,17 @@ def _go_on(session: Session, rater_id: int) -> None:
 
 
 def _clean_address(token: str, code: str) -> None:
-    """Leave in the address what leads back here, and nothing that a panel put there."""
+    """Keep only the campaign's token and the personal code in the address, and drop a panel's parameters."""
     wanted = {"campaign": token, "me": code}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
 
 
-def _desk() -> Store:
-    """The store in which this visit leaves its traces. The address alone decides: whose sign-in ran out during a preview
-    must not answer in the session itself."""
+def _store() -> Store:
+    """The store that the visitor's clicks write to: the campaign's copy in a preview, else the real store.
+
+    The address alone decides: if an organiser's sign-in expires during a preview, the clicks must not become answers.
+    """
     return _rehearsal(st.query_params["preview"]) if access.asks_preview() else resources.store()
 
 

@@ -1,1 +1,1 @@
-"""What several pages use."""
+"""Widgets, cached reads and words that several pages use."""

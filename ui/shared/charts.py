@@ -1,4 +1,4 @@
-"""How a figure is shown: full width, with downloads under it."""
+"""Show a Plotly figure with its reading and downloads."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,7 +8,7 @@ from core.study.exchange import spreadsheets
 
 
 def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | None = None, reading: str = "") -> None:
-    """A figure, its reading in words, and its downloads: the picture by the toolbar's camera, HTML, and the data as CSV."""
+    """Draw a figure, its reading below, and downloads: SVG or PNG by the toolbar's camera, HTML, and `data` as CSV."""
     chosen = st.session_state.get(f"{key}.format", "svg")
     image = {"toImageButtonOptions": {"format": chosen, "filename": filename, "scale": 3 if chosen == "png" else 1}}
     st.plotly_chart(figure, key=key, config=image | {"displaylogo": False})
@@ -17,7 +17,7 @@ def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | Non
             st.caption(reading, width="stretch")
         with st.popover("Download", key=f"{key}.download"):
             st.segmented_control(
-                "Picture, saved by the camera in the chart's toolbar",
+                "Format of the picture that the camera in the chart's toolbar saves",
                 ["svg", "png"],
                 default="svg",
                 format_func=str.upper,

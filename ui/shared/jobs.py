@@ -1,7 +1,8 @@
-"""What runs in the background, read from its rows: an indicator for the sidebar and a panel for pages."""
+"""Background jobs on the screen: an indicator for the sidebar, a panel for pages, and a row per job."""
 
 import math
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
 from ui.shared import resources
-from ui.shared.words import done, plain
+from ui.shared.durations import duration
+from ui.shared.words import plain, set_notice
 
 MARKS = {
     JobState.QUEUED: "⏳",
@@ -25,7 +27,7 @@ MARKS = {
     JobState.FAILED: "❌",
     JobState.CANCELLED: "⏹️",
 }
-TRAINING = ("train", "sample")
+TRAINING = (Work.TRAIN, Work.SAMPLE)
 CHANGES = {
     "Pause": queue.request_pause,
     "Resume": queue.resume,
@@ -45,7 +47,7 @@ BUTTONS = {
 
 @st.fragment(run_every=3)
 def indicator() -> None:
-    """One line in the sidebar that says how many jobs are active; it also sees that a runner is there when one is due."""
+    """Draw how many jobs are active; also start the runner if a job waits for one."""
     with resources.store()() as session:
         active = queue.rows(session, active_only=True)
         is_due = queue.awaits_runner(session, now=time.time())
@@ -57,20 +59,21 @@ def indicator() -> None:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
 
 
-def job_panel(study_id: int | None, *, key: str, of: str | None = None) -> None:
-    """The newest jobs of a study, live while any is active. `of` names the jobs by `queue.rows`' `key`.
+def job_panel(study_id: int | None, *, key: str, of: str | None = None, work: Sequence[Work] = ()) -> None:
+    """Draw the active jobs of a study, else the newest job if it failed; redrawn every 1.5 s while a job is active.
 
-    When one of them begins or stops to work, the whole page runs again so that it shows what came of it.
+    Only jobs with the key `of`, or of a kind in `work`. Whenever a job starts or stops running, the whole page runs again, so
+    that the page shows the job's results.
     """
-    jobs = _newest(study_id, of)
-    if any(job.state in queue.ACTIVE for job in jobs):
-        _live_panel(study_id, of, key, _working(jobs))
+    jobs = _newest(study_id, of, work)
+    if any(job.state in ACTIVE_JOB_STATES for job in jobs):
+        _live_panel(study_id, of, work, key, _working(jobs))
     else:
         _draw(jobs, key)
 
 
 def watch_runs(study_id: int) -> None:
-    """While trainings of a study are at work, run the page again whenever one more run has finished."""
+    """While a training job of a study is active, run the page again whenever a run has finished."""
     with resources.store()() as session:
         seen, is_training = _finished_runs(session, study_id)
     if is_training:
@@ -86,21 +89,21 @@ def _watch_runs(study_id: int, seen: int) -> None:
 
 
 def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
-    """How many runs of a study have finished, and whether a job that trains is active."""
-    active = queue.rows(session, study_id=study_id, active_only=True)
-    return runs.finished(session, study_id), any(job.key.partition(":")[0] in TRAINING for job in active)
+    """The number of finished runs of a study, and whether a job that trains is active."""
+    active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True, limit=1)
+    return runs.finished(session, study_id), bool(active)
 
 
 def row(job: Job, *, key: str) -> None:
-    """One job: state, progress with what is known of its rate and cost, and the buttons that make sense now."""
+    """Draw a job: title, state, progress with rate and cost, error, and the buttons allowed in its state."""
     with st.container(border=True, key=f"{key}.{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{_mark(job)} {job.title}", width="stretch")
-            st.caption(f"job {job.id}, {_standing(job)}{_took(job)}{attempt}", width="content")
+            st.caption(f"job {job.id}, {_state_words(job)}{_took(job)}{attempt}", width="content")
             for action in _actions(job):
                 _button(action, job, key)
-        if job.state in queue.ACTIVE:
+        if job.state in ACTIVE_JOB_STATES:
             _bar(job)
         if job.state == JobState.PAUSED and job.resume_at is not None:
             until = until_words(job.resume_at, now=time.time(), offset=st.context.timezone_offset)
@@ -110,20 +113,20 @@ def row(job: Job, *, key: str) -> None:
 
 
 def _mark(job: Job) -> str:
-    """A sign for a job's state; a generation that ended without one kept text is no success."""
+    """An emoji for a job's state; a finished generation that kept no text gets a warning sign."""
     kept_nothing = job.state == JobState.DONE and job.progress.get("kept") == 0
-    return "⚠️" if kept_nothing else MARKS[JobState(job.state)]
+    return "⚠️" if kept_nothing else MARKS[job.state]
 
 
 def progress_words(job: Job, *, now: float) -> str:
-    """How far a job is, how quick, what it has cost and what was not kept, of those that are known."""
+    """A running job in words: progress, rate, time left, loss, cost and rejections, as far as they are known."""
     at = job.progress
-    rate, left = progress.rate_and_left(job, now)
+    rate, seconds_left = progress.rate_and_left(job, now)
     words = [f"{at['done']:,} of {at['total']:,}"]
     if math.isfinite(rate):
         words += [f"{rate:.1f} a second"]
-    if math.isfinite(left):
-        words += [f"about {_span(left)} left"]
+    if math.isfinite(seconds_left):
+        words += [f"about {duration(seconds_left)} left"]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
     if "tokens" in at:
@@ -134,47 +137,43 @@ def progress_words(job: Job, *, now: float) -> str:
 
 
 def until_words(at: float, *, now: float, offset: int | None) -> str:
-    """When a job goes on, on the clock of the browser: `offset` is its minutes behind UTC; None takes the server's."""
+    """The time `at` at which a paused job resumes, in words, on the browser's clock.
+
+    `at`, `now`: Unix seconds. `offset`: minutes by which the browser's clock is behind UTC; None uses the server's clock.
+    """
     zone = None if offset is None else timezone(timedelta(minutes=-offset))
     then, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
     clock = then.strftime("%H:%M" if then.date() == today.date() else "%d %b %H:%M")
-    return f"Paused until {clock} (in {_span(at - now)})" if at > now else f"Paused until {clock}, going on now"
+    return f"Paused until {clock} (in {duration(at - now)})" if at > now else f"Paused until {clock}, going on now"
 
 
-def _standing(job: Job) -> str:
+def _state_words(job: Job) -> str:
+    """A job's state, or the change that was requested and has not happened yet."""
     if job.state in queue.HELD and job.cancel_requested:
         return "being cancelled"
     if job.state in queue.HELD and job.pause_requested:
         return "being paused"
-    return str(job.state)
+    return job.state
 
 
 def _actions(job: Job) -> tuple[str, ...]:
-    """What can be asked of a job now; a started one that is asked to stop can only be asked for more."""
+    """The labels of the buttons allowed now; after a requested pause only Cancel, after a requested cancel no button."""
     if job.state in queue.HELD and job.cancel_requested:
         return ()
     if job.state in queue.HELD and job.pause_requested:
         return ("Cancel",)
-    return BUTTONS[JobState(job.state)]
+    return BUTTONS[job.state]
 
 
 def _took(job: Job) -> str:
     if job.started_at is None or job.finished_at is None:
         return ""
-    return f" in {_span(job.finished_at - job.started_at)}"
-
-
-def _span(seconds: float) -> str:
-    if seconds > 36 * 3600:
-        return f"{seconds / 86400:.0f} days"
-    if seconds > 90 * 60:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+    return f" in {duration(job.finished_at - job.started_at)}"
 
 
 def _button(action: str, job: Job, key: str) -> None:
-    words = "Resume now" if action == "Resume" and job.resume_at is not None else action
-    st.button(words, key=f"{key}.{action.lower()}.{job.id}", on_click=_change, args=(action, job.id))
+    label = "Resume now" if action == "Resume" and job.resume_at is not None else action
+    st.button(label, key=f"{key}.{action.lower()}.{job.id}", on_click=_change, args=(action, job.id))
 
 
 def _bar(job: Job) -> None:
@@ -185,7 +184,7 @@ def _bar(job: Job) -> None:
     if job.state == JobState.RUNNING and total and job.progress.get("message"):
         st.text(job.progress["message"])
     elif job.state == JobState.PAUSED and job.resume_at is None:
-        st.caption("It goes on where it was when you resume it.")
+        st.caption("After Resume the job goes on where it stopped.")
     elif job.state == JobState.QUEUED:
         st.caption("Waiting for a free slot.")
     elif job.state in queue.HELD and not total:
@@ -193,13 +192,13 @@ def _bar(job: Job) -> None:
 
 
 def _calls(at: dict[str, Any]) -> list[str]:
-    """What an LLM's endpoint is doing just now."""
+    """The calls in flight and the pause asked for by an LLM's endpoint."""
     words = [f"{at['in_flight']:.0f} in flight"] if "in_flight" in at else []
-    return words + ([f"endpoint asks to wait {_span(at['paused_s'])}"] if at.get("paused_s", 0) >= 1 else [])
+    return words + ([f"endpoint asks to wait {duration(at['paused_s'])}"] if at.get("paused_s", 0) >= 1 else [])
 
 
 def _not_taken(at: dict[str, Any]) -> list[str]:
-    """What a model does not take, so that its calls go without."""
+    """The parameters that calls leave out because a model does not accept them."""
     return [f"without {', '.join(at['not_taken'])}, which the model does not take"] if at.get("not_taken") else []
 
 
@@ -212,16 +211,16 @@ def _rejected(at: dict[str, Any]) -> list[str]:
 
 
 @st.fragment(run_every=1.5)
-def _live_panel(study_id: int | None, of: str | None, key: str, working: list[int]) -> None:
-    jobs = _newest(study_id, of)
+def _live_panel(study_id: int | None, of: str | None, work: Sequence[Work], key: str, working: list[int]) -> None:
+    jobs = _newest(study_id, of, work)
     _draw(jobs, key)
     if _working(jobs) != working:
         st.rerun()
 
 
-def _newest(study_id: int | None, of: str | None) -> list[Job]:
+def _newest(study_id: int | None, of: str | None, work: Sequence[Work]) -> list[Job]:
     with resources.store()() as session:
-        return queue.rows(session, study_id=study_id, key=of, limit=50)
+        return queue.rows(session, study_id=study_id, key=of, work=work, limit=50)
 
 
 def _working(jobs: list[Job]) -> list[int]:
@@ -229,8 +228,8 @@ def _working(jobs: list[Job]) -> list[int]:
 
 
 def _draw(jobs: list[Job], key: str) -> None:
-    """The active jobs; when there is none, the newest if it did not end well."""
-    active = [job for job in jobs if job.state in queue.ACTIVE]
+    """Draw the active jobs; if no job is active, the newest job if it failed or was cancelled."""
+    active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     failed = [job for job in jobs[:1] if job.state in (JobState.FAILED, JobState.CANCELLED)]
     for job in active or failed:
         row(job, key=key)
@@ -241,5 +240,5 @@ def _change(action: str, job_id: int) -> None:
         with resources.store().write() as session:
             CHANGES[action](session, job_id)
     except StudyError as error:
-        done(str(error))
+        set_notice(str(error))
     runner.ensure(resources.settings())

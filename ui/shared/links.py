@@ -1,4 +1,4 @@
-"""Links from page to page, by the name in a page's address."""
+"""Links to other pages, by the page's name in the address."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ PAGES = Path(__file__).parents[2] / "pages"
 
 
 def page_file(name: str) -> Path:
-    """The file of a page, wherever the app was started from."""
+    """The path of a page's file; it does not depend on the working directory."""
     return PAGES / f"{name}.py"
 
 
 def link(name: str, label: str) -> None:
-    """A link to a page."""
+    """Draw a link to a page, such as "train"."""
     st.page_link(page_file(name), label=label)

@@ -1,10 +1,9 @@
-"""Choices that several pages offer in the same words."""
+"""Widgets that choose a task, an arm, a metric or a measure of subjectivity."""
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.analysis.findings import METRIC_NAMES
-from core.analysis.points import Metric
+from core.analysis.points import METRIC_NAMES, Metric
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
@@ -20,24 +19,29 @@ MEASURE_NAMES = {
 
 
 def pick_task(session: Session, study: Study, *, key: str) -> Task:
-    """A task of the study, the same on every page and in the URL; with none the page ends with the way to make one."""
+    """Choose a task of the study; the choice holds on every page and stands in the URL.
+
+    If the study has no task, the page stops with a link to where a task is added.
+    """
     found = tasks.tasks(session, study.id)
     if not found:
         st.info("This study has no task yet.")
         links.link("data", "Add a task")
         st.stop()
     names = [task.name for task in found]
-    asked = st.session_state.get("pickers.task") or st.query_params.get("task")
-    place = names.index(asked) if asked in names else 0
-    name = st.selectbox("Task", names, index=place, key=f"{key}.task.{study.id}", width=280)
+    last = st.session_state.get("pickers.task") or st.query_params.get("task")
+    name = st.selectbox(
+        "Task", names, index=names.index(last) if last in names else 0, key=f"{key}.task.{study.id}", width=280
+    )
     st.session_state["pickers.task"] = st.query_params["task"] = name
     return found[names.index(name)]
 
 
 def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False) -> Arm:
-    """An arm of the task, the same on every page and in the URL.
+    """Choose an arm of the task; the choice holds on every page and stands in the URL.
 
-    `synthetic` leaves the real arm out and offers zero-shot and few-shot where they are missing.
+    `synthetic` leaves out the real arm, and offers zero-shot and few-shot even if the task does not have them yet: the arm
+    returned is then not stored and has no id.
     """
     found = [arm for arm in tasks.arms(session, task.id) if not (synthetic and arm.kind == ArmKind.REAL)]
     names = [arm.name for arm in found]
@@ -47,17 +51,18 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False)
         st.info("This task has no arm yet.")
         links.link("data", "Bring in data")
         st.stop()
-    asked = st.session_state.get(f"pickers.arm.{task.id}") or st.query_params.get("arm")
-    first = asked if asked in names else names[0]
+    last = st.session_state.get(f"pickers.arm.{task.id}") or st.query_params.get("arm")
+    first = last if last in names else names[0]
     name = st.segmented_control(
         "Arm", names, default=first, required=True, format_func=plain, key=f"{key}.arm.{task.id}"
     )
     st.session_state[f"pickers.arm.{task.id}"] = st.query_params["arm"] = str(name)
-    known = next((arm for arm in found if arm.name == name), None)
-    return known or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
+    stored = next((arm for arm in found if arm.name == name), None)
+    return stored or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
 
 
 def pick_metric(*, key: str) -> Metric:
+    """Choose macro-F1 or accuracy."""
     return st.segmented_control(
         "Metric",
         list(Metric),
@@ -70,7 +75,7 @@ def pick_metric(*, key: str) -> Metric:
 
 
 def pick_measure(session: Session, study: Study, *, key: str) -> levels.Measure | None:
-    """How subjectivity is measured, among what this study has answers for; None when it has none."""
+    """Choose how subjectivity is measured, among the measures that the study has answers for; None if it has no answers."""
     found = levels.measures(session, study)
     if not found:
         return None

@@ -1,21 +1,23 @@
-"""Reads that pages share, cached by study and by a stamp that changes with the study's rows."""
+"""Tables and findings that several pages read; findings are cached until the stored rows change."""
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.analysis import findings
 from core.analysis.points import Metric
-from core.study import samples
+from core.study import samples, state
 from core.study.rows.kinds import SampleStatus
-from core.study.rows.study import Comparison, Rater, Rating, Run, Sample, Study, Task
+from core.study.rows.study import Study
 from core.subjectivity import levels
 from ui.shared import resources
 
 
 def arm_table(session: Session, study: Study) -> pd.DataFrame:
-    """Kept samples per task and arm: columns task, arm, train, validation, test, rejected."""
+    """Kept samples per split, and rejected ones, of each task and arm: columns task, arm, train, validation, test, rejected.
+
+    `rejected` also counts stored answers that held no text.
+    """
     counted = samples.counts(session, study.id)
     if counted.empty:
         return pd.DataFrame(columns=["task", "arm", "train", "validation", "test", "rejected"])
@@ -31,8 +33,8 @@ def arm_table(session: Session, study: Study) -> pd.DataFrame:
 
 
 def findings_of(session: Session, study: Study, *, metric: Metric, measure: levels.Measure | None) -> findings.Findings:
-    """The findings of a study, computed once for each state of its rows."""
-    return _findings(study.id, metric, measure, _stamp(session))
+    """The findings of a study, as `findings.collect`, computed once for each state of the stored rows."""
+    return _findings(study.id, metric, measure, state.stamp(session))
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing…")
@@ -42,22 +44,3 @@ def _findings(
     del stamp
     with resources.store()() as session:
         return findings.collect(session, session.get_one(Study, study_id), metric=metric, measure=measure)
-
-
-def _stamp(session: Session) -> tuple[object, ...]:
-    counted = select(
-        select(func.count(Run.finished_at)).scalar_subquery(),
-        select(func.max(Run.finished_at)).scalar_subquery(),
-        select(func.count(Rating.id)).scalar_subquery(),
-        select(func.max(Rating.id)).scalar_subquery(),
-        select(func.max(Comparison.id)).scalar_subquery(),
-        select(func.count(Comparison.id)).scalar_subquery(),
-        select(func.max(Rating.created_at)).scalar_subquery(),
-        select(func.count(Rater.excluded_at)).scalar_subquery(),
-        select(func.max(Rater.excluded_at)).scalar_subquery(),
-        select(func.max(Comparison.created_at)).scalar_subquery(),
-        select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
-        select(func.count(Task.trashed_at)).scalar_subquery(),
-        select(func.max(Task.trashed_at)).scalar_subquery(),
-    )
-    return tuple(session.execute(counted).one())

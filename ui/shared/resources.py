@@ -1,4 +1,4 @@
-"""What the server holds once for everybody: settings and store."""
+"""The settings and the store, opened once per server."""
 
 import time
 
@@ -12,6 +12,7 @@ from core.study.store import Store
 
 @st.cache_resource
 def settings() -> settings_module.Settings:
+    """The settings, read from the environment once."""
     return settings_module.load()
 
 
@@ -19,7 +20,7 @@ def settings() -> settings_module.Settings:
 def store() -> Store:
     """The store: `with ui.store()() as session` reads, `with ui.store().write() as session` writes.
 
-    When it is opened, what has been in the trash for too long is deleted for good.
+    Opening the store also deletes for good what has been in the trash for longer than `trash.KEPT_DAYS`.
     """
     opened = store_module.open_store(settings())
     with opened.write() as session:

@@ -1,4 +1,4 @@
-"""One run in detail: scores per class, the loss while training, and every prediction."""
+"""A finished training run in detail, and how many texts new runs will train on."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,29 +7,32 @@ import streamlit as st
 from core.analysis import charts
 from core.study.rows.study import Arm, Task
 from core.training import runs
-from ui.shared import resources, words
+from ui.shared import resources, tables, words
 from ui.shared.charts import plot
 
 
 def training_words(
     sizes: Mapping[int, tuple[Task, Mapping[int, int]]], arms: Sequence[Arm], *, encoders: int, seeds: int
 ) -> str:
-    """How many runs are asked for, and how many texts each arm of a task will train on: as many as the smallest has."""
-    words = [f"{len(arms) * encoders * seeds:,} runs."]
+    """How many runs are chosen, and on how many texts every arm of a task trains: its training size, else the smallest arm.
+
+    `sizes`: task id -> the task, and the number of training texts of each arm by arm id.
+    """
+    sentences = [f"{len(arms) * encoders * seeds:,} runs."]
     for task, counts in sizes.values():
-        own = {arm.name: counts.get(arm.id, 0) for arm in arms if arm.task_id == task.id}
-        if not own:
+        by_arm = {arm.name: counts.get(arm.id, 0) for arm in arms if arm.task_id == task.id}
+        if not by_arm:
             continue
-        smallest = min(own, key=own.__getitem__)
-        most = task.train_size or own[smallest]
-        there = ", ".join(f"{name} {count:,}" for name, count in own.items())
-        why = "its training size" if task.train_size else f"what the smallest arm, {smallest}, has"
-        words.append(f"{task.name}: every arm trains on {most:,} texts, {why} (there are {there}).")
-    return " ".join(words)
+        smallest = min(by_arm, key=by_arm.__getitem__)
+        n = task.train_size or by_arm[smallest]
+        available = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
+        reason = "its training size" if task.train_size else f"the size of the smallest arm, {smallest}"
+        sentences.append(f"{task.name}: every arm trains on {n:,} texts, {reason} (available: {available}).")
+    return " ".join(sentences)
 
 
 def run_detail(run_id: int) -> None:
-    """Show a finished run."""
+    """Draw the scores per class, the training loss and the predictions of a finished run."""
     with resources.store()() as session:
         per_class = runs.per_class(session, run_id)
         predictions = runs.predictions(session, run_id)
@@ -39,7 +42,7 @@ def run_detail(run_id: int) -> None:
     left, right = st.columns(2)
     left.subheader(f"Run {run_id}, per class")
     with left:
-        words.table(per_class, key="run.classes")
+        tables.table(per_class, key="run.classes")
     with right:
         plot(charts.loss(curve), key="run.loss", filename=f"run-{run_id}-loss", data=curve, reading="Loss by step")
-    words.table(predictions, key="run.predictions")
+    tables.table(predictions, key="run.predictions")

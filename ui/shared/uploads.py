@@ -1,4 +1,4 @@
-"""Tables that people bring: files they upload, and data sets of the Hugging Face hub."""
+"""Read a table from an uploaded file or from a data set of the Hugging Face hub."""
 
 import tempfile
 from pathlib import Path
@@ -15,9 +15,9 @@ NAMES, A_TEXT = "Names the columns", "Is a text already"
 
 
 def uploaded_table(label: str, *, key: str, asks_header: bool = False) -> tables.Table | None:
-    """The table in an uploaded file; None while there is none or when it cannot be read, which is said in a sentence.
+    """The table in an uploaded file; None before an upload, or with an error shown if the file cannot be read.
 
-    With `asks_header`, a person says what the first row of a CSV or TSV is; where there is a doubt, nothing is read before.
+    `asks_header`: ask whether the first row of a CSV or TSV holds column names; None until a doubtful first row is settled.
     """
     kinds = [suffix[1:] for suffix in tables.SUFFIXES]
     uploaded = st.file_uploader(f"{label}: CSV, TSV, JSON lines or Parquet, in UTF-8", type=kinds, key=key)
@@ -31,7 +31,7 @@ def uploaded_table(label: str, *, key: str, asks_header: bool = False) -> tables
 
 
 def table_to_import(*, key: str) -> tables.Table | None:
-    """A table from a file of this visitor, or from a data set of the Hugging Face hub; None while there is none."""
+    """The table of an uploaded file or of a data set of the Hugging Face hub, as the visitor chooses; None before that."""
     places = ["A file", "The Hugging Face hub"]
     place = st.segmented_control("Where the texts are", places, default=places[0], required=True, key=f"{key}.place")
     if place != places[0]:
@@ -40,22 +40,23 @@ def table_to_import(*, key: str) -> tables.Table | None:
 
 
 def _headed(uploaded: UploadedFile, *, key: str) -> tables.Table | None:
-    """The table of a file, with its first row read as a person says; None where that is in doubt and not yet said."""
+    """The table of a file with the first row as names or as data, as the visitor says; None while that is doubtful."""
     table = _read(uploaded)
     if not table.has_first_row:
         return table
-    named = f"{key}.header.{table.sha256[:8]}"
-    said = st.segmented_control(
-        "First row of the file", [NAMES, A_TEXT], default=None if table.doubt else NAMES, key=named
+    options = [NAMES, A_TEXT]
+    default = None if table.doubt else NAMES
+    choice = st.segmented_control(
+        "First row of the file", options, default=default, key=f"{key}.header.{table.sha256[:8]}"
     )
-    if said is None and table.doubt:
+    if choice is None and table.doubt:
         st.warning(plain(f"Say what the first row is. It may be a text with its label already: {table.doubt}."))
         return None
-    return _read(uploaded, header=said != A_TEXT) if table.doubt or said == A_TEXT else table
+    return _read(uploaded, header=choice != A_TEXT) if table.doubt or choice == A_TEXT else table
 
 
 def _from_hub(key: str) -> tables.Table | None:
-    """The table of a hub's data set, read once and kept until another is asked for."""
+    """The table of the data set named in a form; None before that, or with an error shown."""
     with st.form(f"{key}.hub", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.text_input(
             "Data set",
@@ -65,8 +66,8 @@ def _from_hub(key: str) -> tables.Table | None:
             help="hf:owner/name[@revision][:config]",
         )
         split = st.text_input("Split of the data set", key=f"{key}.hub_split", placeholder="all of them", width=180)
-        asked = st.form_submit_button("Read it")
-    if asked:
+        is_submitted = st.form_submit_button("Read it")
+    if is_submitted:
         st.session_state[f"{key}.asked"] = (source.strip(), split.strip() or None)
     wanted = st.session_state.get(f"{key}.asked")
     if wanted is None:

@@ -1,1 +1,1 @@
-"""The pages Prompts and Generate."""
+"""The pages Prompts and Generate: connection, editor, tries, estimate and live view of a generation."""

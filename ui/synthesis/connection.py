@@ -1,4 +1,4 @@
-"""The model that prompts are sent to: chosen once for a study, tested in words, kept without its key."""
+"""The connection of a study to its models: a panel that tests it and stores it without the API key."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ from core.llm import connection, probe, providers
 from core.llm.connection import Connection
 from core.study.rows.study import Study
 from ui.shared import resources
-from ui.shared.words import done, plain, problem
+from ui.shared.words import plain, set_notice, show_errors
 
 PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
 OFFERED = "connection.offered"
-SHORT_S, LONGEST_S = 15.0, 120.0  # how long a test waits: the time for an answer where it is set
+SHORT_S, LONGEST_S = 15.0, 120.0  # seconds that a test waits: without a timeout of the connection, and at most
 MODEL_HELP = {
-    "openai": "As the endpoint calls it. Several models are mixed in one arm, conversation by conversation.",
-    "local": "A causal language model: a folder, or its name on the Hugging Face hub. It runs in the worker.",
+    "openai": "The model's name at the endpoint. Several models take turns in one arm, conversation by conversation.",
+    "local": "A causal language model: a folder, or a name on the Hugging Face hub. It runs in the job's process.",
 }
 
 
 def pick_connection(study: Study, *, key: str) -> Connection:
-    """What this study is connected to, with a panel to change and to test it. Only what passes its test is kept.
+    """Draw the panel that tests and stores a study's connection; return the stored connection, by default without models.
 
-    The panel closes when a connection is kept, also a second time; what its test showed stands under it.
+    A connection is stored only if its test succeeds. The panel then closes, and the results of the test are shown below.
     """
     with resources.store()() as session:
         kept = connection.of(session.get_one(Study, study.id))
@@ -30,10 +30,10 @@ def pick_connection(study: Study, *, key: str) -> Connection:
     with st.expander(
         _title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}.{turn}"
     ):
-        asked = _fields(kept, f"{key}.connection.{study.id}")
+        fields = _fields(kept, f"{key}.connection.{study.id}")
         if st.button("Test and keep", key=f"{key}.connect"):
-            with problem():
-                st.session_state[f"{key}.failed"] = _keep_and_test(study, asked, key=key)
+            with show_errors():
+                st.session_state[f"{key}.failed"] = _test_and_keep(study, fields, key=key)
                 st.rerun()
         for sentence in st.session_state.pop(f"{key}.failed", []):
             st.error(plain(sentence))
@@ -43,7 +43,7 @@ def pick_connection(study: Study, *, key: str) -> Connection:
 
 
 def offered_models(url: str | None) -> list[str]:
-    """The models that an endpoint listed when a connection to it was last tested in this session."""
+    """The names of the models that an endpoint listed in this session's last test; [] before a test."""
     return list(st.session_state.get(OFFERED, {}).get(url or _default_url(), []))
 
 
@@ -61,7 +61,7 @@ def _default_url() -> str:
 
 
 def _fields(kept: Connection, key: str) -> dict[str, Any]:
-    """What is typed in the panel, as the fields of a connection."""
+    """Draw the panel's fields; return their values by the field names of `Connection`."""
     provider = st.segmented_control(
         "Where the model is",
         list(PROVIDERS),
@@ -73,27 +73,28 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
     if provider == "recorded":
         path = st.text_input("File of recorded answers", kept.recordings or "", key=f"{key}.recordings", width=420)
         return {"provider": provider, "models": ("recorded",), "recordings": path or None}
-    found = {place.base_url: place for place in _detected()} if provider == "openai" else {}
-    given: dict[str, Any] = {"provider": provider}
+    servers = {server.base_url: server for server in _detected()} if provider == "openai" else {}
+    fields: dict[str, Any] = {"provider": provider}
     with st.container(horizontal=True):
         if provider == "openai":
-            addresses = list(dict.fromkeys([kept.base_url or _default_url(), providers.OPENAI_URL, *found]))
-            given["base_url"] = st.selectbox(
+            addresses = list(dict.fromkeys([kept.base_url or _default_url(), providers.OPENAI_URL, *servers]))
+            fields["base_url"] = st.selectbox(
                 "Address of the endpoint",
                 addresses,
                 accept_new_options=True,
                 key=f"{key}.url",
                 width=360,
-                help="Anything that speaks the OpenAI protocol: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio. "
-                "Local servers that answer are offered.",
+                help="Any server with the OpenAI protocol: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio. The list has the "
+                "servers found on this machine.",
             )
-        place = found.get(str(given.get("base_url")))
-        mine = kept.models if kept.provider == provider else ()
-        given["models"] = tuple(
+        server = servers.get(str(fields.get("base_url")))
+        stored = kept.models if kept.provider == provider else ()
+        offered = [*(server.models if server else ()), *offered_models(fields.get("base_url"))]
+        fields["models"] = tuple(
             st.multiselect(
                 "Models",
-                list(dict.fromkeys([*mine, *(place.models if place else ()), *offered_models(given.get("base_url"))])),
-                default=list(mine),
+                list(dict.fromkeys([*stored, *offered])),
+                default=list(stored),
                 accept_new_options=True,
                 key=f"{key}.models.{provider}",
                 placeholder="Type a name, then Enter",
@@ -101,13 +102,14 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
                 help=MODEL_HELP[provider],
             )
         )
-    return given | _limits(kept, key, is_endpoint=provider == "openai")
+    return fields | _limits(kept, key, is_endpoint=provider == "openai")
 
 
 def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+    """Draw temperature, answer length and calls at a time, and for an endpoint its own limits; return their values."""
+    fields: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        given["temperature"] = st.number_input(
+        fields["temperature"] = st.number_input(
             "Temperature",
             0.0,
             2.0,
@@ -117,27 +119,28 @@ def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
             placeholder="model's own",
             width=150,
         )
-        given["max_tokens"] = st.number_input(
-            "Tokens an answer", 1, 100_000, kept.max_tokens, key=f"{key}.max_tokens", placeholder="no limit", width=150
+        fields["max_tokens"] = st.number_input(
+            "Tokens per answer", 1, 100_000, kept.max_tokens, key=f"{key}.max_tokens", placeholder="no limit", width=150
         )
-        given["concurrency"] = st.number_input(
+        fields["concurrency"] = st.number_input(
             "Calls at a time", 1, 512, kept.concurrency, key=f"{key}.concurrency", width=140
         )
         if is_endpoint:
-            given |= _of_endpoint(kept, key)
+            fields |= _endpoint_limits(kept, key)
     if is_endpoint:
         has_key = resources.settings().openai_api_key is not None
         st.caption(
-            "The key is read from OPENAI_API_KEY or .streamlit/secrets.toml and never stored. "
-            + ("A key is set." if has_key else "No key is set: fine for a local server.")
+            "The API key is read from OPENAI_API_KEY or .streamlit/secrets.toml and never stored. "
+            + ("A key is set." if has_key else "No key is set; a local server needs none.")
         )
-    return given
+    return fields
 
 
-def _of_endpoint(kept: Connection, key: str) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    given["rpm"] = st.number_input(
-        "Requests a minute",
+def _endpoint_limits(kept: Connection, key: str) -> dict[str, Any]:
+    """Draw the rate, the timeout and the choice of structured output of an endpoint; return their values."""
+    fields: dict[str, Any] = {}
+    fields["rpm"] = st.number_input(
+        "Requests per minute",
         1.0,
         None,
         kept.rpm,
@@ -147,8 +150,8 @@ def _of_endpoint(kept: Connection, key: str) -> dict[str, Any]:
         placeholder="no limit",
         width=150,
     )
-    given["timeout"] = st.number_input(
-        "Seconds an answer",
+    fields["timeout"] = st.number_input(
+        "Seconds per answer",
         1.0,
         None,
         kept.timeout,
@@ -157,53 +160,54 @@ def _of_endpoint(kept: Connection, key: str) -> dict[str, Any]:
         key=f"{key}.timeout",
         placeholder="600",
         width=150,
-        help="One that takes longer is asked for once more at most, as it may be billed all the same.",
+        help="A call that takes longer is repeated at most once, because the first may be billed too.",
     )
-    given["structured"] = st.toggle(
+    fields["structured"] = st.toggle(
         "Ask for JSON",
         kept.structured,
         key=f"{key}.structured",
-        help="Structured output. A model that does not offer it is asked without.",
+        help="Structured output. Models that do not offer structured output are called without it.",
     )
-    return given
+    return fields
 
 
-def _keep_and_test(study: Study, asked: dict[str, Any], *, key: str) -> list[str]:
-    """Test a connection, and keep it when every model passes; what is wrong otherwise. Raises `StudyError`.
+def _test_and_keep(study: Study, fields: dict[str, Any], *, key: str) -> list[str]:
+    """Test a connection and store it if every model passes; return a sentence per failed model. Raises `StudyError`.
 
-    Without a model the endpoint is asked which ones it has, to choose from.
+    If no model is named, the endpoint's list of models is read for the visitor to choose from.
     """
-    if asked["provider"] == "openai" and not asked["models"]:
-        return [_listed(asked)]
-    wanted = connection.made(**asked)
+    if fields["provider"] == "openai" and not fields["models"]:
+        return [_list_models(fields)]
+    wanted = connection.made(**fields)
     with st.spinner("Asking for one word…"):
         patience = min(wanted.timeout or SHORT_S, LONGEST_S)
         tested = connection.test(wanted, resources.settings(), timeout_s=patience)
-    _remember(asked, [name for one in tested for name in one.models_there if "@" not in one.model])
-    failed = [one.sentence for one in tested if not one.ok]
+    _remember(fields, [name for result in tested for name in result.models_there if "@" not in result.model])
+    failed = [result.sentence for result in tested if not result.ok]
     if not failed:
         with resources.store().write() as session:
             connection.keep(session, study.id, wanted)
-        st.session_state[f"{key}.tested.{study.id}"] = [one.sentence for one in tested]
+        st.session_state[f"{key}.tested.{study.id}"] = [result.sentence for result in tested]
         st.session_state[f"{key}.turn"] = st.session_state.get(f"{key}.turn", 0) + 1
-        done(f"Tested and kept: {', '.join(wanted.models)}.")
+        set_notice(f"Tested and kept: {', '.join(wanted.models)}.")
     return failed
 
 
-def _listed(asked: dict[str, Any]) -> str:
-    """What to do when no model is named yet, once the endpoint was asked for its list."""
+def _list_models(fields: dict[str, Any]) -> str:
+    """Read the endpoint's list of models, and return a sentence that asks the visitor to choose a model."""
     with st.spinner("Asking which models there are…"):
-        there = connection.offered(Connection(base_url=asked["base_url"]), resources.settings())
-    _remember(asked, there)
-    if not there:
-        return "Which model? Give the name the endpoint knows it by, such as gpt-4o-mini: it lists none."
-    return f"Which model? The endpoint offers {len(there):,}: choose from the list, then test again."
+        names = connection.offered(Connection(base_url=fields["base_url"]), resources.settings())
+    _remember(fields, names)
+    if not names:
+        return "Which model? The endpoint lists no models: type a name that it knows, such as gpt-4o-mini."
+    return f"Which model? The endpoint offers {len(names):,} models: choose from the list, then test again."
 
 
-def _remember(asked: dict[str, Any], names: list[str]) -> None:
+def _remember(fields: dict[str, Any], names: list[str]) -> None:
+    """Keep the names of an endpoint's models for this session."""
     if names:
-        found = st.session_state.setdefault(OFFERED, {})
-        found[asked.get("base_url") or _default_url()] = sorted(set(names))
+        by_url = st.session_state.setdefault(OFFERED, {})
+        by_url[fields.get("base_url") or _default_url()] = sorted(set(names))
 
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner=False)

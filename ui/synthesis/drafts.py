@@ -1,4 +1,4 @@
-"""A prompt on the screen: where to start from, its parts to edit, and exactly what is sent."""
+"""The prompt editor: ready prompts to start from, the parts of a prompt, a preview of what is sent, and versions."""
 
 import re
 from collections.abc import Sequence
@@ -7,18 +7,17 @@ from dataclasses import asdict
 import streamlit as st
 
 from core.llm.answers import Message
-from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Label, Prompt, Task
-from core.synthesis.prompts import catalogued, grid
+from core.synthesis.prompts import catalogued, drafts, grid
 from core.synthesis.prompts import versions as prompts
-from core.synthesis.prompts.versions import Draft
-from ui.shared.words import plain, problem
+from core.synthesis.prompts.drafts import Draft
+from ui.shared.words import plain, show_errors
 
 HEIGHTS = {"context": 190, "generation": 250, "diversity": 100}
 HELP = {
-    "context": "Sets the role and the setting",
+    "context": "Sets the role and the context of the conversation",
     "generation": "Asks for texts of one label",
-    "diversity": "Sent in the later turns of a conversation, so that the answers differ from the earlier ones",
+    "diversity": "Sent in the later turns of a conversation, so that answers differ from earlier answers",
 }
 NUMBERS = {
     "texts_per_call": ("Texts per call", 1, 100),
@@ -36,13 +35,13 @@ STARTS = {
 }
 CATALOGUE = "catalogue"
 ATTRIBUTES_HELP = (
-    "One line each: `persona: a nurse | a pilot`, or for one label `kind [label]: praise | thanks`. Every call is given "
-    "one value of each, and every combination comes up equally often. Show them by `{attributes}` or by name."
+    "One attribute a line: `persona: a nurse | a pilot`, or for one label only `kind [label]: praise | thanks`. Every call gets "
+    "one value of each attribute; all combinations occur equally often. Insert them as `{attributes}` or by name, `{persona}`."
 )
 
 
 def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence[Prompt]) -> tuple[Draft, str]:
-    """The draft that the editor begins with, and a stamp that changes whenever it begins anew."""
+    """The draft that the editor starts with, and a stamp that changes whenever the editor starts anew."""
     key = f"drafts.start.{task.id}.{arm.name}"
     chosen, times = st.session_state.get(key, ("", 0))
     stamp = f"{task.id}.{arm.name}.{versions[0].version if versions else 0}.{times}"
@@ -50,29 +49,29 @@ def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence
         return _start(chosen, task, arm, labels), stamp
     if versions:
         return prompts.as_draft(versions[0]), stamp
-    return prompts.default(task, labels, kind=ArmKind(arm.kind)), stamp
+    return drafts.default(task, labels, kind=arm.kind), stamp
 
 
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
-    """A menu of ready prompts; choosing one fills the editor and stores nothing."""
+    """Draw a menu of ready prompts; a chosen prompt fills the editor and nothing is stored."""
     key = f"drafts.start.{task.id}.{arm.name}"
     times = st.session_state.get(key, ("", 0))[1]
     with st.popover("Start from…", width="content", key=f"{key}.menu.{times}"):
         known = catalogued.for_task(task, labels)
         if known is not None:
-            words = f"Catalogue: the prompt written for {known.title}"
-            st.button(words, key=f"{key}.{CATALOGUE}", on_click=_begin, args=(key, CATALOGUE), width="stretch")
-        for name, words in STARTS.items():
-            st.button(words, key=f"{key}.{name}", on_click=_begin, args=(key, name), width="stretch")
+            label = f"Catalogue: the prompt written for {known.title}"
+            st.button(label, key=f"{key}.{CATALOGUE}", on_click=_begin, args=(key, CATALOGUE), width="stretch")
+        for name, label in STARTS.items():
+            st.button(label, key=f"{key}.{name}", on_click=_begin, args=(key, name), width="stretch")
 
 
-def standing(task: Task, arm: Arm, start: Draft, draft: Draft | None, versions: Sequence[Prompt]) -> str:
-    """What the editor holds, in a few words."""
+def draft_status(task: Task, arm: Arm, start: Draft, draft: Draft | None, versions: Sequence[Prompt]) -> str:
+    """The version or ready prompt in the editor, and whether it has unsaved changes, in a few words."""
     chosen = st.session_state.get(f"drafts.start.{task.id}.{arm.name}", ("", 0))[0]
     is_edited = draft != start
     if chosen:
-        began = {CATALOGUE: "the catalogue", "given": "the listed kinds"}.get(chosen, chosen)
-        return f"Started from {began}; not saved yet"
+        source = {CATALOGUE: "the catalogue", "given": "the listed kinds"}.get(chosen, chosen)
+        return f"Started from {source}; not saved yet"
     if versions:
         version = f"Version {versions[0].version} of {plain(task.name)} · {plain(arm.name)}"
         return f"{version}, with changes that are not saved" if is_edited else version
@@ -80,20 +79,20 @@ def standing(task: Task, arm: Arm, start: Draft, draft: Draft | None, versions: 
 
 
 def begin_with(task: Task, arm: Arm, draft: Draft) -> None:
-    """Put a draft into the editor at the next run, from a callback."""
+    """Fill the editor with a draft in the next run; for callbacks."""
     key = f"drafts.start.{task.id}.{arm.name}"
     st.session_state[f"{key}.draft"] = asdict(draft)
     _begin(key, "given")
 
 
 def forget_start(task: Task, arm: Arm) -> None:
-    """Let the editor begin with the newest version again, as after saving."""
+    """Let the editor start with the newest version again, as after saving."""
     key = f"drafts.start.{task.id}.{arm.name}"
     st.session_state[key] = ("", st.session_state.get(key, ("", 0))[1])
 
 
 def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
-    """The draft as it is typed; None, with its sentence shown, while the attributes cannot be read."""
+    """Draw the editor and return the draft; while its attributes cannot be read, show the error and return None."""
     texts = {
         part: st.text_area(
             part.capitalize(),
@@ -108,7 +107,7 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
     with st.container(horizontal=True):
         numbers = {
             name: st.number_input(
-                words,
+                field,
                 low,
                 high,
                 getattr(start, name),
@@ -116,7 +115,7 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
                 width=150,
                 persist_state="session",
             )
-            for name, (words, low, high) in NUMBERS.items()
+            for name, (field, low, high) in NUMBERS.items()
         }
     lines = st.text_area(
         "Attributes that vary from call to call",
@@ -128,26 +127,27 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
         persist_state="session",
     )
     if lines and not re.search(r":\s*[^\s|]", lines):
-        st.info("There are no kinds yet: let the model list some, or write them here, separated by bars.")
+        st.info("An attribute has no values yet: let the model list kinds, or write values here, separated by |.")
         return None
-    with problem():
+    with show_errors():
         return Draft(**texts, **numbers, attributes=grid.parse(lines, labels=[label.name for label in labels]))
     return None
 
 
 def preview(draft: Draft, *, task: Task, label: Label, labels: Sequence[Label], slot: int) -> list[Message]:
-    """Show what is sent for a label, as it is sent; real texts are drawn at the call, so their places are marked."""
-    with problem():
+    """Show the messages sent for a label, with placeholders for real texts, which are drawn at each call; return the messages."""
+    with show_errors():
         prompts.check(draft, labels=[known.name for known in labels])
     messages = prompts.render(
         draft,
         task=task,
         label=label,
         labels=labels,
-        examples=[f"(a real {label.name} text, drawn anew for each call)"] * draft.examples,
-        previous=[],
-        attributes=prompts.draw(draft, label=label, slot=slot, seed=0),
-        sources=["(a real text of another label, drawn anew for each call)"] * draft.sources,
+        drawn=prompts.Drawn(
+            examples=[f"(a real {label.name} text, drawn anew for each call)"] * draft.examples,
+            sources=["(a real text of another label, drawn anew for each call)"] * draft.sources,
+            attributes=prompts.draw(draft, label=label, slot=slot, seed=0),
+        ),
     )
     for message in messages:
         st.caption(message["role"])
@@ -156,7 +156,7 @@ def preview(draft: Draft, *, task: Task, label: Label, labels: Sequence[Label], 
 
 
 def compare_versions(versions: Sequence[Prompt], key: str) -> None:
-    """What changed between two versions, the newest two at first."""
+    """Draw the difference between two versions of a prompt, at first the newest two."""
     if len(versions) < 2:
         return
     by_number = {prompt.version: prompt for prompt in versions}
@@ -165,16 +165,22 @@ def compare_versions(versions: Sequence[Prompt], key: str) -> None:
         with st.container(horizontal=True):
             old = st.selectbox("From version", numbers, index=1, key=f"{key}.old", width=140)
             new = st.selectbox("To version", numbers, index=0, key=f"{key}.new", width=140)
-        st.code(prompts.diff(by_number[old], by_number[new]) or "They say the same.", language="diff", wrap_lines=True)
+        st.code(
+            prompts.diff(by_number[old], by_number[new]) or "The two versions are equal.",
+            language="diff",
+            wrap_lines=True,
+        )
 
 
 def _begin(key: str, name: str) -> None:
+    """Start the editor anew from a ready prompt."""
     st.session_state[key] = (name, st.session_state.get(key, ("", 0))[1] + 1)
 
 
 def _start(name: str, task: Task, arm: Arm, labels: Sequence[Label]) -> Draft:
+    """The draft of a ready prompt by its name."""
     if name == "given":
         return Draft(**st.session_state[f"drafts.start.{task.id}.{arm.name}.draft"])
     if name == CATALOGUE:
-        return catalogued.ready(task, labels, kind=ArmKind(arm.kind), technique=name)
-    return prompts.technique(name, task, labels)
+        return catalogued.ready(task, labels, kind=arm.kind, technique=name)
+    return drafts.technique(name, task, labels)

@@ -1,4 +1,4 @@
-"""A generation on the screen: what it will take, what its models cost, and what it has brought, live while it runs."""
+"""A generation: prices of its models, an estimate of calls, tokens, cost and time, and a live view of the arm."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -11,22 +11,25 @@ from core.llm import connection, not_taken
 from core.llm.connection import Connection
 from core.llm.money import prices
 from core.llm.money.prices import Price
+from core.steps.generate import GenerationRequest
 from core.study import browse
-from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Arm, Label, Study, Task
-from core.synthesis.batches import rounds
-from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
+from core.study.rows.kinds import Work
+from core.study.rows.study import Arm, Label, Task
+from core.synthesis.batches import batch_generation
+from core.synthesis.generation import standing
+from core.synthesis.prompts import drafts, versions
 from core.synthesis.trials import estimates
 from core.synthesis.trials.estimates import Estimate, Range
 from ui.shared import resources
-from ui.shared.words import done, money, plain, problem, table
+from ui.shared.durations import duration
+from ui.shared.tables import table
+from ui.shared.words import money, plain, set_notice, show_errors
 
 NEWEST = 20
 
 
 def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | None]:
-    """The price of each connected model, None where it is unknown, with a small form to enter or correct one."""
+    """Draw a form that sets prices, and return the price of each connected model, None if unknown; `batch` halves prices."""
     names = [connection.split(model)[0] for model in wanted.models]
     if wanted.provider != "openai":
         free = {name: Price(model=name, input_usd_per_million=0, output_usd_per_million=0) for name in names}
@@ -37,44 +40,38 @@ def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | N
         for name, price in known.items():
             _price_form(name, price)
         st.caption("US dollars per million tokens. Compare with the provider's own page: prices change.")
-    return {name: rounds.half(price) if batch else price for name, price in known.items()}
+    return {name: batch_generation.half(price) if batch else price for name, price in known.items()}
 
 
 def estimate_panel(
-    task: Task,
-    arm: Arm,
-    labels: Sequence[Label],
-    *,
-    per_label: int,
-    wanted: Connection,
-    models: Mapping[str, Price | None],
-    batch: bool,
-    budget: float | None,
+    task: Task, arm: Arm, labels: Sequence[Label], request: GenerationRequest, *, models: Mapping[str, Price | None]
 ) -> None:
-    """What filling the arm will take, with a range: calls, tokens, money and time."""
-    if not wanted.models:
-        st.caption("Connect a model to see what this will take.")
+    """Draw an estimate of the calls, tokens, cost and time that a generation takes, with intervals.
+
+    `models`: the price of each model, None if unknown.
+    """
+    if not request.connection.models:
+        st.caption("Connect a model to see how many calls this takes and what it costs.")
         return
-    with problem(), resources.store()() as session:
+    with show_errors(), resources.store()() as session:
         newest = versions.latest(session, arm.id) if arm.id else None
-        draft = versions.as_draft(newest) if newest else versions.default(task, labels, kind=ArmKind(arm.kind))
+        draft = versions.as_draft(newest) if newest else drafts.default(task, labels, kind=arm.kind)
         found = estimates.estimate(
-            session, arm_id=arm.id or None, draft=draft, texts_per_label=per_label, labels=labels, models=models,
-            concurrency=wanted.concurrency, rpm=wanted.rpm,
+            session, arm_id=arm.id or None, draft=draft, texts_per_label=request.per_label, labels=labels, models=models,
+            rate=estimates.CallRate(request.connection.concurrency, request.connection.rpm),
         )  # fmt: skip
-        _estimate(found, models, batch=batch, budget=budget)
+        _estimate(found, request, models)
 
 
-def is_filling(study: Study, arm: Arm) -> bool:
-    """Whether a job fills this arm now, or waits to."""
+def is_generating(arm: Arm) -> bool:
+    """Whether a job that generates into this arm is running or waiting."""
     with resources.store()() as session:
-        active = queue.rows(session, study_id=study.id, active_only=True)
-    return bool(arm.id) and any(job.key == f"generate:{arm.id}" for job in active)
+        return bool(arm.id) and queue.active(session, Work.GENERATE.key(arm.id)) is not None
 
 
-def arm_live(study: Study, arm: Arm) -> None:
-    """What an arm holds: its counts, what was not kept and why, and its newest samples; live while it is filled."""
-    is_live = is_filling(study, arm)
+def arm_panel(arm: Arm) -> None:
+    """Draw an arm's counts, rejections and newest samples, every 2 s while a job generates into the arm."""
+    is_live = is_generating(arm)
     st.fragment(_arm, run_every=2 if is_live else None)(arm, is_live)
 
 
@@ -83,31 +80,31 @@ def _price_form(name: str, price: Price | None) -> None:
         source = plain(price.source or f"as of {price.as_of}") if price else "unknown"
         st.caption(f"**{plain(name)}**: {source}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            given = [
+            typed = [
                 st.number_input(
-                    words, 0.0, prices.MOST_USD_PER_MILLION, value, format="%g", key=f"prices.{name}.{words}", width=160
+                    label, 0.0, prices.MOST_USD_PER_MILLION, value, format="%g", key=f"prices.{name}.{label}", width=160
                 )
-                for words, value in (
+                for label, value in (
                     ("A million tokens in", price.input_usd_per_million if price else None),
                     ("A million tokens out", price.output_usd_per_million if price else None),
                 )
             ]
             if st.form_submit_button("Set"):
-                with problem():
-                    _set_price(name, given)
+                with show_errors():
+                    _set_price(name, *typed)
 
 
-def _set_price(name: str, given: Sequence[float | None]) -> None:
-    sent, back = given
-    if sent is None or back is None:
+def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
+    if usd_in is None or usd_out is None:
         st.error("Give both prices; 0 is fine for a model that costs nothing.")
         return
-    prices.set_price(resources.settings().home, name, sent, back, date.today().isoformat())
-    done(f"The price of {name} is set.")
+    prices.set_price(resources.settings().home, name, usd_in, usd_out, date.today().isoformat())
+    set_notice(f"The price of {name} is set.")
     st.rerun()
 
 
-def _estimate(found: Estimate, models: Mapping[str, Price | None], *, batch: bool, budget: float | None) -> None:
+def _estimate(found: Estimate, request: GenerationRequest, models: Mapping[str, Price | None]) -> None:
+    """Draw an estimate as metrics with its basis, and a warning if the budget may not suffice."""
     if not found.texts:
         st.success("The arm already has that many texts of every label.")
         return
@@ -120,25 +117,30 @@ def _estimate(found: Estimate, models: Mapping[str, Price | None], *, batch: boo
             _metric(
                 "Cost", "unknown" if found.cost_usd is None else money(found.cost_usd.value), found.cost_usd, usd=True
             )
-            if batch:
+            if request.batch:
                 _metric("Time", "within a day", None)
             elif found.seconds is not None:
-                _metric("Time", _time(found.seconds.value), None)
+                _metric("Time", duration(found.seconds.value), None)
         st.caption(
             f"Estimated from {found.n_calls} calls made with this prompt, with 95 % intervals."
             if not found.is_approximate
-            else f"A rule of thumb, half to twice the value, by {found.n_calls} calls. Five tried calls of each model on "
-            "Prompts make it better."
+            else f"A rough estimate from {found.n_calls} calls: the true value may be half or twice as large. Five tried calls of "
+            "each model on Prompts make it better."
         )
-        if budget is not None and found.cost_usd is not None and found.cost_usd.high > budget:
-            st.caption(f"⚠️ This may not fit the budget of {plain(money(budget))}; it would stop before crossing it.")
+        if request.budget is not None and found.cost_usd is not None and found.cost_usd.high > request.budget:
+            budget = plain(money(request.budget))
+            st.caption(
+                f"⚠️ This may cost more than the budget of {budget}; the generation stops before the budget is exceeded."
+            )
         if unknown:
-            st.caption(f"The price of {plain(', '.join(unknown))} is unknown, so the cost is too: set it under Prices.")
+            st.caption(
+                f"The price of {plain(', '.join(unknown))} is unknown, and so is the cost: set the price under Prices."
+            )
 
 
 def _answers_without_text(arm: Arm) -> None:
-    """The newest answers of an arm that brought no sample, as they came."""
-    st.subheader("Newest answers, as they came")
+    """Draw the newest raw answers of an arm that has no sample."""
+    st.subheader("Newest raw answers")
     with resources.store()() as session:
         answers = browse.newest_answers(session, arm.id, limit=NEWEST)
     table(answers, key="generate.answers")
@@ -156,41 +158,36 @@ def _short(number: float) -> str:
     return f"{number / 1e6:.1f} M" if number >= 1e6 else f"{number / 1e3:.0f} k" if number >= 1e4 else f"{number:,.0f}"
 
 
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _arm(arm: Arm, is_live: bool) -> None:
+    """Draw an arm once; `is_live`: a job generates into it."""
     with resources.store()() as session:
-        totals = generation.totals(session, arm.id, seconds=0, stopped={})
+        totals = standing.of(session, arm.id)
         newest = browse.newest(session, arm.id, limit=NEWEST)
     if not totals.completions:
         if not is_live:
-            st.info("Nothing has been asked for in this arm yet.")
+            st.info("No text has been generated for this arm yet.")
         return
     if newest["recorded"].any():
-        words = "These answers were recorded beforehand; no model was called."
-        st.badge("Recorded completions", color="orange", help=words)
+        recorded = "These answers were recorded beforehand; no model was called."
+        st.badge("Recorded completions", color="orange", help=recorded)
     numbers = {
-        "Kept": f"{totals.kept:,}",
+        "Kept": f"{totals.n_kept:,}",
         "Rejected": f"{sum(totals.rejected.values()):,}",
         "Completions": f"{totals.completions:,}",
         "Tokens in": f"{totals.tokens_in:,}",
         "Tokens out": f"{totals.tokens_out:,}",
-        "Spent": money(totals.cost_usd),
+        "Spent": money(totals.money.cost_usd),
     }
     with st.container(horizontal=True):
         for name, value in numbers.items():
             with st.container(width=128):
                 st.metric(name, plain(value))
-    if not totals.kept and not is_live:
-        st.warning("Not one text was kept so far. What stood in the way is below; Inspect has every answer as it came.")
+    if not totals.n_kept and not is_live:
+        st.warning("No text has been kept so far. The reasons are below; Inspect shows every raw answer.")
     for model, parts in totals.not_taken.items():
         st.caption(plain(not_taken.sentence(model, parts)))
     if totals.rejected:
-        table(pd.DataFrame(totals.rejected.items(), columns=["why", "rows"]), key="generate.rejected")
+        table(pd.DataFrame(totals.rejected.items(), columns=["reason", "rows"]), key="generate.rejected")
     if newest.empty:
         _answers_without_text(arm)
         return

@@ -1,1 +1,1 @@
-"""The sample study: texts written for this project, recorded answers, simulated raters."""
+"""The bundled sample study: texts written for this project, recorded completions, simulated ratings."""

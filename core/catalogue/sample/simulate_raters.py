@@ -1,8 +1,8 @@
-"""How the sample study's ratings and comparisons were drawn: by chance, from stated numbers, not from people.
+"""Simulate the ratings and comparisons of the sample study: python -m core.catalogue.sample.simulate_raters
 
-Every test text carries `clarity`, the share of readers its author expected to choose its label. Five of fifteen simulated
-raters label each text, each choosing the label with that probability. Twenty simulated raters compare every pair of tasks
-by a Bradley-Terry model with the strengths below. `python -m core.catalogue.sample.simulate_raters` writes the files anew.
+No person gave these answers. Every test text has a `clarity`, the share of readers that its author expected to choose
+its label. Five of fifteen simulated raters label each text and choose its label with probability `clarity`. Twenty
+simulated raters compare every pair of tasks by a Bradley-Terry model with the strengths in `STRENGTHS`.
 """
 
 import csv

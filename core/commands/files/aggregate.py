@@ -37,8 +37,8 @@ def aggregate(
         choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         answers = formats.ratings_in(formats.read(file), options)
-        labels = aggregation.aggregate(answers.frame, method=method)
-        caution = aggregation.caution(answers.frame, method=method)
+        labels = aggregation.aggregate(answers.cells, method=method)
+        caution = aggregation.caution(answers.cells, method=method)
     by_item = {str(item): label for item, label in labels.items()}
     if as_json:
         cautions = [caution] if caution else []

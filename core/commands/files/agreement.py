@@ -9,8 +9,9 @@ from core.commands import output
 from core.commands.files import answer_files
 from core.subjectivity.exchange import formats
 from core.subjectivity.statistics import agreement
+from core.subjectivity.statistics.counts import Level
 
-AS_SETS = (agreement.Level.NOMINAL, agreement.Level.SETS)
+AS_SETS = (Level.NOMINAL, Level.SETS)
 SETS_COUNT = (
     "Answers that hold several labels: {n:,}. Alpha weighs how much two sets share (MASI); for the other numbers only equal sets agree. "
     "--has LABEL looks at one label, --whole-sets takes each set for a label of its own."
@@ -23,9 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def agree(
     file: answer_files.File,
-    level: Annotated[
-        agreement.Level, typer.Option(help="Level of measurement of the labels.")
-    ] = agreement.Level.NOMINAL,
+    level: Annotated[Level, typer.Option(help="Level of measurement of the labels.")] = Level.NOMINAL,
     items: Annotated[bool, typer.Option("--items", help="Also list every item.")] = False,
     field: answer_files.Field = None,
     wide: answer_files.Wide = False,
@@ -46,21 +45,18 @@ def agree(
         choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
         answers = formats.ratings_in(formats.read(file), options)
-        level = agreement.Level.SETS if answers.several and choices.as_sets else level
-        ordered = answers.frame if order is None else formats.ordered(answers.frame, order.split(","))
+        level = Level.SETS if answers.several and choices.as_sets else level
+        ordered = answers.cells if order is None else formats.ordered(answers.cells, order.split(","))
         summary = asdict(agreement.summary(ordered, level=level))
-        by_item = agreement.by_item(answers.frame)
-    if level == agreement.Level.SETS:
+        listed = agreement.by_item(answers.cells).to_dict("records") if items else []
+    if level == Level.SETS:
         answers.notes.append(SETS_COUNT.format(n=answers.several))
-    if items:
-        summary["items"] = by_item.to_dict("records")
     if as_json:
-        output.emit(summary | answer_files.read_as(answers))
+        output.emit(summary | ({"items": listed} if items else {}) | answer_files.read_as(answers))
         return
     answer_files.tell(answers)
-    listed = summary.pop("items", [])
     output.table(
         f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in summary.items()]
     )
     if listed:
-        output.table("Items", list(by_item.columns), [list(row.values()) for row in listed])
+        output.table("Items", [str(name) for name in listed[0]], [list(row.values()) for row in listed])

@@ -21,8 +21,7 @@ from core.study.exchange import columns_in_files, tables
 FEWEST = 20  # texts: the comparison takes as many texts of each group as the smallest group has
 TEXTS, REFERENCE = "texts", "reference"
 OWN_SPACE = "The reference is left out of the comparison: the vectors of --embeddings are not its encoder's."
-SCORES = ("remote_clique", "chamfer_distance")
-INTERVALS = tuple(f"{score}{end}" for score in SCORES for end in ("", "_low", "_high"))
+INTERVALS = tuple(f"{score}{end}" for score in diversity.SCORES for end in ("", "_low", "_high"))
 ALIKE = ("distinct_1", "distinct_2", "self_bleu", "nearest_real", "copies", "duplicates", "near_duplicates")
 
 Vectors = NDArray[np.float32]
@@ -78,7 +77,7 @@ def measure_diversity(
         if label:
             parts = _groups(rows, texts, "label")
             result["labels"] = {
-                name: asdict(diversity.measure(part.vectors, distance=distance)) for name, part in parts.items()
+                name: diversity.measure(part.vectors, distance=distance).flat() for name, part in parts.items()
             }
         result |= _compared(_groups(rows, texts, "group"), real, distance, own_space=vectors is not None)
     output.emit(result) if as_json else _show(result, file.name)
@@ -133,7 +132,7 @@ def _condition(written: str) -> tuple[str, str]:
 
 def _load_vectors(path: Path, file: Path, *, n: int) -> Vectors:
     """Return the vectors (n, d) of a .npy file for the `n` rows of `file`. Raises `StudyError` for another shape."""
-    if not tables.is_there(path):
+    if not tables.is_file(path):
         raise StudyError(f"There is no file {path}.")
     try:
         vectors = np.load(path, allow_pickle=False)
@@ -162,7 +161,7 @@ def _embedded(texts: list[str], encoder: str) -> Vectors:
     from core.quality import embedding  # torch takes seconds to import, and vectors in a file need no torch
 
     with output.progress("Embed texts") as report:
-        return embedding.cached(texts, encoder=encoder, home=settings_module.load().home, report=report)
+        return embedding.embed(texts, encoder=encoder, home=settings_module.load().home, report=report)
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
@@ -174,7 +173,7 @@ def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Coll
 def _numbers(texts: Collection, distance: Distance) -> dict[str, Any]:
     """Return every measure of some texts that needs no other texts."""
     return (
-        asdict(diversity.measure(texts.vectors, distance=distance))
+        diversity.measure(texts.vectors, distance=distance).flat()
         | _wording(texts)
         | {"lengths": asdict(lexical.lengths(texts.texts)), "vocabulary": asdict(lexical.vocabulary(texts.texts))}
     )
@@ -242,7 +241,7 @@ def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[st
 def _show(result: dict[str, Any], name: str) -> None:
     columns = {name: result} | ({REFERENCE: result[REFERENCE]} if REFERENCE in result else {})
     lines = [
-        *((score, [_interval(column, score) for column in columns.values()]) for score in SCORES),
+        *((score, [_interval(column, score) for column in columns.values()]) for score in diversity.SCORES),
         *((key, [column.get(key) for column in columns.values()]) for key in ALIKE),
         *((f"{key} of words", [column["lengths"][key] for column in columns.values()]) for key in ("median", "mean")),
         *((key, [column["vocabulary"][key] for column in columns.values()]) for key in ("tokens", "types", "hd_d")),
@@ -252,14 +251,19 @@ def _show(result: dict[str, Any], name: str) -> None:
     output.table(f"Diversity ({result['distance']})", ["what", *heads], cells)
     if "labels" in result:
         inside = [
-            [label, part["n"], *(_interval(part, score) for score in SCORES)]
+            [label, part["n"], *(_interval(part, score) for score in diversity.SCORES)]
             for label, part in result["labels"].items()
         ]
-        output.table("Inside a label", ["label", "n", *SCORES], inside)
+        output.table("Inside a label", ["label", "n", *diversity.SCORES], inside)
     if result["compared"]:
         shown = ("distinct_2", "self_bleu", "nearest_real", "copies", "near_duplicates")
         rows = [
-            [row["name"], row["available"], *(_margin(row, score) for score in SCORES), *(row[key] for key in shown)]
+            [
+                row["name"],
+                row["available"],
+                *(_margin(row, score) for score in diversity.SCORES),
+                *(row[key] for key in shown),
+            ]
             for row in result["compared"]
         ]
         heads = ["clique", "chamfer", "distinct 2", "self-BLEU", "near real", "copies", "near dup."]

@@ -29,9 +29,10 @@ def rank(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
         )
         answers = formats.comparisons_in(formats.read(file), options)
-        ranked = ranking.bradley_terry(answers.frame)
+        ranked = ranking.bradley_terry(answers.cells)
     if as_json:
-        output.emit(asdict(ranked) | answer_files.read_as(answers))
+        strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in ranked.strength.items()}
+        output.emit(asdict(ranked) | {"strength": strength} | answer_files.read_as(answers))
         return
     answer_files.tell(answers)
     rows = [

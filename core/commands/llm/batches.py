@@ -13,7 +13,7 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.steps import find, generate
 from core.study import tasks
-from core.synthesis.batches import files, rounds
+from core.synthesis.batches import batch_generation, files
 
 PerLabel = Annotated[int, typer.Option(min=1, max=1_000_000, help="Texts to keep for each label.")]
 
@@ -67,7 +67,7 @@ def answers(
         with store.write() as session:
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
-        price = rounds.half(prices.find(settings.home, model)) if model else None
+        price = batch_generation.half(prices.find(settings.home, model)) if model else None
         counts = files.from_batch_file(
             store, arm_id=arm_id, per_label=per_label, path=file, now=time.time(), price=price
         )
@@ -90,12 +90,12 @@ def under_way(
         with store() as session:
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
-        batches = rounds.open_batches(store, arm_id=arm_id)
+        batches = batch_generation.open_batches(store, arm_id=arm_id)
         if cancel and batches:
             wanted = connection.made(models=(batches[0].model,), base_url=base_url or batches[0].base_url)
             client = connection.open_all(wanted, settings)[0]
             assert isinstance(client, OpenAIProvider)
-            rounds.cancel(store, arm_id=arm_id, provider=client)
+            batch_generation.cancel(store, arm_id=arm_id, provider=client)
     rows = [
         [batch.id, batch.remote_id, batch.model, batch.remote_state or batch.state, len(batch.requests)]
         for batch in batches

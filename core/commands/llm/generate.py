@@ -22,7 +22,7 @@ from core.jobs import runner
 from core.steps import find, train
 from core.steps.generate import GenerationRequest, check, connection_of, fill_arm, ready_arm
 from core.study import tasks
-from core.synthesis.generation import generation
+from core.synthesis.generation import standing
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def generate(
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             made = ready_arm(session, found_task, arm)
-            if not generation.is_full(session, made.id, per_label=per_label):
+            if not standing.is_full(session, made.id, per_label=per_label):
                 check(settings, request)
             if detach:
                 job = train.queue_generation(

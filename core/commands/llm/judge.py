@@ -21,6 +21,7 @@ from core.study.rows.study import Arm, Task
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.generation import generation
+from core.synthesis.limits import Limits
 
 
 def register(app: typer.Typer) -> None:
@@ -93,8 +94,7 @@ def _judge(
             arm_ids=[arm.id for arm in arms],
             provider=client,
             per_label=per_label,
-            concurrency=wanted.concurrency,
-            budget_usd=budget_usd,
+            limits=Limits(budget_usd, wanted.concurrency),
             report=report,
         )
     return asdict(judged)

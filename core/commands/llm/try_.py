@@ -21,8 +21,9 @@ from core.study import tasks
 from core.study.rows.study import Task
 from core.study.store import Store
 from core.synthesis.generation import generation
-from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.limits import TryLimits
+from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import taxonomy, trials
 
 DRAFT = TypeAdapter(Draft)
@@ -66,7 +67,7 @@ def try_prompt(
             max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         connection.check(wanted, settings)
-        limits = trials.Limits(wanted.timeout or trials.LONGEST_S, budget)
+        limits = TryLimits(wanted.timeout or TryLimits.seconds, budget)
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
@@ -88,7 +89,7 @@ def _draft(session: Session, arm_id: int, task: Task, arm: str, option: str | No
     if option is None:
         newest = versions.latest(session, arm_id)
         labels = tasks.labels_of(session, task.id)
-        return versions.as_draft(newest) if newest else versions.default(task, labels, kind=tasks.kind_of(arm))
+        return versions.as_draft(newest) if newest else drafts.default(task, labels, kind=tasks.kind_of(arm))
     try:
         return DRAFT.validate_json(json.dumps(asdict(Draft(**json.loads(option)))), strict=True)
     except ValidationError as error:
@@ -99,14 +100,14 @@ def _draft(session: Session, arm_id: int, task: Task, arm: str, option: str | No
         raise StudyError(f"--draft takes a prompt as a JSON object: {error}.") from error
 
 
-def _clients(settings: settings_module.Settings, wanted: Connection, limits: trials.Limits) -> list[Provider]:
+def _clients(settings: settings_module.Settings, wanted: Connection, limits: TryLimits) -> list[Provider]:
     clients = generate.open_providers(settings, wanted)
     generation.check_budget(clients, limits.budget_usd)
     return clients
 
 
 def _try(
-    store: Store, clients: list[Provider], *, arm_id: int, draft: Draft, calls: int, limits: trials.Limits
+    store: Store, clients: list[Provider], *, arm_id: int, draft: Draft, calls: int, limits: TryLimits
 ) -> list[trials.Tried]:
     """Make the calls, each with the model that a generation would use. Raises `StudyError` if no call got an answer."""
     tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls, limits=limits)

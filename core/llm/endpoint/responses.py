@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from core.llm.text import UNSTORABLE
+from core.llm import text as llm_text
 
 MOST_TOKENS = 2**31 - 1
 
@@ -16,7 +16,7 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def storable(value: Any) -> str:
     """Return a JSON value as text without characters that a database refuses; empty for a missing value."""
-    return UNSTORABLE.sub("", str(value or ""))
+    return llm_text.storable(str(value or ""))
 
 
 def text(content: Any) -> str:

@@ -2,12 +2,11 @@
 
 import math
 import re
-import tempfile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core import catalogue
+from core import catalogue, files
 from core.errors import StudyError
 
 PRICES = catalogue.PRICES
@@ -125,6 +124,4 @@ def _write_entered(home: Path, entries: list[Price]) -> None:
     """Write the entered prices atomically: a reader sees the old file or the new file, never a part."""
     home.mkdir(parents=True, exist_ok=True)
     table = PriceTable(as_of="", note=OWN_NOTE, prices=sorted(entries, key=lambda entry: entry.model))
-    with tempfile.NamedTemporaryFile("w", dir=home, suffix=".tmp", encoding="utf-8", delete=False) as draft:
-        draft.write(table.model_dump_json(indent=2) + "\n")
-    Path(draft.name).replace(home / OWN)
+    files.replace(home / OWN, f"{table.model_dump_json(indent=2)}\n".encode())

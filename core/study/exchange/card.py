@@ -1,4 +1,4 @@
-"""The card of an exported task: what its texts are, who wrote them, with which prompts, and how the files are read."""
+"""Write the README (data set card) of an exported task: origin of the texts, prompts, labels, columns of the files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from core.study.rows.study import Arm, Completion, Import, Prompt, Sample, Study
 
 NOT_KNOWN = "other"
 MEANINGS = {
-    "label": "the label the text came with: the data set's for a real text, the prompt's for a synthetic one",
+    "label": "the label of the text: that of the data set for a real text, the intended label for a synthetic text",
     "label_intended": "the label that the prompt asked for; empty for real texts",
-    "label_judge": "the newest label of an LLM judge, empty when none was asked or its answer named none",
-    "label_human": "the newest label of a person who looked at the text",
-    "kind": "what sort of training data the arm holds",
+    "label_judge": "the newest label by an LLM judge; empty if no judge was asked or its answer named no label",
+    "label_human": "the newest label by a person who looked at the text; empty if there is no such label",
+    "kind": "the kind of training data in the arm",
     "split": "train, validation, test, or pool (real texts that prompts may show)",
-    "file": "the file it was imported from",
-    "recorded": "whether the answer was recorded beforehand and not asked for anew",
-    "attributes": "what was drawn for the call, as JSON",
-    "part": "its place in the completion, or its row in the file",
-    "tokens_in": "of the whole completion; add up once per completion_id",
-    "tokens_out": "of the whole completion; add up once per completion_id",
-    "cost_usd": "of the whole completion, empty when its price is unknown; add up once per completion_id",
-    "created_at": "UTC",
+    "file": "the file from which the text was imported",
+    "recorded": "whether the completion was recorded beforehand, not made for this study",
+    "attributes": "the attribute values drawn for the call, as JSON",
+    "part": "the place of the text in its completion, or its row in the file",
+    "tokens_in": "tokens of the request of the whole completion; add up once per completion_id",
+    "tokens_out": "tokens of the whole completion; add up once per completion_id",
+    "cost_usd": "cost of the whole completion in US dollars, empty if the price is unknown; add up once per completion_id",
+    "created_at": "time at which the text was stored, UTC",
 }
 
 
 @dataclass(frozen=True)
 class Config:
-    """One arm in the exported files: its folder's name and the rows of each split."""
+    """One arm in the exported files: the name of its folder, and the number of rows of each split."""
 
     arm: Arm
     name: str
@@ -41,7 +41,10 @@ class Config:
 
 
 def text(session: Session, task: Task, configs: Sequence[Config], *, format: str, columns: Sequence[str]) -> str:
-    """The card as Markdown, headed by the YAML that the Hugging Face hub reads."""
+    """The card as Markdown, with a head in YAML for the Hugging Face hub.
+
+    `format` is the file ending of the exported files, `columns` are their columns.
+    """
     head = yaml.safe_dump(_head(task, configs, format), sort_keys=False, allow_unicode=True)
     labels = tasks.labels_of(session, task.id)
     described = ", ".join(f"{_cell(label.name)} ({_cell(label.description or 'no description')})" for label in labels)
@@ -77,28 +80,28 @@ def _head(task: Task, configs: Sequence[Config], format: str) -> dict[str, Any]:
 
 
 def _notices(session: Session, task: Task, configs: Sequence[Config]) -> str:
-    """What a reader must know before using the texts."""
+    """Notices about synthetic texts, licences, the sample study and recorded completions."""
     real = [config.arm.name for config in configs if config.arm.kind == ArmKind.REAL]
-    made = [config.arm.name for config in configs if config.arm.kind != ArmKind.REAL]
-    said = []
-    if made:
-        said.append(
-            f"**Synthetic** texts: {_listed(made)}. Their label is what the prompt asked for; it is not "
-            "checked unless a judge's or a person's label stands beside it. The terms of the models' makers may apply."
+    synthetic = [config.arm.name for config in configs if config.arm.kind != ArmKind.REAL]
+    notices = []
+    if synthetic:
+        notices.append(
+            f"**Synthetic** texts: {_listed(synthetic)}. Their label is the label that the prompt asked for; it was checked only "
+            "where a label by a judge or a person is given too. The terms of the makers of the models may apply."
         )
     if real:
-        said.append(
+        notices.append(
             f"**Real** texts: {_listed(real)}, from the files named below. Their licence is that of their "
             "source, which this card does not know."
         )
     if session.get_one(Study, task.study_id).is_sample:
-        said.append("This is the bundled **sample study**: its texts were made for trying the program out.")
+        notices.append("This is the bundled **sample study**: its texts were written for trying the program.")
     recorded = select(func.count(Completion.id)).where(
         Completion.arm_id.in_([config.arm.id for config in configs]), Completion.is_recorded.is_(True)
     )
     if session.scalar(recorded):
-        said.append("Some completions were **recorded beforehand** (column `recorded`).")
-    return "\n\n".join(said)
+        notices.append("Some completions were **recorded beforehand** (column `recorded`).")
+    return "\n\n".join(notices)
 
 
 def _arms(configs: Sequence[Config]) -> str:
@@ -110,7 +113,7 @@ def _arms(configs: Sequence[Config]) -> str:
 
 
 def _origins(session: Session, config: Config) -> str:
-    """Where the texts of an arm came from: files, models, and the full text of every prompt version that was used."""
+    """The section about one arm: its files, its models, and the full text of every prompt version in use."""
     kept = (Sample.arm_id == config.arm.id, Sample.status == SampleStatus.KEPT)
     files = session.execute(
         select(Import.file, Import.options, func.count(Sample.id))
@@ -128,19 +131,19 @@ def _origins(session: Session, config: Config) -> str:
     )
     used = select(Completion.prompt_id).join(Sample, Sample.completion_id == Completion.id).where(*kept).distinct()
     prompts = session.scalars(select(Prompt).where(Prompt.id.in_(used)).order_by(Prompt.version))
-    lines = [f"- {_n(n, 'text')} from the file {_cell(file)}{_pinned(options)}" for file, options, n in files]
+    lines = [f"- {_n(n, 'text')} from the file {_cell(file)}{_revision(options)}" for file, options, n in files]
     lines += [f"- {_n(n, 'text')} by the model {_cell(model)}" for model, n in models]
     found = "\n\n".join(_prompt(prompt) for prompt in prompts)
     return "\n\n".join(part for part in (f"## {_cell(config.arm.name)}", "\n".join(lines), found) if part)
 
 
-def _pinned(options: Mapping[str, Any]) -> str:
+def _revision(options: Mapping[str, Any]) -> str:
     source = options.get("source") or {}
     return f", data set {_cell(source['dataset'])} at revision {_cell(source['revision'])}" if source else ""
 
 
 def _prompt(prompt: Prompt) -> str:
-    facts = ", ".join(
+    settings = ", ".join(
         (
             f"{_n(prompt.texts_per_call, 'text')} a call of about {_n(prompt.words, 'word')}",
             _n(prompt.turns, "turn"),
@@ -150,7 +153,7 @@ def _prompt(prompt: Prompt) -> str:
     parts = [("Context", prompt.context), ("Generation", prompt.generation), ("Diversity", prompt.diversity)]
     shown = "\n\n".join(f"{name}:\n\n{_fenced(words)}" for name, words in parts if words.strip())
     attributes = f"\n\nAttributes: `{prompt.attributes}`".replace("``", "`") if prompt.attributes else ""
-    return f"### Prompt version {prompt.version}\n\n{facts}.{attributes}\n\n{shown}"
+    return f"### Prompt version {prompt.version}\n\n{settings}.{attributes}\n\n{shown}"
 
 
 def _fenced(words: str) -> str:
@@ -174,6 +177,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cell(words: str) -> str:
-    """Words on one line that Markdown shows as they are."""
+    """The words on one line, escaped so that Markdown shows them unchanged."""
     line = " ".join(words.split())
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!" else sign for sign in line)

@@ -1,4 +1,4 @@
-"""Which columns of a file hold the text, the label and the split of a row: by their usual names, or as a person says."""
+"""Find the columns of a file that hold text, label and split by their usual names, and read the split of each row."""
 
 from collections.abc import Iterable, Sequence
 
@@ -37,36 +37,43 @@ SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
 
 
 def likely(columns: Iterable[str], names: Sequence[str]) -> str | None:
-    """The first column that has one of these names, in any case; None without one."""
+    """The first column with one of these names, in any case, the names in order of preference; None if no column fits."""
     by_name = {column.casefold(): column for column in reversed(list(columns))}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
 def is_split(name: str) -> bool:
-    """Whether a word is a usual name of a split."""
+    """Whether a word is a usual name of a split, in any case."""
     return name.strip().lower() in SPLIT_NAMES
 
 
 def split_column(frame: pd.DataFrame) -> str | None:
-    """The column that names each row's split by its usual name; None without one, and where it holds anything else."""
+    """The column that holds the split of each row: `split`, or another usual name if all its cells are names of splits.
+
+    None if there is no such column.
+    """
     if "split" in frame.columns:
         return "split"
     column = likely(frame.columns, SPLIT_COLUMNS)
-    return column if column is not None and not strange_splits(frame[column]) else None
+    return column if column is not None and not unknown_splits(frame[column]) else None
 
 
-def strange_splits(cells: "pd.Series[str]") -> list[str]:
-    """The words of a column that are no usual names of splits."""
+def unknown_splits(cells: "pd.Series[str]") -> list[str]:
+    """The distinct cells of a column that are not usual names of splits."""
     return [value for value in cells.unique().tolist() if not is_split(value)]
 
 
 def splits(
     frame: pd.DataFrame, hashes: "pd.Series[str]", forced: str | None, column: str | None, *, real: bool
 ) -> list[str]:
-    """The split of each row: `forced`, else as its column says ("?" and the word for an unknown one), else drawn."""
+    """The split of each row: `forced` if it is given, else the cell of `column` if it is given, else a default.
+
+    An unknown name in the column becomes "?" and the name. By default real texts are divided at random by their digest
+    (see `SHARES`), and all other texts go into the training split. Raises `StudyError` if `forced` is not a split.
+    """
     if forced is not None:
         if not is_split(forced):
-            raise StudyError(f"There is no split {forced!r}; use one of {', '.join(SPLIT_NAMES)}.")
+            raise StudyError(f"There is no split {forced!r}. Use one of {', '.join(SPLIT_NAMES)}.")
         return [SPLIT_NAMES[forced.strip().lower()]] * len(frame)
     if column is not None:
         return [SPLIT_NAMES.get(name.strip().lower(), f"?{name}") for name in frame[column]]
@@ -74,6 +81,6 @@ def splits(
 
 
 def _drawn(digest: str) -> Split:
-    """70 % train, 5 % validation, 25 % test, drawn by the text itself so that it comes out the same each time."""
+    """A split drawn with 70 % train, 5 % validation, 25 % test; the same digest always gives the same split."""
     share = int(digest[:8], 16) / 0x1_0000_0000
     return next(split for limit, split in SHARES if share < limit)

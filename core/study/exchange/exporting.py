@@ -1,4 +1,4 @@
-"""Write the texts of a task as open files: one per arm and split, in one row schema, with a card that explains them."""
+"""Export the texts of a task as files, one for each arm and split, with a README that describes them."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import browse
+from core.study.chunks import chunks
 from core.study.exchange import card, spreadsheets
 from core.study.rows.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Prompt, Sample, Task
@@ -50,7 +51,6 @@ SCHEMA = pa.schema(
         "created_at": TEXT,
     }
 )
-AT_ONCE = 5000
 
 
 def write(
@@ -62,13 +62,14 @@ def write(
     format: Format = "parquet",
     rejected: bool = False,
 ) -> list[Path]:
-    """Write `README.md` and `data/ARM/SPLIT.FORMAT` for every split an arm has, and return the paths, README first.
+    """Write `README.md` and `data/ARM/SPLIT.FORMAT` for every arm and split, and return the paths, README first.
 
-    Rows are as `rows` gives them, and texts leave as they are, so that what is written can be imported again; `spreadsheets.safe_csv`
-    is for tables that people open in a spreadsheet. Raises `StudyError` when there is no text to write.
+    The files hold the rows of `rows`. Texts are written unchanged, so that the files can be imported again (for tables
+    that people open in a spreadsheet, see `spreadsheets.safe_csv`). `rejected` includes rejected texts. Raises
+    `StudyError` if the format is unknown or the arms hold no text.
     """
     if format not in get_args(Format):
-        raise StudyError(f"There is no format {format!r}; use one of {', '.join(get_args(Format))}.")
+        raise StudyError(f"There is no format {format!r}. Use one of {', '.join(get_args(Format))}.")
     task = session.get_one(Task, task_id)
     names = folder_names(arms)
     paths, configs = [], []
@@ -85,7 +86,7 @@ def write(
             )
     if not paths:
         raise StudyError(
-            f"The arms {', '.join(arm.name for arm in arms) or '(none)'} of {task.name!r} hold no text yet."
+            f"The arms {', '.join(arm.name for arm in arms) or '(none)'} of {task.name!r} hold no text yet. Import or generate texts first."
         )
     readme = folder / "README.md"
     readme.write_text(card.text(session, task, configs, format=format, columns=SCHEMA.names), encoding="utf-8")
@@ -93,30 +94,30 @@ def write(
 
 
 def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> pd.DataFrame:
-    """The texts of an arm, the columns those of `SCHEMA`; what is unknown is missing.
+    """The texts of an arm, one row for each, with the columns of `SCHEMA`; unknown values are missing.
 
-    `label` is what the text came with, and the same as `label_intended` for a synthetic text. `tokens_in`,
-    `tokens_out` and `cost_usd` are those of the whole completion, on each of its texts. `created_at` is UTC.
+    `label` is the label of the sample, which equals `label_intended` for a synthetic text. `tokens_in`, `tokens_out` and
+    `cost_usd` (US dollars) belong to the whole completion and are repeated on each of its texts. `created_at` is UTC.
     """
     found = pd.DataFrame(session.execute(_query(arm, rejected=rejected)).all(), columns=_COLUMNS)
     ids = [int(number) for number in found["id"]]
     found["task"], found["arm"], found["kind"] = task.name, arm.name, arm.kind
     found["label_intended"] = None if arm.kind == ArmKind.REAL else found["label"]
-    found["label_judge"] = _given(session, ids, JudgementKind.JUDGE)
-    found["label_human"] = _given(session, ids, JudgementKind.HUMAN)
-    given = [json.dumps(drawn, ensure_ascii=False) if drawn else None for drawn in found["attributes"]]
-    found["attributes"] = pd.Series(given, dtype="str", index=found.index)
+    found["label_judge"] = _newest_labels(session, ids, JudgementKind.JUDGE)
+    found["label_human"] = _newest_labels(session, ids, JudgementKind.HUMAN)
+    attributes = [json.dumps(drawn, ensure_ascii=False) if drawn else None for drawn in found["attributes"]]
+    found["attributes"] = pd.Series(attributes, dtype="str", index=found.index)
     found["created_at"] = [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in found["created_at"]]
     return found[list(SCHEMA.names)]
 
 
 def folder_names(arms: Sequence[Arm]) -> dict[int, str]:
-    """A name for each arm that every file system and the hub take; two arms never share one."""
+    """Arm id -> name of the folder of the arm: letters, digits, _, . and - only, different for each arm in any case."""
     names: dict[int, str] = {}
     for arm in arms:
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", arm.name).strip("-.") or "arm"
-        taken = {known.casefold() for known in names.values()}
-        names[arm.id] = f"{name}-{arm.id}" if name.casefold() in taken else name
+        used_names = {used.casefold() for used in names.values()}
+        names[arm.id] = f"{name}-{arm.id}" if name.casefold() in used_names else name
     return names
 
 
@@ -144,11 +145,11 @@ def _query(arm: Arm, *, rejected: bool) -> Select[*tuple[Any, ...]]:
     return query if rejected else query.where(Sample.status == SampleStatus.KEPT)
 
 
-def _given(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Series[str]":
-    given: dict[int, str] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        given |= browse.newest_labels(session, ids[start : start + AT_ONCE], kind)
-    named = {sample_id: name for sample_id, name in given.items() if name != browse.NO_LABEL}
+def _newest_labels(session: Session, ids: Sequence[int], kind: JudgementKind) -> "pd.Series[str]":
+    labels: dict[int, str] = {}
+    for chunk in chunks(ids):
+        labels |= browse.newest_labels(session, chunk, kind)
+    named = {sample_id: name for sample_id, name in labels.items() if name != browse.NO_LABEL}
     return pd.Series([named.get(sample_id) for sample_id in ids], dtype="str")
 
 

@@ -1,4 +1,4 @@
-"""Whether the first row of a CSV or TSV names its columns, or is a row like those below it."""
+"""Decide whether the first row of a CSV or TSV file is a header or a row of data."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,28 +24,30 @@ NAMES = frozenset(
         "task",
     ]
 )
-YEAR = re.compile(r"(19|20)\d\d")  # which names columns of tables over time
+YEAR = re.compile(r"(19|20)\d\d")  # a usual column name in tables with one column for each year
 LONG_NAME = 60
 MANY_WORDS = 10
-AGAIN = "the names of the columns again"
+AGAIN = "the header is repeated"
 SHOWN = 60
 
 
 def doubt(header: Sequence[str], frame: pd.DataFrame) -> str:
-    """Why the first row may be a text with its label, in half a sentence; empty where nothing says so.
+    """The reason to doubt that the first row is a header, as half a sentence; "" if there is no reason.
 
-    Usual names of columns count for a header; so do the numbers from 0 on, which pandas writes for columns without names.
+    Two usual column names make a header certain, and so do the numbers 0, 1, 2, ..., which pandas writes as names of
+    unnamed columns. Reasons are: a cell that is repeated in the rows below, a number above numbers, a cell as long as a
+    text.
     """
     named = _named(header)
     if named > 1 or list(header) == [str(place) for place in range(len(header))]:
         return ""
     for name, cells in _columns(header, frame):
         if name and int((cells == name).sum()) > named:
-            return f"its cell {name[:SHOWN]!r} stands in the rows below too"
+            return f"its cell {name[:SHOWN]!r} is repeated in the rows below"
     for name, cells in () if named else _columns(header, frame):
         filled = cells[cells != ""].unique().tolist() if _is_number(name) and not YEAR.fullmatch(name) else []
         if filled and all(_is_number(cell) for cell in filled):
-            return f"its cell {name!r} is a number, as those below it are"
+            return f"its cell {name!r} is a number, like the cells below it"
     longest = max(header, key=len, default="")
     if not named and (len(longest) > LONG_NAME or len(longest.split()) > MANY_WORDS):
         return f"its cell {longest[:SHOWN]!r} is as long as a text"
@@ -53,22 +55,22 @@ def doubt(header: Sequence[str], frame: pd.DataFrame) -> str:
 
 
 def is_certain(header: Sequence[str]) -> bool:
-    """Whether the first row surely names the columns: two cells or more are usual names."""
+    """Whether a first row is a header for certain: at least two of its cells are usual column names."""
     return _named(header) > 1
 
 
 def is_again(header: Sequence[str], row: Sequence[str]) -> bool:
-    """Whether a row is the header once more, as where files were joined one after the other."""
+    """Whether a row repeats the header, as in a file that was joined from several files."""
     return is_certain(header) and [cell.strip() for cell in row] == list(header)
 
 
 def _named(header: Sequence[str]) -> int:
-    """How many cells are usual names of columns."""
+    """The number of cells that are usual column names."""
     return sum(1 for name in header if name.strip().casefold() in NAMES)
 
 
 def _columns(header: Sequence[str], frame: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[str]"]]:
-    """Each cell of the first row, with the cells below it."""
+    """Each cell of the first row with the column of cells below it, without outer blanks."""
     for place, name in enumerate(header):
         yield name, frame.iloc[:, place].str.strip()
 

@@ -1,4 +1,4 @@
-"""Rows of a file beside the texts that a task holds already: which can be kept, which are left out by which reason."""
+"""Compare the rows of a file with the texts that a task already holds, and find the reason why a row is left out."""
 
 import difflib
 from collections import Counter
@@ -22,22 +22,23 @@ IN_OWN_TEST = "in the arm's test split already"
 IN_TEST = "in the test split of the real texts already"
 MOVES = "leaves training for the test split of this file"
 SENTENCES = {
-    SAME: "In the arm already, with the same label in the same split: {n}, left out.",
-    OTHER_LABEL: "In the arm already with another label: {n}, left out; the label stays as it was.",
-    OTHER_SPLIT: "In the arm already in another split: {n}, left out; the split stays as it was.",
-    IN_OWN_TEST: "In the test split of the arm already, so a leak into training: {n}, left out.",
-    IN_TEST: "In the test split of the real texts already, so a leak into training: {n}, left out.",
-    MOVES: "In the arm already outside its test split, and in the test split of this file: {n}, moved into the test split.",
+    SAME: "Already in the arm, with the same label in the same split: {n}, left out.",
+    OTHER_LABEL: "Already in the arm with another label: {n}, left out; the stored label stays.",
+    OTHER_SPLIT: "Already in the arm in another split: {n}, left out; the stored split stays.",
+    IN_OWN_TEST: "Already in the test split of the arm, so training on them would be a leak: {n}, left out.",
+    IN_TEST: "Already in the test split of the real texts, so training on them would be a leak: {n}, left out.",
+    MOVES: "Already in the arm outside its test split, and in the test split of this file: {n}, moved into the test split.",
 }
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a task holds: `own` maps the digest of each text that the arm keeps to its split and label.
+    """The texts that a task holds, seen from the arm into which a file is imported.
 
-    `tested` are the digests of the real test split, empty for the real arm itself. `elsewhere` are texts outside test
-    splits: those of all other arms for the real arm, those of the real arm for any other. `imports` are the standing
-    imports of the same file into the arm, the newest first.
+    `own` maps the digest of each kept text of the arm to its split and label. `tested` holds the digests of the test
+    split of the real arm; it is empty if the arm is the real arm. `elsewhere` holds digests of texts outside test splits:
+    of all other arms if the arm is the real arm, of the real arm otherwise. `imports` are earlier imports of the same
+    file into the arm that were not undone, the newest first.
     """
 
     own: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -47,11 +48,11 @@ class Held:
 
 
 def read(session: Session, *, task_id: int, arm: str, sha256: str) -> Held:
-    """What the task holds beside a file of this digest that goes into an arm, which need not be there yet."""
+    """The texts that a task holds, for the import of a file with digest `sha256` into an arm, which need not exist yet."""
     arms = tasks.arms(session, task_id)
-    own = next((one for one in arms if one.name == arm), None)
+    own = next((candidate for candidate in arms if candidate.name == arm), None)
     is_real = tasks.kind_of(arm) == ArmKind.REAL
-    others = [one for one in arms if one.name != arm and (is_real or one.kind == ArmKind.REAL)]
+    others = [other for other in arms if other.name != arm and (is_real or other.kind == ArmKind.REAL)]
     held = {digest: place[0] for other in others for digest, place in kept(session, other).items()}
     imports = select(Import).where(Import.sha256 == sha256, Import.undone_at.is_(None)).order_by(Import.id.desc())
     return Held(
@@ -63,7 +64,7 @@ def read(session: Session, *, task_id: int, arm: str, sha256: str) -> Held:
 
 
 def kept(session: Session, arm: Arm) -> dict[str, tuple[str, str]]:
-    """Digest -> split and label of the texts an arm keeps."""
+    """Digest -> split and label, of the kept texts of an arm."""
     query = (
         select(Sample.text_hash, Sample.split, Label.name)
         .join(Label, Label.id == Sample.label_id)
@@ -73,7 +74,11 @@ def kept(session: Session, arm: Arm) -> dict[str, tuple[str, str]]:
 
 
 def judge(rows: pd.DataFrame, names: Sequence[str], held: Held, *, real: bool) -> None:
-    """Fill `reason` for every row that cannot be kept. `names` are the task's labels, empty where the file defines them."""
+    """Set the column `reason` of every row: why the row is left out, "" if the row can be kept.
+
+    `rows` has the columns text, label, split, text_hash and reason. `names` are the labels of the task, empty if the file
+    defines the labels. `real` says that the rows go into the real arm.
+    """
     leaking = set(held.tested) | (set(rows.loc[rows["split"] == Split.TEST, "text_hash"]) if real else set())
     seen: dict[str, str] = {}
     reasons = []
@@ -94,30 +99,31 @@ def judge(rows: pd.DataFrame, names: Sequence[str], held: Held, *, real: bool) -
 
 
 def already(rows: pd.DataFrame, held: Held) -> dict[str, int]:
-    """How many judged rows are texts that the task holds already, by what becomes of them, in the order of `SENTENCES`."""
+    """Numbers of rows whose texts the task already holds, by what happens to them, in the order of `SENTENCES`.
+
+    `judge` must have set the reasons of the rows.
+    """
     found: Counter[str] = Counter()
     columns = (rows[name] for name in ("label", "split", "text_hash", "reason"))
     for label, split, digest, reason in zip(*columns, strict=True):
         if not reason or reason == LEAK or reason.startswith(samples.DUPLICATE):
-            found[_place(held, label, split, digest, is_kept=not reason)] += 1
+            found[_case(held, label, split, digest, is_kept=not reason)] += 1
     return {name: found[name] for name in SENTENCES if found[name]}
 
 
 def sentences(rows: pd.DataFrame, held: Held, counted: Mapping[str, int], *, real: bool) -> list[str]:
-    """What `already` counted, in sentences, and what is said of texts that other arms hold."""
-    said = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
+    """The counts of `already` as sentences for people, with sentences about texts that other arms hold."""
+    found = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
     rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
     if real and (n := int((rows["split"] == Split.TEST).sum())):
-        said.append(
-            f"In the test split of this file and in other arms too: {_rows(n)}; no training uses those texts there."
-        )
+        found.append(f"In the test split of this file and in other arms too: {_rows(n)}; no training uses them.")
     if not real and len(rows):
-        said.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
-    return said
+        found.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
+    return found
 
 
 def unusable(text: str, label: str, split: str, names: Sequence[str]) -> str:
-    """Why a row by itself cannot be kept; empty when it can."""
+    """Why a row cannot be kept whatever the task holds (no text, unknown label or split); "" if it can be kept."""
     if not text:
         return EMPTY
     if not label:
@@ -128,7 +134,7 @@ def unusable(text: str, label: str, split: str, names: Sequence[str]) -> str:
     return f"unknown split {split[1:]!r}" if split.startswith("?") else ""
 
 
-def _place(held: Held, label: str, split: str, digest: str, *, is_kept: bool) -> str:
+def _case(held: Held, label: str, split: str, digest: str, *, is_kept: bool) -> str:
     if digest in held.tested and split != Split.TEST:
         return IN_TEST
     if digest not in held.own:

@@ -1,4 +1,4 @@
-"""Where a data set of the hub keeps its configurations and splits, and what the numbers of its classes are called."""
+"""Find the configurations, splits and class names of a data set of the hub in its card, paths and Parquet files."""
 
 import fnmatch
 import json
@@ -19,12 +19,12 @@ Placed = dict[str, dict[str, list[str]]]
 
 
 def placed(paths: Sequence[str], card: Mapping[str, Any]) -> Placed:
-    """Configuration -> split -> Parquet files: as the card says, else as the paths say."""
+    """Configuration -> split -> paths of Parquet files: by the card, or by the paths if the card names no files."""
     files = sorted(path for path in paths if path.endswith(".parquet"))
     placed: Placed = defaultdict(lambda: defaultdict(list))
-    for said in _mappings(card.get("configs")):
-        for split, pattern in _patterns(said.get("data_files")):
-            placed[str(said.get("config_name", "default"))][split] += fnmatch.filter(files, pattern)
+    for config_of_card in _mappings(card.get("configs")):
+        for split, pattern in _patterns(config_of_card.get("data_files")):
+            placed[str(config_of_card.get("config_name", "default"))][split] += fnmatch.filter(files, pattern)
     found = {config: {split: own for split, own in splits.items() if own} for config, splits in placed.items()}
     if any(found.values()):
         return {config: splits for config, splits in found.items() if splits}
@@ -36,7 +36,7 @@ def placed(paths: Sequence[str], card: Mapping[str, Any]) -> Placed:
 
 
 def names_in_card(card: Mapping[str, Any], config: str) -> dict[str, list[str]]:
-    """Column -> names of its classes, from the card's `dataset_info`."""
+    """Column -> names of its classes in order of their numbers, from `dataset_info` in the card."""
     infos = _mappings(card.get("dataset_info"))
     own = [info for info in infos if str(info.get("config_name", "default")) == config] or infos[:1]
     found = {}
@@ -52,22 +52,24 @@ def names_in_card(card: Mapping[str, Any], config: str) -> dict[str, list[str]]:
 
 
 def names_in_file(path: Path) -> dict[str, list[str]]:
-    """Column -> names of its classes, from what the writer of a Parquet file noted in its schema."""
+    """Column -> names of its classes in order of their numbers, from the metadata of a Parquet file."""
     noted = (pq.read_schema(path).metadata or {}).get(b"huggingface", b"{}")
     try:
         features = json.loads(noted)["info"]["features"].items()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {
-        name: [str(one) for one in feature["names"]]
+        name: [str(class_name) for class_name in feature["names"]]
         for name, feature in features
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
     }
 
 
 def named(frame: pd.DataFrame, names: Mapping[str, list[str]]) -> pd.DataFrame:
-    """The same rows with class numbers replaced by their names; a hidden class (-1) is none."""
-    known = {column: {str(place): name for place, name in enumerate(of)} for column, of in names.items()}
+    """The frame with class numbers replaced by class names, all cells as text; a hidden class (-1) becomes ""."""
+    known = {
+        column: dict(zip(map(str, range(len(classes))), classes, strict=True)) for column, classes in names.items()
+    }
     changed = {
         column: [by_number.get(cell, "" if cell in HIDDEN else cell) for cell in frame[column]]
         for column, by_number in known.items()
@@ -77,11 +79,12 @@ def named(frame: pd.DataFrame, names: Mapping[str, list[str]]) -> pd.DataFrame:
 
 
 def _mappings(found: Any) -> list[Mapping[str, Any]]:
-    """The mappings in a part of a card, which anybody may have written."""
-    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Mapping)]
+    """The mappings in a part of a card: cards are written by anybody and may hold anything."""
+    return [part for part in (found if isinstance(found, list) else [found]) if isinstance(part, Mapping)]
 
 
 def _patterns(data_files: Any) -> Iterator[tuple[str, str]]:
+    """Pairs of split and path pattern from `data_files` of a card."""
     if isinstance(data_files, str):
         yield "train", data_files
     for entry in data_files if isinstance(data_files, list) else []:
@@ -96,7 +99,7 @@ def _patterns(data_files: Any) -> Iterator[tuple[str, str]]:
 
 
 def _place(path: PurePosixPath) -> tuple[str, str]:
-    """Configuration and split of `config/split/0000.parquet`, `config/split-00000-of-00001.parquet` and the like."""
+    """Configuration and split in a path such as `config/split/0000.parquet` or `config/split-00000-of-00001.parquet`."""
     folders = [part for part in path.parts[:-1] if part != "data"]
     shard = SHARD.match(path.stem)
     split = shard["split"] if shard else path.stem

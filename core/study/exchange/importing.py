@@ -1,4 +1,4 @@
-"""Bring real or synthetic texts into an arm: rows are checked one by one, refused ones are counted with their reason."""
+"""Import a table of texts into an arm: check every row, store the rows that can be kept, count the others by reason."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,16 @@ from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Import, Sample, Task
 
 EXAMPLES_KEPT = 200
-AGAIN = "brought in before with this file"
+AGAIN = "imported before with this file"
 
 
 @dataclass(frozen=True)
 class Options:
-    """How columns become samples. `split` applies to every row, `split_column` names the column that says it for each.
+    """How the columns of a table become samples; a column that is None is found by its usual names.
 
-    Only rows whose columns have the values of `where` are taken; `rename` maps a label in the file to one of the task.
+    `text` and `label` name columns. `split` is the split of every row; `split_column` names the column with the split of
+    each row. `where` maps columns to values and selects the rows with these values. `rename` maps a label in the file to
+    a label of the task; `choices` says how labels are read.
     """
 
     text: str | None = None
@@ -37,14 +39,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a file holds, read as it would be imported, before anything is stored.
+    """What an import of a file would do; nothing is stored.
 
-    `columns` says what was taken for what. `labels` counts rows per label. `alike` are groups of labels that differ in case,
-    blanks or Unicode form only; `folded` maps spellings to the label they were taken for; `unknown` counts labels that the
-    task does not have, and `meant` offers what each may be. `left_out` counts rows by reason, `in_test` test rows by label.
-    `already` counts rows that the task holds, by what becomes of them; `passed_over` counts rows that `where` leaves aside,
-    which are no part of `read`. `again` says that the same file was brought in with
-    the same options before; `refused` says why the import would be refused, empty when it would not.
+    `read` is the number of rows of the file, without the `passed_over` rows that `where` does not select. `columns` maps
+    text, label and split to the columns used for them. `labels` and `splits` map a label or split to its number of rows,
+    `in_test` a label to its number of rows in the test split, `left_out` a reason to the number of rows left out.
+    `alike` lists groups of labels that differ in case, blanks or Unicode form only; `folded` maps a spelling to the label
+    it is read as; `unknown` counts the labels that the task does not have, and `meant` maps some of these to the label
+    that is probably meant. `already` counts rows whose texts the task holds, by what happens to them. `again` is True if
+    the same file was imported with the same options before. `refused` says why the whole import would be refused, "" if
+    it would not.
     """
 
     file: str
@@ -67,7 +71,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. `moved` counts training texts set aside because the file has them in its test split."""
+    """The result of an import: numbers of rows read and kept, rejected rows by reason, kept rows by label and by split.
+
+    `moved` is the number of earlier training texts that were rejected because the file has them in its test split. `again`
+    is True if the file was imported before with the same options and nothing was stored now.
+    """
 
     read: int
     kept: int
@@ -80,9 +88,9 @@ class Imported:
 
 
 def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, options: Options) -> Imported:
-    """Import a table into an arm. The same file with the same options is brought in once.
+    """Import a table into an arm. A second import of the same file with the same options stores nothing.
 
-    Raises `StudyError` when a column is missing or no row can be kept; nothing is stored then.
+    Raises `StudyError`, and stores nothing, if a column is missing or the rows cannot be imported as a whole.
     """
     chosen = _columns(table, options)
     held = held_texts.read(session, task_id=task.id, arm=arm.name, sha256=table.sha256)
@@ -110,10 +118,10 @@ def look(
     real: bool = True,
     held: held_texts.Held | None = None,
 ) -> Findings:
-    """What `bring_in` would do with a table, without storing anything.
+    """What `bring_in` would do with a table; nothing is stored.
 
-    `known` are the task's labels, empty for a new task; `held` are the texts it has. Raises `StudyError` when a column is
-    missing.
+    `known` are the labels of the task, empty for a new task; `held` are the texts of the task; `real` says that the arm is
+    the real arm. Raises `StudyError` if a column is missing.
     """
     chosen = _columns(table, options)
     held = held or held_texts.Held()
@@ -145,15 +153,15 @@ def look(
         again=again,
         refused=refused,
         notes=_notes(table, chosen, found)
-        + (["This file was brought in before with these options; nothing would be stored."] if again else [])
+        + (["This file was imported before with these options; nothing would be stored."] if again else [])
         + held_texts.sentences(rows, held, already, real=real),
     )
 
 
 def real_labels(table: tables.Table, options: Options) -> dict[str, str]:
-    """The labels a file of real data defines, in the order of their first row, without descriptions.
+    """The labels that a file of real texts defines, with empty descriptions, in the order of their first rows.
 
-    Raises `StudyError`, with the way out, where they look alike, are too many, or a text has several.
+    Raises `StudyError` if labels look alike, there are too many or fewer than two labels, or a text has several labels.
     """
     chosen = _columns(table, options)
     rows, found = _rows(table, chosen, options, real=True, known=())
@@ -162,6 +170,7 @@ def real_labels(table: tables.Table, options: Options) -> dict[str, str]:
 
 
 def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
+    """The options as stored with an import, with the columns that are used for text and label."""
     text = options.text or columns_in_files.likely(table.frame.columns, columns_in_files.TEXT_NAMES) or "text"
     label = options.label or columns_in_files.likely(table.frame.columns, columns_in_files.LABEL_NAMES) or "label"
     _check_columns(table, options, text=text, label=label)
@@ -172,7 +181,7 @@ def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
     pinned = {"source": dict(table.source)} if table.source else {}
     decided = {name: value for name, value in asdict(options.choices).items() if value}
     if options.choices.cuts:
-        decided["cuts"] = list(options.choices.cuts)  # as the database gives it back
+        decided["cuts"] = list(options.choices.cuts)  # a list, as the database returns it
     if options.split_column:
         decided["split_column"] = options.split_column
     return (
@@ -191,35 +200,40 @@ def _columns(table: tables.Table, options: Options) -> dict[str, Any]:
 def _check_columns(table: tables.Table, options: Options, *, text: str, label: str) -> None:
     if table.doubt:
         raise StudyError(
-            f"The first row of {table.file} may be a text with its label and not the names of the columns: {table.doubt}. Say "
-            "which it is with --no-header (it is a text) or --header (it names the columns)."
+            f"The first row of {table.file} may be a text with its label and not the header: {table.doubt}. Add "
+            "--no-header if the first row is a text, or --header if it names the columns."
         )
     named = [options.split_column] if options.split_column else []
     try:
         tables.need_columns(table.frame, [text, label, *options.where, *named], file=table.file)
     except StudyError as error:
-        first = ", or say --no-header if its first row is a text already" if table.has_first_row else ""
-        way_out = f" Name the columns with --text and --label{first}." if not (options.text and options.label) else ""
+        no_header = ", or add --no-header if the first row is a text" if table.has_first_row else ""
+        way_out = (
+            f" Name the columns with --text and --label{no_header}." if not (options.text and options.label) else ""
+        )
         raise StudyError(f"{error}{way_out}") from None
     if named and options.split is not None:
         raise StudyError(
-            "Name one split for every row (--split) or the column that says it (--split-column), not both."
+            "Name the split of all rows (--split) or the column with the split of each row (--split-column), not both."
         )
     if options.split_column in (text, label):
         raise StudyError(
-            f"Column {options.split_column!r} of {table.file} cannot hold the split and the text or label too."
+            f"Column {options.split_column!r} of {table.file} cannot hold the split and also the text or label. Name another column."
         )
 
 
 def _earlier(held: held_texts.Held, chosen: Mapping[str, Any]) -> Import | None:
-    """The standing import of the same file with the same options; None without one."""
+    """The earlier import of the same file with the same options; None if there is no such import."""
     return next((record for record in held.imports if record.options == chosen), None)
 
 
 def _rows(
     table: tables.Table, chosen: dict[str, Any], options: Options, *, real: bool, known: Sequence[str]
 ) -> tuple[pd.DataFrame, labels_in_files.Read]:
-    """Columns row, text, label, split, text_hash, reason: one row per row of the file that `where` selects."""
+    """The rows of the file that `where` selects, and their labels as read.
+
+    Columns row (number in the file), text, label, split, text_hash, reason (why the label cannot be used, else "").
+    """
     frame = table.frame
     for column, value in chosen["where"].items():
         frame = frame[frame[column] == value]
@@ -236,24 +250,24 @@ def _rows(
 
 
 def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options) -> None:
-    """Raise `StudyError`, with the way out, where judged rows cannot be imported as a whole."""
+    """Raise `StudyError` if there are no rows, rows with several labels, or no row that can be kept.
+
+    `held_texts.judge` must have set the reasons of the rows.
+    """
     if rows.empty:
-        matching = f" where {_listed_where(options.where)}" if options.where else ""
-        raise StudyError(f"{table.file} has no row{matching}.")
-    several = int((found.reasons == labels_in_files.SEVERAL).sum())
-    if several and not options.choices.drop_several:
-        raise StudyError(
-            f"{several} rows of {table.file} hold several labels, and a text has one label here. Leave those rows out "
-            "(--drop-several), or make a file, and a task, for each label."
-        )
+        conditions = " and ".join(f"{column} is {value!r}" for column, value in options.where.items())
+        raise StudyError(f"{table.file} has no row{' where ' if conditions else ''}{conditions}.")
+    labels_in_files.check_several(found, options.choices, file=table.file)
     if not (rows["reason"] == "").any():
-        raise StudyError(f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_offer(found)}")
+        raise StudyError(
+            f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_ways_to_map(found)}"
+        )
 
 
 def _refusal(
     rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options, known: Sequence[str]
 ) -> str:
-    """Why these rows would be refused as a whole, in a sentence; empty when they would not."""
+    """Why the rows would be refused as a whole, in a sentence; "" if they would be imported."""
     try:
         if not known:
             _check_new(found, options, file=table.file, column=str(found.labels.name))
@@ -264,7 +278,7 @@ def _refusal(
 
 
 def _check_new(found: labels_in_files.Read, options: Options, *, file: str, column: str) -> None:
-    """Raise `StudyError` where a file that defines a new task's labels would define wrong ones, or fewer than two."""
+    """Raise `StudyError` if the labels of a file cannot become the labels of a new task, or are fewer than two."""
     labels_in_files.check_new(found, options.choices, file=file, column=column)
     if len(found.counts) < 2:
         have = f"only {next(iter(found.counts))!r}" if found.counts else "no label"
@@ -274,7 +288,7 @@ def _check_new(found: labels_in_files.Read, options: Options, *, file: str, colu
 
 
 def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:
-    """The column that says each row's split; None where every row is put into one, and without such a column."""
+    """The column with the split of each row; None if there is no such column or all rows get one split by the options."""
     if chosen["split"] is not None:
         return None
     rest = table.frame.drop(columns=[chosen["text"], chosen["label"]])
@@ -282,31 +296,33 @@ def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:
 
 
 def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.Read) -> list[str]:
-    """What was decided about a file, in sentences."""
+    """Sentences for people about how the columns and labels of a file were read."""
     notes = list(table.notes)
     column = _split_column(table, chosen)
     if column is not None and column != "split":
         notes.append(f"The splits are those of column {column!r}.")
     unused = columns_in_files.likely(table.frame.columns, columns_in_files.SPLIT_COLUMNS)
     if column is None and unused is not None and chosen["split"] is None:
-        strange = ", ".join(repr(value) for value in columns_in_files.strange_splits(table.frame[unused])[:3])
-        notes.append(f"Column {unused!r} names no splits that are known ({strange}), so it was not used.")
+        strange = ", ".join(repr(value) for value in columns_in_files.unknown_splits(table.frame[unused])[:3])
+        notes.append(
+            f"Column {unused!r} holds words that are not names of splits ({strange}), so the column was not used."
+        )
     if found.unknown:
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
-        notes.append(f"Labels that the task does not have: {seen}.{_offer(found)}")
+        notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")
     if found.folded:
-        folded = ", ".join(f"{one!r} as {label!r}" for one, label in found.folded.items())
+        folded = ", ".join(f"{name!r} as {label!r}" for name, label in found.folded.items())
         notes.append(f"Taken for one label: {folded}.")
     return notes
 
 
-def _offer(found: labels_in_files.Read) -> str:
-    """The way out where a file's labels are not the task's."""
+def _ways_to_map(found: labels_in_files.Read) -> str:
+    """A sentence with the options that map unknown labels to labels of the task; "" if no label is unknown."""
     if not found.unknown:
         return ""
-    known = " ".join(f"--rename {one!r}={label!r}" for one, label in found.meant.items())
-    fold = ", or fold what looks alike with --fold." if found.meant else "."
-    return f" Say which is which with {known or '--rename file-label=task-label'}{fold}"
+    renames = " ".join(f"--rename {name!r}={label!r}" for name, label in found.meant.items())
+    fold = ", or read labels that look alike as one label with --fold." if found.meant else "."
+    return f" Map them with {renames or '--rename file-label=task-label'}{fold}"
 
 
 def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen: dict[str, Any], arm: Arm) -> Import:
@@ -329,7 +345,7 @@ def _record(session: Session, rows: pd.DataFrame, *, table: tables.Table, chosen
 
 
 def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame, held: held_texts.Held) -> int:
-    """A text the arm keeps for training that the file now has in its test split leaves training."""
+    """Reject the kept texts of an arm that the imported file has in its test split, and return their number."""
     leaks = [digest for digest in kept.loc[kept["split"] == Split.TEST, "text_hash"] if digest in held.own]
     for digest in leaks:
         session.execute(
@@ -371,10 +387,6 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         labels=_sums(counted, "label"),
         splits=_sums(counted, "split"),
     )
-
-
-def _listed_where(where: Mapping[str, str]) -> str:
-    return " and ".join(f"{column} is {value!r}" for column, value in where.items())
 
 
 def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:

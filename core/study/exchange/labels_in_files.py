@@ -1,4 +1,4 @@
-"""The labels in a file as they are meant: what is certain is applied, what is a guess is offered, what would be wrong is refused."""
+"""Read the labels in a column of a file: lists, numbers, missing values, spellings that look alike, unknown labels."""
 
 import ast
 import json
@@ -49,11 +49,11 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person decided about labels in a file.
+    """The decisions of a person about the labels in a file.
 
-    `fold` takes labels that look alike for one; `keep_labels` takes every label as it is written, however many there
-    are; `drop_several` leaves texts with several labels out; `cuts` are the limits that turn numbers into classes. `missing` are
-    more words, in lower case, that say there is no label.
+    `fold` reads labels that look alike as one label. `keep_labels` reads every label as it is written and allows any
+    number of labels. `drop_several` leaves out texts with several labels. `cuts` are the limits that divide numbers into
+    classes. `missing` are further words, in lower case, that mean "no label".
     """
 
     fold: bool = False
@@ -65,10 +65,12 @@ class Choices:
 
 @dataclass(frozen=True)
 class Read:
-    """`labels`: one for each row, "" where there is none; `reasons`: why a row has none, "" where it has one.
+    """The labels of the rows of a file.
 
-    `alike` are groups of spellings that differ in case, blanks or Unicode form only. `folded` maps a spelling to the
-    label it was taken for; `unknown` counts labels that the task does not have, and `meant` offers what each may be.
+    `labels` holds the label of each row, "" if the row has no usable label; `reasons` holds the reason, "" if the row has a
+    label. `alike` lists groups of labels that differ in case, blanks or Unicode form only. `folded` maps a spelling to
+    the label it was read as. `unknown` counts labels that the task does not have; `meant` maps some of these to the label
+    of the task that is probably meant.
     """
 
     labels: "pd.Series[str]"
@@ -80,15 +82,25 @@ class Read:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Label -> rows, the most frequent first."""
+        """Label -> number of rows, the largest number first."""
         return {str(name): int(n) for name, n in self.labels[self.labels != ""].value_counts().items()}
 
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
-    """The labels of a column. `known` are those of the task, empty where the file defines them; `rename` goes first."""
-    codes, uniques = pd.factorize(cells)  # every decision is about a value, however often it comes
+    """Read the labels of a column of cells.
+
+    `known` are the labels of the task, empty if the file defines the labels. `rename` maps a label in the file to another
+    label before anything else is decided.
+    """
+    codes, uniques = pd.factorize(cells)  # decide once for each distinct value
     rows = np.bincount(codes, minlength=len(uniques))
-    single = pd.Series(uniques, dtype="str").map(_one).astype("str").str.strip().str.replace(BREAKS, " ", regex=True)
+    single = (
+        pd.Series(uniques, dtype="str")
+        .map(_single_label)
+        .astype("str")
+        .str.strip()
+        .str.replace(BREAKS, " ", regex=True)
+    )
     reasons = single.map(lambda found: found if found in (SEVERAL, AN_OBJECT) else "")
     labels = single.where(reasons == "", "").replace(dict(rename))
     if choices.cuts:
@@ -106,59 +118,68 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     unknown = {name: n for name, n in counts.items() if known and name not in known}
     by_key = {_key(name): name for name in known}
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
-    every = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
-    every[0].name = cells.name
-    return Read(every[0], every[1], alike, folded, unknown, meant)
+    of_rows = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
+    of_rows[0].name = cells.name
+    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant)
 
 
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
-    """Raise `StudyError`, with the way out, where a file that defines a task's labels would define wrong ones."""
-    several = int((found.reasons == SEVERAL).sum())
-    if several and not choices.drop_several:
-        raise StudyError(
-            f"{several} rows of {file} hold several labels in {column!r}, and a text has one label here. Leave those rows out "
-            "(--drop-several), or make a file, and a task, for each label."
-        )
+    """Raise `StudyError` if the labels of a file cannot become the labels of a new task.
+
+    Reasons are: rows with several labels, more than `MOST_LABELS` labels or a different label in most rows, and labels
+    that look alike, unless `choices` allows them.
+    """
+    check_several(found, choices, file=file)
     counts = found.counts
     n = sum(counts.values())
     if not choices.keep_labels and (len(counts) > MOST_LABELS or (n >= FEWEST_ROWS and len(counts) > NEARLY_ALL * n)):
         shown = ", ".join(list(counts)[:SHOWN])
         numbers = all(NUMBER.fullmatch(name) for name in counts)
         way = (
-            "Say where to cut the numbers into classes (--cut 0.5), "
+            "Give the limits that divide the numbers into classes (--cut 0.5), "
             if numbers
             else "Choose another column for the label, "
         )
         raise StudyError(
-            f"{column!r} of {file} holds {len(counts)} different labels in {n} rows ({shown}, ...): that is "
-            f"{'a number' if numbers else 'no label'}, it seems. {way}or say that each is a label of its own (--keep-labels)."
+            f"{column!r} of {file} holds {len(counts)} different labels in {n} rows ({shown}, ...), so the column seems to "
+            f"hold {'numbers' if numbers else 'something else than labels'}. {way}or keep each value as a label (--keep-labels)."
         )
     if found.alike and not (choices.fold or choices.keep_labels):
-        groups = "; ".join(" and ".join(repr(one) for one in group) for group in found.alike[:SHOWN])
+        groups = "; ".join(" and ".join(map(repr, group)) for group in found.alike[:SHOWN])
         raise StudyError(
-            f"Labels of {file} look alike: {groups}. Take each group for one label (--fold), or say that they differ "
+            f"Labels of {file} look alike: {groups}. Read each group as one label (--fold), or keep them as different labels "
             "(--keep-labels)."
         )
 
 
-def _one(cell: str) -> str:
-    """The one label that a cell holds, also in a list in a list; `SEVERAL` or `AN_OBJECT` where it holds something else."""
+def check_several(found: Read, choices: Choices, *, file: str) -> None:
+    """Raise `StudyError` if rows hold several labels and `choices` does not leave these rows out."""
+    several = int((found.reasons == SEVERAL).sum())
+    if several and not choices.drop_several:
+        raise StudyError(
+            f"{several} rows of {file} hold several labels, and a text can have one label only. Leave these rows out "
+            "(--drop-several), or make a file and a task for each label."
+        )
+
+
+def _single_label(cell: str) -> str:
+    """The label in a cell, also if it is the only element of a list; `SEVERAL` or `AN_OBJECT` if there is no single label."""
     found = _nested(cell.strip())
     if isinstance(found, dict):
         return AN_OBJECT
     if not isinstance(found, list):
         return cell
-    given = [one for one in found if one is not None and str(one).strip()]
-    if any(not isinstance(one, str | int | float) for one in given):
+    filled = [element for element in found if element is not None and str(element).strip()]
+    if any(not isinstance(element, str | int | float) for element in filled):
         return AN_OBJECT
-    texts = list(dict.fromkeys(one.strip() if isinstance(one, str) else json.dumps(one) for one in given))
+    texts = list(dict.fromkeys(each.strip() if isinstance(each, str) else json.dumps(each) for each in filled))
     if len(texts) > 1:
         return SEVERAL
-    return _one(texts[0]) if texts and texts[0] != cell.strip() else ""
+    return _single_label(texts[0]) if texts and texts[0] != cell.strip() else ""
 
 
 def listed(cell: str) -> list[object] | None:
-    """What a list in a cell holds, however it is written; None where the cell holds no list."""
+    """The elements of a list in a cell, written as JSON or as by Python, pandas or NumPy; None if the cell holds no list."""
     found = _nested(cell)
     return found if isinstance(found, list) else None
 
@@ -169,7 +190,7 @@ def _nested(cell: str) -> list[object] | dict[object, object] | None:
 
 
 def _python_list(cell: str) -> list[object] | dict[object, object] | None:
-    """The list, set or object in a cell that Python, pandas or NumPy wrote; None when the cell holds none of them."""
+    """The list, tuple, set or dict in a cell, written as by Python, pandas or NumPy; None if the cell holds no such value."""
     if not (cell.startswith(("[", "{", "(")) and cell.endswith(("]", "}", ")"))):
         return None
     try:
@@ -184,6 +205,7 @@ def _python_list(cell: str) -> list[object] | dict[object, object] | None:
 def _cut(
     labels: "pd.Series[str]", reasons: "pd.Series[str]", cuts: Sequence[float]
 ) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+    """Labels and reasons after numbers were replaced by the names of classes such as "below 0.5" and "0.5 or more"."""
     limits = sorted(set(cuts))
     numbers = pd.to_numeric(labels, errors="coerce")
     between = [f"{low:g} to {high:g}" for low, high in zip(limits, limits[1:], strict=False)]
@@ -194,7 +216,7 @@ def _cut(
 
 
 def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
-    """1.0 becomes 1, unless it is a label of the task."""
+    """The labels with whole numbers without decimals ("1.0" becomes "1"), except labels of the task."""
     whole = {
         value: match["whole"]
         for value in labels.unique().tolist()
@@ -204,7 +226,7 @@ def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Seri
 
 
 def _counted(labels: "pd.Series[str]", rows: "npt.NDArray[np.intp]") -> Counter[str]:
-    """Label -> rows, from different values and how often each comes."""
+    """Label -> number of rows, from the labels of distinct values and the number of rows of each value."""
     counts: Counter[str] = Counter()
     for label, n in zip(labels.tolist(), rows.tolist(), strict=True):
         if label:
@@ -213,15 +235,16 @@ def _counted(labels: "pd.Series[str]", rows: "npt.NDArray[np.intp]") -> Counter[
 
 
 def _folds(counts: Mapping[str, int], known: Collection[str]) -> dict[str, str]:
-    """Spelling -> the task's own spelling, or the most frequent one of those that look alike."""
+    """Spelling -> the label of the task that looks alike, or else the most frequent of the spellings that look alike."""
     ranked = sorted(counts, key=lambda name: (name not in known, -counts[name], name != name.lower(), name))
-    chosen: dict[str, str] = {_key(name): name for name in known}
+    label_of: dict[str, str] = {_key(name): name for name in known}
     for name in ranked:
-        chosen.setdefault(_key(name), name)
-    return {name: chosen[_key(name)] for name in counts if name not in known and chosen[_key(name)] != name}
+        label_of.setdefault(_key(name), name)
+    return {name: label_of[_key(name)] for name in counts if name not in known and label_of[_key(name)] != name}
 
 
 def _alike(counts: Mapping[str, int], known: Collection[str]) -> list[tuple[str, ...]]:
+    """Groups of labels that look alike, with at least one label of the file in each group."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for name in {*counts, *known}:
         groups[_key(name)].add(name)
@@ -229,5 +252,5 @@ def _alike(counts: Mapping[str, int], known: Collection[str]) -> list[tuple[str,
 
 
 def _key(name: str) -> str:
-    """The same for labels that differ in case, blanks, joining marks or Unicode form only."""
+    """A form of a label in which labels that differ in case, blanks, hyphens or Unicode form only are equal."""
     return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()

@@ -1,7 +1,7 @@
-"""Read CSV and TSV in which a line is a row and no cell is quoted: by columns, many times quicker than row by row."""
+"""Read CSV and TSV files in which every line is a row and no cell is quoted: column by column, which is fast."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -11,10 +11,10 @@ from core.study.exchange import headers
 
 
 def read(content: str, separator: str) -> pd.DataFrame | None:
-    """The rows below the header that are not blank lines, all cells text; None where a line may be no row.
+    """The rows below the header without blank lines, all cells as text; None if a line may not be a row.
 
-    So it is where a quote stands, a carriage return stands alone, the header has an empty cell, or a row is longer or shorter
-    than the header: such a file is read with care (`core.study.exchange.separated`).
+    A line may not be a row if the file holds a quote or a single carriage return, the header has an empty cell, or a row
+    is longer or shorter than the header. `core.study.exchange.separated` reads such files.
     """
     header = content.partition("\n")[0].rstrip("\r").split(separator)
     if '"' in content or content.count("\r") != content.count("\r\n") or not all(name.strip() for name in header):
@@ -39,22 +39,23 @@ def read(content: str, separator: str) -> pd.DataFrame | None:
 
 
 def sorted_out(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that hold something and are not the header once more, and a reason for each other one."""
+    """The rows without empty rows and repeated headers, and the reason for each row that was removed."""
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
     empty = _all_equal(columns, [""] * len(columns))
     again = pd.Series(False, index=frame.index)
     if headers.is_certain(list(frame.columns)):
-        again = _all_equal([column.str.strip() for column in columns], list(frame.columns))
+        again = _all_equal((column.str.strip() for column in columns), list(frame.columns))
     if not (empty | again).any():
         return frame, []
     unreadable = ["empty row"] * int(empty.sum()) + [headers.AGAIN] * int(again.sum())
     return frame[~(empty | again)].reset_index(drop=True), unreadable
 
 
-def _all_equal(columns: Sequence["pd.Series[str]"], cells: Sequence[str]) -> "pd.Series[bool]":
-    equal = columns[0] == cells[0]
-    for column, cell in zip(columns[1:], cells[1:], strict=True):
-        if not equal.any():
-            return equal
-        equal &= column == cell
+def _all_equal(columns: Iterable["pd.Series[str]"], cells: Sequence[str]) -> "pd.Series[bool]":
+    """Whether a row has these cells; later columns are read only while some row is equal so far."""
+    pairs = zip(columns, cells, strict=True)
+    column, cell = next(pairs)
+    equal = column == cell
+    while equal.any() and (pair := next(pairs, None)):
+        equal &= pair[0] == pair[1]
     return equal

@@ -1,4 +1,4 @@
-"""Read CSV and TSV as programs and people write them, without ever merging rows or moving a cell into another row."""
+"""Read CSV and TSV files of any dialect, and refuse a file in which rows cannot be told apart for certain."""
 
 import csv
 import io
@@ -15,16 +15,18 @@ from core.study.exchange import headers, plain_lines
 
 LONGEST_CELL = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its first two bytes, as Excel's "Unicode text" has them
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # first two bytes of UTF-16, as in Excel's "Unicode text"
 NAMED_SEPARATOR = re.compile(r'"?sep=(?P<separator>.)"?\r?\n?', re.IGNORECASE)
 WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lines"
 
 
 @dataclass(frozen=True)
 class Separated:
-    """`frame` has all cells as text, `unreadable` a reason for each row that has no place, `notes` say how it was read.
+    """The content of a CSV or TSV file.
 
-    `doubt` says why the first row may be a row like the others; it is empty where the caller said which it is.
+    `frame` holds the rows, all cells as text; `unreadable` the reason for each row that was left out; `notes` sentences
+    about how the file was read. `doubt` says why the first row may not be a header; "" if there is no doubt or the caller
+    said what the first row is.
     """
 
     frame: pd.DataFrame
@@ -34,12 +36,12 @@ class Separated:
 
 
 def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
-    """The rows of a file. `usual` separates cells unless the header is in one piece with it and not with another.
+    """Read a CSV or TSV file.
 
-    `header` says whether the first row names the columns; None takes it for that, and gives the doubt there is.
-
-    Rows with cells beyond the header are refused, unless those cells are empty; short rows are filled up. Raises
-    `StudyError` where rows cannot be told apart for certain.
+    `usual` is the separator of cells; another separator is used if only that one occurs in the first line. `header` says
+    whether the first row names the columns; if it is None, the first row is used as a header and `doubt` says why that row
+    may be no header. Short rows are filled with empty cells; rows with cells beyond the header are left out unless these cells
+    are empty. Raises `StudyError` if rows cannot be told apart for certain.
     """
     csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding=encoding(path), newline="") as file:
@@ -47,7 +49,7 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
     notes: list[str] = []
     if named := NAMED_SEPARATOR.match(content):
         usual, content = named["separator"], content[named.end() :]
-        notes.append(f"The first line says that {usual!r} separates the cells; it is no row.")
+        notes.append(f"The first line says that {usual!r} separates the cells; the line is not a row.")
     separator = usual if named else _separator(content.partition("\n")[0], usual=usual)
     plain = None if header is False else plain_lines.read(content, separator)
     if plain is not None:
@@ -63,17 +65,21 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
 
 
 def encoding(path: Path) -> str:
-    """UTF-16 where a file begins with its mark, else UTF-8, with or without a mark."""
+    """The encoding of a file: UTF-16 if the file begins with the byte order mark of UTF-16, else UTF-8."""
     with path.open("rb") as start:
         return "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
 
 
 def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:
-    """All rows that are not empty, the header first: as quoted cells, else by the other ways that programs write them."""
+    """All rows that are not empty, the header first.
+
+    Cells are read as quoted; if that fails, as cells with quotes escaped by backslashes. A TSV file whose quotes are parts
+    of texts is read without quoting. Raises `StudyError` if rows cannot be told apart for certain.
+    """
     if separator == "\t" and _is_unquoted(content):
         _refuse_two_readings(content, separator, name=name)
         if '"' in content:
-            notes.append("Quotes stand inside the texts of this file, so none of them was taken for the end of a cell.")
+            notes.append("Quotes in this file are parts of the texts, so no quote was read as the end of a cell.")
         return [line.split(separator) for line in _lines(content) if line.strip(" ")]
     try:
         found = _parsed(content, separator)
@@ -82,13 +88,14 @@ def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[
         if escaped is None:
             raise StudyError(f"{name} cannot be read: {error}. Is a quote not closed? {WAY_OUT}.") from error
         found = escaped
-        notes.append('Quotes inside the texts are written \\" in this file and were read so.')
+        notes.append('Quotes in the texts are written \\" in this file and were read as quotes.')
     _refuse_merged(found, separator, name=name)
     return found
 
 
-def _parsed(content: str, separator: str, **how: object) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True, **how)  # type: ignore[arg-type]
+def _parsed(content: str, separator: str, **dialect: object) -> list[list[str]]:
+    """The rows with any content. Raises `csv.Error`, with the number of the line, if a quote is wrong."""
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True, **dialect)  # type: ignore[arg-type]
     try:
         return [row for row in reader if len(row) > 1 or any(row)]
     except csv.Error as error:
@@ -96,7 +103,7 @@ def _parsed(content: str, separator: str, **how: object) -> list[list[str]]:
 
 
 def _with_backslashes(content: str, separator: str) -> list[list[str]] | None:
-    """The rows when quotes inside cells are written with a backslash before them; None when they are not."""
+    """The rows of a file that escapes quotes in cells by backslashes; None if the file does not."""
     if '\\"' not in content:
         return None
     try:
@@ -108,7 +115,7 @@ def _with_backslashes(content: str, separator: str) -> list[list[str]] | None:
 
 
 def _is_unquoted(content: str) -> bool:
-    """Whether every line is a whole row and some quote is none that opens and closes a cell."""
+    """Whether every line of a TSV file is a whole row, and some cell holds quotes that do not enclose the cell."""
     lines = [line for line in _lines(content) if line.strip()]
     width = lines[0].count("\t") if lines else 0
     if not width or any(line.count("\t") != width for line in lines):
@@ -117,7 +124,7 @@ def _is_unquoted(content: str) -> bool:
 
 
 def _refuse_two_readings(content: str, separator: str, *, name: str) -> None:
-    """Raise where a file reads well both with quotes around cells and without, and the rows are not as many."""
+    """Raise `StudyError` if a file is valid both with and without quoting, but with different numbers of rows."""
     try:
         quoted = _parsed(content, separator)
     except csv.Error:
@@ -125,23 +132,24 @@ def _refuse_two_readings(content: str, separator: str, *, name: str) -> None:
     plain = sum(1 for line in _lines(content) if line.strip(" "))
     if len({len(row) for row in quoted}) == 1 and len(quoted) != plain:
         raise StudyError(
-            f"{name} cannot be read for certain: it has {len(quoted) - 1} rows if quotes stand around cells, and {plain - 1} if they "
-            f"belong to the texts. {WAY_OUT}."
+            f"{name} cannot be read for certain: it has {len(quoted) - 1} rows if quotes enclose cells, and {plain - 1} if quotes "
+            f"are parts of the texts. {WAY_OUT}."
         )
 
 
 def _lines(content: str) -> list[str]:
-    """The lines of a file; a carriage return inside a line is a part of a text."""
+    """The lines of a file; a carriage return within a line is part of a text."""
     return content.replace("\r\n", "\n").split("\n")
 
 
 def _is_quoted_well(cell: str) -> bool:
+    """Whether a cell is enclosed in quotes and doubles every quote within."""
     inner = cell[1:-1]
     return len(cell) > 1 and cell.startswith('"') and cell.endswith('"') and '"' not in inner.replace('""', "")
 
 
 def _refuse_merged(rows: list[list[str]], separator: str, *, name: str) -> None:
-    """Raise when a cell of several lines holds what looks like whole rows: a quote was not closed where it should be."""
+    """Raise `StudyError` if a line of a cell looks like a whole row, so that a closing quote seems to be missing."""
     width = len(rows[0]) if rows else 0
     if width < 2:
         return
@@ -153,30 +161,37 @@ def _refuse_merged(rows: list[list[str]], separator: str, *, name: str) -> None:
                 if _looks_like_a_row(line, separator, usual[place:] if at == 0 else usual):
                     raise StudyError(
                         f"{name} cannot be read for certain: a cell of row {number} holds the line {line[:60]!r}, which looks "
-                        f"like a row of its own. Is a quote not closed before it? {WAY_OUT}."
+                        f"like a whole row. Is a quote not closed before it? {WAY_OUT}."
                     )
 
 
 def _usual_cells(rows: list[list[str]], width: int) -> list[set[str]]:
-    """For each column the cells that come back, where most of its cells do: labels and splits, hardly ever texts."""
+    """For each column, the cells that occur more than once if they make up half of its filled cells, else no cells.
+
+    Columns of labels and splits have such cells; columns of texts hardly ever have.
+    """
     usual = []
     for place in range(width):
         counts = Counter(cell.strip() for cell in _cells(rows, place) if cell.strip())
-        often = {cell for cell, count in counts.items() if count > 1}
-        usual.append(often if 2 * sum(counts[cell] for cell in often) >= counts.total() else set())
+        repeated = {cell for cell, count in counts.items() if count > 1}
+        usual.append(repeated if 2 * sum(counts[cell] for cell in repeated) >= counts.total() else set())
     return usual
 
 
 def _looks_like_a_row(line: str, separator: str, usual: list[set[str]]) -> bool:
-    """Whether a line has the cells of all these columns, and a usual one at its place, counted from either end."""
+    """Whether a line has at least as many cells as there are columns, and in some column one of its repeated cells.
+
+    Columns are counted from the left and from the right end of the line.
+    """
     pieces = [piece.strip().strip('"') for piece in line.split(separator)]
     if len(usual) < 2 or len(pieces) < len(usual):
         return False
     ends = (pieces, pieces[len(pieces) - len(usual) :])
-    return any(piece in often for end in ends for piece, often in zip(end, usual, strict=False))
+    return any(piece in repeated for end in ends for piece, repeated in zip(end, usual, strict=False))
 
 
 def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
+    """The rows as a table with the first row as header; unnamed columns get names, rows that do not fit are left out."""
     header = [cell.strip() for cell in found[0]]
     body = found[1:]
     while header and not header[-1] and not any(_cells(body, len(header) - 1)):
@@ -198,9 +213,13 @@ def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
 
 
 def _cells(rows: Iterable[list[str]], place: int) -> Iterable[str]:
+    """The cells of a column, of the rows that are long enough."""
     return (row[place] for row in rows if len(row) > place)
 
 
 def _separator(header: str, *, usual: str) -> str:
+    """The separator of cells: `usual` if it occurs in the header, else the most frequent other separator in it."""
     pieces = {separator: header.count(separator) for separator in SEPARATORS}
-    return usual if pieces[usual] or not any(pieces.values()) else max(SEPARATORS, key=lambda one: pieces[one])
+    return (
+        usual if pieces[usual] or not any(pieces.values()) else max(SEPARATORS, key=lambda separator: pieces[separator])
+    )

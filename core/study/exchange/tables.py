@@ -1,4 +1,4 @@
-"""Read a table from CSV, TSV, JSON, JSON lines or Parquet. Every cell becomes text; unreadable rows are counted."""
+"""Read a table from a CSV, TSV, JSON, JSON lines or Parquet file; every cell becomes text."""
 
 import hashlib
 import json
@@ -15,19 +15,20 @@ import pandas as pd
 from core.errors import StudyError
 from core.study.exchange import columns_in_files, hub_layout, separated
 
-WHOLE = 2**53  # below it a float holds every whole number
+WHOLE = 2**53  # below this number a float is exact for every whole number
 SEPARATED = (".csv", ".tsv")
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 
 
 @dataclass(frozen=True)
 class Table:
-    """`frame` holds the rows that could be read (all cells `str`), `unreadable` a reason for each other one.
+    """The content of a file of rows.
 
-    A list or object in a cell stays as its JSON text.
-    `source` pins what was fetched from a hub; it is empty for a file. `notes` says what was done to read it.
-    `doubt` says why its first row, which was taken for the names of the columns, may be none; empty without a doubt.
-    `first_row` is the number that the first row of the frame has in the file.
+    `frame` holds the rows that could be read: all cells are text, a list or object as its JSON. `unreadable` holds the
+    reason for each row that could not be read. `file` is the name of the file and `sha256` its digest; `source` holds
+    data set, configuration, splits and revision if it came from the hub, else nothing. `notes` are sentences about how
+    the file was read. `doubt` says why the first row, which was used as header, may be a row of data; "" if there is no
+    doubt. `first_row` is the number of the frame's first row in the file.
     """
 
     frame: pd.DataFrame
@@ -41,23 +42,24 @@ class Table:
 
     @property
     def has_first_row(self) -> bool:
-        """Whether the names of its columns stand in the first row of a file, which might have been a text."""
+        """Whether the column names come from the first row of a CSV or TSV file, which may be a row of data instead."""
         return self.first_row == 2 and self.file.lower().endswith(SEPARATED)
 
 
 def read(path: Path, *, header: bool | None = None) -> Table:
-    """A table from a file. Raises `StudyError` when it is missing, of another kind, or not UTF-8.
+    """Read a table from a file. Raises `StudyError` if the file is missing, of an unknown kind, or cannot be read.
 
-    `header` says whether the first row of a CSV or TSV names the columns; None takes it for that, and notes a doubt.
+    `header` says whether the first row of a CSV or TSV file names the columns; if it is None, the first row is used as
+    header and `doubt` says why that row may not be a header.
     """
-    if not is_there(path):
+    if not is_file(path):
         raise StudyError(f"There is no file {path}.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise StudyError(f"{path.name} cannot be read: expected {', '.join(SUFFIXES)}, found {suffix or 'no ending'}.")
     if header is False and suffix not in SEPARATED:
         raise StudyError(
-            f"{path.name} names its columns in every row or in itself. Leave --no-header out: it is for CSV and TSV."
+            f"{path.name} has column names without a first row for them. Leave --no-header out: it is for CSV and TSV files."
         )
     notes: list[str] = []
     doubt = ""
@@ -85,8 +87,8 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     return Table(frame, unreadable, path.name, digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
 
 
-def is_there(path: Path) -> bool:
-    """Whether a path is a file; a name that no file can have is none."""
+def is_file(path: Path) -> bool:
+    """Whether a path is an existing file; False for a name that no file can have."""
     try:
         return path.is_file()
     except OSError:
@@ -94,13 +96,13 @@ def is_there(path: Path) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """The SHA-256 of the bytes of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def nested(cell: str) -> Any:
-    """The list or object whose JSON text a cell holds; None when it holds neither."""
+    """The list or object in a cell of JSON text; None if the cell holds neither."""
     if not cell.startswith(("[", "{")):
         return None
     try:
@@ -110,7 +112,7 @@ def nested(cell: str) -> Any:
 
 
 def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
-    """Raises `StudyError` naming what is missing and what there is."""
+    """Raise `StudyError`, which names the missing and the existing columns, if a column is missing."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise StudyError(
@@ -136,14 +138,15 @@ def _read_separated(
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
-    names = {column: of for column, of in hub_layout.names_in_file(path).items() if column in frame.columns}
+    classes_of = hub_layout.names_in_file(path)
+    names = {column: classes for column, classes in classes_of.items() if column in frame.columns}
     if names:
-        notes.append(f"The numbers in {', '.join(names)} are written as the names that the file itself gives them.")
+        notes.append(f"The class numbers in {', '.join(names)} were replaced by the class names in the file.")
     return hub_layout.named(frame, names) if names else frame
 
 
 def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """A list of objects, one object as a single row, a table by columns or by splits, or JSON lines under the other ending."""
+    """Read a list of objects, one object as a single row, a table by columns or by splits, or JSON lines."""
     try:
         found = json.loads(path.read_text(encoding=separated.encoding(path)))
     except json.JSONDecodeError as error:
@@ -151,7 +154,7 @@ def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
             return _read_json_lines(path)
         raise
     if not isinstance(found, list | dict):
-        raise ValueError("it holds neither a list of objects nor one object")
+        raise ValueError("it holds neither a list of objects nor an object")
     if isinstance(found, dict) and (by_split := _rows_by_split(found)) is not None:
         notes.append(
             f"The file holds a table for each split: {', '.join(f'{name} {n}' for name, n in by_split[1].items())}."
@@ -164,7 +167,7 @@ def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _rows_by_split(found: dict[str, Any]) -> tuple[list[Any], dict[str, int]] | None:
-    """The rows of an object that holds a table for each split, with their number by split; None when it is no such object."""
+    """The rows of an object that maps splits to tables, and the number of rows by split; None for any other object."""
     if not any(columns_in_files.is_split(name) for name in found):
         return None
     placed: list[Any] = []
@@ -174,18 +177,23 @@ def _rows_by_split(found: dict[str, Any]) -> tuple[list[Any], dict[str, int]] | 
         if not isinstance(rows, list) or (rows and not any(isinstance(row, dict) for row in rows)):
             return None
         if any(isinstance(row, dict) and row.get("split", name) != name for row in rows):
-            raise ValueError(f"rows in its list {name!r} name another split themselves. Take one of the two out")
+            raise ValueError(
+                f"rows in its list {name!r} have another split in their key 'split'. Remove one of the two"
+            )
         placed += [row | {"split": name} if isinstance(row, dict) else row for row in rows]
         counted[name] = len(rows)
     return placed, counted
 
 
 def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
-    """The rows of a table that is written as an object: by column and index, as columns and data, or under one name."""
+    """The rows of an object that holds a table: by column and index, as columns and data, or as one list of rows.
+
+    None if the object is no such table.
+    """
     columns, data = found.get("columns"), found.get("data")
     if isinstance(columns, list) and isinstance(data, list):
         if not all(isinstance(row, list) and len(row) == len(columns) for row in data):
-            raise ValueError("its rows do not have as many cells as its columns")
+            raise ValueError("the number of cells in a row differs from the number of columns")
         return [dict(zip(map(str, columns), row, strict=True)) for row in data]
     values = list(found.values())
     if values and all(isinstance(value, dict) and value for value in values):

@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the revisions on the connection that `core.study.migrate` hands over."""
+"""Run the migrations on the connection that `core.study.migrate` passes in; called by Alembic."""
 
 from alembic import context
 
-from core.study.rows.study import Base
+from core.study.rows.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)

@@ -1,9 +1,10 @@
-"""What every stored row has: an id, and when it was made. Names of constraints are fixed, so that migrations find them."""
+"""The base class of all stored rows, and how types of Python are kept in columns."""
 
 import time
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Float, MetaData, Text
+from sqlalchemy import JSON, Enum, Float, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 NAMES = {
@@ -14,9 +15,28 @@ NAMES = {
 }
 
 
+def named(kind: type[StrEnum], *, length: int = 20) -> Enum:
+    """The type of a column that stores the values of an enum as text of at most `length` characters, and reads members.
+
+    Reading a stored text that is no value of the enum raises `LookupError`.
+    """
+    return Enum(kind, native_enum=False, length=length, values_callable=_values)
+
+
+def _values(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
+
+
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    """What every row has: `id`, and `created_at` in seconds since 1970 (UTC).
+
+    Constraints are named by the fixed rules of `NAMES`, so that migrations can refer to them.
+    """
+
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, str: Text, float: Float(53)}
+    type_annotation_map = {
+        dict[str, Any]: JSON, list[Any]: JSON, str: Text, float: Float(53), StrEnum: named(StrEnum),
+    }  # fmt: skip
 
     id: Mapped[int] = mapped_column(init=False, primary_key=True)
     created_at: Mapped[float] = mapped_column(default_factory=time.time)

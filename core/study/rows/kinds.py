@@ -1,9 +1,11 @@
-"""The words that rows use for kinds and states."""
+"""The kinds and states that stored rows can have, as enums whose values are what the database holds."""
 
 from enum import StrEnum
 
 
 class ArmKind(StrEnum):
+    """How the training texts of an arm were obtained; `mixed` arms hold real and synthetic texts."""
+
     REAL = "real"
     ZERO_SHOT = "zero-shot"
     FEW_SHOT = "few-shot"
@@ -12,6 +14,8 @@ class ArmKind(StrEnum):
 
 
 class Split(StrEnum):
+    """What a sample is used for; `pool` holds real texts that prompts may show as examples or sources."""
+
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
@@ -19,12 +23,14 @@ class Split(StrEnum):
 
 
 class SampleStatus(StrEnum):
+    """Whether a sample is used; a rejected sample stays stored with its reason."""
+
     KEPT = "kept"
     REJECTED = "rejected"
 
 
 class CampaignKind(StrEnum):
-    """What raters do: label a text, say which of two tasks or of two texts is the more subjective, or rate one from 1 to 5."""
+    """What raters do: label a text, compare two tasks or two texts by their subjectivity, or rate a text from 1 to 5."""
 
     LABEL = "label"
     COMPARE = "compare"
@@ -33,7 +39,7 @@ class CampaignKind(StrEnum):
 
 
 class ItemRole(StrEnum):
-    """`item` is what is studied; an `attention` check says itself what to answer; the answer of `gold` is known before."""
+    """The role of an item: `item` is studied, the text of `attention` says which answer to give, `gold` has a known answer."""
 
     ITEM = "item"
     ATTENTION = "attention"
@@ -41,6 +47,8 @@ class ItemRole(StrEnum):
 
 
 class RaterKind(StrEnum):
+    """Who gave the ratings of a rater; `imported` ratings came in a file."""
+
     PERSON = "person"
     IMPORTED = "imported"
     SIMULATED = "simulated"
@@ -48,7 +56,11 @@ class RaterKind(StrEnum):
 
 
 class RaterState(StrEnum):
-    """Where a rater is. Only `done` is a full session; `left` stopped early, the other two were sent away by a rule."""
+    """Where a rater stands in a session.
+
+    `checking`: in the qualification check. `rating`: rates items. `done`: rated all items of the session. `left`: stopped
+    early. `screened-out`: did not pass the screening. `failed-check`: failed the qualification or the attention checks.
+    """
 
     CHECKING = "checking"
     RATING = "rating"
@@ -59,16 +71,22 @@ class RaterState(StrEnum):
 
 
 class JudgementKind(StrEnum):
+    """Who gave a sample a second label: an LLM judge, or a person."""
+
     JUDGE = "judge"
     HUMAN = "human"
 
 
 class TrialKind(StrEnum):
+    """What a trial call asked for: texts by a draft prompt, or a list of kinds of texts for a taxonomy."""
+
     TRY = "try"
     KINDS = "kinds"
 
 
 class BatchState(StrEnum):
+    """How far a batch of requests is; only `preparing` and `submitted` batches may still bring answers."""
+
     PREPARING = "preparing"
     SUBMITTED = "submitted"
     COLLECTED = "collected"
@@ -76,6 +94,8 @@ class BatchState(StrEnum):
 
 
 class JobState(StrEnum):
+    """Where a job stands; `core.jobs.queue` says how the states follow each other."""
+
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
@@ -85,8 +105,32 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The states of a job that has not ended; at most one job of a key is in one of them.
+ACTIVE_JOB_STATES = (JobState.QUEUED, JobState.STARTING, JobState.RUNNING, JobState.PAUSED)
+
+
+class Work(StrEnum):
+    """What a job does: the first part of its key."""
+
+    GENERATE = "generate"
+    TRY = "try"
+    KINDS = "kinds"
+    JUDGE = "judge"
+    RATE_BY_LLM = "rate-by-llm"
+    MEASURE = "measure"
+    TRAIN = "train"
+    SAMPLE = "sample"
+
+    def key(self, subject: int | str) -> str:
+        """The key of the job that does this work on a subject (the id of an arm, task or campaign; a digest of runs).
+
+        At most one job of a key is active at a time.
+        """
+        return f"{self}:{subject}"
+
+
 class Slot(StrEnum):
-    """What a job occupies while it runs, so that waiting for an LLM never blocks a training."""
+    """What a job occupies while it runs; a job that waits for an LLM takes no slot from a training."""
 
     CPU = "cpu"
     GPU = "gpu"

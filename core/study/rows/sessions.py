@@ -1,4 +1,4 @@
-"""The rows of labelling sessions: campaigns, what is rated, who rates, and every answer."""
+"""The tables of labelling sessions: campaigns, items, raters, ratings, comparisons, skips, replies of LLM raters."""
 
 from typing import Any
 
@@ -6,20 +6,22 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.study.rows.base import Base
-from core.study.rows.kinds import ItemRole, RaterState
+from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 
 
 class Campaign(Base):
-    """A labelling session. `token` is the unguessable part of the raters' link; `source` names the file of an imported one.
+    """A labelling session.
 
-    `settings` is a `core.subjectivity.sessions.protocol.Protocol`: consent, check, attention checks, rules, panel.
-    `rating_lost_usd` is the most that calls of LLM raters without a stored reply may have cost, in US dollars.
+    `token` is the unguessable part of the link that raters open. `source` is the name of the file if the ratings were
+    imported, else "". `settings` holds a `core.subjectivity.sessions.protocol.Protocol` as JSON: consent, qualification
+    check, attention checks, exclusion rules, panel. `rating_lost_usd` is the most that calls of LLM raters without a
+    stored reply may have cost, in US dollars.
     """
 
     __tablename__ = "campaign"
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[CampaignKind]
     token: Mapped[str] = mapped_column(String(64), unique=True)
     task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     raters_per_item: Mapped[int] = mapped_column(default=3)
@@ -32,16 +34,16 @@ class Campaign(Base):
 
 
 class Item(Base):
-    """What is rated: a sample, a pair of samples, a pair of tasks, or a check with its own `text`.
+    """Something to be rated: a sample, a pair of samples, a pair of tasks, or an attention check with its own `text`.
 
-    `expected` is the known answer of an attention check or a gold item, else None.
+    `expected` is the known answer of an attention check or a gold item; None for every other item.
     """
 
     __tablename__ = "item"
     __table_args__ = (UniqueConstraint("campaign_id", "external_id"),)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     external_id: Mapped[str] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(20), default=ItemRole.ITEM, server_default=ItemRole.ITEM)
+    role: Mapped[ItemRole] = mapped_column(default=ItemRole.ITEM, server_default=ItemRole.ITEM)
     sample_id: Mapped[int | None] = mapped_column(ForeignKey("sample.id"), default=None, index=True)
     left_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
     right_task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), default=None)
@@ -52,10 +54,11 @@ class Item(Base):
 
 
 class Rater(Base):
-    """Who rates: a pseudonym and a personal code. `assigned_item_id` is the item on the rater's screen.
+    """A rater of one campaign, known by a pseudonym and a personal code.
 
-    An excluded rater's answers stay and are left out of every statistic. `panel_id` is the panel's id of a person,
-    exported only on request; `facts` says which model, persona and temperature an LLM rater is, or a panel's other ids.
+    `assigned_item_id` is the item on the rater's screen. Answers of an excluded rater stay stored and are left out of
+    every statistic. `panel_id` is the id of the person at a crowdsourcing panel, exported only on request. `facts`
+    holds model, persona and temperature of an LLM rater, or further ids of the panel.
     """
 
     __tablename__ = "rater"
@@ -65,13 +68,13 @@ class Rater(Base):
     )
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     pseudonym: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[RaterKind]
     code: Mapped[str] = mapped_column(String(64), unique=True)
     consented_at: Mapped[float | None] = mapped_column(default=None)
     assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
     assigned_at: Mapped[float | None] = mapped_column(default=None)
     is_swapped: Mapped[bool] = mapped_column(default=False, server_default=false())
-    state: Mapped[str] = mapped_column(String(20), default=RaterState.RATING, server_default=RaterState.RATING)
+    state: Mapped[RaterState] = mapped_column(default=RaterState.RATING, server_default=RaterState.RATING)
     check_tries: Mapped[int] = mapped_column(default=0, server_default="0")
     finished_at: Mapped[float | None] = mapped_column(default=None)
     warned_because: Mapped[str] = mapped_column(default="", server_default="")
@@ -82,9 +85,10 @@ class Rater(Base):
 
 
 class Rating(Base):
-    """One answer about a sample. `label` is kept as the rater gave it, also when no label of the task has that name.
+    """One answer of a rater about a sample.
 
-    In a campaign of kind `scale` the label is a number from 1 to 5. `place` is its place in the rater's order, from 1.
+    `label` is stored as the rater gave it, even if the task has no label of that name; in a campaign of kind `scale` the
+    label is a number from 1 to 5. `place` is the position of the answer among the answers of its rater, from 1.
     """
 
     __tablename__ = "rating"
@@ -97,9 +101,9 @@ class Rating(Base):
 
 
 class Comparison(Base):
-    """One answer about two tasks or two samples, left and right as they were shown; neither in a check.
+    """One answer of a rater about two tasks or two samples; the four ids are None for an attention check.
 
-    `winner` is `left`, `right` or `tie`; the winner is the more subjective one.
+    Left and right are the sides of the screen. `winner` is the more subjective side: "left", "right" or "tie".
     """
 
     __tablename__ = "comparison"
@@ -129,7 +133,11 @@ class Skip(Base):
 
 
 class Reply(Base):
-    """What an LLM rater sent back about one item, stored before it is read. `unclear` says why no answer was found in it."""
+    """The reply of an LLM rater to one item, stored before it is parsed.
+
+    `unclear` says why the reply could not be read as an answer; None if an answer was found. `cost_usd` is None if the
+    price of the model is unknown.
+    """
 
     __tablename__ = "reply"
     __table_args__ = (UniqueConstraint("item_id", "rater_id"),)

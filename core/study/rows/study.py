@@ -1,8 +1,8 @@
-"""The nouns of a study as stored rows. These rows are the domain types; nothing wraps them.
+"""The tables of a study: tasks, labels, arms, samples, prompts, completions, judgements, runs, predictions, jobs.
 
-Every row points to what it came from, so that a point in a plot can be walked back:
-run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
-Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never stored: they are computed on read.
+These rows are the domain types of the program; no other classes wrap them. Every row refers to its origin, so that a
+point in a plot can be traced back: run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
+Times are seconds since 1970 (UTC). Means, agreement, gaps and fits are never stored: they are computed when read.
 """
 
 from typing import Any
@@ -10,21 +10,15 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.study.rows.base import Base as Base
-from core.study.rows.kinds import BatchState, JobState, SampleStatus
-from core.study.rows.sessions import Campaign as Campaign
-from core.study.rows.sessions import Comparison as Comparison
-from core.study.rows.sessions import Item as Item
-from core.study.rows.sessions import Rater as Rater
-from core.study.rows.sessions import Rating as Rating
-from core.study.rows.sessions import Reply as Reply
-from core.study.rows.sessions import Skip as Skip
+from core.study.rows.base import Base, named
+from core.study.rows.kinds import ArmKind, BatchState, JobState, JudgementKind, SampleStatus, Slot, Split, TrialKind
 
 
 class Study(Base):
-    """The container: tasks, arms, campaigns, runs. `config` holds encoders, seeds and training settings.
+    """A study: the container of tasks and campaigns. `config` holds encoders, seeds and training settings.
 
-    `trashed_at`: when it was put into the trash. `is_trash` marks the one study that holds tasks in the trash.
+    `trashed_at` is the time at which the study was put into the trash, else None. `is_trash` marks the one hidden study
+    that holds the tasks in the trash.
     """
 
     __tablename__ = "study"
@@ -36,10 +30,11 @@ class Study(Base):
 
 
 class Task(Base):
-    """One text-classification task. `train_size` is the number of training texts each arm uses.
+    """One text-classification task. `train_size` is the number of training texts that each arm uses.
 
-    In the trash it belongs to a hidden study, and `trashed_from` is the id of its own. `judging_lost` maps a judge to the
-    most that its calls without a stored answer may have cost, in US dollars.
+    A task in the trash belongs to the hidden study of the trash; `trashed_from` is then the id of its own study.
+    `judging_lost` maps the name of a judge to an upper bound, in US dollars, of what its calls without a stored answer
+    may have cost.
     """
 
     __tablename__ = "task"
@@ -54,6 +49,8 @@ class Task(Base):
 
 
 class Label(Base):
+    """One label of a task; `position` is its place in the order of the task's labels, from 0."""
+
     __tablename__ = "label"
     __table_args__ = (UniqueConstraint("task_id", "name"),)
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
@@ -65,22 +62,27 @@ class Label(Base):
 class Arm(Base):
     """One training condition of a task.
 
-    `unaccounted_usd` is the most that calls without a stored answer may have cost, `tries_lost_usd` the same of tried
-    prompts and lists of kinds. `not_taken` maps a model to what it did not take, so that its calls went without.
+    `unaccounted_usd` is an upper bound of what the arm's generation calls without a stored answer may have cost,
+    `tries_lost_usd` the same for its trial calls. `not_taken` maps a model to the call parameters that its endpoint
+    refused; calls to the model leave these parameters out.
     """
 
     __tablename__ = "arm"
     __table_args__ = (UniqueConstraint("task_id", "name"),)
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     name: Mapped[str] = mapped_column(String(200))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[ArmKind]
     unaccounted_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
     tries_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
     not_taken: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
 
 
 class Import(Base):
-    """One file brought into an arm: what was read, what was kept, and why the rest was not."""
+    """One file imported into an arm: the number of rows read and kept, and the rejected rows by reason.
+
+    `sha256` is the digest of the file. `examples` holds some rejected rows. `undone_at` is the time at which the import
+    was undone, else None.
+    """
 
     __tablename__ = "import"
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"), index=True)
@@ -95,10 +97,11 @@ class Import(Base):
 
 
 class Prompt(Base):
-    """One immutable version of the three prompts of an arm and of how they are sent.
+    """One immutable prompt version of an arm: the context, generation and diversity prompts, and how they are sent.
 
-    `attributes` maps a name to its values, or to the values of each label; `sources` is the number of real texts of
-    other labels that a call hands over to be rewritten.
+    `words` is the asked length of a text, `examples` the number of real texts that a call shows, `sources` the number of
+    real texts of other labels that a call asks to rewrite. `attributes` maps the name of an attribute to its values, or
+    to its values for each label.
     """
 
     __tablename__ = "prompt"
@@ -117,16 +120,17 @@ class Prompt(Base):
 
 
 class Trial(Base):
-    """One call made while a prompt is being written: a try of a draft, or a list of kinds asked for a taxonomy.
+    """One call made while a prompt is written: a try of a draft, or a request for kinds of texts for a taxonomy.
 
-    Its texts never become samples; its tokens are what an estimate goes by. `draft_hash` is `prompts.digest` of `draft`.
+    The texts of a trial never become samples; its tokens enter the cost estimate of the draft. `draft_hash` is the digest
+    of `draft`. `cost_usd` is None if the price of the model is unknown.
     """
 
     __tablename__ = "trial"
     __table_args__ = (Index("ix_trial_draft", "arm_id", "draft_hash"),)
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[TrialKind]
     draft: Mapped[dict[str, Any]]
     draft_hash: Mapped[str] = mapped_column(String(32))
     provider: Mapped[str] = mapped_column(String(50))
@@ -142,10 +146,11 @@ class Trial(Base):
 
 
 class Batch(Base):
-    """Requests handed to a Batch API in one file. They hold their slots until the batch is collected or has failed.
+    """Requests sent to a Batch API in one file. The requests hold their slots until the batch is collected or failed.
 
-    `key` is written into the remote batch before it exists here as `remote_id`, so that a batch created just before a
-    crash is found again. `remote_state` is the endpoint's own word; `requests` lists what each line asks for.
+    `key` is written into the metadata of the remote batch, so that a batch that was created just before a crash is found
+    again although its `remote_id` was not stored. `remote_state` is the state in the endpoint's own words; `requests`
+    lists label and slot of each line of the file, with the request itself until the batch is collected.
     """
 
     __tablename__ = "batch"
@@ -155,7 +160,7 @@ class Batch(Base):
     model: Mapped[str] = mapped_column(String(200))
     base_url: Mapped[str]
     requests: Mapped[list[Any]]
-    state: Mapped[str] = mapped_column(String(20), default=BatchState.PREPARING)
+    state: Mapped[BatchState] = mapped_column(default=BatchState.PREPARING)
     remote_id: Mapped[str | None] = mapped_column(String(200), default=None)
     remote_state: Mapped[str] = mapped_column(String(50), default="")
     counts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
@@ -165,9 +170,10 @@ class Batch(Base):
 
 
 class Completion(Base):
-    """What an LLM sent back for one slot, stored before it is parsed. `cost_usd` is null when the price is unknown.
+    """The answer of an LLM to the request of one slot, stored before it is parsed.
 
-    `reject_reason` is set when the whole answer held no text (a refusal, an empty answer, no list).
+    `cost_usd` is None if the price of the model is unknown. `reject_reason` is set if no text was found in the whole
+    answer (a refusal, an empty answer, no list).
     """
 
     __tablename__ = "completion"
@@ -199,7 +205,10 @@ class Completion(Base):
 
 
 class Sample(Base):
-    """A text with the label it came with: the dataset's for a real text, the prompt's (intended) for a synthetic one."""
+    """A text of an arm. `label_id` is the label of the data set for a real text, the intended label for a synthetic text.
+
+    `part` is the place of the text in its completion, or its row in the imported file.
+    """
 
     __tablename__ = "sample"
     __table_args__ = (
@@ -215,10 +224,10 @@ class Sample(Base):
     )
     arm_id: Mapped[int] = mapped_column(ForeignKey("arm.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
-    split: Mapped[str] = mapped_column(String(20))
+    split: Mapped[Split]
     text: Mapped[str]
     text_hash: Mapped[str] = mapped_column(String(32))
-    status: Mapped[str] = mapped_column(String(20), default=SampleStatus.KEPT)
+    status: Mapped[SampleStatus] = mapped_column(default=SampleStatus.KEPT)
     reject_reason: Mapped[str | None] = mapped_column(String(100), default=None)
     import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
     completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
@@ -226,10 +235,10 @@ class Sample(Base):
 
 
 class Judgement(Base):
-    """A label given to a sample after it was made: by an LLM judge, or by a person who looked at it.
+    """A second label of a sample, given by an LLM judge or by a person; the label of the sample itself never changes.
 
-    The sample's own label stays the intended one. `judge` is the judging model's name or who decided; `label_id` is
-    None when a judge's answer names no label of the task.
+    `judge` is the name of the judging model or of the person. `label_id` is None if the judge's answer names no label of
+    the task.
     """
 
     __tablename__ = "judgement"
@@ -238,7 +247,7 @@ class Judgement(Base):
         Index("ix_judgement_opinion", "kind", "sample_id", "label_id"),
     )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[JudgementKind]
     judge: Mapped[str] = mapped_column(String(200))
     label_id: Mapped[int | None] = mapped_column(ForeignKey("label.id"))
     request: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
@@ -250,9 +259,11 @@ class Judgement(Base):
 
 
 class Run(Base):
-    """One training of an encoder on an arm with one seed. `fingerprint` names data and settings, so no run is done twice.
+    """One training of an encoder on an arm with one seed.
 
-    `facts` says how it was trained (device, threads, dtype, versions, seconds, loss per step); empty until it ended.
+    `fingerprint` is a digest of data and settings: two runs of an arm never share a fingerprint, so no run is done twice.
+    `facts` says how the run was trained (device, threads, dtype, versions, seconds, loss per step); empty until the run
+    has finished.
     """
 
     __tablename__ = "run"
@@ -269,7 +280,7 @@ class Run(Base):
 
 
 class Prediction(Base):
-    """A run's answer on one test sample; `probability` is the softmax share of the predicted label, in [0, 1]."""
+    """The label that a run predicts for one test sample; `probability` is its softmax probability, in [0, 1]."""
 
     __tablename__ = "prediction"
     __table_args__ = (UniqueConstraint("run_id", "sample_id"),)
@@ -280,7 +291,10 @@ class Prediction(Base):
 
 
 class Job(Base):
-    """Background work: a command line and where it stands. `attempt` is the fencing token: only the newest may write."""
+    """A command line that runs in the background, with its state and progress.
+
+    `attempt` is the fencing token: only the process of the newest attempt may change the row.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
@@ -296,10 +310,10 @@ class Job(Base):
     title: Mapped[str] = mapped_column(String(200))
     command: Mapped[list[Any]]
     key: Mapped[str] = mapped_column(String(200))
-    slot: Mapped[str] = mapped_column(String(10))
+    slot: Mapped[Slot] = mapped_column(named(Slot, length=10))
     study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"), default=None, index=True)
     backend: Mapped[str] = mapped_column(String(20), default="local")
-    state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
+    state: Mapped[JobState] = mapped_column(default=JobState.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
     handle: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)

@@ -1,1 +1,1 @@
-"""Answers from and to files of other tools."""
+"""Ratings and comparisons in files: reading the forms of annotation tools, importing, and writing."""

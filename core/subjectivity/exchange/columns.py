@@ -1,4 +1,4 @@
-"""Which columns of a file hold the item, the rater and the answer, by the names that annotation tools and papers use."""
+"""Find the columns of item, rater and answer in a file by the names that annotation tools and papers use."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from core.errors import StudyError
 from core.study.exchange.columns_in_files import TEXT_NAMES
 
-# For each of ours: names that mean nothing else, and names taken only when there is none of those.
+# For each of our columns: unambiguous names, and names that count only if the file has no unambiguous name.
 USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "item_id": (
         ("task", "task_id", "item", "instance_id", "instance", "text_id", "sample_id", "example_id", "document_id",
@@ -45,18 +45,20 @@ SAYS = {
 
 
 def matched(names: Iterable[str], wanted: Iterable[str], *, given: Mapping[str, str], file: str) -> dict[str, str]:
-    """Ours -> the file's name, for each wanted column. `given` goes before any guess.
+    """Find the file's column for each wanted column: our column -> column of the file.
 
-    Raises `StudyError` with the file's columns when one is missing, or when several could be meant.
+    `names`: the file's columns. `given`: columns that a person named. Raises `StudyError`, with the file's columns, if a
+    column is missing or several columns could be meant.
     """
-    there = list(names)
-    absent = [name for name in given.values() if name not in there]
+    everything = list(names)
+    absent = [name for name in given.values() if name not in everything]
     if absent:
-        raise StudyError(f"{file} has no column {absent[0]!r}. Its columns are {', '.join(there)}.")
+        raise StudyError(f"{file} has no column {absent[0]!r}. Its columns are {', '.join(everything)}.")
     found = {ours: theirs for ours, theirs in given.items() if theirs}
     for ours in wanted:
         if ours not in found:
-            found[ours] = _one(ours, [name for name in there if name not in found.values()], file=file, there=there)
+            free = [name for name in everything if name not in found.values()]
+            found[ours] = _usual(ours, free, file=file, everything=everything)
     return found
 
 
@@ -67,28 +69,32 @@ ABOUT = re.compile(
 
 
 def has(ours: str, names: Iterable[str], given: Mapping[str, str]) -> bool:
-    """Whether a column for one of ours is given or has a usual name."""
+    """Whether a person named the file's column for our column `ours`, or the file has a column of a usual name."""
     plain = {_plain(name) for name in names}
     return ours in given or bool(plain & {ours, *(name for usual in USUAL[ours] for name in usual)})
 
 
 def telling_apart(names: Iterable[str], *, taken: Collection[str]) -> list[str]:
-    """The columns that may say what else two answers about the same pair were about: neither a time nor a remark."""
+    """The columns in which two comparisons of the same pair may differ in subject: no times, remarks or efforts."""
     return [name for name in names if name not in taken and not is_about(name) and not EFFORT.search(_plain(name))]
 
 
 def is_about(name: str) -> bool:
-    """Whether a column is named like something that is said about an item and is no rater."""
+    """Whether a column's name says that it describes an item (a remark, link, date, source), so that it is no rater."""
     return ABOUT.search(_plain(name)) is not None
 
 
 def text_of(names: Iterable[str]) -> str | None:
-    """The column of the texts, if one has a usual name."""
+    """The column of the texts by its usual name; None if no column has a usual name."""
     plain = {_plain(name): name for name in names}
     return next((plain[name] for name in TEXTS if name in plain), None)
 
 
-def _one(ours: str, names: list[str], *, file: str, there: list[str]) -> str:
+def _usual(ours: str, names: list[str], *, file: str, everything: list[str]) -> str:
+    """The column of the file with a usual name for our column `ours`.
+
+    `names`: columns without a meaning so far. Raises `StudyError` if no column or several columns have a usual name.
+    """
     if ours in names:
         return ours
     for usual in ((ours,), *USUAL[ours]):
@@ -101,11 +107,11 @@ def _one(ours: str, names: list[str], *, file: str, there: list[str]) -> str:
             return meant[0]
     advice = " If all answers are one person's, say whose with --rater NAME." if ours == "rater_id" else ""
     raise StudyError(
-        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {', '.join(there)}.{advice}"
+        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {', '.join(everything)}.{advice}"
     )
 
 
 def _plain(name: str) -> str:
-    """A name in lower case with single underscores: `itemId`, `Item ID` and `item-id` are one name."""
+    """A name in lower case with single underscores: `itemId`, `Item ID` and `item-id` become `item_id`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", apart.casefold()).strip("_")

@@ -1,26 +1,36 @@
-"""Answers of raters from and to other tools: whatever a file is called inside, out comes one tidy table, and what was
-left out is counted.
+"""Read ratings and comparisons from files of annotation tools.
 
-Read: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV) and
-Potato (1 and 2). Written: crowd-kit's long form or our own names.
+Forms: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV),
+Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. `long_form` writes such tables.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
 from core.study.exchange import spreadsheets, tables
 from core.study.rows.kinds import ItemRole, RaterKind
-from core.subjectivity.exchange import columns, counted, label_studio, potato, pseudonyms, recognised, wide, winners
+from core.subjectivity.exchange import (
+    columns,
+    counted,
+    distinct,
+    label_studio,
+    potato,
+    pseudonyms,
+    recognised,
+    wide,
+    winners,
+)
 
 LONGEST = 200
 LONGEST_KEY = 80
@@ -37,27 +47,24 @@ CALLED = {
 }
 NOTHING = {"nan", "NaN", "NAN", "<NA>", "null", "NULL"}
 TRUE = {"true", "yes", "1"}
+WHOLE, DECIMAL = re.compile(r"-?\d+"), re.compile(r"-?\d+\.0+")
 OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
 ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
          "annotator_origin_detail")  # fmt: skip
-OTHERS = ["text", "arm", "intended", "left_text", "right_text", "kind", "role", "expected", "excluded",
-          "excluded_because", "place", "duration_ms", "created_at"]  # fmt: skip
-
-
-class Names(StrEnum):
-    """Whose column names an export has."""
-
-    CROWD_KIT = "crowd-kit"
-    LITMUS = "litmus"
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a file is to be read. `field` is the question (control, schema or column) when a file has several; `wide`
-    says that a row is an item and a column a rater; `rater` names who gave all answers of a file that does not say;
-    `raters` are the columns of raters in a wide table, where they cannot be guessed.
-    `names` maps ours to the file's columns where that cannot be guessed; `key` keeps pseudonyms the same in every file.
-    `choices` are decisions about labels, and `known` are the labels of the task, empty where any label may stand.
+    """How to read a file of answers.
+
+    - field: the question (control, schema or column) to read, if the file has several
+    - wide: a row is an item and a column is a rater
+    - rater: the name of the rater who gave all answers, for a file without raters
+    - raters: the columns of raters in a wide table, if they cannot be guessed
+    - choices: decisions about labels
+    - known: the labels of the task; empty if any label is allowed
+    - names: our column -> column of the file, for columns that cannot be guessed
+    - key: the secret key that gives a person the same pseudonym in every file
     """
 
     field: str | None = None
@@ -72,14 +79,19 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """The answers of a file. `frame` has the columns `RATINGS` (and text and kind where known) or `COMPARISONS`, all text.
+    """The answers of a file that count, and what was left out.
 
-    `read` answers are `len(frame)` and those in `left_out` (reason -> number). `columns` maps ours to what was taken
-    for it. `pseudonyms` counts raters whose name was personal and is replaced. `alike` are groups of labels that differ in
-    case, blanks or Unicode form only, `notes` say what was done to the file, and `several` counts answers that are sets.
+    - cells: columns `RATINGS` (and text and kind, if the file has them) or `COMPARISONS`, the required ones with sorted
+      categories
+    - read: number of answers in the file: those in `cells` and those in `left_out` (reason -> number)
+    - columns: our column -> column of the file
+    - pseudonyms: number of raters whose personal name was replaced
+    - alike: groups of labels that differ in case, blanks or Unicode form only
+    - notes: sentences about what was done to the answers
+    - several: number of answers with several labels
     """
 
-    frame: pd.DataFrame
+    cells: pd.DataFrame
     read: int
     left_out: dict[str, int]
     columns: dict[str, str]
@@ -88,42 +100,46 @@ class Answers:
     notes: list[str] = dataclasses.field(default_factory=list)
     several: int = 0
 
+    @functools.cached_property
+    def frame(self) -> pd.DataFrame:
+        """The same columns as `cells`, as text."""
+        return self.cells.astype("str")
+
     @property
     def findings(self) -> dict[str, Any]:
-        """All but the answers themselves, and how often each label or winner was given, for machines."""
-        column = "label" if "label" in self.frame.columns else "winner"
-        counts = {str(name): int(n) for name, n in self.frame[column].value_counts().items()}
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "frame"}
-        return {**own, "kept": len(self.frame), f"{column}s": counts, "raters": int(self.frame["rater_id"].nunique())}
+        """Everything but the answers, the number of each label or winner, and the number of raters, for JSON."""
+        column = "label" if "label" in self.cells.columns else "winner"
+        counts = {str(name): int(n) for name, n in distinct.counts(self.cells[column]).items()}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "cells"}
+        return {**own, "kept": len(self.cells), f"{column}s": counts, "raters": int(self.cells["rater_id"].nunique())}
 
 
 def with_known(options: Options, labels: Sequence[str]) -> Options:
-    """The same options for answers about a task that has these labels."""
+    """The same options, with the labels of the task set."""
     return dataclasses.replace(options, known=labels)
 
 
 def ordered(frame: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """Ratings whose labels are ordered from least to most. Raises `StudyError` where the order and the labels differ."""
+    """Ratings with labels as an ordered Categorical, from least to most. Raises `StudyError` if `order` lacks a label."""
     wanted = [label.strip() for label in order if label.strip()]
-    there = set(frame["label"].unique().tolist())
-    if lacking := sorted(there - set(wanted)):
+    if lacking := sorted(set(distinct.values(frame["label"])) - set(wanted)):
         raise StudyError(
             f"The order lacks the labels {', '.join(map(repr, lacking))}; it is {', '.join(map(repr, wanted))}."
         )
-    return frame.assign(label=pd.Categorical(frame["label"], categories=wanted, ordered=True))
+    return frame.assign(label=pd.Categorical(frame["label"].astype("str"), categories=wanted, ordered=True))
 
 
 def read(path: Path) -> tables.Table:
-    """The table in a file, or in an output folder of Potato. Raises `StudyError`."""
+    """Read the table in a file, or in an output folder of Potato. Raises `StudyError` if it cannot be read."""
     return potato.read_folder(path) if path.is_dir() else potato.with_user(tables.read(path), path)
 
 
 def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
-    """The ratings of a table: one row per label that a rater gave an item.
+    """Read the ratings of a table: one row per rating of an item by a rater.
 
-    Left out are incomplete or repeated rows, skipped items, checks and gold items, excluded raters and LLM raters, and
-    answers to other questions. Raises `StudyError` with what to do when columns or the question cannot be told, or
-    nothing is left.
+    Left out are incomplete or repeated rows, skipped items, attention checks and gold items, excluded raters, LLM raters,
+    and answers to other questions. Raises `StudyError`, with advice, if columns or the question cannot be recognised or no
+    rating is left.
     """
     options = options or Options()
     if label_studio.is_export(table.frame):
@@ -141,10 +157,10 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
 
 
 def comparisons_in(table: tables.Table, options: Options | None = None) -> Answers:
-    """The comparisons of a table: one row per answer, `winner` is left, right or tie.
+    """Read the comparisons of a table: one row per comparison; `winner` is left, right or tie.
 
-    A winner may be written as a side, as the name of what won, or as the column it stands in. Raises `StudyError` as
-    `ratings_in` does.
+    The file may write the winner as a side, as the winning name, or as the column of the winning name. Raises
+    `StudyError` as `ratings_in`.
     """
     options = options or Options()
     if label_studio.is_export(table.frame):
@@ -155,46 +171,25 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
         table = winners.one_column(table)
         named = _matched(table, COMPARISONS, options, answer="winner")
         found = _taken(table, named, options)
-    clean = found.assign(**{name: _tidy(found[name]) for name in ("left", "right", "winner")})
-    clean = _whole_numbers(clean, ["left", "right", "winner"])
+    tidy = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in ("left", "right", "winner")})
+    clean = _whole_numbers(tidy, ["left", "right", "winner"])
     clean, notes = winners.same_names(clean, fold=options.choices.fold)
     decided = winners.decided(clean, named, rename=options.choices.rename, file=table.file)
-    given_item = options.names.get("item_id")
-    about = [given_item] if given_item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
-    once, said = winners.once(decided, table.frame[about] if len(table.frame) == len(decided) else None)
-    given = _answers(once, named, COMPARISONS, table=table, options=options)
-    return dataclasses.replace(given, notes=[*given.notes, *notes, *said])
-
-
-def long_labels(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Ratings as `core.subjectivity.sessions.answers` gives them, in long form: columns task (the item), worker, label, or
-    item_id, rater_id, label; then what else is known (text, kind, role, excluded, place, duration_ms and more)."""
-    ours = {"item_id": "task", "rater_id": "worker", "label": "label"}
-    return _renamed(frame, ours, names)
-
-
-def long_comparisons(frame: pd.DataFrame, *, names: Names = Names.CROWD_KIT) -> pd.DataFrame:
-    """Comparisons in long form: columns worker, left, right, label, or rater_id, left, right, winner; then what else is
-    known.
-
-    crowd-kit's label is the name of the winning side. A tie is `tie` and not an empty cell, which would look like an
-    answer that is missing. crowd-kit knows no ties: its Bradley-Terry gives nan until those rows are dropped.
-    """
-    if names == Names.CROWD_KIT:
-        won = frame["left"].where(frame["winner"] == "left", frame["right"]).where(frame["winner"] != "tie", "tie")
-        frame = frame.assign(winner=won)
-    return _renamed(frame, {"rater_id": "worker", "left": "left", "right": "right", "winner": "label"}, names)
-
-
-def _renamed(frame: pd.DataFrame, ours: dict[str, str], names: Names) -> pd.DataFrame:
-    kept = frame[[*ours, *(name for name in OTHERS if name in frame.columns)]]
-    return kept.rename(columns=ours) if names == Names.CROWD_KIT else kept
+    item = options.names.get("item_id")
+    about = [item] if item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
+    differing = table.frame[about] if len(table.frame) == len(decided) else None
+    counted_once, notes_on_repeats = winners.without_repeats(decided, differing)
+    answers = _answers(counted_once, named, COMPARISONS, table=table, options=options)
+    return dataclasses.replace(answers, notes=[*answers.notes, *notes, *notes_on_repeats])
 
 
 def _of_field(
     found: pd.DataFrame, table: tables.Table, options: Options, named: dict[str, str], *, ours: str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Answers to the question asked for, or to the only one; those to others get a reason."""
+    """Select the answers to the wanted question, or to the only question; answers to other questions get a reason.
+
+    `ours`: our column that holds the answers. Raises `StudyError` if the question is missing or not chosen.
+    """
     fields = sorted(set(found.loc[(found["reason"] == ""), "field"]))
     if options.field is not None and options.field not in fields:
         raise StudyError(
@@ -209,6 +204,7 @@ def _of_field(
 
 
 def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Ratings of a table with a row per rating, and the column of the file that each of our columns was read from."""
     names = list(table.frame.columns)
     text = columns.text_of(names)
     if text is not None and not columns.has("item_id", [name for name in names if name != text], options.names):
@@ -222,7 +218,7 @@ def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str
 
 
 def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
-    """A key for each text that is an item of its own: the text itself, or its beginning and a digest where it is long."""
+    """An item id for each text: the text itself, or its beginning and a digest if the text is long."""
     tidy = texts.str.strip()
     short = {
         text: text
@@ -234,7 +230,7 @@ def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
-    """Ours -> theirs. A tool's export with one column beyond its usual ones has its answer there."""
+    """Our column -> column of the file. In an export of a tool, the only column without a known meaning is the answer."""
     names = list(table.frame.columns)
     given = {**options.names, **({answer: options.field} if options.field else {})}
     if options.rater is not None:
@@ -255,7 +251,7 @@ def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, an
 
 
 def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) -> list[str]:
-    """The columns that are not the items' texts: a text is the same in all rows of an item and in no other item's."""
+    """The columns that are no texts of items: a text is the same in all rows of an item and differs between items."""
     if key is None or key not in frame.columns:
         return list(names)
     items = frame[key].nunique()
@@ -264,8 +260,9 @@ def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) ->
 
 
 def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
-    """The named columns under our names, with the reason why a row does not count."""
-    frame = pd.DataFrame({ours: table.frame[theirs] for ours, theirs in named.items()}).assign(reason="")
+    """The columns of the file under our names, categorical, with the reason why a row does not count ("" if it does)."""
+    cells = {ours: distinct.categorical(table.frame[theirs]) for ours, theirs in named.items()}
+    frame = pd.DataFrame(cells, index=table.frame.index).assign(reason="")
     for name, known in OWN.items():
         if name in table.frame.columns and set(table.frame[name]) <= known | {""}:
             frame[name] = table.frame[name]
@@ -279,12 +276,14 @@ def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.D
         if "annotator_origin" in table.frame.columns
         else False,
     }
-    for reason, holds in reasons.items():
-        frame["reason"] = frame["reason"].mask((frame["reason"] == "") & holds, reason)
+    for reason, rows in reasons.items():
+        if np.any(rows):
+            frame["reason"] = frame["reason"].mask((frame["reason"] == "") & rows, reason)
     return _with_rater(frame, options)
 
 
 def _flags(table: tables.Table, name: str) -> "pd.Series[bool] | bool":
+    """Whether a cell of a column means true; False if the column is missing."""
     return table.frame[name].str.casefold().isin(TRUE) if name in table.frame.columns else False
 
 
@@ -293,16 +292,16 @@ def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
 
 
 def _choices_only(found: pd.DataFrame) -> pd.DataFrame:
-    """Label Studio's object around a choice gives way to the list of what was chosen."""
-    nested = {cell: tables.nested(cell) for cell in found["label"].unique().tolist() if cell.startswith(("[", "{"))}
+    """Replace Label Studio's objects in the column label by the JSON list of the chosen labels."""
+    nested = {cell: tables.nested(cell) for cell in distinct.values(found["label"]) if cell.startswith(("[", "{"))}
     chosen = {
         cell: json.dumps(labels, ensure_ascii=False) for cell, value in nested.items() if (labels := _labels(value))
     }
-    return found.assign(label=found["label"].replace(chosen)) if chosen else found
+    return found.assign(label=distinct.mapped(found["label"], chosen)) if chosen else found
 
 
 def _labels(value: object) -> list[str]:
-    """The labels in a list or object; empty where they stand in it as they are, or where there is none."""
+    """The labels in Label Studio's objects; empty for a plain list of labels or a value without labels."""
     if isinstance(value, list):
         return [label for one in value if isinstance(one, dict) for label in label_studio.labels_of(one)[0]]
     return label_studio.labels_of(value)[0] if isinstance(value, dict) else []
@@ -311,8 +310,12 @@ def _labels(value: object) -> list[str]:
 def _answers(
     found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
 ) -> Answers:
+    """Tidy the cells, decide which rows count, and replace personal names. Raises `StudyError` if no row is left.
+
+    `found`: our columns and reason. `named`: our column -> column of the file. `needed`: `RATINGS` or `COMPARISONS`.
+    """
     kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
-    clean = found.assign(**{name: _tidy(found[name]) for name in kept})
+    clean = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in kept})
     alike: list[tuple[str, ...]] = []
     notes, several = list(table.notes), 0
     if needed == RATINGS:
@@ -322,8 +325,9 @@ def _answers(
         clean, alike, several = done.frame, done.alike, done.several
         notes += done.notes
     reason = _reasons(clean, needed)
-    frame = clean.loc[reason == "", kept].reset_index(drop=True)
-    left_out = Counter(table.unreadable) + Counter(reason[reason != ""].tolist())
+    counts = reason == ""
+    frame = (clean[kept] if counts.all() else clean.loc[counts, kept]).reset_index(drop=True)
+    left_out = Counter(table.unreadable) + Counter(reason[~counts].tolist())
     if frame.empty:
         what = "ratings" if needed == RATINGS else "comparisons"
         because = ", ".join(f"{why} {n}" for why, n in left_out.most_common()) or "it has no rows"
@@ -332,24 +336,30 @@ def _answers(
         )
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
     frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
-    return Answers(
-        frame, len(frame) + left_out.total(), dict(left_out.most_common()), named, personal, alike, notes, several
-    )
+    for name in kept:
+        frame[name] = distinct.sorted_categories(frame[name]) if name in needed else frame[name].astype("str")
+    n = len(frame) + left_out.total()
+    return Answers(frame, n, dict(left_out.most_common()), named, personal, alike, notes, several)
 
 
 def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":
+    """The reason of each row, with a reason for empty and for overlong cells of the needed columns."""
     reason = clean["reason"]
-    for name in needed:
-        reason = reason.mask((reason == "") & (clean[name] == ""), f"no {CALLED[name]}")
-    for name in needed:
-        reason = reason.mask(
-            (reason == "") & (clean[name].str.len() > LONGEST), f"{CALLED[name]} over {LONGEST} characters"
+    empty = {f"no {CALLED[name]}": distinct.holds(clean[name], lambda cells: cells == "") for name in needed}
+    long = {
+        f"{CALLED[name]} over {LONGEST} characters": distinct.holds(
+            clean[name], lambda cells: cells.str.len() > LONGEST
         )
+        for name in needed
+    }
+    for because, rows in (empty | long).items():
+        if rows.any():
+            reason = reason.mask((reason == "") & rows, because)
     return reason
 
 
 def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
-    """Without outer space, without the quote that stops a spreadsheet from running a cell, and empty where nothing is."""
+    """Strip the cells and remove the quote that keeps a spreadsheet from running a cell; "" for a missing value."""
     cells = cells.astype("str").str.strip()
     escaped = cells.str.startswith(tuple(f"'{sign}" for sign in spreadsheets.FORMULA))
     cells = cells.mask(escaped, cells.str.slice(1).str.strip())
@@ -357,9 +367,9 @@ def _tidy(cells: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def _whole_numbers(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """1.0 becomes 1 in columns that hold both forms: a spreadsheet or a missing cell turned some into decimals."""
-    values = {value for name in names for value in frame[name].unique().tolist()}
-    decimals = {value: value.partition(".")[0] for value in values if re.fullmatch(r"-?\d+\.0+", value)}
-    if not decimals or not any(re.fullmatch(r"-?\d+", value) for value in values):
+    """Write 1.0 as 1 in columns with both forms; spreadsheets and missing cells turn whole numbers into decimals."""
+    values = {value for name in names for value in distinct.values(frame[name])}
+    decimals = {value: value.partition(".")[0] for value in values if value.endswith("0") and DECIMAL.fullmatch(value)}
+    if not decimals or not any(WHOLE.fullmatch(value) for value in values):
         return frame
-    return frame.assign(**{name: frame[name].replace(decimals) for name in names})
+    return frame.assign(**{name: distinct.mapped(frame[name], decimals) for name in names})

@@ -1,4 +1,4 @@
-"""Bring answers from files into a study: each file becomes a closed campaign of its own."""
+"""Import ratings and comparisons from files into a study: each file becomes a closed campaign."""
 
 import re
 import secrets
@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.study import samples, tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Rater, Rating, Reply, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
+from core.study.rows.study import Arm, Sample, Task
 from core.subjectivity.exchange import formats
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -23,9 +24,14 @@ ASKED_HERE = (RaterKind.PERSON, RaterKind.LLM)
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file of ratings or comparisons brought. `matched` counts items whose text is a sample of the task.
+    """The result of importing a file of ratings or comparisons.
 
-    `columns` maps ours to what was taken for it; `pseudonyms` counts raters whose name was personal and is replaced.
+    - read, kept: answers in the file, answers stored; rejected: reason -> answers left out
+    - items, raters: numbers stored; matched: items whose text is a sample of the task
+    - again: whether the same file was imported before, so that no answer was stored
+    - columns: our column -> column of the file
+    - pseudonyms: raters whose personal name was replaced
+    - notes: sentences about what was done to the answers
     """
 
     read: int
@@ -48,12 +54,12 @@ def import_ratings(
     kind: RaterKind = RaterKind.IMPORTED,
     options: formats.Options | None = None,
 ) -> Imported:
-    """Bring in the ratings of a table, in any of the forms `formats.ratings_in` reads, as a closed campaign of a task.
+    """Import the ratings of a table, in any form that `formats.ratings_in` reads, as a closed campaign of a task.
 
-    With a text, items find their samples. Labels that the task does not have are left out and counted, unless the options keep
-    them; where none is the task's, `StudyError` says how to say which is which.
-    A changed file of the same name, or the same one read otherwise, takes the place of what it brought before.
-    Raises `StudyError` when nothing can be kept, or when raters were asked about the earlier import's items.
+    Items with a text are linked to the sample of that text. Labels that the task does not have are left out and counted,
+    unless the options keep them. If the file was imported before in another version or with other options, the earlier
+    campaign is replaced. Raises `StudyError` if no rating can be kept, if no label is one of the task's, or if raters were
+    asked about the items of the earlier campaign.
     """
     names = [label.name for label in tasks.labels_of(session, task.id)]
     answers = formats.ratings_in(table, replace(options or formats.Options(), known=names))
@@ -96,19 +102,18 @@ def import_comparisons(
     kind: RaterKind = RaterKind.IMPORTED,
     options: formats.Options | None = None,
 ) -> Imported:
-    """Bring in comparisons between tasks of a study; the winner is the more subjective one.
+    """Import comparisons between tasks of a study as a closed campaign; the winner is the more subjective task.
 
-    Rows that name a task the study does not have are counted and left out, like those `formats.comparisons_in` cannot
-    use. A changed file of the same name, or the same one after the study got other tasks, takes the place of the
-    earlier one. Raises `StudyError` when nothing can be kept.
+    Comparisons of tasks that the study does not have are left out and counted. If the file was imported before in another
+    version, or before the tasks of the study changed, the earlier campaign is replaced. Raises `StudyError` if no
+    comparison can be kept.
     """
     answers = formats.comparisons_in(table, options)
     named = {task.name: task.id for task in tasks.tasks(session, study_id)}
     source = f"{_source(table, answers)} {','.join(sorted(named))}"
     if _is_current(session, study_id, None, table.file, source):
         return _brought_before(answers)
-    pairs = zip(answers.frame["left"], answers.frame["right"], strict=True)
-    unknown = [_unknown(left, right, named) for left, right in pairs]
+    unknown = [_unknown(*pair, named) for pair in zip(answers.frame["left"], answers.frame["right"], strict=True)]
     good = answers.frame[[not name for name in unknown]]
     if good.empty:
         raise StudyError(f"No comparison in {table.file} can be kept: {unknown[0]}.")
@@ -142,6 +147,7 @@ def import_comparisons(
 
 
 def _brought_before(answers: formats.Answers) -> Imported:
+    """The result for a file that was imported before."""
     return Imported(
         answers.read, 0, {"imported before": answers.read}, 0, 0, 0,
         again=True, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=answers.notes,
@@ -149,16 +155,18 @@ def _brought_before(answers: formats.Answers) -> Imported:
 
 
 def _source(table: tables.Table, answers: formats.Answers) -> str:
+    """The text that identifies an import: the file's name, its SHA-256, and the columns read under other names."""
     read_as = ",".join(f"{ours}={theirs}" for ours, theirs in sorted(answers.columns.items()) if ours != theirs)
     return f"{table.file} {table.sha256} {read_as}".strip()
 
 
 def _unknown(left: str, right: str, named: dict[str, int]) -> str:
+    """The reason why a comparison names no known task; "" if both tasks are known."""
     return next((f"unknown task {name!r}" for name in (left, right) if name not in named), "")
 
 
 def _is_current(session: Session, study_id: int, task_id: int | None, file: str, source: str) -> bool:
-    """Whether just this was imported before; another version of the same file is taken out of the store."""
+    """Whether the same import is stored already; campaigns from other versions of the file are deleted."""
     imported = select(Campaign).where(
         Campaign.study_id == study_id,
         Campaign.task_id == task_id,
@@ -168,16 +176,17 @@ def _is_current(session: Session, study_id: int, task_id: int | None, file: str,
     if any(campaign.source == source for campaign in found):
         return True
     for campaign in found:
-        _take_out(session, campaign)
+        _delete(session, campaign)
     return False
 
 
 def _is_of(file: str, source: str) -> bool:
-    """Whether a campaign came from this very file: another one's name may begin with its name and a space."""
+    """Whether a source names this file, and not a file whose name begins with this name and a space."""
     return DIGEST.fullmatch(source.removeprefix(f"{file} ").partition(" ")[0]) is not None
 
 
-def _take_out(session: Session, campaign: Campaign) -> None:
+def _delete(session: Session, campaign: Campaign) -> None:
+    """Delete an imported campaign with its answers. Raises `StudyError` if raters were asked about its items."""
     asked = select(Rater.id).where(Rater.campaign_id == campaign.id, Rater.kind.in_(ASKED_HERE)).limit(1)
     if session.scalar(asked) is not None:
         raise StudyError(
@@ -212,7 +221,7 @@ def _campaign(
 
 
 def _raters(session: Session, campaign: Campaign, frame: pd.DataFrame, kind: RaterKind) -> dict[str, int]:
-    """Pseudonym -> id. Who is simulated in the file stays so, whatever `kind` the others get."""
+    """Store the raters: pseudonym -> id. Raters that the file marks as simulated keep this kind, the others get `kind`."""
     simulated = set(frame.loc[frame["kind"] == RaterKind.SIMULATED, "rater_id"]) if "kind" in frame.columns else set()
     raters = [
         Rater(
@@ -230,7 +239,7 @@ def _raters(session: Session, campaign: Campaign, frame: pd.DataFrame, kind: Rat
 
 
 def _items(session: Session, campaign: Campaign, task: Task, frame: pd.DataFrame) -> tuple[dict[str, int], int]:
-    """The file's item id -> id, and how many items found a sample of their text."""
+    """Store the items: item id of the file -> id; also return the number of items that are linked to a sample."""
     first = frame.drop_duplicates("item_id")
     texts = first["text"].tolist() if "text" in first.columns else [""] * len(first)
     known = _sample_ids(session, task)
@@ -249,7 +258,7 @@ def _items(session: Session, campaign: Campaign, task: Task, frame: pd.DataFrame
 
 
 def _sample_ids(session: Session, task: Task) -> dict[str, int]:
-    """Text digest -> sample id over the kept samples of a task; a real sample wins over a synthetic one."""
+    """Text hash -> sample id for the kept samples of a task; for a hash with several samples, a real sample is taken."""
     rows = session.execute(
         select(Sample.text_hash, Sample.id, Arm.kind)
         .join(Arm, Arm.id == Sample.arm_id)

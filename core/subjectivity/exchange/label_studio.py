@@ -1,4 +1,4 @@
-"""The JSON export of Label Studio as answers: one row per choice that a rater made about a whole task.
+"""Read ratings and comparisons from the JSON export of Label Studio.
 
 Format: https://labelstud.io/guide/export (JSON). Its JSON_MIN and CSV exports are plain tables.
 """
@@ -22,23 +22,24 @@ PAIR = "pairwise"
 
 
 def is_export(frame: pd.DataFrame) -> bool:
-    """Whether a table is such an export: tasks with `data` and what was annotated about them."""
+    """Whether a table is a JSON export of Label Studio: tasks with `data` and annotations or predictions."""
     nested = [name for name in (*ANNOTATIONS, "predictions") if name in frame.columns]
     return "data" in frame.columns and any(frame[name].str.startswith("[").any() for name in nested)
 
 
 def ratings(table: tables.Table) -> pd.DataFrame:
-    """Columns field, item_id, rater_id, label, text, reason: one row per choice of choices, rating, number or taxonomy.
+    """The ratings of an export: columns field, item_id, rater_id, label, text, reason; one row per answer to a control.
 
-    A row with a `reason` holds no answer that counts; a choice of several labels is the JSON list of them.
+    Controls are choices, rating, number and taxonomy. Several chosen labels are their JSON list. A row with a `reason`
+    does not count.
     """
     rows = []
     key = _text_key(table)
     for item, data, annotation in _annotations(table):
         rater, text = _rater(annotation), str(data.get(key, ""))
-        found, reason = _whole(annotation)
+        results, reason = _results(annotation)
         rows += [("", item, rater, "", text, reason)] if reason else []
-        for result in found:
+        for result in results:
             field = str(result.get("from_name", ""))
             labels, reason = labels_of(result)
             label = labels[0] if len(labels) == 1 else json.dumps(labels, ensure_ascii=False)
@@ -47,15 +48,15 @@ def ratings(table: tables.Table) -> pd.DataFrame:
 
 
 def comparisons(table: tables.Table) -> pd.DataFrame:
-    """Columns field, rater_id, left, right, winner, reason: one row per answer to a pairwise control.
+    """The comparisons of an export: columns field, rater_id, left, right, winner, reason; one row per pairwise answer.
 
-    Left and right are the texts of the two objects compared, which are the task's data of those names.
+    `left` and `right` are the two compared texts, taken from the data of the task.
     """
     rows = []
     for _, data, annotation in _annotations(table):
-        found, reason = _whole(annotation)
+        results, reason = _results(annotation)
         rows += [("", _rater(annotation), "", "", "", reason)] if reason else []
-        for result in found:
+        for result in results:
             winner = str(_value(result).get("selected", ""))
             left, right = _compared(data, result)
             wrong = "" if result.get("type") == PAIR else f"an answer of another kind ({result.get('type', 'unknown')})"
@@ -64,32 +65,35 @@ def comparisons(table: tables.Table) -> pd.DataFrame:
 
 
 def labels_of(result: dict[str, Any]) -> tuple[list[str], str]:
-    """The labels of one result, or why it has none. Works for the short form of JSON_MIN too, which lacks `type`."""
+    """The labels of a result and "", or no label and the reason. Also reads the short form of JSON_MIN without `type`."""
     value = _value(result)
     if any(name in value for name in REGION):
         return [], "about a part of the item"
     for name in ("choices", "rating", "number", "taxonomy"):
         if name in value:
-            given = value[name] if isinstance(value[name], list) else [value[name]]
-            return [" > ".join(map(str, one)) if isinstance(one, list) else str(one) for one in given], ""
+            labels = value[name] if isinstance(value[name], list) else [value[name]]
+            return [" > ".join(map(str, label)) if isinstance(label, list) else str(label) for label in labels], ""
     return [], f"an answer of another kind ({result.get('type', 'unknown')})"
 
 
 def _annotations(table: tables.Table) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Item id, data and annotation; an empty annotation stands for a task that nobody annotated."""
+    """Yield item id, data and annotation; a task without annotations is yielded once with an empty annotation.
+
+    Raises `StudyError` if the export holds predictions only.
+    """
     frame = table.frame
     stored = next((name for name in ANNOTATIONS if name in frame.columns), None)
     if stored is None:
         raise StudyError(f"{table.file} holds predictions and no annotations: nobody has rated these tasks yet.")
     ids = frame["id"].tolist() if "id" in frame.columns else [""] * len(frame)
-    for place, (item, data, made) in enumerate(zip(ids, frame["data"], frame[stored], strict=True), start=1):
-        annotations = [one for one in _items(tables.nested(made)) if isinstance(one, dict)]
+    for place, (item, data, cell) in enumerate(zip(ids, frame["data"], frame[stored], strict=True), start=1):
+        annotations = [value for value in _items(tables.nested(cell)) if isinstance(value, dict)]
         for annotation in annotations or [{}]:
             yield item or str(place), _object(data), annotation
 
 
-def _whole(annotation: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """The results of an annotation that is a rater's answer, or why it is none."""
+def _results(annotation: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The results of an annotation and "", or no result and the reason why the annotation is no answer of a rater."""
     if not annotation:
         return [], "a task without annotations"
     if annotation.get("was_cancelled"):
@@ -101,13 +105,15 @@ def _whole(annotation: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
 
 
 def _rater(annotation: dict[str, Any]) -> str:
-    given = annotation.get("completed_by")
-    if isinstance(given, dict):
-        given = given.get("email") or given.get("id")
-    return "" if given is None else str(given)
+    """The id or e-mail address of the rater who made an annotation; "" if unknown."""
+    rater = annotation.get("completed_by")
+    if isinstance(rater, dict):
+        rater = rater.get("email") or rater.get("id")
+    return "" if rater is None else str(rater)
 
 
 def _compared(data: dict[str, Any], result: dict[str, Any]) -> tuple[str, str]:
+    """The two compared texts in the data of a task; both "" if they cannot be recognised."""
     names = str(result.get("to_name", "")).split(",")
     if not all(name in data for name in names):
         names = list(SIDES) if all(side in data for side in SIDES) else [n for n in data if isinstance(data[n], str)]
@@ -115,7 +121,7 @@ def _compared(data: dict[str, Any], result: dict[str, Any]) -> tuple[str, str]:
 
 
 def _text_key(table: tables.Table) -> str:
-    """The field of `data` that holds the texts: one of a usual name, else the one whose values are longest."""
+    """The field of `data` that holds the texts: a field with a usual name, else the field with the longest values."""
     letters: Counter[str] = Counter()
     for cell in table.frame["data"].unique().tolist():
         letters.update({name: len(value) for name, value in _object(cell).items() if isinstance(value, str)})

@@ -1,7 +1,7 @@
-"""The output of Potato as answers: `annotated_instances` as JSON lines, CSV or TSV, and the folders of single users.
+"""Read ratings from the output of Potato: files `annotated_instances` (JSON lines, CSV, TSV) and folders of users.
 
-Formats, after its documentation and sample data: version 1 names columns `schema:::label`, version 2 `schema.label`;
-a user's own file is `annotated_instances.jsonl` or, in version 2, `user_state.json`.
+Formats, after Potato's documentation and sample data: version 1 names columns `schema:::label`, version 2
+`schema.label`; a user's own file is `annotated_instances.jsonl` or, in version 2, `user_state.json`.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ Row = tuple[str, str, str, str, str, str]
 
 
 def is_export(frame: pd.DataFrame) -> bool:
-    """Whether a table is Potato's: answers nested by schema, or one column per label of a schema."""
+    """Whether a table is an output of Potato: answers nested by schema, or a column per label of a schema."""
     if STATE in frame.columns or NESTED[0] in frame.columns or any(":::" in str(name) for name in frame.columns):
         return True
     nested = any(name in frame.columns and frame[name].str.startswith("{").any() for name in NESTED[1:])
@@ -38,7 +38,7 @@ def is_export(frame: pd.DataFrame) -> bool:
 
 
 def read_folder(folder: Path) -> tables.Table:
-    """All users' files under an output folder as one table. Raises `StudyError` when there is none."""
+    """Read the files of all users under an output folder as one table. Raises `StudyError` if no such file exists."""
     found = sorted([*folder.glob(f"**/{STATE_FILE}"), *folder.glob(f"**/{LINES_FILE}")])
     states = {path.parent for path in found if path.name == STATE_FILE}
     paths = [path for path in found if path.name == STATE_FILE or path.parent not in states]
@@ -51,7 +51,7 @@ def read_folder(folder: Path) -> tables.Table:
 
 
 def with_user(table: tables.Table, path: Path) -> tables.Table:
-    """The table of a single user's file with that user's name, which is the name of its folder."""
+    """Add a column `user` to the table of a single user's file: the name of the file's folder."""
     if path.name in (STATE_FILE, LINES_FILE) and _first(table.frame, USERS) is None:
         return tables.Table(
             table.frame.assign(user=path.resolve().parent.name), table.unreadable, table.file, table.sha256
@@ -60,7 +60,7 @@ def with_user(table: tables.Table, path: Path) -> tables.Table:
 
 
 def ratings(table: tables.Table) -> pd.DataFrame:
-    """Columns field (the schema), item_id, rater_id, label, text, reason: one row per answer of a user."""
+    """The ratings of an output: columns field (the schema), item_id, rater_id, label, text, reason; a row per answer."""
     frame = table.frame
     if STATE in frame.columns:
         states = frame[frame[STATE] != ""]
@@ -77,21 +77,24 @@ def ratings(table: tables.Table) -> pd.DataFrame:
 
 
 def _in_sets(found: pd.DataFrame) -> pd.DataFrame:
-    """One row for each answer: several labels that a user chose for an item become the JSON list of them."""
+    """Merge the rows of an answer: several labels that a user chose for an item become their JSON list."""
     answer = ["field", "item_id", "rater_id"]
-    together = (found["reason"] == "") & (found["item_id"] != "")
-    chosen = found[together].groupby(answer, sort=False)["label"].agg(list)
-    first = ~(together & found.duplicated([*answer, "reason"]))
+    counts = (found["reason"] == "") & (found["item_id"] != "")
+    chosen = found[counts].groupby(answer, sort=False)["label"].agg(list)
+    first = ~(counts & found.duplicated([*answer, "reason"]))
     labels = [
-        json.dumps(several, ensure_ascii=False) if is_one and len(several := chosen[field, item, user]) > 1 else label
-        for field, item, user, label, is_one in zip(
-            found["field"], found["item_id"], found["rater_id"], found["label"], together, strict=True
+        json.dumps(several, ensure_ascii=False)
+        if is_answer and len(several := chosen[field, item, user]) > 1
+        else label
+        for field, item, user, label, is_answer in zip(
+            found["field"], found["item_id"], found["rater_id"], found["label"], counts, strict=True
         )
     ]
     return found.assign(label=pd.Series(labels, index=found.index, dtype="str"))[first].reset_index(drop=True)
 
 
 def _of_state(state: dict[str, Any]) -> Iterator[Row]:
+    """The answers in a `user_state.json` of version 2."""
     user = _get(state, USERS)
     machine = _is_machine(_object(state.get("origin", "")))
     for item, answers in _object(state[STATE]).items():
@@ -99,12 +102,14 @@ def _of_state(state: dict[str, Any]) -> Iterator[Row]:
 
 
 def _of_record(record: dict[str, Any]) -> Iterator[Row]:
+    """The answers in a line of `annotated_instances.jsonl`."""
     stored = next((str(record[name]) for name in NESTED if record.get(name)), "")
     machine = _is_machine(_object(record.get("annotator_origin", "")))
     yield from _rows(_get(record, ITEMS), _get(record, USERS), _get(record, TEXTS), _object(stored), machine=machine)
 
 
 def _of_columns(frame: pd.DataFrame) -> list[Row]:
+    """The answers in a CSV or TSV with a column per label."""
     split = _wide(frame)
     origins = frame["annotator_origin"] if "annotator_origin" in frame.columns else [""] * len(frame)
     rows: list[Row] = []
@@ -119,13 +124,14 @@ def _of_columns(frame: pd.DataFrame) -> list[Row]:
 
 
 def _rows(item: str, user: str, text: str, by_schema: dict[str, Any], *, machine: bool) -> Iterator[Row]:
+    """One row per chosen label of an item; a row with a reason if a machine answered or no label was chosen."""
     if machine:
         yield "", item, user, "", text, MACHINE
         return
     answered = False
     for schema, answers in by_schema.items():
-        given = answers.get("labels", answers) if isinstance(answers, dict) else {}
-        for name, value in given.items() if isinstance(given, dict) else ():
+        values = answers.get("labels", answers) if isinstance(answers, dict) else {}
+        for name, value in values.items() if isinstance(values, dict) else ():
             label, reason = _chosen(str(name), value)
             answered = answered or bool(label or reason)
             if label or reason:
@@ -135,25 +141,25 @@ def _rows(item: str, user: str, text: str, by_schema: dict[str, Any], *, machine
 
 
 def _chosen(name: str, value: object) -> tuple[str, str]:
-    """The label that a stored value stands for, or why it is none; both empty when the label was not chosen.
+    """The label that a stored value means and "", or "" and the reason why the value is no label.
 
-    A chosen label's value is true, the label again, or the number of its key; other controls store one value under a
-    fixed name; a word under another name answers a question of its own.
+    Both are "" if the label was not chosen. The value of a chosen label is true, the label itself, or the number of its
+    key. Controls in `ONE_VALUE` store the answer as the value. Another word answers a nested question.
     """
-    said = str(value).strip()
-    if value is False or value is None or (said.casefold() in FALSE and said != name):
+    cell = str(value).strip()
+    if value is False or value is None or (cell.casefold() in FALSE and cell != name):
         return "", ""
     if name in FREE_TEXT:
         return "", "a text, not a choice"
-    if name in ONE_VALUE or (re.fullmatch(r"scale_\d+", name) and said.isdecimal()):
-        return said, ""
-    if value is True or said == name or said.casefold() in TRUE or said.isdecimal():
+    if name in ONE_VALUE or (re.fullmatch(r"scale_\d+", name) and cell.isdecimal()):
+        return cell, ""
+    if value is True or cell == name or cell.casefold() in TRUE or cell.isdecimal():
         return name, ""
     return "", "an answer to a question within a question"
 
 
 def _by_schema(answers: object) -> dict[str, Any]:
-    """Version 2 stores a list of pairs [{schema, name}, value]; its documentation shows schema -> name -> value."""
+    """The answers as schema -> name -> value, also from version 2's list of pairs [{schema, name}, value]."""
     if isinstance(answers, dict):
         return answers
     found: dict[str, Any] = {}
@@ -164,7 +170,7 @@ def _by_schema(answers: object) -> dict[str, Any]:
 
 
 def _wide(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Column -> schema and label, for the columns that are named so."""
+    """Column -> (schema, label), for columns named `schema:::label` or `schema.label`."""
     split = {}
     for column in map(str, frame.columns):
         for between in (":::", "."):
@@ -176,6 +182,7 @@ def _wide(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dictionaries with text keys."""
     return [{str(name): cell for name, cell in row.items()} for row in frame.to_dict("records")]
 
 
@@ -184,10 +191,12 @@ def _is_machine(origin: dict[str, Any]) -> bool:
 
 
 def _first(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    """The first of the names that is a column of the table; None if no name is."""
     return next((name for name in names if name in frame.columns), None)
 
 
 def _get(record: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The first value of a record under one of the names that is not empty; "" if all are empty."""
     return next((str(record[name]) for name in names if record.get(name)), "")
 
 

@@ -1,16 +1,16 @@
-"""Names of raters that say who a person is, such as an e-mail address or a panel's id, and pseudonyms to stand in."""
+"""Replace personal names of raters (e-mail addresses, ids of panels) by pseudonyms."""
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
 
 import pandas as pd
 
+from core import files
 from core.errors import StudyError
+from core.subjectivity.exchange import distinct
 
 KEY_FILE = "pseudonyms.key"
 PERSONAL = re.compile(
@@ -23,30 +23,31 @@ PERSONAL = re.compile(
 
 
 def is_personal(name: str) -> bool:
-    """Whether a rater's name holds an e-mail address or looks like the id that a panel gives one person for good."""
+    """Whether a rater's name contains an e-mail address or looks like the permanent id of a person on a panel."""
     return PERSONAL.search(name) is not None
 
 
 def replaced(names: "pd.Series[str]", *, key: bytes | None) -> tuple["pd.Series[str]", int]:
-    """The names with a pseudonym for each personal one, and how many raters got one.
+    """Replace every personal name by a pseudonym; also return the number of raters with a pseudonym.
 
-    With the same key a person has the same pseudonym in every file (case does not count); without a key nobody can
-    tell two imports' people together, and nobody can find out a person by trying addresses.
+    With the same key a person has the same pseudonym in every file (upper and lower case are equal). Without a key a
+    random key is used once, so that nobody can match the people of two files or find a person by trying addresses.
     """
     secret = secrets.token_bytes(32) if key is None else key
-    given = {name: _pseudonym(name, secret) for name in names.unique().tolist() if is_personal(name)}
-    return (names.replace(given) if given else names), len(set(given.values()))
+    pseudonyms = {name: _pseudonym(name, secret) for name in distinct.values(names) if is_personal(name)}
+    return (distinct.mapped(names, pseudonyms) if pseudonyms else names), len(set(pseudonyms.values()))
 
 
 def key_in(home: Path) -> bytes:
-    """The secret of this home's pseudonyms, made at first need and readable by its owner only.
+    """Read the secret key of the pseudonyms in a home folder; create the key if it is missing.
 
-    Raises `StudyError` when the file cannot be read or made, or is empty: without a secret anybody could find a person.
+    Only the owner can read the file. Raises `StudyError` if the file cannot be read or created, or is empty: without a
+    secret, anybody could find the person behind a pseudonym.
     """
     path = home / KEY_FILE
     try:
         if not path.exists():
-            _make_key(path)
+            files.create(path, secrets.token_hex(32).encode())
         key = path.read_bytes().strip()
     except OSError as error:
         raise StudyError(f"The key of the pseudonyms in {path} cannot be read or made: {error.strerror}.") from error
@@ -55,16 +56,6 @@ def key_in(home: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
-    """Write a key beside its place and link it there: it appears whole or not at all, and never in the place of another."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(made)
-    made.unlink()
-
-
 def _pseudonym(name: str, key: bytes) -> str:
+    """A pseudonym from the HMAC-SHA-256 of the name in lower case."""
     return f"rater-{hmac.new(key, name.casefold().encode(), hashlib.sha256).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Files of Prodigy, Mechanical Turk, Google Forms and doccano as answers: each is known by its own columns."""
+"""Read ratings from files of Prodigy, Mechanical Turk, Google Forms and doccano, recognised by their columns."""
 
 import json
 import re
@@ -31,9 +31,10 @@ TRUE = ("true", "1", "yes")
 
 @dataclass(frozen=True)
 class Recognised:
-    """`frame` has the columns field, item_id, rater_id, label, text, reason; `named` is what was taken for what.
+    """The ratings of a recognised file.
 
-    A row with a `reason` holds no answer that counts. Several labels at once are the JSON list of them.
+    `frame`: columns `COLUMNS`; a row with a reason does not count; several labels of an answer are their JSON list.
+    `named`: our column -> column of the file. `notes`: sentences for the reader.
     """
 
     frame: pd.DataFrame
@@ -42,15 +43,16 @@ class Recognised:
 
 
 def ratings(table: tables.Table) -> Recognised | None:
-    """The answers of a file of one of these tools; None for any other file."""
-    for is_one, rows, named in FORMS:
-        if is_one(table.frame):
+    """The ratings of a file of one of these tools; None for any other file."""
+    for is_recognised, rows, named in FORMS:
+        if is_recognised(table.frame):
             found = pd.DataFrame(list(rows(table)), columns=COLUMNS, dtype="str")
             return Recognised(found, dict(named), _nameless(found))
     return None
 
 
 def _nameless(found: pd.DataFrame) -> tuple[str, ...]:
+    """A note on rows without an e-mail address, each of which counts as a rater."""
     rows = found.loc[found["rater_id"].str.startswith(ROW), "rater_id"].nunique()
     return (f"{rows:,} rows say no address; each counts as a rater of its own.",) if rows else ()
 
@@ -60,7 +62,10 @@ def _is_prodigy(frame: pd.DataFrame) -> bool:
 
 
 def _prodigy(table: tables.Table) -> Iterator[Row]:
-    """One row per line. An accepted binary answer is the line's label; a rejected one is no answer to a choice."""
+    """Yield a row per line of Prodigy.
+
+    A binary answer gives the label of the line if accepted, else "not" and the label. A rejected choice does not count.
+    """
     for row in table.frame.to_dict("records"):
         item, rater = row["_input_hash"], row.get("_annotator_id") or row.get("_session_id") or ""
         answer, text = row["answer"].casefold(), row.get("text", "")
@@ -80,7 +85,10 @@ def _is_mturk(frame: pd.DataFrame) -> bool:
 
 
 def _mturk(table: tables.Table) -> Iterator[Row]:
-    """One row per assignment and question: a column of answers, or one column of true and false for each answer."""
+    """Yield a row per assignment and question of Mechanical Turk.
+
+    A question is a column of answers, or several columns of true and false, one for each possible answer.
+    """
     frame = _with_answers_apart(table.frame)
     inputs = [name for name in frame.columns if name.startswith("Input.")]
     by_name = {name.removeprefix("Input.").casefold(): name for name in inputs}
@@ -106,7 +114,7 @@ def _mturk(table: tables.Table) -> Iterator[Row]:
 
 
 def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Question -> column -> the label that a true cell there stands for, "" where the cell holds the label itself."""
+    """Question -> column -> label that a true cell of the column means, or "" if the cell itself is the label."""
     found: dict[str, dict[str, str]] = {}
     for name in (name for name in frame.columns if name.startswith("Answer.")):
         question, _, label = name.removeprefix("Answer.").rpartition(".")
@@ -120,7 +128,7 @@ def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _with_answers_apart(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same table where the JSON of a form's answers is a column for each of them."""
+    """Replace the column of JSON answers by a column for each answer."""
     if TASK_ANSWERS not in frame.columns:
         return frame
     rows = [_flat(tables.nested(cell.strip())) for cell in frame[TASK_ANSWERS]]
@@ -129,7 +137,7 @@ def _with_answers_apart(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flat(value: object, prefix: str = "Answer") -> dict[str, str]:
-    """Dotted name -> cell, for the answers in a list of one object."""
+    """The answers in an object, or in a list of one object, as dotted name -> cell."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict):
@@ -149,6 +157,7 @@ def _flat(value: object, prefix: str = "Answer") -> dict[str, str]:
 
 
 def _answer(row: Mapping[Any, str], answers: Mapping[str, str]) -> str:
+    """The label that an assignment chose for a question; several labels as a JSON list, "" without a label."""
     chosen = [label or row[name] for name, label in answers.items() if (not label) or row[name].casefold() in TRUE]
     given = [label for label in chosen if label]
     return given[0] if len(given) == 1 else (json.dumps(given, ensure_ascii=False) if given else "")
@@ -160,7 +169,10 @@ def _is_form(frame: pd.DataFrame) -> bool:
 
 
 def _form(table: tables.Table) -> Iterator[Row]:
-    """One row per person and item of a grid of questions; a person is an address that becomes a pseudonym, or the row."""
+    """Yield a row per person and item of a Google Forms grid.
+
+    The rater is the person's e-mail address (later replaced by a pseudonym), or the number of the row.
+    """
     frame = table.frame
     mail = next((name for name in frame.columns if name.casefold().startswith(MAILS)), None)
     grids = [(name, match) for name in frame.columns if (match := BRACKET.match(name))]
@@ -178,15 +190,15 @@ def _is_doccano(frame: pd.DataFrame) -> bool:
 
 
 def _doccano(table: tables.Table) -> Iterator[Row]:
-    """One row per text and user; several labels of a user for a text are the JSON list of them."""
+    """Yield a row per text and user of doccano; several labels of a user for a text are a JSON list."""
     for row in table.frame.to_dict("records"):
-        given: dict[str, list[str]] = {}
-        for one in tables.nested(row["annotations"]) or []:
-            if isinstance(one, dict) and one.get("label") not in (None, ""):
-                given.setdefault(str(one.get("user", "")), []).append(str(one["label"]))
-        if not given:
+        labels_of: dict[str, list[str]] = {}
+        for annotation in tables.nested(row["annotations"]) or []:
+            if isinstance(annotation, dict) and annotation.get("label") not in (None, ""):
+                labels_of.setdefault(str(annotation.get("user", "")), []).append(str(annotation["label"]))
+        if not labels_of:
             yield "", row["id"], "", "", row["text"], "a text without annotations"
-        for user, labels in given.items():
+        for user, labels in labels_of.items():
             label = labels[0] if len(labels) == 1 else json.dumps(labels, ensure_ascii=False)
             yield "label", row["id"], user, label, row["text"], ""
 

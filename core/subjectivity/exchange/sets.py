@@ -1,4 +1,4 @@
-"""Several labels that a rater gave at once: which cells hold them, and what they count as."""
+"""Recognise cells in which a rater gave several labels at once, and reduce such a cell to one label."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -7,10 +7,11 @@ import pandas as pd
 
 from core.errors import StudyError
 from core.study.exchange import labels_in_files
+from core.subjectivity.exchange import distinct
 from core.subjectivity.statistics.counts import JOINED
 
-MARKS = (",", ";", "|", "/")
-RECUR = 0.5  # of the parts of cells with a mark, how many must stand in other cells too
+MARKS = (",", ";", "|", "/")  # may stand between the labels of a cell
+RECUR = 0.5  # least share of the parts of cells with a mark that must also occur in other cells
 SHOWN, LISTED = 3, 8
 
 NO_ANSWER = frozenset(
@@ -25,14 +26,15 @@ Sets = Mapping[str, tuple[str, ...]]
 def found_in(
     cells: "pd.Series[str]", *, asked: bool, known: Collection[str] = ()
 ) -> tuple[dict[str, tuple[str, ...]], str]:
-    """Cell -> its labels, sorted, for every cell that holds several; and what is to be said where that stays a guess.
+    """Find the cells with several labels: cell -> its labels, sorted; and a note if a mark may separate labels, else "".
 
-    Lists are sets. A text with a mark between its parts is one where the same parts also come in another order, where its
-    parts come in other cells too, or where a person `asked` for sets. A label of the task (`known`) is one label.
+    A list is a set of labels. A text with a mark between its parts is a set if the same parts also occur in another
+    order, if enough parts also occur in other cells, or if a person `asked` for sets. A label of the task (`known`) is
+    one label.
     """
-    values = [cell for cell in cells.unique().tolist() if cell.strip() and cell not in known]
+    values = [cell for cell in distinct.values(cells) if cell.strip() and cell not in known]
     lists = {cell: labels_in_files.listed(cell.strip()) for cell in values}
-    found = {cell: parts for cell, given in lists.items() if given is not None and len(parts := _sorted(given)) > 1}
+    found = {cell: parts for cell, labels in lists.items() if labels is not None and len(parts := _sorted(labels)) > 1}
     plain = [cell for cell in values if lists[cell] is None and cell.strip().casefold() not in labels_in_files.MISSING]
     guess = ""
     for mark in MARKS:
@@ -47,28 +49,31 @@ def found_in(
 
 
 def taken_whole(cells: "pd.Series[str]", sets: Sets, *, rows: int) -> tuple["pd.Series[str]", str]:
-    """Each set as a label of its own."""
+    """Replace every set of labels by one label, its labels joined; also return a note."""
     joined = {cell: JOINED.join(parts) for cell, parts in sets.items()}
-    return cells.replace(
-        joined
-    ), f"{rows:,} answers hold several labels; each set of labels counts as a label of its own."
+    note = f"{rows:,} answers hold several labels; each set of labels counts as a label of its own."
+    return distinct.mapped(cells, joined), note
 
 
 def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Series[str]", str]:
-    """Whether each answer holds one label. Raises `StudyError` where none does."""
-    found = {cell: _parts(cell, sets) for cell in cells.unique().tolist() if _parts(cell, sets)}
+    """Replace every cell with labels by `wanted` if the cell contains this label, else by "not `wanted`"; also return a note.
+
+    Raises `StudyError` if no cell contains the label.
+    """
+    found = {cell: _parts(cell, sets) for cell in distinct.values(cells) if _parts(cell, sets)}
     if not any(wanted in parts for parts in found.values()):
-        there = sorted({part for parts in found.values() for part in parts})
-        more = f" and {len(there) - LISTED:,} more" if len(there) > LISTED else ""
+        labels = sorted({part for parts in found.values() for part in parts})
+        more = f" and {len(labels) - LISTED:,} more" if len(labels) > LISTED else ""
         raise StudyError(
-            f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, there[:LISTED]))}{more}."
+            f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, labels[:LISTED]))}{more}."
         )
-    named = {cell: wanted if wanted in parts else f"not {wanted}" for cell, parts in found.items()}
-    return cells.replace(named), f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
+    replaced = {cell: wanted if wanted in parts else f"not {wanted}" for cell, parts in found.items()}
+    note = f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
+    return distinct.mapped(cells, replaced), note
 
 
 def refused(sets: Sets, *, file: str, rows: int) -> StudyError:
-    """What is wrong with sets where one label is wanted, and the ways out."""
+    """The error for a file with sets of labels if no option says how to treat sets."""
     first = min(part for parts in sets.values() for part in parts)
     return StudyError(
         f"{rows:,} answers of {file} hold several labels, and those of one rater are one answer, not several raters'. Look at one "
@@ -77,24 +82,29 @@ def refused(sets: Sets, *, file: str, rows: int) -> StudyError:
 
 
 def _are_sets(split: Sets, several: Sets) -> bool:
+    """Whether cells split at a mark are sets: parts recur in another order or in other cells.
+
+    `split`: all cells with their parts. `several`: the cells with two parts or more.
+    """
     if len(set(several.values())) < len(several):
         return True
     uses = Counter(part for parts in split.values() for part in parts)
-    parts = {part for one in several.values() for part in one}
-    return sum(uses[part] > 1 for part in parts) >= RECUR * len(parts)
+    members = {part for parts in several.values() for part in parts}
+    return sum(uses[part] > 1 for part in members) >= RECUR * len(members)
 
 
 def _parts(cell: str, sets: Sets) -> tuple[str, ...]:
+    """The labels of a cell, sorted; empty if the label is missing."""
     if cell in sets:
         return sets[cell]
     if cell.strip().casefold() in labels_in_files.MISSING:
         return ()
-    given = labels_in_files.listed(cell.strip())
-    return _sorted([cell] if given is None else given)
+    labels = labels_in_files.listed(cell.strip())
+    return _sorted([cell] if labels is None else labels)
 
 
 def _sorted(parts: Iterable[object]) -> tuple[str, ...]:
-    """The labels among the parts of a set, each once; a part that looks missing, or is a list itself, is none."""
+    """The distinct labels among the parts of a cell, sorted; parts that look missing or are lists are left out."""
     texts = {str(part).strip() for part in parts if part is not None}
     return tuple(
         sorted(part for part in texts if part.casefold() not in NO_PART and labels_in_files.listed(part) is None)

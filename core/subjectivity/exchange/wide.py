@@ -1,4 +1,4 @@
-"""Tables of answers with a row per item and a column per rater."""
+"""Read ratings from tables with a row per item and a column per rater."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,27 +9,27 @@ from core.errors import StudyError
 from core.study.exchange import tables
 from core.subjectivity.exchange import columns
 
-SHARED = 0.5  # of a rater's cells, how many hold what another column holds too
-REPEATED = 2  # or how often a cell comes on average, where at least one is held elsewhere too: words of remarks do not come again
+SHARED = 0.5  # least share of a rater's cells whose content another column also has
+REPEATED = 2  # or the least mean number of times that a cell's content recurs (remarks do not recur)
 EMPTY_CELL = "an empty cell"
 
 
 def ratings(
     table: tables.Table, *, names: Mapping[str, str], raters: Sequence[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """One row per cell of a rater's column, an empty one with its reason, and what was taken for what.
+    """Return one row per cell of a rater's column (an empty cell with a reason), and our column -> column of the file.
 
-    `raters` are the columns of raters where they cannot be guessed, `names` maps ours to the file's columns. Raises
-    `StudyError` where a column is not there or none is a rater's.
+    `raters`: the columns of raters, if they cannot be guessed. `names`: our column -> column of the file, if it cannot be
+    guessed. Raises `StudyError` if a column is missing or no column is a rater's.
     """
-    there = table.frame.columns
+    file_columns = table.frame.columns
     tables.need_columns(table.frame, list(raters), file=table.file)
-    named = columns.matched(there, ["item_id"], given=names, file=table.file)
-    text = columns.text_of([name for name in there if name != named["item_id"] and name not in raters])
-    others = [name for name in there if name not in (named["item_id"], text)]
+    named = columns.matched(file_columns, ["item_id"], given=names, file=table.file)
+    text = columns.text_of([name for name in file_columns if name != named["item_id"] and name not in raters])
+    others = [name for name in file_columns if name not in (named["item_id"], text)]
     found = [name for name in others if name in raters] if raters else _likely(table.frame, others)
     if not found:
-        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(there)}.")
+        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(file_columns)}.")
     named |= {"text": text} if text else {}
     frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
     kept = [ours for ours in ("item_id", "text") if ours in named]
@@ -37,14 +37,16 @@ def ratings(
     empty = melted["label"].str.strip() == ""
     melted = melted.assign(reason=empty.map({True: EMPTY_CELL, False: ""})).astype("str")
     unused = [name for name in others if name not in found]
-    said = {"rater_id": ", ".join(found), "label": "its cells"} | ({"not a rater": ", ".join(unused)} if unused else {})
-    return melted, named | said
+    origin = {"rater_id": ", ".join(found), "label": "its cells"} | (
+        {"not a rater": ", ".join(unused)} if unused else {}
+    )
+    return melted, named | origin
 
 
 def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns whose cells are labels that other columns use too, or a few that come again; remarks, links and dates are none.
+    """The columns that are likely raters: their cells are labels that other columns also have, or that recur often.
 
-    With one column there is nothing to compare with, so it is taken.
+    Columns named like remarks, links or dates are no raters. If no column is likely, all other columns are returned.
     """
     cells = {name: [cell.strip() for cell in frame[name] if cell.strip()] for name in names}
     used = Counter(value for own in cells.values() for value in set(own))

@@ -9,15 +9,14 @@ from scipy import stats
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.interval import NORMAL_95
+from core.interval import NORMAL_95, Interval, wilson
 from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Study
 from core.subjectivity import ratings
 from core.subjectivity.sessions import answers, campaigns
-from core.subjectivity.statistics import agreement, shares
-from core.subjectivity.statistics.agreement import Level
-from core.subjectivity.statistics.shares import Share
+from core.subjectivity.statistics import agreement
+from core.subjectivity.statistics.counts import Level
 
 CAUTION = (
     "LLM raters are shown beside people and never stand for them: how far one model agrees with itself does not show how "
@@ -85,7 +84,7 @@ class SideBySide:
     by_model: dict[str, Group]
     pooled: Group | None
     items: pd.DataFrame
-    same_majority: Share
+    same_majority: Interval
     correlation: Correlation
     reading: str
     caution: str = field(default=CAUTION)
@@ -172,10 +171,10 @@ def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
     return table[ITEMS]
 
 
-def _share_same_majority(items: pd.DataFrame) -> Share:
+def _share_same_majority(items: pd.DataFrame) -> Interval:
     """Return the share of items with the same majority in both groups, among the items without a tie."""
     known = items["same_majority"].dropna()
-    return shares.of(int(known.sum()), len(known))
+    return wilson(int(known.sum()), len(known))
 
 
 def _correlation(items: pd.DataFrame) -> Correlation:

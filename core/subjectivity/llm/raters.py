@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.llm import text
-from core.llm.gather import Received
+from core.llm.received import Received
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Item, Rater, Rating, Reply
 from core.study.store import Store

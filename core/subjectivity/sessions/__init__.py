@@ -1,1 +1,1 @@
-"""Labelling sessions: what is shown to whom, by which rules, and every answer kept."""
+"""Labelling sessions: campaigns, the assignment of items, rules about raters, and the stored answers."""

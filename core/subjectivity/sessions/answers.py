@@ -1,4 +1,4 @@
-"""Every answer of a campaign as one long table: who said what about which item, when, how quickly, and whether it counts."""
+"""Read the answers of a campaign as a long table: item, rater, answer, time, duration, and whether the answer counts."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ItemRole, RaterKind
-from core.study.rows.study import Arm, Campaign, Comparison, Item, Label, Rater, Rating, Sample, Skip, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 ABOUT = ["role", "expected", "rater_id", "kind", "place", "duration_ms", "created_at", "excluded", "excluded_because"]
@@ -23,34 +24,35 @@ def of_campaign(
     roles: Sequence[ItemRole] = tuple(ItemRole),
     with_excluded: bool = True,
 ) -> pd.DataFrame:
-    """One row per answer in the order given, columns `LABELS`, or `PAIRS` where two things are compared.
+    """Read the answers in the order in which they were given: columns `LABELS`, or `PAIRS` for comparisons.
 
-    `arm` and `intended` say where a text is from and the label it came with (None for a pair's or check's). `left` and
-    `right` are names of tasks, or `sample-ID`, as they were shown. `rater_id` is the pseudonym; `excluded` is bool.
+    `arm` is the arm of the text and `intended` the label that the text came with (None for pairs and attention checks).
+    `left` and `right` are the sides as shown: names of tasks, or `sample-ID`. `rater_id` is the pseudonym; `excluded` is
+    bool; `duration_ms` is in milliseconds.
     """
     table = campaigns.answers_of(campaign)
-    wanted: list[ColumnElement[bool]] = [Rater.campaign_id == campaign.id, Rater.kind.in_(kinds)]
+    conditions: list[ColumnElement[bool]] = [Rater.campaign_id == campaign.id, Rater.kind.in_(kinds)]
     if not with_excluded:
-        wanted.append(Rater.excluded_at.is_(None))
-    frame = _pairs(session, wanted) if table is Comparison else _labels(session, wanted)
+        conditions.append(Rater.excluded_at.is_(None))
+    frame = _pairs(session, conditions) if table is Comparison else _labels(session, conditions)
     frame["role"] = frame["role"].fillna(ItemRole.ITEM)
     frame["excluded"] = frame["excluded_because"].notna()
     return frame[frame["role"].isin(roles)].reset_index(drop=True)
 
 
 def counted(session: Session, campaign: Campaign, *, kinds: Sequence[RaterKind]) -> pd.DataFrame:
-    """The answers that statistics count: about items proper, by raters of some kinds who are not excluded."""
+    """Read the answers that statistics use: without checks, gold items and excluded raters, by raters of some kinds."""
     return of_campaign(session, campaign, kinds=kinds, roles=(ItemRole.ITEM,), with_excluded=False)
 
 
 def chosen(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Comparisons with a column label: the name of what was chosen, or `tie`, whichever side it was shown on."""
+    """Add a column `label` to comparisons: the name of the chosen side, or `tie`."""
     won = pairs["left"].where(pairs["winner"] == "left", pairs["right"])
     return pairs.assign(label=won.where(pairs["winner"] != "tie", "tie"))
 
 
 def skipped(session: Session, campaign: Campaign) -> pd.DataFrame:
-    """Items passed over: columns item_id, rater_id, reason, place, duration_ms, created_at."""
+    """Read the skipped items: columns item_id, rater_id, reason, place, duration_ms, created_at."""
     query = (
         select(Skip.item_id, Rater.pseudonym, Skip.reason, Skip.place, Skip.duration_ms, Skip.created_at)
         .join(Rater, Rater.id == Skip.rater_id)
@@ -61,7 +63,8 @@ def skipped(session: Session, campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(session.execute(query).all(), columns=columns)
 
 
-def _labels(session: Session, wanted: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
+def _labels(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
+    """The ratings that meet the conditions, columns `LABELS`."""
     query = (
         select(
             Rating.item_id, Item.sample_id, Sample.text, Arm.name, Label.name, Rating.label, Item.role, Item.expected,
@@ -73,13 +76,14 @@ def _labels(session: Session, wanted: Sequence[ColumnElement[bool]]) -> pd.DataF
         .outerjoin(Sample, Sample.id == Item.sample_id)
         .outerjoin(Arm, Arm.id == Sample.arm_id)
         .outerjoin(Label, Label.id == Sample.label_id)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(Rating.id)
     )  # fmt: skip
     return _framed(session.execute(query).all(), LABELS)
 
 
-def _pairs(session: Session, wanted: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
+def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
+    """The comparisons that meet the conditions, columns `PAIRS`."""
     left_task, right_task = aliased(Task), aliased(Task)
     left, right = aliased(Sample), aliased(Sample)
     query = (
@@ -94,19 +98,19 @@ def _pairs(session: Session, wanted: Sequence[ColumnElement[bool]]) -> pd.DataFr
         .outerjoin(right_task, right_task.id == Comparison.right_task_id)
         .outerjoin(left, left.id == Comparison.left_sample_id)
         .outerjoin(right, right.id == Comparison.right_sample_id)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(Comparison.id)
     )  # fmt: skip
     rows = session.execute(query).all()
     frame = _framed([row[:-2] for row in rows], PAIRS)
-    for side, shown in (("left", [row[-2] for row in rows]), ("right", [row[-1] for row in rows])):
-        named = pd.Series([None if place is None else f"sample-{place}" for place in shown], dtype="str")
+    for side, ids in (("left", [row[-2] for row in rows]), ("right", [row[-1] for row in rows])):
+        named = pd.Series([None if sample_id is None else f"sample-{sample_id}" for sample_id in ids], dtype="str")
         frame[side] = frame[side].astype("str").fillna(named)
     return frame
 
 
 def _framed(rows: Sequence[Sequence[object]], columns: list[str]) -> pd.DataFrame:
-    """`excluded_because` is missing for raters who count."""
+    """A table from stored rows; `excluded_because` is missing for raters who are not excluded."""
     stored = [*columns[:-2], "excluded_at", "excluded_because"]
     frame = pd.DataFrame([tuple(row) for row in rows], columns=stored)
     frame["excluded_because"] = frame["excluded_because"].where(frame["excluded_at"].notna(), None)

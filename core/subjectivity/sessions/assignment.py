@@ -1,4 +1,4 @@
-"""What is shown to whom, and every answer written before the next item is shown."""
+"""Assign items to raters, and store each answer before the next item is shown."""
 
 import random
 from collections import Counter
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.sessions import campaigns, conduct, protocol
 
@@ -20,19 +20,20 @@ GOING_ON = (RaterState.RATING, RaterState.DONE)
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` items, answered or skipped, checks included."""
+    """A rater's progress: `done` items are answered or skipped, of `total`; both include attention checks."""
 
     done: int
     total: int
 
 
 def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random) -> Item | None:
-    """The item on the rater's screen, or a new one: never one the rater has seen, the least rated first.
+    """Return the item on the rater's screen, or assign a new item: an unseen item with the fewest raters.
 
-    Answers of people who are not excluded and items on other raters' screens count; an item that someone left lying
-    longer than the session's idle time does not. Checks and gold items come at places drawn for each rater. None means
-    that this rater is done: the personal quota is met, nothing is left to rate, or the session ended otherwise. Someone
-    who ran out of items goes on when others have given some back. A closed campaign gives out no new item.
+    An item's raters are the people who answered it and are not excluded, and those who have it on their screen for less
+    than the idle time of the session. Attention checks and gold items come at random places of each rater's order.
+
+    Returns None if the rater has met the personal quota, no item is left, the rater's session has ended, or the campaign
+    is closed. A rater for whom no item was left continues when other raters return items.
     """
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state not in GOING_ON or rater.excluded_at is not None:
@@ -59,19 +60,19 @@ def next_item(session: Session, *, rater_id: int, now: float, rng: random.Random
 
 
 def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: float) -> bool:
-    """Store a rater's answer about the item on the screen; False when that item was already answered (a double click).
+    """Store a rater's answer about the item on the screen.
 
-    `answer` is a label's name, a number of the scale, or `left`, `right` or `tie` as shown. Raises `StudyError` for any
-    other answer.
+    `answer` is the name of a label, a number of the scale, or `left`, `right` or `tie` as shown. Returns False, without
+    storing, if the item was answered already (a double click). Raises `StudyError` for any other answer.
     """
     campaign = _campaign_of(session, rater_id)
     possible = campaigns.allowed(session, campaign)
     if answer not in possible:
         raise StudyError(f"{answer!r} is not an answer here. Possible answers: {', '.join(possible)}.")
-    taken = _take(session, rater_id, item_id, now)
-    if taken is None:
+    released = _release(session, rater_id, item_id, now)
+    if released is None:
         return False
-    rater, duration_ms, place = taken
+    rater, duration_ms, place = released
     item = session.get_one(Item, item_id)
     if campaign.kind in campaigns.COMPARING:
         row = comparison(item, rater_id=rater_id, winner=answer, swapped=rater.is_swapped)
@@ -90,18 +91,20 @@ def record(session: Session, *, rater_id: int, item_id: int, answer: str, now: f
 
 
 def skip(session: Session, *, rater_id: int, item_id: int, reason: str, now: float) -> bool:
-    """Pass over the item on the screen; False when it was already answered. Raises `StudyError` where skipping is not
-    allowed, or for another reason than those offered."""
+    """Skip the item on the screen. Returns False, without storing, if the item was answered already.
+
+    Raises `StudyError` if the item cannot be skipped or the reason is not one of the session's reasons.
+    """
     campaign = _campaign_of(session, rater_id)
     rules = protocol.of(campaign)
     if not rules.may_skip or session.get_one(Item, item_id).role == ItemRole.ATTENTION:
         raise StudyError("This item cannot be skipped.")
     if reason not in rules.skip_reasons:
         raise StudyError(f"{reason!r} is not a reason here. Possible reasons: {', '.join(rules.skip_reasons)}.")
-    taken = _take(session, rater_id, item_id, now)
-    if taken is None:
+    released = _release(session, rater_id, item_id, now)
+    if released is None:
         return False
-    rater, duration_ms, place = taken
+    rater, duration_ms, place = released
     session.add(
         Skip(item_id=item_id, rater_id=rater_id, reason=reason, duration_ms=duration_ms, place=place, created_at=now)
     )
@@ -112,10 +115,10 @@ def skip(session: Session, *, rater_id: int, item_id: int, reason: str, now: flo
 
 
 def undo(session: Session, *, rater_id: int, now: float) -> bool:
-    """Take the rater's last answer or skip back and put its item on the screen again; False when there is none.
+    """Delete the rater's last answer or skip and put the item on the screen again.
 
-    Also after the last item, but not once a session has ended otherwise or the campaign is closed, and never an answer to
-    a check.
+    Also possible after the rater's last item. Returns False, without a change, if there is no answer, the answer is to an
+    attention check, the session ended in another way, the campaign is closed, or the protocol forbids undoing.
     """
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     found = _to_undo(session, rater)
@@ -132,28 +135,28 @@ def undo(session: Session, *, rater_id: int, now: float) -> bool:
 
 
 def may_undo(session: Session, *, rater_id: int) -> bool:
-    """Whether `undo` would take something back."""
+    """Whether `undo` would delete an answer or skip."""
     return _to_undo(session, session.get_one(Rater, rater_id)) is not None
 
 
 def progress(session: Session, campaign: Campaign, rater_id: int) -> Progress:
-    """How far a rater is."""
+    """Count the items that a rater has answered or skipped, and the items that the rater gets in all."""
     return Progress(done=len(_seen(session, rater_id)), total=sum(_quota(campaign, _roles(session, campaign)).values()))
 
 
 def items_per_rater(session: Session, campaign: Campaign) -> int:
-    """How many items one rater sees, checks and gold items aside: no more than there are."""
+    """The number of items that a rater sees, without attention checks and gold items."""
     return _quota(campaign, _roles(session, campaign))[ItemRole.ITEM]
 
 
 def has_room(session: Session, campaign: Campaign, *, now: float) -> bool:
-    """Whether someone new would find an item to rate: one that fewer people than wanted have rated or have on the screen."""
+    """Whether a new rater would get an item: some item has fewer raters than wanted (counted as in `next_item`)."""
     ids = session.scalars(select(Item.id).where(Item.campaign_id == campaign.id, Item.role == ItemRole.ITEM)).all()
     return any(count < campaign.raters_per_item for count in _load(session, campaign, ids, now=now).values())
 
 
 def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comparison:
-    """A row for an answer about a pair, with its sides as they were shown."""
+    """Build the row of an answer about a pair, with the sides as shown."""
     tasks, samples = (item.left_task_id, item.right_task_id), (item.left_sample_id, item.right_sample_id)
     order = -1 if swapped else 1
     return Comparison(
@@ -169,8 +172,11 @@ def comparison(item: Item, *, rater_id: int, winner: str, swapped: bool) -> Comp
 
 
 def role_due(rater_id: int, quota: dict[str, int], *, place: int) -> str:
-    """The role of the item at a place (from 0) of a rater's order: checks and gold are strewn among the items evenly,
-    at places drawn by the rater's id, never first. Each has a stretch of places of its own, so that no two fall together."""
+    """The role of the item at a place (from 0) of a rater's order.
+
+    Attention checks and gold items are spread evenly: the order is divided into as many stretches, and each stretch gets
+    one at a place drawn by the rater's id. The first item is an ordinary item.
+    """
     extras = [ItemRole.ATTENTION] * quota[ItemRole.ATTENTION] + [ItemRole.GOLD] * quota[ItemRole.GOLD]
     total = quota[ItemRole.ITEM] + len(extras)
     if not extras or place == 0:
@@ -190,13 +196,13 @@ def _campaign_of(session: Session, rater_id: int) -> Campaign:
 
 
 def _roles(session: Session, campaign: Campaign) -> Counter[str]:
-    """How many items of each role a session has."""
+    """The number of a campaign's items of each role."""
     counted = select(Item.role, func.count()).where(Item.campaign_id == campaign.id).group_by(Item.role)
     return Counter(dict(session.execute(counted).all()))
 
 
 def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
-    """How many items of each role one rater meets at most."""
+    """The largest number of items of each role that a rater sees."""
     rules = protocol.of(campaign)
     return {
         ItemRole.ITEM: min(campaign.items_per_rater, roles[ItemRole.ITEM]),
@@ -206,17 +212,18 @@ def _quota(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
 
 
 def _choose(session: Session, campaign: Campaign, *, rater_id: int, now: float, rng: random.Random) -> int | None:
+    """The id of the next item for a rater; None if the quota is met or no item is left."""
     role_of = dict(session.execute(select(Item.id, Item.role).where(Item.campaign_id == campaign.id)).all())
     quota = _quota(campaign, Counter(role_of.values()))
     seen = _seen(session, rater_id)
-    met = Counter(role_of[item_id] for item_id in seen)
+    seen_of_role = Counter(role_of[item_id] for item_id in seen)
     due = role_due(rater_id, quota, place=len(seen))
     unseen: dict[str, list[int]] = {role: [] for role in ItemRole}
     for item_id in role_of.keys() - seen:
         unseen[role_of[item_id]].append(item_id)
-    left_over = (ItemRole.ATTENTION, ItemRole.GOLD) if met[ItemRole.ITEM] >= quota[ItemRole.ITEM] else ()
-    for role in (due, ItemRole.ITEM, *left_over):
-        if met[role] >= quota[role] or not unseen[role]:
+    extras = (ItemRole.ATTENTION, ItemRole.GOLD) if seen_of_role[ItemRole.ITEM] >= quota[ItemRole.ITEM] else ()
+    for role in (due, ItemRole.ITEM, *extras):
+        if seen_of_role[role] >= quota[role] or not unseen[role]:
             continue
         if role != ItemRole.ITEM:
             return rng.choice(sorted(unseen[role]))
@@ -227,9 +234,9 @@ def _choose(session: Session, campaign: Campaign, *, rater_id: int, now: float, 
 
 
 def _load(session: Session, campaign: Campaign, item_ids: Sequence[int], *, now: float) -> dict[int, int]:
-    """Item id -> people who have answered it and count, or have it on their screen now.
+    """Item id -> number of raters who answered the item and are not excluded, or have the item on their screen.
 
-    One statement reads both: between two, an answer could be given and be found in neither.
+    A single statement reads both; between two statements an answer could be stored that neither of them sees.
     """
     table = campaigns.answers_of(campaign)
     people = (Rater.campaign_id == campaign.id, Rater.excluded_at.is_(None), Rater.kind != RaterKind.LLM)
@@ -245,7 +252,7 @@ def _load(session: Session, campaign: Campaign, item_ids: Sequence[int], *, now:
 
 
 def _swapped(session: Session, campaign: Campaign, item: Item, rng: random.Random) -> bool:
-    """Whether a pair is shown the other way round: the way that was shown less, or drawn when both were as often."""
+    """Whether to show a pair with its sides swapped: the order that was shown less often, at random if both are equal."""
     if campaign.kind not in campaigns.COMPARING or item.role != ItemRole.ITEM:
         return False
     by_people = select(Comparison).join(Rater, Rater.id == Comparison.rater_id).where(Rater.kind != RaterKind.LLM)
@@ -262,10 +269,11 @@ def _was_swapped(comparison: Comparison, item: Item) -> bool:
     return item.left_task_id is not None and comparison.left_task_id != item.left_task_id
 
 
-def _take(session: Session, rater_id: int, item_id: int, now: float) -> tuple[Rater, int | None, int] | None:
-    """The rater, how long the item was on the screen (ms), and its place from 1; None when it is no longer there.
+def _release(session: Session, rater_id: int, item_id: int, now: float) -> tuple[Rater, int | None, int] | None:
+    """Take the item off the rater's screen; return the rater, the time on the screen (ms) and the place from 1.
 
-    The update is the lock: of two clicks on the same item only one finds it still assigned.
+    None if the item is not on the screen. The update works as a lock: of two clicks on the same item, only the first
+    finds the item assigned.
     """
     rater = session.scalar(
         update(Rater)
@@ -281,7 +289,7 @@ def _take(session: Session, rater_id: int, item_id: int, now: float) -> tuple[Ra
 
 
 def _seen(session: Session, rater_id: int) -> set[int]:
-    """Ids of the items a rater has answered or skipped."""
+    """The ids of the items that a rater has answered or skipped."""
     found = union_all(
         *(select(table.item_id).where(table.rater_id == rater_id) for table in (Rating, Comparison, Skip))
     )
@@ -289,7 +297,7 @@ def _seen(session: Session, rater_id: int) -> set[int]:
 
 
 def _to_undo(session: Session, rater: Rater) -> tuple[Rating | Comparison | Skip, Item] | None:
-    """The rater's last answer or skip and its item, if it may be taken back."""
+    """The rater's last answer or skip with its item, if `undo` is possible, else None."""
     campaign = session.get_one(Campaign, rater.campaign_id)
     is_over = rater.state not in GOING_ON or rater.excluded_at is not None or not campaign.is_open
     if is_over or not protocol.of(campaign).may_undo:
@@ -302,7 +310,7 @@ def _to_undo(session: Session, rater: Rater) -> tuple[Rating | Comparison | Skip
 
 
 def _last(session: Session, campaign: Campaign, rater_id: int) -> Rating | Comparison | Skip | None:
-    """What the rater did last. A rater has at most one answer or skip at a place."""
+    """The rater's last answer or skip; None without any. A rater has at most one answer or skip at a place."""
     found: list[Rating | Comparison | Skip] = []
     for table in (campaigns.answers_of(campaign), Skip):
         row = session.scalar(

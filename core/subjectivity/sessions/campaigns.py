@@ -1,4 +1,4 @@
-"""Labelling sessions: made from a plan, found by their link, opened and closed."""
+"""Create, find, open and close campaigns (labelling sessions)."""
 
 import itertools
 import math
@@ -6,28 +6,29 @@ import random
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Comparison, Item, Rating, Study, Task
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating
+from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import drawing, protocol
 from core.subjectivity.sessions.protocol import Protocol
 
 SIDES = ("left", "right", "tie")
 SCALE = ("1", "2", "3", "4", "5")
 COMPARING = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
-GOLD_POOL = 3  # gold items in all for each one that a rater sees
+GOLD_POOL = 3  # gold items drawn for a campaign, as a multiple of those that a rater sees
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign is to be.
+    """The settings of a new campaign.
 
-    Of each label and chosen arm (`arm_ids`; none: real test data) `per_class` texts are drawn by `seed`. A comparison
-    of texts shows each in about `pairs_per_item` pairs. Comparisons of tasks take every pair of tasks and no `task`.
+    Texts: `per_class` of each label and arm are drawn with `seed`; `arm_ids` empty means real test texts. In comparisons
+    of texts, each text is in about `pairs_per_item` pairs. Comparisons of tasks use every pair of tasks and no `task`.
     """
 
     name: str
@@ -44,9 +45,10 @@ class Plan:
 
 
 def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
-    """A new open campaign with its items, attention checks and gold items.
+    """Create an open campaign with its items, attention checks and gold items.
 
-    Raises `StudyError` for an empty name, nothing to rate, or gold items in a campaign that asks for no label.
+    Raises `StudyError` for an empty name, for a plan without items, and for gold items in a campaign of another kind than
+    labels.
     """
     if not plan.name.strip():
         raise StudyError("A campaign needs a name; it is empty.")
@@ -75,35 +77,39 @@ def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
 
 
 def items_of(session: Session, *, study_id: int, plan: Plan) -> list[Item]:
-    """The items and gold items that a plan asks for, of no campaign yet. Raises `StudyError` when there is nothing."""
+    """Build the items and gold items of a plan, without storing them. Raises `StudyError` if the plan has no items."""
     return _task_pairs(session, study_id) if plan.kind == CampaignKind.COMPARE else _texts(session, plan)
 
 
 def of_study(session: Session, study_id: int) -> list[Campaign]:
-    """The campaigns of a study, the newest first."""
+    """The campaigns of a study, newest first."""
     return list(session.scalars(select(Campaign).where(Campaign.study_id == study_id).order_by(Campaign.id.desc())))
 
 
 def named(session: Session, wanted: str, *, study_id: int | None = None) -> Campaign:
-    """The campaign of this number or name, of one study or of any.
+    """Find a campaign by its number or name, in a study or in all studies.
 
-    Raises `StudyError`, which lists the numbers and names there are, for none or for several of the name.
+    Raises `StudyError`, with the numbers and names of campaigns, if no campaign or several campaigns match.
     """
     query = select(Campaign).order_by(Campaign.id)
     if study_id is not None:
         query = query.where(Campaign.study_id == study_id)
     known = list(session.scalars(query))
-    found = [one for one in known if str(one.id) == wanted] or [one for one in known if one.name == wanted]
+    by_number = [campaign for campaign in known if str(campaign.id) == wanted]
+    found = by_number or [campaign for campaign in known if campaign.name == wanted]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{one.id} {one.name!r}" for one in found or known) or "none yet"
+    listed = ", ".join(f"{campaign.id} {campaign.name!r}" for campaign in found or known) or "none yet"
     if found:
         raise StudyError(f"{len(found)} campaigns are called {wanted!r}. Say the number: {listed}.")
     raise StudyError(f"There is no campaign {wanted!r}. There are: {listed}.")
 
 
 def by_token(session: Session, token: str, *, even_closed: bool = False) -> Campaign:
-    """The campaign a link belongs to. Raises `StudyError` for a wrong link or, unless asked for, a closed session."""
+    """Find the campaign of a rater's link by its token.
+
+    Raises `StudyError` for an unknown token, for a campaign in the trash and, unless `even_closed`, for a closed campaign.
+    """
     is_token = bool(token) and token.isprintable()
     campaign = session.scalar(select(Campaign).where(Campaign.token == token)) if is_token else None
     if campaign is None:
@@ -117,22 +123,29 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
     return campaign
 
 
+def count_items(session: Session, campaign: Campaign) -> int:
+    """The number of a campaign's items without attention checks."""
+    query = select(func.count(Item.id)).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION)
+    return session.scalar(query) or 0
+
+
 def set_open(session: Session, campaign_id: int, *, is_open: bool) -> None:
+    """Open or close a campaign."""
     session.get_one(Campaign, campaign_id).is_open = is_open
 
 
 def change(session: Session, campaign_id: int, new: Protocol) -> None:
-    """Run a session by other rules from now on. Attention checks that its items do not have yet are not added."""
+    """Replace the protocol of a campaign. Attention checks and gold items are not added afterwards."""
     session.get_one(Campaign, campaign_id).settings = new.model_dump(mode="json")
 
 
 def answers_of(campaign: Campaign) -> type[Comparison] | type[Rating]:
-    """The table in which a campaign's answers are kept."""
+    """The table that stores a campaign's answers."""
     return Comparison if campaign.kind in COMPARING else Rating
 
 
 def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
-    """The answers that a campaign takes, as they are stored."""
+    """The possible answers of a campaign, as stored: sides, numbers of the scale, or names of labels."""
     if campaign.kind in COMPARING:
         return SIDES
     if campaign.kind == CampaignKind.SCALE or campaign.task_id is None:
@@ -141,6 +154,7 @@ def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
 
 
 def _texts(session: Session, plan: Plan) -> list[Item]:
+    """The items of a campaign about texts, or about pairs of texts. Raises `StudyError` without a task or texts."""
     if plan.task is None:
         raise StudyError("Choose the task whose texts are to be rated.")
     drawn = drawing.samples(session, task=plan.task, arm_ids=plan.arm_ids, per_class=plan.per_class, seed=plan.seed)
@@ -160,6 +174,7 @@ def _texts(session: Session, plan: Plan) -> list[Item]:
 
 
 def _task_pairs(session: Session, study_id: int) -> list[Item]:
+    """An item for every pair of tasks of a study. Raises `StudyError` with fewer than two tasks."""
     known = tasks.tasks(session, study_id)
     if len(known) < 2:
         raise StudyError("Comparing needs at least two tasks in the study. Add another on Tasks and data.")
@@ -175,7 +190,7 @@ def _task_pairs(session: Session, study_id: int) -> list[Item]:
 
 
 def _attention(session: Session, campaign: Campaign, plan: Plan) -> list[Item]:
-    """As many checks as one rater can meet, each asking for an answer drawn at random."""
+    """The attention checks of a campaign, as many as a rater can see; each asks for an answer drawn at random."""
     every = plan.protocol.attention_every
     n = math.ceil(plan.items_per_rater / every) if every else 0
     rng, answers = random.Random(f"{plan.seed}/{campaign.token}"), allowed(session, campaign)

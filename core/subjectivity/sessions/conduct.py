@@ -1,6 +1,6 @@
-"""How raters work: checks passed, time per item, the same answer over and over; and the rules that warn or exclude.
+"""Apply a campaign's rules about raters: attention checks, gold items, speed, repeated answers, skips; warn or exclude.
 
-An excluded rater's answers stay in the store, are flagged in every export, and count in no statistic.
+The answers of an excluded rater stay in the store, are flagged in every export, and count in no statistic.
 """
 
 import statistics
@@ -12,17 +12,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import ItemRole, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.subjectivity.sessions import campaigns, protocol
 from core.subjectivity.sessions.protocol import Action, Rules
 
-SPEED_AFTER = 5
-SKIPS_AFTER = 5
+SPEED_AFTER = 5  # answers from which on the median time is checked
+SKIPS_AFTER = 5  # items from which on the share of skips is checked
 
 
 @dataclass(frozen=True)
 class Given:
-    """One answer of a rater: `is_right` is None where no answer is known."""
+    """An answer of a rater. `role`: the role of the item. `is_right`: None if the item has no expected answer."""
 
     answer: str
     role: str
@@ -31,7 +31,7 @@ class Given:
 
 
 def given(session: Session, campaign: Campaign, rater_id: int) -> list[Given]:
-    """A rater's answers in order."""
+    """Read a rater's answers in the order in which they were given."""
     if campaign.kind in campaigns.COMPARING:
         query = select(Comparison.winner, Item.role, Item.expected, Comparison.duration_ms).join(
             Item, Item.id == Comparison.item_id
@@ -47,7 +47,7 @@ def given(session: Session, campaign: Campaign, rater_id: int) -> list[Given]:
 
 
 def broken(rules: Rules, answers: Sequence[Given], *, skips: int = 0) -> list[tuple[Action, str]]:
-    """The rules that a rater's answers and so many skips break, each with its action and a reason in words."""
+    """Find the rules that a rater's answers and number of skips break: (action, reason in words) for each rule."""
     found: list[tuple[Action, str]] = []
     missed = sum(answer.is_right is False for answer in answers if answer.role == ItemRole.ATTENTION)
     if missed >= rules.attention_misses:
@@ -68,12 +68,12 @@ def broken(rules: Rules, answers: Sequence[Given], *, skips: int = 0) -> list[tu
 
 
 def longest_run(answers: Sequence[str]) -> int:
-    """How often the same answer came in a row, at most; 0 without answers."""
+    """The largest number of consecutive equal answers; 0 without answers."""
     return max((len(list(run)) for _, run in groupby(answers)), default=0)
 
 
 def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> None:
-    """Warn about or exclude a rater by the campaign's rules. Who is excluded in the middle of a session sees no more items."""
+    """Store the warnings about a rater, and exclude the rater if a rule says so; an excluded rater gets no more items."""
     skips = session.scalar(select(func.count(Skip.id)).where(Skip.rater_id == rater.id)) or 0
     found = broken(protocol.of(campaign).rules, given(session, campaign, rater.id), skips=skips)
     rater.warned_because = "; ".join(reason for action, reason in found if action == Action.WARN)
@@ -88,12 +88,12 @@ def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> 
 
 
 def exclude(session: Session, *, rater_id: int, because: str, now: float) -> None:
-    """Leave a rater's answers out of every statistic from now on. They stay in the raw data, flagged."""
+    """Exclude a rater's answers from every statistic; the answers stay in the raw data, flagged."""
     rater = session.get_one(Rater, rater_id)
     rater.excluded_at, rater.excluded_because = now, because.replace("\0", "").strip() or "by the organiser"
 
 
 def include(session: Session, *, rater_id: int) -> None:
-    """Count a rater's answers again."""
+    """Include the answers of an excluded rater in the statistics again."""
     rater = session.get_one(Rater, rater_id)
     rater.excluded_at, rater.excluded_because = None, ""

@@ -1,4 +1,4 @@
-"""Which texts a campaign shows: drawn at random for each label, from real test data, from any arm, or from several blind."""
+"""Draw the texts, gold items and pairs of texts of a campaign at random."""
 
 import random
 from collections import defaultdict
@@ -14,9 +14,10 @@ from core.study.rows.study import Arm, Sample, Task
 
 
 def samples(session: Session, *, task: Task, arm_ids: Sequence[int], per_class: int, seed: int) -> list[int]:
-    """Ids of at most `per_class` kept samples of each label and arm; of a real arm only from its test split.
+    """Draw at most `per_class` kept samples of each label and arm, and return their ids.
 
-    A text that several arms have is taken once. No arm means the real one. Raises `StudyError` when nothing is there.
+    Only the test split of a real arm is used. A text that several arms have is drawn once. Without arms, the real arm is
+    used. Raises `StudyError` if no sample is found.
     """
     arms = _arms(session, task, arm_ids)
     rng = random.Random(seed)
@@ -35,14 +36,14 @@ def samples(session: Session, *, task: Task, arm_ids: Sequence[int], per_class: 
             drawn = rng.sample(of_label[label_id], min(per_class, len(of_label[label_id])))
             taken |= {text_hash: sample_id for sample_id, text_hash in drawn}
     if not taken:
-        raise StudyError(_nothing(task, arms))
+        raise StudyError(_no_samples(task, arms))
     return list(taken.values())
 
 
 def gold(session: Session, *, task: Task, n: int, seed: int) -> list[tuple[int, str]]:
-    """Real samples with a known answer, (sample id, label), taken in turn from each label outside the test split.
+    """Draw at most `n` gold items: (sample id, label) of real samples outside the test split, from each label in turn.
 
-    Raises `StudyError` when the task has none.
+    Raises `StudyError` if the task has no such sample.
     """
     labels = {label.id: label.name for label in tasks.labels_of(session, task.id)}
     rows = session.execute(
@@ -56,15 +57,15 @@ def gold(session: Session, *, task: Task, n: int, seed: int) -> list[tuple[int, 
         raise StudyError(f"Gold items are taken from the training texts of {task.name!r}, and it has none.")
     rng = random.Random(seed)
     of_label = [[row for row in rows if row.label_id == label_id] for label_id in labels]
-    shuffled = [rng.sample(some, len(some)) for some in of_label]
-    in_turn = [some[place] for place in range(n) for some in shuffled if place < len(some)]
+    shuffled = [rng.sample(samples, len(samples)) for samples in of_label]
+    in_turn = [samples[place] for place in range(n) for samples in shuffled if place < len(samples)]
     return [(row.id, labels[row.label_id]) for row in in_turn[:n]]
 
 
 def pairs(ids: Sequence[int], *, per_item: int, seed: int) -> list[tuple[int, int]]:
-    """Pairs in which every id comes about `per_item` times and that join all ids into one graph; no pair comes twice.
+    """Draw pairs of ids: every id is in about `per_item` pairs, the pairs connect all ids, and no pair occurs twice.
 
-    Raises `StudyError` for less than two ids.
+    Raises `StudyError` with fewer than two ids.
     """
     if len(ids) < 2:
         raise StudyError("Comparing texts needs at least two of them.")
@@ -78,13 +79,15 @@ def pairs(ids: Sequence[int], *, per_item: int, seed: int) -> list[tuple[int, in
 
 
 def _arms(session: Session, task: Task, arm_ids: Sequence[int]) -> list[Arm]:
+    """The chosen arms of a task; without a choice its real arms."""
     known = tasks.arms(session, task.id)
     if not arm_ids:
         return [arm for arm in known if arm.kind == ArmKind.REAL]
     return [arm for arm in known if arm.id in set(arm_ids)]
 
 
-def _nothing(task: Task, arms: Sequence[Arm]) -> str:
+def _no_samples(task: Task, arms: Sequence[Arm]) -> str:
+    """The error message for arms without a kept sample."""
     if all(arm.kind == ArmKind.REAL for arm in arms):
         return f"Task {task.name!r} has no real test samples to rate. Import them on Tasks and data."
     return (

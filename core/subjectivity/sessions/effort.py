@@ -1,4 +1,4 @@
-"""What a planned session asks of people: how many raters it needs, and how long each of them sits."""
+"""Estimate the number of raters that a planned session needs, and the minutes that each rater needs."""
 
 import math
 from collections import Counter
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.study.chunks import chunks
 from core.study.rows.kinds import CampaignKind, ItemRole
-from core.study.rows.study import Campaign, Item, Sample
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Sample
 from core.subjectivity.sessions import campaigns, screens
 from core.subjectivity.sessions.campaigns import Plan
 
@@ -17,16 +19,17 @@ WORDS_PER_MINUTE = 238  # silent reading of non-fiction in English: Brysbaert (2
 SECONDS_TO_ANSWER = 4.0
 SECONDS_TO_BEGIN = 60.0
 LETTERS_PER_WORD = 6.0
-SPARE = 0.1
-AT_ONCE = 5000
-LOOKED_AT = 10
+SPARE = 0.1  # share of invited raters who may not finish
+LOOKED_AT = 10  # items whose length is measured
 
 
 @dataclass(frozen=True)
 class Effort:
-    """`answers` are wanted about `items`; `raters` can give them, `invited` allows for a tenth who do not finish.
+    """The effort of a planned session.
 
-    `per_rater` items are seen by each, `checks` attention checks and gold items on top. `minutes` is a rule of thumb.
+    `answers`: wanted answers about `items` items. `raters`: the least number who can give them. `invited`: raters and a
+    tenth more, because some will not finish. `per_rater`: items that each rater sees, and `checks` attention checks and
+    gold items besides. `minutes`: estimated time of a rater, a rule of thumb.
     """
 
     items: int
@@ -39,7 +42,7 @@ class Effort:
 
 
 def of_plan(session: Session, *, study_id: int, plan: Plan) -> Effort:
-    """The effort of a plan as `campaigns.make` would carry it out. Raises `StudyError` as that does."""
+    """Estimate the effort of the campaign that `campaigns.make` would create. Raises `StudyError` as `campaigns.make`."""
     drawn = campaigns.items_of(session, study_id=study_id, plan=plan)
     roles = Counter(item.role or ItemRole.ITEM for item in drawn)
     items = roles[ItemRole.ITEM]
@@ -54,24 +57,27 @@ def of_plan(session: Session, *, study_id: int, plan: Plan) -> Effort:
 
 
 def minutes(session: Session, campaign: Campaign, *, n: int) -> float:
-    """How long a rater of this session takes for `n` items, judged by the length of its first ones; a rule of thumb."""
+    """Estimate the minutes that a rater needs for `n` items, from the length of the first items; a rule of thumb."""
     items = select(Item).where(Item.campaign_id == campaign.id, Item.role == ItemRole.ITEM).order_by(Item.id)
     drawn = session.scalars(items.limit(LOOKED_AT)).all()
     return _minutes(session, campaign.study_id, campaign.kind, drawn, n=n)
 
 
 def _minutes(session: Session, study_id: int, kind: str, drawn: Sequence[Item], *, n: int) -> float:
+    """Minutes for `n` items of the mean length of the items `drawn`."""
     count = _pair_letters if kind == CampaignKind.COMPARE else _text_letters
     letters = count(session, study_id, drawn) / len(drawn) if drawn else 0
     return (SECONDS_TO_BEGIN + n * (SECONDS_TO_ANSWER + letters / LETTERS_PER_WORD / WORDS_PER_MINUTE * 60)) / 60
 
 
 def _pair_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int:
+    """The number of characters of the task descriptions that the items show."""
     campaign = Campaign(study_id=study_id, name="", kind=CampaignKind.COMPARE, token="")
     return sum(len(text) for item in drawn for _, text in screens.of(session, campaign, item).parts)
 
 
 def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int:
+    """The number of characters of the texts that the items show; same parameters as `_pair_letters`."""
     del study_id
     ids = [
         sample_id
@@ -80,7 +86,7 @@ def _text_letters(session: Session, study_id: int, drawn: Sequence[Item]) -> int
         if sample_id is not None
     ]
     known: dict[int, int] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(ids[start : start + AT_ONCE]))
+    for chunk in chunks(ids):
+        query = select(Sample.id, func.length(Sample.text)).where(Sample.id.in_(chunk))
         known |= dict(session.execute(query).all())
     return sum(known[sample_id] for sample_id in ids)

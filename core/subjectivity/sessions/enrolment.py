@@ -1,4 +1,4 @@
-"""A rater's way in and out: consent, screening, the comprehension check, coming back, and the code at the end."""
+"""Enrol raters and end their sessions: consent, screening, comprehension check, return, panel ids, completion codes."""
 
 import re
 import secrets
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.sessions import campaigns, protocol
 
@@ -34,7 +34,7 @@ UNFILLED = frozenset(
     + ["respondentid", "panelid", "assignmentidnotavailable", "undefined", "null", "none", "nan", "yourid", "id", "pid"]
     + ["rid", "psid", "externalid", "transactionid", "subjectid", "uid", "tbd", "todo", "changeme", "placeholder"]
 )
-# A stand-in of somebody's own is made of words that stand for an id and of words around them, and of nothing else.
+# A placeholder that an organiser made up, such as YOUR_ID_HERE, consists of words for an id and of filler words only.
 STANDS_FOR_ID = frozenset(
     [
         "id",
@@ -111,7 +111,11 @@ ID_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ends for a rater, after so many answers. `code` and `url` are empty where there is nothing to hand in."""
+    """The end of a rater's session.
+
+    `answered`: number of answers, checks included. `code`: the completion code; `url`: the panel's address with the code;
+    both "" if the rater has no code to hand in.
+    """
 
     state: RaterState
     answered: int
@@ -120,9 +124,10 @@ class Ending:
 
 
 def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, str]:
-    """The panel's parameters found in an address, by their names. Empty for a campaign without a panel.
+    """The panel's parameters in an address: name -> value; empty for a campaign without a panel.
 
-    Raises `StudyError` when a panel is set up and its id is missing, so that nobody works without being paid.
+    Raises `StudyError` if the person's id is missing or a parameter still is a placeholder, so that nobody works without
+    being paid.
     """
     panel = protocol.of(campaign).panel
     if not panel.id_parameter:
@@ -144,19 +149,22 @@ def panel_ids(campaign: Campaign, parameters: Mapping[str, str]) -> dict[str, st
 
 
 def is_placeholder(value: str, name: str = "") -> bool:
-    """Whether a panel's parameter holds a placeholder, the panel's or the organiser's own, which was never filled in."""
-    plain, own = _folded(value), _folded(name)
+    """Whether the value of a panel's parameter is a placeholder (of the panel or the organiser) that was not filled in.
+
+    `name`: the name of the parameter; a value equal to the name is a placeholder.
+    """
+    plain, plain_name = _folded(value), _folded(name)
     return (
-        any(PLACEHOLDER.search(written) for written in (value, unquote(value)))
+        any(PLACEHOLDER.search(text) for text in (value, unquote(value)))
         or plain in UNFILLED
-        or (bool(own) and plain == own)
+        or (bool(plain_name) and plain == plain_name)
         or CROSSES.fullmatch(value) is not None
-        or _is_stand_in(value)
+        or _is_made_up(value)
     )
 
 
 def id_in_address(parameters: Mapping[str, str]) -> str:
-    """What an address says about who comes, by the names that panels use; empty for a plain link."""
+    """The personal ids in an address, under any name that panels use, as "name=value&..."; "" for a plain link."""
     found = sorted(
         (_folded(name), _tidy_id(value)) for name, value in parameters.items() if _folded(name) in ID_PARAMETERS
     )
@@ -172,9 +180,10 @@ def join(
     panel: Mapping[str, str] | None = None,
     passed_screening: bool = True,
 ) -> Rater:
-    """A new rater under a pseudonym, with a personal code to come back with. Consent is given by joining.
+    """Enrol a rater with a pseudonym and a personal code for coming back; joining is the consent.
 
-    A panel's person who joined before is the same rater as then. Without `passed_screening` the session is over at once.
+    `panel`: the panel's parameters (`panel_ids`); a person whose panel id joined before gets the same rater. A rater who
+    has not `passed_screening` is screened out at once.
     """
     rules = protocol.of(campaign)
     panel_id = (panel or {}).get(rules.panel.id_parameter)
@@ -206,12 +215,12 @@ def join(
 def come_back(
     session: Session, campaign: Campaign, code: str, *, panel: Mapping[str, str] | None = None
 ) -> Rater | None:
-    """The rater of this campaign with this personal code (case and dashes do not matter) or panel id, if there is one.
+    """Find a rater of the campaign by panel id or personal code (case and dashes do not matter); None if unknown.
 
-    A panel's id goes first: with it, the code of a person who came under another id is nobody's.
+    The panel id has priority: the code of a rater with another panel id does not count.
     """
-    given = (panel or {}).get(protocol.of(campaign).panel.id_parameter)
-    known = _by_panel_id(session, campaign, given)
+    panel_id = (panel or {}).get(protocol.of(campaign).panel.id_parameter)
+    known = _by_panel_id(session, campaign, panel_id)
     if known is not None or not code.strip() or not code.isprintable():
         return known
     tried = (code.strip(), tidy_code(code))
@@ -220,15 +229,15 @@ def come_back(
 
 
 def is_another(campaign: Campaign, rater: Rater, parameters: Mapping[str, str]) -> bool:
-    """Whether an address holds the panel's id of a person who is not this rater."""
-    given = _tidy_id(parameters.get(protocol.of(campaign).panel.id_parameter, ""))
-    return bool(given) and not is_placeholder(given) and rater.panel_id not in (None, given)
+    """Whether an address holds the panel id of another person than this rater."""
+    panel_id = _tidy_id(parameters.get(protocol.of(campaign).panel.id_parameter, ""))
+    return bool(panel_id) and not is_placeholder(panel_id) and rater.panel_id not in (None, panel_id)
 
 
 def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float) -> list[int]:
-    """Take a try at the comprehension check: the places of the questions answered wrongly, none when it is passed.
+    """Mark a try at the comprehension check, and return the indices of the wrongly answered questions; [] if passed.
 
-    When the last try fails the session ends. Raises `StudyError` when not every question is answered.
+    After the last failed try the session ends. Raises `StudyError` if a question is not answered.
     """
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     rules = protocol.of(session.get_one(Campaign, rater.campaign_id))
@@ -236,8 +245,8 @@ def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float
         raise StudyError("Please answer every question.")
     wrong = [
         place
-        for place, (question, given) in enumerate(zip(rules.check, answers, strict=True))
-        if given != question.answer
+        for place, (question, answer) in enumerate(zip(rules.check, answers, strict=True))
+        if answer != question.answer
     ]
     if rater.state != RaterState.CHECKING:
         return wrong
@@ -251,7 +260,7 @@ def check(session: Session, *, rater_id: int, answers: Sequence[int], now: float
 
 
 def leave(session: Session, *, rater_id: int, now: float) -> None:
-    """End a session early: the item on the screen goes to others, every answer stays. Coming back later is possible."""
+    """End a rater's session early: the item on the screen is released, answers stay, and the rater may come back."""
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state in (RaterState.CHECKING, RaterState.RATING):
         rater.state, rater.finished_at, rater.assigned_item_id = RaterState.LEFT, now, None
@@ -259,7 +268,7 @@ def leave(session: Session, *, rater_id: int, now: float) -> None:
 
 
 def go_on(session: Session, *, rater_id: int) -> None:
-    """Take up a session again that was left early; the check is not passed by leaving."""
+    """Resume a session that the rater left early; a comprehension check that was not passed is asked again."""
     rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
     if rater.state != RaterState.LEFT:
         return
@@ -270,17 +279,17 @@ def go_on(session: Session, *, rater_id: int) -> None:
 
 
 def ending(session: Session, campaign: Campaign, rater: Rater) -> Ending:
-    """The code and the panel's address for the way a rater's session ended.
+    """Compute the completion code and the panel's address for a rater's session.
 
-    Someone who answered nothing but checks, because there was nothing left or everything was skipped, gets the code of the screened
-    out: the code for a completed session is given for answers only.
+    A rater whose session is done without an answer other than to attention checks (no item was left, or all items were
+    skipped) gets the code of screened-out raters, because the code of a completed session stands for answers.
     """
     rules, table = protocol.of(campaign), campaigns.answers_of(campaign)
     counted = select(Item.role, func.count(table.id)).join(Item, Item.id == table.item_id)
     answered = dict(session.execute(counted.where(table.rater_id == rater.id).group_by(Item.role)).all())
     has_worked = bool(answered.keys() - {ItemRole.ATTENTION})
     failed = rater.excluded_at is not None and rater.state != RaterState.DONE
-    state = RaterState.FAILED_CHECK if failed else RaterState(rater.state)
+    state = RaterState.FAILED_CHECK if failed else rater.state
     code = {
         RaterState.DONE: rules.codes.complete if has_worked else rules.codes.screened_out,
         RaterState.SCREENED_OUT: rules.codes.screened_out,
@@ -291,39 +300,45 @@ def ending(session: Session, campaign: Campaign, rater: Rater) -> Ending:
 
 
 def tidy_code(typed: str) -> str:
-    """A personal code as it is stored, from one typed with other case, spaces or dashes."""
+    """Normalise a typed personal code to its stored form: capitals, in groups joined by dashes."""
     letters = "".join(letter for letter in typed.upper() if letter.isalnum())
     return "-".join(letters[start : start + CODE_GROUP] for start in range(0, len(letters), CODE_GROUP))
 
 
 def _has_passed(rater: Rater) -> bool:
-    """Someone who left while rating has an item's time on record; someone who left during the check has not."""
+    """Whether the rater passed the comprehension check before leaving, as only then an item was assigned."""
     return rater.assigned_at is not None
 
 
 def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> Rater | None:
+    """The rater with a panel id; None if the id is empty, a placeholder or unknown."""
     wanted = _tidy_id(panel_id or "")
     if not wanted or is_placeholder(wanted):
         return None
     return session.scalar(select(Rater).where(Rater.campaign_id == campaign.id, Rater.panel_id == wanted))
 
 
-def _is_stand_in(value: str) -> bool:
+def _is_made_up(value: str) -> bool:
+    """Whether a value is a placeholder that an organiser made up, such as YOUR_ID_HERE."""
     words = {word.casefold() for word in WORD.findall(value)}
     return bool(words & STANDS_FOR_ID) and words <= STANDS_FOR_ID | AROUND_IT
 
 
 def _folded(text: str) -> str:
+    """The letters a-z and digits of a text, in lower case."""
     return re.sub(r"[^a-z0-9]+", "", text.casefold())
 
 
-def _tidy_id(given: str) -> str:
-    """What an address says, as it is stored: no database takes every character that an address can hold."""
-    return "".join(letter for letter in given if letter.isprintable()).strip()[:LONGEST_ID]
+def _tidy_id(value: str) -> str:
+    """The stored form of a panel id: printable characters only, because databases refuse some others, and cut off."""
+    return "".join(letter for letter in value if letter.isprintable()).strip()[:LONGEST_ID]
 
 
 def _add(session: Session, rater: Rater) -> None:
-    """Store a new rater; of two who come with one panel id at the same moment the second raises and spoils nothing."""
+    """Store a new rater. Raises `IntegrityError` if a rater with the same panel id was stored at the same moment.
+
+    Only the savepoint is then rolled back, not the whole transaction.
+    """
     if rater.panel_id is None:
         session.add(rater)
         session.flush()
@@ -333,4 +348,5 @@ def _add(session: Session, rater: Rater) -> None:
 
 
 def _personal_code() -> str:
+    """A random personal code."""
     return tidy_code("".join(secrets.choice(protocol.CODE_LETTERS) for _ in range(CODE_GROUPS * CODE_GROUP)))

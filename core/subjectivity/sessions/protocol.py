@@ -1,6 +1,6 @@
-"""How a labelling session is run: consent, instructions, check, attention checks, rules about raters, and the panel.
+"""The protocol of a labelling session: consent, examples, comprehension check, attention checks, rules, panel, codes.
 
-A campaign keeps its `Protocol` as JSON in `Campaign.settings`; what is not set there has the default written here.
+A campaign stores its `Protocol` as JSON in `Campaign.settings`; settings that are missing there have the defaults below.
 """
 
 import re
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign
+from core.study.rows.sessions import Campaign
 
 CONSENT = (
     "Your answers are stored under a random name, without anything that identifies you, and are used for research on how "
@@ -28,7 +28,7 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>{}/?#]+[/?#][^\s\"'<>]*")
 
 
 class Action(StrEnum):
-    """What happens to a rater who breaks a rule: nothing, a mark that organisers see, or exclusion from statistics."""
+    """The consequence for a rater who breaks a rule: nothing, a warning that organisers see, or exclusion."""
 
     NOTHING = "nothing"
     WARN = "warn"
@@ -36,11 +36,13 @@ class Action(StrEnum):
 
 
 class _Part(BaseModel):
+    """A part of the protocol: immutable, without unknown fields."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Question(_Part):
-    """One question of the comprehension check; `answer` is the place of the right option, from 0."""
+    """A question of the comprehension check. `answer`: the index of the right option, from 0. `why`: the explanation."""
 
     text: str = Field(min_length=1, max_length=1000)
     options: tuple[str, ...] = Field(min_length=2, max_length=9)
@@ -63,12 +65,13 @@ class Example(_Part):
 
 
 class Rules(_Part):
-    """When a rater is warned about or excluded.
+    """Rules about raters, each with the `Action` for a rater who breaks the rule.
 
-    `attention_misses` and `straight_line` are the numbers at which a rule is broken. `gold_share` (0 to 1) is the least
-    share of right gold answers, looked at from `gold_after` answers on. `seconds` is the least median time per item,
-    looked at from five answers on. `straight_line` counts the same answer in a row. `skip_share` (0 to 1) is the most
-    that may be skipped, looked at from five items on.
+    - attention: at least `attention_misses` missed attention checks
+    - gold: a share of right gold answers below `gold_share` (0 to 1), from `gold_after` answers on
+    - speed: a median time per item below `seconds`, from five answers on
+    - straight: the same answer at least `straight_line` times in a row
+    - skips: a share of skipped items above `skip_share` (0 to 1), from five items on
     """
 
     attention: Action = Action.EXCLUDE
@@ -85,9 +88,11 @@ class Rules(_Part):
 
 
 class Panel(_Part):
-    """How people come from a panel and go back to it. Names of parameters are Prolific's unless set otherwise.
+    """The link to a panel of raters, such as Prolific.
 
-    `id_parameter` empty: raters come by the plain link. `return_url` holds `{code}` and may be empty (the code is shown).
+    `id_parameter`, `study_parameter`, `session_parameter`: names of the parameters in a rater's address; an empty
+    `id_parameter` means that raters come by the plain link. `return_url`: the address to return to, with `{code}`; ""
+    means that the code is shown. `go_back_by_itself`: whether the browser opens this address at once.
     """
 
     id_parameter: str = Field(default="", pattern=PARAMETER)
@@ -120,7 +125,7 @@ PROLIFIC = Panel(
 
 
 class Codes(_Part):
-    """What a rater hands in at the end, one for each way a session ends."""
+    """The completion codes that a rater hands in, one for each way in which a session can end."""
 
     complete: str = Field(default="", max_length=64)
     screened_out: str = Field(default="", max_length=64)
@@ -128,11 +133,13 @@ class Codes(_Part):
 
 
 class Protocol(_Part):
-    """Everything about a session that is not its items.
+    """The settings of a session, apart from its items.
 
-    `screening` is a yes/no question; a no ends the session (empty: not asked). `check_tries` is how often the
-    comprehension check may be taken. One attention check comes in every `attention_every` items (0: none), and
-    `gold_per_rater` gold items are mixed in. Both come on top of the items per rater.
+    - screening: a yes/no question; "no" ends the session; "" asks no question
+    - check, check_tries: the comprehension check and the number of tries
+    - idle_minutes: after so many minutes without an answer, an item is also given to another rater
+    - attention_every: an attention check comes for every so many items (0: no checks)
+    - gold_per_rater: gold items that a rater sees. Checks and gold items come in addition to the items per rater.
     """
 
     consent: str = Field(default=CONSENT, max_length=10_000)
@@ -152,28 +159,28 @@ class Protocol(_Part):
 
 
 def of(campaign: Campaign) -> Protocol:
-    """The protocol of a campaign. Raises `StudyError` when what is stored is none."""
+    """The protocol of a campaign. Raises `StudyError` if the stored settings are invalid."""
     return parse(campaign.settings)
 
 
 def parse(settings: dict[str, object]) -> Protocol:
-    """A protocol from JSON. Raises `StudyError` that names the first thing wrong with it."""
+    """Parse a protocol from JSON. Raises `StudyError`, which names the first invalid setting."""
     try:
         return Protocol.model_validate(settings)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = " > ".join(str(part) for part in first["loc"])
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise StudyError(f"The session cannot be set up so: {where or 'a setting'}: {said}.") from error
+        problem = str(first["msg"]).removeprefix("Value error, ")
+        raise StudyError(f"The session cannot be set up so: {where or 'a setting'}: {problem}.") from error
 
 
 def new_codes() -> Codes:
-    """Three different codes that nobody guesses from one another."""
+    """Three random completion codes, none of which can be guessed from another."""
     return Codes(complete=_code("C"), screened_out=_code("S"), failed_check=_code("F"))
 
 
 def default_check(kind: CampaignKind) -> tuple[Question, ...]:
-    """Two questions about what a rater of such a campaign is asked to do."""
+    """The default comprehension check of a kind of campaign: two questions."""
     own = Question(
         text="What should your answers go by?",
         options=("My own honest reading", "What I think most people would say", "Whatever I answered before"),
@@ -224,4 +231,5 @@ _ASKED = {
 
 
 def _code(first: Literal["C", "S", "F"]) -> str:
+    """A random completion code with this first letter."""
     return first + "".join(secrets.choice(CODE_LETTERS) for _ in range(7))

@@ -1,4 +1,4 @@
-"""A session tried out without leaving a trace: a copy of one campaign, with nobody in it, in memory."""
+"""Copy a campaign without its raters into a store in memory, to try the session without storing answers."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from core.study import tasks
+from core.study.chunks import chunks
 from core.study.rows.base import Base
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Study, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Study, Task
 from core.study.store import Store
 from core.subjectivity.sessions import screens
 
-AT_ONCE = 500
-
 
 def of(session: Session, campaign: Campaign) -> Store:
-    """A store of its own with the campaign, open there in any case, and everything its items show."""
+    """Create a store in memory with the campaign, opened, and everything that its items show."""
     engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     Base.metadata.create_all(engine)
     known = [task.id for task in tasks.tasks(session, campaign.study_id)]
@@ -31,7 +31,7 @@ def of(session: Session, campaign: Campaign) -> Store:
         (Item, Item.campaign_id == campaign.id),
     ]
     shown = _shown(session, campaign)
-    wanted += [(Sample, Sample.id.in_(shown[start : start + AT_ONCE])) for start in range(0, len(shown), AT_ONCE)]
+    wanted += [(Sample, Sample.id.in_(chunk)) for chunk in chunks(shown)]
     with engine.begin() as copy:
         for kind, condition in wanted:
             rows = session.execute(select(_table(kind)).where(condition)).mappings().all()
@@ -43,7 +43,7 @@ def of(session: Session, campaign: Campaign) -> Store:
 
 
 def _shown(session: Session, campaign: Campaign) -> Sequence[int]:
-    """Ids of the samples that a campaign's items show, and those with which its tasks are described."""
+    """The ids of the samples that a campaign's items and the descriptions of its tasks show."""
     columns = (Item.sample_id, Item.left_sample_id, Item.right_sample_id)
     rows = session.execute(select(*columns).where(Item.campaign_id == campaign.id))
     found = {sample_id for row in rows for sample_id in row if sample_id is not None}

@@ -1,4 +1,4 @@
-"""What a rater sees of an item: the question, the text or the two things compared, and the possible answers."""
+"""Build the screen of an item for a rater: the question, the text or the two sides of a pair, and the answers."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus, Split
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample, Task
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
 
 SUBJECTIVE = (
@@ -35,7 +36,7 @@ EXAMPLES_PER_LABEL = 1
 
 @dataclass(frozen=True)
 class Option:
-    """`value` is what is stored; `words` stand on the button, with their `meaning` below."""
+    """A possible answer. `value`: as stored. `words`: on the button. `meaning`: below the button."""
 
     value: str
     words: str
@@ -44,7 +45,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Screen:
-    """`parts` are (heading, text) pairs; a heading may be empty. `note` defines what is asked for; it may be empty."""
+    """The contents of a rater's screen.
+
+    `note`: a definition of the quality asked about, or "". `parts`: (heading, text) pairs; a heading may be "".
+    """
 
     title: str
     question: str
@@ -54,9 +58,9 @@ class Screen:
 
 
 def of(session: Session, campaign: Campaign, item: Item | None, *, swapped: bool = False) -> Screen:
-    """The screen of an item, or with no item the campaign's title and question alone.
+    """Build the screen of an item; without an item, a screen with title, question and answers only.
 
-    `swapped` shows the right one of a pair first; the values of the options mean the sides as shown.
+    `swapped`: show the right side of a pair first; the values `left` and `right` mean the sides as shown.
     """
     task = session.get_one(Task, campaign.task_id) if campaign.task_id is not None else None
     options = _options(session, campaign, task)
@@ -69,7 +73,7 @@ def of(session: Session, campaign: Campaign, item: Item | None, *, swapped: bool
 
 
 def examples(session: Session, label: Label) -> list[Sample]:
-    """The real samples with which a label is shown where tasks are compared."""
+    """The real samples that illustrate a label in comparisons of tasks."""
     query = (
         select(Sample)
         .join(Arm, Arm.id == Sample.arm_id)
@@ -86,7 +90,7 @@ def examples(session: Session, label: Label) -> list[Sample]:
 
 
 def _asked(campaign: Campaign, task: Task | None) -> tuple[str, str]:
-    """The question above every item, and what its words mean."""
+    """The question above every item, and the definition of the quality asked about ("" without a definition)."""
     if task is None:
         return COMPARE_QUESTION, SUBJECTIVE
     if campaign.kind == CampaignKind.COMPARE_ITEMS:
@@ -97,8 +101,9 @@ def _asked(campaign: Campaign, task: Task | None) -> tuple[str, str]:
 
 
 def _options(session: Session, campaign: Campaign, task: Task | None) -> list[Option]:
+    """The possible answers of a campaign."""
     if campaign.kind in campaigns.COMPARING:
-        words = (*SIDE_WORDS[CampaignKind(campaign.kind)], TIE_WORDS)
+        words = (*SIDE_WORDS[campaign.kind], TIE_WORDS)
         return [Option(side, word, "") for side, word in zip(campaigns.SIDES, words, strict=True)]
     if campaign.kind == CampaignKind.SCALE or task is None:
         return [Option(value, *_halves(words)) for value, words in SCALE_WORDS]
@@ -106,11 +111,13 @@ def _options(session: Session, campaign: Campaign, task: Task | None) -> list[Op
 
 
 def _halves(words: str) -> tuple[str, str]:
+    """The parts of a text before and after the first colon."""
     first, _, rest = words.partition(": ")
     return first, rest
 
 
 def _parts(session: Session, item: Item, options: list[Option], *, swapped: bool) -> list[tuple[str, str]]:
+    """The (heading, text) pairs that show an item."""
     if item.role == ItemRole.ATTENTION:
         wanted = next((option.words for option in options if option.value == item.expected), item.expected or "")
         return [("", f"To show that you are reading along, please choose “{wanted}” here, whatever you think of it.")]
@@ -128,7 +135,7 @@ def _parts(session: Session, item: Item, options: list[Option], *, swapped: bool
 
 
 def _described(session: Session, task: Task) -> str:
-    """A task in words: its question, its labels with their meaning, and a real example of each."""
+    """Describe a task in a text: its question, its labels with their meanings, and a real example of each label."""
     lines = [task.question]
     for label in tasks.labels_of(session, task.id):
         lines.append(f"• {label.name}" + (f": {label.description}" if label.description else ""))

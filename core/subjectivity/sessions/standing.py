@@ -1,4 +1,4 @@
-"""How far a campaign is and what it has brought so far, in one sentence."""
+"""Summarise the progress and the agreement of a campaign in a sentence."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign, Rater
+from core.study.rows.sessions import Campaign, Rater
 from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live
@@ -14,8 +14,11 @@ from core.subjectivity.sessions.live import Live
 
 @dataclass(frozen=True)
 class Standing:
-    """`live` says who is at it and how much is left; `simulated` whether some raters are no people; `agreement` how far
-    people agree, with its interval, in words (empty without answers)."""
+    """The progress of a campaign.
+
+    `live`: numbers of raters and answers. `simulated`: whether some raters are simulated. `llm_raters`: number of LLM
+    raters. `agreement`: the agreement of people with its interval, in words; "" without answers.
+    """
 
     live: Live
     simulated: bool
@@ -24,7 +27,7 @@ class Standing:
 
     @property
     def sentence(self) -> str:
-        """Where the campaign stands, with n."""
+        """The progress in a sentence: answers, raters, agreement."""
         now = self.live
         done = f"{now.wanted - now.missing:,} of {now.wanted:,} answers" if now.wanted else f"{now.answers:,} answers"
         words = [done, f"{now.raters.total} rater{'s' if now.raters.total != 1 else ''}"]
@@ -34,7 +37,7 @@ class Standing:
 
 
 def of(session: Session, campaign: Campaign, *, now: float, agreement: str | None = None) -> Standing:
-    """Where a campaign stands at the moment `now`; `agreement` in words where it is known already."""
+    """Read the progress of a campaign at the time `now`; `agreement` in words, if it was computed before."""
     query = select(Rater.kind, func.count(Rater.id)).where(Rater.campaign_id == campaign.id).group_by(Rater.kind)
     kinds = dict(session.execute(query).all())
     return Standing(

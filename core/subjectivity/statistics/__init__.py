@@ -1,1 +1,1 @@
-"""What answers say: agreement, aggregation and ranking, each with its formula, source and interval."""
+"""Statistics of ratings and comparisons: agreement, aggregation and ranking, with formulas, sources and intervals."""

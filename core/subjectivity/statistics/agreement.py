@@ -1,7 +1,7 @@
-"""How far raters agree about items: per item, and per task with intervals and what to know before quoting them.
+"""Agreement of raters on items: coefficients with intervals, agreement per item, and advice on quoting them.
 
-`ratings`: one row per answer, columns item_id, rater_id, label, as in `core.subjectivity.statistics.counts`, which also says what
-counts as an answer.
+`ratings`: one row per rating, columns item_id, rater_id, label; `core.subjectivity.statistics.counts` says which rows
+count.
 """
 
 from dataclasses import dataclass
@@ -9,27 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.subjectivity.statistics import counts, intervals
+from core.interval import Interval
+from core.subjectivity.statistics import counts, coverage, intervals
 from core.subjectivity.statistics.counts import Coded, Level
-from core.subjectivity.statistics.coverage import coverage_words, raters_words
 from core.subjectivity.statistics.intervals import Coefficient
-
-__all__ = [
-    "AgreementSummary",
-    "Interval",
-    "Level",
-    "alpha_interval",
-    "by_item",
-    "convention_words",
-    "counts_table",
-    "coverage_words",
-    "fleiss_kappa",
-    "krippendorff_alpha",
-    "mean_majority_agreement",
-    "percent_agreement",
-    "raters_words",
-    "summary",
-]
 
 RELIABLE, TENTATIVE = 0.8, 0.667  # Krippendorff (2004), p. 241
 PARADOX_SHARE = (
@@ -38,25 +21,12 @@ PARADOX_SHARE = (
 
 
 @dataclass(frozen=True)
-class Interval:
-    """Alpha with its interval; `low` and `high` are nan when alpha is undefined or only one item has two ratings."""
-
-    value: float
-    low: float
-    high: float
-    n_items: int
-    n_raters: int
-    n_ratings: int
-    method: str = "resampling items"
-
-
-@dataclass(frozen=True)
 class AgreementSummary:
-    """Agreement of one set of ratings, every coefficient with its 95 % interval.
+    """Agreement of a set of ratings, every coefficient with its 95 % interval.
 
-    `low`, `high`: of alpha. `n_pairable`: items with two ratings or more, on which every coefficient rests.
-    `ratings_per_item`: mean over all items. `prevalence`: label -> share of all ratings. `note`: what to know before
-    quoting alpha, empty when nothing. `convention`: where alpha stands on Krippendorff's scale.
+    `low`, `high`: limits of alpha. `n_pairable`: items with two ratings or more, from which every coefficient is
+    computed. `ratings_per_item`: mean over all items. `prevalence`: label -> share of all ratings. `note`: warnings to
+    read before quoting alpha, "" without a warning. `convention`: alpha on Krippendorff's scale, in words.
     """
 
     alpha: float
@@ -83,13 +53,15 @@ class AgreementSummary:
 
 
 def summary(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL, seed: int = 0) -> AgreementSummary:
-    """Every coefficient with a 95 % interval, all from one resampling of items, with sizes and the share of every
-    label. Raises as `krippendorff_alpha`."""
+    """Compute every coefficient with its 95 % interval, the sizes, and the share of every label.
+
+    All intervals come from the same resamples of items. Raises as `krippendorff_alpha`.
+    """
     coded = counts.code(ratings)
     table, values = counts.on_level(coded, level=level)
-    found = intervals.estimates(table, values, level=level, seed=seed)
-    alpha, kappa, percent = (found[one] for one in (Coefficient.ALPHA, Coefficient.KAPPA, Coefficient.PERCENT))
-    majority = found[Coefficient.MAJORITY]
+    estimates = intervals.estimates(table, values, level=level, seed=seed)
+    alpha, majority = estimates[Coefficient.ALPHA], estimates[Coefficient.MAJORITY]
+    percent, kappa = estimates[Coefficient.PERCENT], estimates[Coefficient.KAPPA]
     shares = np.bincount(coded.label) / len(coded.label)
     prevalence = {str(label): float(share) for label, share in zip(coded.labels, shares, strict=True)}
     return AgreementSummary(
@@ -117,26 +89,16 @@ def summary(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL, seed: int = 
     )
 
 
-def counts_table(ratings: pd.DataFrame) -> pd.DataFrame:
-    """How often each item got each label: index item_id (sorted), one integer column per label (sorted).
-
-    Raises `StudyError` when a column is missing or no row has a label.
-    """
-    coded = counts.code(ratings)
-    return pd.DataFrame(
-        counts.per_item(coded), index=coded.items.rename("item_id"), columns=coded.labels.rename("label")
-    )
-
-
 def krippendorff_alpha(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL) -> float:
-    """Krippendorff's alpha: 1 = perfect agreement, 0 = as by chance, below 0 = systematic disagreement.
+    """Compute Krippendorff's alpha: 1 = perfect agreement, 0 = as by chance, below 0 = systematic disagreement.
 
-    nan when it is undefined: no item has two ratings, or the items that have two were all given one and the same label
-    (then nothing tells agreement from a lack of choice). Raises `StudyError` for labels without a number on the ordinal
-    and interval levels. Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, section E, on the
-    counts n_uc.
+    nan if alpha is undefined: no item has two ratings, or all ratings of such items have the same label (then agreement
+    cannot be told from a lack of choice). Raises `StudyError` for a missing column or item_id, for a table without
+    labels, and for labels that are no numbers on the ordinal and interval levels. Source: Krippendorff (2011),
+    Computing Krippendorff's Alpha-Reliability, section E, on the counts n_uc.
     """
-    return _value(Coefficient.ALPHA, ratings, level=level)
+    table, values = counts.on_level(counts.code(ratings), level=level)
+    return intervals.value(Coefficient.ALPHA, table, values, level=level)
 
 
 def alpha_interval(
@@ -147,14 +109,13 @@ def alpha_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """Alpha with its interval over resamples of whole items that have two ratings or more (`intervals.estimates`).
+    """Compute Krippendorff's alpha with its interval; `n` is the number of items with two ratings or more.
 
-    It speaks of more items like these rated by the same pool of raters; `coverage_words` says where fewer or more than
-    93 to 97 % of simulated studies were covered. Raises as `krippendorff_alpha`.
+    The interval comes from resampling items (`intervals.estimates`), so it describes further items rated by the same
+    pool of raters. `coverage.coverage_words` warns if its simulated coverage is off. Raises as `krippendorff_alpha`.
     """
-    coded = counts.code(ratings)
-    table, values = counts.on_level(coded, level=level)
-    alpha = intervals.estimates(
+    table, values = counts.on_level(counts.code(ratings), level=level)
+    return intervals.estimates(
         table,
         values,
         level=level,
@@ -163,22 +124,14 @@ def alpha_interval(
         seed=seed,
         confidence=confidence,
     )[Coefficient.ALPHA]
-    return Interval(
-        value=alpha.value,
-        low=alpha.low,
-        high=alpha.high,
-        n_items=len(coded.items),
-        n_raters=len(coded.raters),
-        n_ratings=len(coded.label),
-    )
 
 
 def by_item(ratings: pd.DataFrame) -> pd.DataFrame:
-    """Agreement per item, sorted by item: columns item_id, agreement, entropy, majority, tied, n_ratings.
+    """Compute the agreement of each item: columns item_id (sorted), agreement, entropy, majority, tied, n_ratings.
 
-    `agreement` is a_i = max_y (share of the ratings that chose y), in (0, 1]; nan for an item with a single rating,
-    which says nothing about agreement. `entropy` of the label shares is in bits. `majority` is the label most chosen;
-    where several are (`tied`), the one that sorts first. Source: Li et al. (2023), section 5.1.
+    `agreement` is a_i = max_y (share of the item's ratings that chose y), in (0, 1]; nan for an item with one rating.
+    `entropy` of the label shares is in bits. `majority` is the label with the most ratings; if several labels have the
+    most (`tied`), the first of them in sorted order. Source: Li et al. (2023), section 5.1.
     """
     coded = counts.code(ratings)
     table = counts.per_item(coded)
@@ -198,33 +151,8 @@ def by_item(ratings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def mean_majority_agreement(ratings: pd.DataFrame) -> float:
-    """Mean of a_i (`by_item`) over the items with two ratings or more, in (0, 1]; nan without such an item.
-
-    A single rating says nothing about agreement, so its item is left out.
-    """
-    table = counts.per_item(counts.code(ratings))
-    pairable = table[table.sum(axis=1) >= 2]
-    return float((pairable.max(axis=1) / pairable.sum(axis=1)).mean()) if len(pairable) else float("nan")
-
-
-def percent_agreement(ratings: pd.DataFrame) -> float:
-    """Share of pairs of ratings of an item that are equal, averaged over items with two ratings or more; nan without
-    such an item. This is the P-bar of Fleiss (1971), not corrected for chance."""
-    return _value(Coefficient.PERCENT, ratings)
-
-
-def fleiss_kappa(ratings: pd.DataFrame) -> float:
-    """Fleiss' kappa: 1 = perfect agreement, 0 = as by chance. Over items with two ratings or more.
-
-    With the same number of ratings on every item it is the kappa of Fleiss (1971); with unequal numbers the label
-    shares are means over items (Gwet 2014). nan when no item has two ratings or only one label is used.
-    """
-    return _value(Coefficient.KAPPA, ratings)
-
-
 def convention_words(alpha: float, low: float = float("nan")) -> str:
-    """Where alpha (and the lower limit of its interval) stands on Krippendorff's scale; empty when alpha is nan."""
+    """Say in a sentence where alpha and its lower limit stand on Krippendorff's scale; "" if alpha is nan."""
     if np.isnan(alpha):
         return ""
     if alpha >= RELIABLE:
@@ -237,12 +165,8 @@ def convention_words(alpha: float, low: float = float("nan")) -> str:
     return f"{place}. These bounds are his conventions for coding by rules; for a subjective task alpha is a finding."
 
 
-def _value(coefficient: Coefficient, ratings: pd.DataFrame, *, level: Level = Level.NOMINAL) -> float:
-    table, values = counts.on_level(counts.code(ratings), level=level)
-    return intervals.value(coefficient, table, values, level=level)
-
-
-def _note(coded: Coded, alpha: intervals.Estimate, *, pairable: int, majority: float) -> str:
+def _note(coded: Coded, alpha: Interval, *, pairable: int, majority: float) -> str:
+    """The warnings to read before quoting alpha, one sentence each; "" without a warning."""
     if not pairable:
         return "Alpha is undefined: no item has two ratings. Let at least two raters answer each item."
     table = counts.per_item(coded)
@@ -252,18 +176,19 @@ def _note(coded: Coded, alpha: intervals.Estimate, *, pairable: int, majority: f
         return (
             f"Alpha is undefined: all items with two ratings were labelled {str(label)!r}. It needs two labels in use."
         )
-    found = [
+    warnings = [
         _paradox_words(str(label), share, alpha=alpha.value, majority=majority),
         _chance_words(alpha, pairable=pairable),
-        coverage_words(
+        coverage.coverage_words(
             n_items=pairable, n_raters=len(coded.raters), commonest=share, per_item=float(n_c.sum() / pairable)
         ),
-        raters_words(len(coded.raters)) if pairable > 1 else "",
+        coverage.raters_words(len(coded.raters)) if pairable > 1 else "",
     ]
-    return " ".join(sentence for sentence in found if sentence)
+    return " ".join(sentence for sentence in warnings if sentence)
 
 
 def _paradox_words(label: str, share: float, *, alpha: float, majority: float) -> str:
+    """A warning if alpha is low only because nearly all ratings have the same label, else ""."""
     if share < PARADOX_SHARE or majority < PARADOX_SHARE or alpha >= TENTATIVE:
         return ""
     return (
@@ -272,7 +197,8 @@ def _paradox_words(label: str, share: float, *, alpha: float, majority: float) -
     )
 
 
-def _chance_words(alpha: intervals.Estimate, *, pairable: int) -> str:
+def _chance_words(alpha: Interval, *, pairable: int) -> str:
+    """A warning if alpha lies below 0 or cannot be told from 0, else ""."""
     if alpha.high < 0:
         return (
             "Alpha and its whole interval lie below 0: raters disagree more than by chance. Look for raters who read "

@@ -1,4 +1,4 @@
-"""How each rater answers: with the others, with or without effect on agreement, and whether always the same."""
+"""Describe each rater: agreement with other raters, effect on alpha, repeated answers, use of labels and time."""
 
 from dataclasses import dataclass
 
@@ -11,33 +11,39 @@ from core.subjectivity.statistics import coefficients, counts
 from core.subjectivity.statistics.counts import Coded, Codes, Floats, Level
 
 CELLS = 4_000_000  # raters x distinct items at a time
-ORDERS = ["created_at", "place"]
+ORDERS = ["created_at", "place"]  # columns that say in which order a rater answered; the first present column counts
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Every item of every rater: `others` is what the other raters gave it (pairs x labels); `of`: pair of an
-    answer."""
+    """The distinct pairs of item and rater.
+
+    `item`, `rater`: codes of each pair. `others`: how often the other raters gave the item each label (pairs x labels).
+    `pair`: the index of the pair of each rating.
+    """
 
     item: Codes
     rater: Codes
     others: Floats
-    of: Codes
+    pair: Codes
 
 
 def by_rater(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataFrame:
-    """One row per rater, sorted: columns rater_id, n_ratings, with_others, with_majority, alpha_without, alpha_change,
-    longest_run, top_share, entropy, median_ms.
+    """Describe each rater in a row, sorted by rater_id.
 
-    `with_others`: mean share of the other raters of the same item who gave the same label; `with_majority`: share of
-    answers that are the most chosen label among the others (1 / k where k labels tie); both in [0, 1] and nan without
-    co-raters. `alpha_without`: Krippendorff's alpha of all other raters, nan where undefined; `alpha_change`: how much
-    alpha rises when the rater is left out. `longest_run`: most answers in a row with one label, in the order of the
-    column created_at or place, else of the rows. `top_share`: share of the rater's most used label; `entropy` of the
-    rater's labels in bits. `median_ms`: median of the column duration_ms, nan without it. Raises `StudyError` for a row
-    without rater_id, and as `agreement.krippendorff_alpha`.
+    - rater_id, n_ratings
+    - with_others: mean share of an item's other ratings that have the same label, in [0, 1]; nan without other raters
+    - with_majority: share of ratings equal to the label that most other raters of the item gave (1 / k if k labels tie),
+      in [0, 1]; nan without other raters
+    - alpha_without: Krippendorff's alpha of the other raters, nan if undefined; alpha_change: alpha_without - alpha
+    - longest_run: the largest number of consecutive ratings with the same label, in the order of the column created_at
+      or place, else of the rows
+    - top_share: share of the label that the rater used most; entropy: of the rater's labels, in bits
+    - median_ms: median of the column duration_ms, nan if the column is missing
+
+    Raises `StudyError` for a rating without rater_id, and as `agreement.krippendorff_alpha`.
     """
-    coded, values = counts.valued(counts.code(ratings), level=level)
+    coded, values = counts.with_values(counts.code(ratings), level=level)
     if (coded.rater < 0).any():
         raise StudyError("Every rating needs a rater_id to tell raters apart; some rows are without one.")
     pairs = _pairs(coded)
@@ -65,22 +71,26 @@ def by_rater(ratings: pd.DataFrame, *, level: Level = Level.NOMINAL) -> pd.DataF
 
 def _pairs(coded: Coded) -> _Pairs:
     k = len(coded.labels)
-    keys, of = np.unique(coded.item * len(coded.raters) + coded.rater, return_inverse=True)
+    keys, pair = np.unique(coded.item * len(coded.raters) + coded.rater, return_inverse=True)
     item, rater = np.divmod(keys, len(coded.raters))
-    own = np.bincount(of * k + coded.label, minlength=len(keys) * k).reshape(len(keys), k)
-    return _Pairs(item, rater, (counts.per_item(coded)[item] - own).astype(float), of)
+    own = np.bincount(pair * k + coded.label, minlength=len(keys) * k).reshape(len(keys), k)
+    return _Pairs(item, rater, (counts.per_item(coded)[item] - own).astype(float), pair)
 
 
 def _agreeing(coded: Coded, pairs: _Pairs) -> tuple[Floats, Floats]:
-    """Per answer: share of the others with the same label, and whether it is their majority; nan without others."""
+    """For each rating, the share of the item's other ratings with the same label, and whether it is their majority.
+
+    The majority counts 1 / k if k labels tie. Both values are nan if no other rater rated the item.
+    """
     n, most = pairs.others.sum(axis=1), pairs.others.max(axis=1)
     tied = (pairs.others == most[:, None]).sum(axis=1)
-    same = pairs.others[pairs.of, coded.label]
-    share = np.divide(same, n[pairs.of], out=np.full(len(same), np.nan), where=n[pairs.of] > 0)
-    return share, np.where(np.isnan(share), np.nan, (same == most[pairs.of]) / tied[pairs.of])
+    same = pairs.others[pairs.pair, coded.label]
+    share = np.divide(same, n[pairs.pair], out=np.full(len(same), np.nan), where=n[pairs.pair] > 0)
+    return share, np.where(np.isnan(share), np.nan, (same == most[pairs.pair]) / tied[pairs.pair])
 
 
 def _mean_by(rater: Codes, values: Floats, raters: int) -> Floats:
+    """The mean of the finite values of each rater; nan without a finite value."""
     known = np.isfinite(values)
     n = np.bincount(rater[known], minlength=raters)
     total = np.bincount(rater[known], values[known], minlength=raters)
@@ -88,35 +98,39 @@ def _mean_by(rater: Codes, values: Floats, raters: int) -> Floats:
 
 
 def _alphas(coded: Coded, pairs: _Pairs, values: Floats, *, level: Level) -> tuple[float, Floats]:
-    """Alpha of all raters, and of all but each: every item is there once, or as the others left it."""
+    """Krippendorff's alpha of all raters, and without each rater (one value per rater).
+
+    Without a rater, each of the rater's items keeps the counts of the other raters.
+    """
     table = counts.per_item(coded).astype(float)
-    rows, which = counts.patterns(np.vstack([table, pairs.others]))
+    rows, pattern = counts.patterns(np.vstack([table, pairs.others]))
     usable = rows.sum(axis=1) >= 2
-    whole, left = which[: len(table)], which[len(table) :]
-    everything = np.bincount(whole, minlength=len(rows)).astype(float)
-    alpha = coefficients.alphas(everything[None, usable], rows[usable], values, level=level)[0]
-    found, block = [], max(1, CELLS // len(rows))
+    full, reduced = pattern[: len(table)], pattern[len(table) :]
+    frequency = np.bincount(full, minlength=len(rows)).astype(float)
+    alpha = coefficients.alphas(frequency[None, usable], rows[usable], values, level=level)[0]
+    without, block = [], max(1, CELLS // len(rows))
     for start in range(0, len(coded.raters), block):
-        here = (pairs.rater >= start) & (pairs.rater < start + block)
+        in_block = (pairs.rater >= start) & (pairs.rater < start + block)
         size = min(block, len(coded.raters) - start)
-        at = (pairs.rater[here] - start) * len(rows)
-        gone = np.bincount(at + whole[pairs.item[here]], minlength=size * len(rows))
-        back = np.bincount(at + left[here], minlength=size * len(rows))
-        weights = everything + (back - gone).reshape(size, -1)
-        found.append(coefficients.alphas(weights[:, usable], rows[usable], values, level=level))
-    return float(alpha), np.concatenate(found)
+        offset = (pairs.rater[in_block] - start) * len(rows)
+        removed = np.bincount(offset + full[pairs.item[in_block]], minlength=size * len(rows))
+        added = np.bincount(offset + reduced[in_block], minlength=size * len(rows))
+        weights = frequency + (added - removed).reshape(size, -1)
+        without.append(coefficients.alphas(weights[:, usable], rows[usable], values, level=level))
+    return float(alpha), np.concatenate(without)
 
 
 def _order(ratings: pd.DataFrame, coded: Coded) -> Codes:
-    """The answers rater by rater, each rater's in the order they were given."""
+    """Indices of the ratings, sorted by rater and then by time."""
     column = next((name for name in ORDERS if name in ratings.columns), None)
     if column is None:
         return np.argsort(coded.rater, kind="stable")
-    given = ratings[column].iloc[coded.row].rank(method="first", na_option="bottom").to_numpy()
-    return np.lexsort((given, coded.rater))
+    rank = ratings[column].iloc[coded.row].rank(method="first", na_option="bottom").to_numpy()
+    return np.lexsort((rank, coded.rater))
 
 
 def _longest_runs(coded: Coded, order: Codes) -> npt.NDArray[np.int64]:
+    """The largest number of consecutive equal labels of each rater."""
     rater, label = coded.rater[order], coded.label[order]
     starts = np.flatnonzero(np.append(True, (np.diff(rater) != 0) | (np.diff(label) != 0)))
     longest = np.zeros(len(coded.raters), dtype=np.int64)
@@ -125,8 +139,9 @@ def _longest_runs(coded: Coded, order: Codes) -> npt.NDArray[np.int64]:
 
 
 def _median_ms(ratings: pd.DataFrame, coded: Coded) -> Floats:
+    """The median duration of each rater's ratings in milliseconds; nan without the column duration_ms."""
     if "duration_ms" not in ratings.columns:
         return np.full(len(coded.raters), np.nan)
-    taken = pd.to_numeric(ratings["duration_ms"].iloc[coded.row], errors="coerce").to_numpy(dtype=float)
-    medians = pd.Series(taken).groupby(coded.rater).median()
+    durations = pd.to_numeric(ratings["duration_ms"].iloc[coded.row], errors="coerce").to_numpy(dtype=float)
+    medians = pd.Series(durations).groupby(coded.rater).median()
     return medians.reindex(range(len(coded.raters))).to_numpy(dtype=float)

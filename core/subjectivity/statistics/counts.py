@@ -1,8 +1,8 @@
-"""Ratings as numbers: integer codes of one long table, and how often each item got each label.
+"""Encode ratings as integers, count the labels of each item, and give labels their numbers on a level of measurement.
 
-`ratings` is tidy everywhere: one row per answer, columns item_id, rater_id, label; other columns are ignored. An answer
-that is missing (nan or blank) is left out. Every other row counts as one answer: a rater who gives an item two labels
-has two answers there, which disagree with each other like those of two raters.
+`ratings` is a tidy table in every function: one row per rating, columns item_id, rater_id, label; other columns are
+ignored. A row with a missing or blank label is left out. Every other row counts as one rating: if a rater gives an item
+two labels, the two ratings disagree like the ratings of two raters.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,15 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 COLUMNS = ["item_id", "rater_id", "label"]
-JOINED = " + "  # between the labels of one set, on the level `sets`
+JOINED = " + "  # stands between the labels of a set, on the level `sets`
 
 
 class Level(StrEnum):
-    """Level of measurement: which labels are further apart. `ordinal` and `interval` need labels that are numbers
-    (`ordinal` also takes an ordered pandas Categorical). On `sets` a label is a set of labels joined by " + ", and two
-    sets are the nearer the more they share (`set_distances`)."""
+    """Level of measurement, which decides how far two labels are apart.
+
+    `nominal`: equal or not. `ordinal`: by rank; labels are numbers or an ordered pandas Categorical. `interval`: by
+    difference; labels are numbers. `sets`: a label is a set of labels joined by " + "; distance as in `set_distances`.
+    """
 
     NOMINAL = "nominal"
     ORDINAL = "ordinal"
@@ -36,10 +38,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Coded:
-    """Answers as integer codes, one entry per answer, and the sorted names the codes stand for.
+    """Ratings as integer codes (`item`, `rater`, `label`: one entry per rating) with the sorted names of the codes.
 
-    `rater` is -1 where the answer has no rater. `row`: place of the answer in the table it came from, from 0. `ordered`:
-    the labels are an ordered Categorical.
+    `items[code]`, `raters[code]` and `labels[code]` are the names. `rater` is -1 for a rating without a rater. `row` is
+    the position of the rating in the original table, from 0. `ordered`: whether the labels are an ordered Categorical.
     """
 
     item: Codes
@@ -53,46 +55,51 @@ class Coded:
 
 
 def code(ratings: pd.DataFrame) -> Coded:
-    """The answers of `ratings`. Raises `StudyError` for a missing column, a row without item_id, or no answer."""
+    """Encode `ratings` as integers. Raises `StudyError` for a missing column, a rating without item_id, or no rating."""
     missing = [column for column in COLUMNS if column not in ratings.columns]
     if missing:
         raise StudyError(f"Ratings need the columns {', '.join(COLUMNS)}; {', '.join(missing)} is missing.")
-    label, labels = _factorized(ratings["label"])
+    label, labels = _encode(ratings["label"])
     blank = np.array([str(name).strip() == "" for name in labels], dtype=bool)
     row = np.flatnonzero((label >= 0) & ~np.append(blank, True)[label])
     if not len(row):
         raise StudyError(f"Agreement needs ratings with a label; all {len(ratings)} rows are without one.")
     if len(row) < len(ratings):
         ratings = ratings.iloc[row]
-        label, labels = _factorized(ratings["label"])
-    item, items = _factorized(ratings["item_id"])
+        label, labels = _encode(ratings["label"])
+    item, items = _encode(ratings["item_id"])
     if (item < 0).any():
         raise StudyError(f"Every rating needs an item_id; {int((item < 0).sum())} of {len(item)} are without one.")
-    rater, raters = _factorized(ratings["rater_id"])
+    rater, raters = _encode(ratings["rater_id"])
     dtype = ratings["label"].dtype
     ordered = isinstance(dtype, pd.CategoricalDtype) and bool(dtype.ordered)
     return Coded(item, rater, label, row, items, raters, labels, ordered)
 
 
 def per_item(coded: Coded) -> npt.NDArray[np.int64]:
-    """How often each item got each label: items x labels."""
+    """Count how often each item got each label: an array of items x labels."""
     k = len(coded.labels)
     cells = np.bincount(coded.item * k + coded.label, minlength=len(coded.items) * k)
     return cells.reshape(len(coded.items), k)
 
 
 def on_level(coded: Coded, *, level: Level) -> tuple[Floats, Floats]:
-    """Counts (items with two ratings or more x labels), and the value of every column, increasing: its number, or its
-    place in order (nominal: 0, not used; sets: the distances, labels x labels). Raises `StudyError` for labels without a
-    number on the ordinal and interval levels."""
-    coded, values = valued(coded, level=level)
+    """Count the labels of the items with two ratings or more, and give the labels their values as in `with_values`.
+
+    Returns counts (items x labels) and values (one per label; on the level `sets` the distances, labels x labels).
+    Raises `StudyError` for labels that are no numbers on the ordinal and interval levels.
+    """
+    coded, values = with_values(coded, level=level)
     table = per_item(coded).astype(float)
     return table[table.sum(axis=1) >= 2], values
 
 
-def valued(coded: Coded, *, level: Level) -> tuple[Coded, Floats]:
-    """The answers with labels sorted by value and equal numbers made one label, and the values, as `on_level` has
-    them."""
+def with_values(coded: Coded, *, level: Level) -> tuple[Coded, Floats]:
+    """Return the ratings with labels sorted by value, and the value of each label.
+
+    Ordinal and interval: the label as a number (labels of equal number are merged), or its rank in an ordered
+    Categorical. Nominal: 0 for every label, not used. Sets: the distances (labels x labels). Raises as `on_level`.
+    """
     if level == Level.NOMINAL:
         return coded, np.zeros(len(coded.labels))
     if level == Level.SETS:
@@ -104,17 +111,17 @@ def valued(coded: Coded, *, level: Level) -> tuple[Coded, Floats]:
 
 
 def set_distances(labels: Sequence[str]) -> Floats:
-    """How far sets are apart, labels x labels, from 0 (equal) to 1 (nothing shared): 1 - Jaccard x M, where M is 1 for
-    equal sets, 2/3 where one lies in the other and 1/3 where each has something of its own.
+    """MASI distance between sets of labels: labels x labels, from 0 (equal sets) to 1 (no common label).
 
-    Source: Passonneau (2006), Measuring Agreement on Set-valued Items (MASI), LREC.
+    The distance is 1 - J x M: J is the Jaccard index; M is 1 for equal sets, 2/3 if one set contains the other, 1/3 if
+    each has a label that the other lacks. Source: Passonneau (2006), Measuring Agreement on Set-valued Items (MASI),
+    LREC.
     """
-    parts = {
-        part: place for place, part in enumerate(sorted({part for label in labels for part in label.split(JOINED)}))
-    }
-    member = np.zeros((len(labels), len(parts)))
+    members = sorted({member for label in labels for member in label.split(JOINED)})
+    column = {member: place for place, member in enumerate(members)}
+    member = np.zeros((len(labels), len(members)))
     for row, label in enumerate(labels):
-        member[row, [parts[part] for part in label.split(JOINED)]] = 1
+        member[row, [column[name] for name in label.split(JOINED)]] = 1
     shared, size = member @ member.T, member.sum(axis=1)
     either = size[:, None] + size[None, :] - shared
     smaller = np.minimum(size[:, None], size[None, :])
@@ -123,17 +130,18 @@ def set_distances(labels: Sequence[str]) -> Floats:
 
 
 def patterns(table: Floats) -> tuple[Floats, Codes]:
-    """The distinct rows of a table of counts, sorted, and for every row of the table which of them it is."""
+    """Return the distinct rows of a table of counts, sorted, and for each row of the table the index of its pattern."""
     if not len(table):
         return table, np.zeros(0, dtype=np.intp)
     order = np.lexsort(table.T[::-1])
     first = np.append(True, (np.diff(table[order], axis=0) != 0).any(axis=1))
-    which = np.empty(len(table), dtype=np.intp)
-    which[order] = first.cumsum() - 1
-    return table[order][first], which
+    index = np.empty(len(table), dtype=np.intp)
+    index[order] = first.cumsum() - 1
+    return table[order][first], index
 
 
-def _factorized(column: "pd.Series[Any]") -> tuple[Codes, "pd.Index[Any]"]:
+def _encode(column: "pd.Series[Any]") -> tuple[Codes, "pd.Index[Any]"]:
+    """Return a code for each row (-1 for a missing cell), and the sorted names of the codes."""
     codes, names = pd.factorize(column, sort=True)
     index = pd.Index(names)
     if isinstance(index, pd.CategoricalIndex):
@@ -142,6 +150,7 @@ def _factorized(column: "pd.Series[Any]") -> tuple[Codes, "pd.Index[Any]"]:
 
 
 def _numbers(labels: "pd.Index[Any]", *, level: Level) -> Floats:
+    """The labels as numbers. Raises `StudyError` for a label that is no finite number."""
     numbers = pd.to_numeric(pd.Series(labels).astype(str), errors="coerce").to_numpy(dtype=float)
     wrong = labels[~np.isfinite(numbers)]
     if len(wrong):

@@ -1,24 +1,26 @@
-"""How often the intervals of alpha held the truth in simulated studies, as data, and what to say where they miss.
+"""Coverage of the 95 % intervals of alpha in simulated studies, as a table, and warnings where the coverage is off.
 
-From `benchmarks/coverage.py`: 1,000 studies a design, 1,000 resamples a study, nominal labels; designs differ in pool
-(2 or 5, 20, 50 raters), labels (2, 4), alpha (about 0.25, 0.5, 0.8), and in whether 30 % of the ratings are missing.
-The truth is alpha of 100,000 items rated by the same pool. Of the 468 designs, those from 50 items on lie between 0.909
-and 1.000.
+Coverage is the share of simulated studies whose interval contains the true alpha (alpha of 100,000 items rated by the
+same pool of raters). Measured by `benchmarks/coverage.py`: 468 designs, 1,000 studies per design, 1,000 resamples per
+study, nominal labels. Designs differ in the pool (2 or 5, 20, 50 raters), the number of labels (2, 4), alpha (about
+0.25, 0.5, 0.8), and missing ratings (0 or 30 %). Designs with 50 items or more have coverages from 0.909 to 1.000.
 """
 
 import math
 from dataclasses import dataclass
 
-LOWEST, HIGHEST, WORST = 0.93, 0.97, 0.92  # WORST: a single design may miss by chance
-SKEWED = 0.6  # share of the commonest label; 0.51 to 0.85 in the skewed designs, up to 0.56 in the even ones
+HIGHEST, WORST = 0.97, 0.92  # mean coverage above HIGHEST, or of some design below WORST: warn
+SKEWED = 0.6  # share of the commonest label: 0.51 to 0.85 in the skewed designs, at most 0.56 in the even designs
 FEWEST_ITEMS, FEW_RATERS = 10, 10
-OTHER_RATERS = 0.907  # least coverage of alpha over all pools of 5 raters, 100 items (`--new-raters`)
+OTHER_RATERS = 0.907  # least coverage over all pools if each of 5 raters is drawn anew, 100 items (`--new-raters`)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Coverage of 95 % intervals over all designs with so many items: mean and extremes. `pairs`: two ratings an
-    item, else three or five."""
+    """Coverage of the 95 % interval over all designs with `items` items: the mean, the least and the most, in [0, 1].
+
+    `pairs`: two ratings per item, else three or five. `skewed`: the commonest label has `SKEWED` of the ratings or more.
+    """
 
     items: int
     pairs: bool
@@ -49,10 +51,11 @@ MEASURED = (
 
 
 def coverage_words(*, n_items: int, n_raters: int, commonest: float = 0.5, per_item: float | None = None) -> str:
-    """By how much 95 % intervals of alpha miss in studies like this one; empty where 93 to 97 % held the truth.
+    """A warning if the simulated coverage of the 95 % interval of alpha is off in studies of this size, else "".
 
-    `n_items`: with two ratings or more. `commonest`: share of the commonest label. `per_item`: mean ratings per item,
-    by default as many as there are raters.
+    Off means a mean coverage above 97 %, or below 92 % in some design. `n_items`: items with two ratings or more.
+    `commonest`: share of the commonest label. `per_item`: mean number of ratings per item, by default the number of
+    raters.
     """
     if n_items < 2:
         return "One item is too little for an interval of alpha."
@@ -60,18 +63,19 @@ def coverage_words(*, n_items: int, n_raters: int, commonest: float = 0.5, per_i
         return (
             f"With {n_items} items the interval of alpha is a rough guess: studies of fewer than 10 were not simulated."
         )
-    one = nearest(n_items, pairs=(n_raters if per_item is None else per_item) < 2.5, skewed=commonest >= SKEWED)
-    if one.mean <= HIGHEST and one.least >= WORST:
+    similar = nearest(n_items, pairs=(n_raters if per_item is None else per_item) < 2.5, skewed=commonest >= SKEWED)
+    if similar.mean <= HIGHEST and similar.least >= WORST:
         return ""
-    like = f"about {one.items} items{' with one dominant label' if one.skewed else ''}"
-    held = f"In simulated studies of {like} 95 % intervals of alpha held the truth in {100 * one.mean:.1f} %"
-    if one.mean > HIGHEST:
-        return f"{held} of cases ({100 * one.least:.1f} % to {100 * one.most:.1f} % by design): this one is rather too wide."
-    return f"{held} of cases, but in {100 * one.least:.1f} % in the worst design: this one may be too narrow."
+    studies = f"about {similar.items} items{' with one dominant label' if similar.skewed else ''}"
+    share = f"In simulated studies of {studies} 95 % intervals of alpha held the truth in {100 * similar.mean:.1f} %"
+    least, most = f"{100 * similar.least:.1f} %", f"{100 * similar.most:.1f} %"
+    if similar.mean > HIGHEST:
+        return f"{share} of cases ({least} to {most} by design): this one is rather too wide."
+    return f"{share} of cases, but in {least} in the worst design: this one may be too narrow."
 
 
 def raters_words(n_raters: int) -> str:
-    """What the interval does not say where few raters gave all ratings; empty from 10 raters on, and where no rater is known."""
+    """A warning that the interval is about these raters only if 1 to 9 raters gave all ratings, else ""."""
     if n_raters >= FEW_RATERS or not n_raters:
         return ""
     raters = "1 rater" if n_raters == 1 else f"{n_raters} raters"
@@ -82,6 +86,6 @@ def raters_words(n_raters: int) -> str:
 
 
 def nearest(n_items: int, *, pairs: bool, skewed: bool) -> Measured:
-    """The simulated studies most like this one: the nearest number of items on a log scale."""
-    alike = [one for one in MEASURED if (one.pairs, one.skewed) == (pairs, skewed)]
-    return min(alike, key=lambda one: abs(math.log(one.items / n_items)))
+    """The measured designs with the number of items nearest to `n_items` on a log scale."""
+    candidates = [measured for measured in MEASURED if (measured.pairs, measured.skewed) == (pairs, skewed)]
+    return min(candidates, key=lambda measured: abs(math.log(measured.items / n_items)))

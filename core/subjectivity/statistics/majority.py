@@ -1,4 +1,4 @@
-"""The paper's majority graph: who beats whom by a majority, cycles merged, names on levels (Li et al. 2023, section 4.2)."""
+"""The majority graph of comparisons and the level of each name in it (Li et al. 2023, section 4.2)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from core.subjectivity.statistics.tallies import Tally
 
 @dataclass(frozen=True)
 class Edge:
-    """A pair that `winner` won more often than it lost. Ties are in neither count."""
+    """A pair of names of which `winner` won more comparisons than it lost. `wins` and `losses` do not count ties."""
 
     winner: str
     loser: str
@@ -22,9 +22,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class MajorityGraph:
-    """`edges`: one per pair with a majority. `components`: every name once, names on a cycle together, lowest level
-    first. `levels`: from 1, the least. `even`: pairs compared with as many wins as losses, so without an edge. `n`:
-    comparisons."""
+    """The majority graph of `n` comparisons. An edge goes from the winner of a majority to the loser.
+
+    `edges`: one per pair with a majority. `components`: strongly connected components (groups of names), lowest level
+    first; every name is in exactly one component. `levels`: the level of each name; 1 is the least. `even`: compared
+    pairs with as many wins as losses, which have no edge.
+    """
 
     names: tuple[str, ...]
     edges: tuple[Edge, ...]
@@ -35,35 +38,35 @@ class MajorityGraph:
 
     @property
     def cycles(self) -> tuple[tuple[str, ...], ...]:
-        """Names that beat each other in a circle and therefore share a level."""
+        """The components with several names: names that beat each other in a circle and therefore share a level."""
         return tuple(component for component in self.components if len(component) > 1)
 
 
 def graph(comparisons: pd.DataFrame) -> MajorityGraph:
-    """The majority graph of comparisons. An edge goes from the one of a pair with more wins over the other; as many wins
-    make no edge. Names on a cycle are one strongly connected component and share a level. A component is one level above
-    the highest it beats; one that beats nobody, or was compared with nobody else by a majority, is on level 1.
+    """Compute the majority graph of comparisons (columns as in `tallies`).
 
-    Raises as `tallies.tally`. Source: Li et al. (2023), section 4.2.
+    Names on a cycle form a strongly connected component and share a level. The level of a component is 1 plus the
+    highest level of the components that it beats, or 1 if it beats no component. Raises as `tallies.tally`. Source: Li
+    et al. (2023), section 4.2.
     """
     return of_tally(tallies.tally(comparisons))
 
 
 def of_tally(tally: Tally) -> MajorityGraph:
-    """The majority graph of comparisons that are counted already."""
+    """Compute the majority graph from a tally of comparisons."""
     names, wins = tally.names, tally.wins
     component = strengths.components(wins > wins.T)
-    heights = _heights(wins > wins.T, component)
-    levels = {name: int(heights[place]) for name, place in zip(names, component, strict=True)}
-    grouped = (np.flatnonzero(component == place) for place in range(len(heights)))
-    merged = sorted((tuple(names[place] for place in group) for group in grouped), key=lambda g: (levels[g[0]], g))
-    met = np.triu(wins + wins.T > 0, k=1)
+    level = _component_levels(wins > wins.T, component)
+    levels = {name: int(level[number]) for name, number in zip(names, component, strict=True)}
+    members = (np.flatnonzero(component == number) for number in range(len(level)))
+    groups = sorted((tuple(names[i] for i in group) for group in members), key=lambda g: (levels[g[0]], g))
+    compared = np.triu(wins + wins.T > 0, k=1)
     return MajorityGraph(
         names=names,
         edges=_edges(tally),
-        components=tuple(merged),
+        components=tuple(groups),
         levels=levels,
-        even=tuple((names[i], names[j]) for i, j in np.argwhere(met & (wins == wins.T))),
+        even=tuple((names[i], names[j]) for i, j in np.argwhere(compared & (wins == wins.T))),
         n=len(tally.share),
     )
 
@@ -76,16 +79,19 @@ def _edges(tally: Tally) -> tuple[Edge, ...]:
     )
 
 
-def _heights(over: npt.NDArray[np.bool_], component: npt.NDArray[np.int32]) -> npt.NDArray[np.int_]:
-    """The level of every component: one more than the highest it beats."""
-    merged = np.zeros((component.max() + 1,) * 2, dtype=bool)
-    above, below = np.nonzero(over)
-    merged[component[above], component[below]] = True
-    np.fill_diagonal(merged, False)
-    heights = np.ones(len(merged), dtype=int)
-    for _ in range(len(merged)):
-        raised = 1 + np.where(merged, heights, 0).max(axis=1)
-        if (raised == heights).all():
+def _component_levels(beats: npt.NDArray[np.bool_], component: npt.NDArray[np.int32]) -> npt.NDArray[np.int_]:
+    """The level of every component: 1 plus the highest level of the components that it beats, else 1.
+
+    `beats` (names x names): whether the row beats the column. `component`: the component of each name, from 0.
+    """
+    edges = np.zeros((component.max() + 1,) * 2, dtype=bool)
+    winner, loser = np.nonzero(beats)
+    edges[component[winner], component[loser]] = True
+    np.fill_diagonal(edges, False)
+    levels = np.ones(len(edges), dtype=int)
+    for _ in range(len(edges)):
+        raised = 1 + np.where(edges, levels, 0).max(axis=1)
+        if (raised == levels).all():
             break
-        heights = raised
-    return heights
+        levels = raised
+    return levels

@@ -1,19 +1,23 @@
-"""How often 95 % intervals of strengths cover the truth in simulated studies, so that a page can say where they miss.
+"""Coverage of the 95 % intervals of Bradley-Terry strengths in simulated studies, and a warning where it is off.
 
-Measured by `python -m benchmarks.coverage_ranking`: 1,000 studies for each of four kinds of raters (alike, or with
-strengths of their own; no ties, or one answer in five a tie); lowest and highest of the four. Raters answered equally
-many pairs; where a few of twelve gave most of the answers, 93 % were covered.
+Coverage is the share of intervals that contain the true strength. Measured by `python -m benchmarks.coverage_ranking`:
+1,000 studies for each of four kinds of raters (with the same or with individual strengths; without ties or with one
+comparison in five a tie). Every rater answered the same number of pairs; if a few of twelve raters gave most of the
+answers, coverage was 93 %.
 """
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-LOWEST, HIGHEST = 93.0, 97.0  # percent: what a 95 % interval may cover without a word
+LOWEST, HIGHEST = 93.0, 97.0  # percent: outside this range, coverage deserves a warning
 
 
 class Cell(NamedTuple):
-    """Studies of one size, and the lowest and highest coverage of their strengths, in percent."""
+    """The lowest and the highest coverage in percent over the kinds of raters, for studies of one size.
+
+    `n_names`: names compared. `n`: comparisons.
+    """
 
     n_names: int
     n_raters: int
@@ -38,9 +42,11 @@ MEASURED = (
 
 
 def words(*, n_names: int, n_raters: int, n: int, measured: Sequence[Cell] = MEASURED) -> str:
-    """How far 95 % intervals of strengths miss in simulated studies of the size nearest to this one (names, raters and
-    comparisons, each by its ratio); empty when they cover the truth in 93 to 97 %."""
-    cell = min(measured, key=lambda one: _distance(one, (n_names, n_raters, n)))
+    """A warning if the coverage in simulated studies of the nearest size lies outside 93-97 %, else "".
+
+    Sizes are compared by the ratios of their numbers of names, raters and comparisons.
+    """
+    cell = min(measured, key=lambda candidate: _distance(candidate, (n_names, n_raters, n)))
     size = f"{cell.n_names} names, {cell.n_raters} raters, {cell.n} comparisons"
     covered = f"{cell.low:.0f} %" if f"{cell.low:.0f}" == f"{cell.high:.0f}" else f"{cell.low:.0f} to {cell.high:.0f} %"
     if cell.low < LOWEST:
@@ -51,4 +57,5 @@ def words(*, n_names: int, n_raters: int, n: int, measured: Sequence[Cell] = MEA
 
 
 def _distance(cell: Cell, size: tuple[int, int, int]) -> float:
+    """The sum of the absolute log ratios of names, raters and comparisons."""
     return sum(abs(math.log(a / b)) for a, b in zip(cell[:3], size, strict=True))

@@ -1,7 +1,7 @@
-"""Comparisons read once into numbers, and refused with the row that cannot be read.
+"""Encode and validate comparisons: integer codes of names and raters, and tables of wins and ties.
 
-`comparisons` is tidy everywhere: one row per answer, columns rater_id, left, right, winner (`left`, `right` or `tie`);
-the winner has *more* of what was asked. A tie counts as half a win for each side.
+`comparisons` is a tidy table in every function: one row per comparison, columns rater_id, left, right, winner (`left`,
+`right` or `tie`); the winner has *more* of the quality asked about. A tie counts as half a win for each side.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StudyError
-
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
+from core.subjectivity.statistics.counts import Codes, Floats
 
 COLUMNS = ["rater_id", "left", "right", "winner"]
 SHARES = {"left": 1.0, "right": 0.0, "tie": 0.5}
@@ -24,8 +21,11 @@ MOST_NAMES = 2000  # tables of names x names: 32 MB each, and some ten seconds t
 
 @dataclass(frozen=True)
 class Tally:
-    """Comparisons as numbers, one place per answer. `left`, `right`: places in `names` (sorted); `rater`: from 0;
-    `share`: what left won of it (1, 0.5 or 0)."""
+    """Comparisons as numbers, one entry per comparison.
+
+    `names`: all compared names, sorted. `left`, `right`: index in `names`. `rater`: code of the rater, from 0. `share`:
+    1 if left won, 0.5 for a tie, 0 if right won.
+    """
 
     names: tuple[str, ...]
     rater: Codes
@@ -36,25 +36,25 @@ class Tally:
 
     @cached_property
     def wins(self) -> Floats:
-        """names x names: [i, j] is how often i was put over j; a tie is half a win for each."""
+        """Table of wins, names x names: [i, j] is how often i won over j, a tie counting 0.5 for each."""
         won = self.by_pair(self.share)
         return won + (self.by_pair(np.ones(len(self.share))) - won).T
 
     @cached_property
     def ties(self) -> Floats:
-        """names x names, symmetric: how often i and j were called equal."""
+        """Table of ties, names x names, symmetric: [i, j] is how often a comparison of i and j was a tie."""
         tied = self.by_pair((self.share == SHARES["tie"]).astype(float))
         return tied + tied.T
 
     def by_pair(self, weights: Floats) -> Floats:
-        """names x names: the sum of `weights` (one per answer) with i on the left and j on the right."""
+        """Sum `weights` (one per comparison) by pair: [i, j] is the sum with i on the left and j on the right."""
         k = len(self.names)
         sums = np.bincount(self.left * k + self.right, weights=weights, minlength=k * k)
         return np.asarray(sums, dtype=float).reshape(k, k)
 
 
 def tally(comparisons: pd.DataFrame) -> Tally:
-    """Names sorted as text; a missing rater_id is one rater without a name.
+    """Encode and validate comparisons. Rows without a rater_id count as the comparisons of one rater.
 
     Raises `StudyError` for missing columns, no rows, an unknown winner, an empty name, a name compared with itself, or
     more than `MOST_NAMES` names.
@@ -65,27 +65,29 @@ def tally(comparisons: pd.DataFrame) -> Tally:
     if comparisons.empty:
         raise StudyError("A ranking needs at least one comparison; there is none.")
     share = _shares(comparisons["winner"])
-    sides = [_coded(comparisons[side]) for side in ("left", "right")]
+    sides = [_encode(comparisons[side]) for side in ("left", "right")]
     names = sorted({text for _, texts in sides for text in texts})
-    place = {name: code for code, name in enumerate(names)}
-    left, right = (_placed(codes, texts, place) for codes, texts in sides)
-    _check(left, right, names, empty=place.get(""))
+    index = {name: code for code, name in enumerate(names)}
+    left, right = (_indices(codes, texts, index) for codes, texts in sides)
+    _check(left, right, names, empty=index.get(""))
     rater, raters = pd.factorize(comparisons["rater_id"], use_na_sentinel=False)
     return Tally(tuple(names), rater, left, right, share, len(raters))
 
 
-def _coded(column: "pd.Series[Any]") -> tuple[Codes, list[str]]:
-    """A code per row, and the text of every code; what is missing is an empty text."""
+def _encode(column: "pd.Series[Any]") -> tuple[Codes, list[str]]:
+    """Return a code for each row, and the text of each code ("" for a missing cell)."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
     return codes, ["" if pd.isna(value) else str(value) for value in values]
 
 
-def _placed(codes: Codes, texts: list[str], place: dict[str, int]) -> Codes:
-    return np.array([place[text] for text in texts], dtype=np.intp)[codes]
+def _indices(codes: Codes, texts: list[str], index: dict[str, int]) -> Codes:
+    """The index in `names` for each row, from the row's code and the text of each code."""
+    return np.array([index[text] for text in texts], dtype=np.intp)[codes]
 
 
 def _shares(winner: "pd.Series[Any]") -> Floats:
-    codes, texts = _coded(winner)
+    """`Tally.share` of each row. Raises `StudyError` for the first row with an unknown winner."""
+    codes, texts = _encode(winner)
     shares = np.array([SHARES.get(text, np.nan) for text in texts])[codes]
     wrong = np.isnan(shares)
     if wrong.any():
@@ -96,6 +98,7 @@ def _shares(winner: "pd.Series[Any]") -> Floats:
 
 
 def _check(left: Codes, right: Codes, names: list[str], *, empty: int | None) -> None:
+    """Raise `StudyError` for an empty name (of index `empty`), a name compared with itself, or too many names."""
     if empty is not None:
         row = int(((left == empty) | (right == empty)).argmax())
         raise StudyError(f"Row {row + 1} of the comparisons: left and right must both have a name.")

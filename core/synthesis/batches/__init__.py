@@ -1,1 +1,1 @@
-"""An arm by Batch API: prepared, sent, collected."""
+"""Generate through a Batch API: prepare, send and collect batches."""

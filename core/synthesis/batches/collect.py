@@ -1,7 +1,7 @@
-"""Collecting a batch that has ended: every answer in its files is stored, and what is missing is counted by reason."""
+"""Collect a batch that has ended: store every answer in its files, and count the missing answers by reason."""
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,33 +11,35 @@ from sqlalchemy import select
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Failure
-from core.llm.money import prices
+from core.llm.money.prices import Price
+from core.study.chunks import chunks
 from core.study.rows.study import Batch, Completion, Label, Prompt
 from core.study.store import Store
-from core.synthesis.batches.lines import Reply
-from core.synthesis.generation import intake, requests
+from core.synthesis.batches.jsonl import Reply
+from core.synthesis.generation import requests, samples_from_answers, standing
 
 AT_ONCE = 200
 NO_REPLY = "no reply in the files of the batch"
 
-Asked = Mapping[str, Any]
+StoredRequest = Mapping[str, Any]  # as `prepare` made it
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What an ended batch brought. Counters are by label id; `unanswered` pairs a request with why, None if not said.
+    """What an ended batch brought.
 
-    `fruitful` counts answers with a text that could be kept, `rejected` what the answers held else, by reason.
+    `fruitful` counts answers with a text that could be kept, by label id; `rejected` the other texts of each label id,
+    by reason. `unanswered` pairs each request without an answer with its failure, None if the files do not mention it.
     """
 
     answered: int
     fruitful: Counter[int] = field(default_factory=Counter)
     rejected: dict[int, Counter[str]] = field(default_factory=dict)
-    unanswered: list[tuple[Asked, Failure | None]] = field(default_factory=list)
+    unanswered: list[tuple[StoredRequest, Failure | None]] = field(default_factory=list)
 
     @property
     def missing(self) -> dict[str, int]:
-        """How many requests have no answer, by reason, the most frequent first."""
+        """The number of requests without an answer, by reason, the most frequent first."""
         return dict(Counter(reason(failure) for _, failure in self.unanswered).most_common())
 
 
@@ -55,13 +57,13 @@ def collect(
     replies: Iterable[Reply],
     *,
     provider: OpenAIProvider,
-    price: prices.Price | None,
+    price: Price | None,
     per_label: int,
 ) -> Collected:
-    """Store the answers to a batch at `price`, those stored by an earlier attempt left as they are."""
+    """Store the answers to a batch at `price`; answers that an earlier attempt stored are left as they are."""
     waiting = {str(request["custom_id"]): request for request in batch.requests}
-    answered: list[tuple[Asked, Mapping[str, Any]]] = []
-    unanswered: list[tuple[Asked, Failure | None]] = []
+    answered: list[tuple[StoredRequest, Mapping[str, Any]]] = []
+    unanswered: list[tuple[StoredRequest, Failure | None]] = []
     for reply in replies:
         request = waiting.pop(reply.custom_id, None)
         if request is None:
@@ -72,36 +74,33 @@ def collect(
             answered.append((request, reply.body))
     unanswered += [(request, None) for request in waiting.values()]
     found = Collected(len(answered), unanswered=unanswered)
-    new = _new(store, batch, answered)
-    maker = _Maker(store, plan, batch, provider=provider, price=price)
-    taking = intake.Intake(store, arm_id=batch.arm_id, per_label=per_label)
-    for start in range(0, len(new), AT_ONCE):
-        kept = taking.keep([maker.row(request, body) for request, body in new[start : start + AT_ONCE]])
-        for row, outcome in zip(kept, taking.parse(kept, now=time.time()), strict=True):
+    new = _not_stored(store, batch, answered)
+    rows = _CompletionMaker(store, plan, batch, provider=provider, price=price)
+    writer = samples_from_answers.SampleWriter(store, arm_id=batch.arm_id, per_label=per_label)
+    for chunk in chunks(new, AT_ONCE):
+        stored = writer.store_answers([rows.make(request, body) for request, body in chunk])
+        for row, outcome in zip(stored, writer.store_texts(stored, now=time.time()), strict=True):
             found.fruitful[row.label_id] += outcome.is_fruitful
             found.rejected.setdefault(row.label_id, Counter()).update(outcome.rejected)
     return found
 
 
-def _new(
-    store: Store, batch: Batch, answered: Sequence[tuple[Asked, Mapping[str, Any]]]
-) -> list[tuple[Asked, Mapping[str, Any]]]:
-    """The answers whose slots have none in the store."""
-    slots = select(Completion.label_id, Completion.slot).where(Completion.arm_id == batch.arm_id)
+def _not_stored(
+    store: Store, batch: Batch, answered: Sequence[tuple[StoredRequest, Mapping[str, Any]]]
+) -> list[tuple[StoredRequest, Mapping[str, Any]]]:
+    """The answers whose slots have no stored answer."""
     with store() as session:
-        stored = defaultdict(set)
-        for label_id, slot in session.execute(slots):
-            stored[label_id].add(slot)
-    return [(request, body) for request, body in answered if request["slot"] not in stored[request["label_id"]]]
+        stored = standing.slots(session, batch.arm_id).answered
+    return [(request, body) for request, body in answered if request["slot"] not in stored.get(request["label_id"], {})]
 
 
-class _Maker:
-    """Makes the rows of answers, each with the prompt that its request was written by."""
+class _CompletionMaker:
+    """Makes the rows of answers, each with the prompt version that wrote its request."""
 
     def __init__(
-        self, store: Store, plan: requests.Plan, batch: Batch, *, provider: OpenAIProvider, price: prices.Price | None
+        self, store: Store, plan: requests.Plan, batch: Batch, *, provider: OpenAIProvider, price: Price | None
     ) -> None:
-        self.plan, self.batch, self.provider, self.price = plan, batch, provider, price
+        self.batch, self.provider, self.price = batch, provider, price
         prompt_ids = {request["prompt_id"] for request in batch.requests}
         with store() as session:
             prompts = session.scalars(select(Prompt).where(Prompt.id.in_(prompt_ids)))
@@ -109,7 +108,8 @@ class _Maker:
             labels = session.scalars(select(Label).where(Label.task_id == plan.task.id))
             self.labels = {label.id: label for label in labels}
 
-    def row(self, request: Asked, body: Mapping[str, Any]) -> Completion:
+    def make(self, request: StoredRequest, body: Mapping[str, Any]) -> Completion:
+        """The row of an answer, given its request as stored in the batch and the JSON of its chat completion."""
         sent = request["body"]
         answer = self.provider.answer(body, sent=sent)
         plan, label = self.plans[request["prompt_id"]], self.labels[request["label_id"]]

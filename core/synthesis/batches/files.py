@@ -1,4 +1,4 @@
-"""Files for Batch APIs: an arm's requests to run elsewhere, and the answers that come back from there."""
+"""Write an arm's requests to a file for any Batch API, and read the file of answers back in."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,11 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import prices
+from core.llm.money.prices import Price
 from core.study.rows.study import Prompt
 from core.study.store import Store
-from core.synthesis.batches import lines as batch_lines
-from core.synthesis.batches import prepare
-from core.synthesis.generation import intake
-from core.synthesis.generation import requests as asking
+from core.synthesis.batches import jsonl, prepare
+from core.synthesis.generation import requests, samples_from_answers
 from core.synthesis.prompts import examples
 
 MARK = re.compile(r"^(?P<key>.+)/v(?P<version>\d{1,9})/s(?P<seed>-?\d{1,18})$")
@@ -35,73 +33,75 @@ def to_batch_file(
     seed: int = 0,
     parameters: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write the requests that an arm still needs to a file that any Batch API takes; gives how many there are.
+    """Write the requests that an arm still needs to a file that any Batch API takes, and return their number.
 
-    Nothing is sent, and no slot is held. Of a conversation, the file holds the next turn alone, as a later one shows
-    the answers before it. Each id names the slot, the version of the prompt and the seed, so that answers find back.
-    Raises `StudyError` when the file cannot be written.
+    Nothing is sent, and no slot is held. Of a conversation, the file holds the next turn alone, as a later turn shows the
+    answers before it. The id of a request names its slot, prompt version and seed, so that the answer finds its slot.
+    Raises `StudyError` if the file cannot be written.
     """
-    plan = asking.plan(store, arm_id=arm_id, seed=seed)
-    quotas = asking.quotas(store, plan, per_label=per_label)
+    plan = requests.plan(store, arm_id=arm_id, seed=seed)
+    quotas = requests.quotas(store, plan, per_label=per_label)
     lines = []
     for quota in quotas:
         for slot in prepare.wanted_slots(quota):
-            asked = asking.request(store, plan, label=quota.label, slot=slot)
-            body = {"model": model, "messages": asked.messages, **(parameters or {})}
-            lines.append((f"{asked.key}/v{plan.prompt.version}/s{seed}", body))
+            request = requests.request(store, plan, label=quota.label, slot=slot)
+            body = {"model": model, "messages": request.messages, **(parameters or {})}
+            lines.append((f"{request.key}/v{plan.prompt.version}/s{seed}", body))
     try:
-        path.write_bytes(batch_lines.written(lines))
+        path.write_bytes(jsonl.written(lines))
     except OSError as error:
-        raise StudyError(
-            f"{path} cannot be written: {error.strerror}. Name a file in a folder that is there."
-        ) from error
+        raise StudyError(f"{path} cannot be written: {error.strerror}. Name a file in a folder that exists.") from error
     return len(lines)
 
 
 def from_batch_file(
-    store: Store, *, arm_id: int, per_label: int, path: Path, now: float, price: prices.Price | None = None
+    store: Store, *, arm_id: int, per_label: int, path: Path, now: float, price: Price | None = None
 ) -> dict[str, int]:
-    """Take in the answers to a file that `to_batch_file` wrote, each slot once; gives how many there are of what.
+    """Store the answers to a file that `to_batch_file` wrote, one for each slot, and return counts of the replies.
 
-    `price` is what the batch took for a million tokens; without it the cost is unknown. Keys: answers, without an
-    answer, of another arm, stored before. Raises `StudyError` when the file cannot be read.
+    `price` is the price of the batch; without it the cost of the answers is unknown. `now` is in seconds since 1970. The
+    keys of the counts are "answers", "without an answer", "of another arm" and "stored before". Raises `StudyError` if the
+    file cannot be read.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} cannot be read: {error}. Give the file of answers of a batch.") from error
     counts = dict.fromkeys(("answers", "without an answer", "of another arm", "stored before"), 0)
-    plans: dict[tuple[int, int], asking.Plan] = {}
+    plans: dict[tuple[int, int], requests.Plan] = {}
     reader = OpenAIProvider("batch file", base_url="http://localhost", api_key=None, price=price)
-    taking = intake.Intake(store, arm_id=arm_id, per_label=per_label)
-    for reply in batch_lines.replies(content, name=path.name):
-        asked = _asked(store, arm_id, reply.custom_id, plans)
-        if asked is None:
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm_id, per_label=per_label)
+    for reply in jsonl.replies(content, name=path.name):
+        found = _request_of(store, arm_id, reply.custom_id, plans)
+        if found is None:
             counts["of another arm"] += 1
         elif reply.body is None:
             counts["without an answer"] += 1
         else:
-            plan, request = asked
+            plan, request = found
             answer = reader.answer(reply.body, sent={"model": "", "messages": request.messages})
-            row = asking.completion(plan, request, answer, provider=reader)
+            row = requests.completion(plan, request, answer, provider=reader)
             row.provider, row.request = "batch file", {"model": answer.model, "messages": request.messages}
             row.cost_usd = price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None
-            kept = taking.keep([row])
-            taking.parse(kept, now=now)
-            counts["answers" if kept else "stored before"] += 1
+            stored = writer.store_answers([row])
+            writer.store_texts(stored, now=now)
+            counts["answers" if stored else "stored before"] += 1
     return counts
 
 
-def _asked(
-    store: Store, arm_id: int, custom_id: str, plans: dict[tuple[int, int], asking.Plan]
-) -> tuple[asking.Plan, asking.Request] | None:
-    """The request that an id of `to_batch_file` names, rendered anew; None when it is not of this arm."""
+def _request_of(
+    store: Store, arm_id: int, custom_id: str, plans: dict[tuple[int, int], requests.Plan]
+) -> tuple[requests.Plan, requests.Request] | None:
+    """The request that an id of `to_batch_file` names, rendered anew; None if the id names no slot of this arm.
+
+    `plans` caches the plans of the arm, by prompt version and seed.
+    """
     mark = MARK.match(custom_id)
     if mark is None:
         return None
     version, seed = int(mark["version"]), int(mark["seed"])
     if (version, seed) not in plans:
-        plan = asking.plan(store, arm_id=arm_id, seed=seed)
+        plan = requests.plan(store, arm_id=arm_id, seed=seed)
         with store() as session:
             prompt = _version(session, arm_id, version)
             if prompt is None:
@@ -115,7 +115,7 @@ def _asked(
     for label in plan.labels if index.isdecimal() and len(index) <= LONGEST_INDEX else ():
         key = SlotKey(plan.study.name, plan.task.name, plan.arm.name, label.name, int(index))
         if str(key) == mark["key"]:
-            return plan, asking.request(store, plan, label=label, slot=int(index))
+            return plan, requests.request(store, plan, label=label, slot=int(index))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Preparing a batch: what an arm still needs becomes lines, as many as the budget and one file take."""
+"""Prepare a batch: the requests that an arm still needs, as many as the budget and one file take."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -7,41 +7,43 @@ from uuid import uuid4
 
 from core.llm.answers import Message
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget, committed, prices
+from core.llm.money import budget, committed
 from core.llm.money.committed import Account, Way
+from core.llm.money.prices import Price
 from core.study.rows.study import Batch
 from core.study.store import Store
-from core.synthesis.batches import lines as batch_lines
-from core.synthesis.generation import requests as asking
+from core.synthesis.batches import jsonl
+from core.synthesis.generation import requests
 from core.synthesis.generation.quota import Quota
+from core.synthesis.limits import BatchLimits
 
 MOST_BYTES = 190_000_000
 
 
 def prepare(
     store: Store,
-    plan: asking.Plan,
+    plan: requests.Plan,
     quotas: Sequence[Quota],
     *,
     provider: OpenAIProvider,
-    price: prices.Price | None,
-    budget_usd: float | None,
-    most_requests: int,
+    price: Price | None,
+    limits: BatchLimits,
 ) -> Batch | None:
-    """A batch, not stored yet, of what is missing, labels in turn; None when nothing is.
+    """A batch of the missing requests, labels in turn, not stored yet; None if nothing is missing.
 
-    Raises `BudgetReached` when the most that the first request can cost at `price` does not fit the budget, which
-    bounds what the arm costs over all attempts.
+    Raises `BudgetReached` if the first request could cost more at `price` than the budget has left. The budget bounds
+    what the arm costs over all attempts.
     """
+    limit = limits.budget_usd
     wanted = [[(quota, slot) for slot in wanted_slots(quota)] for quota in quotas]
     in_turn = [pair for pairs in itertools.zip_longest(*wanted) for pair in pairs if pair]
-    lines = (
-        _line(store, plan, quota, slot, provider=provider, price=price if budget_usd is not None else None)
+    rows = (
+        _row(store, plan, quota, slot, provider=provider, price=price if limit is not None else None)
         for quota, slot in in_turn
     )
-    spent = committed.for_budget(store, Account(Way.GENERATE, plan.arm.id), limit=budget_usd)
-    requests = list(itertools.islice(_fitting(lines, spent=spent, limit=budget_usd), most_requests))
-    if not requests:
+    spent = committed.for_budget(store, Account(Way.GENERATE, plan.arm.id), limit=limit)
+    fitting = list(itertools.islice(_fitting(rows, spent=spent, limit=limit), limits.most_requests))
+    if not fitting:
         return None
     return Batch(
         arm_id=plan.arm.id,
@@ -49,13 +51,13 @@ def prepare(
         provider=provider.name,
         model=provider.model,
         base_url=provider.shown_url,
-        requests=requests,
-        counts={"requests": len(requests), "most_usd": sum(request["most_usd"] for request in requests)},
+        requests=fitting,
+        counts={"requests": len(fitting), "most_usd": sum(row["most_usd"] for row in fitting)},
     )
 
 
 def wanted_slots(quota: Quota) -> list[int]:
-    """The slots of a label to ask for now, all at once: the next turn of as many conversations as are needed."""
+    """The slots of a label to ask now, all at once: the next turn of as many conversations as the missing texts take."""
     if quota.next_slot() is None:
         return []
     left = -(-quota.missing // quota.texts_per_call)
@@ -73,50 +75,54 @@ def wanted_slots(quota: Quota) -> list[int]:
     return found
 
 
-def _line(
-    store: Store, plan: asking.Plan, quota: Quota, slot: int, *, provider: OpenAIProvider, price: prices.Price | None
+def _row(
+    store: Store, plan: requests.Plan, quota: Quota, slot: int, *, provider: OpenAIProvider, price: Price | None
 ) -> dict[str, Any]:
-    """A request as it is kept: what is sent, what the stored answer will point to, and the most it can cost."""
-    asked = asking.request(store, plan, label=quota.label, slot=slot)
-    limit = _limit(plan, provider) if price else None
-    body = provider.body(asked.messages, max_tokens=limit)
+    """A request as the batch stores it: its body, the ids that its answer will point to, and the most it can cost.
+
+    Without a `price` the answer has no limit of tokens, and the most is 0.
+    """
+    request = requests.request(store, plan, label=quota.label, slot=slot)
+    limit = _answer_limit(plan, provider) if price else None
+    body = provider.body(request.messages, max_tokens=limit)
     return {
-        "custom_id": str(asked.key),
+        "custom_id": str(request.key),
         "label_id": quota.label.id,
         "slot": slot,
         "prompt_id": plan.prompt.id,
         "body": body,
-        "example_ids": [sample.id for sample in asked.examples],
-        "source_ids": [sample.id for sample in asked.sources],
-        "attributes": asked.attributes,
-        "most_usd": _most(body["messages"], price, limit),
+        "example_ids": [sample.id for sample in request.examples],
+        "source_ids": [sample.id for sample in request.sources],
+        "attributes": request.attributes,
+        "most_usd": _most_usd(body["messages"], price, limit),
     }
 
 
-def _limit(plan: asking.Plan, provider: OpenAIProvider) -> int:
-    """The tokens that an answer may have, so that its cost has a bound."""
+def _answer_limit(plan: requests.Plan, provider: OpenAIProvider) -> int:
+    """The most tokens of an answer, so that its cost has a bound."""
     room = budget.answer_limit(texts_per_call=plan.prompt.texts_per_call, words=plan.prompt.words)
     return provider.max_tokens or room
 
 
-def _most(messages: Sequence[Message], price: prices.Price | None, limit: int | None) -> float:
+def _most_usd(messages: Sequence[Message], price: Price | None, limit: int | None) -> float:
+    """The most that a call can cost in US dollars; 0 without a price or a limit of tokens."""
     return price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit) if price and limit else 0.0
 
 
-def _fitting(requests: Iterable[dict[str, Any]], *, spent: float, limit: float | None) -> Iterable[dict[str, Any]]:
-    """The first requests whose most fits the limit and whose lines fit one file."""
+def _fitting(rows: Iterable[dict[str, Any]], *, spent: float, limit: float | None) -> Iterable[dict[str, Any]]:
+    """The first requests that fit the limit in US dollars together, beside `spent`, and whose lines fit one file."""
     held, size = spent, 0
-    for number, request in enumerate(requests):
-        held += request["most_usd"]
-        size += len(batch_lines.written(batch_lines.ids([request])))
+    for number, row in enumerate(rows):
+        held += row["most_usd"]
+        size += len(jsonl.written(jsonl.ids_and_bodies([row])))
         if limit is not None and held > limit:
             if number == 0:
                 raise budget.BudgetReached(
-                    f"The budget of ${limit:g} is reached: ${spent:.4f} is spent, or may have been, and the next request of a batch may "
-                    f"cost up to ${request['most_usd']:.4f}. Raise the budget to go on.",
-                    most=request["most_usd"],
+                    f"The budget of ${limit:g} is reached: ${spent:.4f} is spent, or may have been, and the next request "
+                    f"of a batch may cost up to ${row['most_usd']:.4f}. Raise the budget to go on.",
+                    most=row["most_usd"],
                 )
             return
         if size > MOST_BYTES:
             return
-        yield request
+        yield row

@@ -1,4 +1,4 @@
-"""The remote side of a batch: files and batches at an endpoint, asked for again when it fails in passing."""
+"""Send, find, read and cancel batches at an endpoint with a Batch API; passing failures are tried again."""
 
 import time
 from collections.abc import Callable
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 class NoBatches(ProviderRefused):
-    """The endpoint has no Batch API, or not the batch that was asked for."""
+    """The endpoint has no Batch API, or does not know the batch."""
 
 
 class Remote:
-    """Speaks to the Batch API of a provider's endpoint. Raises the provider's own errors (`ProviderError`)."""
+    """A client of the Batch API at a provider's endpoint. Every method raises `ProviderError` as the provider does."""
 
     def __init__(self, provider: OpenAIProvider) -> None:
         self._provider = provider
@@ -38,9 +38,10 @@ class Remote:
         self._client.close()
 
     def submit(self, content: bytes, *, key: str, made_at: float) -> RemoteBatch:
-        """A batch over a file of requests, marked with `key`.
+        """Upload a file of requests and create a batch over it, marked with `key`.
 
-        When an attempt to create it fails in passing, it is looked for before it is created again, as it may be there.
+        If creating the batch fails in passing, the batch is searched for before it is created again, as the endpoint may
+        have it. `made_at` is in seconds since 1970.
         """
         file = self._again(
             lambda: self._client.files.create(
@@ -68,9 +69,9 @@ class Remote:
                 return found
 
     def find(self, key: str, *, made_at: float) -> RemoteBatch | None:
-        """The batch marked with a key, among those created since `made_at` (seconds since 1970)."""
+        """The batch marked with a key, among the batches created since `made_at` (seconds since 1970); None if not found."""
 
-        def looked_for() -> RemoteBatch | None:
+        def search() -> RemoteBatch | None:
             for batch in self._client.batches.list(limit=100):
                 if (batch.metadata or {}).get(KEY) == key:
                     return batch
@@ -78,12 +79,14 @@ class Remote:
                     break
             return None
 
-        return self._again(looked_for)
+        return self._again(search)
 
     def look(self, remote_id: str) -> RemoteBatch:
+        """A batch with its present state, by the endpoint's id."""
         return self._checked(self._again(lambda: self._client.batches.retrieve(remote_id)))
 
     def cancel(self, remote_id: str) -> RemoteBatch:
+        """Ask the endpoint to end a batch, and return the batch with its present state."""
         return self._again(lambda: self._client.batches.cancel(remote_id))
 
     def text(self, file_id: str) -> str:
@@ -91,13 +94,13 @@ class Remote:
         return self._again(lambda: self._client.files.content(file_id, timeout=UPLOAD_S).content.decode("utf-8"))
 
     def _checked(self, found: RemoteBatch) -> RemoteBatch:
-        """The same, if it is a batch: the client lets pass whatever an endpoint sends."""
-        if not isinstance(found, RemoteBatch) or not all(isinstance(one, str) for one in (found.id, found.status)):
+        """The same batch. Raises `NoBatches` if the endpoint sent something else, which the client does not check."""
+        if not isinstance(found, RemoteBatch) or not all(isinstance(value, str) for value in (found.id, found.status)):
             raise NoBatches(self._no_batches())
         return found
 
     def _await_file(self, file: FileObject) -> None:
-        """Some endpoints take a file into a batch only after they have read it."""
+        """Wait until the endpoint has read a file: some endpoints take a file into a batch only then."""
         status = str(file.status)
         for _ in range(READY_TRIES):
             if status not in NOT_READY:
@@ -106,6 +109,7 @@ class Remote:
             status = str(self._again(lambda: self._client.files.retrieve(file.id)).status)
 
     def _again(self, call: Callable[[], T]) -> T:
+        """The result of a call, made again after passing failures."""
         failed = 0
         while True:
             try:
@@ -115,7 +119,7 @@ class Remote:
                 self._wait(error, failed)
 
     def _wait(self, error: openai.OpenAIError, failed: int) -> None:
-        """Wait before the next try; raises when there is none."""
+        """Wait before the next attempt. Raises if another attempt is of no use."""
         if isinstance(error, openai.NotFoundError):
             raise NoBatches(self._no_batches()) from error
         time.sleep(self._provider.wait_after(error, failed))

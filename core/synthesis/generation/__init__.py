@@ -1,1 +1,1 @@
-"""Arms filled with texts, slot by slot."""
+"""Generate texts into an arm: the calls, their scheduling, the storing of answers, and where the arm stands."""

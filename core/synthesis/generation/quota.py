@@ -1,7 +1,7 @@
-"""Quota: one label's way to the number of texts it should have, slot by slot.
+"""One label's quota of texts: texts kept and wanted, the slot to ask next, and when the label is given up.
 
-A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c: they
-are asked one after the other, while conversations run side by side.
+A slot is a call that is paid once. Slots `c * turns` to `c * turns + turns - 1` are the turns of conversation c. The turns
+of a conversation are asked one after the other, while conversations run side by side.
 """
 
 import math
@@ -18,23 +18,24 @@ MOST_FRUITLESS = 5
 MOST_REASONS = 3
 ADVICE = {
     samples.DUPLICATE: "Ask for more variety: attributes, a higher temperature, or another prompt.",
-    parsing.REFUSAL: "The model declines to write such texts: say what they are for in the prompt, or use another model.",
-    parsing.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
+    text.REFUSAL: "The model declines to write such texts: say what they are for in the prompt, or use another model.",
+    text.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
     text.PROMPT_TOO_LONG: "The prompt is too long for the model: show fewer or shorter examples, or use another model.",
-    parsing.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
+    text.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
     parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",
-    parsing.EMPTY: "The answers are empty: raise the limit on their length, or use another model.",
+    text.EMPTY: "The answers are empty: raise the limit on their length, or use another model.",
 }
 
 
 @dataclass
 class Quota:
-    """What a label keeps and wants, which slots have an answer (`asked`) and how many of them the present prompt asked.
+    """The quota of one label: `kept` of `wanted` texts.
 
-    `rejected` counts by reason what the present prompt brought in vain. `stopped` says why a label is given up short
-    of what it wants: 5 fruitless answers in a row, or more than three times the calls that were needed, and 5, by one
-    version of the prompt.
+    `asked` holds the slots that have an answer or wait for one in a batch; `asked_by_prompt` counts the answers to the
+    present prompt version, `rejected` its rejected texts and answers by reason. `stopped` says why the label is given up
+    short of its quota: 5 answers in a row without a new text, or 3 k + 5 answers to one prompt version where k calls
+    could have brought all texts.
     """
 
     label: Label
@@ -47,17 +48,22 @@ class Quota:
     in_flight: set[int] = field(default_factory=set)
     rejected: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
-    _busy: set[int] = field(default_factory=set)
-    _left: set[int] = field(default_factory=set)
+    _busy: set[int] = field(default_factory=set)  # conversations with a slot in flight
+    _left: set[int] = field(default_factory=set)  # conversations that are asked no more now
     _fruitless: int = 0
     _first_free: int = 0
 
     @property
     def missing(self) -> int:
+        """The number of texts still to be kept."""
         return max(0, self.wanted - self.kept)
 
     def next_slot(self) -> int | None:
-        """The lowest slot to ask now, of as many as the missing texts take, whose conversation is not waiting."""
+        """The lowest slot that can be asked now; None if no slot can.
+
+        Considered are as many free slots as the missing texts take. A slot has to wait while an earlier turn of its
+        conversation is in flight.
+        """
         if self.stopped or not self.missing:
             return None
         if self.asked_by_prompt + len(self.in_flight) >= self._allowance:
@@ -76,11 +82,12 @@ class Quota:
         return None
 
     def start(self, slot: int) -> None:
+        """Count a slot as in flight."""
         self.in_flight.add(slot)
         self._busy.add(slot // self.turns)
 
     def finish(self, slot: int, *, kept: int, is_fruitful: bool, rejected: Mapping[str, int] | None = None) -> None:
-        """Count an answer that is stored, after which the label keeps `kept` texts; `rejected` is what it held else."""
+        """Count a stored answer, after which the label keeps `kept` texts; `rejected` counts its other texts by reason."""
         self.abandon(slot)
         self.asked.add(slot)
         self.asked_by_prompt += 1
@@ -96,19 +103,20 @@ class Quota:
         self._busy.discard(slot // self.turns)
 
     def leave(self, slot: int) -> None:
-        """Ask no more of a slot's conversation now; other conversations take its place."""
+        """Ask the conversation of a slot no more in this process; other conversations take its place."""
         self._left.add(slot // self.turns)
 
     @property
     def _allowance(self) -> int:
+        """The most answers that one prompt version may take."""
         return 3 * math.ceil(self.wanted / self.texts_per_call) + 5
 
     @property
     def _so_far(self) -> str:
-        """How far the label came and what stood in its way, the most frequent first."""
-        known = [f"{reason} ({n})" for reason, n in self.rejected.most_common(MOST_REASONS)]
+        """How many texts are kept, and the most frequent reasons why others are not, with advice on the first."""
+        reasons = [f"{reason} ({n})" for reason, n in self.rejected.most_common(MOST_REASONS)]
         kept = f"{self.kept} of {self.wanted} texts kept"
-        if not known:
+        if not reasons:
             return kept
         advice = ADVICE.get(self.rejected.most_common(1)[0][0], "")
-        return f"{kept}; most were: {', '.join(known)}. {advice}".strip()
+        return f"{kept}; most were: {', '.join(reasons)}. {advice}".strip()

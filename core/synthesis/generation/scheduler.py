@@ -15,9 +15,9 @@ from core.llm.money import budget
 from core.llm.providers import RecordingsUsedUp
 from core.llm.side_by_side import CallRunner, Progress, error_of
 from core.synthesis.generation import requests
-from core.synthesis.generation.intake import Intake, Outcome
 from core.synthesis.generation.quota import Quota
-from core.synthesis.generation.writer import Storing
+from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
+from core.synthesis.generation.write_queue import WriteQueue
 
 RATE_OVER_S = 10.0
 TRIES_WHEN_LOST = 2  # then the slot is left for a later start
@@ -55,12 +55,12 @@ class SlotScheduler:
         quotas: Sequence[Quota],
         runner: CallRunner,
         *,
-        intake: Intake,
+        writer: SampleWriter,
         totals: RunningTotals,
     ) -> None:
         self.plan, self.quotas, self.runner, self.totals = plan, quotas, runner, totals
-        self.store = intake.store
-        self.storing = Storing(intake)
+        self.store = writer.store
+        self.storing = WriteQueue(writer)
         self._times_lost: Counter[tuple[int, int]] = Counter()  # by label id and slot
         self._started_at = time.monotonic()
 

@@ -1,1 +1,1 @@
-"""Texts out of what a model wrote."""
+"""Texts out of a model's answer."""

@@ -1,4 +1,4 @@
-"""JSON answers: the strings that are meant as texts, also when the JSON was cut off or is not quite JSON."""
+"""Find the texts in JSON answers, also in JSON that is cut off or malformed."""
 
 import json
 import re
@@ -11,8 +11,13 @@ FIELD = "another field"
 TEXT = "text"
 
 START = re.compile(r"^[ \t]*(?:\[\s*[\"{\[]|\{\s*[\"\[])", re.MULTILINE)
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:(")|\\?\Z)', re.DOTALL)
+STRING = (
+    re.compile(  # a quote inside a text may lack its backslash: it closes the text only before , : ] } " or the end
+        r'"((?:[^"\\]|\\.|"(?=\s*[^\s,:}\]"]))*)(?:(")|\\?\Z)', re.DOTALL
+    )
+)
 BROKEN_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+BARE_QUOTE = re.compile(r'(\\.)|"', re.DOTALL)
 KEY = re.compile(r"\s*:")
 LITERAL = re.compile(r"\b(?:true|false|null)\b|[\W\d_]")
 TEXT_KEY = re.compile(
@@ -30,9 +35,9 @@ MAX_DEPTH = 6
 
 @dataclass(frozen=True)
 class Shaped:
-    """Texts found in JSON; `head` is what stands before it, `is_cut` whether the last text is broken.
+    """The texts found in JSON; `head` is the answer before the JSON, `is_cut` says whether the last text is broken off.
 
-    `beside` holds every other string, and what stands between and after, each with why it is no text.
+    `beside` holds every other string of the JSON, and every line between and after JSON values, as (string, reason).
     """
 
     head: str
@@ -43,18 +48,18 @@ class Shaped:
 
 @dataclass
 class Leaf:
-    """A string of the JSON and what it is taken for: `TEXT`, `FIELD` or `OUTSIDE`."""
+    """A string of the JSON and its role: `TEXT`, `FIELD` (another field) or `OUTSIDE` (outside the list)."""
 
     text: str
     role: str = OUTSIDE
 
 
 class Pairs(list[tuple[str, Any]]):
-    """A JSON object with all its keys, those that stand twice as well."""
+    """A JSON object as its (key, value) pairs, repeated keys included."""
 
 
 def find(visible: str) -> Shaped | None:
-    """The texts of the JSON that begins a line of an answer; None when there is none or it holds no string."""
+    """The texts of the JSON values that begin a line of an answer; None if there is no JSON or it holds no text."""
     first = START.search(visible)
     start, at, is_cut = first, 0, False
     leaves: list[Leaf] = []
@@ -76,7 +81,7 @@ def find(visible: str) -> Shaped | None:
 
 
 def _decoded(visible: str, at: int) -> tuple[list[Leaf], int, bool]:
-    """The strings of one JSON value or of several in a row, where reading ended, and whether it ended well."""
+    """The strings of the JSON values from index `at` on, the index where reading ended, and whether no value was broken."""
     decoder = json.JSONDecoder(strict=False, object_pairs_hook=Pairs)
     leaves: list[Leaf] = []
     is_whole = True
@@ -96,7 +101,7 @@ def _decoded(visible: str, at: int) -> tuple[list[Leaf], int, bool]:
 
 
 def _marked(value: Any) -> Any:
-    """The same value with a `Leaf` in place of each string."""
+    """A JSON value with a `Leaf` in place of each string, and None in place of each number or literal."""
     if isinstance(value, str):
         return Leaf(value)
     if isinstance(value, Pairs):
@@ -105,6 +110,7 @@ def _marked(value: Any) -> Any:
 
 
 def _leaves(value: Any) -> Iterator[Leaf]:
+    """All leaves of a marked value, in order."""
     if isinstance(value, Leaf):
         yield value
     elif isinstance(value, list):
@@ -113,7 +119,7 @@ def _leaves(value: Any) -> Iterator[Leaf]:
 
 
 def _choose(value: Any, depth: int) -> None:
-    """Mark the strings that are texts."""
+    """Set the role of the strings of a marked value that are texts; values deeper than 6 levels are left out."""
     if isinstance(value, Leaf):
         value.role = TEXT
     elif depth > MAX_DEPTH:
@@ -126,7 +132,7 @@ def _choose(value: Any, depth: int) -> None:
 
 
 def _choose_of_object(pairs: Pairs, depth: int) -> None:
-    """An object is a text with other fields, a wrapper around a list, or a list numbered by its keys."""
+    """Set the roles in an object: a text with other fields, a wrapper around a list, or a list numbered by its keys."""
     strings = [(key, part) for key, part in pairs if isinstance(part, Leaf)]
     lists = [(key, part) for key, part in pairs if isinstance(part, list) and part]
     named = [(key, leaf) for key, leaf in strings if TEXT_KEY.match(key) and not key[-1].isdigit()]
@@ -146,7 +152,10 @@ def _choose_of_object(pairs: Pairs, depth: int) -> None:
 
 
 def _salvaged(broken: str) -> tuple[list[Leaf], bool]:
-    """The strings of broken JSON, those that are values as texts, and whether the last text is cut off."""
+    """The strings of broken JSON, its string values as texts, and whether the last text is cut off.
+
+    If a key such as "text" names some of the values, the other named values are fields.
+    """
     found: list[tuple[str | None, Leaf]] = []
     key: str | None = None
     is_cut = False
@@ -166,8 +175,9 @@ def _salvaged(broken: str) -> tuple[list[Leaf], bool]:
 
 
 def _unescaped(raw: str) -> str:
-    """A string's content with its escapes undone; one that was cut off at the end is left out."""
-    for kept in (raw, BROKEN_ESCAPE.sub("", raw)):
+    """The content of a JSON string with its escapes undone; a broken escape at its end is left out."""
+    quoted = BARE_QUOTE.sub(lambda match: match[1] or '\\"', raw)
+    for kept in (quoted, BROKEN_ESCAPE.sub("", quoted)):
         try:
             return str(json.loads(f'"{kept}"', strict=False))
         except ValueError:

@@ -1,4 +1,4 @@
-"""Marks of labels that a model puts beside its texts ("Positive: ...", "[positive] ...", "... (label: positive)")."""
+"""Cut label marks that a model puts beside its texts ("Positive: ...", "[positive] ...", "... (label: positive)")."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 NOUN = r"label|class|category|sentiment|answer|emotion|intent|topic|tone|etiqueta|categoría|catégorie|kategorie|标签|标注|情感|ラベル"
 OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
 TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
-SHORTEST = 3  # characters; a shorter name is a mark only where a noun or brackets say so
+SHORTEST = 3  # characters; a shorter label name is a mark only beside a noun such as "label" or in brackets
 
 
 class Marks:
-    """Cuts the marks of the texts' own label, and knows those of other labels; `cut` lists what was cut.
+    """The marks of the label of some texts, and of other labels; `cut` lists the marks that were cut.
 
-    A dash after a name, and a name in round brackets at the end, may belong to a text ("No - I can't come"), so they are
-    marks only where at least half of several texts bear them.
+    A name before a dash and a name in round brackets may belong to a text ("No - I can't come"), so these count as marks
+    only if at least two texts, and at least half of the texts, bear one.
     """
 
     def __init__(self, texts: Sequence[str], *, label: str, others: Sequence[str]) -> None:
@@ -24,7 +24,7 @@ class Marks:
         self._own += [habit for habit in habits if 2 <= sum(map(bool, map(habit.search, texts))) >= len(texts) / 2]
 
     def without(self, text: str) -> tuple[str, bool]:
-        """A text without the mark of its label, and whether it bears the mark of another label."""
+        """A text without the marks of its label, and whether it bears the mark of another label."""
         if any(pattern.search(text) for pattern in self._other):
             return text, not any(pattern.search(text) for pattern in self._own)
         for pattern in self._own:
@@ -35,7 +35,7 @@ class Marks:
 
 
 def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
-    """What is a mark of one of the labels wherever it stands."""
+    """Patterns of a mark of one of the labels that a single text may bear."""
     name = _any_of(labels)
     bare = _any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
     return [
@@ -51,7 +51,7 @@ def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
 
 
 def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
-    """What is a mark only where several texts of a list have it."""
+    """Patterns of a mark of one of the labels that only several texts of a list prove."""
     name = _any_of(labels)
     return [
         re.compile(pattern, re.IGNORECASE)
@@ -64,7 +64,7 @@ def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
 
 
 def _any_of(labels: Sequence[str]) -> str:
-    """One of some names, however its words are joined; nothing where there is none."""
+    """A pattern of any of the names, whatever joins their words; it matches nothing if there are no names."""
     parts = [re.split(r"[\s_-]+", label.strip()) for label in labels if label.strip()]
     names = [r"[\s_-]+".join(map(re.escape, filter(None, words))) for words in parts]
     return f"(?:{'|'.join(filter(None, names)) or '(?!)'})"

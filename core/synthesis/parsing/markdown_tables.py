@@ -1,4 +1,4 @@
-"""Markdown tables in answers: the column that holds the texts."""
+"""Find the texts in Markdown tables of answers: the column that holds them."""
 
 import re
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ HEADER = "table header"
 
 @dataclass(frozen=True)
 class Table:
-    """Texts found in a table; `head` is what stands before it, `is_last` whether nothing follows it.
+    """The texts found in a table; `head` is the answer before the table, `is_last` says whether the answer ends with it.
 
-    `beside` holds the other cells and what follows, each with why it is no text.
+    `beside` holds the other cells, and the lines after the table, as (string, reason).
     """
 
     head: str
@@ -24,9 +24,9 @@ class Table:
 
 
 def find(lines: list[str]) -> Table | None:
-    """The texts of the first table of an answer: of the column headed as such, else of the one with the longest cells.
+    """The texts of the first table of an answer: its column headed "text" or alike, else the column with the most text.
 
-    None when there is no header with a rule of dashes below it, or no row.
+    None if no line with cells is followed by a rule of dashes, or if the table has no row.
     """
     rule = next((at for at in range(1, len(lines)) if "|" in lines[at - 1] and RULE.match(lines[at])), None)
     if rule is None:
@@ -48,5 +48,6 @@ def find(lines: list[str]) -> Table | None:
 
 
 def _cells(line: str) -> list[str]:
+    """The cells of a row of a table, with escaped bars undone."""
     inner = line.strip().removeprefix("|").removesuffix("|")
     return [cell.replace("\\|", "|").strip() for cell in BETWEEN.split(inner)]

@@ -1,8 +1,8 @@
-"""Parsing: the texts in an LLM's answer, whatever shape it took. Never raises.
+"""Find the texts in an LLM's answer, whatever shape the answer has. Never raises.
 
-Read as a list are numbered lists, bullets, JSON (whole, fenced, or cut off) and plain lines or paragraphs; what stands
-before and after a list is not a text. Whole answers that hold no text carry a `reason` instead. Nothing is dropped
-unsaid: what is no text is listed with why.
+Lists are numbered lists, bullets, JSON (whole, fenced, or cut off), tables, and plain lines or paragraphs; a line before
+or after a list is not a text. An answer without any text has a `reason`. Every piece of an answer that is not a text is
+listed with the reason.
 """
 
 import re
@@ -11,13 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.llm import text as llm_text
-from core.llm.text import APOLOGY as APOLOGY
-from core.llm.text import CUT as CUT
-from core.llm.text import EMPTY as EMPTY
-from core.llm.text import FENCE as FENCE
-from core.llm.text import FILTERED as FILTERED
-from core.llm.text import REFUSAL as REFUSAL
-from core.llm.text import UNSTORABLE as UNSTORABLE
 from core.synthesis.parsing import json_shapes, label_marks, markdown_tables
 
 NO_LIST = "no list found"
@@ -31,7 +24,7 @@ OTHER_LABEL = "marked with another label"
 CUT_EARLY = "cut by length before any text"
 WITHOUT_TEXT = {
     llm_text.PROMPT_TOO_LONG: llm_text.PROMPT_TOO_LONG,
-    llm_text.PROMPT_REFUSED: FILTERED,
+    llm_text.PROMPT_REFUSED: llm_text.FILTERED,
 }
 
 MAX_CHARACTERS = 4000
@@ -88,10 +81,10 @@ REMARK = re.compile(
 
 @dataclass(frozen=True)
 class Parsed:
-    """What an answer held: usable texts, rejected ones as (text, reason), and why none could be read at all, if so.
+    """The content of an answer: usable texts, rejected texts as (text, reason), and why the whole answer held no text.
 
-    `left_out` lists, as (text, reason), what was never meant as a text: thinking, preamble and remarks, headings, other
-    fields of JSON or a table, lead-ins. What stood outside the list without such a sign is among the rejected.
+    `left_out` lists, as (text, reason), the pieces that were never meant as texts: thinking, preamble and remarks,
+    headings, lead-ins, other fields of JSON or of a table. Other pieces outside the list are among the rejected.
     """
 
     texts: list[str]
@@ -101,10 +94,10 @@ class Parsed:
 
 
 @dataclass
-class _Found:
-    """What begins the answer (for a refusal to show), the raw texts, and all that is none of them, with the reason.
+class _RawList:
+    """The raw texts of an answer, the `head` before them (where a refusal would stand), and all pieces `beside` them.
 
-    `is_cut` says whether the last of the texts is broken.
+    Pieces beside the texts are pairs (piece, reason). `is_cut` says whether the last raw text is broken off.
     """
 
     head: str
@@ -122,35 +115,32 @@ def parse(
     label: str = "",
     others: Sequence[str] = (),
 ) -> Parsed:
-    """The texts of an answer, each on one line, in the answer's order.
+    """The texts of an answer, each on one line, in the order of the answer.
 
-    The name of the `label` that was asked for is cut where it stands as a mark in front of a text or behind it; a text
-    that is marked with one of the `others` is rejected.
-
-    `expected` is the number asked for: with 1, prose without a list is the one text; with more, too few lines of
-    prose are no list. `finish_reason` "length" rejects the last, broken text. Texts of a single word under 8
-    characters or of over 4,000 characters are rejected.
+    The name of the `label` that was asked for is cut if it marks a text, before or behind it; a text that is marked with
+    the name of one of the `others` is rejected. `expected` is the number of texts asked for: if 1, prose without a list is
+    one text; if more, prose with too few lines is not a list. A `finish_reason` such as "length" rejects the last, broken
+    text. Texts of a single word under 8 characters, and texts of over 4,000 characters, are rejected.
     """
-    storable = UNSTORABLE.sub("", content)
-    unthought, thoughts = llm_text.spoken(storable)
-    visible = FENCE.sub("", unthought).strip()
+    unthought, thoughts = llm_text.spoken(content)
+    visible = llm_text.FENCE.sub("", unthought).strip()
     if finish_reason in (llm_text.PROMPT_TOO_LONG, llm_text.PROMPT_REFUSED):  # the content is the endpoint's sentence
         return Parsed([], [], WITHOUT_TEXT[finish_reason])
     if refusal or finish_reason == "refusal":
-        return Parsed([], [], REFUSAL)
+        return Parsed([], [], llm_text.REFUSAL)
     if not visible:
         return Parsed([], [], _why_empty(finish_reason))
-    found = _found(visible, expected, is_cut=llm_text.is_cut(finish_reason))
+    found = _raw_list(visible, expected, is_cut=llm_text.is_cut(finish_reason))
     if llm_text.is_refusal(found.head):
-        return Parsed([], [], REFUSAL)
+        return Parsed([], [], llm_text.REFUSAL)
     cleaned = [(text, lead) for text, lead in map(_clean, found.items) if text]
     if not cleaned:
-        return Parsed([], [], REFUSAL if APOLOGY.match(visible) else NO_LIST)
+        return Parsed([], [], llm_text.REFUSAL if llm_text.APOLOGY.match(visible) else NO_LIST)
     texts = [text for text, _ in cleaned]
     marks = label_marks.Marks(texts, label=label, others=others)
-    parsed = _judged(texts, marks, is_cut=found.is_cut)
+    parsed = _checked(texts, marks, is_cut=found.is_cut)
     beside = [(thought, THINKING) for thought in thoughts]
-    beside += [(fence["tag"], FRAME) for fence in FENCE.finditer(unthought) if fence["tag"]]
+    beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(unthought) if fence["tag"]]
     beside += [(lead, LEAD) for _, lead in cleaned if lead]
     beside += [(mark, LEAD) for mark in marks.cut]
     beside += _reasoned(found.beside)
@@ -160,10 +150,10 @@ def parse(
 
 
 def _reasoned(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Pieces without empty ones, on one line each; those that introduce, close or structure a list are its frame."""
+    """The pieces that hold a letter or digit, each on one line; pieces that introduce or close a list count as its frame."""
     found = []
     for raw, reason in pieces:
-        text = " ".join(UNSTORABLE.sub("", raw).split())
+        text = " ".join(llm_text.storable(raw).split())
         if reason == OUTSIDE and (RULE_OR_HEADING.match(text) or PREAMBLE.match(text) or REMARK.match(text)):
             reason = FRAME
         if any(sign.isalnum() for sign in text):
@@ -171,31 +161,36 @@ def _reasoned(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return found
 
 
-def _found(visible: str, expected: int | None, *, is_cut: bool) -> _Found:
+def _raw_list(visible: str, expected: int | None, *, is_cut: bool) -> _RawList:
+    """The list in an answer: whichever of numbered list and JSON begins first, else a table, bullets, or prose."""
     lines = visible.splitlines()
     numbered = _listed(lines, _numbered_starts(lines), expected, is_cut=is_cut)
     shaped = json_shapes.find(visible)
     if shaped and (numbered is None or len(shaped.head) < len(numbered.head)):
-        return _Found(shaped.head, shaped.texts, [*_outside(shaped.head), *shaped.beside], shaped.is_cut)
+        return _RawList(shaped.head, shaped.texts, [*_outside(shaped.head), *shaped.beside], shaped.is_cut)
     table = None if numbered else markdown_tables.find(lines)
     if table:
-        return _Found(table.head, table.texts, [*_outside(table.head), *table.beside], is_cut and table.is_last)
+        return _RawList(table.head, table.texts, [*_outside(table.head), *table.beside], is_cut and table.is_last)
     listed = numbered or _listed(lines, _bullet_starts(lines), expected, is_cut=is_cut)
     if listed:
         return listed
     blocks, beside = _blocks(lines)
     head = blocks[0] if blocks and len(blocks) <= 3 else ""
     if expected == 1:
-        return _Found(head, [" ".join(blocks)], beside, is_cut)
-    return _Found(head, blocks if 2 * len(blocks) >= (expected or 1) else [], beside, is_cut)
+        return _RawList(head, [" ".join(blocks)], beside, is_cut)
+    return _RawList(head, blocks if 2 * len(blocks) >= (expected or 1) else [], beside, is_cut)
 
 
 def _outside(text: str) -> list[tuple[str, str]]:
+    """The lines of a text as pieces outside the list."""
     return [(line, OUTSIDE) for line in text.splitlines()]
 
 
 def _numbered_starts(lines: list[str]) -> list[int]:
-    """The lines that begin an item: their numbers grow by little, repeat (`1. 1. 1.`), or start again at 1."""
+    """The indices of the lines that begin an item of a numbered list.
+
+    Their numbers grow by up to 3, repeat (`1. 1. 1.`), or start again at 1. Empty if the numbers are not those of a list.
+    """
     starts: list[int] = []
     last, indent = 0, 0
     for at, line in enumerate(lines):
@@ -215,7 +210,7 @@ def _numbered_starts(lines: list[str]) -> list[int]:
 
 
 def _counted(number: str) -> int:
-    """The value of a number in any digits (2, ２, ②, 二)."""
+    """The value of a number written in any digits (2, ２, ②, 二)."""
     if number.isdecimal():
         return int(number)
     if number[0] not in HAN_DIGITS + "十":
@@ -226,13 +221,14 @@ def _counted(number: str) -> int:
 
 
 def _bullet_starts(lines: list[str]) -> list[int]:
+    """The indices of the lines that begin an item of a bulleted list, nested bullets left out."""
     found = [(at, len(match["indent"])) for at, line in enumerate(lines) if (match := BULLET.match(line))]
     least = min((depth for _, depth in found), default=0)
     return [at for at, depth in found if depth <= least + 1]
 
 
-def _listed(lines: list[str], starts: list[int], expected: int | None, *, is_cut: bool) -> _Found | None:
-    """The list whose items begin at `starts`; None when they are too few to be one."""
+def _listed(lines: list[str], starts: list[int], expected: int | None, *, is_cut: bool) -> _RawList | None:
+    """The list whose items begin at the lines `starts`; None if these are too few for a list."""
     if not starts or (len(starts) == 1 and (expected or 1) > 1 and not NUMBER.match(lines[starts[0]])):
         return None
     head = "\n".join(lines[: starts[0]])
@@ -251,32 +247,34 @@ def _listed(lines: list[str], starts: list[int], expected: int | None, *, is_cut
         last = last[:1]
     last = _without_remarks(last)
     beside += [(part, OUTSIDE) for part in bodies[-1][len(last) :]]
-    return _Found(head, [" ".join(body) for body in [*bodies[:-1], last]], beside, is_cut)
+    return _RawList(head, [" ".join(body) for body in [*bodies[:-1], last]], beside, is_cut)
 
 
 def _paragraphs(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The paragraphs of an item, each on one line, and the lines after a heading or a rule, which ends the item."""
+    """The paragraphs of an item, each on one line, and the lines from the first heading or rule on, which ends the item."""
     end = next((at for at, line in enumerate(lines) if RULE_OR_HEADING.match(line)), len(lines))
     parts = re.split(r"\n\s*\n", "\n".join(lines[:end]).strip())
     return [" ".join(part.split()) for part in parts if part.strip()], lines[end:]
 
 
 def _without_remarks(parts: list[str]) -> list[str]:
+    """The paragraphs without closing remarks to the reader; the first paragraph always stays."""
     while len(parts) > 1 and REMARK.match(parts[-1]):
         parts = parts[:-1]
     return parts
 
 
 def _why_empty(finish_reason: str) -> str:
+    """The reason why an answer is empty, by how it ended."""
     if llm_text.is_filtered(finish_reason):
-        return FILTERED
-    return CUT_EARLY if llm_text.is_cut(finish_reason) else EMPTY
+        return llm_text.FILTERED
+    return CUT_EARLY if llm_text.is_cut(finish_reason) else llm_text.EMPTY
 
 
 def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Prose in pieces, and what is none of them: headings, preamble, remarks.
+    """The lines or paragraphs of prose, and the pieces beside them: headings, preamble and remarks.
 
-    The pieces are paragraphs when one of them has several lines, else lines.
+    Prose is split into paragraphs if there are several and one of them has several lines, else into lines.
     """
     beside = [(line, FRAME) for line in lines if RULE_OR_HEADING.match(line)]
     prose = [line.strip() for line in lines if not RULE_OR_HEADING.match(line)]
@@ -291,8 +289,8 @@ def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def _clean(item: str) -> tuple[str, str]:
-    """An item without what decorates it (lead-ins, bold, quotes), and its lead-ins."""
-    text = " ".join(UNSTORABLE.sub("", item).split())
+    """An item without lead-ins, bold marks and quotes, and its lead-ins."""
+    text = " ".join(llm_text.storable(item).split())
     leads = []
     for _ in range(4):
         before = text
@@ -308,14 +306,15 @@ def _clean(item: str) -> tuple[str, str]:
     return text, " ".join(leads)
 
 
-def _judged(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> Parsed:
+def _checked(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> Parsed:
+    """The usable texts without the marks of their label, and the rejected texts with their reasons."""
     texts: list[str] = []
     rejected: list[tuple[str, str]] = []
     for position, marked in enumerate(cleaned):
         unmarked, is_other = marks.without(marked)
         text = marked if unmarked == marked else _clean(unmarked)[0]
         if is_cut and position == len(cleaned) - 1:
-            rejected.append((text, CUT))
+            rejected.append((text, llm_text.CUT))
         elif is_other:
             rejected.append((text, OTHER_LABEL))
         elif len(text) > MAX_CHARACTERS:
@@ -328,5 +327,5 @@ def _judged(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> Pa
 
 
 def _least(text: str) -> int:
-    """The fewest characters that a text of a single piece has; languages without blanks say more with a character."""
+    """The fewest characters of a text of one word: 4 in scripts that are written without spaces, else 8."""
     return MIN_UNSPACED if UNSPACED.search(text) else MIN_CHARACTERS

@@ -1,1 +1,1 @@
-"""What an LLM is told, in versions."""
+"""Prompts of an arm: drafts, versions, attribute values, and the real texts that a call shows."""

@@ -1,4 +1,4 @@
-"""Attributes: the values that each call of a prompt is given, balanced over the calls of a label."""
+"""Draw the attribute values of each call, balanced over the calls of a label."""
 
 import math
 import random
@@ -9,18 +9,18 @@ ROUNDS = 4
 
 
 def draw(attributes: Mapping[str, Any], *, label: str, place: int, seed: int) -> dict[str, str]:
-    """The values of a label's call number `place` (0, 1, ...), by attribute name; an attribute without values is left out.
+    """The values of a label's call number `place` (0, 1, ...), by attribute name; attributes without values are left out.
 
-    Over a label's calls every combination of values comes once before any comes again, in an order that the seed and
-    the label set, and no list of all combinations is made. Windows of as many calls as the longest attribute has values
-    use each of them once, and each value of a shorter one equally often give or take one: a few calls already cover
-    every attribute.
+    Over the calls of a label, every combination of values comes once before any combination comes again, in an order
+    that depends on seed and label. A window is as many calls as the longest attribute has values: it holds each value of
+    that attribute once, and the values of a shorter attribute equally often, give or take one. So a few calls already
+    cover every attribute. No list of all combinations is made, as there may be up to 1000 to the power of 20.
     """
-    axes = {name: list(values) for name in attributes if (values := values_of(attributes[name], label=label))}
-    if not axes:
+    values = {name: list(found) for name in attributes if (found := values_of(attributes[name], label=label))}
+    if not values:
         return {}
-    names = sorted(axes, key=lambda name: (-len(axes[name]), name))
-    sizes = [len(axes[name]) for name in names]
+    names = sorted(values, key=lambda name: (-len(values[name]), name))
+    sizes = [len(values[name]) for name in names]
     cycle, inside = divmod(place, math.prod(sizes))
     window, step = divmod(inside, sizes[0])
     key = f"{seed}/{label}/{cycle}"
@@ -28,28 +28,31 @@ def draw(attributes: Mapping[str, Any], *, label: str, place: int, seed: int) ->
     step = _shuffled(step, size=sizes[0], key=f"{key}/{window}")
     digits = _digits(window * sizes[0] + step, sizes)
     drawn = {
-        name: axes[name][_shuffled(digit, size=size, key=f"{key}/{name}")]
+        name: values[name][_shuffled(digit, size=size, key=f"{key}/{name}")]
         for name, digit, size in zip(names, digits, sizes, strict=True)
     }
     return {name: drawn[name] for name in attributes if name in drawn}
 
 
-def values_of(given: Any, *, label: str) -> Sequence[str]:
-    """The values of one attribute for a label; empty when it has none for that label."""
-    found: Sequence[str] = given.get(label, ()) if isinstance(given, Mapping) else given
+def values_of(attribute: Any, *, label: str) -> Sequence[str]:
+    """The values of one attribute for a label; empty if the attribute has no values for that label.
+
+    `attribute` is a list of values, or maps label names to lists of values.
+    """
+    found: Sequence[str] = attribute.get(label, ()) if isinstance(attribute, Mapping) else attribute
     return found
 
 
 def combinations(attributes: Mapping[str, Any], *, label: str) -> int:
-    """How many different calls the attributes make for a label; 1 without attributes."""
-    return math.prod(len(values) for given in attributes.values() if (values := values_of(given, label=label)))
+    """The number of combinations of attribute values for a label; 1 without attributes."""
+    return math.prod(len(values) for axis in attributes.values() if (values := values_of(axis, label=label)))
 
 
 def _digits(number: int, sizes: Sequence[int]) -> list[int]:
-    """Combination `number` of a grid, one digit an axis: all digits turn by one at each step, as wheels do.
+    """Combination `number` of a grid as one digit for each axis; every digit grows by one at each step, modulo its size.
 
-    Two wheels of sizes p and n that turn together meet again after lcm(p, n) steps; one of them is then moved on by one
-    more. So each combination comes once in p * n steps, and both wheels go round evenly on the way.
+    Two digits of sizes p and n that grow together have both returned to their start after lcm(p, n) steps; the second
+    digit then skips one value. So each combination comes once in p * n steps, and each digit takes its values evenly.
     """
     digits = []
     period = 1
@@ -61,9 +64,10 @@ def _digits(number: int, sizes: Sequence[int]) -> list[int]:
 
 
 def _shuffled(place: int, *, size: int, key: str) -> int:
-    """Entry `place` of a random order of range(size), without making the order.
+    """Entry `place` of a random permutation of range(size), computed without listing the permutation.
 
-    Each round is one-to-one on the numbers of so many bits; a number that is not below `size` is sent through again.
+    Each round permutes the numbers of `bits` bits; a result of `size` or more goes through the rounds again (cycle
+    walking; Black and Rogaway, 2002).
     """
     bits = max(2, (size - 1).bit_length())
     mask = (1 << bits) - 1

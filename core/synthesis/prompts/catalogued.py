@@ -1,4 +1,4 @@
-"""Catalogue tasks: the ten tasks of the study that Litmus follows, each with prompts in a voice of its own."""
+"""Prompts of the catalogue: the ten tasks of the study that Litmus follows, each with drafts written for it."""
 
 import functools
 import re
@@ -20,10 +20,10 @@ MOST_TEXTS = {"attributes": 5, "taxonomy": 5, "rewrite": 3}
 
 
 class CatalogueTask(BaseModel):
-    """A task of the catalogue, after Li et al. (EMNLP 2023); the wording is ours.
+    """A task of the catalogue, after Li et al. (EMNLP 2023), in the wording of Litmus.
 
-    `request` asks for texts of a label, `zero_shot` or `few_shot` say how they should turn out. `attributes` are
-    suggestions for a grid: values of each name, some by label. `label_note` says what is known of the label set.
+    `request` asks for texts of a label; `zero_shot` and `few_shot` say what the texts should be like. `attributes` maps
+    names of attributes to suggested values, or to values by label. `label_note` says what is known about the label set.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +46,7 @@ class CatalogueTask(BaseModel):
     attributes: dict[str, list[str] | dict[str, list[str]]]
 
     def draft(self, technique: str = "zero-shot") -> Draft:
-        """The draft of a technique in this task's voice. Raises `StudyError` for an unknown technique."""
+        """The draft of a technique, written for this task. Raises `StudyError` for an unknown technique."""
         endings = {
             "zero-shot": self.zero_shot + "\n",
             "few-shot": self.few_shot + "\n",
@@ -76,7 +76,7 @@ class CatalogueTask(BaseModel):
 
 @functools.cache
 def catalogue_tasks() -> tuple[CatalogueTask, ...]:
-    """The tasks of the catalogue, by name. Raises `StudyError` naming the file that has been edited into something else."""
+    """The tasks of the catalogue, sorted by file name. Raises `StudyError` that names the file that cannot be read."""
     found = []
     for path in sorted(catalogue.TASKS.glob("*.yaml")):
         try:
@@ -88,9 +88,10 @@ def catalogue_tasks() -> tuple[CatalogueTask, ...]:
 
 
 def for_task(task: Task, labels: Sequence[Label]) -> CatalogueTask | None:
-    """The catalogue's version of a task, found by its name (`AG News`, `ag-news-2k`, ...); None when there is none.
+    """The entry of the catalogue for a task, found by the task's name (`AG News`, `ag-news-2k`, ...); None if not found.
 
-    It has the task's own labels and question; attributes by label are left out when the labels go by other names.
+    The entry has the labels and the question of the task. Attributes by label are left out if the catalogue names other
+    labels.
     """
     name = _plain(task.name)
     known = [
@@ -101,7 +102,7 @@ def for_task(task: Task, labels: Sequence[Label]) -> CatalogueTask | None:
     entry = max(known, key=lambda pair: pair[0])[1]
     own = {label.name: label.description or entry.labels.get(label.name, "") for label in labels}
     kept = {
-        name: given for name, given in entry.attributes.items() if isinstance(given, list) or set(given) == set(own)
+        name: values for name, values in entry.attributes.items() if isinstance(values, list) or set(values) == set(own)
     }
     return entry.model_copy(update={"labels": own, "question": task.question or entry.question, "attributes": kept})
 
@@ -115,25 +116,27 @@ def ready(
     prompt: Mapping[str, str | None] | None = None,
     **changes: Any,
 ) -> Draft:
-    """The draft that a study file asks for: a technique with some parts changed.
+    """The draft that a study file asks for: the draft of a technique with some parts changed.
 
-    Without a technique it is "rewrite" when there are sources, else the one of the arm's kind; "catalogue" is the same
-    in the catalogue's words for this task. `prompt` and `changes` hold parts and settings; those that are None stay as
-    they are. Attributes are shown even if the technique has no place for them. Raises `StudyError`.
+    Without a technique, the technique is "rewrite" if there are sources, else that of the arm's kind. The technique
+    "catalogue" chooses alike, from the drafts of the catalogue for this task. `prompt` and `changes` hold new parts and
+    settings by name; None leaves a part as it is. The draft shows its attributes even if the technique has no place for
+    attributes. Raises `StudyError` if technique or catalogue entry are unknown.
     """
-    given = {name: value for name, value in {**(prompt or {}), **changes}.items() if value is not None}
-    own = "rewrite" if given.get("sources") else "few-shot" if kind == ArmKind.FEW_SHOT else "zero-shot"
-    chosen = own if technique in (None, "catalogue") else str(technique)
+    parts = {name: value for name, value in {**(prompt or {}), **changes}.items() if value is not None}
+    of_kind = "rewrite" if parts.get("sources") else "few-shot" if kind == ArmKind.FEW_SHOT else "zero-shot"
+    chosen = of_kind if technique in (None, "catalogue") else str(technique)
     draft = _entry(task, labels).draft(chosen) if technique == "catalogue" else drafts.technique(chosen, task, labels)
-    if given.get("sources") or given.get("attributes"):
-        given.setdefault("turns", 1)
-    if chosen == "rewrite" and "sources" in given:
-        given.setdefault("texts_per_call", given["sources"])
-    changed = replace(draft, **given)
-    return changed if "generation" in given else _with_traits(changed)
+    if parts.get("sources") or parts.get("attributes"):
+        parts.setdefault("turns", 1)
+    if chosen == "rewrite" and "sources" in parts:
+        parts.setdefault("texts_per_call", parts["sources"])
+    changed = replace(draft, **parts)
+    return changed if "generation" in parts else _with_traits(changed)
 
 
 def _entry(task: Task, labels: Sequence[Label]) -> CatalogueTask:
+    """The entry of the catalogue for a task. Raises `StudyError` if the catalogue has no entry for the task."""
     entry = for_task(task, labels)
     if entry is None:
         names = ", ".join(known.name for known in catalogue_tasks())
@@ -142,7 +145,7 @@ def _entry(task: Task, labels: Sequence[Label]) -> CatalogueTask:
 
 
 def _with_traits(draft: Draft) -> Draft:
-    """The draft with a place for those attributes that it would not show."""
+    """The draft with a list of its attributes added, unless its parts show every attribute already."""
     said = draft.context + draft.generation
     if "{attributes}" in said or all(f"{{{name}}}" in said for name in draft.attributes):
         return draft
@@ -150,4 +153,5 @@ def _with_traits(draft: Draft) -> Draft:
 
 
 def _plain(name: str) -> str:
+    """The letters and digits of a name in lower case, to compare names by."""
     return re.sub(r"[\W_]+", "", name.casefold())

@@ -1,7 +1,7 @@
-"""Drafts: prompts before they are stored, and a ready one for each technique of writing with an LLM.
+"""Prompt drafts: a prompt before it is stored, and a ready draft for each technique of generating texts with an LLM.
 
 A prompt has three parts, after Li et al. (EMNLP 2023): a context that sets the role, a generation prompt that asks for
-texts of one label, and a diversity prompt that asks for something else in the later turns of a conversation.
+texts of one label, and a diversity prompt that asks for different texts in the later turns of a conversation.
 """
 
 from collections.abc import Sequence
@@ -110,11 +110,11 @@ GRID = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A prompt before it is stored. A call asks for `texts_per_call` texts of about `words` words.
+    """A prompt before it is stored. A call asks for `texts_per_call` texts of about `words` words each.
 
-    `turns` calls make up one conversation; `examples` real texts are drawn anew for each call (0 for zero-shot), and so
-    are `sources` real texts of other labels to rewrite. `attributes` maps a name to its values, or to the values of each
-    label by the label's name.
+    `turns` calls make up one conversation. For each call, `examples` real texts of the label (0 for zero-shot) and
+    `sources` real texts of other labels to rewrite are drawn. `attributes` maps the name of an attribute to its values, or
+    to a dict of label name to values.
     """
 
     context: str
@@ -129,15 +129,15 @@ class Draft:
 
 
 def default(task: Task, labels: Sequence[Label], *, kind: ArmKind) -> Draft:
-    """A prompt that suits any task: few-shot for a few-shot arm, else zero-shot. Raises `StudyError` without labels."""
+    """A draft that suits any task: few-shot for a few-shot arm, else zero-shot. Raises `StudyError` without labels."""
     return technique("few-shot" if kind == ArmKind.FEW_SHOT else "zero-shot", task, labels)
 
 
 def technique(name: str, task: Task, labels: Sequence[Label]) -> Draft:
-    """A ready draft for one of `TECHNIQUES`, to be used as it is or edited.
+    """A ready draft for one of `TECHNIQUES`, to use or to edit.
 
-    The kinds of "taxonomy" are empty lists until somebody, or `taxonomy.ask`, fills them; before that the draft cannot
-    be saved. Raises `StudyError` for an unknown name and for a task without labels.
+    The values of attribute "kind" of the taxonomy draft are empty lists; the draft cannot be saved before a person or
+    `taxonomy.ask` fills them. Raises `StudyError` for an unknown name and for a task without labels.
     """
     if not labels:
         raise StudyError(f"Task {task.name!r} has no labels to write texts for. Define them on Tasks and data.")

@@ -1,4 +1,4 @@
-"""Examples and sources: the real texts that a prompt shows or has rewritten, drawn anew for each call, never from the test split."""
+"""Draw the real texts that a call shows as examples or has rewritten, never from the test split."""
 
 import hashlib
 import itertools
@@ -20,7 +20,10 @@ SHARE_OF_TRAIN = 0.1
 
 @dataclass(frozen=True)
 class Pool:
-    """The texts of each label that may be shown, by label id, in an order that does not depend on the database."""
+    """The real texts of each label that calls may show, by label id, in an order that does not depend on the database.
+
+    A call shows `per_call` texts as examples and has `sources` texts rewritten.
+    """
 
     texts: dict[int, list[Sample]]
     per_call: int
@@ -28,14 +31,14 @@ class Pool:
     seed: int
 
     def draw(self, label_id: int, slot_key: SlotKey) -> list[Sample]:
-        """The examples of one call: the same whenever that call is made again."""
+        """The examples of one call for a label: the same every time for the same slot key; empty for a zero-shot prompt."""
         if not self.per_call:
             return []
         rng = random.Random(f"{self.seed}/{slot_key}")
         return rng.sample(self.texts[label_id], self.per_call)
 
     def draw_sources(self, label_id: int, slot_key: SlotKey) -> list[Sample]:
-        """The texts that one call rewrites: of the other labels in turn, the same whenever that call is made again."""
+        """The texts that one call rewrites, of the other labels in turn: the same every time for the same slot key."""
         if not self.sources:
             return []
         rng = random.Random(f"{self.seed}/sources/{slot_key}")
@@ -46,10 +49,11 @@ class Pool:
 
 
 def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int, seed: int, sources: int = 0) -> Pool:
-    """The pool split of the task's real arm, or a tenth of its train split (at least what a call shows) when it has none.
+    """The real texts that calls may show: the pool split of the real arm, or a tenth of its train split without a pool.
 
-    Which tenth depends on the seed and the texts alone. Raises `StudyError` when a label has too few real texts to be
-    shown as examples, or when all other labels together have too few to be rewritten.
+    The tenth holds at least as many texts as a call shows, and depends on the seed and the texts alone. Raises
+    `StudyError` if a label has too few real texts to show as examples, or if the other labels together have too few to
+    rewrite.
     """
     if not per_call and not sources:
         return Pool({}, 0, 0, seed)
@@ -72,6 +76,7 @@ def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int
 
 
 def _pooled(session: Session, task_id: int, label_id: int, *, least: int, seed: int) -> list[Sample]:
+    """The real texts of a label that calls may show, sorted by hash; `least` is the number of texts that a call shows."""
     found = _real(session, task_id, label_id, Split.POOL)
     if not found:
         train = _real(session, task_id, label_id, Split.TRAIN)
@@ -81,6 +86,7 @@ def _pooled(session: Session, task_id: int, label_id: int, *, least: int, seed: 
 
 
 def _real(session: Session, task_id: int, label_id: int, split: Split) -> list[Sample]:
+    """The kept real texts of a label in a split, sorted by hash."""
     return list(
         session.scalars(
             select(Sample)

@@ -1,10 +1,10 @@
-"""Attribute grids as people write them: one line per attribute, its values separated by bars.
+"""Attribute grids as lines of text: one line for each attribute, its values separated by bars.
 
     persona: a night nurse | a retired pilot
     kind [sarcastic]: mock praise | feigned surprise
     kind [not-sarcastic]: plain news | honest thanks
 
-A label's name in brackets makes the values those of that label alone.
+Values after a label's name in brackets belong to that label alone.
 """
 
 import re
@@ -17,9 +17,9 @@ LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<label>.+?)\])?\s*:(?P<
 
 
 def parse(text: str, *, labels: Sequence[str]) -> dict[str, Any]:
-    """The attributes written in some lines: name -> values, or name -> label -> values.
+    """The attributes in lines of text: a dict of name to values, or of name to label to values.
 
-    Raises `StudyError` naming the line that cannot be read, an unknown label, or a label that was left out.
+    Raises `StudyError` that names the line that cannot be read, an unknown label, or a label without values.
     """
     found: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -37,27 +37,28 @@ def parse(text: str, *, labels: Sequence[str]) -> dict[str, Any]:
                 f"Line {number} of the attributes cannot be read: {line.strip()[:60]!r}. Write name: value | value."
             )
         _put(found, match["name"], match["label"], values, labels=labels, number=number)
-    for name, given in found.items():
-        left = [label for label in labels if isinstance(given, dict) and label not in given]
-        if left:
-            raise StudyError(f"Attribute {name!r} has values for some labels only; add {name} [{left[0]}]: ...")
+    for name, values_of in found.items():
+        missing = [label for label in labels if isinstance(values_of, dict) and label not in values_of]
+        if missing:
+            raise StudyError(f"Attribute {name!r} has values for some labels only; add {name} [{missing[0]}]: ...")
     return found
 
 
 def lines(attributes: Mapping[str, Any]) -> str:
-    """Attributes as the lines that `parse` reads."""
+    """Attributes as lines of text that `parse` reads."""
     written = []
-    for name, given in attributes.items():
-        if isinstance(given, Mapping):
-            written += [f"{name} [{label}]: {' | '.join(values)}" for label, values in given.items()]
+    for name, values_of in attributes.items():
+        if isinstance(values_of, Mapping):
+            written += [f"{name} [{label}]: {' | '.join(values)}" for label, values in values_of.items()]
         else:
-            written.append(f"{name}: {' | '.join(given)}")
+            written.append(f"{name}: {' | '.join(values_of)}")
     return "\n".join(written)
 
 
 def _put(
     found: dict[str, Any], name: str, label: str | None, values: list[str], *, labels: Sequence[str], number: int
 ) -> None:
+    """Add the values of line `number` to the attributes found so far. Raises `StudyError` if the line contradicts them."""
     if label is not None and label not in labels:
         raise StudyError(f"Line {number} of the attributes names the label {label!r}; known are {', '.join(labels)}.")
     known = found.get(name)

@@ -1,7 +1,8 @@
-"""Prompts: what an LLM is told, kept in versions that never change.
+"""Prompt versions of an arm: save, compare and check versions, and render a version as the messages of a call.
 
-`{label}`, `{description}`, `{question}`, `{labels}`, `{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each
-attribute by its own name are filled in; nothing else is.
+A stored version never changes. Rendering fills in the placeholders `{label}`, `{description}`, `{question}`, `{labels}`,
+`{words}`, `{n}`, `{examples}`, `{sources}`, `{attributes}` and each attribute by its own name; all other braces
+stay.
 """
 
 import difflib
@@ -9,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import select
@@ -21,10 +22,7 @@ from core.study import tasks
 from core.study.rows.study import Arm, Label, Prompt, Task
 from core.synthesis.prompts import attributes as grids
 from core.synthesis.prompts import grid
-from core.synthesis.prompts.drafts import TECHNIQUES as TECHNIQUES
-from core.synthesis.prompts.drafts import Draft as Draft
-from core.synthesis.prompts.drafts import default as default
-from core.synthesis.prompts.drafts import technique as technique
+from core.synthesis.prompts.drafts import Draft
 
 PLACEHOLDERS = ("label", "description", "question", "labels", "words", "n", "examples", "sources", "attributes")
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
@@ -34,8 +32,23 @@ MOST_ATTRIBUTES = 20
 MOST_VALUES = 1000
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for one call: real texts to show as `examples`, real texts to rewrite, and attribute values by name."""
+
+    examples: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_DRAWN = Drawn()
+
+
 def save(session: Session, *, arm_id: int, draft: Draft) -> Prompt:
-    """The draft as the arm's newest version; the latest version itself when nothing changed. Raises as `check` does."""
+    """Store a draft as the arm's newest prompt version and return it; a draft equal to the latest version adds no version.
+
+    Raises `StudyError` if `check` finds the draft wrong.
+    """
     labels = tasks.labels_of(session, session.get_one(Arm, arm_id).task_id)
     check(draft, labels=[label.name for label in labels])
     newest = latest(session, arm_id)
@@ -49,44 +62,47 @@ def save(session: Session, *, arm_id: int, draft: Draft) -> Prompt:
 
 
 def latest(session: Session, arm_id: int) -> Prompt | None:
-    """The newest version of an arm's prompt; None when the arm has none yet."""
+    """The newest version of an arm's prompt; None if the arm has no prompt yet."""
     return session.scalar(select(Prompt).where(Prompt.arm_id == arm_id).order_by(Prompt.version.desc()).limit(1))
 
 
 def versions(session: Session, arm_id: int) -> list[Prompt]:
-    """All versions of an arm's prompt, the newest first."""
+    """All versions of an arm's prompt, newest first."""
     return list(session.scalars(select(Prompt).where(Prompt.arm_id == arm_id).order_by(Prompt.version.desc())))
 
 
 def as_draft(prompt: Prompt) -> Draft:
-    """The content of a stored version, to edit or to compare."""
+    """A stored version as a draft, to edit or to compare it."""
     return Draft(**{part.name: getattr(prompt, part.name) for part in fields(Draft)})
 
 
 def diff(old: Prompt | Draft, new: Prompt | Draft) -> str:
-    """A unified diff of two prompts, settings included; empty when they say the same."""
+    """A unified diff of two prompts, settings included; empty if the two are equal."""
     names = [f"version {prompt.version}" if isinstance(prompt, Prompt) else "draft" for prompt in (old, new)]
     lines = difflib.unified_diff(_lines(old), _lines(new), fromfile=names[0], tofile=names[1], lineterm="")
     return "\n".join(lines)
 
 
 def digest(draft: Draft | Prompt) -> str:
-    """32 hexadecimal digits that two prompts share when, and only when, they say the same."""
+    """A fingerprint of a prompt: 32 hexadecimal digits, equal for two prompts with equal texts and settings."""
     content = asdict(draft if isinstance(draft, Draft) else as_draft(draft))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def draw(prompt: Prompt | Draft, *, label: Label, slot: int, seed: int) -> dict[str, str]:
-    """The attribute values of one call, by name; empty without attributes.
+    """The attribute values of the call for a slot, by attribute name; empty without attributes.
 
-    Balanced over the calls of a label, as `attributes.draw` says. The turns of a conversation share their values, so
-    that what it said earlier stays true.
+    The values are balanced over the calls of a label (see `attributes.draw`). The turns of a conversation share their
+    values, so that earlier messages stay true.
     """
     return grids.draw(prompt.attributes, label=label.name, place=slot // prompt.turns, seed=seed)
 
 
 def check(draft: Draft, *, labels: Sequence[str] | None = None) -> None:
-    """Raise `StudyError` when a draft cannot be sent as it is meant; with `labels`, to each label of these names."""
+    """Raise `StudyError` if a draft is incomplete or contradicts itself, or lacks attribute values for one of `labels`.
+
+    `labels` are the names of the task's labels; None leaves the values by label unchecked against them.
+    """
     _check_attributes(draft.attributes, labels)
     for part in ("context", "generation", "diversity"):
         for name in PLACEHOLDER.findall(getattr(draft, part)):
@@ -111,27 +127,27 @@ def render(
     task: Task,
     label: Label,
     labels: Sequence[Label],
-    examples: Sequence[str],
-    previous: Sequence[str],
-    attributes: Mapping[str, str] | None = None,
-    sources: Sequence[str] = (),
+    drawn: Drawn = NOTHING_DRAWN,
+    previous: Sequence[str] = (),
 ) -> list[Message]:
-    """The messages of one call, with the keys `role` and `content`.
+    """The messages of one call for a label, with the keys `role` and `content`.
 
-    `previous` holds the answers of the earlier turns, oldest first; empty ones are left out, as some endpoints refuse
-    them. `attributes` are the values that `draw` gave. Braces in texts, labels, descriptions and values stay as they are.
+    `labels` are all labels of the task. `previous` holds the answers of the earlier turns, oldest first; empty answers
+    are left out, as some endpoints refuse them. Braces in texts, labels, descriptions and attribute values stay as they
+    are.
     """
-    drawn = attributes or {}
-    values = dict(drawn) | {
+    values = dict(drawn.attributes) | {
         "label": label.name,
         "description": label.description or label.name,
         "question": task.question or task.name,
         "labels": "\n".join(f"- {known.name}: {known.description}".rstrip(": ") for known in labels),
         "words": str(prompt.words),
         "n": str(prompt.texts_per_call),
-        "examples": "\n".join(f"- {' '.join(text.split())}" for text in examples),
-        "sources": "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(sources, start=1)),
-        "attributes": "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in drawn.items()),
+        "examples": "\n".join(f"- {' '.join(text.split())}" for text in drawn.examples),
+        "sources": "\n".join(
+            f"{number}. {' '.join(text.split())}" for number, text in enumerate(drawn.sources, start=1)
+        ),
+        "attributes": "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in drawn.attributes.items()),
     }
     request = _filled(prompt.generation, values)
     messages = [{"role": "system", "content": _filled(prompt.context, values)}] if prompt.context.strip() else []
@@ -146,31 +162,34 @@ def render(
 def _check_attributes(attributes: Mapping[str, Any], labels: Sequence[str] | None) -> None:
     if len(attributes) > MOST_ATTRIBUTES:
         raise StudyError(f"A prompt has at most {MOST_ATTRIBUTES} attributes; it has {len(attributes)}.")
-    for name, given in attributes.items():
+    for name, of_name in attributes.items():
         if not NAME.fullmatch(name) or name in PLACEHOLDERS:
             raise StudyError(
-                f"An attribute cannot be called {name!r}. Take letters, digits and _, and none of the names "
-                f"{', '.join(PLACEHOLDERS)}."
+                f"An attribute cannot be called {name!r}. Take letters, digits and _, but not one of the "
+                f"placeholders {', '.join(PLACEHOLDERS)}."
             )
-        if isinstance(given, Mapping):
-            unknown = [label for label in given if labels is not None and label not in labels]
+        if isinstance(of_name, Mapping):
+            unknown = [label for label in of_name if labels is not None and label not in labels]
             if unknown:
                 raise StudyError(f"Attribute {name!r} has values for {unknown[0]!r}, which is no label of the task.")
-        for label in given if isinstance(given, Mapping) and labels is None else labels or [""]:
-            _check_values(grids.values_of(given, label=label), f"{name!r}" + (f" for label {label!r}" if label else ""))
+        for label in of_name if isinstance(of_name, Mapping) and labels is None else labels or [""]:
+            _check_values(
+                grids.values_of(of_name, label=label), f"{name!r}" + (f" for label {label!r}" if label else "")
+            )
 
 
-def _check_values(values: Any, whose: str) -> None:
+def _check_values(values: Any, attribute: str) -> None:
+    """Raise `StudyError` if the values of an attribute are not a list of different phrases; the error names `attribute`."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value.strip() for value in values):
-        raise StudyError(f"The values of attribute {whose} must be a list of words or phrases.")
+        raise StudyError(f"The values of attribute {attribute} must be a list of words or phrases.")
     if not values:
-        raise StudyError(f"Attribute {whose} has no values. Write some, or ask a model for them.")
+        raise StudyError(f"Attribute {attribute} has no values. Write some, or ask a model for them.")
     if len(values) > MOST_VALUES or len(set(values)) < len(values):
-        raise StudyError(f"Attribute {whose} takes up to {MOST_VALUES} different values; it has {len(values)}.")
+        raise StudyError(f"Attribute {attribute} takes up to {MOST_VALUES} different values; it has {len(values)}.")
 
 
 def _check_shown(draft: Draft) -> None:
-    """What is drawn must be shown, and what is shown must be drawn."""
+    """Raise `StudyError` if a draft draws texts or attributes that it never shows, or shows some that it never draws."""
     shown = PLACEHOLDER.findall(draft.context + draft.generation)
     for name, what in (("examples", "examples"), ("sources", "texts to rewrite")):
         n = getattr(draft, name)
@@ -179,7 +198,9 @@ def _check_shown(draft: Draft) -> None:
         if n and name not in shown:
             raise StudyError(f"The prompt draws {n} {what} but never shows them. Write {{{name}}} in it.")
     if "attributes" in shown and not draft.attributes:
-        raise StudyError("The prompt shows {attributes}, but it has none. Write some, or take the placeholder out.")
+        raise StudyError(
+            "The prompt shows {attributes}, but it has no attributes. Write some, or take the placeholder out."
+        )
     for name in draft.attributes:
         if name not in shown and "attributes" not in shown:
             raise StudyError(

@@ -1,1 +1,1 @@
-"""A few calls before many, and what they would cost."""
+"""Try a prompt with a few calls, and estimate what a generation takes."""

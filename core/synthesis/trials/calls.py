@@ -1,4 +1,4 @@
-"""Calls made before with a prompt: what they took, and what one more is likely to take."""
+"""Earlier calls with a prompt, and the tokens, cost and time that one more call is likely to take."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from core.llm.money import budget, prices
 from core.llm.money.prices import Price
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Completion, Prompt, Sample, Trial
-from core.synthesis.generation import intake
+from core.synthesis.generation import samples_from_answers
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import trials
 
 MOST_CALLS = 300
@@ -26,7 +26,7 @@ RECORDED = "recorded"
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was made: its model, the texts it brought, tokens, and characters sent for each token."""
+    """A call that was made. `kept` counts its texts that could be kept, `characters_per_token` is that of its messages."""
 
     model: str
     kept: int
@@ -38,7 +38,10 @@ class Call:
 
 @dataclass(frozen=True)
 class CallCost:
-    """One call: tokens sent, tokens likely to come back and the most that may, and what both cost (None: unknown price)."""
+    """What one call is likely to take, and the most (`_most`) it may take.
+
+    Costs are in US dollars, None if the price is unknown. `is_approximate` says that no earlier call was known.
+    """
 
     tokens_in: int
     tokens_out: int
@@ -49,14 +52,17 @@ class CallCost:
 
 
 def of(session: Session, *, arm_id: int, draft: Draft) -> list[Call]:
-    """Earlier calls of an arm whose prompt said the same: its tries, and up to 300 of its latest completions."""
+    """Earlier calls of an arm with an equal prompt: its tries, and up to 300 of its latest completions.
+
+    Recorded answers are left out.
+    """
     tried = trials.of(session, arm_id=arm_id, draft=draft)
     live = [trial for trial in tried if trial.provider != RECORDED]
     return [_of_trial(trial, draft) for trial in live] + _of_completions(session, arm_id, draft)
 
 
 def tokens(messages: Sequence[Message], known: Sequence[Call] = ()) -> int:
-    """Tokens of some messages: at 4 characters each, or at as many as earlier calls had for one token."""
+    """The number of tokens of some messages, by the mean characters per token of earlier calls, or else by 4."""
     characters = sum(len(message["content"]) for message in messages)
     if known:
         return math.ceil(characters / float(np.mean([call.characters_per_token for call in known])))
@@ -64,7 +70,7 @@ def tokens(messages: Sequence[Message], known: Sequence[Call] = ()) -> int:
 
 
 def one_call(messages: Sequence[Message], draft: Draft, price: Price | None, known: Sequence[Call] = ()) -> CallCost:
-    """Tokens and price of one call with these messages, by earlier calls (`of`) where there are any."""
+    """Tokens and cost of one call with these messages, by earlier calls (see `of`) if there are any."""
     sent = tokens(messages, known)
     likely = round(float(np.mean([call.tokens_out for call in known]))) if known else _answer(draft)
     most = max(budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words), likely)
@@ -79,18 +85,19 @@ def one_call(messages: Sequence[Message], draft: Draft, price: Price | None, kno
 
 
 def _answer(draft: Draft) -> int:
+    """The tokens of an answer of just the length that the draft asks for."""
     return math.ceil(CHARACTERS_PER_WORD * draft.words * draft.texts_per_call / prices.CHARACTERS_PER_TOKEN)
 
 
 def _of_trial(trial: Trial, draft: Draft) -> Call:
-    """A try as a call; as it was the first turn, what later turns send again is added on average."""
+    """A try as a call. A try is a first turn, so the tokens that later turns send again are added, on average over turns."""
     messages = trial.request["messages"]
     ratio = sum(len(message["content"]) for message in messages) / max(1, trial.tokens_in)
-    again = trial.tokens_out + len(messages[-1]["content"]) / max(ratio, 1e-9)
+    sent_again = trial.tokens_out + len(messages[-1]["content"]) / max(ratio, 1e-9)
     return Call(
         model=str(trial.request["model"]),
         kept=len(trials.as_tried(trial, label="").texts),
-        tokens_in=trial.tokens_in + (draft.turns - 1) / 2 * again,
+        tokens_in=trial.tokens_in + (draft.turns - 1) / 2 * sent_again,
         tokens_out=trial.tokens_out,
         latency_s=trial.latency_s,
         characters_per_token=ratio,
@@ -98,12 +105,13 @@ def _of_trial(trial: Trial, draft: Draft) -> Call:
 
 
 def _of_completions(session: Session, arm_id: int, draft: Draft) -> list[Call]:
+    """The latest completions of an arm, asked with a prompt equal to the draft, as calls."""
     same = [
         prompt.id
         for prompt in session.scalars(select(Prompt).where(Prompt.arm_id == arm_id))
         if versions.digest(prompt) == versions.digest(draft)
     ]
-    usable = or_(Sample.status == SampleStatus.KEPT, Sample.reject_reason == intake.OVER_QUOTA)
+    usable = or_(Sample.status == SampleStatus.KEPT, Sample.reject_reason == samples_from_answers.OVER_QUOTA)
     found = (
         select(Completion, func.count(Sample.id))
         .outerjoin(Sample, (Sample.completion_id == Completion.id) & usable & (Sample.split == Split.TRAIN))

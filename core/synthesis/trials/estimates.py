@@ -1,4 +1,4 @@
-"""Estimates: what a generation is likely to take, from calls that were made before, each with a range."""
+"""Estimate the calls, tokens, cost and time of a generation from earlier calls, each with a range."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from core.errors import StudyError
 from core.llm.answers import Message, SlotKey
 from core.llm.money.prices import Price
 from core.study.rows.study import Label, Task
-from core.synthesis.generation import intake
+from core.synthesis.generation import standing
 from core.synthesis.prompts import examples, versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls as calls_made
 from core.synthesis.trials.calls import Call
 
@@ -24,7 +24,7 @@ LOW, HIGH = 0.5, 2.0
 
 @dataclass(frozen=True)
 class Range:
-    """A likely value and the bounds it should fall between."""
+    """An expected value and its lower and upper bound: a 95 % interval, or a rule of thumb (half to twice the value)."""
 
     value: float
     low: float
@@ -33,10 +33,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left to do for an arm. `cost_usd` (US dollars) is None when a price is unknown, `seconds` when no call was timed.
+    """What an arm still takes until each label keeps enough texts.
 
-    `n_calls` is the number of earlier calls it rests on. `is_approximate` says that there are too few of them for an
-    interval (fewer than 5 of some model): the range is then a rule of thumb, half to twice the value.
+    `cost_usd` (US dollars) is None if a price is unknown, `seconds` is None if no earlier call was timed. `n_calls` is the
+    number of earlier calls that the estimate rests on. `is_approximate` says that some model has fewer than 5 earlier
+    calls, too few for an interval: the range is then a rule of thumb, half to twice the value.
     """
 
     texts: int
@@ -49,6 +50,17 @@ class Estimate:
     is_approximate: bool
 
 
+@dataclass(frozen=True)
+class CallRate:
+    """How fast calls are made: `concurrency` calls side by side, at most `rpm` calls begun a minute (None: no limit)."""
+
+    concurrency: int = 8
+    rpm: float | None = None
+
+
+USUAL_RATE = CallRate()
+
+
 def estimate(
     session: Session,
     *,
@@ -57,21 +69,20 @@ def estimate(
     texts_per_label: int,
     labels: Sequence[Label],
     models: Mapping[str, Price | None],
-    concurrency: int = 8,
-    rpm: float | None = None,
+    rate: CallRate = USUAL_RATE,
 ) -> Estimate:
-    """What it takes until each label keeps `texts_per_label` texts; what the arm already keeps is not asked for again.
+    """What an arm takes until each label keeps `texts_per_label` texts, beyond the texts that it keeps already.
 
-    `arm_id` is None for an arm that holds nothing yet. `models` maps each model to its price or to None; the models
-    share the texts equally. A model with earlier calls of this draft, tried or generated, is judged by them: totals are
-    ratios to the texts kept, with a 95 % interval from the t distribution over calls (ratio estimator, linearised, on
-    the log scale; the calls to come vary too). Raises `StudyError` when all earlier calls were fruitless, and when real
-    texts to show are missing.
+    `arm_id` is None for an arm that is not stored yet. `models` maps each model to its price or to None; the models share
+    the texts equally. A model with earlier calls of an equal draft, tried or generated, is estimated from them: totals are
+    ratios to the texts kept, with a 95 % interval from the t distribution over calls (ratio estimator, linearised, on the
+    log scale; the calls to come vary too). Raises `StudyError` if no earlier call of a model brought a text, or if there
+    are too few real texts to show.
     """
-    if texts_per_label < 1 or concurrency < 1 or not models:
+    if texts_per_label < 1 or rate.concurrency < 1 or not models:
         raise StudyError("An estimate needs a number of texts, a concurrency of 1 or more, and a model.")
-    kept = [intake.count_kept(session, arm_id, label.id) if arm_id else 0 for label in labels]
-    missing = [max(0, texts_per_label - n) for n in kept]
+    kept = standing.kept_by_label(session, arm_id) if arm_id else {}
+    missing = [max(0, texts_per_label - kept.get(label.id, 0)) for label in labels]
     wanted = [n / len(models) for n in missing if n]
     known = calls_made.of(session, arm_id=arm_id, draft=draft) if arm_id else []
     shares = []
@@ -92,7 +103,7 @@ def estimate(
         tokens_in=_summed([share.tokens_in for share in shares]),
         tokens_out=_summed([share.tokens_out for share in shares]),
         cost_usd=_sum([share.cost_usd for share in shares]),
-        seconds=_paced(seconds, calls, concurrency=concurrency, rpm=rpm) if seconds else None,
+        seconds=_paced(seconds, calls, rate) if seconds else None,
         n_calls=sum(call.model in models for call in known),
         is_approximate=any(share.is_approximate for share in shares),
     )
@@ -100,7 +111,7 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Share:
-    """One model's part; `seconds` is the sum of its calls' latencies."""
+    """The part of an estimate that falls to one model; `seconds` is the sum of its calls' latencies."""
 
     calls: Range
     tokens_in: Range
@@ -111,12 +122,16 @@ class _Share:
 
     @classmethod
     def nothing(cls, price: Price | None) -> "_Share":
+        """The share of a model if no text is missing."""
         zero = Range(0.0, 0.0, 0.0)
         return cls(zero, zero, zero, zero if price else None, zero, is_approximate=False)
 
 
 def _measured(known: Sequence[Call], wanted: Sequence[float], *, price: Price | None) -> _Share:
-    """By earlier calls; `wanted` holds the texts that each label still needs of this model."""
+    """A model's share from its earlier calls; `wanted` holds the number of texts that each label needs of this model.
+
+    Raises `StudyError` if no earlier call brought a text.
+    """
     kept = np.array([call.kept for call in known], dtype=float)
     if not kept.sum():
         raise StudyError(
@@ -138,12 +153,12 @@ def _measured(known: Sequence[Call], wanted: Sequence[float], *, price: Price | 
 
 
 def _calls(wanted: Sequence[float], kept_per_call: float) -> int:
-    """Whole calls for each label; a hair less than a whole call more is rounding."""
+    """The number of calls for all labels, rounded up for each label; a remainder up to 1e-9 calls is a rounding error."""
     return sum(math.ceil(texts / kept_per_call - 1e-9) for texts in wanted)
 
 
 def _total(spent: np.ndarray, kept: np.ndarray, *, calls: int) -> Range:
-    """What so many calls take, when earlier calls (one entry each) took `spent` and kept `kept`."""
+    """What a number of calls take of a resource, given what each earlier call `spent` of it and the texts it `kept`."""
     n = len(kept)
     value = float(calls * spent.mean())
     if n < LEAST_CALLS or not value:
@@ -157,29 +172,33 @@ def _total(spent: np.ndarray, kept: np.ndarray, *, calls: int) -> Range:
 def _guessed(
     first: list[Message], draft: Draft, known: Sequence[Call], wanted: Sequence[float], *, price: Price | None
 ) -> _Share:
-    """By rule of thumb: each call keeps all it asks for, at 4 characters a token or as other models' calls had it."""
+    """A model's share by rule of thumb: each call keeps all texts it asks for, and tokens are counted from characters.
+
+    The characters per token are those of other models' `known` calls, or else 4.
+    """
     calls = _calls(wanted, draft.texts_per_call)
     call = calls_made.one_call(first, draft, None, known)
     later = (draft.turns - 1) / 2 * (call.tokens_out + calls_made.tokens(first[-1:], known))
     sent, back = calls * (call.tokens_in + later), calls * call.tokens_out
     cost = price.of(tokens_in=round(sent), tokens_out=back) if price else None
-    slow = float(np.mean([one.latency_s for one in known])) * calls if known else None
+    seconds = float(np.mean([made.latency_s for made in known])) * calls if known else None
     return _Share(
         calls=Range(calls, calls, HIGH * calls),
         tokens_in=_thumb(sent),
         tokens_out=_thumb(back),
         cost_usd=None if cost is None else _thumb(cost),
-        seconds=None if slow is None else _thumb(slow),
+        seconds=None if seconds is None else _thumb(seconds),
         is_approximate=True,
     )
 
 
 def _thumb(value: float) -> Range:
+    """A value with the range of a rule of thumb, half to twice the value."""
     return Range(value, LOW * value, HIGH * value)
 
 
 def _sum(parts: Sequence[Range | None]) -> Range | None:
-    """The sum of ranges, bound by bound, which is wider than need be; None when one is unknown."""
+    """The sum of ranges, bound by bound (wider than an exact interval of the sum); None if a range is unknown."""
     found = [part for part in parts if part is not None]
     return _summed(found) if len(found) == len(parts) else None
 
@@ -188,17 +207,17 @@ def _summed(parts: Sequence[Range]) -> Range:
     return Range(*(sum(getattr(part, bound) for part in parts) for bound in ("value", "low", "high")))
 
 
-def _paced(waited: Range, calls: Range, *, concurrency: int, rpm: float | None) -> Range:
-    """Seconds with so many calls side by side, and at most `rpm` of them begun a minute."""
+def _paced(latencies: Range, calls: Range, rate: CallRate) -> Range:
+    """The seconds from first call to last answer at a call rate, given the sum of the calls' latencies."""
     bounds = []
-    for seconds, n in ((waited.value, calls.value), (waited.low, calls.low), (waited.high, calls.high)):
-        one = seconds / n if n else 0.0
-        bounds.append(max(math.ceil(n / concurrency) * one, n / rpm * 60 if rpm else 0.0))
+    for seconds, n in ((latencies.value, calls.value), (latencies.low, calls.low), (latencies.high, calls.high)):
+        latency = seconds / n if n else 0.0
+        bounds.append(max(math.ceil(n / rate.concurrency) * latency, n / rate.rpm * 60 if rate.rpm else 0.0))
     return Range(*bounds)
 
 
 def _first_call(session: Session, *, draft: Draft, labels: Sequence[Label]) -> list[Message]:
-    """The longest of the labels' first calls."""
+    """The messages of the longest among the labels' first calls."""
     task = session.get_one(Task, labels[0].task_id)
     pool = examples.pool(session, task=task, labels=labels, per_call=draft.examples, sources=draft.sources, seed=0)
     found = []
@@ -209,10 +228,11 @@ def _first_call(session: Session, *, draft: Draft, labels: Sequence[Label]) -> l
             task=task,
             label=label,
             labels=labels,
-            examples=[sample.text for sample in pool.draw(label.id, key)],
-            previous=[],
-            attributes=versions.draw(draft, label=label, slot=0, seed=0),
-            sources=[sample.text for sample in pool.draw_sources(label.id, key)],
+            drawn=versions.Drawn(
+                [sample.text for sample in pool.draw(label.id, key)],
+                [sample.text for sample in pool.draw_sources(label.id, key)],
+                versions.draw(draft, label=label, slot=0, seed=0),
+            ),
         )
         found.append(messages)
     return max(found, key=calls_made.tokens)

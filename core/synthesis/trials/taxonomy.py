@@ -1,4 +1,4 @@
-"""Taxonomy: a model is asked which kinds of texts fall under each label, so that all of them get written."""
+"""Ask a model which kinds of texts fall under each label, as values of an attribute, so that every kind gets written."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,9 +14,10 @@ from core.study import tasks
 from core.study.rows.kinds import TrialKind
 from core.study.rows.study import Arm, Label, Study, Task, Trial
 from core.study.store import Store
+from core.synthesis.limits import TRY_WITHOUT_BUDGET, TryLimits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import trials
 
 MOST_CHARACTERS = 200
@@ -40,12 +41,12 @@ Answer with a plain numbered list, one kind per line, without explanations, and 
 
 
 def ask(
-    store: Store, provider: Provider, *, arm_id: int, n: int = 8, limits: trials.Limits = trials.NO_LIMITS
+    store: Store, provider: Provider, *, arm_id: int, n: int = 8, limits: TryLimits = TRY_WITHOUT_BUDGET
 ) -> dict[str, list[str]]:
-    """Up to `n` kinds of texts for each label of the arm's task, by the label's name: the values of an attribute "kind".
+    """Ask a model for up to `n` kinds of texts for each label of the arm's task, and return the kinds by label name.
 
-    One call a label, side by side; each answer is stored as a `Trial` before it is read, a refusal too. Raises
-    `StudyError` that names every label which gets none, also when the budget has no room for its call.
+    One call for each label, side by side. Each answer is stored as a `Trial` before it is read, also a refusal. Raises
+    `StudyError` that names every label without kinds, also if the budget had no room for its call.
     """
     draft = Draft(CONTEXT, ASK, diversity="", texts_per_call=n, turns=1, words=10)
     versions.check(draft)
@@ -55,20 +56,20 @@ def ask(
         study = session.get_one(Study, task.study_id)
         labels = tasks.labels_of(session, task.id)
     room = budget.answer_limit(texts_per_call=n, words=draft.words)
-    with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as mine:
+    with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as spending:
         with store() as session:
             number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
         async def asked(label: Label) -> Trial:
             key = SlotKey(study=study.name, task=task.name, arm=arm.name, label=label.name, index=0)
             call = trials.OneCall(
-                versions.render(draft, task=task, label=label, labels=labels, examples=[], previous=[]),
+                versions.render(draft, task=task, label=label, labels=labels),
                 trials.trial_key(key, number=number),
                 {"arm_id": arm_id, "label_id": label.id, **trials.of_draft(draft), "kind": TrialKind.KINDS},
                 room=room,
                 seconds=limits.seconds,
             )
-            return await trials.ask(store, provider, call, spending=mine)
+            return await trials.ask(store, provider, call, spending=spending)
 
         async def together() -> list[Trial | BaseException]:
             try:
@@ -81,7 +82,7 @@ def ask(
 
 
 def _kinds(labels: Sequence[Label], came: Sequence[Trial | BaseException], *, n: int) -> dict[str, list[str]]:
-    """The kinds of each label, from an answer or an error for each. Raises `StudyError` that names those without."""
+    """The kinds of each label, given an answer or an error for each. Raises `StudyError` for the labels without kinds."""
     found, failed = {}, list[StudyError]()
     for label, answer in zip(labels, came, strict=True):
         try:
@@ -98,7 +99,7 @@ def _kinds(labels: Sequence[Label], came: Sequence[Trial | BaseException], *, n:
 
 
 def newest(session: Session, *, arm_id: int) -> dict[str, list[str]]:
-    """The kinds that were listed last for each label of an arm's task; empty unless every label has some."""
+    """The kinds that a model listed last for each label of an arm's task, by label name; empty unless each label has kinds."""
     listed = select(Trial, Label).join(Label, Label.id == Trial.label_id)
     listed = listed.where(Trial.arm_id == arm_id, Trial.kind == TrialKind.KINDS).order_by(Trial.id)
     found: dict[str, list[str]] = {}
@@ -112,12 +113,15 @@ def newest(session: Session, *, arm_id: int) -> dict[str, list[str]]:
 
 
 def _read(trial: Trial, label: Label, *, n: int) -> list[str]:
-    """The kinds in an answer; unlike a text, a kind may be a single short word, and it ends without a full stop."""
+    """The kinds in an answer. Raises `StudyError` if it holds no kind.
+
+    Unlike a text, a kind may be a single short word, and it ends without a full stop.
+    """
     parsed = parsing.parse(trial.content, finish_reason=trial.finish_reason, expected=n)
     short = [text for text, reason in parsed.rejected if reason == parsing.TOO_SHORT]
     found = _distinct([kind.replace("|", "/").rstrip(" .;,") for kind in [*parsed.texts, *short]])
     if not found:
-        why = parsed.reason or "nothing in it reads as a kind"
+        why = parsed.reason or "nothing in the answer reads as a kind"
         if trial.finish_reason in (llm_text.PROMPT_REFUSED, llm_text.PROMPT_TOO_LONG):
             why = f"{why}: {trial.content}"
         raise StudyError(f"No kinds of texts came for {label.name!r} ({why}). Ask again, or write them yourself.")
@@ -125,5 +129,6 @@ def _read(trial: Trial, label: Label, *, n: int) -> list[str]:
 
 
 def _distinct(kinds: Sequence[str]) -> list[str]:
+    """The kinds of up to 200 characters, each once whatever its case, in their order."""
     by_sense = {kind.casefold(): kind for kind in reversed(kinds) if 0 < len(kind) <= MOST_CHARACTERS}
     return list(reversed(by_sense.values()))

@@ -1,4 +1,4 @@
-"""The command diversity: its numbers, groups at equal size, given vectors, and what it cannot do."""
+"""The command `diversity`: its numbers, groups at equal size, vectors from a file, and its errors."""
 
 import json
 from pathlib import Path
@@ -47,8 +47,8 @@ def test_given_vectors_need_no_encoder_and_no_store_and_rows_without_a_text_are_
     assert set(found) >= KEYS
     assert found["n"] == 62
     expected = diversity.measure(np.load(given)[:62], distance="angular")
-    assert found["remote_clique"] == pytest.approx(expected.remote_clique, abs=1e-6)
-    assert found["chamfer_distance"] == pytest.approx(expected.chamfer_distance, abs=1e-6)
+    assert found["remote_clique"] == pytest.approx(expected.remote_clique.value, abs=1e-6)
+    assert found["chamfer_distance"] == pytest.approx(expected.chamfer_distance.value, abs=1e-6)
     assert found["remote_clique_low"] < found["remote_clique"] < found["remote_clique_high"]
     assert (found["duplicates"], found["near_duplicates"]) == (1, 1)
     assert found["nearest_real"] is None

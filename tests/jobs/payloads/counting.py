@@ -1,4 +1,4 @@
-"""Reports three steps at once, then waits: `python -m tests.jobs.payloads.counting SECONDS`."""
+"""Report three steps at once, then wait: `python -m tests.jobs.payloads.counting SECONDS`."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Fails in the way it is asked to: `python -m tests.jobs.payloads.failing study|bug|code|command`."""
+"""Fail in a given way: `python -m tests.jobs.payloads.failing study|bug|code|command`."""
 
 import sys
 

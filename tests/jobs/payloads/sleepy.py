@@ -1,4 +1,4 @@
-"""Says in a file when it starts and ends: `python -m tests.jobs.payloads.sleepy FILE SECONDS`."""
+"""Write to a file at the start and at the end, and sleep between: `python -m tests.jobs.payloads.sleepy FILE SECONDS`."""
 
 import os
 import sys

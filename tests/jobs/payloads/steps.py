@@ -1,4 +1,4 @@
-"""Takes up where it was, a line for every step: `python -m tests.jobs.payloads.steps FILE TOTAL`."""
+"""Write a line to a file for every step, and continue after the last written line: `python -m tests.jobs.payloads.steps FILE TOTAL`."""
 
 import os
 import sys

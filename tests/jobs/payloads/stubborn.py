@@ -1,4 +1,4 @@
-"""Swallows every request to stop: `python -m tests.jobs.payloads.stubborn`."""
+"""Ignore every request to stop: `python -m tests.jobs.payloads.stubborn`."""
 
 import time
 

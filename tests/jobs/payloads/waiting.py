@@ -1,4 +1,4 @@
-"""Is asked to wait at its first attempts, as a command is: `python -m tests.jobs.payloads.waiting FILE TIMES SECONDS`."""
+"""Raise `ProviderPaused` in the first attempts, as a command does: `python -m tests.jobs.payloads.waiting FILE TIMES SECONDS`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What endpoints do besides answering: refusals of one prompt, errors inside a success, waits, parameters not taken."""
+"""Endpoints with bad habits: refusals of one prompt, errors inside a success, waits, refused parameters."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
 from core.llm import choices, text
+from core.llm import text as llm_text
 from core.llm.answers import Answer, AnswerLost, SlotKey
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
@@ -39,7 +40,7 @@ def written(content: str | None, finish: str | None = "stop", **usage: int) -> d
 def endpoint(
     reply: Callable[[int, dict[str, Any], str], Reply], *, before: Callable[[str], None] = lambda _key: None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server whose answers `reply` makes from the number of the call, what was asked, and the slot's key.
+    """A server whose answers `reply` makes from the number of the call, the body of the request, and the slot's key.
 
     `before` is called with the key first, side by side.
     """
@@ -64,7 +65,7 @@ def endpoint(
                 self.wfile.write(raw)
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -431,7 +432,7 @@ def test_a_wait_that_is_asked_in_words_is_kept_to() -> None:
 
 @pytest.mark.parametrize("finish", ["SAFETY", "PROHIBITED_CONTENT", "content_filter", "sensitive"])
 def test_an_empty_answer_that_a_filter_held_back_says_so(finish: str) -> None:
-    assert texts.parse("", finish_reason=finish).reason == texts.FILTERED
+    assert texts.parse("", finish_reason=finish).reason == llm_text.FILTERED
     assert choices.read("", [choices.Choice("a", ("a",))], finish_reason=finish) == (None, text.FILTERED)
 
 
@@ -517,7 +518,7 @@ def test_what_was_not_finished_is_never_kept(finish: str) -> None:
     )
 
     assert parsed.texts == ["The kettle sings at six"] and parsed.rejected == [
-        ("The waiter brought us the wro", texts.CUT)
+        ("The waiter brought us the wro", llm_text.CUT)
     ]
 
 

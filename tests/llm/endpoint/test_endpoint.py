@@ -1,4 +1,4 @@
-"""The endpoint's own duties: spaced requests, structured answers, and answers that get lost."""
+"""The endpoint: spaced requests, structured answers, and answers that get lost."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
+from core.llm import text as llm_text
 from core.llm.answers import Answer, AnswerLost, SlotKey
 from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
@@ -29,7 +30,7 @@ def provider_at(url: str, **settings: Any) -> OpenAIProvider:
 
 
 def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = None) -> list[Answer]:
-    """Answers to as many calls side by side; the first error is raised."""
+    """The answers to a number of calls side by side. Raises the first error."""
 
     async def all_of_them() -> list[Answer]:
         keys = [SlotKey(study="s", task="t", arm="a", label="glad", index=index) for index in range(times)]
@@ -45,7 +46,7 @@ def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = No
 
 @contextmanager
 def cut_off(reply: bytes, heads: list[bytes] | None = None) -> Iterator[str]:
-    """A server that answers every request with these bytes and closes the connection; `heads` takes what was asked."""
+    """A server that answers every request with these bytes and closes the connection; `heads` collects the heads of the requests."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -111,9 +112,9 @@ def test_an_endpoint_without_structured_answers_is_asked_plainly_from_then_on() 
 @pytest.mark.parametrize(
     ("outcome", "finish_reason", "reason"),
     [
-        ("refusal", "stop", texts.REFUSAL),
-        ("content_filter", "content_filter", texts.FILTERED),
-        ("length", "length", texts.CUT),
+        ("refusal", "stop", llm_text.REFUSAL),
+        ("content_filter", "content_filter", llm_text.FILTERED),
+        ("length", "length", llm_text.CUT),
     ],
 )
 def test_answers_that_say_no_or_break_off_are_told_apart(outcome: str, finish_reason: str, reason: str) -> None:

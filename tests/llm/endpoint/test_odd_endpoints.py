@@ -1,4 +1,4 @@
-"""An arm filled, and texts judged, at endpoints that answer in odd shapes (`tests/llm_shapes.py`)."""
+"""Generation and judging at endpoints that answer in odd shapes (`tests/llm_shapes.py`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +18,7 @@ from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.generation import generation
 from core.synthesis.generation.generation import Generated
+from core.synthesis.limits import Limits
 from tests import endpoints
 from tests.llm_server import LlmServer
 
@@ -34,7 +35,9 @@ def fill(
     store: Store, arm: Arm, server: LlmServer, model: str, *, budget: float | None = None, **more: Any
 ) -> Generated:
     client = provider(server, model, **more)
-    return generation.generate(store, arm_id=arm.id, per_label=PER_LABEL, provider=client, budget_usd=budget)
+    return generation.generate(
+        store, arm_id=arm.id, per_label=PER_LABEL, provider=client, limits=Limits(budget_usd=budget)
+    )
 
 
 def kept(store: Store, arm: Arm) -> list[str]:
@@ -102,7 +105,9 @@ def test_waits_of_nothing_and_busy_endpoints_are_waited_for_longer_than_a_few_tr
 ) -> None:
     with LlmServer() as server:
         client = provider(server, model, first_wait_s=0.005, tries=6)
-        made = generation.generate(store, arm_id=arm.id, per_label=PER_LABEL, provider=client, concurrency=1)
+        made = generation.generate(
+            store, arm_id=arm.id, per_label=PER_LABEL, provider=client, limits=Limits(concurrency=1)
+        )
 
         assert server.seen.requests == made.completions + 8
     assert made.kept == 2 * PER_LABEL
@@ -160,7 +165,11 @@ def test_a_limit_that_does_not_hold_makes_later_calls_hold_more(store: Store, ar
         client = provider(server, "thinks-in-total", price=PRICE, max_tokens=100)
         with pytest.raises(BudgetReached):
             generation.generate(
-                store, arm_id=arm.id, per_label=500, provider=client, concurrency=2, budget_usd=(budget := 0.05)
+                store,
+                arm_id=arm.id,
+                per_label=500,
+                provider=client,
+                limits=Limits(budget_usd=(budget := 0.05), concurrency=2),
             )
         charged = PRICE.of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
 
@@ -184,7 +193,10 @@ def six_texts(store: Store, arm: Arm, labels: list[Label]) -> None:
 def test_a_judge_that_thinks_has_room_under_a_budget(store: Store, arm: Arm) -> None:
     with LlmServer() as server:
         found = judging.judge(
-            store, arm_ids=[arm.id], provider=provider(server, "judge-that-thinks", price=PRICE), budget_usd=1.0
+            store,
+            arm_ids=[arm.id],
+            provider=provider(server, "judge-that-thinks", price=PRICE),
+            limits=Limits(budget_usd=1.0),
         )
 
     assert (found.judged, found.named, found.unclear) == (6, 6, {})

@@ -21,6 +21,7 @@ from core.study.rows.study import Arm, Judgement, Label, Sample, Task, Trial
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
+from core.synthesis.limits import Limits
 from core.synthesis.trials import taxonomy
 from tests import endpoints
 from tests.llm.endpoint.test_bad_habits import Reply as Replied
@@ -47,7 +48,7 @@ def refusing(answer: str) -> Callable[[int, dict[str, Any], str], Replied]:
 
 
 def campaign_of(store: Store, task: Task, folder: Path, *, n: int) -> Campaign:
-    """A campaign over so many real letters."""
+    """A campaign over a number of real letters."""
     path = folder / "texts.csv"
     rows = [f"A letter number {number} about the sea,{'glad' if number % 2 else 'sad'},test" for number in range(n)]
     path.write_text("\n".join(["text,label,split", *rows]))
@@ -174,7 +175,7 @@ def test_a_judgement_that_found_no_room_is_asked_again_with_more(
 
         def judged(**limits: Any) -> judging.Judged:
             client = endpoints.client("m", base_url=url, api_key=None, price=PRICE, **limits)
-            return judging.judge(store, arm_ids=[arm.id], provider=client, budget_usd=1.0)
+            return judging.judge(store, arm_ids=[arm.id], provider=client, limits=Limits(budget_usd=1.0))
 
         first, same, more, last = judged(max_tokens=200), judged(max_tokens=200), judged(), judged()
 

@@ -1,4 +1,4 @@
-"""Prices: known ones, unknown ones, and those that people enter."""
+"""Prices: known prices, unknown prices, and prices that people enter."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Writing texts as open files: every format holds the same rows, and the card says where they came from."""
+"""Exporting texts: every format holds the same rows, and the card names the origin of the texts."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Files of any kind and content: no row is lost, none stands under another row's label, and what is told is what is done.
+"""Importing random files: no row is lost or gets the label of another row, and the preview equals the import.
 
 LITMUS_FUZZ sets the number of examples, which the three tests share.
 """
@@ -66,7 +66,7 @@ COLUMNS = ["text", "label", "split"]
 
 
 def write(folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: str) -> Path:
-    """A file with these rows, as a program would write them."""
+    """Write rows to a file in the dialect of some program."""
     path = folder / f"f.{form.split()[0].split('.')[-1].rstrip(';')}"
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     if form == "numbers.parquet":
@@ -85,7 +85,7 @@ def write(folder: Path, rows: list[tuple[str, str, str]], form: str, encoding: s
 
 
 def number(cell: str) -> float | None:
-    """The number in a cell; None where it holds another word."""
+    """The number in a cell; None if the cell holds no number."""
     return float(cell) if cell in ("1", "1.0", "0.0", "0.5") else None
 
 
@@ -124,7 +124,7 @@ def is_list(label: str) -> bool:
 
 
 def plain(cell: str) -> str:
-    """A cell without what reading takes away: NUL, blanks around it, and the mark that may begin a file."""
+    """A cell without the characters that reading removes: NUL, outer blanks, a byte order mark."""
     return cell.replace("\x00", "").removeprefix("\ufeff").strip()
 
 
@@ -216,7 +216,7 @@ NUMBERS = itertools.count()
 
 
 def bring(session: Any, name: str, into: str, table: tables.Table, options: importing.Options) -> None:
-    """Look at a file and bring it in, and compare what was told with what was done."""
+    """Preview and import a file, and compare the preview with the result."""
     study = tasks.study_named(session, "fuzz")
     task = tasks.find_task(session, study.id, name) or tasks.make_task(
         session, study_id=study.id, name=name, question="?", labels=importing.real_labels(table, options)

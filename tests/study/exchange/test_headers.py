@@ -1,4 +1,4 @@
-"""The first row of a file: names of columns, or a text that must not be lost."""
+"""The first row of a file: a header, or a row of data that must not be lost."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_first_row_that_names_the_columns_is_no_doubt(tmp_path: Path, content:
 
 def test_without_usual_names_the_way_out_names_the_options(tmp_path: Path) -> None:
     with pytest.raises(
-        StudyError, match="Its columns are a, b. Name the columns with --text and --label, or say --no-header"
+        StudyError, match="Its columns are a, b. Name the columns with --text and --label, or add --no-header"
     ):
         importing.look(table(tmp_path, "a,b\nfine,good\n"), Options())
 

@@ -1,4 +1,4 @@
-"""A file beside what its task holds already: the findings tell what the import then does."""
+"""Importing texts that the task already holds: the preview equals the import."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ Bring = Callable[..., tuple[importing.Findings, importing.Imported]]
 
 @pytest.fixture
 def bring(store: Store, tmp_path: Path) -> Bring:
-    """Look at a file, then bring it in: both reports."""
+    """The preview of a file and the result of its import."""
 
     def brought(content: str, *, arm: str = "real", **options: object) -> tuple[importing.Findings, importing.Imported]:
         path = tmp_path / "f.csv"
@@ -52,8 +52,8 @@ def test_findings_tell_what_becomes_of_texts_that_the_arm_holds(bring: Bring) ->
     }
     assert (found.left_out, found.splits) == (done.rejected, done.splits)
     assert done.moved == found.already[held_texts.MOVES] == 1
-    assert sum("n the arm already" in note for note in found.notes) == 4
-    assert sum("the test split of the arm already" in note for note in found.notes) == 1
+    assert sum("Already in the arm" in note for note in found.notes) == 4
+    assert sum("Already in the test split of the arm" in note for note in found.notes) == 1
 
 
 def test_synthetic_texts_of_the_real_test_split_and_of_real_training_are_told_before(bring: Bring) -> None:
@@ -87,7 +87,7 @@ def test_the_same_file_with_the_same_options_is_told_before_it_is_passed_over(
 
     assert found.again and done.again and found.splits == {}
     assert found.read == sum(found.left_out.values()) == 2
-    assert "brought in before" in found.notes[0]
+    assert "imported before" in found.notes[0]
 
 
 def test_a_file_that_is_cut_into_classes_is_brought_in_once(store: Store, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Data sets in from the hub and out to it, against a real HTTP server that speaks its routes."""
+"""Reading data sets from the hub and pushing texts to it, against an HTTP server with the routes of the hub."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def server() -> Iterator[HubServer]:
 
 
 def parquet(rows: dict[str, list[object]], *, classes: list[str] | None = None) -> bytes:
-    """A Parquet file; `classes` are noted in its schema as the names of the column `label`."""
+    """The bytes of a Parquet file; its metadata names `classes` as the class names of the column `label`."""
     table = pa.table(rows)
     if classes:
         noted = {"info": {"features": {"label": {"names": classes, "_type": "ClassLabel"}}}}
@@ -133,12 +133,12 @@ def test_a_set_of_a_single_split_is_divided_on_import_like_a_file(server: HubSer
         ("hf:me/secret", None, "There is no data set me/secret on the hub, or it is private"),
         ("hf:me/gated", None, "me/gated is gated. Accept its conditions"),
         ("hf:me/csv", None, "me/csv holds no Parquet files"),
-        ("hf:me/many", None, "several configurations: first, second. Name one, as in hf:me/many:first"),
+        ("hf:me/many", None, "several configurations: first, second. Name a configuration, as in hf:me/many:first"),
         ("hf:me/many:third", None, "no configuration 'third'. It has first, second"),
         ("hf:me/many:first", "dev", "no split 'dev'. It has test, train"),
         ("hf:me/many@gone", None, "no such revision"),
         ("hf:me//many", None, "names no data set of the hub"),
-        ("hf:me/ma--ny", None, "me/ma--ny can be no name on the hub"),
+        ("hf:me/ma--ny", None, "me/ma--ny is not a valid name on the hub"),
     ],
 )
 def test_what_is_not_there_is_said_in_a_sentence(
@@ -195,11 +195,13 @@ def test_an_import_keeps_the_commit_and_is_done_once(server: HubServer, store: S
     assert (options["source"]["dataset"], options["source"]["revision"]) == ("me/films", made.sha("main"))
 
 
-def push(store: Store, letters: Letters, server: HubServer, *, real: bool = False, **more: object) -> hub.Pushed:
+def push(
+    store: Store, letters: Letters, server: HubServer, *, real: bool = False, with_real: bool = False, **to: object
+) -> hub.Pushed:
     arms = [letters.real, letters.made] if real else [letters.made]
-    given = {"to": "me/mood", "token": server.key, "endpoint": server.url} | more
+    destination = hub.Destination(**{"repo": "me/mood", "token": server.key, "endpoint": server.url} | to)  # type: ignore[arg-type]
     with store() as session:
-        return hub.push(session, task_id=letters.task.id, arms=arms, **given)  # type: ignore[arg-type]
+        return hub.push(session, task_id=letters.task.id, arms=arms, to=destination, with_real=with_real)
 
 
 def test_texts_are_pushed_privately_with_their_card_and_come_back_the_same(
@@ -263,7 +265,7 @@ def test_a_key_that_may_not_write_is_said_in_a_sentence(server: HubServer, store
 
 def test_the_name_of_a_data_set_has_an_owner(server: HubServer, store: Store, letters: Letters) -> None:
     with pytest.raises(StudyError, match="names no data set"):
-        push(store, letters, server, to="mood")
+        push(store, letters, server, repo="mood")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_a_card_of_another_shape_says_nothing_and_breaks_nothing(server: HubServ
 
 
 def test_a_key_with_foreign_characters_is_told_and_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="HF_TOKEN holds characters that no key has") as found:
+    with pytest.raises(StudyError, match="HF_TOKEN holds characters that cannot be part of a key") as found:
         hub.read("hf:me/films", split=None, folder=tmp_path, token="hf_secret\u2026", endpoint="http://127.0.0.1:9")
 
     assert "secret" not in str(found.value)
@@ -296,7 +298,7 @@ def test_a_server_that_is_no_hub_is_told(tmp_path: Path, body: bytes) -> None:
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(StudyError, match="answers, but not as the hub does"):
+        with pytest.raises(StudyError, match="answers, but not like the hub"):
             hub.read(
                 "hf:me/films",
                 split=None,

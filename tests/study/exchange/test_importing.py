@@ -1,4 +1,4 @@
-"""Bringing files into arms: what is kept, what is refused and why."""
+"""Importing files into arms: which rows are kept, which are rejected and why."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Labels as files hold them: certain things are applied, guesses are offered, and what would be wrong is refused."""
+"""Reading labels of files: lists, numbers, spellings that look alike, missing and unknown labels."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_a_list_of_one_is_that_label_and_a_list_of_several_is_refused_with_the_c
 def test_scores_are_asked_about_and_can_be_cut() -> None:
     scores = [f"{0.2 + 0.01 * n:.3f}" for n in range(16)]
 
-    with pytest.raises(StudyError, match="16 different labels.*a number.*--cut"):
+    with pytest.raises(StudyError, match="16 different labels.*hold numbers.*--cut"):
         check(scores)
 
     assert check(scores, cuts=(0.25, 0.3)).counts == {"0.3 or more": 6, "below 0.25": 5, "0.25 to 0.3": 5}

@@ -1,4 +1,4 @@
-"""Tables from files: JSON, separators, and cells that hold lists or objects."""
+"""Reading tables from files: JSON, separators, and cells that hold lists or objects."""
 
 import json
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_a_separator_within_quotes_of_one_column_does_not_split_it(tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("3", "neither a list of objects nor one object"),
+        ("3", "neither a list of objects nor an object"),
         ("[" * 100_000, "nested too deep"),
         ('[{"a": 1}', "cannot be read"),
     ],
@@ -91,7 +91,7 @@ def test_a_quote_inside_an_unquoted_line_merges_no_rows(tmp_path: Path) -> None:
 
     assert found.frame["text"].tolist() == ['"Fine" is what she said', 'A 5" screen', "Lovely", '"Best']
     assert found.frame["label"].tolist() == ["bad", "bad", "good", "good"]
-    assert "Quotes stand inside" in found.notes[0]
+    assert "Quotes in this file are parts of the texts" in found.notes[0]
 
 
 def test_quotes_written_with_a_backslash_are_read_and_it_is_said(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_row_inside_a_cell_is_found_wherever_the_label_stands(tmp_path: Path, 
     path = tmp_path / "swallowed.csv"
     path.write_text(content, encoding="utf-8")
 
-    with pytest.raises(StudyError, match="looks like a row of its own"):
+    with pytest.raises(StudyError, match="looks like a whole row"):
         tables.read(path)
 
 
@@ -242,7 +242,7 @@ def test_a_split_of_another_name_beside_known_ones_is_read_too_and_a_contradicti
 
     assert table.frame["split"].tolist() == ["Train", "unsupervised"] and table.unreadable == ["not a JSON object"]
     path.write_text(json.dumps({"train": [{"text": "one", "split": "test"}]}))
-    with pytest.raises(StudyError, match="name another split themselves"):
+    with pytest.raises(StudyError, match="have another split in their key"):
         tables.read(path)
 
 

@@ -1,4 +1,4 @@
-"""Which answers count, and as what: sets, repeats, words that are no answer, names that look alike, sides of a comparison."""
+"""Which answers of a file count: sets of labels, repeats, missing labels, names that look alike, winners of comparisons."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Answers from and to other tools: what is read from each form, what is left out and why, and files that are not right."""
+"""Files of annotation tools: answers read from each form, rows left out with their reasons, and invalid files."""
 
 import json
 import time
@@ -12,15 +12,16 @@ import pytest
 
 from core.errors import StudyError
 from core.study.exchange import spreadsheets
-from core.subjectivity.exchange import formats, pseudonyms
+from core.subjectivity.exchange import formats, long_form, pseudonyms
 from core.subjectivity.exchange.counted import Choices
-from core.subjectivity.exchange.formats import Answers, Names, Options
+from core.subjectivity.exchange.formats import Answers, Options
+from core.subjectivity.exchange.long_form import Names
 
 SETS = Choices(whole_sets=True)
 
 
 def ratings(path: Path, content: str | bytes | list[Any] | dict[str, Any], **options: Any) -> Answers:
-    """The ratings of a file of this content."""
+    """The ratings in a file with the given content."""
     return formats.ratings_in(formats.read(written(path, content)), Options(**options))
 
 
@@ -161,7 +162,7 @@ def test_line_breaks_in_labels_are_blanks_and_other_scripts_stay(tmp_path: Path)
         ("r.csv", "item_id,rater_id,label,label\n1,a,x,y\n", "has two columns named 'label'"),
         ("r.csv", b"item_id,rater_id,label\n1,a,\xff\n", "is not UTF-8"),
         ("r.csv", 'item_id,rater_id,label\n1,a,"x\n', "Is a quote not closed?"),
-        ("r.json", '"hello"', "holds neither a list of objects nor one object"),
+        ("r.json", '"hello"', "holds neither a list of objects nor an object"),
         ("r.json", "[1, 2]", "holds no rows that can be read (not a JSON object 2)"),
         ("r.json", "[{", "cannot be read"),
         ("r.json", '[{"item_id": 1, "rater_id": "a"}]', "has no column 'label'"),
@@ -638,7 +639,7 @@ def pairs() -> pd.DataFrame:
 
 
 def test_the_long_form_has_crowd_kit_s_names_or_ours() -> None:
-    theirs, ours = formats.long_labels(raw()), formats.long_labels(raw(), names=Names.LITMUS)
+    theirs, ours = long_form.labels(raw()), long_form.labels(raw(), names=Names.LITMUS)
 
     assert list(theirs)[:4] == ["task", "worker", "label", "text"]
     assert list(ours)[:4] == ["item_id", "rater_id", "label", "text"]
@@ -646,13 +647,13 @@ def test_the_long_form_has_crowd_kit_s_names_or_ours() -> None:
 
 
 def test_a_winner_is_named_in_crowd_kit_s_form_and_a_side_in_ours() -> None:
-    assert formats.long_comparisons(pairs())["label"].tolist() == ["x", "y", "tie"]
-    assert formats.long_comparisons(pairs(), names=Names.LITMUS)["winner"].tolist() == ["left", "right", "tie"]
+    assert long_form.comparisons(pairs())["label"].tolist() == ["x", "y", "tie"]
+    assert long_form.comparisons(pairs(), names=Names.LITMUS)["winner"].tolist() == ["left", "right", "tie"]
 
 
 @pytest.mark.parametrize("names", list(Names))
 def test_ratings_come_back_as_they_went_out(tmp_path: Path, names: Names) -> None:
-    out = spreadsheets.safe_csv(formats.long_labels(raw(), names=names))
+    out = spreadsheets.safe_csv(long_form.labels(raw(), names=names))
     found = ratings(tmp_path / "out.csv", out)
 
     assert "\n1,a,'-1,'=SUM(A1)," in out
@@ -663,7 +664,7 @@ def test_ratings_come_back_as_they_went_out(tmp_path: Path, names: Names) -> Non
 
 @pytest.mark.parametrize("names", list(Names))
 def test_comparisons_come_back_as_they_went_out(tmp_path: Path, names: Names) -> None:
-    found = comparisons(tmp_path / "out.csv", spreadsheets.safe_csv(formats.long_comparisons(pairs(), names=names)))
+    found = comparisons(tmp_path / "out.csv", spreadsheets.safe_csv(long_form.comparisons(pairs(), names=names)))
 
     assert votes(found) == [("a", "x", "y", "left"), ("b", "x", "y", "right"), ("c", "y", "x", "tie")]
 
@@ -673,7 +674,7 @@ def test_a_hundred_thousand_answers_are_written_in_a_second_of_work() -> None:
     many = raw().sample(100_000, replace=True, random_state=0)
 
     start = time.process_time()
-    spreadsheets.safe_csv(formats.long_labels(many))
+    spreadsheets.safe_csv(long_form.labels(many))
 
     assert time.process_time() - start < 1
 
@@ -682,7 +683,7 @@ def test_a_hundred_thousand_answers_are_written_in_a_second_of_work() -> None:
 def test_real_ratings_lose_nothing_on_the_way_out_and_back(real_data: Path, tmp_path: Path, name: str) -> None:
     before = formats.ratings_in(formats.read(real_data / f"{name}.ratings.csv"), Options(choices=SETS))
 
-    out = spreadsheets.safe_csv(formats.long_labels(before.frame))
+    out = spreadsheets.safe_csv(long_form.labels(before.frame))
     after = ratings(tmp_path / "out.csv", out, choices=SETS)
 
     assert before.left_out == {} and before.several == (75 if name == "varierr_nli" else 0)
@@ -693,8 +694,8 @@ def test_crowd_kit_takes_the_exports_without_their_ties(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from crowdkit.aggregation import BradleyTerry, MajorityVote
-    labels = written(tmp_path / "r.csv", spreadsheets.safe_csv(formats.long_labels(raw())))
-    won = written(tmp_path / "c.csv", spreadsheets.safe_csv(formats.long_comparisons(pairs())))
+    labels = written(tmp_path / "r.csv", spreadsheets.safe_csv(long_form.labels(raw())))
+    won = written(tmp_path / "c.csv", spreadsheets.safe_csv(long_form.comparisons(pairs())))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Any file of answers: every row is kept or left out by a reason, no error but one sentence, no label that is none.
+"""Random files of answers: every row is kept or has a reason, errors are a sentence, and missing labels are no labels.
 
 LITMUS_FUZZ is the number of files (300 unless told).
 """
@@ -227,5 +227,5 @@ def test_every_comparison_of_any_file_is_kept_or_left_out_by_a_reason(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all files of a run; each is deleted after it was read."""
+    """A folder for the files of a test run; each file is deleted after reading."""
     return tmp_path_factory.mktemp("files")

@@ -1,4 +1,4 @@
-"""Answers from files in a study: what they become there, and that bringing them in again loses and doubles nothing."""
+"""Import of answers into a study: the stored rows, and repeated imports without loss or duplicates."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,11 @@ from core.study import tasks
 from core.study.exchange import importing, spreadsheets, tables
 from core.study.rows.base import Base
 from core.study.rows.kinds import RaterKind
-from core.study.rows.study import Campaign, Item, Rater, Rating, Reply, Skip, Study, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating, Reply, Skip
+from core.study.rows.study import Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
-from core.subjectivity.exchange import formats, imported, pseudonyms
+from core.subjectivity.exchange import formats, imported, long_form, pseudonyms
 from core.subjectivity.sessions import answers
 
 REPLY = {
@@ -57,7 +58,7 @@ def bring(
     kind: RaterKind = RaterKind.IMPORTED,
     field: str | None = None,
 ) -> imported.Imported:
-    """What a file of this content brings to the task easy."""
+    """Import a file with the given content into the task `easy`."""
     path.write_text(content, encoding="utf-8")
     with store.write() as session:
         return imported.import_ratings(
@@ -146,15 +147,15 @@ def test_simulated_raters_stay_simulated_when_their_export_comes_back(
     assert len(counted) == 1
 
 
-@pytest.mark.parametrize("names", list(formats.Names))
+@pytest.mark.parametrize("names", list(long_form.Names))
 def test_a_campaign_written_out_and_brought_in_has_the_same_ratings(
-    store: Store, study: Study, tmp_path: Path, names: formats.Names
+    store: Store, study: Study, tmp_path: Path, names: long_form.Names
 ) -> None:
     bring(store, study, tmp_path / "r.csv", ROWS)
     with store() as session:
         before = answers.of_campaign(session, session.scalars(select(Campaign)).one())
 
-    bring(store, study, tmp_path / "out.csv", spreadsheets.safe_csv(formats.long_labels(before, names=names)))
+    bring(store, study, tmp_path / "out.csv", spreadsheets.safe_csv(long_form.labels(before, names=names)))
 
     with store() as session:
         after = answers.of_campaign(session, session.scalars(select(Campaign).order_by(Campaign.id.desc())).first())

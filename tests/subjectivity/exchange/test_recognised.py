@@ -1,4 +1,4 @@
-"""Files of Prodigy, Mechanical Turk, Google Forms and doccano, and tables as people write them."""
+"""Files of Prodigy, Mechanical Turk, Google Forms and doccano, and tables written by hand."""
 
 import json
 from pathlib import Path

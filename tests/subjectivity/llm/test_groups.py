@@ -1,4 +1,4 @@
-"""People and LLM raters side by side: each with its own agreement, on the items that both rated."""
+"""People and LLM raters side by side: agreement of each group on the items that both groups rated."""
 
 import math
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind
-from core.study.rows.study import Comparison, Item, Rater, Rating
+from core.study.rows.sessions import Comparison, Item, Rater, Rating
 from core.subjectivity.llm import beside_people
 from core.subjectivity.statistics import agreement
 from tests.subjectivity.conftest import Sessions
@@ -20,7 +20,7 @@ def table(rows: list[tuple[int, str, str, str]]) -> pd.DataFrame:
 
 
 def given(people: list[list[str]], llm: list[list[str]]) -> pd.DataFrame:
-    """Answers per item, one letter a rater, of people and of LLM raters."""
+    """A table of answers of people and of LLM raters; each text gives an item's labels, a letter per rater."""
     rows = [(n, f"p{k}", label, "person") for n, labels in enumerate(people) for k, label in enumerate(labels)]
     names = list(MODELS)
     rows += [(n, names[k], label, "llm") for n, labels in enumerate(llm) for k, label in enumerate(labels)]
@@ -28,7 +28,7 @@ def given(people: list[list[str]], llm: list[list[str]]) -> pd.DataFrame:
 
 
 def split(n: int, *, share: float, seed: int, raters: int = 3) -> list[list[str]]:
-    """Answers of raters who choose an item's own label with a probability that falls from 1 to `share` over the items."""
+    """Simulated answers: raters choose the item's own label with a probability that falls from 1 to `share` over the items."""
     rng = np.random.default_rng(seed)
     right = np.linspace(1, share, n)
     return [["ab"[(k % 2) ^ int(rng.random() > right[k])] for _ in range(raters)] for k in range(n)]
@@ -71,7 +71,7 @@ def test_the_table_has_both_majorities_and_says_nothing_where_one_is_tied() -> N
     assert found.items["same_majority"].tolist()[0] is True
     assert found.items["same_majority"].isna().tolist() == [False, True, False]
     assert found.items["people_agreement"].tolist() == pytest.approx([2 / 3, 1 / 2, 1])
-    assert (found.same_majority.k, found.same_majority.n) == (1, 2)
+    assert (found.same_majority.value, found.same_majority.n) == (0.5, 2)
     assert found.same_majority.low < found.same_majority.value < found.same_majority.high
 
 
@@ -126,7 +126,7 @@ def test_the_reading_says_what_the_numbers_say(people: list[list[str]], llm: lis
 
 
 def add(sessions: Sessions, rater: str, item: Item, label: str, **rater_fields: object) -> None:
-    """One answer of an LLM rater who joins when needed."""
+    """Store an answer of an LLM rater, who is enrolled if missing."""
     with sessions.store.write() as session:
         found = session.query(Rater).filter_by(campaign_id=item.campaign_id, pseudonym=rater).one_or_none()
         if found is None:
@@ -157,7 +157,7 @@ def test_excluded_raters_and_items_with_another_role_are_left_out(sessions: Sess
         found = beside_people.side_by_side(session, campaign)
 
     assert found.llm is not None and (found.llm.n_items, found.llm.n_raters) == (6, 1)
-    assert (found.same_majority.k, found.same_majority.n) == (6, 6)
+    assert (found.same_majority.value, found.same_majority.n) == (1, 6)
 
 
 def test_of_a_pair_counts_what_was_chosen_whichever_side_it_stood_on(sessions: Sessions) -> None:

@@ -1,4 +1,4 @@
-"""What an LLM rater is sent, and what its replies mean."""
+"""The prompts of LLM raters, and how their replies are read."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is shown to whom, and that an answer counts once."""
+"""Items assigned to raters, and answers stored exactly once."""
 
 import random
 import threading
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Comparison, Item, Rating, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rating, Skip
 from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions

@@ -1,4 +1,4 @@
-"""Sessions as a whole: found by their link, and what their answers become."""
+"""Campaigns: found by their link, and their answers in tables."""
 
 from pathlib import Path
 

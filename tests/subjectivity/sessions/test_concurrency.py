@@ -1,4 +1,4 @@
-"""Many raters at one store at the same time, on both databases: nothing lost, nothing doubled, no item rated too often."""
+"""Many raters at the same time on both databases: no answer lost or stored twice, no item rated too often."""
 
 import random
 import threading
@@ -14,7 +14,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.settings import Settings
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Rater
+from core.study.rows.sessions import Rater
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
@@ -30,7 +30,7 @@ def settings(request: pytest.FixtureRequest, home_folder: Path) -> Settings:
 
 
 def scarce(settings: Settings, kind: CampaignKind = CampaignKind.LABEL) -> str:
-    """A campaign with fewer places than its raters would fill."""
+    """A campaign that needs fewer ratings than its raters could give."""
     return raters.campaign(settings, n=20, items_per_rater=ITEMS, raters_per_item=PLACES, kind=kind)
 
 
@@ -40,7 +40,7 @@ def joined(store: Store, token: str) -> Rater:
 
 
 def at_once(work: Callable[[], T], n: int) -> list[T]:
-    """What so many threads give that do the same at the same time."""
+    """The results of the given number of threads that call the same function at the same time."""
     start = threading.Barrier(n)
 
     def run(_place: int) -> T:

@@ -1,4 +1,4 @@
-"""Rules that warn about raters or exclude them, and what exclusion means."""
+"""Rules that warn about raters or exclude them, and the effect of exclusion on statistics."""
 
 import pytest
 

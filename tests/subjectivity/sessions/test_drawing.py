@@ -1,4 +1,4 @@
-"""Which texts a campaign shows."""
+"""Texts, gold items and pairs drawn for a campaign."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,14 +11,15 @@ from sqlalchemy import select
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, Split
-from core.study.rows.study import Arm, Campaign, Item, Label, Sample
+from core.study.rows.sessions import Campaign, Item
+from core.study.rows.study import Arm, Label, Sample
 from core.subjectivity.sessions import drawing
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions
 
 
 def drawn(sessions: Sessions, campaign: Campaign) -> Counter[tuple[str, str, str]]:
-    """How many items a campaign has of each arm, label and split."""
+    """The number of a campaign's items of each arm, label and split."""
     query = (
         select(Arm.name, Label.name, Sample.split)
         .join(Sample, Sample.arm_id == Arm.id)

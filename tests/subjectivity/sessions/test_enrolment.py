@@ -1,10 +1,10 @@
-"""The rater's way in and out: consent, check, coming back, leaving, and the code at the end."""
+"""Enrolment of raters: consent, comprehension check, return, early end, and completion codes."""
 
 import pytest
 
 from core.errors import StudyError
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Rater
+from core.study.rows.sessions import Campaign, Rater
 from core.subjectivity.sessions import assignment, enrolment, protocol
 from core.subjectivity.sessions.enrolment import Ending
 from core.subjectivity.sessions.protocol import Codes, Protocol, Question

@@ -1,4 +1,4 @@
-"""How a session is set up, and what is refused."""
+"""Protocols: defaults, stored settings, and invalid settings."""
 
 import pytest
 

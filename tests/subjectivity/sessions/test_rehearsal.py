@@ -1,4 +1,4 @@
-"""A session tried out in memory: the same screens, and nothing of it in the store."""
+"""Rehearsal of a session in memory: the same screens, and no row in the store."""
 
 import random
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.study import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, rehearsal, screens
 from tests.subjectivity.conftest import Sessions

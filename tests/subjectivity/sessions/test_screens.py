@@ -1,4 +1,4 @@
-"""What a rater sees of an item."""
+"""The screen of an item."""
 
 from core.study.rows.kinds import CampaignKind, ItemRole
 from core.subjectivity.sessions import screens

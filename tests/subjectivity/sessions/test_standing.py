@@ -1,4 +1,4 @@
-"""Where a campaign stands: who is at it, how quick, what is left, what each rater did, and what a plan will ask."""
+"""Progress of a campaign: raters at work, speed, missing answers, each rater's work, and the effort of a plan."""
 
 import math
 import random
@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
-from core.study.rows.study import Campaign, Item, Rater, Rating, Task
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Task
 from core.study.store import Store
 from core.subjectivity import results
 from core.subjectivity.sessions import assignment, campaigns, conduct, effort, enrolment, live, roster, standing
@@ -27,7 +28,7 @@ NOW = 1_000_000.0
 
 @pytest.fixture
 def task(store: Store, tmp_path: Path) -> Task:
-    """Twenty real test texts, half yes half no, twenty to train, and four synthetic ones."""
+    """A task with twenty real test texts (half of each label), twenty training texts, and four synthetic texts."""
     rows = [f"text number {n},{'yes' if n % 2 else 'no'},{'test' if n % 4 > 1 else 'train'}" for n in range(40)]
     real, made = tmp_path / "real.csv", tmp_path / "made.csv"
     real.write_text("\n".join(["text,label,split", *rows]))
@@ -47,7 +48,7 @@ def made(session: Session, task: Task, **given: object) -> Campaign:
 
 
 def rated(session: Session, campaign: Campaign, n: int, *, answer: str = "yes", now: float = NOW) -> Rater:
-    """A rater who gives the same answer to `n` items, one a second."""
+    """Enrol a rater who gives the same answer to `n` items, one per second."""
     rater = enrolment.join(session, campaign, now=now)
     for second in range(1, n + 1):
         item = assignment.next_item(session, rater_id=rater.id, now=now + second, rng=random.Random(second))

@@ -1,4 +1,4 @@
-"""Aggregation: Dawid and Skene's own data, simulated raters, crowd-kit, and real answers with a known truth."""
+"""Aggregation: the data of Dawid and Skene, simulated raters, crowd-kit, and real ratings with known labels."""
 
 import json
 import warnings
@@ -30,7 +30,7 @@ def anaesthetists() -> tuple[pd.DataFrame, dict[str, list[list[float]] | dict[st
 
 
 def spammers_and_knowers(seed: int, *, items: int = 150) -> tuple[pd.DataFrame, np.ndarray]:
-    """Three raters who know nine times in ten and five who always answer as they like, mostly "a"."""
+    """Simulated ratings: three raters know the label in 90 %; five raters answer by habit, mostly "a"."""
     rng = np.random.default_rng(seed)
     truth = rng.choice(["a", "b", "c"], items)
     habit = rng.choice(["a", "b", "c"], (items, 5), p=[0.8, 0.1, 0.1])

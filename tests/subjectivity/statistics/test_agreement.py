@@ -1,4 +1,4 @@
-"""Agreement: published examples, the definition computed another way, invariants, and real ratings."""
+"""Agreement coefficients: published examples, an independent computation by the definition, invariants, real ratings."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ from statsmodels.stats.inter_rater import fleiss_kappa
 
 from core.errors import StudyError
 from core.subjectivity.statistics import agreement, counts
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -41,7 +41,7 @@ def krippendorff_2011() -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
-    """Alpha from its definition: mean difference within items over mean difference of all pairs, pair by pair."""
+    """Alpha by its definition, pair by pair: 1 - mean difference within items / mean difference of all pairs."""
     units = [list(map(float, group)) for _, group in ratings.groupby("item_id")["label"] if len(group) > 1]
     pool = sorted(itertools.chain(*units))
 
@@ -62,7 +62,7 @@ def by_pairs(ratings: pd.DataFrame, *, level: Level) -> float:
 
 
 def masi(first: str, second: str) -> float:
-    """Passonneau (2006): distance of two sets from their parts, as the paper writes it."""
+    """MASI distance of two sets, computed from the sets as in Passonneau (2006)."""
     a, b = set(first.split(" + ")), set(second.split(" + "))
     weight = 1.0 if a == b else 2 / 3 if a <= b or b <= a else 1 / 3 if a & b else 0.0
     return 1 - len(a & b) / len(a | b) * weight
@@ -116,11 +116,11 @@ def test_fleiss_kappa_gives_the_value_fleiss_published() -> None:
     golden = json.loads((GOLDEN / "fleiss_1971.json").read_text())
     ratings = from_lists([[int(label) for label in patient] for patient in golden["diagnoses"]])
 
-    kappa = agreement.fleiss_kappa(ratings)
+    kappa = agreement.summary(ratings).fleiss_kappa
 
     assert kappa == pytest.approx(golden["kappa"], abs=0.0005)
     assert kappa == pytest.approx(golden["kappa_irr"], abs=1e-7)
-    assert kappa == pytest.approx(fleiss_kappa(agreement.counts_table(ratings).to_numpy()), abs=1e-12)
+    assert kappa == pytest.approx(fleiss_kappa(counts.per_item(counts.code(ratings))), abs=1e-12)
 
 
 @given(LISTS, st.sampled_from(list(Level)))
@@ -159,9 +159,9 @@ def test_alpha_is_1_when_all_raters_agree(labels: list[int], level: Level) -> No
     ratings = from_lists([[label] * 3 for label in labels])
 
     assert agreement.krippendorff_alpha(ratings, level=level) == pytest.approx(1, abs=1e-12)
-    assert agreement.fleiss_kappa(ratings) == pytest.approx(1, abs=1e-12)
-    assert agreement.percent_agreement(ratings) == 1
-    assert agreement.mean_majority_agreement(ratings) == 1
+    assert agreement.summary(ratings).fleiss_kappa == pytest.approx(1, abs=1e-12)
+    assert agreement.summary(ratings).percent_agreement == 1
+    assert agreement.summary(ratings).mean_majority_agreement == 1
 
 
 @given(LISTS, st.floats(0.1, 10), st.floats(-5, 5))
@@ -236,9 +236,10 @@ def test_two_labels_of_one_rater_count_as_two_ratings_and_blanks_as_none() -> No
         ("a", "r1", "x"), ("a", "r1", "y"), ("a", "r2", "x"), ("a", "r3", " "), ("b", "r2", None), ("b", "r1", "y")
     )
 
-    table = agreement.counts_table(ratings)
+    coded = counts.code(ratings)
 
-    assert table.to_dict("index") == {"a": {"x": 2, "y": 1}, "b": {"x": 0, "y": 1}}
+    assert (coded.items.tolist(), coded.labels.tolist()) == (["a", "b"], ["x", "y"])
+    assert counts.per_item(coded).tolist() == [[2, 1], [0, 1]]
     assert agreement.summary(ratings).n_raters == 2
 
 
@@ -255,8 +256,8 @@ def test_items_show_agreement_entropy_and_ties() -> None:
     assert items["majority"].tolist() == ["x", "y", "x"]
     assert items["tied"].tolist() == [True, False, False]
     assert items["n_ratings"].tolist() == [2, 4, 1]
-    assert agreement.mean_majority_agreement(ratings) == (0.5 + 0.75) / 2
-    assert agreement.percent_agreement(ratings) == pytest.approx((0 + 0.5) / 2, abs=1e-12)
+    assert agreement.summary(ratings).mean_majority_agreement == (0.5 + 0.75) / 2
+    assert agreement.summary(ratings).percent_agreement == pytest.approx((0 + 0.5) / 2, abs=1e-12)
 
 
 def test_disagreement_beyond_chance_is_told() -> None:
@@ -387,4 +388,4 @@ def test_kappa_of_items_with_unequal_numbers_of_ratings_is_never_below_minus_one
     )
 
     # shares of items: 5/6 and 1/6, so chance 26/36; two items agree wholly, one not at all
-    assert agreement.fleiss_kappa(ratings) == pytest.approx((2 / 3 - 26 / 36) / (1 - 26 / 36), abs=1e-12)
+    assert agreement.summary(ratings).fleiss_kappa == pytest.approx((2 / 3 - 26 / 36) / (1 - 26 / 36), abs=1e-12)

@@ -1,4 +1,4 @@
-"""Each rater beside the others: by hand on small tables, by leaving raters out, and the careless found among many."""
+"""Consistency of raters: small tables by hand, raters left out, and careless raters found among many."""
 
 import time
 from pathlib import Path
@@ -9,12 +9,12 @@ import pytest
 
 from core.errors import StudyError
 from core.subjectivity.statistics import agreement, consistency
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 from tests.subjectivity.statistics.test_agreement import frame
 
 
 def crowd(items: int, *, per_item: int, raters: int) -> pd.DataFrame:
-    """Raters 0 and 1 answer without looking: 0 always the same, 1 at random; the rest are right four times in five."""
+    """Simulated ratings: rater 0 always gives the same label, rater 1 a random label; the other raters are right in 80 %."""
     rng = np.random.default_rng(0)
     true = rng.choice(3, items)
     rater = rng.random((items, raters)).argsort(axis=1)[:, :per_item]

@@ -1,21 +1,21 @@
-"""What is said about intervals is what was measured."""
+"""The reported coverage of intervals of alpha is the coverage in simulated studies."""
 
 import pandas as pd
 import pytest
 
 from benchmarks import coverage as simulation
 from core.subjectivity.statistics import agreement
-from core.subjectivity.statistics.coverage import MEASURED, Measured, nearest
+from core.subjectivity.statistics.coverage import MEASURED, Measured, coverage_words, nearest, raters_words
 
 
 def test_nothing_is_said_where_intervals_hold_what_they_promise() -> None:
-    assert agreement.coverage_words(n_items=100, n_raters=20) == ""
-    assert agreement.coverage_words(n_items=5000, n_raters=20, commonest=0.9) == ""
+    assert coverage_words(n_items=100, n_raters=20) == ""
+    assert coverage_words(n_items=5000, n_raters=20, commonest=0.9) == ""
 
 
 def test_a_miss_is_told_with_its_size() -> None:
-    few = agreement.coverage_words(n_items=20, n_raters=5, commonest=0.85)
-    skewed = agreement.coverage_words(n_items=50, n_raters=5, commonest=0.85)
+    few = coverage_words(n_items=20, n_raters=5, commonest=0.85)
+    skewed = coverage_words(n_items=50, n_raters=5, commonest=0.85)
 
     assert "about 20 items with one dominant label" in few
     assert "97.2 % of cases (93.6 % to 100.0 % by design): this one is rather too wide" in few
@@ -23,12 +23,12 @@ def test_a_miss_is_told_with_its_size() -> None:
 
 
 def test_two_ratings_an_item_have_studies_of_their_own() -> None:
-    assert "98.4 %" in agreement.coverage_words(n_items=20, n_raters=2)
-    assert "98.4 %" in agreement.coverage_words(n_items=20, n_raters=30, per_item=2)
+    assert "98.4 %" in coverage_words(n_items=20, n_raters=2)
+    assert "98.4 %" in coverage_words(n_items=20, n_raters=30, per_item=2)
 
 
 def test_sizes_that_were_not_simulated_are_told_as_such() -> None:
-    assert "fewer than 10 were not simulated" in agreement.coverage_words(n_items=6, n_raters=5)
+    assert "fewer than 10 were not simulated" in coverage_words(n_items=6, n_raters=5)
 
 
 def test_a_single_item_has_no_interval_to_speak_of() -> None:
@@ -39,12 +39,12 @@ def test_a_single_item_has_no_interval_to_speak_of() -> None:
 
 @pytest.mark.parametrize(("raters", "words"), [(0, ""), (1, "All ratings come from 1 rater, ")])
 def test_one_rater_or_none_that_is_known_is_no_plural(raters: int, words: str) -> None:
-    assert agreement.raters_words(raters).startswith(words) and bool(agreement.raters_words(raters)) == bool(words)
+    assert raters_words(raters).startswith(words) and bool(raters_words(raters)) == bool(words)
 
 
 def test_few_raters_are_told_apart_from_few_items() -> None:
-    assert agreement.raters_words(4).startswith("All ratings come from 4 raters, and the interval speaks of these")
-    assert agreement.raters_words(30) == ""
+    assert raters_words(4).startswith("All ratings come from 4 raters, and the interval speaks of these")
+    assert raters_words(30) == ""
 
 
 @pytest.mark.parametrize("items", [14, 20, 25, 31])

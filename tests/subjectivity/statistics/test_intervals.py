@@ -1,4 +1,4 @@
-"""Intervals of agreement: coverage in simulated studies, what a resampling cannot see, and what they do not depend on."""
+"""Intervals of agreement: coverage in simulated studies, cases that resampling cannot see, and invariants."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from scipy import stats
 
 from benchmarks import coverage
 from core.subjectivity.statistics import agreement, intervals
-from core.subjectivity.statistics.agreement import Level
+from core.subjectivity.statistics.counts import Level
 from core.subjectivity.statistics.intervals import Coefficient
 
 

@@ -1,4 +1,4 @@
-"""The majority graph: edges, cycles merged, levels, and pairs without a majority."""
+"""The majority graph: edges, merged cycles, levels, and pairs without a majority."""
 
 import pandas as pd
 import pytest
@@ -9,7 +9,7 @@ from core.subjectivity.statistics import majority, ranking
 
 
 def beats(*pairs: str) -> pd.DataFrame:
-    """ "ab" = a over b, "a=b" = a tie; every answer by another rater."""
+    """Comparisons from "ab" (a wins over b) and "a=b" (a tie), each by another rater."""
     rows = [(f"r{row}", pair[0], pair[-1], "tie" if "=" in pair else "left") for row, pair in enumerate(pairs)]
     return pd.DataFrame(rows, columns=["rater_id", "left", "right", "winner"])
 

@@ -1,4 +1,4 @@
-"""Ranking: strengths and intervals as people read them, which names can be told apart, both rankings side by side."""
+"""Ranking: strengths and intervals, names that can be told apart, strengths and levels side by side."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,9 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.subjectivity.statistics import ranking
+from core.subjectivity.statistics import ranking, ranking_coverage
+
+SIDE_BY_SIDE_COLUMNS = ["name", "strength", "low", "high", "bt_rank", "level", "wins", "losses", "ties", "n"]
 
 
 def frame(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
@@ -18,12 +20,12 @@ def frame(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
 
 
 def beats(*pairs: str) -> pd.DataFrame:
-    """ "ab" = a over b, "a=b" = a tie; every answer by another rater."""
+    """Comparisons from "ab" (a wins over b) and "a=b" (a tie), each by another rater."""
     return frame(*((f"r{row}", pair[0], pair[-1], "tie" if "=" in pair else "left") for row, pair in enumerate(pairs)))
 
 
 def simulated(strengths: list[float], *, raters: int, answers: int, seed: int, own: float = 0.5) -> pd.DataFrame:
-    """Raters differ: each has strengths of their own around the common ones."""
+    """Simulated comparisons by raters with individual strengths, normal around the common strengths."""
     rng = np.random.default_rng(seed)
     rows = []
     for rater in range(raters):
@@ -36,7 +38,7 @@ def simulated(strengths: list[float], *, raters: int, answers: int, seed: int, o
 
 
 def by_logistic_regression(comparisons: pd.DataFrame) -> dict[str, float]:
-    """Maximum likelihood by another road: a logit of wins on +1 / -1 columns; ties enter half each way."""
+    """Maximum-likelihood strengths by a logistic regression on +1 / -1 columns; a tie enters as half a win each way."""
     names = sorted(set(comparisons["left"]) | set(comparisons["right"]))
     design = np.array(
         [
@@ -179,7 +181,7 @@ def test_pairs_are_listed_once_the_stronger_first() -> None:
 
 
 def apart(order: str, *untold: str) -> pd.DataFrame:
-    """Differences of names that are letters, in order; pairs named as "ab" are not told apart."""
+    """A table of differences of single-letter names in order; the given pairs, such as "ab", are not told apart."""
     rows = [
         (a, b, 1.0, -1.0 if a + b in untold else 0.5, 2.0, a + b not in untold)
         for place, a in enumerate(order)
@@ -248,7 +250,7 @@ def test_without_intervals_nothing_is_told_apart() -> None:
 def test_both_rankings_stand_side_by_side_with_their_counts() -> None:
     table = ranking.side_by_side(beats("ab", "ab", "ba", "bc", "cb", "bc", "ac", "a=c"))
 
-    assert list(table.columns) == ranking.SIDE_BY_SIDE_COLUMNS
+    assert list(table.columns) == SIDE_BY_SIDE_COLUMNS
     assert table["name"].tolist() == ["a", "b", "c"]
     assert table["level"].tolist() == [3, 2, 1]
     assert table[["wins", "losses", "ties", "n"]].to_numpy().tolist() == [[3, 1, 1, 5], [3, 3, 0, 6], [1, 3, 1, 5]]
@@ -273,7 +275,7 @@ def test_the_answer_says_how_far_its_intervals_miss() -> None:
 
     found = ranking.bradley_terry(comparisons)
 
-    assert found.coverage == ranking.coverage_words(n_names=3, n_raters=6, n=6)
+    assert found.coverage == ranking_coverage.words(n_names=3, n_raters=6, n=6)
 
 
 @pytest.mark.parametrize("raters", [1, 4])

@@ -1,4 +1,4 @@
-"""Intervals cover the truth as often as is said of them."""
+"""The reported coverage of intervals of strengths is the coverage in simulated studies."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Strengths and their standard errors: published tables, an independent computation, and raters who differ."""
+"""Strengths and their standard errors: published tables, independent computations, and simulated raters who differ."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ PUBLISHED = sorted(GOLDEN.glob("bradley_terry_*.json"))
 
 
 def by_minorise_maximise(wins: Floats) -> Floats:
-    """Hunter (2004), equation 3, until nothing moves: gamma_i = W_i / sum_j n_ij / (gamma_i + gamma_j)."""
+    """Hunter (2004), equation 3, iterated until it converges: gamma_i = W_i / sum_j n_ij / (gamma_i + gamma_j)."""
     n, gamma = wins + wins.T, np.ones(len(wins))
     for _ in range(200_000):
         after = wins.sum(axis=1) / (n / (gamma[:, None] + gamma[None, :])).sum(axis=1)
@@ -35,7 +35,7 @@ def by_minorise_maximise(wins: Floats) -> Floats:
 
 
 def connected_wins(k: int, *, seed: int) -> Floats:
-    """Random wins, halves among them, with every name beating the next one in a ring."""
+    """Random tables of wins with halves, in which every name beats the next name in a ring."""
     rng = np.random.default_rng(seed)
     wins = rng.integers(0, 9, (k, k)) / 2
     wins[np.arange(k), np.roll(np.arange(k), -1)] += 1
@@ -96,7 +96,7 @@ def test_strengths_are_those_of_another_package() -> None:
 
 
 def test_strengths_of_real_emotion_ratings_are_those_of_plain_iterations(real_data: Path) -> None:
-    """Within every rater, the headline with more of the emotion wins over another one; equal intensities are ties."""
+    """Within every rater, the headline with more of the emotion wins over a headline with less; equal intensities are ties."""
     ratings = pd.read_csv(real_data / "emotion_affect_snow2008.ratings.csv", usecols=["item_id", "rater_id", "label"])
     pairs = ratings.merge(ratings, on="rater_id", suffixes=("", "_other"))
     pairs = pairs[(pairs["item_id"] < pairs["item_id_other"]) & (pairs["item_id_other"] <= 60)]

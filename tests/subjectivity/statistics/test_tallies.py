@@ -1,4 +1,4 @@
-"""Comparisons read into numbers, whatever the columns hold, and refused with the row."""
+"""Comparisons encoded as numbers from columns of any type; invalid comparisons are refused with their row."""
 
 import pandas as pd
 import pytest

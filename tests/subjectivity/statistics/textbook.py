@@ -1,4 +1,4 @@
-"""The statistics of raters once more, with plain loops over units and pairs: slow, and written apart from the core."""
+"""Independent implementations of the rater statistics with plain loops over items and pairs: slow, for tests only."""
 
 import math
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ def units(ratings: pd.DataFrame, *, number: bool = False) -> dict[str, list]:
 
 
 def alpha(ratings: pd.DataFrame, level: str) -> float:
-    """Krippendorff's alpha by way of the coincidence matrix."""
+    """Krippendorff's alpha from the coincidence matrix."""
     pairable = [labels for labels in units(ratings, number=level != "nominal").values() if len(labels) > 1]
     coincidences: dict[tuple, float] = defaultdict(float)
     for labels in pairable:
@@ -93,7 +93,7 @@ def _moved(old: dict, new: dict) -> float:
 
 
 def dawid_skene(ratings: pd.DataFrame) -> dict:
-    """Item -> label -> probability, by the published steps from the shares of the votes."""
+    """Dawid-Skene: item -> label -> probability, by the published steps, starting from the vote shares."""
     answers, labels, chances = _shares(ratings)
     for _ in range(ROUNDS):
         prevalence = {label: sum(one[label] for one in chances.values()) / len(chances) for label in labels}
@@ -116,7 +116,7 @@ def dawid_skene(ratings: pd.DataFrame) -> dict:
 
 
 def _digamma(x: float) -> float:
-    """By recurrence up to 20, then the asymptotic series."""
+    """Digamma function: by recurrence up to 20, then by the asymptotic series."""
     below = 0.0
     while x < 20:
         below -= 1 / x
@@ -125,7 +125,7 @@ def _digamma(x: float) -> float:
 
 
 def mace(ratings: pd.DataFrame) -> tuple[dict, dict]:
-    """Item -> label -> probability, and rater -> expected competence: variational steps over true label and habit."""
+    """MACE: item -> label -> probability, and rater -> expected competence, by variational steps."""
     answers, labels, chances = _shares(ratings)
     known = [chances[item][label] for item, _, label in answers]
     for _ in range(ROUNDS):

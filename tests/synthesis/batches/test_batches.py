@@ -22,17 +22,16 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.settings import Settings
-from core.study import tasks
 from core.study.rows.kinds import BatchState, SampleStatus
 from core.study.rows.study import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
-from core.synthesis.batches import files, rounds
-from core.synthesis.batches import lines as batch_lines
+from core.synthesis.batches import batch_generation, files, jsonl
 from core.synthesis.batches.remote import Remote
-from core.synthesis.generation import generation, intake
+from core.synthesis.generation import generation, standing
 from core.synthesis.generation.generation import Generated
-from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.limits import BatchLimits, Limits
+from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts.drafts import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
 from tests.synthesis.generation.test_generation import completions
@@ -46,7 +45,7 @@ PRICE = prices.Price(model="test-model", input_usd_per_million=100.0, output_usd
 
 
 class Stopped(Exception):
-    """The generation was made to end here."""
+    """Raised by a report to end a generation at a chosen step."""
 
 
 @pytest.fixture
@@ -61,8 +60,19 @@ def provider_at(url: str, **more: Any) -> OpenAIProvider:
     return endpoints.client("test-model", base_url=url, api_key=None, first_wait_s=0.02, **more)
 
 
-def fill(store: Store, arm: Arm, provider: OpenAIProvider, *, per_label: int = 20, **more: Any) -> Generated:
-    return rounds.generate_by_batch(store, arm_id=arm.id, per_label=per_label, provider=provider, poll_s=0.01, **more)
+def fill(
+    store: Store,
+    arm: Arm,
+    provider: OpenAIProvider,
+    *,
+    per_label: int = 20,
+    budget_usd: float | None = None,
+    **more: Any,
+) -> Generated:
+    limits = BatchLimits(budget_usd, poll_s=0.01)
+    return batch_generation.generate_by_batch(
+        store, arm_id=arm.id, per_label=per_label, provider=provider, limits=limits, **more
+    )
 
 
 def batches_of(store: Store, arm: Arm) -> list[Batch]:
@@ -101,7 +111,7 @@ def test_a_batch_fills_an_arm_at_half_the_price(store: Store, arm: Arm) -> None:
 def test_every_turn_is_a_batch_that_shows_the_answers_before_it(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
     with store.write() as session:
-        versions.save(session, arm_id=arm.id, draft=versions.Draft(**{**vars(SIMPLE), "turns": 3}))
+        versions.save(session, arm_id=arm.id, draft=drafts.Draft(**{**vars(SIMPLE), "turns": 3}))
     with LlmServer() as server:
         fill(store, arm, provider_at(server.url), per_label=30)
 
@@ -192,12 +202,12 @@ def test_the_budget_bounds_what_a_batch_may_cost(store: Store, arm: Arm) -> None
     assert 0 < spent <= most and len(made) > 1 and made[0].counts["most_usd"] <= most
     assert all(line["body"]["max_tokens"] for line in sent)
     with pytest.raises(StudyError, match="price of 'unpriced' is unknown"):
-        rounds.generate_by_batch(
+        batch_generation.generate_by_batch(
             store,
             arm_id=arm.id,
             per_label=1,
             provider=endpoints.client("unpriced", base_url=server.url, api_key=None),
-            budget_usd=1,
+            limits=BatchLimits(budget_usd=1),
         )
 
 
@@ -207,7 +217,7 @@ def test_a_batch_created_just_before_a_crash_is_found_and_not_sent_again(store: 
         stop_at(store, arm, provider, 1)
         (left,) = batches_of(store, arm)
         with contextlib.closing(Remote(provider)) as remote:
-            remote.submit(batch_lines.written(batch_lines.ids(left.requests)), key=left.key, made_at=left.created_at)
+            remote.submit(jsonl.written(jsonl.ids_and_bodies(left.requests)), key=left.key, made_at=left.created_at)
 
         made = fill(store, arm, provider)
 
@@ -221,7 +231,7 @@ def test_stopped_after_any_step_it_goes_on_and_pays_nothing_twice(store: Store, 
     for step in range(1, 12):
         arm = make_arm(f"zero-shot-{step}")
         with store.write() as session:
-            versions.save(session, arm_id=arm.id, draft=versions.Draft(**{**vars(SIMPLE), "turns": 2}))
+            versions.save(session, arm_id=arm.id, draft=drafts.Draft(**{**vars(SIMPLE), "turns": 2}))
         with LlmServer(batches=["expired"]) as server:
             provider = provider_at(server.url)
             stop_at(store, arm, provider, step)
@@ -259,7 +269,7 @@ def test_a_budget_is_not_promised_while_a_batch_of_unknown_cost_is_under_way(sto
         provider = provider_at(server.url, price=PRICE)
         stop_at(store, arm, provider, 2)
         with pytest.raises(StudyError, match="sent without a budget is under way"):
-            generation.generate(store, arm_id=arm.id, per_label=40, provider=provider, budget_usd=1.0)
+            generation.generate(store, arm_id=arm.id, per_label=40, provider=provider, limits=Limits(budget_usd=1.0))
 
         assert server.counts()["answered"] == 0
 
@@ -271,7 +281,7 @@ def test_a_batch_waits_for_its_own_address_and_can_be_cancelled(store: Store, ar
         with pytest.raises(StudyError, match=f"waits for a batch at {server.url}"):
             fill(store, arm, provider_at(other.url))
 
-        cancelled = rounds.cancel(store, arm_id=arm.id, provider=provider)
+        cancelled = batch_generation.cancel(store, arm_id=arm.id, provider=provider)
         server.behaviour.batch_polls = 1
         made = fill(store, arm, provider)
 
@@ -300,10 +310,8 @@ def test_killed_at_random_moments_nothing_is_lost_or_paid_twice(store: Store, se
         assert_nothing_is_paid_twice(server, store, arm)
 
     with store() as session:
-        kept = {
-            label.id: intake.count_kept(session, arm.id, label.id) for label in tasks.labels_of(session, arm.task_id)
-        }
-    assert kills >= 5 and set(kept.values()) == {200}
+        kept = standing.kept_by_label(session, arm.id)
+    assert kills >= 5 and list(kept.values()) == [200, 200]
 
 
 def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
@@ -330,7 +338,9 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     answers.write_text("".join(parts) + json.dumps(foreign) + "\n")
 
     found, again = (
-        files.from_batch_file(store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=rounds.half(PRICE))
+        files.from_batch_file(
+            store, arm_id=arm.id, per_label=20, path=answers, now=1.0, price=batch_generation.half(PRICE)
+        )
         for _ in range(2)
     )
 
@@ -339,7 +349,7 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     assert found["answers"] + found["without an answer"] == 8 and found["of another arm"] == 1
     assert {row.provider for row in stored} == {"batch file"} and all(row.cost_usd and row.parsed_at for row in stored)
     with store() as session:
-        assert sum(intake.count_kept(session, arm.id, label.id) for label in labels) == 5 * len(stored)
+        assert standing.of(session, arm.id).n_kept == 5 * len(stored)
 
 
 def test_a_file_that_holds_no_answers_is_named_by_its_line(store: Store, arm: Arm, tmp_path: Path) -> None:
@@ -403,7 +413,7 @@ def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store:
 def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(store: Store, arm: Arm) -> None:
     with LlmServer(batch_drops=1) as server:
         fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
-        charged = rounds.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
+        charged = batch_generation.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
 
     with store() as session:
         found = committed.of(session, Account(Way.GENERATE, arm.id))

@@ -21,11 +21,12 @@ from core.study import samples
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Label, Prompt, Sample
 from core.study.store import Store
-from core.synthesis.generation import generation, intake
+from core.synthesis.generation import generation, samples_from_answers
 from core.synthesis.generation.generation import Generated
+from core.synthesis.limits import NO_BUDGET, Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import examples, versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
 
@@ -43,10 +44,17 @@ def arm(make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def fill(
-    store: Store, arm: Arm, url: str, *, per_label: int = 40, price: prices.Price | None = None, **more: Any
+    store: Store,
+    arm: Arm,
+    url: str,
+    *,
+    per_label: int = 40,
+    price: prices.Price | None = None,
+    limits: Limits = NO_BUDGET,
+    **more: Any,
 ) -> Generated:
     provider = endpoints.client("test-model", base_url=url, api_key=None, first_wait_s=0.02, price=price)
-    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, **more)
+    return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, limits=limits, **more)
 
 
 def use(store: Store, arm: Arm, draft: Draft) -> None:
@@ -188,10 +196,10 @@ def test_duplicates_copies_and_texts_over_the_quota_are_stored_with_their_reason
     made = generation.generate(store, arm_id=arm.id, per_label=2, provider=recorded(arm, labels, answers))
 
     assert made.rejected == {
-        intake.COPY: 1,
+        samples_from_answers.COPY: 1,
         samples.DUPLICATE: 1,
         parsing.TOO_SHORT: 1,
-        intake.OVER_QUOTA: 1,
+        samples_from_answers.OVER_QUOTA: 1,
     }
     assert made.kept == 4 and made.cost_usd == 0.0
     assert all(row.is_recorded for row in completions(store, arm))
@@ -206,7 +214,7 @@ def test_texts_over_the_quota_are_kept_before_anything_new_is_asked(store: Store
         assert server.counts()["requests"] == requests == 4
         third = fill(store, arm, server.url, per_label=21)
 
-    assert (first.kept, first.rejected) == (26, {intake.OVER_QUOTA: 14})
+    assert (first.kept, first.rejected) == (26, {samples_from_answers.OVER_QUOTA: 14})
     assert (second.kept, second.rejected) == (40, {})
     assert third.kept == 42 and third.completions == 6
 
@@ -224,7 +232,7 @@ def test_used_up_recordings_stop_their_label_alone(store: Store, arm: Arm, label
 
 def test_a_label_without_new_texts_is_given_up_with_a_reason(store: Store, arm: Arm) -> None:
     with LlmServer(texts=["The same text again", "And this one too"]) as server:
-        made = fill(store, arm, server.url, concurrency=1)
+        made = fill(store, arm, server.url, limits=Limits(concurrency=1))
 
     assert made.stopped["glad"].startswith("gave up: 5 answers in a row without a new text")
     assert server.counts()["answered"] <= 2 * 7  # the call after the last one is under way while that is parsed
@@ -234,9 +242,9 @@ def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new
     use(store, arm, SIMPLE)
     few = [f"Some odd text number {number // 5}" for number in range(10_000)]
     with LlmServer(texts=few) as server:
-        made = fill(store, arm, server.url, per_label=40, concurrency=1)
+        made = fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1))
         assert made.stopped["glad"].startswith("gave up: 29 answers to this prompt")
-        again = fill(store, arm, server.url, per_label=40, concurrency=1)
+        again = fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1))
         assert again.completions == made.completions == 58
 
         use(
@@ -244,7 +252,7 @@ def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new
             arm,
             Draft(context="", generation="Number of texts: 5. Label: {label}!", diversity="d", texts_per_call=5),
         )
-        assert fill(store, arm, server.url, per_label=40, concurrency=1).completions > 58
+        assert fill(store, arm, server.url, per_label=40, limits=Limits(concurrency=1)).completions > 58
 
 
 def test_a_stored_answer_that_was_never_parsed_is_picked_up(store: Store, arm: Arm, labels: list[Label]) -> None:
@@ -284,11 +292,11 @@ def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(store: Store, arm:
         with pytest.raises(
             budget.BudgetReached, match=r"budget of \$2 is reached.*texts are kept.*start it again to go on"
         ):
-            fill(store, arm, server.url, per_label=500, price=PRICE, budget_usd=2.0, concurrency=concurrency)
+            fill(store, arm, server.url, per_label=500, price=PRICE, limits=Limits(2.0, concurrency))
         spent = sum(row.cost_usd or 0 for row in completions(store, arm))
         requests = server.counts()["requests"]
         with pytest.raises(budget.BudgetReached):
-            fill(store, arm, server.url, per_label=500, price=PRICE, budget_usd=2.0, concurrency=concurrency)
+            fill(store, arm, server.url, per_label=500, price=PRICE, limits=Limits(2.0, concurrency))
 
         assert server.counts()["requests"] == requests == len(completions(store, arm))
     assert 1.0 < spent <= 2.0
@@ -296,7 +304,7 @@ def test_the_budget_is_never_crossed_and_a_higher_one_goes_on(store: Store, arm:
 
 def test_a_budget_without_a_price_is_refused_before_the_first_call(store: Store, arm: Arm) -> None:
     with LlmServer() as server, pytest.raises(StudyError, match="price of 'test-model' is unknown"):
-        fill(store, arm, server.url, budget_usd=1.0)
+        fill(store, arm, server.url, limits=Limits(budget_usd=1.0))
 
     assert server.counts()["requests"] == 0
 
@@ -402,11 +410,14 @@ def test_when_two_answers_for_a_slot_meet_the_first_one_stays(store: Store, arm:
             latency_s=0.1,
         )
 
-    outcomes = [
-        intake.take(store, answer(text), per_label=9, now=1.0) for text in ("The first letter", "The other letter")
-    ]
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=9)
+    first, other = answer("The first letter"), answer("The other letter")
 
-    assert [outcome.kept for outcome in outcomes] == [1, 1]
+    stored = writer.store_answers([first])
+    (outcome,) = writer.store_texts(stored, now=1.0)
+    dropped = writer.store_answers([other])
+
+    assert dropped == [] and [outcome.kept, writer.dropped(other).kept] == [1, 1]
     assert [row.content for row in completions(store, arm)] == ["1. The first letter"]
 
 
@@ -452,6 +463,6 @@ def test_a_budget_leaves_room_for_what_a_batch_under_way_may_cost(store: Store, 
         )
 
     with LlmServer() as server, pytest.raises(BudgetReached):
-        fill(store, arm, server.url, per_label=5, price=PRICE, budget_usd=1.0)
+        fill(store, arm, server.url, per_label=5, price=PRICE, limits=Limits(budget_usd=1.0))
 
     assert server.counts()["requests"] == 0

@@ -1,4 +1,4 @@
-"""The command generate killed again and again in the middle of its work: nothing is lost, doubled or paid twice."""
+"""The command generate killed again and again in the middle of its work: no answer is lost, doubled or paid twice."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Arm, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 
 ROOT = Path(__file__).parents[3]
 KILLS = 10
@@ -93,7 +93,7 @@ def spent(store: Store, arm: Arm) -> float:
 
 
 def kill_at(process: subprocess.Popen[str], url: str, arm: Arm, *, at: int, rng: random.Random) -> None:
-    """Kill the process a little after the endpoint has answered so many slots; what was asked by then is answered."""
+    """Kill the process a little after the endpoint has answered a number of slots; calls under way are still answered."""
     deadline = time.monotonic() + 60
     while len(answered(url, arm.name)) < at and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -3,6 +3,7 @@
 import pytest
 
 from core.llm import choices
+from core.llm import text as llm_text
 from core.synthesis.parsing import texts as parsing
 
 ZH = ["快递太慢了，等了整整八天还没有到", "客服态度很差，问了三次都不回复", "味道不太好"]
@@ -122,8 +123,8 @@ REFUSALS = {
 def test_a_refusal_in_another_language_is_no_text(content: str, expected: int) -> None:
     parsed = parsing.parse(content, finish_reason="stop", expected=expected)
 
-    assert parsed.texts == [] and parsed.reason == parsing.REFUSAL
-    assert choices.read(content, [choices.Choice("good", ("good",))]) == (None, parsing.REFUSAL)
+    assert parsed.texts == [] and parsed.reason == llm_text.REFUSAL
+    assert choices.read(content, [choices.Choice("good", ("good",))]) == (None, llm_text.REFUSAL)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Parsing: golden shapes of answers, and what holds for any string at all."""
+"""Parsing: golden shapes of answers, and invariants for any string."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.llm import text as llm_text
 from core.synthesis.parsing import texts as parsing
 
 SUN, RAIN, SNOW = "The sun came out at last.", "It rained all day, again.", "We woke up to fresh snow."
@@ -77,8 +78,8 @@ def test_every_shape_of_list_gives_the_same_texts(shape: str) -> None:
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refusal_is_not_a_text(refusal: str) -> None:
-    assert parsing.parse(refusal, finish_reason="stop", expected=1).reason == parsing.REFUSAL
-    assert parsing.parse(refusal, finish_reason="stop", expected=10).reason == parsing.REFUSAL
+    assert parsing.parse(refusal, finish_reason="stop", expected=1).reason == llm_text.REFUSAL
+    assert parsing.parse(refusal, finish_reason="stop", expected=10).reason == llm_text.REFUSAL
 
 
 @pytest.mark.parametrize(
@@ -98,12 +99,12 @@ def test_a_text_that_apologises_is_still_a_text(text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "finish_reason", "reason"),
     [
-        ("", "stop", parsing.EMPTY),
-        (" \n\t", "stop", parsing.EMPTY),
+        ("", "stop", llm_text.EMPTY),
+        (" \n\t", "stop", llm_text.EMPTY),
         ("<think>hm", "length", parsing.CUT_EARLY),
         ("", "length", parsing.CUT_EARLY),
-        ("", "content_filter", parsing.FILTERED),
-        ("No.", "refusal", parsing.REFUSAL),
+        ("", "content_filter", llm_text.FILTERED),
+        ("No.", "refusal", llm_text.REFUSAL),
         ("The weather can be described in many ways.", "stop", parsing.NO_LIST),
     ],
 )
@@ -112,7 +113,7 @@ def test_an_answer_without_texts_says_why(content: str, finish_reason: str, reas
 
 
 def test_a_refusal_beside_the_content_counts() -> None:
-    assert parsing.parse("", finish_reason="stop", refusal="I will not.").reason == parsing.REFUSAL
+    assert parsing.parse("", finish_reason="stop", refusal="I will not.").reason == llm_text.REFUSAL
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_refusal_beside_the_content_counts() -> None:
 def test_the_text_that_an_answer_was_cut_in_is_rejected(content: str) -> None:
     parsed = parsing.parse(content, finish_reason="length", expected=3)
 
-    assert parsed == parsing.Parsed([SUN, RAIN], [("We woke up", parsing.CUT)], None)
+    assert parsed == parsing.Parsed([SUN, RAIN], [("We woke up", llm_text.CUT)], None)
 
 
 def test_what_is_no_text_is_listed_with_why() -> None:
@@ -177,6 +178,14 @@ def test_a_fence_takes_no_word_of_a_text_with_it() -> None:
 
 def test_json_that_was_complete_when_the_limit_came_loses_nothing() -> None:
     assert parsing.parse(json.dumps(ALL), finish_reason="length", expected=3).texts == ALL
+
+
+def test_quotes_inside_json_texts_may_lack_their_backslash() -> None:
+    content = '[{"text": "She said "no" in caf\\u00e9, twice"}, {"text": "We met at the \'old\' mill"}]'
+
+    texts = parsing.parse(content, finish_reason="stop", expected=2).texts
+
+    assert texts == ['She said "no" in café, twice', "We met at the 'old' mill"]
 
 
 def test_a_single_text_may_stand_without_a_list() -> None:
@@ -295,7 +304,7 @@ def test_every_text_stands_in_the_answer(
 
 
 def _letters(text: str) -> str:
-    """A text without white space, quotes and emphasis."""
+    """The text without white space, quotes and emphasis."""
     return "".join(sign for sign in "".join(text.split()) if sign not in "\"'“”‘’«»„*_`")
 
 
@@ -308,7 +317,7 @@ def _letters(text: str) -> str:
     ],
 )
 def test_an_apology_without_a_list_is_a_refusal(content: str) -> None:
-    assert parsing.parse(content, finish_reason="stop", expected=5).reason == parsing.REFUSAL
+    assert parsing.parse(content, finish_reason="stop", expected=5).reason == llm_text.REFUSAL
 
 
 def test_an_apology_that_was_asked_for_is_a_text() -> None:

@@ -1,6 +1,6 @@
-"""Parsing under 20,000 made-up answers: it never raises, invents nothing, and says of all it drops why.
+"""Parsing under 20,000 made-up answers: no error, no invented word, and a reason for each dropped word.
 
-Every word of an answer is used once, such as `слово17z`, so that each can be looked for in what the parser gives.
+Every word of an answer is used once, such as `слово17z`, so that each word can be looked for in the result of the parser.
 """
 
 import json
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.llm import text as llm_text
 from core.synthesis.parsing import texts
 
 WORD = re.compile(r"[^\W\d_]+\d+z")
@@ -54,7 +55,7 @@ Answer = tuple[str, str, int | None, frozenset[str] | None]
 
 
 class Writer:
-    """Draws parts of an answer; every word it writes is a new one."""
+    """Draws parts of an answer; every word occurs once in all answers."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -150,7 +151,7 @@ class Writer:
 
 
 def made_up(rng: random.Random) -> Answer:
-    """An answer, how it finished, how many texts were asked for, and the words it holds."""
+    """An answer, its finish reason, the number of texts asked for, and the words of the answer."""
     writer = Writer(rng)
     content = writer.answer()
     if rng.random() < 0.2:
@@ -179,9 +180,9 @@ def check(answer: Answer) -> None:
 
 
 def words_in(content: str) -> list[str]:
-    """The whole words of an answer in its order; escapes are undone where they are whole."""
+    """The whole words of an answer, in order; complete escapes are undone."""
     plain = re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), content)
-    return WORD.findall(texts.UNSTORABLE.sub("", plain))
+    return WORD.findall(llm_text.UNSTORABLE.sub("", plain))
 
 
 @settings(max_examples=500, deadline=None)

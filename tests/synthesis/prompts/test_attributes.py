@@ -1,4 +1,4 @@
-"""Attributes: every combination once before one comes again, and every value evenly on the way."""
+"""Attributes: every combination comes once before any combination comes again, and values come evenly."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Examples and sources: where they come from, and that a call always gets the same."""
+"""Examples and sources: the splits they are drawn from, and the same draw for the same call."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Attribute grids as lines."""
+"""Attribute grids as lines of text."""
 
 import pytest
 

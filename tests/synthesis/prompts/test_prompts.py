@@ -1,4 +1,4 @@
-"""Prompts: what is filled in, what is refused, and that versions never change."""
+"""Prompts: filled placeholders, refused drafts, and versions that never change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +9,8 @@ from core.errors import StudyError
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Label, Prompt, Task
 from core.study.store import Store
-from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts.drafts import Draft
 
 PLAIN = Draft(context="", generation="{n} texts that are {label}", diversity="others", turns=2)
 
@@ -21,9 +21,9 @@ def arm(make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def test_the_default_prompt_says_all_that_a_writer_must_know(task: Task, labels: list[Label]) -> None:
-    draft = versions.default(task, labels, kind=ArmKind.ZERO_SHOT)
+    draft = drafts.default(task, labels, kind=ArmKind.ZERO_SHOT)
 
-    system, user = versions.render(draft, task=task, label=labels[0], labels=labels, examples=[], previous=[])
+    system, user = versions.render(draft, task=task, label=labels[0], labels=labels)
 
     assert system["role"] == "system" and user["role"] == "user"
     assert task.question in system["content"] and "- sad: the writer is unhappy" in system["content"]
@@ -32,10 +32,10 @@ def test_the_default_prompt_says_all_that_a_writer_must_know(task: Task, labels:
 
 
 def test_the_default_few_shot_prompt_shows_three_examples_in_one_turn(task: Task, labels: list[Label]) -> None:
-    draft = versions.default(task, labels, kind=ArmKind.FEW_SHOT)
+    draft = drafts.default(task, labels, kind=ArmKind.FEW_SHOT)
 
     messages = versions.render(
-        draft, task=task, label=labels[0], labels=labels, examples=["One\ntwo", "b", "c"], previous=[]
+        draft, task=task, label=labels[0], labels=labels, drawn=versions.Drawn(examples=["One\ntwo", "b", "c"])
     )
 
     assert (draft.examples, draft.turns) == (3, 1)
@@ -43,9 +43,7 @@ def test_the_default_few_shot_prompt_shows_three_examples_in_one_turn(task: Task
 
 
 def test_later_turns_repeat_the_conversation_and_ask_for_something_else(task: Task, labels: list[Label]) -> None:
-    messages = versions.render(
-        PLAIN, task=task, label=labels[1], labels=labels, examples=[], previous=["1. a", " ", "1. b"]
-    )
+    messages = versions.render(PLAIN, task=task, label=labels[1], labels=labels, previous=["1. a", " ", "1. b"])
 
     assert [message["role"] for message in messages] == ["user", "assistant", "user", "assistant", "user"]
     assert messages[1]["content"] == "1. a" and messages[3]["content"] == "1. b"
@@ -59,7 +57,7 @@ def test_braces_in_texts_and_labels_stay_as_they_are(task: Task) -> None:
     )
 
     system, user = versions.render(
-        draft, task=task, label=odd[0], labels=odd, examples=["{n} {nothing} \\1"], previous=[]
+        draft, task=task, label=odd[0], labels=odd, drawn=versions.Drawn(examples=["{n} {nothing} \\1"])
     )
 
     assert system["content"] == '{words} as {"a": {"b": 1}} {} {{x}'
@@ -83,7 +81,7 @@ def test_an_unknown_placeholder_is_named_together_with_the_known_ones() -> None:
         (Draft(context="c", generation="g", diversity="d", turns=1, sources=2), "2 texts to rewrite but never shows"),
         (Draft(context="c", generation="{sources}", diversity="d"), "number of texts to rewrite is 0"),
         (Draft(context="c", generation="{sources}", diversity="d", turns=2, sources=1), "set turns to 1"),
-        (Draft(context="c", generation="{attributes}", diversity="d"), "shows {attributes}, but it has none"),
+        (Draft(context="c", generation="{attributes}", diversity="d"), "shows {attributes}, but it has no attributes"),
         (Draft(context="c", generation="g", diversity="d", attributes={"a": ["x"]}), "never shows its attribute 'a'"),
         (Draft(context="c", generation="{a}", diversity="d", attributes={"a": []}), "Attribute 'a' has no values"),
         (Draft(context="c", generation="{a}", diversity="d", attributes={"a": "xy"}), "must be a list"),
@@ -140,18 +138,16 @@ GRID = Draft(
 def test_attributes_are_shown_together_and_each_by_its_name(task: Task, labels: list[Label]) -> None:
     drawn = {"persona": "{n}", "kind": "praise"}
 
-    [message] = versions.render(
-        GRID, task=task, label=labels[0], labels=labels, examples=[], previous=[], attributes=drawn
-    )
+    [message] = versions.render(GRID, task=task, label=labels[0], labels=labels, drawn=versions.Drawn(attributes=drawn))
 
     assert message["content"] == "10 by {n}:\n- persona: {n}\n- kind: praise"
 
 
 def test_texts_to_rewrite_are_numbered(task: Task, labels: list[Label]) -> None:
-    draft = versions.technique("rewrite", task, labels)
+    draft = drafts.technique("rewrite", task, labels)
 
     messages = versions.render(
-        draft, task=task, label=labels[0], labels=labels, examples=[], previous=[], sources=["One\ntwo", "b"]
+        draft, task=task, label=labels[0], labels=labels, drawn=versions.Drawn(sources=["One\ntwo", "b"])
     )
 
     assert "1. One two\n2. b\n" in messages[-1]["content"]
@@ -200,11 +196,11 @@ def test_equal_prompts_have_equal_digests_also_after_being_stored(store: Store, 
     assert len(versions.digest(GRID)) == 32 and versions.as_draft(read) == GRID
 
 
-@pytest.mark.parametrize("name", versions.TECHNIQUES)
+@pytest.mark.parametrize("name", drafts.TECHNIQUES)
 def test_every_technique_is_ready_to_be_sent(
     name: str, task: Task, labels: list[Label], store: Store, arm: Arm
 ) -> None:
-    draft = versions.technique(name, task, labels)
+    draft = drafts.technique(name, task, labels)
     if name == "taxonomy":
         draft = replace(draft, attributes={"kind": {"glad": ["praise"], "sad": ["loss"]}})
 
@@ -215,10 +211,11 @@ def test_every_technique_is_ready_to_be_sent(
         task=task,
         label=labels[1],
         labels=labels,
-        examples=["An example"] * draft.examples,
-        previous=[],
-        attributes=versions.draw(draft, label=labels[1], slot=0, seed=0),
-        sources=["A source"] * draft.sources,
+        drawn=versions.Drawn(
+            examples=["An example"] * draft.examples,
+            sources=["A source"] * draft.sources,
+            attributes=versions.draw(draft, label=labels[1], slot=0, seed=0),
+        ),
     )
 
     sent = " ".join(message["content"] for message in messages)
@@ -230,9 +227,9 @@ def test_a_taxonomy_without_kinds_is_not_sent_and_an_unknown_technique_is_named(
     task: Task, labels: list[Label]
 ) -> None:
     with pytest.raises(StudyError, match="ask a model for them"):
-        versions.check(versions.technique("taxonomy", task, labels))
+        versions.check(drafts.technique("taxonomy", task, labels))
     with pytest.raises(StudyError, match="no technique 'magic'. Known are zero-shot"):
-        versions.technique("magic", task, labels)
+        drafts.technique("magic", task, labels)
 
 
 def test_a_diff_shows_changed_attributes() -> None:

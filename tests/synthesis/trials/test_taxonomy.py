@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.study.rows.study import Arm, Label, Task, Trial
 from core.study.store import Store
-from core.synthesis.prompts import versions
+from core.synthesis.prompts import drafts
 from core.synthesis.trials import taxonomy, trials
 from tests import endpoints
 from tests.llm_server import LlmServer
@@ -28,7 +28,7 @@ def test_the_kinds_of_each_label_make_a_taxonomy_ready_to_be_sent(
     arm = make_arm("taxonomy")
     with LlmServer(texts=KINDS) as server:
         kinds = taxonomy.ask(store, provider_of(server), arm_id=arm.id, n=6)
-        draft = replace(versions.technique("taxonomy", task, labels), attributes={"kind": kinds})
+        draft = replace(drafts.technique("taxonomy", task, labels), attributes={"kind": kinds})
         tried = trials.try_prompt(store, arm_id=arm.id, draft=draft, provider=provider_of(server), calls=2)
 
     assert kinds["glad"] == ["praise that is meant", "thanks to a friend", "Relief after worry", "wit"]

@@ -1,20 +1,22 @@
-"""Trials and estimates: five calls as generation would send them, and what they say about the rest."""
+"""Trials and estimates: five calls as generation would send them, and what a generation takes by them."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import func, select
 
 from core.errors import StudyError
+from core.llm import text as llm_text
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Label, Task
+from core.study.rows.study import Arm, Completion, Label, Task
 from core.study.store import Store
 from core.synthesis.generation import generation
-from core.synthesis.parsing import texts as parsing
+from core.synthesis.limits import TryLimits
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls, estimates, trials
 from tests import endpoints
 from tests.llm_server import LlmServer
@@ -79,7 +81,7 @@ def test_a_call_that_fails_says_why_and_the_others_go_on(store: Store, arm: Arm)
     errors = [one.error for one in tried if one.error]
     reasons = {one.reason for one in tried if one.reason}
     assert len(errors) == 1 and "no quota left" in errors[0]
-    assert parsing.REFUSAL in reasons and any(reason == parsing.CUT for one in tried for _, reason in one.rejected)
+    assert llm_text.REFUSAL in reasons and any(reason == llm_text.CUT for one in tried for _, reason in one.rejected)
     with store() as session:
         assert len(trials.of(session, arm_id=arm.id, draft=FEW)) == 4
 
@@ -113,7 +115,7 @@ def test_several_models_are_tried_in_turn_as_generation_mixes_them(store: Store,
 def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
     with LlmServer(latency=1.0) as server:
         [tried] = trials.try_prompt(
-            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, limits=trials.Limits(seconds=0.1)
+            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, limits=TryLimits(seconds=0.1)
         )
 
     assert tried.error == "test-model gave no answer within 0.1 seconds. Try again later."
@@ -164,7 +166,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
     with LlmServer(latency=0.05) as server:
         generation.generate(store, arm_id=arm.id, per_label=20, provider=provider_of(server))
 
-    def estimated(texts: int, **how: float) -> estimates.Estimate:
+    def estimated(texts: int, **rate: float) -> estimates.Estimate:
         with store() as session:
             return estimates.estimate(
                 session,
@@ -173,13 +175,17 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
                 texts_per_label=texts,
                 labels=labels,
                 models={"test-model": PRICE},
-                **how,  # type: ignore[arg-type]
+                rate=estimates.CallRate(**rate),  # type: ignore[arg-type]
             )
 
+    with store() as session:
+        latency = session.scalars(select(func.avg(Completion.latency_s)).where(Completion.arm_id == arm.id)).one()
+
     none, more, slow = estimated(20), estimated(60, concurrency=4), estimated(60, rpm=10)
+
     assert none.texts == 0 and none.cost_usd == estimates.Range(0, 0, 0) == none.calls
     assert more.texts == 80 and more.calls.value == 20 and more.n_calls == 10
-    assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * 0.05, rel=0.5)
+    assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * latency, rel=1e-9)
     assert slow.seconds is not None and slow.seconds.value == pytest.approx(120, rel=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Synthesis at full strength: trials, batches, judgements, attributes, and jobs that pause"""
+"""Add trials, batches, judgements, attributes of prompts, and pauses of jobs"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -75,7 +75,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('sample_id', 'kind', 'judge', name=op.f('uq_judgement_sample_id_kind_judge'))
     )
     op.create_index('ix_judgement_opinion', 'judgement', ['kind', 'sample_id', 'label_id'], unique=False)
-    # Columns are added in place: a table that SQLite had to copy would be dropped while other rows point to it.
+    # Columns are added in place: SQLite would drop a table that it copies while rows of other tables refer to the table.
     op.add_column('completion', sa.Column('source_ids', sa.JSON(), server_default='[]', nullable=False))
     op.add_column('completion', sa.Column('attributes', sa.JSON(), server_default='{}', nullable=False))
     op.add_column(

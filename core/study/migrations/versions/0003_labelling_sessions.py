@@ -1,4 +1,4 @@
-"""Labelling sessions at full strength: settings, checks, states of raters, pairs of samples, skips, replies of LLM raters"""
+"""Add settings of campaigns, checks, states of raters, pairs of samples, skips, and replies of LLM raters"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,8 +7,8 @@ revision = '0003'
 down_revision = '0002'
 
 
-# Columns are added in place: a table that SQLite had to copy would be dropped while other rows point to it. Nothing
-# points to comparison, so that one may be copied.
+# Columns are added in place: SQLite would drop a table that it copies while rows of other tables refer to the table. No
+# table refers to comparison, so comparison may be copied.
 def _added() -> dict[str, list[sa.Column]]:
     return {
         'campaign': [sa.Column('settings', sa.JSON(), server_default='{}', nullable=False)],

@@ -1,4 +1,4 @@
-"""A trash for studies, tasks and imports; what judge calls without an answer may have cost"""
+"""Add the trash of studies, tasks and imports, and the possible cost of judge calls without an answer"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What tried calls without an answer may have cost; what the models of an arm did not take"""
+"""Add the possible cost of trial calls without an answer, and the call parameters that models refused"""
 
 import sqlalchemy as sa
 from alembic import op

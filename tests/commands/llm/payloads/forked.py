@@ -17,7 +17,8 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.llm.settings import CallSettings
 from core.study import store as store_module
-from core.synthesis.batches import rounds
+from core.synthesis.batches import batch_generation
+from core.synthesis.limits import BatchLimits
 
 CRASHED = 70
 
@@ -29,9 +30,9 @@ def by_batch(*, url: str, model: str, arm_id: int, budget: float, max_tokens: in
     calls = CallSettings(max_tokens=max_tokens)
     provider = OpenAIProvider(model, base_url=url, api_key=None, price=price, settings=calls)
     with output.answering():
-        rounds.generate_by_batch(
-            store_module.open_store(settings), arm_id=arm_id, per_label=100_000, provider=provider, budget_usd=budget,
-            poll_s=0.02, most_requests=6,
+        batch_generation.generate_by_batch(
+            store_module.open_store(settings), arm_id=arm_id, per_label=100_000, provider=provider,
+            limits=BatchLimits(budget, most_requests=6, poll_s=0.02),
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The lines of a batch: requests as a Batch API takes them, one JSON object a line, and the replies it gives back."""
+"""Requests and replies of a Batch API as JSON lines."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ ENDPOINT = "/v1/chat/completions"
 
 @dataclass(frozen=True)
 class Reply:
-    """What a batch brought for one request: a chat completion's JSON, or why there is none."""
+    """The reply to one request: the JSON of a chat completion as `body`, or the `failure` in its place."""
 
     custom_id: str
     body: Mapping[str, Any] | None
@@ -22,32 +22,31 @@ class Reply:
 
 
 def written(requests: Iterable[tuple[str, Mapping[str, Any]]]) -> bytes:
-    """The file for requests, given as their ids and bodies."""
+    """The content of a file of requests, each given as its id and body."""
     lines = ({"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body} for custom_id, body in requests)
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
 
 
-def ids(requests: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The ids and bodies of stored requests."""
+def ids_and_bodies(requests: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The id and body of each stored request."""
     return [(str(request["custom_id"]), request["body"]) for request in requests]
 
 
 def replies(content: str, *, name: str = "The file of answers") -> Iterator[Reply]:
-    """The replies in a file, in its order. Raises `StudyError` naming the first line that is none."""
+    """The replies in the content of a file, in its order. Raises `StudyError` naming the first line that is not a reply."""
     for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            found = json.loads(line)
-            yield _reply(found)
+            yield _reply(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StudyError(
                 f"Line {number} of {name} is no answer of a batch. Give the file as it was sent."
             ) from error
 
 
-def _reply(found: Mapping[str, Any]) -> Reply:
-    custom_id, response = str(found["custom_id"]), found.get("response")
+def _reply(line: Mapping[str, Any]) -> Reply:
+    custom_id, response = str(line["custom_id"]), line.get("response")
     body = response.get("body") if response else None
     if (
         response
@@ -59,7 +58,7 @@ def _reply(found: Mapping[str, Any]) -> Reply:
     if response:
         raw = json.dumps(body).encode()
         return Reply(custom_id, None, failures.of_response(int(response["status_code"]), {}, raw).without(None))
-    given = found.get("error")
-    error = given if isinstance(given, Mapping) else {"message": given}
+    reported = line.get("error")
+    error = reported if isinstance(reported, Mapping) else {"message": reported}
     said = str(error.get("message") or "no answer")
     return Reply(custom_id, None, Failure(failures.Cause.LOST, said, code=str(error.get("code") or "")))

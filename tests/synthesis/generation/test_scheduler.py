@@ -1,4 +1,4 @@
-"""Filling an arm: several models, a budget that lost answers count for, what people rejected, and the live facts."""
+"""The calls of a generation: several models, lost answers under a budget, texts that people rejected, live reports."""
 
 import time
 from collections import Counter
@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from core.errors import StudyError
+from core.llm import text as llm_text
 from core.llm.answers import Answer
 from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
 from core.llm.money import budget, prices
@@ -17,11 +18,11 @@ from core.study import judgements, samples
 from core.study.rows.kinds import BatchState, SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Label, Sample
 from core.study.store import Store
-from core.synthesis.generation import generation, intake
-from core.synthesis.generation import requests as asking
+from core.synthesis.generation import generation, requests, samples_from_answers
+from core.synthesis.limits import Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
-from core.synthesis.prompts.versions import Draft
+from core.synthesis.prompts.drafts import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
 from tests.synthesis.generation.test_generation import completions
@@ -102,7 +103,7 @@ def test_a_text_handed_over_for_rewriting_does_not_come_back_as_it_was(
 
     made = generation.generate(store, arm_id=arm.id, per_label=1, provider=recorded)
 
-    assert made.kept == 2 and made.rejected == {intake.COPY: 2}
+    assert made.kept == 2 and made.rejected == {samples_from_answers.COPY: 2}
     assert all(len(row.source_ids) == 2 for row in completions(store, arm))
 
 
@@ -118,9 +119,8 @@ def test_answers_that_got_lost_count_with_all_they_held(
                 arm_id=arm.id,
                 per_label=5,
                 provider=provider_at(server.url, price=PRICE, timeout_s=0.15),
-                concurrency=1,
-                budget_usd=budget_usd,
                 report=lambda *told: seen.append(told[3]),
+                limits=Limits(budget_usd=budget_usd, concurrency=1),
             )
         asked = server.counts()["requests"]
 
@@ -142,17 +142,15 @@ def test_a_structured_request_is_stored_as_it_was_sent(store: Store, arm: Arm) -
 def test_slots_that_a_batch_holds_are_left_to_it(store: Store, arm: Arm, labels: list[Label]) -> None:
     held = [{"label_id": labels[0].id, "slot": slot} for slot in range(2)]
     with store.write() as session:
-        batch = Batch(arm_id=arm.id, key="k", provider="openai", model="m", base_url="u", requests=held)
-        session.add(batch)
-    plan = asking.plan(store, arm_id=arm.id)
+        session.add(Batch(arm_id=arm.id, key="k", provider="openai", model="m", base_url="u", requests=held))
+    plan = requests.plan(store, arm_id=arm.id)
 
-    theirs = asking.quotas(store, plan, per_label=5, but_batch=batch.id)
-    ours = asking.quotas(store, plan, per_label=5)
+    ours = requests.quotas(store, plan, per_label=5)
     with store.write() as session:
         session.execute(update(Batch).values(state=BatchState.COLLECTED))
 
-    assert [quota.next_slot() for quota in ours] == [2, 0] and [quota.next_slot() for quota in theirs] == [0, 0]
-    assert asking.quotas(store, plan, per_label=5)[0].next_slot() == 0
+    assert [quota.next_slot() for quota in ours] == [2, 0]
+    assert requests.quotas(store, plan, per_label=5)[0].next_slot() == 0
 
 
 @pytest.mark.slow
@@ -164,8 +162,8 @@ def test_the_report_tells_spend_rate_rejects_and_pauses_while_it_runs(store: Sto
             arm_id=arm.id,
             per_label=60,
             provider=provider_at(server.url, price=PRICE),
-            concurrency=4,
             report=lambda *told: seen.append(told[3]),
+            limits=Limits(concurrency=4),
         )
 
     last = seen[-1]
@@ -184,13 +182,13 @@ def test_a_label_is_given_up_with_what_stood_in_its_way_also_before_a_stop(store
     assert "0 of 40 texts kept; most were: refusal (" in first.stopped["glad"]
     assert "model declines to write such texts" in first.stopped["glad"]
     counted = Counter(row.reject_reason for row in completions(store, arm))
-    assert counted == again.rejected and set(counted) == {parsing.REFUSAL}
+    assert counted == again.rejected and set(counted) == {llm_text.REFUSAL}
 
 
 def test_storing_many_answers_at_once_keeps_each_text_once_and_in_its_order(
     store: Store, arm: Arm, labels: list[Label]
 ) -> None:
-    plan = asking.plan(store, arm_id=arm.id)
+    plan = requests.plan(store, arm_id=arm.id)
     rows = [
         Completion(
             arm_id=arm.id,
@@ -209,14 +207,14 @@ def test_storing_many_answers_at_once_keeps_each_text_once_and_in_its_order(
         )
         for slot in range(40)
     ]
-    taking = intake.Intake(store, arm_id=arm.id, per_label=10)
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=10)
 
-    kept = taking.keep(rows)
-    outcomes = taking.parse(kept, now=time.time())
-    again = taking.parse(kept, now=time.time())
+    kept = writer.store_answers(rows)
+    outcomes = writer.store_texts(kept, now=time.time())
+    again = writer.store_texts(kept, now=time.time())
 
     found = Counter(sample.reject_reason for sample in texts_of(store, arm, "rejected"))
-    assert found == {samples.DUPLICATE: 39, parsing.TOO_SHORT: 40, intake.OVER_QUOTA: 21}
+    assert found == {samples.DUPLICATE: 39, parsing.TOO_SHORT: 40, samples_from_answers.OVER_QUOTA: 21}
     assert all(outcome.is_fruitful and outcome.kept == 10 for outcome in outcomes)
     assert [outcome.kept for outcome in again] == [10] * 40
     assert len(texts_of(store, arm, "kept")) + sum(found.values()) == 120
@@ -242,7 +240,7 @@ def test_an_answer_whose_slot_is_taken_is_dropped_without_losing_the_others(
         for slot in (taken.slot, 77)
     ]
 
-    kept = intake.Intake(store, arm_id=arm.id, per_label=5).keep(copies)
+    kept = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=5).store_answers(copies)
 
     assert [row.slot for row in kept] == [77]
 
@@ -250,19 +248,19 @@ def test_an_answer_whose_slot_is_taken_is_dropped_without_losing_the_others(
 def test_what_a_person_rejects_while_an_arm_is_filled_does_not_come_again(
     store: Store, arm: Arm, labels: list[Label]
 ) -> None:
-    taking = intake.Intake(store, arm_id=arm.id, per_label=50)
-    plan = asking.plan(store, arm_id=arm.id)
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=50)
+    plan = requests.plan(store, arm_id=arm.id)
 
     def take(slot: int) -> None:
-        request = asking.request(store, plan, label=labels[0], slot=slot)
+        request = requests.request(store, plan, label=labels[0], slot=slot)
         answer = Answer("1. A letter from the sea", "stop", 1, 1, None, "m", 0.0)
-        row = asking.completion(plan, request, answer, provider=provider_at("http://127.0.0.1:1/v1"))
-        taking.parse(taking.keep([row]), now=1.0)
+        row = requests.completion(plan, request, answer, provider=provider_at("http://127.0.0.1:1/v1"))
+        writer.store_texts(writer.store_answers([row]), now=1.0)
 
     take(0)
     with store.write() as session:
         judgements.reject(session, [sample.id for sample in texts_of(store, arm, "kept")])
-    time.sleep(intake.RECOUNT_S + 0.1)
+    time.sleep(samples_from_answers.RECOUNT_S + 0.1)
     take(2)
 
     assert texts_of(store, arm, "kept") == [] and len(texts_of(store, arm, "rejected")) == 2

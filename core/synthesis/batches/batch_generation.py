@@ -1,10 +1,9 @@
-"""Batches: an arm is filled through a Batch API, at half the price and within a day instead of at once.
+"""Generate texts into an arm through a Batch API: half the price, answers within a day instead of at once.
 
-A batch is written down before anything is sent, under a key that is written into the remote batch too: whatever is
-killed, the batch is found again, and its slots are asked for by nothing else until it has ended. One that expired or
-was cancelled still holds paid answers, which are taken in; the slots that got none are free again. One batch asks for
-the next turn of every conversation, since a later turn shows the answers before it; so `turns` batches follow one
-another.
+A batch is stored before anything is sent, under a key that is written into the remote batch too. Whichever process is killed, the
+batch is found again, and no other batch asks for its slots before it has ended. A batch that expired or was cancelled
+still holds paid answers, which are stored; its slots without an answer are free again. One batch asks for the next turn
+of every conversation, since a later turn shows the answers before it, so `turns` batches follow one another.
 """
 
 import functools
@@ -14,7 +13,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from openai.types import Batch as RemoteBatch
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from core.errors import ProviderRefused, StudyError
 from core.llm import not_taken
@@ -22,26 +21,24 @@ from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import SYSTEM, OpenAIProvider, refuses_system
 from core.llm.money import committed, prices
 from core.llm.money.committed import Account, Way
+from core.llm.money.prices import Price
 from core.reports import Report, silent
 from core.study import claim
 from core.study.rows.kinds import BatchState
 from core.study.rows.study import Batch
 from core.study.store import Store
-from core.synthesis.batches import collect, lines, prepare
+from core.synthesis.batches import collect, jsonl, prepare
 from core.synthesis.batches import remote as batch_remote
 from core.synthesis.batches.collect import Collected
 from core.synthesis.batches.remote import Remote
-from core.synthesis.generation import generation
-from core.synthesis.generation import requests as asking
+from core.synthesis.generation import generation, requests, standing
 from core.synthesis.generation.generation import Generated
 from core.synthesis.generation.quota import MOST_FRUITLESS
+from core.synthesis.limits import BATCH_WITHOUT_BUDGET, BatchLimits
 
-MOST_REQUESTS = 50_000
-POLL_S = 30.0
 FIRST_POLL_S = 1.0
 MOST_REASONS = 3
 OUT_OF_TIME = ("batch_expired", "batch_cancelled")
-OPEN = (BatchState.PREPARING, BatchState.SUBMITTED)
 
 
 def generate_by_batch(
@@ -50,57 +47,47 @@ def generate_by_batch(
     arm_id: int,
     per_label: int,
     provider: OpenAIProvider,
-    budget_usd: float | None = None,
+    limits: BatchLimits = BATCH_WITHOUT_BUDGET,
     seed: int = 0,
-    poll_s: float = POLL_S,
-    most_requests: int = MOST_REQUESTS,
     report: Report = silent,
 ) -> Generated:
-    """Fill an arm until every label keeps `per_label` texts, batch after batch, looking at each at least every `poll_s` seconds.
+    """Generate batch after batch until every label of an arm keeps `per_label` texts.
 
-    Goes on with the batches that an earlier attempt left. The most that a batch can cost fits the budget before it is
-    sent. A label is given up as in `generation.generate`, and after 5 requests in a row without a new text; those that a
-    batch had no time for do not count when it answered others. Raises `StudyError` (`ProviderError`, `ProviderPaused`,
-    `ProviderRefused` or `BudgetReached`) when it must stop early.
+    Goes on with the batches that an earlier attempt left. A batch is sent only if the most that it can cost fits the
+    budget. A label is given up as in `generation.generate`, or after 5 requests in a row without a new text; requests
+    that a batch had no time for do not count if the batch answered others. Raises `StudyError` (`ProviderError`,
+    `ProviderPaused`, `ProviderRefused` or `BudgetReached`) if the generation must stop early.
     """
-    if per_label < 1 or most_requests < 1:
-        raise StudyError(f"Texts per label and requests per batch are 1 or more; {per_label} and {most_requests}.")
-    generation.check_budget(provider, budget_usd)
+    if per_label < 1 or limits.most_requests < 1:
+        raise StudyError(
+            f"Texts per label and requests per batch are 1 or more; {per_label} and {limits.most_requests}."
+        )
+    generation.check_budget(provider, limits.budget_usd)
     started = time.monotonic()
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
     remote = Remote(provider)
     try:
         with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting):
-            rounds = _Rounds(
-                store,
-                asking.plan(store, arm_id=arm_id, seed=seed),
-                provider,
-                remote,
-                per_label=per_label,
-                budget_usd=budget_usd,
-                most_requests=most_requests,
-                poll_s=poll_s,
-                report=report,
-            )
+            plan = requests.plan(store, arm_id=arm_id, seed=seed)
+            batches = _Batches(store, plan, provider, remote, per_label=per_label, limits=limits, report=report)
             try:
-                rounds.run()
+                batches.run()
             finally:
                 not_taken.note(store, arm_id, [provider])
     finally:
         remote.close()
     with store() as session:
-        return generation.totals(session, arm_id, seconds=time.monotonic() - started, stopped=rounds.stopped)
+        return generation.totals(session, arm_id, seconds=time.monotonic() - started, stopped=batches.stopped)
 
 
 def open_batches(store: Store, *, arm_id: int) -> list[Batch]:
-    """The batches of an arm that were begun and not yet collected, oldest first."""
-    under_way = select(Batch).where(Batch.arm_id == arm_id, Batch.state.in_(OPEN)).order_by(Batch.id)
+    """The batches of an arm that were begun and are not yet collected, oldest first."""
     with store() as session:
-        return list(session.scalars(under_way))
+        return standing.batches_under_way(session, arm_id)
 
 
 def cancel(store: Store, *, arm_id: int, provider: OpenAIProvider) -> int:
-    """Ask the endpoint to end the batches of an arm; gives how many. What they answered so far is collected later."""
+    """Ask the endpoint to end the batches of an arm, and return their number. Their answers are collected later."""
     remote = Remote(provider)
     try:
         begun = [batch.remote_id for batch in open_batches(store, arm_id=arm_id) if batch.remote_id]
@@ -112,8 +99,8 @@ def cancel(store: Store, *, arm_id: int, provider: OpenAIProvider) -> int:
         remote.close()
 
 
-def half(price: prices.Price | None) -> prices.Price | None:
-    """What a Batch API takes: half of the usual price."""
+def half(price: Price | None) -> Price | None:
+    """The price of a model in a batch, half of its usual price; None if unknown."""
     if price is None:
         return None
     return price.model_copy(
@@ -124,39 +111,37 @@ def half(price: prices.Price | None) -> prices.Price | None:
     )
 
 
-class _Rounds:
-    """One generation: prepares a batch of what is missing, sees it through, and begins again until nothing is."""
+class _Batches:
+    """One generation: prepares a batch of the missing requests, waits until the batch has ended, collects it, and repeats."""
 
     def __init__(
         self,
         store: Store,
-        plan: asking.Plan,
+        plan: requests.Plan,
         provider: OpenAIProvider,
         remote: Remote,
         *,
         per_label: int,
-        budget_usd: float | None,
-        most_requests: int,
-        poll_s: float,
+        limits: BatchLimits,
         report: Report,
     ) -> None:
         self.store, self.plan, self.provider, self.remote = store, plan, provider, remote
-        self.per_label, self.budget_usd, self.most_requests = per_label, budget_usd, most_requests
-        self.poll_s, self.report = poll_s, report
+        self.per_label, self.limits, self.report = per_label, limits, report
         self.price = half(provider.price)
         self.stopped: dict[str, str] = {}
         self._fruitless: Counter[int] = Counter()
         self._reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def run(self) -> None:
+        """Submit and collect the batches of earlier attempts, then new batches until no text is missing."""
         for batch in open_batches(self.store, arm_id=self.plan.arm.id):
             self._see_through(batch, is_left=True)
         while new := self._prepared():
             self._see_through(new, is_left=False)
 
     def _prepared(self) -> Batch | None:
-        """A batch of what is missing and can be paid, written down; None when nothing is missing."""
-        quotas = asking.quotas(self.store, self.plan, per_label=self.per_label)
+        """A stored batch of the missing requests that the budget can pay; None if no text is missing."""
+        quotas = requests.quotas(self.store, self.plan, per_label=self.per_label)
         for quota in quotas:
             quota.stopped = self.stopped.get(quota.label.name)
         batch = prepare.prepare(
@@ -165,8 +150,7 @@ class _Rounds:
             quotas,
             provider=self.provider,
             price=self.price,
-            budget_usd=self.budget_usd,
-            most_requests=self.most_requests,
+            limits=self.limits,
         )
         self.stopped |= {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
         if batch is not None:
@@ -175,6 +159,10 @@ class _Rounds:
         return batch
 
     def _see_through(self, batch: Batch, *, is_left: bool) -> None:
+        """Submit a batch if it was not submitted, wait until it has ended, and collect it.
+
+        `is_left` says whether an earlier attempt stored the batch.
+        """
         if batch.base_url != self.provider.shown_url:
             raise StudyError(
                 f"This arm waits for a batch at {batch.base_url}, where its answers are. Generate with that address "
@@ -190,12 +178,12 @@ class _Rounds:
         self._collect(batch, ended)
 
     def _submit(self, batch: Batch, *, is_left: bool) -> None:
-        """Hand a batch over, unless an attempt before a crash did."""
-        self._tell(batch, "Handing over a batch", done=0)
+        """Hand a batch over to the endpoint, unless an attempt before a crash did so."""
+        self._report(batch, "Handing over a batch", done=0)
         try:
             remote = self.remote.find(batch.key, made_at=batch.created_at) if is_left else None
             if remote is None:
-                content = lines.written(lines.ids(batch.requests))
+                content = jsonl.written(jsonl.ids_and_bodies(batch.requests))
                 remote = self.remote.submit(content, key=batch.key, made_at=batch.created_at)
         except batch_remote.NoBatches as error:
             self._failed(batch, error, remote_state="")
@@ -213,7 +201,10 @@ class _Rounds:
         )
 
     def _ended(self, batch: Batch) -> RemoteBatch:
-        """The remote batch when it has ended in one way or another; looks become rarer, up to every `poll_s` seconds."""
+        """Wait until a batch has completed, failed, expired or been cancelled, and return the remote batch.
+
+        The state is read after 1 second at first, then at growing intervals up to `limits.poll_s`.
+        """
         wait = FIRST_POLL_S
         while True:
             try:
@@ -225,25 +216,25 @@ class _Rounds:
             if remote.status != batch.remote_state:
                 self._change(batch, remote_state=remote.status)
             done = remote.request_counts.completed if remote.request_counts else 0
-            self._tell(batch, f"Batch {remote.id} is {remote.status.replace('_', ' ')}", done=done)
+            self._report(batch, f"Batch {remote.id} is {remote.status.replace('_', ' ')}", done=done)
             if remote.status in batch_remote.ENDED:
                 return remote
-            time.sleep(min(wait, self.poll_s))
+            time.sleep(min(wait, self.limits.poll_s))
             wait *= 1.5
 
     def _collect(self, batch: Batch, remote: RemoteBatch) -> None:
-        """Take in every answer there is, free the slots without one, and learn from what is missing."""
+        """Store every answer of an ended batch, free the slots without an answer, and learn from the failures."""
         files = [self.remote.text(file_id) for file_id in (remote.output_file_id, remote.error_file_id) if file_id]
         found = collect.collect(
             self.store,
             self.plan,
             batch,
-            itertools.chain.from_iterable(map(lines.replies, files)),
+            itertools.chain.from_iterable(map(jsonl.replies, files)),
             provider=self.provider,
             price=self.price if batch.model == self.provider.model else half(prices.price(batch.model)),
             per_label=self.per_label,
         )
-        self._note_lost(sum(float(asked.get("most_usd", 0.0)) for asked, why in found.unanswered if why is None))
+        self._note_lost(sum(float(row.get("most_usd", 0.0)) for row, failure in found.unanswered if failure is None))
         sentence = _sentence(remote, found)
         self._change(
             batch,
@@ -251,33 +242,38 @@ class _Rounds:
             ended_at=time.time(),
             counts={**batch.counts, "answered": found.answered, "missing": found.missing},
             error=sentence if found.missing else None,
-            requests=[{"label_id": one["label_id"], "slot": one["slot"]} for one in batch.requests],
+            requests=[{"label_id": row["label_id"], "slot": row["slot"]} for row in batch.requests],
         )
-        self._tell(batch, sentence, done=found.answered)
+        self._report(batch, sentence, done=found.answered)
         self._learn(batch, found)
 
     def _learn(self, batch: Batch, found: Collected) -> None:
-        """Stop sending what was refused, and give labels up that bring nothing; raises what no request can pass."""
-        vain = Counter(request["label_id"] for request in batch.requests)
+        """Stop sending parameters that were refused, and give up labels without new texts.
+
+        Raises `ProviderRefused` if no request was answered and one was refused for its key, address or model.
+        """
+        fruitless = Counter(request["label_id"] for request in batch.requests)
         adapted: set[str] = set()
         for request, failure in found.unanswered:
             self._reasons[request["label_id"]][collect.reason(failure)] += 1
             if failure is None:
                 continue
             if failure.code in OUT_OF_TIME and found.answered:
-                vain[request["label_id"]] -= 1
+                fruitless[request["label_id"]] -= 1
             refused = failure.refused_parameter(request["body"].keys() - {"model", "messages"})
             refused = SYSTEM if refuses_system(failure, request["body"]) else refused
             if refused == SYSTEM or (failure.status in (400, 422) and refused):
-                vain[request["label_id"]] -= 1
+                fruitless[request["label_id"]] -= 1
                 if refused not in adapted:
-                    self.provider.adapt(failure, request["body"], must_limit=self.budget_usd is not None)
+                    self.provider.adapt(failure, request["body"], must_limit=self.limits.budget_usd is not None)
                 adapted.add(refused)
             elif failure.status in (401, 403, 404) and not found.answered:
                 raise ProviderRefused(failures.refusal(failure, url=batch.base_url, model=batch.model))
         for label in self.plan.labels:
             self._reasons[label.id].update(found.rejected.get(label.id, {}))
-            self._fruitless[label.id] = 0 if found.fruitful[label.id] else self._fruitless[label.id] + vain[label.id]
+            self._fruitless[label.id] = (
+                0 if found.fruitful[label.id] else self._fruitless[label.id] + fruitless[label.id]
+            )
             if self._fruitless[label.id] >= MOST_FRUITLESS:
                 most = ", ".join(f"{reason} ({n})" for reason, n in self._reasons[label.id].most_common(MOST_REASONS))
                 self.stopped[label.name] = (
@@ -285,37 +281,38 @@ class _Rounds:
                 )
 
     def _note_lost(self, usd: float) -> None:
-        """Write down what requests that nothing was heard of may have cost, in US dollars."""
+        """Store what requests without a reply may have cost, in US dollars."""
         if usd:
             committed.note(self.store, Account(Way.GENERATE, self.plan.arm.id), usd)
 
     def _failed(self, batch: Batch, error: StudyError, *, remote_state: str) -> None:
-        """Write down that a batch has failed, which frees its slots."""
+        """Store that a batch has failed, which frees its slots."""
         self._change(batch, state=BatchState.FAILED, error=str(error), remote_state=remote_state, ended_at=time.time())
 
     def _change(self, batch: Batch, **values: Any) -> None:
+        """Set columns of a batch, in memory and in the database."""
         for name, value in values.items():
             setattr(batch, name, value)
         with self.store.write() as session:
             session.execute(update(Batch).where(Batch.id == batch.id).values(**values))
 
-    def _tell(self, batch: Batch, message: str, *, done: int) -> None:
+    def _report(self, batch: Batch, message: str, *, done: int) -> None:
         with self.store() as session:
-            so_far = generation.totals(session, self.plan.arm.id, seconds=0, stopped={})
+            so_far = standing.of(session, self.plan.arm.id)
         extra = {
-            "cost_usd": so_far.cost_usd if self.price else None,
+            "cost_usd": so_far.money.cost_usd if self.price else None,
             "tokens": so_far.tokens_in + so_far.tokens_out,
             "completions": so_far.completions,
-            "kept": so_far.kept,
-            "rejected": so_far.rejected,
+            "kept": so_far.n_kept,
+            "rejected": dict(so_far.rejected),
             "in_flight": max(0, int(batch.counts["requests"]) - done),
             "not_taken": not_taken.counted([self.provider]),
         }
-        self.report(so_far.kept, self.per_label * len(self.plan.labels), message, extra)
+        self.report(so_far.n_kept, self.per_label * len(self.plan.labels), message, extra)
 
 
 def _sentence(remote: RemoteBatch, found: Collected) -> str:
-    """How a batch ended, and what of it is missing for which reason."""
+    """A sentence on how a batch ended, how many answers are stored, and how many are missing by reason."""
     n = found.answered + len(found.unanswered)
     said = f"Batch {remote.id} is {remote.status}: {found.answered} of {n} requests are answered and stored"
     missing = ", ".join(f"{reason} ({number})" for reason, number in found.missing.items())
@@ -323,12 +320,12 @@ def _sentence(remote: RemoteBatch, found: Collected) -> str:
 
 
 def _invalid(remote: RemoteBatch, url: str) -> ProviderRefused:
-    """Why a batch failed before any of its requests was answered."""
+    """The error for a batch that failed before any of its requests was answered, with the reasons of the endpoint."""
     problems = (remote.errors.data if remote.errors else None) or []
     said = "; ".join(
         " ".join(f"{problem.code or ''} {problem.message or ''}".split()).rstrip(".") for problem in problems[:3]
     )
     return ProviderRefused(
-        f"{url} took the batch {remote.id} and failed it: {said or 'it does not say why'}. "
-        "Nothing of it is answered or billed; its slots are free again."
+        f"{url} took the batch {remote.id} and failed it: {said or 'it gives no reason'}. "
+        "No request of the batch is answered or billed; its slots are free again."
     )

@@ -1,0 +1,42 @@
+"""Write a file so that a reader never meets half of it: whole in place of the old one, or only where there is none."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+OWNER_ONLY = 0o600
+AS_USUAL = 0o666  # less what the umask takes away
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in place of any earlier file there; makes the folder if it is missing.
+
+    A process that reads `path` meanwhile gets either the old file or the new one. Raises `OSError` as `Path.write_bytes`.
+    """
+    with _draft(path, content, mode=AS_USUAL) as draft:
+        draft.replace(path)
+
+
+def create(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, readable by its owner alone, unless a file is there already; makes the folder.
+
+    Of several processes that create one path at once, the first decides its content, and each finds a whole file.
+    Raises `OSError` as `Path.write_bytes`.
+    """
+    with _draft(path, content, mode=OWNER_ONLY) as draft, suppress(FileExistsError):
+        path.hardlink_to(draft)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes, *, mode: int) -> Iterator[Path]:
+    """A new file with `content` in the folder of `path`, removed afterwards if it still has its own name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""A value that changes with the stored runs, answers, samples and tasks: the key of caches of findings."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.sessions import Comparison, Rater, Rating
+from core.study.rows.study import Run, Sample, Task
+
+
+def stamp(session: Session) -> tuple[object, ...]:
+    """Counts and newest times of all studies' rows that findings are computed from, read in one query.
+
+    Two equal stamps mean that no run finished, no answer came or went, no rater was excluded or counted again, no sample
+    was kept or rejected, and no task was put into the trash or taken out in between.
+    """
+    counted = select(
+        select(func.count(Run.finished_at)).scalar_subquery(),
+        select(func.max(Run.finished_at)).scalar_subquery(),
+        select(func.count(Rating.id)).scalar_subquery(),
+        select(func.max(Rating.id)).scalar_subquery(),
+        select(func.max(Rating.created_at)).scalar_subquery(),
+        select(func.count(Comparison.id)).scalar_subquery(),
+        select(func.max(Comparison.id)).scalar_subquery(),
+        select(func.max(Comparison.created_at)).scalar_subquery(),
+        select(func.count(Rater.excluded_at)).scalar_subquery(),
+        select(func.max(Rater.excluded_at)).scalar_subquery(),
+        select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
+        select(func.count(Task.trashed_at)).scalar_subquery(),
+        select(func.max(Task.trashed_at)).scalar_subquery(),
+    )
+    return tuple(session.execute(counted).one())

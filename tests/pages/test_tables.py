@@ -1,0 +1,53 @@
+"""The shared table widget and durations: headings, cells with intervals, and times in words."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from ui.shared import tables
+from ui.shared.durations import duration, minutes
+
+DAY = 86400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (45, "45 s"), (90, "90 s"), (91, "2 min"), (5400, "90 min"), (5401, "1.5 h"), (30 * 3600, "30 h"),
+     (4 * DAY, "4 days"), (math.nan, "–"), (math.inf, "–")],
+)  # fmt: skip
+def test_a_duration_is_said_in_the_largest_fitting_unit(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_minutes_are_whole_and_at_least_one() -> None:
+    assert [minutes(number) for number in (0.2, 1.4, 11.6)] == ["1 minute", "1 minute", "12 minutes"]
+
+
+def test_a_column_has_one_heading_and_n_one_meaning() -> None:
+    assert tables.HEADINGS["n"] == "n"
+    assert tables.HEADINGS["n_ratings"] == "Answers"
+
+
+def test_cells_hold_intervals_and_stay_empty_where_there_are_none() -> None:
+    frame = pd.DataFrame(
+        {"alpha": [0.5, 0.25, math.nan], "alpha_low": [0.4, math.nan, math.nan], "alpha_high": [0.6, math.nan, math.nan], "n": [9, 2, 0]}
+    )  # fmt: skip
+
+    cells = tables.with_intervals(frame, "alpha", n="n")
+    limits = tables.intervals(frame, low="alpha_low", high="alpha_high")
+
+    assert cells == ["0.50 [0.40, 0.60]", "0.25", "–"]
+    assert limits == ["[0.40, 0.60]", "", ""]
+
+
+def test_columns_for_the_program_are_left_out_and_scores_have_three_decimals() -> None:
+    columns = tables._columns(
+        pd.DataFrame({"macro_f1": [0.5], "agreement": [0.5], "run_id": [3], "text": ["a"]}), ("text",)
+    )
+
+    assert columns["run_id"] is None
+    assert columns["macro_f1"]["type_config"]["format"] == "%.3f"
+    assert columns["agreement"]["type_config"]["format"] == "%.2f"
+    assert columns["text"]["label"] == "Text"
+    assert columns["text"]["width"] == tables.ROOM

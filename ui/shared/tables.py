@@ -1,0 +1,106 @@
+"""The one table widget: column headings, decimals and heights; rows to choose; cells that hold an interval."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from core.interval import Interval
+
+# Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
+HEADINGS = {
+    "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
+    "attention": "Attention right", "bt_rank": "Rank", "coefficient": "Coefficient", "confidence": "Confidence",
+    "correct": "Correct", "cosine": "Cosine", "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
+    "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
+    "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
+    "label": "Label", "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority",
+    "longest_run": "Longest run", "losses": "Losses", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
+    "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
+    "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
+    "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name",
+    "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
+    "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
+    "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",
+    "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "seed": "Seed", "share": "Share of answers",
+    "skips": "Skips", "split": "Split", "state": "State", "status": "Status", "strength": "Strength",
+    "subjectivity": "Subjectivity", "task": "Task", "test": "Test", "text": "Text", "ties": "Ties", "train": "Train",
+    "validation": "Validation", "value": "Value", "version": "Prompt version", "warned": "Warned because",
+    "wins": "Wins", "with_others": "With others", "within": "Macro-F1 within the arm",
+}  # fmt: skip
+SCORES = (
+    "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "precision", "probability", "recall", "score",
+    "score_real", "subjectivity", "within",
+)  # fmt: skip
+FORMATS = {**dict.fromkeys(SCORES, "%.3f"), "bt_rank": "%g"}
+TWO_DECIMALS = "%.2f"
+HIDDEN = (
+    "arm_kind", "id", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",
+)  # fmt: skip
+SHORT, LAZY = (
+    12,
+    2000,
+)  # rows: up to SHORT all are shown without scrolling, above LAZY they are fetched as they are seen
+TALL, ROOM = 380, 400  # pixels: height of a table that scrolls, width of a column that holds texts
+NOTHING = "–"
+
+Height = int | Literal["auto", "content"]
+
+
+def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",)) -> None:
+    """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, and the columns in `HIDDEN` are left out."""
+    st.dataframe(
+        frame, hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide),
+        lazy=len(frame) > LAZY, placeholder=NOTHING,
+    )  # fmt: skip
+
+
+def choose_row(frame: pd.DataFrame, *, key: str, height: Height | None = None) -> int | None:
+    """Show a table in which one row can be chosen; return the position of this row (from 0), or None."""
+    rows = _chosen(frame, key=key, height=height, mode="single-row")
+    return rows[0] if rows else None
+
+
+def choose_rows(frame: pd.DataFrame, *, key: str, height: Height | None = None) -> list[int]:
+    """Show a table in which several rows can be chosen; return the positions of these rows (from 0)."""
+    return _chosen(frame, key=key, height=height, mode="multi-row")
+
+
+def intervals(frame: pd.DataFrame, *, low: str = "low", high: str = "high") -> list[str]:
+    """The limits in the columns `low` and `high` of each row as "[0.40, 0.61]"; "" where a limit is nan."""
+    return [Interval(math.nan, *ends, n=0).limits() for ends in zip(frame[low], frame[high], strict=True)]
+
+
+def with_intervals(frame: pd.DataFrame, value: str, *, n: str) -> list[str]:
+    """The columns `value`, `value`_low and `value`_high of each row as "0.51 [0.40, 0.61]"; an undefined value is a dash."""
+    columns = [value, f"{value}_low", f"{value}_high", n]
+    return [Interval(*row).text() for row in frame[columns].itertuples(index=False, name=None)]
+
+
+def _chosen(
+    frame: pd.DataFrame, *, key: str, height: Height | None, mode: Literal["single-row", "multi-row"]
+) -> list[int]:
+    shown = st.dataframe(
+        frame, hide_index=True, key=key, height=height or _height(frame), on_select="rerun", selection_mode=mode,
+        column_config=_columns(frame, ()), placeholder=NOTHING,
+    )  # fmt: skip
+    return [int(row) for row in shown["selection"]["rows"] if row < len(frame)]
+
+
+def _height(frame: pd.DataFrame) -> Height:
+    return "content" if len(frame) <= SHORT else TALL
+
+
+def _columns(frame: pd.DataFrame, wide: Sequence[str]) -> Mapping[str, ColumnConfig | None]:
+    """Heading, decimals and width of every column of a table; None hides a column."""
+    found: dict[str, ColumnConfig | None] = {}
+    for name in frame.columns:
+        heading = HEADINGS.get(name, name)
+        if pd.api.types.is_float_dtype(frame[name]):
+            found[name] = st.column_config.NumberColumn(heading, format=FORMATS.get(name, TWO_DECIMALS))
+        else:
+            found[name] = st.column_config.Column(heading, width=ROOM if name in wide else None)
+    return found | {name: None for name in HIDDEN if name in found}
