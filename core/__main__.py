@@ -1,7 +1,6 @@
 """Run a command from a terminal: `python -m core COMMAND ...`.
 
-Only the module of the named command is imported, and no module of a command for the list of commands, so that the
-program starts quickly.
+Only the module of the requested command is imported, and no module for the list of commands, so that both start quickly.
 """
 
 import importlib
@@ -9,38 +8,41 @@ import sys
 
 import typer
 
-# Command -> its module in core.commands and the first sentence of its help; a command without a sentence is not listed.
+# Command -> its module in core.commands and the first sentences of its help; a command without a sentence is not listed.
 COMMANDS = {
-    "run": ("run", "Everything a STUDY.yaml asks for; finished parts are not done again."),
-    "demo": ("run", "The bundled sample study through the same code: no key, no network, no GPU."),
+    "run": ("run", "Do everything that a STUDY.yaml asks for; finished parts are not done again."),
+    "demo": ("run", "Run the bundled sample study: no key, no network, no GPU."),
     "import": (
         "import_",
-        "Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels.",
+        "Import a file of texts and labels into an arm. With `--arm real`, a new task gets the labels of the file.",
     ),
     "generate": (
         "llm.generate",
-        "Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice.",
+        "Ask an LLM for texts until every label has enough. Resumes; never pays for the same call twice.",
     ),
     "try": (
         "llm.try_",
-        "Make a few calls with a prompt, exactly as a generation would. The answers are stored but never become samples.",
+        "Make a few calls with a prompt, like the calls of a generation. The answers are stored but never become samples.",
     ),
     "spent": (
         "spent",
-        "What a study has cost: stored answers, batches under way, and calls whose answer never came.",
+        "Show what a study has cost: stored answers, batches under way, and calls whose answer never arrived.",
     ),
     "requests": (
         "llm.batches",
-        "Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent.",
+        "Write the requests that an arm still needs to a file for a Batch API, one JSON object a line; nothing is sent.",
     ),
-    "answers": ("llm.batches", "Take in the answers to `requests`: each is stored before it is read, and none twice."),
+    "answers": (
+        "llm.batches",
+        "Import the answers to `requests`: each answer is stored before it is read, and no answer twice.",
+    ),
     "batches": (
         "llm.batches",
-        "Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel.",
+        "List the batches of an arm that are not collected yet; `generate --batch` imports their answers, also after a cancel.",
     ),
     "judge": (
         "llm.judge",
-        "Ask an LLM which label fits each text, without telling it the intended one. Resumes; never pays twice.",
+        "Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice.",
     ),
     "rate-by-llm": (
         "llm.rate_by_llm",
@@ -48,24 +50,27 @@ COMMANDS = {
     ),
     "agreement": (
         "files.agreement",
-        "How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them.",
+        "Compute Krippendorff's alpha with its interval. Columns: item_id, rater_id, label, or usual names for these.",
     ),
-    "aggregate": ("files.aggregate", "One label per item, from item_id, rater_id, label or usual names for them."),
+    "aggregate": (
+        "files.aggregate",
+        "Aggregate ratings to one label per item. Columns: item_id, rater_id, label, or usual names for these.",
+    ),
     "rank": (
         "files.rank",
-        "Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more).",
+        "Rank compared things by Bradley-Terry and by the majority graph. Columns: rater_id, left, right, winner (who has more).",
     ),
     "ratings": (
         "ratings",
-        "Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file.",
+        "Import ratings of a task, or comparisons between tasks, into a study; or export a campaign's answers to a CSV file.",
     ),
     "regress": (
         "files.regress",
-        "Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test.",
+        "Regress one column on another: least squares with HC3 intervals, Spearman, leave-one-out and a permutation test.",
     ),
     "diversity": (
         "files.diversity",
-        "Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies.",
+        "Measure the diversity of texts: remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; copies of real texts.",
     ),
     "verdict": (
         "verdict",
@@ -77,19 +82,22 @@ COMMANDS = {
     ),
     "export": ("files.regress", ""),
     "report": ("files.regress", ""),
-    "jobs": ("jobs", "Background work: list it; pause, resume, cancel or retry a job; read its log."),
-    "trash": ("trash", "What was put away is kept for 30 days and can be taken out again whole."),
+    "jobs": ("jobs", "List background jobs; pause, resume, cancel or retry a job; read the log of a job."),
+    "trash": (
+        "trash",
+        "List, fill and empty the trash. A study or task in the trash is kept for 30 days and can be restored whole.",
+    ),
     "measure": (
         "measure",
-        "Diversity, duplicates, copies, leakage and a map of every arm of a task, kept for the page Inspect.",
+        "Measure diversity, duplicates, copies and leakage of every arm of a task, for the page Inspect.",
     ),
     "train-runs": ("jobs", ""),
 }
 
 
 def main(arguments: list[str], *, name: str = "python -m core") -> None:
-    """Run one command; `name` is the name of the program in the help."""
-    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    """Run one command; the help shows `name` as the name of the program."""
+    command = next((argument for argument in arguments if not argument.startswith("-")), None)
     app = typer.Typer(
         help="Will LLM-written training data work for your task?",
         no_args_is_help=True,
@@ -97,8 +105,8 @@ def main(arguments: list[str], *, name: str = "python -m core") -> None:
         pretty_exceptions_enable=False,
     )
     app.callback()(_litmus)
-    if asked in COMMANDS:
-        importlib.import_module(f"core.commands.{COMMANDS[asked][0]}").register(app)
+    if command in COMMANDS:
+        importlib.import_module(f"core.commands.{COMMANDS[command][0]}").register(app)
     else:  # the list of commands, or an unknown command
         for word, (_, sentence) in COMMANDS.items():
             app.command(word, help=sentence, hidden=not sentence)(_litmus)

@@ -39,17 +39,17 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="Half the price, answered within a day. Needs an endpoint that offers batches.",
     )
     models = ui.prices_of(wanted, batch=batch) if wanted.models else {}
-how = generate.How(int(per_label), wanted, budget, batch)
+request = generate.GenerationRequest(int(per_label), wanted, budget, batch)
 is_busy = ui.is_generating(arm)
 if not is_busy:
-    ui.estimate_panel(task, arm, labels, how, models=models)
+    ui.estimate_panel(task, arm, labels, request, models=models)
 
 # Start
 hint = "A job is generating into this arm" if is_busy else None if wanted.models else "Connect a model first"
 is_off = is_busy or not wanted.models
 if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start", disabled=is_off, help=hint):
     with ui.show_errors():
-        generate.check(ui.settings(), how)
+        generate.check(ui.settings(), request)
         with ui.store().write() as session:
             made = generate.ready_arm(session, task, arm.name)
             job = train.queue_generation(
@@ -57,7 +57,7 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
                 study=study,
                 task=task,
                 arm=made,
-                arguments=how.arguments(),
+                arguments=request.arguments(),
                 is_local=wanted.provider == "local",
             )
         runner.ensure(ui.settings())

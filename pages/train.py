@@ -75,16 +75,9 @@ with st.container(border=True):
 if is_clicked:
     with ui.show_errors():
         with ui.store().write() as session:
-            queued = train.queue_training(
-                session,
-                ui.settings(),
-                study=study,
-                tasks=chosen_tasks,
-                encoders=encoders,
-                seeds=range(int(seeds)),
-                arms=chosen,
-                training=plan.training_settings(config["training"] | {"steps": int(steps)}),
-            )
+            training = plan.training_settings(config["training"] | {"steps": int(steps)})
+            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
+            queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()

@@ -1,1 +1,1 @@
-"""The steps of a study as commands; pages queue the same ones."""
+"""The commands of the terminal; pages queue the same commands as jobs."""

@@ -1,4 +1,4 @@
-"""Bring files into arms: the command import."""
+"""The command import: read a file of texts and labels into an arm."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,9 +17,13 @@ from core.study.exchange import held_texts, hub, importing, labels_in_files, tab
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
-Split = Annotated[str | None, typer.Option(help="Put every row into this split; of a hub's data set, take only it.")]
-SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, where it has no usual name.")]
-Where = Annotated[list[str] | None, typer.Option(help="column=value: only such rows; repeated, all must hold.")]
+Split = Annotated[
+    str | None, typer.Option(help="Put every row into this split; of a data set on the hub, read only this split.")
+]
+SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, if the column has no usual name.")]
+Where = Annotated[
+    list[str] | None, typer.Option(help="column=value: only rows with this value; may be repeated, then all must hold.")
+]
 Header = Annotated[
     bool | None,
     typer.Option("--header/--no-header", help="The first row of a CSV or TSV names the columns, or is a text."),
@@ -43,17 +47,17 @@ def bring_in(
     header: Header = None,
     question: Annotated[str, typer.Option(help="What a labeller of this task is asked.")] = "",
     rename: Annotated[list[str] | None, typer.Option(help="file-label=task-label, may be repeated.")] = None,
-    fold: Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")] = False,
+    fold: Annotated[bool, typer.Option("--fold", help="Treat labels that look alike as one label.")] = False,
     keep_labels: Annotated[
-        bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none'.")
+        bool, typer.Option("--keep-labels", help="Keep every label as it is written, also 'none'.")
     ] = False,
     drop_several: Annotated[bool, typer.Option("--drop-several", help="Leave texts with several labels out.")] = False,
     cut: Cut = None,
-    check: Annotated[bool, typer.Option("--check", help="Say what would be imported, and store nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Show what would be imported, and store nothing.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Bring a file of texts and labels into an arm. `--arm real` on a new task defines its labels."""
+    """Import a file of texts and labels into an arm. With `--arm real`, a new task gets the labels of the file."""
     with output.opened() as (settings, store):
         table = _table(settings, file, split=split, header=header)
         options = importing.Options(
@@ -89,46 +93,48 @@ def _table(settings: Settings, file: str, *, split: str | None, header: bool | N
     return tables.read(Path(file), header=header)
 
 
-def _say(found: dict[str, Any], *, title: str) -> None:
-    """What an import did, for people."""
-    row = [found["read"], found["kept"], output.listed(found["labels"]), output.listed(found["splits"])]
+def _say(result: dict[str, Any], *, title: str) -> None:
+    """Print the result of an import for people."""
+    row = [result["read"], result["kept"], output.listed(result["labels"]), output.listed(result["splits"])]
     output.table(title, ["read", "kept", "labels", "splits"], [row])
-    if found["rejected"]:
-        output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in found["rejected"].items()])
-    for note in found["notes"]:
+    if result["rejected"]:
+        output.table("Not kept", ["reason", "rows"], [[reason, count] for reason, count in result["rejected"].items()])
+    for note in result["notes"]:
         typer.echo(note)
 
 
 def _look(
     session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
 ) -> importing.Findings:
-    """What the file would bring into the arm; the task need not be there yet."""
+    """Return the findings about a file before its import into an arm; the task need not exist yet."""
     known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
     home = find.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
-    there = tasks.find_task(session, home.id, task) if home else None
-    names = [label.name for label in tasks.labels_of(session, there.id)] if there else []
-    held = held_texts.read(session, task_id=there.id, arm=arm, sha256=table.sha256) if there else None
+    found_task = tasks.find_task(session, home.id, task) if home else None
+    names = [label.name for label in tasks.labels_of(session, found_task.id)] if found_task else []
+    held = held_texts.read(session, task_id=found_task.id, arm=arm, sha256=table.sha256) if found_task else None
     return importing.look(table, options, known=names, real=tasks.kind_of(arm) == ArmKind.REAL, held=held)
 
 
-def _tell(found: importing.Findings, *, as_json: bool) -> None:
+def _tell(findings: importing.Findings, *, as_json: bool) -> None:
     if as_json:
-        output.emit({"findings": asdict(found)})
+        output.emit({"findings": asdict(findings)})
         return
-    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in found.columns.items())
-    kept = f"{sum(found.splits.values())} to be kept ({output.listed(found.splits) or 'none'})"
-    typer.echo(f"{found.file}: {found.read} rows, {kept}; {taken}. Nothing is stored.")
-    if found.passed_over:
-        typer.echo(f"Rows without the values of --where, not looked at: {found.passed_over}.")
-    output.table("Labels", ["label", "rows"], [[name, count] for name, count in found.labels.items()])
-    if found.left_out:
-        output.table("Would be left out", ["reason", "rows"], [[why, count] for why, count in found.left_out.items()])
-    for group in found.alike:
+    taken = ", ".join(f"{ours} from column {theirs!r}" for ours, theirs in findings.columns.items())
+    kept = f"{sum(findings.splits.values())} to be kept ({output.listed(findings.splits) or 'none'})"
+    typer.echo(f"{findings.file}: {findings.read} rows, {kept}; {taken}. Nothing is stored.")
+    if findings.passed_over:
+        typer.echo(f"Rows without the values of --where, not looked at: {findings.passed_over}.")
+    output.table("Labels", ["label", "rows"], [[name, count] for name, count in findings.labels.items()])
+    if findings.left_out:
+        output.table(
+            "Would be left out", ["reason", "rows"], [[why, count] for why, count in findings.left_out.items()]
+        )
+    for group in findings.alike:
         typer.echo(f"These labels look alike: {', '.join(map(repr, group))}. --fold takes them for one.")
-    for note in found.notes:
+    for note in findings.notes:
         typer.echo(note)
-    if found.refused:
-        typer.echo(f"The import would be refused: {found.refused}")
+    if findings.refused:
+        typer.echo(f"The import would be refused: {findings.refused}")
 
 
 def _task_for_import(
@@ -149,9 +155,9 @@ def _task_for_import(
         if known and study is None
         else tasks.study_named(session, find.DEFAULT_STUDY if study is None else study)
     )
-    found = tasks.find_task(session, home.id, task)
-    if found is not None:
-        return found
+    found_task = tasks.find_task(session, home.id, task)
+    if found_task is not None:
+        return found_task
     labels = importing.real_labels(table, options)
     return tasks.make_task(
         session,

@@ -1,4 +1,4 @@
-"""Commands around background work: jobs, and the training step a job runs."""
+"""The commands jobs and train-runs: background jobs, and the training that a job runs."""
 
 import time
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def jobs(
     job_id: Annotated[int | None, typer.Argument(metavar="ID", min=1, max=2**31 - 1)] = None,
     as_json: output.Json = False,
 ) -> None:
-    """Background work: list it; pause, resume, cancel or retry a job; read its log."""
+    """List background jobs; pause, resume, cancel or retry a job; read the log of a job."""
     with output.opened() as (settings, store):
         if action != Action.LIST and job_id is None:
             raise StudyError(f"'jobs {action}' needs a job's number; 'jobs list' shows them.")
@@ -64,7 +64,7 @@ def jobs(
 
 
 def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by commas.")]) -> None:
-    """Train the given runs in this process; inside a job the progress goes to its row."""
+    """Train the given runs in this process; inside a job, the progress is written to the row of the job."""
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
 
     with output.opened() as (_settings, store):

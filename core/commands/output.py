@@ -1,4 +1,4 @@
-"""What a command prints: a person's table, or one JSON object with `--json`. Errors are one sentence and exit 1."""
+"""The output of commands: a table for people, or one JSON object with `--json`; an error is one sentence and exit code 1."""
 
 import json
 import math
@@ -36,8 +36,8 @@ def answering() -> Iterator[None]:
 
 @contextmanager
 def opened() -> Iterator[tuple["Settings", "Store"]]:
-    """The settings and store of this command; a `StudyError` inside ends the command with its sentence."""
-    from core import settings as settings_module  # with the database, which commands on files alone do not need
+    """Open the settings and the store of a command; a `StudyError` inside the block ends the command with its sentence."""
+    from core import settings as settings_module  # imports the database, which commands on files do not need
     from core.study import store as store_module
 
     with answering():
@@ -51,7 +51,7 @@ def opened() -> Iterator[tuple["Settings", "Store"]]:
 
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
-    """A progress bar on stderr; call what it gives with done, total, message and extra numbers."""
+    """Show a progress bar on stderr; the block gets the report that moves the bar."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -70,9 +70,9 @@ def progress(title: str) -> Iterator[Report]:
 
 
 def telling(store: "Store", bar: Report) -> Report:
-    """A report to the terminal's bar and, inside a job, to the job's row, which alone gets the further facts.
+    """Return a report to the terminal's bar `bar` and, inside a job, to the row of the job.
 
-    What a model does not take is said once on stderr.
+    Only the row gets the further numbers. A part of a call that a model does not take is named once on stderr.
     """
     from core.jobs import progress as job_progress
 
@@ -91,7 +91,7 @@ def telling(store: "Store", bar: Report) -> Report:
 
 
 def teller(store: "Store") -> Teller:
-    """Bars on stderr and in the job's row, sentences on stderr."""
+    """Return a teller that shows bars on stderr and in the row of the job, and sentences on stderr."""
 
     @contextmanager
     def bar(title: str) -> Iterator[Report]:
@@ -102,7 +102,7 @@ def teller(store: "Store") -> Teller:
 
 
 def queued(job_id: int, *, as_json: bool) -> None:
-    """Say which job was queued."""
+    """Print the number of a queued job."""
     if as_json:
         emit({"job": job_id})
     else:
@@ -110,12 +110,12 @@ def queued(job_id: int, *, as_json: bool) -> None:
 
 
 def emit(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout. Numbers that are not finite become null."""
+    """Print one JSON object on stdout; numbers that are not finite become null."""
     print(json.dumps(finite(data), ensure_ascii=False, indent=2, default=str))
 
 
 def finite(value: Any) -> Any:
-    """The same value with nan and infinite numbers replaced by None, in depth."""
+    """Return a value with nan and infinite numbers replaced by None, at every depth."""
     if hasattr(value, "item") and not isinstance(value, str):
         value = value.item()
     if isinstance(value, Mapping):
@@ -126,7 +126,7 @@ def finite(value: Any) -> Any:
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    """A person's table on stdout, numbers right-aligned."""
+    """Print a table for people on stdout, with numbers right-aligned."""
     drawn = Table(title=Text(title), title_justify="left", header_style="bold")
     for place, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
@@ -137,7 +137,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def shown(value: Any) -> str:
-    """A cell for people: three digits for a number, a dash for what is not known."""
+    """Return the text of a cell: three decimals for a number, a dash for None and nan."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, float):
@@ -146,5 +146,5 @@ def shown(value: Any) -> str:
 
 
 def listed(counted: dict[str, int]) -> str:
-    """Counts by name on one line."""
+    """Return counts by name on one line."""
     return ", ".join(f"{name} {count}" for name, count in counted.items())

@@ -1,4 +1,4 @@
-"""Ratings and comparisons into a study, and a campaign's answers out of it: the command ratings."""
+"""The command ratings: import ratings or comparisons into a study, or export a campaign's answers."""
 
 import sys
 from dataclasses import asdict
@@ -19,10 +19,10 @@ from core.subjectivity.sessions import answers, campaigns
 
 
 def register(app: typer.Typer) -> None:
-    app.command("ratings")(bring)
+    app.command("ratings")(import_or_export)
 
 
-def bring(
+def import_or_export(
     file: Annotated[Path, typer.Argument(help="The file to read, or with --export the CSV file to write.")],
     task: Annotated[str | None, typer.Option("--task", help="The task that the ratings are about.")] = None,
     comparisons: Annotated[bool, typer.Option("--comparisons", help="Comparisons between tasks of a study.")] = False,
@@ -45,7 +45,7 @@ def bring(
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Bring ratings of a task, or comparisons between tasks, into a study; or write a campaign's answers to a CSV file."""
+    """Import ratings of a task, or comparisons between tasks, into a study; or export a campaign's answers to a CSV file."""
     if sum((task is not None, comparisons, export is not None)) != 1:
         raise typer.BadParameter("Say one of --task T, --comparisons and --export CAMPAIGN.")
     if export is not None:
@@ -61,26 +61,26 @@ def bring(
         with store.write() as session:
             if task is not None:
                 home = find.find_study(session, study, task)
-                found = imported.import_ratings(
+                result = imported.import_ratings(
                     session, task=tasks.get_task(session, home.id, task), table=table, options=options
                 )
             else:
                 home = find.only_study(session, study)
-                found = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
-    _brought(found, title=f"{file.name} into {task or home.name}", as_json=as_json)
+                result = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+    _show_import(result, title=f"{file.name} into {task or home.name}", as_json=as_json)
 
 
-def _brought(found: imported.Imported, *, title: str, as_json: bool) -> None:
+def _show_import(result: imported.Imported, *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(asdict(found))
+        output.emit(asdict(result))
         return
-    answer_files.say(found.columns, found.pseudonyms, found.rejected)
-    for note in found.notes:
+    answer_files.say(result.columns, result.pseudonyms, result.rejected)
+    for note in result.notes:
         print(note, file=sys.stderr)
     output.table(
         title,
         ["read", "kept", "items", "raters", "items with a sample"],
-        [[found.read, found.kept, found.items, found.raters, found.matched]],
+        [[result.read, result.kept, result.items, result.raters, result.matched]],
     )
 
 
@@ -103,7 +103,7 @@ def _write(out: Path, wanted: str, names: long_form.Names, *, study: str | None,
             raise StudyError(f"{out} cannot be written: {error.strerror}. Name another file.") from error
     ties = int((frame["winner"] == "tie").sum()) if "winner" in frame.columns else 0
     if ties and names == long_form.Names.CROWD_KIT:
-        print(f"Ties that crowd-kit knows nothing of, to be dropped before its models: {ties} rows.", file=sys.stderr)
+        print(f"crowd-kit's models know no ties; drop the rows with a tie first: {ties} rows.", file=sys.stderr)
     if as_json:
         output.emit(
             {"campaign": campaign.name, "file": str(out), "rows": len(written), "columns": list(written.columns)}

@@ -1,4 +1,4 @@
-"""Commands that do a whole study: run a STUDY.yaml, or the bundled sample study."""
+"""The commands run and demo: a whole study from a STUDY.yaml, or the bundled sample study."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,38 +28,38 @@ def run(
     jobs: Annotated[str, typer.Option(help="Where training runs: local.")] = "local",
     check: Annotated[
         bool,
-        typer.Option("--check", help="Only say what is wrong with the file and its data; nothing is stored or paid."),
+        typer.Option("--check", help="Only list the problems of the file and its data; nothing is stored or paid for."),
     ] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Everything a STUDY.yaml asks for; finished parts are not done again."""
+    """Do everything that a STUDY.yaml asks for; finished parts are not done again."""
     with output.opened() as (settings, store), _listing(as_json=as_json, is_check=check):
         if jobs != "local":
             raise StudyError(f"Jobs run 'local' for now; {jobs!r} is not there yet.")
-        asked = study_intake.asked_of(checks.read(file), seeds=seeds)
+        request = study_intake.request_of(checks.read(file), seeds=seeds)
         if check:
-            _say(check_study(settings, store, asked), as_json=as_json)
+            _say(check_study(settings, store, request), as_json=as_json)
         else:
-            _answer(run_study(settings, store, asked, output.teller(store)), as_json=as_json)
+            _answer(run_study(settings, store, request, output.teller(store)), as_json=as_json)
 
 
 def demo(as_json: output.Json = False) -> None:
-    """The bundled sample study through the same code: no key, no network, no GPU."""
+    """Run the bundled sample study: no key, no network, no GPU."""
     with output.opened() as (settings, store), _listing(as_json=as_json):
-        asked = study_intake.asked_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
-        _answer(run_study(settings, store, asked, output.teller(store)), as_json=as_json)
+        request = study_intake.request_of(checks.read(catalogue.SAMPLE_STUDY), seeds=None)
+        _answer(run_study(settings, store, request, output.teller(store)), as_json=as_json)
 
 
 @contextmanager
 def _listing(*, as_json: bool, is_check: bool = False) -> Iterator[None]:
-    """The problems of a refused study on stdout too, where they are what was asked for."""
+    """Print the problems of a refused study on stdout too, with `--json` or `--check`."""
     try:
         yield
     except study_intake.Refused as error:
         if as_json:
             output.emit({"problems": [asdict(problem) for problem in error.problems]})
         elif is_check:
-            typer.echo("\n".join(map(study_intake.lines_of, error.problems)))
+            typer.echo("\n".join(map(study_intake.line_of, error.problems)))
             raise StudyError(str(error).splitlines()[0]) from error
         raise
 
@@ -70,45 +70,45 @@ def _say(problems: list[checks.Problem], *, as_json: bool) -> None:
         return
     typer.echo("no problem found")
     for problem in problems:
-        typer.echo(study_intake.lines_of(problem))
+        typer.echo(study_intake.line_of(problem))
 
 
-def _answer(found: dict[str, Any], *, as_json: bool) -> None:
+def _answer(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(result)
         return
-    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in found["gaps"]}
+    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in result["gaps"]}
     means: dict[tuple[str, str, str], list[float]] = {}
-    for row in found["scores"]:
+    for row in result["scores"]:
         means.setdefault((row["task"], row["arm"], row["encoder"]), []).append(row["macro_f1"])
     rows = []
     for key, values in means.items():
         gap = gaps.get(key, {})
         rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
     output.table(
-        f"{found['study']}: macro-F1 on real test data",
+        f"{result['study']}: macro-F1 on real test data",
         ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
         rows,
     )
     output.table(
         "Subjectivity, most objective first",
         ["task", "value", "low", "high", "n"],
-        [[row[key] for key in ("task", "value", "low", "high", "n")] for row in found["subjectivity"]],
+        [[row[key] for key in ("task", "value", "low", "high", "n")] for row in result["subjectivity"]],
     )
-    refused = [row for row in found["imports"] if row["rejected"]]
+    refused = [row for row in result["imports"] if row["rejected"]]
     if refused:
         rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]
         output.table("Rows that were not kept", ["task", "arm", "read", "kept", "because"], rows)
-    fit = found["regression"]
+    fit = result["regression"]
     if fit["slope"] is not None:
         typer.echo(
             f"Regression: gap = {fit['intercept']:.3f} + {fit['slope']:.3f} x subjectivity, slope "
             f"[{fit['low']:.3f}, {fit['high']:.3f}], R2 {fit['r2']:.2f}, {regression.p_words(fit['p'])}, n {fit['n']}; "
             f"Spearman {fit['spearman']:.2f}"
         )
-    typer.echo(found["reading"])
-    for sentence in found["cautions"]:
+    typer.echo(result["reading"])
+    for sentence in result["cautions"]:
         typer.echo(f"Mind: {sentence}")
-    if found["sample_data"]:
+    if result["sample_data"]:
         typer.echo("This is sample data with simulated raters: for learning the tool, not for conclusions.")
-    typer.echo(f"Report: {found['report']}")
+    typer.echo(f"Report: {result['report']}")

@@ -1,4 +1,4 @@
-"""What a study has cost by every way of spending, what is held, and what may have been lost: the command spent."""
+"""The command spent: what a study has cost, holds in batches and may have lost, by way of spending."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
-    """What a study has cost: stored answers, batches under way, and calls whose answer never came."""
+    """Show what a study has cost: stored answers, batches under way, and calls whose answer never arrived."""
     with output.opened() as (_settings, store), store() as session:
         home = _study(session, study)
-        rows = [_row(session, found) for found in committed.of_study(session, home.id)]
+        rows = [_row(session, money) for money in committed.of_study(session, home.id)]
     total = {name: sum(row[name] for row in rows) for name in SUMS}
     if as_json:
         output.emit({"study": home.name, "accounts": rows, **total})
@@ -36,19 +36,19 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
 
 
 def _study(session: Session, name: str | None) -> Study:
-    """The study of this name, or the only one there is. Raises `StudyError`."""
-    there = tasks.studies(session)
-    return there[0] if name is None and len(there) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
+    """Return the study of this name; with name None, the only study. Raises `StudyError` if no such study exists."""
+    studies = tasks.studies(session)
+    return studies[0] if name is None and len(studies) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
 
 
-def _row(session: Session, found: Committed) -> dict[str, Any]:
-    account = found.account
-    sums = {name: getattr(found, name) for name in SUMS}
-    return {"way": account.way, "of": _name(session, found), **sums, "unpriced": found.unpriced}
+def _row(session: Session, money: Committed) -> dict[str, Any]:
+    account = money.account
+    sums = {name: getattr(money, name) for name in SUMS}
+    return {"way": account.way, "of": _name(session, money), **sums, "unpriced": money.unpriced}
 
 
-def _name(session: Session, found: Committed) -> str:
-    account = found.account
+def _name(session: Session, money: Committed) -> str:
+    account = money.account
     if account.way == Way.RATE:
         return session.get_one(Campaign, account.id).name
     if account.way == Way.JUDGE:

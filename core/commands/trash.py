@@ -1,4 +1,4 @@
-"""The trash: what is in it, put a study or a task there, take it out again, undo an import, delete for good."""
+"""The command trash: list the trash, put a study or task into the trash, restore, undo an import, delete for good."""
 
 import time
 from dataclasses import asdict
@@ -27,17 +27,20 @@ def register(app: typer.Typer) -> None:
 
 def use(
     action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
-    task: Annotated[str | None, typer.Option("--task", help="A task by its name; without it, the study.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="The name of a task; without --task, the whole study.")
+    ] = None,
     number: Annotated[
-        int | None, typer.Option("--number", help="Of what is in the trash: the number that list shows.")
+        int | None,
+        typer.Option("--number", help="The number of a study or task in the trash, as `trash list` shows it."),
     ] = None,
     days: Annotated[
-        int, typer.Option(min=0, help="empty: delete what has been there for so many days.")
+        int, typer.Option(min=0, help="For empty: delete what has been in the trash for at least this many days.")
     ] = trash.KEPT_DAYS,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """What was put away is kept for 30 days and can be taken out again whole."""
+    """List, fill and empty the trash. A study or task in the trash is kept for 30 days and can be restored whole."""
     now = time.time()
     with output.opened() as (_settings, store):
         with store.write() as session:
@@ -50,7 +53,7 @@ def use(
                 trash.put_study(session, find.study_called(session, study).id, name=study, now=now)
             elif action == Action.RESTORE:
                 found = next(
-                    (one for one in trash.listed(session, now=now) if one.id == number and _is_asked(one, task)), None
+                    (row for row in trash.listed(session, now=now) if row.id == number and _is_of_task(row, task)), None
                 )
                 if found is None:
                     raise StudyError("Say which with --number; 'trash list' shows what is there.")
@@ -59,20 +62,21 @@ def use(
                 if task is None:
                     raise StudyError("Say the task with --task; its newest import is undone.")
                 home = find.find_study(session, study, task)
-                standing = trash.imports(session, tasks.get_task(session, home.id, task).id)
-                if not standing:
+                imports = trash.imports(session, tasks.get_task(session, home.id, task).id)
+                if not imports:
                     raise StudyError(f"Task {task!r} has no import that could be undone.")
-                trash.undo_import(session, standing[0].id, now=now)
+                trash.undo_import(session, imports[0].id, now=now)
             elif action == Action.EMPTY:
                 trash.empty(session, now=now, days=days)
         with store() as session:
-            there = trash.listed(session, now=now)
+            trashed = trash.listed(session, now=now)
     if as_json:
-        output.emit({"trash": [asdict(one) for one in there]})
+        output.emit({"trash": [asdict(row) for row in trashed]})
         return
-    rows = [[one.id, one.kind, one.name, one.days_left] for one in there]
+    rows = [[row.id, row.kind, row.name, row.days_left] for row in trashed]
     output.table("In the trash", ["number", "kind", "name", "days left"], rows)
 
 
-def _is_asked(one: trash.Trashed, task: str | None) -> bool:
-    return task is None or (one.kind == "task" and one.name == task)
+def _is_of_task(row: trash.Trashed, task: str | None) -> bool:
+    """Whether a row of the trash is the task of this name; every row is for task None."""
+    return task is None or (row.kind == "task" and row.name == task)

@@ -1,1 +1,1 @@
-"""Talking to a language model: who answers, what it costs, and what the answer says; knows nothing of tasks, arms or raters."""
+"""Calls to language models: providers, prices and budgets, many calls at a time, and the text of answers."""

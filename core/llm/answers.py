@@ -1,4 +1,4 @@
-"""What is asked of a provider and what it gives: the names that endpoints and recordings share."""
+"""The types of a call to a language model: message, slot key, answer, and the protocol of a provider."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,10 @@ Message = dict[str, str]  # the keys role and content
 
 @dataclass(frozen=True)
 class SlotKey:
-    """The one call that is paid once: call number `index` for a label of an arm. As text it is safe in a header."""
+    """The name of a call that is paid for once: call number `index` for a label of an arm.
+
+    `str` of a slot key is ASCII and can be sent in a header.
+    """
 
     study: str
     task: str
@@ -28,10 +31,11 @@ class SlotKey:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one call. Tokens are counted at 4 characters each when the provider does not count them.
+    """The answer to one call. Tokens are estimated at 4 characters each if the provider does not count them.
 
-    `parameters` are those that were sent beside model and messages, after what the endpoint refused was left out;
-    `messages` is None when those given were sent as they are.
+    `parameters` are the parameters sent beside model and messages, without the parameters that the endpoint refused.
+    `messages` are the messages sent, None if they are the messages of the call unchanged. `refusal` is the endpoint's
+    or the model's sentence in place of an answer. `latency_s` is in seconds.
     """
 
     content: str
@@ -48,17 +52,17 @@ class Answer:
 
 
 def ending(answer: Answer) -> str:
-    """How an answer ended, as it is stored: a refusal in place of an answer counts as one, however the call ended."""
+    """Return the `finish_reason` to store: "refusal" for an answer with a refusal, unless the prompt itself was refused."""
     kept = (PROMPT_TOO_LONG, PROMPT_REFUSED)
     return "refusal" if answer.refusal and answer.finish_reason not in kept else answer.finish_reason[:50]
 
 
 class AnswerLost(ProviderError):
-    """No answer came in time to a call that may be billed all the same, while its cost must be kept to a budget."""
+    """The answer to a call did not arrive, and the call may be billed; the provider does not repeat the call."""
 
 
 class Provider(Protocol):
-    """Something that completes messages. `price` is None when unknown; `max_tokens` limits an answer when it is set."""
+    """A model that completes messages. `price` is None if unknown; `max_tokens` limits every answer, None is no limit."""
 
     name: str
     model: str
@@ -68,12 +72,14 @@ class Provider(Protocol):
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """The answer to the messages. A `max_tokens` given here must hold, or `ProviderRefused` is raised.
+        """Return the answer to the messages; `slot_key` lets an endpoint recognise a repeated call.
 
-        It is given when a budget must be kept: `AnswerLost` then says that a call may be billed without an answer.
+        A `max_tokens` given here is needed to keep a budget: `ProviderRefused` is raised if the endpoint takes no
+        limit. Raises `AnswerLost` if the answer did not arrive and the call may be billed, and `ProviderError`,
+        `ProviderPaused` or `ProviderRefused` for other failures.
         """
         ...
 
     async def close(self) -> None:
-        """Let connections go; the provider may be used again afterwards."""
+        """Close the provider's connections; the provider can be used again afterwards."""
         ...

@@ -1,4 +1,4 @@
-"""Choices: the one of several offered answers that an LLM names in its own words, or why it names none. Never guesses."""
+"""Read which of several offered choices an LLM's answer names; an answer that names no single choice is never guessed."""
 
 import json
 import re
@@ -26,25 +26,25 @@ KEYS = frozenset(NOUN.replace("judge?ment", "judgment|judgement").split("|")) | 
 
 @dataclass(frozen=True)
 class Choice:
-    """One offered answer: its `name` as it was shown, and every `form` in which it may come back, the name included."""
+    """One offered choice: its `name` as shown to the LLM, and all `forms` in which an answer may name it, the name included."""
 
     name: str
     forms: tuple[str, ...]
 
 
 def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop") -> tuple[Choice | None, str | None]:
-    """The choice that an answer names and None, or None and the reason.
+    """Return (the choice that an answer names, None), or (None, the reason why the answer names no single choice).
 
-    Read are a bare form, in any case and however it is quoted or joined; what follows "Label:" or "I'd say"; what stands
-    before "because"; and JSON with a key such as "label". A name that merely stands in a sentence is not taken for a
-    verdict ("this is hardly sarcastic").
+    An answer names a choice by one of its forms, in any case, quoted or with other joins between words: alone on a
+    line, after "Label:" or "I'd say", before "because", or in JSON under a key such as "label". A form inside a longer
+    sentence does not count ("this is hardly sarcastic").
     """
     if finish_reason in (text.PROMPT_TOO_LONG, text.PROMPT_REFUSED):
         return None, text.FILTERED if finish_reason == text.PROMPT_REFUSED else finish_reason
     visible = text.visible(content)
     if not visible:
         return None, text.FILTERED if text.is_filtered(finish_reason) else text.EMPTY
-    named = {found.name: found for claim in _claims(visible) if (found := _match(claim, choices))}
+    named = {choice.name: choice for claim in _claims(visible) if (choice := _match(claim, choices))}
     if len(named) == 1:
         return next(iter(named.values())), None
     if named or len(_mentioned(visible, choices)) > 1:
@@ -55,7 +55,7 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
 
 
 def _claims(visible: str) -> list[str]:
-    """What an answer puts forward as its verdict: the value in its JSON, else what follows "Label:", and whole lines."""
+    """Return the parts of an answer that may name a choice: values in JSON; without JSON, texts after "Label:" and whole lines."""
     if in_json := _in_json(visible):
         return in_json
     lines = [line.strip() for line in visible.splitlines() if line.strip()]
@@ -64,27 +64,33 @@ def _claims(visible: str) -> list[str]:
 
 
 def _in_json(visible: str) -> list[str]:
+    """Return the values of an answer in JSON under keys such as "label"; empty if the answer holds no JSON."""
     start, end = visible.find("{"), visible.rfind("}")
     for piece in (visible, visible[start : end + 1] if 0 <= start < end else ""):
         try:
-            found = json.loads(piece)
+            parsed = json.loads(piece)
         except (ValueError, RecursionError):
             continue
-        if isinstance(found, dict):
+        if isinstance(parsed, dict):
             return [
-                _shown(found[key]) for key in found if key.lower() in KEYS and isinstance(found[key], str | int | float)
+                _shown(parsed[key])
+                for key in parsed
+                if key.lower() in KEYS and isinstance(parsed[key], str | int | float)
             ]
-        return [found] if isinstance(found, str) else []
+        return [parsed] if isinstance(parsed, str) else []
     return []
 
 
 def _shown(value: str | float) -> str:
-    """A value of JSON as text; 4.0 is 4."""
+    """Return a value of JSON as text; 4.0 gives "4"."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _match(claim: str, choices: Sequence[Choice]) -> Choice | None:
-    """The one choice of this form: to the letter, else whatever the case, else whatever joins its words."""
+    """Return the choice with the form `claim`: compared by letters, then in any case, then with any joins between words.
+
+    Returns None if no choice has the form, or several choices have the form.
+    """
     forms: Iterable[Callable[[str], str]] = (str, str.casefold, _joined)
     for form in forms:
         for said in (claim.strip(), claim.strip(AROUND)):
@@ -97,11 +103,12 @@ def _match(claim: str, choices: Sequence[Choice]) -> Choice | None:
 
 
 def _mentioned(visible: str, choices: Sequence[Choice]) -> set[str]:
-    """The names of choices that occur in an answer; a name inside a longer one is not counted for itself."""
+    """Return the names of choices that occur in an answer; a name inside a longer name does not count."""
     longest_first = sorted((re.escape(choice.name) for choice in choices), key=len, reverse=True)
-    found = re.findall(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", visible, re.IGNORECASE)
-    return {name.casefold() for name in found}
+    names = re.findall(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", visible, re.IGNORECASE)
+    return {name.casefold() for name in names}
 
 
 def _joined(name: str) -> str:
+    """Return a name in lower case with single spaces in place of joins such as "-" and "_"."""
     return " ".join(re.split(r"[\s_\-]+", name.casefold().strip()))

@@ -1,5 +1,6 @@
-"""What a study is connected to: which models, where, and how they are asked; kept with the study, without a key."""
+"""The connection of a study to language models: models, endpoints and settings of calls; never a key."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,21 +15,21 @@ from core.llm import probe, providers
 from core.llm.answers import Provider
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices as prices_module
-from core.llm.probe import Found as Found
-from core.llm.probe import Tested as Tested
-from core.llm.probe import detect as detect
+from core.llm.money.prices import Price
+from core.llm.probe import Tested
+from core.llm.settings import LONGEST_ANSWER_S, CallSettings
 from core.study.rows.study import Study
 
 KEPT_AS = "connection"
 
 
 class Connection(BaseModel):
-    """Which models write the texts, and how they are asked. Without models, nothing is connected yet.
+    """The models of a study, their endpoints and the settings of calls. A connection without models is not usable yet.
 
-    Several models are mixed in one arm, conversation by conversation. `NAME@URL` asks a model at another endpoint,
-    which is sent the key only when it is OpenAI's or on the host of `base_url`. `rpm` is requests a minute over all
-    callers of a model; `timeout` is seconds for one answer, None means ten minutes; `recordings` is a file, for the
-    provider "recorded".
+    Several models are mixed in one arm, conversation by conversation. A model written `NAME@URL` is asked at that
+    endpoint, which is sent the key only if the endpoint is OpenAI's or on the host of `base_url`. `rpm` is the most
+    requests a minute over all callers of a model; `timeout` is in seconds for one answer, None is ten minutes;
+    `recordings` is the path of a file, for the provider "recorded" only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,9 +45,20 @@ class Connection(BaseModel):
     structured: bool = False
     recordings: str | None = None
 
+    @property
+    def calls(self) -> CallSettings:
+        """The settings of calls to each model."""
+        return CallSettings(
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            timeout_s=self.timeout or LONGEST_ANSWER_S,
+            rpm=self.rpm,
+            structured=self.structured,
+        )
+
 
 def made(**fields: Any) -> Connection:
-    """A connection that can be asked. Raises `StudyError` for the first field that cannot be so."""
+    """Return a connection with these fields. Raises `StudyError` for the first field that cannot be used."""
     wanted = _valid(fields)
     if not wanted.models:
         raise StudyError("Which model? Give the name the endpoint knows it by, such as gpt-4o-mini.")
@@ -63,27 +75,30 @@ def made(**fields: Any) -> Connection:
 
 
 def of(study: Study) -> Connection:
-    """What a study is connected to; `Connection()` when nothing was kept. Raises `StudyError` if it was edited badly."""
+    """Return the connection kept with a study, `Connection()` if the study has none.
+
+    Raises `StudyError` if the stored connection was edited into something invalid.
+    """
     return _valid(study.config.get(KEPT_AS, {}))
 
 
 def keep(session: Session, study_id: int, connection: Connection) -> None:
-    """Keep a connection with its study, in place of an earlier one. Raises `StudyError` for a key in an address."""
+    """Store a connection with a study, in place of the earlier one. Raises `StudyError` for an address with a key."""
     _check_addresses(connection)
     study = session.get_one(Study, study_id)
     study.config = {**study.config, KEPT_AS: connection.model_dump(mode="json")}
 
 
 def arguments(connection: Connection) -> list[str]:
-    """The same as options of the command generate."""
-    given = connection.model_dump(exclude={"models", "structured"}, exclude_none=True)
-    options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", f"{value}")]
+    """Return a connection as options of the command generate."""
+    fields = connection.model_dump(exclude={"models", "structured"}, exclude_none=True)
+    options = [part for name, value in fields.items() for part in (f"--{name.replace('_', '-')}", f"{value}")]
     models = [part for model in connection.models for part in ("--model", model)]
     return [*options, *models, *(["--structured"] if connection.structured else [])]
 
 
 def split(model: str) -> tuple[str, str | None]:
-    """The name of a model and the URL after its @, if it has one."""
+    """Return the name of a model and the URL after its "@", None if the model is written without a URL."""
     for scheme in ("@https://", "@http://"):
         name, found, rest = model.rpartition(scheme)
         if found:
@@ -92,7 +107,7 @@ def split(model: str) -> tuple[str, str | None]:
 
 
 def check(connection: Connection, settings: settings_module.Settings) -> None:
-    """Raise `StudyError` when a connection cannot be opened, as far as that shows without calling or loading anything."""
+    """Raise `StudyError` if a connection cannot be opened, as far as that is known without a call or a loaded model."""
     made(**connection.model_dump())
     if connection.provider == "local":
         for model in connection.models:
@@ -105,69 +120,68 @@ def open_all(
     connection: Connection,
     settings: settings_module.Settings,
     *,
-    prices: Mapping[str, prices_module.Price] | None = None,
-    timeout: float | None = None,
-    tries: int | None = None,
+    prices: Mapping[str, Price] | None = None,
+    calls: CallSettings | None = None,
 ) -> list[Provider]:
-    """A provider for each model, in their order. `prices` by the model's name go before those of `prices.find`.
+    """Return a provider for each model of the connection, in the order of the models.
 
-    Raises `StudyError`. A local model is loaded, which is for workers.
+    `prices`, by model name, go before the prices of the tables; `calls` goes before the connection's own settings of
+    calls. A local model is loaded, so only workers may open a local model. Raises `StudyError` if a provider cannot be opened.
     """
     recorded = providers.recordings(Path(connection.recordings)) if connection.recordings else None
+    without_key = dataclasses.replace(settings, openai_api_key=None)
     opened = []
     for model in connection.models:
-        name, elsewhere = split(model) if connection.provider == "openai" else (model, None)
+        name, own_url = split(model) if connection.provider == "openai" else (model, None)
+        may_have_key = own_url is None or _may_have_key(own_url, connection.base_url, settings)
         opened.append(
             providers.open_provider(
                 connection.provider,
                 model=name,
-                base_url=elsewhere or connection.base_url,
-                settings=settings,
-                recordings=recorded,
-                temperature=connection.temperature,
-                max_tokens=connection.max_tokens,
+                base_url=own_url or connection.base_url,
+                settings=settings if may_have_key else without_key,
+                calls=calls or connection.calls,
                 price=(prices or {}).get(name) or prices_module.find(settings.home, name),
-                rpm=connection.rpm,
-                structured=connection.structured,
-                is_keyed=elsewhere is None or _may_have_key(elsewhere, connection.base_url, settings),
-                timeout=connection.timeout if timeout is None else timeout,
-                tries=tries,
+                recordings=recorded,
             )
         )
     return opened
 
 
 def test(connection: Connection, settings: settings_module.Settings, *, timeout_s: float = 15.0) -> list[Tested]:
-    """A small real call to each model and what it shows in words, all at once, within about `timeout_s` + 5 seconds.
+    """Make a small real call to each model, all at once, and return the results in the order of the models.
 
-    A local model is only looked for, since loading it is for workers. Raises `StudyError` when none can be called.
+    Takes at most about `timeout_s` + 5 seconds. A local model is only looked for on this machine, since workers load
+    models. Raises `StudyError` if the connection is invalid.
     """
     made(**connection.model_dump())
     if connection.provider == "local":
         return [_tested_local(model) for model in connection.models]
     if connection.provider == "recorded":
         return [_tested_recordings(model, str(connection.recordings)) for model in connection.models]
-    refused: dict[str, Tested] = {}
+    calls = dataclasses.replace(
+        connection.calls, max_tokens=connection.max_tokens or probe.ROOM, timeout_s=timeout_s, tries=1
+    )
+    results: dict[str, Tested] = {}
     opened: list[tuple[str, OpenAIProvider]] = []
     for model in connection.models:
-        one = connection.model_copy(update={"models": (model,), "max_tokens": connection.max_tokens or probe.ROOM})
         try:
-            client = open_all(one, settings, timeout=timeout_s, tries=1)[0]
+            (client,) = open_all(connection.model_copy(update={"models": (model,)}), settings, calls=calls)
         except StudyError as error:
-            refused[model] = Tested(model, False, str(error))
+            results[model] = Tested(model, False, str(error))
             continue
         if isinstance(client, OpenAIProvider):
             opened.append((model, client))
-    wanted = connection.model_dump(include={"temperature", "max_tokens", "structured"})
-    tested = {one.model: one for one in probe.probe(opened, wanted=wanted, timeout_s=timeout_s)} | refused
-    return [tested[model] for model in connection.models]
+    results |= {tested.model: tested for tested in probe.probe(opened, wanted=connection.calls, timeout_s=timeout_s)}
+    return [results[model] for model in connection.models]
 
 
 def offered(connection: Connection, settings: settings_module.Settings) -> list[str]:
-    """The names of the models that the endpoint of a connection lists, whichever it names; empty when it lists none."""
+    """Return the models that the endpoint at the connection's `base_url` lists; empty if the endpoint lists no model."""
     if connection.provider != "openai":
         return []
-    client = open_all(connection.model_copy(update={"models": ("any",)}), settings, tries=1)[0]
+    any_model = connection.model_copy(update={"models": ("any",)})
+    client = open_all(any_model, settings, calls=dataclasses.replace(connection.calls, tries=1))[0]
     return probe.offered(client) if isinstance(client, OpenAIProvider) else []
 
 
@@ -188,7 +202,7 @@ def _valid(fields: Mapping[str, Any]) -> Connection:
 
 
 def _may_have_key(url: str, base_url: str | None, settings: settings_module.Settings) -> bool:
-    """Whether the key may go to a model's own endpoint: to the host it was set for, and to OpenAI."""
+    """Whether the key may be sent to `url`: to the host that the key was set for, and to OpenAI's host."""
     main = base_url or settings.openai_base_url or providers.OPENAI_URL
     return urlsplit(url).netloc in {urlsplit(main).netloc, urlsplit(providers.OPENAI_URL).netloc}
 
@@ -203,9 +217,9 @@ def _tested_local(model: str) -> Tested:
 
 def _tested_recordings(model: str, path: str) -> Tested:
     try:
-        found = providers.recordings(Path(path))
+        recorded = providers.recordings(Path(path))
     except StudyError as error:
         return Tested(model, False, str(error))
-    n = sum(map(len, found.values()))
-    arms = ", ".join(sorted({arm for arm, _ in found}))
+    n = sum(map(len, recorded.values()))
+    arms = ", ".join(sorted({arm for arm, _ in recorded}))
     return Tested(model, n > 0, f"{Path(path).name} holds {n} recorded answers, for {arms or 'no arm'}.")

@@ -1,4 +1,4 @@
-"""Draining: a process that is asked to stop asks nothing new, and takes in the answers that are under way and paid for."""
+"""Turn SIGTERM into an orderly end: start no new call, store the answers under way, then end the process."""
 
 import asyncio
 import signal
@@ -10,24 +10,24 @@ from contextlib import contextmanager
 
 @contextmanager
 def drained(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside an event loop: SIGTERM calls `stop` instead of breaking off, and is raised again when the block is left.
+    """Inside an event loop: SIGTERM calls `stop`, and is raised again with its usual effect when the block is left.
 
-    Elsewhere than in the main thread, and on Windows, signals are left alone.
+    On Windows, and outside of the main thread, SIGTERM keeps its usual effect.
     """
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return
-    loop, before, asked = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM), threading.Event()
+    loop, before, received = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM), threading.Event()
 
-    def once() -> None:
-        asked.set()
+    def on_signal() -> None:
+        received.set()
         stop()
 
-    loop.add_signal_handler(signal.SIGTERM, once)
+    loop.add_signal_handler(signal.SIGTERM, on_signal)
     try:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, before)
-    if asked.is_set():
+    if received.is_set():
         signal.raise_signal(signal.SIGTERM)

@@ -1,31 +1,26 @@
-"""Polling: many questions asked side by side, each answer stored before it is read, none paid for twice.
+"""Ask a list of questions side by side: each answer is stored before it is read, and no question is paid for twice.
 
-What an answer means is up to the caller: a judge's label for a text, or an LLM rater's answer about an item.
+The caller decides the meaning of an answer: a judge's label for a text, or an LLM rater's answer about an item.
 """
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-from core.errors import StudyError
-from core.llm import draining, not_taken
+from core.llm import not_taken
 from core.llm.answers import AnswerLost, Message, Provider, SlotKey
-from core.llm.money.purse import Purse
-from core.llm.pace import Pace
 from core.llm.received import Received, received
-from core.reports import Report
+from core.llm.side_by_side import CallRunner, Progress
 
-ANSWER_TOKENS = 2000  # room to think before the verdict; only a budget sets a limit at all
-LOOK_AGAIN_S = 0.02
-REPORT_EVERY_S = 0.5
+ANSWER_TOKENS = 2000  # room to think before the verdict; a limit is sent only to keep a budget
 
 
 @dataclass(frozen=True)
 class Question:
-    """One call that is paid once. `keep` stores its answer; it runs in the one thread that writes."""
+    """One call that is paid for once. `keep` stores the answer and runs in the only thread that writes."""
 
     key: SlotKey
     messages: list[Message]
@@ -33,126 +28,58 @@ class Question:
     keep: Callable[[Received], None]
 
 
-@dataclass(frozen=True)
-class Told:
-    """What people read: what is being done, and what `done` of `total` counts ("texts are judged")."""
+def ask(questions: Iterable[Question], runner: CallRunner, *, progress: Progress) -> None:
+    """Ask the questions in their order and store the answers; `progress` counts the answers of earlier attempts as done.
 
-    doing: str
-    counted: str
-
-
-def ask(
-    questions: Iterable[Question],
-    *,
-    providers: Sequence[Provider],
-    done: int,
-    total: int,
-    told: Told,
-    purse: Purse,
-    concurrency: int,
-    report: Report,
-) -> None:
-    """Ask the questions in their order, `concurrency` at a time; `done` of `total` were answered in earlier attempts.
-
-    After an error and when the process is asked to stop, nothing new is asked and the answers under way are kept.
-    Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) that says how far it
-    came. An answer that did not come in time is left for the next attempt, and fewer calls are made at a time; it ends
-    this attempt when hardly any comes (see `Pace`).
+    After an error, and when the process is asked to stop, no further question is asked and the answers under way are
+    stored. Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) with the
+    progress in its message. A question whose answer is lost is left for the next attempt; after many lost answers the
+    attempt ends with `AnswerLost` (see `Pace`).
     """
-    polling = _Polling(iter(questions), providers, done=done, total=total, told=told, purse=purse, report=report)
-    asyncio.run(polling.run(concurrency))
+    asyncio.run(runner.run(_Questions(iter(questions), runner, progress)))
 
 
-class _Polling:
-    """One run of the event loop: asks side by side and hands every answer to a single writing thread."""
+class _Questions:
+    """The work of `ask`: one call per question, one thread that stores the answers."""
 
-    def __init__(
-        self,
-        waiting: Iterator[Question],
-        providers: Sequence[Provider],
-        *,
-        done: int,
-        total: int,
-        told: Told,
-        purse: Purse,
-        report: Report,
-    ) -> None:
-        self.waiting, self.providers, self.told = waiting, providers, told
-        self.done, self.total, self.tokens = done, total, 0
-        self.purse, self.report = purse, report
-        self.is_priced = all(provider.price is not None for provider in providers)
-        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="polling")
-        self.flying, self.reported_at = 0, 0.0
-        self.pace = Pace(1)
-        self.is_draining = False
-        self.error: StudyError | None = None
+    def __init__(self, left: Iterator[Question], runner: CallRunner, progress: Progress) -> None:
+        self._left, self._runner, self._start = left, runner, progress
+        self._n_stored, self._tokens = 0, 0
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answers")
 
-    async def run(self, concurrency: int) -> None:
-        self.pace = Pace(concurrency)
-        with draining.drained(self._drain):
-            try:
-                ended = await asyncio.gather(*(self._work() for _ in range(concurrency)), return_exceptions=True)
-            finally:
-                for provider in self.providers:
-                    await provider.close()
-                self.writer.shutdown(wait=True)
-                self._tell(is_last=True)
-            for one in ended:
-                if isinstance(one, BaseException):
-                    raise one  # answers may be paid and not stored, so the purse keeps what it has noted
-            self.purse.settle()
-        if self.error is not None:
-            raise self.purse.stopped(self.error, f"{self.done} of {self.total} {self.told.counted}")
+    @property
+    def is_waiting(self) -> bool:
+        return False
 
-    def _drain(self) -> None:
-        self.is_draining = True
+    def next_call(self) -> Coroutine[Any, Any, None] | None:
+        question = next(self._left, None)
+        return None if question is None else self._ask(question)
 
-    async def _work(self) -> None:
-        with self._draining_on_failure():
-            while await self._may_ask() and (question := next(self.waiting, None)) is not None:
-                self.flying += 1
-                try:
-                    await self._ask(question)
-                except AnswerLost as error:
-                    self.error = self.error or (error if self.pace.is_hopeless else None)
-                except StudyError as error:
-                    self.error = self.error or error
-                finally:
-                    self.flying -= 1
-                self._tell(is_last=False)
+    def progress(self) -> Progress:
+        facts = {
+            "cost_usd": self._runner.spending.spent if self._runner.is_priced else None,
+            "tokens": self._tokens,
+            "not_taken": not_taken.counted(self._runner.providers),
+        }
+        return dataclasses.replace(self._start, done=self._start.done + self._n_stored, facts=facts)
 
-    async def _may_ask(self) -> bool:
-        """Wait until there is room for one more call; False when nothing new is asked."""
-        while self.flying >= self.pace.allowed:
-            await asyncio.sleep(LOOK_AGAIN_S)
-        return self.error is None and not self.is_draining
+    async def in_writing_thread(self, write: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writer, write)
 
-    @contextlib.contextmanager
-    def _draining_on_failure(self) -> Iterator[None]:
-        """What nobody foresaw ends this caller, and lets the others take in what they have asked."""
-        try:
-            yield
-        except BaseException:
-            self._drain()
-            raise
+    async def close(self) -> None:
+        self._writer.shutdown(wait=True)
 
     async def _ask(self, question: Question) -> None:
-        answer = await self.purse.complete(
-            question.provider, question.messages, slot_key=question.key, room=ANSWER_TOKENS, pace=self.pace
-        )
-        row = received(question.provider, question.messages, answer)
-        self.tokens += answer.tokens_in + answer.tokens_out
-        await asyncio.get_running_loop().run_in_executor(self.writer, question.keep, row)
-        self.done += 1
-
-    def _tell(self, *, is_last: bool) -> None:
-        now = time.monotonic()
-        if not is_last and now - self.reported_at < REPORT_EVERY_S:
+        """Ask one question and store its answer. Raises `AnswerLost` only if the runner's pace is hopeless (see `Pace`)."""
+        try:
+            answer = await self._runner.complete(
+                question.provider, question.messages, slot_key=question.key, room=ANSWER_TOKENS
+            )
+        except AnswerLost:
+            if self._runner.pace.is_hopeless:
+                raise
             return
-        self.reported_at = now
-        extra = {
-            "cost_usd": self.purse.spent if self.is_priced else None,
-            "tokens": self.tokens,
-            "not_taken": not_taken.counted(self.providers),
-        }
-        self.report(self.done, self.total, self.told.doing, extra)
+        self._tokens += answer.tokens_in + answer.tokens_out
+        row = received(question.provider, question.messages, answer)
+        await self.in_writing_thread(lambda: question.keep(row))
+        self._n_stored += 1

@@ -1,4 +1,4 @@
-"""A causal language model on this machine: calls made at the same time are answered together, in one padded batch."""
+"""Run a causal language model on this machine; calls made at the same time are answered in one padded batch."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from torch import Tensor
 from core.errors import ProviderError, ProviderRefused, StudyError
 from core.llm import probe
 from core.llm.answers import Answer, Message, SlotKey
-from core.llm.money import budget
+from core.llm.money import prices
 
 MAX_TOKENS = 1024
 BATCH_SIZE = 8
@@ -28,6 +28,8 @@ GATHER_S = 0.05
 
 @dataclass
 class _Call:
+    """A call that waits for its answer; `limit` is the most tokens of the answer."""
+
     messages: Sequence[Message]
     key: SlotKey
     limit: int
@@ -35,13 +37,13 @@ class _Call:
 
 
 class LocalProvider:
-    """Completes messages with a causal model from a folder or the Hugging Face hub, on the GPU when there is one.
+    """Completes messages with a causal model from a folder or the Hugging Face hub, on the GPU if there is one.
 
-    Each answer draws its own random numbers, seeded by its slot, so it does not depend on which other calls shared its
-    batch, up to rounding: padding changes the last bits of the logits, which now and then tips a draw. A temperature of
-    0 takes the likeliest token; None is the model's own. `batches` counts the batches run.
+    The random numbers of an answer are seeded by the call's slot key, so an answer does not depend on the other calls of
+    its batch, except for rounding: padding changes the last bits of the logits, which rarely changes a draw. A
+    temperature of 0 takes the most probable token; None is the model's own temperature. `batches` counts batches.
 
-    Raises `StudyError` when the model is missing, is no causal model, or does not fit into memory.
+    Raises `StudyError` if the model is missing, is no causal model, or does not fit into memory.
     """
 
     name = "local"
@@ -57,7 +59,7 @@ class LocalProvider:
         token: str | None = None,
     ) -> None:
         self.model = model
-        self.price: budget.Price | None = budget.Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
+        self.price: prices.Price | None = prices.Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
         self.max_tokens: int | None = max_tokens
         self.batches = 0
         self._batch_size = batch_size
@@ -71,7 +73,7 @@ class LocalProvider:
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """The model's answer. Raises `ProviderRefused` when the messages are longer than the model can read."""
+        """Return the model's answer. Raises `ProviderRefused` if the messages are longer than the model can read."""
         limit = min(max_tokens or MAX_TOKENS, self.max_tokens or MAX_TOKENS)
         call = _Call(messages, slot_key, limit, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -86,9 +88,9 @@ class LocalProvider:
         self._waiting.clear()
 
     async def _work(self) -> None:
-        """Answer what is waiting, batch by batch, each in a thread, until nothing is."""
+        """Answer the waiting calls batch by batch, each batch in a thread, until no call waits."""
         while self._waiting:
-            await self._gathered()
+            await self._gather_calls()
             calls = self._waiting[: self._batch_size]
             del self._waiting[: self._batch_size]
             batch = asyncio.create_task(asyncio.to_thread(self._answers, calls))
@@ -97,27 +99,27 @@ class LocalProvider:
             for place, call in enumerate(calls):
                 if call.answer.done():
                     continue
-                found = error or batch.result()[place]
-                if isinstance(found, BaseException):
-                    call.answer.set_exception(found)
+                outcome = error or batch.result()[place]
+                if isinstance(outcome, BaseException):
+                    call.answer.set_exception(outcome)
                 else:
-                    call.answer.set_result(found)
+                    call.answer.set_result(outcome)
             await asyncio.sleep(0)
 
-    async def _gathered(self) -> None:
-        """Wait a moment for calls that begin together, or that follow the answers of one batch."""
+    async def _gather_calls(self) -> None:
+        """Wait up to 50 ms for more calls, so that calls started at about the same time share a batch."""
         until = time.monotonic() + GATHER_S
         while len(self._waiting) < self._batch_size and time.monotonic() < until:
             await asyncio.sleep(GATHER_S / 10)
 
     def _answers(self, calls: Sequence[_Call]) -> list[Answer | StudyError]:
-        """An answer or an error for each call; a batch that does not fit into memory is halved."""
+        """Return an answer or an error for each call; a batch that does not fit into memory is halved."""
         prompts = [self._prompt(call.messages) for call in calls]
         lengths = [len(row) for row in prompts]
         longest = _context(self._network)
         room = [min(call.limit, longest - length) for call, length in zip(calls, lengths, strict=True)]
         fits = [place for place, left in enumerate(room) if left > 0]
-        found: list[Answer | StudyError] = [
+        answers: list[Answer | StudyError] = [
             ProviderRefused(
                 f"The prompt has {length} tokens and the model {self.model} reads {longest}, its answer included. "
                 "Show fewer examples, ask for fewer turns, or use another model."
@@ -125,14 +127,15 @@ class LocalProvider:
             for length in lengths
         ]
         if fits:
-            given = self._generated(
+            generated = self._generated(
                 [prompts[at] for at in fits], [calls[at].key for at in fits], [room[at] for at in fits]
             )
-            for place, answer in zip(fits, given, strict=True):
-                found[place] = answer
-        return found
+            for place, answer in zip(fits, generated, strict=True):
+                answers[place] = answer
+        return answers
 
     def _generated(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
+        """Return the answers of a batch; if memory runs out, the batch is answered in two halves."""
         with in_memory(self.model):
             try:
                 return self._batch(prompts, keys, room)
@@ -144,7 +147,7 @@ class LocalProvider:
         return first + self._generated(prompts[half:], keys[half:], room[half:])
 
     def _batch(self, prompts: list[list[int]], keys: list[SlotKey], room: list[int]) -> list[Answer]:
-        """Answers to prompts (token numbers), each cut at its room (tokens)."""
+        """Return the answers to prompts (lists of token ids), each cut at its `room` in tokens."""
         started = time.monotonic()
         self.batches += 1
         pad = self._tokenizer.pad_token_id or 0
@@ -168,6 +171,7 @@ class LocalProvider:
         ]
 
     def _answer(self, row: list[int], *, asked: int, room: int, latency_s: float) -> Answer:
+        """Return the answer in a row of token ids, to a prompt of `asked` tokens."""
         ends = _ends(self._network, self._tokenizer)
         stop = next((place for place, token in enumerate(row) if token in ends), None)
         is_whole = stop is not None and stop < room
@@ -185,7 +189,7 @@ class LocalProvider:
         )
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The token numbers of messages, by the model's chat template when it has one."""
+        """Return the token ids of messages, formatted by the model's chat template if the model has a template."""
         if not getattr(self._tokenizer, "chat_template", None):
             text = "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
             return list(self._tokenizer(f"{text}\n\nassistant:")["input_ids"])
@@ -203,6 +207,7 @@ class LocalProvider:
         )
 
     def _warpers(self) -> list[Any]:
+        """Return the processors that apply temperature, top k and top p to the logits; an empty list at temperature 0."""
         if self._temperature == 0:
             return []
         top_k, top_p = self._usual["top_k"], self._usual["top_p"]
@@ -214,12 +219,13 @@ class LocalProvider:
         return made
 
     def _draws(self, keys: Sequence[SlotKey]) -> list[Any]:
+        """Return the processor that draws a token per row; an empty list at temperature 0."""
         return [] if self._temperature == 0 else [_Draw(keys)]
 
 
 @contextlib.contextmanager
 def in_memory(model: str) -> Iterator[None]:
-    """Say in a sentence that memory is too small for a model, or what else made it fail (`StudyError`)."""
+    """Turn an error of torch inside the block into a `StudyError`: memory too small for the model, or another failure."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -232,7 +238,7 @@ def in_memory(model: str) -> Iterator[None]:
 
 
 class _Draw:
-    """Leaves one token per row, drawn from the softmax of its scores with the row's own random numbers."""
+    """A logits processor that leaves one token per row, drawn from the softmax with the row's own random numbers."""
 
     def __init__(self, keys: Sequence[SlotKey]) -> None:
         self._rngs = [random.Random(str(key)) for key in keys]
@@ -245,7 +251,7 @@ class _Draw:
 
 
 def _load(model: str, device: torch.device, token: str | None) -> tuple[Any, Any]:
-    """The network, ready to generate, and its tokenizer."""
+    """Return a model's network, ready to generate, and its tokenizer. Raises `StudyError` if the model cannot be used."""
     probe.local_model(model)
     where: dict[str, Any] = {"token": token, "local_files_only": Path(model).is_dir()}
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
@@ -275,7 +281,10 @@ def _load(model: str, device: torch.device, token: str | None) -> tuple[Any, Any
 
 
 def _usual_sampling(network: Any) -> dict[str, Any]:
-    """How the model's makers sample from it; what they do not say is left at 1 or out. Forgets it in the network."""
+    """Return temperature, top k and top p of a model's own generation config, and remove them from the network.
+
+    A missing temperature is 1; a missing top k or top p is None.
+    """
     own = network.generation_config
     usual = {
         "temperature": getattr(own, "temperature", None) or 1.0,
@@ -290,18 +299,20 @@ def _usual_sampling(network: Any) -> dict[str, Any]:
 
 
 def _ends(network: Any, tokenizer: Any) -> set[int]:
+    """Return the ids of the tokens that end an answer."""
     own = network.generation_config.eos_token_id
     ends = own if isinstance(own, list) else [own, tokenizer.eos_token_id]
     return {int(token) for token in ends if token is not None}
 
 
 def _context(network: Any) -> int:
+    """Return the most tokens of prompt and answer together; 2^30 if the model's config does not say."""
     config = network.config.get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 30)
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """The same with the system message at the head of the first message of the user."""
+    """Return the messages with the system text at the start of the first other message."""
     system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
     rest = [dict(message) for message in messages if message["role"] != "system"]
     if system and rest:

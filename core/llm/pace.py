@@ -1,7 +1,7 @@
-"""How many calls may be under way at a time: half as many once an answer is lost, and slowly more again.
+"""Limit the calls under way at a time: halve the limit after a lost answer, then raise the limit slowly.
 
 Additive increase and multiplicative decrease, as congestion control does it (Chiu & Jain 1989), so that a server that
-answers one call after the other is not asked for more than it can answer in time.
+answers one call after the other gets no more calls than it can answer in time.
 """
 
 import math
@@ -12,8 +12,11 @@ MOST_IN_VAIN = 3
 
 
 class Pace:
-    """`allowed` calls at a time, `most` at first. One more after each full window of answers; ten times as slowly where
-    answers were lost before."""
+    """The limit of calls under way at a time, at first `most`.
+
+    The limit grows by 1 after as many answers as the limit allows, and ten times as slowly near a limit at which an
+    answer was lost before.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = self._allowed = float(most)
@@ -24,14 +27,16 @@ class Pace:
 
     @property
     def allowed(self) -> int:
+        """The number of calls that may be under way now, 1 or more."""
         return int(self._allowed)
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether three answers in a row were lost though calls were made one at a time."""
+        """Whether three answers in a row were lost although calls were made one at a time."""
         return self._in_vain >= MOST_IN_VAIN
 
     def answered(self) -> None:
+        """Count a call that got its answer."""
         self._has_answered, self._in_vain = True, 0
         step = 1 / self._allowed
         careful = self._allowed + 1 > self._doubted
@@ -40,7 +45,7 @@ class Pace:
     def lost(self, *, started: float) -> None:
         """Count a call that began at `started` (as `time.monotonic`) and got no answer.
 
-        Calls from before the last cut say nothing new once others were answered after it.
+        A call that began before the limit was last halved is ignored if another call has been answered since then.
         """
         if started < self._cut_at and self._has_answered:
             return

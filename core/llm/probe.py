@@ -1,4 +1,4 @@
-"""Probing: what answers at an endpoint, said in words, and which local servers are there."""
+"""Test a model with a small call and say the result in words; find local servers and the models of an endpoint."""
 
 import asyncio
 import difflib
@@ -22,6 +22,7 @@ from core.llm.answers import Answer, Message, SlotKey
 from core.llm.endpoint import proxies
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Cause, Failure
+from core.llm.settings import CallSettings
 
 OPENAI_URL = "https://api.openai.com/v1"
 SERVERS = {"Ollama": 11434, "LM Studio": 1234, "vLLM": 8000, "llama.cpp": 8080}
@@ -36,10 +37,11 @@ NOT_CAUSAL = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassificatio
 
 @dataclass(frozen=True)
 class Tested:
-    """What a small call to a model showed. `latency_s` is nan when no answer came.
+    """The result of a small call to a model: `ok` and a `sentence` for people. `latency_s` is nan if no answer came.
 
-    `models_there` are the names that the endpoint offers, nearest first; empty when it does not say. `is_structured` is
-    whether JSON by a schema was asked for and came, None when it was not asked for.
+    `models_there` are the model names that the endpoint offers, the most similar to `model` first; empty if the
+    endpoint lists no model. `is_structured` says whether the answer is JSON by the schema, None if JSON was not asked
+    for. `tokens` counts prompt and answer.
     """
 
     model: str
@@ -53,7 +55,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Found:
-    """A place that could be connected to, and the models it offers as far as it was asked."""
+    """An endpoint that could be used. `models` are the models that the endpoint lists; empty if the endpoint was not asked."""
 
     name: str
     base_url: str
@@ -63,22 +65,21 @@ class Found:
 def detect(
     settings: settings_module.Settings, *, servers: Mapping[str, int] = SERVERS, timeout_s: float = 0.3
 ) -> list[Found]:
-    """Endpoints that are at hand: the one a key or an address in the environment is for, then local servers.
+    """Return the endpoint that the environment names by a key or an address, then the local servers that answer.
 
-    Only ports of this machine are asked, all at once and for `timeout_s` seconds in all.
+    Only ports of this machine are asked, all at once, for `timeout_s` seconds in all. `servers` maps a server's name to
+    its port.
     """
-    found = []
+    endpoints = []
     if settings.openai_base_url:
-        found.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
+        endpoints.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
     elif settings.openai_api_key:
-        found.append(Found("OpenAI", OPENAI_URL))
-    return found + asyncio.run(_local(servers, timeout_s))
+        endpoints.append(Found("OpenAI", OPENAI_URL))
+    return endpoints + asyncio.run(_local(servers, timeout_s))
 
 
-def probe(
-    providers: Sequence[tuple[str, OpenAIProvider]], *, wanted: Mapping[str, Any], timeout_s: float
-) -> list[Tested]:
-    """Call each model once, all at once; `wanted` are temperature, max_tokens and structured as they were asked for."""
+def probe(providers: Sequence[tuple[str, OpenAIProvider]], *, wanted: CallSettings, timeout_s: float) -> list[Tested]:
+    """Call each (model, provider) once, all at once, and return the results; `wanted` are the settings people chose."""
 
     async def all_of_them() -> list[Tested]:
         calls = (_probe(model, provider, wanted, timeout_s) for model, provider in providers)
@@ -88,7 +89,7 @@ def probe(
 
 
 def offered(provider: OpenAIProvider, *, timeout_s: float = 5.0) -> list[str]:
-    """The models that a provider's endpoint lists; empty when it lists none."""
+    """Return the models that a provider's endpoint lists; empty if the endpoint lists no model."""
 
     async def ask() -> list[str]:
         try:
@@ -100,7 +101,10 @@ def offered(provider: OpenAIProvider, *, timeout_s: float = 5.0) -> list[str]:
 
 
 def local_model(model: str) -> str:
-    """Where a local causal model is, in words, without loading it. Raises `StudyError` when it is not one."""
+    """Say where a local causal model is, without loading the model.
+
+    Raises `StudyError` if the folder is missing or holds no causal language model.
+    """
     folder = Path(model).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
@@ -128,7 +132,7 @@ async def _local(servers: Mapping[str, int], timeout_s: float) -> list[Found]:
     return [place for place in asked if place is not None]
 
 
-async def _probe(model: str, provider: OpenAIProvider, wanted: Mapping[str, Any], timeout_s: float) -> Tested:
+async def _probe(model: str, provider: OpenAIProvider, wanted: CallSettings, timeout_s: float) -> Tested:
     listing = asyncio.create_task(_offered(provider.client_options(), timeout_s=min(5.0, timeout_s)))
     key = SlotKey(study="connection", task="test", arm="test", label="test", index=time.time_ns())
     try:
@@ -136,7 +140,7 @@ async def _probe(model: str, provider: OpenAIProvider, wanted: Mapping[str, Any]
             answer = await provider.complete(MESSAGES, slot_key=key)
     except ProviderError as error:
         offered = _nearest(provider.model, await listing)
-        return Tested(model, False, await _why(error, provider, offered), offered)
+        return Tested(model, False, await _explanation(error, provider, offered), offered)
     except TimeoutError:
         sentence = (
             f"{provider.shown_url} gave no answer within {timeout_s:g} seconds: it is slow, or has too many calls."
@@ -144,18 +148,18 @@ async def _probe(model: str, provider: OpenAIProvider, wanted: Mapping[str, Any]
         return Tested(model, False, f"{sentence} Try again in a minute.", await listing)
     finally:
         await provider.close()
-    is_structured = _is_structured(answer) if wanted["structured"] else None
-    ok, sentence = _said(model, answer, wanted, is_structured=is_structured, is_priced=provider.price is not None)
+    is_structured = _is_structured(answer) if wanted.structured else None
+    ok, sentence = _assessed(model, answer, wanted, is_structured=is_structured, is_priced=provider.price is not None)
     tokens = answer.tokens_in + answer.tokens_out
     return Tested(model, ok, sentence, await listing, answer.latency_s, tokens, is_structured)
 
 
-def _said(
-    model: str, answer: Answer, wanted: Mapping[str, Any], *, is_structured: bool | None, is_priced: bool
+def _assessed(
+    model: str, answer: Answer, wanted: CallSettings, *, is_structured: bool | None, is_priced: bool
 ) -> tuple[bool, str]:
-    """Whether an answer is of use, and the sentence about it."""
+    """Return whether an answer can be used, and the sentence about the answer for people."""
     said = f"{model} answered in {answer.latency_s:.1f} s with {answer.tokens_out} tokens."
-    limit = wanted["max_tokens"]
+    limit = wanted.max_tokens
     if answer.refusal:
         return False, f"{said} But it refused a harmless request: {answer.refusal[:200]}"
     if answer.finish_reason == "content_filter":
@@ -164,7 +168,7 @@ def _said(
         return False, f"{said} But the answer was cut: {limit} tokens are too few for it. Allow more tokens an answer."
     if not answer.content.strip():
         return False, f"{said} But the answer is empty. Try another model."
-    if wanted["temperature"] is not None and "temperature" not in answer.parameters:
+    if wanted.temperature is not None and "temperature" not in answer.parameters:
         said += " It takes no temperature, so it is asked without one."
     if limit and not {"max_tokens", "max_completion_tokens"} & set(answer.parameters):
         said += " It takes no limit on the length of an answer, so it is asked without one."
@@ -179,16 +183,16 @@ def _is_structured(answer: Answer) -> bool:
     if "response_format" not in answer.parameters:
         return False
     try:
-        found = json.loads(answer.content)
+        parsed = json.loads(answer.content)
     except (ValueError, RecursionError):
         return False
-    lists = [value for value in found.values() if isinstance(value, list)] if isinstance(found, dict) else []
+    lists = [value for value in parsed.values() if isinstance(value, list)] if isinstance(parsed, dict) else []
     return any(isinstance(text, str) and text.strip() for value in lists for text in value)
 
 
-async def _why(error: ProviderError, provider: OpenAIProvider, offered: Sequence[str]) -> str:
-    """What is wrong, from the error and what lies beneath it."""
-    url, failure = provider.shown_url, _failure(error)
+async def _explanation(error: ProviderError, provider: OpenAIProvider, offered: Sequence[str]) -> str:
+    """Return the sentence about a failed test: the error, or the better explanation that a second look gives."""
+    url, failure = provider.shown_url, _failure_behind(error)
     if failure and failure.cause == Cause.NO_TRUST:
         return _insecure(url, failure.said)
     if failure and failure.is_timeout:
@@ -197,7 +201,7 @@ async def _why(error: ProviderError, provider: OpenAIProvider, offered: Sequence
         more = f" and {len(offered) - MOST_NAMED} more" if len(offered) > MOST_NAMED else ""
         names = ", ".join(offered[:MOST_NAMED])
         return f"{url} does not know the model {provider.model!r}. It offers {names}{more}."
-    if "base URL" in str(error) and not offered and (better := await _better(provider)):
+    if "base URL" in str(error) and not offered and (better := await _better_url(provider)):
         return f"{url} is not the base URL of an endpoint, but {better} is one. Use that."
     return str(error)
 
@@ -209,16 +213,16 @@ def _insecure(url: str, said: str) -> str:
     return f"The connection to {url} cannot be trusted: {reason}. Check the address and the server's certificate."
 
 
-def _failure(error: BaseException) -> Failure | None:
-    """The failed call that led to an error."""
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, Failure):
-        found = found.__cause__ or found.__context__
-    return found
+def _failure_behind(error: BaseException) -> Failure | None:
+    """Return the failed call in the chain of causes of an error; None if no call failed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, Failure):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
-async def _better(provider: OpenAIProvider) -> str | None:
-    """A base URL near this one that offers models."""
+async def _better_url(provider: OpenAIProvider) -> str | None:
+    """Return a base URL close to the provider's own that lists models; None if no URL tried lists models."""
     options = provider.client_options()
     url = provider.shown_url.rstrip("/")
     parts = urlsplit(url)
@@ -230,7 +234,7 @@ async def _better(provider: OpenAIProvider) -> str | None:
 
 
 async def _offered(options: Mapping[str, Any], *, timeout_s: float) -> list[str]:
-    """The models an endpoint lists; empty when it lists none."""
+    """Return the models that an endpoint lists; empty if the endpoint lists no model or does not answer."""
     headers = {"Authorization": f"Bearer {options['api_key']}", **options["default_headers"]}
     url = URL(options["base_url"]).update_query(options["default_query"])
     trust = aiohttp.TCPConnector(ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
@@ -246,19 +250,19 @@ def _proxy(url: URL) -> str | None:
 
 
 async def _listed(client: aiohttp.ClientSession, url: URL, *, timeout_s: float) -> list[str] | None:
-    """The models that a base URL lists; None when it does not answer as an endpoint."""
+    """Return the models that a base URL lists; None if no endpoint answers at the URL."""
     address = (url / "models").update_query(url.query)
     try:
         limit = aiohttp.ClientTimeout(total=timeout_s)
         async with client.get(address, timeout=limit, allow_redirects=False) as response:
-            found = await response.json(content_type=None)
-        return [str(model["id"]) for model in found["data"]]
+            listing = await response.json(content_type=None)
+        return [str(model["id"]) for model in listing["data"]]
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _nearest(model: str, offered: Sequence[str]) -> list[str]:
-    """The offered names, those most like the model first."""
+    """Return the offered model names, the most similar to `model` first."""
 
     def likeness(name: str) -> float:
         return difflib.SequenceMatcher(None, model.lower(), name.lower()).ratio()

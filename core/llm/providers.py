@@ -1,11 +1,10 @@
-"""Providers by name: an LLM endpoint, a local model, or answers recorded earlier."""
+"""Open a provider of answers by name: an LLM endpoint, a local model, or recorded answers."""
 
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,7 +13,8 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.llm.answers import Answer, Message, Provider, SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
+from core.llm.money.prices import Price
+from core.llm.settings import USUAL, CallSettings
 
 OPENAI_URL = "https://api.openai.com/v1"
 NAMES = ("openai", "local", "recorded")
@@ -23,7 +23,7 @@ SECRET = re.compile(r"key|token|secret|passw|sig|auth|cred", re.IGNORECASE)
 
 
 class RecordedAnswer(BaseModel):
-    """One line of a recordings file: what an LLM once answered for a label of an arm."""
+    """One line of a recordings file: the answer that an LLM once gave for a label of an arm."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,24 +38,24 @@ Recordings = Mapping[tuple[str, str], Sequence[RecordedAnswer]]
 
 
 class RecordingsUsedUp(StudyError):
-    """There is no recording for this slot, and none for any later one of its label."""
+    """The label of a slot has no recording left, for this slot or a later slot."""
 
 
 class RecordedProvider:
-    """Answers call number i for a label of an arm with its recording number i, at no cost."""
+    """Answers call number i for a label of an arm with recording number i of that label and arm, at no cost."""
 
     name = "recorded"
 
     def __init__(self, answers: Recordings, *, model: str = "recorded") -> None:
         self.model = model
-        self.price: budget.Price | None = budget.Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
+        self.price: Price | None = Price(model=model, input_usd_per_million=0, output_usd_per_million=0)
         self.max_tokens: int | None = None
         self._answers = answers
 
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """The recording of this slot. Raises `RecordingsUsedUp` when there are fewer."""
+        """Return the recording of a slot as its answer. Raises `RecordingsUsedUp` if the label has fewer recordings."""
         recorded = self._answers.get((slot_key.arm, slot_key.label), [])
         if slot_key.index >= len(recorded):
             raise RecordingsUsedUp(
@@ -79,15 +79,14 @@ class RecordedProvider:
 
 
 def recordings(path: Path) -> Recordings:
-    """The recordings of a JSONL file by (arm, label), in the file's order.
+    """Return the recordings of a JSONL file by (arm, label), in the order of the file.
 
-    Keys of a line: arm, label, content, and if known finish_reason and model.
-
-    Raises `StudyError` naming the line that cannot be read.
+    The keys of a line are arm, label, content, and if known finish_reason and model. Raises `StudyError` with the number
+    of a line that cannot be read.
     """
     if not path.is_file():
         raise StudyError(f"There is no recordings file {path}. Give the path of a JSONL file.")
-    found: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
+    answers: dict[tuple[str, str], list[RecordedAnswer]] = defaultdict(list)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -101,24 +100,25 @@ def recordings(path: Path) -> Recordings:
             reason = f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}".removeprefix(": ")
             message = f"Line {number} of {path.name} is no recording: {reason}. Correct or remove it."
             raise StudyError(message) from error
-        found[answer.arm, answer.label].append(answer)
-    return dict(found)
+        answers[answer.arm, answer.label].append(answer)
+    return dict(answers)
 
 
 @dataclass(frozen=True)
 class Address:
-    """The URL of an endpoint, apart from the query (such as Azure's `api-version`) that every request carries."""
+    """The URL of an endpoint, and apart from the URL the query (such as Azure's `api-version`) of every request."""
 
     url: str
     query: Mapping[str, str]
 
     @property
     def is_azure(self) -> bool:
+        """Whether the host is an Azure endpoint, which takes the key in a header of its own."""
         return (urlsplit(self.url).hostname or "").endswith(AZURE)
 
 
 def address(url: str) -> Address:
-    """The parts of a base URL. Raises `StudyError` for one that is none, and for one that holds a key or password."""
+    """Return the parts of a base URL. Raises `StudyError` for an invalid URL and for a URL with a key or password."""
     try:
         parts = urlsplit(url.strip())
         is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -128,8 +128,10 @@ def address(url: str) -> Address:
     if "@" in (parts.netloc if is_whole else url):
         raise StudyError("The address of an endpoint holds a user name or password. Leave it out: set OPENAI_API_KEY.")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if found := next((name for name in query if SECRET.search(name)), None):
-        raise StudyError(f"The address of an endpoint holds {found!r}, which looks secret. Set OPENAI_API_KEY instead.")
+    if secret := next((name for name in query if SECRET.search(name)), None):
+        raise StudyError(
+            f"The address of an endpoint holds {secret!r}, which looks secret. Set OPENAI_API_KEY instead."
+        )
     if not is_whole:
         raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {url!r}.")
     return Address(parts._replace(query="", fragment="").geturl(), query)
@@ -141,19 +143,15 @@ def open_provider(
     model: str | None,
     base_url: str | None,
     settings: settings_module.Settings,
+    calls: CallSettings = USUAL,
+    price: Price | None = None,
     recordings: Recordings | None = None,
-    price: budget.Price | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-    rpm: float | None = None,
-    structured: bool = False,
-    is_keyed: bool = True,
-    timeout: float | None = None,
-    tries: int | None = None,
 ) -> Provider:
-    """The provider of this name; `price` overrides the price table. Raises `StudyError` for what is missing.
+    """Return the provider of this name, ready for calls. `price` None looks the price up in the shipped table.
 
-    An endpoint is not called yet, and gets no key unless `is_keyed`. A local model is loaded, which is for workers.
+    An endpoint is not called yet; later calls carry the key of `settings`. A local model is loaded, so only workers
+    may open a local model.
+    Raises `StudyError` for an unknown name, and for a missing model, key or recordings.
     """
     if name == "recorded":
         if recordings is None:
@@ -168,20 +166,23 @@ def open_provider(
         from core.llm import local_model  # loads torch
 
         return local_model.LocalProvider(
-            model, temperature=temperature, max_tokens=max_tokens or local_model.MAX_TOKENS, token=settings.hf_token
+            model,
+            temperature=calls.temperature,
+            max_tokens=calls.max_tokens or local_model.MAX_TOKENS,
+            token=settings.hf_token,
         )
     place = address(base_url or settings.openai_base_url or OPENAI_URL)
-    key = settings.openai_api_key if is_keyed else None
+    key = settings.openai_api_key
     _check_key(key, place)
-    given = {"rpm": rpm, "structured": structured or None, "timeout": timeout, "tries": tries}
-    return _endpoint(model, place, key=key, temperature=temperature, max_tokens=max_tokens, price=price, **given)
-
-
-def _endpoint(model: str, place: Address, *, key: str | None, **given: Any) -> OpenAIProvider:
-    """An endpoint, with the usual where nothing is given."""
-    extra = {"headers": {"api-key": key} if place.is_azure else None, "query": place.query or None}
-    known = {name: value for name, value in {**given, **extra}.items() if value is not None}
-    return OpenAIProvider(model, base_url=place.url, api_key=key, **known)
+    return OpenAIProvider(
+        model,
+        base_url=place.url,
+        api_key=key,
+        settings=calls,
+        price=price,
+        headers={"api-key": key} if key and place.is_azure else None,
+        query=place.query,
+    )
 
 
 def _check_key(key: str | None, place: Address) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.llm import answers, text
 from core.llm.answers import Answer, Message, Provider
-from core.llm.money import purse
+from core.llm.money.spending import cost_of
 
 LONGEST_NAME = 200  # characters of the columns `model` and `request_id`
 
@@ -15,8 +15,8 @@ LONGEST_NAME = 200  # characters of the columns `model` and `request_id`
 class Received:
     """An answer as every table stores it: a field for each column that the tables share.
 
-    `request` is what was sent. `content` holds only characters that every database takes. `cost_usd` is None when the
-    price is unknown.
+    `request` holds the model, messages and parameters sent. `content` holds only characters that every database takes.
+    `cost_usd` is None if the price is unknown, `latency_s` is in seconds.
     """
 
     request: dict[str, Any]
@@ -29,20 +29,20 @@ class Received:
 
 
 def received(provider: Provider, messages: Sequence[Message], answer: Answer) -> Received:
-    """An answer of a provider to some messages, as it is stored. A refusal beside an empty content becomes the content."""
+    """Return the columns of a provider's answer to some messages; a refusal beside an empty content becomes the content."""
     return Received(
         request={"model": provider.model, "messages": list(answer.messages or messages), **answer.parameters},
         content=text.storable(answer.content or answer.refusal or ""),
         finish_reason=answers.ending(answer),
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
-        cost_usd=purse.cost(provider, answer),
+        cost_usd=cost_of(provider, answer),
         latency_s=answer.latency_s,
     )
 
 
 def origin(provider: Provider, answer: Answer) -> dict[str, Any]:
-    """The columns that say where an answer came from, for completions and tries: provider, model and request id."""
+    """Return the columns of an answer's origin, for completions and tries: provider, model and request id."""
     return {
         "provider": provider.name,
         "model": answer.model[:LONGEST_NAME],

@@ -1,4 +1,4 @@
-"""What answers of LLMs have in common: what is thinking or wrapping in them, how a refusal reads, and why one is empty."""
+"""Clean the text of an LLM's answer: remove thinking and wrapping; recognise refusals, filters and cut answers."""
 
 import re
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ EMPTY = "empty answer"
 FILTERED = "content filter"
 REFUSAL = "refusal"
 CUT = "cut by length"
-PROMPT_TOO_LONG = "prompt too long"  # also a finish_reason: the content is then the endpoint's sentence
-PROMPT_REFUSED = "prompt refused"  # likewise, where an endpoint's filter did not take the prompt
+PROMPT_TOO_LONG = "prompt too long"  # also a finish_reason; the content is then the endpoint's sentence
+PROMPT_REFUSED = "prompt refused"  # also a finish_reason, for a prompt that an endpoint's filter refused
 
 THINK = (
     r"(?:think|thinking|thought|thoughts|thinking_process|reason|reasoning|reflection|reflections|rationale|scratchpad|analysis"
@@ -83,15 +83,15 @@ def storable(content: str) -> str:
 
 
 def visible(content: str) -> str:
-    """What an answer shows: without thinking, code fences and characters that no database takes."""
+    """Return an answer without its thinking, without code fences and without characters that no database takes."""
     return FENCE.sub("", spoken(content)[0]).strip()
 
 
 def spoken(content: str) -> tuple[str, list[str]]:
-    """An answer without its thinking and without the marks of a chat template; and the thinking, in pieces.
+    """Return an answer without its thinking and the marks of a chat template, and the pieces of the thinking.
 
-    Everything before the last closing mark of thinking is thinking, whether it was opened or not; so is everything after
-    an opening mark that is never closed. What follows the end of the turn is no part of the answer.
+    Thinking is everything before the last closing mark of thinking, with or without an opening mark, and everything
+    after an opening mark that is never closed. Text after the end of the turn is dropped.
     """
     text = storable(content)
     thoughts: list[str] = []
@@ -119,22 +119,21 @@ def spoken(content: str) -> tuple[str, list[str]]:
 
 
 def had_no_room(content: str, request: Mapping[str, Any], *, room: int | None) -> bool:
-    """Whether an answer is empty though the `request` limited it to less than `room` (tokens; None is no limit at all)."""
-    given = next((request[name] for name in ("max_tokens", "max_completion_tokens") if name in request), None)
-    return not visible(content) and given is not None and (room is None or given < room)
+    """Whether an answer is empty and its `request` limited it to fewer than `room` tokens; `room` None means no limit."""
+    limit = next((request[name] for name in ("max_tokens", "max_completion_tokens") if name in request), None)
+    return not visible(content) and limit is not None and (room is None or limit < room)
 
 
 def is_refusal(head: str) -> bool:
-    """Whether an answer that begins like this declines to write what was asked, in whatever language."""
+    """Whether an answer that begins with `head` declines the request, in one of the known languages."""
     return REFUSING.search(head[:300]) is not None or refusals.is_refusal(head)
 
 
 def is_filtered(finish_reason: str) -> bool:
-    """Whether a filter held an answer back. Endpoints say so in many words, too."""
+    """Whether a `finish_reason`, in the words of any endpoint, means that a filter held the answer back."""
     return FILTER_ENDS.search(finish_reason.replace("-", "_")) is not None
 
 
 def is_cut(finish_reason: str) -> bool:
-    """Whether an answer was not finished. Endpoints say so in many words, so every word that does not mean a usual end is
-    taken for a cut."""
+    """Whether an answer was cut off: every `finish_reason` that is not a known word for a usual end means a cut."""
     return finish_reason.strip().lower() not in FINISHED

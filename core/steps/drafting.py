@@ -1,4 +1,4 @@
-"""The prompt of an arm as a study file describes it: where it begins, and what the file changes in it."""
+"""Give an arm the prompt that a study file describes."""
 
 from collections.abc import Sequence
 
@@ -13,30 +13,37 @@ from core.synthesis.prompts.drafts import Draft
 NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 
 
-def ready(session: Session, task: Task, arm: Arm, given: spec.GenerateSpec) -> None:
-    """Give an arm the prompt that the file asks for. One that says nothing about it leaves a prompt that is there.
+def ready(session: Session, task: Task, arm: Arm, wanted: spec.GenerateSpec) -> None:
+    """Save the prompt that the file describes as the arm's newest version.
 
-    Raises `StudyError` when the prompt cannot be sent as it is meant.
+    If the file describes no prompt, an arm with a prompt keeps its prompt. Raises `StudyError` if the prompt cannot
+    be sent.
     """
-    if versions.latest(session, arm.id) is None or _says_something(given):
+    if versions.latest(session, arm.id) is None or _describes_prompt(wanted):
         labels = tasks.labels_of(session, task.id)
-        versions.save(session, arm_id=arm.id, draft=draft(task, labels, arm.kind, given))
+        versions.save(session, arm_id=arm.id, draft=draft(task, labels, arm.kind, wanted))
 
 
-def draft(task: Task, labels: Sequence[Label], kind: ArmKind, given: spec.GenerateSpec) -> Draft:
-    """The technique's prompt, or the default of the arm's kind, with what the file changes. Raises `StudyError`."""
+def draft(task: Task, labels: Sequence[Label], kind: ArmKind, wanted: spec.GenerateSpec) -> Draft:
+    """Return the prompt of the file's technique, or the default prompt of the arm's kind, with the file's changes.
+
+    Raises `StudyError` if the prompt cannot be sent.
+    """
     return catalogued.ready(
         task,
         labels,
         kind=kind,
-        technique=given.technique,
-        prompt=given.prompt.model_dump() if given.prompt else None,
-        attributes=given.attributes,
-        **{name: getattr(given, name) for name in NUMBERS},
+        technique=wanted.technique,
+        prompt=wanted.prompt.model_dump() if wanted.prompt else None,
+        attributes=wanted.attributes,
+        **{name: getattr(wanted, name) for name in NUMBERS},
     )
 
 
-def _says_something(given: spec.GenerateSpec) -> bool:
+def _describes_prompt(wanted: spec.GenerateSpec) -> bool:
     return bool(
-        given.technique or given.prompt or given.attributes or any(getattr(given, name) is not None for name in NUMBERS)
+        wanted.technique
+        or wanted.prompt
+        or wanted.attributes
+        or any(getattr(wanted, name) is not None for name in NUMBERS)
     )

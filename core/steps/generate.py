@@ -1,4 +1,4 @@
-"""Fill an arm with an LLM's texts: from a connection and a number per label to stored samples."""
+"""Fill an arm with an LLM's texts: from a connection and a number of texts per label to stored samples."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,8 +25,11 @@ from core.synthesis.prompts import drafts, versions
 
 
 @dataclass(frozen=True)
-class How:
-    """What to ask for and of whom. `budget` is in US dollars, None means no limit; `batch` asks by a Batch API."""
+class GenerationRequest:
+    """How many texts an arm should have of each label, and which models write them.
+
+    `budget` is in US dollars over all attempts, None is no limit; `batch` asks through a Batch API.
+    """
 
     per_label: int
     connection: Connection
@@ -34,14 +37,17 @@ class How:
     batch: bool = False
 
     def arguments(self) -> list[str]:
-        """The same as options of the command generate."""
+        """Return the request as options of the command generate."""
         budget = [] if self.budget is None else ["--budget", str(self.budget)]
         batch = ["--batch"] if self.batch else []
         return ["--per-label", str(self.per_label), *connection.arguments(self.connection), *budget, *batch]
 
 
 def connection_of(*, provider: str, model: Sequence[str] | None, **others: Any) -> Connection:
-    """The connection that a command's options describe. Raises `StudyError`."""
+    """Return the connection that a command's options describe; `others` are further fields of `Connection`.
+
+    Raises `StudyError` for an unknown provider or an invalid field.
+    """
     if provider not in providers.NAMES:
         raise StudyError(
             f"There is no provider {provider!r}. Known are {', '.join(providers.NAMES)}; any OpenAI-compatible URL is "
@@ -54,48 +60,57 @@ def connection_of(*, provider: str, model: Sequence[str] | None, **others: Any) 
     )
 
 
-def check(settings: settings_module.Settings, how: How) -> None:
-    """Raise `StudyError` when what is asked for cannot be opened or kept to the budget; loads no model."""
-    connection.check(how.connection, settings)
-    if how.connection.provider == "openai":
-        generation.check_budget(clients_of(settings, how.connection), how.budget)
+def check(settings: settings_module.Settings, request: GenerationRequest) -> None:
+    """Raise `StudyError` if the models cannot be opened or the budget cannot be kept; loads no model."""
+    connection.check(request.connection, settings)
+    if request.connection.provider == "openai":
+        generation.check_budget(open_providers(settings, request.connection), request.budget)
 
 
-def clients_of(settings: settings_module.Settings, wanted: Connection) -> list[Provider]:
-    """A provider for each model of a connection, at the prices known here. A local model is loaded: for workers."""
+def open_providers(settings: settings_module.Settings, wanted: Connection) -> list[Provider]:
+    """Return a provider for each model of a connection, at the prices of this home.
+
+    A local model is loaded, so only workers may open a local model. Raises `StudyError` if a provider cannot be opened.
+    """
     names = [connection.split(model)[0] for model in wanted.models]
     known = {name: price for name in names if (price := prices.find(settings.home, name)) is not None}
     return connection.open_all(wanted, settings, prices=known)
 
 
 def fill_arm(
-    settings: settings_module.Settings, store: Store, *, arm_id: int, title: str, how: How, teller: Teller
+    settings: settings_module.Settings,
+    store: Store,
+    *,
+    arm_id: int,
+    title: str,
+    request: GenerationRequest,
+    teller: Teller,
 ) -> dict[str, Any]:
-    """Generate in this process and tell how far it is.
+    """Generate the missing texts of an arm in this process, and return the totals of `Generated` as JSON.
 
-    An arm that is full needs no provider and no key.
+    An arm that has its texts already needs no provider and no key. Raises `StudyError` like `generation.generate`.
     """
     with store() as session:
-        if standing.is_full(session, arm_id, per_label=how.per_label):
+        if standing.is_full(session, arm_id, per_label=request.per_label):
             return asdict(generation.totals(session, arm_id, seconds=0.0, stopped={}))
-    clients = clients_of(settings, how.connection)
+    opened = open_providers(settings, request.connection)
     with teller.bar(f"Generate {title}") as report:
-        if how.batch:
-            found = _by_batch(store, clients, arm_id=arm_id, how=how, report=report)
+        if request.batch:
+            totals = _by_batch(store, opened, arm_id=arm_id, request=request, report=report)
         else:
-            found = generation.generate(
+            totals = generation.generate(
                 store,
                 arm_id=arm_id,
-                per_label=how.per_label,
-                provider=clients,
-                limits=Limits(how.budget, how.connection.concurrency),
+                per_label=request.per_label,
+                provider=opened,
+                limits=Limits(request.budget, request.connection.concurrency),
                 report=report,
             )
-    return asdict(found)
+    return asdict(totals)
 
 
 def synthetic_arm(session: Session, task: Task, name: str) -> Arm:
-    """The arm of this name, made when it is new. Raises `StudyError` for the real one."""
+    """Get or create the arm of this name. Raises `StudyError` for the real arm."""
     arm = tasks.make_arm(session, task_id=task.id, name=name)
     if arm.kind == ArmKind.REAL:
         raise StudyError("The real arm holds real data; generate into another arm, such as zero-shot.")
@@ -103,7 +118,10 @@ def synthetic_arm(session: Session, task: Task, name: str) -> Arm:
 
 
 def ready_arm(session: Session, task: Task, name: str) -> Arm:
-    """The arm of this name with a prompt: its latest one, or else the default of its kind. Raises `StudyError`."""
+    """Get or create the arm of this name, with the default prompt of its kind if the arm has no prompt yet.
+
+    Raises `StudyError` for the real arm.
+    """
     arm = synthetic_arm(session, task, name)
     if versions.latest(session, arm.id) is None:
         draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
@@ -112,11 +130,16 @@ def ready_arm(session: Session, task: Task, name: str) -> Arm:
 
 
 def _by_batch(
-    store: Store, clients: Sequence[Provider], *, arm_id: int, how: How, report: Report
+    store: Store, opened: Sequence[Provider], *, arm_id: int, request: GenerationRequest, report: Report
 ) -> generation.Generated:
-    client = clients[0]
-    if len(clients) != 1 or not isinstance(client, OpenAIProvider):
+    provider = opened[0]
+    if len(opened) != 1 or not isinstance(provider, OpenAIProvider):
         raise StudyError("A batch asks one model of an endpoint. Name one --model, with --provider openai.")
     return batch_generation.generate_by_batch(
-        store, arm_id=arm_id, per_label=how.per_label, provider=client, limits=BatchLimits(how.budget), report=report
+        store,
+        arm_id=arm_id,
+        per_label=request.per_label,
+        provider=provider,
+        limits=BatchLimits(request.budget),
+        report=report,
     )

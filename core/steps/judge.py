@@ -1,4 +1,4 @@
-"""Queue the judging of a task's texts, by the options that the command judge takes."""
+"""Queue the judging of a task's texts by an LLM, with the options of the command judge."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ from core.study.rows.study import Job, Study, Task
 
 
 def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequence[str]) -> Job:
-    """Queue the judging of a task's texts; `arguments` are those of the command `judge`. A task has one such job at a time."""
+    """Queue the judging of a task's texts; a task has one such job at a time.
+
+    `arguments` are further options of the command judge, from the function `arguments`.
+    """
     is_local = ("--provider", "local") in itertools.pairwise(arguments)
     return queue.enqueue(
         session,
@@ -27,12 +30,12 @@ def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequ
 
 
 def arguments(
-    asked: Connection, *, arms: Sequence[str], per_label: int | None = None, budget_usd: float | None = None
+    judge: Connection, *, arms: Sequence[str], per_label: int | None = None, budget_usd: float | None = None
 ) -> list[str]:
-    """The options of the command `judge` for a connection with one model; no arms means all of the task."""
-    given = {"--per-label": per_label, "--budget": budget_usd}
+    """Return the options of the command judge for a connection with one model; an empty `arms` means all arms of the task."""
+    numbers = {"--per-label": per_label, "--budget": budget_usd}
     return [
-        *connection.arguments(asked.model_copy(update={"structured": False})),
+        *connection.arguments(judge.model_copy(update={"structured": False})),
         *(part for name in arms for part in ("--arm", name)),
-        *(part for name, value in given.items() if value is not None for part in (name, f"{value}")),
+        *(part for name, value in numbers.items() if value is not None for part in (name, f"{value}")),
     ]

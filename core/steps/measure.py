@@ -1,4 +1,4 @@
-"""Measure the arms of a task beside its real data, and queue that."""
+"""Measure the texts of a task's arms beside its real data; queue that as a job."""
 
 from sqlalchemy.orm import Session
 
@@ -17,19 +17,19 @@ from core.study.store import Store
 def measure_task(
     settings: Settings, store: Store, *, task_id: int, title: str, encoder: str, teller: Teller
 ) -> Measures:
-    """Measure in this process, tell how far it is, and keep the result."""
+    """Measure the arms of a task in this process, store the measures in the home, and return them."""
     from core.quality import arms  # torch takes seconds to import and is needed by this command alone
 
     with store() as session:
         task_texts = arms.read_texts(session, task_id)
     with teller.bar(f"Measure {title}") as report:
-        found = arms.compute(task_texts, home=settings.home, encoder=encoder, report=report)
-    measures.write(settings, found)
-    return found
+        measured = arms.compute(task_texts, home=settings.home, encoder=encoder, report=report)
+    measures.write(settings, measured)
+    return measured
 
 
 def queue_measuring(session: Session, *, study: Study, task: Task, encoder: str = "minilm") -> Job:
-    """Queue the measuring of a task. A task has one such job at a time."""
+    """Queue the measuring of a task; a task has one such job at a time. Raises `StudyError` for a task of another study."""
     if tasks.get_task(session, study.id, task.name).id != task.id:
         raise StudyError(f"Task {task.name!r} belongs to another study than {study.name!r}.")
     return queue.enqueue(

@@ -1,4 +1,4 @@
-"""Let LLMs rate the items of a campaign, as a group beside people."""
+"""Let LLMs rate the items of a campaign, as a group beside people; queue that as a job."""
 
 import contextlib
 import functools
@@ -16,9 +16,9 @@ from core.jobs import queue
 from core.llm import connection, gather
 from core.llm.answers import Provider, SlotKey
 from core.llm.connection import Connection
-from core.llm.money import purse
 from core.llm.money.committed import Account, Way
-from core.llm.received import Received
+from core.llm.money.spending import open_spending
+from core.llm.side_by_side import CallRunner, Progress
 from core.reports import Report, silent
 from core.steps import train
 from core.study import claim
@@ -29,18 +29,18 @@ from core.study.store import Store
 from core.subjectivity.llm import beside_people, personas
 from core.subjectivity.llm import raters as llm_raters
 from core.subjectivity.llm.beside_people import SideBySide
-from core.subjectivity.llm.raters import Call, Counts, Plan, Who
+from core.subjectivity.llm.raters import RaterProfile, RatingPlan, ReplyCounts
 from core.synthesis.generation import generation
 
 NO_PERSONA = personas.PERSONAS[0].name
 
 
 @dataclass(frozen=True)
-class How:
-    """Who rates and how much: every model of the connection with every persona at every temperature is one rater.
+class RatingRequest:
+    """The LLM raters and the number of items to rate: each model, with each persona, at each temperature, is one rater.
 
-    No persona means none at all, no temperature the connection's, `items` None all. `budget` is in US dollars, over all
-    LLM raters of the campaign and all attempts.
+    Empty `personas` means raters without a persona; empty `temperatures` means the connection's temperature; `items`
+    None means all items. `budget` is in US dollars, over all LLM raters of the campaign and all attempts; None is no limit.
     """
 
     connection: Connection
@@ -50,50 +50,51 @@ class How:
     budget: float | None = None
 
     def arguments(self) -> list[str]:
-        """The same as options of the command rate-by-llm."""
-        given = {"--items": self.items, "--budget": self.budget}
+        """Return the request as options of the command rate-by-llm."""
+        numbers = {"--items": self.items, "--budget": self.budget}
         return [
             *connection.arguments(self.connection.model_copy(update={"structured": False, "temperature": None})),
             *(part for name in self.personas for part in ("--persona", name)),
-            *(part for value in self._warmths if value is not None for part in ("--temperature", f"{value}")),
-            *(part for name, value in given.items() if value is not None for part in (name, f"{value}")),
+            *(part for value in self._each_temperature if value is not None for part in ("--temperature", f"{value}")),
+            *(part for name, value in numbers.items() if value is not None for part in (name, f"{value}")),
         ]
 
-    def raters(self) -> list[Who]:
-        """The raters this asks for, each once. Raises `StudyError` for an unknown persona."""
-        found = [personas.named(name) for name in self.personas or (NO_PERSONA,)]
+    def profiles(self) -> list[RaterProfile]:
+        """Return the profile of each rater, without duplicates. Raises `StudyError` for an unknown persona."""
+        chosen = [personas.named(name) for name in self.personas or (NO_PERSONA,)]
         provider, base_url = self.connection.provider, self.connection.base_url
-        asked = [
-            Who(model, persona, warmth, provider, base_url)
-            for model, persona, warmth in itertools.product(self.connection.models, found, self._warmths)
+        profiles = [
+            RaterProfile(model, persona, temperature, provider, base_url)
+            for model, persona, temperature in itertools.product(self.connection.models, chosen, self._each_temperature)
         ]
-        return list({who.pseudonym: who for who in asked}.values())
+        return list({profile.pseudonym: profile for profile in profiles}.values())
 
-    def opened(self, settings: settings_module.Settings) -> dict[tuple[str, float | None], Provider]:
-        """A provider for each model and temperature. Raises `StudyError` for what cannot be asked."""
-        warmths, rpm = self._warmths, self.connection.rpm
-        if self.connection.provider == "local" and len(warmths) * len(self.connection.models) > 1:
+    def open_providers(self, settings: settings_module.Settings) -> dict[tuple[str, float | None], Provider]:
+        """Return a provider for each model and temperature; the providers share the connection's requests a minute.
+
+        Raises `StudyError` if a provider cannot be opened, and for more than one local model or temperature.
+        """
+        temperatures, rpm = self._each_temperature, self.connection.rpm
+        if self.connection.provider == "local" and len(temperatures) * len(self.connection.models) > 1:
             raise StudyError("One local model at one temperature fits into a command. Run it once for each of them.")
-        shared = rpm / len(warmths) if rpm else None
-        return {
-            (model, warmth): provider
-            for warmth in warmths
-            for model, provider in zip(
-                self.connection.models,
-                connection.open_all(
-                    self.connection.model_copy(update={"temperature": warmth, "rpm": shared}), settings
-                ),
-                strict=True,
-            )
-        }
+        share = rpm / len(temperatures) if rpm else None
+        providers: dict[tuple[str, float | None], Provider] = {}
+        for temperature in temperatures:
+            same = self.connection.model_copy(update={"temperature": temperature, "rpm": share})
+            opened = connection.open_all(same, settings)
+            providers |= {(model, temperature): one for model, one in zip(same.models, opened, strict=True)}
+        return providers
 
     @property
-    def _warmths(self) -> tuple[float | None, ...]:
+    def _each_temperature(self) -> tuple[float | None, ...]:
         return tuple(dict.fromkeys(self.temperatures)) or (self.connection.temperature,)
 
 
 def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[str]) -> Job:
-    """Queue the rating of a campaign by LLMs; `arguments` are those of `How`. A campaign has one such job at a time."""
+    """Queue the rating of a campaign by LLMs; a campaign has one such job at a time.
+
+    `arguments` are the options of the command rate-by-llm; see `RatingRequest.arguments`.
+    """
     is_local = ("--provider", "local") in itertools.pairwise(arguments)
     return queue.enqueue(
         session,
@@ -110,71 +111,63 @@ def rate(
     store: Store,
     *,
     campaign_id: int,
-    how: How,
+    request: RatingRequest,
     report: Report = silent,
 ) -> dict[str, Any]:
-    """Let every rater reply about every item that it has not replied about yet, and say what the group is like.
+    """Ask each LLM rater about each item without a reply from that rater; return counts and agreement as JSON.
 
-    Raises `StudyError` as `gather.ask` does; what came is stored.
+    Raises `StudyError` like `gather.ask`; replies that came before the error are stored.
     """
     started = time.monotonic()
-    clients = how.opened(settings)
-    generation.check_budget(list(clients.values()), how.budget)
-    with _alone(store, campaign_id, report):
-        room = how.connection.max_tokens or (None if how.budget is None else gather.ANSWER_TOKENS)
-        plan = llm_raters.plan(store, campaign_id=campaign_id, who=how.raters(), n_items=how.items, room=room)
-        with store() as session:
-            study = session.get_one(Study, plan.campaign.study_id)
-        total = len(plan.raters) * len(plan.item_ids)
+    providers = request.open_providers(settings)
+    generation.check_budget(list(providers.values()), request.budget)
+    with _claimed(store, campaign_id, report):
+        room = request.connection.max_tokens or (None if request.budget is None else gather.ANSWER_TOKENS)
+        plan = llm_raters.plan(
+            store, campaign_id=campaign_id, profiles=request.profiles(), n_items=request.items, room=room
+        )
         if plan.left:
-            calls_at_once = how.connection.concurrency
-            gather.ask(
-                _questions(store, study, plan, clients),
-                providers=list(clients.values()),
-                done=total - len(plan.left),
-                total=total,
-                told=gather.Told(f"LLM raters for {plan.campaign.name}", "replies are in"),
-                purse=purse.opened(store, Account(Way.RATE, campaign_id), limit=how.budget, concurrency=calls_at_once),
-                concurrency=calls_at_once,
-                report=report,
+            account, concurrency = Account(Way.RATE, campaign_id), request.connection.concurrency
+            spending = open_spending(store, account, limit=request.budget, concurrency=concurrency)
+            runner = CallRunner(list(providers.values()), spending=spending, concurrency=concurrency, report=report)
+            n_calls = len(plan.raters) * len(plan.item_ids)
+            progress = Progress(
+                n_calls - len(plan.left), n_calls, f"LLM raters for {plan.campaign.name}", "replies are in"
             )
+            gather.ask(_questions(store, plan, providers), runner, progress=progress)
         with store.write() as session:
             llm_raters.finish(session, plan, now=time.time())
         with store() as session:
             counts = llm_raters.count(session, plan)
-            found = beside_people.side_by_side(session, plan.campaign, item_ids=plan.item_ids)
-    return _told(plan, counts, found, is_priced=_is_priced(clients), seconds=time.monotonic() - started)
+            groups = beside_people.side_by_side(session, plan.campaign, item_ids=plan.item_ids)
+    is_priced = all(provider.price is not None for provider in providers.values())
+    seconds = {"seconds": time.monotonic() - started}
+    return _counts_as_json(plan, counts, is_priced=is_priced) | seconds | _groups_as_json(groups)
 
 
-def _alone(store: Store, campaign_id: int, report: Report) -> contextlib.AbstractContextManager[None]:
-    """Hold a campaign while its LLM raters are asked. The numbers of arms are above 0; campaigns take those below."""
+def _claimed(store: Store, campaign_id: int, report: Report) -> contextlib.AbstractContextManager[None]:
+    """Return a context that holds the claim on a campaign while its LLM raters are asked."""
     waiting = functools.partial(report, 0, 0, "Waiting for another process that rates this campaign", {})
-    return claim.one_at_a_time(store, arm_id=-campaign_id, waiting=waiting)
+    return claim.one_at_a_time(store, claim.Claim(claim.Kind.RATE, campaign_id), waiting=waiting)
 
 
 def _questions(
-    store: Store, study: Study, plan: Plan, clients: Mapping[tuple[str, float | None], Provider]
+    store: Store, plan: RatingPlan, providers: Mapping[tuple[str, float | None], Provider]
 ) -> Iterator[gather.Question]:
+    """Yield the question of every call left in the plan; an item's id is the index of its slot."""
+    with store() as session:
+        study = session.get_one(Study, plan.campaign.study_id)
     for call in plan.left:
         name = f"campaign {plan.campaign.id}"
         yield gather.Question(
             key=SlotKey(study.name, name, plan.campaign.name, call.rater.pseudonym, index=call.item.id),
             messages=llm_raters.messages_for(plan.campaign, call),
-            provider=clients[call.who.model, call.who.temperature],
-            keep=functools.partial(_keep, store, call),
+            provider=providers[call.profile.model, call.profile.temperature],
+            keep=functools.partial(llm_raters.keep, store, call),
         )
 
 
-def _keep(store: Store, call: Call, received: Received) -> None:
-    llm_raters.keep(store, call, vars(received))
-
-
-def _is_priced(clients: Mapping[Any, Provider]) -> bool:
-    return all(client.price is not None for client in clients.values())
-
-
-def _told(plan: Plan, counts: Counts, found: SideBySide, *, is_priced: bool, seconds: float) -> dict[str, Any]:
-    """What the command says, as JSON."""
+def _counts_as_json(plan: RatingPlan, counts: ReplyCounts, *, is_priced: bool) -> dict[str, Any]:
     facts = {rater.pseudonym: rater.facts for rater in plan.raters}
     raters = [
         {
@@ -184,19 +177,23 @@ def _told(plan: Plan, counts: Counts, found: SideBySide, *, is_priced: bool, sec
         }
         for name, n in counts.by_rater.items()
     ]
-    counted = {name: value for name, value in asdict(counts).items() if name != "by_rater"}
+    totals = {name: value for name, value in asdict(counts).items() if name != "by_rater"}
     return {
         "campaign": plan.campaign.name,
         "items": len(plan.item_ids),
         "raters": raters,
-        **counted,
+        **totals,
         "cost_usd": counts.cost_usd if is_priced else None,
-        "seconds": seconds,
-        "llm": asdict(found.llm) if found.llm else None,
-        "people": asdict(found.people) if found.people else None,
-        "by_model": {model: asdict(group) for model, group in found.by_model.items()},
-        "same_majority": asdict(found.same_majority) | {"k": int(found.items["same_majority"].sum())},
-        "spearman": asdict(found.correlation),
-        "reading": found.reading,
-        "caution": f"{found.caution} {personas.CAUTION}",
+    }
+
+
+def _groups_as_json(groups: SideBySide) -> dict[str, Any]:
+    return {
+        "llm": asdict(groups.llm) if groups.llm else None,
+        "people": asdict(groups.people) if groups.people else None,
+        "by_model": {model: asdict(group) for model, group in groups.by_model.items()},
+        "same_majority": asdict(groups.same_majority) | {"k": int(groups.items["same_majority"].sum())},
+        "spearman": asdict(groups.correlation),
+        "reading": groups.reading,
+        "caution": f"{groups.caution} {personas.CAUTION}",
     }

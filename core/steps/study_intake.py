@@ -1,4 +1,4 @@
-"""The transaction in which a study file is brought in: what was asked for, and the list of problems met on the way."""
+"""A checked study file, the transaction that imports it, and the list of problems met on the way."""
 
 import re
 from collections.abc import Iterator
@@ -27,8 +27,12 @@ NAMING = ("text", "label", "split", "split-column")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A study file as far as it is understood, with what was changed on the command line, and what is wrong in it."""
+class StudyRequest:
+    """The readable parts of a study file, with the changes of the command line, and the problems found in the file.
+
+    `unsure` are names of tasks whose labels or real texts are stand-ins, since their entries have problems; `is_whole`
+    is False if a task of the file had to be left out.
+    """
 
     spec: spec.StudySpec
     training: plan.TrainingSettings
@@ -39,8 +43,11 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What was brought in: a row for each file, and every problem; `study` is None when one of them is fatal."""
+class ImportedStudy:
+    """The result of importing a study file: a row of counts for each file, and every problem.
+
+    `study` is None if one of the problems is fatal.
+    """
 
     study: Study | None
     imports: list[dict[str, Any]]
@@ -48,28 +55,28 @@ class Taken:
 
 
 class Refused(StudyError):
-    """A study that cannot be run as it stands; `problems` are all its problems, the message lists them."""
+    """A study file that cannot be run. `problems` are all problems of the file and its data; the message lists them."""
 
     def __init__(self, problems: list[Problem]) -> None:
         fatal = [problem for problem in problems if problem.is_fatal]
         count = f"{len(fatal)} problem{'s' if len(fatal) > 1 else ''}"
-        super().__init__("\n".join([f"{count}; nothing was stored, asked or paid for.", *map(lines_of, problems)]))
+        super().__init__("\n".join([f"{count}; nothing was stored, asked or paid for.", *map(line_of, problems)]))
         self.problems = problems
 
 
-class Intake:
-    """The transaction and the problems met in it so far; each step that fails is undone by itself."""
+class StudyImport:
+    """The transaction that imports a study file, with the problems met so far; a step that fails is undone alone."""
 
-    def __init__(self, session: Session, settings: settings_module.Settings, asked: Asked) -> None:
+    def __init__(self, session: Session, settings: settings_module.Settings, request: StudyRequest) -> None:
         self.session = session
         self.settings = settings
-        self.asked = asked
+        self.request = request
         self.imports: list[dict[str, Any]] = []
-        self.problems: list[Problem] = list(asked.problems)
+        self.problems: list[Problem] = list(request.problems)
 
     @contextmanager
     def at(self, where: str) -> Iterator[None]:
-        """A step whose `StudyError` is noted as the problem of a place."""
+        """Run a step in the block; after a `StudyError`, undo the step and note the error as a problem of the place `where`."""
         try:
             with self.session.begin_nested():
                 yield
@@ -77,24 +84,26 @@ class Intake:
             self.note(checks.of_error(where, StudyError(in_yaml(str(error)))))
 
     def note(self, problem: Problem) -> None:
+        """Add a problem to the list, unless the same sentence is noted for the same place or for an inner place."""
         said = {(known.what, known.where.startswith(problem.where)) for known in self.problems}
         if (problem.what, True) not in said:
             self.problems.append(problem)
 
     @property
     def options(self) -> formats.Options:
+        """The options for reading files of answers in this home."""
         return formats.Options(key=pseudonyms.key_in(self.settings.home))
 
 
-def lines_of(problem: Problem) -> str:
-    """A problem as a line of a list."""
+def line_of(problem: Problem) -> str:
+    """Return a problem as a line of a list."""
     return f"  {'' if problem.is_fatal else 'mind: '}{problem}"
 
 
-def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
-    """A study file with its training settings checked and the seeds of the command line in place of its own.
+def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
+    """Return the request of a study file: training settings checked, `seeds` in place of the file's own unless None.
 
-    Raises `Refused` when nothing of it can be understood.
+    `seeds` are whole numbers separated by commas. Raises `Refused` if the file cannot be read at all.
     """
     problems = list(reading.problems)
     if reading.spec is None:
@@ -113,11 +122,11 @@ def asked_of(reading: checks.Reading, *, seeds: str | None) -> Asked:
     if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
         listed = ", ".join(map(str, chosen))
         problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
-    return Asked(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
+    return StudyRequest(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
 
 
 def in_yaml(sentence: str) -> str:
-    """A sentence that names options of the commands import, with the keys of a study file in their place."""
+    """Return a sentence in which each option of the command import is replaced by the key of a study file."""
     return OPTION.sub(_as_key, sentence)
 
 

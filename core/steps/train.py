@@ -1,4 +1,4 @@
-"""Put the long steps of a study into the queue: pages and commands ask for them here, so both get the same jobs."""
+"""Queue the long steps of a study as jobs: training, generation and the sample study."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,49 +18,64 @@ SAMPLE_NAME = "sample-study"
 
 
 @dataclass(frozen=True)
+class TrainingRequest:
+    """Which runs are wanted: each arm, of the given arms of each task, with each encoder and each seed.
+
+    `settings` are the training settings of every run.
+    """
+
+    tasks: Sequence[Task]
+    arms: Sequence[Arm]
+    encoders: Sequence[str]
+    seeds: Sequence[int]
+    settings: plan.TrainingSettings
+
+
+@dataclass(frozen=True)
 class Queued:
-    """The jobs that will do, or are doing, what was asked for, and all runs that were asked for, finished or not."""
+    """The jobs that train the runs of a request, and the ids of all runs of the request, finished or not."""
 
     jobs: list[Job]
     run_ids: list[int]
 
 
 def queue_training(
-    session: Session,
-    settings: settings_module.Settings,
-    *,
-    study: Study,
-    tasks: Sequence[Task],
-    arms: Sequence[Arm],
-    encoders: Sequence[str],
-    seeds: Sequence[int],
-    training: plan.TrainingSettings,
+    session: Session, settings: settings_module.Settings, *, study: Study, request: TrainingRequest
 ) -> Queued:
-    """Plan the runs of some arms and queue those that are neither finished nor in an active job, spread over the slots.
+    """Plan the runs of a request and queue the runs that are neither finished nor in an active job.
 
-    One job carries many runs, since starting one costs as much as a short run.
+    The runs are dealt out over the slots of this machine. One job carries many runs, since starting a job costs as much
+    as a short run.
     """
-    asked: list[Run] = []
-    for task in tasks:
-        own = [arm for arm in arms if arm.task_id == task.id]
-        if own:
-            planned = plan.plan(session, task=task, arms=own, encoders=encoders, seeds=seeds, settings=training)
-            asked += [*planned.new, *planned.existing]
-    waiting = [run for run in asked if run.finished_at is None]
-    busy = _in_active_jobs(session, waiting)
-    free = [run for run in waiting if run.id not in busy]
+    runs: list[Run] = []
+    for task in request.tasks:
+        arms = [arm for arm in request.arms if arm.task_id == task.id]
+        if arms:
+            planned = plan.plan(
+                session,
+                task=task,
+                arms=arms,
+                encoders=request.encoders,
+                seeds=request.seeds,
+                settings=request.settings,
+            )
+            runs += [*planned.new, *planned.existing]
+    unfinished = [run for run in runs if run.finished_at is None]
+    active = _in_active_jobs(session, unfinished)
+    free = [run for run in unfinished if run.id not in active]
     slots = settings.gpus or settings.slots
     jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
-    jobs += _jobs(session, {run.job_id for run in waiting if run.id in busy})
-    return Queued(jobs=jobs, run_ids=[run.id for run in asked])
+    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
+    return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
 def queue_generation(
     session: Session, *, study: Study, task: Task, arm: Arm, arguments: Sequence[str], is_local: bool = False
 ) -> Job:
-    """Queue the generation of an arm; `arguments` are those of the command `generate`. An arm has one such job at a time.
+    """Queue the generation of an arm; an arm has one such job at a time.
 
-    `is_local`: the model runs in the job itself, so it takes the place of a training.
+    `arguments` are further options of the command generate. `is_local` says that the model runs inside the job, which
+    then takes a slot of a training.
     """
     command = ["-m", "core", "generate", "--study", study.name, "--task", task.name, "--arm", arm.name, *arguments]
     return queue.enqueue(
@@ -74,12 +89,12 @@ def queue_generation(
 
 
 def worker_slot() -> Slot:
-    """Where work that needs torch runs: on a GPU when this machine has one."""
+    """Return the slot for work that needs torch: a GPU if this machine has one, else the CPU."""
     return Slot.GPU if settings_module.load().gpus > 0 else Slot.CPU
 
 
 def queue_sample(session: Session) -> Job:
-    """Queue the bundled sample study, the same command as `python -m core demo`."""
+    """Queue the bundled sample study, with the command `python -m core demo`."""
     study = study_tasks.study_named(session, SAMPLE_NAME, is_sample=True)
     return queue.enqueue(
         session, title="Sample study", command=["-m", "core", "demo"], key=Work.SAMPLE, slot=Slot.API, study_id=study.id
@@ -104,16 +119,16 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
 
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:
-    """Runs dealt out so that the slots end at about the same time: the longest first, each to the least loaded slot."""
+    """Deal runs out to slots that end at about the same time: the longest first, each run to the least loaded slot."""
     work = _work(session, runs)
     shares: list[list[Run]] = [[] for _ in range(slots)]
-    for run in sorted(runs, key=lambda one: -work[one.id]):
-        min(shares, key=lambda share: sum(work[one.id] for one in share)).append(run)
+    for longest in sorted(runs, key=lambda run: -work[run.id]):
+        min(shares, key=lambda share: sum(work[run.id] for run in share)).append(longest)
     return [share for share in shares if share]
 
 
 def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
-    """Characters that each run reads, for comparing runs with one another: what training time grows with."""
+    """Return the characters that each run reads, by run id: training time grows in proportion."""
     arm_ids = {run.arm_id for run in runs}
     query = (
         select(Sample.arm_id, func.avg(func.length(Sample.text)))
@@ -126,6 +141,7 @@ def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:
+    """Return the ids of the runs that an active job carries."""
     active = set(session.scalars(select(Job.id).where(Job.state.in_(ACTIVE_JOB_STATES))))
     return {run.id for run in runs if run.job_id in active}
 

@@ -1,4 +1,4 @@
-"""Queue a few calls with a prompt."""
+"""Queue a few tried calls with a prompt."""
 
 import json
 from dataclasses import asdict
@@ -20,7 +20,7 @@ MOST_CALLS = 50
 def queue_try(
     session: Session, *, study: Study, task: Task, arm: Arm, wanted: Connection, draft: Draft, kinds: int | None = None
 ) -> Job:
-    """Queue a try of a draft, or with `kinds` the list of so many kinds for each label."""
+    """Queue a try of a draft, or with `kinds` a request for a list of `kinds` kinds of texts for each label."""
     command = ["-m", "core", "try", "--study", study.name, "--task", task.name, "--arm", arm.name]
     command += ["--draft", json.dumps(asdict(draft)), *connection.arguments(wanted)]
     command += (

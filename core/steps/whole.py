@@ -1,4 +1,4 @@
-"""A whole study: data, generation, answers, training, findings and report."""
+"""Run a whole study: import, generation, training, findings and report."""
 
 import re
 import time
@@ -20,68 +20,67 @@ from core.study.rows.study import Job, Study
 from core.study.store import Store
 
 
-def check_study(settings: settings_module.Settings, store: Store, asked: study_intake.Asked) -> list[checks.Problem]:
-    """Cautions about a study and its data. Stores, asks and pays nothing. Raises `study_intake.Refused` for problems."""
+def check_study(
+    settings: settings_module.Settings, store: Store, request: study_intake.StudyRequest
+) -> list[checks.Problem]:
+    """Return the cautions about a study file and its data; nothing is stored, asked or paid for.
+
+    Raises `study_intake.Refused` for fatal problems.
+    """
     with store.write() as session:
-        taken = study_file.bring_in(session, settings, asked)
-        noted = [] if taken.study is None else study_file.cautions(session, taken, asked)
+        imported = study_file.import_study(session, settings, request)
+        cautions = [] if imported.study is None else study_file.cautions(session, imported, request)
         session.rollback()
-    if taken.study is None:
-        raise study_intake.Refused(taken.problems)
-    return taken.problems + noted
+    if imported.study is None:
+        raise study_intake.Refused(imported.problems)
+    return imported.problems + cautions
 
 
 def run_study(
-    settings: settings_module.Settings, store: Store, asked: study_intake.Asked, teller: Teller
+    settings: settings_module.Settings, store: Store, request: study_intake.StudyRequest, teller: Teller
 ) -> dict[str, Any]:
-    """Data, generation, answers, training, findings and report of one study.
+    """Import a study file, generate, train and write the report; return the findings as JSON.
 
-    Raises `StudyError`; as `study_intake.Refused` before anything is stored, asked or paid for.
+    Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
+    a later step fails.
     """
     with store.write() as session:
-        taken = study_file.bring_in(session, settings, asked)
-        if taken.study is None:
+        imported = study_file.import_study(session, settings, request)
+        if imported.study is None:
             session.rollback()
-    if taken.study is None:
-        raise study_intake.Refused(taken.problems)
-    for problem in taken.problems:
+    if imported.study is None:
+        raise study_intake.Refused(imported.problems)
+    for problem in imported.problems:
         teller.say(f"Mind: {problem}")
-    study = taken.study
-    _generate(settings, store, study, asked.spec, teller)
+    study = imported.study
+    _generate(settings, store, study, request.spec, teller)
     with store.write() as session:
-        named = [tasks.get_task(session, study.id, name) for name in asked.spec.tasks]
-        queued = train.queue_training(
-            session,
-            settings,
-            study=study,
-            tasks=named,
-            arms=[
-                arm
-                for task in named
-                for arm in tasks.arms(session, task.id)
-                if arm.name == "real" or arm.name in asked.spec.tasks[task.name].arms
-            ],
-            encoders=asked.spec.encoders,
-            seeds=asked.seeds,
-            training=asked.training,
-        )
+        named = [tasks.get_task(session, study.id, name) for name in request.spec.tasks]
+        arms = [
+            arm
+            for task in named
+            for arm in tasks.arms(session, task.id)
+            if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
+        ]
+        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
+        queued = train.queue_training(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
-        found = findings.collect(session, study, run_ids=queued.run_ids)
-        path = report.write(session, found, settings.exports / _folder_name(study))
-    return findings.as_json(found, report=str(path)) | {
-        "imports": taken.imports,
-        "problems": [asdict(problem) for problem in taken.problems],
+        collected = findings.collect(session, study, run_ids=queued.run_ids)
+        path = report.write(session, collected, settings.exports / _folder_name(study))
+    return findings.as_json(collected, report=str(path)) | {
+        "imports": imported.imports,
+        "problems": [asdict(problem) for problem in imported.problems],
     }
 
 
 def _folder_name(study: Study) -> str:
-    """A study's name as a folder's, without anything that leads elsewhere."""
+    """Return a study's name as the name of a folder, without characters that could lead out of the exports folder."""
     return re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or f"study-{study.id}"
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
-    """Wait until jobs have ended, and tell how far they are. Raises `StudyError` with a failed job's own sentence."""
+    """Wait until jobs have ended, and report their progress. Raises `StudyError` with the error of a failed job."""
     if not job_ids:
         return
     runner.ensure(settings)
@@ -105,13 +104,13 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
 
 
 def _generate(
-    settings: settings_module.Settings, store: Store, study: Study, asked: spec.StudySpec, teller: Teller
+    settings: settings_module.Settings, store: Store, study: Study, study_spec: spec.StudySpec, teller: Teller
 ) -> None:
-    for name, task_spec in asked.tasks.items():
+    for name, task_spec in study_spec.tasks.items():
         for arm, arm_spec in task_spec.arms.items():
             if arm_spec.generate is None:
                 continue
             with store() as session:
                 arm_id = tasks.get_arm(session, tasks.get_task(session, study.id, name), arm).id
-            how = study_file.how(arm_spec.generate)
-            generate.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", how=how, teller=teller)
+            request = study_file.generation_request(arm_spec.generate)
+            generate.fill_arm(settings, store, arm_id=arm_id, title=f"{name} · {arm}", request=request, teller=teller)

@@ -1,35 +1,58 @@
-"""One at a time, across processes: a second generation of an arm waits, then finds the slots already answered."""
+"""Locks across processes: one process at a time may spend on an arm or on a campaign."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 
 from core.study.store import Store
 
-FILLING, TRYING = 0x117, 0x118
-NAMES = {FILLING: "generate", TRYING: "try"}
 POLL_S = 1.0
 
 
-@contextmanager
-def one_at_a_time(store: Store, *, arm_id: int, waiting: Callable[[], None], family: int = FILLING) -> Iterator[None]:
-    """Hold an arm for its generation, or for tries of its prompts; call `waiting` about once a second while another does.
+class Kind(Enum):
+    """The work that a lock protects, with the first key of its advisory lock on PostgreSQL.
 
-    The system frees the lock when its holder dies: a file lock beside an SQLite database, an advisory lock on
-    PostgreSQL.
+    `FILL` protects the texts and judgements of an arm, `TRY` the tried calls of an arm, `RATE` the LLM raters of a
+    campaign. Locks of different kinds never block each other, also when their row ids are equal.
+    """
+
+    FILL = 0x117
+    TRY = 0x118
+    RATE = 0x119
+
+
+FILE_PARTS = {Kind.FILL: "generate", Kind.TRY: "try", Kind.RATE: "rate"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to do one kind of work on one row: `row_id` is the id of an arm, for `Kind.RATE` of a campaign."""
+
+    kind: Kind
+    row_id: int
+
+
+@contextmanager
+def one_at_a_time(store: Store, claim: Claim, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a claim inside the block; call `waiting` about once a second while another process holds the claim.
+
+    The claim is a file lock beside an SQLite database and an advisory lock on PostgreSQL. The operating system or the
+    server frees the lock when the process that holds the lock dies.
     """
     engine: Engine = store.writer.kw["bind"]
-    holder = _file_lock if engine.dialect.name == "sqlite" else _advisory_lock
-    with holder(engine, family, arm_id, waiting):
+    lock = _file_lock if engine.dialect.name == "sqlite" else _advisory_lock
+    with lock(engine, claim, waiting):
         yield
 
 
 @contextmanager
-def _file_lock(engine: Engine, family: int, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
-    lock = FileLock(f"{engine.url.database}.{NAMES[family]}-{arm_id}.lock")
+def _file_lock(engine: Engine, claim: Claim, waiting: Callable[[], None]) -> Iterator[None]:
+    lock = FileLock(f"{engine.url.database}.{FILE_PARTS[claim.kind]}-{claim.row_id}.lock")
     while True:
         try:
             lock.acquire(timeout=POLL_S)
@@ -43,13 +66,13 @@ def _file_lock(engine: Engine, family: int, arm_id: int, waiting: Callable[[], N
 
 
 @contextmanager
-def _advisory_lock(engine: Engine, family: int, arm_id: int, waiting: Callable[[], None]) -> Iterator[None]:
-    names = {"family": family, "arm": arm_id}
+def _advisory_lock(engine: Engine, claim: Claim, waiting: Callable[[], None]) -> Iterator[None]:
+    keys = {"kind": claim.kind.value, "row": claim.row_id}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.scalar(text("SELECT pg_try_advisory_lock(:family, :arm)"), names):
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:kind, :row)"), keys):
             waiting()
             time.sleep(POLL_S)
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:family, :arm)"), names)
+            connection.execute(text("SELECT pg_advisory_unlock(:kind, :row)"), keys)

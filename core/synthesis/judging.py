@@ -23,9 +23,10 @@ from core.errors import StudyError
 from core.llm import choices, gather
 from core.llm import text as llm_text
 from core.llm.answers import Message, Provider, SlotKey
-from core.llm.money import purse
 from core.llm.money.committed import Account, Way
+from core.llm.money.spending import open_spending
 from core.llm.received import Received
+from core.llm.side_by_side import CallRunner, Progress
 from core.reports import Report, silent
 from core.study import claim, tasks
 from core.study.chunks import chunks
@@ -92,21 +93,16 @@ def judge(
     waiting = functools.partial(report, 0, 0, "Waiting for another process that works on this arm", {})
     with contextlib.ExitStack() as claims:
         for arm_id in sorted(set(arm_ids)):
-            claims.enter_context(claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting))
+            claims.enter_context(claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting))
         room = provider.max_tokens or (None if limits.budget_usd is None else gather.ANSWER_TOKENS)
         plan = _plan(store, arm_ids=arm_ids, judge=provider.model[:200], room=room, per_label=per_label, seed=seed)
         account = Account(Way.JUDGE, plan.task.id, plan.judge, tuple(plan.arms))
         if plan.left:
-            gather.ask(
-                _questions(store, plan, provider, seed=seed),
-                providers=[provider],
-                done=len(plan.chosen) - len(plan.left),
-                total=len(plan.chosen),
-                told=gather.Told(f"Judging by {plan.judge}", "texts are judged"),
-                purse=purse.opened(store, account, limit=limits.budget_usd, concurrency=limits.concurrency),
-                concurrency=limits.concurrency,
-                report=report,
-            )
+            spending = open_spending(store, account, limit=limits.budget_usd, concurrency=limits.concurrency)
+            runner = CallRunner([provider], spending=spending, concurrency=limits.concurrency, report=report)
+            n_done, n_chosen = len(plan.chosen) - len(plan.left), len(plan.chosen)
+            progress = Progress(n_done, n_chosen, f"Judging by {plan.judge}", "texts are judged")
+            gather.ask(_questions(store, plan, provider, seed=seed), runner, progress=progress)
     return _judged(store, plan, is_priced=provider.price is not None, seconds=time.monotonic() - started)
 
 

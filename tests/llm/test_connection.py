@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from core.errors import StudyError
-from core.llm import connection, providers
+from core.llm import connection, probe, providers
 from core.llm.connection import Connection
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money.budget import Price
+from core.llm.money.prices import Price
 from core.settings import Settings
 from core.study import tasks
 from core.study.rows.study import Study
@@ -36,7 +36,7 @@ def dead_port() -> int:
         return int(free.getsockname()[1])
 
 
-def outcome_of(settings: Settings, url: str, *, timeout_s: float = 5.0, **fields: Any) -> connection.Tested:
+def outcome_of(settings: Settings, url: str, *, timeout_s: float = 5.0, **fields: Any) -> probe.Tested:
     wanted = connection.made(**({"models": ("test-model",), "base_url": url} | fields))
     (found,) = connection.test(wanted, settings, timeout_s=timeout_s)
     return found
@@ -270,15 +270,15 @@ def test_local_servers_and_the_environment_are_detected(settings: Settings) -> N
     with LlmServer(models=["llama3.2:1b"]) as one, silent_port() as silent:
         ports = {"Ollama": port_of(one.url), "LM Studio": dead_port(), "vLLM": silent}
         started = time.monotonic()
-        found = connection.detect(settings, servers=ports)
+        found = probe.detect(settings, servers=ports)
         took = time.monotonic() - started
-        keyed = connection.detect(replace(settings, openai_api_key=KEY), servers={})
-        named = connection.detect(replace(settings, openai_base_url="http://h/v1", openai_api_key=KEY), servers={})
+        keyed = probe.detect(replace(settings, openai_api_key=KEY), servers={})
+        named = probe.detect(replace(settings, openai_base_url="http://h/v1", openai_api_key=KEY), servers={})
 
-    assert found == [connection.Found("Ollama", f"http://127.0.0.1:{ports['Ollama']}/v1", ("llama3.2:1b",))]
+    assert found == [probe.Found("Ollama", f"http://127.0.0.1:{ports['Ollama']}/v1", ("llama3.2:1b",))]
     assert took < 1.0
-    assert keyed == [connection.Found("OpenAI", "https://api.openai.com/v1")]
-    assert named == [connection.Found("OPENAI_BASE_URL", "http://h/v1")]
+    assert keyed == [probe.Found("OpenAI", "https://api.openai.com/v1")]
+    assert named == [probe.Found("OPENAI_BASE_URL", "http://h/v1")]
 
 
 def port_of(url: str) -> int:

@@ -13,14 +13,15 @@ from core.errors import StudyError
 from core.llm import gather, pace
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
-from core.llm.money.purse import Ledger, Purse
+from core.llm.money import budget, prices
+from core.llm.money.spending import Ledger, Spending
 from core.llm.received import Received
+from core.llm.side_by_side import CallRunner, Progress
 from core.synthesis.generation import generation
+from tests import endpoints
 from tests.llm_server import LlmServer
 
-PRICE = budget.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
-TOLD = gather.Told("Asking", "answers are in")
+PRICE = prices.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def server() -> Iterator[LlmServer]:
 
 
 def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
-    return OpenAIProvider("test-model", base_url=server.url, api_key="k", first_wait=0.01, **more)
+    return endpoints.client("test-model", base_url=server.url, api_key="k", first_wait_s=0.01, **more)
 
 
 def questions(client: OpenAIProvider, kept: list[Any], n: int = 10) -> list[gather.Question]:
@@ -47,11 +48,9 @@ def ask(
     noted: list[float] | None = None,
 ) -> None:
     ledger = Ledger((noted if noted is not None else []).append, concurrency=4)
-    purse = Purse(budget.Budget(limit, spent=spent), ledger)
-    gather.ask(
-        asked, providers=[client], done=0, total=len(asked), told=TOLD, purse=purse, concurrency=4,
-        report=generation.silent,
-    )  # fmt: skip
+    spending = Spending(budget.Budget(limit, spent=spent), ledger)
+    runner = CallRunner([client], spending=spending, concurrency=4, report=generation.silent)
+    gather.ask(asked, runner, progress=Progress(0, len(asked), "Asking", "answers are in"))
 
 
 def test_every_question_is_asked_and_kept_once_with_its_cost(server: LlmServer) -> None:
@@ -83,7 +82,7 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
         LlmServer(models=["test-model"], latency=1.0) as slow,
         pytest.raises(StudyError, match="0 of 10 answers are in"),
     ):
-        client = provider(slow, price=PRICE, timeout=0.2)
+        client = provider(slow, price=PRICE, timeout_s=0.2)
         ask(client, questions(client, kept), limit=100.0, noted=noted)
 
     most = PRICE.of(

@@ -12,15 +12,17 @@ from sqlalchemy import func, select
 
 from core.errors import ProviderError
 from core.llm import connection
-from core.llm.endpoint.endpoint import LONGEST_ANSWER_S, OpenAIProvider
+from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.pace import Pace
+from core.llm.settings import LONGEST_ANSWER_S
 from core.settings import Settings
-from core.steps.study_file import how
+from core.steps.study_file import generation_request
 from core.study import spec
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.limits import Limits
+from tests import endpoints
 from tests.llm.endpoint.test_bad_habits import endpoint, listed, written
 
 
@@ -47,7 +49,7 @@ def test_a_slow_server_with_one_slot_is_asked_for_every_answer_once(
 
     with one_slot(0.3) as (url, asked):
         made = generation.generate(
-            store, arm_id=arm.id, per_label=30, provider=OpenAIProvider("m", base_url=url, api_key=None)
+            store, arm_id=arm.id, per_label=30, provider=endpoints.client("m", base_url=url, api_key=None)
         )
 
     assert made.kept == 60 and set(asked.values()) == {1}
@@ -57,7 +59,7 @@ def test_once_answers_come_too_late_fewer_are_asked_for_at_a_time(store: Store, 
     arm = make_arm("zero-shot")
 
     with one_slot(0.1) as (url, asked):
-        provider = OpenAIProvider("m", base_url=url, api_key=None, timeout=0.55)
+        provider = endpoints.client("m", base_url=url, api_key=None, timeout_s=0.55)
         made = generation.generate(store, arm_id=arm.id, per_label=100, provider=provider)
 
     with store() as session:
@@ -70,7 +72,7 @@ def test_a_server_that_never_answers_is_asked_little(store: Store, make_arm: Cal
     arm = make_arm("zero-shot")
 
     with one_slot(30.0) as (url, _), pytest.raises(ProviderError, match="did not answer within"):
-        provider = OpenAIProvider("m", base_url=url, api_key=None, timeout=0.2)
+        provider = endpoints.client("m", base_url=url, api_key=None, timeout_s=0.2)
         generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, limits=Limits(concurrency=4))
 
 
@@ -89,7 +91,7 @@ def test_a_slot_whose_answer_never_comes_is_left_and_the_rest_goes_on(
             over.wait(5)
 
     with endpoint(reply, before=hang) as (url, _):
-        provider = OpenAIProvider("m", base_url=url, api_key=None, timeout=0.5)
+        provider = endpoints.client("m", base_url=url, api_key=None, timeout_s=0.5)
         made = generation.generate(store, arm_id=arm.id, per_label=30, provider=provider)
         over.set()
 
@@ -130,7 +132,7 @@ def test_the_time_for_an_answer_is_an_option_of_every_way_of_asking(settings: Se
         "--timeout",
         "900.0",
     )
-    assert how(given).connection.timeout == 900
+    assert generation_request(given).connection.timeout == 900
     for one, seconds in ((wanted, 900), (wanted.model_copy(update={"timeout": None}), LONGEST_ANSWER_S)):
         (client,) = connection.open_all(one, settings)
         assert isinstance(client, OpenAIProvider) and client.client_options()["timeout"] == seconds

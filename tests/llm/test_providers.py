@@ -14,7 +14,9 @@ from core.errors import ProviderError, ProviderPaused, ProviderRefused, StudyErr
 from core.llm import providers
 from core.llm.answers import Answer, Message, Provider, SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.settings import CallSettings
 from core.settings import Settings
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 KEY = "sk-very-secret-0123456789"
@@ -41,8 +43,8 @@ def ask(
 
 
 def provider_at(url: str, **settings: Any) -> OpenAIProvider:
-    given: dict[str, Any] = {"model": "test-model", "api_key": KEY, "first_wait": 0.02} | settings
-    return OpenAIProvider(given.pop("model"), base_url=url, **given)
+    given: dict[str, Any] = {"model": "test-model", "api_key": KEY, "first_wait_s": 0.02} | settings
+    return endpoints.client(given.pop("model"), base_url=url, **given)
 
 
 def test_an_answer_carries_what_is_to_be_stored() -> None:
@@ -122,7 +124,7 @@ def test_a_slow_endpoint_is_given_up_with_its_time_limit() -> None:
         LlmServer(latency=0.5) as server,
         pytest.raises(ProviderError, match=r"did not answer within 0\.1 seconds.* may be billed all the same"),
     ):
-        ask(provider_at(server.url, timeout=0.1, tries=6))
+        ask(provider_at(server.url, timeout_s=0.1, tries=6))
 
     assert server.counts()["requests"] == 1
 
@@ -158,7 +160,7 @@ def test_a_dead_port_is_named_soon() -> None:
     started = time.monotonic()
 
     with pytest.raises(ProviderError, match=f"Nothing answers at {url}"):
-        ask(provider_at(url, first_wait=0.5))
+        ask(provider_at(url, first_wait_s=0.5))
 
     assert time.monotonic() - started < 3
 
@@ -238,7 +240,11 @@ def test_a_provider_that_cannot_be_opened_says_what_is_missing(
 def test_rate_and_structure_are_passed_on_to_the_endpoint(settings: Settings) -> None:
     with LlmServer() as server:
         provider = providers.open_provider(
-            "openai", model="test-model", base_url=server.url, settings=settings, rpm=300, structured=True, tries=2
+            "openai",
+            model="test-model",
+            base_url=server.url,
+            settings=settings,
+            calls=CallSettings(rpm=300, structured=True, tries=2),
         )
         (*_, answer) = ask(provider, times=3)
 

@@ -75,9 +75,9 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
     app.selectbox(key="data.arm").select("real").run()
 
     assert "4 rows, 1 will be kept" in said(app)
-    assert "In the arm already, with the same label in the same split: 1 row, left out" in said(app)
-    assert "In the arm already with another label: 1 row" in said(app)
-    assert "In the test split of the arm already, so a leak into training: 1 row" in said(app)
+    assert "Already in the arm, with the same label in the same split: 1 row, left out" in said(app)
+    assert "Already in the arm with another label: 1 row" in said(app)
+    assert "Already in the test split of the arm, so training on them would be a leak: 1 row" in said(app)
     app.button(key="data.import").click().run()
     assert "1 of 4 rows kept" in app.success[0].value
 

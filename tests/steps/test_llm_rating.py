@@ -16,7 +16,7 @@ from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.settings import Settings
 from core.steps import rate
-from core.steps.rate import How
+from core.steps.rate import RatingRequest
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState, Slot
@@ -69,8 +69,8 @@ def server() -> Iterator[LlmServer]:
         yield running
 
 
-def how(server: LlmServer, *, models: tuple[str, ...] = ("rater-a",), **more: Any) -> How:
-    return How(connection.made(models=models, base_url=server.url), **more)
+def wanted(server: LlmServer, *, models: tuple[str, ...] = ("rater-a",), **more: Any) -> RatingRequest:
+    return RatingRequest(connection.made(models=models, base_url=server.url), **more)
 
 
 def rows(store: Store, table: type[Any]) -> list[Any]:
@@ -83,8 +83,8 @@ def test_every_model_persona_and_temperature_is_a_rater_of_its_own(
 ) -> None:
     campaign = make(per_class=5)
 
-    asked = how(server, models=("rater-a", "rater-b"), personas=("none", "sceptic"), temperatures=(0.0, 1.0))
-    found = rate.rate(settings, store, campaign_id=campaign.id, how=asked)
+    asked = wanted(server, models=("rater-a", "rater-b"), personas=("none", "sceptic"), temperatures=(0.0, 1.0))
+    found = rate.rate(settings, store, campaign_id=campaign.id, request=asked)
 
     raters = rows(store, Rater)
     assert {(one.facts["model"], one.facts["persona"], one.facts["temperature"]) for one in raters} == {
@@ -107,10 +107,10 @@ def test_the_same_rater_is_asked_again_only_for_what_is_missing(
 ) -> None:
     campaign = make(per_class=10)
 
-    few = rate.rate(settings, store, campaign_id=campaign.id, how=how(server, items=6))
+    few = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, items=6))
     first = {reply.item_id for reply in rows(store, Reply)}
-    more = rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
-    again = rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    more = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
+    again = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     assert (few["answered"], more["answered"], again["answered"]) == (6, 20, 20)
     assert server.seen.answered == 20 and set(server.seen.by_key.values()) == {1}
@@ -123,7 +123,7 @@ def test_attention_checks_are_not_asked_and_gold_items_are(
 ) -> None:
     campaign = make(per_class=5, protocol=Protocol(attention_every=5, gold_per_rater=2))
 
-    found = rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    found = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     with store() as session:
         query = select(Item.role, func.count(Rating.id)).join(Rating, Rating.item_id == Item.id).group_by(Item.role)
@@ -138,7 +138,7 @@ def test_raters_read_the_instructions_and_examples_that_people_read(
     shown = Example(text="What a day!", answer="glad", why="It is said with joy.")
     campaign = make(per_class=2, instructions="Go by the words.", protocol=Protocol(examples=(shown,)))
 
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     begin = "Go by the words.\n\nExample:\nWhat a day!\nAnswer: glad\nWhy: It is said with joy.\n\nQuestion: How about mood?"
     assert all(body["messages"][1]["content"].startswith(begin) for body in server.seen.bodies)
@@ -151,7 +151,7 @@ def test_pairs_are_swapped_by_a_coin_and_the_winner_stays_the_one_chosen(
     campaign = make(kind=kind, per_class=8, **({"task": None} if kind == CampaignKind.COMPARE else {}))
     names = tuple(one.name for one in personas.PERSONAS)
 
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server, personas=names))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, personas=names))
 
     given, items = rows(store, Comparison), {item.id: item for item in rows(store, Item)}
     side = "left_task_id" if kind == CampaignKind.COMPARE else "left_sample_id"
@@ -175,7 +175,7 @@ def test_a_rater_that_always_says_the_first_one_names_each_side_about_as_often(
     campaign = make(kind=CampaignKind.COMPARE_ITEMS, per_class=15, pairs_per_item=8)
 
     with First(models=["rater-a"]) as server:
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     items = {item.id: item for item in rows(store, Item)}
     given = rows(store, Comparison)
@@ -189,7 +189,7 @@ def test_a_scale_is_answered_with_its_numbers(
 ) -> None:
     campaign = make(kind=CampaignKind.SCALE, per_class=10)
 
-    found = rate.rate(settings, store, campaign_id=campaign.id, how=how(server, personas=("none", "teacher")))
+    found = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, personas=("none", "teacher")))
 
     assert {rating.label for rating in rows(store, Rating)} <= set(campaigns.SCALE) and found["answered"] == 40
 
@@ -204,8 +204,8 @@ def test_an_unclear_reply_is_kept_with_its_reason_and_not_paid_again(
     campaign = make(per_class=15)
 
     with Vague(models=["rater-a"]) as server:
-        found = rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+        found = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     assert (found["answered"], found["unclear"]) == (0, {"names no label": 19, "names several labels": 11})
     assert server.seen.answered == 30 and rows(store, Rating) == []
@@ -216,12 +216,12 @@ def test_a_reply_stored_just_before_a_crash_is_read_and_not_paid_again(
     store: Store, settings: Settings, server: LlmServer, make: Callable[..., Campaign]
 ) -> None:
     campaign = make(per_class=3)
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
     with store.write() as session:
         for rating in session.scalars(select(Rating)):
             session.delete(rating)
 
-    found = rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    found = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     assert (found["answered"], len(rows(store, Rating)), server.seen.answered) == (6, 6, 6)
 
@@ -234,11 +234,11 @@ def test_a_budget_holds_for_all_raters_of_a_campaign_and_a_higher_one_goes_on(
     two = ("none", "sceptic")
 
     with pytest.raises(budget.BudgetReached, match="of 60 replies are in"):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server, personas=two, budget=6.0))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, personas=two, budget=6.0))
     spent = sum(reply.cost_usd or 0 for reply in rows(store, Reply))
     with pytest.raises(budget.BudgetReached):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server, personas=("teacher",), budget=spent))
-    found = rate.rate(settings, store, campaign_id=campaign.id, how=how(server, personas=two, budget=100.0))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, personas=("teacher",), budget=spent))
+    found = rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, personas=two, budget=100.0))
 
     assert 0 < spent <= 6.0
     assert found["answered"] == 60 == server.seen.answered
@@ -251,11 +251,11 @@ def test_a_budget_needs_a_known_price(
     campaign = make(per_class=3)
 
     with pytest.raises(StudyError, match="price of 'rater-a' is unknown"):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server, budget=1.0))
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server, items=2))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, budget=1.0))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, items=2))
     prices.set_price(settings.home, "rater-a", 1.0, 1.0, "2026-01-01")
     with pytest.raises(StudyError, match="2 replies at an unknown price"):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server, budget=1.0))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, budget=1.0))
 
     assert server.seen.answered == 2
 
@@ -265,14 +265,14 @@ def test_money_that_a_killed_process_may_have_spent_counts_against_the_budget(
 ) -> None:
     campaign = make(per_class=3)
     prices.set_price(settings.home, "rater-a", 1.0, 1.0, "2026-01-01")
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server, items=1, budget=5.0))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, items=1, budget=5.0))
     account = Account(Way.RATE, campaign.id)
     with store() as session:
         assert committed.of(session, account).lost_usd == pytest.approx(0, abs=1e-9)
     committed.note(store, account, 4.9999)
 
     with pytest.raises(budget.BudgetReached, match="1 of 6 replies are in"):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server, budget=5.0))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server, budget=5.0))
 
 
 def test_what_llm_raters_say_never_counts_as_peoples(
@@ -280,7 +280,7 @@ def test_what_llm_raters_say_never_counts_as_peoples(
 ) -> None:
     campaign = make(per_class=3)
 
-    rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+    rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
     with store() as session:
         task = tasks.get_task(session, study.id, "mood")
@@ -298,7 +298,7 @@ def test_a_campaign_without_texts_cannot_be_rated(
         session.add(Item(campaign_id=campaign.id, external_id="7"))
 
     with pytest.raises(StudyError, match="no item whose text is known"):
-        rate.rate(settings, store, campaign_id=campaign.id, how=how(server))
+        rate.rate(settings, store, campaign_id=campaign.id, request=wanted(server))
 
 
 def test_the_command_prints_one_object_with_both_groups(
@@ -362,7 +362,7 @@ def test_two_campaigns_of_one_name_are_told_apart_by_number(
 def test_a_job_asks_for_the_same_as_the_page_did(store: Store, study: Study, make: Callable[..., Campaign]) -> None:
     campaign = make(per_class=2)
     asked = connection.made(models=("m",), base_url="http://x/v1", temperature=0.3, concurrency=4, structured=True)
-    wanted = How(asked, personas=("teacher",), items=5, budget=2.5)
+    wanted = RatingRequest(asked, personas=("teacher",), items=5, budget=2.5)
 
     with store.write() as session:
         job = rate.queue_rating(session, campaign=campaign, arguments=wanted.arguments())
@@ -379,19 +379,21 @@ def test_a_job_asks_for_the_same_as_the_page_did(store: Store, study: Study, mak
 def test_requests_a_minute_are_shared_between_temperatures(settings: Settings) -> None:
     asked = connection.made(models=("m",), base_url="http://x/v1", rpm=60.0)
 
-    opened = How(asked, temperatures=(0.0, 0.5, 1.0)).opened(settings)
+    opened = RatingRequest(asked, temperatures=(0.0, 0.5, 1.0)).open_providers(settings)
 
     assert {round(one._gap_s, 6) for one in opened.values()} == {3.0}
 
 
 def test_names_of_raters_stay_within_what_a_name_may_have() -> None:
-    long = [llm_raters.Who("m" * 230 + end, personas.PERSONAS[0]).pseudonym for end in "ab"]
+    long = [llm_raters.RaterProfile("m" * 230 + end, personas.PERSONAS[0]).pseudonym for end in "ab"]
 
     assert len(set(long)) == 2 and all(len(name) == 200 for name in long)
-    assert re.fullmatch(r"m · none · temperature 0\.5", llm_raters.Who("m", personas.PERSONAS[0], 0.5).pseudonym)
+    assert re.fullmatch(
+        r"m · none · temperature 0\.5", llm_raters.RaterProfile("m", personas.PERSONAS[0], 0.5).pseudonym
+    )
 
 
 def test_a_persona_or_temperature_that_is_named_twice_is_one_rater(server: LlmServer) -> None:
-    asked = how(server, personas=("teacher", " Teacher"), temperatures=(0.7, 0.7000001))
+    asked = wanted(server, personas=("teacher", " Teacher"), temperatures=(0.7, 0.7000001))
 
-    assert [who.pseudonym for who in asked.raters()] == ["rater-a · teacher · temperature 0.7"]
+    assert [who.pseudonym for who in asked.profiles()] == ["rater-a · teacher · temperature 0.7"]

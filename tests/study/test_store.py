@@ -16,10 +16,10 @@ from sqlalchemy import create_engine, func, select, text
 
 from core import settings as settings_module
 from core.errors import StudyError
-from core.study import migrate, tasks
+from core.study import claim, migrate, tasks
 from core.study import store as store_module
 from core.study.rows.base import Base
-from core.study.rows.sessions import Comparison, Rater, Rating
+from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
 from core.study.rows.study import Completion, Label, Prompt, Sample, Study, Task
 from core.study.store import Store
 
@@ -231,4 +231,72 @@ def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_m
     assert (rater.state, rater.excluded_at, rater.facts) == ("rating", None, {})
     assert (comparison.winner, comparison.left_task_id, comparison.left_sample_id) == ("left", 1, None)
     assert len(list(either.backups.iterdir())) == 1
+    store.close()
+
+
+def test_money_that_llm_raters_lost_moves_to_their_campaign_and_back(either: settings_module.Settings) -> None:
+    either.home.mkdir(parents=True)
+    engine = create_engine(either.database_url)
+    rater = (
+        "INSERT INTO rater (id, campaign_id, pseudonym, kind, code, facts, created_at) "
+        "VALUES (:id, :campaign, :name, :kind, :name, :facts, 0)"
+    )
+    with engine.begin() as connection:
+        command.upgrade(migrate.config_for(connection), "0005")
+        connection.execute(
+            text("INSERT INTO study (id, name, config, is_sample, created_at) VALUES (1, 's', '{}', false, 0)")
+        )
+        campaign = SESSION_ROWS[0].replace("(1, 1, 'c', 'compare', 'k'", "(:id, 1, :name, 'label', :name")
+        for number in (1, 2):
+            connection.execute(text(campaign), {"id": number, "name": f"c{number}"})
+        for number, campaign, kind, facts in (
+            (1, 1, "person", {}),
+            (2, 1, "llm", {"model": "m", "unaccounted_usd": 0.25}),
+            (3, 1, "llm", {"model": "n"}),
+            (4, 2, "llm", {"model": "m"}),
+        ):
+            connection.execute(
+                text(rater),
+                {"id": number, "campaign": campaign, "name": f"r{number}", "kind": kind, "facts": json.dumps(facts)},
+            )
+    engine.dispose()
+
+    store = store_module.open_store(either)
+
+    with store() as session:
+        assert [campaign.rating_lost_usd for campaign in session.scalars(select(Campaign).order_by(Campaign.id))] == [
+            0.25,
+            0.0,
+        ]
+        assert [rater.facts for rater in session.scalars(select(Rater).order_by(Rater.id))] == [
+            {}, {"model": "m"}, {"model": "n"}, {"model": "m"}
+        ]  # fmt: skip
+    store.close()
+    with engine.begin() as connection:
+        command.downgrade(migrate.config_for(connection), "0005")
+        found = connection.execute(text("SELECT facts FROM rater ORDER BY id")).scalars()
+        facts = [json.loads(row) if isinstance(row, str) else row for row in found]
+    engine.dispose()
+    assert facts == [{}, {"model": "m", "unaccounted_usd": 0.25}, {"model": "n"}, {"model": "m"}]
+
+
+def test_claims_of_one_kind_and_row_take_turns_and_others_do_not(either: settings_module.Settings) -> None:
+    store = store_module.open_store(either)
+    events: list[str] = []
+
+    def hold(kind: claim.Kind, row_id: int) -> None:
+        with claim.one_at_a_time(store, claim.Claim(kind, row_id), waiting=lambda: events.append("waited")):
+            events.append(f"{kind.name} {row_id}")
+
+    with claim.one_at_a_time(store, claim.Claim(claim.Kind.RATE, 1), waiting=lambda: None):
+        for kind, row_id in ((claim.Kind.FILL, 1), (claim.Kind.TRY, 1), (claim.Kind.RATE, 2)):
+            hold(kind, row_id)
+        same = threading.Thread(target=hold, args=(claim.Kind.RATE, 1))
+        same.start()
+        same.join(timeout=2.5)
+        assert same.is_alive()
+    same.join()
+
+    assert events[:3] == ["FILL 1", "TRY 1", "RATE 2"]
+    assert "waited" in events[3:-1] and events[-1] == "RATE 1"
     store.close()

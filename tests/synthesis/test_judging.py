@@ -14,16 +14,17 @@ from core.llm import choices, pace
 from core.llm import text as llm_text
 from core.llm.answers import AnswerLost
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
+from core.llm.money import budget, prices
 from core.study import samples
 from core.study.rows.kinds import JudgementKind, Split
 from core.study.rows.study import Arm, Judgement, Label, Sample, Task
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.limits import Limits
+from tests import endpoints
 from tests.llm_server import LlmServer
 
-PRICE = budget.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
+PRICE = prices.Price(model="test-model", input_usd_per_million=1000.0, output_usd_per_million=1000.0)
 IRONY = [Label(task_id=1, name="sarcastic", description="says the opposite"), Label(task_id=1, name="not-sarcastic")]
 for place, one in enumerate(IRONY, start=1):
     one.id = place
@@ -45,8 +46,8 @@ def server() -> Iterator[JudgeServer]:
 
 
 def provider(server: LlmServer, **more: Any) -> OpenAIProvider:
-    given = {"base_url": server.url, "api_key": "k", "first_wait": 0.01} | more
-    return OpenAIProvider("test-model", **given)
+    given = {"base_url": server.url, "api_key": "k", "first_wait_s": 0.01} | more
+    return endpoints.client("test-model", **given)
 
 
 def fill(store: Store, arm: Arm, labels: list[Label], texts: dict[str, list[str]]) -> list[Sample]:
@@ -250,7 +251,7 @@ def test_answers_that_do_not_come_count_against_the_budget_and_after_a_few_the_j
     fill(store, arm, labels, {"glad": [f"glad letter {n}" for n in range(20)]})
 
     with JudgeServer(latency=1.0) as server, pytest.raises(AnswerLost, match="0 of 20 texts are judged"):
-        slow = provider(server, price=PRICE, timeout=0.2)
+        slow = provider(server, price=PRICE, timeout_s=0.2)
         judging.judge(store, arm_ids=[arm.id], provider=slow, limits=Limits(budget_usd=100.0, concurrency=2))
 
     assert stored(store) == {}

@@ -48,7 +48,7 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
         budget = st.number_input(
             "Budget in US dollars", 0.01, 10_000.0, None, key="llm.budget", width=180, placeholder="no limit"
         )
-    how = rate.How(wanted, tuple(chosen), tuple(temperatures), None, budget)
+    request = rate.RatingRequest(wanted, tuple(chosen), tuple(temperatures), None, budget)
     with resources.store()() as session:
         items = campaigns.count_items(session, campaign)
     raters = len(wanted.models) * max(1, len(chosen)) * max(1, len(temperatures))
@@ -61,9 +61,9 @@ def _ask(campaign: Campaign, wanted: Connection) -> None:
         help=None if wanted.models else "Connect a model first.",
     ):  # fmt: skip
         with show_errors():
-            how.raters()
+            request.profiles()
             with resources.store().write() as session:
-                job = rate.queue_rating(session, campaign=campaign, arguments=how.arguments())
+                job = rate.queue_rating(session, campaign=campaign, arguments=request.arguments())
             runner.ensure(resources.settings())
             set_queued_notice([job])
             st.rerun()

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.llm import connection, providers
+from core.llm import connection, probe, providers
 from core.llm.connection import Connection
 from core.study.rows.study import Study
 from ui.shared import resources
@@ -211,5 +211,5 @@ def _remember(fields: dict[str, Any], names: list[str]) -> None:
 
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner=False)
-def _detected() -> list[connection.Found]:
-    return connection.detect(resources.settings())
+def _detected() -> list[probe.Found]:
+    return probe.detect(resources.settings())

@@ -11,7 +11,7 @@ from core.llm import connection, not_taken
 from core.llm.connection import Connection
 from core.llm.money import prices
 from core.llm.money.prices import Price
-from core.steps.generate import How
+from core.steps.generate import GenerationRequest
 from core.study import browse
 from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Task
@@ -44,23 +44,23 @@ def prices_of(wanted: Connection, *, batch: bool = False) -> dict[str, Price | N
 
 
 def estimate_panel(
-    task: Task, arm: Arm, labels: Sequence[Label], how: How, *, models: Mapping[str, Price | None]
+    task: Task, arm: Arm, labels: Sequence[Label], request: GenerationRequest, *, models: Mapping[str, Price | None]
 ) -> None:
     """Draw an estimate of the calls, tokens, cost and time that a generation takes, with intervals.
 
     `models`: the price of each model, None if unknown.
     """
-    if not how.connection.models:
+    if not request.connection.models:
         st.caption("Connect a model to see how many calls this takes and what it costs.")
         return
     with show_errors(), resources.store()() as session:
         newest = versions.latest(session, arm.id) if arm.id else None
         draft = versions.as_draft(newest) if newest else drafts.default(task, labels, kind=arm.kind)
         found = estimates.estimate(
-            session, arm_id=arm.id or None, draft=draft, texts_per_label=how.per_label, labels=labels, models=models,
-            rate=estimates.CallRate(how.connection.concurrency, how.connection.rpm),
+            session, arm_id=arm.id or None, draft=draft, texts_per_label=request.per_label, labels=labels, models=models,
+            rate=estimates.CallRate(request.connection.concurrency, request.connection.rpm),
         )  # fmt: skip
-        _estimate(found, how, models)
+        _estimate(found, request, models)
 
 
 def is_generating(arm: Arm) -> bool:
@@ -103,7 +103,7 @@ def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
     st.rerun()
 
 
-def _estimate(found: Estimate, how: How, models: Mapping[str, Price | None]) -> None:
+def _estimate(found: Estimate, request: GenerationRequest, models: Mapping[str, Price | None]) -> None:
     """Draw an estimate as metrics with its basis, and a warning if the budget may not suffice."""
     if not found.texts:
         st.success("The arm already has that many texts of every label.")
@@ -117,7 +117,7 @@ def _estimate(found: Estimate, how: How, models: Mapping[str, Price | None]) -> 
             _metric(
                 "Cost", "unknown" if found.cost_usd is None else money(found.cost_usd.value), found.cost_usd, usd=True
             )
-            if how.batch:
+            if request.batch:
                 _metric("Time", "within a day", None)
             elif found.seconds is not None:
                 _metric("Time", duration(found.seconds.value), None)
@@ -127,8 +127,8 @@ def _estimate(found: Estimate, how: How, models: Mapping[str, Price | None]) -> 
             else f"A rough estimate from {found.n_calls} calls: the true value may be half or twice as large. Five tried calls of "
             "each model on Prompts make it better."
         )
-        if how.budget is not None and found.cost_usd is not None and found.cost_usd.high > how.budget:
-            budget = plain(money(how.budget))
+        if request.budget is not None and found.cost_usd is not None and found.cost_usd.high > request.budget:
+            budget = plain(money(request.budget))
             st.caption(
                 f"⚠️ This may cost more than the budget of {budget}; the generation stops before the budget is exceeded."
             )

@@ -1,1 +1,1 @@
-"""Commands on files alone: no study, no database."""
+"""Commands that read files and use no study and no database."""

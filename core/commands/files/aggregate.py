@@ -1,4 +1,4 @@
-"""One label per item of a file of ratings: the command aggregate."""
+"""The command aggregate: one label per item from a file of ratings."""
 
 import sys
 from typing import Annotated
@@ -32,19 +32,19 @@ def aggregate(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """One label per item, from item_id, rater_id, label or usual names for them."""
+    """Aggregate ratings to one label per item. Columns: item_id, rater_id, label, or usual names for these."""
     with output.answering():
         choices = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
-        given = formats.ratings_in(formats.read(file), options)
-        labels = aggregation.aggregate(given.cells, method=method)
-        caution = aggregation.caution(given.cells, method=method)
-    found = {str(item): label for item, label in labels.items()}
+        answers = formats.ratings_in(formats.read(file), options)
+        labels = aggregation.aggregate(answers.cells, method=method)
+        caution = aggregation.caution(answers.cells, method=method)
+    by_item = {str(item): label for item, label in labels.items()}
     if as_json:
         cautions = [caution] if caution else []
-        output.emit({"method": method, "labels": found, "cautions": cautions} | answer_files.read_as(given))
+        output.emit({"method": method, "labels": by_item, "cautions": cautions} | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
+    answer_files.tell(answers)
     if caution:
         print(caution, file=sys.stderr)
-    output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in found.items()])
+    output.table(f"Labels by {method}", ["item", "label"], [[item, label] for item, label in by_item.items()])

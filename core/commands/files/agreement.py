@@ -1,4 +1,4 @@
-"""How far raters of a file agree: the command agreement."""
+"""The command agreement: Krippendorff's alpha of the ratings in a file."""
 
 from dataclasses import asdict, replace
 from typing import Annotated
@@ -39,24 +39,24 @@ def agree(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """How far raters agree: Krippendorff's alpha with its interval, from item_id, rater_id, label or usual names for them."""
+    """Compute Krippendorff's alpha with its interval. Columns: item_id, rater_id, label, or usual names for these."""
     with output.answering():
         chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
-        given = formats.ratings_in(formats.read(file), options)
-        level = Level.SETS if given.several and choices.as_sets else level
-        ordered = given.cells if order is None else formats.ordered(given.cells, order.split(","))
-        found = asdict(agreement.summary(ordered, level=level))
-        listed = agreement.by_item(given.cells).to_dict("records") if items else []
+        answers = formats.ratings_in(formats.read(file), options)
+        level = Level.SETS if answers.several and choices.as_sets else level
+        ordered = answers.cells if order is None else formats.ordered(answers.cells, order.split(","))
+        summary = asdict(agreement.summary(ordered, level=level))
+        listed = agreement.by_item(answers.cells).to_dict("records") if items else []
     if level == Level.SETS:
-        given.notes.append(SETS_COUNT.format(n=given.several))
+        answers.notes.append(SETS_COUNT.format(n=answers.several))
     if as_json:
-        output.emit(found | ({"items": listed} if items else {}) | answer_files.read_as(given))
+        output.emit(summary | ({"items": listed} if items else {}) | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
+    answer_files.tell(answers)
     output.table(
-        f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in found.items()]
+        f"Agreement ({level})", ["what", "value"], [[name, output.shown(value)] for name, value in summary.items()]
     )
     if listed:
         output.table("Items", [str(name) for name in listed[0]], [list(row.values()) for row in listed])

@@ -1,4 +1,4 @@
-"""Files of answers on the command line: the options that say how to read one, and what was read."""
+"""Shared options of commands that read a file of answers, and messages about how the file was read."""
 
 import sys
 from pathlib import Path
@@ -23,17 +23,18 @@ Order = Annotated[
     str | None,
     typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal."),
 ]
-Rater = Annotated[
-    str | None, typer.Option("--rater", help="All answers are this rater's: for a file that does not say whose.")
-]
+Rater = Annotated[str | None, typer.Option("--rater", help="The one rater of all answers, for a file without raters.")]
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="our-name=file-column, e.g. item_id=doc. May be repeated.")
 ]
-Fold = Annotated[bool, typer.Option("--fold", help="Take labels that look alike for one.")]
-Keep = Annotated[bool, typer.Option("--keep-labels", help="Take every label as it is written, also 'none' or '-'.")]
-Sets = Annotated[bool, typer.Option("--whole-sets", help="Several labels given at once are one label of their own.")]
+Fold = Annotated[bool, typer.Option("--fold", help="Treat labels that look alike as one label.")]
+Keep = Annotated[bool, typer.Option("--keep-labels", help="Keep every label as it is written, also 'none' or '-'.")]
+Sets = Annotated[
+    bool, typer.Option("--whole-sets", help="Treat several labels of one answer as one label of their own.")
+]
 Has = Annotated[
-    str | None, typer.Option("--has", help="Of several labels given at once, look only whether this is one.")
+    str | None,
+    typer.Option("--has", help="Of several labels of one answer, look only whether this label is among them."),
 ]
 Rename = Annotated[list[str] | None, typer.Option("--rename", help="file-label=label, may be repeated.")]
 
@@ -48,6 +49,7 @@ def options(
     key: bytes | None = None,
     choices: counted.Choices | None = None,
 ) -> formats.Options:
+    """Return the options for reading a file of answers, from options of a command."""
     return formats.Options(
         choices=choices or counted.Choices(),
         field=field,
@@ -62,27 +64,30 @@ def options(
 def choices(
     fold: bool, keep_labels: bool, whole_sets: bool, has: str | None, rename: list[str] | None
 ) -> counted.Choices:
+    """Return how answers are turned into labels, from options of a command."""
     renamed = pairs(rename or [], form="--rename takes file-label=label")
     return counted.Choices(fold=fold, keep_labels=keep_labels, whole_sets=whole_sets, has=has, rename=renamed)
 
 
-def read_as(given: formats.Answers) -> dict[str, Any]:
+def read_as(answers: formats.Answers) -> dict[str, Any]:
+    """Return how a file of answers was read, as fields of a command's JSON."""
     return {
-        "left_out": given.left_out,
-        "columns": given.columns,
-        "pseudonyms": given.pseudonyms,
-        "findings": given.findings,
+        "left_out": answers.left_out,
+        "columns": answers.columns,
+        "pseudonyms": answers.pseudonyms,
+        "findings": answers.findings,
     }
 
 
-def tell(given: formats.Answers) -> None:
-    say(given.columns, given.pseudonyms, given.left_out)
-    for note in given.notes:
+def tell(answers: formats.Answers) -> None:
+    """Print on stderr how a file of answers was read."""
+    say(answers.columns, answers.pseudonyms, answers.left_out)
+    for note in answers.notes:
         print(note, file=sys.stderr)
 
 
 def say(columns: dict[str, str], personal: int, left_out: dict[str, int]) -> None:
-    """On stderr, what was taken for what and what was left out; nothing when there is nothing to say."""
+    """Print on stderr which columns were read, how many names were replaced, and what was left out, if anything."""
     taken = [f"{ours} from {theirs}" for ours, theirs in columns.items() if ours != theirs]
     if taken:
         print(f"Read {'; '.join(taken)}.", file=sys.stderr)

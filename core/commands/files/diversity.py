@@ -1,4 +1,4 @@
-"""How varied a file of texts is, beside real texts and group by group: the command diversity."""
+"""The command diversity: how varied a file of texts is, beside real texts and by group."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from core.quality import diversity, duplicates, lexical, nearest
 from core.quality.diversity import Distance
 from core.study.exchange import columns_in_files, tables
 
-FEWEST = 20  # a smaller group would make the comparison at equal size small for the others
+FEWEST = 20  # texts: the comparison takes as many texts of each group as the smallest group has
 TEXTS, REFERENCE = "texts", "reference"
 OWN_SPACE = "The reference is left out of the comparison: the vectors of --embeddings are not its encoder's."
 INTERVALS = tuple(f"{score}{end}" for score in diversity.SCORES for end in ("", "_low", "_high"))
@@ -29,13 +29,14 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Collection:
-    """Texts with the vectors (n, d) their diversity is taken of, and an encoder's, which real texts have as well."""
+    """n texts with their vectors (n, d) for diversity, and the vectors of an encoder for comparing with real texts."""
 
     texts: list[str]
     vectors: Vectors
     encoded: Vectors
 
-    def taken(self, places: NDArray[np.intp]) -> "Collection":
+    def subset(self, places: NDArray[np.intp]) -> "Collection":
+        """Return the texts at some places."""
         encoded = self.encoded[places] if len(self.encoded) else self.encoded
         return Collection([self.texts[place] for place in places], self.vectors[places], encoded)
 
@@ -53,29 +54,33 @@ def measure_diversity(
     label: Annotated[
         str | None, typer.Option(help="Column of the labels: diversity inside each label as well.")
     ] = None,
-    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: only these rows; may be repeated.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="COLUMN=VALUE: only rows with this value; may be repeated.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Compare the groups of this column, on equally many texts.")] = None,
-    encoder: Annotated[str, typer.Option(help="What embeds the texts; minilm needs no network.")] = "minilm",
+    encoder: Annotated[
+        str, typer.Option(help="The encoder that embeds the texts; minilm needs no network.")
+    ] = "minilm",
     as_json: output.Json = False,
 ) -> None:
-    """Remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; beside real texts also nearness and copies."""
+    """Measure the diversity of texts: remote clique, Chamfer distance, distinct-n, self-BLEU, duplicates; copies of real texts."""
     with output.answering():
         rows, n_rows = _rows(file, text=text, where=where or [], by=by, label=label)
-        given = _given(embeddings, file, n=n_rows)[rows.index] if embeddings else None
-        beside = _rows(reference, text=text, is_reference=True)[0] if reference else None
-        made = _collection(rows["text"].tolist(), encoder, vectors=given, needs_encoder=beside is not None)
-        real = _collection(beside["text"].tolist(), encoder) if beside is not None else None
-        found: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(made.encoded) else None}
-        found |= _numbers(made, distance) | {"nearest_real": np.nan, "copies": None}
+        vectors = _load_vectors(embeddings, file, n=n_rows)[rows.index] if embeddings else None
+        reference_rows = _rows(reference, text=text, is_reference=True)[0] if reference else None
+        texts = _collection(rows["text"].tolist(), encoder, vectors=vectors, needs_encoder=reference_rows is not None)
+        real = _collection(reference_rows["text"].tolist(), encoder) if reference_rows is not None else None
+        result: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(texts.encoded) else None}
+        result |= _numbers(texts, distance) | {"nearest_real": np.nan, "copies": None}
         if real is not None:
-            found |= _against(made, real) | {REFERENCE: _numbers(real, distance)}
+            result |= _against(texts, real) | {REFERENCE: _numbers(real, distance)}
         if label:
-            parts = _groups(rows, made, "label")
-            found["labels"] = {
+            parts = _groups(rows, texts, "label")
+            result["labels"] = {
                 name: diversity.measure(part.vectors, distance=distance).flat() for name, part in parts.items()
             }
-        found |= _compared(_groups(rows, made, "group"), real, distance, own_space=given is not None)
-    output.emit(found) if as_json else _show(found, file.name)
+        result |= _compared(_groups(rows, texts, "group"), real, distance, own_space=vectors is not None)
+    output.emit(result) if as_json else _show(result, file.name)
 
 
 def _rows(
@@ -87,13 +92,16 @@ def _rows(
     label: str | None = None,
     is_reference: bool = False,
 ) -> tuple[pd.DataFrame, int]:
-    """Columns text, group and label of the rows asked for that hold a text (the index is their place in the file), and
-    how many rows the file has. A reference may name its texts' column otherwise than `text`."""
+    """Return the columns text, group and label of the wanted rows with a text, and the number of rows in the file.
+
+    The index of the frame is the place of a row in the file. A reference without the column `text` is read from a column
+    with a usual name.
+    """
     table = tables.read(path)
     frame, names = table.frame, list(table.frame.columns)
     guessed = next((name for name in columns_in_files.TEXT_NAMES if name in names), "text")
     column = guessed if text is None or (is_reference and text not in names) else text
-    pairs = [_condition(one) for one in where]
+    pairs = [_condition(pair) for pair in where]
     wanted = [column, *(name for name, _ in pairs), *(name for name in (by, label) if name)]
     tables.need_columns(frame, wanted, file=table.file)
     for name, value in pairs:
@@ -115,13 +123,15 @@ def _rows(
 
 
 def _condition(written: str) -> tuple[str, str]:
+    """Return column and value of COLUMN=VALUE. Raises `StudyError` for another form."""
     name, sign, value = written.partition("=")
     if not sign or not name:
         raise StudyError(f"--where takes COLUMN=VALUE; it is {written!r}.")
     return name, value
 
 
-def _given(path: Path, file: Path, *, n: int) -> Vectors:
+def _load_vectors(path: Path, file: Path, *, n: int) -> Vectors:
+    """Return the vectors (n, d) of a .npy file for the `n` rows of `file`. Raises `StudyError` for another shape."""
     if not tables.is_file(path):
         raise StudyError(f"There is no file {path}.")
     try:
@@ -138,6 +148,7 @@ def _given(path: Path, file: Path, *, n: int) -> Vectors:
 def _collection(
     texts: list[str], encoder: str, *, vectors: Vectors | None = None, needs_encoder: bool = True
 ) -> Collection:
+    """Return texts with their vectors; `vectors` None takes the encoder's."""
     encoded = np.empty((0, 0), dtype=np.float32)
     if vectors is None or needs_encoder:
         encoded = _embedded(texts, encoder)
@@ -145,40 +156,47 @@ def _collection(
 
 
 def _embedded(texts: list[str], encoder: str) -> Vectors:
+    """Return the encoder's vectors (n, d) of texts, from the cache of the home where possible."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, by torch: four times quicker on a busy machine
-    from core.quality import embedding  # torch takes seconds to import and is not needed where vectors are given
+    from core.quality import embedding  # torch takes seconds to import, and vectors in a file need no torch
 
     with output.progress("Embed texts") as report:
         return embedding.embed(texts, encoder=encoder, home=settings_module.load().home, report=report)
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
+    """Return the texts of each value of a column, by the value."""
     places = rows.reset_index(drop=True).groupby(column, sort=True).indices
-    return {str(name): made.taken(np.asarray(of_group, dtype=np.intp)) for name, of_group in places.items()}
+    return {str(name): made.subset(np.asarray(of_group, dtype=np.intp)) for name, of_group in places.items()}
 
 
-def _numbers(one: Collection, distance: Distance) -> dict[str, Any]:
+def _numbers(texts: Collection, distance: Distance) -> dict[str, Any]:
+    """Return every measure of some texts that needs no other texts."""
     return (
-        diversity.measure(one.vectors, distance=distance).flat()
-        | _wording(one)
-        | {"lengths": asdict(lexical.lengths(one.texts)), "vocabulary": asdict(lexical.vocabulary(one.texts))}
+        diversity.measure(texts.vectors, distance=distance).flat()
+        | _wording(texts)
+        | {"lengths": asdict(lexical.lengths(texts.texts)), "vocabulary": asdict(lexical.vocabulary(texts.texts))}
     )
 
 
-def _wording(one: Collection) -> dict[str, Any]:
-    """`duplicates` are texts that repeat an earlier one, `near_duplicates` those nearly like one and no duplicates."""
-    again = sum(len(group) - 1 for group in duplicates.exact(one.texts))
+def _wording(texts: Collection) -> dict[str, Any]:
+    """Return the measures of wording.
+
+    `duplicates` counts texts equal to an earlier text, `near_duplicates` texts nearly equal to an earlier text.
+    """
+    n_repeated = sum(len(group) - 1 for group in duplicates.exact(texts.texts))
     return {
-        "counted_by_characters": lexical.share_by_characters(one.texts),
-        "distinct_1": lexical.distinct(one.texts, 1),
-        "distinct_2": lexical.distinct(one.texts, 2),
-        "self_bleu": lexical.self_bleu(one.texts),
-        "duplicates": again,
-        "near_duplicates": len(duplicates.near(one.texts).extra) - again,
+        "counted_by_characters": lexical.share_by_characters(texts.texts),
+        "distinct_1": lexical.distinct(texts.texts, 1),
+        "distinct_2": lexical.distinct(texts.texts, 2),
+        "self_bleu": lexical.self_bleu(texts.texts),
+        "duplicates": n_repeated,
+        "near_duplicates": len(duplicates.near(texts.texts).extra) - n_repeated,
     }
 
 
 def _against(made: Collection, real: Collection) -> dict[str, Any]:
+    """Return how near texts are to real texts, and how many texts copy a real text."""
     return {
         "nearest_real": nearest.nearest_real(made.encoded, real.encoded),
         "copies": len(nearest.copies(made.texts, real.texts)),
@@ -188,9 +206,12 @@ def _against(made: Collection, real: Collection) -> dict[str, Any]:
 def _compared(
     groups: dict[str, Collection], real: Collection | None, distance: Distance, *, own_space: bool
 ) -> dict[str, Any]:
-    """One row per group and one for the reference, all on as many texts as the smallest has."""
+    """Return one row per group and one for the reference, all measured on as many texts as the smallest group has.
+
+    `own_space` says that the vectors are not the encoder's, so that the reference cannot be compared.
+    """
     sizes = {name: len(group.texts) for name, group in groups.items()}
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "compared": [],
         "left_out": {name: n for name, n in sizes.items() if n < FEWEST},
         "note": OWN_SPACE if real is not None and own_space else None,
@@ -199,41 +220,42 @@ def _compared(
     if real is not None and not own_space and len(real.texts) >= FEWEST:
         kept[REFERENCE] = real
     if len(kept) < 2:
-        return found
-    spread = diversity.at_equal_size({name: one.vectors for name, one in kept.items()})
+        return result
+    spread = diversity.at_equal_size({name: group.vectors for name, group in kept.items()})
     rows = [
         {"name": row["arm"], "n": row["n"], "available": row["available"]}
         | {name: row[name] for name in INTERVALS}
         | _on_a_draw(kept[row["arm"]], real if row["arm"] != REFERENCE else None, n=row["n"])
         for row in spread[spread["distance"] == distance].to_dict("records")
     ]
-    return found | {"compared": rows}
+    return result | {"compared": rows}
 
 
 def _on_a_draw(whole: Collection, real: Collection | None, *, n: int) -> dict[str, Any]:
-    drawn = whole.taken(np.sort(np.random.default_rng(0).permutation(len(whole.texts))[:n]))
+    """Return the measures of wording, and nearness to real texts, of `n` texts drawn at random."""
+    drawn = whole.subset(np.sort(np.random.default_rng(0).permutation(len(whole.texts))[:n]))
     against = _against(drawn, real) if real is not None else {"nearest_real": np.nan, "copies": None}
     return _wording(drawn) | against
 
 
-def _show(found: dict[str, Any], name: str) -> None:
-    columns = {name: found} | ({REFERENCE: found[REFERENCE]} if REFERENCE in found else {})
+def _show(result: dict[str, Any], name: str) -> None:
+    columns = {name: result} | ({REFERENCE: result[REFERENCE]} if REFERENCE in result else {})
     lines = [
-        *((score, [_interval(one, score) for one in columns.values()]) for score in diversity.SCORES),
-        *((key, [one.get(key) for one in columns.values()]) for key in ALIKE),
-        *((f"{key} of words", [one["lengths"][key] for one in columns.values()]) for key in ("median", "mean")),
-        *((key, [one["vocabulary"][key] for one in columns.values()]) for key in ("tokens", "types", "hd_d")),
+        *((score, [_interval(column, score) for column in columns.values()]) for score in diversity.SCORES),
+        *((key, [column.get(key) for column in columns.values()]) for key in ALIKE),
+        *((f"{key} of words", [column["lengths"][key] for column in columns.values()]) for key in ("median", "mean")),
+        *((key, [column["vocabulary"][key] for column in columns.values()]) for key in ("tokens", "types", "hd_d")),
     ]
-    heads = [f"{column} (n {one['n']})" for column, one in columns.items()]
+    heads = [f"{title} (n {column['n']})" for title, column in columns.items()]
     cells = [[what, *map(output.shown, values)] for what, values in lines]
-    output.table(f"Diversity ({found['distance']})", ["what", *heads], cells)
-    if "labels" in found:
+    output.table(f"Diversity ({result['distance']})", ["what", *heads], cells)
+    if "labels" in result:
         inside = [
-            [one, part["n"], *(_interval(part, score) for score in diversity.SCORES)]
-            for one, part in found["labels"].items()
+            [label, part["n"], *(_interval(part, score) for score in diversity.SCORES)]
+            for label, part in result["labels"].items()
         ]
         output.table("Inside a label", ["label", "n", *diversity.SCORES], inside)
-    if found["compared"]:
+    if result["compared"]:
         shown = ("distinct_2", "self_bleu", "nearest_real", "copies", "near_duplicates")
         rows = [
             [
@@ -242,14 +264,14 @@ def _show(found: dict[str, Any], name: str) -> None:
                 *(_margin(row, score) for score in diversity.SCORES),
                 *(row[key] for key in shown),
             ]
-            for row in found["compared"]
+            for row in result["compared"]
         ]
         heads = ["clique", "chamfer", "distinct 2", "self-BLEU", "near real", "copies", "near dup."]
-        output.table(f"On {found['compared'][0]['n']} texts each ({found['distance']})", ["name", "of", *heads], rows)
-    for group, n in found["left_out"].items():
+        output.table(f"On {result['compared'][0]['n']} texts each ({result['distance']})", ["name", "of", *heads], rows)
+    for group, n in result["left_out"].items():
         typer.echo(f"{group} is left out of the comparison: it has {n} texts, fewer than {FEWEST}.")
-    if found["note"]:
-        typer.echo(found["note"])
+    if result["note"]:
+        typer.echo(result["note"])
 
 
 def _margin(numbers: dict[str, Any], score: str) -> str:

@@ -1,4 +1,4 @@
-"""An order from a file of comparisons: the command rank."""
+"""The command rank: rank things by a file of comparisons."""
 
 from dataclasses import asdict
 
@@ -23,20 +23,22 @@ def rank(
     rename: answer_files.Rename = None,
     as_json: output.Json = False,
 ) -> None:
-    """Order by Bradley-Terry and by the majority graph, from rater_id, left, right, winner (the winner has more)."""
+    """Rank compared things by Bradley-Terry and by the majority graph. Columns: rater_id, left, right, winner (who has more)."""
     with output.answering():
         options = answer_files.options(
             field, column, rater=rater, choices=answer_files.choices(fold, False, False, None, rename)
         )
-        given = formats.comparisons_in(formats.read(file), options)
-        found = ranking.bradley_terry(given.cells)
+        answers = formats.comparisons_in(formats.read(file), options)
+        ranked = ranking.bradley_terry(answers.cells)
     if as_json:
-        strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in found.strength.items()}
-        output.emit(asdict(found) | {"strength": strength} | answer_files.read_as(given))
+        strength = {name: {"value": s.value, "low": s.low, "high": s.high} for name, s in ranked.strength.items()}
+        output.emit(asdict(ranked) | {"strength": strength} | answer_files.read_as(answers))
         return
-    answer_files.tell(given)
-    rows = [[name, s.value, s.low, s.high, found.levels[name]] for name in found.order for s in [found.strength[name]]]
-    output.table(f"Most first ({found.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
-    for said in (found.note, found.coverage):
+    answer_files.tell(answers)
+    rows = [
+        [name, s.value, s.low, s.high, ranked.levels[name]] for name in ranked.order for s in [ranked.strength[name]]
+    ]
+    output.table(f"Most first ({ranked.n} comparisons)", ["name", "strength", "low", "high", "level"], rows)
+    for said in (ranked.note, ranked.coverage):
         if said:
             typer.echo(said)

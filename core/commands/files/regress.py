@@ -1,4 +1,4 @@
-"""Commands on tables of numbers: regress, and what is still to come."""
+"""The command regress, and placeholders for the commands verdict, export and report."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +32,7 @@ def regress(
     ] = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ordinary least squares with HC3 intervals, Spearman, leave-one-out and a permutation test; over groups with CR2."""
+    """Regress one column on another: least squares with HC3 intervals, Spearman, leave-one-out and a permutation test."""
     with output.answering():
         points = _numbers(tables.read(file), [x, y], group)
         fit = slope.over_groups(points, x=x, y=y, group=group) if group else regression.fit(points, x=x, y=y)
@@ -46,13 +46,16 @@ def regress(
 
 
 def _cell(name: str, value: Any) -> str:
-    """A number for people; a p-value never reads as 0."""
+    """Return a number as text for people; a small p-value is "< 0.001"."""
     is_p = name == "p" or name.endswith("_p")
     return "< 0.001" if is_p and isinstance(value, float) and value < 0.001 else output.shown(value)
 
 
 def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.DataFrame:
-    """The columns as numbers, also where they are written 1,5 or \u22121.2 or 4 %. Raises `StudyError` for anything else."""
+    """Return the table with the columns as numbers, read also from 1,5 or \u22121.2 or 4 %.
+
+    Raises `StudyError` for a cell that is neither a number nor empty.
+    """
     tables.need_columns(table.frame, columns + ([group] if group else []), file=table.file)
     points = table.frame.copy()
     for column in columns:
@@ -72,6 +75,8 @@ def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.D
 
 
 def _not_yet(name: str) -> Any:
+    """Return a command that raises `StudyError`, for a command that is announced but does not exist yet."""
+
     def command(arguments: Annotated[list[str] | None, typer.Argument()] = None, as_json: output.Json = False) -> None:
         del arguments, as_json
         with output.answering():

@@ -1,1 +1,1 @@
-"""Commands that ask a language model."""
+"""Commands that call a language model."""

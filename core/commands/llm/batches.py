@@ -1,4 +1,4 @@
-"""An arm's requests as a file for any Batch API, and the answers that come back from there: requests, answers, batches."""
+"""The commands requests, answers and batches: an arm's requests as a file for any Batch API, and the answers back."""
 
 import time
 from pathlib import Path
@@ -29,20 +29,20 @@ def requests(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
     per_label: PerLabel,
-    model: Annotated[str, typer.Option(help="The model that is to answer.")],
+    model: Annotated[str, typer.Option(help="The model that will answer.")],
     temperature: model_options.Temperature = None,
     max_tokens: model_options.MaxTokens = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Write what an arm still needs as chat requests, one JSON object a line, for a Batch API; nothing is sent."""
+    """Write the requests that an arm still needs to a file for a Batch API, one JSON object a line; nothing is sent."""
     with output.opened() as (_settings, store):
         with store.write() as session:
             home = find.find_study(session, study, task)
             arm_id = generate.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
         connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
-        given = {"temperature": temperature, "max_tokens": max_tokens}
-        parameters = {name: value for name, value in given.items() if value is not None}
+        numbers = {"temperature": temperature, "max_tokens": max_tokens}
+        parameters = {name: value for name, value in numbers.items() if value is not None}
         n = files.to_batch_file(store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters)
     if as_json:
         output.emit({"requests": n, "file": str(to)})
@@ -51,49 +51,55 @@ def requests(
 
 
 def answers(
-    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="What the Batch API gave back.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="The file of answers from the Batch API.")],
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
     per_label: PerLabel,
-    model: Annotated[str | None, typer.Option(help="Whose price, halved, to count; else the cost is unknown.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that answered, for its price, halved. Default: unknown."),
+    ] = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Take in the answers to `requests`: each is stored before it is read, and none twice."""
+    """Import the answers to `requests`: each answer is stored before it is read, and no answer twice."""
     with output.opened() as (settings, store):
         with store.write() as session:
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         price = batch_generation.half(prices.find(settings.home, model)) if model else None
-        found = files.from_batch_file(
+        counts = files.from_batch_file(
             store, arm_id=arm_id, per_label=per_label, path=file, now=time.time(), price=price
         )
     if as_json:
-        output.emit(found)
+        output.emit(counts)
     else:
-        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in found.items()])
+        output.table(f"{file.name} into {task} · {arm}", ["", "lines"], [[name, n] for name, n in counts.items()])
 
 
 def under_way(
     task: Annotated[str, typer.Option("--task")],
     arm: Annotated[str, typer.Option("--arm")],
-    cancel: Annotated[bool, typer.Option("--cancel", help="Ask the endpoint to end them.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask the endpoint to cancel the batches.")] = False,
     base_url: model_options.BaseUrl = None,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Batches of an arm that are not collected yet; `generate --batch` takes in what they answer, also after a cancel."""
+    """List the batches of an arm that are not collected yet; `generate --batch` imports their answers, also after a cancel."""
     with output.opened() as (settings, store):
         with store() as session:
             home = find.find_study(session, study, task)
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
-        found = batch_generation.open_batches(store, arm_id=arm_id)
-        if cancel and found:
-            wanted = connection.made(models=(found[0].model,), base_url=base_url or found[0].base_url)
+        batches = batch_generation.open_batches(store, arm_id=arm_id)
+        if cancel and batches:
+            wanted = connection.made(models=(batches[0].model,), base_url=base_url or batches[0].base_url)
             client = connection.open_all(wanted, settings)[0]
             assert isinstance(client, OpenAIProvider)
             batch_generation.cancel(store, arm_id=arm_id, provider=client)
-    rows = [[one.id, one.remote_id, one.model, one.remote_state or one.state, len(one.requests)] for one in found]
+    rows = [
+        [batch.id, batch.remote_id, batch.model, batch.remote_state or batch.state, len(batch.requests)]
+        for batch in batches
+    ]
     if as_json:
         columns = ("id", "remote_id", "model", "state", "requests")
         output.emit({"batches": [dict(zip(columns, row, strict=True)) for row in rows], "cancelled": cancel})

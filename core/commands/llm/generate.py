@@ -1,4 +1,4 @@
-"""Fill arms with an LLM's texts: the command generate, and what pages and whole studies need for it."""
+"""The command generate: fill an arm with an LLM's texts."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from core.commands.llm.model_options import (
 )
 from core.jobs import runner
 from core.steps import find, train
-from core.steps.generate import How, check, connection_of, fill_arm, ready_arm
+from core.steps.generate import GenerationRequest, check, connection_of, fill_arm, ready_arm
 from core.study import tasks
 from core.synthesis.generation import standing
 
@@ -44,47 +44,49 @@ def generate(
     timeout: Timeout = None,
     structured: Structured = False,
     budget: BudgetUsd = None,
-    batch: Annotated[bool, typer.Option("--batch", help="By the Batch API: half the price, within a day.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
+    batch: Annotated[bool, typer.Option("--batch", help="Use the Batch API: half the price, within a day.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue a job and return.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ask an LLM for texts until every label has enough. Resumes; never pays for the same slot twice."""
+    """Ask an LLM for texts until every label has enough. Resumes; never pays for the same call twice."""
     with output.opened() as (settings, store):
         wanted = connection_of(
             provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
             max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
-        how = How(per_label, wanted, budget, batch)
+        request = GenerationRequest(per_label, wanted, budget, batch)
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             made = ready_arm(session, found_task, arm)
             if not standing.is_full(session, made.id, per_label=per_label):
-                check(settings, how)
+                check(settings, request)
             if detach:
                 job = train.queue_generation(
                     session,
                     study=home,
                     task=found_task,
                     arm=made,
-                    arguments=how.arguments(),
+                    arguments=request.arguments(),
                     is_local=provider == "local",
                 )
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        found = fill_arm(settings, store, arm_id=made.id, title=f"{task} · {arm}", how=how, teller=output.teller(store))
-    return _show(found, title=f"{task} · {arm}", as_json=as_json)
+        totals = fill_arm(
+            settings, store, arm_id=made.id, title=f"{task} · {arm}", request=request, teller=output.teller(store)
+        )
+    return _show(totals, title=f"{task} · {arm}", as_json=as_json)
 
 
-def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:
+def _show(totals: dict[str, Any], *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(totals)
         return
     columns = ["asked", "kept", "completions", "tokens_in", "tokens_out", "cost_usd", "seconds"]
-    output.table(title, columns, [[found[name] for name in columns]])
-    if found["rejected"]:
-        output.table("Not kept", ["reason", "texts"], [[reason, count] for reason, count in found["rejected"].items()])
-    for label, reason in found["stopped"].items():
+    output.table(title, columns, [[totals[name] for name in columns]])
+    if totals["rejected"]:
+        output.table("Not kept", ["reason", "texts"], [[reason, count] for reason, count in totals["rejected"].items()])
+    for label, reason in totals["stopped"].items():
         typer.echo(f"{label}: {reason}")

@@ -1,4 +1,4 @@
-"""Let an LLM say which label fits the texts of some arms: the command judge, and its job."""
+"""The command judge: let an LLM say which label fits each text of some arms."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,10 +30,10 @@ def register(app: typer.Typer) -> None:
 
 def judge(
     task: Annotated[str, typer.Option("--task")],
-    model: Annotated[str, typer.Option(help="The judging model; NAME@URL asks it at another endpoint.")],
+    model: Annotated[str, typer.Option(help="The judging model; NAME@URL names a model at another endpoint.")],
     arm: Annotated[list[str] | None, typer.Option("--arm", help="May be repeated. Default: every arm.")] = None,
     per_label: Annotated[int | None, typer.Option(min=1, help="Texts of each arm and label. Default: all.")] = None,
-    provider: Annotated[str, typer.Option(help="openai (any endpoint that speaks its protocol) or local.")] = "openai",
+    provider: Annotated[str, typer.Option(help="openai (any OpenAI-compatible endpoint) or local.")] = "openai",
     base_url: Annotated[str | None, typer.Option(help="Default: OPENAI_BASE_URL.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
@@ -41,36 +41,39 @@ def judge(
     rpm: Annotated[float | None, typer.Option(min=0, help="Requests a minute.")] = None,
     timeout: model_options.Timeout = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Stop before spending more, in US dollars.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job and return.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue a job and return.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ask an LLM which label fits each text, without telling it the intended one. Resumes; never pays twice."""
+    """Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice."""
     with output.opened() as (settings, store):
-        asked = connection.made(
+        judge_connection = connection.made(
             provider=provider, models=(model,), base_url=base_url, temperature=temperature, max_tokens=max_tokens,
             concurrency=concurrency, rpm=rpm, timeout=timeout,
         )  # fmt: skip
-        connection.check(asked, settings)
+        connection.check(judge_connection, settings)
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             arms = _arms(session, found_task, arm or [])
             if detach:
-                given = arguments(asked, arms=arm or [], per_label=per_label, budget_usd=budget)
-                job = queue_judging(session, study=home, task=found_task, arguments=given)
+                options = arguments(judge_connection, arms=arm or [], per_label=per_label, budget_usd=budget)
+                job = queue_judging(session, study=home, task=found_task, arguments=options)
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        found = _judge(settings, store, arms=arms, asked=asked, title=task, per_label=per_label, budget_usd=budget)
-    return _show(found, title=f"{task} judged by {model}", as_json=as_json)
+        result = _judge(
+            settings, store, arms=arms, wanted=judge_connection, title=task, per_label=per_label, budget_usd=budget
+        )
+    return _show(result, title=f"{task} judged by {model}", as_json=as_json)
 
 
 def _arms(session: Session, task: Task, names: Sequence[str]) -> list[Arm]:
-    found = [tasks.get_arm(session, task, name) for name in names] or tasks.arms(session, task.id)
-    if not found:
+    """Return the named arms of a task, all its arms for no names. Raises `StudyError` for a task without arms."""
+    arms = [tasks.get_arm(session, task, name) for name in names] or tasks.arms(session, task.id)
+    if not arms:
         raise StudyError(f"Task {task.name!r} has no arm yet. Import or generate texts first.")
-    return found
+    return arms
 
 
 def _judge(
@@ -78,32 +81,32 @@ def _judge(
     store: Store,
     *,
     arms: Sequence[Arm],
-    asked: Connection,
+    wanted: Connection,
     title: str,
     per_label: int | None,
     budget_usd: float | None,
 ) -> dict[str, Any]:
-    client = connection.open_all(asked, settings)[0]
+    client = connection.open_all(wanted, settings)[0]
     generation.check_budget(client, budget_usd)
     with output.teller(store).bar(f"Judge {title}") as report:
-        found = judging.judge(
+        judged = judging.judge(
             store,
             arm_ids=[arm.id for arm in arms],
             provider=client,
             per_label=per_label,
-            limits=Limits(budget_usd, asked.concurrency),
+            limits=Limits(budget_usd, wanted.concurrency),
             report=report,
         )
-    return asdict(found)
+    return asdict(judged)
 
 
-def _show(found: dict[str, Any], *, title: str, as_json: bool) -> None:
+def _show(result: dict[str, Any], *, title: str, as_json: bool) -> None:
     if as_json:
-        output.emit(found)
+        output.emit(result)
         return
     columns = ["wanted", "judged", "named", "tokens_in", "tokens_out", "cost_usd", "seconds"]
-    output.table(title, columns, [[found[name] for name in columns]])
-    shares = [[arm, same, n, same / n if n else None] for arm, (same, n) in found["agrees"].items()]
+    output.table(title, columns, [[result[name] for name in columns]])
+    shares = [[arm, same, n, same / n if n else None] for arm, (same, n) in result["agrees"].items()]
     output.table("Agrees with the label the text came with", ["arm", "agrees", "n", "share"], shares)
-    if found["unclear"]:
-        output.table("Without a label", ["reason", "answers"], [[why, n] for why, n in found["unclear"].items()])
+    if result["unclear"]:
+        output.table("Without a label", ["reason", "answers"], [[why, n] for why, n in result["unclear"].items()])

@@ -1,4 +1,4 @@
-"""Options that say which model is asked, and how."""
+"""Shared options of commands that call a model: which model, and the settings of calls."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ Model = Annotated[
     list[str] | None, typer.Option("--model", help="Repeat it to mix models; NAME@URL asks another endpoint.")
 ]
 ProviderName = Annotated[
-    str, typer.Option("--provider", help="openai (any endpoint that speaks its protocol), local or recorded.")
+    str, typer.Option("--provider", help="openai (any OpenAI-compatible endpoint), local or recorded.")
 ]
 BaseUrl = Annotated[str | None, typer.Option(help="Default: OPENAI_BASE_URL.")]
 Recordings = Annotated[Path | None, typer.Option(help="Recorded completions, for --provider recorded.")]
@@ -19,7 +19,9 @@ Concurrency = Annotated[int, typer.Option(min=1, max=512, help="Calls at a time.
 Rpm = Annotated[float | None, typer.Option(min=0.1, help="The most requests a minute.")]
 Timeout = Annotated[
     float | None,
-    typer.Option(min=0.1, help="Seconds for one answer; a late one is asked for once more at most. Default: 600."),
+    typer.Option(min=0.1, help="Seconds for one answer; a late answer is asked for once more at most. Default: 600."),
 ]
-Structured = Annotated[bool, typer.Option("--structured", help="Ask for JSON by a schema, where it is offered.")]
+Structured = Annotated[
+    bool, typer.Option("--structured", help="Ask for JSON by a schema, if the endpoint offers that.")
+]
 BudgetUsd = Annotated[float | None, typer.Option("--budget", min=0, help="Stop before spending more, in US dollars.")]

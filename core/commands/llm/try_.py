@@ -1,4 +1,4 @@
-"""Try a prompt before it is paid for by the thousand: the command try, and the job that the page queues for it."""
+"""The command try: make a few calls with a prompt before a whole generation is paid for."""
 
 import json
 from dataclasses import asdict
@@ -60,7 +60,7 @@ def try_prompt(
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Make a few calls with a prompt, exactly as a generation would. The answers are stored but never become samples."""
+    """Make a few calls with a prompt, like the calls of a generation. The answers are stored but never become samples."""
     with output.opened() as (settings, store):
         wanted = generate.connection_of(
             provider=provider, model=model, base_url=base_url, recordings=recordings, temperature=temperature,
@@ -70,9 +70,9 @@ def try_prompt(
         limits = TryLimits(wanted.timeout or TryLimits.seconds, budget)
         with store.write() as session:
             home = find.find_study(session, study, task)
-            found = tasks.get_task(session, home.id, task)
-            arm_id = tasks.make_arm(session, task_id=found.id, name=arm).id
-            tried = _draft(session, arm_id, found, arm, draft)
+            found_task = tasks.get_task(session, home.id, task)
+            arm_id = tasks.make_arm(session, task_id=found_task.id, name=arm).id
+            tried = _draft(session, arm_id, found_task, arm, draft)
         if kinds is None:
             clients = _clients(settings, wanted, limits)
             _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)
@@ -81,14 +81,17 @@ def try_prompt(
             _show_kinds(taxonomy.ask(store, client, arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
 
 
-def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | None) -> Draft:
-    """The draft of the option, or the arm's newest version, or the default of its kind. Raises `StudyError`."""
-    if given is None:
+def _draft(session: Session, arm_id: int, task: Task, arm: str, option: str | None) -> Draft:
+    """Return the draft of the option --draft, else the arm's newest version, else the default prompt of the arm's kind.
+
+    Raises `StudyError` if the option holds no draft.
+    """
+    if option is None:
         newest = versions.latest(session, arm_id)
         labels = tasks.labels_of(session, task.id)
         return versions.as_draft(newest) if newest else drafts.default(task, labels, kind=tasks.kind_of(arm))
     try:
-        return DRAFT.validate_json(json.dumps(asdict(Draft(**json.loads(given)))), strict=True)
+        return DRAFT.validate_json(json.dumps(asdict(Draft(**json.loads(option)))), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -98,7 +101,7 @@ def _draft(session: Session, arm_id: int, task: Task, arm: str, given: str | Non
 
 
 def _clients(settings: settings_module.Settings, wanted: Connection, limits: TryLimits) -> list[Provider]:
-    clients = generate.clients_of(settings, wanted)
+    clients = generate.open_providers(settings, wanted)
     generation.check_budget(clients, limits.budget_usd)
     return clients
 
@@ -106,9 +109,9 @@ def _clients(settings: settings_module.Settings, wanted: Connection, limits: Try
 def _try(
     store: Store, clients: list[Provider], *, arm_id: int, draft: Draft, calls: int, limits: TryLimits
 ) -> list[trials.Tried]:
-    """The calls, each by the model that a generation would ask. Raises `StudyError` when none of them brought an answer."""
+    """Make the calls, each with the model that a generation would use. Raises `StudyError` if no call got an answer."""
     tried = trials.try_prompt(store, arm_id=arm_id, draft=draft, provider=clients, calls=calls, limits=limits)
-    errors = [one.error for one in tried if one.error]
+    errors = [call.error for call in tried if call.error]
     if errors and len(errors) == len(tried):
         raise StudyError(errors[0])
     return tried
@@ -123,14 +126,14 @@ def _show_kinds(kinds: dict[str, list[str]], *, as_json: bool) -> None:
 
 def _show(tried: list[trials.Tried], *, as_json: bool) -> None:
     if as_json:
-        output.emit({"tried": [asdict(one) for one in tried]})
+        output.emit({"tried": [asdict(call) for call in tried]})
         return
-    rows = [[one.label, text, ""] for one in tried for text in one.texts]
-    rows += [[one.label, text, reason] for one in tried for text, reason in one.rejected]
-    rows += [[one.label, "", one.error or one.reason or ""] for one in tried if one.error or one.reason]
-    output.table("What came", ["label", "text", "not kept because"], rows)
-    cost = sum(one.cost_usd or 0 for one in tried) if all(one.cost_usd is not None for one in tried) else None
-    tokens_in, tokens_out = (sum(getattr(one, name) for one in tried) for name in ("tokens_in", "tokens_out"))
+    rows = [[call.label, text, ""] for call in tried for text in call.texts]
+    rows += [[call.label, text, reason] for call in tried for text, reason in call.rejected]
+    rows += [[call.label, "", call.error or call.reason or ""] for call in tried if call.error or call.reason]
+    output.table("Texts of the answers", ["label", "text", "not kept because"], rows)
+    cost = sum(call.cost_usd or 0 for call in tried) if all(call.cost_usd is not None for call in tried) else None
+    tokens_in, tokens_out = (sum(getattr(call, name) for call in tried) for name in ("tokens_in", "tokens_out"))
     output.table(
         "Calls", ["calls", "tokens in", "tokens out", "cost, US dollars"], [[len(tried), tokens_in, tokens_out, cost]]
     )

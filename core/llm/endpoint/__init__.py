@@ -1,1 +1,1 @@
-"""One HTTP endpoint that speaks the chat-completions protocol, with its bad habits."""
+"""The client of an OpenAI-compatible endpoint: requests, failures, responses, proxies."""

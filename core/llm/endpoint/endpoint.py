@@ -1,7 +1,7 @@
-"""An LLM endpoint that speaks OpenAI's chat completions: one client, own retries, and a pause shared by all callers.
+"""Send calls to an OpenAI-compatible endpoint: retries, pauses shared by all callers, refused parameters.
 
-The calls go through aiohttp: at 128 calls in flight the openai client takes ten times as much processor time a call,
-which leaves too little for storing what comes back. Its types and errors are not needed for this one route.
+The calls go through aiohttp: with 128 calls in flight, the openai client takes ten times as much processor time per
+call, which leaves too little for storing the answers (measured in docs/decisions.md).
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from core.errors import ProviderError, ProviderPaused, ProviderRefused
 from core.llm.answers import Answer, AnswerLost, Message, SlotKey
 from core.llm.endpoint import failures, proxies, responses
 from core.llm.endpoint.failures import FORMAT, Cause, Failure
-from core.llm.money import budget
+from core.llm.money import prices
+from core.llm.settings import USUAL, CallSettings
 
 LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
 LONGEST_CONNECT_S = 60.0
-LONGEST_ANSWER_S = 600.0
 QUOTA_S = 3600.0
-LONGEST_BUSY = 400  # first waits: two minutes and more without an answer, then the job pauses
+LONGEST_BUSY = 400  # times the first wait: so long without an answer, and the job pauses
 BUSY = (429, 503, 529)
 FEWEST_TOKENS = 16
 SYSTEM = "a system message (its text begins the first message instead)"
@@ -45,12 +45,11 @@ STRUCTURED = (
 
 
 class OpenAIProvider:
-    """Completes messages at `base_url`. Parameters that were not set are not sent, nor those the endpoint refuses.
+    """Completes messages with one model of the endpoint at `base_url`, by the settings of calls.
 
-    `tries` bounds the attempts of one call; waits between them double from `first_wait` seconds. A 429 pauses every
-    caller of this provider for as long as the endpoint asks. `rpm` spaces the starts of all requests, retries
-    included, evenly over a minute. `structured` asks for JSON where the endpoint offers it. `headers` and `query` go
-    with every request. `not_taken` names what the endpoint refused, so that calls go without.
+    A parameter that is not set is not sent. A parameter that the endpoint refuses is left out of later calls and named
+    in `not_taken`. A 429 pauses every caller of this provider for as long as the endpoint asks. `headers` and `query`
+    go with every request. `price` None looks the price up in the table that comes with Litmus.
     """
 
     name = "openai"
@@ -61,31 +60,23 @@ class OpenAIProvider:
         *,
         base_url: str,
         api_key: str | None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        timeout: float = LONGEST_ANSWER_S,
-        tries: int = 6,
-        first_wait: float = 0.5,
-        price: budget.Price | None = None,
-        rpm: float | None = None,
-        structured: bool = False,
+        settings: CallSettings = USUAL,
+        price: prices.Price | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
-        self.price = price or budget.price(model)
-        self.max_tokens = max_tokens
+        self.price = price or prices.price(model)
+        self.max_tokens = settings.max_tokens
+        self.settings = settings
         self._url = base_url
         self._key = api_key
-        self._timeout = timeout
-        self._tries = tries
-        self._first_wait = first_wait
-        self._gap_s = 60.0 / rpm if rpm else 0.0
+        self._gap_s = 60.0 / settings.rpm if settings.rpm else 0.0
         self._headers = dict(headers or {})
         self._query = dict(query or {})
-        self._parameters: dict[str, Any] = {} if temperature is None else {"temperature": temperature}
+        self._parameters: dict[str, Any] = {} if settings.temperature is None else {"temperature": settings.temperature}
         self._limit_name: str | None = LIMITS[0]
-        self._is_structured = structured
+        self._is_structured = settings.structured
         self._takes_system = True
         self.not_taken: list[str] = []
         self._most_tokens = responses.MOST_TOKENS
@@ -101,23 +92,23 @@ class OpenAIProvider:
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """The endpoint's answer to the messages.
+        """Return the endpoint's answer to the messages.
 
-        Raises `ProviderRefused` when it will never answer this request, `ProviderPaused` when it asks to wait for
-        long, and `ProviderError` when it does not answer after all tries. A prompt that the endpoint refuses for what it
-        says, or for its length, gets that refusal as its answer. An answer that did not come in time may still be
-        written and billed, so it is not asked for again but raises `AnswerLost`; so does, with a `max_tokens` that must
-        hold, one that broke off.
+        If the endpoint refuses the prompt for its content or its length, the answer is that refusal. Raises
+        `ProviderRefused` if the endpoint will never answer this request, `ProviderPaused` if the endpoint asks for a
+        long wait, and `ProviderError` after all tries. Raises `AnswerLost`, without another try, if the answer did not
+        arrive in time and may still be billed; also if the answer broke off, except at the
+        first try of a call without `max_tokens`.
         """
         count = 0
         while True:
-            await self._turn()
+            await self._wait_for_turn()
             sent = self.body(messages, max_tokens=max_tokens)
             try:
-                return await self._once(sent, slot_key)
+                return await self._send(sent, slot_key)
             except Failure as failure:
                 if why := failure.of_prompt(has_limit=any(name in sent for name in LIMITS)):
-                    return self._declined(failure, sent, why)
+                    return self._refusal_as_answer(failure, sent, why)
                 if failure.status in BUSY or failure.has_no_quota:
                     self._pause(failure)
                 elif failure.status in (400, 422) or refuses_system(failure, sent):
@@ -141,33 +132,33 @@ class OpenAIProvider:
 
     @property
     def shown_url(self) -> str:
-        """The address without a password or a query."""
+        """The endpoint's address without a user, a password or a query."""
         parts = urlsplit(self._url)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
     @property
     def paused_s(self) -> float:
-        """Seconds until the pause that all callers share ends; 0 when there is none."""
+        """Seconds until the pause shared by all callers ends; 0 outside of a pause."""
         return max(0.0, self._paused_until - time.monotonic())
 
     @property
     def proxy(self) -> str | None:
-        """The proxy that calls go through. Raises `ProviderRefused` for one that cannot be used."""
+        """The proxy for calls to this endpoint, None for a direct call. Raises `ProviderRefused` for an unusable proxy."""
         return proxies.proxy_for(self._address)
 
     def client_options(self) -> dict[str, Any]:
-        """What an openai client needs to speak to the same endpoint."""
+        """Return the arguments of an openai client for the same endpoint."""
         return {
             "base_url": self._url,
             "api_key": self._key or "none",
-            "timeout": self._timeout,
+            "timeout": self.settings.timeout_s,
             "max_retries": 0,
             "default_headers": self._headers,
             "default_query": self._query,
         }
 
     def body(self, messages: Sequence[Message], *, max_tokens: int | None = None) -> dict[str, Any]:
-        """The JSON that a call for these messages sends now."""
+        """Return the JSON body of a call for these messages, without the parts that the endpoint has refused so far."""
         limit = max_tokens or self.max_tokens
         limit = min(limit, self._most_tokens) if limit else limit
         messages = list(messages) if self._takes_system else _without_system(messages)
@@ -181,7 +172,10 @@ class OpenAIProvider:
         return sent
 
     def answer(self, response: Mapping[str, Any], *, sent: Mapping[str, Any], latency_s: float = 0.0) -> Answer:
-        """The answer in a chat completion's JSON, to a call that sent `sent`. Raises `ProviderRefused` if it is none."""
+        """Return the answer in the JSON of a chat completion, to a call with the body `sent`.
+
+        Raises `ProviderRefused` if the JSON is no chat completion.
+        """
         choices = response.get("choices") if isinstance(response, Mapping) else None
         if not isinstance(choices, list):
             raise ProviderRefused(failures.no_completion(self.shown_url, json.dumps(response, ensure_ascii=False)))
@@ -190,12 +184,12 @@ class OpenAIProvider:
         content = responses.text(message.get("content"))
         tokens_in, tokens_out = responses.count(usage.get("prompt_tokens")), responses.tokens_out(usage)
         if tokens_in is None:
-            tokens_in = sum(budget.approximate_tokens(part["content"]) for part in sent["messages"])
+            tokens_in = sum(prices.approximate_tokens(part["content"]) for part in sent["messages"])
         return Answer(
             content=content,
             finish_reason=responses.storable(choice.get("finish_reason")) or "unknown",
             tokens_in=tokens_in,
-            tokens_out=budget.approximate_tokens(content) if tokens_out is None else tokens_out,
+            tokens_out=prices.approximate_tokens(content) if tokens_out is None else tokens_out,
             request_id=responses.storable(response.get("id")) or None,
             model=responses.storable(response.get("model")) or self.model,
             latency_s=latency_s,
@@ -205,7 +199,11 @@ class OpenAIProvider:
         )
 
     def adapt(self, failure: Failure, sent: Mapping[str, Any], *, must_limit: bool) -> None:
-        """Stop sending the parameter that a 400 refuses, so that the call can be made again; else raise."""
+        """Leave out or lower the part of a call that a 400 refuses, for this call's next try and all later calls.
+
+        Raises `ProviderRefused` if the failure names no such part; with `must_limit`, also if the endpoint takes no
+        limit on the length of an answer.
+        """
         if refuses_system(failure, sent):
             self._takes_system = False
             self._leave_out(SYSTEM)
@@ -233,9 +231,9 @@ class OpenAIProvider:
             self._leave_out(refused)
 
     def wait_after(self, error: openai.OpenAIError, failed: int) -> float:
-        """Seconds to wait before the next try after the openai client failed for the `failed`-th time.
+        """Return the seconds to wait before the next try, after the openai client failed for the `failed`-th time.
 
-        Raises the same sentences as `complete` when there is no next try.
+        Raises the same errors as `complete` if no further try should be made.
         """
         failure = failures.of_openai(error).without(self._key)
         if failure.status in BUSY or failure.has_no_quota:
@@ -248,15 +246,15 @@ class OpenAIProvider:
             self.not_taken.append(part)
 
     def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
-        """Halve the limit of an answer that the endpoint calls too large; False when it says something else."""
+        """Halve the limit on answers if the endpoint calls the limit too large; return whether the limit was halved."""
         limit = next((sent[name] for name in LIMITS if name in sent), None)
         if limit is None or limit <= FEWEST_TOKENS or not failure.is_of_limit():
             return False
         self._most_tokens = limit // 2
         return True
 
-    def _declined(self, failure: Failure, sent: Mapping[str, Any], finish_reason: str) -> Answer:
-        """The refusal of one prompt as its answer: nothing was written, so nothing is counted."""
+    def _refusal_as_answer(self, failure: Failure, sent: Mapping[str, Any], finish_reason: str) -> Answer:
+        """Return the refusal of a prompt as the answer to the prompt, with 0 tokens."""
         return Answer(
             content="",
             finish_reason=finish_reason,
@@ -270,8 +268,8 @@ class OpenAIProvider:
             messages=sent["messages"],
         )
 
-    async def _turn(self) -> None:
-        """Wait until a request may start: after the pause, and some time after the start of the one before."""
+    async def _wait_for_turn(self) -> None:
+        """Wait until the shared pause is over and, with `rpm`, until enough time has passed since the last request."""
         while True:
             while self.paused_s:
                 await asyncio.sleep(self.paused_s)
@@ -284,15 +282,16 @@ class OpenAIProvider:
             if not self.paused_s:
                 return
 
-    async def _once(self, sent: Mapping[str, Any], slot_key: SlotKey) -> Answer:
-        session = self._opened()
+    async def _send(self, sent: Mapping[str, Any], slot_key: SlotKey) -> Answer:
+        """Make one HTTP request with the body `sent` and return the answer. Raises `Failure` or `ProviderRefused`."""
+        session = self._open_session()
         started = time.monotonic()
         try:
             async with session.post(
                 self._address,
                 data=json.dumps(sent).encode(),
                 headers={"Idempotency-Key": str(slot_key)},
-                allow_redirects=False,  # texts and keys go nowhere else than asked for
+                allow_redirects=False,  # texts and keys go to no other address
             ) as response:
                 raw = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -301,24 +300,24 @@ class OpenAIProvider:
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
         try:
-            found = responses.streamed(raw) or json.loads(raw)
+            body = responses.streamed(raw) or json.loads(raw)
         except (ValueError, TypeError, RecursionError):
             raise ProviderRefused(failures.no_completion(self.shown_url, raw.decode(errors="replace"))) from None
-        if (failure := failures.in_success(found)) is not None:
+        if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
-        answer = self.answer(found, sent=sent, latency_s=latency)
+        answer = self.answer(body, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
         return answer if named is None else replace(answer, request_id=responses.storable(named))
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
             trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            connect = min(self._timeout, LONGEST_CONNECT_S)
+            connect = min(self.settings.timeout_s, LONGEST_CONNECT_S)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=trust),
-                timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=connect),
+                timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=connect),
                 headers={"Content-Type": "application/json", **key, **self._headers},
                 proxy=self.proxy,
             )
@@ -326,42 +325,48 @@ class OpenAIProvider:
 
     @property
     def _address(self) -> URL:
-        """Where completions are asked for; a user and password in the URL give way to a key."""
+        """The URL of chat completions; with a key, without the user and password of the base URL."""
         base = URL(self._url)
         base = base.with_user(None) if self._key else base
         return (base / "chat/completions").update_query({**base.query, **self._query})
 
     def _wait_after(self, failure: Failure, count: int) -> float:
-        """Seconds this caller waits before its next try; raises when there is none."""
+        """Return the seconds to wait before the next try of a call, after `count` failures of the call.
+
+        Raises `ProviderRefused` if another try cannot help, `ProviderError` after the last try.
+        """
         no_connection = failure.cause in (Cause.NO_CONNECTION, Cause.NO_NAME)
         if not (no_connection or failure.cause == Cause.LOST or _is_passing(failure.status)):
             raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
         is_new = no_connection and not self._has_answered
-        if count >= (min(2, self._tries) if is_new else self._tries):
+        if count >= (min(2, self.settings.tries) if is_new else self.settings.tries):
             raise ProviderError(self._no_answer(failure, count)) from None
-        return self._growing(count)
+        return self._growing_wait(count)
 
     def _no_answer(self, failure: Failure, count: int) -> str:
         proxy = proxies.shown(self._address)
-        return failures.no_answer(failure, url=self.shown_url, timeout=self._timeout, tries=count, proxy=proxy)
+        return failures.no_answer(
+            failure, url=self.shown_url, timeout=self.settings.timeout_s, tries=count, proxy=proxy
+        )
 
     def _pause(self, failure: Failure) -> None:
-        """Pause all callers for as long as a busy endpoint asks, and at least as long as waits have grown to.
+        """Pause all callers for as long as a busy endpoint asks; pauses in a row grow like the waits between tries.
 
-        Too long a time of pauses without an answer, a quota of the day and an account without credit pause the whole job.
+        Raises `ProviderPaused`, which pauses the whole job, if the account has no quota or credit left, if one pause
+        is longer than two minutes, or after a long time of pauses without an answer.
         """
         now = time.monotonic()
         if not self._pauses:
             self._busy_since = now
         self._pauses += now >= self._paused_until
-        wait = max(self._growing(self._pauses), failure.retry_after or 0.0)
+        wait = max(self._growing_wait(self._pauses), failure.retry_after or 0.0)
         if failure.has_no_quota or failure.is_daily:
             raise ProviderPaused(
                 f"{failures.no_quota(failure, url=self.shown_url)} It is tried again in an hour.",
                 seconds=max(wait, QUOTA_S),
             ) from None
-        patience = LONGEST_BUSY * self._first_wait if self._tries > 1 else 0.0
-        is_long = self._pauses > self._tries and now + wait - self._busy_since > patience
+        patience = LONGEST_BUSY * self.settings.first_wait_s if self.settings.tries > 1 else 0.0
+        is_long = self._pauses > self.settings.tries and now + wait - self._busy_since > patience
         if wait > LONGEST_PAUSE_S or is_long:
             raise ProviderPaused(
                 f"{self.shown_url} asks to wait {wait:.0f} seconds before the next request: "
@@ -370,23 +375,24 @@ class OpenAIProvider:
             ) from None
         self._paused_until = max(self._paused_until, now + wait)
 
-    def _growing(self, count: int) -> float:
-        return min(self._first_wait * 2.0 ** (count - 1), LONGEST_WAIT_S)
+    def _growing_wait(self, count: int) -> float:
+        """Return the wait in seconds after `count` failures: doubling from `first_wait_s`, at most 30."""
+        return min(self.settings.first_wait_s * 2.0 ** (count - 1), LONGEST_WAIT_S)
 
 
 def refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
-    """Whether a call failed for its message of the role system; others under way may fail for it as well."""
+    """Whether a call failed because the endpoint takes no message with the role system."""
     roles = {part["role"] for part in sent["messages"]}
     return failure.refuses_system() and "system" in roles and len(roles) > 1
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """The same messages for a model that takes no role system: its text begins the first message of the user."""
-    told = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
+    """Return the messages with the system text at the start of the first other message, for models without that role."""
+    system = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
     others = [part for part in messages if part["role"] != "system"]
-    if not told or not others:
+    if not system or not others:
         return list(messages)
-    return [{**others[0], "content": f"{told}\n\n{others[0]['content']}"}, *others[1:]]
+    return [{**others[0], "content": f"{system}\n\n{others[0]['content']}"}, *others[1:]]
 
 
 def _is_passing(status: int | None) -> bool:

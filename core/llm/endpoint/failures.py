@@ -1,4 +1,4 @@
-"""Failures: what went wrong with one call to an endpoint, read from its status and its words, whoever made the call."""
+"""The failure of one call to an endpoint: read the cause from status and words, and say the failure in a sentence."""
 
 import email.utils
 import json
@@ -17,7 +17,7 @@ from core.llm.endpoint import prompt_refusals
 LONGEST_SAID = 300
 LONGEST_WAIT_S = 30 * 86_400.0
 WORDS = ("message", "detail", "msg", "error_msg", "errorMessage", "status_msg", "error_description")
-NAMED = (  # statuses by the names that errors have
+STATUS_NAMES = (  # HTTP statuses by the names that endpoints give to errors
     (429, r"rate.?limit|too.?many|quota|resource.?exhausted|throttl"),
     (503, r"overload|unavailable|capacity|busy"),
     (401, r"authenticat|invalid.?api.?key|unauthori[sz]ed"),
@@ -86,7 +86,7 @@ FORMAT_WORDS = (FORMAT, "response format", "json_schema", "structured output")
 
 
 class Cause(StrEnum):
-    """`LOST` is an answer that broke off or did not come in time, though it was asked for and may be billed."""
+    """Why a call failed. `LOST`: the answer broke off or did not arrive in time, and may be billed."""
 
     STATUS = "status"
     LOST = "lost"
@@ -99,9 +99,11 @@ class Cause(StrEnum):
 
 @dataclass(eq=False)
 class Failure(Exception):
-    """A call without an answer. `said` is in the endpoint's own words; `retry_after` in seconds, None if not asked.
+    """A call without an answer.
 
-    `is_billed` says that tokens were counted for it all the same.
+    `said` is the error in the endpoint's own words; `code`, `kind` and `param` are fields of the endpoint's error, empty
+    if missing. `retry_after` is the wait in seconds that the endpoint asks for, None if the endpoint asks for no wait.
+    `is_daily` says that a quota of the day is used up, `is_billed` that the endpoint counted tokens for the call.
     """
 
     cause: Cause
@@ -116,35 +118,38 @@ class Failure(Exception):
     is_billed: bool = False
 
     def of_prompt(self, *, has_limit: bool = False) -> str | None:
-        """The `finish_reason` under which this refusal of one prompt is kept as its answer; None when it concerns more."""
+        """Return the `finish_reason` to store if this failure refuses one prompt; None for a failure that concerns more than a prompt.
+
+        `has_limit` says that the call limited its answer, so that the failure may be about that limit.
+        """
         if has_limit and self.is_of_limit():
             return None
         return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=self.said)
 
     def is_of_limit(self) -> bool:
-        """Whether the limit of the answer is more than the endpoint takes."""
+        """Whether the call failed because its limit on the answer is larger than the endpoint allows."""
         is_taken = not any(word in self.said.lower() for word in UNSUPPORTED)
         return is_taken and prompt_refusals.is_of_limit(param=self.param, said=self.said)
 
     @property
     def is_late(self) -> bool:
-        """Whether the answer did not come in time, here or at a gateway: it may still be written and billed."""
+        """Whether the answer did not arrive in time, here or at a gateway, and may still be written and billed."""
         return (self.is_timeout and self.cause == Cause.LOST) or self.status in LATE
 
     @property
     def has_no_quota(self) -> bool:
-        """Whether the account has nothing left to pay with; a quota of a minute is none of that."""
+        """Whether the account has no credit or quota left; the quota of a minute does not count."""
         named = self.code in NO_QUOTA or self.kind in NO_QUOTA
         return (
             named or self.status == 402 or (self.status in (400, 403, 429) and NO_CREDIT.search(self.said) is not None)
         )
 
     def refuses_system(self) -> bool:
-        """Whether the endpoint takes no message of the role system."""
+        """Whether the endpoint says that the role system is not supported."""
         return self.status in (400, 422, 500) and NO_SYSTEM.search(self.said) is not None
 
     def refused_parameter(self, sent: Collection[str]) -> str | None:
-        """The sent parameter that the endpoint does not take; None when it objects to something else."""
+        """Return the parameter among `sent` that the endpoint does not take; None if the failure is about something else."""
         words = f"{self.code.replace('_', ' ')} {self.param} {self.said}".lower()
         if FORMAT in sent and any(word in words for word in FORMAT_WORDS):
             return FORMAT
@@ -155,14 +160,14 @@ class Failure(Exception):
         return next((name for name in sent if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.said)), None)
 
     def without(self, key: str | None) -> "Failure":
-        """The same, with the key taken out of the endpoint's words before they are cut to a length for people."""
+        """Remove the key from the endpoint's words, cut the words to a length for people, and return this failure."""
         said = self.said.replace(key, "***") if key else self.said
         self.said = said[:LONGEST_SAID].rstrip(".")
         return self
 
 
 def of_response(status: int, headers: Mapping[str, str], raw: bytes) -> Failure:
-    """What a response that is no success says."""
+    """Return the failure that a response with an error status reports."""
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
@@ -171,7 +176,7 @@ def of_response(status: int, headers: Mapping[str, str], raw: bytes) -> Failure:
 
 
 def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
-    """What went wrong before there was a response."""
+    """Return the failure behind an error of aiohttp: no connection, or no complete response."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return Failure(Cause.NO_TRUST, str(error))
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -192,7 +197,7 @@ def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
 
 
 def of_openai(error: openai.OpenAIError) -> Failure:
-    """The same, of an error of the openai client."""
+    """Return the failure behind an error of the openai client."""
     if isinstance(error, openai.APIResponseValidationError):
         return Failure(Cause.NO_COMPLETION, error.message)
     if isinstance(error, openai.APIStatusError):
@@ -204,7 +209,7 @@ def of_openai(error: openai.OpenAIError) -> Failure:
 
 
 def refusal(failure: Failure, *, url: str, model: str) -> str:
-    """Why the endpoint will not take a request however often it is sent."""
+    """Return the sentence for a request that the endpoint will never take."""
     status, said = failure.status, failure.said.rstrip(".") or "no reason given"
     if failure.cause == Cause.NO_COMPLETION:
         return no_completion(url, failure.said)
@@ -230,14 +235,17 @@ def refusal(failure: Failure, *, url: str, model: str) -> str:
 
 
 def no_quota(failure: Failure, *, url: str) -> str:
-    """Which quota is used up."""
+    """Return the sentence about the quota that is used up."""
     if failure.is_daily:
         return f"The quota of the day is used up at {url}: {failure.said.rstrip('.')}."
     return f"The key has no quota left at {url}: {failure.said.rstrip('.')}. Add credit there, or use another key."
 
 
 def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: str | None = None) -> str:
-    """Why no answer came after so many tries. `proxy` is the one that the calls went through."""
+    """Return the sentence for a call without an answer after `tries` tries.
+
+    `timeout` is in seconds; `proxy` is the proxy that the calls went through, None for direct calls.
+    """
     if proxy and (failure.cause in (Cause.NO_CONNECTION, Cause.NO_NAME) or failure.status in OF_PROXY):
         said = f" ({failure.said})" if failure.said else ""
         return (
@@ -258,6 +266,7 @@ def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: 
 
 
 def no_completion(url: str, said: str = "") -> str:
+    """Return the sentence for a response that is no chat completion; `said` is the text of the response."""
     shown = _plain(said)[: LONGEST_SAID // 2]
     quoted = f" ({shown})" if shown else ""
     return (
@@ -266,15 +275,15 @@ def no_completion(url: str, said: str = "") -> str:
 
 
 def in_success(body: Any) -> Failure | None:
-    """The failure that an answer with status 200 tells of in its body; None when it tells of none."""
+    """Return the failure that a response with status 200 reports in its JSON body; None for a body without an error."""
     if not isinstance(body, Mapping):
         return None
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     usage = body.get("usage")
     is_billed = isinstance(usage, Mapping) and any(usage.values())
-    for told in (body, choice):
-        if error := told.get("error"):
+    for part in (body, choice):
+        if error := part.get("error"):
             failure = _of_status(_status_of(error), {}, {"error": error}, json.dumps(error, ensure_ascii=False))
             return replace(failure, is_billed=is_billed)
     if choice.get("finish_reason") == "error":
@@ -286,20 +295,21 @@ def in_success(body: Any) -> Failure | None:
 
 
 def _status_of(error: Any) -> int:
-    """The status that an error inside a success would have had, by its number or by its name."""
-    found = error if isinstance(error, Mapping) else {}
-    names = [str(found.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
+    """Return the HTTP status that fits an error reported with status 200, by the error's number or name; 502 for an unknown error."""
+    fields = error if isinstance(error, Mapping) else {}
+    names = [str(fields.get(name) or "") for name in ("code", "status", "status_code", "type", "error_code")]
     for name in names:
         if re.fullmatch(r"[45]\d\d", name):
             return int(name)
-    words = " ".join([*names, *(str(found.get(name) or "") for name in WORDS)])
-    return next((status for status, pattern in NAMED if re.search(pattern, words, re.IGNORECASE)), 502)
+    words = " ".join([*names, *(str(fields.get(name) or "") for name in WORDS)])
+    return next((status for status, pattern in STATUS_NAMES if re.search(pattern, words, re.IGNORECASE)), 502)
 
 
 def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -> Failure:
+    """Return the failure of a response; `body` is the JSON of the response or None, `words` the whole text."""
     body = body[0] if isinstance(body, list) and body else body
-    found = body.get("error", body) if isinstance(body, Mapping) else None
-    error = found if isinstance(found, Mapping) else {"message": found}
+    reported = body.get("error", body) if isinstance(body, Mapping) else None
+    error = reported if isinstance(reported, Mapping) else {"message": reported}
     message = next((error[name] for name in WORDS if error.get(name)), words)
     details = message[0] if isinstance(message, list) and message and isinstance(message[0], Mapping) else {}
     if details:
@@ -317,22 +327,22 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
 
 
 def _beneath(error: Mapping[str, Any]) -> str:
-    """What the endpoint behind a router said, where the router passes it on."""
+    """Return the words of the endpoint behind a router, "" if the router passes no words on."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
     return f": {' '.join(str(raw).split())}" if raw else ""
 
 
 def _plain(words: str) -> str:
-    """Words on one line, those of a page without its tags."""
+    """Return words on one line; of an HTML page, only the text."""
     page = TAG.sub(" ", words) if words.lstrip().startswith("<") else words
     return " ".join(page.split())
 
 
 def _retry_after(headers: Mapping[str, str], words: str) -> float | None:
-    """Seconds that a response asks to wait, at most 30 days; None when it does not say.
+    """Return the seconds that a response asks to wait, at most 30 days; None if the response asks for no wait.
 
-    It is given in milliseconds, in seconds or as a date, or in words alone.
+    Endpoints give the wait in headers, as milliseconds, seconds or a date, or only in the words of the error.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = headers.get(name, "")

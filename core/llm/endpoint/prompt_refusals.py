@@ -1,7 +1,7 @@
-"""What an endpoint's refusal is about: one prompt, the limit of its answer, or more than that.
+"""Tell what an endpoint refuses: one prompt, the limit on the answer, or every call.
 
-A refusal of one prompt is kept as the answer to that prompt. What speaks of the account, the key or the place is never
-taken for one, or every prompt would be kept as refused.
+The refusal of one prompt is stored as the answer to that prompt. A refusal that speaks of the account, the key or the
+country concerns every call, and must not be stored as the answer to a prompt.
 """
 
 import re
@@ -57,12 +57,12 @@ OF_ACCOUNT = re.compile(
 
 
 def ending(*, status: int | None, code: str, said: str) -> str | None:
-    """The `finish_reason` of a refusal that concerns one prompt; None when it concerns more than that.
+    """Return the `finish_reason` to store for the refusal of one prompt; None if the failure concerns more than a prompt.
 
-    `code` is what the endpoint names the error by, its type too; `said` is in its own words.
+    `code` holds the endpoint's code and type of the error; `said` is the error in the endpoint's own words.
     """
     if status == 429 and re.search(r"request too large|must be reduced|too large for", said, re.IGNORECASE):
-        return PROMPT_TOO_LONG  # more than fits into a minute's quota: it will never be taken
+        return PROMPT_TOO_LONG  # longer than a minute's quota: the endpoint will never take the prompt
     if status == 500 and re.search(r"context (?:size|length|window)", said, re.IGNORECASE):
         return PROMPT_TOO_LONG
     if status not in STATUSES:
@@ -79,7 +79,7 @@ def ending(*, status: int | None, code: str, said: str) -> str | None:
 
 
 def is_of_limit(*, param: str, said: str) -> bool:
-    """Whether it is the limit of the answer that is too large, and not the prompt."""
+    """Whether a refusal is about the limit on the answer and not about the length of the prompt."""
     if (asked := PROMPT_TOKENS.search(said)) and (most := CONTEXT_TOKENS.search(said)):
         return int(next(filter(None, asked.groups()))) < int(most[1])
     return LIMIT_NAME.search(f"{param} {said}") is not None and LIMIT_WORDS.search(said) is not None

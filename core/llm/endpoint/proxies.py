@@ -1,4 +1,4 @@
-"""Which proxy a call to an endpoint goes through; an endpoint on this machine is never asked through one."""
+"""Find the proxy for calls to an endpoint; calls to an endpoint on this machine never use a proxy."""
 
 import ipaddress
 import urllib.request
@@ -9,7 +9,11 @@ from core.errors import ProviderRefused
 
 
 def proxy_for(address: URL) -> str | None:
-    """The proxy that this machine's settings name, looked up once: aiohttp by itself does it for every request."""
+    """Return the proxy that this machine's environment names for an address; None for a direct call.
+
+    Meant to be looked up once per client: aiohttp on its own looks the proxy up for every request. Raises
+    `ProviderRefused` for a proxy that is not http or https.
+    """
     if address.host is None or _is_loopback(address.host) or urllib.request.proxy_bypass(address.host):
         return None
     known = urllib.request.getproxies()
@@ -23,7 +27,7 @@ def proxy_for(address: URL) -> str | None:
 
 
 def shown(address: URL) -> str | None:
-    """The proxy that calls to an address go through, without a user or password; None when there is none."""
+    """Return the proxy for an address without its user and password; None for a direct call."""
     try:
         proxy = proxy_for(address)
     except ProviderRefused:

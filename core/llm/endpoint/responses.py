@@ -1,4 +1,4 @@
-"""Responses: the text and the counts in a chat completion's JSON, whatever shape an endpoint gives them."""
+"""Read text and token counts from the JSON of a chat completion, in the shapes that endpoints give them."""
 
 import json
 from collections.abc import Mapping
@@ -9,37 +9,41 @@ from core.llm import text as llm_text
 MOST_TOKENS = 2**31 - 1
 
 
-def mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object unchanged, and an empty object for any other JSON value."""
+    return value if isinstance(value, Mapping) else {}
 
 
-def storable(found: Any) -> str:
-    """A value as text that every database takes; empty when there is none."""
-    return llm_text.storable(str(found or ""))
+def storable(value: Any) -> str:
+    """Return a JSON value as text without characters that a database refuses; empty for a missing value."""
+    return llm_text.storable(str(value or ""))
 
 
 def text(content: Any) -> str:
-    """The text of an answer, which some endpoints give in parts."""
+    """Return the text of an answer's content, which some endpoints give as a list of parts."""
     parts = content if isinstance(content, list) else [content]
     texts = [mapping(part).get("text") if isinstance(part, Mapping) else part for part in parts]
     return storable("".join(part for part in texts if isinstance(part, str)))
 
 
-def count(found: Any) -> int | None:
-    """A number of tokens; None when it can be none."""
-    is_count = isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_TOKENS
-    return found if is_count else None
+def count(value: Any) -> int | None:
+    """Return a JSON value as a number of tokens; None if the value is no whole number from 0 to 2,147,483,647."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if is_count else None
 
 
 def tokens_out(usage: Mapping[str, Any]) -> int | None:
-    """Tokens that are billed as written: some endpoints count thinking in the total alone."""
+    """Return the tokens billed as output, None if unknown: the larger of completion tokens and total minus prompt.
+
+    Some endpoints count thinking only in the total.
+    """
     written, total, read = (count(usage.get(f"{name}_tokens")) for name in ("completion", "total", "prompt"))
     beside = None if total is None or read is None else total - read
     return max((found for found in (written, beside) if found is not None), default=None)
 
 
 def streamed(raw: bytes) -> dict[str, Any] | None:
-    """The completion in a stream of events, which some endpoints send unasked; None when it is none."""
+    """Return the chat completion in a stream of events, which some endpoints send unasked; None for other bodies."""
     if not raw.lstrip().startswith(b"data:"):
         return None
     lines = [line[5:].strip() for line in raw.decode(errors="replace").splitlines() if line.startswith("data:")]

@@ -1,1 +1,1 @@
-"""What calls cost and may cost: prices, budgets, and what is committed."""
+"""Money for calls: prices, budgets, spending, and the money committed in a study."""

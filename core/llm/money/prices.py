@@ -1,4 +1,4 @@
-"""Prices: what tokens cost, from a dated table that comes along and one of your own that goes before it."""
+"""Prices of tokens: a dated table that comes with Litmus, and prices entered by people, which go first."""
 
 import math
 import re
@@ -19,7 +19,7 @@ DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?")
 
 
 class Price(BaseModel):
-    """What a model takes for a million tokens, in US dollars; `as_of` is the day or month it was true."""
+    """The price of a model in US dollars per million tokens; `as_of` is the day or month of the price."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,12 +30,12 @@ class Price(BaseModel):
     as_of: str = ""
 
     def of(self, *, tokens_in: int, tokens_out: int) -> float:
-        """The cost of so many tokens in US dollars."""
+        """Return the cost of a call in US dollars, by its tokens sent and received."""
         return (tokens_in * self.input_usd_per_million + tokens_out * self.output_usd_per_million) / 1e6
 
 
 class PriceTable(BaseModel):
-    """Prices of models, each model once; `as_of` holds for those without a date of their own."""
+    """Prices of models, each model once; `as_of` is the date of the prices without their own date."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,25 +45,30 @@ class PriceTable(BaseModel):
 
 
 def load(home: Path | None) -> PriceTable:
-    """The table that comes along, with the prices entered in `home` in place of its own; every price is dated.
+    """Return the shipped prices, replaced and extended by the prices entered in `home`; every price has its date.
 
-    Raises `StudyError` when one of the two files has been edited into something else.
+    Raises `StudyError` if one of the two files was edited into something invalid.
     """
-    shipped, own = price_table(), _own(home)
-    known = {entry.model: entry for table in (shipped, own) for entry in _dated(table)}
-    return PriceTable(as_of=shipped.as_of, note=shipped.note, prices=sorted(known.values(), key=lambda one: one.model))
+    shipped, entered = price_table(), _entered(home)
+    known = {entry.model: entry for table in (shipped, entered) for entry in _dated(table)}
+    return PriceTable(
+        as_of=shipped.as_of, note=shipped.note, prices=sorted(known.values(), key=lambda price: price.model)
+    )
 
 
 def find(home: Path | None, model: str) -> Price | None:
-    """The price of a model or of a dated snapshot of it (`gpt-4o-2024-08-06`), one's own first; None when unknown."""
+    """Return the price of a model, entered prices first; None if unknown.
+
+    A dated snapshot without a price (`gpt-4o-2024-08-06`) has the price of its model (`gpt-4o`).
+    """
     known = {entry.model: entry for entry in load(home).prices}
     return known.get(model) or known.get(SNAPSHOT.sub("", model))
 
 
 def set_price(home: Path, model: str, input: float, output: float, as_of: str, *, source: str = "") -> Price:
-    """Keep a price of one's own: US dollars for a million tokens sent and received, true as of a day or month.
+    """Store an entered price and return it: US dollars per million tokens sent and received, as of a day or month.
 
-    Raises `StudyError` for a price below 0 or above 10,000, for something else than a number, and for a bad date.
+    Raises `StudyError` for an empty name, a price that is not from 0 to 10,000, and an invalid date.
     """
     name = model.strip()
     if not name:
@@ -76,15 +81,15 @@ def set_price(home: Path, model: str, input: float, output: float, as_of: str, *
             )
     if not DATE.fullmatch(as_of):
         raise StudyError(f"The date of a price is written 2026-06 or 2026-06-30; found {as_of!r}.")
-    given = Price(
+    entered = Price(
         model=name, input_usd_per_million=input, output_usd_per_million=output, source=source or "entered", as_of=as_of
     )
-    _keep(home, [*(entry for entry in _own(home).prices if entry.model != name), given])
-    return given
+    _write_entered(home, [*(entry for entry in _entered(home).prices if entry.model != name), entered])
+    return entered
 
 
 def price_table(path: Path = PRICES) -> PriceTable:
-    """A price table as its file has it. Raises `StudyError` when it has been edited into something else."""
+    """Return the price table in a file. Raises `StudyError` if the file is no price table."""
     try:
         return PriceTable.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
@@ -95,23 +100,17 @@ def price_table(path: Path = PRICES) -> PriceTable:
 
 
 def price(model: str, path: Path = PRICES) -> Price | None:
-    """The price of a model or of a dated snapshot of it in the table that comes along; None when it is unknown."""
+    """Return the price of a model, or of the model behind a dated snapshot, in the shipped table; None if unknown."""
     known = {entry.model: entry for entry in price_table(path).prices}
     return known.get(model) or known.get(SNAPSHOT.sub("", model))
 
 
-def cost(model: str, *, tokens_in: int, tokens_out: int) -> float | None:
-    """The cost of one answer in US dollars; None when the model's price is unknown."""
-    known = price(model)
-    return known.of(tokens_in=tokens_in, tokens_out=tokens_out) if known else None
-
-
 def approximate_tokens(text: str) -> int:
-    """Tokens of a text, at 4 characters a token: fair for English, too few for other scripts."""
+    """Return the estimated tokens of a text, at 4 characters a token: good for English, too low for other scripts."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
-def _own(home: Path | None) -> PriceTable:
+def _entered(home: Path | None) -> PriceTable:
     if home is None or not (home / OWN).is_file():
         return PriceTable(as_of="", note=OWN_NOTE, prices=[])
     return price_table(home / OWN)
@@ -121,7 +120,8 @@ def _dated(table: PriceTable) -> list[Price]:
     return [entry if entry.as_of else entry.model_copy(update={"as_of": table.as_of}) for entry in table.prices]
 
 
-def _keep(home: Path, entries: list[Price]) -> None:
-    """Write the user's own table in place of the earlier one; a reader gets either of them whole."""
+def _write_entered(home: Path, entries: list[Price]) -> None:
+    """Write the entered prices atomically: a reader sees the old file or the new file, never a part."""
+    home.mkdir(parents=True, exist_ok=True)
     table = PriceTable(as_of="", note=OWN_NOTE, prices=sorted(entries, key=lambda entry: entry.model))
     files.replace(home / OWN, f"{table.model_dump_json(indent=2)}\n".encode())

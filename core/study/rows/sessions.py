@@ -14,7 +14,8 @@ class Campaign(Base):
 
     `token` is the unguessable part of the link that raters open. `source` is the name of the file if the ratings were
     imported, else "". `settings` holds a `core.subjectivity.sessions.protocol.Protocol` as JSON: consent, qualification
-    check, attention checks, exclusion rules, panel.
+    check, attention checks, exclusion rules, panel. `rating_lost_usd` is the most that calls of LLM raters without a
+    stored reply may have cost, in US dollars.
     """
 
     __tablename__ = "campaign"
@@ -29,6 +30,7 @@ class Campaign(Base):
     source: Mapped[str] = mapped_column(default="")
     settings: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
     is_open: Mapped[bool] = mapped_column(default=True)
+    rating_lost_usd: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Item(Base):

@@ -1,1 +1,1 @@
-"""LLM raters, beside people."""
+"""LLM raters: their personas, their replies, and their agreement beside people's."""

@@ -1,4 +1,4 @@
-"""People and LLM raters side by side: each group with its own agreement, never pooled unless asked for."""
+"""Compare people and LLM raters on the same items: the agreement of each group, pooled only on request."""
 
 import math
 from collections.abc import Collection
@@ -23,7 +23,7 @@ CAUTION = (
     "subjective an item is to people."
 )
 MUCH_MORE = 0.1
-FEWEST_RANKED = 4  # items of which a rank correlation has an interval
+FEWEST_RANKED = 4  # items that a rank correlation with an interval needs
 ITEMS = [
     "item_id",
     "people_majority",
@@ -40,7 +40,11 @@ ITEMS = [
 
 @dataclass(frozen=True)
 class Group:
-    """Agreement within one group of raters: alpha with its 95 % interval (nan where undefined) and the mean of a_i."""
+    """The agreement within one group of raters.
+
+    `alpha` is Krippendorff's alpha with its 95 % interval from `low` to `high`, nan where undefined; `mean_agreement` is
+    the mean over items of a_i, the share of raters who chose the item's most frequent answer.
+    """
 
     name: str
     alpha: float
@@ -55,8 +59,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rho over n items, with Fisher's 95 % interval; nan when one side does not vary or n is under 4,
-    the interval also when the value is 1 or -1."""
+    """Spearman's rho over n items, from -1 to 1, with Fisher's 95 % interval.
+
+    All three are nan if the values of a group do not vary or n is under 4; `low` and `high` also if rho is 1 or -1.
+    """
 
     value: float
     low: float
@@ -66,10 +72,11 @@ class Correlation:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Two groups on the items that both rated. A group without an answer there is None.
+    """People and LLM raters on the items that both groups rated; if the groups share no item, on each group's own items.
 
-    `items` has one row per item that both rated: columns `ITEMS`; `same_majority` is missing where either group is tied.
-    `by_model` has a group for each model. `pooled` is there only when it was asked for. `reading` says it in words.
+    `people` and `llm` are None for a group without answers; `by_model` holds the LLM raters of each model; `pooled` is
+    None unless requested. `items` has one row per item with the columns `ITEMS`; `same_majority` is missing where a
+    group is tied. `correlation` is between the groups' agreement per item. `reading` says the result in words.
     """
 
     people: Group | None
@@ -86,87 +93,95 @@ class SideBySide:
 def side_by_side(
     session: Session, campaign: Campaign, *, pooled: bool = False, item_ids: Collection[int] | None = None
 ) -> SideBySide:
-    """People and LLM raters of a campaign on the items that both rated, or on those of `item_ids` among them.
+    """Compare people and LLM raters of a campaign on the items that both groups rated, among `item_ids` unless None.
 
-    Excluded raters, attention checks and gold items are left out. Where two things are compared, the answer counted is
-    the one chosen, whichever side it was shown on.
+    Excluded raters, attention checks and gold items are left out. In a campaign of comparisons, the answer is the thing
+    chosen, on whichever side it was shown.
     """
     people = ratings.people(session.get_one(Study, campaign.study_id))
-    given = answers.counted(session, campaign, kinds=[*people, RaterKind.LLM])
+    rated = answers.counted(session, campaign, kinds=[*people, RaterKind.LLM])
     if item_ids is not None:
-        given = given[given["item_id"].isin(set(item_ids))]
+        rated = rated[rated["item_id"].isin(set(item_ids))]
     query = select(Rater).where(Rater.campaign_id == campaign.id, Rater.kind == RaterKind.LLM)
     models = {rater.pseudonym: str(rater.facts.get("model", "")) for rater in session.scalars(query)}
     level = Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
-    frame = answers.chosen(given) if campaign.kind in campaigns.COMPARING else given
+    frame = answers.chosen(rated) if campaign.kind in campaigns.COMPARING else rated
     return compare(frame, models=models, level=level, pooled=pooled)
 
 
 def compare(
-    given: pd.DataFrame, *, models: dict[str, str], level: Level = Level.NOMINAL, pooled: bool = False
+    rated: pd.DataFrame, *, models: dict[str, str], level: Level = Level.NOMINAL, pooled: bool = False
 ) -> SideBySide:
-    """The same from a table with the columns item_id, rater_id, label and kind; `models` names each LLM rater's model."""
-    is_llm = given["kind"] == RaterKind.LLM
-    both = set(given.loc[is_llm, "item_id"]) & set(given.loc[~is_llm, "item_id"])
-    shared = given["item_id"].isin(both) if both else pd.Series(True, index=given.index)
-    people, llm = given[shared & ~is_llm], given[shared & is_llm]
+    """Compare people and LLM raters in a table of answers with the columns item_id, rater_id, label and kind.
+
+    `models` maps the rater_id of each LLM rater to its model.
+    """
+    is_llm = rated["kind"] == RaterKind.LLM
+    both = set(rated.loc[is_llm, "item_id"]) & set(rated.loc[~is_llm, "item_id"])
+    shared = rated["item_id"].isin(both) if both else pd.Series(True, index=rated.index)
+    people, llm = rated[shared & ~is_llm], rated[shared & is_llm]
     model_of = llm["rater_id"].map(models)
     items = _items(people, llm) if both else pd.DataFrame(columns=ITEMS)
-    own, theirs = _group("people", people, level), _group("LLM raters", llm, level)
+    people_group, llm_group = _group("people", people, level), _group("LLM raters", llm, level)
     correlation = _correlation(items)
     return SideBySide(
-        people=own,
-        llm=theirs,
+        people=people_group,
+        llm=llm_group,
         by_model={
             str(model): group
             for model in sorted(model_of.dropna().unique())
             if (group := _group(str(model), llm[model_of == model], level)) is not None
         },
-        pooled=_group("people and LLM raters together", given[shared], level) if pooled else None,
+        pooled=_group("people and LLM raters together", rated[shared], level) if pooled else None,
         items=items,
-        same_majority=_same(items),
+        same_majority=_share_same_majority(items),
         correlation=correlation,
-        reading=_reading(own, theirs, correlation, shared=len(items)),
+        reading=_reading(people_group, llm_group, correlation, shared=len(items)),
     )
 
 
-def _group(name: str, given: pd.DataFrame, level: Level) -> Group | None:
-    if given.empty:
+def _group(name: str, rated: pd.DataFrame, level: Level) -> Group | None:
+    """Return the agreement of a group; None if the group has no answer."""
+    if rated.empty:
         return None
-    found = agreement.summary(given, level=level)
+    summary = agreement.summary(rated, level=level)
     return Group(
         name=name,
-        alpha=found.alpha,
-        low=found.low,
-        high=found.high,
-        mean_agreement=found.mean_majority_agreement,
-        n_items=found.n_items,
-        n_raters=found.n_raters,
-        n_ratings=found.n_ratings,
-        note=found.note,
+        alpha=summary.alpha,
+        low=summary.low,
+        high=summary.high,
+        mean_agreement=summary.mean_majority_agreement,
+        n_items=summary.n_items,
+        n_raters=summary.n_raters,
+        n_ratings=summary.n_ratings,
+        note=summary.note,
     )
 
 
 def _items(people: pd.DataFrame, llm: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per item that both groups rated, with the columns `ITEMS`."""
     sides = []
-    for name, given in (("people", people), ("llm", llm)):
-        found = agreement.by_item(given).set_index("item_id")
+    for name, rated in (("people", people), ("llm", llm)):
+        by_item = agreement.by_item(rated).set_index("item_id")
         renamed = {column: f"{name}_{column}" for column in ("majority", "agreement", "entropy", "tied")}
-        sides.append(found.rename(columns={**renamed, "n_ratings": f"n_{name}"}))
+        sides.append(by_item.rename(columns={**renamed, "n_ratings": f"n_{name}"}))
     table = sides[0].join(sides[1], how="inner").reset_index()
     same = (table["people_majority"] == table["llm_majority"]).astype("boolean")
     table["same_majority"] = same.mask(table["people_tied"] | table["llm_tied"])
     return table[ITEMS]
 
 
-def _same(items: pd.DataFrame) -> Interval:
+def _share_same_majority(items: pd.DataFrame) -> Interval:
+    """Return the share of items with the same majority in both groups, among the items without a tie."""
     known = items["same_majority"].dropna()
     return wilson(int(known.sum()), len(known))
 
 
 def _correlation(items: pd.DataFrame) -> Correlation:
-    """Spearman's rho of both groups' agreement per item; interval by Fisher's z with the variance of Bonett and Wright
-    (2000), (1 + rho^2 / 2) / (n - 3)."""
+    """Return Spearman's rho between the groups' agreement per item, over items with two answers of each group or more.
+
+    The interval is Fisher's z with the variance (1 + rho^2 / 2) / (n - 3) of Bonett and Wright (2000).
+    """
     several = items[(items["n_people"] > 1) & (items["n_llm"] > 1)]
     n = len(several)
     if n < FEWEST_RANKED or several["people_agreement"].nunique() < 2 or several["llm_agreement"].nunique() < 2:
@@ -179,6 +194,7 @@ def _correlation(items: pd.DataFrame) -> Correlation:
 
 
 def _reading(people: Group | None, llm: Group | None, correlation: Correlation, *, shared: int) -> str:
+    """Return the comparison in words, or the reason why the groups cannot be compared."""
     if llm is None:
         return "No LLM has rated these items yet."
     if people is None:
@@ -196,7 +212,7 @@ def _reading(people: Group | None, llm: Group | None, correlation: Correlation, 
 
 
 def _levels(people: Group, llm: Group) -> str:
-    """Which group agrees more with itself; told apart only where the intervals of alpha do not overlap."""
+    """Return the sentence about which group agrees more; no group is named where the intervals of alpha overlap."""
     values = (
         f"alpha {llm.alpha:.2f} [{llm.low:.2f}, {llm.high:.2f}] against {people.alpha:.2f} [{people.low:.2f}, "
         f"{people.high:.2f}] on {people.n_items} items"
@@ -213,7 +229,7 @@ def _levels(people: Group, llm: Group) -> str:
 
 
 def _ranks(correlation: Correlation) -> str:
-    """Whether the items on which people disagree are those on which LLM raters do."""
+    """Return the sentence about whether people and LLM raters disagree about the same items."""
     if math.isnan(correlation.value) and correlation.n < FEWEST_RANKED:
         return (
             f"Whether both disagree about the same items cannot be told: it takes {FEWEST_RANKED} items with two answers "

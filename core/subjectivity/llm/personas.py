@@ -1,4 +1,4 @@
-"""What an LLM rater is told about an item, who it is asked to be, and which answer its reply holds."""
+"""Personas of LLM raters, the messages that ask about an item, and the answer read from a reply."""
 
 import random
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ SIDE_FORMS = {
 
 @dataclass(frozen=True)
 class Persona:
-    """A way of reading, told to the model in a few sentences; `words` are empty for none."""
+    """A way of reading. `words` describe the persona to the model in a few sentences; "" for the persona "none"."""
 
     name: str
     words: str
@@ -77,17 +77,18 @@ PERSONAS = (
 
 
 def named(name: str) -> Persona:
-    """The persona of this name. Raises `StudyError` for a name that none has."""
-    found = next((persona for persona in PERSONAS if persona.name == name.strip().lower()), None)
-    if found is None:
-        raise StudyError(f"There is no persona {name!r}. There are: {', '.join(one.name for one in PERSONAS)}.")
-    return found
+    """Return the persona of this name, in any case. Raises `StudyError` if no persona has this name."""
+    persona = next((persona for persona in PERSONAS if persona.name == name.strip().lower()), None)
+    if persona is None:
+        raise StudyError(f"There is no persona {name!r}. There are: {', '.join(persona.name for persona in PERSONAS)}.")
+    return persona
 
 
 def messages_for(screen: Screen, persona: Persona, *, seed: str, instructions: str = "") -> list[dict[str, str]]:
-    """What an LLM rater is sent about a screen: what people read there, with the answers in an order drawn by `seed`.
+    """Return the messages that ask an LLM rater about a screen, with the same words that people read.
 
-    Numbers keep their order, in one direction or the other. What is rated is fenced by signs that do not occur in it.
+    The possible answers are in an order drawn by `seed`; numbers are in rising or falling order. The rated texts stand
+    between marks that do not occur in them.
     """
     opened, closed = _fence([text for _, text in screen.parts])
     shown = [f"{heading or 'Text'}:\n{opened}\n{text}\n{closed}" for heading, text in screen.parts]
@@ -108,13 +109,17 @@ def messages_for(screen: Screen, persona: Persona, *, seed: str, instructions: s
 
 
 def read(content: str, options: Sequence[Option], *, finish_reason: str = "stop") -> tuple[str | None, str | None]:
-    """The value of the option that a reply names and None, or None and why it names none; see `choices.read`."""
+    """Return (the value of the option that a reply names, None), or (None, the reason why no option is named).
+
+    See `choices.read` for how a reply may name an option.
+    """
     offered = [Choice(_name(option), _forms(option, options)) for option in options]
     found, reason = choices.read(content, offered, finish_reason=finish_reason)
     return (options[offered.index(found)].value if found else None), reason
 
 
 def _ordered(options: Sequence[Option], seed: str) -> list[Option]:
+    """Return the options in an order drawn by `seed`; numbers in rising or falling order."""
     rng = random.Random(seed)
     if all(option.value.isdecimal() for option in options):
         return list(options) if rng.random() < 0.5 else list(reversed(options))
@@ -122,25 +127,26 @@ def _ordered(options: Sequence[Option], seed: str) -> list[Option]:
 
 
 def _name(option: Option) -> str:
-    """What an option is called in the list: its number on a scale, else its words."""
+    """Return the name of an option in the list of answers: its number on a scale, else its words."""
     return option.value if option.value.isdecimal() else option.words
 
 
 def _line(option: Option) -> str:
-    """An option as it stands in the list."""
+    """Return the line of an option in the list of answers."""
     return ": ".join(dict.fromkeys(part for part in (_name(option), option.words, option.meaning) if part))
 
 
 def _forms(option: Option, options: Sequence[Option]) -> tuple[str, ...]:
-    """How an option may come back: its name or its line in the list, its words or its meaning alone, 4/5 for a number."""
+    """Return the forms in which a reply may name an option: its name, line, words, meaning or value; "4/5" on a scale."""
     forms = [form for form in (_name(option), option.words, option.meaning, option.value, _line(option)) if form]
     if option.value.isdecimal():
-        most = max(one.value for one in options)
+        most = max(other.value for other in options)
         forms += [f"{option.value}/{most}", f"{option.value} out of {most}"]
     return (*forms, *SIDE_FORMS.get(option.value, ()))
 
 
 def _fence(texts: Sequence[str]) -> tuple[str, str]:
+    """Return an opening and a closing mark that occur in none of the texts, such as "<<<" and ">>>"."""
     n = 3
     while any("<" * n in text or ">" * n in text for text in texts):
         n += 1

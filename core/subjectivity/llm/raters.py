@@ -1,14 +1,14 @@
-"""LLM raters of a campaign: who they are, which items they have still to answer, and every reply they gave.
+"""LLM raters of a campaign: enrol them, list the items left to rate, and store replies.
 
-An LLM rater is one model with one persona at one temperature. Its answers stand in the same tables as people's, under
-the kind `llm`, which no statistic about people reads. A reply is stored before it is read.
+An LLM rater is one model with one persona at one temperature. The answers of LLM raters are stored in the same tables
+as people's, under the rater kind `llm`, which no statistic about people reads. A reply is stored before it is read.
 """
 
 import hashlib
 import random
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.llm import text
+from core.llm.received import Received
 from core.study.rows.kinds import ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Item, Rater, Rating, Reply
 from core.study.store import Store
@@ -30,8 +31,11 @@ LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class Who:
-    """One LLM rater. `temperature` None is the model's own; `base_url` None is the usual address."""
+class RaterProfile:
+    """The model, persona and temperature of one LLM rater.
+
+    `temperature` None is the model's own; `base_url` None is the address of the settings.
+    """
 
     model: str
     persona: Persona
@@ -41,16 +45,16 @@ class Who:
 
     @property
     def pseudonym(self) -> str:
-        """The name of this rater: the same model, persona and temperature are the same rater, wherever it is asked."""
-        warmth = [] if self.temperature is None else [f"temperature {self.temperature:g}"]
-        name = " · ".join([self.model, self.persona.name, *warmth])
+        """The name of the rater in a campaign: the same model, persona and temperature, at any endpoint, are one rater."""
+        temperature = [] if self.temperature is None else [f"temperature {self.temperature:g}"]
+        name = " · ".join([self.model, self.persona.name, *temperature])
         if len(name) <= LONGEST_NAME:
             return name
         return f"{name[: LONGEST_NAME - 17]} {hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is kept about this rater."""
+        """The facts stored with the rater."""
         return {
             "model": self.model,
             "persona": self.persona.name,
@@ -61,31 +65,38 @@ class Who:
 
 
 @dataclass(frozen=True)
-class Call:
-    """One item for one rater, with its screen as this rater is shown it."""
+class RatingCall:
+    """One call: an item, the rater who is asked about the item, and the item's screen as the rater is shown it.
+
+    `is_swapped` says that the screen shows a pair the other way round.
+    """
 
     item: Item
     rater: Rater
-    who: Who
+    profile: RaterProfile
     screen: Screen
     is_swapped: bool
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`item_ids` are rated in all, `left` are the calls among them without a reply, all raters of an item together."""
+class RatingPlan:
+    """The items that some LLM raters rate in a campaign.
+
+    `item_ids` are the items to rate over all attempts; `left` are the calls without a stored reply, ordered by item.
+    """
 
     campaign: Campaign
     raters: list[Rater]
     item_ids: list[int]
-    left: list[Call]
+    left: list[RatingCall]
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What some LLM raters have replied, over all attempts. `unclear` counts replies without an answer by reason.
+class ReplyCounts:
+    """Counts of the replies of some LLM raters, over all attempts.
 
-    `by_rater` counts answers by pseudonym; `cost_usd` is None when the price of a reply is unknown.
+    `wanted` counts calls, `answered` replies with an answer; `by_rater` counts answers by pseudonym, `unclear` replies
+    without an answer by reason. `cost_usd` is None if the price of a reply is unknown.
     """
 
     wanted: int
@@ -98,74 +109,92 @@ class Counts:
 
 
 def plan(
-    store: Store, *, campaign_id: int, who: Sequence[Who], n_items: int | None = None, room: int | None = 0
-) -> Plan:
-    """Enrol the raters and list what each has still to answer: every item, or `n_items` drawn once for the campaign.
+    store: Store,
+    *,
+    campaign_id: int,
+    profiles: Sequence[RaterProfile],
+    n_items: int | None = None,
+    room: int | None = 0,
+) -> RatingPlan:
+    """Enrol the raters and list the calls without a reply, for every item or for `n_items` drawn once per campaign.
 
-    Attention checks are left out, as they are for people. Replies that hold no answer yet are read again; one that ended
-    before it said anything, within a limit below `room` (tokens, None no limit), is asked for again. Raises
-    `StudyError` when no item has anything to show.
+    Attention checks are left out. Stored replies that were not understood are read again. An empty reply whose limit
+    was below `room` (tokens, None for no limit) counts as no reply, so the rater is asked again. Raises `StudyError` if
+    no item has a text to show.
     """
     with store.write() as session:
         campaign = session.get_one(Campaign, campaign_id)
         items = _items(session, campaign)[:n_items]
-        raters = [_enrolled(session, campaign, one) for one in who]
+        raters = [_enrolled(session, campaign, profile) for profile in profiles]
         done = _read_again(session, campaign, [rater.id for rater in raters], room=room)
-        named = dict(zip((rater.id for rater in raters), who, strict=True))
-        shown = _Screens(session, campaign)
+        screen_of = _Screens(session, campaign)
         left = [
-            Call(item, rater, named[rater.id], shown(item, swapped=swapped), swapped)
+            RatingCall(item, rater, profile, screen_of(item, swapped=swapped), swapped)
             for item in items
-            for rater in raters
+            for rater, profile in zip(raters, profiles, strict=True)
             if (item.id, rater.id) not in done
             for swapped in [is_swapped(campaign, item, rater.id)]
         ]
-    return Plan(campaign, raters, [item.id for item in items], left)
+    return RatingPlan(campaign, raters, [item.id for item in items], left)
 
 
-def messages_for(campaign: Campaign, call: Call) -> list[dict[str, str]]:
-    """What a rater is sent about an item: the same whenever it is asked again."""
+def messages_for(campaign: Campaign, call: RatingCall) -> list[dict[str, str]]:
+    """Return the messages sent to a rater about an item; a repeated call sends the same messages."""
     seed = f"{call.item.id}/{call.rater.id}"
-    return personas.messages_for(call.screen, call.who.persona, seed=seed, instructions=_instructions(campaign))
+    return personas.messages_for(call.screen, call.profile.persona, seed=seed, instructions=_instructions(campaign))
 
 
-def keep(store: Store, call: Call, stored: Mapping[str, Any]) -> None:
-    """Store a reply, given the values of its columns, then the answer in it. Of two replies the first stays, unless empty."""
-    reply = Reply(item_id=call.item.id, rater_id=call.rater.id, **stored)
+def keep(store: Store, call: RatingCall, received: Received) -> None:
+    """Store the reply to a call, then the answer in the reply.
+
+    If another process stored a reply to the same call first, the first reply stays, unless the first reply is empty.
+    """
+    reply = Reply(
+        item_id=call.item.id,
+        rater_id=call.rater.id,
+        request=received.request,
+        content=received.content,
+        finish_reason=received.finish_reason,
+        tokens_in=received.tokens_in,
+        tokens_out=received.tokens_out,
+        cost_usd=received.cost_usd,
+        latency_s=received.latency_s,
+    )
     try:
         with store.write() as session:
             session.add(reply)
     except IntegrityError:
-        if not _replaced(store, call, stored):
+        if not _replace_empty(store, call, received):
             return
-    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
+    of_call = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
-        _read(session, session.scalars(mine).one(), call.item, call.screen, swapped=call.is_swapped)
+        _read(session, session.scalars(of_call).one(), call.item, call.screen, swapped=call.is_swapped)
 
 
-def _replaced(store: Store, call: Call, stored: Mapping[str, Any]) -> bool:
-    """Put a reply in the place of an empty one, beside whose cost it stands; False when there is none."""
-    mine = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
+def _replace_empty(store: Store, call: RatingCall, received: Received) -> bool:
+    """Replace an empty stored reply to a call, adding up tokens and costs; return whether the stored reply was empty."""
+    of_call = select(Reply).where(Reply.item_id == call.item.id, Reply.rater_id == call.rater.id)
     with store.write() as session:
-        row = session.scalars(mine.with_for_update()).one()
+        row = session.scalars(of_call.with_for_update()).one()
         if text.visible(row.content):
             return False
-        paid = {name: getattr(row, name) for name in ("tokens_in", "tokens_out", "cost_usd")}
-        for name, value in stored.items():
-            is_sum = name in paid and value is not None and paid[name] is not None
-            setattr(row, name, paid[name] + value if is_sum else None if name in paid else value)
+        row.request, row.content = received.request, received.content
+        row.finish_reason, row.latency_s = received.finish_reason, received.latency_s
+        row.tokens_in, row.tokens_out = row.tokens_in + received.tokens_in, row.tokens_out + received.tokens_out
+        is_known = row.cost_usd is not None and received.cost_usd is not None
+        row.cost_usd = (row.cost_usd or 0.0) + (received.cost_usd or 0.0) if is_known else None
     return True
 
 
 def is_swapped(campaign: Campaign, item: Item, rater_id: int) -> bool:
-    """Whether a rater is shown a pair the other way round: a coin thrown once for each pair and rater."""
+    """Whether a rater is shown a pair the other way round: a fair coin, fixed for each pair and rater."""
     if campaign.kind not in campaigns.COMPARING:
         return False
     return bool(hashlib.blake2b(f"{item.id}/{rater_id}".encode(), digest_size=1).digest()[0] & 1)
 
 
-def finish(session: Session, plan: Plan, *, now: float) -> None:
-    """Note which raters have replied about every item they were asked about."""
+def finish(session: Session, plan: RatingPlan, *, now: float) -> None:
+    """Mark the raters of a plan who have replied about every item of the plan as done, the others as rating."""
     for rater_id in [rater.id for rater in plan.raters]:
         rater = session.get_one(Rater, rater_id)
         replied = set(session.scalars(select(Reply.item_id).where(Reply.rater_id == rater_id)))
@@ -174,15 +203,15 @@ def finish(session: Session, plan: Plan, *, now: float) -> None:
         rater.finished_at = (rater.finished_at or now) if is_done else None
 
 
-def count(session: Session, plan: Plan) -> Counts:
-    """What the raters of a plan have replied about its items, read from the database."""
+def count(session: Session, plan: RatingPlan) -> ReplyCounts:
+    """Count the replies of a plan's raters about the plan's items, read from the database."""
     query = select(Reply).where(Reply.rater_id.in_([rater.id for rater in plan.raters]))
     chosen = set(plan.item_ids)
     replies = [reply for reply in session.scalars(query) if reply.item_id in chosen]
     unclear = Counter(reply.unclear for reply in replies if reply.unclear is not None)
     answers = Counter(reply.rater_id for reply in replies if reply.unclear is None)
     costs = [reply.cost_usd for reply in replies]
-    return Counts(
+    return ReplyCounts(
         wanted=len(plan.raters) * len(plan.item_ids),
         answered=answers.total(),
         by_rater={rater.pseudonym: answers[rater.id] for rater in plan.raters},
@@ -194,67 +223,77 @@ def count(session: Session, plan: Plan) -> Counts:
 
 
 def _instructions(campaign: Campaign) -> str:
-    """The instructions and worked examples that people read before they begin."""
-    shown = [
+    """Return the instructions and worked examples that people read before they begin."""
+    examples = [
         f"Example:\n{example.text}\nAnswer: {example.answer}" + (f"\nWhy: {example.why}" if example.why else "")
         for example in protocol.of(campaign).examples
     ]
-    return "\n\n".join([campaign.instructions.strip(), *shown]).strip()
+    return "\n\n".join([campaign.instructions.strip(), *examples]).strip()
 
 
 def _items(session: Session, campaign: Campaign) -> list[Item]:
-    """The items to be rated, in an order drawn once for the campaign; those of an imported file may have no text."""
+    """Return the items to rate, in an order drawn once per campaign.
+
+    Items without a text are left out: an imported file of answers may hold ids alone. Raises `StudyError` if no item is
+    left.
+    """
     query = select(Item).where(Item.campaign_id == campaign.id, Item.role != ItemRole.ATTENTION).order_by(Item.id)
-    found = [item for item in session.scalars(query) if item.text or _points_to_text(item)]
-    if not found:
+    items = [item for item in session.scalars(query) if item.text or _points_to_text(item)]
+    if not items:
         raise StudyError(f"Campaign {campaign.name!r} has no item whose text is known here, so no LLM can rate it.")
-    return random.Random(campaign.id).sample(found, len(found))
+    return random.Random(campaign.id).sample(items, len(items))
 
 
 def _points_to_text(item: Item) -> bool:
     return any(part is not None for part in (item.sample_id, item.left_sample_id, item.left_task_id))
 
 
-def _enrolled(session: Session, campaign: Campaign, who: Who) -> Rater:
-    query = select(Rater).where(Rater.campaign_id == campaign.id, Rater.pseudonym == who.pseudonym)
+def _enrolled(session: Session, campaign: Campaign, profile: RaterProfile) -> Rater:
+    """Get or create the rater of a profile. Raises `StudyError` if a person in the campaign has the same name."""
+    query = select(Rater).where(Rater.campaign_id == campaign.id, Rater.pseudonym == profile.pseudonym)
     rater = session.scalar(query)
     if rater is None:
         rater = Rater(
             campaign_id=campaign.id,
-            pseudonym=who.pseudonym,
+            pseudonym=profile.pseudonym,
             kind=RaterKind.LLM,
             code=secrets.token_urlsafe(16),
-            facts=who.facts,
+            facts=profile.facts,
         )
         session.add(rater)
         session.flush()
     if rater.kind != RaterKind.LLM:
-        raise StudyError(f"In this campaign a person is called {who.pseudonym!r}, so no LLM rater can have that name.")
+        raise StudyError(
+            f"In this campaign a person is called {profile.pseudonym!r}, so no LLM rater can have that name."
+        )
     return rater
 
 
 class _Screens:
-    """The screens of a campaign's items, each read once for each way round it is shown."""
+    """The screens of a campaign's items; each item, in each orientation, is read once from the database."""
 
     def __init__(self, session: Session, campaign: Campaign) -> None:
         self._session, self._campaign = session, campaign
-        self._known: dict[tuple[int, bool], Screen] = {}
+        self._read: dict[tuple[int, bool], Screen] = {}
 
     def __call__(self, item: Item, *, swapped: bool) -> Screen:
         key = item.id, swapped
-        if key not in self._known:
-            self._known[key] = screens.of(self._session, self._campaign, item, swapped=swapped)
-        return self._known[key]
+        if key not in self._read:
+            self._read[key] = screens.of(self._session, self._campaign, item, swapped=swapped)
+        return self._read[key]
 
 
 def _read_again(
     session: Session, campaign: Campaign, rater_ids: Sequence[int], *, room: int | None
 ) -> set[tuple[int, int]]:
-    """(item id, rater id) of every reply; those stored just before a crash, or not understood then, are read now."""
+    """Return (item id, rater id) of every stored reply, after reading the replies without a stored answer again.
+
+    A reply has no stored answer if the process died before reading the reply, or if the reply was not understood.
+    """
     table = campaigns.answers_of(campaign)
     query = select(table.item_id, table.rater_id).where(table.rater_id.in_(rater_ids))
     answered = {(row.item_id, row.rater_id) for row in session.execute(query)}
-    done, shown = set(), _Screens(session, campaign)
+    done, screen_of = set(), _Screens(session, campaign)
     for reply in session.scalars(select(Reply).where(Reply.rater_id.in_(rater_ids))):
         if text.had_no_room(reply.content, reply.request, room=room):
             continue
@@ -262,12 +301,12 @@ def _read_again(
         if (reply.item_id, reply.rater_id) not in answered:
             item = session.get_one(Item, reply.item_id)
             swapped = is_swapped(campaign, item, reply.rater_id)
-            _read(session, reply, item, shown(item, swapped=swapped), swapped=swapped)
+            _read(session, reply, item, screen_of(item, swapped=swapped), swapped=swapped)
     return done
 
 
 def _read(session: Session, reply: Reply, item: Item, screen: Screen, *, swapped: bool) -> None:
-    """Store the answer that a reply holds, or why it holds none."""
+    """Store the answer in a reply as a rating or a comparison; without an answer, store the reason with the reply."""
     value, reply.unclear = personas.read(reply.content, screen.options, finish_reason=reply.finish_reason)
     if value is None:
         return

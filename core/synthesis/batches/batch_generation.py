@@ -67,7 +67,7 @@ def generate_by_batch(
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
     remote = Remote(provider)
     try:
-        with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
+        with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting):
             plan = requests.plan(store, arm_id=arm_id, seed=seed)
             batches = _Batches(store, plan, provider, remote, per_label=per_label, limits=limits, report=report)
             try:

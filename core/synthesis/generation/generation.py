@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.llm.answers import Provider
-from core.llm.money import budget, purse
+from core.llm.money import budget
 from core.llm.money.committed import Account, Way
+from core.llm.money.spending import open_spending
+from core.llm.side_by_side import CallRunner
 from core.reports import Report, silent
 from core.study import claim
 from core.study.store import Store
@@ -69,18 +71,19 @@ def generate(
     check_budget(providers, limits.budget_usd)
     started = time.monotonic()
     waiting = functools.partial(report, 0, 0, "Waiting for another process that fills this arm", {})
-    with claim.one_at_a_time(store, arm_id=arm_id, waiting=waiting):
+    with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm_id), waiting=waiting):
         plan = requests.plan(store, arm_id=arm_id, seed=seed)
         quotas = requests.quotas(store, plan, per_label=per_label)
-        arm_purse = purse.opened(
+        spending = open_spending(
             store, Account(Way.GENERATE, arm_id), limit=limits.budget_usd, concurrency=limits.concurrency
         )
         with store() as session:
             before = standing.of(session, arm_id)
-        facts = scheduler.Facts(before.completions, before.tokens_in + before.tokens_out, before.rejected)
+        running = scheduler.RunningTotals(before.completions, before.tokens_in + before.tokens_out, before.rejected)
+        runner = CallRunner(providers, spending=spending, concurrency=limits.concurrency, report=report)
         writer = samples_from_answers.SampleWriter(store, arm_id=arm_id, per_label=per_label)
-        fill = scheduler.Filling(plan, quotas, providers, purse=arm_purse, writer=writer, facts=facts, report=report)
-        asyncio.run(fill.run(limits.concurrency))
+        work = scheduler.SlotScheduler(plan, quotas, runner, writer=writer, totals=running)
+        asyncio.run(runner.run(work))
     stopped = {quota.label.name: quota.stopped for quota in quotas if quota.stopped}
     with store() as session:
         return totals(session, arm_id, seconds=time.monotonic() - started, stopped=stopped)

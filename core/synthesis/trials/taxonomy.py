@@ -56,7 +56,7 @@ def ask(
         study = session.get_one(Study, task.study_id)
         labels = tasks.labels_of(session, task.id)
     room = budget.answer_limit(texts_per_call=n, words=draft.words)
-    with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as try_purse:
+    with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as spending:
         with store() as session:
             number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
@@ -69,7 +69,7 @@ def ask(
                 room=room,
                 seconds=limits.seconds,
             )
-            return await trials.ask(store, provider, call, purse=try_purse)
+            return await trials.ask(store, provider, call, spending=spending)
 
         async def together() -> list[Trial | BaseException]:
             try:

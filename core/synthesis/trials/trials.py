@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm import received
 from core.llm.answers import Message, Provider, SlotKey
-from core.llm.money import budget, purse
+from core.llm.money import budget
 from core.llm.money.committed import Account, Way
-from core.llm.money.purse import Purse
+from core.llm.money.spending import Spending, open_spending
 from core.study import claim, samples, tasks
 from core.study.rows.kinds import ArmKind, TrialKind
 from core.study.rows.study import Arm, Prompt, Study, Task, Trial
@@ -71,7 +71,7 @@ def try_prompt(
         for conversation, at in turns
     ]
     room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
-    with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as try_purse:
+    with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as spending:
         with store() as session:
             number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
@@ -85,7 +85,7 @@ def try_prompt(
             )
             try:
                 provider = providers[request.slot // draft.turns % len(providers)]
-                trial = await ask(store, provider, try_call, purse=try_purse)
+                trial = await ask(store, provider, try_call, spending=spending)
             except StudyError as error:
                 return Tried(request.label.name, request.messages, error=str(error))
             return as_tried(trial, label=request.label.name)
@@ -156,24 +156,24 @@ class OneCall:
 
 
 @contextmanager
-def few_calls(store: Store, *, arm_id: int, limits: TryLimits, calls: int) -> Iterator[Purse]:
-    """Open a purse for a number of calls of an arm; other tries and lists of kinds of the arm wait until the block ends.
+def few_calls(store: Store, *, arm_id: int, limits: TryLimits, calls: int) -> Iterator[Spending]:
+    """Open the spending of a number of calls of an arm; other tries and lists of kinds of the arm wait until the block ends.
 
     If the block fails by another error than `StudyError`, answers may be paid and not stored, and count as lost.
     """
-    with claim.one_at_a_time(store, arm_id=arm_id, waiting=lambda: None, family=claim.TRYING):
-        try_purse = purse.opened(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
+    with claim.one_at_a_time(store, claim.Claim(claim.Kind.TRY, arm_id), waiting=lambda: None):
+        spending = open_spending(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
         try:
-            yield try_purse
+            yield spending
         except StudyError:
-            try_purse.settle()
+            spending.settle()
             raise
-        try_purse.settle()
+        spending.settle()
 
 
-async def ask(store: Store, provider: Provider, call: OneCall, *, purse: Purse) -> Trial:
+async def ask(store: Store, provider: Provider, call: OneCall, *, spending: Spending) -> Trial:
     """Make a call and store its answer as a `Trial`. Raises `StudyError` if no answer comes."""
-    completing = purse.complete(provider, call.messages, slot_key=call.key, room=call.room)
+    completing = spending.complete(provider, call.messages, slot_key=call.key, room=call.room)
     try:
         answer = await asyncio.wait_for(completing, call.seconds)
     except TimeoutError:

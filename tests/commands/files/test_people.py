@@ -100,7 +100,7 @@ def test_comparisons_come_in_and_go_out_again(studied: CommandLine, tmp_path: Pa
     assert json.loads(brought.stdout)["rejected"] == {"unknown task 'x'": 1}
     assert code == 0, stderr
     assert json.loads(stdout)["rows"] == 2
-    assert "to be dropped before its models: 1 rows." in stderr
+    assert "drop the rows with a tie first: 1 rows." in stderr
     assert [line.split(",")[:4] for line in (tmp_path / "out.csv").read_text().splitlines()] == [
         ["worker", "left", "right", "label"], ["a", "mood", "tone", "mood"], ["b", "mood", "tone", "tie"],
     ]  # fmt: skip

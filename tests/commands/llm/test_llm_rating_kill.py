@@ -12,14 +12,14 @@ from sqlalchemy import func, select
 
 from core import settings as settings_module
 from core.llm import connection
-from core.llm.money import committed, prices
+from core.llm.money import prices
 from core.settings import Settings
 from core.steps import rate
-from core.steps.rate import How
+from core.steps.rate import RatingRequest
 from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
-from core.study.rows.sessions import Campaign, Rater, Rating, Reply
+from core.study.rows.sessions import Campaign, Rating, Reply
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from tests.command_line import CommandLine
@@ -59,7 +59,7 @@ def stored(store: Store) -> tuple[int, float, float]:
     """Replies, what they cost, and what calls without one may have cost."""
     with store() as session:
         n, cost = session.execute(select(func.count(Reply.id), func.sum(Reply.cost_usd))).one()
-        maybe = sum(rater.facts.get(committed.LOST, 0.0) for rater in session.scalars(select(Rater)))
+        maybe = session.scalars(select(func.sum(Campaign.rating_lost_usd))).one()
     return n, cost or 0.0, maybe
 
 
@@ -106,9 +106,11 @@ def test_two_at_once_pay_for_each_item_once(
     settings = settings_module.load({"LITMUS_HOME": str(settings.home), **url})
     store = store_module.open_store(settings)
     campaign = made(store, tmp_path, per_class=20)
-    how = How(connection.made(models=("rater-a",), base_url=server.url))
+    request = RatingRequest(connection.made(models=("rater-a",), base_url=server.url))
     threads = [
-        threading.Thread(target=rate.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "how": how})
+        threading.Thread(
+            target=rate.rate, args=(settings, store), kwargs={"campaign_id": campaign.id, "request": request}
+        )
         for _ in range(2)
     ]
 

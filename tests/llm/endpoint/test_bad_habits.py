@@ -16,11 +16,11 @@ from core.errors import ProviderError, ProviderPaused, ProviderRefused
 from core.llm import choices, text
 from core.llm import text as llm_text
 from core.llm.answers import Answer, AnswerLost, SlotKey
-from core.llm.endpoint.endpoint import OpenAIProvider
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.parsing import texts
+from tests import endpoints
 
 Reply = tuple[int, Any, dict[str, str]]
 MESSAGES = [{"role": "system", "content": "You write letters."}, {"role": "user", "content": "Write three."}]
@@ -82,7 +82,7 @@ def ask(url: str, **settings: Any) -> Answer:
     limit = settings.pop("limit", None)
 
     async def once() -> Answer:
-        provider = OpenAIProvider("m", base_url=url, api_key=None, first_wait=0.01, **settings)
+        provider = endpoints.client("m", base_url=url, api_key=None, first_wait_s=0.01, **settings)
         try:
             return await provider.complete(MESSAGES, slot_key=SlotKey("s", "t", "a", "l", 0), max_tokens=limit)
         finally:
@@ -112,7 +112,7 @@ def test_refusals_of_single_prompts_are_their_slots_answers_and_the_rest_goes_on
         return (*known, {}) if known else (200, written(listed(key)), {})
 
     with endpoint(reply) as (url, asked):
-        provider = OpenAIProvider("m", base_url=url, api_key=None)
+        provider = endpoints.client("m", base_url=url, api_key=None)
         first = generation.generate(store, arm_id=arm.id, per_label=30, provider=provider)
         before = len(asked)
         again = generation.generate(store, arm_id=arm.id, per_label=30, provider=provider)
@@ -379,7 +379,7 @@ def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
         return (400, said("System role not supported"), {}) if refused else (200, written("1. fine"), {})
 
     async def together(url: str) -> list[Answer]:
-        provider = OpenAIProvider("m", base_url=url, api_key=None)
+        provider = endpoints.client("m", base_url=url, api_key=None)
         keys = [SlotKey("s", "t", "a", "l", n) for n in range(8)]
         try:
             return await asyncio.gather(*(provider.complete(MESSAGES, slot_key=key) for key in keys))

@@ -18,6 +18,7 @@ from core.llm.answers import Answer, AnswerLost, SlotKey
 from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
 from core.synthesis.parsing import texts
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 KEY = "sk-very-secret-0123456789"
@@ -25,7 +26,7 @@ MESSAGES = [{"role": "user", "content": "Number of texts: 3\nLabel: glad"}]
 
 
 def provider_at(url: str, **settings: Any) -> OpenAIProvider:
-    return OpenAIProvider("test-model", **({"base_url": url, "api_key": KEY, "first_wait": 0.02} | settings))
+    return endpoints.client("test-model", **({"base_url": url, "api_key": KEY, "first_wait_s": 0.02} | settings))
 
 
 def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = None) -> list[Answer]:
@@ -80,7 +81,7 @@ def test_requests_a_minute_space_the_starts_of_all_callers_evenly() -> None:
 
 def test_a_retry_takes_its_turn_too() -> None:
     with LlmServer(first=["500", "500", "500"]) as server:
-        ask(provider_at(server.url, rpm=600, first_wait=0.001))
+        ask(provider_at(server.url, rpm=600, first_wait_s=0.001))
 
     gaps = [after - before for before, after in zip(server.seen.asked_at, server.seen.asked_at[1:], strict=False)]
     assert len(gaps) == 3 and min(gaps) > 0.08
@@ -128,7 +129,7 @@ def test_answers_that_say_no_or_break_off_are_told_apart(outcome: str, finish_re
 def test_an_answer_that_comes_too_late_is_lost_when_a_limit_must_hold() -> None:
     with LlmServer(latency=0.5) as server:
         with pytest.raises(AnswerLost, match=r"did not answer within 0\.1 seconds.*may be billed"):
-            ask(provider_at(server.url, timeout=0.1), max_tokens=50)
+            ask(provider_at(server.url, timeout_s=0.1), max_tokens=50)
 
         assert server.counts()["requests"] == 1
 

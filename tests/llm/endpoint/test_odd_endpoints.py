@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from core.errors import ProviderPaused, ProviderRefused
 from core.llm.answers import Provider
-from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import committed, prices
 from core.llm.money.budget import BudgetReached
 from core.llm.money.committed import Account, Way
@@ -20,15 +19,16 @@ from core.synthesis import judging
 from core.synthesis.generation import generation
 from core.synthesis.generation.generation import Generated
 from core.synthesis.limits import Limits
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="any", input_usd_per_million=1.0, output_usd_per_million=10.0)
 PER_LABEL = 20
-FASTER = {"first_wait": 0.02}
+FASTER = {"first_wait_s": 0.02}
 
 
 def provider(server: LlmServer, model: str, **settings: Any) -> Provider:
-    return OpenAIProvider(model, base_url=server.url, api_key=None, **{**FASTER, **settings})
+    return endpoints.client(model, base_url=server.url, api_key=None, **{**FASTER, **settings})
 
 
 def fill(
@@ -104,7 +104,7 @@ def test_waits_of_nothing_and_busy_endpoints_are_waited_for_longer_than_a_few_tr
     store: Store, arm: Arm, model: str
 ) -> None:
     with LlmServer() as server:
-        client = provider(server, model, first_wait=0.005, tries=6)
+        client = provider(server, model, first_wait_s=0.005, tries=6)
         made = generation.generate(
             store, arm_id=arm.id, per_label=PER_LABEL, provider=client, limits=Limits(concurrency=1)
         )

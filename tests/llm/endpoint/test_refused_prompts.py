@@ -9,11 +9,10 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.llm import connection
-from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
+from core.llm.money import prices
 from core.settings import Settings
 from core.steps import rate
-from core.steps.rate import How
+from core.steps.rate import RatingRequest
 from core.study import samples, tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import Split
@@ -24,6 +23,7 @@ from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
 from core.synthesis.limits import Limits
 from core.synthesis.trials import taxonomy
+from tests import endpoints
 from tests.llm.endpoint.test_bad_habits import Reply as Replied
 from tests.llm.endpoint.test_bad_habits import endpoint, said, written
 
@@ -32,7 +32,7 @@ FILTERED = said(
 )
 LONG = said("This model's maximum context length is 4096 tokens", code="context_length_exceeded")
 FLAGGED = said('Your input was flagged for "hate"', code=403)
-PRICE = budget.Price(model="m", input_usd_per_million=1.0, output_usd_per_million=1.0)
+PRICE = prices.Price(model="m", input_usd_per_million=1.0, output_usd_per_million=1.0)
 
 
 def refusing(answer: str) -> Callable[[int, dict[str, Any], str], Replied]:
@@ -77,7 +77,7 @@ def test_a_judge_goes_on_and_asks_nothing_again(
             )
 
     with endpoint(refusing("glad")) as (url, asked):
-        client = OpenAIProvider("m", base_url=url, api_key=None)
+        client = endpoints.client("m", base_url=url, api_key=None)
         first = judging.judge(store, arm_ids=[arm.id], provider=client)
         n_asked = len(asked)
         again = judging.judge(store, arm_ids=[arm.id], provider=client)
@@ -95,10 +95,10 @@ def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, ta
     campaign = campaign_of(store, task, tmp_path, n=8)
 
     with endpoint(refusing("glad")) as (url, asked):
-        how = How(connection.made(models=("rater",), base_url=url))
-        first = rate.rate(settings, store, campaign_id=campaign.id, how=how)
+        request = RatingRequest(connection.made(models=("rater",), base_url=url))
+        first = rate.rate(settings, store, campaign_id=campaign.id, request=request)
         n_asked = len(asked)
-        again = rate.rate(settings, store, campaign_id=campaign.id, how=how)
+        again = rate.rate(settings, store, campaign_id=campaign.id, request=request)
 
     assert n_asked == len(asked) == 8
     for found in (first, again):
@@ -122,8 +122,8 @@ def test_a_reply_that_found_no_room_is_asked_again_with_more(
     with endpoint(reply) as (url, asked):
         found = []
         for limit in (200, 200, None, None):
-            how = How(connection.made(models=("rater",), base_url=url, max_tokens=limit))
-            found.append(rate.rate(settings, store, campaign_id=campaign.id, how=how))
+            request = RatingRequest(connection.made(models=("rater",), base_url=url, max_tokens=limit))
+            found.append(rate.rate(settings, store, campaign_id=campaign.id, request=request))
 
     assert len(asked) == 4 and [one["answered"] for one in found] == [0, 0, 2, 2]
     assert found[-1]["tokens_out"] == 1600 and found[-1]["unclear"] == {}
@@ -143,7 +143,7 @@ def test_a_taxonomy_stores_the_refusal_of_one_label_and_the_kinds_of_the_others(
         endpoint(reply) as (url, _),
         pytest.raises(StudyError, match=r"'glad' \(content filter: The response.*'sad' are"),
     ):
-        taxonomy.ask(store, OpenAIProvider("m", base_url=url, api_key=None), arm_id=arm.id)
+        taxonomy.ask(store, endpoints.client("m", base_url=url, api_key=None), arm_id=arm.id)
 
     with store() as session:
         rows = {row.label_id: row for row in session.scalars(select(Trial))}
@@ -174,7 +174,7 @@ def test_a_judgement_that_found_no_room_is_asked_again_with_more(
     with endpoint(reply) as (url, asked):
 
         def judged(**limits: Any) -> judging.Judged:
-            client = OpenAIProvider("m", base_url=url, api_key=None, price=PRICE, **limits)
+            client = endpoints.client("m", base_url=url, api_key=None, price=PRICE, **limits)
             return judging.judge(store, arm_ids=[arm.id], provider=client, limits=Limits(budget_usd=1.0))
 
         first, same, more, last = judged(max_tokens=200), judged(max_tokens=200), judged(), judged()

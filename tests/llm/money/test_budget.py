@@ -9,14 +9,14 @@ from core.llm.money import budget
 
 
 def test_requests_side_by_side_wait_for_each_other_and_never_cross_the_limit() -> None:
-    purse = budget.Budget(1.0)
+    limited = budget.Budget(1.0)
     served: list[float] = []
 
     async def request() -> None:
-        async with purse.hold(0.3):
+        async with limited.hold(0.3):
             await asyncio.sleep(0.001)
-            purse.spend(0.1)
-            served.append(purse.spent)
+            limited.spend(0.1)
+            served.append(limited.spent)
 
     async def many() -> list[BaseException | None]:
         return await asyncio.gather(*(request() for _ in range(20)), return_exceptions=True)
@@ -28,15 +28,15 @@ def test_requests_side_by_side_wait_for_each_other_and_never_cross_the_limit() -
 
 
 def test_without_a_limit_nothing_waits() -> None:
-    purse = budget.Budget(None)
+    limited = budget.Budget(None)
 
     async def request() -> None:
-        async with purse.hold(1e9):
-            purse.spend(None)
+        async with limited.hold(1e9):
+            limited.spend(None)
 
     asyncio.run(request())
 
-    assert purse.spent == 0.0
+    assert limited.spent == 0.0
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

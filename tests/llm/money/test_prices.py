@@ -5,21 +5,23 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.llm.money import budget, prices
+from core.llm.money import prices
 
 
 def test_the_cost_is_tokens_times_price_and_unknown_for_an_unknown_model() -> None:
-    assert budget.cost("gpt-4o-mini", tokens_in=2_000_000, tokens_out=1_000_000) == pytest.approx(0.90, rel=1e-9)
-    assert budget.cost("my-own-model", tokens_in=10, tokens_out=10) is None
+    known = prices.price("gpt-4o-mini")
+
+    assert known is not None and known.of(tokens_in=2_000_000, tokens_out=1_000_000) == pytest.approx(0.90, rel=1e-9)
+    assert prices.price("my-own-model") is None
 
 
 def test_a_dated_snapshot_has_the_price_of_its_model() -> None:
-    assert budget.price("gpt-4o-mini-2024-07-18") == budget.price("gpt-4o-mini")
-    assert budget.price("gpt-4o-mini-tuned") is None
+    assert prices.price("gpt-4o-mini-2024-07-18") == prices.price("gpt-4o-mini")
+    assert prices.price("gpt-4o-mini-tuned") is None
 
 
 def test_every_entry_of_the_price_table_is_dated_and_sourced() -> None:
-    table = budget.price_table()
+    table = prices.price_table()
 
     assert table.as_of and all(entry.source for entry in table.prices)
     assert len({entry.model for entry in table.prices}) == len(table.prices)
@@ -30,7 +32,7 @@ def test_a_price_table_edited_wrongly_is_named_with_the_place(tmp_path: Path) ->
     table.write_text('{"as_of": "now", "note": "", "prices": [{"model": "m", "input": 1}]}', encoding="utf-8")
 
     with pytest.raises(StudyError, match="prices.json cannot be read at prices.0"):
-        budget.price("m", table)
+        prices.price("m", table)
 
 
 def test_a_price_entered_goes_before_the_one_that_comes_along_and_is_dated(tmp_path: Path) -> None:

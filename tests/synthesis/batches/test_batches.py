@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from core.errors import ProviderRefused, StudyError
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget, committed
+from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.settings import Settings
 from core.study.rows.kinds import BatchState, SampleStatus
@@ -32,6 +32,7 @@ from core.synthesis.generation.generation import Generated
 from core.synthesis.limits import BatchLimits, Limits
 from core.synthesis.prompts import drafts, versions
 from core.synthesis.prompts.drafts import Draft
+from tests import endpoints
 from tests.llm_server import LlmServer
 from tests.synthesis.generation.test_generation import completions
 
@@ -40,7 +41,7 @@ PAYLOAD = Path(__file__).parent / "payloads" / "fill_by_batch.py"
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=1
 )
-PRICE = budget.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
+PRICE = prices.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
 
 
 class Stopped(Exception):
@@ -56,7 +57,7 @@ def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def provider_at(url: str, **more: Any) -> OpenAIProvider:
-    return OpenAIProvider("test-model", base_url=url, api_key=None, first_wait=0.02, **more)
+    return endpoints.client("test-model", base_url=url, api_key=None, first_wait_s=0.02, **more)
 
 
 def fill(
@@ -205,7 +206,7 @@ def test_the_budget_bounds_what_a_batch_may_cost(store: Store, arm: Arm) -> None
             store,
             arm_id=arm.id,
             per_label=1,
-            provider=OpenAIProvider("unpriced", base_url=server.url, api_key=None),
+            provider=endpoints.client("unpriced", base_url=server.url, api_key=None),
             limits=BatchLimits(budget_usd=1),
         )
 
@@ -403,7 +404,7 @@ def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store:
     with store.write() as session:
         versions.save(session, arm_id=arm.id, draft=Draft(**{**vars(SIMPLE), "context": "You write letters."}))
     with LlmServer() as server:
-        client = OpenAIProvider(model, base_url=server.url, api_key=None, first_wait=0.02, temperature=0.7)
+        client = endpoints.client(model, base_url=server.url, api_key=None, first_wait_s=0.02, temperature=0.7)
         made = fill(store, arm, client)
 
     assert made.kept == 40 and [len(parts) for parts in made.not_taken.values()] == [1]

@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from core.errors import ProviderPaused, ProviderRefused, StudyError
-from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import budget
+from core.llm.money import budget, prices
 from core.llm.money.budget import BudgetReached
 from core.llm.providers import RecordedAnswer, RecordedProvider
 from core.settings import Settings
@@ -28,6 +27,7 @@ from core.synthesis.limits import NO_BUDGET, Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import examples, versions
 from core.synthesis.prompts.drafts import Draft
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ PAYLOAD = Path(__file__).parent / "payloads" / "fill_arm.py"
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=3
 )
-PRICE = budget.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
+PRICE = prices.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def fill(
     url: str,
     *,
     per_label: int = 40,
-    price: budget.Price | None = None,
+    price: prices.Price | None = None,
     limits: Limits = NO_BUDGET,
     **more: Any,
 ) -> Generated:
-    provider = OpenAIProvider("test-model", base_url=url, api_key=None, first_wait=0.02, price=price)
+    provider = endpoints.client("test-model", base_url=url, api_key=None, first_wait_s=0.02, price=price)
     return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider, limits=limits, **more)
 
 

@@ -12,7 +12,7 @@ from core.errors import StudyError
 from core.llm import text as llm_text
 from core.llm.answers import Answer
 from core.llm.endpoint.endpoint import FORMAT, STRUCTURED, OpenAIProvider
-from core.llm.money import budget
+from core.llm.money import budget, prices
 from core.llm.providers import RecordedAnswer, RecordedProvider
 from core.study import judgements, samples
 from core.study.rows.kinds import BatchState, SampleStatus, Split
@@ -23,14 +23,15 @@ from core.synthesis.limits import Limits
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
+from tests import endpoints
 from tests.llm_server import LlmServer
 from tests.synthesis.generation.test_generation import completions
 
 SIMPLE = Draft(
     context="", generation="Number of texts: {n}\nLabel: {label}", diversity="others", texts_per_call=5, turns=2
 )
-PRICE = budget.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
-CHEAP = budget.Price(model="gpt-4o-mini", input_usd_per_million=1.0, output_usd_per_million=4.0)
+PRICE = prices.Price(model="test-model", input_usd_per_million=100.0, output_usd_per_million=400.0)
+CHEAP = prices.Price(model="gpt-4o-mini", input_usd_per_million=1.0, output_usd_per_million=4.0)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
 
 
 def provider_at(url: str, model: str = "test-model", **settings: Any) -> OpenAIProvider:
-    return OpenAIProvider(model, **({"base_url": url, "api_key": None, "first_wait": 0.02} | settings))
+    return endpoints.client(model, **({"base_url": url, "api_key": None, "first_wait_s": 0.02} | settings))
 
 
 def texts_of(store: Store, arm: Arm, status: str) -> list[Sample]:
@@ -117,7 +118,7 @@ def test_answers_that_got_lost_count_with_all_they_held(
                 store,
                 arm_id=arm.id,
                 per_label=5,
-                provider=provider_at(server.url, price=PRICE, timeout=0.15),
+                provider=provider_at(server.url, price=PRICE, timeout_s=0.15),
                 report=lambda *told: seen.append(told[3]),
                 limits=Limits(budget_usd=budget_usd, concurrency=1),
             )

@@ -12,13 +12,14 @@ from core.study.rows.study import Arm, Label, Task, Trial
 from core.study.store import Store
 from core.synthesis.prompts import drafts
 from core.synthesis.trials import taxonomy, trials
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 KINDS = ["praise that is meant", "thanks to a friend.", "Relief after worry", "relief after worry", "wit", "x" * 300]
 
 
 def provider_of(server: LlmServer) -> OpenAIProvider:
-    return OpenAIProvider("test-model", base_url=server.url, api_key=None, first_wait=0.01)
+    return endpoints.client("test-model", base_url=server.url, api_key=None, first_wait_s=0.01)
 
 
 def test_the_kinds_of_each_label_make_a_taxonomy_ready_to_be_sent(

@@ -18,6 +18,7 @@ from core.synthesis.limits import TryLimits
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls, estimates, trials
+from tests import endpoints
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="test-model", input_usd_per_million=1.0, output_usd_per_million=4.0)
@@ -33,7 +34,7 @@ FEW = Draft(
 
 
 def provider_of(server: LlmServer, model: str = "test-model") -> OpenAIProvider:
-    return OpenAIProvider(model, base_url=server.url, api_key=None, first_wait=0.01, price=PRICE)
+    return endpoints.client(model, base_url=server.url, api_key=None, first_wait_s=0.01, price=PRICE)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from core import settings as settings_module
 from core.commands import output
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
+from core.llm.settings import CallSettings
 from core.study import store as store_module
 from core.synthesis.batches import batch_generation
 from core.synthesis.limits import BatchLimits
@@ -26,7 +27,8 @@ def by_batch(*, url: str, model: str, arm_id: int, budget: float, max_tokens: in
     """Batches of six requests."""
     settings = settings_module.load()
     price = prices.find(settings.home, model)
-    provider = OpenAIProvider(model, base_url=url, api_key=None, price=price, max_tokens=max_tokens)
+    calls = CallSettings(max_tokens=max_tokens)
+    provider = OpenAIProvider(model, base_url=url, api_key=None, price=price, settings=calls)
     with output.answering():
         batch_generation.generate_by_batch(
             store_module.open_store(settings), arm_id=arm_id, per_label=100_000, provider=provider,

@@ -1,4 +1,4 @@
-"""A purse: the calls of one command within its budget, written down before they are sent, so that a kill hides no money."""
+"""Spend money on calls within a budget, and note the money before a call is sent, so that a killed process hides no money."""
 
 import asyncio
 import functools
@@ -14,14 +14,14 @@ from core.llm.money.committed import Account
 from core.llm.pace import Pace
 from core.study.store import Store
 
-ROOM = 1.25
+SPARE = 1.25  # of the amount needed: a ledger that notes a little more is written less often
 
 
 class Ledger:
-    """The calls under a budget, as the store remembers them should the process be killed.
+    """A note in the store of the money that calls under way may cost, in case the process is killed.
 
-    While calls are under way it counts all that they may cost, and never more than `at_most`; afterwards only what lost
-    answers may have cost. `add` adds to what is noted, in US dollars.
+    While calls are under way, the note is at least the most that the calls may cost, but never above `at_most` (US
+    dollars); after `settle`, the note holds only the cost of lost answers. `add` adds US dollars to the stored note.
     """
 
     def __init__(self, add: Callable[[float], None], *, concurrency: int, at_most: float = math.inf) -> None:
@@ -29,22 +29,25 @@ class Ledger:
         self._noted = 0.0
 
     def cover(self, most: float) -> None:
-        """Note, before a call of up to `most` US dollars is sent, that so many such calls may be under way at once."""
+        """Raise the note, before a call of up to `most` US dollars is sent, to the cost of `concurrency` such calls."""
         needed = min(self._concurrency * most, self._at_most)
         if needed > self._noted:
-            wanted = min(needed * ROOM, self._at_most)
+            wanted = min(needed * SPARE, self._at_most)
             self._add(wanted - self._noted)
             self._noted = wanted
 
     def settle(self, lost: float) -> None:
-        """No call is under way any more: keep only `lost`, the most that answers that never came may have cost."""
+        """Lower the note to `lost`, the most that lost answers may have cost. Only while no call is under way."""
         if self._noted or lost:
             self._add(lost - self._noted)
             self._noted = 0.0
 
 
-class Purse:
-    """What calls side by side may spend: `budget` bounds them, `ledger` remembers them, `lost_usd` may be lost by now."""
+class Spending:
+    """The money of calls made side by side: `budget` limits the money, `ledger` notes the money in the store.
+
+    `lost_usd` is the most that answers lost since the last `settle` may have cost.
+    """
 
     def __init__(self, budget: Budget, ledger: Ledger) -> None:
         self.budget, self.ledger = budget, ledger
@@ -53,7 +56,7 @@ class Purse:
 
     @property
     def spent(self) -> float:
-        """US dollars that are spent or may have been, over all attempts, but for calls under way."""
+        """US dollars spent over all attempts, lost answers included, calls under way not included."""
         return self.budget.spent
 
     async def complete(
@@ -65,10 +68,11 @@ class Purse:
         room: int,
         pace: Pace | None = None,
     ) -> Answer:
-        """The provider's answer, paid from this purse; under a budget it has at most `room` tokens, or the provider's own.
+        """Return the provider's answer to the messages and count its cost; tell `pace` whether the answer came.
 
-        Raises `BudgetReached` when the call does not fit, and what the provider raises. A call that got no answer in time
-        counts with the most it can cost, also when its caller is cancelled.
+        With a budget, the answer has at most as many tokens as the provider's own limit, else `room` tokens. Raises
+        `BudgetReached` if the call does not fit into the budget, and every error of the provider. A call whose answer
+        was lost or whose caller was cancelled counts with the most that the call can cost.
         """
         bound, limit = self._bound(provider, messages, room)
         most = bound * self._excess
@@ -83,49 +87,51 @@ class Purse:
                 if pace is not None and isinstance(error, AnswerLost):
                     pace.lost(started=started)
                 raise
-            self._pay(bound, cost(provider, answer))
+            self._pay(bound, cost_of(provider, answer))
         if pace is not None:
             pace.answered()
         return answer
 
     def settle(self) -> None:
-        """Keep in the store what may be lost, and nothing else. Only for when every answer that came is stored."""
+        """Lower the stored note to the cost of lost answers. Only after every answer that came is stored."""
         self.ledger.settle(self.lost_usd)
         self.lost_usd = 0.0
 
-    def stopped(self, error: StudyError, standing: str) -> StudyError:
-        """The error that ends a step, also saying where it stands and how to go on."""
-        return self.budget.stopped(error, standing)
+    def stopped(self, error: StudyError, status: str) -> StudyError:
+        """Return the error that ends a step, with its `status` ("3 of 9 texts are kept") and how to go on."""
+        return self.budget.stopped(error, status)
 
     def _bound(self, provider: Provider, messages: Sequence[Message], room: int) -> tuple[float, int | None]:
-        """The most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
+        """Return the most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
         if self.budget.limit is None or provider.price is None:
             return 0.0, None
         limit = provider.max_tokens or room
         return provider.price.of(tokens_in=most_tokens_in(messages), tokens_out=limit), limit
 
     def _pay(self, bound: float, paid: float | None) -> None:
-        """Count the true cost of an answer. Where a limit did not hold, as some endpoints bill thinking beyond it, later
-        calls hold so much more."""
+        """Count the true cost of an answer. After a cost above `bound`, later calls hold proportionally more money.
+
+        A cost above the bound happens where an endpoint bills thinking beyond the limit of an answer.
+        """
         self.budget.spend(paid)
         if bound and paid:
             self._excess = max(self._excess, paid / bound)
 
 
-def opened(store: Store, account: Account, *, limit: float | None, concurrency: int) -> Purse:
-    """A purse for up to `concurrency` calls side by side, with what the account has left of a limit in US dollars.
+def open_spending(store: Store, account: Account, *, limit: float | None, concurrency: int) -> Spending:
+    """Return the spending of up to `concurrency` calls at a time on an account, within `limit` US dollars in all.
 
-    Nobody else may spend on the account meanwhile (`claim.py`). Raises `StudyError` when the limit is none, or when it is
-    unknown what was spent before.
+    The caller holds the account's claim (`core.study.claim`), so that no other process spends on the account meanwhile.
+    Raises `StudyError` if the limit is not above 0, or if the cost of earlier attempts is unknown.
     """
     spent = committed.for_budget(store, account, limit=limit)
     budget = Budget(limit, spent=spent)
     note = functools.partial(committed.note, store, account)
     left = math.inf if limit is None else max(0.0, limit - spent)
-    return Purse(budget, Ledger(note, concurrency=concurrency, at_most=left))
+    return Spending(budget, Ledger(note, concurrency=concurrency, at_most=left))
 
 
-def cost(provider: Provider, answer: Answer) -> float | None:
-    """What an answer cost in US dollars; None when the provider's price is unknown."""
+def cost_of(provider: Provider, answer: Answer) -> float | None:
+    """Return the cost of an answer in US dollars; None if the provider's price is unknown."""
     price = provider.price
     return None if price is None else price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out)
