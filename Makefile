@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 BIN := .venv/bin
 USE := .venv/.installed
@@ -7,7 +7,7 @@ DEV := .venv/.installed-dev
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e
+.PHONY: run demo test check fix e2e simulate
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -27,6 +27,9 @@ check: $(DEV)
 fix: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+simulate: $(DEV)
+	LITMUS_SIMULATE=1000 $(BIN)/python -m pytest -q -n $(WORKERS) -m simulation -o timeout=0
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e

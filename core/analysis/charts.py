@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from core.analysis import figures, regression
 from core.analysis.points import METRIC_NAMES
+from core.analysis.verdict import Verdict
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -142,6 +143,47 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
         )
     )
     return figures.apply_layout(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+
+
+def verdict_table(verdict: Verdict) -> pd.DataFrame:
+    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin)."""
+    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance) for arm in verdict.arms]
+    return pd.DataFrame(rows, columns=["arm", "gap", "low", "high", "chance"])
+
+
+def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
+    """Draw the expected gap of each arm with its 80 % prediction interval, and the gap that can be borne as a dotted line."""
+    table = verdict_table(verdict)[::-1]
+    figure = go.Figure()
+    for arm, row in table.set_index("arm").iterrows():
+        figure.add_trace(
+            go.Scatter(
+                x=[row["gap"]],
+                y=[str(arm)],
+                mode="markers",
+                name=str(arm),
+                marker={"color": colour(str(arm)), "symbol": marker(str(arm)), "size": 14},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [row["high"] - row["gap"]],
+                    "arrayminus": [row["gap"] - row["low"]],
+                    "thickness": 3,
+                    "width": 0,
+                    "color": colour(str(arm)),
+                },
+                hovertemplate=(
+                    "gap %{x:.3f} "
+                    + f"[{row['low']:.3f}, {row['high']:.3f}], {row['chance']:.0%} within the margin<extra></extra>"
+                ),
+            )
+        )
+    figure.add_vline(x=0, line={"color": GREY, "width": 1})
+    figure.add_vline(x=verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
+    figure.update_layout(showlegend=False)
+    return figures.apply_layout(
+        figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=150 + 56 * len(table)
+    )
 
 
 def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:

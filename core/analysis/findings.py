@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from core.analysis import gap_table, points, regression, slope
+from core.analysis import gap_table, points, regression, slope, verdict
 from core.analysis.gap_table import GapTable
 from core.analysis.points import METRIC_NAMES, Metric
-from core.analysis.verdict import ArmGap, KnownTask
+from core.analysis.verdict import ArmGap, KnownTask, Verdict
 from core.errors import StudyError
 from core.interval import Interval
+from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Study
 from core.subjectivity import levels
@@ -111,6 +112,16 @@ def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
         )
         for name in names
     ]
+
+
+def verdict_on(session: Session, found: Findings, task: str, *, margin: float = verdict.MARGIN) -> Verdict:
+    """The verdict on a task from its own runs and from the study's other tasks.
+
+    `margin`: the largest gap that can be borne, in score units. Raises `StudyError` if the margin is not above 0.
+    """
+    others = [known.name for known in tasks.tasks(session, found.study.id) if known.name != task]
+    own = known_tasks(found, [task])[0]
+    return verdict.verdict(own, known_tasks(found, others), measure=found.measure, margin=margin)
 
 
 def reading(found: Findings) -> str:

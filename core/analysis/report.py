@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core.analysis import charts, findings, points, thresholds
+from core.analysis import charts, findings, points, thresholds, verdict_words
 from core.analysis.findings import Findings
 from core.analysis.inference.on_agreement import CAVEAT, Effect, effect_words
 from core.analysis.points import METRIC_NAMES
@@ -54,6 +54,7 @@ def render(session: Session, found: Findings) -> str:
         study=found.study,
         made=time.strftime("%Y-%m-%d %H:%M"),
         reading=findings.reading(found),
+        verdicts=_verdicts(session, found),
         caution=findings.caution(found),
         cautions=findings.cautions(found),
         metric=METRIC_NAMES[found.metric],
@@ -66,6 +67,13 @@ def render(session: Session, found: Findings) -> str:
         config=found.study.config,
         questions=[(task.name, task.question) for task in tasks.tasks(session, found.study.id)],
     )
+
+
+def _verdicts(session: Session, found: Findings) -> list[tuple[str, str]]:
+    """Each task that has a gap or a known subjectivity, with its verdict in words."""
+    known = {*found.gaps["task"], *found.subjectivity["task"]}
+    named = [task.name for task in tasks.tasks(session, found.study.id) if task.name in known]
+    return [(name, verdict_words.headline(findings.verdict_on(session, found, name), found.measure)) for name in named]
 
 
 @dataclass(frozen=True)

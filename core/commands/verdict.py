@@ -44,10 +44,7 @@ def verdict(
         if fail_over is not None and not 0 < fail_over < 1:
             raise StudyError(f"--fail-over is a gap between 0 and 1, such as 0.05 for 5 points; it is {fail_over:g}.")
         found = findings.collect(session, home, metric=metric, measure=measure)
-        names = [known.name for known in tasks.tasks(session, home.id)]
-        own = findings.known_tasks(found, [tasks.get_task(session, home.id, task).name])[0]
-        others = findings.known_tasks(found, [name for name in names if name != own.name])
-        said = verdicts.verdict(own, others, measure=found.measure, margin=margin)
+        said = findings.verdict_on(session, found, tasks.get_task(session, home.id, task).name, margin=margin)
     if as_json:
         output.emit(_json(said, found.measure))
     elif as_markdown:

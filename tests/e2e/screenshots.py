@@ -16,7 +16,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 PAGES = {
     "overview": "",
-    **{name: name for name in ("data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse")},
+    **{
+        name: name
+        for name in ("data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "verdict")
+    },
     **{f"inspect-{view.lower()}": f"inspect?inspect.view={view}" for view in ("Quality", "Labels", "Leakage", "Map")},
     "campaigns-new": "campaigns",
 }

@@ -36,6 +36,7 @@ TRUTHS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.simulation
 @pytest.mark.parametrize("tasks", [3, 4, 6, 10, 30])
 @pytest.mark.parametrize("truth", TRUTHS, ids=[truth.name for truth in TRUTHS])

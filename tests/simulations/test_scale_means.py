@@ -26,6 +26,7 @@ CELLS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.simulation
 @pytest.mark.parametrize("cell", CELLS, ids=[" ".join(map(str, cell)) for cell in CELLS])
 def test_the_interval_of_a_mean_rating_holds_the_mean(cell: Cell, note: Note) -> None:

@@ -12,6 +12,7 @@ from tests.simulations.sizes import STUDIES, slack
 CELLS = list(itertools.product((4, 6, 10, 30), (1, 2), (1, 2), (0.0, 0.5)))
 
 
+@pytest.mark.slow
 @pytest.mark.simulation
 @pytest.mark.parametrize(("tasks", "arms", "encoders", "growth"), CELLS)
 def test_a_slope_that_is_not_there_is_found_in_one_of_twenty_studies(

@@ -1,0 +1,57 @@
+"""Verdict: the gap to expect on one task from training on synthetic texts, and what to do"""
+
+import streamlit as st
+
+import ui
+from core.analysis import charts, findings, verdict_words
+from core.analysis.verdict import MARGIN
+
+study = ui.guard("organiser")
+ui.title("Verdict", study)
+ui.watch_runs(study.id)
+
+# Task and the gap that can be borne
+with ui.store()() as session:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = ui.pick_task(session, study, key="verdict")
+        points = st.number_input(
+            "Points you can afford to lose",
+            min_value=0.5,
+            max_value=50.0,
+            value=100 * MARGIN,
+            step=0.5,
+            key="verdict.margin",
+            help="The largest gap to a model trained on real texts that you can accept, in points of the score.",
+            width=220,
+        )
+        metric = ui.pick_metric(key="verdict")
+        measure = ui.pick_measure(session, study, key="verdict")
+    found = ui.findings_of(session, study, metric=metric, measure=measure)
+    said = findings.verdict_on(session, found, task.name, margin=points / 100)
+
+# The verdict, its figure and its reasons
+headline = ui.plain(verdict_words.headline(said, found.measure))
+(st.warning if said.is_withheld else st.info)(headline)
+if not said.is_withheld:
+    ui.plot(
+        charts.verdict_intervals(said, metric=metric),
+        key="verdict.plot",
+        filename=f"{task.name}-verdict",
+        data=charts.verdict_table(said),
+        reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose.",
+    )
+st.subheader("Why", anchor=False)
+for reason in verdict_words.reasons(said, found.measure):
+    st.markdown(f"- {ui.plain(reason)}")
+
+# What to do next
+with st.container(horizontal=True):
+    ui.link("train", "Train this task")
+    ui.link("campaigns", "Ask people how subjective it is")
+    st.download_button(
+        "Verdict as Markdown",
+        verdict_words.markdown(said, found.measure),
+        file_name=f"{task.name}-verdict.md",
+        key="verdict.markdown",
+        on_click="ignore",
+    )
