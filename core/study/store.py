@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from core import settings as settings_module
 from core.errors import StudyError
 from core.study import migrate
+from core.study.rows import sessions, study  # noqa: F401  (a foreign key is resolved only if both modules are loaded)
 
 BUSY_SECONDS = 30
 # Argument of `with_for_update`: a row lock that does not conflict with foreign keys of new rows that refer to the row, so

@@ -13,6 +13,8 @@ SHARED = 0.5  # least share of a rater's cells whose content another column also
 REPEATED = 2  # or the least mean number of times that a cell's content recurs (remarks do not recur)
 EMPTY_CELL = "an empty cell"
 
+_RATER, _CELL = " rater", " cell"  # no column of a table begins with a blank
+
 
 def ratings(
     table: tables.Table, *, names: Mapping[str, str], raters: Sequence[str]
@@ -33,7 +35,8 @@ def ratings(
     named |= {"text": text} if text else {}
     frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
     kept = [ours for ours in ("item_id", "text") if ours in named]
-    melted = frame.melt(id_vars=kept, value_vars=found, var_name="rater_id", value_name="label")
+    raters_of = frame[[*kept, *found]].melt(id_vars=kept, value_vars=found, var_name=_RATER, value_name=_CELL)
+    melted = raters_of.rename(columns={_RATER: "rater_id", _CELL: "label"})
     empty = melted["label"].str.strip() == ""
     melted = melted.assign(reason=empty.map({True: EMPTY_CELL, False: ""})).astype("str")
     unused = [name for name in others if name not in found]

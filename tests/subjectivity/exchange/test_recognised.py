@@ -119,6 +119,15 @@ def test_remarks_and_links_beside_raters_are_no_raters(tmp_path: Path) -> None:
     assert set(ratings(tmp_path / "w.csv", content, wide=True, raters=("ann",)).frame["rater_id"]) == {"ann"}
 
 
+@pytest.mark.parametrize("name", ["label", "rater_id", "why"])
+def test_a_column_of_a_wide_table_may_be_called_as_ours_are(tmp_path: Path, name: str) -> None:
+    content = f"item_id,{name},ann,ben\n1,red,x,y\n2,blue,x,x\n3,green,y,y\n"
+
+    found = ratings(tmp_path / "w.csv", content, wide=True, raters=("ann", "ben"))
+
+    assert set(found.frame["rater_id"]) == {"ann", "ben"} and len(found.frame) == 6
+
+
 @pytest.mark.parametrize(("first", "second", "tie"), [("A", "B", "tie"), ("1", "2", "0"), ("a", "b", "draw")])
 def test_winners_written_short_are_sides(tmp_path: Path, first: str, second: str, tie: str) -> None:
     content = f"rater_id,left,right,winner\nj,ag,imdb,{first}\nj,imdb,sms,{second}\nj,sms,ag,{tie}\n"
