@@ -223,14 +223,14 @@ def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> N
     """Draw the line of a fit with its 95 % band and its numbers."""
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
     figures.add_band(figure, band["x"], band["low"], band["high"], GREY)
-    label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, n {fit.n}"
+    label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, {fit.n_groups} tasks"
     figure.add_trace(
         go.Scatter(
             x=band["x"],
             y=band["mean"],
             mode="lines",
             line={"color": GREY, "width": 2},
-            name="OLS, HC3",
+            name="Least squares over tasks",
             hovertemplate=label + "<extra></extra>",
         )
     )

@@ -26,6 +26,11 @@ def points(gap: float) -> str:
     return f"{scaled:.1f}" if abs(scaled) < 0.95 else f"{scaled:.0f}"
 
 
+def counted_points(gap: float) -> str:
+    """A gap as points with the word, such as "1 point" or "-2 points"."""
+    return f"{points(gap)} {'point' if points(gap) in {'1', '-1'} else 'points'}"
+
+
 def between(low: float, high: float) -> str:
     """The limits of a gap in points, such as "[19, 26]"."""
     return f"[{points(low)}, {points(high)}]"
@@ -43,10 +48,10 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
     if not any(arm.n_tasks for arm in found.arms):
         return (
             "No task of this study has both runs and subjectivity. From a weak assumption alone: "
-            f"{points(found.expected_gap)} points lost with {found.arm} {between(found.low, found.high)}. "
+            f"{counted_points(found.expected_gap)} lost with {found.arm} {between(found.low, found.high)}. "
             "Train one task, or run a pilot on this one."
         )
-    return f"Expected with {found.arm}: {points(found.expected_gap)} points lost {between(found.low, found.high)}. {_advised(found)}"
+    return f"Expected with {found.arm}: {counted_points(found.expected_gap)} lost {between(found.low, found.high)}. {_advised(found)}"
 
 
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
@@ -95,8 +100,7 @@ def _lost(arm: ArmVerdict) -> str:
     assert own is not None
     is_gain = own.value < 0 and points(own.value) != "0"
     value, low, high = (-own.value, -own.high, -own.low) if is_gain else (own.value, own.low, own.high)
-    unit = "point" if points(value) == "1" else "points"
-    return f"{arm.arm}: {points(value)} {unit} {'gained' if is_gain else 'lost'} {between(low, high)}"
+    return f"{arm.arm}: {counted_points(value)} {'gained' if is_gain else 'lost'} {between(low, high)}"
 
 
 def _subjectivity(found: Verdict, measure: Measure | None) -> str:
@@ -108,8 +112,8 @@ def _subjectivity(found: Verdict, measure: Measure | None) -> str:
 
 def _expectation(found: Verdict, arm: ArmVerdict) -> str:
     return (
-        f"Half of tasks like this one lose less than {points(arm.gap)} points with {arm.arm}, 8 of 10 between "
-        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {points(found.margin)} is {arm.chance:.0%}."
+        f"Half of tasks like this one lose less than {counted_points(arm.gap)} with {arm.arm}, 8 of 10 between "
+        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}."
     )
 
 

@@ -13,19 +13,19 @@ from core.interval import Interval
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
-    "attention": "Attention right", "bt_rank": "Rank", "coefficient": "Coefficient", "confidence": "Confidence",
-    "correct": "Correct", "cosine": "Cosine", "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
+    "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin", "coefficient": "Coefficient", "confidence": "Confidence",
+    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom", "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
     "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
     "label": "Label", "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority",
     "longest_run": "Longest run", "losses": "Losses", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
     "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
     "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
-    "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name",
+    "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note",
     "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
     "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",
-    "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "seed": "Seed", "share": "Share of answers",
+    "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed", "share": "Share of answers",
     "skips": "Skips", "split": "Split", "state": "State", "status": "Status", "strength": "Strength",
     "subjectivity": "Subjectivity", "task": "Task", "test": "Test", "text": "Text", "ties": "Ties", "train": "Train",
     "validation": "Validation", "value": "Value", "version": "Prompt version", "warned": "Warned because",
@@ -33,7 +33,7 @@ HEADINGS = {
 }  # fmt: skip
 SCORES = (
     "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "precision", "probability", "recall", "score",
-    "score_real", "subjectivity", "within",
+    "score_real", "se", "subjectivity", "within",
 )  # fmt: skip
 FORMATS = {**dict.fromkeys(SCORES, "%.3f"), "bt_rank": "%g"}
 TWO_DECIMALS = "%.2f"
