@@ -180,10 +180,8 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
         )
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.add_vline(x=verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
-    figure.update_layout(showlegend=False)
-    return figures.apply_layout(
-        figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=150 + 56 * len(table)
-    )
+    figures.apply_layout(figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=110 + 56 * len(table))
+    return figure.update_layout(showlegend=False, margin_b=48)
 
 
 def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:

@@ -13,8 +13,10 @@ from core.interval import Interval
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
-    "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin", "coefficient": "Coefficient", "confidence": "Confidence",
-    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom", "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
+    "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin",
+    "coefficient": "Coefficient", "confidence": "Confidence",
+    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom",
+    "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
     "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
     "label": "Label", "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority",
