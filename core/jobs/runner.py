@@ -40,7 +40,7 @@ ADVISORY = 0x4C69746D7573
 
 
 def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
-    """Start a runner in the background unless a runner holds the lock; then this costs one attempt to take a file lock."""
+    """Start a runner in the background if no runner holds the lock; cheap if a runner works already."""
     try:
         settings.logs.mkdir(parents=True, exist_ok=True)
         with _lock(settings, timeout=0):

@@ -1,4 +1,4 @@
-"""Open a provider of answers by name: an LLM endpoint, a local model, or recorded answers."""
+"""The providers of language models, opened by name: an endpoint, a local model, recorded answers."""
 
 import re
 from collections import defaultdict

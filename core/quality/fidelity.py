@@ -22,7 +22,7 @@ PEOPLE = (RaterKind.PERSON, RaterKind.IMPORTED)
 
 
 class By(StrEnum):
-    """The source of the label that is compared with the intended label."""
+    """Whose label is compared with the intended label: a judge's, one person's, or the raters' most frequent one."""
 
     JUDGE = "judge"
     HUMAN = "human"

@@ -1,4 +1,4 @@
-"""Fill an arm with an LLM's texts: from a connection and a number of texts per label to stored samples."""
+"""Check a request to generate, make its arm ready, and fill the arm in this process; `train` queues the same as a job."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Queue the long steps of a study as jobs: training, generation and the sample study."""
+"""Queue jobs: the training of runs, the generation of an arm, and the sample study."""
 
 import hashlib
 from collections.abc import Sequence

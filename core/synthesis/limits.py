@@ -1,4 +1,4 @@
-"""Limits on calls to a model: money, calls side by side, and seconds, for a generation, a batch or a try."""
+"""The limits that a caller sets for a generation, a batch or a try, as values: money, calls side by side, seconds."""
 
 from dataclasses import dataclass
 

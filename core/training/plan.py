@@ -1,4 +1,4 @@
-"""Plan the runs of a study: choose training samples of every arm, and fingerprint runs so that none is repeated."""
+"""Plan the runs of a study: how many training texts each arm gives, which texts, and a fingerprint so that no run is repeated."""
 
 import hashlib
 import json

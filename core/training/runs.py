@@ -207,7 +207,7 @@ def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
 
 
 def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Sentences that belong beside a run's score, from its config and facts."""
+    """Cautions to show beside a run's score: those noted when it was planned, and the share of texts cut at `max_length`."""
     limit, cut = config["training"].get("max_length", 0), facts.get("cut", {})
     whose = {"train": f"the training texts of arm {arm}", "test": "the test texts"}
     words = [

@@ -41,7 +41,7 @@ def export_view(campaign: Campaign) -> None:
 
 
 def _columns(campaign: Campaign) -> dict[Names, str]:
-    """The columns of the file under each naming, in words."""
+    """For each choice of column names (Litmus's own, crowd-kit's), the columns of the file as text."""
     if reads.is_comparing(campaign):
         return {
             Names.LITMUS: "rater_id, left, right, winner",

@@ -1,4 +1,4 @@
-"""Import answers from a file: tables of ratings or comparisons, Label Studio and Potato exports."""
+"""Import answers from a file of any format that `core.subjectivity.exchange.formats` reads."""
 
 import re
 from collections.abc import Sequence

@@ -299,7 +299,7 @@ def _sign_out() -> None:
 
 
 def _is_local() -> bool:
-    """Whether the visitor must be on this machine: the server listens on loopback, and no proxy forwarded the request."""
+    """Whether the visitor can only be on this machine: the server listens on loopback, and no proxy forwarded the request."""
     is_forwarded = any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
     return _is_loopback(config.get_option("server.address")) and not is_forwarded
 

@@ -1,4 +1,4 @@
-"""The frame around every page: access, navigation, sidebar and the chosen study."""
+"""The frame around every page: the list of pages, access, sidebar and the chosen study."""
 
 from contextlib import suppress
 from pathlib import Path

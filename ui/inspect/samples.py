@@ -1,4 +1,4 @@
-"""A filtered, paged table of samples, and one sample with its labels and origin."""
+"""A filtered, paged table of samples, one sample with its labels and origin, and the export of an arm's texts."""
 
 import json
 import time

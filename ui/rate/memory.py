@@ -20,7 +20,7 @@ export default ({ data }) => {
 
 
 def code(token: str) -> str:
-    """The personal code in this browser's cookie for a campaign's token; "" without a cookie or after "Not you?"."""
+    """The personal code in this browser's cookie for a campaign's token; "" without a cookie or for a visitor who is not this rater."""
     if st.session_state.get(SOMEBODY_ELSE):
         return ""
     return st.context.cookies.to_dict().get(_name(token), "")

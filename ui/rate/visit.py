@@ -266,7 +266,7 @@ def _stage(
 
 
 def _known(session: Session, campaign: Campaign) -> Rater | None:
-    """The rater of this browser session, of the personal code or panel's id in the address, or of the browser's cookie."""
+    """Find who is rating: the first that is known of this session, the code or panel id in the address, and the cookie."""
     address = st.query_params.to_dict()
     if RATER in st.session_state:
         rater = session.get(Rater, st.session_state[RATER])
@@ -296,7 +296,7 @@ def _is_back(rater: Rater, is_first: bool) -> bool:
 
 
 def _waits(rater: Rater) -> bool:
-    """Whether a rater in the middle of a session has no item assigned."""
+    """Whether a rater in mid-session, who is not excluded, has no item on the screen."""
     return rater.state == RaterState.RATING and rater.assigned_item_id is None and rater.excluded_at is None
 
 

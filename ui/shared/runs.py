@@ -1,4 +1,4 @@
-"""A finished training run in detail, and how many texts new runs will train on."""
+"""A finished training run in detail, and the sentence that says how many texts new runs will train on."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""A generation: prices of its models, an estimate of calls, tokens, cost and time, and a live view of the arm."""
+"""What the page Generate shows: prices of the models, an estimate of calls, tokens, cost and time, and a live view of the arm."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""The command regress, and placeholders for the commands verdict, export and report."""
+"""The command regress, and the announced commands verdict, export and report."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Money that is committed in a study, by way of spending: paid, held by batches, or perhaps lost with an answer."""
+"""Money committed for each purpose (generate, try, judge, rate-by-llm): paid, held by batches, or perhaps lost with an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

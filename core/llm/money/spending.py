@@ -1,4 +1,4 @@
-"""Spend money on calls within a budget, and note the money before a call is sent, so that a killed process hides no money."""
+"""Decide the most that a call may cost, make the call only if the budget allows it, and note the money before the call is sent."""
 
 import asyncio
 import functools

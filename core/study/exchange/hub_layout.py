@@ -84,7 +84,7 @@ def _mappings(found: Any) -> list[Mapping[str, Any]]:
 
 
 def _patterns(data_files: Any) -> Iterator[tuple[str, str]]:
-    """Pairs of split and path pattern from `data_files` of a card."""
+    """Yield (split, path pattern) for each entry of `data_files` in the README of a hub data set; without a split it is train."""
     if isinstance(data_files, str):
         yield "train", data_files
     for entry in data_files if isinstance(data_files, list) else []:

@@ -317,7 +317,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
 
 
 def _ways_to_map(found: labels_in_files.Read) -> str:
-    """A sentence with the options that map unknown labels to labels of the task; "" if no label is unknown."""
+    """Advice that ends an error: the options that map unknown labels to labels of the task; "" if no label is unknown."""
     if not found.unknown:
         return ""
     renames = " ".join(f"--rename {name!r}={label!r}" for name, label in found.meant.items())

@@ -1,4 +1,4 @@
-"""Read ratings and comparisons from files of annotation tools.
+"""Read ratings and comparisons from a file: decide which tool's format the file has, and which rows count.
 
 Forms: our own columns, crowd-kit's, usual names for either, one column per rater, Label Studio (JSON, JSON_MIN, CSV),
 Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. `long_form` writes such tables.

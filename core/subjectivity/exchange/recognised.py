@@ -1,4 +1,4 @@
-"""Read ratings from files of Prodigy, Mechanical Turk, Google Forms and doccano, recognised by their columns."""
+"""Formats with one rule each: Prodigy, Mechanical Turk, Google Forms, doccano. A further tool is an entry in `FORMS`."""
 
 import json
 import re

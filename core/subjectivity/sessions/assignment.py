@@ -1,4 +1,4 @@
-"""Assign items to raters, and store each answer before the next item is shown."""
+"""Decide which item a rater sees next and when the rater has seen enough items; store each answer first."""
 
 import random
 from collections import Counter

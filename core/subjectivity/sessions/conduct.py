@@ -1,4 +1,4 @@
-"""Apply a campaign's rules about raters: attention checks, gold items, speed, repeated answers, skips; warn or exclude.
+"""Find the rules of a campaign that a rater broke, from attention checks to skips, and warn or exclude the rater.
 
 The answers of an excluded rater stay in the store, are flagged in every export, and count in no statistic.
 """

@@ -1,4 +1,4 @@
-"""Krippendorff's alpha, percent agreement, Fleiss' kappa and majority agreement from counts, for many resamples at once.
+"""The formulas of the agreement coefficients (alpha, percent, Fleiss' kappa, majority), for many resamples at once.
 
 `counts`: items (or distinct patterns of items) with two ratings or more x labels. `weights`: resamples x items, how
 often a resample holds each item. Every public function returns one value per resample, nan if the coefficient is

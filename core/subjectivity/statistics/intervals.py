@@ -1,4 +1,4 @@
-"""Confidence intervals of agreement coefficients, by resampling items.
+"""The list of agreement coefficients on offer, and the confidence interval of each by resampling items.
 
 Items are what a study samples, so items are resampled and the raters stay the same: an interval describes further items
 rated by the same pool of raters, not other raters. Limits are bias-corrected and accelerated (BCa, Efron 1987), with

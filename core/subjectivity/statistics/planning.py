@@ -71,11 +71,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Present:
-    """The present ratings.
+    """The ratings at hand, as the simulation needs them.
 
     `table`: counts, all items x labels. `subsample`: counts of at most `SUBSAMPLE` items with two ratings or more.
-    `name`, `statistic`: the coefficient. `width`: of its present interval. `scale`: `width` divided by the width that the
-    simulation computes for the subsample (nan if the simulation finds no width).
+    `name`, `statistic`: the coefficient. `width`: the width of the coefficient's interval today. `scale`: `width` divided by
+    the width that the simulation computes for the subsample (nan if the simulation finds no width).
     """
 
     table: Floats

@@ -57,7 +57,7 @@ class Correlation:
 
 
 def bradley_terry(comparisons: pd.DataFrame, *, confidence: float = 0.95) -> Ranking:
-    """Rank names by Bradley-Terry strengths, maximum likelihood under P(a over b) = 1 / (1 + exp(b - a)), mean 0.
+    """Rank the compared tasks or texts by strengths that maximise the likelihood of P(a over b) = 1 / (1 + exp(b - a)), shifted to mean 0.
 
     Intervals: value +- t (raters - 1 degrees of freedom) x standard error, robust to dependence within raters
     (`strengths.covariance`); simulated coverage in `ranking_coverage`. With one rater the standard error comes from the

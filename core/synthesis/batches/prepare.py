@@ -1,4 +1,4 @@
-"""Prepare a batch: the requests that an arm still needs, as many as the budget and one file take."""
+"""Prepare a batch: the requests that an arm still needs, the most that each may cost, and as many as budget and file allow."""
 
 import itertools
 from collections.abc import Iterable, Sequence

@@ -98,7 +98,7 @@ def kept_by_label(session: Session, arm_id: int) -> dict[int, int]:
 
 
 def rejected_by_label(session: Session, arm_id: int, *, prompt_id: int | None = None) -> dict[int, Counter[str]]:
-    """Rejected texts, and whole answers without a text, by reason for each label id.
+    """Label id -> reason -> number rejected; a rejected text counts one, and so does an answer rejected as a whole.
 
     With `prompt_id`, only those that this prompt version brought.
     """

@@ -24,7 +24,10 @@ class Marks:
         self._own += [habit for habit in habits if 2 <= sum(map(bool, map(habit.search, texts))) >= len(texts) / 2]
 
     def without(self, text: str) -> tuple[str, bool]:
-        """A text without the marks of its label, and whether it bears the mark of another label."""
+        """The text with the marks of its own label cut, and whether it bears a mark of another label but none of its own.
+
+        A text with the mark of another label comes back uncut.
+        """
         if any(pattern.search(text) for pattern in self._other):
             return text, not any(pattern.search(text) for pattern in self._own)
         for pattern in self._own:
