@@ -80,7 +80,7 @@ def try_five(page: "Page") -> None:
     settled(page)
     page.get_by_role("button", name="Try five now").click()
     page.get_by_text("5 calls", exact=True).wait_for()
-    page.get_by_text(re.compile("by 5 calls made with it")).wait_for()
+    page.get_by_text(re.compile("from 5 calls with this prompt")).wait_for()
 
 
 def estimate(page: "Page") -> None:
