@@ -52,10 +52,7 @@ view = st.segmented_control(
 if view == "Points":
     ui.table(found.points, key="analyse.points")
     for arm, fit in found.by_arm.items():
-        st.caption(
-            f"{arm} alone: slope {fit.slope:.3f} [{fit.low:.3f}, {fit.high:.3f}], {fit.df:.1f} degrees of freedom, "
-            f"R² {fit.r2:.2f}, Spearman {fit.spearman:.2f}, {fit.n_groups} tasks"
-        )
+        st.caption(f"{arm} alone: slope {fit.interval.text(digits=3)}, {fit.n_groups} tasks. {fit.note}")
 if view == "Tasks":
     ui.plot(
         charts.subjectivity(found.subjectivity, measure=measure),

@@ -1,5 +1,6 @@
 """The commands run and demo: a whole study from a STUDY.yaml, or the bundled sample study."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from core import catalogue
 from core.analysis import regression
 from core.commands import output
 from core.errors import StudyError
+from core.interval import Interval
 from core.steps import study_intake
 from core.steps.whole import check_study, run_study
 from core.study import checks
@@ -101,14 +103,22 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
         output.table("Rows that were not kept", ["task", "arm", "read", "kept", "because"], rows)
     fit = result["regression"]
     if fit["slope"] is not None:
-        typer.echo(
-            f"Regression: gap = {fit['intercept']:.3f} + {fit['slope']:.3f} x subjectivity, slope "
-            f"[{fit['low']:.3f}, {fit['high']:.3f}], R2 {fit['r2']:.2f}, {regression.p_words(fit['p'])}, n {fit['n']}; "
-            f"Spearman {fit['spearman']:.2f}"
-        )
+        typer.echo(_regression_words(fit))
     typer.echo(result["reading"])
     for sentence in result["cautions"]:
         typer.echo(f"Mind: {sentence}")
     if result["sample_data"]:
         typer.echo("This is sample data with simulated raters: for learning the tool, not for conclusions.")
     typer.echo(f"Report: {result['report']}")
+
+
+def _regression_words(fit: dict[str, Any]) -> str:
+    """Return the regression of the command's JSON as a line; a number that is undefined is a dash."""
+    number = {name: math.nan if value is None else value for name, value in fit.items() if name != "note"}
+    slope = Interval(number["slope"], number["low"], number["high"], number["tasks"])
+    spearman = Interval(number["spearman"], math.nan, math.nan, number["tasks"])
+    r2 = Interval(number["r2"], math.nan, math.nan, number["tasks"])
+    return (
+        f"Regression: gap = {number['intercept']:.3f} + subjectivity x {slope.text(digits=3)}, {regression.p_words(number['p'])}, "
+        f"{fit['tasks']} tasks; R2 {r2.text()}, Spearman {spearman.text()}"
+    )
