@@ -115,9 +115,9 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
 def _regression_words(fit: dict[str, Any]) -> str:
     """Return the regression of the command's JSON as a line; a number that is undefined is a dash."""
     number = {name: math.nan if value is None else value for name, value in fit.items() if name != "note"}
-    slope = Interval(number["slope"], number["low"], number["high"], number["tasks"])
-    spearman = Interval(number["spearman"], math.nan, math.nan, number["tasks"])
-    r2 = Interval(number["r2"], math.nan, math.nan, number["tasks"])
+    slope = Interval(number["slope"], number["low"], number["high"], int(fit["tasks"]))
+    spearman = Interval(number["spearman"], math.nan, math.nan, int(fit["tasks"]))
+    r2 = Interval(number["r2"], math.nan, math.nan, int(fit["tasks"]))
     return (
         f"Regression: gap = {number['intercept']:.3f} + subjectivity x {slope.text(digits=3)}, {regression.p_words(number['p'])}, "
         f"{fit['tasks']} tasks; R2 {r2.text()}, Spearman {spearman.text()}"
