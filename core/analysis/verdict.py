@@ -126,6 +126,7 @@ def verdict(
     )
     arms = tuple(_expected(kind, own.get(kind), usable, (z, extra), (centre, unit), margin=margin) for kind in shown)
     advice, named = _advice(arms, has_runs=bool(own))
+    advice = advice if task.is_learned else Advice.PILOT
     return Verdict(
         task=task.name,
         margin=margin,

@@ -10,6 +10,7 @@ from core.subjectivity.levels import Measure
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
 AGREEMENT_WORDS = ((0.8, "people agree well"), (0.667, "people agree moderately"), (0.4, "people agree little"))
+WITHHELD = "Train the real arm longer or on more texts, or check its labels; a verdict follows once it beats chance."
 ADVICE_WORDS = {
     Advice.GENERATE: "Generate: train on {arm} texts.",
     Advice.MIX: "Mix: train on {arm} texts, synthetic beside real ones.",
@@ -56,6 +57,8 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
 
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
     """Why the verdict is what it is, a sentence or two for each reason."""
+    if found.is_withheld:
+        return [WITHHELD]
     named = next(arm for arm in found.arms if arm.arm == found.arm)
     said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
     said += [_own(arm) for arm in found.arms if arm.own is not None] or [_pilot(named)]
@@ -72,6 +75,8 @@ def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> s
 
 def markdown(found: Verdict, measure: Measure | None = None) -> str:
     """The verdict as a comment for a pull request."""
+    if found.is_withheld:
+        return f"### {found.task}: no verdict\n\n{headline(found, measure)} {WITHHELD}\n"
     rows = [
         f"| {arm.arm} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |" for arm in found.arms
     ]

@@ -60,7 +60,8 @@ def _show(said: Verdict, measure: Measure | None) -> None:
     rows = [[arm.arm, points(arm.gap), between(arm.low, arm.high), f"{arm.chance:.0%}"] for arm in said.arms]
     columns = ["arm", "points lost", "80 % interval", f"chance to lose at most {points(said.margin)}"]
     typer.echo(verdict_words.headline(said, measure))
-    output.table(said.task, columns, rows)
+    if not said.is_withheld:
+        output.table(said.task, columns, rows)
     for reason in verdict_words.reasons(said, measure):
         typer.echo(f"- {reason}")
 

@@ -94,6 +94,8 @@ def test_arms_that_learned_nothing_speak_for_nobody() -> None:
 
     assert found.arms == judged(KnownTask("new", rated(0.8)), others).arms
     assert "Left out, because their real arm is no better than chance: dull." in verdict_words.reasons(found)
+    assert own.advice == Advice.PILOT and verdict_words.reasons(own) == [verdict_words.WITHHELD]
+    assert "points lost" not in verdict_words.markdown(own)
     assert own.is_withheld and verdict_words.headline(own).startswith(
         "No verdict: the real arm is no better than chance"
     )
