@@ -3,7 +3,9 @@
 import streamlit as st
 
 import ui
-from core.analysis import charts, findings, report
+from core.analysis import findings
+from core.analysis.figures import gap_charts
+from core.analysis.reports import report
 
 study = ui.guard("organiser")
 ui.title("Performance and subjectivity", study)
@@ -32,7 +34,7 @@ if found.points.empty:
     st.info("No task has both finished runs and answers about its subjectivity.")
 else:
     ui.plot(
-        charts.gap_against_subjectivity(found.points, found.fit, measure=measure, metric=metric),
+        gap_charts.gap_against_subjectivity(found.points, found.fit, measure=measure, metric=metric),
         key="analyse.plot",
         filename=f"{study.name}-gap-against-subjectivity",
         data=found.points,
@@ -55,7 +57,7 @@ if view == "Points":
         st.caption(f"{arm} alone: slope {fit.interval.text(digits=3)}, {fit.n_groups} tasks. {fit.note}")
 if view == "Tasks":
     ui.plot(
-        charts.subjectivity(found.subjectivity, measure=measure),
+        gap_charts.subjectivity(found.subjectivity, measure=measure),
         key="analyse.tasks",
         filename=f"{study.name}-subjectivity",
         data=found.subjectivity,
@@ -70,7 +72,7 @@ if view == "Samples":
         ui.link("campaigns", "Collect ratings")
         st.stop()
     ui.plot(
-        charts.threshold_curves(agreed.curves),
+        gap_charts.threshold_curves(agreed.curves),
         key="analyse.thresholds",
         filename=f"{task.name}-thresholds",
         data=report.long_table(agreed.curves),

@@ -3,7 +3,8 @@
 import streamlit as st
 
 import ui
-from core.analysis import charts, findings
+from core.analysis import findings
+from core.analysis.figures import gap_charts
 from core.analysis.points import Metric
 from core.jobs import runner
 from core.steps import train
@@ -61,7 +62,7 @@ ui.watch_runs(study.id)
 # The main finding
 if not found.points.empty and found.measure:
     ui.plot(
-        charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
+        gap_charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
         key="overview.plot",
         filename=f"{study.name}-gap-against-subjectivity",
         data=found.points,

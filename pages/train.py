@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from core.analysis import charts
+from core.analysis.figures import gap_charts
 from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
@@ -90,7 +90,7 @@ if scores.empty:
     st.stop()
 metric = ui.pick_metric(key="train")
 ui.plot(
-    charts.scores_by_task(scores, metric=metric, order=[task.name for task in known]),
+    gap_charts.scores_by_task(scores, metric=metric, order=[task.name for task in known]),
     key="train.scores",
     filename=f"{study.name}-scores",
     data=scores.drop(columns="notes"),

@@ -3,8 +3,10 @@
 import streamlit as st
 
 import ui
-from core.analysis import charts, findings, verdict_words
-from core.analysis.verdict import MARGIN
+from core.analysis import findings
+from core.analysis.figures import gap_charts
+from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts.verdict import MARGIN
 
 study = ui.guard("organiser")
 ui.title("Verdict", study)
@@ -34,10 +36,10 @@ headline = ui.plain(verdict_words.headline(said, found.measure))
 (st.warning if said.is_withheld else st.info)(headline)
 if not said.is_withheld:
     ui.plot(
-        charts.verdict_intervals(said, metric=metric),
+        gap_charts.verdict_intervals(said, metric=metric),
         key="verdict.plot",
         filename=f"{task.name}-verdict",
-        data=charts.verdict_table(said),
+        data=gap_charts.verdict_table(said),
         reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose.",
     )
 st.subheader("What to do" if said.is_withheld else "Why", anchor=False)

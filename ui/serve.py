@@ -38,7 +38,7 @@ from streamlit.web.server import server_util
 
 import ui
 from core import settings as settings_module
-from core.analysis import report
+from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
 from ui.frame import access

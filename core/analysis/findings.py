@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from core.analysis import gap_table, points, regression, slope, verdict
+from core.analysis import gap_table, points, regression, slope
 from core.analysis.gap_table import GapTable
 from core.analysis.points import METRIC_NAMES, Metric
-from core.analysis.verdict import ArmGap, KnownTask, Verdict
+from core.analysis.verdicts import verdict
+from core.analysis.verdicts.verdict import ArmGap, KnownTask, Verdict
 from core.errors import StudyError
 from core.interval import Interval
 from core.study import tasks

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.analysis import findings, verdict_words
-from core.analysis import verdict as verdicts
+from core.analysis import findings
 from core.analysis.points import Metric
-from core.analysis.verdict import Verdict
+from core.analysis.verdicts import verdict as verdicts
+from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts.verdict import Verdict
 from core.commands import output
 from core.errors import StudyError
 from core.steps import find

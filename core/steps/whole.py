@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 from core import settings as settings_module
-from core.analysis import findings, report
+from core.analysis import findings
+from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.reports import Teller

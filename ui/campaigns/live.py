@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.analysis import rating_charts
+from core.analysis.figures import rating_charts
 from core.errors import StudyError
 from core.interval import Interval
 from core.study.rows.kinds import CampaignKind

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.analysis import rating_charts
+from core.analysis.figures import rating_charts
 from core.interval import Interval
 from core.jobs import queue, runner
 from core.llm.connection import Connection

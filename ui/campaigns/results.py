@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import streamlit as st
 
-from core.analysis import rating_charts
-from core.analysis.rating_charts import Chart
+from core.analysis.figures import rating_charts
+from core.analysis.figures.rating_charts import Chart
 from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.analysis import quality_charts
+from core.analysis.figures import quality_charts
 from core.jobs import runner
 from core.llm import connection
 from core.llm.connection import Connection

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.analysis import quality_charts
+from core.analysis.figures import quality_charts
 from core.jobs import runner
 from core.quality import measures, readings
 from core.quality.measures import ArmMeasures, Measures

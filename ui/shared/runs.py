@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.analysis import charts
+from core.analysis.figures import gap_charts
 from core.study.rows.study import Arm, Task
 from core.training import runs
 from ui.shared import resources, tables, words
@@ -44,5 +44,5 @@ def run_detail(run_id: int) -> None:
     with left:
         tables.table(per_class, key="run.classes")
     with right:
-        plot(charts.loss(curve), key="run.loss", filename=f"run-{run_id}-loss", data=curve, reading="Loss by step")
+        plot(gap_charts.loss(curve), key="run.loss", filename=f"run-{run_id}-loss", data=curve, reading="Loss by step")
     tables.table(predictions, key="run.predictions")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.analysis import rating_charts
+from core.analysis.figures import rating_charts
 from core.subjectivity.statistics import agreement, majority, ranking
 
 NAN = math.nan

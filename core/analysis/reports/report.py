@@ -12,10 +12,12 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core.analysis import charts, findings, points, thresholds, verdict_words
+from core.analysis import findings, points, thresholds
+from core.analysis.figures import gap_charts
 from core.analysis.findings import Findings
 from core.analysis.inference.on_agreement import CAVEAT, Effect, effect_words
 from core.analysis.points import METRIC_NAMES
+from core.analysis.verdicts import verdict_words
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -114,7 +116,9 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
         drawn.append(
             (
                 "Performance against subjectivity",
-                charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
+                gap_charts.gap_against_subjectivity(
+                    found.points, found.fit, measure=found.measure, metric=found.metric
+                ),
                 "Each mark is one arm of one task; bars are 95 % intervals (over test texts and seeds upward, over raters sideways). "
                 "Under three seeds no interval is drawn.",
             )
@@ -124,7 +128,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
         drawn.append(
             (
                 "Scores by task",
-                charts.scores_by_task(found.scores, metric=found.metric, order=list(dict.fromkeys(order))),
+                gap_charts.scores_by_task(found.scores, metric=found.metric, order=list(dict.fromkeys(order))),
                 "Small marks are single runs, large marks their mean.",
             )
         )
@@ -134,7 +138,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
             drawn.append(
                 (
                     f"Accuracy on samples that raters agree on: {task.name}",
-                    charts.threshold_curves(agreed.curves),
+                    gap_charts.threshold_curves(agreed.curves),
                     "Test samples are kept when at least this share of their raters chose the same label; bands are 95 % Wilson "
                     f"intervals. {agreed.reading}",
                 )

@@ -3,7 +3,7 @@
 import math
 
 from core.analysis.inference.power import Noise
-from core.analysis.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
+from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
 

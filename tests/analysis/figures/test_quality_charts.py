@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from core.analysis import charts, quality_charts
+from core.analysis.figures import gap_charts, quality_charts
 from core.quality import fidelity, leakage, measures
 
 NAN = math.nan
@@ -41,8 +41,8 @@ def test_a_measure_has_one_dot_per_arm_in_its_colour_and_says_its_n() -> None:
 
     assert titles(figure) == ["<b>Words per text (median)</b><br>n 120 to 400"]
     assert {(dot.name, dot.marker.color, dot.marker.symbol) for dot in figure.data} == {
-        ("real", charts.colour("real"), "circle"),
-        ("zero-shot", charts.colour("zero-shot"), "square"),
+        ("real", gap_charts.colour("real"), "circle"),
+        ("zero-shot", gap_charts.colour("zero-shot"), "square"),
     }
     assert list(figure.layout.yaxis.categoryarray) == ["zero-shot", "real"]
 

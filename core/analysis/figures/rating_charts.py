@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import charts, figures
+from core.analysis.figures import gap_charts, styling
 from core.interval import Interval
 from core.subjectivity.statistics import ranking
 from core.subjectivity.statistics.majority import MajorityGraph
 
 PEOPLE, LLM = "people", "LLM raters"
 TEAL = "#0D9488"
-LOOKS = {PEOPLE: (TEAL, "circle"), LLM: (charts.GREY, "diamond-open")}
+LOOKS = {PEOPLE: (TEAL, "circle"), LLM: (gap_charts.GREY, "diamond-open")}
 LONGEST = 26  # letters of a name beside an axis; more leave no room for the figure on a phone
 MOST_GROUPS = 4  # tie lines drawn
 ZIGZAG = 0.16  # levels by which neighbours on a cycle are shifted, so that their edges are visible
@@ -48,8 +48,8 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
             y=list(rows),
             mode="markers",
             marker={"color": TEAL, "size": 11},
-            error_x=figures.error_bars(table["strength"], table["low"], table["high"]),
-            customdata=np.column_stack([table["name"].map(figures.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
+            error_x=styling.error_bars(table["strength"], table["low"], table["high"]),
+            customdata=np.column_stack([table["name"].map(styling.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
             hovertemplate=(
                 "%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} answers, level %{customdata[4]}<extra></extra>"
@@ -58,8 +58,8 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
         )
     )  # fmt: skip
     groups = _tie_lines(figure, table, differences)
-    figure.add_vline(x=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
-    figures.apply_layout(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
+    figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"})
+    styling.apply_layout(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
     figure.update_layout(margin={"b": 68, "t": 26, "r": 20 + 12 * groups})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, table["name"]), ranking.told_apart_words(differences, quality=quality))
@@ -78,10 +78,10 @@ def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Char
         figure.add_shape(
             type="rect", x0=min(x for x, _ in at) - 0.22, x1=max(x for x, _ in at) + 0.22,
             y0=min(y for _, y in at) - 0.42, y1=max(y for _, y in at) + 0.42,
-            line={"color": charts.OTHERS[0], "width": 1.5}, fillcolor="rgba(230,159,0,0.10)", layer="below",
+            line={"color": gap_charts.OTHERS[0], "width": 1.5}, fillcolor="rgba(230,159,0,0.10)", layer="below",
         )  # fmt: skip
     top = max(graph.levels.values())
-    figures.apply_layout(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
+    styling.apply_layout(figure, x=f"Level, more {quality} → (n {graph.n:,})", y="", height=100 + 38 * len(graph.names))
     figure.update_xaxes(range=[0.4, top + 0.6], tickvals=list(range(1, top + 1)), tickangle=0)
     figure.update_yaxes(visible=False, range=[-0.7, len(graph.names) - 0.3])
     figure.update_layout(margin={"b": 52, "t": 12})
@@ -107,10 +107,10 @@ def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: flo
     )  # fmt: skip
     mean = float(a.mean()) if len(a) else math.nan
     if math.isfinite(low):
-        figure.add_vrect(x0=low, x1=high, fillcolor=charts.OTHERS[0], opacity=0.35, line_width=0)
+        figure.add_vrect(x0=low, x1=high, fillcolor=gap_charts.OTHERS[0], opacity=0.35, line_width=0)
     if math.isfinite(mean):
-        figure.add_vline(x=mean, line={"color": charts.OTHERS[0], "width": 2})
-    figures.apply_layout(
+        figure.add_vline(x=mean, line={"color": gap_charts.OTHERS[0], "width": 2})
+    styling.apply_layout(
         figure, x=f"Share of raters who agree<br>n {len(rated):,} items, {ratings:,} ratings", y="Items", height=310
     )
     figure.update_layout(margin={"b": 64, "t": 12})
@@ -135,7 +135,7 @@ def alpha_so_far(table: pd.DataFrame, *, x: Literal["n_ratings", "at"] = "n_rati
     known = table[table["value"].notna()].reset_index(drop=True)
     along: pd.Series[Any] = known["n_ratings"] if x == "n_ratings" else pd.to_datetime(known["at"], unit="s")
     figure = _line(along, known["value"], known, name="alpha")
-    figure.add_hline(y=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
+    figure.add_hline(y=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"})
     n = int(table["n_ratings"].max()) if len(table) else 0
     axis = f"Ratings (n {n:,})" if x == "n_ratings" else f"Time (n {n:,} ratings)"
     _apply_layout(figure, x=axis, y="Krippendorff's alpha")
@@ -155,9 +155,9 @@ def interval_width(curve: pd.DataFrame, *, target: float | None = None, now: int
     known = curve[curve["width"].notna()].sort_values("n_ratings", ignore_index=True)
     figure = _line(known["n_ratings"], known["width"], known, name="width")
     if target is not None:
-        figure.add_hline(y=target, line={"color": charts.OTHERS[0], "width": 1.5, "dash": "dash"})
+        figure.add_hline(y=target, line={"color": gap_charts.OTHERS[0], "width": 1.5, "dash": "dash"})
     if now is not None:
-        figure.add_vline(x=now, line={"color": charts.GREY, "width": 1, "dash": "dot"})
+        figure.add_vline(x=now, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"})
     _apply_layout(figure, x="Ratings" if now is None else f"Ratings (n {now:,} now)", y="Width of the 95 % interval")
     figure.update_yaxes(rangemode="tozero")
     return Chart(figure, _width_words(known, target))
@@ -179,13 +179,13 @@ def people_and_llm(table: pd.DataFrame, *, what: str = "Krippendorff's alpha") -
                 x=own["value"], y=own["name"].map(row).astype(float) + shift, mode="markers",
                 name=f"{group} (n {int(own['n'].sum()):,})",
                 marker={"color": shade, "symbol": symbol, "size": 11, "line": {"width": 2, "color": shade}},
-                error_x=figures.error_bars(own["value"], own["low"], own["high"]),
-                customdata=np.column_stack([own["name"].map(figures.escaped), own["low"], own["high"], own["n"]]),
+                error_x=styling.error_bars(own["value"], own["low"], own["high"]),
+                customdata=np.column_stack([own["name"].map(styling.escaped), own["low"], own["high"], own["n"]]),
                 hovertemplate="%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} ratings<extra>" + group + "</extra>",
             )
         )  # fmt: skip
-    figures.apply_layout(figure, x=what, y="", height=140 + 46 * len(names))
+    styling.apply_layout(figure, x=what, y="", height=140 + 46 * len(names))
     figure.update_layout(margin={"t": 12})
     figure.update_xaxes(nticks=6, tickangle=0)
     return Chart(_names_on_y(figure, names), _groups_words(table, what))
@@ -199,7 +199,7 @@ def _tie_lines(figure: go.Figure, table: pd.DataFrame, differences: pd.DataFrame
     groups = ranking.tied_groups(differences)[:MOST_GROUPS]
     for place, group in enumerate(groups):
         at = [row[name] for name in group]
-        style = {"xref": "paper", "xsizemode": "pixel", "xanchor": 1, "line": {"color": charts.GREY, "width": 3}}
+        style = {"xref": "paper", "xsizemode": "pixel", "xanchor": 1, "line": {"color": gap_charts.GREY, "width": 3}}
         x = 12 * (place + 1)
         figure.add_shape(type="line", x0=x, x1=x, y0=min(at) - 0.2, y1=max(at) + 0.2, **style)
         for y in at:
@@ -241,14 +241,14 @@ def _arrows(graph: MajorityGraph, places: dict[str, tuple[float, float]], *, nea
         y += [y0, (y0 + y1) / 2, y1, None]
         hovers += [
             "",
-            f"{figures.escaped(edge.winner)} over {figures.escaped(edge.loser)}: {edge.wins} to {edge.losses}",
+            f"{styling.escaped(edge.winner)} over {styling.escaped(edge.loser)}: {edge.wins} to {edge.losses}",
             "",
             "",
         ]
     return go.Scatter(
         x=x, y=y, mode="lines+markers", text=hovers, showlegend=False, opacity=0.9 if near else 0.3,
-        line={"color": charts.GREY, "width": 1},
-        marker={"symbol": "arrow", "angleref": "previous", "color": charts.GREY, "size": [0, 9, 0, 0] * (len(x) // 4)},
+        line={"color": gap_charts.GREY, "width": 1},
+        marker={"symbol": "arrow", "angleref": "previous", "color": gap_charts.GREY, "size": [0, 9, 0, 0] * (len(x) // 4)},
         hoverinfo=["skip", "text", "skip", "skip"] * (len(x) // 4),
     )  # fmt: skip
 
@@ -269,7 +269,7 @@ def _nodes(graph: MajorityGraph, places: dict[str, tuple[float, float]]) -> go.S
 def _line(along: "pd.Series[Any]", value: "pd.Series[float]", bounds: pd.DataFrame, *, name: str) -> go.Figure:
     """A line with the band between the columns low and high of `bounds`; the hover box shows both and n_ratings."""
     figure = go.Figure()
-    figures.add_band(figure, along, bounds["low"], bounds["high"], TEAL)
+    styling.add_band(figure, along, bounds["low"], bounds["high"], TEAL)
     return figure.add_trace(
         go.Scatter(
             x=along, y=value, mode="lines+markers", showlegend=False,
@@ -281,7 +281,7 @@ def _line(along: "pd.Series[Any]", value: "pd.Series[float]", bounds: pd.DataFra
 
 
 def _apply_layout(figure: go.Figure, *, x: str, y: str, height: int = 280) -> None:
-    figures.apply_layout(figure, x=x, y=y, height=height)
+    styling.apply_layout(figure, x=x, y=y, height=height)
     figure.update_layout(margin={"b": 48, "t": 12})
     figure.update_xaxes(nticks=5, tickangle=0)
 
@@ -330,7 +330,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(name: str) -> str:
-    return figures.escaped(_cut(name))
+    return styling.escaped(_cut(name))
 
 
 def _cut(name: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import charts, figures
+from core.analysis.figures import gap_charts, styling
 from core.quality import readings
 from core.quality.fidelity import Fidelity
 
@@ -28,7 +28,7 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
         figure.add_trace(_dot(str(arm), own.head(1)).update(showlegend=False))
     figure.update_yaxes(
         categoryorder="array",
-        categoryarray=[figures.escaped(arm) for arm in arms[::-1]],
+        categoryarray=[styling.escaped(arm) for arm in arms[::-1]],
         range=[-0.6, len(arms) - 0.4],
     )
     figure.update_xaxes(nticks=4, tickangle=0)
@@ -48,10 +48,10 @@ def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.
     figure = go.Figure(
         go.Scatter(
             x=own["log_odds"],
-            y=own["word"].map(figures.escaped),
+            y=own["word"].map(styling.escaped),
             mode="markers",
-            marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 10},
-            error_x=figures.error_bars(own["log_odds"], own["low"], own["high"]),
+            marker={"color": gap_charts.colour(arm), "symbol": gap_charts.marker(arm), "size": 10},
+            error_x=styling.error_bars(own["log_odds"], own["low"], own["high"]),
             customdata=own[["n_in", "n_out", "share_in", "share_out", "q", "low", "high"]],
             showlegend=False,
             hovertemplate=(
@@ -61,7 +61,7 @@ def cues_bars(cues: pd.DataFrame, *, label: str, arm: str, top: int = 15) -> go.
             ),
         )
     )
-    figure.add_vline(x=0, line={"color": charts.GREY, "width": 1, "dash": "dot"})
+    figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"})
     sizes = f"(n {own['of_in'].iloc[0]} against {own['of_out'].iloc[0]})" if len(own) else ""
     figure.update_xaxes(title_text=f"Log odds ratio {sizes}")
     return _apply_layout(figure.update_yaxes(type="category"), height=110 + 24 * max(len(own), 2))
@@ -75,9 +75,9 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
     counts = found.confusion.to_numpy()
     sizes = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, sizes, out=np.zeros(counts.shape), where=sizes > 0)
-    columns = [figures.escaped(str(name)) for name in found.confusion.columns]
+    columns = [styling.escaped(str(name)) for name in found.confusion.columns]
     rows = [
-        f"{figures.escaped(str(name))} (n {size})"
+        f"{styling.escaped(str(name))} (n {size})"
         for name, size in zip(found.confusion.index, sizes.ravel(), strict=True)
     ]
     figure = go.Figure(
@@ -91,7 +91,7 @@ def confusion(found: Fidelity, *, other: str) -> go.Figure:
             x=columns[j], y=rows[i], text=f"{counts[i, j]}", showarrow=False,
             font={"color": "white" if shares[i, j] > 0.45 else "#1B2A38", "size": 13},
         )  # fmt: skip
-    figure.update_xaxes(title_text=f"Label by {figures.escaped(other)} (n {found.n})", type="category")
+    figure.update_xaxes(title_text=f"Label by {styling.escaped(other)} (n {found.n})", type="category")
     figure.update_yaxes(title_text="Intended label", type="category", autorange="reversed")
     return _apply_layout(figure, height=150 + 44 * len(rows))
 
@@ -105,18 +105,18 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
     labels = list(dict.fromkeys(points["label"]))
     symbols = _symbols(list(dict.fromkeys(points["arm"])))
     for (arm, label), own in points.groupby(["arm", "label"] if by == "label" else ["arm", "arm"], sort=False):
-        shade = PALETTE[labels.index(label) % len(PALETTE)] if by == "label" else charts.colour(str(arm))
+        shade = PALETTE[labels.index(label) % len(PALETTE)] if by == "label" else gap_charts.colour(str(arm))
         name = f"{arm} · {label}" if by == "label" else str(arm)
         figure.add_trace(
             go.Scattergl(
                 x=own["x"],
                 y=own["y"],
                 mode="markers",
-                name=figures.escaped(f"{name} (n {len(own)})"),
+                name=styling.escaped(f"{name} (n {len(own)})"),
                 marker={"color": shade, "symbol": symbols[str(arm)], "size": 6, "opacity": 0.7},
                 customdata=own["sample_id"],
-                text=[figures.escaped(_beginning(text)) for text in own["text"]],
-                hovertemplate="%{text}<extra>" + figures.escaped(name) + "</extra>",
+                text=[styling.escaped(_beginning(text)) for text in own["text"]],
+                hovertemplate="%{text}<extra>" + styling.escaped(name) + "</extra>",
             )
         )
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
@@ -128,7 +128,7 @@ def _symbols(arms: list[str]) -> dict[str, str]:
     """Arm -> marker; if two arms are of the same kind, the second marker is open."""
     found: dict[str, str] = {}
     for arm in arms:
-        symbol = charts.marker(arm)
+        symbol = gap_charts.marker(arm)
         found[arm] = f"{symbol}-open" if symbol in found.values() else symbol
     return found
 
@@ -139,11 +139,11 @@ def _dot(arm: str, row: pd.DataFrame) -> go.Scatter:
     limits = f" [%{{customdata[1]:.3g}}, %{{customdata[2]:.3g}}] ({spread})" if spread else ""
     return go.Scatter(
         x=row["value"],
-        y=[figures.escaped(arm)],
+        y=[styling.escaped(arm)],
         mode="markers",
-        name=figures.escaped(arm),
-        marker={"color": charts.colour(arm), "symbol": charts.marker(arm), "size": 11},
-        error_x=figures.error_bars(row["value"], row["low"], row["high"]) if spread else None,
+        name=styling.escaped(arm),
+        marker={"color": gap_charts.colour(arm), "symbol": gap_charts.marker(arm), "size": 11},
+        error_x=styling.error_bars(row["value"], row["low"], row["high"]) if spread else None,
         customdata=row[["n", "low", "high"]],
         hovertemplate=f"%{{y}}: %{{x:.3g}}{limits}<br>n %{{customdata[0]}}<extra></extra>",
     )
@@ -161,4 +161,4 @@ def _beginning(text: str) -> str:
 
 
 def _apply_layout(figure: go.Figure, *, height: int) -> go.Figure:
-    return figures.apply_layout(figure, height=height).update_layout(margin={"t": 36, "b": 64})
+    return styling.apply_layout(figure, height=height).update_layout(margin={"t": 36, "b": 64})

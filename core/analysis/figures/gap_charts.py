@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import figures, regression
+from core.analysis import regression
+from core.analysis.figures import styling
 from core.analysis.points import METRIC_NAMES
-from core.analysis.verdict import Verdict
+from core.analysis.verdicts.verdict import Verdict
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -64,8 +65,8 @@ def gap_against_subjectivity(
                     "size": 12,
                     "line": {"width": 1, "color": "white"},
                 },
-                error_y=figures.error_bars(group["gap"], group["low"], group["high"]),
-                error_x=figures.error_bars(
+                error_y=styling.error_bars(group["gap"], group["low"], group["high"]),
+                error_x=styling.error_bars(
                     group["subjectivity"], group["subjectivity_low"], group["subjectivity_high"]
                 ),
                 customdata=group[["task", "encoder", "score_real", "score", "n_seeds", "n_test"]],
@@ -78,7 +79,7 @@ def gap_against_subjectivity(
             )
         )
     figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    return figures.apply_layout(
+    return styling.apply_layout(
         figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460
     )
 
@@ -122,7 +123,7 @@ def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go
             )
         )
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
-    return figures.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
+    return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
 def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
@@ -137,12 +138,12 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
             mode="markers",
             marker={"color": GREY, "size": 12},
             customdata=table[["n"]],
-            error_x=figures.error_bars(table["value"], table["low"], table["high"]),
+            error_x=styling.error_bars(table["value"], table["low"], table["high"]),
             showlegend=False,
             hovertemplate="%{y}: %{x:.2f}<br>%{customdata[0]} answers<extra></extra>",
         )
     )
-    return figures.apply_layout(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
+    return styling.apply_layout(figure, x=AXIS_NAMES[measure], y="", height=120 + 44 * len(table))
 
 
 def verdict_table(verdict: Verdict) -> pd.DataFrame:
@@ -180,7 +181,7 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
         )
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.add_vline(x=verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
-    figures.apply_layout(figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=110 + 56 * len(table))
+    styling.apply_layout(figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=110 + 56 * len(table))
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
@@ -188,7 +189,7 @@ def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
     """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`."""
     figure = go.Figure()
     for arm, curve in curves.items():
-        figures.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
+        styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
         figure.add_trace(
             go.Scatter(
                 x=curve["threshold"],
@@ -203,7 +204,7 @@ def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
                 + "</extra>",
             )
         )
-    return figures.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    return styling.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
@@ -214,13 +215,13 @@ def loss(curve: pd.DataFrame) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=group["step"], y=group["loss"], mode="lines", name=str(run), line={"color": colour(arm)})
         )
-    return figures.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
+    return styling.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
 
 
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
     """Draw the line of a fit with its 95 % band and its numbers."""
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
-    figures.add_band(figure, band["x"], band["low"], band["high"], GREY)
+    styling.add_band(figure, band["x"], band["low"], band["high"], GREY)
     label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, {fit.n_groups} tasks"
     figure.add_trace(
         go.Scatter(

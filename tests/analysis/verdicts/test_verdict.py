@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from core.analysis import verdict, verdict_words
 from core.analysis.inference.gaps import Gap
-from core.analysis.verdict import Advice, ArmGap, KnownTask
+from core.analysis.verdicts import verdict, verdict_words
+from core.analysis.verdicts.verdict import Advice, ArmGap, KnownTask
 from core.errors import StudyError
 from core.interval import Interval
 from core.study.rows.kinds import ArmKind

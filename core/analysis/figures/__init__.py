@@ -1,0 +1,1 @@
+"""Plotly figures: gaps, scores and lines over subjectivity; ratings; the quality of samples"""

@@ -1,0 +1,1 @@
+"""What a study is reported in: the page of a report"""

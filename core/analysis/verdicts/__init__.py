@@ -1,0 +1,1 @@
+"""The verdict on one task: its numbers, its advice and its sentences"""
