@@ -1,5 +1,7 @@
 # make run | demo | test | check | fix | e2e | simulate. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
+# Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 USE := .venv/.installed
 DEV := .venv/.installed-dev

@@ -62,6 +62,16 @@ with st.container(border=True):
             persist_state="session",
             help="The same number for every arm, whatever its size",
         )
+        balance = st.selectbox(
+            "Class shares",
+            ["equal", "natural"],
+            index=int(config["training"].get("balance") == "natural"),
+            key="train.balance",
+            width=130,
+            persist_state="session",
+            help="equal: equally many texts of each label in every arm; natural: each arm keeps its own shares, as a user "
+            "of real data would",
+        )
     st.caption(
         f"Batches of {config['training']['batch_size']}, learning rate {config['training']['learning_rate']:g}, up to "
         f"{config['training']['max_length']} tokens. Finished runs are not repeated."
@@ -75,7 +85,7 @@ with st.container(border=True):
 if is_clicked:
     with ui.show_errors():
         with ui.store().write() as session:
-            training = plan.training_settings(config["training"] | {"steps": int(steps)})
+            training = plan.training_settings(config["training"] | {"steps": int(steps), "balance": balance})
             request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
             queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())

@@ -21,7 +21,7 @@ def _refuse_bool(value: Any) -> Any:
 
 NOT_BOOL = pydantic.BeforeValidator(_refuse_bool)
 MISSING = "is missing."
-UNION = ("float", "int")  # names that pydantic adds to the place of an error in a training setting
+UNION = ("float", "int", "str")  # names that pydantic adds to the place of an error in a training setting
 
 
 class Part(BaseModel):
@@ -198,7 +198,7 @@ class StudySpec(Part):
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
     seeds: list[Annotated[int, Field(ge=0, lt=2**32), NOT_BOOL]] = Field(default=[0, 1, 2], min_length=1)
-    training: dict[str, Annotated[float | int, NOT_BOOL]] = Field(default_factory=dict)
+    training: dict[str, Annotated[float | int | str, NOT_BOOL]] = Field(default_factory=dict)
     tasks: dict[str, TaskSpec] = Field(min_length=1)
     comparisons: RatingsSpec | None = None
     sample: bool = False

@@ -225,7 +225,7 @@ def _run_data(session: Session, run_id: int) -> RunData | None:
     arm = session.get_one(Arm, run.arm_id)
     task = session.get_one(Task, arm.task_id)
     title, settings = f"{task.name} · {arm.name} · seed {run.seed}", _settings(run)
-    train = plan.choose_training_samples(session, arm, n=run.n_train, seed=run.seed).samples
+    train = plan.choose_training_samples(session, arm, n=run.n_train, seed=run.seed, balance=settings.balance).samples
     test = plan.test_samples(session, task)
     fingerprint = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
     if fingerprint != run.fingerprint:

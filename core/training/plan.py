@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pydantic
@@ -20,6 +20,7 @@ from core.study.rows.study import Arm, Label, Run, Sample, Task
 
 CODE_VERSION = 2  # 2: the classification head's labels are sorted by name; digests of data are of exact texts
 SEED_LIMIT = 2**32
+UNEVEN = 1.3  # the commonest label's share over an equal share, from which balancing the real arm is said
 FEW = 5  # training texts per label below which a note stands beside the score
 
 
@@ -27,7 +28,8 @@ class TrainingSettings(BaseModel):
     """How every run of a study is trained.
 
     The number of `steps` is the same for arms of all sizes. `max_length` is in tokens; `warmup_share`, in [0, 1), is the
-    share of the steps in which the learning rate rises.
+    share of the steps in which the learning rate rises. `balance` says which texts of an arm are drawn: equally many of
+    each label ("equal"), or texts at random, so that an arm keeps its own shares of the labels ("natural").
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -38,6 +40,12 @@ class TrainingSettings(BaseModel):
     max_length: int = Field(default=128, ge=8, le=8192)
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0, le=1)
+    balance: Literal["equal", "natural"] = "equal"
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_default_balance(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The settings without the balance "equal", so that runs from before there was a choice keep their fingerprint."""
+        return {name: value for name, value in serialise(self).items() if (name, value) != ("balance", "equal")}
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def plan(
     n = _training_size(task, arms, pools)
     if n < len(labels):
         raise StudyError(_too_few_texts_error(task, labels, n))
-    choices = {(arm, seed): _choose(pool, labels, n=n, seed=seed) for arm, pool in pools.items() for seed in seeds}
+    choices = _choices(pools, labels, n=n, seeds=seeds, balance=settings.balance)
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
     wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
@@ -102,6 +110,7 @@ def plan(
             planned.existing.append(same)
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
+        notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
         run = Run(
             arm_id=arm.id,
             encoder=encoder,
@@ -147,16 +156,19 @@ def obstacles(
     return found + ([("", _too_few_texts_error(task, labels, n))] if n < len(labels) else [])
 
 
-def choose_training_samples(session: Session, arm: Arm, *, n: int, seed: int) -> Choice:
-    """Choose `n` kept training samples of an arm, or all samples if it has fewer, spread evenly over the labels.
+def choose_training_samples(
+    session: Session, arm: Arm, *, n: int, seed: int, balance: Literal["equal", "natural"] = "equal"
+) -> Choice:
+    """Choose `n` kept training samples of an arm, or all samples if the arm has fewer: see `TrainingSettings` for `balance`.
 
-    If a label has too few samples, all of these are chosen and other labels fill up. Samples are ranked by a digest of seed
-    and text, so the choice does not depend on the order of import or on row ids. Raises `StudyError` as `plan` does.
+    With the balance "equal", a label with too few samples gives all of its samples and other labels fill up. Samples are
+    ranked by a digest of seed and text, so the choice does not depend on the order of import or on row ids. Raises
+    `StudyError` as `plan` does.
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     task = session.get_one(Task, arm.task_id)
     pool = _training_pool(session, task, arm, labels, test_samples(session, task))
-    return _choose(pool, labels, n=n, seed=seed)
+    return _choose(pool, labels, n=n, seed=seed, balance=balance)
 
 
 def test_samples(session: Session, task: Task) -> pd.DataFrame:
@@ -296,10 +308,23 @@ def _labels_without_samples(samples: pd.DataFrame, labels: Sequence[str]) -> str
     return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
 
 
-def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int) -> Choice:
+def _choices(
+    pools: Mapping[int, pd.DataFrame], labels: Sequence[str], *, n: int, seeds: Sequence[int], balance: str
+) -> dict[tuple[int, int], Choice]:
+    """The chosen samples by arm id and seed."""
+    return {
+        (arm, seed): _choose(pool, labels, n=n, seed=seed, balance=balance)
+        for arm, pool in pools.items()
+        for seed in seeds
+    }
+
+
+def _choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int, balance: str) -> Choice:
     """Choose `n` samples of a pool as `choose_training_samples` does."""
     rank = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in pool["text_hash"]]
     ranked = pool.iloc[sorted(range(len(pool)), key=rank.__getitem__)]
+    if balance == "natural":
+        return Choice(samples=ranked.head(n).reset_index(drop=True), short=0)
     available = {label: int((pool["label"] == label).sum()) for label in labels}
     shares = _samples_per_label(available, n)
     place = ranked.groupby("label").cumcount()
@@ -335,3 +360,20 @@ def _notes(
         counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
         notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")
     return notes
+
+
+def _balance_notes(
+    arm: Arm, choice: Choice, pool: pd.DataFrame, labels: Sequence[str], *, balance: Literal["equal", "natural"]
+) -> list[str]:
+    """Sentences on the shares of the labels in the training texts of an arm, where these shares matter to its score."""
+    if balance == "natural":
+        absent = _labels_without_samples(choice.samples, labels)
+        return [f"Arm {arm.name} has no text labelled {absent} among those drawn for this seed."] if absent else []
+    share = pool["label"].value_counts(normalize=True)
+    if arm.kind != ArmKind.REAL or share.iloc[0] < UNEVEN / len(labels):
+        return []
+    return [
+        f"Arm {arm.name} trains on equally many texts of each label, though {share.iloc[0]:.0%} of its texts are "
+        f"{share.index[0]}; with the class shares as they are (balance: natural) its accuracy is often higher, and gaps "
+        "in accuracy larger."
+    ]

@@ -234,7 +234,7 @@ def test_a_local_encoder_asks_no_hub(settings: Settings, planned: list[int]) -> 
         f"fit.execute(store.open_store(settings.load()), {planned[:1]}, report=lambda *said: None)\n"
     )
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
-        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         address = f"http://127.0.0.1:{hub.server_port}"
         environ = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
         environ |= {"LITMUS_HOME": str(settings.home), "HF_ENDPOINT": address, "HTTPS_PROXY": address}

@@ -1,7 +1,9 @@
 """Plans of runs: new and existing runs, their training texts, and refusals."""
 
 from collections import Counter
+from typing import Any
 
+import pandas as pd
 import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -60,6 +62,49 @@ def test_an_odd_number_of_texts_differs_by_one_between_labels(store: Store, task
         choice = plan.choose_training_samples(session, arm, n=13, seed=0)
 
     assert sorted(counts(choice).values()) == [6, 7]
+
+
+def test_a_natural_choice_keeps_the_shares_of_the_labels(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = new_arm(session, task, good=30, bad=10)
+
+        whole = plan.choose_training_samples(session, arm, n=40, seed=0, balance="natural")
+        draws = [
+            counts(plan.choose_training_samples(session, arm, n=20, seed=seed, balance="natural")) for seed in range(40)
+        ]
+
+    assert counts(whole) == {"good": 30, "bad": 10}
+    assert 0.7 < sum(draw["good"] for draw in draws) / (40 * 20) < 0.8
+
+
+def test_a_balance_is_part_of_a_fingerprint_and_its_default_changes_no_earlier_one() -> None:
+    samples = pd.DataFrame({"exact": ["a"], "label": ["good"]})
+    earlier, natural = plan.TrainingSettings(), plan.TrainingSettings(balance="natural")
+
+    assert "balance" not in earlier.model_dump()
+    assert plan.training_settings(natural.model_dump()) == natural
+    first, second = (
+        plan.fingerprint(encoder="minilm", seed=0, settings=settings, train=samples, test=samples)
+        for settings in (earlier, natural)
+    )
+    assert first != second
+
+
+def test_balancing_a_skewed_real_arm_is_said_beside_its_score(store: Store, task: Task) -> None:
+    with store.write() as session:
+        new_arm(session, task, good=20, bad=4)
+        add_samples(session, tasks.get_arm(session, task, "real"), label="good", texts=spare(PRAISE, 30))
+        equal = plan_all(session, task, seeds=[0])
+        settings = SETTINGS.model_copy(update={"balance": "natural"})
+        arms = tasks.arms(session, task.id)
+        natural = plan.plan(session, task=task, arms=arms, encoders=["minilm"], seeds=[0], settings=settings)
+        real = tasks.get_arm(session, task, "real").id
+
+    notes = {run.arm_id: " ".join(run.config["notes"]) for run in equal.new}
+    assert "equally many texts of each label, though 78% of its texts are good" in notes[real]
+    assert all("balance: natural" not in notes[arm.id] for arm in arms if arm.id != real)
+    assert not any("balance: natural" in note for run in natural.new for note in run.config["notes"])
+    assert {run.config["training"]["balance"] for run in natural.new} == {"natural"}
 
 
 def test_a_choice_depends_on_the_seed_and_not_on_the_order_of_import(store: Store, task: Task) -> None:
@@ -225,9 +270,10 @@ def test_a_seed_out_of_range_is_refused(store: Store, task: Task) -> None:
         ({"batch_size": -1}, "batch_size"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"max_length": 4}, "max_length"),
+        ({"balance": "by luck"}, "balance"),
     ],
 )
-def test_settings_out_of_range_are_refused_with_their_name(given: dict[str, float], said: str) -> None:
+def test_settings_out_of_range_are_refused_with_their_name(given: dict[str, Any], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         plan.training_settings(given)
 

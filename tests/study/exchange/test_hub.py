@@ -297,7 +297,7 @@ def test_a_server_that_is_no_hub_is_told(tmp_path: Path, body: bytes) -> None:
             self.wfile.write(body)
 
     with HTTPServer(("127.0.0.1", 0), Other) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         with pytest.raises(StudyError, match="answers, but not like the hub"):
             hub.read(
                 "hf:me/films",

@@ -464,7 +464,7 @@ def test_an_endpoint_that_sends_something_else_than_a_batch_has_none(store: Stor
             self.wfile.write(raw)
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         for _ in range(2):
             with pytest.raises(ProviderRefused, match="offers no Batch API"):
                 fill(store, arm, provider_at(f"http://127.0.0.1:{server.server_port}/v1"))
