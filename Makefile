@@ -18,7 +18,7 @@ demo: $(USE)
 	$(BIN)/python -m core demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	LITMUS_FUZZ=$(or $(LITMUS_FUZZ),300) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

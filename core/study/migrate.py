@@ -1,5 +1,6 @@
 """Migrate a database to the newest schema, after a backup of a database that already has a schema."""
 
+import functools
 import gzip
 import json
 import sqlite3
@@ -51,6 +52,7 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@functools.cache
 def newest() -> str | None:
     """The newest revision known to this version of Litmus."""
     return ScriptDirectory.from_config(_config()).get_current_head()

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.jobs import queue
 from core.study.rows.kinds import JobState
 from tests.command_line import CommandLine
@@ -18,6 +20,7 @@ def listed(call: CommandLine, *arguments: object) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_job_is_paused_listed_with_its_time_and_resumed(bench: Bench, call: CommandLine, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 0)
 

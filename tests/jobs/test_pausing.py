@@ -39,6 +39,7 @@ def is_gone(bench: Bench, job: Job) -> bool:
     return bench.local.poll(job, now=time.time()) == local.Verdict.GONE
 
 
+@pytest.mark.slow
 def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("steps", tmp_path / "log", 12)
     first = bench.step_until(job_id, JobState.RUNNING)
@@ -59,6 +60,7 @@ def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: P
     assert (job.attempt, job.progress["done"], job.progress["done_at_start"]) == (2, 12, done + 1)
 
 
+@pytest.mark.slow
 def test_a_job_notices_its_pause_without_a_runner(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     bench.step_until(job_id, JobState.RUNNING)
@@ -120,6 +122,7 @@ def test_a_pause_gives_a_job_longer_to_end_than_a_cancel(bench: Bench) -> None:
     until(lambda: is_gone(bench, job))
 
 
+@pytest.mark.slow
 def test_a_cancel_goes_before_a_pause(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     bench.step_until(job_id, JobState.RUNNING)
@@ -163,6 +166,7 @@ def test_a_paused_job_keeps_its_key_and_goes_on_when_it_is_asked_for_again(bench
     assert (job.state, job.command[2:]) == (JobState.QUEUED, ["new", "0"])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_paused_or_resumed_says_so(bench: Bench, tmp_path: Path) -> None:
     ended, queued, stopping = (
         bench.add("failing", "code"),
@@ -183,6 +187,7 @@ def test_what_cannot_be_paused_or_resumed_says_so(bench: Bench, tmp_path: Path) 
         pause(bench, 99)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_asks_for_a_long_wait_pauses_the_job_until_then(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("waiting", tmp_path / "log", 1, 3600)
 

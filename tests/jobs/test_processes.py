@@ -26,6 +26,7 @@ def test_a_job_runs_to_its_end_and_keeps_a_log(bench: Bench, tmp_path: Path) -> 
     assert "attempt 1: -m tests.jobs.payloads.sleepy" in queue.log_tail(bench.settings, job)
 
 
+@pytest.mark.slow
 def test_a_failing_command_gives_its_sentence_and_keeps_the_traceback_in_the_log(bench: Bench) -> None:
     expected = {
         "study": "Training needs 60 texts; this arm has 12. Import more.",
@@ -77,6 +78,7 @@ def test_cancelling_stops_the_process_within_seconds(bench: Bench, tmp_path: Pat
     assert [line[0] for line in lines(tmp_path / "log")] == ["start"]
 
 
+@pytest.mark.slow
 def test_a_job_notices_its_cancellation_without_a_runner(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     bench.step_until(job_id, JobState.RUNNING)

@@ -158,6 +158,7 @@ def test_a_chat_template_is_used_and_one_without_a_system_role_is_served(model: 
     assert chat.content and chat.tokens_in != plain.tokens_in
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["missing", "empty", "encoder", "sequence-to-sequence"])
 def test_what_is_no_causal_model_gets_a_sentence(
     kind: str, tmp_path: Path, model: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch

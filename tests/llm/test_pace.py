@@ -42,6 +42,7 @@ def one_slot(seconds: float) -> Iterator[tuple[str, Counter[str]]]:
         yield url, asked
 
 
+@pytest.mark.slow
 def test_a_slow_server_with_one_slot_is_asked_for_every_answer_once(
     store: Store, make_arm: Callable[[str], Arm]
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_slow_server_with_one_slot_is_asked_for_every_answer_once(
     assert made.kept == 60 and set(asked.values()) == {1}
 
 
+@pytest.mark.slow
 def test_once_answers_come_too_late_fewer_are_asked_for_at_a_time(store: Store, make_arm: Callable[[str], Arm]) -> None:
     arm = make_arm("zero-shot")
 
@@ -76,6 +78,7 @@ def test_a_server_that_never_answers_is_asked_little(store: Store, make_arm: Cal
         generation.generate(store, arm_id=arm.id, per_label=100, provider=provider, limits=Limits(concurrency=4))
 
 
+@pytest.mark.slow
 def test_a_slot_whose_answer_never_comes_is_left_and_the_rest_goes_on(
     store: Store, make_arm: Callable[[str], Arm]
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_long_pause_is_not_waited_for() -> None:
     assert found.value.seconds == 600.0
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_only_ever_says_429_ends_in_a_pause() -> None:
     with LlmServer(rate_429=1.0, retry_after=None) as server, pytest.raises(ProviderPaused):
         ask(provider_at(server.url, tries=3), times=4)

@@ -49,6 +49,7 @@ def closed(home: Store) -> AppTest:
     return page.run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ORGANISER)
 def test_a_rater_is_refused_every_organiser_page(home: Store, path: str) -> None:
     page = apps.of_file(links.page_file(path))

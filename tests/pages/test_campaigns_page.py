@@ -151,6 +151,7 @@ def test_the_rules_that_were_set_are_those_of_the_campaign(app: AppTest, home: S
     assert any("PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}" in code.value for code in app.code)
 
 
+@pytest.mark.slow
 def test_a_row_opens_its_campaign_and_the_way_back_closes_it(app: AppTest, home: Store, study: Study) -> None:
     campaign = made(home, study)
     opened(app, "campaigns")
@@ -192,6 +193,7 @@ def test_every_view_of_a_campaign_without_raters_says_so(app: AppTest, home: Sto
     assert not app.error
 
 
+@pytest.mark.slow
 def test_the_live_view_has_alpha_with_its_interval_and_what_more_answers_would_bring(
     app: AppTest, home: Store, study: Study
 ) -> None:

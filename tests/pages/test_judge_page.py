@@ -60,6 +60,7 @@ def said(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.error, *app.warning, *app.caption, *app.toast))
 
 
+@pytest.mark.slow
 def test_without_a_model_the_list_is_filled_from_the_endpoint(
     app: AppTest, home: Store, tmp_path: Path, llm: LlmServer
 ) -> None:

@@ -112,6 +112,7 @@ def test_an_unknown_placeholder_in_a_prompt_is_said_and_keeps_what_was_typed(
     assert next(area for area in app.text_area if "generation" in str(area.key)).value == "Write {lable}"
 
 
+@pytest.mark.slow
 def test_nothing_can_be_generated_before_a_model_is_connected(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
 

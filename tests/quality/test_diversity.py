@@ -75,6 +75,7 @@ def test_a_duplicate_is_another_row_and_counts_nothing() -> None:
         assert diversity.remote_clique(doubled, distance=distance) > 0.1
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 1000), n=st.integers(2, 40))
 def test_order_length_and_turning_change_nothing(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

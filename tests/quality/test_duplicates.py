@@ -76,6 +76,7 @@ def test_exact_ones_differ_at_most_in_case_spaces_and_unicode_form() -> None:
     assert duplicates.exact([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_planted_near_duplicates_are_all_found_and_nothing_else(name: str) -> None:
     rng, texts = np.random.default_rng(5), random_texts(1500)
@@ -162,6 +163,7 @@ def test_scripts_without_spaces_are_compared_too() -> None:
     assert duplicates.near(texts).groups == [[0, 1]]
 
 
+@pytest.mark.slow
 def test_a_template_is_one_group_however_many_pairs_it_has() -> None:
     texts = [f"Sample number {k} of a template that never changes much" for k in range(1600)]
 

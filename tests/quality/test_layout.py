@@ -16,6 +16,7 @@ def clusters(n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return (centres[group] + rng.normal(size=(n, 40))).astype(np.float32), group
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [12, 150])
 def test_the_same_embeddings_and_seed_give_the_same_map_and_groups_stay_together(n: int) -> None:
     rows, group = clusters(n)

@@ -43,6 +43,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_records(either: settings_
     store.close()
 
 
+@pytest.mark.slow
 def test_forty_writers_that_read_before_they_write_lose_nothing(either: settings_module.Settings) -> None:
     store = store_module.open_store(either)
     with store.write() as session:
@@ -65,6 +66,7 @@ def test_forty_writers_that_read_before_they_write_lose_nothing(either: settings
     store.close()
 
 
+@pytest.mark.slow
 def test_eight_threads_open_eight_new_stores_at_once(tmp_path: Path) -> None:
     ready, opened = threading.Barrier(8), list[str | None]()
 
@@ -280,6 +282,7 @@ def test_money_that_llm_raters_lost_moves_to_their_campaign_and_back(either: set
     assert facts == [{}, {"model": "m", "unaccounted_usd": 0.25}, {"model": "n"}, {"model": "m"}]
 
 
+@pytest.mark.slow
 def test_claims_of_one_kind_and_row_take_turns_and_others_do_not(either: settings_module.Settings) -> None:
     store = store_module.open_store(either)
     events: list[str] = []

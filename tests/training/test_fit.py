@@ -88,6 +88,7 @@ def test_a_run_learns_and_leaves_predictions_and_facts(store: Store, task: Task)
     assert said[5][3]["loss"] == pytest.approx(run.facts["loss"][4][1])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, planned: list[int]) -> None:
     fit.execute(store, planned[:1], report=silent)
     first = answers(store, planned[0])
@@ -101,6 +102,7 @@ def test_the_same_seed_gives_the_same_answers_to_the_last_bit(store: Store, plan
     assert answers(store, planned[0]) == first
 
 
+@pytest.mark.slow
 def test_the_order_of_the_labels_decides_nothing(store: Store, task: Task) -> None:
     answers = []
     for order in (["good", "bad"], ["bad", "good"]):

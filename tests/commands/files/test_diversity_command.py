@@ -56,6 +56,7 @@ def test_given_vectors_need_no_encoder_and_no_store_and_rows_without_a_text_are_
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_beside_real_texts_groups_are_compared_on_equally_many(call: CommandLine, texts: Path, tmp_path: Path) -> None:
     real = tmp_path / "real.csv"
     told = [f"A real tale of {word} number {k}" for k, word in enumerate(WORDS[:25])]

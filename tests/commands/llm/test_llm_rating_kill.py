@@ -98,6 +98,7 @@ def test_kills_lose_nothing_but_what_was_under_way_and_hide_no_money(
     assert cost / replies * server.seen.by_key.total() <= cost + maybe <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_two_at_once_pay_for_each_item_once(
     request: pytest.FixtureRequest, settings: Settings, server: LlmServer, tmp_path: Path, database: str

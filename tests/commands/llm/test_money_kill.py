@@ -170,6 +170,7 @@ def _lives(number: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
 @pytest.mark.parametrize("way", WAYS)
 def test_kills_never_let_what_the_endpoint_charged_cross_the_budget(

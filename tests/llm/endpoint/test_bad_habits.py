@@ -373,6 +373,7 @@ def test_every_word_for_a_role_that_is_not_taken_is_understood(status: int, mess
     assert len(asked) == 2
 
 
+@pytest.mark.slow
 def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
     def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
         refused = body["messages"][0]["role"] == "system"

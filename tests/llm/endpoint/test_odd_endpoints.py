@@ -99,6 +99,7 @@ def test_drafts_inside_the_thinking_and_marks_of_templates_are_never_kept(store:
     assert not [text for text in kept(store, arm) if "idea about" in text or "<|" in text or "think" in text.lower()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["wait-6ms", "wait-nothing", "loading", "overloaded"])
 def test_waits_of_nothing_and_busy_endpoints_are_waited_for_longer_than_a_few_tries(
     store: Store, arm: Arm, model: str

@@ -59,6 +59,7 @@ def campaign_of(store: Store, task: Task, folder: Path, *, n: int) -> Campaign:
         return campaigns.make(session, study_id=task.study_id, plan=plan)
 
 
+@pytest.mark.slow
 def test_a_judge_goes_on_and_asks_nothing_again(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_judge_goes_on_and_asks_nothing_again(
     assert contents == {one["error"]["message"] for one in (FILTERED, LONG, FLAGGED)}
 
 
+@pytest.mark.slow
 def test_raters_go_on_and_ask_nothing_again(store: Store, settings: Settings, task: Task, tmp_path: Path) -> None:
     campaign = campaign_of(store, task, tmp_path, n=8)
 

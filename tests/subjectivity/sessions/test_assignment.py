@@ -224,6 +224,7 @@ def test_checks_and_gold_items_come_on_top_spread_over_the_session(sessions: Ses
     assert places[-1] - places[0] > 6
 
 
+@pytest.mark.slow
 def test_every_rater_meets_every_check_whatever_the_quotas() -> None:
     drawn = random.Random(1)
     quotas = [(20, 4, 4), (1, 3, 2), (5, 0, 9), (100, 1, 1), (3, 3, 3)]
@@ -236,6 +237,7 @@ def test_every_rater_meets_every_check_whatever_the_quotas() -> None:
             assert roles[0] == ItemRole.ITEM
 
 
+@pytest.mark.slow
 def test_a_session_with_checks_and_gold_ends_with_its_progress_full(sessions: Sessions) -> None:
     rules = Protocol(attention_every=4, gold_per_rater=3)
     campaign = sessions.campaign(items_per_rater=12, raters_per_item=50, protocol=rules)

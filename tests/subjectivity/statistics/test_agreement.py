@@ -136,6 +136,7 @@ def test_alpha_is_that_of_its_definition_over_pairs(items: list[list[int]], leve
         assert alpha == pytest.approx(by_pairs(ratings, level=level), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(LISTS, st.randoms(use_true_random=False))
 def test_alpha_does_not_change_with_the_order_of_rows_or_the_names_of_labels(
     items: list[list[int]], random: object

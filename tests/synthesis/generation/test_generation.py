@@ -238,6 +238,7 @@ def test_a_label_without_new_texts_is_given_up_with_a_reason(store: Store, arm: 
     assert server.counts()["answered"] <= 2 * 7  # the call after the last one is under way while that is parsed
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_gives_too_little_is_given_up_and_a_new_prompt_gets_new_calls(store: Store, arm: Arm) -> None:
     use(store, arm, SIMPLE)
     few = [f"Some odd text number {number // 5}" for number in range(10_000)]

@@ -185,6 +185,7 @@ def words_in(content: str) -> list[str]:
     return WORD.findall(llm_text.UNSTORABLE.sub("", plain))
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(answer=st.randoms(use_true_random=False).map(made_up))
 def test_made_up_answers_are_read_without_loss_or_invention(answer: Answer) -> None:
