@@ -82,7 +82,12 @@ def files() -> tuple[File, ...]:
             for column in table.columns
             if (table.name, column.name) not in KEYS
         )
-        columns = tuple(column for column in columns if column.refers_to not in MACHINERY)
+        columns = tuple(
+            sorted(
+                (column for column in columns if column.refers_to not in MACHINERY),
+                key=lambda column: (column.name != "id", column.name == "created_at"),
+            )
+        )
         owners = [column for column in columns if column.refers_to in found]
         owner = next((column for column in owners if not column.is_nullable), next(iter(owners), None))
         if table.name == ROOT or owner is not None:

@@ -114,6 +114,7 @@ def _make_room(folder: Path) -> None:
             raise StudyError(f"The folder {folder} holds other files already. Name an empty or a new folder.")
         for name in found:
             (folder / name).unlink()
+        whole_files.replace(folder / manifest.NAME, b"{}")  # says whose folder it is, should the writing be cut off
     except OSError as error:
         raise StudyError(f"The folder {folder} cannot be written: {error.strerror}. Name another folder.") from error
 

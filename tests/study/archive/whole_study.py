@@ -110,7 +110,7 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
     session.add_all([prompt, batch, job, taken])
     session.flush()
     shown = session.scalars(
-        select(Sample.id).where(Sample.arm_id == tasks.get_arm(session, task, "real").id).limit(3)
+        select(Sample.id).where(Sample.arm_id == tasks.get_arm(session, task, "real").id).order_by(Sample.id).limit(3)
     ).all()
     calls = {
         "provider": "openai",
