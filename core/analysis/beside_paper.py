@@ -92,11 +92,11 @@ def _published(scores: pd.DataFrame, task: str, kind: str, encoder: str, gap: fl
         return {}
     own = scores[scores["task"] == entry.name]
     known = encoder if (own["encoder"] == encoder).any() else STANDS_IN
-    cells = own[own["encoder"] == known].set_index("arm")
-    if not {ArmKind.REAL, kind} <= set(cells.index):
+    cells = {str(cell["arm"]): cell for cell in own[own["encoder"] == known].to_dict("records")}
+    if not {ArmKind.REAL, kind} <= set(cells):
         return {}
-    real, score = (float(cells.loc[arm, "percent"]) / 100 for arm in (ArmKind.REAL, kind))
-    statuses = {str(cells.loc[arm, "status"]) for arm in (ArmKind.REAL, kind)}
+    real, score = (float(cells[arm]["percent"]) / 100 for arm in (ArmKind.REAL, kind))
+    statuses = {str(cells[arm]["status"]) for arm in (ArmKind.REAL, kind)}
     return {
         "paper_task": entry.title,
         "paper_encoder": known,

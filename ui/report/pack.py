@@ -15,7 +15,7 @@ from ui.shared import resources
 from ui.shared.words import plain
 
 MAIN = {
-    "report.html": "Report",
+    "report.html": "Report as HTML",
     "report.pdf": "Report as PDF",
     "tables.tex": "Tables for LaTeX",
     "study.yaml": "Study file",

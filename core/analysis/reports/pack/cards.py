@@ -60,7 +60,10 @@ def model_card(found: Findings, methods: Methods, tables: list[PaperTable]) -> s
 
 def _shares(kept: pd.DataFrame) -> str:
     """Numbers of kept texts by arm, split and label."""
-    rows = [(row.arm, str(row.split), row.label, str(row.n)) for row in kept.itertuples(index=False)]
+    rows = [
+        (str(arm), str(split), str(label), str(n))
+        for arm, split, label, n in kept[["arm", "split", "label", "n"]].itertuples(index=False)
+    ]
     return markdown_table(
         PaperTable("labels", "Kept texts by arm, split and label", ("Arm", "Split", "Label", "Texts"), tuple(rows), 3)
     )

@@ -97,7 +97,7 @@ def _models(session: Session, found: Findings) -> str:
             "No text was written by an LLM in this study; synthetic texts, if there are any, were imported from files."
         )
     said = [
-        f"{model} ({n} answers, {_day(first)} to {_day(last)}{', recorded beforehand' if is_recorded else ''})"
+        f"{model} ({n} answers, {_span(first, last)}{', recorded beforehand' if is_recorded else ''})"
         for model, is_recorded, n, first, last in rows
     ]
     asked = session.scalars(_of_study(select(Completion.request), found).limit(1000))
@@ -118,10 +118,10 @@ def _training(found: Findings, runs: list[Run], encoders: list[str]) -> str:
     sizes = found.scores.groupby("task", sort=False)["n_train"].first()
     size = ", ".join(f"{task} {n}" for task, n in sizes.items())
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
-    days = f"{_day(min(run.finished_at or 0 for run in runs))} to {_day(max(run.finished_at or 0 for run in runs))}"
+    ends = [run.finished_at or 0.0 for run in runs]
     return (
         f"Encoders: {', '.join(encoders)}, fine-tuned with AdamW for {', '.join(told) or 'settings that are not stored'}, with the seeds "
-        f"{seeds}. Training texts of every arm: {size}. {len(runs)} runs finished from {days}. {found.left_out}".strip()
+        f"{seeds}. Training texts of every arm: {size}. {len(runs)} runs finished, {_span(min(ends), max(ends))}. {found.left_out}".strip()
     )
 
 
@@ -154,6 +154,11 @@ def _listed(name: str, facts: Iterable[Mapping[str, Any]]) -> str:
     if len(counted) < 2:
         return f"{name} {next(iter(counted))}" if counted else ""
     return f"{name} " + ", ".join(f"{value} ({n} runs)" for value, n in counted.most_common())
+
+
+def _span(first: float, last: float) -> str:
+    """A day, or the first and the last day."""
+    return _day(first) if _day(first) == _day(last) else f"{_day(first)} to {_day(last)}"
 
 
 def _day(seconds: float) -> str:

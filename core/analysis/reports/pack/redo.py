@@ -62,7 +62,9 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
 
 def _settings(study: Study) -> dict[str, Any]:
     """Encoders, seeds and training settings of the study."""
-    config = {name: study.config[name] for name in ("encoders", "seeds", "training") if name in study.config}
+    config: dict[str, Any] = {
+        name: study.config[name] for name in ("encoders", "seeds", "training") if name in study.config
+    }
     return {**config, "sample": True} if study.is_sample else config
 
 

@@ -1,8 +1,9 @@
 """The tables of a paper about a study, with cells as they are printed: scores, gaps, subjectivity, regression, raters, published gaps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import func, select
@@ -50,10 +51,11 @@ def published(found: Findings) -> PaperTable:
     beside = beside_paper.beside(found)
     rows = [
         (
-            row.task, row.arm, row.encoder, Interval(row.gap, row.low, row.high, row.n_test).text(digits=3), str(row.n_seeds),
-            row.paper_encoder, f"{row.paper_real:.3f}", f"{row.paper_score:.3f}", f"{row.paper_gap:.3f}", row.direction, row.status,
+            row["task"], row["arm"], row["encoder"], _gap(row), str(row["n_seeds"]),
+            row["paper_encoder"], *(_number(row[name], 3) for name in ("paper_real", "paper_score", "paper_gap")),
+            row["direction"], row["status"],
         )
-        for row in beside.table.itertuples(index=False)
+        for row in _records(beside.table)
     ]  # fmt: skip
     return PaperTable(
         "beside-the-paper",
@@ -98,7 +100,7 @@ def _seconds(session: Session, campaign: Campaign, kind: str) -> "pd.Series[floa
     answer = Comparison if compares else Rating
     query = select(answer.duration_ms).join(Rater, Rater.id == answer.rater_id)
     query = query.where(Rater.campaign_id == campaign.id, Rater.kind == kind)
-    return pd.Series(session.scalars(query).all(), dtype="float64") / 1000
+    return pd.Series([float("nan") if ms is None else ms / 1000 for ms in session.scalars(query)], dtype="float64")
 
 
 def _scores(found: Findings) -> PaperTable:
@@ -107,9 +109,9 @@ def _scores(found: Findings) -> PaperTable:
         macro_f1=("macro_f1", "mean"), macro_f1_sd=("macro_f1", "std"), accuracy=("accuracy", "mean"), accuracy_sd=("accuracy", "std"),
     )  # fmt: skip
     rows = [
-        (*map(str, key), str(row.runs), str(row.n_train), str(row.n_test),
-         _with_sd(row.macro_f1, row.macro_f1_sd), _with_sd(row.accuracy, row.accuracy_sd))
-        for key, row in zip(means.index, means.itertuples(index=False), strict=True)
+        (*map(str, key), str(row["runs"]), str(row["n_train"]), str(row["n_test"]),
+         _with_sd(row["macro_f1"], row["macro_f1_sd"]), _with_sd(row["accuracy"], row["accuracy_sd"]))
+        for key, row in zip(means.index, _records(means), strict=True)
     ]  # fmt: skip
     return PaperTable(
         "scores",
@@ -122,8 +124,8 @@ def _scores(found: Findings) -> PaperTable:
 
 def _gaps(found: Findings) -> PaperTable:
     rows = [
-        (row.task, row.arm, row.encoder, str(row.n_seeds), str(row.n_test), Interval(row.gap, row.low, row.high, row.n_test).text(digits=3))
-        for row in found.gaps.itertuples(index=False)
+        (row["task"], row["arm"], row["encoder"], str(row["n_seeds"]), str(row["n_test"]), _gap(row))
+        for row in _records(found.gaps)
     ]  # fmt: skip
     return PaperTable(
         "gaps",
@@ -137,8 +139,13 @@ def _gaps(found: Findings) -> PaperTable:
 
 def _subjectivity(found: Findings) -> PaperTable:
     rows = [
-        (row.task, Interval(row.value, row.low, row.high, int(row.n)).text(), str(int(row.n)), _whole(row.level))
-        for row in found.subjectivity.itertuples(index=False)
+        (
+            row["task"],
+            Interval(row["value"], row["low"], row["high"], int(row["n"])).text(),
+            str(int(row["n"])),
+            _whole(row["level"]),
+        )
+        for row in _records(found.subjectivity)
     ]
     return PaperTable(
         "subjectivity",
@@ -164,6 +171,16 @@ def _fit_row(name: str, fit: Fit) -> tuple[str, ...]:
     slope = Interval(fit.slope, fit.low, fit.high, fit.n_groups).text(digits=3)
     numbers = (_number(fit.df, 1), _p(fit.p), _number(fit.r2, 2), _number(fit.spearman, 2), _p(fit.spearman_p))
     return (name, slope, *numbers, str(fit.n_groups))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each as column -> value."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _gap(row: Mapping[str, Any]) -> str:
+    """The gap of a row with its interval."""
+    return Interval(row["gap"], row["low"], row["high"], int(row["n_test"])).text(digits=3)
 
 
 def _metric(found: Findings) -> str:
