@@ -38,14 +38,15 @@ def study_import_panel() -> None:
     if reason := st.session_state.pop("study.refused", None):
         st.warning(words.plain(reason))
     with st.popover("Bring in an exported study"):
-        uploaded = st.file_uploader("The zip that Report made of a whole study", type=["zip"], key="study.zip")
+        key = f"study.zip.{st.session_state.get('study.imports', 0)}"  # a new key empties the field after an import
+        uploaded = st.file_uploader("The zip that Report made of a whole study", type=["zip"], key=key)
         st.text_input("Another name for it", key="study.name", placeholder="as in the file")
-        st.button("Bring it in", key="study.import", on_click=_bring_in, disabled=uploaded is None)
+        st.button("Bring it in", key="study.import", on_click=_bring_in, args=(key,), disabled=uploaded is None)
 
 
-def _bring_in() -> None:
-    """Import the uploaded study and choose it."""
-    uploaded, name = st.session_state["study.zip"], st.session_state["study.name"].strip()
+def _bring_in(key: str) -> None:
+    """Import the study uploaded under a key, and choose it."""
+    uploaded, name = st.session_state[key], st.session_state["study.name"].strip()
     if uploaded is None:
         return
     try:
@@ -53,6 +54,7 @@ def _bring_in() -> None:
     except StudyError as error:
         st.session_state["study.refused"] = f"{error} Nothing was imported.".replace("with --study NAME", "below")
         return
+    st.session_state["study.imports"] = st.session_state.get("study.imports", 0) + 1
     words.set_notice(f"The study {study.name} is here, with all its rows.")
     frame.choose_study(study.name)
 

@@ -53,10 +53,25 @@ def fill(session: Session, name: str = "whole") -> Study:
         task = make_task(session, study, task_name, test_texts=60, arms=["zero-shot"])
         add_runs(session, task, {"real": 0.9, "zero-shot": 0.9 - loss})
         _rate(session, study, task, doubt=loss)
+        add_training_texts(session, task, "real")
     _synthesis(session, study, task)
+    add_training_texts(session, task, "zero-shot")
     _compare(session, study)
     session.flush()
     return study
+
+
+def add_training_texts(session: Session, task: Task, name: str) -> None:
+    """Give an arm three training texts of each label."""
+    arm = tasks.get_arm(session, task, name)
+    for label in tasks.labels_of(session, task.id):
+        for number in range(3):
+            text = f"{name} {label.name} {task.name} to train on {number}"
+            session.add(
+                Sample(
+                    arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text)
+                )
+            )
 
 
 def _rate(session: Session, study: Study, task: Task, *, doubt: float) -> None:
