@@ -5,7 +5,9 @@ checked. Correct that file with the paper at hand.
 """
 
 import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -18,9 +20,10 @@ from core.synthesis.prompts import catalogued
 
 RECALLED = "recalled, not checked"
 STANDS_IN = "bert-base-uncased"  # the published encoder that is shown beside an encoder that the paper did not train
+UNCLEAR = ", not clear here"  # the interval of our gap holds 0, or there is none
 FEWEST_TASKS = 4
-COLUMNS = ["task", "arm", "arm_kind", "encoder", "gap", "low", "high", "n_seeds", "n_test",
-           "paper_task", "paper_encoder", "paper_real", "paper_score", "paper_gap", "direction", "status"]  # fmt: skip
+COLUMNS = ["task", "arm", "arm_kind", "encoder", "gap", "low", "high", "paper_gap", "direction", "status",
+           "n_seeds", "n_test", "paper_task", "paper_encoder", "paper_real", "paper_score"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,18 @@ class BesidePaper:
         """What the table says, in sentences: directions, order of tasks, and how far the published numbers can be trusted."""
         if self.table.empty:
             return []
-        same = int(self.table["direction"].str.endswith("in both").sum())
+        same = self.table["direction"].str.contains("in both")
+        clear = int((same & ~self.table["direction"].str.endswith(UNCLEAR)).sum())
         rows, tasks = len(self.table), self.table["task"].nunique()
         said = [
-            f"{same} of {rows} gaps over {tasks} task{'s' if tasks > 1 else ''} have the direction of the published gap."
+            f"{int(same.sum())} of {rows} gaps over {tasks} task{'s' if tasks > 1 else ''} have the direction of the published gap; "
+            f"the 95 % interval of {clear} of these leaves out 0."
         ]
         said += [_rank_words(rank) for rank in self.ranks]
         recalled = int(self.table["status"].eq(RECALLED).sum())
         said.append(
-            f"{recalled} of {rows} published gaps are recalled and were not checked against the paper, the others are quoted at "
-            "second hand: do not cite them without opening the paper."
+            f"{recalled} of {rows} published gaps are recalled and were not checked against the paper; {rows - recalled} are quoted at "
+            "second hand. Do not cite them without opening the paper."
         )
         if (self.table["paper_encoder"] != self.table["encoder"]).any():
             said.append("Encoders that the paper did not train stand beside its BERT.")
@@ -85,8 +90,9 @@ def beside(found: Findings) -> BesidePaper:
     return BesidePaper(table, tuple(_ranks(table[table["arm_kind"] == kind], kind) for kind in kinds))
 
 
-def _published(scores: pd.DataFrame, task: str, kind: str, encoder: str, gap: float) -> dict[str, object]:
-    """The published columns beside one of our gaps; empty if nothing is published for the task and the kind of arm."""
+def _published(scores: pd.DataFrame, ours: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    """The published columns beside a row of our gaps; empty if nothing is published for the task and the kind of arm."""
+    task, kind, encoder = (str(ours[name]) for name in ("task", "arm_kind", "encoder"))
     entry = catalogued.called(task)
     if entry is None or kind not in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT):
         return {}
@@ -103,15 +109,16 @@ def _published(scores: pd.DataFrame, task: str, kind: str, encoder: str, gap: fl
         "paper_real": real,
         "paper_score": score,
         "paper_gap": real - score,
-        "direction": _direction(gap, real - score),
+        "direction": _direction(ours, real - score),
         "status": RECALLED if RECALLED in statuses else statuses.pop(),
     }
 
 
-def _direction(ours: float, theirs: float) -> str:
-    """Whether training on synthetic texts loses or gains, here and in the paper."""
-    here, there = ("loses" if gap > 0 else "gains" for gap in (ours, theirs))
-    return f"{here} in both" if here == there else f"{here} here, {there} there"
+def _direction(ours: Mapping[Hashable, Any], theirs: float) -> str:
+    """Whether training on synthetic texts loses or gains, here and in the paper, and whether that is clear here."""
+    here, there = ("loses" if gap > 0 else "gains" for gap in (ours["gap"], theirs))
+    said = f"{here} in both" if here == there else f"{here} here, {there} there"
+    return said if ours["low"] > 0 or ours["high"] < 0 else f"{said}{UNCLEAR}"
 
 
 def _ranks(table: pd.DataFrame, kind: ArmKind) -> RankAgreement:

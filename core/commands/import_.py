@@ -18,6 +18,14 @@ from core.study.exchange import held_texts, hub, importing, labels_in_files, tab
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
+File = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSONL or Parquet, hf:owner/name[@revision][:config], or the folder or zip of `export`."
+    ),
+]
+TaskName = Annotated[str | None, typer.Option("--task", help="Name of the task.")]
+ArmName = Annotated[str | None, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")]
 Split = Annotated[
     str | None, typer.Option(help="Put every row into this split; of a data set on the hub, read only this split.")
 ]
@@ -37,14 +45,9 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_in(
-    file: Annotated[
-        str,
-        typer.Argument(
-            help="CSV, TSV, JSONL or Parquet, hf:owner/name[@revision][:config], or the folder or zip of `export`."
-        ),
-    ],
-    task: Annotated[str | None, typer.Option("--task", help="Name of the task.")] = None,
-    arm: Annotated[str | None, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")] = None,
+    file: File,
+    task: TaskName = None,
+    arm: ArmName = None,
     split: Split = None,
     text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,

@@ -48,7 +48,7 @@ def test_published_gaps_stand_beside_ours_and_say_that_they_were_not_checked(app
     opened(app, "report")
 
     assert "Beside the paper" in said(app)
-    assert "2 of 2 gaps over 2 tasks have the direction of the published gap." in said(app)
+    assert "2 of 2 gaps over 2 tasks have the direction of the published gap;" in said(app)
     assert "recalled and were not checked" in said(app)
 
 
