@@ -78,13 +78,7 @@ def beside(found: Findings) -> BesidePaper:
     """
     published = pd.read_csv(catalogue.PUBLISHED)
     published = published[published["metric"] == found.metric]
-    rows = [
-        ours | theirs
-        for ours in found.gaps.to_dict("records")
-        if (
-            theirs := _published(published, str(ours["task"]), str(ours["arm_kind"]), str(ours["encoder"]), ours["gap"])
-        )
-    ]
+    rows = [ours | theirs for ours in found.gaps.to_dict("records") if (theirs := _published(published, ours))]
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     kinds = [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if (table["arm_kind"] == kind).any()]
     return BesidePaper(table, tuple(_ranks(table[table["arm_kind"] == kind], kind) for kind in kinds))
