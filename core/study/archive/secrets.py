@@ -15,12 +15,14 @@ NAME_OF_A_KEY = re.compile(
     re.IGNORECASE,
 )
 NAMES_OF_MODELS = ("base_url", "model", "judge")
+# Columns of JSON with words of people, in which a label or an attribute may be called "token".
+WORDS_OF_PEOPLE = ("request", "options", "attributes", "draft", "rejected", "examples")
 
 
 def cleaned(table: str, column: Column, value: Any, row: Mapping[str, Any], *, panel_ids: bool) -> Any:
     """A value as it is exported: without secrets, and without ids of persons unless `panel_ids`.
 
-    Texts of the study (samples, prompts, answers of models, the messages of requests) stay as they are.
+    Texts of the study (samples, prompts, answers of models, messages of requests, names of labels) stay as they are.
     """
     if table == "rater" and not panel_ids:
         if column.name == "panel_id":
@@ -29,7 +31,7 @@ def cleaned(table: str, column: Column, value: Any, row: Mapping[str, Any], *, p
             return {}
     if table == "campaign" and column.name == "settings":
         value = {name: part for name, part in value.items() if name != "codes"}
-    if column.name in NAMES_OF_MODELS or (column.kind in ("object", "list") and column.name != "request"):
+    if column.name in NAMES_OF_MODELS or (column.kind in ("object", "list") and column.name not in WORDS_OF_PEOPLE):
         return _without_secrets(value)
     return value
 

@@ -17,7 +17,7 @@ from core.analysis import findings
 from core.errors import StudyError
 from core.study import store as store_module
 from core.study import trash
-from core.study.archive import layout, reading, writing, zipped
+from core.study.archive import layout, reading, secrets, writing, zipped
 from core.study.archive.layout import Format
 from core.study.rows.base import Base
 from core.study.rows.sessions import Campaign
@@ -124,6 +124,23 @@ def test_no_secret_is_written_and_panel_ids_only_on_request(whole: Store, tmp_pa
     assert [secret for secret in whole_study.SECRETS if secret in asked] == []
     assert [person for person in whole_study.PANEL if person not in asked] == []
     assert "https://llm.example/v1?api-version=2" in plain and "m@https://y.example/v1" in plain
+    assert '{"rename": {"token": "yes"}}' in plain  # a label may have the name of a key
+
+
+@pytest.mark.parametrize(
+    ("address", "clean"),
+    [
+        ("https://h.example/v1", "https://h.example/v1"),
+        ("https://u:p@h.example:8000/v1", "https://h.example:8000/v1"),
+        ("gpt@https://u@h.example/v1?x-api-key=1&v=2", "gpt@https://h.example/v1?v=2"),
+        ("https://h.example/done?cc={code}", "https://h.example/done?cc={code}"),
+        ("http://h.example/?access_token=abc", "http://h.example/"),
+        ("see https://u:p@h.example/", "see https://u:p@h.example/"),
+        ("https://[bad", "https://[bad"),
+    ],
+)
+def test_an_address_loses_what_lets_someone_in_and_nothing_else(address: str, clean: str) -> None:
+    assert secrets.without_key(address) == clean
 
 
 def test_examples_of_a_completion_are_the_same_texts_afterwards(whole: Store, other: Store, tmp_path: Path) -> None:

@@ -121,7 +121,16 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
         requests=[],
     )
     job = Job(title="t", command=["-m", "core", "/home/ann"], key="generate:1", slot=Slot.API, study_id=study.id)
-    taken = Import(arm_id=arm.id, file="f.csv", sha256="0" * 64, options={}, read=1, kept=1, rejected={}, examples=[])
+    taken = Import(
+        arm_id=arm.id,
+        file="f.csv",
+        sha256="0" * 64,
+        options={"rename": {"token": "yes"}},
+        read=1,
+        kept=1,
+        rejected={},
+        examples=[],
+    )
     session.add_all([prompt, batch, job, taken])
     session.flush()
     shown = session.scalars(

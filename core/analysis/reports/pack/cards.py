@@ -49,8 +49,7 @@ def model_card(found: Findings, methods: Methods, tables: list[PaperTable]) -> s
         "weights; `study.yaml` trains the models again.",
         "**Intended use:** to measure how well training on synthetic texts does beside training on real ones. The classifiers are "
         "trained for few steps on few texts and are not meant to decide about people.",
-        "**Training:** "
-        + markdown_text(methods.paragraphs[2] if len(methods.paragraphs) > 2 else "no run has finished yet."),
+        "**Training:** " + markdown_text(methods.training or "no run has finished yet."),
         markdown_table(scores) if scores else "No run has finished yet.",
         "**Limits:** scores are of the test split named in the data card. Labels of synthetic texts are those that the prompt asked "
         "for. A gap says nothing about another set of generated texts.",

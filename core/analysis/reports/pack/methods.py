@@ -36,9 +36,11 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Methods:
-    """The methods in paragraphs of plain sentences, and the keys of the references that they rest on."""
+    """The methods in paragraphs of plain sentences, the paragraph on training ("" before a run has finished), and the keys of
+    the references that they rest on."""
 
     paragraphs: tuple[str, ...]
+    training: str
     references: tuple[str, ...]
 
 
@@ -50,14 +52,15 @@ def of_study(session: Session, found: Findings) -> Methods:
     keys = ["li2023synthetic", *filter(None, map(references.of_encoder, encoders)), "smyth2004linear"]
     keys += ["bell2002bias", "pustejovsky2018small"] if found.fit else []
     keys += [key] if key else []
+    training = _training(found, runs, encoders)
     paragraphs = (
         _tasks(session, found),
         _models(session, found),
-        _training(found, runs, encoders),
-        f"{_statistics(found)} {measured}".strip(),
+        training,
+        f"{_statistics(found) if runs else ''} {measured}".strip(),
         _versions(runs),
     )
-    return Methods(tuple(paragraph for paragraph in paragraphs if paragraph), tuple(keys))
+    return Methods(tuple(paragraph for paragraph in paragraphs if paragraph), training, tuple(keys))
 
 
 def _runs(session: Session, found: Findings) -> list[Run]:

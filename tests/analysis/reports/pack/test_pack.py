@@ -117,6 +117,7 @@ def test_a_study_without_runs_or_ratings_has_a_pack_with_a_checked_study_file(
     request = study_intake.request_of(checks.read(tmp_path / "pack" / "study.yaml"), seeds=None)
     assert [note for note in made.notes if "empty has no real texts" in note]
     assert [problem for problem in check_study(*elsewhere, request) if problem.is_fatal] == []
+    assert "no run has finished yet" in (tmp_path / "pack" / "model-card.md").read_text()
     for path in (tmp_path / "pack").glob("*.md"):
         assert not re.search(r"\b(nan|None)\b", path.read_text()), path
 
