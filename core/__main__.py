@@ -14,7 +14,7 @@ COMMANDS = {
     "demo": ("run", "Run the bundled sample study: no key, no network, no GPU."),
     "import": (
         "import_",
-        "Import a file of texts and labels into an arm. With `--arm real`, a new task gets the labels of the file.",
+        "Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`.",
     ),
     "generate": (
         "llm.generate",
@@ -80,8 +80,14 @@ COMMANDS = {
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",
     ),
-    "export": ("files.regress", ""),
-    "report": ("files.regress", ""),
+    "export": (
+        "sharing.export",
+        "Write a whole study as open files, one for each kind of row, with a manifest; `import DIR` reads them back.",
+    ),
+    "report": (
+        "sharing.report",
+        "Write the paper pack: report, tables, figures, methods, prompts, cards, and a study.yaml that redoes it.",
+    ),
     "jobs": ("jobs", "List background jobs; pause, resume, cancel or retry a job; read the log of a job."),
     "trash": (
         "trash",

@@ -47,6 +47,7 @@ if not study.name:
     right.subheader("Start your own")
     right.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
     right.button("Make the study", on_click=start_own, key="overview.make")
+    ui.study_import_panel()
     ui.trash_panel(None)
     st.stop()
 
@@ -87,8 +88,10 @@ for place, (column, (name, count, page, title)) in enumerate(zip(st.columns(4, b
 if not arms.empty:
     ui.table(arms, key="overview.arms")
 
-with st.popover("Another study"):
-    st.text_input("Name of the study", key="overview.name")
-    st.button("Make the study", on_click=start_own, key="overview.make")
-    st.button("Run the sample study", on_click=start_sample, key="overview.sample")
-ui.trash_panel(study)
+with st.container(horizontal=True):
+    with st.popover("Another study"):
+        st.text_input("Name of the study", key="overview.name")
+        st.button("Make the study", on_click=start_own, key="overview.make")
+        st.button("Run the sample study", on_click=start_sample, key="overview.sample")
+    ui.study_import_panel()
+    ui.trash_panel(study)

@@ -22,6 +22,8 @@ from ui.frame.frame import choose_study, draw_frame, guard
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
+from ui.report.pack import beside_words, pack_view
+from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, watch_runs
 from ui.shared.links import link
@@ -50,6 +52,7 @@ __all__ = [
     "WHAT_AGREEMENT_SAYS",
     "arm_panel",
     "arm_table",
+    "beside_words",
     "call_cost",
     "campaign_head",
     "campaign_rows",
@@ -63,6 +66,7 @@ __all__ = [
     "draw_frame",
     "edit",
     "estimate_panel",
+    "export_panel",
     "export_view",
     "findings_of",
     "forget_start",
@@ -78,6 +82,7 @@ __all__ = [
     "llm_view",
     "map_view",
     "new_campaign",
+    "pack_view",
     "pick_arm",
     "pick_columns",
     "pick_connection",
@@ -105,6 +110,7 @@ __all__ = [
     "show_refusal",
     "start_menu",
     "store",
+    "study_import_panel",
     "table",
     "table_to_import",
     "task_card",

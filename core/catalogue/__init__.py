@@ -1,4 +1,4 @@
-"""Paths of the data that ships with Litmus: the sample study, prompts for ten tasks, the table of prices."""
+"""Paths of the data that ships with Litmus: the sample study, prompts for ten tasks, prices, scores of the paper."""
 
 from pathlib import Path
 
@@ -6,3 +6,4 @@ FOLDER = Path(__file__).parent
 SAMPLE_STUDY = FOLDER / "sample" / "study.yaml"
 PRICES = FOLDER / "prices.json"
 TASKS = FOLDER / "tasks"
+PUBLISHED = FOLDER / "published.csv"

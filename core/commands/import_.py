@@ -1,4 +1,4 @@
-"""The command import: read a file of texts and labels into an arm."""
+"""The command import: read a file of texts and labels into an arm, or a whole exported study into this home."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.commands import output, repeated
+from core.commands.sharing import study_files
 from core.errors import StudyError
 from core.settings import Settings
 from core.steps import find
@@ -17,6 +18,14 @@ from core.study.exchange import held_texts, hub, importing, labels_in_files, tab
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
+File = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSONL or Parquet, hf:owner/name[@revision][:config], or the folder or zip of `export`."
+    ),
+]
+TaskName = Annotated[str | None, typer.Option("--task", help="Name of the task.")]
+ArmName = Annotated[str | None, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")]
 Split = Annotated[
     str | None, typer.Option(help="Put every row into this split; of a data set on the hub, read only this split.")
 ]
@@ -36,9 +45,9 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_in(
-    file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL or Parquet, or hf:owner/name[@revision][:config].")],
-    task: Annotated[str, typer.Option("--task", help="Name of the task.")],
-    arm: Annotated[str, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")],
+    file: File,
+    task: TaskName = None,
+    arm: ArmName = None,
     split: Split = None,
     text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the label.")] = None,
@@ -57,7 +66,12 @@ def bring_in(
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Import a file of texts and labels into an arm. With `--arm real`, a new task gets the labels of the file."""
+    """Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`."""
+    if task is None and arm is None and (Path(file).is_dir() or Path(file).suffix == ".zip"):
+        study_files.bring_in(Path(file), name=study, as_json=as_json)
+        return
+    if task is None or arm is None:
+        raise typer.BadParameter("--task and --arm are needed for a file of texts")
     with output.opened() as (settings, store):
         table = _table(settings, file, split=split, header=header)
         options = importing.Options(

@@ -1,6 +1,5 @@
 """Run a whole study: import, generation, training, findings and report."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.reports import Teller
-from core.steps import generate, study_file, study_intake, train
+from core.steps import generate, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
 from core.study.rows.study import Job, Study
@@ -68,16 +67,11 @@ def run_study(
     wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
-        path = report.write(session, collected, settings.exports / _folder_name(study))
+        path = report.write(session, collected, share.folder(settings, study))
     return findings.as_json(collected, report=str(path)) | {
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }
-
-
-def _folder_name(study: Study) -> str:
-    """Return a study's name as the name of a folder, without characters that could lead out of the exports folder."""
-    return re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or f"study-{study.id}"
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:

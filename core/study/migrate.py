@@ -35,7 +35,7 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
         found = current(engine)
         if found == newest():
             return None
-        if found is not None and found not in _known():
+        if found is not None and found not in known():
             raise StudyError(
                 f"The database is at revision {found}, which this version of Litmus does not know: another version made "
                 "the database. Use that version, or set another LITMUS_HOME."
@@ -56,6 +56,11 @@ def current(engine: Engine) -> str | None:
 def newest() -> str | None:
     """The newest revision known to this version of Litmus."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def known() -> set[str]:
+    """All revisions known to this version of Litmus."""
+    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def config_for(connection: sqlalchemy.Connection) -> Config:
@@ -88,10 +93,6 @@ def _dump(engine: Engine, target: Path) -> None:
         for table in tables.sorted_tables:
             for row in connection.execute(sqlalchemy.select(table)).mappings():
                 file.write(json.dumps({"table": table.name, "row": dict(row)}, default=str, ensure_ascii=False) + "\n")
-
-
-def _known() -> set[str]:
-    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config() -> Config:

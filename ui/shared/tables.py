@@ -15,7 +15,7 @@ HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
     "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin",
     "coefficient": "Coefficient", "confidence": "Confidence",
-    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom",
+    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom", "direction": "Direction",
     "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
     "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
@@ -24,7 +24,9 @@ HEADINGS = {
     "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
     "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
     "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note",
-    "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
+    "paper_encoder": "Paper's encoder", "paper_gap": "Paper's gap", "paper_real": "Paper: real",
+    "paper_score": "Paper: synthetic", "people_agreement": "People's agreement",
+    "people_majority": "People's majority", "precision": "Precision",
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
     "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",
     "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed", "share": "Share of answers",
@@ -34,13 +36,13 @@ HEADINGS = {
     "wins": "Wins", "with_others": "With others", "within": "Macro-F1 within the arm",
 }  # fmt: skip
 SCORES = (
-    "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "precision", "probability", "recall", "score",
-    "score_real", "se", "subjectivity", "within",
+    "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "paper_gap", "paper_real", "paper_score", "precision",
+    "probability", "recall", "score", "score_real", "se", "subjectivity", "within",
 )  # fmt: skip
 FORMATS = {**dict.fromkeys(SCORES, "%.3f"), "bt_rank": "%g"}
 TWO_DECIMALS = "%.2f"
 HIDDEN = (
-    "arm_kind", "id", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",
+    "arm_kind", "id", "paper_task", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",
 )  # fmt: skip
 SHORT, LAZY = (
     12,

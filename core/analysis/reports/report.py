@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import pandas as pd
@@ -17,11 +17,13 @@ from core.analysis.figures import gap_charts
 from core.analysis.findings import Findings
 from core.analysis.inference.on_agreement import CAVEAT, Effect, effect_words
 from core.analysis.points import METRIC_NAMES
+from core.analysis.reports.pack import methods, tables
 from core.analysis.verdicts import verdict_words
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+RESPONSIVE = {"responsive": True, "displaylogo": False}
 HEADINGS: dict[str, str] = {
     "task": "Task",
     "arm": "Arm",
@@ -37,6 +39,14 @@ HEADINGS: dict[str, str] = {
     "n": "Answers",
     "level": "Level",
 }
+
+
+class Drawn(NamedTuple):
+    """A figure with its title and caption."""
+
+    title: str
+    figure: go.Figure
+    caption: str
 
 
 def write(session: Session, found: Findings, folder: Path) -> Path:
@@ -66,7 +76,15 @@ def render(session: Session, found: Findings) -> str:
             ("Scores on real test data", _table(_score_table(found))),
             ("Subjectivity of the tasks, most objective first", _table(found.subjectivity)),
         ],
-        config=found.study.config,
+        captioned=[
+            (title, table)
+            for title, table in (
+                ("Beside the paper", tables.published(found)),
+                ("Raters", tables.raters(session, found)),
+            )
+            if table.rows
+        ],
+        methods=methods.of_study(session, found).paragraphs,
         questions=[(task.name, task.question) for task in tasks.tasks(session, found.study.id)],
     )
 
@@ -111,6 +129,20 @@ def long_table(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
     """The title, HTML and caption of every figure for which the study has data."""
+    return [
+        (
+            title,
+            figure.to_html(
+                full_html=False, include_plotlyjs=False, default_height=f"{figure.layout.height}px", config=RESPONSIVE
+            ),
+            caption,
+        )
+        for title, figure, caption in drawn_figures(session, found)
+    ]
+
+
+def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
+    """Every figure for which the study has data, with title and caption."""
     drawn: list[tuple[str, go.Figure, str]] = []
     if not found.points.empty and found.measure:
         drawn.append(
@@ -143,14 +175,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
                     f"intervals. {agreed.reading}",
                 )
             )
-    return [
-        (
-            title,
-            figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{figure.layout.height}px"),
-            caption,
-        )
-        for title, figure, caption in drawn
-    ]
+    return [Drawn(*parts) for parts in drawn]
 
 
 def _score_table(found: Findings) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The command regress, and the announced commands verdict, export and report."""
+"""The command regress: fit a line to two columns of a file."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +13,10 @@ from core.errors import StudyError
 from core.study.exchange import tables
 
 DECIMAL_COMMA = r"^([-+]?\d*),(\d+)(\s*%?)$"
-LATER = ("export", "report")
 
 
 def register(app: typer.Typer) -> None:
     app.command("regress")(regress)
-    for name in LATER:
-        app.command(name, hidden=True, context_settings={"ignore_unknown_options": True})(_not_yet(name))
 
 
 def regress(
@@ -72,15 +69,3 @@ def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.D
                 f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."
             )
     return points
-
-
-def _not_yet(name: str) -> Any:
-    """Return a command that raises `StudyError`, for a command that is announced but does not exist yet."""
-
-    def command(arguments: Annotated[list[str] | None, typer.Argument()] = None, as_json: output.Json = False) -> None:
-        del arguments, as_json
-        with output.answering():
-            raise StudyError(f"'{name}' is not there yet.")
-
-    command.__doc__ = f"Not there yet: {name}."
-    return command

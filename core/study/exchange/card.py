@@ -46,18 +46,22 @@ def text(session: Session, task: Task, configs: Sequence[Config], *, format: str
     `format` is the file ending of the exported files, `columns` are their columns.
     """
     head = yaml.safe_dump(_head(task, configs, format), sort_keys=False, allow_unicode=True)
+    return f"---\n{head}---\n\n{body(session, task, configs)}\n\n## Columns\n\n{_columns(columns)}\n"
+
+
+def body(session: Session, task: Task, configs: Sequence[Config]) -> str:
+    """The card without its head and without the columns of files: question, labels, notices, arms, and origins of the texts."""
     labels = tasks.labels_of(session, task.id)
     described = ", ".join(f"{_cell(label.name)} ({_cell(label.description or 'no description')})" for label in labels)
     parts = [
-        f"---\n{head}---\n\n# {_cell(task.name)}",
+        f"# {_cell(task.name)}",
         f"Texts for one classification task, exported from a study of real and LLM-written training data (Litmus).\n\n"
         f"**Question:** {_cell(task.question)}\n\n**Labels:** {described}",
         _notices(session, task, configs),
         f"## Arms\n\n{_arms(configs)}",
         *(_origins(session, config) for config in configs),
-        f"## Columns\n\n{_columns(columns)}",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in parts if part)
 
 
 def _head(task: Task, configs: Sequence[Config], format: str) -> dict[str, Any]:

@@ -120,6 +120,8 @@ class Work(StrEnum):
     MEASURE = "measure"
     TRAIN = "train"
     SAMPLE = "sample"
+    PACK = "pack"
+    EXPORT = "export"
 
     def key(self, subject: int | str) -> str:
         """The key of the job that does this work on a subject (the id of an arm, task or campaign; a digest of runs).

@@ -107,6 +107,14 @@ def for_task(task: Task, labels: Sequence[Label]) -> CatalogueTask | None:
     return entry.model_copy(update={"labels": own, "question": task.question or entry.question, "attributes": kept})
 
 
+def called(name: str) -> CatalogueTask | None:
+    """The entry of the catalogue whose name, title or alias is this name, apart from case, spaces and signs; None without one."""
+    plain = _plain(name)
+    return next(
+        (entry for entry in catalogue_tasks() if plain in map(_plain, (entry.name, entry.title, *entry.aliases))), None
+    )
+
+
 def ready(
     task: Task,
     labels: Sequence[Label],

@@ -1,0 +1,64 @@
+"""Tables and texts as LaTeX (booktabs) and as Markdown, with every special character escaped."""
+
+import re
+from collections.abc import Sequence
+
+from core.analysis.reports.pack.tables import PaperTable
+
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--",
+    "−": r"\textminus{}", "²": r"\textsuperscript{2}", "[": "{[}", "]": "{]}", '"': r"\textquotedbl{}",
+}  # fmt: skip
+PREAMBLE = (
+    "% Needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and UTF-8; \\usepackage{graphicx} for the figures."
+)
+
+
+def latex_text(words: str) -> str:
+    """Words on one line as LaTeX prints them; brackets stand in braces, so that no row begins with an option."""
+    return "".join(LATEX.get(sign, sign) for sign in " ".join(words.split()))
+
+
+def latex_table(table: PaperTable) -> str:
+    """A floating table with booktabs rules, its caption above and a label."""
+    align = "l" * table.texts + "r" * (len(table.columns) - table.texts)
+    lines = [" & ".join(map(latex_text, row)) + r" \\" for row in table.rows]
+    head = " & ".join(map(latex_text, table.columns)) + r" \\"
+    return "\n".join(
+        [
+            r"\begin{table*}[t]", r"\centering\small", rf"\caption{{{latex_text(table.caption)}}}", rf"\label{{tab:{table.name}}}",
+            rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}",
+        ]
+    )  # fmt: skip
+
+
+def latex(tables: Sequence[PaperTable]) -> str:
+    """All tables as one file to \\input."""
+    return "\n\n".join([PREAMBLE, *map(latex_table, tables)]) + "\n"
+
+
+def markdown_text(words: str) -> str:
+    """Words on one line, escaped so that Markdown shows them unchanged."""
+    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(words.split()))
+
+
+def markdown_table(table: PaperTable) -> str:
+    """A table with its caption above."""
+    rules = ["---"] * table.texts + ["---:"] * (len(table.columns) - table.texts)
+    lines = [" | ".join(map(markdown_text, row)) for row in table.rows]
+    head = " | ".join(map(markdown_text, table.columns))
+    body = "\n".join(f"| {line} |" for line in (head, " | ".join(rules), *lines))
+    return f"**{markdown_text(table.caption)}**\n\n{body}"
+
+
+def markdown(tables: Sequence[PaperTable], *, title: str) -> str:
+    """All tables as one document."""
+    return "\n\n".join([f"# {markdown_text(title)}", *map(markdown_table, tables)]) + "\n"
+
+
+def fenced(words: str) -> str:
+    """A text as a block of code that no backticks inside it can end."""
+    longest = max((len(run) for run in re.findall("`+", words)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{words.strip()}\n{fence}"

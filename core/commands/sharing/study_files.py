@@ -1,0 +1,28 @@
+"""Read a whole study, as `export` wrote it, into this home: the command import, given a folder or a zip."""
+
+import tempfile
+from pathlib import Path
+
+import typer
+
+from core.commands import output
+from core.errors import StudyError
+from core.study.archive import reading, zipped
+
+
+def bring_in(path: Path, *, name: str | None, as_json: bool) -> None:
+    """Import the study of a folder or zip, under another name if one is given, and print what was imported."""
+    with output.opened() as (_, store), tempfile.TemporaryDirectory() as spare:
+        try:
+            folder = path if path.is_dir() else zipped.unpack_study(path, Path(spare))
+            with store.write() as session:
+                study, said = reading.read(session, folder, name=name)
+        except StudyError as error:
+            raise StudyError(f"{error} Nothing was imported.") from error
+    if as_json:
+        output.emit({"study": study.name, "files": list(said.files), "rows": said.rows})
+        return
+    output.table(
+        f"{study.name}, exported {said.made}", ["kind of row", "rows"], [[table, n] for table, n in said.rows.items()]
+    )
+    typer.echo("All of it is stored. The links of its campaigns are new; API keys were never in the files.")

@@ -1,0 +1,181 @@
+"""Write a whole study as files. A row is left out, and counted, if it refers to a row outside the study."""
+
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import files as whole_files
+from core.errors import StudyError
+from core.study import migrate
+from core.study.archive import formats, layout, manifest, readme, secrets
+from core.study.archive.layout import Column, File, Format
+from core.study.archive.manifest import FileEntry, Manifest
+from core.study.rows.study import Study
+
+
+class Numbers:
+    """The numbers of exported rows: the id of a row in the database -> its place among the rows of its table, from 1.
+
+    Takes 8 bytes a row.
+    """
+
+    def __init__(self) -> None:
+        self.ids: dict[str, array[int]] = {}
+
+    def add(self, table: str, id: int) -> None:
+        """Number a row; ids must come in rising order."""
+        self.ids.setdefault(table, array("q")).append(id)
+
+    def of(self, table: str, id: int | None) -> int | None:
+        """The number of a row; None for no row and for a row that is not exported."""
+        known = self.ids.get(table)
+        if id is None or known is None:
+            return None
+        place = bisect_left(known, id)
+        return place + 1 if place < len(known) and known[place] == id else None
+
+
+def write(
+    session: Session,
+    study: Study,
+    folder: Path,
+    *,
+    format: Format = "jsonl",
+    panel_ids: bool = False,
+    escaped: bool = False,
+) -> tuple[Manifest, list[Path]]:
+    """Write a study into a folder, one file for each table and `manifest.json`; return the manifest and the paths of all files.
+
+    The session should be a snapshot (`snapshot`). An earlier export in the folder is replaced. `panel_ids`: also write the ids
+    that raters have at a panel. `escaped`: an apostrophe stands before every cell that a spreadsheet would run; for CSV only.
+    Keys, links of campaigns, personal codes and completion codes are never written. Raises `StudyError` if the folder
+    holds other files, or `escaped` is asked for another format.
+    """
+    if escaped and format != "csv":
+        raise StudyError(
+            f"Cells are escaped for spreadsheets in CSV only, and {format} was asked for. Add --format csv."
+        )
+    _make_room(folder)
+    numbers, left_out = _numbered(session, study.id)
+    entries: dict[str, FileEntry] = {}
+    for file in layout.files():
+        path = folder / f"{file.stem}.{format}"
+        out = formats.writer(format, path, file.columns, escaped=escaped)
+        rows = 0
+        try:
+            for group in _rows(session, file, study.id, numbers, panel_ids=panel_ids):
+                out.write(group)
+                rows += len(group)
+        finally:
+            out.close()
+        names = [column.name for column in file.columns]
+        entries[path.name] = FileEntry(table=file.table.name, columns=names, rows=rows, sha256=manifest.digest(path))
+    said = Manifest(
+        version=manifest.VERSION,
+        schema_revision=str(migrate.newest()),
+        study=study.name,
+        made=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        format=format,
+        escaped_for_spreadsheets=escaped,
+        panel_ids=panel_ids,
+        packages=manifest.versions(),
+        files=entries,
+        left_out=left_out,
+    )
+    whole_files.replace(folder / manifest.README, readme.text(said).encode())
+    whole_files.replace(folder / manifest.NAME, said.model_dump_json(indent=2).encode())
+    return said, [folder / name for name in (manifest.NAME, manifest.README, *entries)]
+
+
+def snapshot(session: Session) -> Session:
+    """Make a new session see one state of the database throughout: on PostgreSQL by REPEATABLE READ, on SQLite it does anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session
+
+
+def _make_room(folder: Path) -> None:
+    """Make the folder, or empty it of an earlier export. Raises `StudyError` if it holds other files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        ours = {
+            manifest.NAME,
+            manifest.README,
+            *(f"{file.stem}.{format}" for file in layout.files() for format in ("csv", "jsonl", "parquet")),
+        }
+        found = {path.name for path in folder.iterdir()}
+        if found - ours or (found and manifest.NAME not in found):
+            raise StudyError(f"The folder {folder} holds other files already. Name an empty or a new folder.")
+        for name in found:
+            (folder / name).unlink()
+        whole_files.replace(folder / manifest.NAME, b"{}")  # says whose folder it is, should the writing be cut off
+    except OSError as error:
+        raise StudyError(f"The folder {folder} cannot be written: {error.strerror}. Name another folder.") from error
+
+
+def _numbered(session: Session, study_id: int) -> tuple[Numbers, dict[str, int]]:
+    """The numbers of all rows that others refer to, and the number of rows left out, by the name of their table."""
+    numbers, left_out = Numbers(), dict[str, int]()
+    referred = {column.refers_to for file in layout.files() for column in file.references}
+    for file in layout.files():
+        keys = [file.table.c[column.name] for column in file.references]
+        query = select(file.table.c.id, *keys).where(layout.belongs(file, study_id)).order_by(file.table.c.id)
+        for id, *references in session.execute(query.execution_options(yield_per=formats.GROUP)):
+            if _is_whole(file, references, numbers):
+                if file.table.name in referred:
+                    numbers.add(file.table.name, id)
+            else:
+                left_out[file.table.name] = left_out.get(file.table.name, 0) + 1
+    return numbers, left_out
+
+
+def _is_whole(file: File, references: list[int | None], numbers: Numbers) -> bool:
+    """Whether every reference of a row is to an exported row."""
+    return all(
+        id is None or numbers.of(str(column.refers_to), id) is not None
+        for column, id in zip(file.references, references, strict=True)
+    )
+
+
+def _rows(
+    session: Session, file: File, study_id: int, numbers: Numbers, *, panel_ids: bool
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a file in groups, as they are written."""
+    columns = [file.table.c[column.name] for column in file.columns]
+    query = select(*columns).where(layout.belongs(file, study_id)).order_by(file.table.c.id)
+    number = 1
+    for partition in session.execute(query.execution_options(yield_per=formats.GROUP)).mappings().partitions():
+        group = []
+        for row in partition:
+            if _is_whole(file, [row[column.name] for column in file.references], numbers):
+                group.append(_exported(file, row, number, numbers, panel_ids=panel_ids))
+                number += 1
+        yield group
+
+
+def _exported(file: File, row: Mapping[Any, Any], number: int, numbers: Numbers, *, panel_ids: bool) -> dict[str, Any]:
+    """A row as it is written: numbered, with numbers in place of ids, and without secrets."""
+    found: dict[str, Any] = {}
+    for column in file.columns:
+        value = row[column.name]
+        if column.name == "id":
+            value = number
+        elif column.refers_to:
+            value = numbers.of(column.refers_to, value)
+        elif column.ids_of:
+            value = [place for id in value if (place := numbers.of(column.ids_of, id)) is not None]
+        elif value is not None:
+            value = _stored(secrets.cleaned(file.table.name, column, value, row, panel_ids=panel_ids), column)
+        found[column.name] = value
+    return found
+
+
+def _stored(value: Any, column: Column) -> Any:
+    """A value in the plain types of JSON: a member of an enum is its value."""
+    return str(value) if column.kind == "text" and value is not None else value

@@ -1,0 +1,206 @@
+"""The paper pack: all parts are there, nothing in them can break out, and the study file redoes the study."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from sqlalchemy import select
+
+from core import settings as settings_module
+from core.analysis import findings
+from core.analysis.reports.pack import markup, pack, pictures, references, tables
+from core.analysis.reports.pack.tables import PaperTable
+from core.errors import StudyError
+from core.settings import Settings
+from core.steps import study_file, study_intake
+from core.steps.whole import check_study
+from core.study import checks, tasks
+from core.study import store as store_module
+from core.study.rows.study import Study
+from core.study.store import Store
+from core.subjectivity.levels import Measure
+from tests.finished_study import make_task
+from tests.study.archive import whole_study
+
+
+@pytest.fixture
+def whole(store: Store) -> Store:
+    with store.write() as session:
+        whole_study.fill(session)
+    return store
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, empty_database: Path) -> Iterator[tuple[Settings, Store]]:
+    """An empty home beside the first, with its store."""
+    (tmp_path / "again").mkdir()
+    shutil.copy(empty_database, tmp_path / "again")
+    other = settings_module.load({"LITMUS_HOME": str(tmp_path / "again")})
+    opened = store_module.open_store(other)
+    yield other, opened
+    opened.close()
+
+
+def written(store: Store, folder: Path, name: str = "whole") -> pack.Pack:
+    with store() as session:
+        study = session.scalars(select(Study).where(Study.name == name)).one()
+        return pack.write(session, findings.collect(session, study), folder)
+
+
+@pytest.fixture
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_the_pack_lists_what_it_holds_and_says_why_there_is_no_pdf(whole: Store, tmp_path: Path) -> None:
+    made = written(whole, tmp_path / "pack")
+
+    listed = {part.path for part in made.parts}
+    on_disk = {
+        path.relative_to(tmp_path / "pack").as_posix() for path in (tmp_path / "pack").rglob("*") if path.is_file()
+    }
+    assert on_disk - listed == {"pack.json"} and listed <= on_disk
+    assert {"report.html", "tables.tex", "methods.tex", "prompts.tex", "study.yaml", "references.bib"} <= listed
+    assert pictures.NO_BROWSER in made.notes and not [path for path in listed if path.endswith((".pdf", ".svg"))]
+    assert pack.read(tmp_path / "pack") == made
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_the_parts_say_models_settings_versions_and_prompts_word_for_word(whole: Store, tmp_path: Path) -> None:
+    written(whole, tmp_path / "pack")
+
+    methods = (tmp_path / "pack" / "methods.md").read_text()
+    assert "transformers 5.23.0" in methods and "100 steps" in methods and "seeds 0, 1, 2" in methods
+    assert "You are =a writer" in (tmp_path / "pack" / "prompts.md").read_text()
+    assert "rate news" in (tmp_path / "pack" / "tables.md").read_text()
+    assert "Pay is not stored" in (tmp_path / "pack" / "data-card.md").read_text()
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_the_study_file_is_accepted_and_gives_the_same_subjectivity(
+    whole: Store, tmp_path: Path, elsewhere: tuple[Settings, Store]
+) -> None:
+    with whole.write() as session:
+        study = session.scalars(select(Study).where(Study.name == "whole")).one()
+        known = findings.collect(session, study, measure=Measure.RATINGS).subjectivity
+    written(whole, tmp_path / "pack")
+    other, again = elsewhere
+    request = study_intake.request_of(checks.read(tmp_path / "pack" / "study.yaml"), seeds=None)
+
+    with again.write() as session:
+        imported = study_file.import_study(session, other, request)
+        assert imported.study is not None, imported.problems
+        redone = findings.collect(session, imported.study, measure=Measure.RATINGS).subjectivity
+        session.rollback()
+
+    pd.testing.assert_frame_equal(known, redone, check_exact=True)
+    assert [row for row in imported.imports if row["rejected"]] == []
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_a_study_without_runs_or_ratings_has_a_pack_with_a_checked_study_file(
+    store: Store, tmp_path: Path, elsewhere: tuple[Settings, Store]
+) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "bare")
+        whole_study.add_training_texts(session, make_task(session, study, "only", test_texts=10), "real")
+        tasks.make_task(session, study_id=study.id, name="empty", question="?", labels={"a": "", "b": ""})
+
+    made = written(store, tmp_path / "pack", "bare")
+
+    request = study_intake.request_of(checks.read(tmp_path / "pack" / "study.yaml"), seeds=None)
+    assert [note for note in made.notes if "empty has no real texts" in note]
+    assert [problem for problem in check_study(*elsewhere, request) if problem.is_fatal] == []
+    assert "no run has finished yet" in (tmp_path / "pack" / "model-card.md").read_text()
+    for path in (tmp_path / "pack").glob("*.md"):
+        assert not re.search(r"\b(nan|None)\b", path.read_text()), path
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_names_from_people_stay_text_in_every_part(store: Store, tmp_path: Path) -> None:
+    name = "<script>alert(1)</script> 50% of a_b & {c} \\input{d} [x] $y$ #z"
+    with store.write() as session:
+        make_task(session, tasks.study_named(session, "../<b>s</b>"), name, test_texts=10)
+
+    written(store, tmp_path / "pack", "../<b>s</b>")
+
+    assert "<script>alert" not in (tmp_path / "pack" / "report.html").read_text()
+    assert "<b>s</b>" not in (tmp_path / "pack" / "index.html").read_text()
+    assert "\\input{d}" not in (tmp_path / "pack" / "methods.tex").read_text()
+    assert "<script>" not in (tmp_path / "pack" / "data-card.md").read_text().replace("\\<script", "")
+    assert yaml.safe_load((tmp_path / "pack" / "study.yaml").read_text())["tasks"][name]["question"] == "?"
+    assert {path.parent.name for path in (tmp_path / "pack" / "data").iterdir()} == {"data"}
+
+
+@pytest.mark.usefixtures("no_browser")
+def test_an_earlier_pack_is_replaced_and_other_files_never(whole: Store, tmp_path: Path) -> None:
+    written(whole, tmp_path / "pack")
+    written(whole, tmp_path / "pack")
+    (tmp_path / "pack" / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(StudyError, match="holds other files already"):
+        written(whole, tmp_path / "pack")
+
+    assert (tmp_path / "pack" / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_pack_that_was_cut_off_is_no_pack_and_can_be_written_again(
+    whole: Store, tmp_path: Path, no_browser: Any
+) -> None:
+    written(whole, tmp_path / "pack")
+    (tmp_path / "pack" / "pack.json").write_text("{}")
+
+    assert pack.read(tmp_path / "pack") is None
+    assert written(whole, tmp_path / "pack").parts
+
+
+def test_latex_escapes_every_special_character_and_keeps_rows_whole() -> None:
+    table = PaperTable("t", "50 % & more", ("A_b", "C"), (("[x] \\ {y}", "1 < 2"), ("#~^$", "–")), 1)
+
+    written = markup.latex_table(table)
+
+    assert r"{[}x{]} \textbackslash{} \{y\} & 1 \textless{} 2 \\" in written
+    assert r"\#\textasciitilde{}\textasciicircum{}\$ & -- \\" in written
+    assert r"\caption{50 \% \& more}" in written and r"\begin{tabular}{lr}" in written
+    assert written.count("{") - written.count(r"\{") == written.count("}") - written.count(r"\}")
+
+
+def test_markdown_cells_cannot_end_a_cell_and_code_cannot_end_its_block() -> None:
+    table = PaperTable("t", "c", ("A", "B"), (("x | y", "*z*"),), 1)
+
+    assert markup.markdown_table(table).splitlines()[-1] == r"| x \| y | \*z\* |"
+    assert markup.fenced("a\n```\nb").startswith("````text\n") and markup.fenced("a\n```\nb").endswith("\n````")
+
+
+def test_every_reference_is_one_entry_of_its_key() -> None:
+    for key, entry in references.ENTRIES.items():
+        assert re.match(rf"@\w+\{{{key},", entry) and entry.count("{") == entry.count("}")
+    assert references.of_encoder("roberta-base") == "liu2019roberta"
+    assert references.of_encoder("bert-base-uncased") == "devlin2019bert" and references.of_encoder("xlnet") is None
+
+
+def test_a_table_that_the_study_has_no_data_for_is_left_out(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "bare")
+        assert tables.of_study(session, findings.collect(session, study)) == []
+
+
+@pytest.mark.slow
+def test_figures_are_svg_and_pdf_at_the_width_of_a_column(whole: Store, tmp_path: Path) -> None:
+    if pictures.browser() is None:
+        pytest.skip("no Chromium was found: figures are HTML only")
+
+    made = written(whole, tmp_path / "pack")
+
+    svg = next((tmp_path / "pack" / "figures").glob("01-*.svg")).read_text()
+    pdf = next((tmp_path / "pack" / "figures").glob("01-*.pdf")).read_bytes()
+    box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    assert svg.startswith('<svg width="84mm"') and "irony" in svg
+    assert box is not None and float(box[1]) == pytest.approx(84 / 25.4 * 72, abs=1)
+    assert (tmp_path / "pack" / "report.pdf").read_bytes().startswith(b"%PDF") and not made.notes
