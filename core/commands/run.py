@@ -87,6 +87,8 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
     for key, values in means.items():
         gap = gaps.get(key, {})
         rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
+    if result["headline"]:
+        typer.echo(result["headline"])
     output.table(
         f"{result['study']}: macro-F1 on real test data",
         ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
+from core.analysis.headline import headline
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
@@ -69,6 +70,7 @@ def run_study(
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
     return findings.as_json(collected, report=str(path)) | {
+        "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }

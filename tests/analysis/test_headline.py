@@ -1,0 +1,59 @@
+"""The first sentence about a study."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from core.analysis.gap_table import GapTable
+from core.analysis.headline import headline
+from tests.analysis.test_findings import found
+
+GAPS = {
+    ("news", "zero-shot"): (0.005, -0.04, 0.05),
+    ("spam", "zero-shot"): (0.02, -0.03, 0.07),
+    ("sarcasm", "zero-shot"): (0.313, 0.2, 0.43),
+    ("sarcasm", "few-shot"): (0.06, -0.02, 0.14),
+    ("film", "zero-shot"): (0.5, 0.4, 0.6),
+}
+NAN = float("nan")
+
+
+def said(gaps: dict[tuple[str, str], tuple[float, float, float]], *, unlearned: str = "film", encoders: int = 1) -> str:
+    rows = [
+        (task, arm, f"encoder{place}", *numbers) for (task, arm), numbers in gaps.items() for place in range(encoders)
+    ]
+    table = pd.DataFrame(rows, columns=["task", "arm", "encoder", "gap", "low", "high"])
+    measured = GapTable(table, {}, pd.DataFrame(), frozenset({(unlearned, "encoder0")}))
+    return headline(dataclasses.replace(found(low=0.1), measured=measured))
+
+
+def test_the_largest_gap_stands_beside_the_smallest_of_the_same_arm() -> None:
+    assert said(GAPS) == (
+        "The largest of 4 gaps: on sarcasm, zero-shot texts lose 31 points [20, 43] of Macro-F1 against real texts; "
+        "on news, 0.5 [-4, 5]."
+    )
+
+
+def test_gaps_without_an_interval_and_gaps_to_a_real_arm_that_learned_nothing_do_not_count() -> None:
+    bare = GAPS | {("trees", "zero-shot"): (0.9, NAN, NAN)}
+
+    assert said(bare) == said(GAPS)
+    assert said({("film", "zero-shot"): (0.5, 0.4, 0.6)}) == ""
+    assert said({("trees", "zero-shot"): (0.9, NAN, NAN)}) == ""
+
+
+@pytest.mark.parametrize(
+    "gaps", [{("a", "x"): (0.1, -0.1, 0.3)}, {("a", "x"): (0.1, -0.1, 0.3), ("b", "x"): (0, -1, 1)}]
+)
+def test_a_gap_whose_interval_holds_zero_is_no_loss(gaps: dict[tuple[str, str], tuple[float, float, float]]) -> None:
+    assert said(gaps).endswith("holds 0, so no loss is shown.")
+    assert "10 points [-10, 30]" in said(gaps)
+
+
+def test_one_gap_and_several_encoders_are_named() -> None:
+    assert (
+        said({("a", "x"): (0.2, 0.1, 0.3)})
+        == "The only gap: on a, x texts lose 20 points [10, 30] of Macro-F1 against real texts."
+    )
+    assert "on a with encoder0, x" in said({("a", "x"): (0.2, 0.1, 0.3)}, encoders=2)
