@@ -18,6 +18,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from core.errors import StudyError
 from core.interval import Interval
 from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
+from core.quality.beside_real import comparison
+from core.quality.beside_real.comparison import BesideReal
 from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
 from core.reports import Report
@@ -71,6 +73,11 @@ class ArmTexts:
     def is_compared(self) -> bool:
         """Whether the arm has enough texts for the measures that use the same number of texts of every arm."""
         return len(self.texts) >= FEWEST
+
+    def subset(self, n: int, *, seed: int) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """At most `n` embedded texts, drawn without regard to labels, with their embeddings."""
+        places = np.sort(np.random.default_rng(seed).permutation(len(self.places))[:n])
+        return self.texts["text"].iloc[self.places[places]].tolist(), self.rows[places]
 
 
 def read_texts(session: Session, task_id: int) -> TaskTexts:
@@ -206,6 +213,7 @@ def _arm(
         near_groups=[[ids[place] for place in group] for group in near.groups],
         copies=_copies(part, task_texts),
         near_test=_near(part.texts, _by_id(task_texts.real(Split.TEST)), shown={}),
+        beside=_beside(part, parts, n=n, seed=seed),
         **_nearest(part, parts, n=n),
         **_leaks(part, task_texts, compared, seed=seed),
     )
@@ -232,6 +240,16 @@ def _nearest(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int) -> dict[str, 
         return {"nearest_real": math.nan, "n_nearest": 0}
     places = layout.balanced_subset(part.texts["label"].iloc[part.places].tolist(), most=n)
     return {"nearest_real": nearest.nearest_real(part.rows[places], real.rows), "n_nearest": len(places)}
+
+
+def _beside(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int, seed: int) -> BesideReal:
+    """The measures of `n` embedded texts of the arm beside `n` of the real arm, whose labels are not used."""
+    if not part.is_compared:
+        return comparison.compare([], None, None)
+    real = next((other for other in parts if other.arm.kind == ArmKind.REAL and other is not part), None)
+    texts, rows = part.subset(n, seed=seed)
+    real_rows = real.subset(n, seed=seed)[1] if real is not None and real.is_compared else None
+    return comparison.compare(texts, rows, real_rows, seed=seed)
 
 
 def _leaks(part: ArmTexts, task_texts: TaskTexts, compared: pd.DataFrame, *, seed: int) -> dict[str, Any]:
