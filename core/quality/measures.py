@@ -23,6 +23,7 @@ from core import settings as settings_module
 from core.interval import Interval
 from core.quality import diversity
 from core.quality.beside_real.comparison import MEASURES, BesideReal
+from core.quality.beside_real.languages import Tokens
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
 from core.study import judgements
@@ -89,8 +90,9 @@ class ArmMeasures:
     `exact_duplicates`: texts rejected as duplicates on arrival. `near_pairs`: pairs of near-duplicates; `near_groups`:
     the sample ids of each group of near-duplicates, earliest first. `copies`: of real texts outside the test split;
     `near_test`: of real test texts. `nearest_real`: mean cosine of a real text to its 5 nearest among `n_nearest` texts
-    of the arm. `beside`: the measures that order arms before training. `by_characters`: share of texts whose words were
-    counted by characters, in [0, 1].
+    of the arm. `beside`: the measures that order arms before training. `tokens`: how the encoder's tokenizer cuts the texts;
+    where it does not know their language, every measure of embeddings is nan. `by_characters`: share of texts whose words
+    were counted by characters, in [0, 1].
     """
 
     arm_id: int
@@ -122,6 +124,7 @@ class ArmMeasures:
     names_itself: list[Named]
     cues: list[Cue]
     beside: BesideReal
+    tokens: Tokens
     by_characters: float = 0.0
 
     @property
@@ -232,6 +235,11 @@ def cues(arm: ArmMeasures) -> pd.DataFrame:
 def real(measures: Measures) -> ArmMeasures | None:
     """The measures of the real arm; None if the task has no real training texts."""
     return next((arm for arm in measures.arms if arm.kind == ArmKind.REAL), None)
+
+
+def unknown_languages(measures: Measures) -> list[tuple[str, Tokens]]:
+    """The names and tokens of the compared arms whose language the encoder does not know."""
+    return [(arm.arm, arm.tokens) for arm in measures.arms if arm.n_compared and not arm.tokens.is_known]
 
 
 def reject_near_duplicates(session: Session, *, arm_id: int, groups: Sequence[Sequence[int]]) -> int:

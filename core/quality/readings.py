@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from core.quality import measures as kept_measures
+from core.quality.beside_real import languages
 from core.quality.measures import ArmMeasures, Measures
 
 NAMES = {
@@ -47,10 +48,14 @@ def reading(measures: Measures) -> dict[str, list[str]]:
         "likeness": _likeness,
     }
     real = kept_measures.real(measures)
+    unknown = kept_measures.unknown_languages(measures)
     sentences = {
         name: [sentence for arm in measures.arms if (sentence := describe(arm, real))]
         for name, describe in groups.items()
     }
+    if unknown:
+        reason = languages.reason(measures.encoder, unknown)
+        sentences["diversity"] = [f"Diversity and likeness by meaning are not shown: {reason}"]
     by_characters = [arm.arm for arm in measures.arms if arm.by_characters >= MANY]
     if by_characters:
         sentences["diversity"].append(
