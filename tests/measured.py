@@ -18,13 +18,21 @@ NO_SCORE = Score(0, undefined(), undefined(), "Not measured.")
 
 
 def arm(
-    name: str, chamfer: float = 0.3, *, margin: float = 0.01, n: int = 300, compared: int | None = None, tokens: Tokens = KNOWN
+    name: str,
+    chamfer: float = 0.3,
+    *,
+    margin: float = 0.01,
+    n: int = 300,
+    compared: int | None = None,
+    tokens: Tokens = KNOWN,
 ) -> ArmMeasures:
     """The measures of an arm with this Chamfer distance and the half-width of its interval; everything else is plain."""
     n_compared = n if compared is None else compared
     kind = ArmKind.REAL if name == "real" else ArmKind.ZERO_SHOT
     interval = Interval(chamfer, chamfer - margin, chamfer + margin, n_compared)
-    distances = Diversity(Interval(0.8, 0.79, 0.81, n_compared), interval) if n_compared and tokens.is_known else UNDEFINED
+    distances = (
+        Diversity(Interval(0.8, 0.79, 0.81, n_compared), interval) if n_compared and tokens.is_known else UNDEFINED
+    )
     is_beside = kind != ArmKind.REAL and tokens.is_known
     beside = BesideReal(
         n_compared, *((0.2, 90.0, 0.7, 0.031) if is_beside else (math.nan,) * 4), 2.5,
