@@ -25,12 +25,14 @@ class Kept:
     `table`: columns arm, foretold (place by Chamfer distance, from 1), trained (place by macro-F1), chamfer_distance, macro_f1
     (mean over seeds and encoders), n_runs; in the order foretold. `rho`: Spearman's correlation of Chamfer distance and
     macro-F1, in [-1, 1]; nan below three arms or for equal scores. `by_chance`: the share of all orders of the arms that are
-    at least as near to the order after training, in (0, 1]; nan where `rho` is.
+    at least as near to the order after training, in (0, 1]; nan where `rho` is. `untrained`: arms of the foretold order
+    without a finished run under the same conditions.
     """
 
     table: pd.DataFrame
     rho: float
     by_chance: float
+    untrained: tuple[str, ...]
 
     @property
     def n(self) -> int:
@@ -69,7 +71,8 @@ def compare(chamfer: Mapping[str, float], macro_f1: Mapping[str, float], *, n_ru
     for place, column in (("foretold", "chamfer_distance"), ("trained", "macro_f1")):
         table[place] = table[column].rank(ascending=False, method="min").astype(int)
     rho, by_chance = _spearman(table["chamfer_distance"], table["macro_f1"])
-    return Kept(table[["arm", "foretold", "trained", "chamfer_distance", "macro_f1", "n_runs"]], rho, by_chance)
+    columns = ["arm", "foretold", "trained", "chamfer_distance", "macro_f1", "n_runs"]
+    return Kept(table[columns], rho, by_chance, tuple(arm for arm in chamfer if arm not in macro_f1))
 
 
 def sentence(kept: Kept) -> str:
@@ -89,7 +92,8 @@ def sentence(kept: Kept) -> str:
     seeds = (
         f"{kept.table['n_runs'].min()} runs each" if kept.table["n_runs"].min() > 1 else "1 run each, which says little"
     )
-    return f"After training (macro-F1, {seeds}): {scores}. Foretold: {', '.join(kept.table['arm'])}; {correlation}; {held}."
+    said = f"After training (macro-F1, {seeds}): {scores}. Foretold: {', '.join(kept.table['arm'])}; {correlation}; {held}."
+    return f"{said} Not trained yet: {', '.join(kept.untrained)}." if kept.untrained else said
 
 
 def _spearman(xs: "pd.Series[float]", ys: "pd.Series[float]") -> tuple[float, float]:

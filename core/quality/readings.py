@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 from core.quality import measures as kept_measures
-from core.quality.beside_real import languages
 from core.quality.measures import ArmMeasures, Measures
 
 NAMES = {
@@ -54,8 +53,10 @@ def reading(measures: Measures) -> dict[str, list[str]]:
         for name, describe in groups.items()
     }
     if unknown:
-        reason = languages.reason(measures.encoder, unknown)
-        sentences["diversity"] = [f"Diversity and likeness by meaning are not shown: {reason}"]
+        names = ", ".join(name for name, _ in unknown)
+        sentences["diversity"] = [
+            f"Diversity and likeness by meaning are not shown: the encoder {measures.encoder} does not know the language of {names}."
+        ]
     by_characters = [arm.arm for arm in measures.arms if arm.by_characters >= MANY]
     if by_characters:
         sentences["diversity"].append(

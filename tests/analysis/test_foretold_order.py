@@ -47,6 +47,7 @@ def test_two_arms_have_an_order_without_a_correlation_and_one_arm_has_none() -> 
     assert two is not None
     assert math.isnan(two.rho)
     assert "no correlation can be computed over 2 arms" in foretold_order.sentence(two)
+    assert foretold_order.sentence(two).endswith("Not trained yet: long, simple, short.")
     assert "1 run each, which says little" in foretold_order.sentence(two)
     assert foretold_order.compare(CHAMFER, {"grid": 0.7}, n_runs={}) is None
 

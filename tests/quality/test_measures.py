@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import encoders
 from core.errors import StudyError
 from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
@@ -26,13 +28,14 @@ from core.study.store import Store
 from tests.texts import keep_new
 
 ROOT = Path(__file__).parents[2]
-LETTERS = list("abcdefghijklmnopqrstuvwxyz")
+LISTED = (encoders.packaged(encoders.PACKAGES["minilm"]) / "vocab.txt").read_text(encoding="utf-8").split("\n")
+WORDS = [word for word in LISTED if re.fullmatch("[a-z]{5,7}", word)]  # words that the encoder knows
 
 
 def sentences(start: int, n: int) -> list[str]:
-    """`n` sentences of eight made-up words with little in common; another `start` gives other sentences."""
+    """`n` sentences of eight words with little in common; another `start` gives other sentences."""
     rng = np.random.default_rng(start)
-    return [" ".join("".join(rng.choice(LETTERS, 6)) for _ in range(8)) for _ in range(n)]
+    return [" ".join(rng.choice(WORDS, 8)) for _ in range(n)]
 
 
 def add(session: Session, arm: Arm, texts: Sequence[str], *, split: Split = Split.TRAIN) -> list[Sample]:

@@ -86,4 +86,4 @@ def test_diversity_is_not_put_in_words_for_an_unknown_language() -> None:
     said = readings.reading(measures)["diversity"]
 
     assert "as diverse as" not in " ".join(said)
-    assert "measure --encoder NAME" in said[0]
+    assert "does not know the language of real, grid" in said[0]
