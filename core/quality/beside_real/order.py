@@ -17,6 +17,7 @@ WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "e
 COLUMNS = [
     "arm", "chamfer", "frechet_distance", "vendi_score", "recall_of_real", "mmd", "compression_ratio", "separability", "n",
 ]  # fmt: skip
+COLUMN_OF = {"recall": "recall_of_real"}  # measure -> column, where the names differ
 HEADINGS = {  # an arrow up: the larger, the better
     "chamfer": "Chamfer ↑", "frechet_distance": "Fréchet ↓", "vendi_score": "Vendi ↑", "recall_of_real": "Recall of real ↑",
     "mmd": "MMD ↓", "compression_ratio": "Compression ↓", "separability": "Told apart ↓",
@@ -33,7 +34,8 @@ class Foretold:
 
     `arms`: empty if the order is withheld, for the reason in `withheld`. `first`: the arms to start with; more than one if
     the Chamfer distances of the others have intervals that overlap that of the first arm. `chamfer`: the Chamfer distance
-    (cosine) of each arm. `left_out`: arms too small to be compared.
+    (cosine) of each arm. `agreeing`: which of the other measures put the same arm first, out of `others` that are defined.
+    `left_out`: arms too small to be compared.
     """
 
     arms: tuple[str, ...]
@@ -41,6 +43,8 @@ class Foretold:
     chamfer: dict[str, Interval]
     n: int
     real: Interval
+    agreeing: tuple[str, ...]
+    others: int
     left_out: tuple[str, ...]
     withheld: str
 
@@ -55,10 +59,12 @@ def foretell(measures: Measures) -> Foretold:
     chamfer = {arm.arm: arm.cosine.chamfer_distance for arm in compared}
     withheld = _withheld(measures, real, synthetic, compared)
     if real is None or withheld:
-        return Foretold((), (), chamfer, n, _chamfer(real), left_out, withheld)
+        return Foretold((), (), chamfer, n, _chamfer(real), (), 0, left_out, withheld)
     best = compared[0].cosine.chamfer_distance
     first = [arm.arm for arm in compared if arm is compared[0] or arm.cosine.chamfer_distance.high >= best.low]
-    return Foretold(tuple(chamfer), tuple(first), chamfer, n, _chamfer(real), left_out, "")
+    leaders = {name: leader for name in MEASURES if (leader := _leader(compared, name))}
+    agreeing = tuple(name for name, leader in leaders.items() if leader == compared[0].arm)
+    return Foretold(tuple(chamfer), tuple(first), chamfer, n, _chamfer(real), agreeing, len(leaders), left_out, "")
 
 
 def sentences(found: Foretold) -> list[str]:
@@ -81,6 +87,12 @@ def sentences(found: Foretold) -> list[str]:
             f"{distance.text()} against {', '.join(rest)}; the intervals overlap)."
         )
     said = [why, f"{EVIDENCE}; here {found.n:,} texts of each arm were compared, and no label of a real text was used."]
+    if found.others and not found.agreeing:
+        said.append(f"None of the {found.others} other measures puts {best} first, so be less sure.")
+    elif found.others:
+        names = ", ".join(HEADINGS[COLUMN_OF.get(name, name)].split(" ")[0] for name in found.agreeing)
+        puts = "puts" if len(found.agreeing) == 1 else "put"
+        said.append(f"{len(found.agreeing)} of the {found.others} other measures also {puts} {best} first ({names}).")
     if distance.low > found.real.high:
         said.append(
             f"{best} is more varied than the real texts ({found.real.text()}). Read some of its texts first: nonsense is varied too."
@@ -129,6 +141,19 @@ def _withheld(
             f"With fewer than {FEWEST} texts the first arm is often another one."
         )
     return ""
+
+
+def _leader(arms: list[ArmMeasures], name: str) -> str:
+    """The arm that a measure puts first; "" if the measure is undefined for an arm, or the best value is that of two arms."""
+    sign = 1 if HEADINGS[COLUMN_OF.get(name, name)].endswith("↑") else -1
+    values = [sign * _number(getattr(arm.beside, name)) for arm in arms]
+    if not all(map(math.isfinite, values)) or values.count(max(values)) > 1:
+        return ""
+    return arms[values.index(max(values))].arm
+
+
+def _number(value: float | Interval) -> float:
+    return value.value if isinstance(value, Interval) else value
 
 
 def _distance(arm: ArmMeasures) -> float:

@@ -1,5 +1,7 @@
 """The arm to start with: named with its reason, shared where arms cannot be told apart, withheld with what to do."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.quality import readings
@@ -15,7 +17,7 @@ def test_the_arm_with_the_largest_chamfer_distance_comes_first_with_its_interval
 
     assert found.arms == ("grid", "long", "simple", "odd", "short")
     assert found.first == ("grid",)
-    why, based_on = order.sentences(found)
+    why, based_on, *_ = order.sentences(found)
     assert why.startswith("Of these five arms, start with grid:")
     assert "0.31 [0.30, 0.32]; next: long with 0.28 [0.27, 0.29]" in why
     assert "32 public arms" in based_on
@@ -27,6 +29,19 @@ def test_arms_whose_intervals_overlap_are_named_together() -> None:
 
     assert found.first == ("grid", "long")
     assert "start with grid or long: grid comes first, but the two cannot be told apart" in order.sentences(found)[0]
+
+
+def test_the_other_measures_that_put_the_same_arm_first_are_counted() -> None:
+    arms = [measured.arm(name, value) for name, value in FIVE.items()]
+    best, other = (next(place for place, arm in enumerate(arms) if arm.arm == name) for name in ("grid", "odd"))
+    arms[best] = replace(arms[best], beside=replace(arms[best].beside, recall=0.9, mmd=0.01))
+    arms[other] = replace(arms[other], beside=replace(arms[other].beside, vendi_score=200.0, compression_ratio=2.0))
+
+    found = order.foretell(measured.task(*arms))
+
+    assert found.agreeing == ("recall", "mmd")
+    assert found.others == 4  # two more measures are equal for all arms
+    assert "2 of the 4 other measures also put grid first (Recall, MMD)." in order.sentences(found)
 
 
 def test_an_arm_more_varied_than_real_texts_is_to_be_read_first() -> None:
