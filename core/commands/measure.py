@@ -83,6 +83,7 @@ def _json(measured: Measures, foretold: Foretold, kept: Kept | None) -> dict[str
         "measures": measures.table(measured).to_dict("records"),
         "order": foretold.arms,
         "start_with": foretold.first,
+        "order_leaders": foretold.leaders,
         "order_reading": order.sentences(foretold),
         "after_training": None
         if kept is None

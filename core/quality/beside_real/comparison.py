@@ -40,13 +40,17 @@ def compare(
     The texts are compressed in a random order, as neighbours may come from the same answer of an LLM.
     """
     shuffled = [texts[place] for place in np.random.default_rng(seed).permutation(len(texts))]
-    nan, is_beside = math.nan, embeddings is not None and real is not None
+    nan = math.nan
+    vendi_score = nan if embeddings is None else variety.vendi_score(embeddings)
+    compression_ratio = variety.compression_ratio(shuffled)
+    if embeddings is None or real is None:
+        return BesideReal(len(texts), nan, vendi_score, nan, nan, compression_ratio, undefined())
     return BesideReal(
         n=len(texts),
-        frechet_distance=likeness.frechet_distance(embeddings, real) if is_beside else nan,
-        vendi_score=variety.vendi_score(embeddings) if embeddings is not None else nan,
-        recall=likeness.recall(embeddings, real) if is_beside else nan,
-        mmd=likeness.mmd(embeddings, real) if is_beside else nan,
-        compression_ratio=variety.compression_ratio(shuffled),
-        separability=likeness.separability(embeddings, real, seed=seed) if is_beside else undefined(),
+        frechet_distance=likeness.frechet_distance(embeddings, real),
+        vendi_score=vendi_score,
+        recall=likeness.recall(embeddings, real),
+        mmd=likeness.mmd(embeddings, real),
+        compression_ratio=compression_ratio,
+        separability=likeness.separability(embeddings, real, seed=seed),
     )

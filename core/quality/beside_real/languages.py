@@ -15,6 +15,7 @@ LEAST_UNSPACED = 0.9  # characters a token, in scripts without blanks between wo
 MULTILINGUAL = 100_000  # entries of a vocabulary from which its tokens are short in every language
 MOSTLY = 0.5
 SAMPLE = 500  # texts that are read
+ADVICE = "Measure with an encoder of this language or a multilingual one (measure --encoder NAME)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def tokens(texts: Sequence[str], tokenizer: Any) -> Tokens:
     )
 
 
-def reason(encoder: str, arms: Sequence[tuple[str, Tokens]]) -> str:
+def reason(encoder: str, arms: Sequence[tuple[str, Tokens]], *, advice: str = ADVICE) -> str:
     """Say that an encoder does not know the language of these arms, with the numbers of the first arm, and what to do."""
     name, read = arms[0]
     others = f" (and of {', '.join(arm for arm, _ in arms[1:])})" if len(arms) > 1 else ""
@@ -65,5 +66,5 @@ def reason(encoder: str, arms: Sequence[tuple[str, Tokens]]) -> str:
         found = f"lacks {read.unknown:.0%} of the tokens and reads {read.characters:.1f} characters a token in"
     return (
         f"the encoder {encoder} does not know the language of {name}{others}: it {found} {read.n:,} texts, so distances between "
-        "texts mean nothing. Measure with an encoder of this language or a multilingual one (measure --encoder NAME)."
+        f"texts mean nothing. {advice}."
     )

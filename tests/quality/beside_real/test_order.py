@@ -31,17 +31,29 @@ def test_arms_whose_intervals_overlap_are_named_together() -> None:
     assert "start with grid or long: grid comes first, but the two cannot be told apart" in order.sentences(found)[0]
 
 
-def test_the_other_measures_that_put_the_same_arm_first_are_counted() -> None:
+def test_the_arms_that_other_measures_put_first_are_named() -> None:
     arms = [measured.arm(name, value) for name, value in FIVE.items()]
     best, other = (next(place for place, arm in enumerate(arms) if arm.arm == name) for name in ("grid", "odd"))
-    arms[best] = replace(arms[best], beside=replace(arms[best].beside, recall=0.9, mmd=0.01))
+    arms[best] = replace(arms[best], beside=replace(arms[best].beside, recall=0.9))
     arms[other] = replace(arms[other], beside=replace(arms[other].beside, vendi_score=200.0, compression_ratio=2.0))
 
     found = order.foretell(measured.task(*arms))
 
-    assert found.agreeing == ("recall", "mmd")
-    assert found.others == 4  # two more measures are equal for all arms
-    assert "2 of the 4 other measures also put grid first (Recall, MMD)." in order.sentences(found)
+    assert found.leaders == {"recall": "grid", "vendi_score": "odd", "compression_ratio": "odd"}
+    assert order.sentences(found)[2] == (
+        "The other measures put first: odd (Vendi score, Compression ratio); grid (Recall of real texts). So be less sure: "
+        "train a few hundred texts of grid and of odd before you pay for more."
+    )
+
+
+def test_no_second_arm_is_named_where_most_other_measures_agree() -> None:
+    arms = [measured.arm(name, value) for name, value in FIVE.items()]
+    best = next(place for place, arm in enumerate(arms) if arm.arm == "grid")
+    arms[best] = replace(arms[best], beside=replace(arms[best].beside, recall=0.9, mmd=0.01))
+
+    said = order.sentences(order.foretell(measured.task(*arms)))
+
+    assert said[2] == "The other measures put first: grid (Recall of real texts, MMD to real)."
 
 
 def test_an_arm_more_varied_than_real_texts_is_to_be_read_first() -> None:
