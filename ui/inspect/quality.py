@@ -75,8 +75,8 @@ def _order(found: Measures, task: Task) -> None:
         return
     table(arms, key="quality.order")
     st.caption(
-        f"{'By Chamfer distance, which foretells the order best' if foretold.arms else 'By Chamfer distance'}; an arrow points to the "
-        f"better arm. {arms['n'].max():,} texts of each arm. Told apart: accuracy of a classifier, 0.5 is guessing."
+        f"By Chamfer distance; an arrow points to the better arm. {arms['n'].max():,} texts of each arm. Told apart: accuracy of a "
+        "classifier, 0.5 is guessing."
     )
 
 

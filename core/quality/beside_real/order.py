@@ -7,7 +7,6 @@ import pandas as pd
 
 from core.interval import Interval
 from core.quality import measures as kept_measures
-from core.quality import readings
 from core.quality.beside_real import languages
 from core.quality.beside_real.comparison import MEASURES
 from core.quality.measures import ArmMeasures, Measures
@@ -123,7 +122,7 @@ def _others(found: Foretold) -> str:
     """The arms that the other measures put first, and what to do if most of them name another arm than Chamfer distance."""
     names: dict[str, list[str]] = {}
     for measure, arm in found.leaders.items():
-        names.setdefault(arm, []).append(readings.NAMES[measure])
+        names.setdefault(arm, []).append(HEADINGS[COLUMN_OF.get(measure, measure)][:-2])
     ranked = sorted(names, key=lambda arm: (-len(names[arm]), arm not in found.first))
     listed = "; ".join(f"{arm} ({', '.join(names[arm])})" for arm in ranked)
     said = f"The other measures put first: {listed}."

@@ -41,7 +41,7 @@ def test_the_arms_that_other_measures_put_first_are_named() -> None:
 
     assert found.leaders == {"recall": "grid", "vendi_score": "odd", "compression_ratio": "odd"}
     assert order.sentences(found)[2] == (
-        "The other measures put first: odd (Vendi score, Compression ratio); grid (Recall of real texts). So be less sure: "
+        "The other measures put first: odd (Vendi, Compression); grid (Recall of real). So be less sure: "
         "train a few hundred texts of grid and of odd before you pay for more."
     )
 
@@ -53,7 +53,7 @@ def test_no_second_arm_is_named_where_most_other_measures_agree() -> None:
 
     said = order.sentences(order.foretell(measured.task(*arms)))
 
-    assert said[2] == "The other measures put first: grid (Recall of real texts, MMD to real)."
+    assert said[2] == "The other measures put first: grid (Recall of real, MMD)."
 
 
 def test_an_arm_more_varied_than_real_texts_is_to_be_read_first() -> None:
