@@ -116,6 +116,12 @@ def test_every_arm_is_measured_beside_the_real_one_at_equal_size(found: Measures
     assert few_shot.words_median == 5
     assert math.isnan(real.nearest_real)
     assert 0 < zero_shot.nearest_real < 1
+    assert real.tokens.is_known and zero_shot.beside.n == real.beside.n == 29
+    assert 1 < zero_shot.beside.vendi_score < 29
+    assert 0 <= zero_shot.beside.recall <= 1 and math.isnan(real.beside.recall)
+    assert zero_shot.beside.separability.high > 0.5 and zero_shot.beside.separability.n == 58
+    assert math.isnan(zero_shot.beside.frechet_distance)  # 29 texts have fewer directions than 50 components
+    assert few_shot.beside.n == 0
 
 
 def test_repeats_and_copies_are_named_by_their_samples(store: Store, found: Measures) -> None:
@@ -326,6 +332,8 @@ def test_the_command_prints_one_json_object_and_keeps_the_measures(
     printed = json.loads(done.stdout)
     assert {row["arm"] for row in printed["measures"]} == {"real", "zero-shot", "few-shot"}
     assert set(printed["readings"]) == {"diversity", "duplicates", "copies", "leakage", "likeness"}
+    assert (printed["order"], printed["start_with"], printed["after_training"]) == ([], [], None)
+    assert "few-shot has 3" in printed["order_reading"][0]
     with store() as session:
         kept = measures.read(settings, session, task.id)
     assert kept is not None
