@@ -18,6 +18,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from core.errors import StudyError
 from core.interval import Interval
 from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
+from core.quality.beside_real import comparison, languages
+from core.quality.beside_real.comparison import BesideReal
 from core.quality.diversity import Distance, Diversity
 from core.quality.measures import ArmMeasures, Copy, Cue, Measures, Named, Points
 from core.reports import Report
@@ -66,11 +68,22 @@ class ArmTexts:
     texts: pd.DataFrame
     places: npt.NDArray[np.intp]
     rows: npt.NDArray[np.float32]
+    tokens: languages.Tokens
 
     @property
     def is_compared(self) -> bool:
         """Whether the arm has enough texts for the measures that use the same number of texts of every arm."""
         return len(self.texts) >= FEWEST
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether distances between embeddings of the arm are compared: its size and its language allow it."""
+        return self.is_compared and self.tokens.is_known
+
+    def subset(self, n: int, *, seed: int) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """At most `n` embedded texts, drawn without regard to labels, with their embeddings."""
+        places = np.sort(np.random.default_rng(seed).permutation(len(self.places))[:n])
+        return self.texts["text"].iloc[self.places[places]].tolist(), self.rows[places]
 
 
 def read_texts(session: Session, task_id: int) -> TaskTexts:
@@ -151,6 +164,7 @@ def _parts(
 ) -> list[ArmTexts]:
     """The training texts and embeddings of every arm with training texts."""
     texts_of = [(arm, task_texts.train(arm)) for arm in task_texts.arms]
+    tokenizer = embedding.tokenizer(encoder)
     parts = []
     for place, (arm, texts) in enumerate((arm, texts) for arm, texts in texts_of if len(texts)):
 
@@ -162,7 +176,7 @@ def _parts(
         report_stage(place, 0.0, f"embedding {arm.name}")
         places = layout.balanced_subset(texts["label"].tolist(), most=MOST_EMBEDDED, seed=seed)
         rows = embedding.embed(texts["text"].iloc[places].tolist(), encoder=encoder, home=home, report=embedded)
-        parts.append(ArmTexts(arm, texts, places, rows))
+        parts.append(ArmTexts(arm, texts, places, rows, languages.tokens(texts["text"].tolist(), tokenizer)))
     return parts
 
 
@@ -206,17 +220,19 @@ def _arm(
         near_groups=[[ids[place] for place in group] for group in near.groups],
         copies=_copies(part, task_texts),
         near_test=_near(part.texts, _by_id(task_texts.real(Split.TEST)), shown={}),
+        beside=_beside(part, parts, n=n, seed=seed),
+        tokens=part.tokens,
         **_nearest(part, parts, n=n),
         **_leaks(part, task_texts, compared, seed=seed),
     )
 
 
 def _spread(parts: Sequence[ArmTexts], *, n: int, seed: int) -> dict[int, dict[str, Diversity]]:
-    """Arm id -> distance -> diversity on `n` texts; nan for arms that are not compared."""
+    """Arm id -> distance -> diversity on `n` texts; nan for arms whose distances are not compared."""
     found: dict[int, dict[str, Diversity]] = {
         part.arm.id: dict.fromkeys(Distance, diversity.UNDEFINED) for part in parts
     }
-    compared = {str(part.arm.id): part.rows for part in parts if part.is_compared}
+    compared = {str(part.arm.id): part.rows for part in parts if part.is_placed}
     for row in diversity.at_equal_size(compared, n=n, seed=seed).to_dict("records") if compared else []:
         scores = {
             name: Interval(row[name], row[f"{name}_low"], row[f"{name}_high"], row["n"]) for name in diversity.SCORES
@@ -228,10 +244,20 @@ def _spread(parts: Sequence[ArmTexts], *, n: int, seed: int) -> dict[int, dict[s
 def _nearest(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int) -> dict[str, Any]:
     """`nearest_real` on `n` texts of the arm against all embedded real texts; the score rises with `n`."""
     real = next((other for other in parts if other.arm.kind == ArmKind.REAL), None)
-    if real is None or real is part or not part.is_compared:
+    if real is None or real is part or not (part.is_placed and real.tokens.is_known):
         return {"nearest_real": math.nan, "n_nearest": 0}
     places = layout.balanced_subset(part.texts["label"].iloc[part.places].tolist(), most=n)
     return {"nearest_real": nearest.nearest_real(part.rows[places], real.rows), "n_nearest": len(places)}
+
+
+def _beside(part: ArmTexts, parts: Sequence[ArmTexts], *, n: int, seed: int) -> BesideReal:
+    """The measures of `n` embedded texts of the arm beside `n` of the real arm, whose labels are not used."""
+    if not part.is_compared:
+        return comparison.compare([], None, None)
+    real = next((other for other in parts if other.arm.kind == ArmKind.REAL and other is not part), None)
+    texts, rows = part.subset(n, seed=seed)
+    real_rows = real.subset(n, seed=seed)[1] if real is not None and real.is_placed else None
+    return comparison.compare(texts, rows if part.is_placed else None, real_rows, seed=seed)
 
 
 def _leaks(part: ArmTexts, task_texts: TaskTexts, compared: pd.DataFrame, *, seed: int) -> dict[str, Any]:

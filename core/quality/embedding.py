@@ -1,6 +1,7 @@
 """Embed texts with an encoder as means of token vectors, scaled to length 1. Imported by worker processes only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,24 @@ def embed(
     return embedding_store.read(texts, encoder=encoder, home=home)[0]
 
 
+def tokenizer(encoder: str) -> Any:
+    """The tokenizer of an encoder, without its weights. Raises `StudyError` if the tokenizer cannot be loaded."""
+    with _loading(encoder) as (source, is_local):
+        return AutoTokenizer.from_pretrained(source, local_files_only=is_local)
+
+
 def _embed(
     loaded: tuple[Any, Any], texts: Sequence[str], batch_size: int, *, report: Report | None
 ) -> NDArray[np.float32]:
     """The unit vectors of texts by a model and its tokenizer; batches hold texts of similar length."""
-    model, tokenizer = loaded
+    model, reader = loaded
     vectors = np.empty((len(texts), model.config.hidden_size), dtype=np.float32)
-    rows = tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH, return_token_type_ids=False)["input_ids"]
+    rows = reader(list(texts), truncation=True, max_length=MAX_LENGTH, return_token_type_ids=False)["input_ids"]
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]), reverse=True)
     with torch.inference_mode():
         done = 0
         for places in chunks(order, batch_size):
-            inputs = tokenizer.pad({"input_ids": [rows[place] for place in places]}, return_tensors="pt")
+            inputs = reader.pad({"input_ids": [rows[place] for place in places]}, return_tensors="pt")
             vectors[places] = _pooled(model, inputs.to(model.device)).cpu().numpy()
             done += len(places)
             if report is not None:
@@ -80,24 +87,31 @@ def _pooled(model: Any, inputs: Any) -> torch.Tensor:
 
 def _loaded(encoder: str) -> tuple[Any, Any]:
     """The model in float32, on the GPU if there is one, and its tokenizer. Raises `StudyError` if either cannot be loaded."""
+    read = tokenizer(encoder)
+    with _loading(encoder) as (source, is_local):
+        model = AutoModel.from_pretrained(source, dtype=torch.float32, local_files_only=is_local)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if read.pad_token_id is None or (limit is not None and limit < MAX_LENGTH):
+        fault = "has no padding token" if read.pad_token_id is None else f"reads at most {limit} tokens"
+        raise StudyError(f"The encoder {encoder!r} {fault}; choose another encoder.")
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), read
+
+
+@contextmanager
+def _loading(encoder: str) -> Iterator[tuple[str, bool]]:
+    """The name or path to load, and whether it is on this machine. Raises `StudyError` if the block cannot load it."""
     is_local = encoders.offline(encoder)
     source = encoders.resolve(encoder)
     quiet_hub.be_quiet()
     try:
         with quiet_hub.hub(offline=is_local):
-            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_local)
-            model = AutoModel.from_pretrained(source, dtype=torch.float32, local_files_only=is_local)
+            yield source, is_local
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StudyError(
             f"The encoder {encoder!r} cannot be loaded: {reason[:200]} Check its name or path and the network; "
             "'minilm' needs no network."
         ) from error
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if tokenizer.pad_token_id is None or (limit is not None and limit < MAX_LENGTH):
-        fault = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
-        raise StudyError(f"The encoder {encoder!r} {fault}; choose another encoder.")
-    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 def _shifted(report: Report | None, *, done: int, total: int) -> Report | None:

@@ -16,10 +16,12 @@ UNSPACED = (
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
 MARKS = "".join(
-    re.escape(chr(code)) for code in range(0x300, 0x11000) if unicodedata.category(chr(code)).startswith("M")
+    re.escape(chr(code)) for code in range(0x300, 0x1E950) if unicodedata.category(chr(code)).startswith("M")
 )
 ONE_CHARACTER = rf"(?:(?=[{UNSPACED}])[^\W_])[{MARKS}]*"
-IN_A_WORD = rf"(?:(?![{UNSPACED}])[\w{MARKS}])+"
+JOINER = "[\u200c\u200d]"  # of letters inside a word, as in Persian and Hindi; also of emoji
+LETTER = rf"(?![{UNSPACED}])\w"
+IN_A_WORD = rf"{LETTER}(?:[{MARKS}]|{JOINER}(?=\w)|{LETTER})*"
 WORD = re.compile(rf"{ONE_CHARACTER}|{IN_A_WORD}(?:['’]{IN_A_WORD})*")
 WITHOUT_BLANKS = re.compile(f"[{UNSPACED}]")
 SAMPLE = 500
@@ -54,12 +56,13 @@ class Vocabulary:
 
 
 def words(text: str) -> list[str]:
-    """The lower-cased words of a text, without punctuation; apostrophes and combining marks inside a word are kept.
+    """The lower-cased words of a text, without punctuation and emoji, in composed form (NFC).
 
+    Apostrophes, combining marks and joiners inside a word are kept; a mark that follows no letter is no word.
     In scripts without blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) every character, with its
     combining marks, counts as a word.
     """
-    return WORD.findall(text.lower())
+    return WORD.findall(unicodedata.normalize("NFC", text.lower()))
 
 
 def share_by_characters(texts: Sequence[str]) -> float:

@@ -22,6 +22,8 @@ from core import files
 from core import settings as settings_module
 from core.interval import Interval
 from core.quality import diversity
+from core.quality.beside_real.comparison import MEASURES, BesideReal
+from core.quality.beside_real.languages import Tokens
 from core.quality.diversity import Diversity
 from core.quality.leakage import Apart, Score
 from core.study import judgements
@@ -29,7 +31,7 @@ from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Sample
 
-VERSION = 3  # of the measures and of their file
+VERSION = 4  # of the measures and of their file
 NEAR_DUPLICATE = "near-duplicate of an earlier text"
 TABLE_COLUMNS = ["measure", "arm", "kind", "value", "low", "high", "spread", "n"]
 POINT_COLUMNS = ["sample_id", "arm", "label", "x", "y", "text"]
@@ -88,7 +90,9 @@ class ArmMeasures:
     `exact_duplicates`: texts rejected as duplicates on arrival. `near_pairs`: pairs of near-duplicates; `near_groups`:
     the sample ids of each group of near-duplicates, earliest first. `copies`: of real texts outside the test split;
     `near_test`: of real test texts. `nearest_real`: mean cosine of a real text to its 5 nearest among `n_nearest` texts
-    of the arm. `by_characters`: share of texts whose words were counted by characters, in [0, 1].
+    of the arm. `beside`: the measures that order arms before training. `tokens`: how the encoder's tokenizer cuts the texts;
+    where it does not know their language, every measure of embeddings is nan. `by_characters`: share of texts whose words
+    were counted by characters, in [0, 1].
     """
 
     arm_id: int
@@ -119,6 +123,8 @@ class ArmMeasures:
     apart: Apart
     names_itself: list[Named]
     cues: list[Cue]
+    beside: BesideReal
+    tokens: Tokens
     by_characters: float = 0.0
 
     @property
@@ -231,6 +237,11 @@ def real(measures: Measures) -> ArmMeasures | None:
     return next((arm for arm in measures.arms if arm.kind == ArmKind.REAL), None)
 
 
+def unknown_languages(measures: Measures) -> list[tuple[str, Tokens]]:
+    """The names and tokens of the compared arms whose language the encoder does not know."""
+    return [(arm.arm, arm.tokens) for arm in measures.arms if arm.n_compared and not arm.tokens.is_known]
+
+
 def reject_near_duplicates(session: Session, *, arm_id: int, groups: Sequence[Sequence[int]]) -> int:
     """Reject the kept texts of each group of near-duplicates except the earliest; return how many were rejected.
 
@@ -275,6 +286,8 @@ def _rows(arm: ArmMeasures) -> list[tuple[str, float, float, float, str, int]]:
     }
     return [
         *(_interval_row(name, score) for name, score in distances.items()),
+        *((name, getattr(arm.beside, name), nan, nan, "", arm.beside.n) for name in MEASURES if name != "separability"),
+        _interval_row("separability", arm.beside.separability),
         *((name, getattr(arm, name), nan, nan, "", n) for name, n in plain.items()),
         ("words_median", arm.words_median, arm.words_low, arm.words_high, "quartiles", arm.n),
         *((name, count / arm.n if arm.n else nan, nan, nan, "", arm.n) for name, count in shares.items()),

@@ -11,6 +11,12 @@ NAMES = {
     "remote_clique_angular": "Remote clique (angular)",
     "chamfer_distance_cosine": "Chamfer distance (cosine)",
     "chamfer_distance_angular": "Chamfer distance (angular)",
+    "frechet_distance": "Fréchet distance to real",
+    "vendi_score": "Vendi score",
+    "recall": "Recall of real texts",
+    "mmd": "MMD to real",
+    "compression_ratio": "Compression ratio",
+    "separability": "Told apart from real (embeddings, accuracy)",
     "distinct_1": "Distinct-1",
     "distinct_2": "Distinct-2",
     "self_bleu": "Self-BLEU",
@@ -24,7 +30,7 @@ NAMES = {
     "nearest_real": "Nearest to real (top-5 cosine)",
     "bag_of_words": "Words alone, real test (macro-F1)",
     "within": "Words alone, same arm (macro-F1)",
-    "apart": "Told apart from real (AUC)",
+    "apart": "Told apart from real (words, AUC)",
 }
 SURE = 0.05  # cues with a lower q are counted
 MANY = 0.1  # share of an arm's texts counted by characters from which a sentence says so
@@ -41,10 +47,16 @@ def reading(measures: Measures) -> dict[str, list[str]]:
         "likeness": _likeness,
     }
     real = kept_measures.real(measures)
+    unknown = kept_measures.unknown_languages(measures)
     sentences = {
         name: [sentence for arm in measures.arms if (sentence := describe(arm, real))]
         for name, describe in groups.items()
     }
+    if unknown:
+        names = ", ".join(name for name, _ in unknown)
+        sentences["diversity"] = [
+            f"Diversity and likeness by meaning are not shown: the encoder {measures.encoder} does not know the language of {names}."
+        ]
     by_characters = [arm.arm for arm in measures.arms if arm.by_characters >= MANY]
     if by_characters:
         sentences["diversity"].append(

@@ -22,11 +22,17 @@ def random_rows(n: int, d: int = 24, seed: int = 0) -> np.ndarray:
 
 def by_definition(rows: np.ndarray, distance: str) -> tuple[float, float]:
     """Remote clique and Chamfer distance pair by pair, in float64."""
+    apart = pairwise(rows, distance)
+    return float(apart[np.isfinite(apart)].mean()), float(apart.min(axis=1).mean())
+
+
+def pairwise(rows: np.ndarray, distance: str) -> np.ndarray:
+    """The distance of every pair of rows, in float64; infinite from a row to itself."""
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     gaps = np.linalg.norm(unit[:, None, :] - unit[None, :, :], axis=2)
     apart = gaps**2 / 2 if distance == Distance.COSINE else 2 * np.arcsin(np.clip(gaps / 2, 0, 1))
-    np.fill_diagonal(apart, np.nan)
-    return float(np.nanmean(apart)), float(np.nanmin(apart, axis=1).mean())
+    np.fill_diagonal(apart, np.inf)
+    return apart
 
 
 @pytest.mark.parametrize(
@@ -127,6 +133,34 @@ def test_the_interval_of_remote_clique_is_the_jackknife_and_holds_the_truth_as_o
     truth = diversity.remote_clique(random_rows(20_000, d=5, seed=9999))
     covered = np.mean([draw.remote_clique.low <= truth <= draw.remote_clique.high for draw in draws])
     assert 0.90 < covered < 0.98
+
+
+@pytest.mark.parametrize("distance", BOTH)
+@pytest.mark.parametrize("n", [3, 12, all_pairs.BLOCK + 40])
+def test_the_interval_of_chamfer_distance_is_the_delete_one_jackknife(n: int, distance: Distance) -> None:
+    rows = random_rows(n, d=5)
+    rows[: n // 3] = rows[0] + 1e-3 * rows[: n // 3]  # close to one another, so that a row has many nearest to it
+    apart = pairwise(rows, distance)
+    whole = apart.min(axis=1).sum()
+    left_out = []
+    for place in range(n):
+        affected = np.flatnonzero(apart.argmin(axis=1) == place)
+        others = np.delete(apart[affected], place, axis=1).min(axis=1).sum() - apart[affected].min(axis=1).sum()
+        left_out.append((whole - apart[place].min() + others) / (n - 1))
+
+    found = diversity.measure(rows, distance=distance).chamfer_distance
+
+    error = math.sqrt((n - 1) * np.var(left_out))
+    assert found.high - found.value == pytest.approx(NORMAL_95 * error, rel=1e-3)
+    if n == 12:
+        assert left_out[5] == pytest.approx(by_definition(np.delete(rows, 5, axis=0), distance)[1], abs=1e-9)
+
+
+def test_two_rows_have_a_distance_without_an_interval() -> None:
+    found = diversity.measure(random_rows(2)).chamfer_distance
+
+    assert found.value > 0
+    assert not found.is_defined
 
 
 def test_arms_are_compared_on_as_many_texts_as_the_smallest_has() -> None:

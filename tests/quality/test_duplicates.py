@@ -157,6 +157,27 @@ def test_texts_without_letters_are_compared_by_their_signs_and_empty_ones_with_n
     assert found.groups == [[2, 3]]
 
 
+@pytest.mark.parametrize(
+    ("text", "nearly", "other"),
+    [
+        ("शिक्षा और विज्ञान जीवन बदलते हैं", "शिक्षा, और विज्ञान: जीवन बदलते हैं!", "शाक्षु ओर विज्ञोन जेवन बादलता हों"),
+        ("الْعَرَبِيَّةُ لُغَةٌ جَمِيلَةٌ", "الْعَرَبِيَّةُ، لُغَةٌ جَمِيلَةٌ!", "الرياضة مفيدة للصحة"),
+        ("cafe\u0301 cre\u0300me", "café crème ❤️", "thé au lait"),
+        ("نمی‌خواهم بروم", "نمیخواهم بروم", "دوست دارم بمانم"),
+    ],
+)
+def test_marks_and_joiners_belong_to_their_words(text: str, nearly: str, other: str) -> None:
+    found = duplicates.between([text], [nearly, other])
+
+    assert found["other"].tolist() == [0]
+    assert found["similarity"].tolist() == [1.0]
+
+
+def test_shingles_of_hindi_hold_vowel_signs_and_of_emoji_alone_the_emoji() -> None:
+    assert duplicates.shingles("शिक्षा") == {" शि", "शिक", "िक्", "क्ष", "्षा", "षा "}
+    assert duplicates.shingles("❤️ 👍🏽") == {" ❤️", "❤️ ", " 👍🏽", "👍🏽 "}
+
+
 def test_scripts_without_spaces_are_compared_too() -> None:
     texts = ["今天天气真好我们一起去公园散步吧", "今天天气真好我们一起去公园散步", "他昨天在图书馆借了三本新书"]
 

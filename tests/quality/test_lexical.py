@@ -142,7 +142,15 @@ def test_hd_d_hardly_changes_with_more_texts_where_the_plain_ratio_falls() -> No
             "\u0e2d\u0e32\u0e2b\u0e32\u0e23\u0e14\u0e35",
             ["\u0e2d", "\u0e32", "\u0e2b", "\u0e32", "\u0e23", "\u0e14\u0e35"],
         ),
-        ("gru\u0308n und blau", ["gru\u0308n", "und", "blau"]),
+        # an accent of its own is the accent of the letter before it
+        ("gru\u0308n und blau", ["gr\u00fcn", "und", "blau"]),
+        # joiners hold a Persian and a Hindi word together
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]),
+        ("\u0915\u094d\u200d\u0937 \u0928", ["\u0915\u094d\u200d\u0937", "\u0928"]),
+        # pointed Hebrew
+        ("\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd", ["\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd"]),
+        # emoji with variation selectors, joiners and tones are no words
+        ("I \u2764\ufe0f it \U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd!", ["i", "it"]),
         ("Don\u2019t stop_it, 3.5 times", ["don\u2019t", "stop_it", "3", "5", "times"]),
         ("\ud55c\uad6d\uc5b4 \ubb38\uc7a5", ["\ud55c\uad6d\uc5b4", "\ubb38\uc7a5"]),
     ],

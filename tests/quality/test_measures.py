@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import encoders
 from core.errors import StudyError
 from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
@@ -26,13 +28,14 @@ from core.study.store import Store
 from tests.texts import keep_new
 
 ROOT = Path(__file__).parents[2]
-LETTERS = list("abcdefghijklmnopqrstuvwxyz")
+LISTED = (encoders.packaged(encoders.PACKAGES["minilm"]) / "vocab.txt").read_text(encoding="utf-8").split("\n")
+WORDS = [word for word in LISTED if re.fullmatch("[a-z]{5,7}", word)]  # words that the encoder knows
 
 
 def sentences(start: int, n: int) -> list[str]:
-    """`n` sentences of eight made-up words with little in common; another `start` gives other sentences."""
+    """`n` sentences of eight words with little in common; another `start` gives other sentences."""
     rng = np.random.default_rng(start)
-    return [" ".join("".join(rng.choice(LETTERS, 6)) for _ in range(8)) for _ in range(n)]
+    return [" ".join(rng.choice(WORDS, 8)) for _ in range(n)]
 
 
 def add(session: Session, arm: Arm, texts: Sequence[str], *, split: Split = Split.TRAIN) -> list[Sample]:
@@ -113,6 +116,12 @@ def test_every_arm_is_measured_beside_the_real_one_at_equal_size(found: Measures
     assert few_shot.words_median == 5
     assert math.isnan(real.nearest_real)
     assert 0 < zero_shot.nearest_real < 1
+    assert real.tokens.is_known and zero_shot.beside.n == real.beside.n == 29
+    assert 1 < zero_shot.beside.vendi_score < 29
+    assert 0 <= zero_shot.beside.recall <= 1 and math.isnan(real.beside.recall)
+    assert zero_shot.beside.separability.high > 0.5 and zero_shot.beside.separability.n == 58
+    assert math.isnan(zero_shot.beside.frechet_distance)  # 29 texts have fewer directions than 50 components
+    assert few_shot.beside.n == 0
 
 
 def test_repeats_and_copies_are_named_by_their_samples(store: Store, found: Measures) -> None:
@@ -323,6 +332,8 @@ def test_the_command_prints_one_json_object_and_keeps_the_measures(
     printed = json.loads(done.stdout)
     assert {row["arm"] for row in printed["measures"]} == {"real", "zero-shot", "few-shot"}
     assert set(printed["readings"]) == {"diversity", "duplicates", "copies", "leakage", "likeness"}
+    assert (printed["order"], printed["start_with"], printed["after_training"]) == ([], [], None)
+    assert "few-shot has 3" in printed["order_reading"][0]
     with store() as session:
         kept = measures.read(settings, session, task.id)
     assert kept is not None

@@ -67,7 +67,7 @@ def _options(table: tables.Table, task: Task | None) -> formats.Options:
         rater = st.text_input("Rater of all answers", key="campaigns.rater", width=200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wide = st.checkbox("A row is an item, each other column a rater", key="campaigns.wide")
-        fold = st.checkbox("Treat labels that look alike as the same", key="campaigns.fold")
+        fold = st.checkbox("Treat labels that look alike or are equal numbers as the same", key="campaigns.fold")
         keep = st.checkbox("Keep every label as it is written", key="campaigns.keep_labels")
         whole = st.checkbox("Treat several labels in one answer as a label of its own", key="campaigns.whole_sets")
         has = st.text_input("Only read whether this label was given", key="campaigns.has", width=240)

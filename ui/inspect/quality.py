@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.analysis import foretold_order
 from core.analysis.figures import quality_charts
 from core.jobs import runner
 from core.quality import measures, readings
+from core.quality.beside_real import order
 from core.quality.measures import ArmMeasures, Measures
 from core.steps import measure as measuring
 from core.study import browse
@@ -41,6 +43,7 @@ def quality_view(study: Study, task: Task) -> None:
     found = _measured(study, task)
     if found is None:
         return
+    _order(found, task)
     sentences = readings.reading(found)
     for name, wanted in GROUPS.items():
         st.subheader(name)
@@ -51,6 +54,30 @@ def quality_view(study: Study, task: Task) -> None:
     _say([*sentences["duplicates"], *sentences["copies"]])
     for arm in found.arms:
         _near_duplicates(arm)
+
+
+def _order(found: Measures, task: Task) -> None:
+    """Draw which arm to start with and why, the arms in the order foretold, and how far that held after training."""
+    foretold = order.foretell(found)
+    with resources.store()() as session:
+        kept = foretold_order.of_task(session, task, foretold)
+    st.subheader("Which arm to start with")
+    first, *others = order.sentences(foretold)
+    if foretold.withheld:
+        st.info(plain(first))
+    else:
+        st.markdown(f"**{plain(first)}**")
+        _say(others)
+    if kept is not None:
+        _say([foretold_order.sentence(kept)])
+    arms = order.table(found, foretold)
+    if arms.empty:
+        return
+    table(arms, key="quality.order")
+    st.caption(
+        f"By Chamfer distance; an arrow points to the better arm. {arms['n'].max():,} texts of each arm. Told apart: accuracy of a "
+        "classifier, 0.5 is guessing."
+    )
 
 
 def leakage_view(study: Study, task: Task) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.interval import Interval
+from core.quality.beside_real import order
 
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
@@ -34,10 +35,10 @@ HEADINGS = {
     "subjectivity": "Subjectivity", "task": "Task", "test": "Test", "text": "Text", "ties": "Ties", "train": "Train",
     "validation": "Validation", "value": "Value", "version": "Prompt version", "warned": "Warned because",
     "wins": "Wins", "with_others": "With others", "within": "Macro-F1 within the arm",
-}  # fmt: skip
+} | order.HEADINGS  # fmt: skip
 SCORES = (
-    "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "paper_gap", "paper_real", "paper_score", "precision",
-    "probability", "recall", "score", "score_real", "se", "subjectivity", "within",
+    "accuracy", "cosine", "f1", "frechet_distance", "gap", "high", "low", "macro_f1", "mmd", "paper_gap", "paper_real",
+    "paper_score", "precision", "probability", "recall", "score", "score_real", "se", "subjectivity", "within",
 )  # fmt: skip
 FORMATS = {**dict.fromkeys(SCORES, "%.3f"), "bt_rank": "%g"}
 TWO_DECIMALS = "%.2f"

@@ -27,7 +27,7 @@ Rater = Annotated[str | None, typer.Option("--rater", help="The one rater of all
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="our-name=file-column, e.g. item_id=doc. May be repeated.")
 ]
-Fold = Annotated[bool, typer.Option("--fold", help="Treat labels that look alike as one label.")]
+Fold = Annotated[bool, typer.Option("--fold", help="Treat labels that look alike or are equal numbers as one label.")]
 Keep = Annotated[bool, typer.Option("--keep-labels", help="Keep every label as it is written, also 'none' or '-'.")]
 Sets = Annotated[
     bool, typer.Option("--whole-sets", help="Treat several labels of one answer as one label of their own.")

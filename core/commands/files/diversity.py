@@ -15,6 +15,7 @@ from core import settings as settings_module
 from core.commands import output
 from core.errors import StudyError
 from core.quality import diversity, duplicates, lexical, nearest
+from core.quality.beside_real import languages
 from core.quality.diversity import Distance
 from core.study.exchange import columns_in_files, tables
 
@@ -72,6 +73,7 @@ def measure_diversity(
         real = _collection(reference_rows["text"].tolist(), encoder) if reference_rows is not None else None
         result: dict[str, Any] = {"distance": str(distance), "encoder": encoder if len(texts.encoded) else None}
         result |= _numbers(texts, distance) | {"nearest_real": np.nan, "copies": None}
+        result["language"] = _unknown_language(texts, encoder, name=file.name)
         if real is not None:
             result |= _against(texts, real) | {REFERENCE: _numbers(real, distance)}
         if label:
@@ -162,6 +164,19 @@ def _embedded(texts: list[str], encoder: str) -> Vectors:
 
     with output.progress("Embed texts") as report:
         return embedding.embed(texts, encoder=encoder, home=settings_module.load().home, report=report)
+
+
+def _unknown_language(texts: Collection, encoder: str, *, name: str) -> str | None:
+    """Return a sentence if the encoder made the vectors and does not know the language of the texts."""
+    if not len(texts.encoded):
+        return None
+    from core.quality import embedding  # torch takes seconds to import, and vectors in a file need no torch
+
+    read = languages.tokens(texts.texts, embedding.tokenizer(encoder))
+    reason = languages.reason(
+        encoder, [(name, read)], advice="Give another encoder (--encoder) or vectors (--embeddings)"
+    )
+    return None if read.is_known else reason[0].upper() + reason[1:]
 
 
 def _groups(rows: pd.DataFrame, made: Collection, column: str) -> dict[str, Collection]:
@@ -270,8 +285,9 @@ def _show(result: dict[str, Any], name: str) -> None:
         output.table(f"On {result['compared'][0]['n']} texts each ({result['distance']})", ["name", "of", *heads], rows)
     for group, n in result["left_out"].items():
         typer.echo(f"{group} is left out of the comparison: it has {n} texts, fewer than {FEWEST}.")
-    if result["note"]:
-        typer.echo(result["note"])
+    for note in (result["note"], result["language"]):
+        if note:
+            typer.echo(note)
 
 
 def _margin(numbers: dict[str, Any], score: str) -> str:

@@ -1,6 +1,7 @@
 """Read the labels in a column of a file: lists, numbers, missing values, spellings that look alike, unknown labels."""
 
 import ast
+import decimal
 import json
 import math
 import re
@@ -39,6 +40,7 @@ MISSING = frozenset(
 )
 WHOLE = re.compile(r"(?P<whole>-?\d+)\.0+")
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
+PLAIN_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 BREAKS = r"\s*[\n\r\t\v\f\x85\u2028\u2029]\s*"
 MOST_LABELS = 50
 NEARLY_ALL = 0.5
@@ -68,9 +70,10 @@ class Read:
     """The labels of the rows of a file.
 
     `labels` holds the label of each row, "" if the row has no usable label; `reasons` holds the reason, "" if the row has a
-    label. `alike` lists groups of labels that differ in case, blanks or Unicode form only. `folded` maps a spelling to
-    the label it was read as. `unknown` counts labels that the task does not have; `meant` maps some of these to the label
-    of the task that is probably meant.
+    label. `alike` lists groups of labels that differ in case, blanks or Unicode form only, or are equal numbers. `folded` maps
+    a spelling to the label it was read as, `whole` a number with decimals to the whole number it was read as where the file
+    has both; `written` counts the rows of each spelling. `unknown` counts labels that the task does not have; `meant` maps
+    some of these to the label of the task that is probably meant.
     """
 
     labels: "pd.Series[str]"
@@ -79,6 +82,8 @@ class Read:
     folded: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
     meant: dict[str, str] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    whole: dict[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -110,7 +115,10 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     looks_missing = labels.str.casefold().isin({"", *(missing - kept_words)}) & (reasons == "")
     named = looks_missing & (labels != "")
     reasons = reasons.mask(looks_missing & ~named, NO_LABEL).mask(named, "label looks missing: '" + labels + "'")
-    labels = _whole_numbers(labels.mask(looks_missing, ""), known)
+    labels = labels.mask(looks_missing, "")
+    written, before = dict(_counted(labels, rows)), set(labels)
+    numbers = _whole_numbers(before, known)
+    labels = labels.replace(numbers) if numbers else labels
     folded = _folds(_counted(labels, rows), known) if choices.fold else {}
     labels = labels.replace(folded) if folded else labels
     counts = _counted(labels, rows)
@@ -120,7 +128,8 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     meant = {name: by_key[_key(name)] for name in unknown if _key(name) in by_key}
     of_rows = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
     of_rows[0].name = cells.name
-    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant)
+    both = {spelling: number for spelling, number in numbers.items() if number in before}
+    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both)
 
 
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
@@ -215,14 +224,9 @@ def _cut(
     return pd.Series(classes, index=labels.index, dtype="str"), reasons.mask(wrong, "label is no number")
 
 
-def _whole_numbers(labels: "pd.Series[str]", known: Collection[str]) -> "pd.Series[str]":
-    """The labels with whole numbers without decimals ("1.0" becomes "1"), except labels of the task."""
-    whole = {
-        value: match["whole"]
-        for value in labels.unique().tolist()
-        if (match := WHOLE.fullmatch(value)) and value not in known
-    }
-    return labels.replace(whole) if whole else labels
+def _whole_numbers(labels: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Whole numbers with decimals -> the same without ("1.0" -> "1"), except labels of the task."""
+    return {value: match["whole"] for value in labels if (match := WHOLE.fullmatch(value)) and value not in known}
 
 
 def _counted(labels: "pd.Series[str]", rows: "npt.NDArray[np.intp]") -> Counter[str]:
@@ -252,5 +256,7 @@ def _alike(counts: Mapping[str, int], known: Collection[str]) -> list[tuple[str,
 
 
 def _key(name: str) -> str:
-    """A form of a label in which labels that differ in case, blanks, hyphens or Unicode form only are equal."""
+    """A form of a label in which equal numbers, and labels that differ in case, blanks, hyphens or Unicode form, are equal."""
+    if PLAIN_NUMBER.fullmatch(name):
+        return str(decimal.Decimal(name).normalize() + 0)
     return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()

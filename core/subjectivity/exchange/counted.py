@@ -19,7 +19,8 @@ SHOWN = 5
 class Choices:
     """A person's decisions about the labels of a file.
 
-    - fold: labels that differ in case, blanks or Unicode form only are one label; the same for names of raters
+    - fold: labels that differ in case, blanks or Unicode form only, or are equal numbers, are one label; the same for names
+      of raters
     - keep_labels: every label counts as it is written, even if it looks missing or the task does not have it
     - whole_sets: if a rater gave several labels, the set of labels is one label
     - as_sets: sets of labels stay sets, for `Level.SETS`
@@ -136,14 +137,20 @@ def _without_repeats(frame: pd.DataFrame) -> "pd.Series[str]":
 def _notes_on_spellings(found: labels_in_files.Read, choices: Choices) -> list[str]:
     """Notes on labels that were taken for one label, and on labels that look alike and count as different."""
     notes = []
-    if found.folded:
-        pairs = ", ".join(f"{spelling!r} as {label!r}" for spelling, label in found.folded.items())
-        notes.append(f"Taken for one label: {pairs}.")
+    for taken in (found.whole, found.folded):
+        if taken:
+            pairs = [f"{_with_count(spelling, found)} as {label!r}" for spelling, label in taken.items()]
+            notes.append(f"Taken for one label: {', '.join(pairs)}.")
     for group in found.alike if not choices.keep_labels else []:
-        notes.append(
-            f"These labels look alike and count as different: {', '.join(map(repr, group))} (--fold takes them for one)."
-        )
+        told = ", ".join(_with_count(label, found) for label in group)
+        notes.append(f"These labels look alike and count as different: {told} (--fold takes them for one).")
     return notes
+
+
+def _with_count(spelling: str, found: labels_in_files.Read) -> str:
+    """A label as the file writes it, with its number of answers."""
+    n = found.written.get(spelling, 0)
+    return f"{spelling!r} ({n:,} answer{'' if n == 1 else 's'})"
 
 
 def _no_known_label(found: labels_in_files.Read, known: Sequence[str], *, file: str) -> str:

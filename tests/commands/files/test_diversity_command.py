@@ -140,3 +140,15 @@ def test_real_tweets_are_more_diverse_than_one_shot_and_those_than_zero_shot(
     assert order[0]["chamfer_distance_low"] > order[1]["chamfer_distance_high"]
     assert order[1]["chamfer_distance_low"] > order[2]["chamfer_distance_high"]
     assert order[1]["nearest_real"] > order[2]["nearest_real"]
+
+
+def test_a_language_that_the_encoder_does_not_know_is_said(call: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "thai.csv"
+    path.write_text("text\n" + "\n".join(f"อาหารรสชาติธรรมดาและพนักงานไม่เป็นมิตร {n}" for n in range(3)), encoding="utf-8")
+
+    code, stdout, stderr = call("diversity", path, "--json")
+
+    assert code == 0, stderr
+    said = json.loads(stdout)["language"]
+    assert said.startswith("The encoder minilm does not know the language of thai.csv: it lacks")
+    assert said.endswith("Give another encoder (--encoder) or vectors (--embeddings).")

@@ -172,3 +172,25 @@ def test_findings_hold_everything_but_the_answers(tmp_path: Path) -> None:
 
     assert (found["read"], found["kept"], found["raters"], found["labels"]) == (4, 3, 2, {"no": 2, "yes": 1})
     assert found["left_out"] == {"no label": 1}
+
+
+def test_labels_that_are_equal_numbers_are_counted_and_folded_on_request(tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,a,0\n1,b,00\n2,a,0\n2,b,1\n3,a,1.0\n3,b,1.50\n4,a,1.5\n4,b,-0\n"
+
+    apart = ratings(tmp_path / "r.csv", content)
+    folded = ratings(tmp_path / "r.csv", content, choices=Choices(fold=True))
+
+    assert apart.alike == [("-0", "0", "00"), ("1.5", "1.50")]
+    assert apart.notes == [
+        "Taken for one label: '1.0' (1 answer) as '1'.",
+        "These labels look alike and count as different: '-0' (1 answer), '0' (2 answers), '00' (1 answer) (--fold takes them for one).",
+        "These labels look alike and count as different: '1.5' (1 answer), '1.50' (1 answer) (--fold takes them for one).",
+    ]
+    assert sorted(folded.frame["label"].unique()) in (["0", "1", "1.5"], ["0", "1", "1.50"])
+    assert not folded.alike
+
+
+def test_numbers_are_compared_as_decimals_and_codes_stay_apart(tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,a,1e2\n1,b,100\n2,a,0.1\n2,b,0.10000000000000001\n3,a,1_0\n3,b,10\n"
+
+    assert ratings(tmp_path / "r.csv", content).alike == []
