@@ -22,7 +22,7 @@ PAGES = {
     ],
     "People": [("Campaigns", "campaigns", "🗳️")],
     "Models": [("Train", "train", "🏋️"), ("Jobs", "jobs", "⏱️")],
-    "Findings": [("Analyse", "analyse", "📈"), ("Verdict", "verdict", "⚖️")],
+    "Findings": [("Analyse", "analyse", "📈"), ("Compare", "compare", "🔀"), ("Verdict", "verdict", "⚖️")],
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }

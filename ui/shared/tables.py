@@ -13,22 +13,31 @@ from core.interval import Interval
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
+    "alpha_high": "Alpha, high", "alpha_low": "Alpha, low", "base": "Against",
     "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin",
+    "changed": "Changes with the seed", "changed_high": "Changes, high", "changed_low": "Changes, low",
     "coefficient": "Coefficient", "confidence": "Confidence",
     "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom",
+    "cost_usd": "US dollars",
     "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
     "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
+    "in_real_texts": "Worth in real texts", "kept": "Kept texts", "lost": "Lost",
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
     "label": "Label", "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority",
     "longest_run": "Longest run", "losses": "Losses", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
+    "mcnemar_p": "McNemar p (Holm)", "measure": "Measure", "more": "More often",
     "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
+    "n_class": "Test texts of the label", "n_tasks": "Tasks", "p": "p", "p_adjusted": "p after Holm",
     "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
     "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note",
     "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
     "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",
     "score": "Synthetic", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed", "share": "Share of answers",
+    "score_arm": "F1, arm", "score_base": "F1, against", "share_arm": "Arm answers so", "share_base": "Against answers so",
     "skips": "Skips", "split": "Split", "state": "State", "status": "Status", "strength": "Strength",
+    "spearman": "Spearman", "tau": "Spread over tasks (SD)",
+    "usd_per_1000": "Dollars per 1,000 kept", "usd_per_point": "Dollars per point",
     "subjectivity": "Subjectivity", "task": "Task", "test": "Test", "text": "Text", "ties": "Ties", "train": "Train",
     "validation": "Validation", "value": "Value", "version": "Prompt version", "warned": "Warned because",
     "wins": "Wins", "with_others": "With others", "within": "Macro-F1 within the arm",
@@ -36,8 +45,13 @@ HEADINGS = {
 SCORES = (
     "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "precision", "probability", "recall", "score",
     "score_real", "se", "subjectivity", "within",
+    "lost", "mcnemar_p", "more", "p", "p_adjusted", "score_arm", "score_base", "share_arm", "share_base", "tau",
 )  # fmt: skip
-FORMATS = {**dict.fromkeys(SCORES, "%.3f"), "bt_rank": "%g"}
+FORMATS = {
+    **dict.fromkeys(SCORES, "%.3f"),
+    **dict.fromkeys(("cost_usd", "usd_per_1000", "usd_per_point"), "$%.4f"),
+    "bt_rank": "%g",
+}
 TWO_DECIMALS = "%.2f"
 HIDDEN = (
     "arm_kind", "id", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",

@@ -42,6 +42,11 @@ class Worth:
     n_test: int
     note: str
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the worth is known, be it only as more or less than what was measured."""
+        return not math.isnan(self.value)
+
 
 def of_task(study: StudyArms, task: str, *, encoder: str) -> list[TrainedArm]:
     """The arms of a task at every number of training texts, all tested on the same texts: those that most of them share.
@@ -93,8 +98,8 @@ def worth_table(found: Sequence[Worth]) -> pd.DataFrame:
 def worth_sentences(found: Sequence[Worth]) -> list[str]:
     """A sentence for each worth, such as "1,200 zero-shot texts are worth about 340 real ones [210, more than 800] (...).";
     a reason that all share is said once."""
-    reasons = {one.note for one in found if math.isnan(one.value)}
-    return [*(_said(one) for one in found if not math.isnan(one.value)), *sorted(reasons)]
+    reasons = {one.note for one in found if not one.is_known}
+    return [*(_said(one) for one in found if one.is_known), *sorted(reasons)]
 
 
 def counted(texts: float, found: Worth) -> str:

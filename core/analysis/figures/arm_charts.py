@@ -165,9 +165,7 @@ def _matrix(
     figure.update_xaxes(title_text="Predicted label", type="category")
     figure.update_yaxes(title_text="Test label", type="category", autorange="reversed")
     styling.apply_layout(figure, height=190 + 40 * min(len(names), 20))
-    return figure.update_layout(
-        title={"text": styling.escaped(title), "font": {"size": 14}}, margin={"t": 40, "b": 64}
-    )
+    return figure.update_layout(title={"text": styling.escaped(title), "font": {"size": 14}}, margin={"t": 40, "b": 64})
 
 
 def _limits(low: float, high: float) -> str:
