@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def compare(
     task: Annotated[str, typer.Option("--task")],
     arms: Annotated[str, typer.Option(help="Only these arms, separated by commas; by default all.")] = "",
+    against: Annotated[str, typer.Option(help="Compare each arm with this arm; by default every pair.")] = "",
     margin: Annotated[
         float, typer.Option(help="The largest difference that does not matter: 0.02 for 2 points.")
     ] = differences.MARGIN,
@@ -37,7 +38,7 @@ def compare(
 ) -> None:
     """Compare the arms of a task: differences with intervals, as good as real or not, classes, worth, costs, stability."""
     names = tuple(name.strip() for name in arms.split(",") if name.strip())
-    asked = Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=names)
+    asked = Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=names, base=against)
     with output.opened() as (settings, store), store() as session:
         home = find.find_study(session, study, task)
         own = tasks.get_task(session, home.id, task)
@@ -88,9 +89,10 @@ def _show(found: Compared, facts: dict[str, Any]) -> None:
 
 
 def _classes(found: Compared) -> list[classes.Classes]:
-    """The classes of every arm beside those of the first arm, which is the real arm if it was trained."""
-    base, *others = found.chosen.arms
-    return [classes.of_pair(base, arm, found.labels, spread=found.spread_of_f1) for arm in others]
+    """The classes of every arm beside those of the arm that all are compared with, by default the first one."""
+    by_name = {arm.arm: arm for arm in found.chosen.arms}
+    base = by_name.pop(found.asked.base or found.chosen.arms[0].arm)
+    return [classes.of_pair(base, arm, found.labels, spread=found.spread_of_f1) for arm in by_name.values()]
 
 
 def _json(found: Compared, facts: dict[str, Any]) -> dict[str, Any]:

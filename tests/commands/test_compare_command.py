@@ -80,6 +80,7 @@ def test_whatever_is_missing_is_said_in_a_sentence(
     ("options", "said"),
     [
         (("--task", "news", "--arms", "mixed"), "there are: real, zero-shot"),
+        (("--task", "news", "--against", "mixed"), "no arm 'mixed' to compare with among real, zero-shot"),
         (("--task", "news", "--margin", "0"), "such as 0.02 for 2 points"),
         (("--task", "news", "--size", "7"), "there are runs on 100"),
         (("--task", "unknown"), "There is no task"),

@@ -1,12 +1,12 @@
 """Arms compared: what each arm loses against another, on this task and over tasks, and whether that matters."""
 
-import pandas as pd
 import streamlit as st
 
 from core.analysis.arms import differences, sentences
 from core.analysis.arms.compared import Compared
 from core.analysis.figures import arm_charts
-from ui.shared import charts, words
+from ui.compare.cells import compact, listed
+from ui.shared import charts
 from ui.shared.tables import table
 
 SHOWN = ["arm", "base", "lost", "low", "high", "p", "p_adjusted", "mcnemar_p", "n_seeds", "n_test", "note"]
@@ -26,9 +26,8 @@ def arms_view(found: Compared) -> None:
         reading="Right of 0: points lost. Thin bars are 95 %, thick bars 90 % intervals over new test texts and new trainings, not "
         "over another set of generated texts. Between the dotted lines a difference does not matter.",
     )
-    for one in found.differences:
-        st.markdown(f"- {words.plain(sentences.difference(one))}")
-    table(_without_empty(rows[SHOWN]), key="compare.differences.table")
+    listed(map(sentences.difference, found.differences))
+    table(compact(rows[SHOWN]), key="compare.differences.table")
     st.subheader("Over tasks", anchor=False)
     if not found.over_tasks:
         st.caption("The mean over tasks needs a pair of arms with usable differences on at least two tasks.")
@@ -42,11 +41,5 @@ def arms_view(found: Compared) -> None:
         reading="The mean over tasks (Paule-Mandel, Knapp-Hartung); tasks count, not texts. Each task is compared on its usual number "
         "of training texts.",
     )
-    for row in found.over_tasks:
-        st.markdown(f"- {words.plain(sentences.over_tasks(row))}")
-    table(_without_empty(over.drop(columns=["low_90", "high_90"])), key="compare.tasks.table")
-
-
-def _without_empty(rows: pd.DataFrame) -> pd.DataFrame:
-    """The table without the columns in which no row has anything."""
-    return rows[[name for name in rows if rows[name].notna().any() and not rows[name].eq("").all()]]
+    listed(map(sentences.over_tasks, found.over_tasks))
+    table(compact(over.drop(columns=["low_90", "high_90"])), key="compare.tasks.table")

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from core.analysis.arms import trained
 from core.analysis.arms.compared import Asked
 from core.analysis.arms.differences import MARGIN
 from core.analysis.arms.trained import StudyArms
 from core.analysis.points import Metric
 from core.study.rows.study import Task
-from ui.shared.words import plain
+
+EVERY_PAIR = "each other"
 
 
 def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | None:
@@ -37,15 +39,15 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
         size = st.selectbox(
             "Training texts", sizes, format_func=_size_words, key=f"compare.size.{task.id}.{encoder}", width=200
         )
-    names = list(dict.fromkeys(arm.arm for arm in known.of(task.name, encoder) if size in (None, arm.n_train)))
-    chosen = st.multiselect(
-        "Arms", names, default=names, format_func=plain, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360
-    )
+    names = [arm.arm for arm in trained.comparable(known, task.name, encoder=encoder, size=size).arms]
+    chosen = st.multiselect("Arms", names, default=names, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360)
     if not chosen:
         return None
+    base = st.selectbox("Compared with", [*chosen, EVERY_PAIR], key=f"compare.base.{'.'.join(chosen)}", width=200)
     wanted = () if len(chosen) == len(names) else tuple(chosen)
-    return Asked(metric=metric, margin=margin / 100, encoder=encoder, size=size, names=wanted)
+    against = "" if base == EVERY_PAIR else str(base)
+    return Asked(metric=metric, margin=margin / 100, encoder=encoder, size=size, names=wanted, base=against)
 
 
 def _size_words(size: int | None) -> str:
-    return "Most arms" if size is None else f"{size:,}"
+    return "as most arms" if size is None else f"{size:,}"

@@ -5,25 +5,23 @@ import streamlit as st
 from core.analysis.arms import classes
 from core.analysis.arms.compared import Compared
 from core.analysis.figures import arm_charts
+from ui.compare.cells import compact
 from ui.shared import charts
 from ui.shared.tables import table
 from ui.shared.words import plain
 
-WIDTH = 380
+FEW_LABELS, NARROW, WIDE = 3, 270, 380  # up to so many labels three confusions stand in one row; widths in pixels
 
 
 def classes_view(found: Compared) -> None:
-    """Draw F1 per label of a chosen arm against a base, and how both mistake labels for one another."""
+    """Draw F1 per label of a chosen arm against the arm it is compared with, and how both mistake labels for one another."""
     names = [arm.arm for arm in found.chosen.arms]
     if len(names) < 2:
         st.info("Classes are compared between two arms with finished runs.")
         return
-    with st.container(horizontal=True):
-        base = str(st.selectbox("Against", names, format_func=plain, key=f"compare.base.{'.'.join(names)}", width=200))
-        others = [name for name in names if name != base]
-        arm = str(
-            st.selectbox("Arm", others, format_func=plain, key=f"compare.arm.{base}.{'.'.join(names)}", width=200)
-        )
+    base = found.asked.base or names[0]
+    others = [name for name in names if name != base]
+    arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260))
     by_name = {one.arm: one for one in found.chosen.arms}
     pair = classes.of_pair(by_name[base], by_name[arm], found.labels, spread=found.spread_of_f1)
     charts.plot(
@@ -33,8 +31,9 @@ def classes_view(found: Compared) -> None:
         data=pair.by_class,
         reading=plain(classes.class_sentence(pair)),
     )
-    table(pair.by_class, key="compare.classes.table")
+    table(compact(pair.by_class), key="compare.classes.table")
     st.subheader("Which labels are mistaken for which", anchor=False)
+    width = NARROW if len(found.labels) <= FEW_LABELS else WIDE
     with st.container(horizontal=True):
         for place, figure in enumerate(
             (
@@ -43,7 +42,7 @@ def classes_view(found: Compared) -> None:
                 arm_charts.confusion_change(pair.base, pair.arm),
             )
         ):
-            with st.container(width=WIDTH):
+            with st.container(width=width):
                 st.plotly_chart(figure, key=f"compare.confusion.{place}", config={"displaylogo": False})
     st.caption(plain(classes.cell_sentence(pair)))
     st.caption("Rows are test labels: shares of their test texts, below them texts in the mean over seeds.")

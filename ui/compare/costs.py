@@ -8,6 +8,7 @@ from core.analysis.figures import arm_charts
 from core.quality import measures
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
+from ui.compare.cells import compact
 from ui.shared import charts, links, resources
 from ui.shared.tables import table
 from ui.shared.words import plain
@@ -30,14 +31,14 @@ def costs_view(task: Task, found: Compared) -> None:
         )
     else:
         st.caption("No arm has a known cost.")
-    table(paid, key="compare.costs.table")
+    table(compact(paid), key="compare.costs.table")
     st.caption(
         "Stored answers of the generation; tries and judges are not in it. A point is one of the score above always answering the "
         "commonest label."
     )
     st.subheader("Measures of the texts", anchor=False)
     ranks = costs.ranks(beside, [arm.arm for arm in found.chosen.arms if arm.kind != ArmKind.REAL])
-    st.markdown(f"- {plain(costs.rank_sentence(ranks))}")
+    st.markdown(plain(costs.rank_sentence(ranks)))
     if stored is None:
         links.link("inspect", "Measure the arms")
     elif stored.stale:
@@ -54,4 +55,4 @@ def costs_view(task: Task, found: Compared) -> None:
         reading=f"A mark per arm (n {int(beside[chosen].notna().sum())}), the real one too; the measure speaks of the kept training texts.",
     )
     named = ranks.assign(measure=ranks["measure"].map(costs.NAMES))
-    table(named[named["n"] > 0], key="compare.ranks")
+    table(compact(named[named["n"] > 0]), key="compare.ranks")

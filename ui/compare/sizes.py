@@ -5,9 +5,9 @@ import streamlit as st
 from core.analysis.arms import sizes
 from core.analysis.arms.compared import Compared
 from core.analysis.figures import arm_charts
+from ui.compare.cells import listed
 from ui.shared import charts, links
 from ui.shared.tables import table
-from ui.shared.words import plain
 
 HIDDEN = ["worth", "low", "high", "smallest", "largest", "note"]
 
@@ -22,8 +22,7 @@ def sizes_view(found: Compared) -> None:
         data=curves,
         reading="Bars are 95 % intervals over new test texts and new trainings. Where a curve still rises, more texts would help.",
     )
-    for sentence in sizes.worth_sentences(found.worth):
-        st.markdown(f"- {plain(sentence)}")
+    listed(sizes.worth_sentences(found.worth))
     if any(one.is_known for one in found.worth):
         table(sizes.worth_table(found.worth).drop(columns=HIDDEN), key="compare.worth")
         st.caption(

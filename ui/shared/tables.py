@@ -25,7 +25,7 @@ HEADINGS = {
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
     "label": "Label", "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority",
     "longest_run": "Longest run", "losses": "Losses", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
-    "mcnemar_p": "McNemar p (Holm)", "measure": "Measure", "more": "More often",
+    "mcnemar_p": "McNemar p (Holm)", "mean_score": "Score", "measure": "Measure", "more": "More often",
     "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
     "n_class": "Test texts of the label", "n_tasks": "Tasks", "p": "p", "p_adjusted": "p after Holm",
     "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
@@ -45,7 +45,7 @@ HEADINGS = {
 SCORES = (
     "accuracy", "cosine", "f1", "gap", "high", "low", "macro_f1", "precision", "probability", "recall", "score",
     "score_real", "se", "subjectivity", "within",
-    "lost", "mcnemar_p", "more", "p", "p_adjusted", "score_arm", "score_base", "share_arm", "share_base", "tau",
+    "lost", "mcnemar_p", "mean_score", "more", "p", "p_adjusted", "score_arm", "score_base", "share_arm", "share_base", "tau",
 )  # fmt: skip
 FORMATS = {
     **dict.fromkeys(SCORES, "%.3f"),

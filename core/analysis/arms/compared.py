@@ -25,7 +25,8 @@ SCORE_COLUMNS = ["arm", "value", "low", "high", "n_seeds", "n_test", "n_train", 
 class Asked:
     """What is to be compared. `encoder`, `size` (number of training texts): None for those with the most arms.
 
-    `margin`: score units, the largest difference that does not matter. `names`: only these arms; empty for all.
+    `margin`: score units, the largest difference that does not matter. `names`: only these arms; empty for all. `base`: the arm
+    that all others are compared with; "" for every pair.
     """
 
     metric: Metric = Metric.MACRO_F1
@@ -33,6 +34,7 @@ class Asked:
     encoder: str | None = None
     size: int | None = None
     names: tuple[str, ...] = ()
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Compared:
 
 
 def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Compared:
-    """Compare the arms of a task. Raises as `trained.comparable` does, and `StudyError` if the margin is not in (0, 1)."""
+    """Compare the arms of a task. Raises as `trained.comparable` and `differences.between` do."""
     chosen = trained.comparable(study, task.name, encoder=asked.encoder, size=asked.size, names=asked.names)
     spread = trained.shared_spread(study, asked.metric)
     at_sizes = [
@@ -73,9 +75,11 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
         spread=spread,
         spread_of_f1=classes.spread_of_f1(_chosen_in_study(study, chosen)),
         scores=_scores(chosen.arms, asked.metric, spread),
-        differences=differences.between(chosen, metric=asked.metric, margin=asked.margin, spread=spread),
+        differences=differences.between(
+            chosen, metric=asked.metric, margin=asked.margin, spread=spread, base=asked.base
+        ),
         over_tasks=differences.over_tasks(
-            study, encoder=chosen.encoder, metric=asked.metric, margin=asked.margin, names=asked.names
+            study, encoder=chosen.encoder, metric=asked.metric, margin=asked.margin, names=asked.names, base=asked.base
         ),
         at_sizes=at_sizes,
         worth=sizes.worth(at_sizes, metric=asked.metric, spread=spread),
@@ -95,6 +99,11 @@ def cautions(found: Compared) -> list[str]:
     known = {int(code) for code in arms[0].truth}
     said += [f"No test text has the label {name!r}." for own, name in found.labels.items() if own not in known]
     single = [arm.arm for arm in arms if len(arm.seeds) == 1]
+    if len(found.differences) > 1:
+        said.append(
+            f"{len(found.differences)} differences are shown. Their p-values are adjusted for that (Holm); each statement on the margin "
+            "is a single test at 5 %."
+        )
     said += [f"One seed only: {', '.join(single)}. An interval needs {gaps.FEWEST_SEEDS}."] if single else []
     return said
 

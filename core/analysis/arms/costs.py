@@ -24,7 +24,7 @@ from core.study.rows.study import Arm, Completion, Task
 from core.synthesis.generation import standing
 
 COST_COLUMNS = [
-    "arm", "value", "low", "high", "kept", "n_train", "cost_usd", "usd_per_1000", "usd_per_point", "note",
+    "arm", "mean_score", "low", "high", "kept", "n_train", "cost_usd", "usd_per_1000", "usd_per_point", "note",
 ]  # fmt: skip
 FIDELITY = "fidelity"
 MEASURES = (
@@ -49,7 +49,7 @@ def table(
 ) -> pd.DataFrame:
     """Score, kept training texts and generation cost of each arm: `COST_COLUMNS`.
 
-    `value`, `low`, `high`: mean score with its 95 % interval. `cost_usd`: of all stored answers of the arm's generation, nan if
+    `mean_score`, `low`, `high`: mean score with its 95 % interval. `cost_usd`: of all stored answers of the arm's generation, nan if
     the price of one is unknown or the texts were imported; calls of tries and judges are not in it. `usd_per_1000`: per 1,000
     kept texts. `usd_per_point`: per point of the score above always answering the commonest label; nan where there is no such
     point.
@@ -73,12 +73,12 @@ def table(
 def with_measures(
     session: Session, task: Task, chosen: TaskArms, stored: StoredMeasures | None, *, metric: Metric
 ) -> pd.DataFrame:
-    """The measures of each arm's texts beside its score: columns arm, score, lost (score of the real arm minus that of the arm)
+    """The measures of each arm's texts beside its score: columns arm, mean_score, lost (score of the real arm minus that of the arm)
     and the names in `MEASURES`; nan where an arm was not measured, or not judged."""
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     known = {arm.name: arm.id for arm in tasks.arms(session, task.id)}
     real = _mean(chosen.real, metric)
-    rows = {arm.arm: {"score": _mean(arm, metric), "lost": real - _mean(arm, metric)} for arm in chosen.arms}
+    rows = {arm.arm: {"mean_score": _mean(arm, metric), "lost": real - _mean(arm, metric)} for arm in chosen.arms}
     measured = measures.table(stored.measures) if stored else pd.DataFrame(columns=measures.TABLE_COLUMNS)
     for name, own in measured[measured["measure"].isin(MEASURES)].groupby("measure", sort=False):
         for arm, value in zip(own["arm"], own["value"], strict=True):
@@ -87,7 +87,7 @@ def with_measures(
     for arm in chosen.arms:
         pairs = fidelity.pairs(session, arm_id=known[arm.arm], by=By.JUDGE)
         rows[arm.arm][FIDELITY] = fidelity.table(pairs, labels).agreement.value
-    frame = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=["score", "lost", *MEASURES])
+    frame = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=["mean_score", "lost", *MEASURES])
     return frame.rename_axis("arm").reset_index()
 
 
@@ -98,7 +98,7 @@ def ranks(beside: pd.DataFrame, synthetic: Sequence[str]) -> pd.DataFrame:
     `p`: over all orders up to 7 arms; `p_adjusted`: after Holm over the measures. `n`: synthetic arms with both.
     """
     own = beside[beside["arm"].isin(list(synthetic))]
-    rows = [(name, *_rank(own[[name, "score"]].dropna(), name)) for name in MEASURES]
+    rows = [(name, *_rank(own[[name, "mean_score"]].dropna(), name)) for name in MEASURES]
     table = pd.DataFrame(rows, columns=["measure", "spearman", "p", "n"])
     table["p_adjusted"] = comparisons.adjusted(list(table["p"]))
     return table.sort_values("spearman", key=abs, ascending=False, kind="stable", ignore_index=True)[RANK_COLUMNS]
@@ -161,7 +161,7 @@ def _rank(points: pd.DataFrame, name: str) -> tuple[float, float, int]:
     if n < FEWEST_ARMS:
         return math.nan, math.nan, n
     try:
-        fit = regression.fit(points, x=name, y="score", resamples=1)
+        fit = regression.fit(points, x=name, y="mean_score", resamples=1)
     except StudyError:  # all arms have the same value
         return math.nan, math.nan, n
     return fit.spearman, fit.spearman_p, n

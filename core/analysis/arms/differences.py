@@ -35,7 +35,6 @@ class Difference:
 
     arm: str
     base: str
-    is_real: bool
     gap: Gap
     equivalence: Equivalence
     p: float
@@ -61,7 +60,6 @@ class OverTasks:
 
     arm: str
     base: str
-    is_real: bool
     pooled: Pooled
     equivalence: Equivalence
     p_adjusted: float
@@ -69,21 +67,22 @@ class OverTasks:
 
 
 def between(
-    chosen: TaskArms, *, metric: Metric, margin: float = MARGIN, spread: SeedSpread = gaps.ALONE
+    chosen: TaskArms, *, metric: Metric, margin: float = MARGIN, spread: SeedSpread = gaps.ALONE, base: str = ""
 ) -> list[Difference]:
-    """The differences between all arms that may be compared, each pair once, those against the real arm first.
+    """The differences of all arms from the arm `base`; with "" those of every pair, the pairs with the real arm first.
 
-    The base of a pair is the real arm, or else the arm that was made first. Raises `StudyError` if the margin is not above 0.
+    Without `base` the base of a pair is the real arm, or else the arm that was made first. Raises `StudyError` if the margin
+    is not in (0, 1) or there is no arm `base`.
     """
     _check(margin)
     scored = {arm.arm: arm.scored(metric) for arm in chosen.arms}
     found = []
-    for base, arm in combinations(chosen.arms, 2):
-        gap = gaps.gap(scored[base.arm], scored[arm.arm], spread=spread)
-        withheld = why_withheld(base, arm)
+    for own, arm in _pairs(chosen, base):
+        gap = gaps.gap(scored[own.arm], scored[arm.arm], spread=spread)
+        withheld = why_withheld(own, arm)
         shown = comparisons.equivalence(gap, margin=margin)
-        p, mcnemar = (math.nan, math.nan) if withheld else (comparisons.difference_p(gap), _single(base, arm))
-        one = Difference(arm.arm, base.arm, base.kind == ArmKind.REAL, gap, shown, p, math.nan, mcnemar, None, withheld)
+        p, mcnemar = (math.nan, math.nan) if withheld else (comparisons.difference_p(gap), _single(own, arm))
+        one = Difference(arm.arm, own.arm, gap, shown, p, math.nan, mcnemar, None, withheld)
         is_open = not (withheld or one.is_settled)
         found.append(replace(one, settled_by=comparisons.sizes_to_settle(gap, margin=margin) if is_open else None))
     p_adjusted = comparisons.adjusted([one.p for one in found])
@@ -94,25 +93,26 @@ def between(
 
 
 def over_tasks(
-    study: StudyArms, *, encoder: str, metric: Metric, margin: float = MARGIN, names: Sequence[str] = ()
+    study: StudyArms, *, encoder: str, metric: Metric, margin: float = MARGIN, names: Sequence[str] = (), base: str = ""
 ) -> list[OverTasks]:
-    """The differences of each pair of arms that at least two tasks have, in the mean over tasks; those against real first.
+    """The differences of each pair of arms that at least two tasks have, in the mean over tasks; pairs with real first.
 
-    `names`: only pairs of these arms; empty for all arms. Raises `StudyError` if the margin is not above 0.
+    `names`: only pairs of these arms; empty for all. `base`: as for `between`. Raises `StudyError` if the margin is not in (0, 1).
     """
     _check(margin)
     spread = trained.shared_spread(study, metric)
-    by_pair: dict[tuple[str, str, bool], list[tuple[str, Difference]]] = {}
+    by_pair: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
     for task in dict.fromkeys(arm.task for arm in study.arms if arm.encoder == encoder):
         chosen = trained.comparable(study, task, encoder=encoder)
-        for one in between(chosen, metric=metric, margin=margin, spread=spread):
+        if base and base not in {arm.arm for arm in chosen.arms}:
+            continue
+        for one in between(chosen, metric=metric, margin=margin, spread=spread, base=base):
             if not names or {one.arm, one.base} <= set(names):
-                by_pair.setdefault((one.arm, one.base, one.is_real), []).append((task, one))
-    pairs = {key: rows for key, rows in by_pair.items() if len(rows) > 1}
-    found = [row for key, rows in pairs.items() if (row := _pooled(key, rows, margin=margin)) is not None]
+                by_pair.setdefault((one.arm, one.base), []).append((task, one))
+    found = [row for key, rows in by_pair.items() if (row := _pooled(key, rows, margin=margin)) is not None]
     p_adjusted = comparisons.adjusted([row.pooled.p for row in found])
     adjusted = [replace(row, p_adjusted=p) for row, p in zip(found, p_adjusted, strict=True)]
-    return sorted(adjusted, key=lambda row: not row.is_real)
+    return sorted(adjusted, key=lambda row: row.base != ArmKind.REAL)
 
 
 def table(found: Sequence[Difference]) -> pd.DataFrame:
@@ -141,15 +141,26 @@ def task_table(found: Sequence[OverTasks]) -> pd.DataFrame:
 
 
 def why_withheld(base: TrainedArm, arm: TrainedArm) -> str:
-    """Why a difference means nothing: the real arm, or else both arms, learned nothing; "" if it has a meaning."""
-    if base.kind == ArmKind.REAL and not base.has_learned:
+    """Why a difference means nothing: the real arm, or both synthetic arms, learned nothing; "" if it has a meaning."""
+    if any(one.kind == ArmKind.REAL and not one.has_learned for one in (base, arm)):
         return "The real arm is no better than chance, so a difference from it means nothing."
     if not base.has_learned and not arm.has_learned:
         return "Neither arm is better than chance, so their difference means nothing."
     return ""
 
 
-def _pooled(key: tuple[str, str, bool], rows: Sequence[tuple[str, Difference]], *, margin: float) -> OverTasks | None:
+def _pairs(chosen: TaskArms, base: str) -> list[tuple[TrainedArm, TrainedArm]]:
+    """Pairs of a base and an arm: every pair, or those with the arm named `base`."""
+    if not base:
+        return list(combinations(chosen.arms, 2))
+    own = next((arm for arm in chosen.arms if arm.arm == base), None)
+    if own is None:
+        there = ", ".join(arm.arm for arm in chosen.arms)
+        raise StudyError(f"There is no arm {base!r} to compare with among {there}.")
+    return [(own, arm) for arm in chosen.arms if arm is not own]
+
+
+def _pooled(key: tuple[str, str], rows: Sequence[tuple[str, Difference]], *, margin: float) -> OverTasks | None:
     """The mean over the tasks whose difference has a standard error and a meaning; None if fewer than two are left."""
     used = [(task, one.gap) for task, one in rows if not one.withheld and math.isfinite(one.gap.se)]
     if len(used) < 2:

@@ -103,7 +103,9 @@ def worth_sentences(found: Sequence[Worth]) -> list[str]:
 
 
 def counted(texts: float, found: Worth) -> str:
-    """A number of real texts in words: two leading digits, or on which side of the measured sizes it lies."""
+    """A number of real texts in words: two leading digits, or on which side of the measured sizes it lies; "" for nan."""
+    if math.isnan(texts):
+        return ""
     if texts == 0:
         return f"less than {found.smallest:,}"
     if math.isinf(texts):
@@ -115,15 +117,18 @@ def counted(texts: float, found: Worth) -> str:
 def _said(found: Worth) -> str:
     about = "about " if 0 < found.value < math.inf else ""
     measured = f"measured from {found.smallest:,} to {found.largest:,} real texts, {found.n_test:,} test texts"
+    outside = "; the whole 95 % interval lies there" if found.low == found.value == found.high else ""
     note = f" {found.note}" if found.note else ""
-    return f"{found.n_train:,} {found.arm} texts are worth {about}{_in_real_texts(found)} real ones ({measured}).{note}"
+    return f"{found.n_train:,} {found.arm} texts are worth {about}{_in_real_texts(found)} real ones ({measured}{outside}).{note}"
 
 
 def _in_real_texts(found: Worth) -> str:
     if math.isnan(found.value):
         return ""
-    value = counted(found.value, found)
-    return value if math.isnan(found.low) else f"{value} [{counted(found.low, found)}, {counted(found.high, found)}]"
+    value, low, high = (counted(texts, found) for texts in (found.value, found.low, found.high))
+    if math.isnan(found.low) or value == low == high:
+        return value
+    return f"{value} [{low}, {high}]"
 
 
 def _obstacle(real: Sequence[TrainedArm]) -> str:

@@ -9,9 +9,11 @@ import plotly.graph_objects as go
 
 from core.analysis.arms.classes import Confusion
 from core.analysis.figures import gap_charts, styling
-from core.analysis.figures.quality_charts import BLUES
+from core.analysis.figures.quality_charts import BLUES, symbols
 from core.analysis.inference.gaps import Floats
 
+DODGE = 1.03  # factor between the sizes at which two arms are drawn, so that marks do not cover one another
+LONGEST = 12  # characters of a label beside a confusion
 MOST_WRITTEN = 12  # classes, above which the cells of a confusion are not written out
 CHANGE = [[0.0, "#B2182B"], [0.5, "#F7F7F7"], [1.0, "#2166AC"]]
 
@@ -50,6 +52,9 @@ def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> 
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1})
     for place in (-100 * margin, 100 * margin):
         figure.add_vline(x=place, line={"color": gap_charts.GREY, "width": 2, "dash": "dot"})
+    ends = 100 * np.array([0, -margin, margin, *table[["lost", "low", "high", "low_90", "high_90"]].to_numpy().ravel()])
+    room = 0.04 * float(np.nanmax(ends) - np.nanmin(ends))
+    figure.update_xaxes(range=[np.nanmin(ends) - room, np.nanmax(ends) + room])
     x = f"Points of {gap_charts.AXIS_NAMES[metric]} lost"
     styling.apply_layout(figure, x=x, y="", height=100 + 44 * len(rows))
     return figure.update_layout(showlegend=False, margin_b=48)
@@ -82,7 +87,10 @@ def confusion(found: Confusion) -> go.Figure:
     """The share of each label's test texts (rows) that an arm answers with each label (columns), with the mean count."""
     title = f"{found.arm} ({'1 seed' if found.n_seeds == 1 else f'{found.n_seeds} seeds'})"
     texts = [
-        [f"{share:.0%}<br>{count:.3g}" if math.isfinite(share) else "–" for share, count in zip(*both, strict=True)]
+        [
+            f"{share:.0%}<br>{_counted(count)}" if math.isfinite(share) else "–"
+            for share, count in zip(*both, strict=True)
+        ]
         for both in zip(found.shares, found.counts, strict=True)
     ]
     return _matrix(found, found.shares, texts, title=title, scale=BLUES, limits=(0, 1))
@@ -97,15 +105,18 @@ def confusion_change(base: Confusion, arm: Confusion) -> go.Figure:
 
 def learning_curves(table: pd.DataFrame, *, metric: str) -> go.Figure:
     """The score of each arm over the number of training texts, on a logarithmic axis; `table` as from `sizes.curves`."""
-    figure = go.Figure()
-    for arm, own in table.groupby("arm", sort=False):
+    figure, marks = go.Figure(), symbols(list(dict.fromkeys(table["arm"])))
+    for place, (arm, own) in enumerate(table.groupby("arm", sort=False)):
+        is_second = marks[str(arm)].endswith("-open")
         figure.add_trace(
             go.Scatter(
-                x=own["n_train"], y=own["value"], mode="lines+markers", name=styling.escaped(str(arm)),
-                line={"color": gap_charts.colour(str(arm))},
-                marker={"symbol": gap_charts.marker(str(arm)), "size": 11},
-                error_y=styling.error_bars(own["value"], own["low"], own["high"]), customdata=own[["n_seeds", "n_test"]],
-                hovertemplate="%{x:,} texts: %{y:.3f}<br>%{customdata[0]} seeds, %{customdata[1]} test texts<extra></extra>",
+                x=own["n_train"] * DODGE ** (place - (len(marks) - 1) / 2), y=own["value"], mode="lines+markers",
+                name=styling.escaped(str(arm)),
+                line={"color": gap_charts.colour(str(arm)), "dash": "dash" if is_second else "solid"},
+                marker={"symbol": marks[str(arm)], "size": 11},
+                error_y=styling.error_bars(own["value"], own["low"], own["high"]),
+                customdata=own[["n_seeds", "n_test", "n_train"]],
+                hovertemplate="%{customdata[2]:,} texts: %{y:.3f}<br>%{customdata[0]} seeds, %{customdata[1]} test texts",
             )
         )  # fmt: skip
     sizes = sorted(table["n_train"].unique())
@@ -116,19 +127,22 @@ def learning_curves(table: pd.DataFrame, *, metric: str) -> go.Figure:
 
 
 def beside_score(table: pd.DataFrame, *, x: str, title: str, metric: str) -> go.Figure:
-    """A column `x` of a table against the score of its arms: columns arm, score (or value, low, high); arms without x are absent."""
+    """A column `x` of a table against the score of its arms: columns arm, mean_score, and low and high for an interval.
+
+    Arms without x are not drawn.
+    """
     figure = go.Figure()
-    y = "score" if "score" in table else "value"
+    marks, middle = symbols(list(table["arm"])), (table[x].min() + table[x].max()) / 2
     for row in table.dropna(subset=[x]).to_dict("records"):
         arm = str(row["arm"])
         has_bar = math.isfinite(row.get("low", math.nan))
         figure.add_trace(
             go.Scatter(
-                x=[row[x]], y=[row[y]], mode="markers+text", name=styling.escaped(arm), text=[styling.escaped(arm)],
-                textposition="top center", cliponaxis=False,
-                marker={"color": gap_charts.colour(arm), "symbol": gap_charts.marker(arm), "size": 12},
-                error_y={"type": "data", "symmetric": False, "array": [row["high"] - row[y]],
-                         "arrayminus": [row[y] - row["low"]], "thickness": 1.2, "width": 4} if has_bar else None,
+                x=[row[x]], y=[row["mean_score"]], mode="markers+text", name=styling.escaped(arm), text=[styling.escaped(arm)],
+                textposition="top left" if row[x] > middle else "top right", cliponaxis=False,
+                marker={"color": gap_charts.colour(arm), "symbol": marks[arm], "size": 12},
+                error_y={"type": "data", "symmetric": False, "array": [row["high"] - row["mean_score"]],
+                         "arrayminus": [row["mean_score"] - row["low"]], "thickness": 1.2, "width": 4} if has_bar else None,
                 hovertemplate="%{text}: %{x:.3g}, score %{y:.3f}<extra></extra>",
             )
         )  # fmt: skip
@@ -146,26 +160,35 @@ def _matrix(
     limits: tuple[float, float],
 ) -> go.Figure:
     """A heat map with a row per test label, the first label on top, and the texts of its cells where they have room."""
-    names = [styling.escaped(label) for label in found.labels]
+    names, places = [styling.escaped(label) for label in found.labels], list(range(len(found.labels)))
     low, high = limits
+    hovers = [[(names[i], names[j], texts[i][j]) for j in places] for i in places]
     figure = go.Figure(
         go.Heatmap(
-            z=values, x=names, y=names, zmin=low, zmax=high, colorscale=scale, showscale=False, xgap=2, ygap=2,
-            customdata=np.array(texts, dtype=object),
-            hovertemplate="test label %{y}<br>answered %{x}: %{customdata}<extra></extra>",
+            z=values, x=places, y=places, zmin=low, zmax=high, colorscale=scale, showscale=False, xgap=2, ygap=2,
+            customdata=np.array(hovers, dtype=object),
+            hovertemplate="test label %{customdata[0]}<br>answered %{customdata[1]}: %{customdata[2]}<extra></extra>",
         )
     )  # fmt: skip
     if len(names) <= MOST_WRITTEN:
         for i, j in np.ndindex(*values.shape):
-            is_dark = abs(values[i, j]) > 0.45
             figure.add_annotation(
-                x=names[j], y=names[i], text=texts[i][j], showarrow=False,
-                font={"color": "white" if is_dark else "#1B2A38", "size": 12},
+                x=j, y=i, text=texts[i][j], showarrow=False,
+                font={"color": "white" if abs(values[i, j]) > 0.45 else "#1B2A38", "size": 12},
             )  # fmt: skip
-    figure.update_xaxes(title_text="Predicted label", type="category")
-    figure.update_yaxes(title_text="Test label", type="category", autorange="reversed")
-    styling.apply_layout(figure, height=190 + 40 * min(len(names), 20))
-    return figure.update_layout(title={"text": styling.escaped(title), "font": {"size": 14}}, margin={"t": 40, "b": 64})
+    shown = {"tickvals": places, "ticktext": [_shortened(label) for label in found.labels]}
+    figure.update_xaxes(title_text="Predicted label", tickangle=-35, **shown)
+    figure.update_yaxes(title_text="Test label", autorange="reversed", **shown)
+    styling.apply_layout(figure, height=200 + (48 if len(names) <= MOST_WRITTEN else 16) * len(names))
+    return figure.update_layout(title={"text": styling.escaped(title), "font": {"size": 14}}, margin={"t": 40, "b": 40})
+
+
+def _counted(count: float) -> str:
+    return f"{count:,.1f}".removesuffix(".0")
+
+
+def _shortened(label: str) -> str:
+    return styling.escaped(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
 
 
 def _limits(low: float, high: float) -> str:

@@ -60,7 +60,7 @@ def test_costs_are_those_of_stored_answers_and_unknown_ones_say_why(store: Store
 
     zero = found.loc["zero-shot"]
     assert (zero["cost_usd"], zero["kept"], zero["usd_per_1000"]) == pytest.approx((0.05, 2, 25.0))
-    assert zero["usd_per_point"] == pytest.approx(0.05 / (100 * (zero["value"] - 0.5)))
+    assert zero["usd_per_point"] == pytest.approx(0.05 / (100 * (zero["mean_score"] - 0.5)))
     assert zero["note"] == "Up to $0.5000 more may be lost with calls without an answer."
     assert math.isnan(found.loc["few-shot", "cost_usd"])
     assert found.loc["few-shot", "note"] == "Answers without a known price: 1 of 2."
@@ -74,7 +74,7 @@ def test_arms_without_measures_have_their_scores_only(store: Store, task: Task) 
         chosen = trained.comparable(trained.read(session, task.study_id), "t")
         beside = costs.with_measures(session, task, chosen, None, metric=Metric.ACCURACY)
 
-    assert list(beside.columns) == ["arm", "score", "lost", *costs.MEASURES]
+    assert list(beside.columns) == ["arm", "mean_score", "lost", *costs.MEASURES]
     assert beside.loc[beside["arm"] == "real", "lost"].item() == 0 and beside[list(costs.MEASURES)].isna().all(
         axis=None
     )
@@ -84,7 +84,7 @@ def test_arms_without_measures_have_their_scores_only(store: Store, task: Task) 
 def beside(n: int, **columns: list[float]) -> pd.DataFrame:
     plain = {name: [math.nan] * n for name in costs.MEASURES}
     return pd.DataFrame(
-        {"arm": [f"a{i}" for i in range(n)], "score": np.linspace(0.5, 0.8, n), "lost": 0.0} | plain | columns
+        {"arm": [f"a{i}" for i in range(n)], "mean_score": np.linspace(0.5, 0.8, n), "lost": 0.0} | plain | columns
     )
 
 
@@ -96,7 +96,7 @@ def test_a_measure_ranks_arms_by_spearman_with_holm_over_the_measures() -> None:
     found = costs.ranks(table, list(table["arm"])).set_index("measure")
 
     assert found.index[0] == "self_bleu" and found.loc["self_bleu", "spearman"] == -1
-    expected = stats.spearmanr(table["distinct_2"], table["score"])
+    expected = stats.spearmanr(table["distinct_2"], table["mean_score"])
     assert found.loc["distinct_2", "spearman"] == pytest.approx(expected.statistic)
     assert found.loc["distinct_2", "p_adjusted"] == pytest.approx(expected.pvalue)
     assert math.isnan(found.loc["within", "spearman"]) and found.loc["within", "n"] == 8

@@ -33,6 +33,19 @@ def test_every_pair_is_compared_once_and_the_family_is_adjusted() -> None:
     assert found[0].gap == expected and found[2].gap.value < 0
 
 
+def test_one_base_makes_a_smaller_family_and_may_be_any_arm() -> None:
+    chosen = trained.comparable(
+        study_of(trained_arm("real"), trained_arm("zero-shot", right=0.7), trained_arm("few-shot")), "t"
+    )
+
+    found = differences.between(chosen, metric=Metric.ACCURACY, base="zero-shot")
+
+    assert [(one.arm, one.base) for one in found] == [("real", "zero-shot"), ("few-shot", "zero-shot")]
+    assert "real gains" in sentences.difference(found[0])
+    with pytest.raises(StudyError, match="no arm 'mixed' to compare with among real, zero-shot"):
+        differences.between(chosen, metric=Metric.ACCURACY, base="mixed")
+
+
 @pytest.mark.parametrize(
     ("arms", "said"),
     [
@@ -130,6 +143,11 @@ def test_one_task_has_no_difference_over_tasks_and_names_restrict_the_family() -
 
     assert over([arm for arm in arms if arm.task == "a"]) == []
     restricted = over(arms, names=["real", "zero-shot"])
+    assert [(row.arm, row.base) for row in over(arms, base="few-shot")] == [
+        ("real", "few-shot"),
+        ("zero-shot", "few-shot"),
+    ]
+    assert over(arms, base="mixed") == []
     assert len(over(arms)) == 3 and len(restricted) == 1 and restricted[0].p_adjusted == restricted[0].pooled.p
 
 

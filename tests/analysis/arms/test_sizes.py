@@ -43,9 +43,7 @@ def test_a_score_between_two_sizes_is_worth_the_texts_between_them_on_the_logari
     assert said.startswith("1,200 zero-shot texts are worth about 140 [") and "from 50 to 400 real texts" in said
 
 
-@pytest.mark.parametrize(
-    ("right", "said"), [(0.95, "more than 400 [more than 400, more than 400]"), (0.52, "less than 50")]
-)
+@pytest.mark.parametrize(("right", "said"), [(0.95, "more than 400"), (0.52, "less than 50")])
 def test_a_score_outside_the_measured_curve_is_never_extrapolated(right: float, said: str) -> None:
     found = worth([*curve(), exact("zero-shot", 1200, right)])[0]
 
