@@ -73,10 +73,10 @@ def _show(found: Compared, facts: dict[str, Any]) -> None:
     columns = ["arm", "score", "low", "high", "seeds", "alpha over seeds", "answers that change", "kept texts", "USD"]
     rows = [
         [
-            row.arm, row.value, row.low, row.high, row.n_seeds, steady[row.arm].alpha.value, steady[row.arm].changed.value,
-            int(cost.loc[row.arm, "kept"]), float(cost.loc[row.arm, "cost_usd"]),
+            row["arm"], row["value"], row["low"], row["high"], row["n_seeds"], steady[row["arm"]].alpha.value,
+            steady[row["arm"]].changed.value, int(cost.loc[row["arm"], "kept"]), float(cost.loc[row["arm"], "cost_usd"]),
         ]
-        for row in found.scores.itertuples()
+        for row in found.scores.to_dict("records")
     ]  # fmt: skip
     output.table(title, columns, rows)
     said = [
@@ -92,7 +92,7 @@ def _classes(found: Compared) -> list[classes.Classes]:
     """The classes of every arm beside those of the arm that all are compared with, by default the first one."""
     by_name = {arm.arm: arm for arm in found.chosen.arms}
     base = by_name.pop(found.asked.base or found.chosen.arms[0].arm)
-    return [classes.of_pair(base, arm, found.labels, spread=found.spread_of_f1) for arm in by_name.values()]
+    return [classes.of_pair(base, arm, found.labels) for arm in by_name.values()]
 
 
 def _json(found: Compared, facts: dict[str, Any]) -> dict[str, Any]:

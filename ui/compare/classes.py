@@ -23,7 +23,7 @@ def classes_view(found: Compared) -> None:
     others = [name for name in names if name != base]
     arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260))
     by_name = {one.arm: one for one in found.chosen.arms}
-    pair = classes.of_pair(by_name[base], by_name[arm], found.labels, spread=found.spread_of_f1)
+    pair = classes.of_pair(by_name[base], by_name[arm], found.labels)
     charts.plot(
         arm_charts.class_f1(pair.by_class, base=base, arm=arm),
         key="compare.classes",

@@ -1,7 +1,7 @@
 """The classes of two arms: F1 per class with the gap's interval, and the confusion of labels side by side."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from core.analysis.arms import differences
 from core.analysis.arms.trained import TrainedArm
 from core.analysis.inference import comparisons, gaps
-from core.analysis.inference.gaps import Floats, Gap, Scored, SeedSpread
+from core.analysis.inference.gaps import Floats, Gap, Scored
 from core.errors import StudyError
 
 CLASS_COLUMNS = [
@@ -36,7 +36,8 @@ class Confusion:
     def shares(self) -> Floats:
         """The counts as shares of their row, in [0, 1]; nan in the row of a label without test texts."""
         sizes = self.counts.sum(axis=1, keepdims=True)
-        return np.divide(self.counts, sizes, out=np.full(self.counts.shape, math.nan), where=sizes > 0)
+        shares = np.divide(self.counts, sizes, out=np.full(self.counts.shape, math.nan), where=sizes > 0)
+        return np.asarray(shares, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -54,39 +55,27 @@ class Classes:
     withheld: str
 
 
-def of_pair(
-    base: TrainedArm, arm: TrainedArm, labels: Mapping[int, str], *, spread: SeedSpread = gaps.ALONE
-) -> Classes:
-    """The classes of two arms. `labels`: label id -> name. `spread`: of F1 over seeds, from `spread_of_f1`.
+def of_pair(base: TrainedArm, arm: TrainedArm, labels: Mapping[int, str]) -> Classes:
+    """The classes of two arms. `labels`: label id -> name.
 
     Raises `StudyError` if the arms were tested on other texts.
     """
     if not base.is_tested_like(arm):
         raise StudyError(f"{base.arm} and {arm.arm} were tested on other texts, so their classes cannot be compared.")
     return Classes(
-        confusion(base, labels), confusion(arm, labels), by_class(base, arm, labels, spread=spread), cells(base, arm, labels),
+        confusion(base, labels), confusion(arm, labels), by_class(base, arm, labels), cells(base, arm, labels),
         differences.why_withheld(base, arm),
     )  # fmt: skip
 
 
-def spread_of_f1(arms: Sequence[TrainedArm]) -> SeedSpread:
-    """The spread over seeds of the F1 of single classes that arms have in common; as `gaps.shared_spread`, it needs 6 arms."""
-    if len([arm for arm in arms if len(arm.seeds) > 1]) < gaps.FEWEST_ARMS:
-        return gaps.ALONE
-    return gaps.shared_spread(
-        [gaps.class_f1(arm.truth, arm.predicted, own=int(own)) for arm in arms for own in np.unique(arm.truth)]
-    )
-
-
-def by_class(
-    base: TrainedArm, arm: TrainedArm, labels: Mapping[int, str], *, spread: SeedSpread = gaps.ALONE
-) -> pd.DataFrame:
+def by_class(base: TrainedArm, arm: TrainedArm, labels: Mapping[int, str]) -> pd.DataFrame:
     """F1 per class of two arms and what `arm` loses against `base`: a row per label of the task, in its order, `CLASS_COLUMNS`.
 
-    `labels`: label id -> name. `low`, `high`: 95 %, over new test texts and new trainings. `p_adjusted`: after Holm over the
+    `labels`: label id -> name. `low`, `high`: 95 %, over new test texts and new trainings; the arms' own seeds only, since classes of
+    different sizes spread differently. `p_adjusted`: after Holm over the
     classes. `n_class`: test texts of the label; a label without any has nan throughout and a note.
     """
-    rows = [_class_row(base, arm, own, name, spread) for own, name in labels.items()]
+    rows = [_class_row(base, arm, own, name) for own, name in labels.items()]
     table = pd.DataFrame(rows, columns=[name for name in CLASS_COLUMNS if name != "p_adjusted"])
     return table.assign(p_adjusted=comparisons.adjusted(list(table["p"])))[CLASS_COLUMNS]
 
@@ -123,7 +112,7 @@ def class_sentence(found: Classes) -> str:
     arm, base, known = found.arm.arm, found.base.arm, found.by_class.dropna(subset=["lost"])
     if found.withheld or known.empty:
         return f"{arm} against {base}: {found.withheld or 'No label has test texts.'}"
-    worst = known.loc[known["lost"].idxmax()]
+    worst = known.iloc[int(known["lost"].to_numpy().argmax())]
     limits = f" [{worst['low']:.2f}, {worst['high']:.2f}]" if math.isfinite(worst["low"]) else ", without an interval"
     sure = known[known["p_adjusted"] < 0.05]
     lost, gained = int((sure["lost"] > 0).sum()), int((sure["lost"] < 0).sum())
@@ -148,12 +137,12 @@ def cell_sentence(found: Classes) -> str:
     )
 
 
-def _class_row(base: TrainedArm, arm: TrainedArm, own: int, name: str, spread: SeedSpread) -> tuple[object, ...]:
+def _class_row(base: TrainedArm, arm: TrainedArm, own: int, name: str) -> tuple[object, ...]:
     n_class, n_seeds, nan = int((base.truth == own).sum()), min(len(base.seeds), len(arm.seeds)), math.nan
     if not n_class:
         return name, nan, nan, nan, nan, nan, nan, 0, n_seeds, "No test text has this label, so its F1 is undefined."
     both = [gaps.class_f1(one.truth, one.predicted, own=own) for one in (base, arm)]
-    gap = gaps.gap(*both, spread=spread)
+    gap = gaps.gap(*both)
     of_base, of_arm = (float(one.scores.mean()) for one in both)
     withheld = differences.why_withheld(base, arm)
     p = nan if withheld else comparisons.difference_p(gap)

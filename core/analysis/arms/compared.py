@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from core.analysis.arms import classes, differences, sizes, stability, trained
+from core.analysis.arms import differences, sizes, stability, trained
 from core.analysis.arms.differences import Difference, OverTasks
 from core.analysis.arms.sizes import Worth
 from core.analysis.arms.stability import Stability
@@ -41,7 +41,7 @@ class Asked:
 class Compared:
     """The arms of a task compared.
 
-    `labels`: label id -> name, in the task's order. `spread`: over seeds, of the metric; `spread_of_f1`: of single classes.
+    `labels`: label id -> name, in the task's order. `spread`: over seeds, of the metric.
     `scores`: `SCORE_COLUMNS`, a row per arm. `at_sizes`: the arms, and the real arm in any
     case, at every number of training texts.
     """
@@ -50,7 +50,6 @@ class Compared:
     chosen: TaskArms
     labels: dict[int, str]
     spread: SeedSpread
-    spread_of_f1: SeedSpread
     scores: pd.DataFrame
     differences: list[Difference]
     over_tasks: list[OverTasks]
@@ -73,7 +72,6 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
         chosen=chosen,
         labels={label.id: label.name for label in tasks.labels_of(session, task.id)},
         spread=spread,
-        spread_of_f1=classes.spread_of_f1(_chosen_in_study(study, chosen)),
         scores=_scores(chosen.arms, asked.metric, spread),
         differences=differences.between(
             chosen, metric=asked.metric, margin=asked.margin, spread=spread, base=asked.base
@@ -116,12 +114,3 @@ def _scores(arms: Sequence[TrainedArm], metric: Metric, spread: SeedSpread) -> p
             (arm.arm, score.value, score.low, score.high, len(arm.seeds), score.n, arm.n_train, arm.has_learned)
         )
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
-
-
-def _chosen_in_study(study: StudyArms, chosen: TaskArms) -> list[TrainedArm]:
-    """The arms of every task in the conditions in which the task is compared; those of `chosen` for its own task."""
-    others = dict.fromkeys(arm.task for arm in study.arms if arm.encoder == chosen.encoder and arm.task != chosen.task)
-    return [
-        *chosen.arms,
-        *(arm for task in others for arm in trained.comparable(study, task, encoder=chosen.encoder).arms),
-    ]

@@ -57,7 +57,7 @@ def _way(value: float) -> str:
 
 def _spread(tau: float) -> str:
     if points(tau) == "0":
-        return "That tasks differ in it, beyond the errors of measurement, is not seen."
+        return "Tasks are not seen to differ beyond the errors of measurement."
     return f"The true differences of tasks spread by {counted_points(tau)} (SD)."
 
 
@@ -86,8 +86,8 @@ def _what_settles(found: Difference) -> str:
     sizes = found.settled_by
     if sizes is None:
         return (
-            f"The difference lies so near the margin that more than {SEEDS_ON_OFFER[-1]} seeds or {MOST_TEXTS:,} test texts would be "
-            "needed to settle it."
+            f"To settle so small a distance from the margin would take more than {SEEDS_ON_OFFER[-1]} seeds or {MOST_TEXTS:,} test "
+            "texts."
         )
     now = found.gap
     if (sizes.texts, sizes.seeds) == (now.n_texts, min(now.n_seeds)):
@@ -108,5 +108,5 @@ def _seeds(n_seeds: tuple[int, ...]) -> str:
 
 def _round(texts: int) -> int:
     """Two leading digits, rounded up: a proposal is no measurement."""
-    step = 10 ** max(0, len(str(texts)) - 2)
+    step = int(10 ** max(0, len(str(texts)) - 2))
     return -(-texts // step) * step

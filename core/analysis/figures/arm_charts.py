@@ -25,9 +25,9 @@ def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> 
     """
     figure = go.Figure()
     rows = table[::-1]
-    for row in rows.itertuples():
-        shade, name = gap_charts.colour(str(row.arm)), styling.escaped(f"{row.arm} against {row.base}")
-        for low, high, width in ((row.low, row.high, 2), (row.low_90, row.high_90, 6)):
+    for row in rows.to_dict("records"):
+        shade, name = gap_charts.colour(str(row["arm"])), styling.escaped(f"{row['arm']} against {row['base']}")
+        for low, high, width in ((row["low"], row["high"], 2), (row["low_90"], row["high_90"], 6)):
             if math.isfinite(low):
                 figure.add_trace(
                     go.Scatter(
@@ -37,16 +37,16 @@ def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> 
                 )  # fmt: skip
         figure.add_trace(
             go.Scatter(
-                x=[100 * row.lost],
+                x=[100 * row["lost"]],
                 y=[name],
                 mode="markers",
                 marker={
                     "color": shade,
-                    "symbol": gap_charts.marker(str(row.arm)),
+                    "symbol": gap_charts.marker(str(row["arm"])),
                     "size": 13,
                     "line": {"width": 1, "color": "white"},
                 },
-                hovertemplate=f"%{{y}}: %{{x:.1f}} points lost{_limits(100 * row.low, 100 * row.high)}<extra></extra>",
+                hovertemplate=f"%{{y}}: %{{x:.1f}} points lost{_limits(100 * row['low'], 100 * row['high'])}<extra></extra>",
             )
         )
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1})
