@@ -76,6 +76,10 @@ COMMANDS = {
         "verdict",
         "The gap to expect from training on synthetic texts, with an 80 % prediction interval, and what to do.",
     ),
+    "compare": (
+        "compare",
+        "Compare the arms of a task: differences with intervals, as good as real or not, classes, worth, costs, stability.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

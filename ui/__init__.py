@@ -15,6 +15,13 @@ from ui.campaigns.live import live_view
 from ui.campaigns.llm import llm_view
 from ui.campaigns.raters import raters_view
 from ui.campaigns.results import results_view
+from ui.compare.arms import arms_view
+from ui.compare.choices import pick_comparison
+from ui.compare.classes import classes_view
+from ui.compare.costs import costs_view
+from ui.compare.reads import arms_of, compared_arms
+from ui.compare.sizes import sizes_view
+from ui.compare.stability import stability_view
 from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
@@ -53,6 +60,8 @@ __all__ = [
     "arm_panel",
     "arm_table",
     "beside_words",
+    "arms_of",
+    "arms_view",
     "call_cost",
     "campaign_head",
     "campaign_rows",
@@ -61,7 +70,10 @@ __all__ = [
     "choose_row",
     "choose_study",
     "chosen_campaign",
+    "classes_view",
     "compare_versions",
+    "compared_arms",
+    "costs_view",
     "draft_status",
     "draw_frame",
     "edit",
@@ -85,6 +97,7 @@ __all__ = [
     "pack_view",
     "pick_arm",
     "pick_columns",
+    "pick_comparison",
     "pick_connection",
     "pick_measure",
     "pick_metric",
@@ -108,6 +121,8 @@ __all__ = [
     "show_errors",
     "show_notice",
     "show_refusal",
+    "sizes_view",
+    "stability_view",
     "start_menu",
     "store",
     "study_import_panel",

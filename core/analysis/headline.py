@@ -36,8 +36,9 @@ def headline(found: Findings) -> str:
 
 def _counting(found: Findings) -> pd.DataFrame:
     gaps = found.gaps.dropna(subset=["gap", "low", "high"])
-    unlearned = set(found.measured.unlearned)
-    return gaps[[pair not in unlearned for pair in zip(gaps["task"], gaps["encoder"], strict=True)]]
+    pairs = zip(gaps["task"], gaps["encoder"], strict=True)
+    is_learned = [pair not in found.measured.unlearned for pair in pairs]
+    return gaps[pd.Series(is_learned, index=gaps.index, dtype=bool)]
 
 
 def _place(row: pd.Series, several: bool) -> str:

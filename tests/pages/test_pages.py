@@ -19,7 +19,9 @@ from core.subjectivity.sessions import campaigns
 from core.synthesis.prompts import drafts, versions
 from ui.shared import jobs, links
 
-ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "verdict"]
+ORGANISER = [
+    "overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
+]  # fmt: skip
 
 
 def fill(store: Store, folder: Path) -> Study:

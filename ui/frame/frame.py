@@ -22,7 +22,12 @@ PAGES = {
     ],
     "People": [("Campaigns", "campaigns", "🗳️")],
     "Models": [("Train", "train", "🏋️"), ("Jobs", "jobs", "⏱️")],
-    "Findings": [("Analyse", "analyse", "📈"), ("Verdict", "verdict", "⚖️"), ("Report", "report", "📄")],
+    "Findings": [
+        ("Analyse", "analyse", "📈"),
+        ("Compare", "compare", "🔀"),
+        ("Verdict", "verdict", "⚖️"),
+        ("Report", "report", "📄"),
+    ],
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }

@@ -103,7 +103,7 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
     """
     figure = go.Figure()
     labels = list(dict.fromkeys(points["label"]))
-    symbols = _symbols(list(dict.fromkeys(points["arm"])))
+    marks = symbols(list(dict.fromkeys(points["arm"])))
     for (arm, label), own in points.groupby(["arm", "label"] if by == "label" else ["arm", "arm"], sort=False):
         shade = PALETTE[labels.index(label) % len(PALETTE)] if by == "label" else gap_charts.colour(str(arm))
         name = f"{arm} · {label}" if by == "label" else str(arm)
@@ -113,7 +113,7 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
                 y=own["y"],
                 mode="markers",
                 name=styling.escaped(f"{name} (n {len(own)})"),
-                marker={"color": shade, "symbol": symbols[str(arm)], "size": 6, "opacity": 0.7},
+                marker={"color": shade, "symbol": marks[str(arm)], "size": 6, "opacity": 0.7},
                 customdata=own["sample_id"],
                 text=[styling.escaped(_beginning(text)) for text in own["text"]],
                 hovertemplate="%{text}<extra>" + styling.escaped(name) + "</extra>",
@@ -124,7 +124,7 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
     return _apply_layout(figure, height=520)
 
 
-def _symbols(arms: list[str]) -> dict[str, str]:
+def symbols(arms: list[str]) -> dict[str, str]:
     """Arm -> marker; if two arms are of the same kind, the second marker is open."""
     found: dict[str, str] = {}
     for arm in arms:

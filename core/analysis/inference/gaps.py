@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import optimize, special, stats
 
 from core.errors import StudyError
+from core.interval import Interval
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -82,16 +83,27 @@ def macro_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Scored:
     """Macro-F1 of every seed, over the classes that occur in `truth`. Arguments as for `accuracy`."""
     actual, answers = _checked(truth, predicted)
     classes = np.unique(actual)
-    n = len(actual)
     scores, influence = np.zeros(len(answers)), np.zeros(answers.shape)
     for own in classes:
-        is_own, named = actual == own, answers == own
-        hit, wrong = named & is_own, named ^ is_own
-        tp, errors = hit.sum(axis=1, keepdims=True), wrong.sum(axis=1, keepdims=True)
-        size = 2 * tp + errors  # 2 TP + FP + FN
-        scores += (2 * tp / size)[:, 0]
-        influence += n * (2 * errors / size**2 * hit - 2 * tp / size**2 * wrong)
+        of_class = class_f1(actual, answers, own=own)
+        scores += of_class.scores
+        influence += of_class.influence
     return Scored(scores / len(classes), influence / len(classes))
+
+
+def class_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, own: int) -> Scored:
+    """F1 of the class `own` for every seed; other arguments as for `accuracy`.
+
+    Raises `StudyError` if no text has the class: its F1 is then undefined.
+    """
+    actual, answers = _checked(truth, predicted)
+    is_own, named = actual == own, answers == own
+    if not is_own.any():
+        raise StudyError("F1 of a class needs a test text of the class.")
+    hit, wrong = named & is_own, named ^ is_own
+    tp, errors = hit.sum(axis=1, keepdims=True), wrong.sum(axis=1, keepdims=True)
+    size = 2 * tp + errors  # 2 TP + FP + FN
+    return Scored((2 * tp / size)[:, 0], len(actual) * (2 * errors / size**2 * hit - 2 * tp / size**2 * wrong))
 
 
 def shared_spread(arms: Sequence[Scored]) -> SeedSpread:
@@ -137,28 +149,59 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
         )
     value = float(one.scores.mean() - other.scores.mean())
     seeds = (len(one.scores), len(other.scores))
-    text = (
-        float(((one.influence.mean(axis=0) - other.influence.mean(axis=0)) ** 2).sum() / (n * (n - 1)))
-        if n > 1
-        else 0.0
-    )
+    influence = one.influence.mean(axis=0) - other.influence.mean(axis=0)
+    text = _of_texts(influence)
     if n < 2 or (min(seeds) < FEWEST_SEEDS and spread.df == 0):
         nan = math.nan
         return Gap(value, nan, nan, nan, nan, n, seeds, text, nan, _too_few(n, seeds))
-    parts = [_of_seeds(arm, spread) for arm in (one, other)]
-    seed = sum(part.variance for part in parts)
-    twice = sum(part.residual for part in parts)
-    variance = max(text + seed - twice, text, seed)
+    error = _error((one, other), text, spread)
     if text == 0 and all(float(np.ptp(arm.scores)) == 0 for arm in (one, other)):
         low, high = max(-1.0, value - RULE_OF_THREE / n), min(1.0, value + RULE_OF_THREE / n)
         note = f"No disagreement in {n} texts, so the interval is the rule of three."
-        return Gap(value, low, high, math.nan, math.nan, n, seeds, text, seed, note)
-    of_seeds = sum(part.variance**2 / part.df for part in parts)
-    df = (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds)
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * math.sqrt(variance)
+        return Gap(value, low, high, math.nan, math.nan, n, seeds, text, error.seed, note)
+    half = float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
     return Gap(
-        value, value - half, value + half, math.sqrt(variance), df, n, seeds, text, seed, _borrowed(seeds, spread)
+        value, value - half, value + half, error.se, error.df, n, seeds, text, error.seed, _borrowed(seeds, spread)
     )
+
+
+def mean_score(arm: Scored, *, spread: SeedSpread = ALONE, confidence: float = 0.95) -> Interval:
+    """The mean score of an arm over its seeds, with an interval for new test texts and new trainings, cut to [0, 1].
+
+    `n` is the number of test texts. The limits are nan where a gap of the arm would have no interval, and those of the rule of
+    three where no text has any influence, such as a score of 1. Source: as for `gap`, with one arm.
+    """
+    n, value = arm.influence.shape[1], float(arm.scores.mean())
+    if n < 2 or (len(arm.scores) < FEWEST_SEEDS and spread.df == 0):
+        return Interval(value, math.nan, math.nan, n)
+    text = _of_texts(arm.influence.mean(axis=0))
+    error = _error((arm,), text, spread)
+    is_still = text == 0 and float(np.ptp(arm.scores)) == 0
+    half = RULE_OF_THREE / n if is_still else float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
+    return Interval(value, max(0.0, value - half), min(1.0, value + half), n)
+
+
+@dataclass(frozen=True)
+class SeedPart:
+    """The part of a mean score's squared error that comes from the seeds: `variance` on `df` degrees of freedom.
+
+    `residual`: what texts and seeds both count, the noise of single answers, to be taken out once.
+    """
+
+    variance: float
+    df: float
+    residual: float
+
+
+def seed_part(arm: Scored, spread: SeedSpread) -> SeedPart:
+    """The error of an arm's mean score that comes from its seeds; with one seed all of it is taken from `spread`."""
+    n_seeds, n = arm.influence.shape
+    own = max(float(np.var(arm.scores, ddof=1)), SMALLEST_VARIANCE) if n_seeds > 1 else 0.0
+    variance = moderated(own, n_seeds - 1, spread) / n_seeds
+    if n_seeds == 1:
+        return SeedPart(variance, spread.df, 0.0)
+    apart = ((arm.influence - arm.influence.mean(axis=0)) ** 2).sum()
+    return SeedPart(variance, n_seeds - 1 + spread.df, float(apart / ((n_seeds - 1) * (n - 1) * n * n_seeds)))
 
 
 def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
@@ -176,22 +219,29 @@ def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One arm's share of the squared error that comes from seeds, its degrees, and what texts and seeds both count."""
+class _Error:
+    """Standard error and degrees of freedom of a score or a gap, and the part of the squared error that comes from seeds."""
 
-    variance: float
+    se: float
     df: float
-    residual: float
+    seed: float
 
 
-def _of_seeds(arm: Scored, spread: SeedSpread) -> _Part:
-    n_seeds, n = arm.influence.shape
-    own = max(float(np.var(arm.scores, ddof=1)), SMALLEST_VARIANCE) if n_seeds > 1 else 0.0
-    variance = moderated(own, n_seeds - 1, spread) / n_seeds
-    if n_seeds == 1:
-        return _Part(variance, spread.df, 0.0)
-    apart = ((arm.influence - arm.influence.mean(axis=0)) ** 2).sum()
-    return _Part(variance, n_seeds - 1 + spread.df, float(apart / ((n_seeds - 1) * (n - 1) * n * n_seeds)))
+def _error(arms: Sequence[Scored], text: float, spread: SeedSpread) -> _Error:
+    """The error of a number that is made of the scores of `arms`; `text` is the part of its square that comes from texts."""
+    n = arms[0].influence.shape[1]
+    parts = [seed_part(arm, spread) for arm in arms]
+    seed = sum(part.variance for part in parts)
+    twice = sum(part.residual for part in parts)
+    variance = max(text + seed - twice, text, seed)
+    of_seeds = sum(part.variance**2 / part.df for part in parts)
+    return _Error(math.sqrt(variance), (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds), seed)
+
+
+def _of_texts(influence: Floats) -> float:
+    """The variance, from the draw of test texts, of a number on which the texts have this influence; 0 for a single text."""
+    n = len(influence)
+    return float((influence**2).sum() / (n * (n - 1))) if n > 1 else 0.0
 
 
 def _checked(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Codes, Codes]:

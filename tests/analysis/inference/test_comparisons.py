@@ -12,7 +12,9 @@ from statsmodels.stats import contingency_tables, weightstats
 from core.analysis.inference import comparisons, gaps
 from core.errors import StudyError
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "metafor_paule_mandel.json").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).parents[2] / "golden"
+GOLDEN = json.loads((FOLDER / "metafor_paule_mandel.json").read_text(encoding="utf-8"))
+OF_R = json.loads((FOLDER / "r_comparisons.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"])
@@ -69,3 +71,56 @@ def test_single_texts_are_compared_by_the_exact_test_of_mcnemar() -> None:
     expected = contingency_tables.mcnemar(table, exact=True).pvalue
     assert comparisons.single_texts(one, other) == pytest.approx(expected, abs=1e-12)
     assert comparisons.single_texts(one, one) == 1.0
+
+
+@pytest.mark.parametrize("case", OF_R["holm"])
+def test_holm_adjusts_as_r_does(case: dict[str, Any]) -> None:
+    assert comparisons.adjusted(case["p"]) == pytest.approx(case["adjusted"], abs=1e-12)
+
+
+@pytest.mark.parametrize("case", OF_R["mcnemar"])
+def test_mcnemars_exact_p_is_that_of_r(case: dict[str, Any]) -> None:
+    one = np.repeat([True, False, True], [case["gained"], case["lost"], 7])
+    other = np.repeat([False, True, True], [case["gained"], case["lost"], 7])
+
+    assert comparisons.single_texts(one, other) == pytest.approx(case["p"], rel=1e-9)
+
+
+@pytest.mark.parametrize("case", OF_R["tost"])
+def test_two_one_sided_tests_are_those_of_r(case: dict[str, Any]) -> None:
+    gap = a_gap(case["gap"], case["se"], case["df"])
+    found = comparisons.equivalence(gap, margin=0.02)
+
+    for name in ("low", "high", "p", "p_as_good"):
+        assert getattr(found, name) == pytest.approx(case[name], rel=1e-9), name
+    assert comparisons.difference_p(gap) == pytest.approx(case["p_difference"], rel=1e-9)
+
+
+def test_arms_that_never_disagree_are_judged_by_the_rule_of_three() -> None:
+    many = gaps.Gap(0.0, -0.01, 0.01, math.nan, math.nan, 300, (3, 3), 0, 0, "")
+
+    assert comparisons.equivalence(many, margin=0.02).is_equivalent
+    assert not comparisons.equivalence(many, margin=0.005).is_as_good
+    assert math.isnan(comparisons.difference_p(many)) and math.isnan(comparisons.equivalence(many, margin=0.02).p)
+    assert comparisons.sizes_to_settle(many, margin=0.005) == comparisons.Sizes(601, 3)
+
+
+def test_the_proposed_sizes_settle_the_margin_in_four_of_five_studies() -> None:
+    gap = gaps.Gap(0.07, 0, 0, 0.03, 30, 120, (3, 3), 0.0006, 0.0003, "")
+    sizes = comparisons.sizes_to_settle(gap, margin=0.02)
+    assert sizes is not None
+
+    se = math.sqrt(0.0006 * 120 / sizes.texts + 0.0003 * 3 / sizes.seeds)
+    settled = np.random.default_rng(2).normal(0.07, se, 20000) - 1.645 * se > 0.02
+    assert 0.79 < settled.mean() < 0.84
+    assert comparisons.sizes_to_settle(a_gap(0.02, 0.01, 30), margin=0.02) is None
+    assert comparisons.sizes_to_settle(a_gap(0.05, math.nan, math.nan), margin=0.02) is None
+
+
+def test_an_effect_over_tasks_is_judged_by_its_ninety_percent_interval() -> None:
+    effects, errors = [0.001, -0.002, 0.003, 0.0], [0.004, 0.005, 0.004, 0.005]
+    found = comparisons.pooled_equivalence(effects, errors, margin=0.02)
+
+    wide = comparisons.pooled(effects, errors)
+    assert found.is_equivalent and wide.low < found.low < found.high < wide.high
+    assert not comparisons.pooled_equivalence([0.001], [0.004], margin=0.02).is_as_good

@@ -56,6 +56,62 @@ def test_the_influence_of_a_text_is_the_derivative_of_the_score_by_its_weight(cl
     assert found.mean() == pytest.approx(0, abs=1e-12)
 
 
+def test_the_influence_of_a_text_on_the_f1_of_a_class_is_its_derivative() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 3, 50)
+    predicted = answers(rng, truth, seeds=1, share=0.5)
+    found = gaps.class_f1(truth, predicted, own=2)
+
+    for text in range(50):
+        weights = np.ones((2, 50))
+        weights[0, text] += 1e-6
+        weights[1, text] -= 1e-6
+        high, low = (
+            metrics.f1_score(truth, predicted[0], labels=[2], average="macro", sample_weight=one) for one in weights
+        )
+        assert found.influence[0, text] == pytest.approx(50 * (high - low) / 2e-6, abs=1e-6)
+    assert found.scores[0] == pytest.approx(metrics.f1_score(truth, predicted[0], labels=[2], average="macro"))
+
+
+def test_the_error_of_a_classs_f1_is_that_of_a_bootstrap_of_texts() -> None:
+    rng = np.random.default_rng(16)
+    truth = (rng.random(300) < 0.3).astype(int)
+    real, synthetic = (answers(rng, truth, seeds=3, share=share) for share in (0.8, 0.6))
+    found = gaps.gap(gaps.class_f1(truth, real, own=1), gaps.class_f1(truth, synthetic, own=1))
+
+    drawn = []
+    for _ in range(2000):
+        draw = rng.integers(0, 300, 300)
+        both = [gaps.class_f1(truth[draw], one[:, draw], own=1).scores.mean() for one in (real, synthetic)]
+        drawn.append(both[0] - both[1])
+    assert math.sqrt(found.text_variance) == pytest.approx(np.std(drawn), rel=0.08)
+
+
+def test_a_class_without_test_texts_has_no_f1() -> None:
+    with pytest.raises(StudyError, match="needs a test text of the class"):
+        gaps.class_f1([0, 1], [[0, 1]], own=2)
+
+
+def test_the_mean_score_of_an_arm_has_an_interval_over_texts_and_seeds() -> None:
+    rng = np.random.default_rng(8)
+    truth = rng.integers(0, 2, 200)
+    scored = gaps.accuracy(truth, answers(rng, truth, seeds=4, share=0.6))
+    found = gaps.mean_score(scored)
+    against_none = gaps.gap(scored, gaps.Scored(np.full(4, 0.5), np.zeros((4, 200))))
+
+    assert (found.value, found.n) == (pytest.approx(scored.scores.mean()), 200)
+    assert found.high - found.low == pytest.approx(against_none.high - against_none.low, rel=1e-3)
+
+
+def test_a_perfect_score_has_the_rule_of_three_and_one_seed_has_no_interval() -> None:
+    truth = np.tile([0, 1], 50)
+
+    perfect = gaps.mean_score(gaps.macro_f1(truth, np.tile(truth, (3, 1))))
+
+    assert (perfect.low, perfect.high) == (pytest.approx(0.97), 1.0)
+    assert math.isnan(gaps.mean_score(gaps.macro_f1(truth, truth)).low)
+
+
 @SCORERS
 def test_the_error_from_texts_is_that_of_a_bootstrap_of_texts(scorer: Scorer) -> None:
     rng = np.random.default_rng(6)

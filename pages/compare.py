@@ -1,0 +1,42 @@
+"""Compare: the arms of a task beside one another, with their classes, training sizes, costs and stability"""
+
+import streamlit as st
+
+import ui
+from core.analysis.arms import compared
+
+study = ui.guard("organiser")
+ui.title("Compare", study)
+ui.watch_runs(study.id)
+VIEWS = {
+    "Arms": lambda: ui.arms_view(found),
+    "Classes": lambda: ui.classes_view(found),
+    "Sizes": lambda: ui.sizes_view(found),
+    "Cost and quality": lambda: ui.costs_view(task, found),
+    "Stability": lambda: ui.stability_view(found),
+}
+
+# What is compared
+with ui.store()() as session:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = ui.pick_task(session, study, key="compare")
+        metric = ui.pick_metric(key="compare")
+        asked = ui.pick_comparison(ui.arms_of(session, study), task, metric=metric)
+    if asked is None:
+        st.info("A comparison needs finished runs of two arms of this task.")
+        ui.link("train", "Queue training runs")
+        st.stop()
+    found = ui.compared_arms(session, study, task, asked)
+
+# The view, and what stands in the way of reading it
+view = st.segmented_control(
+    "Show",
+    list(VIEWS),
+    default="Arms",
+    required=True,
+    key="compare.view",
+    label_visibility="collapsed",
+    bind="query-params",
+)
+VIEWS[view]()
+ui.cautions(compared.cautions(found))

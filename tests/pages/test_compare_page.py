@@ -1,0 +1,93 @@
+"""The page Compare: every view answers with and without runs, and never shows what is no number."""
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.study import tasks
+from core.study.rows.study import Run
+from core.study.store import Store
+from tests.finished_study import add_runs, make_task
+from tests.pages.test_pages import opened
+
+VIEWS = ("Arms", "Classes", "Sizes", "Cost and quality", "Stability")
+
+
+def fill(home: Store, *, seeds: int = 3, other_size: int = 0, **right: float) -> None:
+    """A task with runs of these arms; with `other_size` the real arm also has runs on so many training texts."""
+    with home.write() as session:
+        study = tasks.study_named(session, "s")
+        shares = {arm.replace("_", "-"): share for arm, share in right.items()}
+        for name in ("tone", "news"):
+            task = make_task(session, study, name, arms=[arm for arm in shares if arm != "real"])
+            add_runs(session, task, shares, seeds=seeds)
+            if other_size:
+                add_runs(session, task, {"real": 0.6}, seeds=seeds, steps=7)
+                for run in session.query(Run).filter(Run.config["training"]["steps"].as_integer() == 7):
+                    run.n_train, run.config = other_size, {"training": {"steps": 100}, "test": "t"}
+
+
+def said(app: AppTest) -> str:
+    parts = (*app.info, *app.warning, *app.markdown, *app.caption, *app.text, *app.error)
+    return "\n".join(str(element.value) for element in parts).replace("\\", "")
+
+
+def view(app: AppTest, name: str) -> str:
+    app.segmented_control(key="compare.view").set_value(name).run()
+    assert not app.exception, app.exception[0].value
+    return said(app)
+
+
+CASES: list[dict[str, Any]] = [
+    {"real": 0.9, "zero_shot": 0.7, "few_shot": 0.85},
+    {"real": 0.9},
+    {"zero_shot": 0.7, "few_shot": 0.85},
+    {"real": 0.5, "zero_shot": 0.5},
+    {"real": 1.0, "zero_shot": 1.0},
+    {"real": 0.9, "zero_shot": 0.7, "seeds": 1},
+    {"real": 0.9, "zero_shot": 0.7, "other_size": 50},
+]
+
+
+@pytest.mark.parametrize("given", CASES, ids=lambda given: ", ".join(given))
+def test_every_view_says_what_there_is_in_sentences(app: AppTest, home: Store, given: dict[str, Any]) -> None:
+    fill(home, **given)
+    opened(app, "compare")
+
+    shown = {name: view(app, name) for name in VIEWS}
+
+    for name, words in shown.items():
+        assert "nan" not in words.lower() and "None" not in words and "inf" not in words.split(), name
+    assert shown["Stability"] and shown["Cost and quality"]
+
+
+def test_a_task_without_runs_leads_to_training(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        make_task(session, tasks.study_named(session, "s"), "new", arms=["zero-shot"])
+
+    opened(app, "compare")
+
+    assert "A comparison needs finished runs of two arms of this task." in said(app)
+
+
+def test_fewer_arms_and_another_margin_change_what_is_said(app: AppTest, home: Store) -> None:
+    fill(home, real=0.9, zero_shot=0.7, few_shot=0.85)
+    opened(app, "compare")
+    strict = said(app)
+
+    app.number_input(key="compare.margin").set_value(45.0).run()
+    wide = said(app)
+    app.multiselect(key="compare.arms.1.minilm.None").set_value(["real", "few-shot"]).run()
+
+    assert "Worse than real by more than 2 points" in strict and "As good as real within 45 points" in wide
+    assert "zero-shot loses" not in said(app) and "few-shot loses" in said(app)
+
+
+def test_several_sizes_can_be_chosen_and_make_a_worth(app: AppTest, home: Store) -> None:
+    fill(home, real=0.9, zero_shot=0.75, other_size=50)
+    opened(app, "compare")
+
+    assert "100 zero-shot texts are worth about" in view(app, "Sizes")
+    app.selectbox(key="compare.size.1.minilm").set_value(50).run()
+    assert "Only real has finished runs here" in said(app)

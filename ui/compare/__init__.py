@@ -1,0 +1,1 @@
+"""The views of the page Compare: arms, classes, training sizes, cost and quality, stability."""

@@ -1,0 +1,53 @@
+"""The choices of the page Compare: arms, encoder, number of training texts and the margin"""
+
+import streamlit as st
+
+from core.analysis.arms import trained
+from core.analysis.arms.compared import Asked
+from core.analysis.arms.differences import MARGIN
+from core.analysis.arms.trained import StudyArms
+from core.analysis.points import Metric
+from core.study.rows.study import Task
+
+EVERY_PAIR = "each other"
+
+
+def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | None:
+    """Draw the choices; return what is to be compared, None if no run of the task has finished or no arm is chosen.
+
+    Encoders and numbers of training texts are offered only if there are several.
+    """
+    encoders = known.encoders(task.name)
+    if not encoders:
+        return None
+    margin = st.number_input(
+        "Points that do not matter",
+        min_value=0.1,
+        max_value=50.0,
+        value=100 * MARGIN,
+        step=0.5,
+        key="compare.margin",
+        help="Two arms count as equally good if their difference is shown to be smaller than this.",
+        width=200,
+    )
+    encoder = encoders[0]
+    if len(encoders) > 1:
+        encoder = st.selectbox("Encoder", encoders, key=f"compare.encoder.{task.id}", width=200)
+    sizes: list[int | None] = [None, *known.sizes(task.name, encoder)]
+    size = None
+    if len(sizes) > 2:
+        size = st.selectbox(
+            "Training texts", sizes, format_func=_size_words, key=f"compare.size.{task.id}.{encoder}", width=200
+        )
+    names = [arm.arm for arm in trained.comparable(known, task.name, encoder=encoder, size=size).arms]
+    chosen = st.multiselect("Arms", names, default=names, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360)
+    if not chosen:
+        return None
+    base = st.selectbox("Compared with", [*chosen, EVERY_PAIR], key=f"compare.base.{'.'.join(chosen)}", width=200)
+    wanted = () if len(chosen) == len(names) else tuple(chosen)
+    against = "" if base == EVERY_PAIR else str(base)
+    return Asked(metric=metric, margin=margin / 100, encoder=encoder, size=size, names=wanted, base=against)
+
+
+def _size_words(size: int | None) -> str:
+    return "as most arms" if size is None else f"{size:,}"

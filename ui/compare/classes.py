@@ -1,0 +1,49 @@
+"""Classes compared: F1 per label with intervals, and the confusion of two arms side by side."""
+
+import streamlit as st
+
+from core.analysis.arms import classes
+from core.analysis.arms.compared import Compared
+from core.analysis.figures import arm_charts
+from ui.compare.cells import compact
+from ui.shared import charts
+from ui.shared.tables import table
+from ui.shared.words import plain
+
+FEW_LABELS, NARROW, WIDE = 3, 270, 380  # up to so many labels three confusions stand in one row; widths in pixels
+
+
+def classes_view(found: Compared) -> None:
+    """Draw F1 per label of a chosen arm against the arm it is compared with, and how both mistake labels for one another."""
+    names = [arm.arm for arm in found.chosen.arms]
+    if len(names) < 2:
+        st.info("Classes are compared between two arms with finished runs.")
+        return
+    base = found.asked.base or names[0]
+    others = [name for name in names if name != base]
+    arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260))
+    by_name = {one.arm: one for one in found.chosen.arms}
+    pair = classes.of_pair(by_name[base], by_name[arm], found.labels)
+    charts.plot(
+        arm_charts.class_f1(pair.by_class, base=base, arm=arm),
+        key="compare.classes",
+        filename=f"{found.chosen.task}-{arm}-classes",
+        data=pair.by_class,
+        reading=plain(classes.class_sentence(pair)),
+    )
+    table(compact(pair.by_class), key="compare.classes.table")
+    st.subheader("Which labels are mistaken for which", anchor=False)
+    width = NARROW if len(found.labels) <= FEW_LABELS else WIDE
+    with st.container(horizontal=True):
+        for place, figure in enumerate(
+            (
+                arm_charts.confusion(pair.base),
+                arm_charts.confusion(pair.arm),
+                arm_charts.confusion_change(pair.base, pair.arm),
+            )
+        ):
+            with st.container(width=width):
+                st.plotly_chart(figure, key=f"compare.confusion.{place}", config={"displaylogo": False})
+    st.caption(plain(classes.cell_sentence(pair)))
+    st.caption("Rows are test labels: shares of their test texts, below them texts in the mean over seeds.")
+    table(pair.cells, key="compare.cells")
