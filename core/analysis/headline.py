@@ -18,7 +18,7 @@ def headline(found: Findings) -> str:
     if gaps.empty:
         return ""
     metric, several = METRIC_NAMES[found.metric], found.gaps["encoder"].nunique() > 1
-    worst = gaps.loc[gaps["gap"].idxmax()]
+    worst = gaps.iloc[int(gaps["gap"].to_numpy().argmax())]
     count = "The only gap" if len(gaps) == 1 else f"The largest of {len(gaps)} gaps"
     if worst["low"] <= 0:
         held = "its interval holds" if len(gaps) == 1 else "this interval holds"
@@ -30,7 +30,7 @@ def headline(found: Findings) -> str:
     said = f"{count}: on {_place(worst, several)}, {worst['arm']} texts lose {_amount(worst)} of {metric} against real texts"
     if same.empty:
         return f"{said}."
-    best = same.loc[same["gap"].idxmin()]
+    best = same.iloc[int(same["gap"].to_numpy().argmin())]
     return f"{said}; on {best['task']}, {points(best['gap'])} {between(best['low'], best['high'])}."
 
 
