@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from core.analysis import findings
+from core.analysis import data_notes, findings
 from core.analysis.figures import gap_charts
 from core.analysis.reports import report
 
@@ -17,30 +17,20 @@ with ui.store()() as session:
         metric = ui.pick_metric(key="analyse")
         measure = ui.pick_measure(session, study, key="analyse")
     found = ui.findings_of(session, study, metric=metric, measure=measure)
-if found.scores.empty or measure is None:
-    st.info(
-        "The plot needs finished runs of a real and a synthetic arm."
-        if found.scores.empty
-        else "The plot needs answers that show how subjective the tasks are."
-    )
-    if found.scores.empty:
-        ui.link("train", "Queue training runs")
-    else:
-        ui.link("campaigns", "Collect or import answers")
+if found.scores.empty:
+    st.info("The figures need finished runs of a real and a synthetic arm.")
+    ui.link("train", "Queue training runs")
     st.stop()
 
-# The plot and its reading
-if found.points.empty:
-    st.info("No task has both finished runs and answers about its subjectivity.")
+# The gaps, and what one of them came from
+if found.gaps.empty:
+    st.info(data_notes.why_no_gap(found.scores))
+    ui.link("train", "Queue training runs")
 else:
-    ui.plot(
-        gap_charts.gap_against_subjectivity(found.points, found.fit, measure=measure, metric=metric),
-        key="analyse.plot",
-        filename=f"{study.name}-gap-against-subjectivity",
-        data=found.points,
-        reading=findings.reading(found),
-    )
-    st.caption(findings.caution(found))
+    ui.gaps_view(found)
+if measure is None:
+    st.info("Nobody has said yet how subjective the tasks are: no line over subjectivity can be drawn.")
+    ui.link("campaigns", "Collect or import answers")
 ui.cautions(findings.cautions(found))
 
 view = st.segmented_control(

@@ -1,5 +1,6 @@
 """Everything that pages import from ui: the guard, the store, pickers, panels, tables, charts and words."""
 
+from ui.analyse.gaps import gaps_view
 from ui.campaigns.export import export_view
 from ui.campaigns.files import import_panel
 from ui.campaigns.form import new_campaign
@@ -66,6 +67,7 @@ __all__ = [
     "export_view",
     "findings_of",
     "forget_start",
+    "gaps_view",
     "guard",
     "import_panel",
     "is_generating",
