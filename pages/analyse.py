@@ -5,6 +5,7 @@ import streamlit as st
 import ui
 from core.analysis import data_notes, findings
 from core.analysis.figures import gap_charts
+from core.analysis.gap_table import LEAST_ROOM
 from core.analysis.reports import report
 
 study = ui.guard("organiser")
@@ -42,10 +43,16 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == "Points":
-    ui.table(found.points, key="analyse.points")
+    ui.table(found.by_task, key="analyse.points")
+    st.caption(
+        "Share of real over chance: the gap divided by what the real arm scores above chance, with a dash where that is under "
+        f"{LEAST_ROOM:.2f}."
+    )
     for arm, fit in found.by_arm.items():
         st.caption(f"{arm} alone: slope {fit.interval.text(digits=3)}, {fit.n_groups} tasks. {fit.note}")
-if view == "Tasks":
+if view == "Tasks" and measure is None:
+    st.info("Nobody has said yet how subjective the tasks are.")
+elif view == "Tasks":
     ui.plot(
         gap_charts.subjectivity(found.subjectivity, measure=measure),
         key="analyse.tasks",
@@ -53,25 +60,9 @@ if view == "Tasks":
         data=found.subjectivity,
         reading=f"{findings.answers(found):,} answers; bars are 95 % intervals.",
     )
+    ui.table(found.subjectivity, key="analyse.subjectivity")
 if view == "Samples":
-    with ui.store()() as session:
-        task = ui.pick_task(session, study, key="analyse")
-        agreed = report.over_agreement(session, found, task.name)
-    if not agreed.curves:
-        st.info("This needs ratings of this task's test samples and finished runs.")
-        ui.link("campaigns", "Collect ratings")
-        st.stop()
-    ui.plot(
-        gap_charts.threshold_curves(agreed.curves),
-        key="analyse.thresholds",
-        filename=f"{task.name}-thresholds",
-        data=report.long_table(agreed.curves),
-        reading=agreed.reading,
-    )
-    st.caption(
-        "Accuracy on the test samples whose raters agree at least as much as the horizontal axis says; the band is a 95 % Wilson "
-        "interval."
-    )
+    ui.texts_view(study, found)
 if view == "Report":
     st.write("One HTML file with these figures and tables. It opens in any browser, without a network.")
     with ui.store()() as session:

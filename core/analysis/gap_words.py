@@ -1,6 +1,7 @@
 """Gaps in words: how many tasks an arm loses on, and what one gap says beside chance and the real score."""
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -40,21 +41,31 @@ def gaps_by_task(points: pd.DataFrame) -> str:
     return " ".join([*said, ROWS])
 
 
-def gap_in_full(point: "pd.Series[object]", *, metric: str) -> str:
+def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:
     """One gap with its interval and n, the two scores, chance, and the gap as a share of what real texts bring over chance."""
-    value, low, high, real, score, chance, relative = (
-        float(str(point[name])) for name in ("gap", "low", "high", "score_real", "score", "chance", "relative")
-    )
-    lost = Interval(value, low, high, n=0).text(digits=3)
+    lost = Interval(point["gap"], point["low"], point["high"], n=0).text(digits=3)
     said = (
-        f"{metric} lost: {lost}, over {point['n_test']} test texts and {_n(int(str(point['n_seeds'])), 'seed', 'seeds')}. Real texts "
-        f"{real:.3f}, synthetic {score:.3f}, chance {chance:.3f}."
+        f"{metric} lost: {lost}, over {point['n_test']} test texts and {_n(point['n_seeds'], 'seed', 'seeds')}. Real texts "
+        f"{point['score_real']:.3f}, synthetic {point['score']:.3f}, chance {point['chance']:.3f}."
     )
-    if math.isfinite(relative):
-        return f"{said} That is {relative:.0%} of what real texts bring over chance."
+    if math.isfinite(point["relative"]):
+        return f"{said} That is {point['relative']:.0%} of what real texts bring over chance."
     return (
         f"{said} Real texts bring less than {LEAST_ROOM:.2f} over chance, so there is hardly anything to lose and the gap is not "
         "comparable with that of other tasks."
+    )
+
+
+def beside_ceiling(point: "pd.Series[Any]", ceiling: Interval) -> str:
+    """One gap beside the label ceiling of its task: the score of one rater against the majority of the others."""
+    said = f"Label ceiling: one rater scores {ceiling.text(digits=3)} against the majority of the others, over {ceiling.n} rated texts."
+    if point["score_real"] >= ceiling.value:
+        said += " Real texts reach it: what they miss may be disagreement about the labels."
+    room = ceiling.value - point["chance"]
+    return (
+        f"{said} The gap is {point['gap'] / room:.0%} of what one rater has over chance."
+        if room >= LEAST_ROOM
+        else said
     )
 
 

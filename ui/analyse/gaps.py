@@ -1,16 +1,18 @@
 """The gaps of a study on the screen: by task or over subjectivity, and below them what a chosen gap came from."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.analysis import findings, gap_words, provenance
-from core.analysis.figures import gap_charts, gap_forest
+from core.analysis.figures import gap_forest, gap_scatter
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.provenance import Provenance
 from core.study import tasks
-from ui.shared import links, resources, tables
+from ui.shared import links, reads, resources, tables
 from ui.shared.charts import plot
 from ui.shared.words import plain
 
@@ -60,7 +62,7 @@ def _scatter(found: Findings, points: pd.DataFrame) -> None:
     placed = points.dropna(subset=["subjectivity"])
     assert found.measure is not None
     plot(
-        gap_charts.gap_against_subjectivity(
+        gap_scatter.gap_against_subjectivity(
             placed, found.fit, measure=found.measure, metric=found.metric, by_arm=found.by_arm
         ),
         key=PLOT,
@@ -70,6 +72,8 @@ def _scatter(found: Findings, points: pd.DataFrame) -> None:
         on_select=_take_point,
     )
     lines = " Dashed lines are those of single arms." if len(found.by_arm) > 1 else ""
+    if len(placed) < len(found.points):
+        lines += " All lines are over all encoders."
     st.caption(
         f"Marks of one task stand side by side; the rows below hold its subjectivity with a 95 % interval.{lines}"
     )
@@ -105,16 +109,19 @@ def _point(found: Findings, points: pd.DataFrame) -> None:
     point = points.iloc[names.index(chosen)]
     with resources.store()() as session:
         came_from = _provenance(session, found, point)
+        ceiling = reads.ceilings_of(session, found.study, metric=found.metric).get(str(point["task"]))
     with st.container(border=True):
         st.subheader(plain(chosen), anchor=False)
         st.write(plain(gap_words.gap_in_full(point, metric=METRIC_NAMES[found.metric])))
+        if ceiling:
+            st.write(plain(gap_words.beside_ceiling(point, ceiling)))
         if point["note"]:
             st.caption(plain(str(point["note"])))
         _runs(came_from)
         _arm(came_from)
 
 
-def _provenance(session: Session, found: Findings, point: "pd.Series[object]") -> Provenance:
+def _provenance(session: Session, found: Findings, point: "pd.Series[Any]") -> Provenance:
     task = tasks.get_task(session, found.study.id, str(point["task"]))
     arm = tasks.get_arm(session, task, str(point["arm"]))
     return provenance.of_gap(session, found.scores, task=task, arm=arm, encoder=str(point["encoder"]))

@@ -1,16 +1,12 @@
 """Draw the figures of a study's findings with Plotly; every arm has the same colour and marker in all figures."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from core.analysis import regression
 from core.analysis.figures import styling
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict import Verdict
@@ -24,8 +20,11 @@ GREY = "#8A8F98"
 MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT: "diamond", ArmKind.MIXED: "cross"}
 SYMBOLS = ("triangle-up", "star", "hexagon", "triangle-down", "pentagon")  # of the second and later arms of one colour
 LIGHTER, DARKER = 0.4, 0.3  # share of white in the second arm's shade of a colour, of black in the third's
+MOST_BANDS, APART = (
+    3,
+    0.004,
+)  # arms with bands in one figure; beyond, how far their bars stand apart on the axis of agreement
 LONGEST_NAME = 22  # characters of a task's name beside an axis; hovering over its mark shows the whole name
-BESIDE = 0.012  # of the axis: how far the marks of the arms of one task stand apart in the scatter
 AXIS_NAMES = {
     "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
     "ratings": "Subjectivity (1 − Krippendorff's alpha)",
@@ -86,47 +85,6 @@ def _shade(own: str, place: int) -> str:
     return "#" + "".join(f"{round(part + (target - part) * share):02X}" for part in parts)
 
 
-def gap_against_subjectivity(
-    points: pd.DataFrame,
-    fit: regression.Fit | None,
-    *,
-    measure: str,
-    metric: str,
-    by_arm: Mapping[str, regression.Fit] | None = None,
-) -> go.Figure:
-    """The gap (real minus synthetic score) against the subjectivity of the task, and below it a row with the name of each task.
-
-    `points` has the columns of `core.analysis.points.join`. Upright bars are 95 % intervals of gaps; the interval of a task's
-    subjectivity stands once, in the task's row. Marks of the arms of a task stand side by side. With a `fit`, its line and 95 % band
-    are drawn over the range of the points, with `by_arm` also the line of each arm if there are several.
-    """
-    names = [str(name) for name in points.sort_values("subjectivity", kind="stable")["task"].unique()]
-    rows = 22 * len(names) + 16
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.02, row_heights=[330 / (330 + rows), rows / (330 + rows)]
-    )
-    if fit is not None:
-        _add_fit(figure, fit, points["subjectivity"])
-    styles = arm_styles(points["arm"])
-    span = float(np.ptp(points["subjectivity"])) or 1.0
-    for place, (arm, style) in enumerate(styles.items()):
-        own = points[points["arm"] == arm]
-        shift = (place - (len(styles) - 1) / 2) * BESIDE * span
-        figure.add_trace(_gap_marks(own, own["subjectivity"] + shift, arm, style), row=1, col=1)
-        if by_arm and len(styles) > 1 and arm in by_arm:
-            _add_arm_line(figure, by_arm[arm], own["subjectivity"], style)
-    _add_places(figure, points.drop_duplicates("task").set_index("task").loc[names].reset_index())
-    figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"}, row=1, col=1)
-    styling.apply_layout(figure, height=474 + rows)
-    axis = AXIS_NAMES[measure].removeprefix("Subjectivity ")
-    figure.update_xaxes(**styling.GRID)
-    figure.update_yaxes(**styling.GRID)
-    figure.update_xaxes(title={"text": f"objective → subjective<br>{axis}"}, row=2, col=1)
-    figure.update_yaxes(title={"text": f"{AXIS_NAMES[metric]} lost against real data"}, row=1, col=1)
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[short(name) for name in names], row=2, col=1)
-    return figure.update_yaxes(range=[len(names) - 0.4, -0.6], showgrid=False, row=2, col=1)
-
-
 def point_data(points: pd.DataFrame) -> list[list[object]]:
     """What the mark of a gap holds: task, arm and encoder, then the texts and numbers of `POINT_HOVER`."""
     return [
@@ -147,18 +105,21 @@ POINT_HOVER = (
 )
 
 
-def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
-    """The scores by task: a small mark per run, a large mark for the mean of each arm.
+def scores_by_task(
+    scores: pd.DataFrame, *, metric: str, order: list[str], ceilings: Mapping[str, Interval] | None = None
+) -> go.Figure:
+    """The scores by task: a small mark per run, a large mark for the mean of each arm, a grey line for the label ceiling.
 
-    `scores` has a row per run; `order` lists the tasks from left to right.
+    `scores` has a row per run; `order` lists the tasks from left to right; `ceilings` maps tasks to the score of one rater.
     """
     figure = go.Figure()
-    arms = list(dict.fromkeys(scores["arm"]))
-    for place, arm in enumerate(sorted(arms, key=lambda name: list(ArmKind).index(tasks.kind_of(name)))):
+    _add_ceilings(figure, [(place, (ceilings or {}).get(task)) for place, task in enumerate(order)])
+    styles = arm_styles(scores["arm"])
+    for place, (arm, look) in enumerate(styles.items()):
         own = scores[scores["arm"] == arm]
-        shift = (place - (len(arms) - 1) / 2) * 0.18
+        shift = (place - (len(styles) - 1) / 2) * min(0.18, 0.8 / len(styles))
         at = own["task"].map({task: index for index, task in enumerate(order)}).astype(float) + shift
-        style = {"color": colour(arm), "symbol": marker(arm)}
+        style = {"color": look.colour, "symbol": look.symbol}
         figure.add_trace(
             go.Scatter(
                 x=at,
@@ -248,24 +209,43 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`."""
+def threshold_curves(curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None) -> go.Figure:
+    """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`. `ceiling`: that of single
+    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side."""
     figure = go.Figure()
-    for arm, curve in curves.items():
-        styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
+    styles = arm_styles(curves)
+    has_bands = len(curves) <= MOST_BANDS
+    for place, (arm, curve) in enumerate(curves.items()):
+        if has_bands:
+            styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], styles[arm].colour)
         figure.add_trace(
             go.Scatter(
-                x=curve["threshold"],
+                x=curve["threshold"] if has_bands else curve["threshold"] + APART * (place - (len(curves) - 1) / 2),
                 y=curve["accuracy"],
+                error_y=None if has_bands else styling.error_bars(curve["accuracy"], curve["low"], curve["high"]),
                 mode="lines+markers",
-                name=arm,
-                customdata=curve[["n"]],
-                line={"color": colour(arm)},
-                marker={"symbol": marker(arm), "size": 9},
-                hovertemplate="agreement ≥ %{x:.2f}: %{y:.3f}<br>%{customdata[0]} texts<extra>" + arm + "</extra>",
+                name=styling.escaped(arm),
+                customdata=curve[["n", "threshold"]],
+                line={"color": styles[arm].colour},
+                marker={"symbol": styles[arm].symbol, "size": 9},
+                hovertemplate="agreement ≥ %{customdata[1]:.2f}: %{y:.3f}<br>%{customdata[0]} texts<extra>"
+                + styling.escaped(arm)
+                + "</extra>",
             )
         )
-    return styling.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    if ceiling is not None and len(ceiling):
+        figure.add_trace(
+            go.Scatter(
+                x=ceiling["threshold"],
+                y=ceiling["accuracy"],
+                mode="lines",
+                name="label ceiling",
+                customdata=ceiling[["n"]],
+                line={"color": GREY, "width": 2, "dash": "dash"},
+                hovertemplate="agreement ≥ %{x:.2f}: one rater %{y:.3f}<br>%{customdata[0]} texts<extra>label ceiling</extra>",
+            )
+        )
+    return styling.apply_layout(figure, x="Raters' agreement on the text, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
@@ -279,84 +259,22 @@ def loss(curve: pd.DataFrame) -> go.Figure:
     return styling.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
 
 
-def _gap_marks(own: pd.DataFrame, at: "pd.Series[float]", arm: str, style: ArmStyle) -> go.Scatter:
-    """The gaps of one arm as marks at the places `at`."""
-    return go.Scatter(
-        x=at,
-        y=own["gap"],
-        mode="markers",
-        name=styling.escaped(arm),
-        cliponaxis=False,
-        marker={
-            "color": style.colour,
-            "symbol": style.symbol,
-            "size": 11,
-            "line": {"width": 1, "color": "white"},
-        },
-        error_y=styling.error_bars(own["gap"], own["low"], own["high"]),
-        customdata=point_data(own),
-        hovertemplate=POINT_HOVER,
-    )
-
-
-def _add_places(figure: go.Figure, places: pd.DataFrame) -> None:
-    """Draw a row for each task with its subjectivity and 95 % interval, and a faint line from the row up to its gaps."""
-    at = places["subjectivity"]
-    figure.add_trace(
-        go.Scatter(
-            x=at,
-            y=list(range(len(places))),
-            mode="markers",
-            showlegend=False,
-            marker={"color": GREY, "size": 8},
-            error_x=styling.error_bars(at, places["subjectivity_low"], places["subjectivity_high"]),
-            customdata=point_data(places),
-            hovertemplate="%{customdata[0]}: subjectivity %{customdata[10]}<extra></extra>",
-        ),
-        row=2,
-        col=1,
-    )
-    for row, value in enumerate(at):
-        faint = {"color": "rgba(138,143,152,0.35)", "width": 1, "dash": "dot"}
-        figure.add_shape(type="line", x0=value, x1=value, y0=0, y1=1, yref="y domain", line=faint, layer="below")
-        figure.add_shape(
-            type="line", x0=value, x1=value, y0=-0.6, y1=row, xref="x2", yref="y2", line=faint, layer="below"
-        )
-
-
-def _add_arm_line(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]", style: ArmStyle) -> None:
-    """Draw the line of one arm, without a band."""
-    ends = np.array([x.min(), x.max()])
-    figure.add_trace(
-        go.Scatter(
-            x=ends,
-            y=fit.intercept + fit.slope * ends,
-            mode="lines",
-            line={"color": style.colour, "width": 1.2, "dash": "dash"},
-            hoverinfo="skip",
-            showlegend=False,
-        ),
-        row=1,
-        col=1,
-    )
-
-
-def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
-    """Draw the line of a fit with its 95 % band and its numbers."""
-    band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
-    styling.add_band(figure, band["x"], band["low"], band["high"], GREY)
-    strength = f"R² {fit.r2:.2f}, " if math.isfinite(fit.r2) else ""
-    label = f"slope {fit.interval.text()}, {strength}{regression.p_words(fit.p)}, {fit.n_groups} tasks"
-    figure.add_trace(
-        go.Scatter(
-            x=band["x"],
-            y=band["mean"],
-            mode="lines",
-            line={"color": GREY, "width": 2},
-            name="Least squares over tasks",
-            hovertemplate=label + "<extra></extra>",
-        )
-    )
-    figure.add_annotation(
-        text=label, xref="paper", yref="paper", x=0, y=1.02, showarrow=False, xanchor="left", yanchor="bottom"
-    )
+def _add_ceilings(figure: go.Figure, found: list[tuple[int, Interval | None]]) -> None:
+    """Draw the label ceiling of the task at each place as a grey line, with its 95 % interval as a pale area."""
+    known = [(place, ceiling) for place, ceiling in found if ceiling is not None]
+    for place, ceiling in known:
+        if ceiling.is_defined:
+            figure.add_shape(
+                type="rect", x0=place - 0.45, x1=place + 0.45, y0=ceiling.low, y1=ceiling.high, line_width=0,
+                fillcolor=GREY, opacity=0.18, layer="below",
+            )  # fmt: skip
+    xs = [x for place, _ in known for x in (place - 0.45, place + 0.45, None)]
+    ys = [y for _, ceiling in known for y in (ceiling.value, ceiling.value, None)]
+    texts = [text for _, ceiling in known for text in [f"{ceiling.text(digits=3)}, {ceiling.n} texts"] * 2 + [""]]
+    if known:
+        figure.add_trace(
+            go.Scatter(
+                x=xs, y=ys, mode="lines", name="label ceiling", line={"color": GREY, "width": 2, "dash": "dash"}, text=texts,
+                hovertemplate="one rater %{text}<extra>label ceiling</extra>",
+            )
+        )  # fmt: skip

@@ -1,6 +1,7 @@
 """Draw the gaps of a study's arms by task: one row per task, the most objective task on top, one mark with its interval per arm."""
 
 import math
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -53,11 +54,10 @@ def _in_order(points: pd.DataFrame) -> list[str]:
     return [str(name) for name in dict.fromkeys(ordered["task"])]
 
 
-def _row_name(point: "pd.Series[object]") -> str:
+def _row_name(point: "pd.Series[Any]") -> str:
     """The name of a task and, below it, its subjectivity with its interval."""
-    value = float(str(point["subjectivity"]))
-    limits = [float(str(point[name])) for name in ("subjectivity_low", "subjectivity_high")]
-    place = Interval(value, *limits, n=0).text() if math.isfinite(value) else "subjectivity not known"
+    found = Interval(point["subjectivity"], point["subjectivity_low"], point["subjectivity_high"], n=0)
+    place = found.text() if math.isfinite(found.value) else "subjectivity not known"
     name = gap_charts.short(str(point["task"]))
     return f'{name}<br><span style="font-size:10px;color:{gap_charts.GREY}">{place}</span>'
 
