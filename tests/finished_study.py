@@ -56,7 +56,9 @@ def add_runs(
             session.add(run)
             session.flush()
             hit = (
-                np.random.default_rng([task.id, seed + 100 * (len(encoder) - 6), steps, len(arm)]).random(len(tested))
+                np.random.default_rng([task.id, seed + 100 * abs(len(encoder) - 6), steps, len(arm)]).random(
+                    len(tested)
+                )
                 < share
             )
             for (sample_id, truth), is_right in zip(tested, hit, strict=True):

@@ -44,7 +44,7 @@ def of_gap(session: Session, scores: pd.DataFrame, *, task: Task, arm: Arm, enco
     ]
     kept = (Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
     by_prompt = select(Completion.prompt_id, func.count(Sample.id)).join(Sample, Sample.completion_id == Completion.id)
-    counts = dict(session.execute(by_prompt.where(*kept).group_by(Completion.prompt_id)).tuples().all())
+    counts = dict(session.execute(by_prompt.where(*kept).group_by(Completion.prompt_id)).all())
     prompts = session.scalars(select(Prompt).where(Prompt.id.in_(counts)).order_by(Prompt.version.desc()))
     by_file = select(Import.file, func.count(Sample.id)).join(Sample, Sample.import_id == Import.id)
     return Provenance(
@@ -56,7 +56,7 @@ def of_gap(session: Session, scores: pd.DataFrame, *, task: Task, arm: Arm, enco
         n_texts=session.scalar(select(func.count(Sample.id)).where(*kept)) or 0,
         texts=_some_texts(session, task, arm),
         prompts=tuple((prompt, counts[prompt.id]) for prompt in prompts),
-        files=dict(session.execute(by_file.where(*kept).group_by(Import.file).order_by(Import.file)).tuples().all()),
+        files=dict(session.execute(by_file.where(*kept).group_by(Import.file).order_by(Import.file)).all()),
     )
 
 

@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 2000
 FEWEST_TEXTS = 10  # below, resampling texts gives no interval
+ROUNDING = 1e-9
 RULE_OF_THREE = 3.0  # an event that n texts did not show has a probability of at most 3 / n (95 %)
 
 
@@ -37,12 +38,13 @@ def label_ceiling(ratings: pd.DataFrame, *, metric: Metric, confidence: float = 
     n = len(table)
     if not n:
         return undefined()
-    cells, weights = np.unique(_confusion(table).round(12), axis=0, return_counts=True)
-    value = float(_score(cells, weights[None, :].astype(float), metric)[0])
+    confusions = _confusion(table)
+    value = float(_score(confusions, np.ones((1, n)), metric)[0])
     if n < FEWEST_TEXTS:
         return Interval(value, np.nan, np.nan, n)
-    if value == 1:
+    if value > 1 - ROUNDING:
         return Interval(value, max(0.0, 1 - RULE_OF_THREE / n), 1.0, n)
+    cells, weights = np.unique(confusions.round(12), axis=0, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(n, weights / n, size=RESAMPLES).astype(float)
     tail = (1 - confidence) / 2
     low, high = np.quantile(_score(cells, drawn, metric), [tail, 1 - tail])

@@ -78,7 +78,7 @@ def rated(session: Session, study: Study, task: Task) -> Rated:
     given = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
     query = select(Sample.id, Label.name).join(Label, Label.id == Sample.label_id)
     tested = query.where(Sample.split == Split.TEST, Sample.status == SampleStatus.KEPT, Label.task_id == task.id)
-    truth = pd.Series(dict(session.execute(tested).tuples().all()), dtype=object)
+    truth = pd.Series(dict(session.execute(tested).all()), dtype=object)
     given = given.assign(item_id=given["sample_id"].astype(int))[["item_id", "rater_id", "label"]]
     given = given[given["item_id"].isin(truth.index)].reset_index(drop=True)
     names = [label.name for label in tasks.labels_of(session, task.id)]
@@ -178,6 +178,6 @@ def _answers(instances: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(numbers: "pd.Series[int]") -> str:
-    """Labels with their numbers, the largest number first, such as "yes 2, no 1"; labels without any are left out."""
-    ordered = numbers[numbers > 0].sort_values(ascending=False, kind="stable")
+    """Labels with their numbers, the largest number first, then by name, such as "yes 2, no 1"; labels without any are left out."""
+    ordered = numbers[numbers > 0].sort_index().sort_values(ascending=False, kind="stable")
     return ", ".join(f"{label} {n}" for label, n in ordered.items())
