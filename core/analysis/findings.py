@@ -230,6 +230,8 @@ def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
     tasks = table["task"].nunique()
     if tasks < 3:
         return None, f"Regression needs at least 3 tasks with runs and a known subjectivity; this study has {tasks}."
+    if table["subjectivity"].nunique() == 1:
+        return None, f"All {tasks} tasks have the same subjectivity, so no line can be drawn over it."
     try:
         return slope.over_groups(table, x="subjectivity", y="gap", group="task", alike=("arm", "encoder")), ""
     except StudyError as error:

@@ -65,10 +65,10 @@ def ends_words(found: Evidence) -> str:
         if len(agreed) >= PER_END
         else f" Only {_texts(len(agreed))} have two ratings or more, so both lists hold the same texts."
     )
-    same = found.ends[0]["agreement"].min() == found.ends[1]["agreement"].max() if len(agreed) >= PER_END else False
+    same = found.ends[0]["agreement"].max() == found.ends[1]["agreement"].min() if len(agreed) >= PER_END else False
     alike = " All these texts have the same agreement." if same else ""
     return (
-        f"{PER_END} texts from each end, of equally agreed texts those with the most ratings, then the oldest; none is picked by hand. "
+        f"{PER_END} texts from each end, of equally agreed texts those with the most ratings, then the oldest; no text is picked by hand. "
         f"Ratings and answers are labels with their numbers of raters and runs.{few}{alike}"
     )
 
