@@ -3,8 +3,9 @@
 import streamlit as st
 
 import ui
-from core.analysis import findings
+from core.analysis import data_notes, findings
 from core.analysis.figures import gap_charts
+from core.analysis.gap_table import LEAST_ROOM
 from core.analysis.reports import report
 
 study = ui.guard("organiser")
@@ -17,30 +18,20 @@ with ui.store()() as session:
         metric = ui.pick_metric(key="analyse")
         measure = ui.pick_measure(session, study, key="analyse")
     found = ui.findings_of(session, study, metric=metric, measure=measure)
-if found.scores.empty or measure is None:
-    st.info(
-        "The plot needs finished runs of a real and a synthetic arm."
-        if found.scores.empty
-        else "The plot needs answers that show how subjective the tasks are."
-    )
-    if found.scores.empty:
-        ui.link("train", "Queue training runs")
-    else:
-        ui.link("campaigns", "Collect or import answers")
+if found.scores.empty:
+    st.info("The figures need finished runs of a real and a synthetic arm.")
+    ui.link("train", "Queue training runs")
     st.stop()
 
-# The plot and its reading
-if found.points.empty:
-    st.info("No task has both finished runs and answers about its subjectivity.")
+# The gaps, and what one of them came from
+if found.gaps.empty:
+    st.info(data_notes.why_no_gap(found.scores))
+    ui.link("train", "Queue training runs")
 else:
-    ui.plot(
-        gap_charts.gap_against_subjectivity(found.points, found.fit, measure=measure, metric=metric),
-        key="analyse.plot",
-        filename=f"{study.name}-gap-against-subjectivity",
-        data=found.points,
-        reading=findings.reading(found),
-    )
-    st.caption(findings.caution(found))
+    ui.gaps_view(found)
+if measure is None:
+    st.info("Nobody has said yet how subjective the tasks are: no line over subjectivity can be drawn.")
+    ui.link("campaigns", "Collect or import answers")
 ui.cautions(findings.cautions(found))
 
 view = st.segmented_control(
@@ -52,10 +43,16 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == "Points":
-    ui.table(found.points, key="analyse.points")
+    ui.table(found.by_task, key="analyse.points")
+    st.caption(
+        "Share of real over chance: the gap divided by what the real arm scores above chance, with a dash where that is under "
+        f"{LEAST_ROOM:.2f}."
+    )
     for arm, fit in found.by_arm.items():
         st.caption(f"{arm} alone: slope {fit.interval.text(digits=3)}, {fit.n_groups} tasks. {fit.note}")
-if view == "Tasks":
+if view == "Tasks" and measure is None:
+    st.info("Nobody has said yet how subjective the tasks are.")
+elif view == "Tasks":
     ui.plot(
         gap_charts.subjectivity(found.subjectivity, measure=measure),
         key="analyse.tasks",
@@ -63,25 +60,9 @@ if view == "Tasks":
         data=found.subjectivity,
         reading=f"{findings.answers(found):,} answers; bars are 95 % intervals.",
     )
+    ui.table(found.subjectivity, key="analyse.subjectivity")
 if view == "Samples":
-    with ui.store()() as session:
-        task = ui.pick_task(session, study, key="analyse")
-        agreed = report.over_agreement(session, found, task.name)
-    if not agreed.curves:
-        st.info("This needs ratings of this task's test samples and finished runs.")
-        ui.link("campaigns", "Collect ratings")
-        st.stop()
-    ui.plot(
-        gap_charts.threshold_curves(agreed.curves),
-        key="analyse.thresholds",
-        filename=f"{task.name}-thresholds",
-        data=report.long_table(agreed.curves),
-        reading=agreed.reading,
-    )
-    st.caption(
-        "Accuracy on the test samples whose raters agree at least as much as the horizontal axis says; the band is a 95 % Wilson "
-        "interval."
-    )
+    ui.texts_view(study, found)
 if view == "Report":
     st.write("One HTML file with these figures and tables. It opens in any browser, without a network.")
     with ui.store()() as session:

@@ -3,8 +3,8 @@
 import streamlit as st
 
 import ui
-from core.analysis import findings
-from core.analysis.figures import gap_charts
+from core.analysis import findings, gap_words
+from core.analysis.figures import gap_forest
 from core.analysis.points import Metric
 from core.jobs import runner
 from core.steps import train
@@ -61,13 +61,13 @@ ui.job_panel(study.id, key="overview.jobs")
 ui.watch_runs(study.id)
 
 # The main finding
-if not found.points.empty and found.measure:
+if not found.gaps.empty:
     ui.plot(
-        gap_charts.gap_against_subjectivity(found.points, found.fit, measure=found.measure, metric=found.metric),
+        gap_forest.gaps_by_task(found.by_task, metric=found.metric),
         key="overview.plot",
-        filename=f"{study.name}-gap-against-subjectivity",
-        data=found.points,
-        reading=findings.reading(found),
+        filename=f"{study.name}-gap-by-task",
+        data=found.by_task,
+        reading=f"{gap_words.gaps_by_task(found.by_task)} {findings.reading(found)}",
     )
     ui.cautions(findings.cautions(found))
     ui.link("analyse", "All findings")

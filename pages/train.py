@@ -99,12 +99,15 @@ if scores.empty:
     st.info("No run has finished yet.")
     st.stop()
 metric = ui.pick_metric(key="train")
+with ui.store()() as session:
+    ceilings = ui.ceilings_of(session, study, metric=metric)
 ui.plot(
-    gap_charts.scores_by_task(scores, metric=metric, order=[task.name for task in known]),
+    gap_charts.scores_by_task(scores, metric=metric, order=[task.name for task in known], ceilings=ceilings),
     key="train.scores",
     filename=f"{study.name}-scores",
     data=scores.drop(columns="notes"),
-    reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean.",
+    reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
+    + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
 )
 picked = ui.choose_row(scores.drop(columns="notes"), key="train.table")
 if picked is not None:

@@ -32,7 +32,15 @@ def make_task(session: Session, study: Study, name: str, *, test_texts: int = 12
     return made
 
 
-def add_runs(session: Session, task: Task, right: Mapping[str, float], *, seeds: int = 3, steps: int = 100) -> None:
+def add_runs(
+    session: Session,
+    task: Task,
+    right: Mapping[str, float],
+    *,
+    seeds: int = 3,
+    steps: int = 100,
+    encoder: str = "minilm",
+) -> None:
     """Finished runs of each arm named in `right`, whose predictions are right with this share."""
     ids = [label.id for label in tasks.labels_of(session, task.id)]
     real = tasks.get_arm(session, task, "real")
@@ -42,12 +50,17 @@ def add_runs(session: Session, task: Task, right: Mapping[str, float], *, seeds:
     for arm, share in right.items():
         for seed in range(seeds):
             run = Run(
-                arm_id=tasks.get_arm(session, task, arm).id, encoder="minilm", seed=seed, n_train=100,
-                config={"training": {"steps": steps}, "test": "t"}, fingerprint=f"{seed} {steps}", finished_at=1.0,
+                arm_id=tasks.get_arm(session, task, arm).id, encoder=encoder, seed=seed, n_train=100,
+                config={"training": {"steps": steps}, "test": "t"}, fingerprint=f"{seed} {steps} {encoder}", finished_at=1.0,
             )  # fmt: skip
             session.add(run)
             session.flush()
-            hit = np.random.default_rng([task.id, seed, steps, len(arm)]).random(len(tested)) < share
+            hit = (
+                np.random.default_rng([task.id, seed + 100 * abs(len(encoder) - 6), steps, len(arm)]).random(
+                    len(tested)
+                )
+                < share
+            )
             for (sample_id, truth), is_right in zip(tested, hit, strict=True):
                 answer = truth if is_right else next(other for other in ids if other != truth)
                 session.add(Prediction(run_id=run.id, sample_id=sample_id, label_id=answer, probability=0.9))

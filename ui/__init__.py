@@ -1,5 +1,7 @@
 """Everything that pages import from ui: the guard, the store, pickers, panels, tables, charts and words."""
 
+from ui.analyse.gaps import gaps_view
+from ui.analyse.texts import texts_view
 from ui.campaigns.export import export_view
 from ui.campaigns.files import import_panel
 from ui.campaigns.form import new_campaign
@@ -35,7 +37,7 @@ from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_measure, pick_metric, pick_task
-from ui.shared.reads import arm_table, findings_of
+from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
 from ui.shared.runs import run_detail, training_words
 from ui.shared.tables import choose_row, table
@@ -67,6 +69,7 @@ __all__ = [
     "campaign_rows",
     "campaigns_of",
     "cautions",
+    "ceilings_of",
     "choose_row",
     "choose_study",
     "chosen_campaign",
@@ -82,6 +85,7 @@ __all__ = [
     "export_view",
     "findings_of",
     "forget_start",
+    "gaps_view",
     "guard",
     "import_panel",
     "is_generating",
@@ -129,6 +133,7 @@ __all__ = [
     "table",
     "table_to_import",
     "task_card",
+    "texts_view",
     "title",
     "training_words",
     "trash_panel",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from core.analysis import gap_table, points, regression, slope
+from core.analysis import data_notes, gap_table, points, regression, slope
 from core.analysis.gap_table import GapTable
 from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.verdicts import verdict
@@ -33,7 +33,7 @@ class Findings:
     `measure` is None if the study has no answers on subjectivity. `scores`, `subjectivity` and `points`: tables of
     `runs.scores`, `levels.by_task` and `points.join`. `gaps`: those of `gap_table`. `fit`: the regression over tasks, None if it
     cannot be computed, for the reason in `fit_note`. `exact`: its slope if subjectivity were known without error. `by_arm`: arm ->
-    regression over tasks of the arm alone. `left_out`: a sentence on runs of other settings, or "".
+    regression over tasks of the arm alone. `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
     """
 
     study: Study
@@ -48,11 +48,17 @@ class Findings:
     exact: slope.Exact | None
     by_arm: dict[str, regression.Fit]
     left_out: str
+    notes: tuple[str, ...] = ()
 
     @property
     def gaps(self) -> pd.DataFrame:
         """The table of gaps, one row per task, synthetic arm and encoder."""
         return self.measured.table
+
+    @property
+    def by_task(self) -> pd.DataFrame:
+        """All gaps with the subjectivity of their tasks, as `points.join`; tasks of unknown subjectivity come last."""
+        return points.join(self.gaps, self.subjectivity, unplaced=True)
 
 
 def collect(
@@ -71,7 +77,8 @@ def collect(
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
     scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids))
-    measured = gap_table.of_runs(scores, runs.answers(session, study.id), metric=metric)
+    answers = runs.answers(session, study.id)
+    measured = gap_table.of_runs(scores, answers, metric=metric)
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)
@@ -91,6 +98,11 @@ def collect(
         exact=slope.exact(fit, placed, value="value", low="low", high="high") if fit else None,
         by_arm=by_arm,
         left_out=left_out,
+        notes=(
+            *data_notes.of_runs(session, study.id, scores, answers),
+            *data_notes.of_gaps(measured),
+            *data_notes.of_subjectivity(measured.table, subjectivity),
+        ),
     )
 
 
@@ -172,7 +184,7 @@ def answers(found: Findings) -> int:
 
 
 def cautions(found: Findings) -> list[str]:
-    """The notes of runs, such as on their training texts, each sentence once after the name of its task."""
+    """What to mind about runs, gaps and data, and the notes of runs, each sentence once after the name of its task."""
     noted = [
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
@@ -181,6 +193,7 @@ def cautions(found: Findings) -> list[str]:
     return [
         *([found.left_out] if found.left_out else []),
         *nothing,
+        *found.notes,
         *(f"{task}: {note}" for task, note in dict.fromkeys(noted)),
     ]
 
@@ -217,6 +230,8 @@ def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
     tasks = table["task"].nunique()
     if tasks < 3:
         return None, f"Regression needs at least 3 tasks with runs and a known subjectivity; this study has {tasks}."
+    if table["subjectivity"].nunique() == 1:
+        return None, f"All {tasks} tasks have the same subjectivity, so no line can be drawn over it."
     try:
         return slope.over_groups(table, x="subjectivity", y="gap", group="task", alike=("arm", "encoder")), ""
     except StudyError as error:

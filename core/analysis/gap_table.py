@@ -1,5 +1,6 @@
 """Gaps of a study's arms from the predictions of their runs, one row per task, synthetic arm and encoder."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from core.analysis.points import Metric
 from core.study.rows.kinds import ArmKind
 
 COLUMNS = [
-    "task", "arm", "arm_kind", "encoder", "metric", "score_real", "score", "gap", "low", "high", "se", "df", "n_seeds",
-    "n_test", "note",
+    "task", "arm", "arm_kind", "encoder", "metric", "score_real", "score", "gap", "low", "high", "se", "df", "chance", "relative",
+    "n_seeds", "n_test", "note",
 ]  # fmt: skip
+LEAST_ROOM = 0.15  # real score above chance; below, a gap relative to it would divide by little more than noise
 MAJORITY = "majority"
 SCORERS = {Metric.MACRO_F1: gaps.macro_f1, Metric.ACCURACY: gaps.accuracy}
 
@@ -53,19 +55,20 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     `scores`: one row per run, as `core.training.runs.scores`. `answers`: one row per run and test text with columns run_id,
     sample_id, label_id (the true one), predicted_id. Only runs of the same task, encoder and conditions are compared; of several
     conditions the one with the most seeds in both arms counts, then the newest. `n_seeds` is the smaller number of the two arms.
-    `low` and `high` (95 %) speak of new test texts and new trainings; `note` says why an arm has no interval.
+    `low` and `high` (95 %) speak of new test texts and new trainings; `note` says why an arm has no interval. `chance`: 1 / classes
+    of the test split. `relative`: the gap as a share of what the real arm is better than chance; nan under `LEAST_ROOM`.
     """
     pairs = {key: pair for key, pair in _pairs(scores) if pair.n_seeds}
     read = _Answers(answers, metric)
     scored = {key: (read.scored(pair.real), read.scored(pair.synthetic)) for key, pair in pairs.items()}
     spread = gaps.shared_spread(list(read.cache.values()))
     found = {key: gaps.gap(*both, spread=spread) for key, both in scored.items()}
-    rows = [_row(key, pairs[key], scored[key], gap, metric) for key, gap in found.items()]
+    rows = [_row(key, pairs[key], scored[key], gap, read.chance(pairs[key].real)) for key, gap in found.items()]
     commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
     unlearned = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
     by_task = {task: own for (task, _), own in commonest.items()}
     return GapTable(
-        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "metric"]).assign(metric=str(metric))[COLUMNS],
         found,
         pd.DataFrame(
             [
@@ -125,6 +128,10 @@ class _Answers:
         predicted = np.vstack([self.predicted[self.places[number]] for number in ids])
         return gaps.has_learned(self.truth[self.places[ids[0]]], predicted)
 
+    def chance(self, runs: pd.DataFrame) -> float:
+        """1 / the number of classes that occur in the test split of these runs."""
+        return 1 / len(np.unique(self.truth[self.places[int(runs["run_id"].iloc[0])]]))
+
     def commonest(self, runs: pd.DataFrame) -> dict[Metric, Scored]:
         """The scores of answering the commonest label of the test split to every text."""
         truth = self.truth[self.places[int(runs["run_id"].iloc[0])]]
@@ -150,12 +157,14 @@ def _pairs(scores: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], _Pair]]
 
 
 def _row(
-    key: tuple[str, str, str], pair: _Pair, scored: tuple[Scored, Scored], gap: Gap, metric: Metric
+    key: tuple[str, str, str], pair: _Pair, scored: tuple[Scored, Scored], gap: Gap, chance: float
 ) -> list[object]:
+    """The values of `COLUMNS` without the metric."""
     task, arm, encoder = key
     real, synthetic = (float(one.scores.mean()) for one in scored)
     kind = pair.synthetic["arm_kind"].iloc[0]
+    relative = gap.value / (real - chance) if real - chance >= LEAST_ROOM else math.nan
     return [
-        task, arm, kind, encoder, str(metric), real, synthetic, gap.value, gap.low, gap.high, gap.se, gap.df, pair.n_seeds,
+        task, arm, kind, encoder, real, synthetic, gap.value, gap.low, gap.high, gap.se, gap.df, chance, relative, pair.n_seeds,
         gap.n_texts, gap.note,
     ]  # fmt: skip

@@ -30,6 +30,8 @@ POINT_COLUMNS = [
     "high",
     "se",
     "df",
+    "chance",
+    "relative",
     "n_seeds",
     "n_test",
     "note",
@@ -46,15 +48,17 @@ class Metric(StrEnum):
 METRIC_NAMES: dict[str, str] = {Metric.MACRO_F1: "Macro-F1", Metric.ACCURACY: "Accuracy"}
 
 
-def join(found: pd.DataFrame, subjectivity: pd.DataFrame) -> pd.DataFrame:
+def join(found: pd.DataFrame, subjectivity: pd.DataFrame, *, unplaced: bool = False) -> pd.DataFrame:
     """Join the table of `gaps` with the subjectivity of tasks: a row per task, synthetic arm and encoder, `POINT_COLUMNS`.
 
-    `subjectivity` has columns task, value, low, high. Tasks of unknown subjectivity are left out.
+    `subjectivity` has columns task, value, low, high. Tasks of unknown subjectivity are left out, unless `unplaced`: then they
+    come last, with nan as their subjectivity.
     """
     beside = subjectivity.rename(
         columns={"value": "subjectivity", "low": "subjectivity_low", "high": "subjectivity_high"}
     )[["task", *POINT_COLUMNS[4:7]]].dropna(subset=["subjectivity"])
-    return found.merge(beside, on="task")[POINT_COLUMNS]
+    joined = found.merge(beside, on="task", how="left" if unplaced else "inner")[POINT_COLUMNS]
+    return joined.sort_values("subjectivity", kind="stable", ignore_index=True) if unplaced else joined
 
 
 def by_instance(
@@ -62,12 +66,15 @@ def by_instance(
 ) -> pd.DataFrame:
     """The predictions of all runs on the test samples of a task that at least two people rated.
 
-    Columns arm, arm_kind, encoder, seed, sample_id, label, agreement, correct. `agreement` is the share of raters who chose the
+    Columns arm, arm_kind, encoder, seed, sample_id, label, predicted, probability, agreement, correct.
+    `agreement` is the share of raters who chose the
     sample's majority label, in (0, 1] (Li et al. 2023, section 5). `run_ids` restricts the table to these runs.
     """
     task = tasks.get_task(session, study.id, task_name)
     labels = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
-    columns = ["arm", "arm_kind", "encoder", "seed", "sample_id", "label", "agreement", "correct"]
+    columns = [
+        "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "predicted", "probability", "agreement", "correct",
+    ]  # fmt: skip
     if labels.empty:
         return pd.DataFrame(columns=columns)
     by_item = agreement.by_item(labels.assign(item_id=labels["sample_id"].astype(int)))

@@ -15,9 +15,10 @@ from core.subjectivity.statistics import agreement, ranking, scale_means
 from core.subjectivity.statistics.counts import Level
 
 SCALE_ENDS = 1, 5
-COLUMNS = ["task", "value", "low", "high", "n", "level"]
+COLUMNS = ["task", "value", "low", "high", "n", "level", "commonest"]
+NAN = float("nan")
 
-Row = tuple[str, float, float, float, int, float]  # columns as in `COLUMNS`
+Row = tuple[str, float, float, float, int, float, float]  # columns as in `COLUMNS`
 
 
 class Measure(StrEnum):
@@ -45,9 +46,10 @@ def measures(session: Session, study: Study) -> list[Measure]:
 
 
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:
-    """Compute the subjectivity of each task: columns task, value, low, high (95 % interval), n (answers), level.
+    """Compute the subjectivity of each task: columns task, value, low, high (95 % interval), n (answers), level, commonest.
 
-    `level` is the level in the majority graph, nan for other measures than comparisons. Tasks without answers are left
+    `level` is the level in the majority graph, nan for other measures than comparisons. `commonest` is the share of the commonest
+    label among the ratings, in (0, 1], nan for other measures than ratings. Tasks without answers are left
     out. value, low and high are nan if the statistic is undefined. Strengths without a finite estimate have no interval
     (`ranking.bradley_terry`). A text that was rated in several sessions counts as one text.
     """
@@ -62,7 +64,7 @@ def _compared(session: Session, study: Study) -> list[Row]:
         return []
     ranked = ranking.bradley_terry(answers)
     return [
-        (name, strength.value, strength.low, strength.high, strength.n, float(ranked.levels[name]))
+        (name, strength.value, strength.low, strength.high, strength.n, float(ranked.levels[name]), NAN)
         for name, strength in ranked.strength.items()
     ]
 
@@ -75,7 +77,8 @@ def _rated(session: Session, study: Study) -> list[Row]:
         if answers.empty:
             continue
         alpha = agreement.alpha_interval(ratings.by_text(answers), level=Level.NOMINAL)
-        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(answers), float("nan")))
+        share = float(answers["label"].value_counts(normalize=True).max())
+        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(answers), NAN, share))
     return rows
 
 
@@ -88,7 +91,7 @@ def _scaled(session: Session, study: Study) -> list[Row]:
             continue
         mean = scale_means.mean_rating(ratings.by_text(answers))
         low, high = np.clip([mean.low, mean.high], *SCALE_ENDS)
-        rows.append((task.name, mean.value, float(low), float(high), len(answers), float("nan")))
+        rows.append((task.name, mean.value, float(low), float(high), len(answers), NAN, NAN))
     return rows
 
 

@@ -96,14 +96,15 @@ def predictions(session: Session, run_id: int) -> pd.DataFrame:
 
 
 def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
-    """The predictions on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, label, correct.
+    """The predictions on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, label, predicted,
+    probability (of the predicted label), correct.
 
     Of all finished runs, or of those in `run_ids`.
     """
-    truth = aliased(Label)
+    truth, answer = aliased(Label), aliased(Label)
     query = (
         select(
-            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, truth.name,
+            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, truth.name, answer.name, Prediction.probability,
             Sample.label_id == Prediction.label_id,
         )
         .select_from(Prediction)
@@ -111,10 +112,13 @@ def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] |
         .join(Arm, Arm.id == Run.arm_id)
         .join(Sample, Sample.id == Prediction.sample_id)
         .join(truth, truth.id == Sample.label_id)
+        .join(answer, answer.id == Prediction.label_id)
         .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
         .order_by(Run.id, Sample.id)
     )  # fmt: skip
-    columns = ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "correct"]
+    columns = [
+        "run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "predicted", "probability", "correct",
+    ]  # fmt: skip
     found = pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
     return found if run_ids is None else found[found["run_id"].isin(list(run_ids))].reset_index(drop=True)
 

@@ -57,3 +57,28 @@ def test_predictions_without_agreement_are_left_out_and_none_at_all_is_refused()
         thresholds.curve(FIVE.head(0))
     with pytest.raises(StudyError, match="correct is missing"):
         thresholds.curve(FIVE[["agreement"]])
+
+
+def test_easier_labels_that_remain_do_not_raise_a_curve_of_known_labels() -> None:
+    easy = pd.DataFrame({"label": "a", "agreement": [0.6] * 10 + [1.0] * 90, "correct": True})
+    hard = pd.DataFrame({"label": "b", "agreement": [0.6] * 80 + [1.0] * 20, "correct": [True, False] * 50})
+    both = pd.concat([easy, hard], ignore_index=True).assign(sample_id=range(200))
+
+    plain, weighted = thresholds.curve(both.drop(columns="label")), thresholds.curve(both)
+
+    assert plain["accuracy"].tolist() == pytest.approx([0.75, 100 / 110], abs=1e-12)
+    assert weighted["accuracy"].tolist() == pytest.approx([0.75, 0.75], abs=1e-12)
+    effective = 1 / (0.25 / 90 + 0.25 / 20)
+    expected = proportion_confint(0.75 * round(effective), round(effective), method="wilson")
+    assert tuple(weighted[["low", "high"]].iloc[1]) == pytest.approx(expected, abs=1e-12)
+    assert weighted["n"].tolist() == [200, 110]
+
+
+def test_a_threshold_without_a_text_of_some_label_has_no_accuracy() -> None:
+    both = pd.DataFrame(
+        {"label": ["a", "b", "a"], "agreement": [0.6, 0.6, 1.0], "correct": True, "sample_id": range(3)}
+    )
+
+    found = thresholds.curve(both)
+
+    assert found["n"].tolist() == [3, 1] and found["accuracy"].isna().tolist() == [False, True]

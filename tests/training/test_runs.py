@@ -113,7 +113,8 @@ def test_predictions_of_a_task_are_those_of_the_runs_asked_for(store: Store, tas
 
         found = runs.task_predictions(session, task.id, run_ids=[newest.id, other.id])
 
-    assert list(found.columns) == ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "correct"]
+    assert {"run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label"} <= set(found.columns)
+    assert (found["predicted"] == found["label"]).equals(found["correct"]) and found["probability"].between(0, 1).all()
     assert len(found) == 2 * 16
     assert found[found["run_id"] == newest.id]["correct"].sum() == 15
     assert found["correct"].dtype == bool and set(found["label"]) == {"good", "bad"}

@@ -1,5 +1,7 @@
 """Show a Plotly figure with its reading and downloads."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -7,11 +9,26 @@ import streamlit as st
 from core.study.exchange import spreadsheets
 
 
-def plot(figure: go.Figure, *, key: str, filename: str, data: pd.DataFrame | None = None, reading: str = "") -> None:
-    """Draw a figure, its reading below, and downloads: SVG or PNG by the toolbar's camera, HTML, and `data` as CSV."""
+def plot(
+    figure: go.Figure,
+    *,
+    key: str,
+    filename: str,
+    data: pd.DataFrame | None = None,
+    reading: str = "",
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Draw a figure, its reading below, and downloads: SVG or PNG by the toolbar's camera, HTML, and `data` as CSV.
+
+    With `on_select`, marks can be clicked: it is called when the chosen marks, `st.session_state[key]["selection"]`, change.
+    """
     chosen = st.session_state.get(f"{key}.format", "svg")
     image = {"toImageButtonOptions": {"format": chosen, "filename": filename, "scale": 3 if chosen == "png" else 1}}
-    st.plotly_chart(figure, key=key, config=image | {"displaylogo": False})
+    config = image | {"displaylogo": False}
+    if on_select is None:
+        st.plotly_chart(figure, key=key, config=config)
+    else:
+        st.plotly_chart(figure, key=key, config=config, on_select=on_select, selection_mode="points")
     with st.container(horizontal=True, vertical_alignment="center"):
         if reading:
             st.caption(reading, width="stretch")

@@ -5,7 +5,10 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.analysis import findings
+from core.analysis.instances import evidence
+from core.analysis.instances.evidence import Evidence
 from core.analysis.points import Metric
+from core.interval import Interval
 from core.study import samples, state
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Study
@@ -35,6 +38,31 @@ def arm_table(session: Session, study: Study) -> pd.DataFrame:
 def findings_of(session: Session, study: Study, *, metric: Metric, measure: levels.Measure | None) -> findings.Findings:
     """The findings of a study, as `findings.collect`, computed once for each state of the stored rows."""
     return _findings(study.id, metric, measure, state.stamp(session))
+
+
+def ceilings_of(session: Session, study: Study, *, metric: Metric) -> dict[str, Interval]:
+    """The label ceiling of each task with rated test texts, computed once for each state of the stored rows."""
+    return _ceilings(study.id, metric, state.stamp(session))
+
+
+def evidence_of(session: Session, found: findings.Findings, task: str) -> Evidence | None:
+    """What the rated test texts of a task show, as `evidence.of_task` with the runs of the findings, computed once for each state of
+    the stored rows."""
+    return _evidence(found.study.id, task, tuple(map(int, found.scores["run_id"])), state.stamp(session))
+
+
+@st.cache_data(max_entries=32, show_spinner="Computing…")
+def _evidence(study_id: int, task: str, run_ids: tuple[int, ...], stamp: tuple[object, ...]) -> Evidence | None:
+    del stamp
+    with resources.store()() as session:
+        return evidence.of_task(session, session.get_one(Study, study_id), task, run_ids=run_ids)
+
+
+@st.cache_data(max_entries=32, show_spinner="Computing…")
+def _ceilings(study_id: int, metric: Metric, stamp: tuple[object, ...]) -> dict[str, Interval]:
+    del stamp
+    with resources.store()() as session:
+        return evidence.ceilings(session, session.get_one(Study, study_id), metric=metric)
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing…")

@@ -1,15 +1,16 @@
 """Draw the figures of a study's findings with Plotly; every arm has the same colour and marker in all figures."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import regression
 from core.analysis.figures import styling
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict import Verdict
+from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 
@@ -17,6 +18,13 @@ COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SH
 OTHERS = ("#E69F00", "#56B4E9")
 GREY = "#8A8F98"
 MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT: "diamond", ArmKind.MIXED: "cross"}
+SYMBOLS = ("triangle-up", "star", "hexagon", "triangle-down", "pentagon")  # of the second and later arms of one colour
+LIGHTER, DARKER = 0.4, 0.3  # share of white in the second arm's shade of a colour, of black in the third's
+MOST_BANDS, APART = (
+    3,
+    0.004,
+)  # arms with bands in one figure; beyond, how far their bars stand apart on the axis of agreement
+LONGEST_NAME = 22  # characters of a task's name beside an axis; hovering over its mark shows the whole name
 AXIS_NAMES = {
     "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
     "ratings": "Subjectivity (1 − Krippendorff's alpha)",
@@ -36,66 +44,82 @@ def marker(arm: str) -> str:
     return MARKERS.get(tasks.kind_of(arm), "triangle-up")
 
 
-def gap_against_subjectivity(
-    points: pd.DataFrame, fit: regression.Fit | None, *, measure: str, metric: str
+@dataclass(frozen=True)
+class ArmStyle:
+    """The colour, #RRGGBB, and the Plotly symbol of an arm."""
+
+    colour: str
+    symbol: str
+
+
+def in_order(arms: Iterable[str]) -> list[str]:
+    """The arms, each once, by kind in the order of `ArmKind` and then by name."""
+    return sorted({str(arm) for arm in arms}, key=lambda name: (list(ArmKind).index(tasks.kind_of(name)), name))
+
+
+def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
+    """The style of each arm of one figure. The first arm of a colour looks as in every figure; each further arm of the colour has a
+    lighter or darker shade and another symbol."""
+    used: Counter[str] = Counter()
+    found = {}
+    for arm in in_order(arms):
+        own = colour(arm)
+        place = used[own]
+        used[own] += 1
+        symbol = marker(arm) if not place else SYMBOLS[(place - 1) % len(SYMBOLS)]
+        found[arm] = ArmStyle(_shade(own, place), symbol)
+    return found
+
+
+def short(name: str) -> str:
+    """The name of a task beside an axis: cut with an ellipsis if it has more than 22 characters, and escaped."""
+    return styling.escaped(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…")
+
+
+def _shade(own: str, place: int) -> str:
+    """The colour itself for place 0, else mixed with white (odd places) or black (even places)."""
+    if not place:
+        return own
+    target, share = (255, LIGHTER) if place % 2 else (0, DARKER)
+    parts = (int(own[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (target - part) * share):02X}" for part in parts)
+
+
+def point_data(points: pd.DataFrame) -> list[list[object]]:
+    """What the mark of a gap holds: task, arm and encoder, then the texts and numbers of `POINT_HOVER`."""
+    return [
+        [
+            row.task, row.arm, row.encoder,
+            styling.escaped(f"{row.task} · {row.arm} · {row.encoder}"),
+            Interval(row.gap, row.low, row.high, n=0).text(digits=3),
+            row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
+            Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
+        ]
+        for row in points.itertuples()
+    ]  # fmt: skip
+
+
+POINT_HOVER = (
+    "%{customdata[3]}<br>gap %{customdata[4]}<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
+    "%{customdata[7]:.3f}<br>%{customdata[8]} seeds, %{customdata[9]} test texts<br>subjectivity %{customdata[10]}<extra></extra>"
+)
+
+
+def scores_by_task(
+    scores: pd.DataFrame, *, metric: str, order: list[str], ceilings: Mapping[str, Interval] | None = None
 ) -> go.Figure:
-    """The gap (real minus synthetic score) against the subjectivity of the task, with 95 % error bars.
+    """The scores by task: a small mark per run, a large mark for the mean of each arm, a grey line for the label ceiling.
 
-    `points` has the columns of `core.analysis.points.join`. With a `fit`, its line and 95 % band are drawn over the range
-    of the points.
+    `scores` has a row per run; `order` lists the tasks from left to right; `ceilings` maps tasks to the score of one rater.
     """
     figure = go.Figure()
-    if fit is not None:
-        _add_fit(figure, fit, points["subjectivity"])
-    highest = points.groupby("task")["gap"].max()
-    middle = (points["subjectivity"].min() + points["subjectivity"].max()) / 2
-    for arm, group in points.groupby("arm", sort=False):
-        figure.add_trace(
-            go.Scatter(
-                x=group["subjectivity"],
-                y=group["gap"],
-                mode="markers+text",
-                name=str(arm),
-                text=group["task"].where(group["gap"] == highest[group["task"]].to_numpy(), ""),
-                textposition=["top left" if x > middle else "top right" for x in group["subjectivity"]],
-                cliponaxis=False,
-                marker={
-                    "color": colour(str(arm)),
-                    "symbol": marker(str(arm)),
-                    "size": 12,
-                    "line": {"width": 1, "color": "white"},
-                },
-                error_y=styling.error_bars(group["gap"], group["low"], group["high"]),
-                error_x=styling.error_bars(
-                    group["subjectivity"], group["subjectivity_low"], group["subjectivity_high"]
-                ),
-                customdata=group[["task", "encoder", "score_real", "score", "n_seeds", "n_test"]],
-                hovertemplate=(
-                    "%{customdata[0]} · "
-                    + str(arm)
-                    + " · %{customdata[1]}<br>gap %{y:.3f}<br>real %{customdata[2]:.3f}, "
-                    "synthetic %{customdata[3]:.3f}<br>%{customdata[4]} seeds, %{customdata[5]} test samples<extra></extra>"
-                ),
-            )
-        )
-    figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    return styling.apply_layout(
-        figure, x=AXIS_NAMES[measure], y=f"{AXIS_NAMES[metric]} lost against real data", height=460
-    )
-
-
-def scores_by_task(scores: pd.DataFrame, *, metric: str, order: list[str]) -> go.Figure:
-    """The scores by task: a small mark per run, a large mark for the mean of each arm.
-
-    `scores` has a row per run; `order` lists the tasks from left to right.
-    """
-    figure = go.Figure()
-    arms = list(dict.fromkeys(scores["arm"]))
-    for place, arm in enumerate(sorted(arms, key=lambda name: list(ArmKind).index(tasks.kind_of(name)))):
+    _add_ceilings(figure, [(place, (ceilings or {}).get(task)) for place, task in enumerate(order)])
+    styles = arm_styles(scores["arm"])
+    for place, (arm, look) in enumerate(styles.items()):
         own = scores[scores["arm"] == arm]
-        shift = (place - (len(arms) - 1) / 2) * 0.18
+        shift = (place - (len(styles) - 1) / 2) * min(0.18, 0.8 / len(styles))
         at = own["task"].map({task: index for index, task in enumerate(order)}).astype(float) + shift
-        style = {"color": colour(arm), "symbol": marker(arm)}
+        style = {"color": look.colour, "symbol": look.symbol}
         figure.add_trace(
             go.Scatter(
                 x=at,
@@ -185,26 +209,43 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def threshold_curves(curves: Mapping[str, pd.DataFrame]) -> go.Figure:
-    """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`."""
+def threshold_curves(curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None) -> go.Figure:
+    """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`. `ceiling`: that of single
+    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side."""
     figure = go.Figure()
-    for arm, curve in curves.items():
-        styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], colour(arm))
+    styles = arm_styles(curves)
+    has_bands = len(curves) <= MOST_BANDS
+    for place, (arm, curve) in enumerate(curves.items()):
+        if has_bands:
+            styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], styles[arm].colour)
         figure.add_trace(
             go.Scatter(
-                x=curve["threshold"],
+                x=curve["threshold"] if has_bands else curve["threshold"] + APART * (place - (len(curves) - 1) / 2),
                 y=curve["accuracy"],
+                error_y=None if has_bands else styling.error_bars(curve["accuracy"], curve["low"], curve["high"]),
                 mode="lines+markers",
-                name=arm,
-                customdata=curve[["n"]],
-                line={"color": colour(arm)},
-                marker={"symbol": marker(arm), "size": 9},
-                hovertemplate="agreement ≥ %{x:.2f}: %{y:.3f}<br>%{customdata[0]} predictions<extra>"
-                + arm
+                name=styling.escaped(arm),
+                customdata=curve[["n", "threshold"]],
+                line={"color": styles[arm].colour},
+                marker={"symbol": styles[arm].symbol, "size": 9},
+                hovertemplate="agreement ≥ %{customdata[1]:.2f}: %{y:.3f}<br>%{customdata[0]} texts<extra>"
+                + styling.escaped(arm)
                 + "</extra>",
             )
         )
-    return styling.apply_layout(figure, x="Raters' agreement on the sample, at least", y="Accuracy", height=380)
+    if ceiling is not None and len(ceiling):
+        figure.add_trace(
+            go.Scatter(
+                x=ceiling["threshold"],
+                y=ceiling["accuracy"],
+                mode="lines",
+                name="label ceiling",
+                customdata=ceiling[["n"]],
+                line={"color": GREY, "width": 2, "dash": "dash"},
+                hovertemplate="agreement ≥ %{x:.2f}: one rater %{y:.3f}<br>%{customdata[0]} texts<extra>label ceiling</extra>",
+            )
+        )
+    return styling.apply_layout(figure, x="Raters' agreement on the text, at least", y="Accuracy", height=380)
 
 
 def loss(curve: pd.DataFrame) -> go.Figure:
@@ -218,21 +259,22 @@ def loss(curve: pd.DataFrame) -> go.Figure:
     return styling.apply_layout(figure, x="Step", y="Cross-entropy", height=300)
 
 
-def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
-    """Draw the line of a fit with its 95 % band and its numbers."""
-    band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
-    styling.add_band(figure, band["x"], band["low"], band["high"], GREY)
-    label = f"slope {fit.interval.text()}, R² {fit.r2:.2f}, {regression.p_words(fit.p)}, {fit.n_groups} tasks"
-    figure.add_trace(
-        go.Scatter(
-            x=band["x"],
-            y=band["mean"],
-            mode="lines",
-            line={"color": GREY, "width": 2},
-            name="Least squares over tasks",
-            hovertemplate=label + "<extra></extra>",
-        )
-    )
-    figure.add_annotation(
-        text=label, xref="paper", yref="paper", x=0, y=1.02, showarrow=False, xanchor="left", yanchor="bottom"
-    )
+def _add_ceilings(figure: go.Figure, found: list[tuple[int, Interval | None]]) -> None:
+    """Draw the label ceiling of the task at each place as a grey line, with its 95 % interval as a pale area."""
+    known = [(place, ceiling) for place, ceiling in found if ceiling is not None]
+    for place, ceiling in known:
+        if ceiling.is_defined:
+            figure.add_shape(
+                type="rect", x0=place - 0.45, x1=place + 0.45, y0=ceiling.low, y1=ceiling.high, line_width=0,
+                fillcolor=GREY, opacity=0.18, layer="below",
+            )  # fmt: skip
+    xs = [x for place, _ in known for x in (place - 0.45, place + 0.45, None)]
+    ys = [y for _, ceiling in known for y in (ceiling.value, ceiling.value, None)]
+    texts = [text for _, ceiling in known for text in [f"{ceiling.text(digits=3)}, {ceiling.n} texts"] * 2 + [""]]
+    if known:
+        figure.add_trace(
+            go.Scatter(
+                x=xs, y=ys, mode="lines", name="label ceiling", line={"color": GREY, "width": 2, "dash": "dash"}, text=texts,
+                hovertemplate="one rater %{text}<extra>label ceiling</extra>",
+            )
+        )  # fmt: skip

@@ -13,7 +13,7 @@ from core.errors import StudyError
 LEAST_TEXTS = 20
 CAVEAT = (
     "Disagreement also blurs the labels, which makes a gap look smaller on texts with little agreement: a gap that grows as "
-    "agreement falls is cautious evidence, one that shrinks is none."
+    "agreement falls is cautious evidence, one that shrinks is no evidence."
 )
 
 

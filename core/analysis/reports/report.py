@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +11,10 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core.analysis import findings, points, thresholds
-from core.analysis.figures import gap_charts
+from core.analysis import findings, gap_words
+from core.analysis.figures import gap_charts, gap_forest, gap_scatter
 from core.analysis.findings import Findings
-from core.analysis.inference.on_agreement import CAVEAT, Effect, effect_words
+from core.analysis.instances import evidence
 from core.analysis.points import METRIC_NAMES
 from core.analysis.reports.pack import methods, tables
 from core.analysis.verdicts import verdict_words
@@ -96,37 +95,6 @@ def _verdicts(session: Session, found: Findings) -> list[tuple[str, str]]:
     return [(name, verdict_words.headline(findings.verdict_on(session, found, name), found.measure)) for name in named]
 
 
-@dataclass(frozen=True)
-class OverAgreement:
-    """The threshold curve of each arm of a task, over all encoders and seeds, and the effect of agreement on each arm's gap."""
-
-    curves: dict[str, pd.DataFrame]
-    effects: dict[str, Effect]
-
-    @property
-    def reading(self) -> str:
-        """The effects in words, with the caveat that belongs to them."""
-        said = "; ".join(f"{arm}: {effect_words(effect)}" for arm, effect in self.effects.items())
-        return f"{said}. {CAVEAT}" if said else ""
-
-
-def over_agreement(session: Session, found: Findings, task: str) -> OverAgreement:
-    """What the agreement of raters has to do with the answers of a task's runs; without curves if no rated sample was predicted.
-
-    Thresholds above which fewer than 20 samples lie are left out.
-    """
-    run_ids = [int(number) for number in found.scores["run_id"]]
-    instances = points.by_instance(session, found.study, task, run_ids=run_ids)
-    curves = {str(arm): thresholds.curve(group) for arm, group in instances.groupby("arm", sort=False)}
-    shown = {arm: curve[curve["n"] >= thresholds.FEWEST_SAMPLES] for arm, curve in curves.items()}
-    return OverAgreement({arm: curve for arm, curve in shown.items() if len(curve)}, points.over_agreement(instances))
-
-
-def long_table(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The threshold curves of arms as one table with a column arm."""
-    return pd.concat([curve.assign(arm=arm) for arm, curve in curves.items()], ignore_index=True)
-
-
 def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
     """The title, HTML and caption of every figure for which the study has data."""
     return [
@@ -144,15 +112,20 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
 def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
     """Every figure for which the study has data, with title and caption."""
     drawn: list[tuple[str, go.Figure, str]] = []
+    if not found.gaps.empty:
+        by_task = found.by_task
+        drawn.append(
+            ("Gap by task", gap_forest.gaps_by_task(by_task, metric=found.metric), gap_words.gaps_by_task(by_task))
+        )
     if not found.points.empty and found.measure:
         drawn.append(
             (
                 "Performance against subjectivity",
-                gap_charts.gap_against_subjectivity(
-                    found.points, found.fit, measure=found.measure, metric=found.metric
+                gap_scatter.gap_against_subjectivity(
+                    found.points, found.fit, measure=found.measure, metric=found.metric, by_arm=found.by_arm
                 ),
-                "Each mark is one arm of one task; bars are 95 % intervals (over test texts and seeds upward, over raters sideways). "
-                "Under three seeds no interval is drawn.",
+                "Each mark is one arm of one task; upright bars are 95 % intervals over test texts and seeds. The rows below hold the "
+                "subjectivity of the tasks with 95 % intervals over raters or texts.",
             )
         )
     if not found.scores.empty:
@@ -160,19 +133,25 @@ def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
         drawn.append(
             (
                 "Scores by task",
-                gap_charts.scores_by_task(found.scores, metric=found.metric, order=list(dict.fromkeys(order))),
-                "Small marks are single runs, large marks their mean.",
+                gap_charts.scores_by_task(
+                    found.scores,
+                    metric=found.metric,
+                    order=list(dict.fromkeys(order)),
+                    ceilings=evidence.ceilings(session, found.study, metric=found.metric),
+                ),
+                "Small marks are single runs, large marks their mean. A grey line is the label ceiling: the score of one rater against "
+                "the majority of the others, with its 95 % interval.",
             )
         )
     for task in tasks.tasks(session, found.study.id):
-        agreed = over_agreement(session, found, task.name)
-        if agreed.curves:
+        agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
+        if agreed and agreed.curves:
             drawn.append(
                 (
                     f"Accuracy on samples that raters agree on: {task.name}",
-                    gap_charts.threshold_curves(agreed.curves),
-                    "Test samples are kept when at least this share of their raters chose the same label; bands are 95 % Wilson "
-                    f"intervals. {agreed.reading}",
+                    gap_charts.threshold_curves(agreed.curves, agreed.ceiling_curve),
+                    "Test samples are kept when at least this share of their raters chose the same label, labels weighted as at the "
+                    f"lowest share; bands are 95 % Wilson intervals. {agreed.reading}",
                 )
             )
     return [Drawn(*parts) for parts in drawn]

@@ -87,7 +87,11 @@ class ArmVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a task. `expected_gap`, `low`, `high` (80 %) and `chance_within_margin` are those of `arm`."""
+    """The verdict on a task. `expected_gap`, `low`, `high` (80 %) and `chance_within_margin` are those of `arm`.
+
+    `is_withheld`: there is no verdict, because the real arm is no better than chance, or because the task is in no comparison and has
+    no runs. `is_uncompared`: tasks are placed by comparisons and this task is in none, so that the other tasks say nothing about it.
+    """
 
     task: str
     margin: float
@@ -103,6 +107,7 @@ class Verdict:
     is_extrapolated: bool
     unlearned: tuple[str, ...]
     is_withheld: bool
+    is_uncompared: bool = False
 
 
 def verdict(
@@ -115,7 +120,8 @@ def verdict(
     """
     if not margin > 0:
         raise StudyError(f"The gap that can be borne must be above 0, such as 0.05 for 5 points; it is {margin:g}.")
-    placed = [other for other in others if other.subjectivity is not None]
+    is_uncompared = measure == Measure.COMPARISONS and task.subjectivity is None
+    placed = [other for other in others if other.subjectivity is not None and not is_uncompared]
     usable = [other for other in placed if other.is_learned]
     centre, unit = CENTRES[measure] if measure else (0.0, 1.0)
     z, extra = _place(task, placed, centre=centre, unit=unit)
@@ -126,7 +132,7 @@ def verdict(
     )
     arms = tuple(_expected(kind, own.get(kind), usable, (z, extra), (centre, unit), margin=margin) for kind in shown)
     advice, named = _advice(arms, has_runs=bool(own))
-    advice = advice if task.is_learned else Advice.PILOT
+    advice = Advice.PILOT if not task.is_learned or (is_uncompared and not own) else advice
     return Verdict(
         task=task.name,
         margin=margin,
@@ -141,7 +147,8 @@ def verdict(
         place=z,
         is_extrapolated=_is_beyond(task, usable),
         unlearned=tuple(other.name for other in placed if not other.is_learned),
-        is_withheld=not task.is_learned,
+        is_withheld=not task.is_learned or (is_uncompared and not own),
+        is_uncompared=is_uncompared and task.is_learned,
     )
 
 

@@ -11,6 +11,9 @@ PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
 AGREEMENT_WORDS = ((0.8, "people agree well"), (0.667, "people agree moderately"), (0.4, "people agree little"))
 WITHHELD = "Train the real arm longer or on more texts, or check its labels; a verdict follows once it beats chance."
+UNLEARNED = "No verdict: the real arm is no better than chance, so its gaps mean nothing."
+UNCOMPARED = "No verdict: people compared the other tasks but not this one. Compare this task with the others."
+COMPARE = "Ask people in a campaign of comparisons which task is more subjective, or train an arm of this task: its own gap needs no place."
 ADVICE_WORDS = {
     Advice.GENERATE: "Generate: train on {arm} texts.",
     Advice.MIX: "Mix: train on {arm} texts, synthetic beside real ones.",
@@ -40,7 +43,7 @@ def between(low: float, high: float) -> str:
 def headline(found: Verdict, measure: Measure | None = None) -> str:
     """The verdict in one or two sentences, with the gaps that the task's own runs measured, if there are any."""
     if found.is_withheld:
-        return "No verdict: the real arm is no better than chance, so its gaps mean nothing."
+        return _why_withheld(found)[0]
     measured = [arm for arm in found.arms if arm.own is not None]
     if measured:
         said = "; ".join(map(_lost, measured))
@@ -58,7 +61,7 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
     """Why the verdict is what it is, a sentence or two for each reason."""
     if found.is_withheld:
-        return [WITHHELD]
+        return [_why_withheld(found)[1]]
     named = next(arm for arm in found.arms if arm.arm == found.arm)
     said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
     said += [_own(arm) for arm in found.arms if arm.own is not None] or [_pilot(named)]
@@ -76,7 +79,7 @@ def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> s
 def markdown(found: Verdict, measure: Measure | None = None) -> str:
     """The verdict as a comment for a pull request."""
     if found.is_withheld:
-        return f"### {found.task}: no verdict\n\n{headline(found, measure)} {WITHHELD}\n"
+        return f"### {found.task}: no verdict\n\n{' '.join(_why_withheld(found))}\n"
     rows = [
         f"| {arm.arm} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |" for arm in found.arms
     ]
@@ -96,6 +99,11 @@ def markdown(found: Verdict, measure: Measure | None = None) -> str:
     )
 
 
+def _why_withheld(found: Verdict) -> tuple[str, str]:
+    """Why there is no verdict, and what to do."""
+    return (UNCOMPARED, COMPARE) if found.is_uncompared else (UNLEARNED, WITHHELD)
+
+
 def _advised(found: Verdict) -> str:
     return ADVICE_WORDS[found.advice].format(arm=found.arm)
 
@@ -109,6 +117,8 @@ def _lost(arm: ArmVerdict) -> str:
 
 
 def _subjectivity(found: Verdict, measure: Measure | None) -> str:
+    if found.is_uncompared:
+        return "It is in no comparison, so the other tasks say nothing about it: compare this task with the others."
     if found.subjectivity is None:
         return "Nobody rated this task, so it is taken as an average task of the study."
     words = agreement_words(found.subjectivity, measure)

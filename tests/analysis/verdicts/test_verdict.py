@@ -85,6 +85,28 @@ def test_a_task_nobody_rated_is_an_average_task_with_a_wider_interval() -> None:
     assert unrated.high - unrated.low > 1.5 * (average.high - average.low)
 
 
+def test_a_task_in_no_comparison_is_refused_and_never_an_average_task() -> None:
+    others = study(n=8)
+
+    refused = verdict.verdict(KnownTask("new", None), others, measure=Measure.COMPARISONS)
+
+    assert refused.is_withheld and refused.advice == Advice.PILOT
+    assert "Compare this task with the others." in verdict_words.headline(refused, Measure.COMPARISONS)
+    assert verdict_words.reasons(refused, Measure.COMPARISONS) == [verdict_words.COMPARE]
+    assert "points lost" not in verdict_words.markdown(refused, Measure.COMPARISONS)
+    assert not judged(KnownTask("new", None), others).is_withheld
+
+
+def test_own_runs_of_a_task_in_no_comparison_speak_without_the_other_tasks() -> None:
+    own = KnownTask("new", None, (measured(0.2),))
+
+    found = verdict.verdict(own, study(n=8), measure=Measure.COMPARISONS)
+
+    assert not found.is_withheld and found.arms == verdict.verdict(own, [], measure=Measure.COMPARISONS).arms
+    assert {arm.n_tasks for arm in found.arms} == {0}
+    assert any("compare this task with the others" in reason for reason in verdict_words.reasons(found))
+
+
 def test_arms_that_learned_nothing_speak_for_nobody() -> None:
     others = study(n=6)
     dull = KnownTask("dull", rated(0.8), (measured(0.0),), is_learned=False)

@@ -1,0 +1,76 @@
+"""Sentences on the data that the findings of a study rest on: what is missing, what stands in no figure, what one label dominates."""
+
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from core.analysis.gap_table import LEAST_ROOM, GapTable
+from core.study import tasks
+from core.study.rows.kinds import ArmKind
+
+COMMON = 0.7  # share of the commonest label among ratings above which 1 - alpha says much about this share
+
+
+def of_runs(session: Session, study_id: int, scores: pd.DataFrame, answers: pd.DataFrame) -> list[str]:
+    """Runs without predictions, and labels of tasks of which the test split holds no text. `scores` and `answers` as of `runs`."""
+    found = []
+    empty = int((scores["n_test"] == 0).sum())
+    if empty:
+        which = "1 run has" if empty == 1 else f"{empty} runs have"
+        found.append(f"{which} no predictions on the test split, so there is no score and no gap for it.")
+    tested = answers.drop_duplicates(["run_id", "label_id"]).groupby("run_id")["label_id"].agg(set)
+    first = scores[scores["n_test"] > 0].groupby("task", sort=False)["run_id"].first()
+    for task in tasks.tasks(session, study_id):
+        if task.name not in first.index:
+            continue
+        held = tested[first[task.name]]
+        missing = [label.name for label in tasks.labels_of(session, task.id) if label.id not in held]
+        if missing:
+            found.append(
+                f"{task.name}: the test split holds no text of {', '.join(missing)}, so scores say nothing about it, and macro-F1 is "
+                "the mean over the other labels."
+            )
+    return found
+
+
+def of_gaps(measured: GapTable) -> list[str]:
+    """Tasks whose real arm beats chance by so little that hardly anything can be lost."""
+    unlearned = {task for task, _ in measured.unlearned}
+    near = measured.table[measured.table["score_real"] - measured.table["chance"] < LEAST_ROOM]
+    return [
+        f"{task}: the real arm scores {row['score_real']:.3f} where chance is {row['chance']:.3f}, so at most "
+        f"{max(0.0, row['score_real'] - row['chance']):.3f} can be lost; its gap is not comparable with that of other tasks."
+        for task, row in near.drop_duplicates("task").set_index("task").iterrows()
+        if task not in unlearned
+    ]
+
+
+def of_subjectivity(gaps: pd.DataFrame, subjectivity: pd.DataFrame) -> list[str]:
+    """Tasks with a gap whose subjectivity is not known, and tasks whose ratings one label dominates. `subjectivity` as of
+    `levels.by_task`."""
+    placed = set(subjectivity.dropna(subset=["value"])["task"])
+    missing = [task for task in gaps["task"].unique() if task not in placed]
+    found = []
+    if missing:
+        found.append(f"Subjectivity not known, so in no line and no figure over subjectivity: {', '.join(missing)}.")
+    skewed = subjectivity[subjectivity["commonest"] > COMMON]
+    return found + [
+        f"{row.task}: {row.commonest:.0%} of its ratings are one label. 1 − alpha rises with such a share even if raters err as rarely "
+        "as elsewhere, so its place on the axis may be too far to the subjective side."
+        for row in skewed.itertuples()
+    ]
+
+
+def why_no_gap(scores: pd.DataFrame) -> str:
+    """Why a study with finished runs has no gap. `scores` as of `runs.scores`."""
+    scored = scores[scores["n_test"] > 0]
+    if scored.empty:
+        return "No finished run has predictions on the test split, so there is no score. Train again with test texts."
+    is_real = scored["arm_kind"] == ArmKind.REAL
+    if is_real.all():
+        return "Only real arms have finished runs. A gap needs runs of a synthetic arm too."
+    if not is_real.any():
+        return "No real arm has finished runs. A gap needs runs of the real arm of the same task."
+    return (
+        "No synthetic arm has runs under the same conditions (task, encoder, training size, settings, test texts) as the real arm "
+        "of its task."
+    )

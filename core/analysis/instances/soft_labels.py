@@ -1,0 +1,108 @@
+"""Score models against the whole distribution of the raters' labels, for texts on which people disagree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from core.interval import Interval, undefined
+
+Floats = npt.NDArray[np.float64]
+
+SMALLEST_SHARE = (
+    1e-6  # probabilities below are raised to it, so that one certain and wrong answer does not make the mean infinite
+)
+FEWEST_TEXTS = 10
+COLUMNS = [
+    "arm", "manhattan", "manhattan_low", "manhattan_high", "cross_entropy", "cross_entropy_low", "cross_entropy_high", "n",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SoftScores:
+    """How far arms are from the raters, smaller is nearer.
+
+    `table`: columns `COLUMNS`, a row for each arm, then one for the labels of the texts themselves; limits are nan under 10 texts.
+    `further`: synthetic arm -> its Manhattan distance minus that of the real arm, paired over texts. `entropy`: mean entropy of the
+    raters' labels in nats, the least cross-entropy that is possible. `is_whole`: whether the models' probabilities of all labels are
+    known; if not, distances are to the predicted label alone and cross-entropy is nan.
+    """
+
+    table: pd.DataFrame
+    further: dict[str, Interval]
+    entropy: float
+    is_whole: bool
+
+
+def soft_scores(shares: pd.DataFrame, predictions: pd.DataFrame, truth: "pd.Series[str]", *, real: str) -> SoftScores:
+    """Compare each arm with the raters.
+
+    `shares` (texts x labels of the task): index sample_id, share of the raters who chose the label; rows add to 1. `predictions`: columns
+    arm, sample_id, predicted, probability (of the predicted label), a row per run and text. `truth`: sample_id -> label of the text.
+    With two labels the probability of the other label follows. Manhattan distance, in [0, 2]: sum over labels of |rater share -
+    model share|; cross-entropy in nats. Means over the runs of an arm, then over texts; 95 % intervals over texts (Student's t).
+    Source: Uma et al. (2021), Learning from disagreement, JAIR 72, for soft evaluation.
+    """
+    labels = [str(name) for name in shares.columns]
+    known = predictions[predictions["sample_id"].isin(shares.index)]
+    is_whole = len(labels) == 2
+    people = shares.loc[known["sample_id"]].to_numpy(dtype=float)
+    model = _model_shares(known, labels, is_whole=is_whole)
+    scored = known[["arm", "sample_id"]].assign(
+        manhattan=np.abs(people - model).sum(axis=1),
+        cross_entropy=_cross_entropy(people, model) if is_whole else np.nan,
+    )
+    by_text = scored.groupby(["arm", "sample_id"], sort=False).mean()
+    arms = list(dict.fromkeys(known["arm"]))
+    rows = [_row(str(arm), by_text.loc[arm]) for arm in arms]
+    own = shares.loc[shares.index.intersection(truth.index)]
+    given = _one_hot(truth.loc[own.index].astype(str).tolist(), labels)
+    distances = pd.DataFrame(
+        {"manhattan": np.abs(own.to_numpy(dtype=float) - given).sum(axis=1), "cross_entropy": np.nan}
+    )
+    rows.append(_row("labels of the texts", distances))
+    further = {}
+    if real in arms:
+        base = by_text.loc[real, "manhattan"]
+        for arm in arms:
+            if arm != real:
+                further[str(arm)] = _mean((by_text.loc[arm, "manhattan"] - base).dropna().to_numpy(dtype=float))
+    values = shares.to_numpy(dtype=float)
+    entropy = float(_cross_entropy(values, values).mean()) if len(values) else float("nan")
+    return SoftScores(pd.DataFrame(rows, columns=COLUMNS), further, entropy, is_whole)
+
+
+def _model_shares(predictions: pd.DataFrame, labels: list[str], *, is_whole: bool) -> Floats:
+    """The share that a model gives to each label, shape (predictions, labels)."""
+    chosen = _one_hot(predictions["predicted"].astype(str).tolist(), labels)
+    if not is_whole:
+        return chosen
+    sure = predictions["probability"].to_numpy(dtype=float)[:, None]
+    return chosen * sure + (1 - chosen) * (1 - sure)
+
+
+def _one_hot(names: list[str], labels: list[str]) -> Floats:
+    return np.asarray(np.array(names, dtype=object)[:, None] == np.array(labels, dtype=object)[None, :], dtype=float)
+
+
+def _cross_entropy(people: Floats, model: Floats) -> Floats:
+    return np.asarray(-(people * np.log(np.maximum(model, SMALLEST_SHARE))).sum(axis=1))
+
+
+def _row(arm: str, by_text: pd.DataFrame) -> list[object]:
+    near, bits = (_mean(by_text[name].to_numpy(dtype=float)) for name in ("manhattan", "cross_entropy"))
+    return [arm, near.value, near.low, near.high, bits.value, bits.low, bits.high, len(by_text)]
+
+
+def _mean(values: Floats) -> Interval:
+    """The mean over texts with its interval by Student's t; without limits under 10 texts."""
+    n = len(values)
+    if not n or np.isnan(values).any():
+        return undefined(n)
+    value = float(values.mean())
+    if n < FEWEST_TEXTS:
+        return Interval(value, np.nan, np.nan, n)
+    half = float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    return Interval(value, value - half, value + half, n)

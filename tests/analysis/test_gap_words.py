@@ -1,0 +1,59 @@
+"""Gaps in words: counts of intervals, chance and ceiling, and no number where there is none."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from core.analysis import gap_words
+from core.interval import Interval
+from tests.analysis.figures.test_gap_figures import table
+
+
+def test_lost_gained_and_open_gaps_are_counted_by_arm() -> None:
+    known = table(3, arms=("zero-shot", "few-shot")).assign(low=-0.1, high=0.1)
+    known.loc[known["arm"] == "zero-shot", ["low", "high"]] = [[0.02, 0.1], [0.01, 0.1], [-0.1, -0.01]]
+
+    said = gap_words.gaps_by_task(known)
+
+    assert said.startswith(
+        "Lost to real texts, with the whole 95 % interval above 0: zero-shot on 2 of 3, few-shot on 0 of 3 tasks."
+    )
+    assert "1 interval lies below 0" in said
+
+
+def test_gaps_without_an_interval_are_counted_and_nothing_is_claimed() -> None:
+    said = gap_words.gaps_by_task(table(2, arms=("zero-shot",)).assign(low=math.nan, high=math.nan))
+
+    assert said.startswith("2 gaps have no interval; the table says why.") and "Lost" not in said
+
+
+def test_many_intervals_are_said_to_miss_now_and_then() -> None:
+    assert "About 2 of 50 such intervals miss the truth." in gap_words.gaps_by_task(table())
+
+
+def row(**changes: float) -> "pd.Series[Any]":
+    return pd.Series({**table(1, arms=("zero-shot",)).iloc[0], **changes})
+
+
+def test_a_gap_is_said_beside_chance_and_as_a_share_of_what_can_be_lost() -> None:
+    said = gap_words.gap_in_full(row(gap=0.1, low=0.05, high=0.15, relative=0.25), metric="Macro-F1")
+
+    assert said.startswith("Macro-F1 lost: 0.100 [0.050, 0.150], over 200 test texts and 3 seeds.")
+    assert "chance 0.500" in said and said.endswith("That is 25% of what real texts bring over chance.")
+
+
+def test_where_hardly_anything_can_be_lost_no_share_is_invented() -> None:
+    said = gap_words.gap_in_full(row(relative=math.nan, low=math.nan, high=math.nan), metric="Accuracy")
+
+    assert "hardly anything to lose" in said and "nan" not in said
+
+
+def test_a_real_score_at_the_ceiling_is_said() -> None:
+    below = gap_words.beside_ceiling(row(gap=0.1), Interval(0.95, 0.9, 0.97, 80))
+    above = gap_words.beside_ceiling(row(gap=0.1), Interval(0.85, 0.8, 0.9, 80))
+    none = gap_words.beside_ceiling(row(gap=0.1), Interval(0.55, 0.5, 0.6, 80))
+
+    assert below.endswith("The gap is 22% of what one rater has over chance.") and "reach it" not in below
+    assert "Real texts reach it" in above
+    assert "over chance" not in none

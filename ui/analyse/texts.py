@@ -1,0 +1,65 @@
+"""Single texts of a task on the screen: accuracy over agreement, soft-label scores, and texts from both ends of the scale."""
+
+import streamlit as st
+
+from core.analysis.figures import gap_charts
+from core.analysis.findings import Findings
+from core.analysis.instances import evidence_words
+from core.analysis.instances.evidence import Evidence
+from core.study.rows.study import Study
+from ui.shared import links, pickers, reads, resources, tables
+from ui.shared.charts import plot
+from ui.shared.words import plain
+
+
+def texts_view(study: Study, found: Findings) -> None:
+    """Choose a task and draw what its rated test texts show."""
+    with resources.store()() as session:
+        task = pickers.pick_task(session, study, key="analyse")
+        known = reads.evidence_of(session, found, task.name)
+    if known is None:
+        st.info("This needs test texts of the task with at least two ratings by people.")
+        links.link("campaigns", "Collect ratings")
+        return
+    _curves(task.name, known)
+    st.write(plain(evidence_words.ceiling_words(known)))
+    _soft(known)
+    _ends(known)
+
+
+def _curves(task: str, known: Evidence) -> None:
+    if not known.curves:
+        st.info(evidence_words.no_curve(known))
+        return
+    plot(
+        gap_charts.threshold_curves(known.curves, known.ceiling_curve),
+        key="analyse.thresholds",
+        filename=f"{task}-thresholds",
+        data=known.curve_table,
+        reading=known.reading,
+    )
+    st.caption(evidence_words.CURVES)
+
+
+def _soft(known: Evidence) -> None:
+    """Draw how far each arm is from the raters' distribution of labels."""
+    if known.soft is None:
+        return
+    st.subheader("How near each arm comes to the raters", anchor=False)
+    shown = known.soft.table
+    columns = {"arm": shown["arm"], "manhattan": tables.with_intervals(shown, "manhattan", n="n")}
+    if known.soft.is_whole:
+        columns["cross_entropy"] = tables.with_intervals(shown, "cross_entropy", n="n")
+    tables.table(shown[["arm", "n"]].assign(**columns)[[*columns, "n"]], key="analyse.soft")
+    st.caption(plain(evidence_words.soft_words(known.soft)))
+
+
+def _ends(known: Evidence) -> None:
+    agreed, disagreed = known.ends
+    for title, end, key in (
+        ("Texts that raters disagree about most", disagreed, "analyse.disagreed"),
+        ("Texts that raters agree about most", agreed, "analyse.agreed"),
+    ):
+        st.subheader(title, anchor=False)
+        tables.table(end, key=key)
+    st.caption(plain(evidence_words.ends_words(known)))
