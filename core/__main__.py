@@ -76,6 +76,10 @@ COMMANDS = {
         "verdict",
         "The gap to expect from training on synthetic texts, with an 80 % prediction interval, and what to do.",
     ),
+    "plan": (
+        "plan",
+        "Plan the cheapest mix of tasks, seeds, test texts and ratings that finds a slope, a gap, equivalence or a difference of arms.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

@@ -53,7 +53,8 @@ class Gap:
     """Score of the first arm minus score of the second one, in [-1, 1].
 
     `se`, `df`, `low`, `high` are nan where there are too few seeds; `note` says so, and what else to know before quoting.
-    `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds.
+    `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds;
+    `shared_variance` is the noise of single answers that both parts count (0 where there are too few seeds).
     """
 
     value: float
@@ -66,6 +67,7 @@ class Gap:
     text_variance: float
     seed_variance: float
     note: str
+    shared_variance: float = 0.0
 
 
 ALONE = SeedSpread(math.nan, 0.0)
@@ -156,9 +158,8 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
     of_seeds = sum(part.variance**2 / part.df for part in parts)
     df = (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds)
     half = float(stats.t.ppf((1 + confidence) / 2, df)) * math.sqrt(variance)
-    return Gap(
-        value, value - half, value + half, math.sqrt(variance), df, n, seeds, text, seed, _borrowed(seeds, spread)
-    )
+    note = _borrowed(seeds, spread)
+    return Gap(value, value - half, value + half, math.sqrt(variance), df, n, seeds, text, seed, note, twice)
 
 
 def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
