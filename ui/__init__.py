@@ -22,6 +22,9 @@ from ui.frame.frame import choose_study, draw_frame, guard
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
+from ui.planning.answer import plan_answer
+from ui.planning.card import shown_by_ratings, shown_by_runs
+from ui.planning.form import plan_form
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, watch_runs
 from ui.shared.links import link
@@ -87,6 +90,8 @@ __all__ = [
     "pick_target",
     "pick_task",
     "plain",
+    "plan_answer",
+    "plan_form",
     "plot",
     "preview",
     "prices_of",
@@ -103,6 +108,8 @@ __all__ = [
     "show_errors",
     "show_notice",
     "show_refusal",
+    "shown_by_ratings",
+    "shown_by_runs",
     "start_menu",
     "store",
     "table",

@@ -19,7 +19,19 @@ from core.subjectivity.sessions import campaigns
 from core.synthesis.prompts import drafts, versions
 from ui.shared import jobs, links
 
-ORGANISER = ["overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "verdict"]
+ORGANISER = [
+    "overview",
+    "data",
+    "prompts",
+    "generate",
+    "inspect",
+    "campaigns",
+    "train",
+    "jobs",
+    "analyse",
+    "verdict",
+    "plan",
+]
 
 
 def fill(store: Store, folder: Path) -> Study:

@@ -12,7 +12,7 @@ from core.interval import Interval
 
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
-    "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
+    "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "amount": "Value", "answers": "Answers", "arm": "Arm",
     "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin",
     "coefficient": "Coefficient", "confidence": "Confidence",
     "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom",
@@ -23,7 +23,9 @@ HEADINGS = {
     "longest_run": "Longest run", "losses": "Losses", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
     "majority_agreement": "Majority agreement", "mean": "Mean", "median_s": "Seconds (median)", "model": "Model", "n": "n",
     "n_items": "Items", "n_llm": "LLM raters", "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers",
-    "n_seeds": "Seeds", "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note",
+    "n_seeds": "Seeds", "n_tasks": "Tasks", "number": "Number", "origin": "From", "people_time": "People's time",
+    "training": "Training", "words": "Which",
+    "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note",
     "people_agreement": "People's agreement", "people_majority": "People's majority", "precision": "Precision",
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "reason": "Not kept because",
     "recall": "Recall", "rejected": "Rejected", "rows": "Count", "same": "Majority = label it came with",

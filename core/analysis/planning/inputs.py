@@ -9,6 +9,8 @@ from core.analysis.inference import power
 from core.analysis.inference.power import Noise
 from core.errors import StudyError
 
+RATING_VARIANCE = 7.2  # simulated: 8 to 24 tasks, 20 to 200 comparisons a task, ten a rater with a view of their own
+
 
 class Origin(StrEnum):
     """Where a number of a plan comes from."""
@@ -38,10 +40,10 @@ class Inputs:
     `seed_sd`, `text_variance`, `answer_variance`, `spread_df`: as in `power.Noise`. `tau`: standard deviation over tasks of the gap
     beyond subjectivity (in a mean over tasks: of the difference). `rating_variance`: variance of a task's measured subjectivity
     from a single answer, in squared standard deviations of subjectivity over tasks; `tasks_per_answer`: 2 for a comparison of two
-    tasks, else 1. `seconds_per_run`, `usd_per_text` (per kept
-    text), `train_size` (texts per arm), `seconds_per_answer` (labelling a text or answering a question), `texts_there` (labelled
-    test texts that a task has), `tasks_there`: what the effort is computed from. `person_usd`, `machine_usd`: US dollars an hour,
-    by which designs are compared.
+    tasks, else 1. From the rest the effort is computed: `seconds_per_run`, `usd_per_text` (per kept text), `train_size` (texts per
+    arm), `seconds_per_answer` (labelling a text or answering a question), `texts_there` (labelled test texts that a task has),
+    `tasks_there`, `ratings_there` (answers about a task's subjectivity). `person_usd`, `machine_usd`: US dollars an hour, by which
+    designs are compared.
     """
 
     seed_sd: Number = _assumed(power.SEED_SD, "usual for a fine-tuned encoder")
@@ -52,8 +54,8 @@ class Inputs:
     spread_df: Number = _assumed(0.0, "no other arms that lend their spread over seeds")
     tau: Number = _assumed(power.TAU, "usual size; unknown for new LLMs")
     rating_variance: Number = _assumed(
-        power.CLUSTERING / power.LOGISTIC_VARIANCE,
-        "comparisons of tasks that lie about as far apart as those of the paper",
+        RATING_VARIANCE,
+        "simulated comparisons of tasks whose strengths spread by 1 on the natural-log scale",
     )
     tasks_per_answer: Number = _assumed(2.0, "a comparison is about two tasks")
     seconds_per_run: Number = _assumed(75.0, "MiniLM, 100 steps of 32 texts, two processor cores")
@@ -62,6 +64,7 @@ class Inputs:
     seconds_per_answer: Number = _assumed(15.0, "a short text or a comparison of two tasks")
     texts_there: Number = _assumed(0.0, "no task has test texts yet")
     tasks_there: Number = _assumed(0.0, "no task yet")
+    ratings_there: Number = _assumed(0.0, "no answers about subjectivity yet")
     person_usd: Number = _assumed(15.0, "an hour of a rater")
     machine_usd: Number = _assumed(0.5, "an hour of training")
 

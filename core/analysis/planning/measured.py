@@ -20,6 +20,7 @@ from core.study.rows.study import Arm, Completion, Run, Sample, Task
 from core.subjectivity import levels, ratings
 
 FEWEST_TASKS = 6  # with gaps, before the spread of tasks is taken from the study
+FEWEST_RATED = 3  # with ratings, before what a rating says is taken from the study
 LEAST_TAU = 0.01
 HOUR_MS = 3_600_000  # an answer that took longer was left open
 
@@ -35,7 +36,7 @@ def inputs_of(session: Session, found: Findings, *, task: str | None = None) -> 
     if numbers and found.measured.spread.df > 0:
         said = "the arms of the study lend one another their spread over seeds"
         numbers["spread_df"] = Number(found.measured.spread.df, Origin.STUDY, said)
-    known = numbers | _over_tasks(found) | _effort(session, found, task)
+    known = numbers | _over_tasks(found) | _of_answers(found) | _effort(session, found, task)
     return dataclasses.replace(Inputs(), **known)
 
 
@@ -59,8 +60,7 @@ def of_gaps(gaps: Sequence[Gap], whose: str) -> dict[str, Number]:
 
 
 def _over_tasks(found: Findings) -> dict[str, Number]:
-    """The spread of tasks beyond their subjectivity, and what a single answer says about a task's subjectivity."""
-    numbers = {}
+    """The spread of tasks beyond their subjectivity."""
     points = found.points.dropna(subset=["gap", "se"])
     means = points.assign(gap=points["gap"] - points.groupby("arm")["gap"].transform("mean"))
     means = means.groupby("task")[["subjectivity", "gap", "se"]].mean()
@@ -68,16 +68,26 @@ def _over_tasks(found: Findings) -> dict[str, Number]:
         line = np.polynomial.Polynomial.fit(means["subjectivity"], means["gap"], 1)
         beyond = float(((means["gap"] - line(means["subjectivity"])) ** 2).sum() / (len(means) - 2))
         tau = math.sqrt(max(LEAST_TAU**2, beyond - float((means["se"] ** 2).mean())))
-        numbers["tau"] = Number(tau, Origin.STUDY, f"{len(means)} tasks around their line")
+        return {"tau": Number(tau, Origin.STUDY, f"{len(means)} tasks around their line")}
+    return {}
+
+
+def _of_answers(found: Findings) -> dict[str, Number]:
+    """What a single answer says about a task's subjectivity. With ratings and too few tasks for that, a plan asks for comparisons."""
     places = found.subjectivity.dropna(subset=["value", "low", "high"])
-    if len(places) >= FEWEST_TASKS:
+    is_comparing = found.measure is levels.Measure.COMPARISONS
+    numbers = {}
+    if len(places) >= (FEWEST_TASKS if is_comparing else FEWEST_RATED):
         errors = ((places["high"] - places["low"]) / (2 * NORMAL_95)) ** 2
         true = float(places["value"].var(ddof=1) - errors.mean())
         if true > 0:
             one = float((errors * places["n"]).mean()) / true
-            numbers["rating_variance"] = Number(one, Origin.STUDY, f"answers on {len(places)} tasks")
-            if found.measure != levels.Measure.COMPARISONS:
-                numbers["tasks_per_answer"] = Number(1.0, Origin.STUDY, "a rating is about a text of one task")
+            numbers["rating_variance"] = Number(one, Origin.STUDY, f"{found.measure} of {len(places)} tasks")
+    if len(places) and (is_comparing or numbers):
+        there, said = int(places["n"].median()), f"median of {len(places)} tasks"
+        numbers["ratings_there"] = Number(float(there), Origin.STUDY, said)
+    if numbers and not is_comparing:
+        numbers["tasks_per_answer"] = Number(1.0, Origin.STUDY, "a rating is about a text of one task")
     return numbers
 
 

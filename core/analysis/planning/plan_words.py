@@ -20,6 +20,7 @@ NAMES = {
     "seconds_per_answer": "Seconds of one label or answer",
     "texts_there": "Labelled test texts that a task has",
     "tasks_there": "Tasks with test texts",
+    "ratings_there": "Answers about a task's subjectivity",
     "person_usd": "US dollars of an hour of people",
     "machine_usd": "US dollars of an hour of training",
 }
@@ -80,11 +81,9 @@ def headline(plan: Plan) -> str:
 
 def effort(plan: Plan) -> str:
     """What the sizes of a plan cost: training, people, generation."""
-    training = _minutes(plan.minutes)
+    training = minutes_words(plan.minutes)
     cost = "generation at an unknown price" if plan.cost_usd is None else f"${plan.cost_usd:,.2f} of generation"
-    return (
-        f"That is {training} of training, {_minutes(plan.people_minutes)} of people's time, and {cost}. {ONE_ENCODER}"
-    )
+    return f"That is {training} of training, {minutes_words(plan.people_minutes)} of people's time, and {cost}. {ONE_ENCODER}"
 
 
 def meaning(plan: Plan) -> str:
@@ -123,7 +122,8 @@ def assumptions(inputs: Inputs) -> list[dict[str, object]]:
     return found
 
 
-def _minutes(number: float) -> str:
+def minutes_words(number: float) -> str:
+    """A number of minutes as "12 minutes", from 90 on as "3.5 hours"."""
     if number < 90:
         return f"{math.ceil(number)} minute{'' if math.ceil(number) == 1 else 's'}"
     return f"{number / 60:.1f}".removesuffix(".0") + " hours"

@@ -293,6 +293,8 @@ def _first(
 def check(asked: Asked, inputs: Inputs) -> None:
     """Raise `StudyError` for an effect, margin, power or size out of range."""
     is_margin = asked.question is Question.EQUIVALENCE
+    if not inputs.noise.gap_error(seeds=1, texts=1):
+        raise StudyError("Where scores spread neither over seeds nor over texts there is nothing to plan.")
     if not 0 < asked.wanted < 1:
         raise StudyError(f"The wanted power lies between 0 and 1, such as 0.8; it is {asked.wanted:g}.")
     if is_margin and not 0 < asked.margin < 1:
