@@ -106,9 +106,9 @@ def _effort(session: Session, study: Findings, task: str | None) -> dict[str, Nu
         found["seconds_per_answer"] = float(np.median(answers)), f"median of {len(answers):,} answers"
     sizes = _test_texts(session, study_id)
     if len(sizes):
-        own = task in sizes.index
-        said = "test texts of this task" if own else f"median of {len(sizes)} tasks with test texts"
-        found["texts_there"] = float(sizes[task] if own else int(sizes.median())), said
+        of_task = sizes.to_dict().get(task)
+        said = "test texts of this task" if of_task else f"median of {len(sizes)} tasks with test texts"
+        found["texts_there"] = float(of_task or int(sizes.median())), said
         found["tasks_there"] = float(len(sizes)), "tasks with test texts"
     if len(study.scores):
         found["train_size"] = float(study.scores["n_train"].max()), "the largest training of the study"

@@ -138,9 +138,10 @@ def smallest_effect(asked: Asked, sizes: Sizes, inputs: Inputs) -> float | None:
     """The smallest slope, gap or difference (of equivalence: margin) that a study of these sizes finds with the wanted power; None
     if it lies above 0.5."""
 
-    def found(effect: float) -> float:
-        is_margin = asked.question is Question.EQUIVALENCE
-        return power_of(dataclasses.replace(asked, **{"margin" if is_margin else "effect": effect}), sizes, inputs)
+    def found(size: float) -> float:
+        if asked.question is Question.EQUIVALENCE:
+            return power_of(dataclasses.replace(asked, margin=size), sizes, inputs)
+        return power_of(dataclasses.replace(asked, effect=size), sizes, inputs)
 
     low, high = 0.0, MOST_EFFECT
     if found(high) < asked.wanted:
