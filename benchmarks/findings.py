@@ -209,12 +209,11 @@ def _parts(session: Session, study: Study) -> Iterator[tuple[str, str, Callable[
     """Name, what it is measured beside, and the call of every part of the findings."""
     found = findings.collect(session, study)
     shown = report.over_agreement(session, found, "task 3")
-    scores, answers = runs.scores(session, study.id), runs.answers(session, study.id)
     figure = gap_charts.gap_against_subjectivity
     yield "stamp of the stored rows", "predictions", lambda: state.stamp(session)
     yield "scores of all runs", "predictions", lambda: runs.scores(session, study.id)
     yield "answers of all runs", "predictions", lambda: runs.answers(session, study.id)
-    yield "all gaps with intervals", "predictions", lambda: gap_table.of_runs(scores, answers, metric=Metric.MACRO_F1)
+    yield "all gaps with intervals", "predictions", lambda: _all_gaps(session, study.id)
     yield "measures of subjectivity", "ratings", lambda: levels.measures(session, study)
     for measure in (levels.Measure.COMPARISONS, levels.Measure.RATINGS):
         yield f"subjectivity by {measure}", "ratings", lambda measure=measure: levels.by_task(session, study, measure)
@@ -228,6 +227,12 @@ def _parts(session: Session, study: Study) -> Iterator[tuple[str, str, Callable[
     yield "a verdict", "predictions", lambda: findings.verdict_on(session, found, "task 3")
     yield "numbers of a plan", "predictions", lambda: measured.inputs_of(session, found)
     yield "report", "predictions", lambda: report.render(session, found)
+
+
+def _all_gaps(session: Session, study_id: int) -> gap_table.GapTable:
+    """Every gap of a study, read and computed."""
+    answered = runs.answers(session, study_id)
+    return gap_table.of_runs(runs.scores(session, study_id, answered=answered), answered, metric=Metric.MACRO_F1)
 
 
 def _pages(home: str) -> None:

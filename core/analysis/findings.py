@@ -70,8 +70,9 @@ def collect(
     """
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
-    scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids))
-    measured = gap_table.of_runs(scores, runs.answers(session, study.id), metric=metric)
+    answered = runs.answers(session, study.id)
+    scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids, answered=answered))
+    measured = gap_table.of_runs(scores, answered, metric=metric)
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)

@@ -35,17 +35,13 @@ def reading(plan: Plan, table: pd.DataFrame) -> str:
     unit = "tasks" if along == "tasks" else "test texts"
     parts = []
     for line, own in table.groupby("line", sort=False):
-        reached = own[own["power"] >= asked.wanted]
-        where = (
-            f"from about {reached[along].min():,} {unit} on"
-            if len(reached)
-            else f"not with {own[along].max():,} {unit}"
-        )
+        reached = _crossing(own[along].tolist(), own["power"].tolist(), asked.wanted)
+        where = f"from about {reached:,} {unit} on" if reached else f"not with {own[along].max():,} {unit}"
         parts.append(f"{line}: {where}")
     drawn = " (2,000 simulated studies a point, give or take 2 %)" if asked.question is Question.SLOPE else ""
     return (
-        f"{plan_words.percent(asked.wanted)} power{drawn}: {'; '.join(parts)}. Below the dotted line a study more likely than wanted "
-        "misses what is there: spend on what lifts your line over it, or do not run it."
+        f"{plan_words.percent(asked.wanted)} power{drawn}: {'; '.join(parts)}. Below the dotted line a study misses too often what is "
+        "there: spend on what lifts your line over it, or do not run it."
     )
 
 
