@@ -2,9 +2,9 @@
 
     python -m benchmarks.findings [--texts 1667] [--profile]
 
-Builds the database in a temporary folder. For every part of the findings it prints the seconds (least of three calls, each of
-which computes everything anew) and their ratio to the seconds that pandas takes to read the same predictions or ratings; then the
-seconds of the page Analyse at the server (`AppTest`), each view cold (nothing cached) and warm (a second run).
+Builds the database in a temporary folder. For every part of the findings it prints the seconds and processor seconds (least of
+three calls, each of which computes everything anew) and the ratio of the latter to what pandas takes to read the same predictions or
+ratings; then the seconds of the page Analyse at the server (`AppTest`), each view cold (nothing cached) and warm (a second run).
 """
 
 import argparse
@@ -62,15 +62,16 @@ def main() -> None:
             study = build(session, asked.texts)
         database = Path(folder) / "litmus.db"
         base = {name: least(lambda query=query: read(database, query)) for name, query in _queries()}
-        for name, seconds in base.items():
-            print(f"{f'pandas reads all {name}':44}{seconds:9.3f} s")
+        print(f"{'':44}{'seconds':>10}{'processor':>10}{'ratio':>8}")
+        for name, (seconds, own) in base.items():
+            print(f"{f'pandas reads all {name}':44}{seconds:10.3f}{own:10.3f}{1:8.2f}")
         with store() as session:
             if asked.profile:
                 profiled(lambda: findings.collect(session, study))
             for name, beside, call in _parts(session, study):
-                seconds = least(call)
+                seconds, own = least(call)
                 wanted = f"   wanted under {WANTED_S[name]:g} s" if name in WANTED_S else ""
-                print(f"{name:44}{seconds:9.3f} s {seconds / base[beside]:8.2f} x{wanted}")
+                print(f"{name:44}{seconds:10.3f}{own:10.3f}{own / base[beside][1]:8.2f}{wanted}")
         store.close()
         _pages(folder)
 
@@ -246,19 +247,21 @@ def _pages(home: str) -> None:
     for view in ("Points", "Tasks", "Samples", "Report"):
         app.segmented_control(key="analyse.view").set_value(view)
         st.cache_data.clear()
-        cold, warm = (least(app.run, times=times) for times in (1, 3))
+        for state_of_cache, times in (("cold", 1), ("warm", 3)):
+            seconds, own = least(app.run, times=times)
+            print(f"{f'page Analyse, {view}, {state_of_cache}':44}{seconds:10.3f}{own:10.3f}")
         assert not app.exception, app.exception[0].value
-        print(f"{f'page Analyse, {view}: cold, warm':44}{cold:9.3f} s {warm:8.3f} s")
 
 
-def least(call: Callable[[], object], *, times: int = 3) -> float:
-    """The seconds of the quickest of some calls."""
-    found = []
+def least(call: Callable[[], object], *, times: int = 3) -> tuple[float, float]:
+    """The seconds of the quickest of some calls, and the least processor seconds."""
+    seconds, of_processor = [], []
     for _ in range(times):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         call()
-        found.append(time.perf_counter() - started)
-    return min(found)
+        seconds.append(time.perf_counter() - started[0])
+        of_processor.append(time.process_time() - started[1])
+    return min(seconds), min(of_processor)
 
 
 def profiled(call: Callable[[], object]) -> None:

@@ -1,5 +1,6 @@
 """Plan a study before it is paid for: the command plan"""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,9 @@ def plan(
             "points; for equivalence the gap of an arm that is as good."
         ),
     ] = None,
-    margin: Annotated[float, typer.Option(help="As good as real within this margin (equivalence).")] = verdict.MARGIN,
+    margin: Annotated[
+        float | None, typer.Option(help="As good as real within this margin (equivalence); by default 0.05.")
+    ] = None,
     over_tasks: Annotated[bool, typer.Option("--over-tasks", help="Compare arms in the mean over tasks.")] = False,
     wanted: Annotated[float, typer.Option("--power", help="The power to reach.")] = plans.WANTED,
     fixed_tasks: Annotated[int | None, typer.Option("--tasks", help="Fix the number of tasks.")] = None,
@@ -49,16 +52,8 @@ def plan(
 ) -> None:
     """Plan the cheapest mix of tasks, seeds, test texts and ratings that answers a question, with its minutes and dollars."""
     with output.opened() as (_, store), store() as session:
-        if over_tasks and question is not Question.ARMS:
-            raise StudyError("--over-tasks belongs to the question arms.")
-        asked = Asked(
-            question,
-            plans.EFFECTS[question] if effect is None else effect,
-            margin,
-            over_tasks,
-            Sizes(fixed_tasks, seeds, test_texts, ratings),
-            wanted,
-        )
+        fixed = Sizes(fixed_tasks, seeds, test_texts, ratings)
+        asked = replace(_asked(question, effect, margin, over_tasks=over_tasks), fixed=fixed, wanted=wanted)
         inputs, whose = _inputs(session, study, task, metric)
         given = inputs.given(
             seed_sd=seed_sd,
@@ -72,6 +67,20 @@ def plan(
         output.emit(_json(made, whose))
     else:
         _show(made, whose)
+
+
+def _asked(question: Question, effect: float | None, margin: float | None, *, over_tasks: bool) -> Asked:
+    """The question; raises `StudyError` for an option that belongs to another question."""
+    if over_tasks and question is not Question.ARMS:
+        raise StudyError("--over-tasks belongs to the question arms.")
+    if margin is not None and question is not Question.EQUIVALENCE:
+        raise StudyError("--margin belongs to the question equivalence.")
+    return Asked(
+        question,
+        plans.EFFECTS[question] if effect is None else effect,
+        verdict.MARGIN if margin is None else margin,
+        over_tasks,
+    )
 
 
 def _inputs(session: Session, study: str | None, task: str | None, metric: Metric) -> tuple[Inputs, str]:

@@ -63,6 +63,8 @@ def test_a_study_lends_its_own_numbers(store: Store, call: CommandLine) -> None:
         (("gap", "--tasks", "3"), "is about one task"),
         (("gap", "--power", "80"), "between 0 and 1"),
         (("gap", "--over-tasks"), "belongs to the question arms"),
+        (("gap", "--margin", "0.02"), "belongs to the question equivalence"),
+        (("gap", "--ratings", "40"), "belong to the question slope"),
         (("gap", "--study", "none"), "There is no study 'none'"),
         (("gap", "--tau", "-1"), "tau must be a number of 0 or more"),
     ],

@@ -319,5 +319,7 @@ def check(asked: Asked, inputs: Inputs) -> None:
             raise StudyError(
                 f"This question needs at least {least[name]} {name.replace('_', ' ')}; {value} were given."
             )
+    if asked.fixed.ratings is not None and asked.question is not Question.SLOPE:
+        raise StudyError("Answers about subjectivity belong to the question slope; this question needs none.")
     if asked.fixed.tasks is not None and not asked.counts_tasks and asked.fixed.tasks != 1:
         raise StudyError(f"This question is about one task; {asked.fixed.tasks} were given.")
