@@ -80,6 +80,10 @@ COMMANDS = {
         "compare",
         "Compare the arms of a task: differences with intervals, as good as real or not, classes, worth, costs, stability.",
     ),
+    "plan": (
+        "plan",
+        "Plan the cheapest mix of tasks, seeds, test texts and ratings that finds a slope, a gap, equivalence or a difference of arms.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

@@ -40,6 +40,7 @@ if not own:
         else "No campaign yet. Make a campaign, send its link to raters, and see here how far they agree."
     )
 st.caption(ui.WHAT_AGREEMENT_SAYS)
+ui.shown_by_ratings(study)
 with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):
     ui.new_campaign(study)
 ui.campaign_rows(own)

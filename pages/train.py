@@ -79,6 +79,7 @@ with st.container(border=True):
     chosen_tasks = [task for task in known if task.name in wanted]
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     st.caption(ui.plain(ui.training_words(sizes, chosen, encoders=len(encoders), seeds=int(seeds))))
+    ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     is_clicked = st.button("Queue the runs", type="primary", key="train.start")
 
 # Start

@@ -31,6 +31,9 @@ from ui.frame.frame import choose_study, draw_frame, guard
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
+from ui.planning.answer import plan_answer
+from ui.planning.card import shown_by_ratings, shown_by_runs
+from ui.planning.form import plan_form
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.charts import plot
@@ -109,6 +112,8 @@ __all__ = [
     "pick_target",
     "pick_task",
     "plain",
+    "plan_answer",
+    "plan_form",
     "plot",
     "preview",
     "prices_of",
@@ -127,6 +132,8 @@ __all__ = [
     "show_refusal",
     "sizes_view",
     "stability_view",
+    "shown_by_ratings",
+    "shown_by_runs",
     "start_menu",
     "store",
     "study_import_panel",

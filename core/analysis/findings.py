@@ -76,9 +76,9 @@ def collect(
     """
     known = levels.measures(session, study)
     measure = measure if measure in known else next(iter(known), None)
-    scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids))
-    answers = runs.answers(session, study.id)
-    measured = gap_table.of_runs(scores, answers, metric=metric)
+    answered = runs.answers(session, study.id)
+    scores, left_out = gap_table.of_one_setting(runs.scores(session, study.id, run_ids=run_ids, answered=answered))
+    measured = gap_table.of_runs(scores, answered, metric=metric)
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)
@@ -99,7 +99,7 @@ def collect(
         by_arm=by_arm,
         left_out=left_out,
         notes=(
-            *data_notes.of_runs(session, study.id, scores, answers),
+            *data_notes.of_runs(session, study.id, scores, answered),
             *data_notes.of_gaps(measured),
             *data_notes.of_subjectivity(measured.table, subjectivity),
         ),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.analysis.inference import gaps
-from core.analysis.inference.gaps import Gap, Scored
+from core.analysis.inference.gaps import Gap, Scored, SeedSpread
 from core.analysis.points import Metric
 from core.study.rows.kinds import ArmKind
 
@@ -28,13 +28,14 @@ class GapTable:
 
     `table` has the columns `COLUMNS`; `by_arm` holds the gap of each (task, arm, encoder). `baselines`: columns task, name,
     macro_f1, accuracy, the scores on the test split of always answering the commonest label. `unlearned`: each (task, encoder)
-    whose real arm does not beat chance, so that a gap to it means nothing.
+    whose real arm does not beat chance, so that a gap to it means nothing. `spread`: what the study's arms have in common over seeds.
     """
 
     table: pd.DataFrame
     by_arm: Mapping[tuple[str, str, str], Gap]
     baselines: pd.DataFrame
     unlearned: frozenset[tuple[str, str]]
+    spread: SeedSpread = gaps.ALONE
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
             columns=["task", "name", "macro_f1", "accuracy"],
         ),
         frozenset(unlearned),
+        spread,
     )
 
 

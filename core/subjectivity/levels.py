@@ -38,9 +38,9 @@ def measures(session: Session, study: Study) -> list[Measure]:
     kinds = ratings.people(study)
     found = [] if ratings.comparisons(session, study.id, kinds=kinds).empty else [Measure.COMPARISONS]
     known = tasks.tasks(session, study.id)
-    if any(not ratings.of_task(session, task.id, kinds=kinds).empty for task in known):
+    if any(ratings.are_there(session, task.id, kinds=kinds) for task in known):
         found.append(Measure.RATINGS)
-    if any(not _on_scale(session, task, kinds).empty for task in known):
+    if any(ratings.are_there(session, task.id, kinds=kinds, campaign_kind=CampaignKind.SCALE) for task in known):
         found.append(Measure.SCALE)
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, RaterKind
@@ -31,19 +31,23 @@ def of_task(
     Columns item_id, sample_id (nan for an item without a sample), rater_id, label, kind. Left out are excluded raters,
     attention checks, gold items, and texts of synthetic arms, because subjectivity is measured on real texts.
     """
-    query = (
-        select(Rating.item_id, Item.sample_id, Rating.rater_id, Rating.label, Rater.kind)
-        .join(Item, Item.id == Rating.item_id)
-        .join(Rater, Rater.id == Rating.rater_id)
-        .join(Campaign, Campaign.id == Item.campaign_id)
-        .outerjoin(Sample, Sample.id == Item.sample_id)
-        .outerjoin(Arm, Arm.id == Sample.arm_id)
-        .where(Campaign.task_id == task_id, Campaign.kind == campaign_kind, Item.role == ItemRole.ITEM)
-        .where(Rater.kind.in_(kinds), Rater.excluded_at.is_(None))
-        .where(or_(Arm.kind == ArmKind.REAL, Arm.id.is_(None)))
-        .order_by(Rating.id)
-    )
-    return pd.DataFrame(session.execute(query).all(), columns=["item_id", "sample_id", "rater_id", "label", "kind"])
+    query = _of_task(task_id, kinds, campaign_kind).order_by(Rating.id)
+    rows = [tuple(row) for row in session.execute(query)]  # pandas looks at every attribute of a row of SQLAlchemy
+    return pd.DataFrame(rows, columns=["item_id", "sample_id", "rater_id", "label", "kind"])
+
+
+def are_there(
+    session: Session,
+    task_id: int,
+    *,
+    kinds: Sequence[RaterKind],
+    campaign_kind: CampaignKind = CampaignKind.LABEL,
+) -> bool:
+    """Whether `of_task` would return any answer. Looks for a session first: without one the database would read all answers."""
+    held = select(Campaign.id).where(Campaign.task_id == task_id, Campaign.kind == campaign_kind).limit(1)
+    if session.scalar(held) is None:
+        return False
+    return session.execute(_of_task(task_id, kinds, campaign_kind).limit(1)).first() is not None
 
 
 def by_text(answers: pd.DataFrame) -> pd.DataFrame:
@@ -73,3 +77,20 @@ def comparisons(
     if campaign_id is not None:
         query = query.where(Campaign.id == campaign_id)
     return pd.DataFrame(session.execute(query).all(), columns=COMPARISON_COLUMNS)
+
+
+def _of_task(
+    task_id: int, kinds: Sequence[RaterKind], campaign_kind: CampaignKind
+) -> Select[int, int | None, int, str, RaterKind]:
+    """The query of `of_task`, in any order."""
+    return (
+        select(Rating.item_id, Item.sample_id, Rating.rater_id, Rating.label, Rater.kind)
+        .join(Item, Item.id == Rating.item_id)
+        .join(Rater, Rater.id == Rating.rater_id)
+        .join(Campaign, Campaign.id == Item.campaign_id)
+        .outerjoin(Sample, Sample.id == Item.sample_id)
+        .outerjoin(Arm, Arm.id == Sample.arm_id)
+        .where(Campaign.task_id == task_id, Campaign.kind == campaign_kind, Item.role == ItemRole.ITEM)
+        .where(Rater.kind.in_(kinds), Rater.excluded_at.is_(None))
+        .where(or_(Arm.kind == ArmKind.REAL, Arm.id.is_(None)))
+    )

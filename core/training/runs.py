@@ -1,11 +1,13 @@
 """Read finished runs: scores, predictions, F1 per label and training loss."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -30,12 +32,14 @@ SCORE_COLUMNS = [
 ]
 
 
-def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
+def scores(
+    session: Session, study_id: int, *, run_ids: Sequence[int] | None = None, answered: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
     Only runs with the same `conditions` (training settings, number of training texts, test split) may be compared; of several
     finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone.
-    `run_ids` leaves all other runs out.
+    `run_ids` leaves all other runs out. `answered` is the table of `answers`, from a caller who has read it already.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
     test samples. `notes` holds sentences that belong beside the score.
     """
@@ -60,11 +64,7 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
-    counts = _answer_counts(session, study_id)
-    found = pd.DataFrame(
-        [_scored(run_id, group) for run_id, group in counts.groupby("run_id")],
-        columns=["run_id", "macro_f1", "accuracy", "n_test"],
-    )
+    found = _scored(answers(session, study_id) if answered is None else answered)
     joined = finished.merge(found, on="run_id", how="left")
     return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
 
@@ -101,40 +101,30 @@ def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] |
 
     Of all finished runs, or of those in `run_ids`.
     """
-    truth, answer = aliased(Label), aliased(Label)
-    query = (
-        select(
-            Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed, Sample.id, truth.name, answer.name, Prediction.probability,
-            Sample.label_id == Prediction.label_id,
-        )
-        .select_from(Prediction)
-        .join(Run, Run.id == Prediction.run_id)
+    arms = (
+        select(Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed)
         .join(Arm, Arm.id == Run.arm_id)
-        .join(Sample, Sample.id == Prediction.sample_id)
-        .join(truth, truth.id == Sample.label_id)
-        .join(answer, answer.id == Prediction.label_id)
         .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
-        .order_by(Run.id, Sample.id)
-    )  # fmt: skip
-    columns = [
-        "run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "predicted", "probability", "correct",
-    ]  # fmt: skip
-    found = pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
-    return found if run_ids is None else found[found["run_id"].isin(list(run_ids))].reset_index(drop=True)
+    )
+    known = pd.DataFrame(session.execute(arms).all(), columns=["run_id", "arm", "arm_kind", "encoder", "seed"])
+    if run_ids is not None:
+        known = known[known["run_id"].isin(list(run_ids))]
+    read = _answers_where(session, Arm.task_id == task_id, with_probability=True)
+    read = read[read["run_id"].isin(known["run_id"])].sort_values(["run_id", "sample_id"], ignore_index=True)
+    names = pd.Series({label.id: label.name for label in tasks.labels_of(session, task_id)}, dtype="str")
+    found = known.set_index("run_id").loc[read["run_id"]].reset_index()
+    return found.assign(
+        sample_id=read["sample_id"],
+        label=names.reindex(read["label_id"]).to_numpy(),
+        predicted=names.reindex(read["predicted_id"]).to_numpy(),
+        probability=read["probability"],
+        correct=read["label_id"] == read["predicted_id"],
+    )
 
 
 def answers(session: Session, study_id: int) -> pd.DataFrame:
     """Every prediction of a study's finished runs as numbers: columns run_id, sample_id, label_id (true), predicted_id."""
-    query = (
-        select(Prediction.run_id, Prediction.sample_id, Sample.label_id, Prediction.label_id)
-        .join(Sample, Sample.id == Prediction.sample_id)
-        .join(Run, Run.id == Prediction.run_id)
-        .join(Arm, Arm.id == Run.arm_id)
-        .join(Task, Task.id == Arm.task_id)
-        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
-    )
-    columns = ["run_id", "sample_id", "label_id", "predicted_id"]
-    return pd.DataFrame(session.execute(query).all(), columns=columns, dtype=np.int64)
+    return _answers_where(session, Task.study_id == study_id)
 
 
 def per_class(session: Session, run_id: int) -> pd.DataFrame:
@@ -185,29 +175,32 @@ def _settings(config: Mapping[str, Any]) -> str:
     return ", ".join([*parts, f"version {config.get('code', 1)}"])
 
 
-def _answer_counts(session: Session, study_id: int) -> pd.DataFrame:
-    """The number of test samples by run, label and predicted label: columns run_id, label, predicted, n."""
-    truth, answer = aliased(Label), aliased(Label)
-    counted = (
-        select(
-            Prediction.run_id, Sample.label_id.label("truth_id"), Prediction.label_id.label("answer_id"),
-            func.count(Prediction.id).label("n"),
-        )
-        .join(Sample, Sample.id == Prediction.sample_id)
-        .join(Run, Run.id == Prediction.run_id)
-        .join(Arm, Arm.id == Run.arm_id)
-        .join(Task, Task.id == Arm.task_id)
-        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
-        .group_by(Prediction.run_id, Sample.label_id, Prediction.label_id)
-    )  # fmt: skip
-    grouped = counted.subquery()
-    query = (
-        select(grouped.c.run_id, truth.name, answer.name, grouped.c.n)
-        .join(truth, truth.id == grouped.c.truth_id)
-        .join(answer, answer.id == grouped.c.answer_id)
-        .order_by(grouped.c.run_id, truth.id, answer.id)
+def _answers_where(session: Session, condition: ColumnElement[bool], *, with_probability: bool = False) -> pd.DataFrame:
+    """The table of `answers`, of the runs whose arm and task meet a condition; on request with the column probability.
+
+    Predictions are read as bare numbers, without the true label, which belongs to the text: joined in the database and made into
+    objects, a million of them takes ten times as long.
+    """
+    of_runs = select(Run.id).join(Arm, Arm.id == Run.arm_id).join(Task, Task.id == Arm.task_id)
+    of_texts = select(Sample.id, Sample.label_id).join(Arm, Arm.id == Sample.arm_id).join(Task, Task.id == Arm.task_id)
+    columns = [Prediction.run_id, Prediction.sample_id, Prediction.label_id]
+    predicted = select(*columns, *([Prediction.probability] if with_probability else [])).where(
+        Prediction.run_id.in_(of_runs.where(condition, Run.finished_at.is_not(None)))
     )
-    return pd.DataFrame(session.execute(query).all(), columns=["run_id", "label", "predicted", "n"])
+    numbers = _numbers(session, predicted, columns=len(columns) + with_probability)
+    run, text, answer = numbers[:3].astype(np.int64)
+    known, truth = _numbers(session, of_texts.where(condition).order_by(Sample.id), columns=2).astype(np.int64)
+    labels = truth[np.searchsorted(known, text)] if len(text) else text
+    found = {"run_id": run, "sample_id": text, "label_id": labels, "predicted_id": answer}
+    return pd.DataFrame(found | ({"probability": numbers[3]} if with_probability else {}))
+
+
+def _numbers(session: Session, query: Select[*tuple[Any, ...]], *, columns: int) -> npt.NDArray[np.float64]:
+    """The numbers that a query returns (columns x rows), without an object per row; whole ones are exact up to 2 ** 53."""
+    cursor = session.connection().execute(query).cursor
+    assert cursor is not None  # a select always has one
+    rows = np.fromiter(itertools.chain.from_iterable(cursor.fetchall()), dtype=np.float64)
+    return rows.reshape(-1, columns).T
 
 
 def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -226,8 +219,17 @@ def _percent(share: float) -> str:
     return "Under 1 %" if share < 0.01 else "Over 99 %" if 0.99 < share < 1 else f"{share * 100:.0f} %"
 
 
-def _scored(run_id: object, counts: pd.DataFrame) -> tuple[object, float, float, int]:
-    """Run id, macro-F1, accuracy and number of test samples, from a run's rows of `_answer_counts`."""
-    truth, answers = (list(np.repeat(counts[name], counts["n"])) for name in ("label", "predicted"))
-    labels = sorted({*truth, *answers})
-    return run_id, score.macro_f1(truth, answers, labels=labels), score.accuracy(truth, answers), len(truth)
+def _scored(answered: pd.DataFrame) -> pd.DataFrame:
+    """The scores of each run on its answers: columns run_id, macro_f1, accuracy, n_test, in the order of the runs.
+
+    Macro-F1 is over the labels that are the truth or the answer of any of the run's texts, as `score.macro_f1`.
+    """
+    counts = answered.groupby(["run_id", "label_id", "predicted_id"]).size().rename("n").reset_index()
+    hits = counts[counts["label_id"] == counts["predicted_id"]].set_index(["run_id", "label_id"])["n"]
+    true = counts.groupby(["run_id", "label_id"])["n"].sum()
+    named = counts.groupby(["run_id", "predicted_id"])["n"].sum().rename_axis(["run_id", "label_id"])
+    f1 = (2 * hits).div(true.add(named, fill_value=0), fill_value=0)
+    by_run = counts.groupby("run_id")["n"].sum()
+    scored = pd.DataFrame({"macro_f1": f1.groupby("run_id").mean(), "n_test": by_run})
+    scored["accuracy"] = hits.groupby("run_id").sum().reindex(by_run.index, fill_value=0) / by_run
+    return scored.reset_index()

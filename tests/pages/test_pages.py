@@ -20,7 +20,7 @@ from core.synthesis.prompts import drafts, versions
 from ui.shared import jobs, links
 
 ORGANISER = [
-    "overview", "data", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
+    "overview", "data", "plan", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
 ]  # fmt: skip
 
 

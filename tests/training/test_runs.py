@@ -12,7 +12,7 @@ from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Label, Prediction, Run, Sample, Task
 from core.study.store import Store
-from core.training import plan, runs
+from core.training import plan, runs, score
 
 
 def add_run(session: Session, task: Task, *, wrong: int, arm: str = "real", seed: int = 0, mark: str = "a") -> Run:
@@ -54,6 +54,20 @@ def test_scores_have_one_row_per_finished_run(store: Store, task: Task) -> None:
     assert found["macro_f1"][1] == pytest.approx((8 / 12 + 16 / 20) / 2, abs=1e-12)
     assert list(found["n_test"]) == [16, 16]
     assert list(found["n_train"]) == [20, 20]
+
+
+@pytest.mark.parametrize("wrong", [0, 3, 8, 16])
+def test_scores_are_those_of_the_predictions_one_by_one(store: Store, task: Task, wrong: int) -> None:
+    with store.write() as session:
+        run = add_run(session, task, wrong=wrong)
+        add_run(session, task, wrong=5, seed=1)
+
+        found = runs.scores(session, task.study_id).set_index("run_id").loc[run.id]
+        own = runs.predictions(session, run.id)
+
+    truth, answers = own["label"].tolist(), own["predicted"].tolist()
+    assert found["macro_f1"] == score.macro_f1(truth, answers, labels=sorted({*truth, *answers}))
+    assert found["accuracy"] == score.accuracy(truth, answers)
 
 
 def test_a_run_without_predictions_has_no_score_rather_than_0(store: Store, task: Task) -> None:

@@ -14,7 +14,7 @@ from ui.frame import access
 from ui.shared import jobs, links, resources, words
 
 PAGES = {
-    "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️")],
+    "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️"), ("Plan", "plan", "📐")],
     "Data": [
         ("Prompts", "prompts", "✍️"),
         ("Generate", "generate", "⚗️"),

@@ -54,7 +54,8 @@ class Gap:
     """Score of the first arm minus score of the second one, in [-1, 1].
 
     `se`, `df`, `low`, `high` are nan where there are too few seeds; `note` says so, and what else to know before quoting.
-    `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds.
+    `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds;
+    `shared_variance` is the noise of single answers that both parts count (0 where there are too few seeds).
     """
 
     value: float
@@ -67,6 +68,7 @@ class Gap:
     text_variance: float
     seed_variance: float
     note: str
+    shared_variance: float = 0.0
 
 
 ALONE = SeedSpread(math.nan, 0.0)
@@ -160,9 +162,8 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
         note = f"No disagreement in {n} texts, so the interval is the rule of three."
         return Gap(value, low, high, math.nan, math.nan, n, seeds, text, error.seed, note)
     half = float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
-    return Gap(
-        value, value - half, value + half, error.se, error.df, n, seeds, text, error.seed, _borrowed(seeds, spread)
-    )
+    note = _borrowed(seeds, spread)
+    return Gap(value, value - half, value + half, error.se, error.df, n, seeds, text, error.seed, note, error.shared)
 
 
 def mean_score(arm: Scored, *, spread: SeedSpread = ALONE, confidence: float = 0.95) -> Interval:
@@ -220,11 +221,13 @@ def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
 
 @dataclass(frozen=True)
 class _Error:
-    """Standard error and degrees of freedom of a score or a gap, and the part of the squared error that comes from seeds."""
+    """Standard error and degrees of freedom of a score or a gap; the part of the squared error that comes from seeds, and the
+    part that texts and seeds both count."""
 
     se: float
     df: float
     seed: float
+    shared: float
 
 
 def _error(arms: Sequence[Scored], text: float, spread: SeedSpread) -> _Error:
@@ -235,7 +238,7 @@ def _error(arms: Sequence[Scored], text: float, spread: SeedSpread) -> _Error:
     twice = sum(part.residual for part in parts)
     variance = max(text + seed - twice, text, seed)
     of_seeds = sum(part.variance**2 / part.df for part in parts)
-    return _Error(math.sqrt(variance), (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds), seed)
+    return _Error(math.sqrt(variance), (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds), seed, twice)
 
 
 def _of_texts(influence: Floats) -> float:
