@@ -22,6 +22,7 @@ SCORE_COLUMNS = [
     "n_train",
     "settings",
     "conditions",
+    "device",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -33,8 +34,9 @@ SCORE_COLUMNS = [
 def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = None) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
-    Only runs with the same `conditions` (training settings, number of training texts, test split) may be compared; of several
-    finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone.
+    Only runs with the same `conditions` (training settings, number of training texts, test split, kind of device and number
+    format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone,
+    `device` is "CPU, float32" or alike, "" where it is not known.
     `run_ids` leaves all other runs out.
     `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
     test samples. `notes` holds sentences that belong beside the score.
@@ -55,8 +57,10 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
         finished = finished[finished["run_id"].isin(run_ids)]
     finished["settings"] = [_settings(config) for config in finished["config"]]
     finished["conditions"] = [
-        plan.conditions(config, n_train=n) for config, n in zip(finished["config"], finished["n_train"], strict=True)
+        plan.conditions(config, n_train=n, facts=facts)
+        for config, n, facts in zip(finished["config"], finished["n_train"], finished["facts"], strict=True)
     ]
+    finished["device"] = pd.Series([plan.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str)
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)

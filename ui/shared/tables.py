@@ -15,7 +15,7 @@ HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "answers": "Answers", "arm": "Arm",
     "attention": "Attention right", "bt_rank": "Rank", "chance": "Chance within the margin",
     "coefficient": "Coefficient", "confidence": "Confidence",
-    "correct": "Correct", "cosine": "Cosine", "df": "Degrees of freedom",
+    "correct": "Correct", "cosine": "Cosine", "device": "Device", "df": "Degrees of freedom",
     "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
     "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_test": "In test", "intended": "Came with", "interval": "95 % interval", "judged": "Judged", "kind": "Kind",
