@@ -44,6 +44,10 @@ COMMANDS = {
         "llm.judge",
         "Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice.",
     ),
+    "contamination": (
+        "llm.contamination",
+        "Ask an LLM to complete real test texts, with and without the name of the data set. Resumes; never pays twice.",
+    ),
     "rate-by-llm": (
         "llm.rate_by_llm",
         "Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice.",

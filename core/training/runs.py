@@ -35,11 +35,10 @@ def scores(session: Session, study_id: int, *, run_ids: Sequence[int] | None = N
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
     Only runs with the same `conditions` (training settings, number of training texts, test split, kind of device and number
-    format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone,
-    `device` is "CPU, float32" or alike, "" where it is not known.
-    `run_ids` leaves all other runs out.
-    `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
-    test samples. `notes` holds sentences that belong beside the score.
+    format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts.
+    `settings` are the training settings alone, `device` is "CPU, float32" or alike, "" where it is not known. `run_ids`
+    leaves all other runs out. `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without
+    predictions. `n_test` counts test samples. `notes` holds sentences that belong beside the score.
     """
     query = (
         select(
@@ -121,6 +120,22 @@ def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] |
     columns = ["run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "correct"]
     found = pd.DataFrame(session.execute(query).all(), columns=columns).astype({"correct": bool})
     return found if run_ids is None else found[found["run_id"].isin(list(run_ids))].reset_index(drop=True)
+
+
+def probabilities(session: Session, run_ids: Sequence[int]) -> pd.DataFrame:
+    """How sure runs are: columns run_id, sample_id, label_id (true), predicted_id, probability (of the predicted label),
+    probabilities (of all labels, in the order of the labels' names; None where only the winning one was stored)."""
+    query = (
+        select(
+            Prediction.run_id, Prediction.sample_id, Sample.label_id, Prediction.label_id, Prediction.probability,
+            Prediction.probabilities,
+        )
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id.in_(list(run_ids)))
+        .order_by(Prediction.run_id, Prediction.sample_id)
+    )  # fmt: skip
+    columns = ["run_id", "sample_id", "label_id", "predicted_id", "probability", "probabilities"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns)
 
 
 def answers(session: Session, study_id: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Money committed for each purpose (generate, try, judge, contamination, rate-by-llm): paid, held by batches, or perhaps lost with an answer."""
+"""Money committed for each way of spending, such as generate or judge: paid, held by batches, or perhaps lost with an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -35,10 +35,10 @@ class Shares(TypeDecorator[list[float]]):
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: list[float] | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(self, value: list[float] | None, _dialect: Dialect) -> bytes | None:
         return None if value is None else struct.pack(f"<{len(value)}f", *value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> list[float] | None:
+    def process_result_value(self, value: bytes | None, _dialect: Dialect) -> list[float] | None:
         return None if value is None else list(struct.unpack(f"<{len(value) // 4}f", value))
 
 
