@@ -80,6 +80,14 @@ COMMANDS = {
         "verdict",
         "The gap to expect from training on synthetic texts, with an 80 % prediction interval, and what to do.",
     ),
+    "freeze": (
+        "trust.freeze",
+        "Freeze a study's plan with its hash and date, before the results. A plan never changes: a new one is a new version.",
+    ),
+    "near-duplicates": (
+        "trust.near_duplicates",
+        "Find real test texts with a near-duplicate in another real split; on request move whole groups to one side.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

@@ -45,11 +45,16 @@ from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
+from ui.trust.calibration import calibration_view
+from ui.trust.checks import trust_list
+from ui.trust.frozen import frozen_panel
+from ui.trust.test_texts import test_texts_view
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
     "arm_panel",
     "arm_table",
+    "calibration_view",
     "call_cost",
     "campaign_head",
     "campaign_rows",
@@ -66,6 +71,7 @@ __all__ = [
     "export_view",
     "findings_of",
     "forget_start",
+    "frozen_panel",
     "guard",
     "import_panel",
     "is_generating",
@@ -108,9 +114,11 @@ __all__ = [
     "table",
     "table_to_import",
     "task_card",
+    "test_texts_view",
     "title",
     "training_words",
     "trash_panel",
+    "trust_list",
     "try_panel",
     "undo_panel",
     "watch_runs",

@@ -67,7 +67,8 @@ def regroup(session: Session, task: Task, side: Split, *, threshold: float = dup
     made = Regrouping(task_id=task.id, side=side, threshold=threshold, moved=moved)
     session.add(made)
     session.flush()
-    session.expire_all()
+    session.expire_all()  # samples that were read before have their old split
+    session.refresh(made)
     return made
 
 
