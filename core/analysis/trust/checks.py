@@ -15,6 +15,7 @@ from core.synthesis import judging
 from core.synthesis.contamination import asking, completed
 
 NOT_TESTED = "not tested"
+RECORDED = "recorded"  # the model of recorded answers, which no endpoint can be asked again
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def contamination(session: Session, task: Task) -> Check:
     """Whether the models that wrote texts of the task were tested for knowing its real test texts by heart."""
     writers = judging.writers(session, [arm.id for arm in tasks.arms(session, task.id)])
     tested = asking.models(session, task.id)
-    untested = [model for model in writers if model not in tested]
+    untested = [model for model in writers if model not in (*tested, RECORDED)]
     said = [completed.reading(asking.of_task(session, task.id, model)) for model in tested]
     if untested:
         said.append(f"{NOT_TESTED} for {', '.join(untested)}, which wrote texts of this task.")

@@ -67,8 +67,6 @@ def regroup(session: Session, task: Task, side: Split, *, threshold: float = dup
     made = Regrouping(task_id=task.id, side=side, threshold=threshold, moved=moved)
     session.add(made)
     session.flush()
-    session.expire_all()  # samples that were read before have their old split
-    session.refresh(made)
     return made
 
 
@@ -92,7 +90,6 @@ def undo(session: Session, regrouping_id: int, *, now: float) -> int:
     )
     made.undone_at = now
     session.flush()
-    session.expire_all()
     return n
 
 
@@ -125,5 +122,5 @@ def _move(session: Session, sample_ids: Sequence[int], split: Split, *, only_fro
     change = update(Sample).where(Sample.id.in_(sample_ids), Sample.status == SampleStatus.KEPT)
     if only_from is not None:
         change = change.where(Sample.split == only_from)
-    change = change.values(split=split).returning(Sample.id).execution_options(synchronize_session=False)
+    change = change.values(split=split).returning(Sample.id).execution_options(synchronize_session="fetch")
     return len(session.scalars(change).all())
