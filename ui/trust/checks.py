@@ -16,10 +16,9 @@ def trust_list(session: Session, study: Study, task: Task, *, metric: Metric, ma
     """Draw what was checked for a task and its study and what was not, and the deviations from the frozen plan."""
     st.subheader("What was checked", anchor=False)
     plan, deviations = checks.of_plan(session, study, metric=metric, margin=margin)
-    for check in (*_of_task(task.id, state.stamp(session)), plan):
-        st.markdown(f"- {'' if check.is_tested else '○ '}**{plain(check.name)}**: {plain(check.said)}")
-    for deviation in deviations:
-        st.markdown(f"    - {plain(deviation)}")
+    found = (*_of_task(task.id, state.stamp(session)), plan)
+    lines = [f"- {'' if check.is_tested else '○ '}**{plain(check.name)}**: {plain(check.said)}" for check in found]
+    st.markdown("\n".join([*lines, *(f"    - {plain(deviation)}" for deviation in deviations)]))
 
 
 @st.cache_data(max_entries=64, show_spinner="Computing…")

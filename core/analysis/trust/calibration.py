@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.analysis import gap_table
 from core.errors import StudyError
-from core.interval import Interval, undefined
+from core.interval import Interval, undefined, wilson
 from core.study import tasks
 from core.study.rows.study import Task
 from core.training import runs
@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_BINS = 10
 TEXTS_PER_BIN = 20  # fewer texts in a bin say little about its accuracy
+FEWEST_ERRORS = 5  # texts, on average over the runs; with fewer, resampling hardly ever changes an error
 DRAWS = 1000
 AT_ONCE = 100  # draws computed at once
 SCALES = np.linspace(0, 3, 121)  # multiples of the observed miscalibration that the interval is searched over
@@ -50,7 +51,8 @@ class Calibration:
     `ece`: expected calibration error of the predicted label over `n_bins` bins of equally many texts, in [0, 1], with the
     error that chance alone adds taken out; `observed` is the same error as it stands. `brier`: sum of squares over the
     labels, in [0, 2]. `log_loss`: mean negative natural log of the true label's probability, from 0, inf if a true label had
-    probability 0. Intervals are 95 %, over test texts; `ece` is undefined with under 40 texts, `brier` and `log_loss` where
+    probability 0. Intervals are 95 %, over test texts; `ece` is undefined with under 40 texts or
+    under 5 texts that are wrong, or right, on average (`note` says so), `brier` and `log_loss` where
     only the winning probability was stored. `bins`: a row per bin with the columns `BINS`.
     """
 
@@ -81,16 +83,16 @@ def calibration(sure: Sure, *, seed: int = 0) -> Calibration:
     places = np.vstack([_bins(row, max(1, n_bins)) for row in sure.confidence])
     deviations = _by_bin(sure.correct - sure.confidence, places, max(1, n_bins))
     observed = float(np.abs(deviations.mean(axis=0)).sum()) / n_runs
-    few = "" if n_bins > 1 else f"The calibration error needs {2 * TEXTS_PER_BIN} test texts; there are {n}."
+    few, rare = _too_few(n), _too_rare(sure)
     return Calibration(
-        ece=undefined(n) if few else _error(deviations, weights, n_runs),
+        ece=undefined(n) if few or rare else _error(deviations, weights, n_runs),
         observed=math.nan if few else observed,
         brier=_mean(sure.squared, weights, n),
         log_loss=_mean(None if sure.true is None else _negative_log(sure.true), weights, n),
-        bins=pd.DataFrame(columns=BINS) if few else _table(sure, places, n_bins, weights),
+        bins=pd.DataFrame(columns=BINS) if few else _table(sure, places, n_bins),
         n_bins=0 if few else n_bins,
         n_runs=n_runs,
-        note=few,
+        note=few or rare,
     )
 
 
@@ -134,8 +136,10 @@ def sure(answers: pd.DataFrame, label_ids: Sequence[int]) -> Sure:
 def reading(found: Calibration, arm: str) -> str:
     """What the calibration of an arm means, in a sentence or two."""
     n = f"{found.brier.n or found.ece.n} test texts, {found.n_runs} run{'s' if found.n_runs != 1 else ''}"
+    scores = f"Brier {found.brier.text(digits=3)}, log-loss {found.log_loss.text(digits=3)}."
+    beside = scores if math.isfinite(found.brier.value) else f"Brier score and log-loss: {NOT_STORED}."
     if found.note:
-        return f"{arm}: {found.note}"
+        return f"{arm}: {found.note} {beside}"
     error = f"{100 * found.ece.value:.1f} points [{100 * found.ece.low:.1f}, {100 * found.ece.high:.1f}]"
     gap = float((found.bins["confidence"] - found.bins["accuracy"]).mean())
     way = "surer than it is right" if gap > 0 else "less sure than it is right"
@@ -144,9 +148,26 @@ def reading(found: Calibration, arm: str) -> str:
         if found.ece.low <= 0
         else f"{arm} is {way}: its probabilities are off by {error}"
     )
-    scores = f"Brier {found.brier.text(digits=3)}, log-loss {found.log_loss.text(digits=3)}."
-    beside = scores if math.isfinite(found.brier.value) else f"Brier score and log-loss: {NOT_STORED}."
     return f"{said} ({found.n_bins} bins of equally many texts, {n}). {beside}"
+
+
+def _too_few(n: int) -> str:
+    """Why `n` texts are too few for a calibration error, or ""."""
+    return (
+        "" if n >= 2 * TEXTS_PER_BIN else f"The calibration error needs {2 * TEXTS_PER_BIN} test texts; there are {n}."
+    )
+
+
+def _too_rare(sure: Sure) -> str:
+    """Why the answers are too seldom wrong, or right, for a calibration error, or ""."""
+    right = float(sure.correct.sum(axis=1).mean())
+    n = sure.correct.shape[1]
+    for word, count in (("wrong", n - right), ("right", right)):
+        if count < FEWEST_ERRORS:
+            return (
+                f"{count:.1f} of {n} answers are {word} on average, too few to say how far the probabilities are off."
+            )
+    return ""
 
 
 def _shares(answers: pd.DataFrame, label_ids: Sequence[int]) -> Floats | None:
@@ -202,24 +223,17 @@ def _negative_log(shares: Floats) -> Floats:
         return -np.log(shares)
 
 
-def _table(
-    sure: Sure, places: npt.NDArray[np.intp], n_bins: int, weights: Sequence[npt.NDArray[np.float64]]
-) -> pd.DataFrame:
-    """Confidence and accuracy of each bin over all runs, with the 95 % interval of accuracy over texts: columns `BINS`.
+def _table(sure: Sure, places: npt.NDArray[np.intp], n_bins: int) -> pd.DataFrame:
+    """Confidence and accuracy of each bin over all runs, with the 95 % Wilson interval of accuracy: columns `BINS`.
 
     `n` counts texts, as a mean over the runs.
     """
     n_runs = len(sure.confidence)
-    hits, held, said = (
-        _by_bin(values, places, n_bins).reshape(-1, n_runs, n_bins).sum(axis=1)
-        for values in (sure.correct.astype(float), np.ones_like(sure.confidence), sure.confidence)
-    )  # (texts, bins)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        drawn = np.vstack([(some @ hits) / (some @ held) for some in weights])
-    rows = [
-        (number + 1, said[:, number].sum() / total, hits[:, number].sum() / total,
-         *np.nanquantile(drawn[:, number], [0.025, 0.975]), total / n_runs)
-        for number in range(n_bins)
-        if (total := held[:, number].sum())
-    ]  # fmt: skip
+    rows = []
+    for number in range(n_bins):
+        held = places == number
+        if held.any():
+            n = int(held.sum()) / n_runs
+            right = wilson(float(sure.correct[held].mean()) * round(n), round(n))
+            rows.append((number + 1, float(sure.confidence[held].mean()), right.value, right.low, right.high, n))
     return pd.DataFrame(rows, columns=BINS)

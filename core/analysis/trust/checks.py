@@ -86,7 +86,11 @@ def calibrated(session: Session, task: Task) -> Check:
     if not said:
         return Check("Calibration", next(iter(found.values())).note, False)
     n = max(own.ece.n for own in found.values())
-    return Check("Calibration", f"probabilities are off by {', '.join(said)} points (95 % interval, {n:,} test texts).")
+    without = dict.fromkeys(arm for (arm, _), own in found.items() if own.note)
+    left_out = f" Too few wrong or right answers: {', '.join(without)}." if without else ""
+    return Check(
+        "Calibration", f"probabilities are off by {', '.join(said)} points (95 % interval, {n:,} test texts).{left_out}"
+    )
 
 
 def _points(error: Interval) -> str:

@@ -122,9 +122,11 @@ def deviations(
         said.append(f"The margin is {100 * margin:g} points; planned were {100 * content['margin']:g}.")
     known = {task.name: task for task in tasks.tasks(session, frozen.study_id)}
     said += [f"{name}: a planned task is not in the study." for name in content["tasks"] if name not in known]
+    names: dict[str, list[str]] = {}
     for name, task in known.items():
-        said += [f"{name}: {words}" for words in _of_task(session, task, content)]
-    return said
+        for sentence in _of_task(session, task, content):
+            names.setdefault(sentence, []).append(name)
+    return said + [f"{', '.join(of)}: {sentence}" for sentence, of in names.items()]
 
 
 def words(frozen: FrozenPlan) -> str:
@@ -194,10 +196,13 @@ def _of_task(session: Session, task: Task, content: Mapping[str, Any]) -> list[s
 
 def _beyond(what: str, wanted: set[Any], done: set[Any]) -> list[str]:
     said = []
-    if more := sorted(done - wanted):
-        said.append(f"{what} {', '.join(map(str, more))} was not planned, and has runs.")
-    if less := sorted(wanted - done):
-        said.append(f"{what} {', '.join(map(str, less))} was planned, and has no finished run.")
+    for some, one, several in (
+        (sorted(done - wanted), "was not planned, and has runs", "were not planned, and have runs"),
+        (sorted(wanted - done), "was planned, and has no finished run", "were planned, and have no finished run"),
+    ):
+        if some:
+            is_one = len(some) == 1
+            said.append(f"{what}{'' if is_one else 's'} {', '.join(map(str, some))} {one if is_one else several}.")
     return said
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.interval import Interval, clopper_pearson
 from core.llm import text as llm_text
 
-FEWEST_UNITS = 6  # words (or characters of a script without spaces) in each half; shorter halves are guessed too easily
+FEWEST_UNITS = 4  # words (or characters of a script without spaces) in each half; shorter halves are guessed too easily
 COMPLETED = 0.8  # of the second half
 ROOM = 1.5  # times the length of the second half: what an answer says later does not count
 NO_SPACES = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -49,7 +49,7 @@ class Contamination:
 
 
 def halves(text: str) -> Halves | None:
-    """The halves of a text; None for a text with fewer than six words (or characters without spaces) in a half."""
+    """The halves of a text; None for a text with fewer than four words (or characters without spaces) in a half."""
     units = list(UNIT.finditer(text))
     if len(units) < 2 * FEWEST_UNITS:
         return None

@@ -76,9 +76,25 @@ def test_too_few_texts_have_a_sentence_and_none_are_refused() -> None:
     found = calibration.calibration(drawn(39))
 
     assert found.n_bins == 0 and math.isnan(found.ece.value) and found.bins.empty and found.brier.n == 39
-    assert calibration.reading(found, "real") == "real: The calibration error needs 40 test texts; there are 39."
+    assert calibration.reading(found, "real").startswith(
+        "real: The calibration error needs 40 test texts; there are 39. Brier "
+    )
     with pytest.raises(StudyError, match="there are none"):
         calibration.calibration(drawn(0))
+
+
+def test_hardly_any_error_is_no_evidence_of_calibration_either_way() -> None:
+    confidence = np.full((2, 60), 0.97)
+    correct = np.ones((2, 60), dtype=bool)
+    correct[0, :5] = False
+
+    found = calibration.calibration(Sure(confidence, correct, None, None))
+
+    assert math.isnan(found.ece.value) and math.isfinite(found.observed) and found.bins["low"].iloc[0] < 0.95
+    assert (
+        "2.5 of 60 answers are wrong on average, too few to say how far the probabilities are off"
+        in calibration.reading(found, "a")
+    )
 
 
 def test_a_true_label_with_probability_0_makes_the_log_loss_infinite() -> None:

@@ -72,7 +72,7 @@ def test_a_text_is_halved_before_its_middle_word_and_a_short_text_is_not() -> No
     halved = completed.halves("a b c d e f, G h i j k l!")
 
     assert halved == completed.Halves("a b c d e f,", "G h i j k l!")
-    assert completed.halves("a b c d e f g h i j k") is None
+    assert completed.halves("a b c d e f g") is None
     assert completed.halves("今日はとても良い天気ですね") == completed.Halves("今日はとても", "良い天気ですね")
 
 
