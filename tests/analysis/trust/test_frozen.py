@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import select
 
+from core.analysis import findings
 from core.analysis.points import Metric
+from core.analysis.reports import report
 from core.analysis.trust import checks, frozen
 from core.analysis.trust.frozen import Headline
 from core.errors import StudyError
@@ -162,3 +164,14 @@ def test_the_list_says_what_was_not_tested_and_then_what_was_found(store: Store,
     assert after[2].is_tested is False and "needs 40 test texts; there are 20" in after[2].line
     assert plan.is_tested and plan.line.startswith("Frozen plan: version 1 of 2026-09-21, SHA-256 ")
     assert len(said) == 2 and "2 deviations" in plan.line
+
+
+def test_the_report_lists_the_checks_the_plan_and_its_deviations(store: Store, study: Study) -> None:
+    train(store)
+    plan = freeze(store, study)
+
+    with store() as session:
+        written = report.render(session, findings.collect(session, session.get_one(Study, study.id)))
+
+    assert plan.sha256[:12] in written and "Does it cost more?" in written
+    assert "6 runs were finished before the plan was frozen." in written and "Contamination: not tested" in written
