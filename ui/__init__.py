@@ -48,7 +48,7 @@ from ui.synthesis.tries import call_cost, try_panel
 from ui.trust.calibration import calibration_view
 from ui.trust.checks import trust_list
 from ui.trust.frozen import frozen_panel
-from ui.trust.test_texts import test_texts_view
+from ui.trust.real_test_texts import test_texts_view
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",

@@ -45,7 +45,7 @@ def propose(session: Session, task: Task, side: Split, *, threshold: float = dup
     spread = [group for group in groups if 0 < sum(splits[place] == Split.TEST for place in group) < len(group)]
     leaves = {place for group in spread for place in group if (splits[place] == Split.TEST) == (side == Split.TRAIN)}
     after = [side if place in leaves else split for place, split in enumerate(splits)]
-    _check(session, task, texts.assign(split=after))
+    _check(session, task, texts, texts.assign(split=after))
     moved = {ids[place]: Split(splits[place]) for place in sorted(leaves)}
     counts = Counter(after)
     return Proposed(side, moved, len(spread), {split: counts[split] for split in Split if counts[split]}, threshold)
@@ -106,15 +106,15 @@ def words(made: Regrouping) -> str:
     return f"Near-duplicates moved into {made.side}: {whence}."
 
 
-def _check(session: Session, task: Task, texts: pd.DataFrame) -> None:
-    """Raise `StudyError` if a label has no text left in the test split or in training."""
+def _check(session: Session, task: Task, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """Raise `StudyError` if a label loses its last text of the test split or of training."""
     for split in SIDES:
-        held = set(texts[texts["split"] == split]["label_id"])
-        had_none = [label.name for label in tasks.labels_of(session, task.id) if label.id not in held]
-        if had_none:
+        had, held = (set(texts[texts["split"] == split]["label_id"]) for texts in (before, after))
+        lost = [label.name for label in tasks.labels_of(session, task.id) if label.id in had - held]
+        if lost:
             raise StudyError(
                 f"Afterwards the {split} split of task {task.name!r} would hold no text labelled "
-                f"{', '.join(map(repr, had_none))}. Move the groups to the other side, or import more real texts."
+                f"{', '.join(map(repr, lost))}. Move the groups to the other side, or import more real texts."
             )
 
 
