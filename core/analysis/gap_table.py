@@ -99,6 +99,8 @@ def of_one_setting(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def other_devices(scores: pd.DataFrame) -> list[str]:
     """A sentence for each task and arm that has no gap because its runs and those of the real arm were trained on other kinds
     of device or in other number formats."""
+    if scores.empty or scores["device"].nunique() < 2:
+        return []
     said = []
     for (task, arm, encoder), pair in _pairs(scores):
         of_real = scores["arm_kind"] == ArmKind.REAL
