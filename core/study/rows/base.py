@@ -35,6 +35,11 @@ class Shares(TypeDecorator[list[float]]):
     impl = LargeBinary
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[Any]:
+        """The type of the column's values in Python: a list."""
+        return list
+
     def process_bind_param(self, value: list[float] | None, _dialect: Dialect) -> bytes | None:
         return None if value is None else struct.pack(f"<{len(value)}f", *value)
 

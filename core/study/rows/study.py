@@ -289,7 +289,7 @@ class Continuation(Base):
 class Regrouping(Base):
     """Groups of near-duplicate real texts that were moved whole to one side of the split between test and other texts.
 
-    `moved` maps the id of each moved sample, as text, to its split before. `threshold` is the Jaccard similarity, in (0, 1],
+    `moved` maps the `text_hash` of each moved real sample to its split before. `threshold` is the Jaccard similarity, in (0, 1],
     from which on two texts were near-duplicates. `undone_at` is the time at which the texts were moved back, else None.
     """
 

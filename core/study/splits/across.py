@@ -86,11 +86,11 @@ def near_test(session: Session, task_id: int, texts: Sequence[str]) -> set[int]:
 
 
 def real_texts(session: Session, task_id: int) -> pd.DataFrame:
-    """The kept texts of a task's real arm: columns sample_id, label_id, split, text, in the order of the ids."""
+    """The kept texts of a task's real arm: columns sample_id, label_id, split, text_hash, text, by id."""
     query = (
-        select(Sample.id, Sample.label_id, Sample.split, Sample.text)
+        select(Sample.id, Sample.label_id, Sample.split, Sample.text_hash, Sample.text)
         .join(Arm, Arm.id == Sample.arm_id)
         .where(Arm.task_id == task_id, Arm.kind == ArmKind.REAL, Sample.status == SampleStatus.KEPT)
         .order_by(Sample.id)
     )
-    return pd.DataFrame(session.execute(query).all(), columns=["sample_id", "label_id", "split", "text"])
+    return pd.DataFrame(session.execute(query).all(), columns=["sample_id", "label_id", "split", "text_hash", "text"])

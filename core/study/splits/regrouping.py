@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import tasks
 from core.study.chunks import chunks
-from core.study.rows.kinds import SampleStatus, Split
-from core.study.rows.study import Regrouping, Sample, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Regrouping, Sample, Task
 from core.study.splits import across, duplicates
 
 SIDES = (Split.TEST, Split.TRAIN)
@@ -20,11 +20,11 @@ SIDES = (Split.TEST, Split.TRAIN)
 
 @dataclass(frozen=True)
 class Proposed:
-    """A move of whole groups to one side: `moved` maps the id of each text to move to its split now; `n_groups` counts the
+    """A move of whole groups to one side: `moved` maps the digest of each text to move to its split now; `n_groups` counts the
     groups of near-duplicates that lie on both sides; `left` maps a split to its number of texts afterwards."""
 
     side: Split
-    moved: dict[int, Split]
+    moved: dict[str, Split]
     n_groups: int
     left: dict[Split, int]
     threshold: float
@@ -40,13 +40,13 @@ def propose(session: Session, task: Task, side: Split, *, threshold: float = dup
     if side not in SIDES:
         raise StudyError(f"Groups of near-duplicates go to {' or '.join(SIDES)}; {side} was asked for.")
     texts = across.real_texts(session, task.id)
-    ids, splits = texts["sample_id"].tolist(), texts["split"].tolist()
+    digests, splits = texts["text_hash"].tolist(), texts["split"].tolist()
     groups = duplicates.near(texts["text"].tolist(), threshold=threshold).groups
     spread = [group for group in groups if 0 < sum(splits[place] == Split.TEST for place in group) < len(group)]
     leaves = {place for group in spread for place in group if (splits[place] == Split.TEST) == (side == Split.TRAIN)}
     after = [side if place in leaves else split for place, split in enumerate(splits)]
     _check(session, task, texts, texts.assign(split=after))
-    moved = {ids[place]: Split(splits[place]) for place in sorted(leaves)}
+    moved = {digests[place]: Split(splits[place]) for place in sorted(leaves)}
     counts = Counter(after)
     return Proposed(side, moved, len(spread), {split: counts[split] for split in Split if counts[split]}, threshold)
 
@@ -61,9 +61,9 @@ def regroup(session: Session, task: Task, side: Split, *, threshold: float = dup
     found = propose(session, task, side, threshold=threshold)
     if not found.moved:
         raise StudyError(f"No near-duplicates of task {task.name!r} lie on both sides of its test split.")
-    for sample_ids in chunks(list(found.moved)):
-        _move(session, sample_ids, side)
-    moved = {str(sample_id): str(split) for sample_id, split in found.moved.items()}
+    for digests in chunks(list(found.moved)):
+        _move(session, task.id, digests, side)
+    moved = {digest: str(split) for digest, split in found.moved.items()}
     made = Regrouping(task_id=task.id, side=side, threshold=threshold, moved=moved)
     session.add(made)
     session.flush()
@@ -80,13 +80,13 @@ def undo(session: Session, regrouping_id: int, *, now: float) -> int:
         raise StudyError("This move was undone already, or it does not exist: there is nothing to do.")
     if standing(session, made.task_id)[0].id != made.id:
         raise StudyError("A later move of the same task stands. Undo that one first.")
-    back: dict[Split, list[int]] = defaultdict(list)
-    for sample_id, split in made.moved.items():
-        back[Split(split)].append(int(sample_id))
+    back: dict[Split, list[str]] = defaultdict(list)
+    for digest, split in made.moved.items():
+        back[Split(split)].append(digest)
     n = sum(
-        _move(session, some, split, only_from=made.side)
-        for split, sample_ids in back.items()
-        for some in chunks(sample_ids)
+        _move(session, made.task_id, some, split, only_from=made.side)
+        for split, digests in back.items()
+        for some in chunks(digests)
     )
     made.undone_at = now
     session.flush()
@@ -118,8 +118,14 @@ def _check(session: Session, task: Task, before: pd.DataFrame, after: pd.DataFra
             )
 
 
-def _move(session: Session, sample_ids: Sequence[int], split: Split, *, only_from: Split | None = None) -> int:
-    change = update(Sample).where(Sample.id.in_(sample_ids), Sample.status == SampleStatus.KEPT)
+def _move(
+    session: Session, task_id: int, digests: Sequence[str], split: Split, *, only_from: Split | None = None
+) -> int:
+    """Move the kept texts of the task's real arm with these digests into a split; return their number."""
+    real = select(Arm.id).where(Arm.task_id == task_id, Arm.kind == ArmKind.REAL)
+    change = update(Sample).where(
+        Sample.arm_id.in_(real), Sample.text_hash.in_(digests), Sample.status == SampleStatus.KEPT
+    )
     if only_from is not None:
         change = change.where(Sample.split == only_from)
     change = change.values(split=split).returning(Sample.id).execution_options(synchronize_session="fetch")
