@@ -59,7 +59,7 @@ def test_verdict_lists_the_checks_and_freezes_a_plan(app: AppTest, home: Store, 
     app.button(key="frozen.freeze").click().run()
 
     assert not app.exception
-    assert "○ **Contamination**: not tested" in before and "○ **Frozen plan**: no plan was frozen" in before
+    assert "**Contamination**: not tested" in before and "**Frozen plan**: no plan was frozen" in before
     with home() as session:
         plan = session.scalars(select(FrozenPlan)).one()
     assert (plan.content["question"], plan.content["metric"], plan.content["margin"]) == (
@@ -99,8 +99,8 @@ def test_near_duplicates_are_shown_and_move_only_by_the_button(app: AppTest, hom
     app.segmented_control(key="near.side.1").set_value(Split.TRAIN).run()
     refused = said(app)
 
-    assert before == [Split.TRAIN] and "1 texts would move" in proposed or "Afterwards" in proposed
-    assert "1 groups, 1 texts would move" in refused
+    assert before == [Split.TRAIN] and "1 text would move" in proposed or "Afterwards" in proposed
+    assert "1 group, 1 text would move" in refused
     app.button(key="near.move.1").click().run()
     assert not app.exception and "No near-duplicate of 120 test texts" in said(app)
     app.button(key="near.undo.1").click().run()

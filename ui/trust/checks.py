@@ -1,4 +1,4 @@
-"""The list of checks on the page Verdict: one line for each, with what was not tested marked"""
+"""The list of checks on the page Verdict: one line for each"""
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ def trust_list(session: Session, study: Study, task: Task, *, metric: Metric, ma
     st.subheader("What was checked", anchor=False)
     plan, deviations = checks.of_plan(session, study, metric=metric, margin=margin)
     found = (*_of_task(task.id, state.stamp(session)), plan)
-    lines = [f"- {'' if check.is_tested else '○ '}**{plain(check.name)}**: {plain(check.said)}" for check in found]
+    lines = [f"- **{plain(check.name)}**: {plain(check.said)}" for check in found]
     st.markdown("\n".join([*lines, *(f"    - {plain(deviation)}" for deviation in deviations)]))
 
 

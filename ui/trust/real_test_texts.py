@@ -69,10 +69,15 @@ def _offer_move(task: Task) -> None:
         return
     left = ", ".join(f"{split} {n:,}" for split, n in proposed.left.items())
     st.caption(
-        f"{proposed.n_groups:,} groups, {len(proposed.moved):,} texts would move; afterwards: {left}. Finished runs keep their "
+        f"{regrouping.counted(proposed.n_groups, 'group')}, {regrouping.counted(len(proposed.moved))} would move; afterwards: {left}. Finished runs keep their "
         "scores, and are not compared with runs trained afterwards. It can be undone."
     )
-    st.button(f"Move {len(proposed.moved):,} texts", key=f"near.move.{task.id}", on_click=_move, args=(task.id, side))
+    st.button(
+        f"Move {regrouping.counted(len(proposed.moved))}",
+        key=f"near.move.{task.id}",
+        on_click=_move,
+        args=(task.id, side),
+    )
 
 
 def _move(task_id: int, side: Split) -> None:
@@ -82,7 +87,7 @@ def _move(task_id: int, side: Split) -> None:
 
 def _undo(number: int) -> None:
     with show_errors(), resources.store().write() as session:
-        set_notice(f"{regrouping.undo(session, number, now=time.time()):,} texts were moved back.")
+        set_notice(regrouping.moved_back(regrouping.undo(session, number, now=time.time())))
 
 
 def _contamination(study: Study, task: Task) -> None:

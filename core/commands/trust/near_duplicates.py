@@ -53,7 +53,7 @@ def near_duplicates(
                 moves = regrouping.standing(session, found_task.id)
                 if not moves:
                     raise StudyError(f"Task {task!r} has no move of near-duplicates that could be undone.")
-                changed = f"{regrouping.undo(session, moves[0].id, now=time.time()):,} texts were moved back."
+                changed = regrouping.moved_back(regrouping.undo(session, moves[0].id, now=time.time()))
         with store() as session:
             found = across.across(session, found_task.id, threshold=threshold)
             standing = [regrouping.words(made) for made in regrouping.standing(session, found_task.id)]

@@ -106,6 +106,16 @@ def words(made: Regrouping) -> str:
     return f"Near-duplicates moved into {made.side}: {whence}."
 
 
+def counted(n: int, noun: str = "text") -> str:
+    """A number with its noun, such as "1 text" or "1,200 texts"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def moved_back(n: int) -> str:
+    """The sentence after `undo` moved `n` texts back."""
+    return f"{counted(n)} moved back."
+
+
 def _check(session: Session, task: Task, before: pd.DataFrame, after: pd.DataFrame) -> None:
     """Raise `StudyError` if a label loses its last text of the test split or of training."""
     for split in SIDES:

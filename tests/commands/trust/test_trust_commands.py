@@ -66,7 +66,7 @@ def test_near_duplicates_are_found_moved_and_moved_back(letters: CommandLine) ->
     assert (found["near"], found["test_texts"], found["moves"]) == (1, 9, [])
     assert moved.code == 0 and "Near-duplicates moved into train: 1 from test." in moved.stdout
     assert "No near-duplicate of 8 test texts" in " ".join(moved.stdout.split())
-    assert "1 texts were moved back" in back.stdout and "1 of 9 test texts" in " ".join(back.stdout.split())
+    assert "1 text moved back" in back.stdout and "1 of 9 test texts" in " ".join(back.stdout.split())
     assert letters("near-duplicates", "--task", "mood", "--undo").code == 1
     assert letters("near-duplicates", "--task", "mood", "--undo", "--move-to", "test").code == 2
 
