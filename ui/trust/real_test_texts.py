@@ -68,9 +68,10 @@ def _offer_move(task: Task) -> None:
         st.warning(plain(str(error)))
         return
     left = ", ".join(f"{split} {n:,}" for split, n in proposed.left.items())
+    what = f"{regrouping.counted(proposed.n_groups, 'group')}, {regrouping.counted(len(proposed.moved))}"
     st.caption(
-        f"{regrouping.counted(proposed.n_groups, 'group')}, {regrouping.counted(len(proposed.moved))} would move; afterwards: {left}. Finished runs keep their "
-        "scores, and are not compared with runs trained afterwards. It can be undone."
+        f"{what} would move; afterwards: {left}. Finished runs keep their scores, and are not compared with runs trained "
+        "afterwards. It can be undone."
     )
     st.button(
         f"Move {regrouping.counted(len(proposed.moved))}",
