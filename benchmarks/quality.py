@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from core.quality import diversity, duplicates, lexical
+from core.quality import diversity, lexical
 from core.quality.diversity import Distance
+from core.study.splits import duplicates
 
 WIDTH = 384
 NAIVE = 2_000

@@ -44,6 +44,10 @@ COMMANDS = {
         "llm.judge",
         "Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice.",
     ),
+    "contamination": (
+        "llm.contamination",
+        "Ask an LLM to complete real test texts, with and without the name of the data set. Resumes; never pays twice.",
+    ),
     "rate-by-llm": (
         "llm.rate_by_llm",
         "Let LLMs rate a campaign's items as a group of their own, never mixed with people. Resumes; never pays twice.",
@@ -83,6 +87,14 @@ COMMANDS = {
     "plan": (
         "plan",
         "Plan the cheapest mix of tasks, seeds, test texts and ratings that finds a slope, a gap, equivalence or a difference of arms.",
+    ),
+    "freeze": (
+        "trust.freeze",
+        "Freeze a study's plan with its hash and date, before the results. A plan never changes: a new one is a new version.",
+    ),
+    "near-duplicates": (
+        "trust.near_duplicates",
+        "Find real test texts with a near-duplicate in another real split; on request move whole groups to one side.",
     ),
     "push": (
         "push",

@@ -12,6 +12,7 @@ VIEWS = {
     "Quality": lambda: ui.quality_view(study, task),
     "Labels": lambda: ui.labels_view(study, task),
     "Leakage": lambda: ui.leakage_view(study, task),
+    "Test texts": lambda: ui.test_texts_view(study, task),
     "Map": lambda: ui.map_view(study, task),
 }
 

@@ -113,3 +113,4 @@ ui.plot(
 picked = ui.choose_row(scores.drop(columns="notes"), key="train.table")
 if picked is not None:
     ui.run_detail(int(scores["run_id"].iloc[picked]))
+ui.calibration_view(study)

@@ -9,6 +9,7 @@ from core.analysis.verdicts import verdict_words
 from core.analysis.verdicts.verdict import MARGIN
 
 study = ui.guard("organiser")
+ui.show_notice()
 ui.title("Verdict", study)
 ui.watch_runs(study.id)
 
@@ -45,6 +46,11 @@ if not said.is_withheld:
 st.subheader("What to do" if said.is_withheld else "Why", anchor=False)
 for reason in verdict_words.reasons(said, found.measure):
     st.markdown(f"- {ui.plain(reason)}")
+
+# What was checked, and the plan
+with ui.store()() as session:
+    ui.trust_list(session, study, task, metric=metric, margin=points / 100)
+ui.frozen_panel(study, metric=metric, margin=points / 100)
 
 # What to do next
 with st.container(horizontal=True):

@@ -59,6 +59,10 @@ from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
+from ui.trust.calibration import calibration_view
+from ui.trust.checks import trust_list
+from ui.trust.frozen import frozen_panel
+from ui.trust.real_test_texts import test_texts_view
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
@@ -67,6 +71,7 @@ __all__ = [
     "beside_words",
     "arms_of",
     "arms_view",
+    "calibration_view",
     "call_cost",
     "campaign_head",
     "campaign_rows",
@@ -89,6 +94,7 @@ __all__ = [
     "findings_of",
     "forget_start",
     "gaps_view",
+    "frozen_panel",
     "guard",
     "import_panel",
     "is_generating",
@@ -141,9 +147,11 @@ __all__ = [
     "table_to_import",
     "task_card",
     "texts_view",
+    "test_texts_view",
     "title",
     "training_words",
     "trash_panel",
+    "trust_list",
     "try_panel",
     "undo_panel",
     "watch_runs",

@@ -192,6 +192,7 @@ def cautions(found: Findings) -> list[str]:
     nothing = [f"{task}: the real arm is no better than chance, so a gap to it means nothing." for task in dull]
     return [
         *([found.left_out] if found.left_out else []),
+        *gap_table.other_devices(found.scores),
         *nothing,
         *found.notes,
         *(f"{task}: {note}" for task, note in dict.fromkeys(noted)),

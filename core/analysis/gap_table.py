@@ -101,6 +101,24 @@ def of_one_setting(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     ), f"{runs} trained with other settings and stand in no figure (these have {best})."
 
 
+def other_devices(scores: pd.DataFrame) -> list[str]:
+    """A sentence for each task and arm that has no gap because its runs and those of the real arm were trained on other kinds
+    of device or in other number formats."""
+    if scores.empty or scores["device"].nunique() < 2:
+        return []
+    said = []
+    for (task, arm, encoder), pair in _pairs(scores):
+        of_real = scores["arm_kind"] == ArmKind.REAL
+        real = scores[(scores["task"] == task) & (scores["encoder"] == encoder) & of_real & (scores["n_test"] > 0)]
+        own, other = ("; ".join(sorted(set(devices) - {""})) for devices in (pair.synthetic["device"], real["device"]))
+        if not pair.n_seeds and own and other and own != other:
+            said.append(
+                f"{task}: the runs of {arm} with {encoder} ({own}) and of the real arm ({other}) were trained on different "
+                "devices, so they are not compared. Train both on the same kind of device."
+            )
+    return said
+
+
 class _Answers:
     """Predictions by run, and the scores of arms, each computed once."""
 

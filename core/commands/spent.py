@@ -51,7 +51,7 @@ def _name(session: Session, money: Committed) -> str:
     account = money.account
     if account.way == Way.RATE:
         return session.get_one(Campaign, account.id).name
-    if account.way == Way.JUDGE:
+    if account.way in (Way.JUDGE, Way.CONTAMINATION):
         return f"{session.get_one(Task, account.id).name} · {account.judge}"
     arm = session.get_one(Arm, account.id)
     return f"{session.get_one(Task, arm.task_id).name} · {arm.name}"

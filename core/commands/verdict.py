@@ -7,6 +7,7 @@ import typer
 
 from core.analysis import findings
 from core.analysis.points import Metric
+from core.analysis.trust import checks
 from core.analysis.verdicts import verdict as verdicts
 from core.analysis.verdicts import verdict_words
 from core.analysis.verdicts.verdict import Verdict
@@ -45,13 +46,18 @@ def verdict(
         if fail_over is not None and not 0 < fail_over < 1:
             raise StudyError(f"--fail-over is a gap between 0 and 1, such as 0.05 for 5 points; it is {fail_over:g}.")
         found = findings.collect(session, home, metric=metric, measure=measure)
-        said = findings.verdict_on(session, found, tasks.get_task(session, home.id, task).name, margin=margin)
+        home_task = tasks.get_task(session, home.id, task)
+        said = findings.verdict_on(session, found, home_task.name, margin=margin)
+        plan, deviations = checks.of_plan(session, home, metric=metric, margin=margin)
+        trust = [check.line for check in (*checks.of_task(session, home_task), plan)]
     if as_json:
-        output.emit(_json(said, found.measure))
+        output.emit(_json(said, found.measure) | {"trust": trust, "deviations": deviations})
     elif as_markdown:
         typer.echo(verdict_words.markdown(said, found.measure))
     else:
         _show(said, found.measure)
+        for line in (*trust, *deviations):
+            typer.echo(f"- {line}")
     if fail_over is not None and not said.is_withheld and said.expected_gap > fail_over:
         raise SystemExit(OVER)
 

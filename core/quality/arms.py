@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from core.errors import StudyError
 from core.interval import Interval
-from core.quality import diversity, duplicates, embedding, layout, leakage, lexical, measures, nearest
+from core.quality import diversity, embedding, layout, leakage, lexical, measures, nearest
 from core.quality.beside_real import comparison, languages
 from core.quality.beside_real.comparison import BesideReal
 from core.quality.diversity import Distance, Diversity
@@ -27,6 +27,7 @@ from core.study import samples, tasks
 from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Sample, Task
+from core.study.splits import duplicates
 
 FEWEST = 20  # texts; a smaller arm is not compared, as all other arms would be cut to its size
 MOST_COMPARED = 5_000  # texts per arm in the measures that use the same number of texts of every arm

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import StudyError
-from core.quality import diversity, duplicates
+from core.quality import diversity
 from core.study import samples
+from core.study.splits import duplicates
 
 K = 5
 BLOCK = 1024

@@ -92,7 +92,14 @@ def _dump(engine: Engine, target: Path) -> None:
     with engine.connect() as connection, gzip.open(target, "wt", encoding="utf-8") as file:
         for table in tables.sorted_tables:
             for row in connection.execute(sqlalchemy.select(table)).mappings():
-                file.write(json.dumps({"table": table.name, "row": dict(row)}, default=str, ensure_ascii=False) + "\n")
+                file.write(
+                    json.dumps({"table": table.name, "row": dict(row)}, default=_plain, ensure_ascii=False) + "\n"
+                )
+
+
+def _plain(value: object) -> str:
+    """A value that JSON has no form for, as text; bytes as PostgreSQL writes and reads them."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def _config() -> Config:

@@ -5,14 +5,16 @@ from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.sessions import Comparison, Rater, Rating
-from core.study.rows.study import Run, Sample, Task
+from core.study.rows.study import Continuation, Regrouping, Run, Sample, Task
 
 
 def stamp(session: Session) -> tuple[object, ...]:
     """Counts and newest times of all studies' rows that findings are computed from, read in one query.
 
     Two equal stamps mean that no run finished, no answer came or went, no rater was excluded or counted again, no sample
-    was kept or rejected, and no task was put into the trash or taken out in between.
+    was kept or rejected, no near-duplicates changed their split, no model
+    completed a test text, and no task was put into the trash or taken out in
+    between.
     """
     counted = select(
         select(func.count(Run.finished_at)).scalar_subquery(),
@@ -28,5 +30,8 @@ def stamp(session: Session) -> tuple[object, ...]:
         select(func.count(Sample.id)).where(Sample.status == SampleStatus.KEPT).scalar_subquery(),
         select(func.count(Task.trashed_at)).scalar_subquery(),
         select(func.max(Task.trashed_at)).scalar_subquery(),
+        select(func.count(Regrouping.id)).scalar_subquery(),
+        select(func.max(Regrouping.undone_at)).scalar_subquery(),
+        select(func.count(Continuation.id)).scalar_subquery(),
     )
     return tuple(session.execute(counted).one())

@@ -256,9 +256,9 @@ def _store(
 ) -> None:
     """Store a run's predictions, facts and end time in one transaction, unless another attempt has finished the run."""
     rows = [
-        {"run_id": data.run.id, "sample_id": sample_id, "label_id": data.label_ids[place], "probability": share,
-         "created_at": time.time()}
-        for sample_id, place, share in zip(data.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
+        {"run_id": data.run.id, "sample_id": sample_id, "label_id": data.label_ids[place], "probability": shares[place],
+         "probabilities": shares, "created_at": time.time()}
+        for sample_id, place, shares in zip(data.test_ids, indices.tolist(), probabilities.tolist(), strict=True)
     ]  # fmt: skip
     finish = (
         update(Run)

@@ -208,14 +208,23 @@ def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: p
     return _digest(shared | {"encoder": encoder, "seed": seed, "train": data_digest(train)})
 
 
-def conditions(config: Mapping[str, Any], *, n_train: int) -> str:
+def conditions(config: Mapping[str, Any], *, n_train: int, facts: Mapping[str, Any] | None = None) -> str:
     """A digest of what two runs must share to be compared, apart from task, encoder and seed.
 
-    These are the parts of `fingerprint` that do not depend on the arm (code version, settings, test texts) and the number
-    of training texts. `config` is `Run.config`.
+    These are the parts of `fingerprint` that do not depend on the arm (code version, settings, test texts), the number of
+    training texts, and the kind of device with its number format, where a run's facts have them. `config` is `Run.config`,
+    `facts` is `Run.facts`.
     """
     shared = _shared_parts(code=config.get("code", 1), settings=config["training"], test=config.get("test", ""))
-    return _digest(shared | {"n_train": n_train})
+    device = device_words(facts or {})
+    return _digest(shared | {"n_train": n_train} | ({"device": device} if device else {}))
+
+
+def device_words(facts: Mapping[str, Any]) -> str:
+    """The kind of device (CPU or GPU) and the number format of a run, as "CPU, float32"; "" if its facts lack either."""
+    if not (facts.get("device") and facts.get("dtype")):
+        return ""
+    return f"{'CPU' if facts['device'] == 'cpu' else 'GPU'}, {facts['dtype']}"
 
 
 def data_digest(samples: pd.DataFrame) -> str:

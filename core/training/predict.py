@@ -24,21 +24,20 @@ def predict(
     dtype: torch.dtype,
     batch_size: int = BATCH_SIZE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The predicted class index of each text, int64, shape (n,), and its softmax probability, float64, shape (n,).
+    """The predicted class index of each text, int64, shape (n,), and the softmax probability of every class, float64,
+    shape (n, classes).
 
     Results are in the order of `texts`; the model reads texts in batches of similar length.
     """
     rows = token_ids(tokenizer, texts, max_length=max_length)
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]), reverse=True)
-    indices, shares = np.empty(len(rows), dtype=np.int64), np.empty(len(rows))
+    shares = np.empty((len(rows), model.config.num_labels))
     model.eval()
     with torch.inference_mode(), autocast(model.device, dtype):
         for places in chunks(order, batch_size):
             inputs = pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
-            probabilities = torch.softmax(model(**inputs).logits.double(), dim=-1)  # (b, labels)
-            best = probabilities.max(dim=-1)
-            indices[places], shares[places] = best.indices.cpu().numpy(), best.values.cpu().numpy()
-    return indices, shares
+            shares[places] = torch.softmax(model(**inputs).logits.double(), dim=-1).cpu().numpy()
+    return shares.argmax(axis=1), shares
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[list[int]]:

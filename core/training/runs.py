@@ -24,6 +24,7 @@ SCORE_COLUMNS = [
     "n_train",
     "settings",
     "conditions",
+    "device",
     "macro_f1",
     "accuracy",
     "n_test",
@@ -37,11 +38,12 @@ def scores(
 ) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
-    Only runs with the same `conditions` (training settings, number of training texts, test split) may be compared; of several
-    finished runs with the same arm, encoder, seed and conditions the newest counts. `settings` are the training settings alone.
-    `run_ids` leaves all other runs out. `answered` is the table of `answers`, from a caller who has read it already.
-    `macro_f1` and `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts
-    test samples. `notes` holds sentences that belong beside the score.
+    Only runs with the same `conditions` (training settings, number of training texts, test split, kind of device and number
+    format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts.
+    `settings` are the training settings alone, `device` is "CPU, float32" or alike, "" where it is not known. `run_ids`
+    leaves all other runs out. `answered` is the table of `answers`, from a caller who has read it already. `macro_f1` and
+    `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts test samples.
+    `notes` holds sentences that belong beside the score.
     """
     query = (
         select(
@@ -59,8 +61,10 @@ def scores(
         finished = finished[finished["run_id"].isin(run_ids)]
     finished["settings"] = [_settings(config) for config in finished["config"]]
     finished["conditions"] = [
-        plan.conditions(config, n_train=n) for config, n in zip(finished["config"], finished["n_train"], strict=True)
+        plan.conditions(config, n_train=n, facts=facts)
+        for config, n, facts in zip(finished["config"], finished["n_train"], finished["facts"], strict=True)
     ]
+    finished["device"] = pd.Series([plan.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str)
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
@@ -120,6 +124,22 @@ def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] |
         probability=read["probability"],
         correct=read["label_id"] == read["predicted_id"],
     )
+
+
+def probabilities(session: Session, run_ids: Sequence[int]) -> pd.DataFrame:
+    """How sure runs are: columns run_id, sample_id, label_id (true), predicted_id, probability (of the predicted label),
+    probabilities (of all labels, in the order of the labels' names; None where only the winning one was stored)."""
+    query = (
+        select(
+            Prediction.run_id, Prediction.sample_id, Sample.label_id, Prediction.label_id, Prediction.probability,
+            Prediction.probabilities,
+        )
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id.in_(list(run_ids)))
+        .order_by(Prediction.run_id, Prediction.sample_id)
+    )  # fmt: skip
+    columns = ["run_id", "sample_id", "label_id", "predicted_id", "probability", "probabilities"]
+    return pd.DataFrame(session.execute(query).all(), columns=columns)
 
 
 def answers(session: Session, study_id: int) -> pd.DataFrame:

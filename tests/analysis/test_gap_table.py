@@ -109,3 +109,18 @@ def test_a_study_without_runs_has_an_empty_table() -> None:
 
     assert found.table.empty and list(found.table.columns) == gap_table.COLUMNS and found.baselines.empty
     assert gap_table.of_one_setting(empty) == (empty, "") or gap_table.of_one_setting(empty)[1] == ""
+
+
+def test_arms_trained_on_different_devices_have_no_gap_and_it_is_said() -> None:
+    runs = (
+        Runs().add("real", device="CPU, float32", conditions="a").add("few-shot", device="CPU, float32", conditions="a")
+    )
+    runs.add("zero-shot", device="GPU, bfloat16", conditions="b")
+
+    said = gap_table.other_devices(pd.DataFrame(runs.scores))
+
+    assert list(runs.table().table["arm"]) == ["few-shot"]
+    assert said == [
+        "t: the runs of zero-shot with minilm (GPU, bfloat16) and of the real arm (CPU, float32) were trained on different "
+        "devices, so they are not compared. Train both on the same kind of device."
+    ]

@@ -223,6 +223,9 @@ def test_llm_raters_stand_beside_people_and_not_among_them(app: AppTest, home: S
     groups = next(frame.value for frame in app.dataframe if "group" in frame.value.columns)
     assert groups["group"].tolist()[:2] == ["people", "LLM raters"]
     assert groups["n_raters"].tolist()[0] == 3
+    assert any(
+        "The alternative annotator test takes 3 people who each rated 30 items" in note.value for note in app.caption
+    )
 
 
 def test_excluding_a_rater_gives_a_reason_and_counting_again_takes_it_back(

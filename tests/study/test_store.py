@@ -20,7 +20,7 @@ from core.study import claim, migrate, tasks
 from core.study import store as store_module
 from core.study.rows.base import Base
 from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
-from core.study.rows.study import Completion, Label, Prompt, Sample, Study, Task
+from core.study.rows.study import Completion, Label, Prediction, Prompt, Sample, Study, Task
 from core.study.store import Store
 
 
@@ -280,6 +280,48 @@ def test_money_that_llm_raters_lost_moves_to_their_campaign_and_back(either: set
         facts = [json.loads(row) if isinstance(row, str) else row for row in found]
     engine.dispose()
     assert facts == [{}, {"model": "m", "unaccounted_usd": 0.25}, {"model": "n"}, {"model": "m"}]
+
+
+def test_what_was_stored_before_the_checks_of_trust_stays_and_shares_are_kept_to_seven_digits(
+    either: settings_module.Settings,
+) -> None:
+    either.home.mkdir(parents=True)
+    engine = create_engine(either.database_url)
+    rows = (
+        "INSERT INTO study (id, name, config, is_sample, created_at) VALUES (1, 's', '{}', false, 0)",
+        "INSERT INTO task (id, study_id, name, question, created_at) VALUES (1, 1, 't', '?', 0)",
+        "INSERT INTO arm (id, task_id, name, kind, created_at) VALUES (1, 1, 'real', 'real', 0)",
+        "INSERT INTO label (id, task_id, name, description, position, created_at) VALUES (1, 1, 'l', '', 0, 0)",
+        "INSERT INTO sample (id, arm_id, label_id, split, text, text_hash, status, part, created_at) "
+        "VALUES (1, 1, 1, 'test', 'x', 'h', 'kept', 0, 0), (2, 1, 1, 'test', 'y', 'i', 'kept', 0, 0)",
+        "INSERT INTO run (id, arm_id, encoder, seed, n_train, config, fingerprint, facts, created_at) "
+        "VALUES (1, 1, 'minilm', 0, 1, '{}', 'f', '{}', 0)",
+        "INSERT INTO prediction (id, run_id, sample_id, label_id, probability, created_at) VALUES (7, 1, 1, 1, 0.5, 0)",
+    )
+    with engine.begin() as connection:
+        command.upgrade(migrate.config_for(connection), "0006")
+        for row in rows:
+            connection.execute(text(row))
+    engine.dispose()
+
+    store = store_module.open_store(either)
+    with store.write() as session:
+        session.add(Prediction(run_id=1, sample_id=2, label_id=1, probability=0.7, probabilities=[0.7, 1e-12, 0.3]))
+
+    with store() as session:
+        old, new = session.scalars(select(Prediction).order_by(Prediction.sample_id))
+        assert (old.probability, old.probabilities) == (0.5, None)
+        assert new.probabilities == pytest.approx([0.7, 1e-12, 0.3], rel=1e-7)
+        assert session.get_one(Task, 1).contamination_lost == {}
+    kept = migrate.backup(store.writer.kw["bind"], either.backups)
+    if kept.suffix == ".gz":
+        with gzip.open(kept, "rt", encoding="utf-8") as file:
+            assert '"probabilities": "\\\\x3333333f' in file.read()
+    store.close()
+    with engine.begin() as connection:
+        command.downgrade(migrate.config_for(connection), "0006")
+        assert connection.execute(text("SELECT id, probability FROM prediction ORDER BY sample_id")).first() == (7, 0.5)
+    engine.dispose()
 
 
 @pytest.mark.slow

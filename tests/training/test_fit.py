@@ -57,6 +57,21 @@ def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: fl
     return planned.new[0].id
 
 
+def test_a_run_keeps_the_probability_of_every_label_in_the_order_of_their_names(store: Store, task: Task) -> None:
+    run_id = plan_one(store, task)
+
+    fit.execute(store, [run_id], report=silent)
+
+    with store() as session:
+        by_name = [label.id for label in sorted(tasks.labels_of(session, task.id), key=lambda label: label.name)]
+        kept = session.scalars(select(Prediction).where(Prediction.run_id == run_id)).all()
+    assert len(kept) == 16
+    for row in kept:
+        assert row.probabilities is not None and sum(row.probabilities) == pytest.approx(1, abs=1e-6)
+        assert by_name[row.probabilities.index(max(row.probabilities))] == row.label_id
+        assert max(row.probabilities) == pytest.approx(row.probability, abs=1e-6)
+
+
 def test_a_run_learns_and_leaves_predictions_and_facts(store: Store, task: Task) -> None:
     run_id, said = plan_one(store, task, steps=20), Reported()
 
@@ -266,7 +281,8 @@ def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
 
     assert places.tolist() == turned[::-1].tolist()
     assert shares == pytest.approx(turned_shares[::-1], abs=1e-5)
-    assert all(1 / 3 <= share <= 1 for share in shares)
+    assert shares.shape == (15, 3) and shares.sum(axis=1) == pytest.approx(1, abs=1e-9)
+    assert places.tolist() == shares.argmax(axis=1).tolist()
 
 
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=90), size=st.integers(1, 16), seed=st.integers(0, 99))

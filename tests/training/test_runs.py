@@ -194,6 +194,19 @@ def test_runs_may_be_compared_only_under_the_same_settings_to_the_last_digit_cod
     assert all(plan.conditions(changed, n_train=100) != found for changed in other)
 
 
+def test_runs_on_other_devices_or_in_other_number_formats_are_not_compared_where_that_is_known() -> None:
+    config = {"training": {"steps": 100}, "code": 2, "test": "a"}
+    cpu = plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 1})
+
+    assert plan.conditions(config, n_train=100, facts={"seconds": 3.0}) == plan.conditions(config, n_train=100)
+    assert plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 9}) == cpu
+    assert plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "bfloat16"}) != cpu
+    some, other = (
+        plan.conditions(config, n_train=100, facts={"device": name, "dtype": "float32"}) for name in ("A100", "H100")
+    )
+    assert some == other != cpu
+
+
 @pytest.mark.parametrize(
     ("share", "words"),
     [

@@ -11,7 +11,8 @@ from core.steps import rate
 from core.study.rows.kinds import Work
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
-from core.subjectivity.llm import personas
+from core.subjectivity.llm import alternative_annotator, personas
+from core.subjectivity.llm.alternative_annotator import Skill
 from core.subjectivity.llm.beside_people import Group, SideBySide
 from core.subjectivity.sessions import campaigns
 from ui.campaigns import reads
@@ -93,9 +94,26 @@ def _beside_people(campaign: Campaign) -> bool:
         same = found.same_majority
         share = Interval(same.value, same.low, same.high, same.n).text()
         st.caption(plain(f"Same majority as people: {share} of {same.n:,} items without a tie."))
+    if found.people is not None:
+        _stand_ins(campaign)
     if not found.items.empty:
         _per_item(campaign, found)
     return True
+
+
+def _stand_ins(campaign: Campaign) -> None:
+    """Draw the alternative annotator test of each LLM rater, for people of the skill that is chosen."""
+    skill = st.selectbox(
+        "Could an LLM stand in for one of the people, if they are", list(Skill), index=list(Skill).index(Skill.SKILLED),
+        key="llm.skill", width=360,
+        help="The better people are, the larger the advantage that the test grants an LLM for what people cost.",
+    )  # fmt: skip
+    tests = reads.stand_ins(campaign, skill=skill or Skill.SKILLED)
+    for note in dict.fromkeys(test.note for test in tests if test.note):
+        st.caption(plain(note))
+    for test in tests:
+        if not test.note:
+            st.markdown(f"- {plain(alternative_annotator.reading(test))}")
 
 
 def _chart(campaign: Campaign, people: Group, llm: Group) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core.study.rows.sessions import Campaign
 from core.subjectivity import results
 from core.subjectivity.llm import beside_people
+from core.subjectivity.llm.alternative_annotator import AltTest, Skill
 from core.subjectivity.llm.beside_people import SideBySide
 from core.subjectivity.sessions import answers, campaigns, live, roster
 from core.subjectivity.statistics import aggregation, agreement, planning, ranking
@@ -132,6 +133,14 @@ def side_by_side(campaign: Campaign, *, pooled: bool) -> SideBySide:
     """People beside LLM raters: see `beside_people.side_by_side`."""
     found: SideBySide = _of(
         campaign, f"groups {pooled}", lambda session, read: beside_people.side_by_side(session, read, pooled=pooled)
+    )
+    return found
+
+
+def stand_ins(campaign: Campaign, *, skill: Skill) -> list[AltTest]:
+    """The alternative annotator test of each LLM rater: see `beside_people.stand_ins`."""
+    found: list[AltTest] = _of(
+        campaign, f"stand-ins {skill}", lambda session, read: beside_people.stand_ins(session, read, skill=skill)
     )
     return found
 

@@ -17,6 +17,7 @@ from core.analysis.findings import Findings
 from core.analysis.instances import evidence
 from core.analysis.points import METRIC_NAMES
 from core.analysis.reports.pack import methods, tables
+from core.analysis.trust import checks, frozen
 from core.analysis.verdicts import verdict_words
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
@@ -67,6 +68,7 @@ def render(session: Session, found: Findings) -> str:
         reading=findings.reading(found),
         verdicts=_verdicts(session, found),
         caution=findings.caution(found),
+        trust=_trust(session, found),
         cautions=findings.cautions(found),
         metric=METRIC_NAMES[found.metric],
         figures=_figures(session, found),
@@ -93,6 +95,19 @@ def _verdicts(session: Session, found: Findings) -> list[tuple[str, str]]:
     known = {*found.gaps["task"], *found.subjectivity["task"]}
     named = [task.name for task in tasks.tasks(session, found.study.id) if task.name in known]
     return [(name, verdict_words.headline(findings.verdict_on(session, found, name), found.measure)) for name in named]
+
+
+def _trust(session: Session, found: Findings) -> list[tuple[str, list[str]]]:
+    """What was checked and what was not: of the study with its frozen plan, then of each task with runs, in lines."""
+    plan, deviations = checks.of_plan(session, found.study, metric=found.metric)
+    frozen_plan = frozen.latest(session, found.study.id)
+    said = [(found.study.name, [plan.line, *([frozen.words(frozen_plan)] if frozen_plan else []), *deviations])]
+    known = set(found.scores["task"])
+    return said + [
+        (task.name, [check.line for check in checks.of_task(session, task)])
+        for task in tasks.tasks(session, found.study.id)
+        if task.name in known
+    ]
 
 
 def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from core import settings as settings_module
 from core.commands import output
 from core.errors import StudyError
-from core.quality import diversity, duplicates, lexical, nearest
+from core.quality import diversity, lexical, nearest
 from core.quality.beside_real import languages
 from core.quality.diversity import Distance
 from core.study.exchange import columns_in_files, tables
+from core.study.splits import duplicates
 
 FEWEST = 20  # texts: the comparison takes as many texts of each group as the smallest group has
 TEXTS, REFERENCE = "texts", "reference"

@@ -1,4 +1,4 @@
-"""Money committed for each purpose (generate, try, judge, rate-by-llm): paid, held by batches, or perhaps lost with an answer."""
+"""Money committed for each way of spending, such as generate or judge: paid, held by batches, or perhaps lost with an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from core.errors import StudyError
 from core.study.rows.kinds import BatchState, JudgementKind, RaterKind
 from core.study.rows.sessions import Campaign, Rater, Reply
-from core.study.rows.study import Arm, Batch, Completion, Judgement, Sample, Task, Trial
+from core.study.rows.study import Arm, Batch, Completion, Continuation, Judgement, Sample, Task, Trial
 from core.study.store import ONE_AT_A_TIME, Store
 
 UNDER_WAY = (BatchState.PREPARING, BatchState.SUBMITTED)
@@ -22,6 +22,7 @@ class Way(StrEnum):
     GENERATE = "generate"
     TRY = "try"
     JUDGE = "judge"
+    CONTAMINATION = "contamination"
     RATE = "rate-by-llm"
 
 
@@ -32,6 +33,8 @@ UNPRICED = {
     "Try without a budget, or for another arm.",
     Way.JUDGE: "{name} gave {n} answers on these arms at an unknown price, so what it has cost cannot be kept to a budget. "
     "Judge without a budget, or name another judge.",
+    Way.CONTAMINATION: "{name} completed {n} texts of this task at an unknown price, so what it has cost cannot be kept to a "
+    "budget. Test without a budget, or name another model.",
     Way.RATE: "LLM raters of this campaign gave {n} replies at an unknown price, so what they cost cannot be kept to a "
     "budget. Rate without a budget, or in another campaign.",
 }
@@ -39,10 +42,11 @@ UNPRICED = {
 
 @dataclass(frozen=True)
 class Account:
-    """What a budget is for. `id` is the id of an arm (generate, try), of a task (judge) or of a campaign (rate-by-llm).
+    """What a budget is for. `id` is the id of an arm (generate, try), of a task (judge, contamination) or of a campaign
+    (rate-by-llm).
 
-    `judge` is the name of a judge, `arm_ids` are the arms whose texts the judge's answers are about; both are empty
-    unless `way` is `JUDGE`.
+    `judge` is the name of a judge, or of the model that is tested for contamination; `arm_ids` are the arms whose texts a
+    judge's answers are about. Both are empty for the other ways.
     """
 
     way: Way
@@ -108,10 +112,11 @@ def for_budget(store: Store, account: Account, *, limit: float | None) -> float:
 def note(store: Store, account: Account, usd: float) -> None:
     """Add `usd` to the most that calls without a stored answer may have cost the account. `usd` may be negative."""
     with store.write() as session:
-        if account.way == Way.JUDGE:
+        if account.way in LOST_BY_MODEL:
             task = session.get_one(Task, account.id, with_for_update=ONE_AT_A_TIME, populate_existing=True)
-            by_judge = dict(task.judging_lost)
-            task.judging_lost = by_judge | {account.judge: max(0.0, by_judge.get(account.judge, 0.0) + usd)}
+            by_model = dict(getattr(task, LOST_BY_MODEL[account.way]))
+            by_model[account.judge] = max(0.0, by_model.get(account.judge, 0.0) + usd)
+            setattr(task, LOST_BY_MODEL[account.way], by_model)
             return
         lost = LOST_COLUMNS[account.way]
         change = update(lost.class_).where(lost.class_.id == account.id).values({lost: lost + usd})
@@ -129,6 +134,9 @@ def of_study(session: Session, study_id: int) -> list[Committed]:
         judges = judges.where(Sample.arm_id.in_(arm_ids), Judgement.kind == JudgementKind.JUDGE)
         names = sorted({*session.scalars(judges), *task.judging_lost})
         accounts += [Account(Way.JUDGE, task.id, name, arm_ids) for name in names]
+        models = select(Continuation.model).distinct().join(Sample, Sample.id == Continuation.sample_id)
+        tested = {*session.scalars(models.where(Sample.arm_id.in_(arm_ids))), *task.contamination_lost}
+        accounts += [Account(Way.CONTAMINATION, task.id, name) for name in sorted(tested)]
     campaigns = session.scalars(select(Campaign.id).where(Campaign.study_id == study_id).order_by(Campaign.id))
     accounts += [Account(Way.RATE, campaign_id) for campaign_id in campaigns]
     found = [of(session, account) for account in accounts]
@@ -156,6 +164,14 @@ def _of_judge(session: Session, account: Account) -> Committed:
     return Committed(account, stored, unpriced, float(lost))
 
 
+def _of_contamination(session: Session, account: Account) -> Committed:
+    arms = select(Arm.id).where(Arm.task_id == account.id)
+    about_task = Continuation.sample_id.in_(select(Sample.id).where(Sample.arm_id.in_(arms)))
+    stored, unpriced = _sum_of_costs(session, Continuation.cost_usd, about_task, Continuation.model == account.judge)
+    lost = session.get_one(Task, account.id).contamination_lost.get(account.judge, 0.0)
+    return Committed(account, stored, unpriced, float(lost))
+
+
 def _of_raters(session: Session, account: Account) -> Committed:
     raters = select(Rater.id).where(Rater.campaign_id == account.id, Rater.kind == RaterKind.LLM)
     stored, unpriced = _sum_of_costs(session, Reply.cost_usd, Reply.rater_id.in_(raters))
@@ -177,6 +193,7 @@ def _lost(session: Session, account: Account) -> float:
     return session.scalar(select(lost).where(lost.class_.id == account.id)) or 0.0
 
 
+LOST_BY_MODEL = {Way.JUDGE: "judging_lost", Way.CONTAMINATION: "contamination_lost"}  # columns of the task
 LOST_COLUMNS: dict[Way, InstrumentedAttribute[float]] = {
     Way.GENERATE: Arm.unaccounted_usd,
     Way.TRY: Arm.tries_lost_usd,
@@ -186,5 +203,6 @@ READERS: dict[Way, Callable[[Session, Account], Committed]] = {
     Way.GENERATE: _of_arm,
     Way.TRY: _of_tries,
     Way.JUDGE: _of_judge,
+    Way.CONTAMINATION: _of_contamination,
     Way.RATE: _of_raters,
 }

@@ -1,11 +1,13 @@
 """The base class of all stored rows, and how types of Python are kept in columns."""
 
+import struct
 import time
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Enum, Float, MetaData, Text
+from sqlalchemy import JSON, Dialect, Enum, Float, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -25,6 +27,24 @@ def named(kind: type[StrEnum], *, length: int = 20) -> Enum:
 
 def _values(kind: type[StrEnum]) -> list[str]:
     return [member.value for member in kind]
+
+
+class Shares(TypeDecorator[list[float]]):
+    """A column of a list of shares, in [0, 1], kept as little-endian numbers of four bytes each, so with seven digits."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[Any]:
+        """The type of the column's values in Python: a list."""
+        return list
+
+    def process_bind_param(self, value: list[float] | None, _dialect: Dialect) -> bytes | None:
+        return None if value is None else struct.pack(f"<{len(value)}f", *value)
+
+    def process_result_value(self, value: bytes | None, _dialect: Dialect) -> list[float] | None:
+        return None if value is None else list(struct.unpack(f"<{len(value) // 4}f", value))
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):

@@ -77,6 +77,13 @@ class JudgementKind(StrEnum):
     HUMAN = "human"
 
 
+class Wording(StrEnum):
+    """How an LLM is asked for the second half of a text: `guided` names the data set and the split, `general` does not."""
+
+    GUIDED = "guided"
+    GENERAL = "general"
+
+
 class TrialKind(StrEnum):
     """What a trial call asked for: texts by a draft prompt, or a list of kinds of texts for a taxonomy."""
 
@@ -116,6 +123,7 @@ class Work(StrEnum):
     TRY = "try"
     KINDS = "kinds"
     JUDGE = "judge"
+    CONTAMINATION = "contamination"
     RATE_BY_LLM = "rate-by-llm"
     MEASURE = "measure"
     TRAIN = "train"

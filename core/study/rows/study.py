@@ -1,4 +1,4 @@
-"""The tables of a study: tasks, labels, arms, samples, prompts, completions, judgements, runs, predictions, jobs.
+"""The tables of a study: tasks, labels, arms, samples, prompts, completions, judgements, runs, predictions, frozen plans, jobs.
 
 These rows are the domain types of the program; no other classes wrap them. Every row refers to its origin, so that a
 point in a plot can be traced back: run -> arm -> sample -> completion -> prompt, and rating -> item -> sample.
@@ -10,8 +10,18 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.study.rows.base import Base, named
-from core.study.rows.kinds import ArmKind, BatchState, JobState, JudgementKind, SampleStatus, Slot, Split, TrialKind
+from core.study.rows.base import Base, Shares, named
+from core.study.rows.kinds import (
+    ArmKind,
+    BatchState,
+    JobState,
+    JudgementKind,
+    SampleStatus,
+    Slot,
+    Split,
+    TrialKind,
+    Wording,
+)
 
 
 class Study(Base):
@@ -34,7 +44,7 @@ class Task(Base):
 
     A task in the trash belongs to the hidden study of the trash; `trashed_from` is then the id of its own study.
     `judging_lost` maps the name of a judge to an upper bound, in US dollars, of what its calls without a stored answer
-    may have cost.
+    may have cost; `contamination_lost` does so for the models that were asked to complete test texts.
     """
 
     __tablename__ = "task"
@@ -46,6 +56,7 @@ class Task(Base):
     trashed_at: Mapped[float | None] = mapped_column(default=None)
     trashed_from: Mapped[int | None] = mapped_column(default=None)
     judging_lost: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
+    contamination_lost: Mapped[dict[str, Any]] = mapped_column(default_factory=dict, server_default="{}")
 
 
 class Label(Base):
@@ -258,6 +269,52 @@ class Judgement(Base):
     latency_s: Mapped[float] = mapped_column(default=0.0)
 
 
+class Continuation(Base):
+    """The answer of an LLM that was given the first half of a real test text and asked for the second, stored before it is read."""
+
+    __tablename__ = "continuation"
+    __table_args__ = (UniqueConstraint("sample_id", "model", "wording"),)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
+    model: Mapped[str] = mapped_column(String(200))
+    wording: Mapped[Wording]
+    request: Mapped[dict[str, Any]]
+    content: Mapped[str]
+    finish_reason: Mapped[str] = mapped_column(String(50))
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+
+
+class Regrouping(Base):
+    """Groups of near-duplicate real texts that were moved whole to one side of the split between test and other texts.
+
+    `moved` maps the `text_hash` of each moved real sample to its split before. `threshold` is the Jaccard similarity, in (0, 1],
+    from which on two texts were near-duplicates. `undone_at` is the time at which the texts were moved back, else None.
+    """
+
+    __tablename__ = "regrouping"
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id"), index=True)
+    side: Mapped[Split]
+    threshold: Mapped[float]
+    moved: Mapped[dict[str, Any]]
+    undone_at: Mapped[float | None] = mapped_column(default=None)
+
+
+class FrozenPlan(Base):
+    """A plan of a study, written down before its results: it never changes; a changed plan is a new version.
+
+    `sha256` is the digest of `content` as JSON with sorted keys and without spaces.
+    """
+
+    __tablename__ = "frozen_plan"
+    __table_args__ = (UniqueConstraint("study_id", "version"),)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    version: Mapped[int]
+    content: Mapped[dict[str, Any]]
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
 class Run(Base):
     """One training of an encoder on an arm with one seed.
 
@@ -280,7 +337,11 @@ class Run(Base):
 
 
 class Prediction(Base):
-    """The label that a run predicts for one test sample; `probability` is its softmax probability, in [0, 1]."""
+    """The label that a run predicts for one test sample; `probability` is its softmax probability, in [0, 1].
+
+    `probabilities` are the softmax probabilities of all labels of the task, in the order of the labels' names; None for a
+    run that was trained before they were stored.
+    """
 
     __tablename__ = "prediction"
     __table_args__ = (UniqueConstraint("run_id", "sample_id"),)
@@ -288,6 +349,7 @@ class Prediction(Base):
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id"))
     label_id: Mapped[int] = mapped_column(ForeignKey("label.id"))
     probability: Mapped[float]
+    probabilities: Mapped[list[float] | None] = mapped_column(Shares, default=None)
 
 
 class Job(Base):

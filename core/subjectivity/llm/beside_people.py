@@ -14,6 +14,8 @@ from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Study
 from core.subjectivity import ratings
+from core.subjectivity.llm import alternative_annotator
+from core.subjectivity.llm.alternative_annotator import AltTest, Skill
 from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import agreement
 from core.subjectivity.statistics.counts import Level
@@ -107,6 +109,19 @@ def side_by_side(
     level = Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
     frame = answers.chosen(rated) if campaign.kind in campaigns.COMPARING else rated
     return compare(frame, models=models, level=level, pooled=pooled)
+
+
+def stand_ins(session: Session, campaign: Campaign, *, skill: Skill = Skill.SKILLED) -> list[AltTest]:
+    """The alternative annotator test of every LLM rater of a campaign; see `alternative_annotator.alt_test`.
+
+    Excluded raters, attention checks and gold items are left out. In a campaign of comparisons, the answer is the thing
+    chosen, on whichever side it was shown.
+    """
+    people = ratings.people(session.get_one(Study, campaign.study_id))
+    rated = answers.counted(session, campaign, kinds=[*people, RaterKind.LLM])
+    level = Level.ORDINAL if campaign.kind == CampaignKind.SCALE else Level.NOMINAL
+    frame = answers.chosen(rated) if campaign.kind in campaigns.COMPARING else rated
+    return alternative_annotator.of_raters(frame, skill=skill, level=level)
 
 
 def compare(

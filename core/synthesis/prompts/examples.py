@@ -1,4 +1,4 @@
-"""Draw the real texts that a call shows as examples or has rewritten, never from the test split."""
+"""Draw the real texts that a call shows as examples or has rewritten: never a test text, nor a near-duplicate of a test text."""
 
 import hashlib
 import itertools
@@ -51,21 +51,23 @@ class Pool:
 def pool(session: Session, *, task: Task, labels: Sequence[Label], per_call: int, seed: int, sources: int = 0) -> Pool:
     """The real texts that calls may show: the pool split of the real arm, or a tenth of its train split without a pool.
 
-    The tenth holds at least as many texts as a call shows, and depends on the seed and the texts alone. Raises
-    `StudyError` if a label has too few real texts to show as examples, or if the other labels together have too few to
-    rewrite.
+    Near-duplicates of real test texts are left out, since generated texts that copy them would leak the test. The tenth
+    holds at least as many texts as a call shows, and depends on the seed and the texts alone. Raises `StudyError` if a
+    label has too few real texts to show as examples, or if the other labels together have too few to rewrite.
     """
     if not per_call and not sources:
         return Pool({}, 0, 0, seed)
     least = max(per_call, sources)
     texts = {label.id: _pooled(session, task.id, label.id, least=least, seed=seed) for label in labels}
+    texts = _without_near_test(session, task.id, texts)
     for label in labels:
         found = len(texts[label.id])
         others = sum(len(of_label) for other, of_label in texts.items() if other != label.id)
         if found < per_call:
             raise StudyError(
                 f"A few-shot prompt shows {per_call} real texts of each label; task {task.name!r} has {found} for "
-                f"{label.name!r} in its pool and train splits. Import real texts, or use a zero-shot arm."
+                f"{label.name!r} in its pool and train splits that are no near-duplicates of test texts. Import real texts, or use a "
+                "zero-shot arm."
             )
         if others < sources:
             raise StudyError(
@@ -83,6 +85,15 @@ def _pooled(session: Session, task_id: int, label_id: int, *, least: int, seed: 
         train.sort(key=lambda sample: hashlib.sha256(f"{seed}/{sample.text_hash}".encode()).hexdigest())
         found = train[: max(least, math.ceil(SHARE_OF_TRAIN * len(train)))]
     return sorted(found, key=lambda sample: sample.text_hash)
+
+
+def _without_near_test(session: Session, task_id: int, texts: dict[int, list[Sample]]) -> dict[int, list[Sample]]:
+    """The texts of each label without near-duplicates of the task's real test texts."""
+    from core.study.splits import across  # scipy: loaded only when a prompt shows real texts
+
+    every = [sample for of_label in texts.values() for sample in of_label]
+    near = {every[place].id for place in across.near_test(session, task_id, [sample.text for sample in every])}
+    return {label: [sample for sample in of_label if sample.id not in near] for label, of_label in texts.items()}
 
 
 def _real(session: Session, task_id: int, label_id: int, split: Split) -> list[Sample]:

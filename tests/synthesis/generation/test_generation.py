@@ -138,7 +138,6 @@ def test_later_turns_see_the_answers_of_their_own_conversation(store: Store, arm
 def test_few_shot_draws_its_examples_anew_from_the_pool_and_the_same_ones_again(
     store: Store, labels: list[Label], make_arm: Callable[[str], Arm], add_real: Callable[[Split, int], None]
 ) -> None:
-    add_real(Split.TEST, 30)
     add_real(Split.TRAIN, 30)
     add_real(Split.POOL, 12)
     arm = make_arm("few-shot")
@@ -164,7 +163,6 @@ def test_few_shot_draws_its_examples_anew_from_the_pool_and_the_same_ones_again(
 def test_without_a_pool_a_fixed_tenth_of_the_train_split_is_shown(
     store: Store, task: Any, labels: list[Label], add_real: Callable[[Split, int], None]
 ) -> None:
-    add_real(Split.TEST, 50)
     add_real(Split.TRAIN, 50)
 
     with store() as session:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.quality import duplicates
+from core.study.splits import duplicates
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Edit = Callable[[str, np.random.Generator], str]
