@@ -125,5 +125,5 @@ def _kind(column: "sqlalchemy.Column[Any]", hint: Any) -> Kind:
         if isinstance(inner, types.UnionType):
             inner = next(part for part in get_args(inner) if part is not types.NoneType)
         return "list" if get_origin(inner) is list else "object"
-    kinds: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number"}
+    kinds: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number", list: "list"}
     return kinds.get(column.type.python_type, "text")
