@@ -111,6 +111,20 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
                 "the majority of the others, with its 95 % interval.",
             )
         )
+    drawn += _agreement_figures(session, found)
+    return [
+        (
+            title,
+            figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{figure.layout.height}px"),
+            caption,
+        )
+        for title, figure, caption in drawn
+    ]
+
+
+def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.Figure, str]]:
+    """The title, threshold curves and caption of each task with rated texts that runs predicted."""
+    drawn: list[tuple[str, go.Figure, str]] = []
     for task in tasks.tasks(session, found.study.id):
         agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
         if agreed and agreed.curves:
@@ -122,14 +136,7 @@ def _figures(session: Session, found: Findings) -> list[tuple[str, str, str]]:
                     f"lowest share; bands are 95 % Wilson intervals. {agreed.reading}",
                 )
             )
-    return [
-        (
-            title,
-            figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{figure.layout.height}px"),
-            caption,
-        )
-        for title, figure, caption in drawn
-    ]
+    return drawn
 
 
 def _score_table(found: Findings) -> pd.DataFrame:
