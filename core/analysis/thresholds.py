@@ -43,7 +43,8 @@ def curve(
 def _samples(rows: pd.DataFrame) -> "pd.Series[float]":
     """The number of samples of each label; of all samples together under the name "" if labels are not known."""
     distinct = rows.drop_duplicates("sample_id") if "sample_id" in rows.columns else rows
-    return _by_label(distinct)["correct"].size().astype(float)
+    found: pd.Series[float] = _by_label(distinct)["correct"].size().astype(float)
+    return found
 
 
 def _weighted(kept: pd.DataFrame, shares: "pd.Series[float]", *, confidence: float) -> Interval:

@@ -1,5 +1,6 @@
 """Single texts of a task on the screen: accuracy over agreement, soft-label scores, and texts from both ends of the scale."""
 
+import pandas as pd
 import streamlit as st
 
 from core.analysis.figures import gap_charts
@@ -47,10 +48,10 @@ def _soft(known: Evidence) -> None:
         return
     st.subheader("How near each arm comes to the raters", anchor=False)
     shown = known.soft.table
-    columns = {"arm": shown["arm"], "manhattan": tables.with_intervals(shown, "manhattan", n="n")}
+    columns = pd.DataFrame({"arm": shown["arm"], "manhattan": tables.with_intervals(shown, "manhattan", n="n")})
     if known.soft.is_whole:
         columns["cross_entropy"] = tables.with_intervals(shown, "cross_entropy", n="n")
-    tables.table(shown[["arm", "n"]].assign(**columns)[[*columns, "n"]], key="analyse.soft")
+    tables.table(columns.assign(n=shown["n"]), key="analyse.soft")
     st.caption(plain(evidence_words.soft_words(known.soft)))
 
 

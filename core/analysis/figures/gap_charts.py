@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -87,6 +88,7 @@ def _shade(own: str, place: int) -> str:
 
 def point_data(points: pd.DataFrame) -> list[list[object]]:
     """What the mark of a gap holds: task, arm and encoder, then the texts and numbers of `POINT_HOVER`."""
+    rows: Any = points.itertuples()
     return [
         [
             row.task, row.arm, row.encoder,
@@ -95,7 +97,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
             row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
             Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
         ]
-        for row in points.itertuples()
+        for row in rows
     ]  # fmt: skip
 
 

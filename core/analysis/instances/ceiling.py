@@ -76,7 +76,7 @@ def doubted_labels(ratings: pd.DataFrame, labels: "pd.Series[str]") -> Doubted:
 def _pairable(ratings: pd.DataFrame) -> Floats:
     """Ratings of each text and label, of the texts with two ratings or more, shape (texts, labels)."""
     table = counts.per_item(counts.code(ratings)).astype(float)
-    return table[table.sum(axis=1) >= 2]
+    return np.asarray(table[table.sum(axis=1) >= 2])
 
 
 def _confusion(table: Floats) -> Floats:

@@ -80,7 +80,7 @@ def _model_shares(predictions: pd.DataFrame, labels: list[str], *, is_whole: boo
     if not is_whole:
         return chosen
     sure = predictions["probability"].to_numpy(dtype=float)[:, None]
-    return chosen * sure + (1 - chosen) * (1 - sure)
+    return np.asarray(chosen * sure + (1 - chosen) * (1 - sure))
 
 
 def _one_hot(names: list[str], labels: list[str]) -> Floats:

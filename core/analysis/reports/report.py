@@ -158,6 +158,12 @@ def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
                 "the majority of the others, with its 95 % interval.",
             )
         )
+    return [Drawn(*parts) for parts in [*drawn, *_agreement_figures(session, found)]]
+
+
+def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.Figure, str]]:
+    """The title, threshold curves and caption of each task with rated texts that runs predicted."""
+    drawn: list[tuple[str, go.Figure, str]] = []
     for task in tasks.tasks(session, found.study.id):
         agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
         if agreed and agreed.curves:
@@ -169,7 +175,7 @@ def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
                     f"lowest share; bands are 95 % Wilson intervals. {agreed.reading}",
                 )
             )
-    return [Drawn(*parts) for parts in drawn]
+    return drawn
 
 
 def _score_table(found: Findings) -> pd.DataFrame:
