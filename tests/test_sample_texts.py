@@ -1,13 +1,17 @@
-"""The texts of the sample study: their number, no duplicates, and answers in the odd forms that occur in practice."""
+"""The sample study: the number of its texts, no duplicates, answers in the odd forms of practice, ratings as simulated."""
 
 import csv
 import re
+import shutil
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
+from pathlib import Path
+from statistics import mean
 
 import pytest
 
 from core import catalogue
+from core.catalogue.sample import simulate_raters
 from core.llm import providers
 from core.study import checks, samples
 from core.synthesis.parsing import texts as parsing
@@ -47,6 +51,23 @@ def test_every_group_has_the_texts_it_promises(task: str) -> None:
         assert counted[label, "test"] >= 30
         for arm in ("zero-shot", "few-shot"):
             assert distinct[arm, label] >= 50
+
+
+def test_texts_are_less_clear_the_more_subjective_their_task() -> None:
+    by_strength = sorted(simulate_raters.STRENGTHS, key=simulate_raters.STRENGTHS.__getitem__)
+    tests = [[row for row in real_rows(task) if row["split"] == "test"] for task in by_strength]
+    clarity = [mean(float(row["clarity"]) for row in rows) for rows in tests]
+
+    assert all(clearer - vaguer > 0.015 for clearer, vaguer in pairwise(clarity)), clarity
+
+
+def test_the_ratings_and_comparisons_are_those_that_the_script_draws(tmp_path: Path) -> None:
+    drawn = shutil.copytree(simulate_raters.FOLDER, tmp_path / "sample", ignore=shutil.ignore_patterns("ratings.csv"))
+
+    simulate_raters.main(drawn)
+
+    for name in ("comparisons.csv", *(f"{task}/ratings.csv" for task in STUDY.tasks)):
+        assert (drawn / name).read_bytes() == (simulate_raters.FOLDER / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("task", list(STUDY.tasks))

@@ -2,7 +2,8 @@
 
 No person gave these answers. Every test text has a `clarity`, the share of readers that its author expected to choose
 its label. Five of fifteen simulated raters label each text and choose its label with probability `clarity`. Twenty
-simulated raters compare every pair of tasks by a Bradley-Terry model with the strengths in `STRENGTHS`.
+simulated raters compare every pair of tasks by a Bradley-Terry model with the strengths in `STRENGTHS`. Test texts
+that came after the first edition draw from a generator of their own, so that all earlier ratings stay as they were.
 """
 
 import csv
@@ -13,25 +14,30 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 STRENGTHS = {"newspaper_section": -1.6, "message_spam": -0.6, "film_sentiment": 0.5, "headline_sarcasm": 1.7}
+FIRST_EDITION = {"film_sentiment": 74}  # test texts of the first edition, for tasks that have later ones
 SEED = 20231206
 
 
-def main() -> None:
+def main(folder: Path = FOLDER) -> None:
+    """Write the ratings of every task's test texts, `folder`/TASK/real.csv, beside them, and `folder`/comparisons.csv."""
     rng = random.Random(SEED)
     for task in STRENGTHS:
-        _write(FOLDER / task / "ratings.csv", ["item_id", "text", "rater_id", "label"], _ratings(task, rng))
-    _write(FOLDER / "comparisons.csv", ["rater_id", "left", "right", "winner"], _comparisons(rng))
+        ratings = _ratings(folder, task, rng)
+        _write(folder / task / "ratings.csv", ["item_id", "text", "rater_id", "label"], ratings)
+    _write(folder / "comparisons.csv", ["rater_id", "left", "right", "winner"], _comparisons(rng))
 
 
-def _ratings(task: str, rng: random.Random) -> list[list[str]]:
-    with (FOLDER / task / "real.csv").open(encoding="utf-8", newline="") as file:
+def _ratings(folder: Path, task: str, rng: random.Random) -> list[list[str]]:
+    with (folder / task / "real.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     labels = sorted({row["label"] for row in rows})
     raters = [f"simulated-{number:02d}" for number in range(1, 16)]
+    first = FIRST_EDITION.get(task, len(rows))
+    generators = [rng] * first + [random.Random(f"{SEED} {task}")] * (len(rows) - first)
     return [
-        [f"{task}-{number:03d}", row["text"], rater, _choice(row["label"], float(row["clarity"]), labels, rng)]
-        for number, row in enumerate(rows, start=1)
-        for rater in sorted(rng.sample(raters, 5))
+        [f"{task}-{number:03d}", row["text"], rater, _choice(row["label"], float(row["clarity"]), labels, generator)]
+        for number, (row, generator) in enumerate(zip(rows, generators, strict=True), start=1)
+        for rater in sorted(generator.sample(raters, 5))
     ]
 
 
