@@ -86,7 +86,7 @@ COMMANDS = {
     ),
     "plan": (
         "plan",
-        "Plan the cheapest mix of tasks, seeds, test texts and ratings that finds a slope, a gap, equivalence or a difference of arms.",
+        "Plan the cheapest mix of tasks, seeds, test texts and ratings that answers a question, with its minutes and dollars.",
     ),
     "freeze": (
         "trust.freeze",

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from core.study.combining import JOINER, MARKS
+
 # Scripts without blanks between words: Han, Hiragana, Katakana, Thai, Lao, Burmese, Khmer.
 UNSPACED = (
     "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0002fa1f"
     "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
-MARKS = "".join(
-    re.escape(chr(code)) for code in range(0x300, 0x1E950) if unicodedata.category(chr(code)).startswith("M")
-)
 ONE_CHARACTER = rf"(?:(?=[{UNSPACED}])[^\W_])[{MARKS}]*"
-JOINER = "[\u200c\u200d]"  # of letters inside a word, as in Persian and Hindi; also of emoji
 LETTER = rf"(?![{UNSPACED}])\w"
 IN_A_WORD = rf"{LETTER}(?:[{MARKS}]|{JOINER}(?=\w)|{LETTER})*"
 WORD = re.compile(rf"{ONE_CHARACTER}|{IN_A_WORD}(?:['’]{IN_A_WORD})*")

@@ -12,9 +12,10 @@ from core.analysis.planning import measured, plans
 from core.analysis.planning.inputs import Inputs, Number, Origin
 from core.analysis.planning.plans import Asked, Question, Sizes
 from core.subjectivity.statistics import ranking
+from tests.simulations import test_gap_intervals as intervals
 from tests.simulations.conftest import Note
 from tests.simulations.sizes import STUDIES, slack
-from tests.simulations.test_gap_intervals import TEXT_SD, Cell, classes_of, expected_score, scored
+from tests.simulations.test_gap_intervals import TEXT_SD, Cell, classes_of
 
 OFF = 5  # points of power
 REAL = 1.6  # logit of a right answer of the real arm
@@ -41,6 +42,17 @@ DESIGNS = [
     Design(Question.ARMS, Cell(300, 5, "medium"), 0.4),
     Design(Question.ARMS, Cell(1000, 3, "small", 0.25, 4), 0.3),
 ]
+
+
+def expected_score(logit: float, cell: Cell) -> float:
+    """The macro-F1 over endlessly many texts, in the mean over trainings."""
+    return float(intervals.expected_f1(logit, cell).mean())
+
+
+def scored(
+    rng: np.random.Generator, logit: float, cell: Cell, actual: np.ndarray, difficulty: np.ndarray
+) -> gaps.Scored:
+    return gaps.macro_f1(actual, intervals.answered(rng, logit, cell, actual, difficulty))
 
 
 @pytest.mark.slow

@@ -221,8 +221,8 @@ def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
 
 @dataclass(frozen=True)
 class _Error:
-    """Standard error and degrees of freedom of a score or a gap; the part of the squared error that comes from seeds, and the
-    part that texts and seeds both count."""
+    """Standard error and degrees of freedom (nan without any error) of a score or a gap, the part of the squared error that
+    comes from seeds, and the part that texts and seeds both count."""
 
     se: float
     df: float
@@ -237,8 +237,8 @@ def _error(arms: Sequence[Scored], text: float, spread: SeedSpread) -> _Error:
     seed = sum(part.variance for part in parts)
     twice = sum(part.residual for part in parts)
     variance = max(text + seed - twice, text, seed)
-    of_seeds = sum(part.variance**2 / part.df for part in parts)
-    return _Error(math.sqrt(variance), (text + seed) ** 2 / (text**2 / (n - 1) + of_seeds), seed, twice)
+    of_seeds = text**2 / (n - 1) + sum(part.variance**2 / part.df for part in parts)
+    return _Error(math.sqrt(variance), (text + seed) ** 2 / of_seeds if of_seeds else math.nan, seed, twice)
 
 
 def _of_texts(influence: Floats) -> float:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from core.quality import lexical
 from core.study import samples
+from core.study.combining import JOINER, MARKS
 
 THRESHOLD = 0.7
 SHINGLE = 3  # letters
@@ -21,7 +21,7 @@ BLOCK = 250  # rows compared at once
 PAIRS_AT_ONCE = 200_000
 MOST_PAIRS = 1_000_000
 MARGIN = 1e-9
-NOT_WORD = re.compile(rf"(?:(?:_|[^\w{lexical.MARKS}])[{lexical.MARKS}]*)+")
+NOT_WORD = re.compile(rf"(?:(?:_|[^\w{MARKS}])[{MARKS}]*)+")
 
 Places = NDArray[np.int64]
 Pairs = tuple[Places, Places, NDArray[np.float64]]
@@ -100,7 +100,7 @@ def shingles(text: str, n: int = SHINGLE) -> set[str]:
 
     A text without letters and digits has the n-grams of its other characters.
     """
-    folded = re.sub(lexical.JOINER, "", unicodedata.normalize("NFKC", text).casefold())
+    folded = re.sub(JOINER, "", unicodedata.normalize("NFKC", text).casefold())
     padded = [f" {word} " for word in NOT_WORD.sub(" ", folded).split() or folded.split()]
     return {word[start : start + n] for word in padded for start in range(max(1, len(word) - n + 1))}
 

@@ -4,6 +4,8 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.analysis.points import Metric
+from core.analysis.trust import frozen
 from core.study import samples, tasks
 from core.study.rows.kinds import (
     ArmKind,
@@ -13,15 +15,19 @@ from core.study.rows.kinds import (
     Slot,
     Split,
     TrialKind,
+    Wording,
 )  # fmt: skip
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
 from core.study.rows.study import (
     Batch,
     Completion,
+    Continuation,
     Import,
     Job,
     Judgement,
+    Prediction,
     Prompt,
+    Regrouping,
     Run,
     Sample,
     Study,
@@ -163,7 +169,27 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
         session.add(made)
         session.flush()
         session.add(Judgement(sample_id=made.id, kind=JudgementKind.JUDGE, judge="j", label_id=None, content=text))
+        session.flush()
+    first = shown[0]
+    session.add(
+        Continuation(
+            sample_id=first, model="m@https://u:hunter2@y.example/v1?key=sk-secret", wording=Wording.GUIDED, request={},
+            content=ODD[0], finish_reason="stop", tokens_in=1, tokens_out=2, cost_usd=0.1 + 0.2, latency_s=1 / 3,
+        )
+    )  # fmt: skip
+    session.add(Regrouping(task_id=task.id, side=Split.TEST, threshold=0.7, moved={"0" * 64: "train"}))
+    frozen.freeze(
+        session,
+        study,
+        question="Is it as good?",
+        headline=frozen.Headline.GAP,
+        metric=Metric.MACRO_F1,
+        margin=0.1 + 0.2,
+        now=0,
+    )
     run = session.scalars(select(Run)).first()
+    sure = session.scalars(select(Prediction).limit(1)).one()
+    sure.probabilities = [1 / 3, 2 / 3]
     assert run is not None and arm.kind == ArmKind.ZERO_SHOT
     run.job_id, run.facts = job.id, {"torch": "2.13.0", "transformers": "5.23.0", "loss": [[1, 1 / 3]], "device": "cpu"}
 
