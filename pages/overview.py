@@ -5,6 +5,7 @@ import streamlit as st
 import ui
 from core.analysis import findings, gap_words
 from core.analysis.figures import gap_forest
+from core.analysis.headline import headline
 from core.analysis.points import Metric
 from core.jobs import runner
 from core.steps import train
@@ -62,6 +63,8 @@ ui.watch_runs(study.id)
 
 # The main finding
 if not found.gaps.empty:
+    if said := headline(found):
+        st.markdown(f"**{ui.plain(said)}**")
     ui.plot(
         gap_forest.gaps_by_task(found.by_task, metric=found.metric),
         key="overview.plot",

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.analysis import findings, gap_words
 from core.analysis.figures import gap_charts, gap_forest, gap_scatter
 from core.analysis.findings import Findings
+from core.analysis.headline import headline
 from core.analysis.instances import evidence
 from core.analysis.points import METRIC_NAMES
 from core.analysis.reports.pack import methods, tables
@@ -65,6 +66,7 @@ def render(session: Session, found: Findings) -> str:
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         study=found.study,
         made=time.strftime("%Y-%m-%d %H:%M"),
+        headline=headline(found),
         reading=findings.reading(found),
         verdicts=_verdicts(session, found),
         caution=findings.caution(found),
