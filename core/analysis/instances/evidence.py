@@ -19,6 +19,7 @@ from core.study import browse, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Label, Sample, Study, Task
 from core.subjectivity import ratings
+from core.training import runs
 
 CEILING = "One rater against the majority of the others"
 PER_END = 5
@@ -104,7 +105,6 @@ def of_task(session: Session, study: Study, task_name: str, *, run_ids: Sequence
     if people.ratings.empty or people.ratings["item_id"].value_counts().max() < 2:
         return None
     instances = points.by_instance(session, study, task_name, run_ids=run_ids)
-    real = str(ArmKind.REAL)
     return Evidence(
         n_texts=int((people.ratings["item_id"].value_counts() >= 2).sum()),
         curves=_curves(instances),
@@ -112,10 +112,18 @@ def of_task(session: Session, study: Study, task_name: str, *, run_ids: Sequence
         effects=points.over_agreement(instances),
         ceiling=ceiling.label_ceiling(people.ratings, metric=Metric.ACCURACY),
         doubted=ceiling.doubted_labels(people.ratings, people.truth),
-        soft=None if instances.empty else soft_labels.soft_scores(people.shares, instances, people.truth, real=real),
+        soft=None if instances.empty else _soft(session, instances, people),
         ends=_ends(session, instances, people),
         n_foreign=people.n_foreign,
     )
+
+
+def _soft(session: Session, instances: pd.DataFrame, people: Rated) -> SoftScores:
+    if people.shares.shape[1] > 2:
+        stored = runs.probabilities(session, [int(number) for number in instances["run_id"].unique()])
+        keys = ["run_id", "sample_id"]
+        instances = instances.merge(stored[[*keys, "probabilities"]], on=keys, how="left")
+    return soft_labels.soft_scores(people.shares, instances, people.truth, real=str(ArmKind.REAL))
 
 
 def _curves(instances: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -40,14 +40,15 @@ def soft_scores(shares: pd.DataFrame, predictions: pd.DataFrame, truth: "pd.Seri
     """Compare each arm with the raters.
 
     `shares` (texts x labels of the task): index sample_id, share of the raters who chose the label; rows add to 1. `predictions`: columns
-    arm, sample_id, predicted, probability (of the predicted label), a row per run and text. `truth`: sample_id -> label of the text.
-    With two labels the probability of the other label follows. Manhattan distance, in [0, 2]: sum over labels of |rater share -
+    arm, sample_id, predicted, probability (of the predicted label), a row per run and text; and, where they were stored,
+    probabilities (of all labels, in the order of their names; None where only the winning one was). `truth`: sample_id -> label of
+    the text. With two labels the probability of the other label follows. Manhattan distance, in [0, 2]: sum over labels of |rater share -
     model share|; cross-entropy in nats. Means over the runs of an arm, then over texts; 95 % intervals over texts (Student's t).
     Source: Uma et al. (2021), Learning from disagreement, JAIR 72, for soft evaluation.
     """
     labels = [str(name) for name in shares.columns]
     known = predictions[predictions["sample_id"].isin(shares.index)]
-    is_whole = len(labels) == 2
+    is_whole = len(labels) == 2 or ("probabilities" in known and bool(known["probabilities"].notna().all()))
     people = shares.loc[known["sample_id"]].to_numpy(dtype=float)
     model = _model_shares(known, labels, is_whole=is_whole)
     scored = known[["arm", "sample_id"]].assign(
@@ -79,6 +80,10 @@ def _model_shares(predictions: pd.DataFrame, labels: list[str], *, is_whole: boo
     chosen = _one_hot(predictions["predicted"].astype(str).tolist(), labels)
     if not is_whole:
         return chosen
+    if len(labels) > 2:
+        order = [sorted(labels).index(label) for label in labels]
+        stored = np.array(predictions["probabilities"].tolist(), dtype=float).reshape(len(predictions), len(labels))
+        return stored[:, order]
     sure = predictions["probability"].to_numpy(dtype=float)[:, None]
     return np.asarray(chosen * sure + (1 - chosen) * (1 - sure))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from core.analysis.instances import ceiling, evidence
 from core.analysis.points import Metric
 from core.analysis.trust import calibration, frozen
 from core.interval import Interval
@@ -33,8 +34,13 @@ class Check:
 
 
 def of_task(session: Session, task: Task) -> list[Check]:
-    """The checks of a task: contamination of the models, near-duplicates across splits, calibration."""
-    return [contamination(session, task), near_duplicates(session, task), calibrated(session, task)]
+    """The checks of a task: contamination of the models, near-duplicates across splits, calibration, doubt about its labels."""
+    return [
+        contamination(session, task),
+        near_duplicates(session, task),
+        calibrated(session, task),
+        labels(session, task),
+    ]
 
 
 def of_plan(
@@ -90,6 +96,20 @@ def calibrated(session: Session, task: Task) -> Check:
     left_out = f" Too few wrong or right answers: {', '.join(without)}." if without else ""
     return Check(
         "Calibration", f"probabilities are off by {', '.join(said)} points (95 % interval, {n:,} test texts).{left_out}"
+    )
+
+
+def labels(session: Session, task: Task) -> Check:
+    """The label ceiling of the task, and the share of test labels that are not the majority of their raters."""
+    rated = evidence.rated(session, session.get_one(Study, task.study_id), task)
+    if rated.ratings["item_id"].duplicated().sum() == 0:
+        return Check("Labels", f"{NOT_TESTED}: no test text has two ratings by people.", False)
+    found = ceiling.label_ceiling(rated.ratings, metric=Metric.ACCURACY)
+    doubted = ceiling.doubted_labels(rated.ratings, rated.truth).share
+    return Check(
+        "Labels",
+        f"one rater agrees with the majority of the others on {found.text()} of {found.n:,} test texts; {doubted.text()} of "
+        f"{doubted.n:,} labels differ from the majority of their raters.",
     )
 
 

@@ -86,3 +86,17 @@ def test_a_certain_and_wrong_answer_has_a_finite_cross_entropy() -> None:
     found = soft_labels.soft_scores(SHARES, answers(("real", 1, "no", 1.0)), TRUTH, real="real")
 
     assert math.isfinite(of(found, "real")["cross_entropy"]) and math.isnan(of(found, "real")["manhattan_low"])
+
+
+def test_with_more_labels_stored_probabilities_count_in_the_order_of_the_labels_names() -> None:
+    shares = pd.DataFrame({"b": [0.6], "c": [0.4], "a": [0.0]}, index=[1])
+    known = answers(("real", 1, "b", 0.5)).assign(probabilities=[[0.2, 0.5, 0.3]])
+
+    whole = soft_labels.soft_scores(shares, known, pd.Series({1: "b"}), real="real")
+    some = soft_labels.soft_scores(
+        shares, pd.concat([known, known.assign(probabilities=None)]), pd.Series({1: "b"}), real="real"
+    )
+
+    assert whole.is_whole and of(whole, "real")["manhattan"] == pytest.approx(0.1 + 0.1 + 0.2, abs=1e-12)
+    assert of(whole, "real")["cross_entropy"] == pytest.approx(-(0.6 * math.log(0.5) + 0.4 * math.log(0.3)), abs=1e-12)
+    assert not some.is_whole and of(some, "real")["manhattan"] == pytest.approx(0.8, abs=1e-12)

@@ -97,7 +97,7 @@ def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call:
     told = " ".join(call("verdict", "--task", "t").stdout.split())
 
     assert [line.partition(":")[0] for line in found["trust"]] == [
-        "Contamination", "Near-duplicates", "Calibration", "Frozen plan",
+        "Contamination", "Near-duplicates", "Calibration", "Labels", "Frozen plan",
     ]  # fmt: skip
     assert "The margin is 10 points; planned were 5." in found["deviations"]
     assert "- Contamination: not tested" in told and "6 runs were finished before the plan was frozen." in told
