@@ -65,7 +65,7 @@ def draw_frame() -> st.Page:
     listed = {
         group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
-    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]})
+    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]}, expanded=True)
     if who is access.Visitor.ORGANISER:
         _sidebar()
     return page

@@ -37,7 +37,7 @@ HEADINGS = {
     "predicted": "Predicted", "probability": "Probability", "rater": "Rater", "ratings": "Ratings",
     "reason": "Not kept because", "recall": "Recall", "rejected": "Rejected", "relative": "Share of real over chance",
     "rows": "Count", "same": "Majority = label it came with", "score": "Synthetic", "score_arm": "F1, arm",
-    "score_base": "F1, against", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed",
+    "score_base": "F1, against", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed", "settings": "Settings",
     "share": "Share of answers", "share_arm": "Arm answers so", "share_base": "Against answers so",
     "similarity": "Similarity", "skips": "Skips", "spearman": "Spearman", "split": "Split", "state": "State",
     "status": "Status", "strength": "Strength", "subjectivity": "Subjectivity", "task": "Task",
