@@ -1,0 +1,76 @@
+"""From a verdict on one task, and from a mark in the figure of gaps to the prompt behind it, in the browser."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study import tasks
+from tests.e2e import walking
+from tests.finished_study import add_runs, make_task
+from tests.study.archive import whole_study
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WAIT_FOR_A_MARK = 5_000  # ms; marks of other tasks come before
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+def opened(browser: "Browser", address: str) -> "Page":
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(address)
+    page.get_by_role("heading", level=1).first.wait_for(timeout=walking.PATIENCE)
+    walking.settled(page)
+    return page
+
+
+def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", serve: Any, tmp_path: Path) -> None:
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
+    with store.write() as session:
+        task = make_task(session, tasks.study_named(session, "one"), "tickets", arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+    store.close()
+
+    page = opened(browser, f"{serve().url}/verdict?study=one&task=tickets")
+
+    page.get_by_text("points lost [").first.wait_for(timeout=walking.PATIENCE)
+    page.get_by_text("Collect real texts").wait_for(timeout=walking.PATIENCE)
+    page.get_by_text("it is taken as an average task").first.wait_for(timeout=walking.PATIENCE)
+    assert "nan" not in page.get_by_test_id("stMain").inner_text()
+    page.close()
+
+
+def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser", serve: Any, tmp_path: Path) -> None:
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
+    with store.write() as session:
+        whole_study.fill(session)
+    store.close()
+    from playwright.sync_api import TimeoutError
+
+    page = opened(browser, f"{serve().url}/analyse?study=whole")
+    marks = page.locator(".js-plotly-plot .scatterlayer .points path.point")
+    marks.first.wait_for(timeout=walking.PATIENCE)
+    chosen = page.get_by_role("combobox", name="What a gap came from")
+
+    for place in range(marks.count()):
+        box = marks.nth(place).bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        try:
+            page.get_by_role("heading", name="tone · zero-shot").wait_for(timeout=WAIT_FOR_A_MARK)
+            break
+        except TimeoutError:
+            continue
+    page.get_by_role("heading", name="tone · zero-shot").wait_for(timeout=walking.PATIENCE)
+    page.get_by_text("Prompt version 1", exact=True).click()
+    page.get_by_text("You are =a writer").first.wait_for(timeout=walking.PATIENCE)
+    page.get_by_role("link", name="The prompt on Prompts").click()
+
+    page.get_by_role("heading", name="Prompts").wait_for(timeout=walking.PATIENCE)
+    page.get_by_text("You are =a writer").first.wait_for(timeout=walking.PATIENCE)
+    assert chosen.count() == 0
+    page.close()
