@@ -8,6 +8,13 @@ from core.analysis.figures import gap_charts
 from core.analysis.gap_table import LEAST_ROOM
 from core.analysis.reports import report
 
+
+def rendered() -> str:
+    """The report as HTML, made when the button is pressed."""
+    with ui.store()() as session:
+        return report.render(session, found)
+
+
 study = ui.guard("organiser")
 ui.title("Performance and subjectivity", study)
 ui.watch_runs(study.id)
@@ -65,13 +72,12 @@ if view == "Samples":
     ui.texts_view(study, found)
 if view == "Report":
     st.write("One HTML file with these figures and tables. It opens in any browser, without a network.")
-    with ui.store()() as session:
-        st.download_button(
-            "Download report.html",
-            report.render(session, found),
-            file_name=f"{study.name}-report.html",
-            mime="text/html",
-            type="primary",
-            key="analyse.report",
-            on_click="ignore",
-        )
+    st.download_button(
+        "Download report.html",
+        rendered,
+        file_name=f"{study.name}-report.html",
+        mime="text/html",
+        type="primary",
+        key="analyse.report",
+        on_click="ignore",
+    )

@@ -66,14 +66,14 @@ def by_instance(
 ) -> pd.DataFrame:
     """The predictions of all runs on the test samples of a task that at least two people rated.
 
-    Columns arm, arm_kind, encoder, seed, sample_id, label, predicted, probability, agreement, correct.
-    `agreement` is the share of raters who chose the
-    sample's majority label, in (0, 1] (Li et al. 2023, section 5). `run_ids` restricts the table to these runs.
+    Columns run_id, arm, arm_kind, encoder, seed, sample_id, label, predicted, probability, agreement, correct. `agreement` is
+    the share of raters who chose the sample's majority label, in (0, 1] (Li et al. 2023, section 5). `run_ids` restricts the
+    table to these runs.
     """
     task = tasks.get_task(session, study.id, task_name)
     labels = ratings.of_task(session, task.id, kinds=ratings.people(study)).dropna(subset=["sample_id"])
     columns = [
-        "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "predicted", "probability", "agreement", "correct",
+        "run_id", "arm", "arm_kind", "encoder", "seed", "sample_id", "label", "predicted", "probability", "agreement", "correct",
     ]  # fmt: skip
     if labels.empty:
         return pd.DataFrame(columns=columns)

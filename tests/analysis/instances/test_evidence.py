@@ -1,5 +1,7 @@
 """The evidence of single texts on stored studies: what is counted, which texts are shown, and what is said where there is nothing."""
 
+import math
+
 import pytest
 from sqlalchemy import select
 
@@ -10,7 +12,7 @@ from core.analysis.points import Metric
 from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.sessions import Rating
-from core.study.rows.study import Sample, Study
+from core.study.rows.study import Label, Prediction, Sample, Study
 from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.rated_study import add_ratings
@@ -107,3 +109,21 @@ def test_ratings_of_other_splits_and_foreign_labels_are_left_out_and_counted(sto
 
     assert len(people.shares) == 50 and people.n_foreign == 1
     assert (people.shares.sum(axis=1) - 1).abs().max() < 1e-12 and list(people.shares.columns) == ["yes", "no"]
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_soft_labels_of_three_labels_are_whole_once_every_probability_is_stored(store: Store, is_stored: bool) -> None:
+    study = studied(store)
+    with store.write() as session:
+        task = tasks.get_task(session, study.id, "t")
+        session.add(Label(task_id=task.id, name="a third", description="", position=2))
+        session.flush()
+        names = sorted((label.name, label.id) for label in tasks.labels_of(session, task.id))
+        for place, prediction in enumerate(session.scalars(select(Prediction))):
+            shares = [0.9 if number == prediction.label_id else 0.05 for _, number in names]
+            prediction.probabilities = shares if is_stored or place else None
+
+    found = of(store, study)
+
+    assert found is not None and found.soft is not None and found.soft.is_whole == is_stored
+    assert math.isnan(found.soft.table.set_index("arm").loc["real", "cross_entropy"]) != is_stored
