@@ -21,17 +21,9 @@ with ui.store()() as session:
 wanted = ui.pick_connection(study, key="generate")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     per_label = st.number_input("Texts per label", 1, 100_000, 100, key="generate.per_label", width=150)
-    budget = st.number_input(
-        "Budget, US dollars",
-        0.0,
-        None,
-        None,
-        0.01,
-        "%g",
+    budget = ui.pick_budget(
         key="generate.budget",
-        placeholder="no limit",
-        width=160,
-        help="What the arm may cost over all attempts. The generation stops before the budget is exceeded.",
+        words="What the arm may cost over all attempts. The generation stops before the budget is exceeded.",
     )
     batch = wanted.provider == "openai" and st.toggle(
         "Batch API",

@@ -17,20 +17,14 @@ ui.watch_runs(study.id)
 with ui.store()() as session:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = ui.pick_task(session, study, key="verdict")
-        points = st.number_input(
-            "Points you can afford to lose",
-            min_value=0.5,
-            max_value=50.0,
-            value=100 * MARGIN,
-            step=0.5,
-            key="verdict.margin",
-            help="The largest gap to a model trained on real texts that you can accept, in points of the score.",
-            width=220,
-        )
+        margin = ui.pick_points(
+            "Points you can afford to lose", 100 * MARGIN, key="verdict.margin",
+            words="The largest gap to a model trained on real texts that you can accept, in points of the score.",
+        )  # fmt: skip
         metric = ui.pick_metric(key="verdict")
         measure = ui.pick_measure(session, study, key="verdict")
     found = ui.findings_of(session, study, metric=metric, measure=measure)
-    said = findings.verdict_on(session, found, task.name, margin=points / 100)
+    said = findings.verdict_on(session, found, task.name, margin=margin)
 
 # The verdict, its figure and its reasons
 headline = ui.plain(verdict_words.headline(said, found.measure))
@@ -49,8 +43,8 @@ for reason in verdict_words.reasons(said, found.measure):
 
 # What was checked, and the plan
 with ui.store()() as session:
-    ui.trust_list(session, study, task, metric=metric, margin=points / 100)
-ui.frozen_panel(study, metric=metric, margin=points / 100)
+    ui.trust_list(session, study, task, metric=metric, margin=margin)
+ui.frozen_panel(study, metric=metric, margin=margin)
 
 # What to do next
 with st.container(horizontal=True):

@@ -39,7 +39,7 @@ from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, watch_runs
 from ui.shared.links import link
-from ui.shared.pickers import pick_arm, pick_measure, pick_metric, pick_task
+from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
 from ui.shared.runs import run_detail, training_words
@@ -109,11 +109,13 @@ __all__ = [
     "new_campaign",
     "pack_view",
     "pick_arm",
+    "pick_budget",
     "pick_columns",
     "pick_comparison",
     "pick_connection",
     "pick_measure",
     "pick_metric",
+    "pick_points",
     "pick_start",
     "pick_target",
     "pick_task",

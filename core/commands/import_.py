@@ -68,8 +68,7 @@ def bring_in(
 ) -> None:
     """Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`."""
     if task is None and arm is None and (Path(file).is_dir() or Path(file).suffix == ".zip"):
-        study_files.bring_in(Path(file), name=study, as_json=as_json)
-        return
+        return study_files.bring_in(Path(file), name=study, as_json=as_json)
     if task is None or arm is None:
         raise typer.BadParameter("--task and --arm are needed for a file of texts")
     with output.opened() as (settings, store):
@@ -85,16 +84,14 @@ def bring_in(
         )
         if check:
             with store() as session:
-                _tell(_look(session, table, options, study=study, task=task, arm=arm), as_json=as_json)
-            return
+                return _tell(_look(session, table, options, study=study, task=task, arm=arm), as_json=as_json)
         with store.write() as session:
             found_task = _task_for_import(session, table, options, study=study, task=task, arm=arm, question=question)
             made = tasks.make_arm(session, task_id=found_task.id, name=arm)
             found = asdict(importing.bring_in(session, task=found_task, arm=made, table=table, options=options))
     if as_json:
-        output.emit(found)
-        return
-    _say(found, title=f"{file} into {task} · {arm}")
+        return output.emit(found)
+    return _say(found, title=f"{file} into {task} · {arm}")
 
 
 def _table(settings: Settings, file: str, *, split: str | None, header: bool | None) -> tables.Table:

@@ -20,9 +20,9 @@ from core.llm.money.committed import Account, Way
 from core.llm.money.spending import open_spending
 from core.llm.side_by_side import CallRunner, Progress
 from core.reports import Report, silent
-from core.steps import train
+from core.steps import model_jobs
 from core.study import claim
-from core.study.rows.kinds import Slot, Work
+from core.study.rows.kinds import Work
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Job, Study
 from core.study.store import Store
@@ -51,13 +51,11 @@ class RatingRequest:
 
     def arguments(self) -> list[str]:
         """Return the request as options of the command rate-by-llm."""
-        numbers = {"--items": self.items, "--budget": self.budget}
-        return [
-            *connection.arguments(self.connection.model_copy(update={"structured": False, "temperature": None})),
-            *(part for name in self.personas for part in ("--persona", name)),
-            *(part for value in self._each_temperature if value is not None for part in ("--temperature", f"{value}")),
-            *(part for name, value in numbers.items() if value is not None for part in (name, f"{value}")),
-        ]
+        temperatures = [value for value in self._each_temperature if value is not None]
+        return model_jobs.options(
+            self.connection.model_copy(update={"temperature": None}),
+            {"--persona": self.personas, "--temperature": temperatures, "--items": self.items, "--budget": self.budget},
+        )
 
     def profiles(self) -> list[RaterProfile]:
         """Return the profile of each rater, without duplicates. Raises `StudyError` for an unknown persona."""
@@ -95,13 +93,12 @@ def queue_rating(session: Session, *, campaign: Campaign, arguments: Sequence[st
 
     `arguments` are the options of the command rate-by-llm; see `RatingRequest.arguments`.
     """
-    is_local = ("--provider", "local") in itertools.pairwise(arguments)
     return queue.enqueue(
         session,
         title=f"LLM raters for {campaign.name}",
         command=["-m", "core", "rate-by-llm", "--campaign", str(campaign.id), *arguments],
         key=Work.RATE_BY_LLM.key(campaign.id),
-        slot=train.worker_slot() if is_local else Slot.API,
+        slot=model_jobs.slot_of(arguments),
         study_id=campaign.study_id,
     )
 

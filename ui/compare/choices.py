@@ -8,6 +8,7 @@ from core.analysis.arms.differences import MARGIN
 from core.analysis.arms.trained import StudyArms
 from core.analysis.points import Metric
 from core.study.rows.study import Task
+from ui.shared import pickers
 
 EVERY_PAIR = "each other"
 
@@ -20,16 +21,10 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
     encoders = known.encoders(task.name)
     if not encoders:
         return None
-    margin = st.number_input(
-        "Points that do not matter",
-        min_value=0.1,
-        max_value=50.0,
-        value=100 * MARGIN,
-        step=0.5,
-        key="compare.margin",
-        help="Two arms count as equally good if their difference is shown to be smaller than this.",
-        width=200,
-    )
+    margin = pickers.pick_points(
+        "Points that do not matter", 100 * MARGIN, key="compare.margin", least=0.1,
+        words="Two arms count as equally good if their difference is shown to be smaller than this.",
+    )  # fmt: skip
     encoder = encoders[0]
     if len(encoders) > 1:
         encoder = st.selectbox("Encoder", encoders, key=f"compare.encoder.{task.id}", width=200)
@@ -46,7 +41,7 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
     base = st.selectbox("Compared with", [*chosen, EVERY_PAIR], key=f"compare.base.{'.'.join(chosen)}", width=200)
     wanted = () if len(chosen) == len(names) else tuple(chosen)
     against = "" if base == EVERY_PAIR else str(base)
-    return Asked(metric=metric, margin=margin / 100, encoder=encoder, size=size, names=wanted, base=against)
+    return Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=wanted, base=against)
 
 
 def _size_words(size: int | None) -> str:

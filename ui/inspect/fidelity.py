@@ -97,9 +97,7 @@ def _ask(study: Study, task: Task) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.multiselect("Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320)
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
-        budget = st.number_input(
-            "Budget, US dollars", 0.0, None, None, 0.01, "%g", key="fidelity.budget", placeholder="no limit", width=160
-        )
+        budget = pickers.pick_budget(key="fidelity.budget")
         judge = _choose_judge(wanted, writers)
         is_clicked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
     st.caption(

@@ -51,12 +51,15 @@ def plan_form(session: Session, study: Study) -> tuple[Asked, Inputs]:
     margin, over_tasks, task = verdict.MARGIN, False, ANY
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if question is Question.EQUIVALENCE:
-            margin = _points(
-                "Points of the margin", 100 * margin, "plan.margin", "As good means: at most this much better or worse."
-            )
+            margin = pickers.pick_points(
+                "Points of the margin", 100 * margin, key="plan.margin",
+                words="As good means: at most this much better or worse.",
+            )  # fmt: skip
         least = 0.0 if question is Question.EQUIVALENCE else 0.5
         usual = 100 * plans.EFFECTS[question]
-        effect = _points(EFFECT_NAMES[question], usual, f"plan.effect.{question}", EFFECT_HELP[question], least)
+        effect = pickers.pick_points(
+            EFFECT_NAMES[question], usual, key=f"plan.effect.{question}", words=EFFECT_HELP[question], least=least
+        )
         if question is Question.ARMS:
             over_tasks = st.toggle("In the mean over tasks", key="plan.over_tasks")
         if question is not Question.SLOPE and not over_tasks:
@@ -69,11 +72,6 @@ def plan_form(session: Session, study: Study) -> tuple[Asked, Inputs]:
         fixed = _fixed(asked, inputs)
         changed = _changed(inputs)
     return Asked(question, effect, margin, over_tasks, fixed), inputs.given(**changed)
-
-
-def _points(label: str, value: float, key: str, words: str, least: float = 0.5) -> float:
-    chosen = st.number_input(label, least, 50.0, value, 0.5, key=key, help=words, width=200, persist_state="session")
-    return float(chosen) / 100
 
 
 def _fixed(asked: Asked, inputs: Inputs) -> Sizes:

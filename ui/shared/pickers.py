@@ -88,3 +88,19 @@ def pick_measure(session: Session, study: Study, *, key: str) -> levels.Measure 
         key=f"{key}.measure",
         persist_state="session",
     )
+
+
+def pick_budget(*, key: str, words: str | None = None) -> float | None:
+    """Choose the most that calls may cost, in US dollars; None is no limit. `words` is the help text."""
+    return st.number_input(
+        "Budget, US dollars", 0.0, None, None, 0.01, "%g", key=key, placeholder="no limit", width=160, help=words
+    )
+
+
+def pick_points(label: str, value: float, *, key: str, words: str, least: float = 0.5) -> float:
+    """Choose a number of points from `least` to 50, hundredths of the score; return the number in units of the score.
+
+    `value` is in points too; the choice is kept when the page is left.
+    """
+    chosen = st.number_input(label, least, 50.0, value, 0.5, key=key, help=words, width=220, persist_state="session")
+    return float(chosen) / 100

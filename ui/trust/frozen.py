@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.analysis.points import Metric
 from core.analysis.trust import frozen
-from core.analysis.trust.frozen import TESTS, Headline
+from core.analysis.trust.frozen import TESTS, Decision, Headline
 from core.study import tasks
 from core.study.rows.study import Study
 from ui.shared import resources
@@ -49,12 +49,14 @@ def _form(study: Study, *, metric: Metric, margin: float) -> None:
             with show_errors():
                 with resources.store().write() as session:
                     made = frozen.freeze(
-                        session, session.get_one(Study, study.id), question=question, headline=headline or Headline.SLOPE, metric=metric,
-                        margin=margin, now=time.time(),
+                        session,
+                        session.get_one(Study, study.id),
+                        Decision(question, headline or Headline.SLOPE, metric, margin),
+                        now=time.time(),
                         config={
                             "seeds": list(range(int(seeds))),
                             "training": config["training"] | {"steps": int(steps)},
                         },
-                    )  # fmt: skip
+                    )
                 set_notice(f"Plan {made.version} is frozen.")
                 st.rerun()

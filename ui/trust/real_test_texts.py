@@ -15,6 +15,7 @@ from core.study.splits import across, regrouping
 from core.study.splits.across import Across
 from core.synthesis.contamination import asking, completed
 from ui.shared import jobs, resources
+from ui.shared.pickers import pick_budget
 from ui.shared.tables import table
 from ui.shared.words import plain, set_notice, set_queued_notice, show_errors
 from ui.synthesis.connection import offered_models, pick_connection
@@ -116,17 +117,7 @@ def _contamination(study: Study, task: Task) -> None:
             help="The name under which the data set was published, said to the model.",
         )  # fmt: skip
         texts = st.number_input("Test texts", 1, 10_000, asking.MOST_TEXTS, key="contamination.texts", width=120)
-        budget = st.number_input(
-            "Budget, US dollars",
-            0.0,
-            None,
-            None,
-            0.01,
-            "%g",
-            key="contamination.budget",
-            placeholder="no limit",
-            width=160,
-        )
+        budget = pick_budget(key="contamination.budget")
         is_clicked = st.button("Test the model", type="primary", key="contamination.ask", disabled=not model)
     st.caption(f"At most {2 * int(texts):,} calls. Stored answers are not paid for again.")
     if is_clicked and model:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -34,24 +35,27 @@ TESTS = {
 }
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What a plan is to decide: the question in a sentence, the test that decides, and the metric and margin (score units)."""
+
+    question: str
+    headline: Headline
+    metric: Metric
+    margin: float
+
+
 def freeze(
-    session: Session,
-    study: Study,
-    *,
-    question: str,
-    headline: Headline,
-    metric: Metric,
-    margin: float,
-    now: float,
-    config: Mapping[str, Any] | None = None,
+    session: Session, study: Study, decision: Decision, *, now: float, config: Mapping[str, Any] | None = None
 ) -> FrozenPlan:
     """Store the plan of a study as it stands: its tasks with their arms and test texts, encoders, seeds and settings.
 
-    `config` changes keys of the study's own `config` (encoders, seeds, training). `margin` is in score units, `now` in
-    seconds since 1970. A plan never changes: freezing again makes the next version. Raises `StudyError` without a
-    question, without a task, or if the margin is not above 0.
+    `config` changes keys of the study's own `config` (encoders, seeds, training); `now` is in seconds since 1970.
+    A plan never changes: freezing again makes the next version. Raises `StudyError` without a question, without a task, or
+    if the margin is not above 0.
     """
-    if not question.strip():
+    margin = decision.margin
+    if not decision.question.strip():
         raise StudyError("Say the question that the study is to answer, in a sentence.")
     if not margin > 0:
         raise StudyError(f"The gap that can be borne must be above 0, such as 0.05 for 5 points; it is {margin:g}.")
@@ -67,10 +71,10 @@ def freeze(
         "version": version,
         "frozen_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "runs_finished_before": runs.finished(session, study.id),
-        "question": question.strip(),
-        "headline": str(headline),
-        "headline_test": TESTS[headline],
-        "metric": str(metric),
+        "question": decision.question.strip(),
+        "headline": str(decision.headline),
+        "headline_test": TESTS[decision.headline],
+        "metric": str(decision.metric),
         "margin": margin,
         "encoders": list(settings["encoders"]),
         "seeds": [int(seed) for seed in settings["seeds"]],

@@ -9,6 +9,7 @@ from core.commands.llm.model_options import (
     BaseUrl,
     BudgetUsd,
     Concurrency,
+    Detach,
     MaxTokens,
     Model,
     ProviderName,
@@ -45,7 +46,7 @@ def generate(
     structured: Structured = False,
     budget: BudgetUsd = None,
     batch: Annotated[bool, typer.Option("--batch", help="Use the Batch API: half the price, within a day.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue a job and return.")] = False,
+    detach: Detach = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:

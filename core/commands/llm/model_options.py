@@ -11,6 +11,7 @@ Model = Annotated[
 ProviderName = Annotated[
     str, typer.Option("--provider", help="openai (any OpenAI-compatible endpoint), local or recorded.")
 ]
+AskedProvider = Annotated[str, typer.Option("--provider", help="openai (any OpenAI-compatible endpoint) or local.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Default: OPENAI_BASE_URL.")]
 Recordings = Annotated[Path | None, typer.Option(help="Recorded completions, for --provider recorded.")]
 Temperature = Annotated[float | None, typer.Option(min=0, help="Default: the model's own.")]
@@ -25,3 +26,4 @@ Structured = Annotated[
     bool, typer.Option("--structured", help="Ask for JSON by a schema, if the endpoint offers that.")
 ]
 BudgetUsd = Annotated[float | None, typer.Option("--budget", min=0, help="Stop before spending more, in US dollars.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Queue a job and return.")]

@@ -36,14 +36,14 @@ def rate_by_llm(
     items: Annotated[
         int | None, typer.Option(min=1, help="The number of items, drawn at random. Default: all.")
     ] = None,
-    provider: Annotated[str, typer.Option(help="openai (any OpenAI-compatible endpoint) or local.")] = "openai",
+    provider: model_options.AskedProvider = "openai",
     base_url: model_options.BaseUrl = None,
     max_tokens: model_options.MaxTokens = None,
     concurrency: model_options.Concurrency = 8,
     rpm: model_options.Rpm = None,
     timeout: model_options.Timeout = None,
     budget: model_options.BudgetUsd = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue a job and return.")] = False,
+    detach: model_options.Detach = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.analysis.points import Metric
 from core.analysis.trust import frozen
-from core.analysis.trust.frozen import Headline
+from core.analysis.trust.frozen import Decision, Headline
 from core.analysis.verdicts.verdict import MARGIN
 from core.commands import output
 from core.errors import StudyError
@@ -41,10 +41,10 @@ def freeze(
         if question is not None:
             with store.write() as session:
                 home = find.only_study(session, study)
+                decision = Decision(question, headline, metric, margin)
                 frozen.freeze(
-                    session, home, question=question, headline=headline, metric=metric, margin=margin, now=time.time(),
-                    config=_config(home, encoder or [], seeds, steps),
-                )  # fmt: skip
+                    session, home, decision, now=time.time(), config=_config(home, encoder or [], seeds, steps)
+                )
         with store() as session:
             home = find.only_study(session, study)
             plan = frozen.latest(session, home.id)

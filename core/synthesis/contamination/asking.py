@@ -63,13 +63,12 @@ def ask(
     dataset: str = "",
     n: int = MOST_TEXTS,
     limits: Limits = NO_BUDGET,
-    seed: int = 0,
     report: Report = silent,
 ) -> Contamination:
     """Ask a model to complete `n` real test texts of a task, or all texts if there are fewer, in both wordings.
 
-    `dataset` is the name that the guided wording says; by default the name of the task. The texts are drawn by `seed` and
-    their ids: a later, larger `n` keeps the texts already asked about. The budget bounds what this test of the model
+    `dataset` is the name that the guided wording says; by default the name of the task. The texts are drawn by a hash
+    of their ids: a later, larger `n` keeps the texts already asked about. The budget bounds what this test of the model
     costs. Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) if asking must
     stop early; the answers that came are stored. An answer that did not come in time is left for the next attempt.
     """
@@ -82,7 +81,7 @@ def ask(
     with claim.one_at_a_time(store, claim.Claim(claim.Kind.FILL, arm.id), waiting=waiting):
         room = provider.max_tokens or (None if limits.budget_usd is None else gather.ANSWER_TOKENS)
         with store() as session:
-            plan = _plan(session, arm, provider.model[:200], dataset=dataset, n=n, seed=seed, room=room)
+            plan = _plan(session, arm, provider.model[:200], dataset=dataset, n=n, room=room)
         if plan.left:
             account = Account(Way.CONTAMINATION, task_id, plan.model)
             spending = open_spending(store, account, limit=limits.budget_usd, concurrency=limits.concurrency)
@@ -91,13 +90,13 @@ def ask(
             progress = Progress(wanted - len(plan.left), wanted, f"Completions by {plan.model}", "answers are stored")
             gather.ask(_questions(store, plan, provider), runner, progress=progress)
     with store() as session:
-        return of_task(session, task_id, plan.model, n=n, seed=seed)
+        return of_task(session, task_id, plan.model, n=n)
 
 
-def of_task(session: Session, task_id: int, model: str, *, n: int | None = None, seed: int = 0) -> Contamination:
+def of_task(session: Session, task_id: int, model: str, *, n: int | None = None) -> Contamination:
     """What a model has completed of a task's real test texts, read from the stored answers.
 
-    `n` and `seed` choose the texts as in `ask`; with `n` None, all texts that the model was asked about count. Raises
+    `n` chooses the texts as in `ask`; with `n` None, all texts that the model was asked about count. Raises
     `StudyError` if the task has no real test text.
     """
     halved, too_short = _halved(session, _real_arm(session, task_id))
@@ -106,7 +105,7 @@ def of_task(session: Session, task_id: int, model: str, *, n: int | None = None,
         query = select(Continuation).where(Continuation.model == model[:200], Continuation.sample_id.in_(some))
         for row in session.scalars(query):
             known.setdefault(row.sample_id, {})[row.wording] = row
-    chosen = list(known) if n is None else _drawn(halved, n=n, seed=seed)
+    chosen = list(known) if n is None else _drawn(halved, n=n)
     reasons: Counter[str] = Counter()
     pairs = []
     rows = [row for number in chosen for row in known.get(number, {}).values()]
@@ -158,13 +157,13 @@ def _real_arm(session: Session, task_id: int) -> Arm:
     return arm
 
 
-def _plan(session: Session, arm: Arm, model: str, *, dataset: str, n: int, seed: int, room: int | None) -> _Plan:
+def _plan(session: Session, arm: Arm, model: str, *, dataset: str, n: int, room: int | None) -> _Plan:
     task = session.get_one(Task, arm.task_id)
     halved, too_short = _halved(session, arm)
     if not halved:
         why = f"all {too_short:,} are too short to be halved" if too_short else "it has none"
         raise StudyError(f"Contamination is tested on real test texts of task {task.name!r}, and {why}.")
-    chosen = _drawn(halved, n=n, seed=seed)
+    chosen = _drawn(halved, n=n)
     done = set()
     for some in chunks(chosen):
         query = select(Continuation).where(Continuation.model == model, Continuation.sample_id.in_(some))
@@ -188,9 +187,9 @@ def _halved(session: Session, arm: Arm) -> tuple[dict[int, Halves], int]:
     return halved, len(found) - len(halved)
 
 
-def _drawn(halved: Mapping[int, Halves], *, n: int, seed: int) -> list[int]:
-    """The ids of `n` texts, drawn by a hash of seed and id."""
-    return sorted(halved, key=lambda number: hashlib.blake2b(f"{seed}/{number}".encode(), digest_size=8).digest())[:n]
+def _drawn(halved: Mapping[int, Halves], *, n: int) -> list[int]:
+    """The ids of `n` texts, drawn by a hash of the id."""
+    return sorted(halved, key=lambda number: hashlib.blake2b(f"0/{number}".encode(), digest_size=8).digest())[:n]
 
 
 def _questions(store: Store, plan: _Plan, provider: Provider) -> Iterator[gather.Question]:

@@ -7,7 +7,7 @@ from core.analysis import findings
 from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.analysis.trust import checks, frozen
-from core.analysis.trust.frozen import Headline
+from core.analysis.trust.frozen import Decision, Headline
 from core.errors import StudyError
 from core.study import samples, tasks
 from core.study.rows.kinds import Split
@@ -30,7 +30,8 @@ def study(store: Store) -> Study:
 def freeze(store: Store, study: Study, **changes: object) -> FrozenPlan:
     with store.write() as session:
         asked = {"question": "Does it cost more?", "headline": Headline.GAP, "metric": Metric.MACRO_F1, "margin": 0.05}
-        return frozen.freeze(session, session.get_one(Study, study.id), now=SEEN_AT, **(asked | changes))  # type: ignore[arg-type]
+        decision = Decision(**(asked | changes))  # type: ignore[arg-type]
+        return frozen.freeze(session, session.get_one(Study, study.id), decision, now=SEEN_AT)
 
 
 def departures(store: Store, plan: FrozenPlan, **shown: object) -> list[str]:

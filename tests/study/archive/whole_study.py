@@ -179,13 +179,7 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
     )  # fmt: skip
     session.add(Regrouping(task_id=task.id, side=Split.TEST, threshold=0.7, moved={"0" * 64: "train"}))
     frozen.freeze(
-        session,
-        study,
-        question="Is it as good?",
-        headline=frozen.Headline.GAP,
-        metric=Metric.MACRO_F1,
-        margin=0.1 + 0.2,
-        now=0,
+        session, study, frozen.Decision("Is it as good?", frozen.Headline.GAP, Metric.MACRO_F1, 0.1 + 0.2), now=0
     )
     run = session.scalars(select(Run)).first()
     sure = session.scalars(select(Prediction).limit(1)).one()
