@@ -17,11 +17,12 @@ MAY_IMPORT = {
     "files": set(),
     "interval": set(),
     "reports": set(),
+    "wording": set(),
     "encoders": {"errors"},
     "quiet_hub": set(),
     "settings": {"errors"},
     "catalogue": set(),
-    "study": {"errors", "files", "interval", "settings", "study"},
+    "study": {"errors", "files", "interval", "settings", "study", "wording"},
     "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
     **{
         room: {
@@ -29,6 +30,7 @@ MAY_IMPORT = {
             "files",
             "interval",
             "reports",
+            "wording",
             "settings",
             "encoders",
             "quiet_hub",
@@ -40,7 +42,7 @@ MAY_IMPORT = {
         for room in ROOMS
     },
     "jobs": {"errors", "files", "settings", "study", "jobs"},
-    "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", *ROOMS},
+    "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {
         "errors",
         "files",

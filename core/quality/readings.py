@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from core.quality import measures as kept_measures
 from core.quality.measures import ArmMeasures, Measures
+from core.wording import counted
 
 NAMES = {
     "remote_clique_cosine": "Remote clique (cosine)",
@@ -70,7 +71,7 @@ def _diversity(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     if arm is real:
         return ""
     if not arm.n_compared:
-        return f"{arm.arm} has {_texts(arm.n)}, too few to compare its diversity."
+        return f"{arm.arm} has {counted(arm.n, 'text')}, too few to compare its diversity."
     if real is None or math.isnan(real.cosine.remote_clique.value):
         return f"{arm.arm}: remote clique {arm.cosine.remote_clique.value:.2f} on {arm.n_compared} texts; no real texts to compare."
     clique, real_clique = arm.cosine.remote_clique, real.cosine.remote_clique
@@ -90,7 +91,7 @@ def _duplicates(arm: ArmMeasures, _real: ArmMeasures | None) -> str:
     if not arm.n:
         return ""
     return (
-        f"{arm.arm}: {len(arm.removable)} of {_texts(arm.n)} ({len(arm.removable) / arm.n:.1%}) nearly repeat an earlier "
+        f"{arm.arm}: {len(arm.removable)} of {counted(arm.n, 'text')} ({len(arm.removable) / arm.n:.1%}) nearly repeat an earlier "
         f"text; exact repeats rejected on arrival: {arm.exact_duplicates}."
     )
 
@@ -100,9 +101,9 @@ def _copies(arm: ArmMeasures, real: ArmMeasures | None) -> str:
         return ""
     tested = f"{len(arm.near_test)} nearly equal a real test text"
     if arm is real:
-        return f"{arm.arm}: {tested} (of {_texts(arm.n)})." if arm.near_test else ""
+        return f"{arm.arm}: {tested} (of {counted(arm.n, 'text')})." if arm.near_test else ""
     shown = sum(copy.shown for copy in arm.copies)
-    return f"{arm.arm}: {len(arm.copies)} of {_texts(arm.n)} copy a real text, {shown} of them a text in the prompt; {tested}."
+    return f"{arm.arm}: {len(arm.copies)} of {counted(arm.n, 'text')} copy a real text, {shown} of them a text in the prompt; {tested}."
 
 
 def _leakage(arm: ArmMeasures, real: ArmMeasures | None) -> str:
@@ -129,7 +130,3 @@ def _likeness(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     if math.isnan(arm.nearest_real):
         return f"{sentence}."
     return f"{sentence}; a real text's 5 nearest texts of the arm have a mean cosine of {arm.nearest_real:.2f} (of {arm.n_nearest} texts)."
-
-
-def _texts(n: int) -> str:
-    return "1 text" if n == 1 else f"{n} texts"

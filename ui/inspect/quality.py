@@ -16,6 +16,7 @@ from core.study import browse
 from core.study.exchange import spreadsheets
 from core.study.rows.kinds import ArmKind, Work
 from core.study.rows.study import Study, Task
+from core.wording import counted
 from ui.inspect import samples
 from ui.shared import charts, jobs, resources
 from ui.shared.tables import table
@@ -209,7 +210,7 @@ def _near_duplicates(arm: ArmMeasures) -> None:
     if not arm.near_groups:
         return
     with st.expander(
-        f"{plain(arm.arm)}: {_counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} can be rejected"
+        f"{plain(arm.arm)}: {counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} can be rejected"
     ):
         if arm.kind != ArmKind.REAL:
             st.button(
@@ -227,10 +228,6 @@ def _near_duplicates(arm: ArmMeasures) -> None:
             if sample_id in texts
         ]
         table(pd.DataFrame(rows, columns=["group", "text"]), key=f"quality.near.table.{arm.arm_id}")
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def _reject(arm_id: int, groups: list[list[int]]) -> None:

@@ -14,6 +14,7 @@ from core.study.rows.study import Study, Task
 from core.study.splits import across, regrouping
 from core.study.splits.across import Across
 from core.synthesis.contamination import asking, completed
+from core.wording import counted
 from ui.shared import jobs, resources
 from ui.shared.pickers import pick_budget
 from ui.shared.tables import table
@@ -69,13 +70,13 @@ def _offer_move(task: Task) -> None:
         st.warning(plain(str(error)))
         return
     left = ", ".join(f"{split} {n:,}" for split, n in proposed.left.items())
-    what = f"{regrouping.counted(proposed.n_groups, 'group')}, {regrouping.counted(len(proposed.moved))}"
+    what = f"{counted(proposed.n_groups, 'group')}, {counted(len(proposed.moved), 'text')}"
     st.caption(
         f"{what} would move; afterwards: {left}. Finished runs keep their scores, and are not compared with runs trained "
         "afterwards. It can be undone."
     )
     st.button(
-        f"Move {regrouping.counted(len(proposed.moved))}",
+        f"Move {counted(len(proposed.moved), 'text')}",
         key=f"near.move.{task.id}",
         on_click=_move,
         args=(task.id, side),

@@ -5,6 +5,7 @@ from core.analysis.instances.evidence import PER_END, Evidence
 from core.analysis.instances.soft_labels import SMALLEST_SHARE, SoftScores
 from core.analysis.thresholds import FEWEST_SAMPLES
 from core.interval import Interval
+from core.wording import counted
 
 CURVES = (
     "Accuracy on the test texts whose raters agree at least as much as the horizontal axis says, with the labels weighted as at the "
@@ -24,7 +25,7 @@ def ceiling_words(found: Evidence) -> str:
     if share.n:
         said += f" {share.value:.0%} {_percent(share)} of the labels differ from the majority of the raters ({share.n} texts)."
     if tied:
-        said += f" {_texts(tied)} without one majority label {'is' if tied == 1 else 'are'} left out of that share."
+        said += f" {counted(tied, 'text')} without one majority label {'is' if tied == 1 else 'are'} left out of that share."
     if found.n_foreign:
         said += f" {found.n_foreign} ratings have a label that the task does not have; in soft-label scores they are left out."
     return said
@@ -33,9 +34,9 @@ def ceiling_words(found: Evidence) -> str:
 def no_curve(found: Evidence) -> str:
     """Why no threshold curve is drawn."""
     if found.soft is None:
-        return f"{_texts(found.n_texts)} have two ratings or more, but no finished run predicted them."
+        return f"{counted(found.n_texts, 'text')} have two ratings or more, but no finished run predicted them."
     return (
-        f"{_texts(found.n_texts)} have two ratings or more; a curve needs {FEWEST_SAMPLES} with a text of every label, and the "
+        f"{counted(found.n_texts, 'text')} have two ratings or more; a curve needs {FEWEST_SAMPLES} with a text of every label, and the "
         f"evidence over agreement {LEAST_TEXTS}."
     )
 
@@ -63,7 +64,7 @@ def ends_words(found: Evidence) -> str:
     few = (
         ""
         if len(agreed) >= PER_END
-        else f" Only {_texts(len(agreed))} have two ratings or more, so both lists hold the same texts."
+        else f" Only {counted(len(agreed), 'text')} have two ratings or more, so both lists hold the same texts."
     )
     same = found.ends[0]["agreement"].max() == found.ends[1]["agreement"].min() if len(agreed) >= PER_END else False
     alike = " All these texts have the same agreement." if same else ""
@@ -80,7 +81,3 @@ def _further(value: Interval) -> str:
 
 def _percent(share: Interval) -> str:
     return f"[{share.low:.0%}, {share.high:.0%}]"
-
-
-def _texts(n: int) -> str:
-    return "1 text" if n == 1 else f"{n} texts"

@@ -6,6 +6,7 @@ from core.analysis.inference.power import Noise
 from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
+from core.wording import counted
 
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
@@ -137,7 +138,7 @@ def _tasks(arm: ArmVerdict) -> str:
     if not n:
         return "The expectation rests on a weak assumption from published work that was not checked, not on this study."
     if n <= FEW_TASKS:
-        return f"{_counted(n)} say little; the interval rests mostly on an assumption."
+        return f"{counted(n, 'other task')} say little; the interval rests mostly on an assumption."
     middle, low, high = arm.tau
     few = (
         f" With {n} tasks, how much tasks differ beyond their subjectivity is hardly known ({points(middle)} points, could be "
@@ -147,7 +148,10 @@ def _tasks(arm: ArmVerdict) -> str:
     )
     record = clopper_pearson(arm.inside, n)
     bad = " That is fewer than the interval promises: do not trust it." if record.high < LIKELY else ""
-    return f"{_counted(n)} of the study have such an arm; {arm.inside} of them lie in the interval that the others foretell.{bad}{few}"
+    return (
+        f"{counted(n, 'other task')} of the study have such an arm; {arm.inside} of them lie in the interval that the others "
+        f"foretell.{bad}{few}"
+    )
 
 
 def _own(arm: ArmVerdict) -> str:
@@ -178,7 +182,3 @@ def _warnings(found: Verdict) -> list[str]:
     if found.unlearned:
         said.append(f"Left out, because their real arm is no better than chance: {', '.join(found.unlearned)}.")
     return said
-
-
-def _counted(n: int) -> str:
-    return f"{n} other task" if n == 1 else f"{n} other tasks"

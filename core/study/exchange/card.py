@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Completion, Import, Prompt, Sample, Study, Task
+from core.wording import counted
 
 NOT_KNOWN = "other"
 MEANINGS = {
@@ -135,8 +136,8 @@ def _origins(session: Session, config: Config) -> str:
     )
     used = select(Completion.prompt_id).join(Sample, Sample.completion_id == Completion.id).where(*kept).distinct()
     prompts = session.scalars(select(Prompt).where(Prompt.id.in_(used)).order_by(Prompt.version))
-    lines = [f"- {_n(n, 'text')} from the file {_cell(file)}{_revision(options)}" for file, options, n in files]
-    lines += [f"- {_n(n, 'text')} by the model {_cell(model)}" for model, n in models]
+    lines = [f"- {counted(n, 'text')} from the file {_cell(file)}{_revision(options)}" for file, options, n in files]
+    lines += [f"- {counted(n, 'text')} by the model {_cell(model)}" for model, n in models]
     found = "\n\n".join(_prompt(prompt) for prompt in prompts)
     return "\n\n".join(part for part in (f"## {_cell(config.arm.name)}", "\n".join(lines), found) if part)
 
@@ -149,9 +150,9 @@ def _revision(options: Mapping[str, Any]) -> str:
 def _prompt(prompt: Prompt) -> str:
     settings = ", ".join(
         (
-            f"{_n(prompt.texts_per_call, 'text')} a call of about {_n(prompt.words, 'word')}",
-            _n(prompt.turns, "turn"),
-            _n(prompt.examples, "real example"),
+            f"{counted(prompt.texts_per_call, 'text')} a call of about {counted(prompt.words, 'word')}",
+            counted(prompt.turns, "turn"),
+            counted(prompt.examples, "real example"),
         )
     )
     parts = [("Context", prompt.context), ("Generation", prompt.generation), ("Diversity", prompt.diversity)]
@@ -170,10 +171,6 @@ def _fenced(words: str) -> str:
 def _columns(columns: Sequence[str]) -> str:
     lines = ["| column | meaning |", "|---|---|"]
     return "\n".join([*lines, *(f"| `{name}` | {MEANINGS.get(name, name.replace('_', ' '))} |" for name in columns)])
-
-
-def _n(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:

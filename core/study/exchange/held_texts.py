@@ -13,6 +13,7 @@ from core.study import samples, tasks
 from core.study.exchange import labels_in_files
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Import, Label, Sample
+from core.wording import counted
 
 EMPTY, LEAK = "empty text", samples.LEAK
 SAME = "in the arm already, with the same label and split"
@@ -111,14 +112,16 @@ def already(rows: pd.DataFrame, held: Held) -> dict[str, int]:
     return {name: found[name] for name in SENTENCES if found[name]}
 
 
-def sentences(rows: pd.DataFrame, held: Held, counted: Mapping[str, int], *, real: bool) -> list[str]:
+def sentences(rows: pd.DataFrame, held: Held, counts: Mapping[str, int], *, real: bool) -> list[str]:
     """The counts of `already` as sentences for people, with sentences about texts that other arms hold."""
-    found = [SENTENCES[name].format(n=_rows(n)) for name, n in counted.items()]
+    found = [SENTENCES[name].format(n=counted(n, "row")) for name, n in counts.items()]
     rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
     if real and (n := int((rows["split"] == Split.TEST).sum())):
-        found.append(f"In the test split of this file and in other arms too: {_rows(n)}; no training uses them.")
+        found.append(
+            f"In the test split of this file and in other arms too: {counted(n, 'row')}; no training uses them."
+        )
     if not real and len(rows):
-        found.append(f"In the real arm too, outside its test split: {_rows(len(rows))}, kept here as well.")
+        found.append(f"In the real arm too, outside its test split: {counted(len(rows), 'row')}, kept here as well.")
     return found
 
 
@@ -147,10 +150,6 @@ def _case(held: Held, label: str, split: str, digest: str, *, is_kept: bool) -> 
     if held_label != label:
         return OTHER_LABEL
     return SAME if held_split == split else OTHER_SPLIT
-
-
-def _rows(n: int) -> str:
-    return f"{n:,} row{'' if n == 1 else 's'}"
 
 
 def _duplicate(first: str, label: str) -> str:

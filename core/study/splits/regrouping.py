@@ -14,6 +14,7 @@ from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Regrouping, Sample, Task
 from core.study.splits import across, duplicates
+from core.wording import counted
 
 SIDES = (Split.TEST, Split.TRAIN)
 
@@ -106,14 +107,9 @@ def words(made: Regrouping) -> str:
     return f"Near-duplicates moved into {made.side}: {whence}."
 
 
-def counted(n: int, noun: str = "text") -> str:
-    """A number with its noun, such as "1 text" or "1,200 texts"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def moved_back(n: int) -> str:
     """The sentence after `undo` moved `n` texts back."""
-    return f"{counted(n)} moved back."
+    return f"{counted(n, 'text')} moved back."
 
 
 def _check(session: Session, task: Task, before: pd.DataFrame, after: pd.DataFrame) -> None:
