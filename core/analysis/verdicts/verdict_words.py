@@ -14,7 +14,10 @@ AGREEMENT_WORDS = ((0.8, "people agree well"), (0.667, "people agree moderately"
 WITHHELD = "Train the real arm longer or on more texts, or check its labels; a verdict follows once it beats chance."
 UNLEARNED = "No verdict: the real arm is no better than chance, so its gaps mean nothing."
 UNCOMPARED = "No verdict: people compared the other tasks but not this one. Compare this task with the others."
-COMPARE = "Ask people in a campaign of comparisons which task is more subjective, or train an arm of this task: a gap measured here needs no comparison."
+COMPARE = (
+    "Ask people in a campaign of comparisons which task is more subjective, or train an arm of this task: a gap measured here "
+    "needs no comparison."
+)
 ADVICE_WORDS = {
     Advice.GENERATE: "Generate: train on {arm} texts.",
     Advice.MIX: "Mix: train on {arm} texts, synthetic beside real ones.",
