@@ -70,6 +70,8 @@ def rate(page: "Page", numbers: range, *, total: int) -> None:
         page.get_by_role("button", name=re.compile("glad" if number % 2 else "sad")).click()
     if numbers.stop < total:
         page.get_by_text(f"{numbers.stop} of {total} done").wait_for()
+        page.wait_for_timeout(READING)  # the counter stands above the item and is drawn before it
+        settled(page)
     else:
         page.get_by_role("heading", name="Thank you").wait_for()
 
