@@ -9,7 +9,8 @@ from core.jobs import runner
 from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
-from core.training import plan, runs
+from core.training import runs, selection
+from core.training.settings import training_settings
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -21,7 +22,7 @@ with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
-    sizes = {task.id: (task, plan.training_texts(session, task)) for task in known}
+    sizes = {task.id: (task, selection.training_texts(session, task)) for task in known}
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
@@ -86,7 +87,7 @@ with st.container(border=True):
 if is_clicked:
     with ui.show_errors():
         with ui.store().write() as session:
-            training = plan.training_settings(config["training"] | {"steps": int(steps), "balance": balance})
+            training = training_settings(config["training"] | {"steps": int(steps), "balance": balance})
             request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
             queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())

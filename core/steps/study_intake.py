@@ -16,6 +16,7 @@ from core.study.checks import Problem
 from core.study.rows.study import Study
 from core.subjectivity.exchange import formats, pseudonyms
 from core.training import plan
+from core.training.settings import TrainingSettings
 
 OPTION = re.compile(
     r"--(?P<name>fold|keep-labels|drop-several|whole-sets|cut|header|no-header|text|label|split-column|split)\b"
@@ -35,7 +36,7 @@ class StudyRequest:
     """
 
     spec: spec.StudySpec
-    training: plan.TrainingSettings
+    training: TrainingSettings
     seeds: list[int]
     problems: list[Problem]
     unsure: frozenset[str] = frozenset()
@@ -110,10 +111,10 @@ def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
         raise Refused(problems)
     study = reading.spec
     try:
-        training = plan.TrainingSettings.model_validate(study.training)
+        training = TrainingSettings.model_validate(study.training)
     except pydantic.ValidationError as error:
-        problems += checks.of_validation(error, plan.TrainingSettings, where="training")
-        training = plan.TrainingSettings()
+        problems += checks.of_validation(error, TrainingSettings, where="training")
+        training = TrainingSettings()
     try:
         chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
     except ValueError:

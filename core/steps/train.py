@@ -13,6 +13,7 @@ from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
 from core.training import plan
+from core.training.settings import TrainingSettings
 
 SAMPLE_NAME = "sample-study"
 
@@ -28,7 +29,7 @@ class TrainingRequest:
     arms: Sequence[Arm]
     encoders: Sequence[str]
     seeds: Sequence[int]
-    settings: plan.TrainingSettings
+    settings: TrainingSettings
 
 
 @dataclass(frozen=True)

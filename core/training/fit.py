@@ -20,7 +20,8 @@ from core.reports import Report
 from core.study import tasks
 from core.study.rows.study import Arm, Prediction, Run, Sample, Task
 from core.study.store import Store
-from core.training import plan, predict
+from core.training import fingerprints, predict, selection
+from core.training.settings import TrainingSettings, training_settings
 
 POOL_BATCHES = 16  # batches whose texts are sorted by length together
 LOSS_POINTS = 200  # stored points of a loss curve
@@ -33,7 +34,7 @@ class RunData:
 
     run: Run
     title: str
-    settings: plan.TrainingSettings
+    settings: TrainingSettings
     texts: list[str]
     targets: list[int]
     label_ids: list[int]
@@ -154,13 +155,13 @@ def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> I
             yield pooled[start : start + size]
 
 
-def rate(step: int, settings: plan.TrainingSettings) -> float:
+def rate(step: int, settings: TrainingSettings) -> float:
     """The learning rate at a step (from 0) as a share of the highest rate: linear rise in the warm-up, then linear decay."""
     warmup = max(1, round(settings.warmup_share * settings.steps))
     return min((step + 1) / warmup, (settings.steps - step) / (settings.steps - warmup + 1))
 
 
-def _optimizer(model: Any, settings: plan.TrainingSettings) -> torch.optim.Optimizer:
+def _optimizer(model: Any, settings: TrainingSettings) -> torch.optim.Optimizer:
     """The AdamW optimiser, without weight decay for biases and normalisation weights."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
@@ -213,8 +214,8 @@ def _run(session: Session, run_id: int) -> Run:
     return run
 
 
-def _settings(run: Run) -> plan.TrainingSettings:
-    return plan.training_settings(run.config["training"])
+def _settings(run: Run) -> TrainingSettings:
+    return training_settings(run.config["training"])
 
 
 def _run_data(session: Session, run_id: int) -> RunData | None:
@@ -225,9 +226,13 @@ def _run_data(session: Session, run_id: int) -> RunData | None:
     arm = session.get_one(Arm, run.arm_id)
     task = session.get_one(Task, arm.task_id)
     title, settings = f"{task.name} · {arm.name} · seed {run.seed}", _settings(run)
-    train = plan.choose_training_samples(session, arm, n=run.n_train, seed=run.seed, balance=settings.balance).samples
-    test = plan.test_samples(session, task)
-    fingerprint = plan.fingerprint(encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test)
+    train = selection.choose_training_samples(
+        session, arm, n=run.n_train, seed=run.seed, balance=settings.balance
+    ).samples
+    test = selection.test_samples(session, task)
+    fingerprint = fingerprints.fingerprint(
+        encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test
+    )
     if fingerprint != run.fingerprint:
         raise StudyError(f"The texts of {title} have changed since it was planned. Queue the runs again on Train.")
     labels = sorted(tasks.labels_of(session, task.id), key=lambda label: label.name)
@@ -243,7 +248,7 @@ def _run_data(session: Session, run_id: int) -> RunData | None:
         label_ids=[label.id for label in labels],
         test_ids=[int(sample_id) for sample_id in test["sample_id"]],
         test_texts=[texts[sample_id] for sample_id in test["sample_id"]],
-        train_digest=plan.data_digest(train),
+        train_digest=fingerprints.data_digest(train),
     )
 
 

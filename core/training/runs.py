@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
-from core.training import plan, score
+from core.training import fingerprints, score
 
 SCORE_COLUMNS = [
     "task",
@@ -61,10 +61,12 @@ def scores(
         finished = finished[finished["run_id"].isin(run_ids)]
     finished["settings"] = [_settings(config) for config in finished["config"]]
     finished["conditions"] = [
-        plan.conditions(config, n_train=n, facts=facts)
+        fingerprints.conditions(config, n_train=n, facts=facts)
         for config, n, facts in zip(finished["config"], finished["n_train"], finished["facts"], strict=True)
     ]
-    finished["device"] = pd.Series([plan.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str)
+    finished["device"] = pd.Series(
+        [fingerprints.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str
+    )
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)

@@ -10,9 +10,10 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Sample, Task
 from core.study.store import Store
 from core.training import plan
+from core.training.settings import TrainingSettings
 from tests.texts import keep_new
 
-SETTINGS = plan.TrainingSettings(steps=6, batch_size=8, learning_rate=5e-4, max_length=32)
+SETTINGS = TrainingSettings(steps=6, batch_size=8, learning_rate=5e-4, max_length=32)
 SUBJECTS = [
     "the soup",
     "this film",

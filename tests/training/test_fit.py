@@ -25,6 +25,7 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, predict, runs
+from core.training.settings import TrainingSettings, training_settings
 from tests.training.conftest import SETTINGS, add_samples
 
 Reported = list[tuple[int, int, str, dict[str, float]]]
@@ -52,7 +53,7 @@ def run_of(store: Store, run_id: int) -> Run:
 def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: float) -> int:
     with store.write() as session:
         arms = [tasks.get_arm(session, task, "real")]
-        settings = plan.training_settings(SETTINGS.model_dump() | changes)
+        settings = training_settings(SETTINGS.model_dump() | changes)
         planned = plan.plan(session, task=task, arms=arms, encoders=[encoder], seeds=[0], settings=settings)
     return planned.new[0].id
 
@@ -307,7 +308,7 @@ def test_texts_of_a_batch_have_similar_lengths() -> None:
 
 
 def test_the_learning_rate_rises_to_one_and_falls_to_almost_nothing() -> None:
-    settings = plan.TrainingSettings(steps=100)
+    settings = TrainingSettings(steps=100)
 
     shares = [fit.rate(step, settings) for step in range(100)]
 

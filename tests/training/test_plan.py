@@ -13,7 +13,8 @@ from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Run, Sample, Task
 from core.study.store import Store
-from core.training import plan
+from core.training import fingerprints, plan, selection
+from core.training.settings import TrainingSettings, training_settings
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
 
 
@@ -34,7 +35,7 @@ def spare(ends: list[str], n: int) -> list[str]:
     return [f"{text} today" for text in sentences(ends, n)]
 
 
-def counts(choice: plan.Choice) -> dict[str, int]:
+def counts(choice: selection.Choice) -> dict[str, int]:
     return dict(Counter(choice.samples["label"]))
 
 
@@ -48,7 +49,7 @@ def test_a_choice_is_balanced_until_a_label_runs_out(
     with store.write() as session:
         arm = new_arm(session, task, good=30, bad=10)
 
-        choice = plan.choose_training_samples(session, arm, n=n, seed=0)
+        choice = selection.choose_training_samples(session, arm, n=n, seed=0)
 
     assert counts(choice) == {"good": good, "bad": bad}
     assert choice.short == short
@@ -59,7 +60,7 @@ def test_an_odd_number_of_texts_differs_by_one_between_labels(store: Store, task
     with store.write() as session:
         arm = new_arm(session, task, good=20, bad=20)
 
-        choice = plan.choose_training_samples(session, arm, n=13, seed=0)
+        choice = selection.choose_training_samples(session, arm, n=13, seed=0)
 
     assert sorted(counts(choice).values()) == [6, 7]
 
@@ -68,9 +69,10 @@ def test_a_natural_choice_keeps_the_shares_of_the_labels(store: Store, task: Tas
     with store.write() as session:
         arm = new_arm(session, task, good=30, bad=10)
 
-        whole = plan.choose_training_samples(session, arm, n=40, seed=0, balance="natural")
+        whole = selection.choose_training_samples(session, arm, n=40, seed=0, balance="natural")
         draws = [
-            counts(plan.choose_training_samples(session, arm, n=20, seed=seed, balance="natural")) for seed in range(40)
+            counts(selection.choose_training_samples(session, arm, n=20, seed=seed, balance="natural"))
+            for seed in range(40)
         ]
 
     assert counts(whole) == {"good": 30, "bad": 10}
@@ -79,12 +81,12 @@ def test_a_natural_choice_keeps_the_shares_of_the_labels(store: Store, task: Tas
 
 def test_a_balance_is_part_of_a_fingerprint_and_its_default_changes_no_earlier_one() -> None:
     samples = pd.DataFrame({"exact": ["a"], "label": ["good"]})
-    earlier, natural = plan.TrainingSettings(), plan.TrainingSettings(balance="natural")
+    earlier, natural = TrainingSettings(), TrainingSettings(balance="natural")
 
     assert "balance" not in earlier.model_dump()
-    assert plan.training_settings(natural.model_dump()) == natural
+    assert training_settings(natural.model_dump()) == natural
     first, second = (
-        plan.fingerprint(encoder="minilm", seed=0, settings=settings, train=samples, test=samples)
+        fingerprints.fingerprint(encoder="minilm", seed=0, settings=settings, train=samples, test=samples)
         for settings in (earlier, natural)
     )
     assert first != second
@@ -115,7 +117,7 @@ def test_a_choice_depends_on_the_seed_and_not_on_the_order_of_import(store: Stor
         add_samples(session, other, label="good", texts=spare(PRAISE, 30)[::-1])
 
         first, again, turned, reseeded = (
-            list(plan.choose_training_samples(session, arm, n=20, seed=seed).samples["text_hash"])
+            list(selection.choose_training_samples(session, arm, n=20, seed=seed).samples["text_hash"])
             for arm, seed in ((one, 0), (one, 0), (other, 0), (one, 1))
         )
 
@@ -128,7 +130,7 @@ def test_only_kept_training_texts_are_chosen(store: Store, task: Task) -> None:
         real = tasks.get_arm(session, task, "real")
         add_samples(session, real, label="good", texts=sentences(PRAISE, 1))  # a duplicate, so rejected
 
-        choice = plan.choose_training_samples(session, real, n=100, seed=0)
+        choice = selection.choose_training_samples(session, real, n=100, seed=0)
         splits = set(session.scalars(select(Sample.split).where(Sample.id.in_(choice.samples["sample_id"].tolist()))))
 
     assert len(choice.samples) == 24
@@ -275,11 +277,11 @@ def test_a_seed_out_of_range_is_refused(store: Store, task: Task) -> None:
 )
 def test_settings_out_of_range_are_refused_with_their_name(given: dict[str, Any], said: str) -> None:
     with pytest.raises(StudyError, match=said):
-        plan.training_settings(given)
+        training_settings(given)
 
 
 def test_settings_left_out_have_the_values_of_the_design() -> None:
-    settings = plan.training_settings({})
+    settings = training_settings({})
 
     assert (settings.steps, settings.batch_size, settings.learning_rate, settings.max_length) == (100, 32, 5e-5, 128)
 
@@ -289,8 +291,8 @@ def test_a_text_of_the_real_test_split_is_never_trained_on(store: Store, task: T
         arm = new_arm(session, task, good=10, bad=10)
         add_samples(session, arm, label="good", texts=sentences(PRAISE, 8, start=12))
 
-        choice = plan.choose_training_samples(session, arm, n=100, seed=0)
-        tested = plan.test_samples(session, task)
+        choice = selection.choose_training_samples(session, arm, n=100, seed=0)
+        tested = selection.test_samples(session, task)
 
     assert len(choice.samples) == 20
     assert not set(choice.samples["text_hash"]) & set(tested["text_hash"])

@@ -12,7 +12,7 @@ from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Label, Prediction, Run, Sample, Task
 from core.study.store import Store
-from core.training import plan, runs, score
+from core.training import fingerprints, runs, score
 
 
 def add_run(session: Session, task: Task, *, wrong: int, arm: str = "real", seed: int = 0, mark: str = "a") -> Run:
@@ -187,22 +187,27 @@ def test_runs_may_be_compared_only_under_the_same_settings_to_the_last_digit_cod
         config | {"test": "b"},
     ]
 
-    found = plan.conditions(config, n_train=100)
+    found = fingerprints.conditions(config, n_train=100)
 
-    assert plan.conditions(turned, n_train=100) == found
-    assert plan.conditions(config, n_train=50) != found
-    assert all(plan.conditions(changed, n_train=100) != found for changed in other)
+    assert fingerprints.conditions(turned, n_train=100) == found
+    assert fingerprints.conditions(config, n_train=50) != found
+    assert all(fingerprints.conditions(changed, n_train=100) != found for changed in other)
 
 
 def test_runs_on_other_devices_or_in_other_number_formats_are_not_compared_where_that_is_known() -> None:
     config = {"training": {"steps": 100}, "code": 2, "test": "a"}
-    cpu = plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 1})
+    cpu = fingerprints.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 1})
 
-    assert plan.conditions(config, n_train=100, facts={"seconds": 3.0}) == plan.conditions(config, n_train=100)
-    assert plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 9}) == cpu
-    assert plan.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "bfloat16"}) != cpu
+    assert fingerprints.conditions(config, n_train=100, facts={"seconds": 3.0}) == fingerprints.conditions(
+        config, n_train=100
+    )
+    assert (
+        fingerprints.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "float32", "threads": 9}) == cpu
+    )
+    assert fingerprints.conditions(config, n_train=100, facts={"device": "cpu", "dtype": "bfloat16"}) != cpu
     some, other = (
-        plan.conditions(config, n_train=100, facts={"device": name, "dtype": "float32"}) for name in ("A100", "H100")
+        fingerprints.conditions(config, n_train=100, facts={"device": name, "dtype": "float32"})
+        for name in ("A100", "H100")
     )
     assert some == other != cpu
 

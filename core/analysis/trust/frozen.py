@@ -16,8 +16,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, FrozenPlan, Run, Study, Task
-from core.training import plan as training_plan
-from core.training import runs
+from core.training import fingerprints, runs, selection
+from core.training.settings import training_settings
 
 
 class Headline(StrEnum):
@@ -78,7 +78,7 @@ def freeze(
         "margin": margin,
         "encoders": list(settings["encoders"]),
         "seeds": [int(seed) for seed in settings["seeds"]],
-        "training": training_plan.training_settings(settings["training"]).model_dump(),
+        "training": training_settings(settings["training"]).model_dump(),
         "tasks": planned,
     }
     made = FrozenPlan(study_id=study.id, version=version, content=content, sha256=digest(content), created_at=now)
@@ -159,10 +159,10 @@ def _task(session: Session, task: Task) -> dict[str, Any]:
 
 def _test(session: Session, task: Task) -> tuple[str, int]:
     try:
-        found = training_plan.test_samples(session, task)
+        found = selection.test_samples(session, task)
     except StudyError:
         return "", 0
-    return training_plan.data_digest(found), len(found)
+    return fingerprints.data_digest(found), len(found)
 
 
 def _of_task(session: Session, task: Task, content: Mapping[str, Any]) -> list[str]:
@@ -213,6 +213,6 @@ def _beyond(what: str, wanted: set[Any], done: set[Any]) -> list[str]:
 def _as_planned(training: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
     """Whether the settings of a run are those of a plan; settings that the run does not name are the defaults."""
     try:
-        return training_plan.training_settings(training).model_dump() == dict(planned)
+        return training_settings(training).model_dump() == dict(planned)
     except StudyError:
         return False

@@ -1,0 +1,52 @@
+"""Fingerprints: what determines a run's result, and what two runs must share to be compared."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.training.settings import TrainingSettings
+
+CODE_VERSION = 2  # 2: the classification head's labels are sorted by name; digests of data are of exact texts
+
+
+def fingerprint(*, encoder: str, seed: int, settings: TrainingSettings, train: pd.DataFrame, test: pd.DataFrame) -> str:
+    """A digest of everything that determines a run's result; the order of samples does not count."""
+    shared = _shared_parts(code=CODE_VERSION, settings=settings.model_dump(), test=data_digest(test))
+    return _digest(shared | {"encoder": encoder, "seed": seed, "train": data_digest(train)})
+
+
+def conditions(config: Mapping[str, Any], *, n_train: int, facts: Mapping[str, Any] | None = None) -> str:
+    """A digest of what two runs must share to be compared, apart from task, encoder and seed.
+
+    These are the parts of `fingerprint` that do not depend on the arm (code version, settings, test texts), the number of
+    training texts, and the kind of device with its number format, where a run's facts have them. `config` is `Run.config`,
+    `facts` is `Run.facts`.
+    """
+    shared = _shared_parts(code=config.get("code", 1), settings=config["training"], test=config.get("test", ""))
+    device = device_words(facts or {})
+    return _digest(shared | {"n_train": n_train} | ({"device": device} if device else {}))
+
+
+def device_words(facts: Mapping[str, Any]) -> str:
+    """The kind of device (CPU or GPU) and the number format of a run, as "CPU, float32"; "" if its facts lack either."""
+    if not (facts.get("device") and facts.get("dtype")):
+        return ""
+    return f"{'CPU' if facts['device'] == 'cpu' else 'GPU'}, {facts['dtype']}"
+
+
+def data_digest(samples: pd.DataFrame) -> str:
+    """A digest of the exact texts and labels of samples, in any order."""
+    lines = sorted(f"{digest} {label}" for digest, label in zip(samples["exact"], samples["label"], strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _shared_parts(*, code: int, settings: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """The parts of a fingerprint that runs of all arms share; `test` is the digest of the test data."""
+    return {"code": code, "settings": dict(settings), "test": test}
+
+
+def _digest(parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

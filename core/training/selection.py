@@ -1,0 +1,148 @@
+"""Choose the texts that a run trains on and is tested on."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Label, Sample, Task
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The training samples of a run: columns sample_id, text_hash, label, exact (digest of the exact text).
+
+    `short`: how many texts are missing, over all labels, for a balanced choice.
+    """
+
+    samples: pd.DataFrame
+    short: int
+
+
+def choose_training_samples(
+    session: Session, arm: Arm, *, n: int, seed: int, balance: Literal["equal", "natural"] = "equal"
+) -> Choice:
+    """Choose `n` kept training samples of an arm, or all samples if the arm has fewer: see `TrainingSettings` for `balance`.
+
+    With the balance "equal", a label with too few samples gives all of its samples and other labels fill up. Samples are
+    ranked by a digest of seed and text, so the choice does not depend on the order of import or on row ids. Raises
+    `StudyError` as `plan` does.
+    """
+    labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
+    task = session.get_one(Task, arm.task_id)
+    pool = training_pool(session, task, arm, labels, test_samples(session, task))
+    return choose(pool, labels, n=n, seed=seed, balance=balance)
+
+
+def test_samples(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test samples of the task's real arm: columns sample_id, text_hash, label, exact, sorted by text_hash.
+
+    Raises `StudyError` if the task has no real test samples, or no test sample of a label.
+    """
+    found = test_split(session, task)
+    if found.empty:
+        raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
+    absent = labels_without_samples(found, [label.name for label in tasks.labels_of(session, task.id)])
+    if absent:
+        raise StudyError(
+            f"The real test split of task {task.name!r} has no text labelled {absent}; macro-F1 needs every label. "
+            "Import test texts for it, or leave the label out of the task."
+        )
+    return found
+
+
+def training_texts(session: Session, task: Task) -> dict[int, int]:
+    """Arm id -> number of kept training texts, for every arm of a task with such texts.
+
+    Training texts that also stand in the test split are counted.
+    """
+    counted = (
+        select(Sample.arm_id, func.count())
+        .join(Arm, Arm.id == Sample.arm_id)
+        .where(Arm.task_id == task.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
+        .group_by(Sample.arm_id)
+    )
+    return dict(session.execute(counted).all())
+
+
+def training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:
+    """The kept training samples of an arm, without texts that stand in the real test split: columns as `kept_samples`."""
+    pool = kept_samples(session, arm.id, Split.TRAIN)
+    pool = pool[~pool["text_hash"].isin(test["text_hash"])]
+    if pool.empty:
+        raise StudyError(
+            f"Arm {arm.name!r} of task {task.name!r} has no training texts. Import or generate some first."
+        )
+    absent = labels_without_samples(pool, labels)
+    if absent:
+        raise StudyError(
+            f"Arm {arm.name!r} of task {task.name!r} has no training text labelled {absent}. Add some first, or leave the "
+            "label out of the task."
+        )
+    return pool
+
+
+def test_split(session: Session, task: Task) -> pd.DataFrame:
+    """The kept test samples of the task's real arm, possibly none: columns as `kept_samples`."""
+    real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
+    return kept_samples(session, real.id if real else 0, Split.TEST)
+
+
+def kept_samples(session: Session, arm_id: int, split: Split) -> pd.DataFrame:
+    """The kept samples of an arm in a split, sorted by text_hash: columns sample_id, text_hash, label, exact.
+
+    text_hash is equal for texts that differ only in case or blanks; exact is a digest of the exact text.
+    """
+    query = (
+        select(Sample.id, Sample.text_hash, Label.name, Sample.text)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT, Sample.split == split)
+        .order_by(Sample.text_hash)
+    )
+    rows = [(*row[:3], hashlib.sha256(row[3].encode()).hexdigest()) for row in session.execute(query)]
+    return pd.DataFrame(rows, columns=["sample_id", "text_hash", "label", "exact"])
+
+
+def labels_without_samples(samples: pd.DataFrame, labels: Sequence[str]) -> str:
+    return ", ".join(repr(label) for label in labels if label not in set(samples["label"]))
+
+
+def choices(
+    pools: Mapping[int, pd.DataFrame], labels: Sequence[str], *, n: int, seeds: Sequence[int], balance: str
+) -> dict[tuple[int, int], Choice]:
+    """The chosen samples by arm id and seed."""
+    return {
+        (arm, seed): choose(pool, labels, n=n, seed=seed, balance=balance)
+        for arm, pool in pools.items()
+        for seed in seeds
+    }
+
+
+def choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int, balance: str) -> Choice:
+    """Choose `n` samples of a pool as `choose_training_samples` does."""
+    rank = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in pool["text_hash"]]
+    ranked = pool.iloc[sorted(range(len(pool)), key=rank.__getitem__)]
+    if balance == "natural":
+        return Choice(samples=ranked.head(n).reset_index(drop=True), short=0)
+    available = {label: int((pool["label"] == label).sum()) for label in labels}
+    shares = _samples_per_label(available, n)
+    place = ranked.groupby("label").cumcount()
+    chosen = ranked[place < ranked["label"].map(shares)].reset_index(drop=True)
+    short = sum(max(0, n // len(labels) - count) for count in available.values())
+    return Choice(samples=chosen, short=short)
+
+
+def _samples_per_label(available: Mapping[str, int], n: int) -> dict[str, int]:
+    """Label -> number of samples to choose: equal numbers; other labels make up for a label with too few samples."""
+    shares, left = {}, n
+    for place, label in enumerate(sorted(available, key=lambda name: (available[name], name))):
+        shares[label] = min(available[label], left // (len(available) - place))
+        left -= shares[label]
+    return shares
