@@ -53,16 +53,7 @@ with st.container(border=True):
             persist_state="session",
             help="At least three are needed for an interval",
         )
-        steps = st.number_input(
-            "Steps",
-            1,
-            100_000,
-            int(config["training"]["steps"]),
-            key="train.steps",
-            width=120,
-            persist_state="session",
-            help="The same number for every arm, whatever its size",
-        )
+        length = ui.pick_length(config["training"])
         balance = st.selectbox(
             "Class shares",
             ["equal", "natural"],
@@ -79,7 +70,11 @@ with st.container(border=True):
     )
     chosen_tasks = [task for task in known if task.name in wanted]
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
-    st.caption(ui.plain(ui.training_words(sizes, chosen, encoders=len(encoders), seeds=int(seeds))))
+    others = {
+        name: value for name, value in config["training"].items() if name not in ("steps", "passes", "least_steps")
+    }
+    training = training_settings(others | length | {"balance": balance})
+    st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     is_clicked = st.button("Queue the runs", type="primary", key="train.start")
 
@@ -87,7 +82,6 @@ with st.container(border=True):
 if is_clicked:
     with ui.show_errors():
         with ui.store().write() as session:
-            training = training_settings(config["training"] | {"steps": int(steps), "balance": balance})
             request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
             queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())

@@ -66,6 +66,9 @@ FOR_WORKERS = {
     "core.quality.embedding",
     "core.llm.local_model",
     "core.training.fit",
+    "core.training.fitting.checkpoints",
+    "core.training.fitting.encoder",
+    "core.training.fitting.loop",
     "core.training.predict",
 }
 MOST_FILES = 14

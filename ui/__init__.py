@@ -42,7 +42,7 @@ from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
-from ui.shared.runs import run_detail, training_words
+from ui.shared.runs import pick_length, run_detail, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
@@ -113,6 +113,7 @@ __all__ = [
     "pick_columns",
     "pick_comparison",
     "pick_connection",
+    "pick_length",
     "pick_measure",
     "pick_metric",
     "pick_points",

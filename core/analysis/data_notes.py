@@ -1,5 +1,7 @@
 """Sentences on the data that the findings of a study rest on: what is missing, what stands in no figure, what one label dominates."""
 
+from collections import Counter
+
 import pandas as pd
 from sqlalchemy.orm import Session
 
@@ -30,6 +32,17 @@ def of_runs(session: Session, study_id: int, scores: pd.DataFrame, answers: pd.D
                 "the mean over the other labels."
             )
     return found
+
+
+def of_length(scores: pd.DataFrame) -> list[str]:
+    """Arms with runs that had not converged when they ended. `scores` as of `runs.scores`."""
+    runs = Counter(zip(scores["task"], scores["arm"], scores["encoder"], strict=True))
+    cut = scores[scores["converged"].eq(False)]
+    return [
+        f"{task}: {n} of {runs[task, arm, encoder]} runs of arm {arm} with {encoder} had not converged when they ended, so its "
+        "score and its gap may change with longer training. Train says why; check the steps there."
+        for (task, arm, encoder), n in Counter(zip(cut["task"], cut["arm"], cut["encoder"], strict=True)).items()
+    ]
 
 
 def of_gaps(measured: GapTable) -> list[str]:

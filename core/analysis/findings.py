@@ -100,6 +100,7 @@ def collect(
         left_out=left_out,
         notes=(
             *data_notes.of_runs(session, study.id, scores, answered),
+            *data_notes.of_length(scores),
             *data_notes.of_gaps(measured),
             *data_notes.of_subjectivity(measured.table, subjectivity),
         ),
@@ -208,7 +209,7 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
         "study": found.study.name,
         "sample_data": found.study.is_sample,
         "scores": _records(
-            found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test"]
+            found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test", "converged"]
         ),
         "baselines": _records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"]),
         "gaps": _records(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     read = _Answers(answers, metric)
     scored = {key: (read.scored(pair.real), read.scored(pair.synthetic)) for key, pair in pairs.items()}
     spread = gaps.shared_spread(list(read.cache.values()))
-    found = {key: gaps.gap(*both, spread=spread) for key, both in scored.items()}
+    found = {key: _on_length(gaps.gap(*both, spread=spread), pairs[key]) for key, both in scored.items()}
     rows = [_row(key, pairs[key], scored[key], gap, read.chance(pairs[key].real)) for key, gap in found.items()]
     commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
     unlearned = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
@@ -81,6 +81,15 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
         frozenset(unlearned),
         spread,
     )
+
+
+def _on_length(gap: Gap, pair: _Pair) -> Gap:
+    """The gap, with a word in its note if one of its runs had not converged."""
+    is_cut = pd.concat([pair.real["converged"], pair.synthetic["converged"]]).eq(False)
+    if not is_cut.any():
+        return gap
+    word = f"{is_cut.sum()} of its {len(is_cut)} runs had not converged, so it may change with longer training."
+    return replace(gap, note=f"{gap.note} {word}".strip())
 
 
 def of_one_setting(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:

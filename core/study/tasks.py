@@ -16,7 +16,7 @@ ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
 DEFAULT_CONFIG: dict[str, Any] = {
     "encoders": ["minilm"],
     "seeds": [0, 1, 2],
-    "training": {"steps": 100, "batch_size": 32, "learning_rate": 5e-5, "max_length": 128},
+    "training": {"batch_size": 32, "learning_rate": 5e-5, "max_length": 128},
 }
 
 

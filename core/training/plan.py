@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import select
@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Split
+from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
 from core.training.selection import Choice
-from core.training.settings import TrainingSettings
+from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
 
 SEED_LIMIT = 2**32
 UNEVEN = 1.3  # the commonest label's share over an equal share, from which balancing the real arm is said
@@ -38,12 +38,14 @@ def plan(
     encoders: Sequence[str],
     seeds: Sequence[int],
     settings: TrainingSettings,
+    purpose: Purpose = Purpose.SCORES,
 ) -> Planned:
     """Create a run for every arm, encoder and seed, unless a run with the same data and settings exists already.
 
     Every arm trains on the same number of texts: the task's `train_size`, or, if the task has none, the size of the
-    smallest of these arms. Raises `StudyError` if an arm has fewer texts than that or lacks training texts for a label, if
-    the real arm lacks test texts for a label, or if arms, encoders or seeds are empty.
+    smallest of these arms; and in the same number of steps (`TrainingSettings.for_texts`). Raises `StudyError` if an arm
+    has fewer texts than that or lacks training texts for a label, if the real arm lacks test texts for a label, or if arms,
+    encoders or seeds are empty.
     """
     _check_asked(arms, encoders, seeds)
     session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
@@ -53,38 +55,49 @@ def plan(
     n = _training_size(task, arms, pools)
     if n < len(labels):
         raise StudyError(_too_few_texts_error(task, labels, n))
+    own = settings.for_texts(n)
     chosen = selection.choices(pools, labels, n=n, seeds=seeds, balance=settings.balance)
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
     wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
+    shared = _shared_config(settings, own, test=test, purpose=purpose)
     for arm, encoder, seed in wanted:
         choice = chosen[arm.id, seed]
-        digest = fingerprints.fingerprint(
-            encoder=encoder, seed=seed, settings=settings, train=choice.samples, test=test
-        )
+        digest = fingerprints.fingerprint(encoder=encoder, seed=seed, settings=own, train=choice.samples, test=test)
         same = known.get((arm.id, digest))
         if same is not None:
+            _adopt(same, shared)
             planned.existing.append(same)
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
-        run = Run(
-            arm_id=arm.id,
-            encoder=encoder,
-            seed=seed,
-            n_train=n,
-            config={
-                "training": settings.model_dump(),
-                "code": fingerprints.CODE_VERSION,
-                "test": fingerprints.data_digest(test),
-                "notes": notes,
-            },
-            fingerprint=digest,
-        )
-        planned.new.append(run)
+        config = shared | {"notes": notes}
+        planned.new.append(Run(arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=config, fingerprint=digest))
     session.add_all(planned.new)
     session.flush()
     return planned
+
+
+def _shared_config(
+    asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame, purpose: Purpose
+) -> dict[str, Any]:
+    """What the runs of a plan have in common: settings, and where the number of steps follows from a rule, this rule."""
+    rule = {"passes": asked.passes or PASSES, "least_steps": asked.least_steps or LEAST_STEPS}
+    return {
+        "training": own.model_dump(),
+        "code": fingerprints.CODE_VERSION,
+        "test": fingerprints.data_digest(test),
+        **({"rule": rule} if asked.steps is None else {}),
+        **({"purpose": str(purpose)} if purpose != Purpose.SCORES else {}),
+    }
+
+
+def _adopt(run: Run, shared: Mapping[str, Any]) -> None:
+    """Let a run that exists serve a plan: wanted for its scores, it counts among them, and the newest rule of its length is
+    kept; wanted for another purpose, it stays as it is."""
+    if "purpose" not in shared:
+        others = {name: value for name, value in run.config.items() if name not in ("rule", "purpose")}
+        run.config = others | ({"rule": shared["rule"]} if "rule" in shared else {})
 
 
 def obstacles(

@@ -30,18 +30,31 @@ def predict(
     Results are in the order of `texts`; the model reads texts in batches of similar length.
     """
     rows = token_ids(tokenizer, texts, max_length=max_length)
+    shares = probabilities(model, rows, pad_id=tokenizer.pad_token_id, dtype=dtype, batch_size=batch_size)
+    return shares.argmax(axis=1), shares
+
+
+def probabilities(
+    model: Any, rows: Sequence[Sequence[int]], *, pad_id: int, dtype: torch.dtype, batch_size: int = BATCH_SIZE
+) -> np.ndarray:
+    """The softmax probability of every class for texts given as token ids, float64, shape (n, classes), in their order.
+
+    The model reads texts in batches of similar length, without dropout.
+    """
     order = sorted(range(len(rows)), key=lambda place: len(rows[place]), reverse=True)
     shares = np.empty((len(rows), model.config.num_labels))
     model.eval()
     with torch.inference_mode(), autocast(model.device, dtype):
         for places in chunks(order, batch_size):
-            inputs = pad([rows[place] for place in places], pad_id=tokenizer.pad_token_id, device=model.device)
+            inputs = pad([rows[place] for place in places], pad_id=pad_id, device=model.device)
             shares[places] = torch.softmax(model(**inputs).logits.double(), dim=-1).cpu().numpy()
-    return shares.argmax(axis=1), shares
+    return shares
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> list[list[int]]:
     """The token ids of each text, with the encoder's special tokens, cut at `max_length` tokens."""
+    if not texts:
+        return []
     encoded = tokenizer(
         list(texts), truncation=True, max_length=max_length, return_attention_mask=False, return_token_type_ids=False
     )

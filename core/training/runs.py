@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
+from core.study.rows.kinds import Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
-from core.training import fingerprints, score
+from core.training import convergence, fingerprints, score
 
 SCORE_COLUMNS = [
     "task",
@@ -28,13 +29,19 @@ SCORE_COLUMNS = [
     "macro_f1",
     "accuracy",
     "n_test",
+    "converged",
     "run_id",
     "notes",
 ]
 
 
 def scores(
-    session: Session, study_id: int, *, run_ids: Sequence[int] | None = None, answered: pd.DataFrame | None = None
+    session: Session,
+    study_id: int,
+    *,
+    run_ids: Sequence[int] | None = None,
+    answered: pd.DataFrame | None = None,
+    purpose: Purpose | None = Purpose.SCORES,
 ) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
@@ -43,8 +50,36 @@ def scores(
     `settings` are the training settings alone, `device` is "CPU, float32" or alike, "" where it is not known. `run_ids`
     leaves all other runs out. `answered` is the table of `answers`, from a caller who has read it already. `macro_f1` and
     `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts test samples.
-    `notes` holds sentences that belong beside the score.
+    `notes` holds sentences that belong beside the score. `converged` is True, False, or None where a run's losses do not
+    say (`convergence.judge`). Runs for another purpose than the given one are left out; None takes in all runs.
     """
+    finished = _finished(session, study_id)
+    if run_ids is not None:
+        finished = finished[finished["run_id"].isin(run_ids)]
+    if purpose is not None:
+        is_wanted = [config.get("purpose", Purpose.SCORES) == purpose for config in finished["config"]]
+        finished = finished[pd.Series(is_wanted, index=finished.index, dtype=bool)].copy()
+    finished["settings"] = [_settings(config) for config in finished["config"]]
+    finished["conditions"] = [
+        fingerprints.conditions(config, n_train=n, facts=facts)
+        for config, n, facts in zip(finished["config"], finished["n_train"], finished["facts"], strict=True)
+    ]
+    finished["device"] = pd.Series(
+        [fingerprints.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str
+    )
+    finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
+    finished["converged"] = pd.Series(
+        [convergence.judge(facts).is_converged for facts in finished["facts"]], index=finished.index, dtype=object
+    )
+    told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
+    finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
+    found = _scored(answers(session, study_id) if answered is None else answered)
+    joined = finished.merge(found, on="run_id", how="left")
+    return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
+
+
+def _finished(session: Session, study_id: int) -> pd.DataFrame:
+    """The finished runs of a study, with config and facts, in the order of tasks, arms and runs."""
     query = (
         select(
             Task.name.label("task"), Arm.name.label("arm"), Arm.kind.label("arm_kind"),
@@ -56,23 +91,7 @@ def scores(
         .order_by(Task.id, Arm.id, Run.id)
     )  # fmt: skip
     columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "facts", "run_id"]
-    finished = pd.DataFrame(session.execute(query).all(), columns=columns)
-    if run_ids is not None:
-        finished = finished[finished["run_id"].isin(run_ids)]
-    finished["settings"] = [_settings(config) for config in finished["config"]]
-    finished["conditions"] = [
-        fingerprints.conditions(config, n_train=n, facts=facts)
-        for config, n, facts in zip(finished["config"], finished["n_train"], finished["facts"], strict=True)
-    ]
-    finished["device"] = pd.Series(
-        [fingerprints.device_words(facts) for facts in finished["facts"]], finished.index, dtype=str
-    )
-    finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
-    told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
-    finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
-    found = _scored(answers(session, study_id) if answered is None else answered)
-    joined = finished.merge(found, on="run_id", how="left")
-    return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
+    return pd.DataFrame(session.execute(query).all(), columns=columns)
 
 
 def finished(session: Session, study_id: int) -> int:
@@ -192,8 +211,13 @@ def get(session: Session, run_id: int) -> Run:
 
 
 def _settings(config: Mapping[str, Any]) -> str:
-    """The training settings of a run with the version of the training code, as words: "batch_size 32, ..., version 2"."""
-    parts = [f"{name} {value!r}" for name, value in sorted(config["training"].items())]
+    """The training settings of a run with the version of the training code, as words: "batch_size 32, ..., version 2".
+
+    Where the number of steps follows from a rule, the rule stands in its place, so that tasks of all sizes share the words.
+    """
+    rule, training = config.get("rule"), config["training"]
+    told = training if rule is None else rule | {name: value for name, value in training.items() if name != "steps"}
+    parts = [f"{name} {value!r}" for name, value in sorted(told.items())]
     return ", ".join([*parts, f"version {config.get('code', 1)}"])
 
 

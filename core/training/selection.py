@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,6 +14,10 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Label, Sample, Task
+from core.training.settings import TrainingSettings
+
+VALIDATION = 128  # most validation texts of a run
+HELD_OUT = 10  # with early stopping, one in so many chosen texts is not trained on
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,47 @@ class Choice:
 
     samples: pd.DataFrame
     short: int
+
+
+@dataclass(frozen=True)
+class RunTexts:
+    """The texts of a run, each a table with the columns of `Choice.samples`.
+
+    `chosen`: the texts that the arm gives; `train`: those that the run trains on; `validation`: texts of the same arm that
+    it does not train on.
+    """
+
+    chosen: pd.DataFrame
+    train: pd.DataFrame
+    validation: pd.DataFrame
+
+
+def run_texts(
+    session: Session, arm: Arm, *, test: pd.DataFrame, n: int, seed: int, settings: TrainingSettings
+) -> RunTexts:
+    """The texts of a run on `n` chosen texts of an arm.
+
+    With `early_stop`, a tenth of the chosen texts of each label (at least one, if the label has two) are the validation
+    texts, in every arm alike. Else the arm trains on all chosen texts, and its validation texts are, as far as there are
+    any, those of its own split `validation`, or its kept training texts that were not chosen: equally many of each label
+    as far as possible, at most `VALIDATION` in all. Raises `StudyError` as `choose_training_samples` does.
+    """
+    labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
+    pool = training_pool(session, session.get_one(Task, arm.task_id), arm, labels, test)
+    chosen = choose(pool, labels, n=n, seed=seed, balance=settings.balance).samples
+    if settings.early_stop:
+        place, size = chosen.groupby("label").cumcount(), chosen.groupby("label")["label"].transform("size")
+        is_kept_out = (place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)
+        return RunTexts(chosen, chosen[~is_kept_out].reset_index(drop=True), chosen[is_kept_out].reset_index(drop=True))
+    spare = kept_samples(session, arm.id, Split.VALIDATION)
+    if spare.empty:
+        spare = pool
+    taken = {*chosen["text_hash"], *test["text_hash"]}
+    spare = spare[~spare["text_hash"].isin(taken)]
+    if spare.empty:
+        return RunTexts(chosen, chosen, spare)
+    validation = choose(spare, labels, n=min(VALIDATION, len(spare)), seed=seed, balance=settings.balance).samples
+    return RunTexts(chosen, chosen, validation)
 
 
 def choose_training_samples(

@@ -1,7 +1,8 @@
-"""How runs are trained: the settings of a study file or a form, checked."""
+"""How runs are trained: the settings of a study file or a form, checked, and the number of steps that follows from them."""
 
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,29 +10,77 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import StudyError
 from core.study import spec
 
+PASSES = 10.0  # passes over the training texts, if neither steps nor passes are asked for
+LEAST_STEPS = 200  # the floor of steps then
+LENGTH = ("steps", "passes", "least_steps")
+UNSAID: dict[str, Any] = {"balance": "equal", "class_weights": "none", "early_stop": False}  # left out of fingerprints
+
 
 class TrainingSettings(BaseModel):
     """How every run of a study is trained.
 
-    The number of `steps` is the same for arms of all sizes. `max_length` is in tokens; `warmup_share`, in [0, 1), is the
-    share of the steps in which the learning rate rises. `balance` says which texts of an arm are drawn: equally many of
-    each label ("equal"), or texts at random, so that an arm keeps its own shares of the labels ("natural").
+    Either `steps` is given, or the number of steps follows from `passes` over the training texts with the floor
+    `least_steps` (`for_texts`); either way it is the same for every arm of a task, as all arms train on equally many texts.
+    `max_length` is in tokens; `warmup_share`, in [0, 1), is the share of the steps in which the learning rate rises.
+    `balance` says which texts of an arm are drawn: equally many of each label ("equal"), or texts at random, so that an
+    arm keeps its own shares of the labels ("natural"). `class_weights` "balanced" weighs the loss of a text by the inverse
+    frequency of its label. With `early_stop`, a tenth of an arm's chosen texts are kept out of training, and a run ends
+    once the loss on this tenth no longer falls; its best weights count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    steps: int = Field(default=100, ge=1, le=1_000_000)
+    steps: int | None = Field(default=None, ge=1, le=1_000_000)
+    passes: float | None = Field(default=None, gt=0, le=10_000)
+    least_steps: int | None = Field(default=None, ge=1, le=1_000_000)
     batch_size: int = Field(default=32, ge=1, le=4096)
     learning_rate: float = Field(default=5e-5, gt=0, le=1)
     max_length: int = Field(default=128, ge=8, le=8192)
     warmup_share: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     balance: Literal["equal", "natural"] = "equal"
+    class_weights: Literal["none", "balanced"] = "none"
+    early_stop: bool = False
+
+    @pydantic.model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.steps is not None and (self.passes is not None or self.least_steps is not None):
+            raise ValueError("give either steps, or passes with least_steps, not both")
+        return self
 
     @pydantic.model_serializer(mode="wrap")
-    def _without_default_balance(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The settings without the balance "equal", so that runs from before there was a choice keep their fingerprint."""
-        return {name: value for name, value in serialise(self).items() if (name, value) != ("balance", "equal")}
+    def _without_unsaid(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The settings without absent lengths and without later choices left at their first value, so that runs from before
+        there was a choice keep their fingerprint."""
+        return {
+            name: value
+            for name, value in serialise(self).items()
+            if value is not None and (name not in UNSAID or value != UNSAID[name])
+        }
+
+    def for_texts(self, n: int) -> "TrainingSettings":
+        """These settings with the number of steps for `n` training texts in place of passes and floor.
+
+        steps = max(least_steps, ceil(passes * n / batch_size)).
+        """
+        if self.steps is not None:
+            return self
+        passes = PASSES if self.passes is None else self.passes
+        least = LEAST_STEPS if self.least_steps is None else self.least_steps
+        steps = max(least, math.ceil(passes * n / self.batch_size))
+        return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None})
+
+    @property
+    def length(self) -> int:
+        """The number of steps of settings that `for_texts` returned."""
+        if self.steps is None:
+            raise ValueError("The number of steps is known only for a number of texts: see for_texts.")
+        return self.steps
+
+
+def with_length(training: Mapping[str, Any], length: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a study file with another length (the keys steps, or passes and least_steps) in place of their own."""
+    return {name: value for name, value in training.items() if name not in LENGTH} | dict(length)
 
 
 def training_settings(values: Mapping[str, Any]) -> TrainingSettings:

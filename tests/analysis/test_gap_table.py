@@ -27,7 +27,7 @@ class Runs:
             plain = {
                 "task": "t", "arm": arm, "arm_kind": arm, "encoder": "minilm", "seed": seed, "n_train": 100,
                 "settings": "steps 10", "conditions": "steps 10, 100 texts", "macro_f1": 0.0, "accuracy": 0.0, "n_test": 80,
-                "run_id": number, "notes": (),
+                "run_id": number, "notes": (), "converged": True,
             }  # fmt: skip
             self.scores.append(plain | changes)
             hit = np.random.default_rng(number).random(80) < right

@@ -93,6 +93,8 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
 
     at(page, "Train")
     page.get_by_role("spinbutton", name="Seeds").fill("1")
+    page.get_by_role("combobox", name="Length in").click()
+    page.get_by_role("option", name="steps").click()
     page.get_by_role("spinbutton", name="Steps").fill("60")
     page.get_by_role("button", name="Queue the runs").click()
     expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()

@@ -4,16 +4,11 @@ import os
 import subprocess
 import sys
 import threading
-from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -25,7 +20,7 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, predict, runs
-from core.training.settings import TrainingSettings, training_settings
+from core.training.settings import training_settings
 from tests.training.conftest import SETTINGS, add_samples
 
 Reported = list[tuple[int, int, str, dict[str, float]]]
@@ -284,35 +279,3 @@ def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
     assert shares == pytest.approx(turned_shares[::-1], abs=1e-5)
     assert shares.shape == (15, 3) and shares.sum(axis=1) == pytest.approx(1, abs=1e-9)
     assert places.tolist() == shares.argmax(axis=1).tolist()
-
-
-@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=90), size=st.integers(1, 16), seed=st.integers(0, 99))
-def test_every_text_is_seen_once_before_any_is_seen_again(lengths: list[int], size: int, seed: int) -> None:
-    pool = size * max(1, min(fit.POOL_BATCHES, len(lengths) // size))
-    pools = 4
-
-    stream = list(islice(fit.batches(lengths, size, rng=np.random.default_rng(seed)), pools * pool // size))
-
-    seen = Counter(place for batch in stream for place in batch)
-    assert all(len(batch) == size for batch in stream)
-    assert max(seen.values()) - min(seen[place] for place in range(len(lengths))) <= 1
-
-
-def test_texts_of_a_batch_have_similar_lengths() -> None:
-    lengths = np.random.default_rng(0).integers(5, 100, size=256).tolist()
-
-    stream = list(islice(fit.batches(lengths, 32, rng=np.random.default_rng(0)), 8))
-
-    spread = [max(lengths[place] for place in batch) - min(lengths[place] for place in batch) for batch in stream]
-    assert np.mean(spread) < 15
-
-
-def test_the_learning_rate_rises_to_one_and_falls_to_almost_nothing() -> None:
-    settings = TrainingSettings(steps=100)
-
-    shares = [fit.rate(step, settings) for step in range(100)]
-
-    assert shares[0] == pytest.approx(0.1)
-    assert max(shares) == shares[9] == pytest.approx(1)
-    assert 0 < shares[-1] < 0.02
-    assert shares[9:] == sorted(shares[9:], reverse=True)

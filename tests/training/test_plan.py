@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Split
+from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import Arm, Label, Run, Sample, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
@@ -283,7 +283,7 @@ def test_settings_out_of_range_are_refused_with_their_name(given: dict[str, Any]
 def test_settings_left_out_have_the_values_of_the_design() -> None:
     settings = training_settings({})
 
-    assert (settings.steps, settings.batch_size, settings.learning_rate, settings.max_length) == (100, 32, 5e-5, 128)
+    assert (settings.steps, settings.batch_size, settings.learning_rate, settings.max_length) == (None, 32, 5e-5, 128)
 
 
 def test_a_text_of_the_real_test_split_is_never_trained_on(store: Store, task: Task) -> None:
@@ -337,3 +337,41 @@ def test_everything_in_the_way_of_a_plan_is_told_at_once(store: Store, task: Tas
     assert "has 20 training texts" in told["zero-shot"] and "has 20 training texts" in told["other"]
     assert "no training text labelled 'bad'" in told[thin.name]
     assert enough == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "n", "steps"),
+    [({}, 280, 200), ({}, 900, 282), ({}, 6000, 1875), ({"passes": 3}, 6000, 563), ({"passes": 0.5}, 10, 200),
+     ({"passes": 0.5, "least_steps": 1}, 10, 1), ({"steps": 7}, 6000, 7), ({"least_steps": 50}, 100, 50)],
+)  # fmt: skip
+def test_steps_follow_from_passes_over_the_texts_with_a_floor(asked: dict[str, float], n: int, steps: int) -> None:
+    assert training_settings(asked).for_texts(n).length == steps
+
+
+def test_steps_and_passes_at_once_are_refused() -> None:
+    with pytest.raises(StudyError, match="give either steps, or passes"):
+        training_settings({"steps": 10, "passes": 3})
+
+
+def test_a_rule_that_gives_the_steps_of_a_finished_run_finds_this_run_and_names_the_rule(
+    store: Store, task: Task, planned: list[int]
+) -> None:
+    rule = SETTINGS.model_copy(update={"steps": None, "passes": 1.0, "least_steps": 6})
+    with store.write() as session:
+        arms = tasks.arms(session, task.id)
+        again = plan.plan(session, task=task, arms=arms, encoders=["minilm"], seeds=[0], settings=rule)
+
+    assert [run.id for run in again.existing] == planned and not again.new
+    assert all(run.config["rule"] == {"passes": 1.0, "least_steps": 6} for run in again.existing)
+    assert all(run.config["training"]["steps"] == 6 for run in again.existing)
+
+
+def test_a_run_for_another_purpose_becomes_a_run_for_scores_and_never_the_other_way(store: Store, task: Task) -> None:
+    with store.write() as session:
+        wanted = {"task": task, "arms": tasks.arms(session, task.id), "encoders": ["minilm"], "seeds": [0]}
+        check = plan.plan(session, **wanted, settings=SETTINGS, purpose=Purpose.STEPS_CHECK).new
+        assert {run.config["purpose"] for run in check} == {"steps check"}
+        same = plan.plan(session, **wanted, settings=SETTINGS).existing
+        assert same == check and all("purpose" not in run.config for run in same)
+        plan.plan(session, **wanted, settings=SETTINGS, purpose=Purpose.STEPS_CHECK)
+        assert all("purpose" not in run.config for run in same)

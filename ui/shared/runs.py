@@ -1,20 +1,70 @@
 """A finished training run in detail, and the sentence that says how many texts new runs will train on."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
 from core.analysis.figures import gap_charts
 from core.study.rows.study import Arm, Task
-from core.training import runs
+from core.training import convergence, runs
+from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
 from ui.shared import resources, tables, words
 from ui.shared.charts import plot
 
 
+def pick_length(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask how long runs train, in passes over the training texts or in steps, beginning with the study's own choice; return
+    the keys of `TrainingSettings` that say so. `training`: the settings of the study."""
+    unit = st.selectbox(
+        "Length in",
+        ["passes", "steps"],
+        index=int("steps" in training),
+        key="train.unit",
+        width=110,
+        persist_state="session",
+        help="Passes over the training texts suit tasks of all sizes; either way every arm of a task trains equally long",
+    )
+    return length_input(training, unit=unit or "passes", key="train")
+
+
+def length_input(training: Mapping[str, Any], *, unit: str, key: str) -> dict[str, Any]:
+    """A field for the number of steps or of passes; returns the keys of `TrainingSettings` that say so."""
+    if unit == "steps":
+        steps = st.number_input(
+            "Steps",
+            1,
+            100_000,
+            int(training.get("steps", LEAST_STEPS)),
+            key=f"{key}.steps",
+            width=120,
+            persist_state="session",
+        )
+        return {"steps": int(steps)}
+    least = int(training.get("least_steps", LEAST_STEPS))
+    passes = st.number_input(
+        "Passes",
+        0.1,
+        1000.0,
+        float(training.get("passes", PASSES)),
+        key=f"{key}.passes",
+        width=120,
+        persist_state="session",
+        help=f"Passes over the training texts; at least {least} steps are made, so that small tasks converge too",
+    )
+    return {"passes": float(passes), "least_steps": least}
+
+
 def training_words(
-    sizes: Mapping[int, tuple[Task, Mapping[int, int]]], arms: Sequence[Arm], *, encoders: int, seeds: int
+    sizes: Mapping[int, tuple[Task, Mapping[int, int]]],
+    arms: Sequence[Arm],
+    settings: TrainingSettings,
+    *,
+    encoders: int,
+    seeds: int,
 ) -> str:
-    """How many runs are chosen, and on how many texts every arm of a task trains: its training size, else the smallest arm.
+    """How many runs are chosen, on how many texts every arm of a task trains (its training size, else the smallest arm), and
+    in how many steps.
 
     `sizes`: task id -> the task, and the number of training texts of each arm by arm id.
     """
@@ -27,7 +77,10 @@ def training_words(
         n = task.train_size or by_arm[smallest]
         available = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
         reason = "its training size" if task.train_size else f"the size of the smallest arm, {smallest}"
-        sentences.append(f"{task.name}: every arm trains on {n:,} texts, {reason} (available: {available}).")
+        sentences.append(
+            f"{task.name}: every arm trains on {n:,} texts, {reason} (available: {available})"
+            f"{f', in {settings.for_texts(n).length:,} steps' if n else ''}."
+        )
     return " ".join(sentences)
 
 
@@ -38,7 +91,9 @@ def run_detail(run_id: int) -> None:
         predictions = runs.predictions(session, run_id)
         curve = runs.loss_table(session, run_id)
         notes = runs.notes(session, run_id)
+        converged = convergence.judge(runs.get(session, run_id).facts)
     words.cautions(notes)
+    (st.warning if converged.is_converged is False else st.caption)(words.plain(converged.sentence))
     left, right = st.columns(2)
     left.subheader(f"Run {run_id}, per class")
     with left:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.analysis.points import METRIC_NAMES, Metric
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Split
+from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import Arm, FrozenPlan, Run, Study, Task
 from core.training import fingerprints, runs, selection
 from core.training.settings import training_settings
@@ -167,8 +167,9 @@ def _test(session: Session, task: Task) -> tuple[str, int]:
 
 def _of_task(session: Session, task: Task, content: Mapping[str, Any]) -> list[str]:
     """The ways in which a task and its finished runs depart from a plan."""
-    query = select(Arm.name, Run.encoder, Run.seed, Run.config).join(Arm, Arm.id == Run.arm_id)
-    finished = session.execute(query.where(Arm.task_id == task.id, Run.finished_at.is_not(None))).all()
+    query = select(Arm.name, Run.encoder, Run.seed, Run.n_train, Run.config).join(Arm, Arm.id == Run.arm_id)
+    all_finished = session.execute(query.where(Arm.task_id == task.id, Run.finished_at.is_not(None))).all()
+    finished = [row for row in all_finished if row.config.get("purpose", Purpose.SCORES) == Purpose.SCORES]
     planned = content["tasks"].get(task.name)
     if planned is None:
         return ["it was not planned, and has runs."] if finished else []
@@ -189,7 +190,7 @@ def _of_task(session: Session, task: Task, content: Mapping[str, Any]) -> list[s
     }
     for what, wanted in asked.items():
         said += _beyond(what, wanted, done[what]) if finished else []
-    other = sum(not _as_planned(row.config["training"], content["training"]) for row in finished)
+    other = sum(not _as_planned(row.config["training"], content["training"], n=row.n_train) for row in finished)
     if other:
         said.append(f"{other:,} of {len(finished):,} runs have other training settings than planned.")
     elsewhere = sum(row.config.get("test", planned["test"]) != planned["test"] for row in finished)
@@ -210,9 +211,9 @@ def _beyond(what: str, wanted: set[Any], done: set[Any]) -> list[str]:
     return said
 
 
-def _as_planned(training: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
-    """Whether the settings of a run are those of a plan; settings that the run does not name are the defaults."""
+def _as_planned(training: Mapping[str, Any], planned: Mapping[str, Any], *, n: int) -> bool:
+    """Whether the settings of a run on `n` texts are those of a plan; settings that the run does not name are the defaults."""
     try:
-        return training_settings(training).model_dump() == dict(planned)
+        return training_settings(training) == training_settings(planned).for_texts(n)
     except StudyError:
         return False

@@ -23,6 +23,7 @@ SEEN_AT = 1_790_000_000.0
 def study(store: Store) -> Study:
     with store.write() as session:
         made = tasks.study_named(session, "s")
+        made.config = made.config | {"training": {"steps": 100}}
         make_task(session, made, "t", test_texts=20, arms=["zero-shot"])
     return made
 
