@@ -10,7 +10,7 @@ from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
 from core.training import runs, selection
-from core.training.settings import training_settings
+from core.training.settings import training_settings, with_length
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -70,10 +70,7 @@ with st.container(border=True):
     )
     chosen_tasks = [task for task in known if task.name in wanted]
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
-    others = {
-        name: value for name, value in config["training"].items() if name not in ("steps", "passes", "least_steps")
-    }
-    training = training_settings(others | length | {"balance": balance})
+    training = training_settings(with_length(config["training"], length) | {"balance": balance})
     st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     is_clicked = st.button("Queue the runs", type="primary", key="train.start")

@@ -9,7 +9,9 @@ from core.analysis.trust import frozen
 from core.analysis.trust.frozen import TESTS, Decision, Headline
 from core.study import tasks
 from core.study.rows.study import Study
+from core.training.settings import with_length
 from ui.shared import resources
+from ui.shared.runs import length_input
 from ui.shared.words import plain, set_notice, show_errors
 
 
@@ -39,9 +41,8 @@ def _form(study: Study, *, metric: Metric, margin: float) -> None:
         headline = st.selectbox("Decided by", list(Headline), format_func=TESTS.__getitem__, key="frozen.headline")
         with st.container(horizontal=True):
             seeds = st.number_input("Seeds", 1, 50, len(config["seeds"]), key="frozen.seeds", width=110)
-            steps = st.number_input(
-                "Steps", 1, 100_000, int(config["training"]["steps"]), key="frozen.steps", width=120
-            )
+            unit = "steps" if "steps" in config["training"] else "passes"
+            length = length_input(config["training"], unit=unit, key="frozen")
         st.caption(
             "Frozen with it: the tasks, arms and test texts as they are now, the encoders of the study, and the metric and margin above."
         )
@@ -55,7 +56,7 @@ def _form(study: Study, *, metric: Metric, margin: float) -> None:
                         now=time.time(),
                         config={
                             "seeds": list(range(int(seeds))),
-                            "training": config["training"] | {"steps": int(steps)},
+                            "training": with_length(config["training"], length),
                         },
                     )
                 set_notice(f"Plan {made.version} is frozen.")

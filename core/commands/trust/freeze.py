@@ -15,6 +15,7 @@ from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
 from core.study.rows.study import FrozenPlan, Study
+from core.training.settings import with_length
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def _config(study: Study, encoders: list[str], seeds: int | None, steps: int | N
     return {
         **({"encoders": encoders} if encoders else {}),
         **({"seeds": list(range(seeds))} if seeds else {}),
-        **({"training": training | {"steps": steps}} if steps else {}),
+        **({"training": with_length(training, {"steps": steps})} if steps else {}),
     }
 
 
