@@ -1,7 +1,5 @@
 """Sentences on the data that the findings of a study rest on: what is missing, what stands in no figure, what one label dominates."""
 
-from collections import Counter
-
 import pandas as pd
 from sqlalchemy.orm import Session
 
@@ -35,13 +33,17 @@ def of_runs(session: Session, study_id: int, scores: pd.DataFrame, answers: pd.D
 
 
 def of_length(scores: pd.DataFrame) -> list[str]:
-    """Arms with runs that had not converged when they ended. `scores` as of `runs.scores`."""
-    runs = Counter(zip(scores["task"], scores["arm"], scores["encoder"], strict=True))
+    """The tasks and arms with runs that had not converged when they ended, in one sentence. `scores` as of `runs.scores`."""
     cut = scores[scores["converged"].eq(False)]
+    if cut.empty:
+        return []
+    where = "; ".join(
+        f"{task}: {', '.join(arms)}" for task, arms in cut.groupby("task", sort=False)["arm"].unique().items()
+    )
+    had = "run had" if len(cut) == 1 else "runs had"
     return [
-        f"{task}: {n} of {runs[task, arm, encoder]} runs of arm {arm} with {encoder} had not converged when they ended, so its "
-        "score and its gap may change with longer training. Train says why; check the steps there."
-        for (task, arm, encoder), n in Counter(zip(cut["task"], cut["arm"], cut["encoder"], strict=True)).items()
+        f"{len(cut)} of {len(scores)} {had} not converged ({where}), so these scores and gaps may change with longer training. A run "
+        "opened on Train says why."
     ]
 
 

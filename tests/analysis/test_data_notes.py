@@ -85,3 +85,20 @@ def test_why_there_is_no_gap_is_said(store: Store, arms: dict[str, float], expec
 
     assert found.gaps.empty and data_notes.why_no_gap(found.scores).startswith(expected)
     assert data_notes.why_no_gap(found.scores.assign(n_test=0)).startswith("No finished run has predictions")
+
+
+def test_runs_that_had_not_converged_are_named_once_with_their_arms_and_in_the_note_of_the_gap(store: Store) -> None:
+    study = studied(store)
+    falling = {"loss": [[step, 0.69 - 0.006 * step] for step in range(1, 101)], "classes": 2}
+    done = {"loss": [[step, 0.05] for step in range(1, 101)], "classes": 2}
+    with store.write() as session:
+        for run in session.scalars(select(Run).order_by(Run.id)):
+            run.facts = run.facts | (falling if run.id <= 3 else done)
+
+    said = notes(store, study)
+    with store() as session:
+        table = findings.collect(session, session.get_one(Study, study.id)).gaps.set_index("task")
+
+    assert said.count("had not converged") == 1
+    assert "3 of 12 runs had not converged (news: real), so these scores and gaps may change" in said
+    assert "3 of its 6 runs had not converged" in table["note"]["news"] and "converged" not in table["note"]["tone"]
