@@ -15,6 +15,11 @@ def silent(done: int, total: int, message: str, extra: Mapping[str, Any]) -> Non
     del done, total, message, extra
 
 
+def shifted(report: Report, *, done: int, total: int) -> Report:
+    """A report of the steps of a part, as steps after `done` earlier ones out of `total`."""
+    return lambda step, _steps, message, extra: report(done + step, total, message, extra)
+
+
 @dataclass(frozen=True)
 class Teller:
     """Two ways to report progress: `bar` opens a progress bar with a title, `say` shows one sentence."""

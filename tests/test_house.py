@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "reports": set(),
     "wording": set(),
     "encoders": {"errors"},
-    "quiet_hub": set(),
+    "quiet_hub": {"encoders", "errors"},
     "settings": {"errors"},
     "catalogue": set(),
     "study": {"errors", "files", "interval", "settings", "study", "wording"},

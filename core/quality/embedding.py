@@ -1,20 +1,18 @@
 """Embed texts with an encoder as means of token vectors, scaled to length 1. Imported by worker processes only."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer
 
-from core import encoders, quiet_hub
+from core import quiet_hub
 from core.errors import StudyError
 from core.quality import embedding_store
-from core.reports import Report
+from core.reports import Report, shifted
 from core.study.chunks import chunks
 
 BATCH_SIZE = 64
@@ -44,8 +42,8 @@ def embed(
         loaded = _loaded(encoder)
         done = 0
         for chunk in chunks(missing, STORE_EVERY):
-            shifted = _shifted(report, done=done, total=len(missing))
-            embedding_store.write(chunk, _embed(loaded, chunk, batch_size, report=shifted), encoder=encoder, home=home)
+            told = None if report is None else shifted(report, done=done, total=len(missing))
+            embedding_store.write(chunk, _embed(loaded, chunk, batch_size, report=told), encoder=encoder, home=home)
             done += len(chunk)
         if not unique:
             return np.empty((0, loaded[0].config.hidden_size), dtype=np.float32)
@@ -54,8 +52,8 @@ def embed(
 
 def tokenizer(encoder: str) -> Any:
     """The tokenizer of an encoder, without its weights. Raises `StudyError` if the tokenizer cannot be loaded."""
-    with _loading(encoder) as (source, is_local):
-        return AutoTokenizer.from_pretrained(source, local_files_only=is_local)
+    with quiet_hub.loading(encoder) as (source, options):
+        return AutoTokenizer.from_pretrained(source, **options)
 
 
 def _embed(
@@ -88,34 +86,10 @@ def _pooled(model: Any, inputs: Any) -> torch.Tensor:
 def _loaded(encoder: str) -> tuple[Any, Any]:
     """The model in float32, on the GPU if there is one, and its tokenizer. Raises `StudyError` if either cannot be loaded."""
     read = tokenizer(encoder)
-    with _loading(encoder) as (source, is_local):
-        model = AutoModel.from_pretrained(source, dtype=torch.float32, local_files_only=is_local)
+    with quiet_hub.loading(encoder) as (source, options):
+        model = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=True, **options)
     limit = getattr(model.config, "max_position_embeddings", None)
     if read.pad_token_id is None or (limit is not None and limit < MAX_LENGTH):
         fault = "has no padding token" if read.pad_token_id is None else f"reads at most {limit} tokens"
         raise StudyError(f"The encoder {encoder!r} {fault}; choose another encoder.")
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), read
-
-
-@contextmanager
-def _loading(encoder: str) -> Iterator[tuple[str, bool]]:
-    """The name or path to load, and whether it is on this machine. Raises `StudyError` if the block cannot load it."""
-    is_local = encoders.offline(encoder)
-    source = encoders.resolve(encoder)
-    quiet_hub.be_quiet()
-    try:
-        with quiet_hub.hub(offline=is_local):
-            yield source, is_local
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise StudyError(
-            f"The encoder {encoder!r} cannot be loaded: {reason[:200]} Check its name or path and the network; "
-            "'minilm' needs no network."
-        ) from error
-
-
-def _shifted(report: Report | None, *, done: int, total: int) -> Report | None:
-    """A report of steps after `done` earlier steps, out of `total`."""
-    if report is None:
-        return None
-    return lambda step, _steps, message, extra: report(done + step, total, message, extra)

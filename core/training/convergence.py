@@ -1,6 +1,6 @@
 """Whether a run had converged when it ended, from its losses.
 
-With L0 the loss of a guess (the logarithm of the number of labels), Lh the loss after half of the steps and L1 the loss at
+With L0 the loss of a guess (the entropy of the labels of the training texts), Lh the loss after half of the steps and L1 the loss at
 the end, the late share of a loss's fall is
 
     late share = (Lh - L1) / (L0 - L1)
@@ -10,6 +10,7 @@ where the run has at least `LEAST_VALIDATION` of them, else the loss in training
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,12 +39,21 @@ def judge(facts: Mapping[str, Any]) -> Convergence:
     """Whether a finished run had converged, from its facts (`Run.facts`).
 
     A run has not converged if its loss in training ended above `LEARNT` of that of a guess, or if its loss fell by more
-    than `MATTERS` of that of a guess in the second half of the steps and the late share is above `LATE`.
+    than `MATTERS` of that of a guess in the second half of the steps and the late share is above `LATE`. A run that early
+    stopping ended has converged: its best weights count, and training on did not better them.
     """
-    curve, classes = facts.get("loss") or [], facts.get("classes", 0)
-    if len(curve) < 2 or classes < 2:
+    curve, guess = facts.get("loss") or [], facts.get("guess", 0.0)
+    if len(curve) < 2 or guess <= 0:
         return Convergence(None, math.nan, "This run kept too few losses to say whether it had converged.")
-    guess, steps = math.log(classes), int(curve[-1][0])
+    steps = int(curve[-1][0])
+    if facts.get("stopped_early"):
+        best = min(loss for _, loss in facts["validation"]["loss"])
+        return Convergence(
+            True,
+            math.nan,
+            f"Converged: early stopping ended it after {steps:,} steps, since the loss on {facts['validation']['n']} texts kept out of "
+            f"training no longer fell below {best:.2f} (a guess: {guess:.2f}).",
+        )
     half, end = _window(curve, steps // 2), _window(curve, steps)
     if end > LEARNT * guess:
         return Convergence(
@@ -66,6 +76,12 @@ def judge(facts: Mapping[str, Any]) -> Convergence:
     if late > LATE and measured[0] - measured[1] > MATTERS * guess:
         return Convergence(False, late, f"Not converged: {seen}, {late:.0%} of its whole fall. Train longer.")
     return Convergence(True, late, f"Converged: {seen}.")
+
+
+def loss_of_a_guess(targets: Sequence[int]) -> float:
+    """The entropy of labels in nats: the lowest mean loss of an answer that does not look at the text. 0 for one label."""
+    n = len(targets)
+    return -sum(count / n * math.log(count / n) for count in Counter(targets).values())
 
 
 def late_share(guess: float, half: float, end: float) -> float:

@@ -1,6 +1,5 @@
 """Fine-tune encoders, run by run, and predict the real test split. Imported by worker processes only."""
 
-import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +11,10 @@ from sqlalchemy import insert, update
 
 from core import quiet_hub
 from core.errors import StudyError
-from core.reports import Report
+from core.reports import Report, shifted
 from core.study.rows.study import Prediction, Run
 from core.study.store import Store
-from core.training import predict
+from core.training import convergence, predict
 from core.training.fitting import encoder, loop, run_data
 from core.training.fitting.run_data import RunData
 
@@ -41,7 +40,7 @@ def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: in
             data = run_data.read(session, run_id)
         if data is not None:
             report(done, total, data.title, {})
-            _train_and_store(store, data, device=device, report=_shifted(report, done=done, total=total))
+            _train_and_store(store, data, device=device, report=shifted(report, done=done, total=total))
         done += length
     report(done, total, "", {})
 
@@ -52,7 +51,6 @@ def _train_and_store(store: Store, data: RunData, *, device: torch.device, repor
     dtype = predict.fast_dtype(device)
     settings = data.settings
     transformers.set_seed(data.run.seed)
-    progress = loop.Progress()
     try:
         model, tokenizer = encoder.load(
             data.run.encoder, classes=len(data.label_ids), max_length=settings.max_length, device=device
@@ -62,11 +60,11 @@ def _train_and_store(store: Store, data: RunData, *, device: torch.device, repor
             for split, texts in (("train", data.train.texts), ("test", data.test_texts))
         }
         fit = loop.prepare(model, tokenizer, data, dtype=dtype)
-        seconds = loop.train(fit, progress, report=report, keep=lambda _progress: None)
+        trained = loop.train(fit, report=report)
         indices, probabilities = predict.predict(
             model, tokenizer, data.test_texts, max_length=settings.max_length, dtype=dtype
         )
-        train_loss = fit.losses(fit.train[: loop.MEASURED], data.train)
+        train_loss = fit.mean_loss(fit.train[: loop.MEASURED], data.train)
     except torch.OutOfMemoryError as error:
         raise StudyError(
             f"{data.title} with {data.run.encoder} does not fit into the GPU's memory. Lower batch_size "
@@ -79,22 +77,18 @@ def _train_and_store(store: Store, data: RunData, *, device: torch.device, repor
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "seconds": time.monotonic() - began,
-        "samples_per_second": progress.step * settings.batch_size / seconds if seconds else math.nan,
-        "steps": progress.step,
-        "loss": progress.curve,
+        "samples_per_second": trained.steps * settings.batch_size / trained.seconds,
+        "steps": trained.steps,
+        "stopped_early": trained.steps < settings.length,
+        "loss": trained.curve,
         "train_loss": train_loss,
-        "validation": {"n": len(data.validation), "loss": progress.validation},
-        "classes": len(data.label_ids),
+        "validation": {"n": len(data.validation), "loss": trained.validation},
+        "guess": convergence.loss_of_a_guess(data.train.targets),
         "train_digest": data.train_digest,
         "cut": cut,
         "notes": data.run.config.get("notes", []),
     }
     _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
-
-
-def _shifted(report: Report, *, done: int, total: int) -> Report:
-    """A report of steps after `done` earlier steps, out of `total`."""
-    return lambda step, _steps, message, extra: report(done + step, total, message, extra)
 
 
 def _store(

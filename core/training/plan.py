@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Purpose, Split
+from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
 from core.training.selection import Choice
-from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
+from core.training.settings import TrainingSettings
 
 SEED_LIMIT = 2**32
 UNEVEN = 1.3  # the commonest label's share over an equal share, from which balancing the real arm is said
@@ -38,7 +38,6 @@ def plan(
     encoders: Sequence[str],
     seeds: Sequence[int],
     settings: TrainingSettings,
-    purpose: Purpose = Purpose.SCORES,
 ) -> Planned:
     """Create a run for every arm, encoder and seed, unless a run with the same data and settings exists already.
 
@@ -60,7 +59,7 @@ def plan(
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
     wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
-    shared = _shared_config(settings, own, test=test, purpose=purpose)
+    shared = _shared_config(settings, own, test=test)
     for arm, encoder, seed in wanted:
         choice = chosen[arm.id, seed]
         digest = fingerprints.fingerprint(encoder=encoder, seed=seed, settings=own, train=choice.samples, test=test)
@@ -78,26 +77,20 @@ def plan(
     return planned
 
 
-def _shared_config(
-    asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame, purpose: Purpose
-) -> dict[str, Any]:
+def _shared_config(asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame) -> dict[str, Any]:
     """What the runs of a plan have in common: settings, and where the number of steps follows from a rule, this rule."""
-    rule = {"passes": asked.passes or PASSES, "least_steps": asked.least_steps or LEAST_STEPS}
     return {
         "training": own.model_dump(),
         "code": fingerprints.CODE_VERSION,
         "test": fingerprints.data_digest(test),
-        **({"rule": rule} if asked.steps is None else {}),
-        **({"purpose": str(purpose)} if purpose != Purpose.SCORES else {}),
+        **({"rule": asked.rule} if asked.rule else {}),
     }
 
 
 def _adopt(run: Run, shared: Mapping[str, Any]) -> None:
-    """Let a run that exists serve a plan: wanted for its scores, it counts among them, and the newest rule of its length is
-    kept; wanted for another purpose, it stays as it is."""
-    if "purpose" not in shared:
-        others = {name: value for name, value in run.config.items() if name not in ("rule", "purpose")}
-        run.config = others | ({"rule": shared["rule"]} if "rule" in shared else {})
+    """Let a run that exists stand under the rule of its length that is asked for now, or under none."""
+    others = {name: value for name, value in run.config.items() if name != "rule"}
+    run.config = others | ({"rule": shared["rule"]} if "rule" in shared else {})
 
 
 def obstacles(

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import convergence, fingerprints, score
 
@@ -41,7 +40,6 @@ def scores(
     *,
     run_ids: Sequence[int] | None = None,
     answered: pd.DataFrame | None = None,
-    purpose: Purpose | None = Purpose.SCORES,
 ) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
@@ -51,14 +49,11 @@ def scores(
     leaves all other runs out. `answered` is the table of `answers`, from a caller who has read it already. `macro_f1` and
     `accuracy` are on the real test split, in [0, 1]; nan for a run without predictions. `n_test` counts test samples.
     `notes` holds sentences that belong beside the score. `converged` is True, False, or None where a run's losses do not
-    say (`convergence.judge`). Runs for another purpose than the given one are left out; None takes in all runs.
+    say (`convergence.judge`).
     """
     finished = _finished(session, study_id)
     if run_ids is not None:
         finished = finished[finished["run_id"].isin(run_ids)]
-    if purpose is not None:
-        is_wanted = [config.get("purpose", Purpose.SCORES) == purpose for config in finished["config"]]
-        finished = finished[pd.Series(is_wanted, index=finished.index, dtype=bool)].copy()
     finished["settings"] = [_settings(config) for config in finished["config"]]
     finished["conditions"] = [
         fingerprints.conditions(config, n_train=n, facts=facts)
@@ -250,7 +245,7 @@ def _numbers(session: Session, query: Select[*tuple[Any, ...]], *, columns: int)
 
 
 def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Cautions to show beside a run's score: those noted when it was planned, and the share of texts cut at `max_length`."""
+    """Cautions to show beside a run's score: those noted when it was planned, texts cut at `max_length`, and texts kept out."""
     limit, cut = config["training"].get("max_length", 0), facts.get("cut", {})
     whose = {"train": f"the training texts of arm {arm}", "test": "the test texts"}
     words = [
@@ -258,6 +253,13 @@ def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tup
         for split, texts in whose.items()
         if cut.get(split)
     ]
+    if config["training"].get("early_stop"):
+        kept_out = facts.get("validation", {}).get("n", 0)
+        words.append(
+            f"{kept_out} of the texts of arm {arm} were kept out of training for early stopping."
+            if kept_out
+            else f"Arm {arm} has too few texts of each label for early stopping, so its trainings made all steps."
+        )
     return (*config.get("notes", []), *words)
 
 

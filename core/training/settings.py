@@ -58,16 +58,24 @@ class TrainingSettings(BaseModel):
             if value is not None and (name not in UNSAID or value != UNSAID[name])
         }
 
+    @property
+    def rule(self) -> dict[str, float]:
+        """The rule from which the number of steps follows, with keys passes and least_steps; empty if `steps` is given."""
+        if self.steps is not None:
+            return {}
+        return {
+            "passes": PASSES if self.passes is None else self.passes,
+            "least_steps": LEAST_STEPS if self.least_steps is None else self.least_steps,
+        }
+
     def for_texts(self, n: int) -> "TrainingSettings":
         """These settings with the number of steps for `n` training texts in place of passes and floor.
 
         steps = max(least_steps, ceil(passes * n / batch_size)).
         """
-        if self.steps is not None:
+        if not self.rule:
             return self
-        passes = PASSES if self.passes is None else self.passes
-        least = LEAST_STEPS if self.least_steps is None else self.least_steps
-        steps = max(least, math.ceil(passes * n / self.batch_size))
+        steps = max(int(self.rule["least_steps"]), math.ceil(self.rule["passes"] * n / self.batch_size))
         return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None})
 
     @property

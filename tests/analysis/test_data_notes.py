@@ -89,8 +89,8 @@ def test_why_there_is_no_gap_is_said(store: Store, arms: dict[str, float], expec
 
 def test_runs_that_had_not_converged_are_named_once_with_their_arms_and_in_the_note_of_the_gap(store: Store) -> None:
     study = studied(store)
-    falling = {"loss": [[step, 0.69 - 0.006 * step] for step in range(1, 101)], "classes": 2}
-    done = {"loss": [[step, 0.05] for step in range(1, 101)], "classes": 2}
+    falling = {"loss": [[step, 0.69 - 0.006 * step] for step in range(1, 101)], "guess": 0.693}
+    done = {"loss": [[step, 0.05] for step in range(1, 101)], "guess": 0.693}
     with store.write() as session:
         for run in session.scalars(select(Run).order_by(Run.id)):
             run.facts = run.facts | (falling if run.id <= 3 else done)

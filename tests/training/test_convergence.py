@@ -20,7 +20,7 @@ def facts(
     return {
         "loss": [[step, loss] for step, loss in enumerate(curve, start=1)],
         "validation": {"n": n if losses else 0, "loss": losses},
-        "classes": classes,
+        "guess": math.log(classes),
     }
 
 
@@ -87,3 +87,21 @@ def test_runs_without_losses_are_not_judged(unknown: dict[str, Any]) -> None:
 @pytest.mark.parametrize("steps", [2, 3, 7, 20, 333])
 def test_runs_of_all_lengths_are_judged(steps: int) -> None:
     assert convergence.judge(facts(falling(12, steps=steps))).is_converged is not None
+
+
+def test_a_run_that_early_stopping_ended_has_converged_though_its_loss_in_training_still_fell() -> None:
+    told = facts(falling(1)) | {
+        "stopped_early": True,
+        "validation": {"n": 60, "loss": [[0, 1.1], [20, 0.71], [40, 0.8]]},
+    }
+
+    found = convergence.judge(told)
+
+    assert found.is_converged and "no longer fell below 0.71" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("targets", "loss"), [([0, 1], math.log(2)), ([0] * 19 + [1], 0.19852), ([2, 2, 2], 0), ([0, 1, 2], GUESS)]
+)
+def test_the_loss_of_a_guess_is_the_entropy_of_the_labels(targets: list[int], loss: float) -> None:
+    assert convergence.loss_of_a_guess(targets) == pytest.approx(loss, abs=1e-5)

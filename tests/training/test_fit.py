@@ -1,6 +1,8 @@
 """Fine-tuning of MiniLM: reproducible, resumed after an interruption, and refused with a sentence."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -279,3 +281,73 @@ def test_answers_do_not_depend_on_the_order_of_the_texts() -> None:
     assert shares == pytest.approx(turned_shares[::-1], abs=1e-5)
     assert shares.shape == (15, 3) and shares.sum(axis=1) == pytest.approx(1, abs=1e-9)
     assert places.tolist() == shares.argmax(axis=1).tolist()
+
+
+def test_early_stopping_keeps_a_tenth_out_ends_before_the_last_step_and_keeps_the_best_weights(
+    store: Store, task: Task
+) -> None:
+    """At so high a rate the loss on other texts soon rises; the answers are those of the lowest loss, not of the last step."""
+    run_id = plan_one(store, task, steps=100, early_stop=True, learning_rate=2e-3)
+
+    fit.execute(store, [run_id], report=silent)
+
+    facts = run_of(store, run_id).facts
+    losses = [loss for _, loss in facts["validation"]["loss"]]
+    assert facts["stopped_early"] and facts["steps"] == facts["loss"][-1][0] < 100
+    assert facts["validation"]["n"] == 2  # of 12 texts of each of two labels, one
+    assert len(losses) - 1 - losses.index(min(losses)) == 4
+    with store() as session:
+        scored = runs.scores(session, task.study_id).iloc[0]
+    assert scored["converged"] is True
+    assert scored["notes"][-1] == "2 of the texts of arm real were kept out of training for early stopping."
+
+
+def test_weights_of_classes_change_what_an_uneven_arm_learns_and_nothing_in_an_even_one(
+    store: Store, task: Task
+) -> None:
+    with store.write() as session:
+        real = tasks.get_arm(session, task, "real")
+        ids = [label.id for label in tasks.labels_of(session, task.id)]
+        extra = select(Sample.id).where(
+            Sample.arm_id == real.id, Sample.label_id == ids[1], Sample.split == Split.TRAIN
+        )
+        session.execute(delete(Sample).where(Sample.id.in_(session.scalars(extra.limit(9)).all())))
+        wanted = {"task": task, "encoders": ["minilm"], "seeds": [0]}
+        made = {}
+        for arm in tasks.arms(session, task.id):
+            for weights in ("none", "balanced"):
+                asked = SETTINGS.model_dump() | {"balance": "natural", "class_weights": weights}
+                planned = plan.plan(session, arms=[arm], settings=training_settings(asked), **wanted)
+                made[arm.name, weights] = planned.new[0].id
+
+    fit.execute(store, list(made.values()), report=silent)
+
+    assert answers(store, made["real", "none"]) != answers(store, made["real", "balanced"])
+    assert answers(store, made["zero-shot", "none"]) == answers(store, made["zero-shot", "balanced"])
+    assert run_of(store, made["real", "none"]).facts["guess"] == pytest.approx(0.5004, abs=1e-3)  # 12 texts and 3
+
+
+@pytest.mark.parametrize("own", ["pickled weights", "code of its own"])
+def test_an_encoder_with_pickled_weights_or_code_of_its_own_is_refused(
+    store: Store, task: Task, tmp_path: Path, own: str
+) -> None:
+    source, folder = Path(encoders.resolve("minilm")), tmp_path / "encoder"
+    shutil.copytree(source, folder)
+    if own == "pickled weights":
+        (folder / "model.safetensors").unlink()
+        torch.save({}, folder / "pytorch_model.bin")
+    else:
+        told = json.loads((folder / "config.json").read_text())
+        told |= {
+            "model_type": "own",
+            "auto_map": {"AutoConfig": "own.Own", "AutoModelForSequenceClassification": "own.Own"},
+        }
+        (folder / "config.json").write_text(json.dumps(told))
+        (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    run_id = plan_one(store, task, encoder=str(folder))
+
+    with pytest.raises(StudyError, match="cannot be loaded"):
+        fit.execute(store, [run_id], report=silent)
+
+    assert not (tmp_path / "ran").exists()
+    assert run_of(store, run_id).finished_at is None and not answers(store, run_id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Purpose, Split
+from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Run, Sample, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
@@ -364,14 +364,3 @@ def test_a_rule_that_gives_the_steps_of_a_finished_run_finds_this_run_and_names_
     assert [run.id for run in again.existing] == planned and not again.new
     assert all(run.config["rule"] == {"passes": 1.0, "least_steps": 6} for run in again.existing)
     assert all(run.config["training"]["steps"] == 6 for run in again.existing)
-
-
-def test_a_run_for_another_purpose_becomes_a_run_for_scores_and_never_the_other_way(store: Store, task: Task) -> None:
-    with store.write() as session:
-        wanted = {"task": task, "arms": tasks.arms(session, task.id), "encoders": ["minilm"], "seeds": [0]}
-        check = plan.plan(session, **wanted, settings=SETTINGS, purpose=Purpose.STEPS_CHECK).new
-        assert {run.config["purpose"] for run in check} == {"steps check"}
-        same = plan.plan(session, **wanted, settings=SETTINGS).existing
-        assert same == check and all("purpose" not in run.config for run in same)
-        plan.plan(session, **wanted, settings=SETTINGS, purpose=Purpose.STEPS_CHECK)
-        assert all("purpose" not in run.config for run in same)

@@ -58,7 +58,7 @@ class Inputs:
         "simulated comparisons of tasks whose strengths spread by 1 on the natural-log scale",
     )
     tasks_per_answer: Number = _assumed(2.0, "a comparison is about two tasks")
-    seconds_per_run: Number = _assumed(75.0, "MiniLM, 100 steps of 32 texts, two processor cores")
+    seconds_per_run: Number = _assumed(150.0, "MiniLM, 200 steps of 32 texts, two processor cores")
     usd_per_text: Number = _assumed(None, "no generated text with a known price")
     train_size: Number = _assumed(600.0, "training texts of each arm")
     seconds_per_answer: Number = _assumed(15.0, "a short text or a comparison of two tasks")

@@ -139,14 +139,6 @@ class Work(StrEnum):
         return f"{self}:{subject}"
 
 
-class Purpose(StrEnum):
-    """What a run is for: the scores of its arm, or one of the looks beside them, whose runs no finding counts."""
-
-    SCORES = "scores"
-    STEPS_CHECK = "steps check"
-    CURVE = "learning curve"
-
-
 class Slot(StrEnum):
     """What a job occupies while it runs; a job that waits for an LLM takes no slot from a training."""
 

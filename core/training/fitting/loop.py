@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,30 +25,34 @@ MEASURED = 128  # training texts on which the loss is measured at the end
 PATIENCE = 4  # with early stopping, checks in a row without a lower loss, after which a run ends
 
 
+@dataclass(frozen=True)
+class Trained:
+    """How a training went: its steps and seconds, the loss curve as [step, mean loss since the point before], and the
+    validation losses as [step, mean loss]."""
+
+    steps: int
+    seconds: float
+    curve: list[list[float]]
+    validation: list[list[float]]
+
+
 @dataclass
-class Progress:
-    """How far a training is: its last step, its loss curve and the losses that are not yet in it, its validation losses.
+class Validation:
+    """The validation losses so far, as [step, mean loss]; with early stopping, the weights at the lowest of them in `best`."""
 
-    `curve` holds [step, mean loss since the point before], `validation` [step, mean loss]. `best` holds the weights with
-    the lowest validation loss and is filled with early stopping only.
-    """
-
-    step: int = 0
-    curve: list[list[float]] = field(default_factory=list)
-    recent: list[Tensor] = field(default_factory=list)
-    validation: list[list[float]] = field(default_factory=list)
+    losses: list[list[float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def checks_since_best(self) -> int:
+    def since_best(self) -> int:
         """The number of validation losses after the lowest one."""
-        losses = [loss for _, loss in self.validation]
+        losses = [loss for _, loss in self.losses]
         return len(losses) - 1 - losses.index(min(losses)) if losses else 0
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model with what its training needs: tokenised texts, optimiser and schedule of the learning rate."""
+    """A model with what its training needs: tokenised texts, the optimiser, and the weights of the classes in the loss."""
 
     model: Any
     data: RunData
@@ -59,7 +63,7 @@ class Fit:
     optimizer: torch.optim.Optimizer
     weights: Tensor | None
 
-    def losses(self, rows: Sequence[Sequence[int]], labelled: Labelled) -> float:
+    def mean_loss(self, rows: Sequence[Sequence[int]], labelled: Labelled) -> float:
         """The mean cross-entropy of the model on texts, without dropout; nan without texts."""
         if not rows:
             return math.nan
@@ -88,38 +92,34 @@ def prepare(model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype) ->
     )
 
 
-def train(fit: Fit, progress: Progress, *, report: Report, keep: Callable[[Progress], None]) -> float:
-    """Fine-tune the model from `progress` to its last step, and return the seconds of training.
+def train(fit: Fit, *, report: Report) -> Trained:
+    """Fine-tune the model in place. With early stopping, the model ends with the weights of the lowest validation loss.
 
-    `keep` is called after every step of the loss curve, so that the caller may store a checkpoint. Raises `StudyError` if
-    the loss is no longer finite.
+    Raises `StudyError` if the loss is no longer finite.
     """
     began, settings = time.monotonic(), fit.data.settings
     steps, every = settings.length, max(1, settings.length // LOSS_POINTS)
     targets = torch.tensor(fit.data.train.targets, device=fit.model.device)
     rng = np.random.default_rng(fit.data.run.seed)
     stream = batches([len(row) for row in fit.train], settings.batch_size, rng=rng)
-    for _ in range(progress.step):
-        next(stream)
-    marks = _marks(settings)
-    if progress.step == 0:
-        _validate(fit, progress)
-    while progress.step < steps:
-        progress.recent.append(_step(fit, next(stream), targets, scale=rate(progress.step, settings)))
-        progress.step += 1
-        if progress.step in marks:
-            _validate(fit, progress)
-        if progress.step % every == 0 or progress.step == steps:
-            loss = _finite(torch.stack(progress.recent).mean().item(), fit.data, progress.step)
-            progress.curve.append([progress.step, loss])
-            progress.recent.clear()
-            report(progress.step, steps, fit.data.title, {"loss": loss})
-            keep(progress)
-        if settings.early_stop and progress.checks_since_best >= PATIENCE:
+    marks, validation = _marks(settings), Validation()
+    curve: list[list[float]] = []
+    recent: list[Tensor] = []
+    _validate(fit, validation, step=0)
+    for step in range(1, steps + 1):
+        recent.append(_step(fit, next(stream), targets, scale=rate(step - 1, settings)))
+        if step in marks:
+            _validate(fit, validation, step=step)
+        is_last = step == steps or (settings.early_stop and validation.since_best >= PATIENCE)
+        if step % every == 0 or is_last:
+            curve.append([step, _finite(torch.stack(recent).mean().item(), fit.data, step)])
+            recent.clear()
+            report(step, steps, fit.data.title, {"loss": curve[-1][1]})
+        if is_last:
             break
-    if progress.best:
-        fit.model.load_state_dict(progress.best)
-    return time.monotonic() - began
+    if validation.best:
+        fit.model.load_state_dict(validation.best)
+    return Trained(step, time.monotonic() - began, curve, validation.losses)
 
 
 def _step(fit: Fit, places: list[int], targets: Tensor, *, scale: float) -> Tensor:
@@ -139,13 +139,13 @@ def _step(fit: Fit, places: list[int], targets: Tensor, *, scale: float) -> Tens
     return detached
 
 
-def _validate(fit: Fit, progress: Progress) -> None:
-    """Measure the loss on the validation texts, and with early stopping keep the weights with the lowest loss."""
+def _validate(fit: Fit, validation: Validation, *, step: int) -> None:
+    """Measure the loss on the validation texts, if there are any; with early stopping keep the weights at the lowest loss."""
     if not fit.validation:
         return
-    progress.validation.append([progress.step, fit.losses(fit.validation, fit.data.validation)])
-    if fit.data.settings.early_stop and progress.checks_since_best == 0:
-        progress.best = {name: weight.detach().clone() for name, weight in fit.model.state_dict().items()}
+    validation.losses.append([step, fit.mean_loss(fit.validation, fit.data.validation)])
+    if fit.data.settings.early_stop and validation.since_best == 0:
+        validation.best = {name: weight.detach().clone() for name, weight in fit.model.state_dict().items()}
 
 
 def _marks(settings: TrainingSettings) -> set[int]:

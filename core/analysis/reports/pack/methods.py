@@ -28,9 +28,9 @@ OF_MEASURES = {
     Measure.SCALE: ("Subjectivity of a task is the mean rating of its texts from 1 to 5.", "cameron2011robust"),
 }
 SETTINGS = {
-    "steps": "{} steps", "batch_size": "batches of {} texts", "learning_rate": "a highest learning rate of {}",
+    "batch_size": "batches of {} texts", "learning_rate": "a highest learning rate of {}",
     "max_length": "at most {} tokens a text", "warmup_share": "a warm-up over a share of {} of the steps",
-    "weight_decay": "weight decay {}",
+    "weight_decay": "weight decay {}", "class_weights": "{} class weights in the loss",
 }  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _training(found: Findings, runs: list[Run], encoders: list[str]) -> str:
     if not runs:
         return ""
     settings = {name: value for run in runs for name, value in run.config.get("training", {}).items()}
-    told = [form.format(settings[name]) for name, form in SETTINGS.items() if name in settings]
+    told = [*_length(runs), *(form.format(settings[name]) for name, form in SETTINGS.items() if name in settings)]
     sizes = found.scores.groupby("task", sort=False)["n_train"].first()
     size = ", ".join(f"{task} {n}" for task, n in sizes.items())
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
@@ -126,6 +126,22 @@ def _training(found: Findings, runs: list[Run], encoders: list[str]) -> str:
         f"Encoders: {', '.join(encoders)}, fine-tuned with AdamW for {', '.join(told) or 'settings that are not stored'}, with the seeds "
         f"{seeds}. Training texts of every arm: {size}. {len(runs)} runs finished, {_span(min(ends), max(ends))}. {found.left_out}".strip()
     )
+
+
+def _length(runs: list[Run]) -> list[str]:
+    """How long runs were trained: their steps, the rules from which these follow, and whether they could end early."""
+    trainings = [run.config["training"] for run in runs if run.config.get("training")]
+    steps = sorted({training["steps"] for training in trainings if "steps" in training})
+    if not steps:
+        return []
+    rules = {(run.config["rule"]["passes"], run.config["rule"]["least_steps"]) for run in runs if "rule" in run.config}
+    said = [f"{steps[0]:,} steps" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,} steps"]
+    said += [
+        f"that is {passes:g} passes over the texts and at least {least:,} steps" for passes, least in sorted(rules)
+    ]
+    if any(training.get("early_stop") for training in trainings):
+        said.append("early stopping by the loss on a tenth of the texts, kept out of training")
+    return said
 
 
 def _statistics(found: Findings) -> str:
