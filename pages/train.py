@@ -102,7 +102,7 @@ ui.plot(
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
     + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
 )
-picked = ui.choose_row(scores.drop(columns="notes"), key="train.table")
+picked = ui.choose_row(ui.run_table(scores), key="train.table")
 if picked is not None:
     ui.run_detail(int(scores["run_id"].iloc[picked]))
 ui.calibration_view(study)

@@ -42,7 +42,7 @@ from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
-from ui.shared.runs import pick_length, run_detail, training_words
+from ui.shared.runs import pick_length, run_detail, run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
@@ -131,6 +131,7 @@ __all__ = [
     "results_view",
     "review_import",
     "run_detail",
+    "run_table",
     "sample_badge",
     "samples_view",
     "set_notice",

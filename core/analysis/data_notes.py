@@ -40,9 +40,9 @@ def of_length(scores: pd.DataFrame) -> list[str]:
     where = "; ".join(
         f"{task}: {', '.join(arms)}" for task, arms in cut.groupby("task", sort=False)["arm"].unique().items()
     )
-    had = "run had" if len(cut) == 1 else "runs had"
+    runs = "run" if len(scores) == 1 else "runs"
     return [
-        f"{len(cut)} of {len(scores)} {had} not converged ({where}), so these scores and gaps may change with longer training. A run "
+        f"{len(cut)} of {len(scores)} {runs} had not converged ({where}), so these scores and gaps may change with longer training. A run "
         "opened on Train says why."
     ]
 

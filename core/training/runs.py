@@ -253,7 +253,7 @@ def _notes(arm: str, config: Mapping[str, Any], facts: Mapping[str, Any]) -> tup
         for split, texts in whose.items()
         if cut.get(split)
     ]
-    if config["training"].get("early_stop"):
+    if config["training"].get("stop") == "early":
         kept_out = facts.get("validation", {}).get("n", 0)
         words.append(
             f"{kept_out} of the texts of arm {arm} were kept out of training for early stopping."

@@ -49,7 +49,7 @@ def run_texts(
 ) -> RunTexts:
     """The texts of a run on `n` chosen texts of an arm.
 
-    With `early_stop`, a tenth of the chosen texts of each label (at least one, if the label has two) are the validation
+    With early stopping, a tenth of the chosen texts of each label (at least one, if the label has two) are the validation
     texts, in every arm alike. Else the arm trains on all chosen texts, and its validation texts are, as far as there are
     any, those of its own split `validation`, or its kept training texts that were not chosen: equally many of each label
     as far as possible, at most `VALIDATION` in all. Raises `StudyError` as `choose_training_samples` does.
@@ -57,7 +57,7 @@ def run_texts(
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     pool = training_pool(session, session.get_one(Task, arm.task_id), arm, labels, test)
     chosen = choose(pool, labels, n=n, seed=seed, balance=settings.balance).samples
-    if settings.early_stop:
+    if settings.stops_early:
         place, size = chosen.groupby("label").cumcount(), chosen.groupby("label")["label"].transform("size")
         is_kept_out = (place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)
         return RunTexts(chosen, chosen[~is_kept_out].reset_index(drop=True), chosen[is_kept_out].reset_index(drop=True))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +13,7 @@ from core.study import spec
 PASSES = 10.0  # passes over the training texts, if neither steps nor passes are asked for
 LEAST_STEPS = 200  # the floor of steps then
 LENGTH = ("steps", "passes", "least_steps")
-UNSAID: dict[str, Any] = {"balance": "equal", "class_weights": "none", "early_stop": False}  # left out of fingerprints
+UNSAID: dict[str, Any] = {"balance": "equal", "class_weights": "none", "stop": "last"}  # left out of fingerprints
 
 
 class TrainingSettings(BaseModel):
@@ -24,23 +24,23 @@ class TrainingSettings(BaseModel):
     `max_length` is in tokens; `warmup_share`, in [0, 1), is the share of the steps in which the learning rate rises.
     `balance` says which texts of an arm are drawn: equally many of each label ("equal"), or texts at random, so that an
     arm keeps its own shares of the labels ("natural"). `class_weights` "balanced" weighs the loss of a text by the inverse
-    frequency of its label. With `early_stop`, a tenth of an arm's chosen texts are kept out of training, and a run ends
+    frequency of its label. With `stop` "early", a tenth of an arm's chosen texts are kept out of training, and a run ends
     once the loss on this tenth no longer falls; its best weights count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    steps: int | None = Field(default=None, ge=1, le=1_000_000)
-    passes: float | None = Field(default=None, gt=0, le=10_000)
-    least_steps: int | None = Field(default=None, ge=1, le=1_000_000)
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    learning_rate: float = Field(default=5e-5, gt=0, le=1)
-    max_length: int = Field(default=128, ge=8, le=8192)
-    warmup_share: float = Field(default=0.1, ge=0, lt=1)
-    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    steps: Annotated[int | None, spec.NOT_BOOL] = Field(default=None, ge=1, le=1_000_000)
+    passes: Annotated[float | None, spec.NOT_BOOL] = Field(default=None, gt=0, le=10_000)
+    least_steps: Annotated[int | None, spec.NOT_BOOL] = Field(default=None, ge=1, le=1_000_000)
+    batch_size: Annotated[int, spec.NOT_BOOL] = Field(default=32, ge=1, le=4096)
+    learning_rate: Annotated[float, spec.NOT_BOOL] = Field(default=5e-5, gt=0, le=1)
+    max_length: Annotated[int, spec.NOT_BOOL] = Field(default=128, ge=8, le=8192)
+    warmup_share: Annotated[float, spec.NOT_BOOL] = Field(default=0.1, ge=0, lt=1)
+    weight_decay: Annotated[float, spec.NOT_BOOL] = Field(default=0.01, ge=0, le=1)
     balance: Literal["equal", "natural"] = "equal"
     class_weights: Literal["none", "balanced"] = "none"
-    early_stop: bool = False
+    stop: Literal["last", "early"] = "last"
 
     @pydantic.model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -77,6 +77,11 @@ class TrainingSettings(BaseModel):
             return self
         steps = max(int(self.rule["least_steps"]), math.ceil(self.rule["passes"] * n / self.batch_size))
         return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None})
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a run may end before its last step."""
+        return self.stop == "early"
 
     @property
     def length(self) -> int:

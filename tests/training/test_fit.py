@@ -47,7 +47,7 @@ def run_of(store: Store, run_id: int) -> Run:
         return session.get_one(Run, run_id)
 
 
-def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: float) -> int:
+def plan_one(store: Store, task: Task, *, encoder: str = "minilm", **changes: float | str) -> int:
     with store.write() as session:
         arms = [tasks.get_arm(session, task, "real")]
         settings = training_settings(SETTINGS.model_dump() | changes)
@@ -287,7 +287,7 @@ def test_early_stopping_keeps_a_tenth_out_ends_before_the_last_step_and_keeps_th
     store: Store, task: Task
 ) -> None:
     """At so high a rate the loss on other texts soon rises; the answers are those of the lowest loss, not of the last step."""
-    run_id = plan_one(store, task, steps=100, early_stop=True, learning_rate=2e-3)
+    run_id = plan_one(store, task, steps=100, stop="early", learning_rate=2e-3)
 
     fit.execute(store, [run_id], report=silent)
 

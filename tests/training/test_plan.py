@@ -364,3 +364,9 @@ def test_a_rule_that_gives_the_steps_of_a_finished_run_finds_this_run_and_names_
     assert [run.id for run in again.existing] == planned and not again.new
     assert all(run.config["rule"] == {"passes": 1.0, "least_steps": 6} for run in again.existing)
     assert all(run.config["training"]["steps"] == 6 for run in again.existing)
+
+
+@pytest.mark.parametrize("name", ["steps", "passes", "least_steps", "batch_size", "learning_rate", "weight_decay"])
+def test_a_yes_where_a_number_belongs_is_refused(name: str) -> None:
+    with pytest.raises(StudyError, match=f"{name}: this is a yes or no; a number is needed"):
+        training_settings({name: True})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core.analysis.figures import gap_charts
@@ -11,6 +12,8 @@ from core.training import convergence, runs
 from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
 from ui.shared import resources, tables, words
 from ui.shared.charts import plot
+
+CONVERGED = {True: "yes", False: "no", None: "not known"}
 
 
 def pick_length(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +85,13 @@ def training_words(
             f"{f', in {settings.for_texts(n).length:,} steps' if n else ''}."
         )
     return " ".join(sentences)
+
+
+def run_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table of `runs.scores` to be shown: whether a run had converged in words, and the longest column last."""
+    converged = [CONVERGED[is_converged] for is_converged in scores["converged"]]
+    shown = scores.drop(columns=["notes", "settings"]).assign(converged=converged)
+    return shown.assign(settings=scores["settings"])
 
 
 def run_detail(run_id: int) -> None:

@@ -110,7 +110,7 @@ def train(fit: Fit, *, report: Report) -> Trained:
         recent.append(_step(fit, next(stream), targets, scale=rate(step - 1, settings)))
         if step in marks:
             _validate(fit, validation, step=step)
-        is_last = step == steps or (settings.early_stop and validation.since_best >= PATIENCE)
+        is_last = step == steps or (settings.stops_early and validation.since_best >= PATIENCE)
         if step % every == 0 or is_last:
             curve.append([step, _finite(torch.stack(recent).mean().item(), fit.data, step)])
             recent.clear()
@@ -144,13 +144,13 @@ def _validate(fit: Fit, validation: Validation, *, step: int) -> None:
     if not fit.validation:
         return
     validation.losses.append([step, fit.mean_loss(fit.validation, fit.data.validation)])
-    if fit.data.settings.early_stop and validation.since_best == 0:
+    if fit.data.settings.stops_early and validation.since_best == 0:
         validation.best = {name: weight.detach().clone() for name, weight in fit.model.state_dict().items()}
 
 
 def _marks(settings: TrainingSettings) -> set[int]:
     """The steps after which the validation loss is measured."""
-    shares = [place / CHECKS for place in range(1, CHECKS + 1)] if settings.early_stop else MARKS
+    shares = [place / CHECKS for place in range(1, CHECKS + 1)] if settings.stops_early else MARKS
     return {max(1, round(share * settings.length)) for share in shares}
 
 

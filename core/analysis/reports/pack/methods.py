@@ -139,7 +139,7 @@ def _length(runs: list[Run]) -> list[str]:
     said += [
         f"that is {passes:g} passes over the texts and at least {least:,} steps" for passes, least in sorted(rules)
     ]
-    if any(training.get("early_stop") for training in trainings):
+    if any(training.get("stop") == "early" for training in trainings):
         said.append("early stopping by the loss on a tenth of the texts, kept out of training")
     return said
 
