@@ -66,8 +66,10 @@ def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser"
         except TimeoutError:
             continue
     page.get_by_role("heading", name="tone · zero-shot").wait_for(timeout=walking.PATIENCE)
+    walking.settled(page)
     page.get_by_text("Prompt version 1", exact=True).click()
     page.get_by_text("You are =a writer").first.wait_for(timeout=walking.PATIENCE)
+    walking.settled(page)
     page.get_by_role("link", name="The prompt on Prompts").click()
 
     page.get_by_role("heading", name="Prompts").wait_for(timeout=walking.PATIENCE)
