@@ -72,6 +72,7 @@ with st.container(border=True):
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     training = training_settings(with_length(config["training"], length) | {"balance": balance})
     st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
+    st.caption(ui.plain(ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     is_clicked = st.button("Queue the runs", type="primary", key="train.start")
 
@@ -86,6 +87,7 @@ if is_clicked:
         st.rerun()
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
+ui.grid_view(study)
 
 # Scores
 if scores.empty:
@@ -104,5 +106,5 @@ ui.plot(
 )
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
 if picked is not None:
-    ui.run_detail(int(scores["run_id"].iloc[picked]))
+    ui.run_detail(int(scores["run_id"].iloc[picked]), scores)
 ui.calibration_view(study)
