@@ -55,9 +55,7 @@ def plan(
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
     pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in arms}
-    n = _training_size(task, arms, pools)
-    if n < len(labels):
-        raise StudyError(_too_few_texts_error(task, labels, n))
+    n = _training_size(task, arms, pools, least=len(labels))
     own = settings.for_texts(n).with_times(times)
     purpose = Purpose.COMPARISON if times == 1 else Purpose.STEPS_CHECK
     chosen = selection.choices(pools, labels, n=n, seeds=seeds, balance=settings.balance)
@@ -76,12 +74,10 @@ def plan(
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
-        config = shared | {"notes": notes}
-        planned.new.append(
-            Run(
-                arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=config, fingerprint=digest, purpose=purpose
-            )
-        )
+        run = Run(
+            arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=shared | {"notes": notes}, fingerprint=digest, purpose=purpose
+        )  # fmt: skip
+        planned.new.append(run)
     session.add_all(planned.new)
     session.flush()
     return planned
@@ -134,18 +130,22 @@ def obstacles(
         (arm.name, _below_train_size_error(task, arm, sizes[arm.id])) for arm in _below_train_size(task, counted, sizes)
     ]
     n = task.train_size or min(sizes.values(), default=len(labels))
-    return found + ([("", _too_few_texts_error(task, labels, n))] if n < len(labels) else [])
+    return found + ([("", _too_few_texts_error(task, len(labels), n))] if n < len(labels) else [])
 
 
-def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
+def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame], *, least: int) -> int:
     """The number of training texts of every arm: the task's `train_size`, or the size of the smallest arm.
 
-    An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time.
+    An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time; so are
+    fewer texts than `least`, the number of labels.
     """
     sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
     for arm in _below_train_size(task, arms, sizes):
         raise StudyError(_below_train_size_error(task, arm, sizes[arm.id]))
-    return task.train_size or min(sizes.values())
+    n = task.train_size or min(sizes.values())
+    if n < least:
+        raise StudyError(_too_few_texts_error(task, least, n))
+    return n
 
 
 def _below_train_size(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
@@ -159,8 +159,8 @@ def _below_train_size_error(task: Task, arm: Arm, size: int) -> str:
     )
 
 
-def _too_few_texts_error(task: Task, labels: Sequence[str], n: int) -> str:
-    return f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more."
+def _too_few_texts_error(task: Task, labels: int, n: int) -> str:
+    return f"Task {task.name!r} has {labels} labels and would train on {n} texts; give it more."
 
 
 def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
