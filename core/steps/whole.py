@@ -9,16 +9,19 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
+from core.analysis.arms import trained
+from core.analysis.baselines import results
 from core.analysis.headline import headline
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.reports import Teller
-from core.steps import generate, share, study_file, study_intake, train
+from core.steps import baselines, generate, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
-from core.study.rows.study import Job, Study
+from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
+from core.training import runs
 
 
 def check_study(
@@ -66,10 +69,14 @@ def run_study(
         wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
         queued = train.queue_training(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
+    for task in named:
+        _compute_baselines(settings, store, task, teller)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
-    return findings.as_json(collected, report=str(path)) | {
+        compared = trained.of_runs(collected.scores, runs.answers(session, study.id))
+        beside = results.records(results.of_study(session, study, compared))
+    return findings.as_json(collected, report=str(path), baselines=beside) | {
         "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
@@ -98,6 +105,16 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
                 f"Its log: {queue.log_path(settings, job)}"
             )
+
+
+def _compute_baselines(settings: settings_module.Settings, store: Store, task: Task, teller: Teller) -> None:
+    """Compute the baselines of a task; what cannot be computed is said and stops nothing."""
+    try:
+        _, without = baselines.compute_task(settings, store, task_id=task.id, title=task.name, teller=teller)
+    except StudyError as error:
+        without = (str(error),)
+    for sentence in without:
+        teller.say(f"Mind: no baselines of {task.name} for this reason: {sentence}")
 
 
 def _generate(

@@ -67,11 +67,16 @@ class Result:
         return gap_table.SCORERS[metric](self.truth, rows)
 
     @property
+    def short_words(self) -> str:
+        """The classifier for people: "TF-IDF and logistic regression"."""
+        if self.name.startswith(LLM):
+            return f"{self.name.removeprefix(LLM)} as classifier"
+        return NAMES.get(self.name, self.name)
+
+    @property
     def words(self) -> str:
         """The name for people: "TF-IDF and logistic regression on real texts"."""
-        own = NAMES.get(self.name, self.name.removeprefix(LLM) if self.name.startswith(LLM) else self.name)
-        if self.name.startswith(LLM):
-            return f"{own} as classifier"
+        own = self.short_words
         return f"{own} on the few-shot pool" if self.arm == POOL else f"{own} on {self.arm} texts" if self.arm else own
 
 
@@ -160,7 +165,8 @@ def _tested(session: Session, task: Task, chosen: TaskArms | None) -> _Tested:
     arm = chosen.arms[0]
     found: dict[int, str] = {}
     for chunk in chunks([int(number) for number in arm.texts]):
-        found.update(session.execute(select(Sample.id, Sample.text_hash).where(Sample.id.in_(chunk))).tuples())
+        rows = session.execute(select(Sample.id, Sample.text_hash).where(Sample.id.in_(chunk)))
+        found |= {row.id: row.text_hash for row in rows}
     return _Tested(arm.texts, [found[int(number)] for number in arm.texts], arm.truth, codes)
 
 

@@ -82,6 +82,7 @@ def render(session: Session, found: Findings) -> str:
         captioned=[
             (title, table)
             for title, table in (
+                ("Baselines", tables.baselines(session, found)),
                 ("Beside the paper", tables.published(found)),
                 ("Raters", tables.raters(session, found)),
             )
@@ -106,7 +107,7 @@ def _trust(session: Session, found: Findings) -> list[tuple[str, list[str]]]:
     said = [(found.study.name, [plan.line, *([frozen.words(frozen_plan)] if frozen_plan else []), *deviations])]
     known = set(found.scores["task"])
     return said + [
-        (task.name, [check.line for check in checks.of_task(session, task)])
+        (task.name, [check.line for check in checks.of_task(session, task, metric=found.metric)])
         for task in tasks.tasks(session, found.study.id)
         if task.name in known
     ]
