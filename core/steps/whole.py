@@ -16,7 +16,7 @@ from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.reports import Teller
-from core.steps import baselines, generate, share, study_file, study_intake, train
+from core.steps import generate, measure, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
 from core.study.rows.study import Job, Study, Task
@@ -110,7 +110,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
 def _compute_baselines(settings: settings_module.Settings, store: Store, task: Task, teller: Teller) -> None:
     """Compute the baselines of a task; what cannot be computed is said and stops nothing."""
     try:
-        _, without = baselines.compute_task(settings, store, task_id=task.id, title=task.name, teller=teller)
+        _, without = measure.compute_baselines(settings, store, task_id=task.id, title=task.name, teller=teller)
     except StudyError as error:
         without = (str(error),)
     for sentence in without:

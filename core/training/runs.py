@@ -163,11 +163,6 @@ def answers(session: Session, study_id: int) -> pd.DataFrame:
     return _answers_where(session, Task.study_id == study_id)
 
 
-def answers_of_task(session: Session, task_id: int) -> pd.DataFrame:
-    """Every prediction of a task's finished runs as numbers, in the columns of `answers`."""
-    return _answers_where(session, Task.id == task_id)
-
-
 def per_class(session: Session, run_id: int) -> pd.DataFrame:
     """Precision, recall and F1 of a run for each label of its task, in the task's order: columns as `score.per_class`.
 

@@ -8,7 +8,7 @@ from core.analysis.baselines import beside_runs, results, sentences
 from core.analysis.inference import gaps
 from core.analysis.points import METRIC_NAMES, Metric
 from core.jobs import runner
-from core.steps import baselines as step
+from core.steps import measure
 from core.study.rows.kinds import Work
 from core.study.rows.study import Study, Task
 from core.wording import counted
@@ -35,7 +35,7 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
     scores = pd.DataFrame(columns=SCORE_COLUMNS) if found is None else found.scores
     shown = beside_runs.table(own, scores, encoder="" if found is None else found.chosen.encoder, metric=metric)
     st.caption(f"{METRIC_NAMES[metric]} on the real test texts, runs first.")
-    table(compact(shown), key="compare.baselines", wide=("name",))
+    table(compact(shown), key="compare.baselines")
     st.caption(
         "Classifiers learn from the very texts of each arm's runs. Intervals (95 %) speak of new test texts and other choices of "
         "training texts."
@@ -65,6 +65,6 @@ def _offer(study: Study, task: Task, missing: int) -> None:
 def _queue(study: Study, task: Task) -> None:
     with show_errors():
         with resources.store().write() as session:
-            job = step.queue_baselines(session, study=study, task=task)
+            job = measure.queue_baselines(session, study=study, task=task)
         runner.ensure(resources.settings())
         set_queued_notice([job])

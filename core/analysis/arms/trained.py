@@ -14,7 +14,6 @@ from core.analysis.inference.gaps import Codes, Scored, SeedSpread
 from core.analysis.points import Metric
 from core.errors import StudyError
 from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Task
 from core.training import runs
 
 
@@ -99,13 +98,6 @@ def read(session: Session, study_id: int) -> StudyArms:
     """The trained arms of a study, from its finished runs of one setting (`gap_table.of_one_setting`)."""
     scores, left_out = gap_table.of_one_setting(runs.scores(session, study_id))
     return of_runs(scores, runs.answers(session, study_id), left_out=left_out)
-
-
-def of_task(session: Session, task: Task) -> StudyArms:
-    """The trained arms of one task, from its runs of one setting; the answers of other tasks are not read."""
-    answered = runs.answers_of_task(session, task.id)
-    scores, left_out = gap_table.of_one_setting(runs.scores(session, task.study_id, answered=answered))
-    return of_runs(scores[scores["task"] == task.name], answered, left_out=left_out)
 
 
 def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, left_out: str = "") -> StudyArms:

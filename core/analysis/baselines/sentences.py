@@ -1,7 +1,6 @@
 """Baselines in words: what stands beside a gap, and which baselines the real arm is not shown to beat"""
 
 import math
-from collections.abc import Sequence
 
 from core.analysis.arms.trained import TaskArms
 from core.analysis.baselines.results import MAJORITY, Result, TaskBaselines
@@ -17,7 +16,7 @@ def beside_gap(found: TaskBaselines, *, metric: Metric) -> str:
     shown = [one for one in found.results if one.arm in ("", ArmKind.REAL)]
     parts = [f"{one.words} {gaps.mean_score(one.scored(metric)).text()}" for one in shown]
     n = len(shown[0].truth) if shown else 0
-    return f"Baselines in {_named(metric)}: {'; '.join(parts)} (n {n:,} test texts)." if parts else ""
+    return f"In {_named(metric)}, {'; '.join(parts)} (n {n:,} test texts)." if parts else ""
 
 
 def not_beaten(
@@ -44,9 +43,9 @@ def _sentence(one: Result, gap: Gap, *, encoder: str, metric: Metric) -> str:
     """Why a gap under the real arm says little: the real arm itself is not shown to beat a baseline."""
     lead = "is worse than" if gap.high < 0 else "is not shown to beat"
     so = (
-        "training on the real texts has taught it nothing that this score counts, so a small gap is no praise of synthetic texts"
+        "in this score it may have learned nothing from the real texts, so a small gap is no praise of synthetic ones"
         if one.name == MAJORITY
-        else "a gap to it is a gap to a model that a plainer one equals"
+        else "a gap to it may be a gap to a model no better than a plainer one"
     )
     if gap.high < 0:
         so = "a gap to it understates what real texts are worth"
@@ -58,9 +57,3 @@ def _sentence(one: Result, gap: Gap, *, encoder: str, metric: Metric) -> str:
 
 def _named(metric: Metric) -> str:
     return METRIC_NAMES[metric].lower().replace("f1", "F1")
-
-
-def missing(n: int, left_out: Sequence[str]) -> list[str]:
-    """What is not computed: the number of fits, and the arms that get none."""
-    fits = [f"{n} fits of baselines are not computed for the texts as they are now."] if n else []
-    return [*fits, *left_out]

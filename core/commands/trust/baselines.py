@@ -10,8 +10,7 @@ from core.analysis.baselines.results import TaskBaselines
 from core.analysis.points import Metric
 from core.commands import output
 from core.jobs import runner
-from core.steps import baselines as step
-from core.steps import find
+from core.steps import find, measure
 from core.study import tasks
 from core.study.rows.study import Task
 
@@ -32,11 +31,13 @@ def baselines(
         with store.write() as session:
             home = find.find_study(session, study, task)
             task_id = tasks.get_task(session, home.id, task).id
-            job = step.queue_baselines(session, study=home, task=session.get_one(Task, task_id)) if detach else None
+            job = measure.queue_baselines(session, study=home, task=session.get_one(Task, task_id)) if detach else None
         if job is not None:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        new, without = step.compute_task(settings, store, task_id=task_id, title=task, teller=output.teller(store))
+        new, without = measure.compute_baselines(
+            settings, store, task_id=task_id, title=task, teller=output.teller(store)
+        )
         with store() as session:
             found_task = session.get_one(Task, task_id)
             arms = trained.read(session, home.id)

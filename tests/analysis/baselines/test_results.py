@@ -59,7 +59,7 @@ def add_fits(store: Store, task: Task, arm: str, *, right: float, seeds: int = 3
 
 def read(store: Store, task: Task) -> tuple[TaskBaselines, TaskArms]:
     with store() as session:
-        chosen = trained.comparable(trained.of_task(session, task), task.name)
+        chosen = trained.comparable(trained.read(session, task.study_id), task.name)
         return results.of_task(session, task, chosen), chosen
 
 

@@ -54,6 +54,7 @@ def of_study(session: Session, found: Findings) -> list[PaperTable]:
 def baselines(session: Session, found: Findings) -> PaperTable:
     """The baselines of each task beside the arms' runs: a row for each; without rows if no task has test texts."""
     arms = trained.of_runs(found.scores, runs.answers(session, found.study.id))
+    spread = trained.shared_spread(arms, found.metric)
     of_tasks = results.of_study(session, found.study, arms)
     rows = [
         (
@@ -67,7 +68,9 @@ def baselines(session: Session, found: Findings) -> PaperTable:
         sentence
         for one in of_tasks
         if arms.encoders(one.task)
-        for sentence in sentences.not_beaten(one, trained.comparable(arms, one.task), metric=found.metric)
+        for sentence in sentences.not_beaten(
+            one, trained.comparable(arms, one.task), metric=found.metric, spread=spread
+        )
     ]
     return PaperTable(
         "baselines",
