@@ -1,5 +1,6 @@
 """Settings of the program, read from the environment and the secrets file in this module only."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
     `slots` is the number of jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
+    `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     """
 
     home: Path
@@ -26,6 +28,7 @@ class Settings:
     openai_api_key: str | None = field(repr=False)
     hf_token: str | None = field(repr=False)
     password: str | None = field(repr=False)
+    watts: float | None = None
 
     @property
     def logs(self) -> Path:
@@ -56,6 +59,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         openai_api_key=(found.get("OPENAI_API_KEY") or "").strip() or None,
         hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
+        watts=_watts(found),
     )
 
 
@@ -74,6 +78,19 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     if not text.isdecimal() or int(text) < least:
         raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
+
+
+def _watts(found: Mapping[str, str]) -> float | None:
+    text = found.get("LITMUS_WATTS")
+    if not text:
+        return None
+    try:
+        watts = float(text)
+    except ValueError:
+        watts = math.nan
+    if not 0 < watts < math.inf:
+        raise StudyError(f"LITMUS_WATTS must be a number of watts above 0; it is {text!r}.")
+    return watts
 
 
 def _visible_gpus(found: Mapping[str, str]) -> int:

@@ -43,7 +43,7 @@ from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
-from ui.shared.runs import pick_length, run_detail, run_table, training_words
+from ui.shared.runs import pick_length, run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
@@ -60,6 +60,9 @@ from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
+from ui.train.grid import forecast_words, grid_view
+from ui.train.run import run_detail
+from ui.train.steps_check import WHAT_THE_CHECK_DOES, steps_check_view
 from ui.trust.calibration import calibration_view
 from ui.trust.checks import trust_list
 from ui.trust.frozen import frozen_panel
@@ -67,6 +70,7 @@ from ui.trust.real_test_texts import test_texts_view
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
+    "WHAT_THE_CHECK_DOES",
     "arm_panel",
     "arm_table",
     "baselines_view",
@@ -94,9 +98,11 @@ __all__ = [
     "export_panel",
     "export_view",
     "findings_of",
+    "forecast_words",
     "forget_start",
     "gaps_view",
     "frozen_panel",
+    "grid_view",
     "guard",
     "import_panel",
     "is_generating",
@@ -147,6 +153,7 @@ __all__ = [
     "shown_by_ratings",
     "shown_by_runs",
     "start_menu",
+    "steps_check_view",
     "store",
     "study_import_panel",
     "table",

@@ -2,18 +2,18 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.jobs import queue
 from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
-from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
-from core.training import plan
-from core.training.settings import TrainingSettings
+from core.study.rows.study import Arm, Job, Run, Study, Task
+from core.training import pace, plan
+from core.training.settings import CHECK_TIMES, TrainingSettings
 
 SAMPLE_NAME = "sample-study"
 
@@ -22,7 +22,8 @@ SAMPLE_NAME = "sample-study"
 class TrainingRequest:
     """Which runs are wanted: each arm, of the given arms of each task, with each encoder and each seed.
 
-    `settings` are the training settings of every run.
+    `settings` are the training settings of every run. `times`: how many times the steps of these settings are made; with
+    other numbers than 1 the runs check the steps and do not enter the comparison.
     """
 
     tasks: Sequence[Task]
@@ -30,6 +31,7 @@ class TrainingRequest:
     encoders: Sequence[str]
     seeds: Sequence[int]
     settings: TrainingSettings
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def queue_training(
                 encoders=request.encoders,
                 seeds=request.seeds,
                 settings=request.settings,
+                times=request.times,
             )
             runs += [*planned.new, *planned.existing]
     unfinished = [run for run in runs if run.finished_at is None]
@@ -68,6 +71,18 @@ def queue_training(
     jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
+
+
+def queue_steps_check(
+    session: Session, settings: settings_module.Settings, *, study: Study, request: TrainingRequest
+) -> Queued:
+    """Queue the runs of a request and the same runs with half and with twice the steps."""
+    parts = [
+        queue_training(session, settings, study=study, request=replace(request, times=times))
+        for times in (1.0, *CHECK_TIMES)
+    ]
+    jobs = {job.id: job for part in parts for job in part.jobs}
+    return Queued(jobs=list(jobs.values()), run_ids=[run_id for part in parts for run_id in part.run_ids])
 
 
 def queue_generation(
@@ -121,24 +136,11 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:
     """Deal runs out to slots that end at about the same time: the longest first, each run to the least loaded slot."""
-    work = _work(session, runs)
+    work = pace.work_of(session, runs)
     shares: list[list[Run]] = [[] for _ in range(slots)]
     for longest in sorted(runs, key=lambda run: -work[run.id]):
         min(shares, key=lambda share: sum(work[run.id] for run in share)).append(longest)
     return [share for share in shares if share]
-
-
-def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
-    """Return the characters that each run reads, by run id: training time grows in proportion."""
-    arm_ids = {run.arm_id for run in runs}
-    query = (
-        select(Sample.arm_id, func.avg(func.length(Sample.text)))
-        .where(Sample.arm_id.in_(arm_ids))
-        .group_by(Sample.arm_id)
-    )
-    length = {row[0]: float(row[1]) for row in session.execute(query)}
-    settings = {run.id: run.config["training"] for run in runs}
-    return {run.id: settings[run.id]["steps"] * settings[run.id]["batch_size"] * length[run.arm_id] for run in runs}
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:

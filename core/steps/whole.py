@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
-from core.analysis.arms import trained
+from core.analysis.arms import steps_check, trained
 from core.analysis.baselines import results
 from core.analysis.headline import headline
+from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
@@ -41,9 +42,16 @@ def check_study(
 
 
 def run_study(
-    settings: settings_module.Settings, store: Store, request: study_intake.StudyRequest, teller: Teller
+    settings: settings_module.Settings,
+    store: Store,
+    request: study_intake.StudyRequest,
+    teller: Teller,
+    *,
+    with_steps_check: bool = False,
 ) -> dict[str, Any]:
     """Import a study file, generate, train and write the report; return the findings as JSON.
+
+    With `with_steps_check` every run is also trained with half and with twice the steps.
 
     Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
     a later step fails.
@@ -67,7 +75,8 @@ def run_study(
             if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
         ]
         wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
-        queued = train.queue_training(session, settings, study=study, request=wanted)
+        queue_all = train.queue_steps_check if with_steps_check else train.queue_training
+        queued = queue_all(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     for task in named:
         _compute_baselines(settings, store, task, teller)
@@ -76,7 +85,10 @@ def run_study(
         path = report.write(session, collected, share.folder(settings, study))
         compared = trained.of_runs(collected.scores, runs.answers(session, study.id))
         beside = results.records(results.of_study(session, study, compared))
+        checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     return findings.as_json(collected, report=str(path), baselines=beside) | {
+        "steps_check": steps_check.as_json(checked),
+        "steps_check_reading": steps_check.sentence(checked),
         "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],

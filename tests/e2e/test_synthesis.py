@@ -9,7 +9,7 @@ import pytest
 from core import settings as settings_module
 from core.study import store as store_module
 from core.study.rows.study import Completion, Prompt, Sample, Trial
-from tests.e2e.walking import PATIENCE, at, connect, real_file, settled
+from tests.e2e.walking import PATIENCE, at, click_in, connect, real_file, settled
 from tests.llm_server import LlmServer
 
 if TYPE_CHECKING:
@@ -99,7 +99,6 @@ def reject_one_and_open_its_completion(page: "Page") -> None:
     page.get_by_role("combobox", name=re.compile("^Arm")).click()
     page.get_by_role("option", name="zero-shot").click()
     page.get_by_text("60 samples").wait_for()
-    settled(page)
     choose_first_row(page)
     page.get_by_text("The raw completion").wait_for()
     page.get_by_text(re.compile(r"^1\. .+")).first.wait_for()
@@ -109,6 +108,4 @@ def reject_one_and_open_its_completion(page: "Page") -> None:
 
 def choose_first_row(page: "Page") -> None:
     """Tick the first row by a click at the position of its box: the table is a canvas."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 20, box["y"] + 52)
+    click_in(page, page.get_by_test_id("stDataFrame").first, 20, 52)

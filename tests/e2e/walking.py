@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from core.subjectivity.sessions.protocol import Question
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 PATIENCE = 60_000
+STILL = 300  # ms
 READING = 450  # ms; answers take no pointer for the first 350 ms of an item
 
 
@@ -31,10 +32,35 @@ def real_file(folder: Path) -> Path:
 def at(page: "Page", name: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=False).first.click()
     page.get_by_role("heading", level=1).first.wait_for(timeout=PATIENCE)
+    settled(page)
 
 
 def settled(page: "Page") -> None:
-    page.wait_for_function("() => !document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=PATIENCE)
+    """Wait until no script of the page has run for `STILL` milliseconds: a click on a page being drawn again can be lost."""
+    page.evaluate("window.stillSince = null")
+    page.wait_for_function(
+        """still => {
+            const app = document.querySelector('[data-testid="stApp"]');
+            const isBusy = app === null || app.getAttribute('data-test-script-state') === 'running'
+                || document.querySelector('[data-testid="stStatusWidget"]') !== null;
+            if (isBusy) window.stillSince = null;
+            else if (window.stillSince === null) window.stillSince = performance.now();
+            return !isBusy && performance.now() - window.stillSince > still;
+        }""",
+        arg=STILL,
+        timeout=PATIENCE,
+    )
+
+
+def click_in(page: "Page", drawing: "Locator", x: float, y: float) -> None:
+    """Click at a place of something that is drawn on a canvas, once the page and the drawing stand still."""
+    settled(page)
+    before, box = None, drawing.bounding_box()
+    while box != before:
+        page.wait_for_timeout(STILL)
+        before, box = box, drawing.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + x, box["y"] + y)
 
 
 def connect(page: "Page", *, model: str, url: str = "", instead_of: str = "") -> None:

@@ -20,7 +20,7 @@ from core.analysis.points import Metric
 from core.study import tasks
 from core.study.chunks import chunks
 from core.study.rows.baselines import Baseline
-from core.study.rows.kinds import JudgementKind, Split
+from core.study.rows.kinds import JudgementKind, Purpose, Split
 from core.study.rows.study import Arm, Judgement, Run, Sample, Study, Task
 from core.training import selection
 from core.training.baselines import wanted
@@ -249,7 +249,7 @@ def _digests(session: Session, arm: TrainedArm) -> dict[int, str | None]:
     newest = session.get_one(Run, arm.newest)
     query = select(Run).where(
         Run.arm_id == newest.arm_id, Run.encoder == arm.encoder, Run.n_train == arm.n_train, Run.seed.in_(arm.seeds),
-        Run.finished_at.is_not(None),
+        Run.finished_at.is_not(None), Run.purpose == Purpose.COMPARISON,
     )  # fmt: skip
     own = _config(session, arm.newest)
     return {

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.baselines import Baseline
-from core.study.rows.kinds import ArmKind, Split
+from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Run, Study, Task
 from core.training import fingerprints, selection
 from core.training.settings import TrainingSettings, training_settings
@@ -132,6 +132,7 @@ class _Choice:
 def _asked(session: Session, task: Task, arms: Sequence[Arm], test: pd.DataFrame) -> dict[int, list[_Choice]]:
     """Arm id -> how its runs chose their texts; arms without runs as most runs of the task."""
     query = select(Run.arm_id, Run.n_train, Run.seed, Run.config).where(Run.arm_id.in_([arm.id for arm in arms]))
+    query = query.where(Run.purpose == Purpose.COMPARISON)
     found: dict[int, list[_Choice]] = {}
     for arm_id, n, seed, config in session.execute(query.order_by(Run.id)):
         found.setdefault(arm_id, []).append(_Choice(n, seed, **config_of(config["training"])))
