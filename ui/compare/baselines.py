@@ -8,7 +8,7 @@ from core.analysis.baselines import beside_runs, results, sentences
 from core.analysis.inference import gaps
 from core.analysis.points import METRIC_NAMES, Metric
 from core.jobs import runner
-from core.steps import measure
+from core.steps import measure, train
 from core.study.rows.kinds import Work
 from core.study.rows.study import Study, Task
 from core.wording import counted
@@ -27,8 +27,9 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
     asked = None if found is None else found.asked
     with resources.store()() as session:
         own = reads.baselines_of(session, study, task, asked)
-        missing, without = reads.missing_baselines(session, task)
-    _offer(study, task, missing)
+        missing = reads.missing_baselines(session, task)
+    has_student = any(one.name.startswith(results.STUDENT) for one in own.results)
+    _offer(study, task, missing.fits, students=missing.has_pool and not has_student)
     chosen = None if found is None else found.chosen
     spread = gaps.ALONE if found is None else found.spread
     listed(sentences.not_beaten(own, chosen, metric=metric, spread=spread))
@@ -40,13 +41,17 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
         "Classifiers learn from the very texts of each arm's runs. Intervals (95 %) speak of new test texts and other choices of "
         "training texts."
     )
-    listed((*own.left_out, *without))
+    listed((*own.left_out, *missing.left_out))
     if not any(one.name.startswith(results.LLM) for one in own.results):
         links.link("inspect", "Ask an LLM for the labels of the test texts")
 
 
-def _offer(study: Study, task: Task, missing: int) -> None:
-    """Draw the button that queues the missing fits, and the jobs; no button where nothing is missing."""
+def _offer(study: Study, task: Task, missing: int, *, students: bool) -> None:
+    """Draw the buttons that queue the missing fits and seed students, and the jobs; no button where nothing is missing."""
+    if students:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Train seed students", key="compare.students", on_click=_queue_students, args=(study, task))
+            st.caption("The study's encoders on the real texts of the few-shot pool: what they can do without any LLM.")
     if missing:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -68,3 +73,11 @@ def _queue(study: Study, task: Task) -> None:
             job = measure.queue_baselines(session, study=study, task=task)
         runner.ensure(resources.settings())
         set_queued_notice([job])
+
+
+def _queue_students(study: Study, task: Task) -> None:
+    with show_errors():
+        with resources.store().write() as session:
+            queued = train.queue_students(session, resources.settings(), study=study, task=task)
+        runner.ensure(resources.settings())
+        set_queued_notice(queued)

@@ -1,5 +1,7 @@
 """Cached reads of the page Compare: the trained arms of a study and their comparison, until the stored rows change."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 from sqlalchemy.orm import Session
 
@@ -9,6 +11,7 @@ from core.analysis.arms.trained import StudyArms
 from core.analysis.baselines import results
 from core.analysis.baselines.results import TaskBaselines
 from core.study import state
+from core.study.rows.kinds import Split
 from core.study.rows.study import Study, Task
 from core.training.baselines import wanted
 from ui.shared import resources
@@ -29,8 +32,20 @@ def baselines_of(session: Session, study: Study, task: Task, asked: Asked | None
     return _baselines(study.id, task.id, asked, state.stamp(session))
 
 
-def missing_baselines(session: Session, task: Task) -> tuple[int, tuple[str, ...]]:
-    """The number of fits that a task lacks for its texts as they are now, and sentences on arms that get none."""
+@dataclass(frozen=True)
+class Missing:
+    """What a task lacks for its texts as they are now: the number of fits, and sentences on arms that get none.
+
+    `has_pool`: whether its few-shot pool can teach a seed student.
+    """
+
+    fits: int
+    left_out: tuple[str, ...]
+    has_pool: bool
+
+
+def missing_baselines(session: Session, task: Task) -> Missing:
+    """What a task lacks for its texts as they are now, computed once for each state of the stored rows."""
     return _missing(task.id, task.train_size, state.stamp(session))
 
 
@@ -43,11 +58,12 @@ def _baselines(study_id: int, task_id: int, asked: Asked | None, stamp: tuple[ob
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the texts…")
-def _missing(task_id: int, train_size: int | None, stamp: tuple[object, ...]) -> tuple[int, tuple[str, ...]]:
+def _missing(task_id: int, train_size: int | None, stamp: tuple[object, ...]) -> Missing:
     del train_size, stamp
     with resources.store()() as session:
         found = wanted.of_task(session, session.get_one(Task, task_id))
-        return len(found.missing(session)), found.left_out
+        has_pool = any(fit.split == Split.POOL for fit in found.fits)
+        return Missing(len(found.missing(session)), found.left_out, has_pool)
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the runs…")

@@ -21,13 +21,14 @@ from core.study import tasks
 from core.study.chunks import chunks
 from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import JudgementKind, Purpose, Split
-from core.study.rows.study import Arm, Judgement, Run, Sample, Study, Task
-from core.training import selection
+from core.study.rows.study import Arm, Judgement, Prediction, Run, Sample, Study, Task
+from core.training import fingerprints, selection
 from core.training.baselines import wanted
 from core.wording import counted
 
 MAJORITY = "majority"
 LLM = "llm:"
+STUDENT = "student:"
 UNREAD = -1  # the code of an answer that names no label: it is never right
 NAMES = {
     MAJORITY: "always the commonest label",
@@ -59,7 +60,7 @@ class Result:
     @property
     def is_fixed(self) -> bool:
         """Whether another training could not answer otherwise: there is none, or all seeds chose the same texts."""
-        return not self.n_train or self.arm == POOL
+        return not self.n_train or (self.arm == POOL and self.name in wanted.NAMES)
 
     def scored(self, metric: Metric) -> Scored:
         """The scores of the fits; a fixed baseline answers alike in as many trainings as an interval takes."""
@@ -71,6 +72,8 @@ class Result:
         """The classifier for people: "TF-IDF and logistic regression"."""
         if self.name.startswith(LLM):
             return f"{self.name.removeprefix(LLM)} as classifier"
+        if self.name.startswith(STUDENT):
+            return f"seed student ({self.name.removeprefix(STUDENT)})"
         return NAMES.get(self.name, self.name)
 
     @property
@@ -109,13 +112,14 @@ def of_task(session: Session, task: Task, chosen: TaskArms | None) -> TaskBaseli
     if not len(tested.ids):
         return TaskBaselines(task.name, (), (f"Task {task.name} has no real test texts, so no baseline.",))
     fitted, other = _fitted(session, task, chosen, tested)
+    taught = _students(session, task, tested)
     judged, said = _judged(session, tested)
     if other:
         said = [
             *said,
             f"{counted(other, 'stored baseline')} answered other test texts or learned from other texts; not shown.",
         ]
-    return TaskBaselines(task.name, (_majority(tested), *fitted, *judged), tuple(said))
+    return TaskBaselines(task.name, (_majority(tested), *fitted, *taught, *judged), tuple(said))
 
 
 def of_study(session: Session, study: Study, arms: StudyArms) -> list[TaskBaselines]:
@@ -190,6 +194,25 @@ def _fitted(session: Session, task: Task, chosen: TaskArms | None, tested: _Test
         name = POOL if row.split == Split.POOL else arm
         groups.setdefault((name, row.name), {})[row.seed] = (row, answers)
     return [_result(arm, name, list(found.values()), tested) for (arm, name), found in groups.items()], other
+
+
+def _students(session: Session, task: Task, tested: _Tested) -> list[Result]:
+    """The seed students that were trained on the few-shot pool as it is now and answered the same test texts, by encoder."""
+    found: dict[str, dict[int, Codes]] = {}
+    sizes: dict[str, int] = {}
+    digests = {fingerprints.data_digest(fit.chosen) for fit in wanted.of_pool(session, task).fits}
+    query = select(Run).join(Arm, Arm.id == Run.arm_id).where(Arm.task_id == task.id)
+    query = query.where(Run.purpose == Purpose.SEED_STUDENT, Run.finished_at.is_not(None)).order_by(Run.id)
+    for run in session.scalars(query):
+        rows = session.execute(select(Prediction.sample_id, Prediction.label_id).where(Prediction.run_id == run.id))
+        answers = {row.sample_id: row.label_id for row in rows}
+        if run.facts.get("train_digest") in digests and set(answers) == {int(number) for number in tested.ids}:
+            name = f"{STUDENT}{run.encoder}"
+            found.setdefault(name, {})[run.seed] = np.array(
+                [answers[int(number)] for number in tested.ids], dtype=np.intp
+            )
+            sizes[name] = run.n_train
+    return [Result(POOL, name, sizes[name], tested.truth, np.vstack(list(own.values()))) for name, own in found.items()]
 
 
 def _result(arm: str, name: str, rows: Sequence[tuple[Baseline, Codes]], tested: _Tested) -> Result:

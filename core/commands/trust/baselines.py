@@ -10,7 +10,7 @@ from core.analysis.baselines.results import TaskBaselines
 from core.analysis.points import Metric
 from core.commands import output
 from core.jobs import runner
-from core.steps import find, measure
+from core.steps import find, measure, train, whole
 from core.study import tasks
 from core.study.rows.study import Task
 
@@ -22,11 +22,18 @@ def register(app: typer.Typer) -> None:
 def baselines(
     task: Annotated[str, typer.Option("--task")],
     metric: Annotated[Metric, typer.Option(help="The score in which the real arm is compared.")] = Metric.MACRO_F1,
+    seed_students: Annotated[
+        bool, typer.Option("--students", help="Also train the study's encoders on the few-shot pool.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it as a job, and do not wait.")] = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
     """Fit TF-IDF and embeddings with logistic regression on the texts of every arm, and score them, the commonest label and LLMs."""
+    if detach and seed_students:
+        raise typer.BadParameter(
+            "Give --students or --detach, not both: the students are trained in jobs of their own."
+        )
     with output.opened() as (settings, store):
         with store.write() as session:
             home = find.find_study(session, study, task)
@@ -35,6 +42,11 @@ def baselines(
         if job is not None:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
+        if seed_students:
+            with store.write() as session:
+                own = session.get_one(Task, task_id)
+                taught = train.queue_students(session, settings, study=home, task=own)
+            whole.wait(settings, store, [one.id for one in taught], output.teller(store))
         new, without = measure.compute_baselines(
             settings, store, task_id=task_id, title=task, teller=output.teller(store)
         )

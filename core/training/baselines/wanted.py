@@ -22,7 +22,6 @@ from core.training.settings import TrainingSettings, training_settings
 NAMES = ("tfidf", "embeddings")
 CODE_VERSION = 1
 MATTERING = ("balance", "class_weights", "stop")  # the training settings that a baseline depends on
-SEEDS = (0, 1, 2)  # of a study without runs and without seeds of its own
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,7 @@ def of_pool(session: Session, task: Task) -> Wanted:
     """The fit on the few-shot pool of a task: all of its texts that are not test texts; no fit if these have fewer than two labels."""
     test, fits = selection.test_split(session, task), list[Fit]()
     for arm in tasks.arms(session, task.id):
-        pool = selection.kept_samples(session, arm.id, Split.POOL)
-        pool = pool[~pool["text_hash"].isin(set(test["text_hash"]))].reset_index(drop=True)
+        pool = selection.pool_samples(session, arm, test)
         if arm.kind == ArmKind.REAL and pool["label"].nunique() > 1:
             config = config_of({}) | {"balance": "natural"}
             fits.append(Fit(arm, Split.POOL, 0, config, pool, pool, fingerprints.data_digest(test)))
@@ -151,7 +149,7 @@ def _usual(found: Mapping[int, Sequence[_Choice]]) -> list[_Choice]:
 
 def _to_come(session: Session, task: Task, arms: Sequence[Arm], test: pd.DataFrame) -> list[_Choice]:
     """The choices of runs that the study would plan now: `train_size` texts, or as many as its smallest arm has."""
-    stored = session.get_one(Study, task.study_id).config
+    stored = tasks.DEFAULT_CONFIG | session.get_one(Study, task.study_id).config
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     sizes = []
     for arm in arms:
@@ -160,8 +158,8 @@ def _to_come(session: Session, task: Task, arms: Sequence[Arm], test: pd.DataFra
         except StudyError:
             continue
     n = task.train_size or min(sizes, default=0)
-    config = config_of(stored.get("training", {}))
-    return [_Choice(n, int(seed), **config) for seed in stored.get("seeds", SEEDS)] if n else []
+    config = config_of(stored["training"])
+    return [_Choice(n, int(seed), **config) for seed in stored["seeds"]] if n else []
 
 
 def _of_arm(session: Session, arm: Arm, test: pd.DataFrame, choices: Sequence[_Choice]) -> list[Fit]:
