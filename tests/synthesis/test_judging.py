@@ -150,6 +150,19 @@ def test_every_kept_text_is_judged_once_and_its_own_label_stays(
         assert [session.get_one(Sample, one.id).label_id for one in made] == [one.label_id for one in made]
 
 
+def test_only_the_test_texts_are_judged_where_an_llm_is_a_classifier(
+    store: Store, server: JudgeServer, labels: list[Label], make_arm: Callable[[str], Arm]
+) -> None:
+    real = make_arm("real")
+    made = fill(store, real, labels, {"glad": ["glad one", "glad two"], "sad": ["sad one"]})
+    with store.write() as session:
+        session.get_one(Sample, made[1].id).split = Split.TEST
+
+    found = judging.judge(store, arm_ids=[real.id], provider=provider(server), wanted=judging.Texts(split=Split.TEST))
+
+    assert (found.wanted, set(stored(store))) == (1, {made[1].id})
+
+
 def test_a_part_is_drawn_per_arm_and_label_and_asking_for_more_keeps_what_is_judged(
     store: Store, server: JudgeServer, labels: list[Label], make_arm: Callable[[str], Arm]
 ) -> None:
