@@ -100,6 +100,10 @@ COMMANDS = {
         "trust.near_duplicates",
         "Find real test texts with a near-duplicate in another real split; on request move whole groups to one side.",
     ),
+    "baselines": (
+        "trust.baselines",
+        "Score the commonest label, TF-IDF and embeddings with logistic regression, and LLMs as classifiers, beside the runs.",
+    ),
     "push": (
         "push",
         "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",

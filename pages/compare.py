@@ -6,6 +6,7 @@ import ui
 from core.analysis.arms import compared
 
 study = ui.guard("organiser")
+ui.show_notice()
 ui.title("Compare", study)
 ui.watch_runs(study.id)
 VIEWS = {
@@ -14,6 +15,7 @@ VIEWS = {
     "Sizes": lambda: ui.sizes_view(found),
     "Cost and quality": lambda: ui.costs_view(task, found),
     "Stability": lambda: ui.stability_view(found),
+    "Baselines": lambda: ui.baselines_view(study, task, found, metric=metric),
 }
 
 # What is compared
@@ -25,6 +27,7 @@ with ui.store()() as session:
     if asked is None:
         st.info("A comparison needs finished runs of two arms of this task.")
         ui.link("train", "Queue training runs")
+        ui.baselines_view(study, task, None, metric=metric)
         st.stop()
     found = ui.compared_arms(session, study, task, asked)
 

@@ -65,6 +65,8 @@ FOR_WORKERS = {
     "core.quality.arms",
     "core.quality.embedding",
     "core.llm.local_model",
+    "core.training.baselines.classifiers",
+    "core.training.baselines.compute",
     "core.training.fit",
     "core.training.fitting.checkpoints",
     "core.training.fitting.encoder",

@@ -18,6 +18,7 @@ from ui.campaigns.llm import llm_view
 from ui.campaigns.raters import raters_view
 from ui.campaigns.results import results_view
 from ui.compare.arms import arms_view
+from ui.compare.baselines import baselines_view
 from ui.compare.choices import pick_comparison
 from ui.compare.classes import classes_view
 from ui.compare.costs import costs_view
@@ -73,6 +74,7 @@ __all__ = [
     "WHAT_THE_CHECK_DOES",
     "arm_panel",
     "arm_table",
+    "baselines_view",
     "beside_words",
     "arms_of",
     "arms_view",

@@ -1,7 +1,7 @@
 """Collect the findings of a study: scores, gaps, subjectivity and regression, for the page, report and command."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,8 +200,11 @@ def cautions(found: Findings) -> list[str]:
     ]
 
 
-def as_json(found: Findings, *, report: str) -> dict[str, Any]:
-    """The findings under the JSON keys of the command `run`; None where a number is not computable."""
+def as_json(found: Findings, *, report: str, baselines: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+    """The findings under the JSON keys of the command `run`; None where a number is not computable.
+
+    `baselines`: the rows of the baselines (`results.records`); by default those of the commonest label alone.
+    """
     fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
     if found.fit is None:
         fit["n"] = len(found.points)
@@ -211,7 +214,9 @@ def as_json(found: Findings, *, report: str) -> dict[str, Any]:
         "scores": _records(
             found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test", "converged"]
         ),
-        "baselines": _records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"]),
+        "baselines": _records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"])
+        if baselines is None
+        else list(baselines),
         "gaps": _records(
             found.gaps, ["task", "arm", "encoder", "metric", "gap", "low", "high", "n_seeds", "n_test", "note"]
         ),

@@ -100,6 +100,9 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
         ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
         rows,
     )
+    columns = ["task", "arm", "name", "macro_f1", "low", "high", "accuracy", "n"]
+    rows = [[row.get(name) for name in columns] for row in result["baselines"]]
+    output.table("Baselines on real test data", columns, rows)
     output.table(
         "Subjectivity, most objective first",
         ["task", "value", "low", "high", "n"],

@@ -49,7 +49,7 @@ def verdict(
         home_task = tasks.get_task(session, home.id, task)
         said = findings.verdict_on(session, found, home_task.name, margin=margin)
         plan, deviations = checks.of_plan(session, home, metric=metric, margin=margin)
-        trust = [check.line for check in (*checks.of_task(session, home_task), plan)]
+        trust = [check.line for check in (*checks.of_task(session, home_task, metric=metric), plan)]
     if as_json:
         output.emit(_json(said, found.measure) | {"trust": trust, "deviations": deviations})
     elif as_markdown:

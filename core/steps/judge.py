@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from core.llm.connection import Connection
 from core.steps import model_jobs
-from core.study.rows.kinds import Work
+from core.study.rows.kinds import Split, Work
 from core.study.rows.study import Job, Study, Task
+from core.synthesis.judging import ALL_TEXTS, Texts
 
 
 def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequence[str]) -> Job:
@@ -27,7 +28,8 @@ def queue_judging(session: Session, *, study: Study, task: Task, arguments: Sequ
 
 
 def arguments(
-    judge: Connection, *, arms: Sequence[str], per_label: int | None = None, budget_usd: float | None = None
+    judge: Connection, *, arms: Sequence[str], texts: Texts = ALL_TEXTS, budget_usd: float | None = None
 ) -> list[str]:
     """Return the options of the command judge for a connection with one model; an empty `arms` means all arms of the task."""
-    return model_jobs.options(judge, {"--arm": list(arms), "--per-label": per_label, "--budget": budget_usd})
+    given = model_jobs.options(judge, {"--arm": list(arms), "--per-label": texts.per_label, "--budget": budget_usd})
+    return [*given, *(["--test-texts"] if texts.split == Split.TEST else [])]

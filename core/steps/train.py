@@ -13,8 +13,9 @@ from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.training import pace, plan
+from core.training.baselines import students
 from core.training.curve import CurveRequest, plan_curve
-from core.training.settings import CHECK_TIMES, TrainingSettings
+from core.training.settings import CHECK_TIMES, TrainingSettings, training_settings
 
 SAMPLE_NAME = "sample-study"
 
@@ -99,6 +100,26 @@ def queue_steps_check(
     ]
     jobs = {job.id: job for part in parts for job in part.jobs}
     return Queued(jobs=list(jobs.values()), run_ids=[run_id for part in parts for run_id in part.run_ids])
+
+
+def queue_students(session: Session, settings: settings_module.Settings, *, study: Study, task: Task) -> list[Job]:
+    """Queue the seed students of a task, with the encoders, seeds and training settings of its study; return their jobs.
+
+    Raises `StudyError` as `students.plan` does.
+    """
+    asked = study_tasks.DEFAULT_CONFIG | study.config
+    runs = students.plan(
+        session, task=task, encoders=asked["encoders"], seeds=asked["seeds"],
+        settings=training_settings(asked["training"]),
+    )  # fmt: skip
+    unfinished = [run for run in runs if run.finished_at is None]
+    active = _in_active_jobs(session, unfinished)
+    free = [run for run in unfinished if run.id not in active]
+    jobs = [
+        _train(session, study, share, gpu=settings.gpus > 0)
+        for share in _shares(session, free, settings.gpus or settings.slots)
+    ]
+    return [*jobs, *_jobs(session, {run.job_id for run in unfinished if run.id in active})]
 
 
 def queue_generation(

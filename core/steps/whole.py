@@ -9,18 +9,20 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
-from core.analysis.arms import steps_check
+from core.analysis.arms import steps_check, trained
+from core.analysis.baselines import results
 from core.analysis.headline import headline
 from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
 from core.reports import Teller
-from core.steps import generate, share, study_file, study_intake, train
+from core.steps import generate, measure, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
-from core.study.rows.study import Job, Study
+from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
+from core.training import runs
 
 
 def check_study(
@@ -76,11 +78,15 @@ def run_study(
         queue_all = train.queue_steps_check if with_steps_check else train.queue_training
         queued = queue_all(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
+    for task in named:
+        _compute_baselines(settings, store, task, teller)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
+        compared = trained.of_runs(collected.scores, runs.answers(session, study.id))
+        beside = results.records(results.of_study(session, study, compared))
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
-    return findings.as_json(collected, report=str(path)) | {
+    return findings.as_json(collected, report=str(path), baselines=beside) | {
         "steps_check": steps_check.as_json(checked),
         "steps_check_reading": steps_check.sentence(checked),
         "headline": headline(collected),
@@ -111,6 +117,16 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
                 f"Its log: {queue.log_path(settings, job)}"
             )
+
+
+def _compute_baselines(settings: settings_module.Settings, store: Store, task: Task, teller: Teller) -> None:
+    """Compute the baselines of a task; what cannot be computed is said and stops nothing."""
+    try:
+        _, without = measure.compute_baselines(settings, store, task_id=task.id, title=task.name, teller=teller)
+    except StudyError as error:
+        without = (str(error),)
+    for sentence in without:
+        teller.say(f"Mind: no baselines of {task.name} for this reason: {sentence}")
 
 
 def _generate(

@@ -3,9 +3,10 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.sessions import Comparison, Rater, Rating
-from core.study.rows.study import Continuation, Regrouping, Run, Sample, Task
+from core.study.rows.study import Continuation, Judgement, Regrouping, Run, Sample, Task
 
 
 def stamp(session: Session) -> tuple[object, ...]:
@@ -13,8 +14,7 @@ def stamp(session: Session) -> tuple[object, ...]:
 
     Two equal stamps mean that no run finished, no answer came or went, no rater was excluded or counted again, no sample
     was kept or rejected, no near-duplicates changed their split, no model
-    completed a test text, and no task was put into the trash or taken out in
-    between.
+    completed or judged a text, no baseline was computed, and no task was put into the trash or taken out in between.
     """
     counted = select(
         select(func.count(Run.finished_at)).scalar_subquery(),
@@ -33,5 +33,9 @@ def stamp(session: Session) -> tuple[object, ...]:
         select(func.count(Regrouping.id)).scalar_subquery(),
         select(func.max(Regrouping.undone_at)).scalar_subquery(),
         select(func.count(Continuation.id)).scalar_subquery(),
+        select(func.count(Judgement.id)).scalar_subquery(),
+        select(func.max(Judgement.created_at)).scalar_subquery(),
+        select(func.count(Baseline.id)).scalar_subquery(),
+        select(func.max(Baseline.id)).scalar_subquery(),
     )
     return tuple(session.execute(counted).one())

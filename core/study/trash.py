@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import samples
 from core.study.chunks import chunks
+from core.study.rows import baselines  # noqa: F401  (so that their rows are deleted too)
 from core.study.rows.base import Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating

@@ -69,6 +69,37 @@ def run_texts(
         real_pool = training_pool(session, task, tasks.get_arm(session, task, ArmKind.REAL), labels, test)
         real = choose(real_pool, labels, n=n_real, seed=seed, balance=settings.balance).samples
         pool, chosen = pd.concat([real_pool, pool]), pd.concat([real, chosen], ignore_index=True)
+    return _parted(session, arm, chosen, pool, test=test, seed=seed, settings=settings)
+
+
+def pool_texts(session: Session, real: Arm, *, test: pd.DataFrame, seed: int, settings: TrainingSettings) -> RunTexts:
+    """The texts of a seed student: all of the real arm's few-shot pool that are not test texts, in an order drawn by the seed.
+
+    Validation texts are as in `run_texts`, of the real arm's training texts where nothing is kept out. Raises `StudyError` if
+    the pool has texts of fewer than two labels.
+    """
+    pool = pool_samples(session, real, test)
+    if pool["label"].nunique() < 2:
+        raise StudyError(
+            "A seed student learns from the few-shot pool, which needs texts of two labels. Import some on Data."
+        )
+    labels = sorted(set(pool["label"]))
+    chosen = choose(pool, labels, n=len(pool), seed=seed, balance="natural").samples
+    spare = kept_samples(session, real.id, Split.TRAIN)
+    return _parted(session, real, chosen, spare, test=test, seed=seed, settings=settings)
+
+
+def pool_samples(session: Session, real: Arm, test: pd.DataFrame) -> pd.DataFrame:
+    """The kept texts of the real arm's few-shot pool that are not test texts: columns as `kept_samples`."""
+    pool = kept_samples(session, real.id, Split.POOL)
+    return pool[~pool["text_hash"].isin(set(test["text_hash"]))].reset_index(drop=True)
+
+
+def _parted(
+    session: Session, arm: Arm, chosen: pd.DataFrame, pool: pd.DataFrame, *, test: pd.DataFrame, seed: int,
+    settings: TrainingSettings,
+) -> RunTexts:  # fmt: skip
+    """The chosen texts of an arm with the texts that are kept out of them, or else with validation texts from the pool."""
     if settings.stops_early:
         place, size = chosen.groupby("label").cumcount(), chosen.groupby("label")["label"].transform("size")
         is_kept_out = (place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)
@@ -80,6 +111,7 @@ def run_texts(
     spare = spare[~spare["text_hash"].isin(taken)]
     if spare.empty:
         return RunTexts(chosen, chosen, spare)
+    labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     validation = choose(spare, labels, n=min(VALIDATION, len(spare)), seed=seed, balance=settings.balance).samples
     return RunTexts(chosen, chosen, validation)
 

@@ -11,7 +11,7 @@ from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
 
-VIEWS = ("Arms", "Classes", "Sizes", "Cost and quality", "Stability")
+VIEWS = ("Arms", "Classes", "Sizes", "Cost and quality", "Stability", "Baselines")
 
 
 def fill(home: Store, *, seeds: int = 3, other_size: int = 0, **right: float) -> None:

@@ -150,15 +150,28 @@ def test_every_kept_text_is_judged_once_and_its_own_label_stays(
         assert [session.get_one(Sample, one.id).label_id for one in made] == [one.label_id for one in made]
 
 
+def test_only_the_test_texts_are_judged_where_an_llm_is_a_classifier(
+    store: Store, server: JudgeServer, labels: list[Label], make_arm: Callable[[str], Arm]
+) -> None:
+    real = make_arm("real")
+    made = fill(store, real, labels, {"glad": ["glad one", "glad two"], "sad": ["sad one"]})
+    with store.write() as session:
+        session.get_one(Sample, made[1].id).split = Split.TEST
+
+    found = judging.judge(store, arm_ids=[real.id], provider=provider(server), wanted=judging.Texts(split=Split.TEST))
+
+    assert (found.wanted, set(stored(store))) == (1, {made[1].id})
+
+
 def test_a_part_is_drawn_per_arm_and_label_and_asking_for_more_keeps_what_is_judged(
     store: Store, server: JudgeServer, labels: list[Label], make_arm: Callable[[str], Arm]
 ) -> None:
     arm = make_arm("zero-shot")
     fill(store, arm, labels, {name: [f"{name} letter {n}" for n in range(20)] for name in ("glad", "sad")})
 
-    few = judging.judge(store, arm_ids=[arm.id], provider=provider(server), per_label=3)
+    few = judging.judge(store, arm_ids=[arm.id], provider=provider(server), wanted=judging.Texts(per_label=3))
     first = set(stored(store))
-    more = judging.judge(store, arm_ids=[arm.id], provider=provider(server), per_label=8)
+    more = judging.judge(store, arm_ids=[arm.id], provider=provider(server), wanted=judging.Texts(per_label=8))
 
     assert (few.judged, more.judged, server.seen.answered) == (6, 16, 16)
     assert first < set(stored(store))
@@ -220,7 +233,7 @@ def test_a_budget_is_not_promised_over_answers_of_unknown_cost(
 ) -> None:
     arm = make_arm("zero-shot")
     fill(store, arm, labels, {"glad": ["a glad letter", "another glad letter"]})
-    judging.judge(store, arm_ids=[arm.id], provider=provider(server), per_label=1)
+    judging.judge(store, arm_ids=[arm.id], provider=provider(server), wanted=judging.Texts(per_label=1))
 
     with pytest.raises(StudyError, match="1 answers on these arms at an unknown price"):
         judging.judge(store, arm_ids=[arm.id], provider=provider(server, price=PRICE), limits=Limits(budget_usd=1.0))

@@ -13,10 +13,11 @@ from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
 from core.steps import judge as judge_step
 from core.study import tasks
-from core.study.rows.kinds import JudgementKind, Work
+from core.study.rows.kinds import ArmKind, JudgementKind, Split, Work
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import judging
+from core.synthesis.judging import Texts
 from ui.shared import charts, jobs, pickers, resources
 from ui.shared.tables import table
 from ui.shared.words import plain, set_queued_notice, show_errors
@@ -97,12 +98,19 @@ def _ask(study: Study, task: Task) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.multiselect("Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320)
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
+        only_test = st.checkbox(
+            "All real test texts, and no other", key=f"fidelity.test.{task.id}",
+            help="The LLM as a classifier: its score stands among the baselines on Compare.",
+        )  # fmt: skip
         budget = pickers.pick_budget(key="fidelity.budget")
         judge = _choose_judge(wanted, writers)
         is_clicked = st.button("Ask the judge", type="primary", key="fidelity.ask", disabled=not judge or not names)
     st.caption(
         "The judge sees the question, the labels and the text. Judging real texts too shows how far the judge can be trusted."
     )
+    if only_test:
+        names = [name for name, arm in found.items() if arm.kind == ArmKind.REAL]
+    texts = Texts(None, Split.TEST) if only_test else Texts(int(per_label))
     written = [name for name in writers.get(connection.split(judge)[0], []) if name in names] if judge else []
     if written:
         st.warning(
@@ -112,7 +120,7 @@ def _ask(study: Study, task: Task) -> None:
     if is_clicked and judge:
         with show_errors():
             connection.check(wanted.model_copy(update={"models": (judge,)}), resources.settings())
-            arguments = _arguments(wanted, judge, arms=names, per_label=int(per_label), budget=budget)
+            arguments = _arguments(wanted, judge, arms=[] if only_test else names, texts=texts, budget=budget)
             _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
     jobs.job_panel(study.id, of=Work.JUDGE.key(task.id), key="fidelity.jobs")
@@ -138,9 +146,9 @@ def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str |
     return str(chosen).strip() if chosen else None
 
 
-def _arguments(wanted: Connection, judge: str, *, arms: list[str], per_label: int, budget: float | None) -> list[str]:
+def _arguments(wanted: Connection, judge: str, *, arms: list[str], texts: Texts, budget: float | None) -> list[str]:
     only_judge = wanted.model_copy(update={"models": (judge,)})
-    return judge_step.arguments(only_judge, arms=arms, per_label=per_label, budget_usd=budget)
+    return judge_step.arguments(only_judge, arms=arms, texts=texts, budget_usd=budget)
 
 
 def _queue(study: Study, task: Task, arms: Sequence[Arm], *, judge: str, arguments: list[str]) -> None:

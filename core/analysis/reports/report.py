@@ -12,6 +12,7 @@ import plotly.offline
 from sqlalchemy.orm import Session
 
 from core.analysis import findings, gap_words
+from core.analysis.arms import trained
 from core.analysis.figures import gap_charts, gap_forest, gap_scatter
 from core.analysis.findings import Findings
 from core.analysis.headline import headline
@@ -22,6 +23,7 @@ from core.analysis.trust import checks, frozen
 from core.analysis.verdicts import verdict_words
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
+from core.training import runs
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 RESPONSIVE = {"responsive": True, "displaylogo": False}
@@ -82,6 +84,7 @@ def render(session: Session, found: Findings) -> str:
         captioned=[
             (title, table)
             for title, table in (
+                ("Baselines", tables.baselines(session, found)),
                 ("Beside the paper", tables.published(found)),
                 ("Raters", tables.raters(session, found)),
             )
@@ -105,8 +108,9 @@ def _trust(session: Session, found: Findings) -> list[tuple[str, list[str]]]:
     frozen_plan = frozen.latest(session, found.study.id)
     said = [(found.study.name, [plan.line, *([frozen.words(frozen_plan)] if frozen_plan else []), *deviations])]
     known = set(found.scores["task"])
+    arms = trained.of_runs(found.scores, runs.answers(session, found.study.id))
     return said + [
-        (task.name, [check.line for check in checks.of_task(session, task)])
+        (task.name, [check.line for check in checks.of_task(session, task, metric=found.metric, arms=arms)])
         for task in tasks.tasks(session, found.study.id)
         if task.name in known
     ]

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from core.analysis.arms import trained
+from core.analysis.arms.trained import StudyArms
+from core.analysis.baselines import results, sentences
 from core.analysis.instances import ceiling, evidence
 from core.analysis.points import Metric
 from core.analysis.trust import calibration, frozen
@@ -33,9 +36,14 @@ class Check:
         return f"{self.name}: {self.said}"
 
 
-def of_task(session: Session, task: Task) -> list[Check]:
-    """The checks of a task: contamination of the models, near-duplicates across splits, calibration, doubt about its labels."""
+def of_task(
+    session: Session, task: Task, *, metric: Metric = Metric.MACRO_F1, arms: StudyArms | None = None
+) -> list[Check]:
+    """The checks of a task: baselines in this metric, contamination of the models, near-duplicates across splits, calibration,
+    doubt about its labels. `arms`: the trained arms of its study, from a caller who has read them already."""
+    arms = trained.read(session, task.study_id) if arms is None else arms
     return [
+        beside_baselines(session, task, arms, metric=metric),
         contamination(session, task),
         near_duplicates(session, task),
         calibrated(session, task),
@@ -57,6 +65,21 @@ def of_plan(
     departs = "the study keeps to it" if not n else f"{n} deviation{'s' if n != 1 else ''}"
     when = f"version {plan.version} of {plan.content['frozen_at'][:10]}, SHA-256 {plan.sha256[:12]}"
     return Check("Frozen plan", f"{when}; {departs}."), found
+
+
+def beside_baselines(session: Session, task: Task, arms: StudyArms, *, metric: Metric) -> Check:
+    """The scores of the baselines of a task, and those that its real arm is not shown to beat."""
+    chosen = trained.comparable(arms, task.name) if arms.encoders(task.name) else None
+    found = results.of_task(session, task, chosen)
+    spread = trained.shared_spread(arms, metric)
+    said = [
+        sentences.beside_gap(found, metric=metric),
+        *sentences.not_beaten(found, chosen, metric=metric, spread=spread),
+    ]
+    is_fitted = any(one.n_train for one in found.results)
+    if not is_fitted:
+        said.append(f"Plain classifiers: {NOT_TESTED}; compute them on Compare or with the command baselines.")
+    return Check("Baselines", " ".join(filter(None, [*said, *found.left_out])), is_fitted)
 
 
 def contamination(session: Session, task: Task) -> Check:

@@ -17,6 +17,7 @@ from core.llm.connection import Connection
 from core.steps import find
 from core.steps.judge import arguments, queue_judging
 from core.study import tasks
+from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Task
 from core.study.store import Store
 from core.synthesis import judging
@@ -33,6 +34,9 @@ def judge(
     model: Annotated[str, typer.Option(help="The judging model; NAME@URL names a model at another endpoint.")],
     arm: Annotated[list[str] | None, typer.Option("--arm", help="May be repeated. Default: every arm.")] = None,
     per_label: Annotated[int | None, typer.Option(min=1, help="Texts of each arm and label. Default: all.")] = None,
+    test_texts: Annotated[
+        bool, typer.Option("--test-texts", help="Only the real test texts: the LLM as a classifier, a baseline.")
+    ] = False,
     provider: model_options.AskedProvider = "openai",
     base_url: model_options.BaseUrl = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
@@ -55,16 +59,17 @@ def judge(
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
-            arms = _arms(session, found_task, arm or [])
+            if test_texts and arm:
+                raise StudyError("The real test texts belong to the real arm: leave --arm out beside --test-texts.")
+            arms = _arms(session, found_task, [ArmKind.REAL] if test_texts else arm or [])
+            texts = judging.Texts(per_label, Split.TEST if test_texts else None)
             if detach:
-                options = arguments(judge_connection, arms=arm or [], per_label=per_label, budget_usd=budget)
+                options = arguments(judge_connection, arms=arm or [], texts=texts, budget_usd=budget)
                 job = queue_judging(session, study=home, task=found_task, arguments=options)
         if detach:
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
-        result = _judge(
-            settings, store, arms=arms, wanted=judge_connection, title=task, per_label=per_label, budget_usd=budget
-        )
+        result = _judge(settings, store, arms=arms, wanted=judge_connection, title=task, texts=texts, budget_usd=budget)
     return _show(result, title=f"{task} judged by {model}", as_json=as_json)
 
 
@@ -83,7 +88,7 @@ def _judge(
     arms: Sequence[Arm],
     wanted: Connection,
     title: str,
-    per_label: int | None,
+    texts: judging.Texts,
     budget_usd: float | None,
 ) -> dict[str, Any]:
     client = connection.open_all(wanted, settings)[0]
@@ -93,7 +98,7 @@ def _judge(
             store,
             arm_ids=[arm.id for arm in arms],
             provider=client,
-            per_label=per_label,
+            wanted=texts,
             limits=Limits(budget_usd, wanted.concurrency),
             report=report,
         )

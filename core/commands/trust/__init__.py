@@ -1,1 +1,1 @@
-"""Commands on what else must hold before a result is believed: frozen plans and near-duplicates across splits"""
+"""Commands on what else must hold before a result is believed: frozen plans, near-duplicates across splits, and baselines"""

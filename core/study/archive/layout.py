@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import sqlalchemy
 from sqlalchemy.orm import Mapped
 
-from core.study.rows import sessions, study  # noqa: F401  (a table is known only if its module is loaded)
+from core.study.rows import baselines, sessions, study  # noqa: F401  (a table is known only if its module is loaded)
 from core.study.rows.base import Base
 
 Kind = Literal["integer", "number", "boolean", "text", "object", "list"]

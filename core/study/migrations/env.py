@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from core.study.rows import sessions, study  # noqa: F401  (the metadata holds the tables of imported modules)
+from core.study.rows import baselines, sessions, study  # noqa: F401  (the metadata holds the tables of imported modules)
 from core.study.rows.base import Base
 
 connection = context.config.attributes["connection"]

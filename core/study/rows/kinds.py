@@ -140,6 +140,7 @@ class Work(StrEnum):
     RATE_BY_LLM = "rate-by-llm"
     MEASURE = "measure"
     TRAIN = "train"
+    BASELINES = "baselines"
     SAMPLE = "sample"
     PACK = "pack"
     EXPORT = "export"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import ArmKind
+from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Sample, Task
 from core.training import fingerprints, selection
 from core.training.settings import TrainingSettings, training_settings
@@ -53,9 +53,12 @@ def read(session: Session, run_id: int) -> RunData | None:
     task = session.get_one(Task, arm.task_id)
     title, settings = f"{task.name} · {arm.name} · seed {run.seed}", settings_of(run)
     test = selection.test_samples(session, task)
-    texts = selection.run_texts(
-        session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings, n_real=run.n_real
-    )
+    if run.purpose == Purpose.SEED_STUDENT:
+        texts = selection.pool_texts(session, arm, test=test, seed=run.seed, settings=settings)
+    else:
+        texts = selection.run_texts(
+            session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings, n_real=run.n_real
+        )
     fingerprint = fingerprints.fingerprint(
         encoder=run.encoder, seed=run.seed, settings=settings, train=texts.chosen, test=test
     )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from core.analysis.points import Metric
 from core.analysis.trust import frozen
 from core.study import samples, tasks
+from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import (
     ArmKind,
     CampaignKind,
@@ -175,6 +176,12 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
         Continuation(
             sample_id=first, model="m@https://u:hunter2@y.example/v1?key=sk-secret", wording=Wording.GUIDED, request={},
             content=ODD[0], finish_reason="stop", tokens_in=1, tokens_out=2, cost_usd=0.1 + 0.2, latency_s=1 / 3,
+        )
+    )  # fmt: skip
+    session.add(
+        Baseline(
+            arm_id=arm.id, name="tfidf", split=Split.TRAIN, seed=0, n_train=2, config={"stop": "last"}, train_digest="a" * 64,
+            test_digest="b" * 64, fingerprint="c" * 64, answers={"0" * 64: [ODD[0], "b"]},
         )
     )  # fmt: skip
     session.add(Regrouping(task_id=task.id, side=Split.TEST, threshold=0.7, moved={"0" * 64: "train"}))

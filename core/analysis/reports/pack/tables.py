@@ -10,13 +10,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.analysis import beside_paper
+from core.analysis.arms import trained
+from core.analysis.baselines import results, sentences
 from core.analysis.findings import Findings
-from core.analysis.points import METRIC_NAMES
+from core.analysis.inference import gaps
+from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.regression import Fit
 from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
+from core.training import runs
 
 NOTHING = "–"
 PAY_UNKNOWN = "Pay is not stored in Litmus: state what raters were paid, and how consent was asked, before you publish."
@@ -38,12 +42,43 @@ def of_study(session: Session, found: Findings) -> list[PaperTable]:
     made = [
         _scores(found),
         _gaps(found),
+        baselines(session, found),
         _subjectivity(found),
         _regression(found),
         raters(session, found),
         published(found),
     ]
     return [table for table in made if table.rows]
+
+
+def baselines(session: Session, found: Findings) -> PaperTable:
+    """The baselines of each task beside the arms' runs: a row for each; without rows if no task has test texts."""
+    arms = trained.of_runs(found.scores, runs.answers(session, found.study.id))
+    spread = trained.shared_spread(arms, found.metric)
+    of_tasks = results.of_study(session, found.study, arms)
+    rows = [
+        (
+            one.task, result.words, str(result.n_train or NOTHING), str(len(result.predicted)) if result.n_train else NOTHING,
+            str(len(result.truth)), *(gaps.mean_score(result.scored(metric)).text(digits=3) for metric in Metric),
+        )
+        for one in of_tasks
+        for result in one.results
+    ]  # fmt: skip
+    said = [
+        sentence
+        for one in of_tasks
+        if arms.encoders(one.task)
+        for sentence in sentences.not_beaten(
+            one, trained.comparable(arms, one.task), metric=found.metric, spread=spread
+        )
+    ]
+    return PaperTable(
+        "baselines",
+        " ".join(["Baselines on the real test texts, with 95 % intervals over new test texts and other choices of training texts.", *said]),
+        ("Task", "Baseline", "Training texts", "Choices", "Test texts", "Macro-F1 [95 %]", "Accuracy [95 %]"),
+        tuple(rows),
+        2,
+    )  # fmt: skip
 
 
 def published(found: Findings) -> PaperTable:
