@@ -66,17 +66,7 @@ def run_study(
         teller.say(f"Mind: {problem}")
     study = imported.study
     _generate(settings, store, study, request.spec, teller)
-    with store.write() as session:
-        named = [tasks.get_task(session, study.id, name) for name in request.spec.tasks]
-        arms = [
-            arm
-            for task in named
-            for arm in tasks.arms(session, task.id)
-            if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
-        ]
-        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
-        queue_all = train.queue_steps_check if with_steps_check else train.queue_training
-        queued = queue_all(session, settings, study=study, request=wanted)
+    named, queued = _queue(settings, store, study, request, with_steps_check=with_steps_check)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     for task in named:
         _compute_baselines(settings, store, task, teller)
@@ -93,6 +83,29 @@ def run_study(
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }
+
+
+def _queue(
+    settings: settings_module.Settings,
+    store: Store,
+    study: Study,
+    request: study_intake.StudyRequest,
+    *,
+    with_steps_check: bool,
+) -> tuple[list[Task], train.Queued]:
+    """Queue the trainings that a study file asks for; its tasks, and the jobs and runs."""
+    with store.write() as session:
+        named = [tasks.get_task(session, study.id, name) for name in request.spec.tasks]
+        arms = [
+            arm
+            for task in named
+            for arm in tasks.arms(session, task.id)
+            if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
+        ]
+        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
+        queue_all = train.queue_steps_check if with_steps_check else train.queue_training
+        queued = queue_all(session, settings, study=study, request=wanted)
+    return named, queued
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
