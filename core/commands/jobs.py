@@ -11,6 +11,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.study.rows.study import Job
+from core.training.checkpoints import folder
 
 COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
 
@@ -67,13 +68,14 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
     """Train the given runs in this process; inside a job, the progress is written to the row of the job."""
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
 
-    with output.opened() as (_settings, store):
+    with output.opened() as (settings, store):
+        kept = folder.Folder(settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True))
         report = progress.reporter(store)
 
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
             report(progress.Progress(done=done, total=total, message=message, extra=extra))
 
-        fit.execute(store, [int(run) for run in runs.split(",")], report=tell)
+        fit.execute(store, [int(run) for run in runs.split(",")], report=tell, checkpoints=kept)
 
 
 def _row(job: Job) -> dict[str, Any]:
