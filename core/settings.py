@@ -10,6 +10,7 @@ from pathlib import Path
 from core.errors import StudyError
 
 SECRETS = Path(".streamlit/secrets.toml")
+CHECKPOINT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Settings:
 
     `slots` is the number of jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
+    `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     """
 
     home: Path
@@ -29,6 +31,11 @@ class Settings:
     hf_token: str | None = field(repr=False)
     password: str | None = field(repr=False)
     watts: float | None = None
+    checkpoint_seconds: int = CHECKPOINT_SECONDS
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.home / "checkpoints"
 
     @property
     def logs(self) -> Path:
@@ -60,6 +67,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
         watts=_watts(found),
+        checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
     )
 
 

@@ -68,9 +68,11 @@ FOR_WORKERS = {
     "core.training.baselines.classifiers",
     "core.training.baselines.compute",
     "core.training.fit",
-    "core.training.fitting.checkpoints",
+    "core.training.checkpoints.checkpoint",
+    "core.training.checkpoints.state",
     "core.training.fitting.encoder",
     "core.training.fitting.loop",
+    "core.training.fitting.micro_batches",
     "core.training.predict",
 }
 MOST_FILES = 14
