@@ -10,6 +10,7 @@ import typer
 from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
+from core.jobs.backends import choice
 from core.study.rows.study import Job
 
 COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
@@ -52,7 +53,7 @@ def jobs(
             runner.ensure(settings)
         with store() as session:
             if action == Action.LOGS and job_id is not None:
-                text = queue.log_tail(settings, queue.get(session, job_id))
+                text = choice.log_tail(settings, queue.get(session, job_id))
                 output.emit({"id": job_id, "log": text}) if as_json else typer.echo(text)
                 return
             rows = queue.rows(session)

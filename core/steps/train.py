@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.jobs import queue
+from core.jobs.backends import choice
 from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
@@ -22,7 +23,8 @@ SAMPLE_NAME = "sample-study"
 class TrainingRequest:
     """Which runs are wanted: each arm, of the given arms of each task, with each encoder and each seed.
 
-    `settings` are the training settings of every run.
+    `settings` are the training settings of every run; `backend` is the place where the runs are trained: "local", "ray"
+    or "slurm".
     """
 
     tasks: Sequence[Task]
@@ -30,6 +32,7 @@ class TrainingRequest:
     encoders: Sequence[str]
     seeds: Sequence[int]
     settings: TrainingSettings
+    backend: str = choice.LOCAL
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,11 @@ def queue_training(
 ) -> Queued:
     """Plan the runs of a request and queue the runs that are neither finished nor in an active job.
 
-    The runs are dealt out over the slots of this machine. One job carries many runs, since starting a job costs as much
-    as a short run.
+    The runs are dealt out over the slots of this machine: one job carries many runs, since starting a job costs as much
+    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if jobs cannot run on the backend.
     """
+    choice.check(settings, request.backend)
+    gpus = choice.gpus(settings, request.backend)
     runs: list[Run] = []
     for task in request.tasks:
         arms = [arm for arm in request.arms if arm.task_id == task.id]
@@ -64,8 +69,11 @@ def queue_training(
     unfinished = [run for run in runs if run.finished_at is None]
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
-    slots = settings.gpus or settings.slots
-    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
+    slots = (gpus or settings.slots) if request.backend == choice.LOCAL else len(free)
+    slot = Slot.GPU if gpus else Slot.CPU
+    jobs = [
+        _train(session, study, share, slot=slot, backend=request.backend) for share in _shares(session, free, slots)
+    ]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
@@ -102,7 +110,7 @@ def queue_sample(session: Session) -> Job:
     )
 
 
-def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -> Job:
+def _train(session: Session, study: Study, share: Sequence[Run], *, slot: Slot, backend: str) -> Job:
     numbers = ",".join(str(run.id) for run in share)
     digest = hashlib.sha256(numbers.encode()).hexdigest()[:16]
     job = queue.enqueue(
@@ -110,8 +118,9 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
         title=f"Train {len(share)} run{'s' if len(share) > 1 else ''}",
         key=Work.TRAIN.key(digest),
         command=["-m", "core", "train-runs", "--runs", numbers],
-        slot=Slot.GPU if gpu else Slot.CPU,
+        slot=slot,
         study_id=study.id,
+        backend=backend,
     )
     for run in share:
         run.job_id = job.id

@@ -13,6 +13,7 @@ from core.analysis.headline import headline
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
+from core.jobs.backends import choice
 from core.reports import Teller
 from core.steps import generate, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
@@ -38,13 +39,19 @@ def check_study(
 
 
 def run_study(
-    settings: settings_module.Settings, store: Store, request: study_intake.StudyRequest, teller: Teller
+    settings: settings_module.Settings,
+    store: Store,
+    request: study_intake.StudyRequest,
+    teller: Teller,
+    *,
+    backend: str = choice.LOCAL,
 ) -> dict[str, Any]:
-    """Import a study file, generate, train and write the report; return the findings as JSON.
+    """Import a study file, generate, train on a backend and write the report; return the findings as JSON.
 
     Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
-    a later step fails.
+    a later step fails. That jobs can run on the backend is checked before anything is done.
     """
+    choice.check(settings, backend)
     with store.write() as session:
         imported = study_file.import_study(session, settings, request)
         if imported.study is None:
@@ -63,7 +70,7 @@ def run_study(
             for arm in tasks.arms(session, task.id)
             if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
         ]
-        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
+        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training, backend)
         queued = train.queue_training(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
@@ -96,8 +103,13 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
         if job.state != JobState.DONE:
             raise StudyError(
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
-                f"Its log: {queue.log_path(settings, job)}"
+                f"{_where_logged(settings, job)}"
             )
+
+
+def _where_logged(settings: settings_module.Settings, job: Job) -> str:
+    is_here = job.backend == choice.LOCAL
+    return f"Its log: {queue.log_path(settings, job)}" if is_here else f"Read its log with: jobs logs {job.id}"
 
 
 def _generate(
