@@ -1,5 +1,6 @@
 """Settings of the program, read from the environment and the secrets file in this module only."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Settings:
 
     `files` is the folder or URL where workers keep files for one another. `slots` is the number of jobs that may use the
     processor at a time, `gpus` the number of GPUs that jobs may use.
+    `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     """
 
     home: Path
@@ -46,6 +48,7 @@ class Settings:
     password: str | None = field(repr=False)
     files: str
     cluster: Cluster
+    watts: float | None = None
 
     @property
     def logs(self) -> Path:
@@ -77,14 +80,19 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
         files=found.get("LITMUS_FILES") or str(home / "files"),
-        cluster=Cluster(
-            ray_address=found.get("LITMUS_RAY_ADDRESS") or None,
-            ray_token=found.get("RAY_AUTH_TOKEN") or None,
-            slurm_options=found.get("LITMUS_SLURM_OPTIONS") or "",
-            python=found.get("LITMUS_NODE_PYTHON") or None,
-            node_file=found.get("LITMUS_NODE_FILE") or None,
-            most_jobs=_number(found, "LITMUS_CLUSTER_JOBS", least=1, default=64),
-        ),
+        cluster=_cluster(found),
+        watts=_watts(found),
+    )
+
+
+def _cluster(found: Mapping[str, str]) -> Cluster:
+    return Cluster(
+        ray_address=found.get("LITMUS_RAY_ADDRESS") or None,
+        ray_token=found.get("RAY_AUTH_TOKEN") or None,
+        slurm_options=found.get("LITMUS_SLURM_OPTIONS") or "",
+        python=found.get("LITMUS_NODE_PYTHON") or None,
+        node_file=found.get("LITMUS_NODE_FILE") or None,
+        most_jobs=_number(found, "LITMUS_CLUSTER_JOBS", least=1, default=64),
     )
 
 
@@ -103,6 +111,19 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     if not text.isdecimal() or int(text) < least:
         raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
+
+
+def _watts(found: Mapping[str, str]) -> float | None:
+    text = found.get("LITMUS_WATTS")
+    if not text:
+        return None
+    try:
+        watts = float(text)
+    except ValueError:
+        watts = math.nan
+    if not 0 < watts < math.inf:
+        raise StudyError(f"LITMUS_WATTS must be a number of watts above 0; it is {text!r}.")
+    return watts
 
 
 def _visible_gpus(found: Mapping[str, str]) -> int:

@@ -72,20 +72,23 @@ with st.container(border=True):
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     training = training_settings(with_length(config["training"], length) | {"balance": balance})
     st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
+    st.caption(ui.plain(ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
+    backend = ui.pick_backend(key="train")
     is_clicked = st.button("Queue the runs", type="primary", key="train.start")
 
 # Start
 if is_clicked:
     with ui.show_errors():
         with ui.store().write() as session:
-            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
+            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training, backend)
             queued = train.queue_training(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
+ui.grid_view(study)
 
 # Scores
 if scores.empty:
@@ -104,5 +107,5 @@ ui.plot(
 )
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
 if picked is not None:
-    ui.run_detail(int(scores["run_id"].iloc[picked]))
+    ui.run_detail(int(scores["run_id"].iloc[picked]), scores)
 ui.calibration_view(study)

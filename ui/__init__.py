@@ -37,12 +37,12 @@ from ui.planning.form import plan_form
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.charts import plot
-from ui.shared.jobs import job_panel, watch_runs
+from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
-from ui.shared.runs import pick_length, run_detail, run_table, training_words
+from ui.shared.runs import pick_length, run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
@@ -59,6 +59,8 @@ from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
+from ui.train.grid import forecast_words, grid_view
+from ui.train.run import run_detail
 from ui.trust.calibration import calibration_view
 from ui.trust.checks import trust_list
 from ui.trust.frozen import frozen_panel
@@ -92,9 +94,11 @@ __all__ = [
     "export_panel",
     "export_view",
     "findings_of",
+    "forecast_words",
     "forget_start",
     "gaps_view",
     "frozen_panel",
+    "grid_view",
     "guard",
     "import_panel",
     "is_generating",

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
@@ -12,8 +12,8 @@ from core.jobs import queue
 from core.jobs.backends import choice
 from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
-from core.study.rows.study import Arm, Job, Run, Sample, Study, Task
-from core.training import plan
+from core.study.rows.study import Arm, Job, Run, Study, Task
+from core.training import pace, plan
 from core.training.settings import TrainingSettings
 
 SAMPLE_NAME = "sample-study"
@@ -130,24 +130,11 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, slot: Slot, 
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:
     """Deal runs out to slots that end at about the same time: the longest first, each run to the least loaded slot."""
-    work = _work(session, runs)
+    work = pace.work_of(session, runs)
     shares: list[list[Run]] = [[] for _ in range(slots)]
     for longest in sorted(runs, key=lambda run: -work[run.id]):
         min(shares, key=lambda share: sum(work[run.id] for run in share)).append(longest)
     return [share for share in shares if share]
-
-
-def _work(session: Session, runs: Sequence[Run]) -> dict[int, float]:
-    """Return the characters that each run reads, by run id: training time grows in proportion."""
-    arm_ids = {run.arm_id for run in runs}
-    query = (
-        select(Sample.arm_id, func.avg(func.length(Sample.text)))
-        .where(Sample.arm_id.in_(arm_ids))
-        .group_by(Sample.arm_id)
-    )
-    length = {row[0]: float(row[1]) for row in session.execute(query)}
-    settings = {run.id: run.config["training"] for run in runs}
-    return {run.id: settings[run.id]["steps"] * settings[run.id]["batch_size"] * length[run.arm_id] for run in runs}
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:

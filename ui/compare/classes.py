@@ -10,8 +10,6 @@ from ui.shared import charts
 from ui.shared.tables import table
 from ui.shared.words import plain
 
-FEW_LABELS, NARROW, WIDE = 3, 270, 380  # up to so many labels three confusions stand in one row; widths in pixels
-
 
 def classes_view(found: Compared) -> None:
     """Draw F1 per label of a chosen arm against the arm it is compared with, and how both mistake labels for one another."""
@@ -33,17 +31,7 @@ def classes_view(found: Compared) -> None:
     )
     table(compact(pair.by_class), key="compare.classes.table")
     st.subheader("Which labels are mistaken for which", anchor=False)
-    width = NARROW if len(found.labels) <= FEW_LABELS else WIDE
-    with st.container(horizontal=True):
-        for place, figure in enumerate(
-            (
-                arm_charts.confusion(pair.base),
-                arm_charts.confusion(pair.arm),
-                arm_charts.confusion_change(pair.base, pair.arm),
-            )
-        ):
-            with st.container(width=width):
-                st.plotly_chart(figure, key=f"compare.confusion.{place}", config={"displaylogo": False})
+    charts.confusions(pair.base, pair.arm, key="compare.confusion")
     st.caption(plain(classes.cell_sentence(pair)))
     st.caption("Rows are test labels: shares of their test texts, below them texts in the mean over seeds.")
     table(pair.cells, key="compare.cells")

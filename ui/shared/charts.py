@@ -1,4 +1,4 @@
-"""Show a Plotly figure with its reading and downloads."""
+"""Show a Plotly figure with its reading and downloads, and confusions of labels side by side."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.analysis.arms.classes import Confusion
+from core.analysis.figures import arm_charts
 from core.study.exchange import spreadsheets
+
+FEW_LABELS, NARROW, WIDE = 3, 270, 380  # up to so many labels three confusions stand in one row; widths in pixels
 
 
 def plot(
@@ -58,3 +62,15 @@ def plot(
                 key=f"{key}.html",
                 on_click="ignore",
             )
+
+
+def confusions(base: Confusion, arm: Confusion | None, *, key: str) -> None:
+    """Draw the confusion of labels of two arms and their difference beside one another; of one arm alone if `arm` is None."""
+    figures = [arm_charts.confusion(base)]
+    if arm is not None:
+        figures += [arm_charts.confusion(arm), arm_charts.confusion_change(base, arm)]
+    width = NARROW if len(base.labels) <= FEW_LABELS else WIDE
+    with st.container(horizontal=True):
+        for place, figure in enumerate(figures):
+            with st.container(width=width):
+                st.plotly_chart(figure, key=f"{key}.{place}", config={"displaylogo": False})

@@ -1,4 +1,4 @@
-"""A finished training run in detail, and the sentence that says how many texts new runs will train on."""
+"""The table of finished runs, how long new runs train, and on how many texts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,12 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.analysis.figures import gap_charts
 from core.study.rows.study import Arm, Task
-from core.training import convergence, runs
 from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
-from ui.shared import resources, tables, words
-from ui.shared.charts import plot
 
 CONVERGED = {True: "yes", False: "no", None: "not known"}
 
@@ -92,22 +88,3 @@ def run_table(scores: pd.DataFrame) -> pd.DataFrame:
     converged = [CONVERGED[is_converged] for is_converged in scores["converged"]]
     shown = scores.drop(columns=["notes", "settings"]).assign(converged=converged)
     return shown.assign(settings=scores["settings"])
-
-
-def run_detail(run_id: int) -> None:
-    """Draw the scores per class, the training loss and the predictions of a finished run."""
-    with resources.store()() as session:
-        per_class = runs.per_class(session, run_id)
-        predictions = runs.predictions(session, run_id)
-        curve = runs.loss_table(session, run_id)
-        notes = runs.notes(session, run_id)
-        converged = convergence.judge(runs.get(session, run_id).facts)
-    words.cautions(notes)
-    (st.warning if converged.is_converged is False else st.caption)(words.plain(converged.sentence))
-    left, right = st.columns(2)
-    left.subheader(f"Run {run_id}, per class")
-    with left:
-        tables.table(per_class, key="run.classes")
-    with right:
-        plot(gap_charts.loss(curve), key="run.loss", filename=f"run-{run_id}-loss", data=curve, reading="Loss by step")
-    tables.table(predictions, key="run.predictions")

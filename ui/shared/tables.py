@@ -31,7 +31,7 @@ HEADINGS = {
     "more": "More often", "n": "n", "n_class": "Test texts of the label", "n_items": "Items", "n_llm": "LLM raters",
     "n_people": "People", "n_raters": "Raters", "n_ratings": "Answers", "n_seeds": "Seeds", "n_tasks": "Tasks",
     "n_test": "Test texts", "n_train": "Training texts", "name": "Name", "note": "Note", "number": "Number",
-    "origin": "From", "other_text": "Other text", "p": "p", "p_adjusted": "p after Holm",
+    "origin": "From", "other": "The other run's answer", "other_text": "Other text", "p": "p", "p_adjusted": "p after Holm",
     "paper_encoder": "Paper's encoder", "paper_gap": "Paper's gap", "paper_real": "Paper: real",
     "paper_score": "Paper: synthetic", "people_agreement": "People's agreement",
     "people_majority": "People's majority", "people_time": "People's time", "precision": "Precision",

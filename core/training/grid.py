@@ -1,0 +1,115 @@
+"""The grid of a study's trainings: every task, arm, encoder and seed with the state of its newest run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
+from core.study.rows.study import Arm, Job, Run, Task
+
+COLUMNS = ["task", "arm", "encoder", "seed", "n_train", "state", "share", "run_id", "job_id"]
+
+
+class CellState(StrEnum):
+    """How far a run is; `stopped` if its job failed, was cancelled or is gone."""
+
+    DONE = "done"
+    RUNNING = "running"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a study, and its runs that are not finished.
+
+    `cells`: a row per task, arm, encoder and seed, in the order of tasks and arms: `COLUMNS`. `share` is the share of its steps
+    that a running run has done, in [0, 1], nan for other states. Of several runs of a cell the unfinished one counts, else the newest.
+    """
+
+    cells: pd.DataFrame
+    unfinished: tuple[Run, ...]
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The number of cells in each state that occurs, in the order of the states."""
+        found = self.cells["state"].value_counts()
+        return {state: int(found[state]) for state in CellState if state in found}
+
+
+def read(session: Session, study_id: int) -> Grid:
+    """The grid of a study; empty if no run was ever planned."""
+    query = (
+        select(Task.name, Arm.name, Run)
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .where(Task.study_id == study_id)
+        .order_by(Task.id, Arm.id, Run.encoder, Run.seed, Run.id)
+    )
+    found = session.execute(query).all()
+    jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_({run.job_id for _, _, run in found})))}
+    running = _running([run for _, _, run in found], jobs, {run.id: _title(task, arm, run) for task, arm, run in found})
+    chosen: dict[tuple[str, str, str, int], Run] = {}
+    for task, arm, run in found:
+        key = (task, arm, run.encoder, run.seed)
+        before = chosen.get(key)
+        if before is None or before.finished_at is not None or run.finished_at is None:
+            chosen[key] = run
+    rows = [
+        (*key, run.n_train, _state(run, jobs, running), running.get(run.id, float("nan")), run.id, run.job_id)
+        for key, run in chosen.items()
+    ]
+    unfinished = tuple(run for run in chosen.values() if run.finished_at is None and _is_to_come(run, jobs))
+    return Grid(pd.DataFrame(rows, columns=COLUMNS), unfinished)
+
+
+def _is_to_come(run: Run, jobs: Mapping[int, Job]) -> bool:
+    job = jobs.get(run.job_id or 0)
+    return job is not None and job.state in ACTIVE_JOB_STATES
+
+
+def _state(run: Run, jobs: Mapping[int, Job], running: Mapping[int, float]) -> CellState:
+    if run.finished_at is not None:
+        return CellState.DONE
+    if not _is_to_come(run, jobs):
+        return CellState.STOPPED
+    if jobs[run.job_id or 0].state == JobState.PAUSED:
+        return CellState.PAUSED
+    return CellState.RUNNING if run.id in running else CellState.WAITING
+
+
+def _running(runs: Sequence[Run], jobs: Mapping[int, Job], titles: Mapping[int, str]) -> dict[int, float]:
+    """The runs that running jobs are training now, with the share of their steps that is done, by run id.
+
+    A job trains its runs one after another and reports the title of the current one and the steps over all of them.
+    """
+    found: dict[int, float] = {}
+    for job in jobs.values():
+        at = job.progress
+        own = {run.id: run for run in runs if run.job_id == job.id}
+        if job.state != JobState.RUNNING or not own or not at.get("message"):
+            continue
+        before = 0
+        for run_id in _order(job, own):
+            steps = int(own[run_id].config["training"].get("steps", 0))
+            if own[run_id].finished_at is None and titles[run_id] == at["message"]:
+                found[run_id] = min(1.0, max(0.0, (at["done"] - before) / steps)) if steps else 0.0
+                break
+            before += steps
+    return found
+
+
+def _order(job: Job, own: Mapping[int, Run]) -> list[int]:
+    """The ids of a job's runs in the order in which it trains them, as its command line says."""
+    listed = str(job.command[-1]).split(",") if job.command else []
+    return [int(number) for number in listed if number.isdecimal() and int(number) in own]
+
+
+def _title(task: str, arm: str, run: Run) -> str:
+    """The title under which a training reports its progress, as in `RunData.title`."""
+    return f"{task} · {arm} · seed {run.seed}"

@@ -1,0 +1,93 @@
+"""The grid of trainings: every cell once, with the state of its run and its job."""
+
+import math
+
+import pytest
+from sqlalchemy.orm import Session
+
+from core.jobs import queue
+from core.study import tasks
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job, Run, Task
+from core.study.store import Store
+from core.training import grid, plan
+from core.training.grid import CellState
+from tests.training.conftest import SETTINGS
+
+
+def planned(session: Session, task: Task, *, steps: int = 6) -> list[Run]:
+    arms = tasks.arms(session, task.id)
+    settings = SETTINGS.model_copy(update={"steps": steps})
+    return plan.plan(session, task=task, arms=arms, encoders=["a"], seeds=range(3), settings=settings).new
+
+
+def in_job(session: Session, runs: list[Run], state: JobState, **values: object) -> Job:
+    listed = ",".join(str(run.id) for run in runs)
+    command = ["-m", "core", "train-runs", "--runs", listed]
+    job = queue.enqueue(session, title="t", command=command, key=f"train:{listed}", slot=Slot.CPU)
+    job.state = state
+    for name, value in values.items():
+        setattr(job, name, value)
+    for run in runs:
+        run.job_id = job.id
+    session.flush()
+    return job
+
+
+def states(session: Session, task: Task) -> list[str]:
+    return list(grid.read(session, task.study_id).cells["state"])
+
+
+def test_a_study_without_runs_has_an_empty_grid(store: Store, task: Task) -> None:
+    with store() as session:
+        found = grid.read(session, task.study_id)
+
+    assert found.cells.empty
+    assert (found.counts, found.unfinished) == ({}, ())
+
+
+def test_a_run_waits_runs_is_done_or_has_stopped(store: Store, task: Task) -> None:
+    with store.write() as session:
+        runs = planned(session, task)
+        runs[0].finished_at = 1.0
+        at = {"message": "reviews · real · seed 1", "done": 9, "total": 18}
+        in_job(session, runs[:3], JobState.RUNNING, progress=at)
+        in_job(session, runs[3:4], JobState.FAILED)
+        in_job(session, runs[4:5], JobState.PAUSED)
+
+        found = grid.read(session, task.study_id)
+
+    assert list(found.cells["state"]) == [
+        CellState.DONE, CellState.RUNNING, CellState.WAITING, CellState.STOPPED, CellState.PAUSED, CellState.STOPPED,
+    ]  # fmt: skip
+    assert found.cells["share"].iloc[1] == pytest.approx(0.5)
+    assert math.isnan(found.cells["share"].iloc[2])
+    assert {run.id for run in found.unfinished} == {runs[1].id, runs[2].id, runs[4].id}
+    assert found.counts == {"done": 1, "running": 1, "paused": 1, "waiting": 1, "stopped": 2}
+
+
+def test_a_job_of_many_runs_names_the_one_it_is_at(store: Store, task: Task) -> None:
+    with store.write() as session:
+        runs = planned(session, task)
+        at = {"message": "reviews · zero-shot · seed 2", "done": 33, "total": 36}
+        in_job(session, runs, JobState.RUNNING, progress=at)
+
+        cells = grid.read(session, task.study_id).cells
+
+    assert list(cells["state"]).count(CellState.RUNNING) == 1
+    assert cells.loc[cells["state"] == CellState.RUNNING, ["arm", "seed", "share"]].to_numpy().tolist() == [
+        ["zero-shot", 2, pytest.approx(0.5)]
+    ]
+
+
+def test_of_two_runs_of_a_cell_the_unfinished_one_counts_else_the_newest(store: Store, task: Task) -> None:
+    with store.write() as session:
+        old, new = planned(session, task), planned(session, task, steps=8)
+        for run in (*old, new[0]):
+            run.finished_at = 1.0
+        in_job(session, new[1:], JobState.QUEUED)
+
+        cells = grid.read(session, task.study_id).cells
+
+    assert list(cells["run_id"]) == [run.id for run in new]
+    assert list(cells["state"]) == [CellState.DONE] + [CellState.WAITING] * 5
