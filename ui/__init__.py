@@ -113,6 +113,7 @@ __all__ = [
     "new_campaign",
     "pack_view",
     "pick_arm",
+    "pick_backend",
     "pick_budget",
     "pick_columns",
     "pick_comparison",
