@@ -11,21 +11,21 @@ import pytest
 from sqlalchemy import func, select
 
 from core import settings as settings_module
-from core.jobs import queue, runner
+from core.jobs import queue
 from core.jobs.backends import choice
 from core.settings import Settings
 from core.steps import train
 from core.study import files_room, tasks
-from core.study.rows.kinds import JobState, Slot, Split
+from core.study.rows.kinds import JobState, Split
 from core.study.rows.study import Job, Prediction, Run, Task
 from core.study.store import Store
 from core.training.settings import training_settings
 from tests.cluster import ray_cluster, s3_gateway
 from tests.cluster.ports import free_ports
 from tests.cluster.ray_cluster import RayCluster
+from tests.cluster.rounds import Rounds
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
-PATIENCE = 420.0
 
 
 @pytest.fixture(scope="module")
@@ -64,34 +64,9 @@ def settings(
     return settings_module.load(environ)
 
 
-class Rounds:
-    """The rounds of a runner, called by the test."""
-
-    def __init__(self, settings: Settings, store: Store) -> None:
-        self.store, self.settings = store, settings
-        self.backends = choice.offered(settings, os.environ)
-
-    def until(self, holds: Callable[[list[Job]], object]) -> list[Job]:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            runner.step(self.store, self.backends, now=time.time())
-            with self.store() as session:
-                jobs = queue.rows(session)[::-1]
-            if holds(jobs):
-                return jobs
-            told = [(job.id, str(job.state), job.attempt, job.error, job.handle) for job in jobs]
-            assert time.monotonic() < deadline, f"waited in vain: {told}"
-            time.sleep(0.5)
-
-    def add(self, *command: object, key: str) -> int:
-        with self.store.write() as session:
-            words = ["-m", *map(str, command)]
-            return queue.enqueue(session, title=key, command=words, key=key, slot=Slot.CPU, backend="ray").id
-
-
 @pytest.fixture
 def rounds(settings: Settings, store: Store) -> Rounds:
-    return Rounds(settings, store)
+    return Rounds(settings, store, backend="ray")
 
 
 def test_a_job_is_cancelled_and_its_log_is_read_from_ray(rounds: Rounds, tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ class Ray:
         except OSError:
             return Verdict.GONE if self.silences.holds(job, now) else Verdict.RUNNING
         if found is None:
-            return Verdict.GONE if now - (job.beat_at or job.created_at) > CLAIM_SECONDS else Verdict.RUNNING
+            is_new = "refused" not in job.handle and now - (job.beat_at or job.created_at) < CLAIM_SECONDS
+            return Verdict.RUNNING if is_new else Verdict.GONE
         if found["status"] in OVER:
             waited = job.state == JobState.STARTING and "failed to start within" in str(found.get("message"))
             if (

@@ -69,7 +69,9 @@ class Slurm:
         if queued is None:
             return Verdict.GONE if is_silent else Verdict.RUNNING
         if cluster.name(job) not in queued:
-            is_new = "slurm" not in job.handle and now - (job.beat_at or job.created_at) < CLAIM_SECONDS
+            is_new = (
+                not {"slurm", "refused"} & set(job.handle) and now - (job.beat_at or job.created_at) < CLAIM_SECONDS
+            )
             return Verdict.RUNNING if is_new else Verdict.GONE
         if is_silent:
             self._cancel(job)
@@ -88,7 +90,7 @@ class Slurm:
 
     def condition(self) -> Condition:
         try:
-            nodes = [line.split("|") for line in _said("sinfo", "-h", "-N", "-o", "%N|%t|%G").splitlines()]
+            nodes = [line.split("|") for line in _said("sinfo", "-h", "-N", "-o", "%N|%T|%G").splitlines()]
             why = [line.strip() for line in _said("sinfo", "-h", "-R", "-o", "%N: %E").splitlines()]
             waits = _said("squeue", "-h", f"--user={getpass.getuser()}", "--states=PENDING", "-o", "%j|%r").splitlines()
         except OSError as error:
