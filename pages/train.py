@@ -75,14 +75,19 @@ with st.container(border=True):
     st.caption(ui.plain(ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     backend = ui.pick_backend(key="train")
-    is_clicked = st.button("Queue the runs", type="primary", key="train.start")
+    with st.container(horizontal=True):
+        is_clicked = st.button("Queue the runs", type="primary", key="train.start")
+        is_check = st.button("Check the steps", key="train.check", help=ui.WHAT_THE_CHECK_DOES)
 
 # Start
-if is_clicked:
+if is_clicked or is_check:
     with ui.show_errors():
         with ui.store().write() as session:
-            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training, backend)
-            queued = train.queue_training(session, ui.settings(), study=study, request=request)
+            request = train.TrainingRequest(
+                chosen_tasks, chosen, encoders, range(int(seeds)), training, backend=backend
+            )
+            queue = train.queue_steps_check if is_check else train.queue_training
+            queued = queue(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
@@ -105,6 +110,7 @@ ui.plot(
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
     + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
 )
+ui.steps_check_view(study, metric)
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
 if picked is not None:
     ui.run_detail(int(scores["run_id"].iloc[picked]), scores)

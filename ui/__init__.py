@@ -61,6 +61,7 @@ from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, pr
 from ui.synthesis.tries import call_cost, try_panel
 from ui.train.grid import forecast_words, grid_view
 from ui.train.run import run_detail
+from ui.train.steps_check import WHAT_THE_CHECK_DOES, steps_check_view
 from ui.trust.calibration import calibration_view
 from ui.trust.checks import trust_list
 from ui.trust.frozen import frozen_panel
@@ -68,6 +69,7 @@ from ui.trust.real_test_texts import test_texts_view
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
+    "WHAT_THE_CHECK_DOES",
     "arm_panel",
     "arm_table",
     "beside_words",
@@ -150,6 +152,7 @@ __all__ = [
     "shown_by_ratings",
     "shown_by_runs",
     "start_menu",
+    "steps_check_view",
     "store",
     "study_import_panel",
     "table",

@@ -33,6 +33,10 @@ def run(
         bool,
         typer.Option("--check", help="Only list the problems of the file and its data; nothing is stored or paid for."),
     ] = False,
+    with_steps_check: Annotated[
+        bool,
+        typer.Option("--steps-check", help="Also train every run with half and with twice the steps."),
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Do everything that a STUDY.yaml asks for; finished parts are not done again."""
@@ -42,7 +46,9 @@ def run(
         if check:
             _say(check_study(settings, store, request), as_json=as_json)
         else:
-            _answer(run_study(settings, store, request, output.teller(store), backend=jobs), as_json=as_json)
+            teller = output.teller(store)
+            result = run_study(settings, store, request, teller, backend=jobs, with_steps_check=with_steps_check)
+            _answer(result, as_json=as_json)
 
 
 def demo(as_json: output.Json = False) -> None:
@@ -99,6 +105,12 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
         ["task", "value", "low", "high", "n"],
         [[row[key] for key in ("task", "value", "low", "high", "n")] for row in result["subjectivity"]],
     )
+    if result["steps_check"]:
+        columns = ["task", "arm", "encoder", "steps", "gap_half", "gap", "gap_twice", "change", "low", "high"]
+        titles = ["task", "arm", "encoder", "steps", "gap at half", "gap", "gap at twice", "change", "low", "high"]
+        output.table("Steps check: the gap with half, once and twice the steps", titles,
+                     [[row[name] for name in columns] for row in result["steps_check"]])  # fmt: skip
+        typer.echo(result["steps_check_reading"])
     refused = [row for row in result["imports"] if row["rejected"]]
     if refused:
         rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]

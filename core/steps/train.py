@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.training import pace, plan
-from core.training.settings import TrainingSettings
+from core.training.settings import CHECK_TIMES, TrainingSettings
 
 SAMPLE_NAME = "sample-study"
 
@@ -23,8 +23,9 @@ SAMPLE_NAME = "sample-study"
 class TrainingRequest:
     """Which runs are wanted: each arm, of the given arms of each task, with each encoder and each seed.
 
-    `settings` are the training settings of every run; `backend` is the place where the runs are trained: "local", "ray"
-    or "slurm".
+    `settings` are the training settings of every run. `times`: how many times the steps of these settings are made; with
+    other numbers than 1 the runs check the steps and do not enter the comparison. `backend`: where the runs are trained,
+    "local", "ray" or "slurm".
     """
 
     tasks: Sequence[Task]
@@ -32,6 +33,7 @@ class TrainingRequest:
     encoders: Sequence[str]
     seeds: Sequence[int]
     settings: TrainingSettings
+    times: float = 1.0
     backend: str = choice.LOCAL
 
 
@@ -64,6 +66,7 @@ def queue_training(
                 encoders=request.encoders,
                 seeds=request.seeds,
                 settings=request.settings,
+                times=request.times,
             )
             runs += [*planned.new, *planned.existing]
     unfinished = [run for run in runs if run.finished_at is None]
@@ -76,6 +79,18 @@ def queue_training(
     ]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
+
+
+def queue_steps_check(
+    session: Session, settings: settings_module.Settings, *, study: Study, request: TrainingRequest
+) -> Queued:
+    """Queue the runs of a request and the same runs with half and with twice the steps."""
+    parts = [
+        queue_training(session, settings, study=study, request=replace(request, times=times))
+        for times in (1.0, *CHECK_TIMES)
+    ]
+    jobs = {job.id: job for part in parts for job in part.jobs}
+    return Queued(jobs=list(jobs.values()), run_ids=[run_id for part in parts for run_id in part.run_ids])
 
 
 def queue_generation(

@@ -9,7 +9,9 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
+from core.analysis.arms import steps_check
 from core.analysis.headline import headline
+from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
@@ -45,8 +47,11 @@ def run_study(
     teller: Teller,
     *,
     backend: str = choice.LOCAL,
+    with_steps_check: bool = False,
 ) -> dict[str, Any]:
     """Import a study file, generate, train on a backend and write the report; return the findings as JSON.
+
+    With `with_steps_check` every run is also trained with half and with twice the steps.
 
     Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
     a later step fails. That jobs can run on the backend is checked before anything is done.
@@ -70,13 +75,19 @@ def run_study(
             for arm in tasks.arms(session, task.id)
             if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
         ]
-        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training, backend)
-        queued = train.queue_training(session, settings, study=study, request=wanted)
+        wanted = train.TrainingRequest(
+            named, arms, request.spec.encoders, request.seeds, request.training, backend=backend
+        )
+        queue_all = train.queue_steps_check if with_steps_check else train.queue_training
+        queued = queue_all(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
+        checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     return findings.as_json(collected, report=str(path)) | {
+        "steps_check": steps_check.as_json(checked),
+        "steps_check_reading": steps_check.sentence(checked),
         "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],

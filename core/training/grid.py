@@ -8,7 +8,7 @@ import pandas as pd
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Purpose
 from core.study.rows.study import Arm, Job, Run, Task
 
 COLUMNS = ["task", "arm", "encoder", "seed", "n_train", "state", "share", "run_id", "job_id"]
@@ -43,12 +43,12 @@ class Grid:
 
 
 def read(session: Session, study_id: int) -> Grid:
-    """The grid of a study; empty if no run was ever planned."""
+    """The grid of a study; empty if no run of the comparison was ever planned."""
     query = (
         select(Task.name, Arm.name, Run)
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
-        .where(Task.study_id == study_id)
+        .where(Task.study_id == study_id, Run.purpose == Purpose.COMPARISON)
         .order_by(Task.id, Arm.id, Run.encoder, Run.seed, Run.id)
     )
     found = session.execute(query).all()

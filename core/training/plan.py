@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Split
+from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
 from core.training.selection import Choice
@@ -38,8 +38,12 @@ def plan(
     encoders: Sequence[str],
     seeds: Sequence[int],
     settings: TrainingSettings,
+    times: float = 1.0,
 ) -> Planned:
     """Create a run for every arm, encoder and seed, unless a run with the same data and settings exists already.
+
+    With `times` other than 1 the runs have so many times the steps that the settings give, and are a check of the steps; else
+    they are runs of the comparison, and so is a run that a check had made with the same data and settings.
 
     Every arm trains on the same number of texts: the task's `train_size`, or, if the task has none, the size of the
     smallest of these arms; and in the same number of steps (`TrainingSettings.for_texts`). Raises `StudyError` if an arm
@@ -51,44 +55,49 @@ def plan(
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
     pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in arms}
-    n = _training_size(task, arms, pools)
-    if n < len(labels):
-        raise StudyError(_too_few_texts_error(task, labels, n))
-    own = settings.for_texts(n)
+    n = _training_size(task, arms, pools, least=len(labels))
+    own = settings.for_texts(n).with_times(times)
+    purpose = Purpose.COMPARISON if times == 1 else Purpose.STEPS_CHECK
     chosen = selection.choices(pools, labels, n=n, seeds=seeds, balance=settings.balance)
     known = {(run.arm_id, run.fingerprint): run for run in session.scalars(select(Run).where(Run.arm_id.in_(pools)))}
     planned = Planned(new=[], existing=[])
     wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
-    shared = _shared_config(settings, own, test=test)
+    shared = _shared_config(settings, own, test=test, has_rule=purpose == Purpose.COMPARISON)
     for arm, encoder, seed in wanted:
         choice = chosen[arm.id, seed]
         digest = fingerprints.fingerprint(encoder=encoder, seed=seed, settings=own, train=choice.samples, test=test)
         same = known.get((arm.id, digest))
         if same is not None:
-            _adopt(same, shared)
+            if purpose == Purpose.COMPARISON:
+                _adopt(same, shared)
             planned.existing.append(same)
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
-        config = shared | {"notes": notes}
-        planned.new.append(Run(arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=config, fingerprint=digest))
+        run = Run(
+            arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=shared | {"notes": notes}, fingerprint=digest, purpose=purpose
+        )  # fmt: skip
+        planned.new.append(run)
     session.add_all(planned.new)
     session.flush()
     return planned
 
 
-def _shared_config(asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame) -> dict[str, Any]:
+def _shared_config(
+    asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame, has_rule: bool
+) -> dict[str, Any]:
     """What the runs of a plan have in common: settings, and where the number of steps follows from a rule, this rule."""
     return {
         "training": own.model_dump(),
         "code": fingerprints.CODE_VERSION,
         "test": fingerprints.data_digest(test),
-        **({"rule": asked.rule} if asked.rule else {}),
+        **({"rule": asked.rule} if asked.rule and has_rule else {}),
     }
 
 
 def _adopt(run: Run, shared: Mapping[str, Any]) -> None:
-    """Let a run that exists stand under the rule of its length that is asked for now, or under none."""
+    """Let a run that exists stand in the comparison, under the rule of its length that is asked for now, or under none."""
+    run.purpose, run.n_real = Purpose.COMPARISON, None
     others = {name: value for name, value in run.config.items() if name != "rule"}
     run.config = others | ({"rule": shared["rule"]} if "rule" in shared else {})
 
@@ -121,18 +130,22 @@ def obstacles(
         (arm.name, _below_train_size_error(task, arm, sizes[arm.id])) for arm in _below_train_size(task, counted, sizes)
     ]
     n = task.train_size or min(sizes.values(), default=len(labels))
-    return found + ([("", _too_few_texts_error(task, labels, n))] if n < len(labels) else [])
+    return found + ([("", _too_few_texts_error(task, len(labels), n))] if n < len(labels) else [])
 
 
-def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame]) -> int:
+def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame], *, least: int) -> int:
     """The number of training texts of every arm: the task's `train_size`, or the size of the smallest arm.
 
-    An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time.
+    An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time; so are
+    fewer texts than `least`, the number of labels.
     """
     sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
     for arm in _below_train_size(task, arms, sizes):
         raise StudyError(_below_train_size_error(task, arm, sizes[arm.id]))
-    return task.train_size or min(sizes.values())
+    n = task.train_size or min(sizes.values())
+    if n < least:
+        raise StudyError(_too_few_texts_error(task, least, n))
+    return n
 
 
 def _below_train_size(task: Task, arms: Sequence[Arm], sizes: Mapping[int, int]) -> list[Arm]:
@@ -146,8 +159,8 @@ def _below_train_size_error(task: Task, arm: Arm, size: int) -> str:
     )
 
 
-def _too_few_texts_error(task: Task, labels: Sequence[str], n: int) -> str:
-    return f"Task {task.name!r} has {len(labels)} labels and would train on {n} texts; give it more."
+def _too_few_texts_error(task: Task, labels: int, n: int) -> str:
+    return f"Task {task.name!r} has {labels} labels and would train on {n} texts; give it more."
 
 
 def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:

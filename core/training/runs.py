@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
+from core.study.rows.kinds import Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import convergence, fingerprints, score
 
@@ -40,8 +41,11 @@ def scores(
     *,
     run_ids: Sequence[int] | None = None,
     answered: pd.DataFrame | None = None,
+    purposes: Sequence[Purpose] = (Purpose.COMPARISON,),
 ) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
+
+    Only runs that were trained for one of the `purposes`.
 
     Only runs with the same `conditions` (training settings, number of training texts, test split, kind of device and number
     format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts.
@@ -51,7 +55,7 @@ def scores(
     `notes` holds sentences that belong beside the score. `converged` is True, False, or None where a run's losses do not
     say (`convergence.judge`).
     """
-    finished = _finished(session, study_id)
+    finished = _finished(session, study_id, purposes)
     if run_ids is not None:
         finished = finished[finished["run_id"].isin(run_ids)]
     finished["settings"] = [_settings(config) for config in finished["config"]]
@@ -73,7 +77,7 @@ def scores(
     return joined.assign(n_test=joined["n_test"].fillna(0).astype(int))[SCORE_COLUMNS]
 
 
-def _finished(session: Session, study_id: int) -> pd.DataFrame:
+def _finished(session: Session, study_id: int, purposes: Sequence[Purpose]) -> pd.DataFrame:
     """The finished runs of a study, with config and facts, in the order of tasks, arms and runs."""
     query = (
         select(
@@ -82,7 +86,7 @@ def _finished(session: Session, study_id: int) -> pd.DataFrame:
         )
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
-        .where(Task.study_id == study_id, Run.finished_at.is_not(None))
+        .where(Task.study_id == study_id, Run.finished_at.is_not(None), Run.purpose.in_(purposes))
         .order_by(Task.id, Arm.id, Run.id)
     )  # fmt: skip
     columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "facts", "run_id"]
@@ -119,13 +123,15 @@ def task_predictions(session: Session, task_id: int, *, run_ids: Sequence[int] |
     """The predictions on a task's test samples: columns run_id, arm, arm_kind, encoder, seed, sample_id, label, predicted,
     probability (of the predicted label), correct.
 
-    Of all finished runs, or of those in `run_ids`.
+    Of all finished runs of the comparison, or of those in `run_ids`.
     """
     arms = (
         select(Run.id, Arm.name, Arm.kind, Run.encoder, Run.seed)
         .join(Arm, Arm.id == Run.arm_id)
         .where(Arm.task_id == task_id, Run.finished_at.is_not(None))
     )
+    if run_ids is None:
+        arms = arms.where(Run.purpose == Purpose.COMPARISON)
     known = pd.DataFrame(session.execute(arms).all(), columns=["run_id", "arm", "arm_kind", "encoder", "seed"])
     if run_ids is not None:
         known = known[known["run_id"].isin(list(run_ids))]

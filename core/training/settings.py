@@ -12,6 +12,7 @@ from core.study import spec
 
 PASSES = 10.0  # passes over the training texts, if neither steps nor passes are asked for
 LEAST_STEPS = 200  # the floor of steps then
+CHECK_TIMES = (0.5, 2.0)  # of the steps of a run, in a check of the steps
 LENGTH = ("steps", "passes", "least_steps")
 UNSAID: dict[str, Any] = {"balance": "equal", "class_weights": "none", "stop": "last"}  # left out of fingerprints
 
@@ -77,6 +78,10 @@ class TrainingSettings(BaseModel):
             return self
         steps = max(int(self.rule["least_steps"]), math.ceil(self.rule["passes"] * n / self.batch_size))
         return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None})
+
+    def with_times(self, times: float) -> "TrainingSettings":
+        """Settings that `for_texts` returned, with so many times their steps, at least 1."""
+        return self if times == 1 else self.model_copy(update={"steps": max(1, round(times * self.length))})
 
     @property
     def stops_early(self) -> bool:

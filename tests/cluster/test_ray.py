@@ -113,7 +113,7 @@ def test_a_sweep_over_two_nodes_survives_the_death_of_one(
     add_real(Split.TEST, 30)
     with rounds.store.write() as session:
         request = train.TrainingRequest(
-            [task], tasks.arms(session, task.id), ["minilm"], range(8), training_settings({"steps": 60}), "ray"
+            [task], tasks.arms(session, task.id), ["minilm"], range(8), training_settings({"steps": 60}), backend="ray"
         )
         study = tasks.study_named(session, "letters")
         queued = train.queue_training(session, rounds.settings, study=study, request=request)

@@ -107,7 +107,9 @@ def test_a_sweep_trains_every_run_once(
     add_real(Split.TEST, 20)
     with rounds.store.write() as session:
         settings = training_settings({"steps": 3})
-        request = train.TrainingRequest([task], tasks.arms(session, task.id), ["minilm"], range(2), settings, "slurm")
+        request = train.TrainingRequest(
+            [task], tasks.arms(session, task.id), ["minilm"], range(2), settings, backend="slurm"
+        )
         study = tasks.study_named(session, "letters")
         train.queue_training(session, rounds.settings, study=study, request=request)
 

@@ -370,3 +370,19 @@ def test_a_rule_that_gives_the_steps_of_a_finished_run_finds_this_run_and_names_
 def test_a_yes_where_a_number_belongs_is_refused(name: str) -> None:
     with pytest.raises(StudyError, match=f"{name}: this is a yes or no; a number is needed"):
         training_settings({name: True})
+
+
+def test_a_check_of_the_steps_makes_runs_apart_that_the_comparison_takes_over(store: Store, task: Task) -> None:
+    with store.write() as session:
+        asked = {"task": task, "arms": tasks.arms(session, task.id), "encoders": ["a"], "seeds": [0]}
+        own = plan.plan(session, **asked, settings=SETTINGS)
+        half = plan.plan(session, **asked, settings=SETTINGS, times=0.5)
+        twice = plan.plan(session, **asked, settings=SETTINGS, times=2.0)
+        again = plan.plan(session, **asked, settings=SETTINGS, times=2.0)
+        longer = plan.plan(session, **asked, settings=SETTINGS.model_copy(update={"steps": 12}))
+
+    assert [run.config["training"]["steps"] for run in (own.new[0], half.new[0], twice.new[0])] == [6, 3, 12]
+    assert [run.purpose for run in own.new + half.new] == ["comparison"] * 2 + ["steps-check"] * 2
+    assert again.existing == twice.new
+    assert longer.existing == twice.new
+    assert {run.purpose for run in longer.existing} == {"comparison"}

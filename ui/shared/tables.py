@@ -21,7 +21,8 @@ HEADINGS = {
     "cosine": "Cosine",
     "cost_usd": "US dollars", "cross_entropy": "Cross-entropy (nats)", "device": "Device", "df": "Degrees of freedom",
     "direction": "Direction", "encoder": "Encoder", "entropy": "Entropy (bits)", "excluded": "Excluded because",
-    "f1": "F1", "gap": "Gap", "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
+    "change": "Change of the gap", "f1": "F1", "gap": "Gap", "gap_half": "Gap, half the steps", "gap_twice": "Gap, twice the steps",
+    "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_real_texts": "Worth in real texts", "in_test": "In test", "intended": "Came with",
     "interval": "95 % interval", "judged": "Judged", "kept": "Kept texts", "kind": "Kind", "label": "Label",
     "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority", "longest_run": "Longest run",
@@ -41,7 +42,7 @@ HEADINGS = {
     "score_base": "F1, against", "score_real": "Real", "sd": "Spread (SD)", "se": "Standard error", "seed": "Seed", "settings": "Settings",
     "share": "Share of answers", "share_arm": "Arm answers so", "share_base": "Against answers so",
     "similarity": "Similarity", "skips": "Skips", "spearman": "Spearman", "split": "Split", "state": "State",
-    "status": "Status", "strength": "Strength", "subjectivity": "Subjectivity", "task": "Task",
+    "status": "Status", "steps": "Steps", "strength": "Strength", "subjectivity": "Subjectivity", "task": "Task",
     "tau": "Spread over tasks (SD)", "test": "Test", "test_text": "Test text", "text": "Text", "ties": "Ties",
     "train": "Train", "training": "Training", "usd_per_1000": "Dollars per 1,000 kept",
     "usd_per_point": "Dollars per point", "validation": "Validation", "value": "Value", "version": "Prompt version",
@@ -49,7 +50,8 @@ HEADINGS = {
     "words": "Which",
 } | order.HEADINGS  # fmt: skip
 SCORES = (
-    "accuracy", "cosine", "f1", "frechet_distance", "gap", "high", "lost", "low", "macro_f1", "mcnemar_p",
+    "accuracy", "change", "cosine", "f1", "frechet_distance", "gap", "gap_half",
+    "gap_twice", "high", "lost", "low", "macro_f1", "mcnemar_p",
     "mean_score", "mmd", "more", "p", "p_adjusted", "paper_gap", "paper_real", "paper_score", "precision",
     "probability", "recall", "score", "score_arm", "score_base", "score_real", "se", "share_arm", "share_base",
     "subjectivity", "tau", "within",

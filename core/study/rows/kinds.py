@@ -100,6 +100,19 @@ class BatchState(StrEnum):
     FAILED = "failed"
 
 
+class Purpose(StrEnum):
+    """What a run was trained for. Gaps, verdicts and tables of scores count the runs of the comparison of arms alone.
+
+    `learning-curve`: another number of training texts, or a mix of real and synthetic texts. `steps-check`: half or twice the
+    steps. `seed-student`: the real texts of the pool.
+    """
+
+    COMPARISON = "comparison"
+    LEARNING_CURVE = "learning-curve"
+    STEPS_CHECK = "steps-check"
+    SEED_STUDENT = "seed-student"
+
+
 class JobState(StrEnum):
     """Where a job stands; `core.jobs.queue` says how the states follow each other."""
 

@@ -16,6 +16,7 @@ from core.study.rows.kinds import (
     BatchState,
     JobState,
     JudgementKind,
+    Purpose,
     SampleStatus,
     Slot,
     Split,
@@ -320,7 +321,7 @@ class Run(Base):
 
     `fingerprint` is a digest of data and settings: two runs of an arm never share a fingerprint, so no run is done twice.
     `facts` says how the run was trained (device, threads, dtype, versions, seconds, loss per step); empty until the run
-    has finished.
+    has finished. `n_real` is the number of real texts among the `n_train` of a mix; None for a run on the texts of one arm.
     """
 
     __tablename__ = "run"
@@ -334,6 +335,8 @@ class Run(Base):
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), default=None, index=True)
     facts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     finished_at: Mapped[float | None] = mapped_column(default=None)
+    purpose: Mapped[Purpose] = mapped_column(default=Purpose.COMPARISON, server_default="comparison")
+    n_real: Mapped[int | None] = mapped_column(default=None)
 
 
 class Prediction(Base):
