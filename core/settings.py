@@ -10,6 +10,7 @@ from pathlib import Path
 from core.errors import StudyError
 
 SECRETS = Path(".streamlit/secrets.toml")
+CHECKPOINT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Settings:
     `files` is the folder or URL where workers keep files for one another. `slots` is the number of jobs that may use the
     processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
+    `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     """
 
     home: Path
@@ -49,6 +51,11 @@ class Settings:
     files: str
     cluster: Cluster
     watts: float | None = None
+    checkpoint_seconds: int = CHECKPOINT_SECONDS
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.home / "checkpoints"
 
     @property
     def logs(self) -> Path:
@@ -82,6 +89,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         files=found.get("LITMUS_FILES") or str(home / "files"),
         cluster=_cluster(found),
         watts=_watts(found),
+        checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
     )
 
 

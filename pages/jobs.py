@@ -5,6 +5,7 @@ import streamlit as st
 import ui
 from core.jobs import queue
 from core.jobs.backends import choice
+from core.study.rows.kinds import JobState
 from ui.shared import jobs
 
 ui.guard("organiser", need_study=False)
@@ -24,7 +25,10 @@ def listing() -> None:
 
 
 with ui.store()() as session:
-    numbers = [job.id for job in queue.rows(session, limit=50)]
+    newest = queue.rows(session, limit=50)
+numbers = [job.id for job in newest]
+if sum(job.state == JobState.FAILED for job in newest) > 1:
+    st.button("Retry the failed jobs", key="jobs.retry_failed", on_click=jobs.retry_failed)
 if numbers:
     with st.expander("Read a log"):
         chosen = st.selectbox("Job", numbers, key="jobs.log")

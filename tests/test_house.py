@@ -66,9 +66,11 @@ FOR_WORKERS = {
     "core.quality.embedding",
     "core.llm.local_model",
     "core.training.fit",
-    "core.training.fitting.checkpoints",
+    "core.training.checkpoints.checkpoint",
+    "core.training.checkpoints.state",
     "core.training.fitting.encoder",
     "core.training.fitting.loop",
+    "core.training.fitting.micro_batches",
     "core.training.predict",
 }
 MOST_FILES = 14

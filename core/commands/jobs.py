@@ -11,7 +11,9 @@ from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
+from core.study.rows.kinds import JobState
 from core.study.rows.study import Job
+from core.training.checkpoints import folder
 
 COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
 
@@ -22,6 +24,8 @@ class Action(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RETRY = "retry"
+    CLONE = "clone"
+    RETRY_FAILED = "retry-failed"
     LOGS = "logs"
 
 
@@ -30,6 +34,7 @@ CHANGES = {
     Action.RESUME: queue.resume,
     Action.CANCEL: queue.request_cancel,
     Action.RETRY: queue.retry,
+    Action.CLONE: queue.clone,
 }
 
 
@@ -39,17 +44,24 @@ def register(app: typer.Typer) -> None:
 
 
 def jobs(
-    action: Annotated[Action, typer.Argument(help="What to do; all but list need a job's number.")] = Action.LIST,
+    action: Annotated[
+        Action, typer.Argument(help="What to do; all but list and retry-failed need a job's number.")
+    ] = Action.LIST,
     job_id: Annotated[int | None, typer.Argument(metavar="ID", min=1, max=2**31 - 1)] = None,
     as_json: output.Json = False,
 ) -> None:
-    """List background jobs; pause, resume, cancel or retry a job; read the log of a job."""
+    """List background jobs; pause, resume, cancel, retry or clone a job, or retry all failed jobs; read a job's log."""
     with output.opened() as (settings, store):
-        if action != Action.LIST and job_id is None:
+        if action not in (Action.LIST, Action.RETRY_FAILED) and job_id is None:
             raise StudyError(f"'jobs {action}' needs a job's number; 'jobs list' shows them.")
         if action in CHANGES and job_id is not None:
             with store.write() as session:
                 CHANGES[action](session, job_id)
+            runner.ensure(settings)
+        if action == Action.RETRY_FAILED:
+            with store.write() as session:
+                retried = queue.retry_failed(session)
+            typer.echo(f"{len(retried)} failed jobs are queued again." if retried else "No job failed.", err=True)
             runner.ensure(settings)
         with store() as session:
             if action == Action.LOGS and job_id is not None:
@@ -68,13 +80,14 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
     """Train the given runs in this process; inside a job, the progress is written to the row of the job."""
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
 
-    with output.opened() as (_settings, store):
+    with output.opened() as (settings, store):
+        kept = folder.Folder(settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True))
         report = progress.reporter(store)
 
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
             report(progress.Progress(done=done, total=total, message=message, extra=extra))
 
-        fit.execute(store, [int(run) for run in runs.split(",")], report=tell)
+        fit.execute(store, [int(run) for run in runs.split(",")], report=tell, checkpoints=kept)
 
 
 def _row(job: Job) -> dict[str, Any]:
@@ -87,10 +100,13 @@ def _row(job: Job) -> dict[str, Any]:
         "total": job.progress.get("total"),
         "error": job.error,
         "resume_at": job.resume_at,
+        "resumed_at_step": job.progress.get("resumed_at"),
     }
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    if row["state"] == JobState.RUNNING and row["resumed_at_step"] is not None:
+        return row | {"state": f"running, resumed at step {row['resumed_at_step']:,.0f}"}
     if row["resume_at"] is None:
         return row
     return row | {"state": time.strftime("paused until %d %b %H:%M", time.localtime(row["resume_at"]))}

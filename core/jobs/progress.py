@@ -25,7 +25,9 @@ OTHER = "other"
 class Progress:
     """A report of progress: `done` of `total` steps, a message, and further numbers or counts by name in `extra`.
 
-    Training reports `loss`; generation reports `cost_usd`, `tokens`, `in_flight`, `paused_s` and `rejected` by reason.
+    Work that survives a kill is reported as `kept`, in any unit: steps in a checkpoint, stored texts or answers. Training
+    reports `loss` and, in a run that went on from a checkpoint, its step `resumed_at`; generation reports `cost_usd`,
+    `tokens`, `in_flight`, `paused_s` and `rejected` by reason.
     """
 
     done: int
@@ -39,7 +41,7 @@ def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable
 
     The row is written at most about twice a second. A report that comes sooner waits and is replaced by any newer
     report, so the last report is always written. `Job.progress` then holds `done`, `total`, `message`, `started_at` and
-    `at` (seconds since 1970), `done_at_start` (the steps done before this attempt) and the extra values. Extra values
+    `at` (seconds since 1970), `done_at_start` and `kept_at_start` (done and kept before this attempt), and the extra values. Extra values
     that are neither finite numbers nor mappings to finite numbers are left out. Of counts by name, the 19 largest are
     kept and the others are added up as "other".
     """
@@ -51,6 +53,14 @@ def job_in(environ: Mapping[str, str]) -> tuple[int, int] | None:
     """The id and the attempt of the job in which this process runs; None outside a job."""
     job_id, _, attempt = environ.get(VARIABLE, "").partition(" ")
     return (int(job_id), int(attempt)) if job_id and attempt else None
+
+
+def has_kept_work(job: Job) -> bool:
+    """Whether the current attempt of a job has added to the work that is kept when the process is killed."""
+    stored = job.progress
+    if not stored or stored["started_at"] < (job.started_at or 0):
+        return False
+    return float(stored.get("kept", 0)) > float(stored.get("kept_at_start", 0))
 
 
 def rate_and_left(job: Job, now: float) -> tuple[float, float]:
@@ -80,7 +90,8 @@ class _Reporter:
         now = time.time()
         with self.lock:
             if self.first is None:
-                self.first = {"started_at": now, "done_at_start": progress.done}
+                kept = _numbers(progress.extra).get("kept", 0.0)
+                self.first = {"started_at": now, "done_at_start": progress.done, "kept_at_start": kept}
             self.newest = _extra(progress) | {
                 "done": progress.done, "total": progress.total, "message": progress.message, "at": now, **self.first,
             }  # fmt: skip

@@ -6,6 +6,7 @@
 A started job whose process vanishes is queued again; `retry` queues a failed or cancelled job again. A job that a person
 paused waits until a person resumes it. A job that an LLM endpoint paused, by asking for a long wait, is queued again at
 `resume_at`; its `error` says why the job waits. A pause does not use up an attempt.
+An attempt that adds to the work that is kept (`progress.has_kept_work`) gives the job its full number of attempts again.
 `attempt` is the fencing token: it grows with every start, and every change of state names an attempt and has no effect
 if the row has another. A process that was given up and comes back late therefore changes nothing. The command of a job
 is the list of arguments after the interpreter, `["-m", MODULE, ...]`.
@@ -182,6 +183,35 @@ def retry(session: Session, job_id: int) -> Job:
     if not moved:
         raise StudyError(f"Job {job_id} is {job.state}; only a failed or cancelled job can be retried.")
     return job
+
+
+def retry_failed(session: Session, *, study_id: int | None = None) -> list[Job]:
+    """Queue again the failed jobs, of one study or of all, and return them; a job that was done again since then is left.
+
+    Of several jobs of one key only the newest counts, and only if it failed: cancelled jobs stay cancelled.
+    """
+    newest: dict[str, Job] = {}
+    for job in rows(session, study_id=study_id, limit=None):
+        newest.setdefault(job.key, job)
+    return [
+        retry(session, job.id)
+        for job in sorted(newest.values(), key=lambda job: job.id)
+        if job.state == JobState.FAILED
+    ]
+
+
+def clone(session: Session, job_id: int) -> Job:
+    """Add a new job with the title, command and slot of a job that has ended; finished parts are not done again.
+
+    Raises `StudyError` if the job is unknown, or if a job that does the same work is active.
+    """
+    job = get(session, job_id)
+    same = active(session, job.key)
+    if same is not None:
+        raise StudyError(f"Job {same.id} does the same work and is {same.state}: wait for it, or cancel it first.")
+    return enqueue(
+        session, title=job.title, command=list(job.command), key=job.key, slot=job.slot, study_id=job.study_id
+    )
 
 
 def move(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from core.jobs import queue
+from core.jobs import progress, queue
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 
@@ -109,6 +109,8 @@ def lost(session: Session, job: Job, *, now: float, reason: str = "", unplaced: 
     Return None if the job has ended or moved on meanwhile. A process that vanished before it was `running` uses up no
     attempt, but after `MAX_UNSTARTED` starts in a row without `running` the job fails; `reason` then says why the last
     start failed, if that is known. `unplaced`: a cluster gave up before it had a place for the job, which counts as no start.
+    Attempts count from the last one that added to the work that is kept: a job that comes forward is not failed for being
+    killed often.
     """
     to, changes = _after_loss(queue.get(session, job.id), now, reason, unplaced)
     frm = (job.state,)
@@ -128,6 +130,8 @@ def _after_loss(job: Job, now: float, reason: str, unplaced: bool) -> tuple[JobS
             return JobState.QUEUED, {"handle": {"unstarted": count}, "max_attempts": job.max_attempts + 1}
         error = f"The job's process could not be started {count} times. {reason or 'Read the end of its log, then retry it.'}"
         return JobState.FAILED, {"error": error, "finished_at": now}
+    if progress.has_kept_work(job):
+        return JobState.QUEUED, {"handle": {}, "max_attempts": job.attempt + queue.ATTEMPTS}
     if job.attempt < job.max_attempts:
         return JobState.QUEUED, {"handle": {}}
     error = (

@@ -189,7 +189,8 @@ class CallRunner:
         self._tell_progress(work.progress())
 
     def _tell_progress(self, progress: Progress) -> None:
-        self.report(progress.done, progress.total, progress.doing, progress.facts)
+        kept = {"kept": progress.done} if progress.done else {}  # what is done is stored, so a killed job keeps it
+        self.report(progress.done, progress.total, progress.doing, {**kept, **progress.facts})
 
 
 def error_of(future: asyncio.Future[Any]) -> BaseException | None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import transformers
 from sqlalchemy import insert, update
+from sqlalchemy.exc import OperationalError
 
 from core import quiet_hub
 from core.errors import StudyError
@@ -15,17 +16,24 @@ from core.reports import Report, shifted
 from core.study.rows.study import Prediction, Run
 from core.study.store import Store
 from core.training import convergence, predict
+from core.training.checkpoints.checkpoint import Checkpoint
+from core.training.checkpoints.folder import Folder
 from core.training.fitting import encoder, loop, run_data
 from core.training.fitting.run_data import RunData
 
+FULL_DISK = ("disk is full", "disk I/O error", "No space left")  # how databases say that nothing more can be written
 
-def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: int = 1) -> None:
+
+def execute(
+    store: Store, run_ids: Sequence[int], *, report: Report, threads: int = 1, checkpoints: Folder | None = None
+) -> None:
     """Train those of the runs that are unfinished, in turn, and store their predictions and facts.
 
-    `report` is called with steps done and steps in all over these runs, the title of the current run, and its loss. The
-    same run with the same `threads` on the same processor ends with the same weights, bit by bit. Raises `StudyError` if a
-    run's data has changed since it was planned, if its encoder cannot be loaded, if it does not fit into the GPU's
-    memory, or if its loss is no longer finite.
+    `report` is called with steps done and steps in all over these runs, the title of the current run, its loss, and the
+    steps that are `kept` on disk. The same run with the same `threads` on the same processor ends with the same weights,
+    bit by bit, also if its process was killed and it went on from a checkpoint in the folder `checkpoints`. Raises
+    `StudyError` if a run's data has changed since it was planned, if its encoder cannot be loaded, if not one text fits
+    into memory, if its loss is no longer finite, or if its predictions cannot be stored.
     """
     quiet_hub.be_quiet()
     torch.set_num_threads(threads)
@@ -34,18 +42,31 @@ def execute(store: Store, run_ids: Sequence[int], *, report: Report, threads: in
         steps = {
             run_id: run_data.settings_of(run_data.run_of(session, run_id)).length for run_id in dict.fromkeys(run_ids)
         }
+    if checkpoints:
+        checkpoints.sweep(store)
     total, done = sum(steps.values()), 0
     for run_id, length in steps.items():
         with store() as session:
             data = run_data.read(session, run_id)
         if data is not None:
-            report(done, total, data.title, {})
-            _train_and_store(store, data, device=device, report=shifted(report, done=done, total=total))
+            said = _keeping(report, done=done, total=total)
+            said(0, length, data.title, {})
+            _train_and_store(store, data, device=device, report=said, checkpoints=checkpoints)
         done += length
-    report(done, total, "", {})
+    report(done, total, "", {"kept": done})
 
 
-def _train_and_store(store: Store, data: RunData, *, device: torch.device, report: Report) -> None:
+def _keeping(report: Report, *, done: int, total: int) -> Report:
+    """A report of a run after others of `done` steps, which are kept: they count among the kept steps of the run."""
+    told = shifted(report, done=done, total=total)
+    return lambda step, steps, message, extra: told(
+        step, steps, message, {**extra, "kept": done + extra.get("kept", 0)}
+    )
+
+
+def _train_and_store(
+    store: Store, data: RunData, *, device: torch.device, report: Report, checkpoints: Folder | None
+) -> None:
     """Train a run, predict its test texts and store the result."""
     began = time.monotonic()
     dtype = predict.fast_dtype(device)
@@ -60,22 +81,20 @@ def _train_and_store(store: Store, data: RunData, *, device: torch.device, repor
             for split, texts in (("train", data.train.texts), ("test", data.test_texts))
         }
         fit = loop.prepare(model, tokenizer, data, dtype=dtype)
-        trained = loop.train(fit, report=report)
+        conditions = _conditions(data, device=device, dtype=dtype)
+        checkpoint = Checkpoint(checkpoints, data.run.id, data.title, conditions) if checkpoints else None
+        trained = loop.train(fit, report=report, checkpoint=checkpoint)
         indices, probabilities = predict.predict(
             model, tokenizer, data.test_texts, max_length=settings.max_length, dtype=dtype
         )
         train_loss = fit.mean_loss(fit.train[: loop.MEASURED], data.train)
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise StudyError(
-            f"{data.title} with {data.run.encoder} does not fit into the GPU's memory. Lower batch_size "
-            f"({settings.batch_size}) or max_length ({settings.max_length})."
+            f"{data.title} with {data.run.encoder} does not fit into the memory of {_device_name(device)}, not even one text at a "
+            f"time. Lower max_length ({settings.max_length}) or choose a smaller encoder."
         ) from error
     facts = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "dtype": str(dtype).removeprefix("torch."),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
         "seconds": time.monotonic() - began,
         "samples_per_second": trained.steps * settings.batch_size / trained.seconds,
         "steps": trained.steps,
@@ -86,9 +105,30 @@ def _train_and_store(store: Store, data: RunData, *, device: torch.device, repor
         "guess": convergence.loss_of_a_guess(data.train.targets),
         "train_digest": data.train_digest,
         "cut": cut,
-        "notes": data.run.config.get("notes", []),
+        "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
+        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
     }
     _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
+    if checkpoints:
+        checkpoints.remove(data.run.id)
+
+
+def _device_name(device: torch.device) -> str:
+    """The name of a GPU, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _conditions(data: RunData, *, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What the last bit of a run depends on, apart from its code, by name."""
+    return {
+        "device": _device_name(device),
+        "threads": torch.get_num_threads(),
+        "dtype": str(dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "encoder": data.run.encoder,
+        "fingerprint": data.run.fingerprint,
+    }
 
 
 def _store(
@@ -106,6 +146,14 @@ def _store(
         .values(facts=facts, finished_at=time.time())
         .returning(Run.id)
     )
-    with store.write() as session:
-        if session.scalars(finish).one_or_none() is not None:
-            session.execute(insert(Prediction), rows)
+    try:
+        with store.write() as session:
+            if session.scalars(finish).one_or_none() is not None:
+                session.execute(insert(Prediction), rows)
+    except OperationalError as error:
+        if not any(words in str(error.orig) for words in FULL_DISK):
+            raise
+        raise StudyError(
+            f"The predictions of {data.title} could not be stored: {str(error.orig).strip().rstrip('.')}. Free some disk "
+            "space, then retry the job; it goes on from its last checkpoint."
+        ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import queue, runner, transitions
+from core.jobs import progress, queue, runner, transitions
 from core.jobs.backends import local
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
@@ -64,6 +64,19 @@ def test_a_job_that_is_killed_again_and_again_fails_with_a_sentence(bench: Bench
         until(lambda: bench.step() is None or bench.job(job_id).state != JobState.RUNNING)
 
     assert "disappeared, in attempt 3 of 3" in (bench.job(job_id).error or "")
+
+
+@pytest.mark.slow
+def test_a_job_that_keeps_work_in_every_attempt_is_not_failed_for_being_killed_often(bench: Bench) -> None:
+    job_id = bench.add("keeping")
+    for _kill in range(queue.ATTEMPTS + 2):
+        job = bench.step_until(job_id, JobState.RUNNING)
+        until(lambda: progress.has_kept_work(bench.job(job_id)))
+        os.kill(job.handle["pid"], signal.SIGKILL)
+        until(lambda: bench.step() is None or bench.job(job_id).state != JobState.RUNNING)
+
+    job = bench.step_until(job_id, JobState.RUNNING)
+    assert (job.attempt, job.max_attempts) == (queue.ATTEMPTS + 3, 2 * queue.ATTEMPTS + 2)
 
 
 def test_cancelling_stops_the_process_within_seconds(bench: Bench, tmp_path: Path) -> None:

@@ -227,3 +227,33 @@ def test_the_tail_of_a_log_shows_the_last_state_of_a_progress_bar(settings: Sett
 
     assert queue.log_tail(settings, job) == "first\nsecond\n100 %\nlast"
     assert queue.log_tail(settings, job, lines=2) == "100 %\nlast"
+
+
+def test_retrying_the_failed_jobs_leaves_cancelled_ones_and_those_done_since(store: Store) -> None:
+    ends = {
+        "a": [JobState.FAILED],
+        "b": [JobState.CANCELLED],
+        "c": [JobState.FAILED, JobState.DONE],
+        "d": [JobState.FAILED],
+    }
+    for key, states in ends.items():
+        for state in states:
+            end(store, claim(store, add(store, key=key)), state)
+
+    with store.write() as session:
+        again = queue.retry_failed(session)
+
+    assert [(job.key, job.state) for job in again] == [("a", JobState.QUEUED), ("d", JobState.QUEUED)]
+
+
+def test_a_clone_is_a_new_job_with_the_same_command_and_waits_for_no_twin(store: Store) -> None:
+    job = add(store)
+    with store.write() as session, pytest.raises(StudyError, match="does the same work and is queued"):
+        queue.clone(session, job.id)
+    end(store, claim(store, job), JobState.DONE)
+
+    with store.write() as session:
+        twin = queue.clone(session, job.id)
+
+    assert twin.id != job.id and twin.state == JobState.QUEUED
+    assert (twin.command, twin.title, twin.key, twin.slot) == (job.command, job.title, job.key, job.slot)

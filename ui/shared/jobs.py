@@ -34,6 +34,7 @@ CHANGES = {
     "Resume": queue.resume,
     "Cancel": queue.request_cancel,
     "Retry": queue.retry,
+    "Run again": queue.clone,
 }
 BUTTONS = {
     JobState.QUEUED: ("Pause", "Cancel"),
@@ -42,7 +43,7 @@ BUTTONS = {
     JobState.PAUSED: ("Resume", "Cancel"),
     JobState.FAILED: ("Retry",),
     JobState.CANCELLED: ("Retry",),
-    JobState.DONE: (),
+    JobState.DONE: ("Run again",),
 }
 
 
@@ -138,6 +139,19 @@ def row(job: Job, *, key: str) -> None:
             st.error(plain(job.error))
 
 
+def retry_failed() -> None:
+    """Queue every failed job again, and say how many there were."""
+    try:
+        with resources.store().write() as session:
+            n = len(queue.retry_failed(session))
+        set_notice(
+            f"{n} failed job{'s are' if n != 1 else ' is'} queued again." if n else "No failed job is left to retry."
+        )
+    except StudyError as error:
+        set_notice(str(error))
+    runner.ensure(resources.settings())
+
+
 def _mark(job: Job) -> str:
     """An emoji for a job's state; a finished generation that kept no text gets a warning sign."""
     kept_nothing = job.state == JobState.DONE and job.progress.get("kept") == 0
@@ -155,6 +169,8 @@ def progress_words(job: Job, *, now: float) -> str:
         words += [f"about {duration(seconds_left)} left"]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
+    if "resumed_at" in at:
+        words += [f"this run resumed at step {at['resumed_at']:,.0f}, from its checkpoint"]
     if "tokens" in at:
         words += [f"${at['cost_usd']:.4f}" if "cost_usd" in at else "cost unknown", f"{at['tokens']:,.0f} tokens"]
     if job.state == JobState.RUNNING:
@@ -203,7 +219,7 @@ def _took(job: Job) -> str:
 
 def _button(action: str, job: Job, key: str) -> None:
     label = "Resume now" if action == "Resume" and job.resume_at is not None else action
-    st.button(label, key=f"{key}.{action.lower()}.{job.id}", on_click=_change, args=(action, job.id))
+    st.button(label, key=f"{key}.{action.lower().replace(' ', '-')}.{job.id}", on_click=_change, args=(action, job.id))
 
 
 def _bar(job: Job) -> None:

@@ -1,1 +1,1 @@
-"""The parts of a training run: its data, its encoder, its batches, its loop and its checkpoints. For worker processes only."""
+"""The parts of a training run: its data, its encoder, its batches, its micro-batches and its loop. For worker processes only."""

@@ -1,9 +1,9 @@
 """The training loop: fine-tune an encoder in place, and measure on the way how far it has converged."""
 
 import math
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from torch import Tensor
 from core.errors import StudyError
 from core.reports import Report
 from core.training import predict
+from core.training.checkpoints.checkpoint import Checkpoint
+from core.training.checkpoints.state import State, Validation
 from core.training.convergence import MARKS
+from core.training.fitting import micro_batches
 from core.training.fitting.batches import batches, rate
 from core.training.fitting.run_data import Labelled, RunData
 from core.training.settings import TrainingSettings
@@ -28,26 +31,17 @@ PATIENCE = 4  # with early stopping, checks in a row without a lower loss, after
 @dataclass(frozen=True)
 class Trained:
     """How a training went: its steps and seconds, the loss curve as [step, mean loss since the point before], and the
-    validation losses as [step, mean loss]."""
+    validation losses as [step, mean loss].
+
+    `resumed_at` holds the steps at which it was taken up from a checkpoint; `note` says that memory ran out, or is "".
+    """
 
     steps: int
     seconds: float
     curve: list[list[float]]
     validation: list[list[float]]
-
-
-@dataclass
-class Validation:
-    """The validation losses so far, as [step, mean loss]; with early stopping, the weights at the lowest of them in `best`."""
-
-    losses: list[list[float]] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def since_best(self) -> int:
-        """The number of validation losses after the lowest one."""
-        losses = [loss for _, loss in self.losses]
-        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    resumed_at: list[int]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -92,51 +86,81 @@ def prepare(model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype) ->
     )
 
 
-def train(fit: Fit, *, report: Report) -> Trained:
+def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> Trained:
     """Fine-tune the model in place. With early stopping, the model ends with the weights of the lowest validation loss.
 
+    With a checkpoint, the training goes on where the checkpoint was written, and keeps a newer one from time to time.
     Raises `StudyError` if the loss is no longer finite.
     """
-    began, settings = time.monotonic(), fit.data.settings
+    settings = fit.data.settings
     steps, every = settings.length, max(1, settings.length // LOSS_POINTS)
+    state = checkpoint.taken_up(fit.model, fit.optimizer) if checkpoint else State()
     targets = torch.tensor(fit.data.train.targets, device=fit.model.device)
     rng = np.random.default_rng(fit.data.run.seed)
-    stream = batches([len(row) for row in fit.train], settings.batch_size, rng=rng)
-    marks, validation = _marks(settings), Validation()
-    curve: list[list[float]] = []
-    recent: list[Tensor] = []
-    _validate(fit, validation, step=0)
-    for step in range(1, steps + 1):
-        recent.append(_step(fit, next(stream), targets, scale=rate(step - 1, settings)))
-        if step in marks:
-            _validate(fit, validation, step=step)
-        is_last = step == steps or (settings.stops_early and validation.since_best >= PATIENCE)
-        if step % every == 0 or is_last:
-            curve.append([step, _finite(torch.stack(recent).mean().item(), fit.data, step)])
-            recent.clear()
-            report(step, steps, fit.data.title, {"loss": curve[-1][1]})
-        if is_last:
-            break
-    if validation.best:
-        fit.model.load_state_dict(validation.best)
-    return Trained(step, time.monotonic() - began, curve, validation.losses)
+    stream = islice(batches([len(row) for row in fit.train], settings.batch_size, rng=rng), state.step, None)
+    marks = _marks(settings)
+    if state.step == 0:
+        _validate(fit, state.validation, step=0)
+    while not _is_over(state, settings):
+        loss, state.part = _step(fit, next(stream), targets, state)
+        state.step += 1
+        state.recent.append(loss)
+        if state.step in marks:
+            _validate(fit, state.validation, step=state.step)
+        if state.step % every == 0 or _is_over(state, settings):
+            state.curve.append([state.step, _finite(torch.stack(state.recent).mean().item(), fit.data, state.step)])
+            state.recent.clear()
+        if checkpoint:
+            checkpoint.keep(fit.model, fit.optimizer, state)
+        if not state.recent:
+            report(state.step, steps, fit.data.title, {"loss": state.curve[-1][1]} | _kept(state, checkpoint))
+    if state.validation.best:
+        fit.model.load_state_dict(state.validation.best)
+    note = micro_batches.note(state.part, settings.batch_size)
+    return Trained(state.step, state.trained_for(), state.curve, state.validation.losses, state.resumed_at, note)
 
 
-def _step(fit: Fit, places: list[int], targets: Tensor, *, scale: float) -> Tensor:
-    """One step of the optimiser on a batch; returns its loss."""
+def _is_over(state: State, settings: TrainingSettings) -> bool:
+    """Whether all steps are done or early stopping ends the training."""
+    return state.step >= settings.length or (settings.stops_early and state.validation.since_best >= PATIENCE)
+
+
+def _kept(state: State, checkpoint: Checkpoint | None) -> dict[str, int]:
+    """The steps that are kept if the process is killed now, and the step at which it was taken up, for a report."""
+    kept = {"kept": checkpoint.kept} if checkpoint else {}
+    return kept | ({"resumed_at": state.resumed_at[-1]} if state.resumed_at else {})
+
+
+def _step(fit: Fit, places: list[int], targets: Tensor, state: State) -> tuple[Tensor, int]:
+    """One step of the optimiser on a batch; returns its loss, and the most texts that were computed at once."""
+    settings = fit.data.settings
     fit.model.train()
     for group in fit.optimizer.param_groups:
-        group["lr"] = scale * fit.data.settings.learning_rate
-    inputs = predict.pad([fit.train[place] for place in places], pad_id=fit.pad_id, device=fit.model.device)
-    with predict.autocast(fit.model.device, fit.dtype):
-        logits = fit.model(**inputs).logits
-    loss: Any = torch.nn.functional.cross_entropy(logits.float(), targets[places], weight=fit.weights)
-    loss.backward()
+        group["lr"] = rate(state.step, settings) * settings.learning_rate
+    loss, part = micro_batches.gradients(
+        places,
+        part=state.part or settings.batch_size,
+        loss_of=_loss(fit, targets),
+        weight_of=lambda some: len(some) if fit.weights is None else fit.weights[targets[some]].sum().item(),
+        clear=lambda: fit.optimizer.zero_grad(set_to_none=True),
+    )
     torch.nn.utils.clip_grad_norm_(fit.model.parameters(), MAX_GRADIENT)
     fit.optimizer.step()
     fit.optimizer.zero_grad(set_to_none=True)
-    detached: Tensor = loss.detach()
-    return detached
+    return loss, part
+
+
+def _loss(fit: Fit, targets: Tensor) -> Callable[[list[int]], Tensor]:
+    """A function that gives the mean loss of the texts at some places, with dropout."""
+
+    def of(places: list[int]) -> Tensor:
+        inputs = predict.pad([fit.train[place] for place in places], pad_id=fit.pad_id, device=fit.model.device)
+        with predict.autocast(fit.model.device, fit.dtype):
+            logits = fit.model(**inputs).logits
+        loss: Tensor = torch.nn.functional.cross_entropy(logits.float(), targets[places], weight=fit.weights)
+        return loss
+
+    return of
 
 
 def _validate(fit: Fit, validation: Validation, *, step: int) -> None:
