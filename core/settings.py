@@ -34,8 +34,8 @@ class Cluster:
 class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
-    `files` is the folder or URL where workers keep files for one another. `slots` is the number of jobs that may use the
-    processor at a time, `gpus` the number of GPUs that jobs may use.
+    `files` is the folder or URL where nodes of a cluster keep files for one another, None without. `slots` is the number of
+    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     """
@@ -48,7 +48,7 @@ class Settings:
     openai_api_key: str | None = field(repr=False)
     hf_token: str | None = field(repr=False)
     password: str | None = field(repr=False)
-    files: str
+    files: str | None
     cluster: Cluster
     watts: float | None = None
     checkpoint_seconds: int = CHECKPOINT_SECONDS
@@ -86,7 +86,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         openai_api_key=(found.get("OPENAI_API_KEY") or "").strip() or None,
         hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
-        files=found.get("LITMUS_FILES") or str(home / "files"),
+        files=found.get("LITMUS_FILES") or None,
         cluster=_cluster(found),
         watts=_watts(found),
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),

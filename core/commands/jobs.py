@@ -11,6 +11,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
+from core.study import files_room
 from core.study.rows.kinds import JobState
 from core.study.rows.study import Job
 from core.training.checkpoints import folder
@@ -81,7 +82,10 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
 
     with output.opened() as (settings, store):
-        kept = folder.Folder(settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True))
+        room = files_room.open_room(settings.files) if settings.files else None
+        kept = folder.Folder(
+            settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True), room
+        )
         report = progress.reporter(store)
 
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:

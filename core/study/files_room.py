@@ -92,7 +92,9 @@ class UrlRoom:
         try:
             self.system, self.folder = fs.FileSystem.from_uri(url)
         except (OSError, ValueError, ImportError) as error:
-            raise StudyError(f"LITMUS_FILES names no place that can be opened ({self.shown}): {error}.") from error
+            keys = url.partition("://")[2].rpartition("@")[0]
+            reason = str(error).replace(f"{keys}@", "").splitlines()[0]
+            raise StudyError(f"LITMUS_FILES names no place that can be opened ({self.shown}): {reason}.") from None
 
     def put(self, name: str, content: bytes) -> None:
         path = self._path(name)

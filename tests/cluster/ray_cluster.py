@@ -71,9 +71,11 @@ class RayCluster:
         return found
 
     def _ray(self, name: str, *options: str) -> None:
+        home = self.folder / f"home-{name}"  # nodes share no folder for their files
+        home.mkdir(exist_ok=True)
         subprocess.run(
             [str(Path(sys.executable).with_name("ray")), "start", *options, "--disable-usage-stats"],
-            env=self.environ | {"LITMUS_TEST_NODE": f"{self.folder} {name}"}, cwd="/", check=True, timeout=PATIENCE,
+            env=self.environ | {"LITMUS_TEST_NODE": f"{self.folder} {name}", "HOME": str(home)}, cwd="/", check=True, timeout=PATIENCE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=os.setsid,
         )  # fmt: skip
 

@@ -20,10 +20,12 @@ from core.study.rows.kinds import JobState, Split
 from core.study.rows.study import Job, Prediction, Run, Task
 from core.study.store import Store
 from core.training.settings import training_settings
+from tests import tiny_encoder
 from tests.cluster import ray_cluster, s3_gateway
 from tests.cluster.ports import free_ports
 from tests.cluster.ray_cluster import RayCluster
 from tests.cluster.rounds import Rounds
+from tests.jobs.bench import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -44,7 +46,6 @@ def node_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ray(tmp_path_factory: pytest.TempPathFactory, node_file: Path) -> Iterator[RayCluster]:
     pytest.importorskip("ray", reason="Ray is not installed: it is in requirements-dev.txt")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LITMUS_", "AWS_", "COV_"))}
-    clean["HOME"] = str(tmp_path_factory.mktemp("home"))
     ports = free_ports(2)
     with ray_cluster.serve(tmp_path_factory.mktemp("ray"), (ports[0], ports[1]), clean) as started:
         yield started
@@ -55,7 +56,9 @@ def settings(
     migrated_postgresql_url: str, tmp_path: Path, ray: RayCluster, node_file: Path, files_url: str
 ) -> Settings:
     keys = "".join(f"{name}={value}\n" for name, value in (s3_gateway.KEYS | s3_gateway.PLAIN).items())
-    node_file.write_text(f"# a node\nLITMUS_DATABASE={migrated_postgresql_url}\nLITMUS_FILES={files_url}\n{keys}")
+    node_file.write_text(
+        f"# a node\nLITMUS_DATABASE={migrated_postgresql_url}\nLITMUS_FILES={files_url}\nLITMUS_CHECKPOINT_SECONDS=0\n{keys}"
+    )
     environ = {
         "LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": migrated_postgresql_url, "LITMUS_FILES": files_url,
         "LITMUS_RAY_ADDRESS": ray.address, "RAY_AUTH_TOKEN": ray_cluster.TOKEN, "LITMUS_NODE_FILE": str(node_file),
@@ -107,47 +110,46 @@ def test_no_secret_is_sent_to_ray(rounds: Rounds, tmp_path: Path) -> None:
 
 
 def test_a_sweep_over_two_nodes_survives_the_death_of_one(
-    rounds: Rounds, ray: RayCluster, task: Task, add_real: Callable[[Split, int], None]
+    rounds: Rounds, ray: RayCluster, task: Task, add_real: Callable[[Split, int], None], files_url: str, tmp_path: Path
 ) -> None:
+    encoder = tiny_encoder.build(tmp_path / "encoder")
     add_real(Split.TRAIN, 40)
     add_real(Split.TEST, 30)
     with rounds.store.write() as session:
         request = train.TrainingRequest(
-            [task], tasks.arms(session, task.id), ["minilm"], range(8), training_settings({"steps": 60}), backend="ray"
+            [task],
+            tasks.arms(session, task.id),
+            [str(encoder)],
+            range(8),
+            training_settings({"steps": 150}),
+            backend="ray",
         )
         study = tasks.study_named(session, "letters")
         queued = train.queue_training(session, rounds.settings, study=study, request=request)
     assert len(queued.jobs) == 8
-    rounds.until(lambda jobs: len({_node(job, ray) for job in jobs if job.state == JobState.RUNNING} - {""}) == 2)
+    jobs = rounds.until(lambda jobs: _nodes(jobs, ray).keys() >= {"first", "second"})
     assert choice.conditions(rounds.settings)["Ray"].sentences[0].endswith("3 nodes with 2 CPUs and 0 GPUs.")
 
+    with rounds.store() as session:
+        doomed = session.scalars(select(Run).where(Run.job_id == _nodes(jobs, ray)["second"])).one()
+    room = files_room.open_room(files_url)
+    until(lambda: room.get(f"run-{doomed.id}.safetensors"))
     ray.kill("second")
     jobs = rounds.until(lambda jobs: all(job.state not in queue.HELD + (JobState.QUEUED,) for job in jobs))
 
     assert [str(job.state) for job in jobs] == ["done"] * 8
     assert sorted(job.attempt for job in jobs) == [1] * 7 + [2]
     with rounds.store() as session:
-        runs = list(session.scalars(select(Run)))
+        runs = list(session.scalars(select(Run).order_by(Run.id)))
         counts = session.execute(select(Prediction.run_id, func.count()).group_by(Prediction.run_id)).all()
     assert all(run.finished_at for run in runs)
     assert dict(map(tuple, counts)) == {run.id: 60 for run in runs}
+    assert [run.id for run in runs if run.facts.get("resumed_at")] == [doomed.id]
+    assert room.names("run-") == []
 
 
-def test_files_in_the_bucket_are_kept_listed_and_removed(files_url: str) -> None:
-    room = files_room.open_room(files_url)
-
-    room.put("run-1.safetensors", b"x" * 100)
-    room.put("run-1.safetensors", b"y" * 12_000_000)
-    room.put("log", b"")
-
-    assert room.get("run-1.safetensors") == b"y" * 12_000_000
-    assert (room.names(), room.names("run")) == (["log", "run-1.safetensors"], ["run-1.safetensors"])
-    room.delete("log")
-    room.delete("log")
-    assert (room.get("log"), room.names()) == (None, ["run-1.safetensors"])
-
-
-def _node(job: Job, ray: RayCluster) -> str:
-    """The name of the node on which a running job runs; "" if it cannot be seen."""
-    pids = {name: {process.pid for process in ray.processes(name)} for name in ("first", "second")}
-    return next((name for name, found in pids.items() if job.handle.get("pid") in found), "")
+def _nodes(jobs: list[Job], ray: RayCluster) -> dict[str, int]:
+    """The job that runs on each node, by the node's name; nodes without a running job are left out."""
+    pids = {process.pid: name for name in ("first", "second") for process in ray.processes(name)}
+    running = {job.handle["pid"]: job.id for job in jobs if job.state == JobState.RUNNING}
+    return {pids[pid]: job_id for pid, job_id in running.items() if pid in pids}

@@ -97,7 +97,7 @@ def test_options_that_slurm_refuses_are_said_in_the_job(rounds: Rounds, tmp_path
 
     (job,) = wrong.until(lambda jobs: jobs[0].state == JobState.FAILED)
 
-    assert "invalid partition" in str(job.error)
+    assert "Invalid partition" in str(job.error)
 
 
 def test_a_sweep_trains_every_run_once(
