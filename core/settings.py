@@ -14,10 +14,28 @@ CHECKPOINT_SECONDS = 20
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """How jobs reach a cluster and what they find there. The repr leaves the token out.
+
+    `ray_address`: the address of Ray's dashboard, such as http://head:8265. `slurm_options`: further options of sbatch.
+    `python`: the interpreter on the nodes, None for the path of this one. `node_file`: the file on the nodes with the
+    address of the database and the keys, None for the usual place. `most_jobs`: jobs handed to a cluster at a time.
+    """
+
+    ray_address: str | None
+    ray_token: str | None = field(repr=False)
+    slurm_options: str
+    python: str | None
+    node_file: str | None
+    most_jobs: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
-    `slots` is the number of jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
+    `files` is the folder or URL where nodes of a cluster keep files for one another, None without. `slots` is the number of
+    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     """
@@ -30,6 +48,8 @@ class Settings:
     openai_api_key: str | None = field(repr=False)
     hf_token: str | None = field(repr=False)
     password: str | None = field(repr=False)
+    files: str | None
+    cluster: Cluster
     watts: float | None = None
     checkpoint_seconds: int = CHECKPOINT_SECONDS
 
@@ -66,8 +86,21 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         openai_api_key=(found.get("OPENAI_API_KEY") or "").strip() or None,
         hf_token=(found.get("HF_TOKEN") or "").strip() or None,
         password=found.get("LITMUS_PASSWORD") or None,
+        files=found.get("LITMUS_FILES") or None,
+        cluster=_cluster(found),
         watts=_watts(found),
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
+    )
+
+
+def _cluster(found: Mapping[str, str]) -> Cluster:
+    return Cluster(
+        ray_address=found.get("LITMUS_RAY_ADDRESS") or None,
+        ray_token=found.get("RAY_AUTH_TOKEN") or None,
+        slurm_options=found.get("LITMUS_SLURM_OPTIONS") or "",
+        python=found.get("LITMUS_NODE_PYTHON") or None,
+        node_file=found.get("LITMUS_NODE_FILE") or None,
+        most_jobs=_number(found, "LITMUS_CLUSTER_JOBS", least=1, default=64),
     )
 
 

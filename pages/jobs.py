@@ -4,6 +4,7 @@ import streamlit as st
 
 import ui
 from core.jobs import queue
+from core.jobs.backends import choice
 from core.study.rows.kinds import JobState
 from ui.shared import jobs
 
@@ -32,5 +33,7 @@ if numbers:
     with st.expander("Read a log"):
         chosen = st.selectbox("Job", numbers, key="jobs.log")
         with ui.store()() as session, ui.show_errors():
-            st.code(queue.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
+            st.code(choice.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
 listing()
+if st.toggle("Where jobs run: what there is and what is wrong", key="jobs.places"):
+    jobs.places()

@@ -74,6 +74,7 @@ with st.container(border=True):
     st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
     st.caption(ui.plain(ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds))))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
+    backend = ui.pick_backend(key="train")
     with st.container(horizontal=True):
         is_clicked = st.button("Queue the runs", type="primary", key="train.start")
         is_check = st.button("Check the steps", key="train.check", help=ui.WHAT_THE_CHECK_DOES)
@@ -82,7 +83,9 @@ with st.container(border=True):
 if is_clicked or is_check:
     with ui.show_errors():
         with ui.store().write() as session:
-            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(int(seeds)), training)
+            request = train.TrainingRequest(
+                chosen_tasks, chosen, encoders, range(int(seeds)), training, backend=backend
+            )
             queue = train.queue_steps_check if is_check else train.queue_training
             queued = queue(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())

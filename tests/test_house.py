@@ -41,7 +41,7 @@ MAY_IMPORT = {
         }
         for room in ROOMS
     },
-    "jobs": {"errors", "files", "settings", "study", "jobs"},
+    "jobs": {"errors", "files", "settings", "study", "wording", "jobs"},
     "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {
         "errors",

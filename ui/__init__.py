@@ -38,7 +38,7 @@ from ui.planning.form import plan_form
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.charts import plot
-from ui.shared.jobs import job_panel, watch_runs
+from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
@@ -119,6 +119,7 @@ __all__ = [
     "new_campaign",
     "pack_view",
     "pick_arm",
+    "pick_backend",
     "pick_budget",
     "pick_columns",
     "pick_comparison",

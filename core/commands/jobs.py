@@ -11,7 +11,9 @@ import typer
 from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
+from core.jobs.backends import choice
 from core.settings import Settings
+from core.study import files_room
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.study.store import Store
@@ -67,7 +69,7 @@ def jobs(
             runner.ensure(settings)
         with store() as session:
             if action == Action.LOGS and job_id is not None:
-                text = queue.log_tail(settings, queue.get(session, job_id))
+                text = choice.log_tail(settings, queue.get(session, job_id))
                 output.emit({"id": job_id, "log": text}) if as_json else typer.echo(text)
                 return
             rows = queue.rows(session)
@@ -84,7 +86,10 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
 
     with output.opened() as (settings, store):
         _check_gpu(settings, store)
-        kept = folder.Folder(settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True))
+        room = files_room.open_room(settings.files) if settings.files else None
+        kept = folder.Folder(
+            settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True), room
+        )
         report = progress.reporter(store)
 
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from core.analysis import regression
 from core.commands import output
 from core.errors import StudyError
 from core.interval import Interval
+from core.jobs.backends import choice
 from core.steps import study_intake
 from core.steps.whole import check_study, run_study
 from core.study import checks
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def run(
     file: Annotated[Path, typer.Argument(metavar="STUDY.yaml")],
     seeds: Annotated[str | None, typer.Option(help="Seeds separated by commas, instead of the file's.")] = None,
-    jobs: Annotated[str, typer.Option(help="Where training runs: local.")] = "local",
+    jobs: Annotated[str, typer.Option(help="Where training runs: local, ray or slurm.")] = choice.LOCAL,
     check: Annotated[
         bool,
         typer.Option("--check", help="Only list the problems of the file and its data; nothing is stored or paid for."),
@@ -40,14 +41,13 @@ def run(
 ) -> None:
     """Do everything that a STUDY.yaml asks for; finished parts are not done again."""
     with output.opened() as (settings, store), _listing(as_json=as_json, is_check=check):
-        if jobs != "local":
-            raise StudyError(f"Jobs run 'local' for now; {jobs!r} is not there yet.")
+        choice.check(settings, jobs)
         request = study_intake.request_of(checks.read(file), seeds=seeds)
         if check:
             _say(check_study(settings, store, request), as_json=as_json)
         else:
             teller = output.teller(store)
-            result = run_study(settings, store, request, teller, with_steps_check=with_steps_check)
+            result = run_study(settings, store, request, teller, backend=jobs, with_steps_check=with_steps_check)
             _answer(result, as_json=as_json)
 
 

@@ -36,7 +36,14 @@ WOKEN: Mapping[str, Any] = {"resume_at": None, "error": None}
 
 
 def enqueue(
-    session: Session, *, title: str, command: list[str], key: str, slot: Slot, study_id: int | None = None
+    session: Session,
+    *,
+    title: str,
+    command: list[str],
+    key: str,
+    slot: Slot,
+    study_id: int | None = None,
+    backend: str = "local",
 ) -> Job:
     """Add a job for a command to the queue, or return the active job of the same key, even if its end was requested.
 
@@ -49,7 +56,15 @@ def enqueue(
         changes = {**WOKEN, "command": list(command)}
         move(session, same.id, attempt=same.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
         return get(session, same.id)
-    job = Job(title=title[:200], command=list(command), key=key, slot=slot, study_id=study_id, max_attempts=ATTEMPTS)
+    job = Job(
+        title=title[:200],
+        command=list(command),
+        key=key,
+        slot=slot,
+        study_id=study_id,
+        backend=backend,
+        max_attempts=ATTEMPTS,
+    )
     try:
         with session.begin_nested():
             session.add(job)
@@ -225,7 +240,7 @@ def split(command: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def log_path(settings: Settings, job: Job) -> Path:
-    """The path of the file that holds the output of all attempts of a local job."""
+    """The path of the file that holds the output of all attempts of a job of this machine or of Slurm."""
     return settings.logs / f"job-{job.id}.log"
 
 

@@ -1,4 +1,6 @@
-"""The process of one attempt of a job: python -m core.jobs.run JOB_ID ATTEMPT
+"""The process of one attempt of a job: python -m core.jobs.run JOB_ID ATTEMPT [--mark MARK]
+
+On a node of a cluster, the mark says which database the job is from, and the node's own file says where that is.
 
 The process moves its job from `starting` to `running` (refused if the row has another attempt), runs the command of the
 job in this same process, stores once a second that it is alive (the beat), and stores how the command ended. It ends
@@ -24,7 +26,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import settings as settings_module
 from core.errors import ProviderPaused, StudyError
-from core.jobs import local, progress, queue, transitions
+from core.jobs import node, progress, queue, transitions
+from core.jobs.backends import local
 from core.jobs.transitions import Wish
 from core.study import store as store_module
 from core.study.rows.kinds import JobState
@@ -35,6 +38,7 @@ BEAT_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
 STOPPED = 128 + signal.SIGTERM
 PAUSED = 75
+NOT_SET_UP = 78
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,21 @@ class Stopped(SystemExit):
 def main(arguments: Sequence[str]) -> int:
     """Run one attempt of a job and return the exit code of this process.
 
-    0: done. 1: failed, or the row has another attempt. 2: wrong arguments. 75: has to wait. 143: stopped.
+    0: done. 1: failed, or the row has another attempt. 2: wrong arguments. 75: has to wait. 78: this node is not set up.
+    143: stopped.
     """
-    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
-        sys.stderr.write("Usage: python -m core.jobs.run JOB_ID ATTEMPT\n")
+    numbers, option = arguments[:2], arguments[2:]
+    is_on_node = len(option) == 2 and option[0] == "--mark"
+    if len(numbers) != 2 or not all(number.isdigit() for number in numbers) or (option and not is_on_node):
+        sys.stderr.write("Usage: python -m core.jobs.run JOB_ID ATTEMPT [--mark MARK]\n")
         return 2
-    job_id, attempt = map(int, arguments)
+    job_id, attempt = map(int, numbers)
     signal.signal(signal.SIGTERM, _stop)
-    store = store_module.open_store(settings_module.load())
+    try:
+        store = node.open_store(os.environ, job_id, mark=option[1]) if is_on_node else _store()
+    except StudyError as error:
+        sys.stderr.write(f"{error}\n")
+        return NOT_SET_UP
     with store.write() as session:
         handle = local.process_handle(os.getpid())
         job = transitions.begin(session, job_id, attempt=attempt, handle=handle, now=time.time())
@@ -74,6 +85,10 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _with_retries(lambda: _write_end(store, job, end))
     return end.code
+
+
+def _store() -> Store:
+    return store_module.open_store(settings_module.load())
 
 
 def _perform(command: list[str]) -> End:

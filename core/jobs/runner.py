@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import sqlalchemy
@@ -23,8 +23,9 @@ from sqlalchemy.exc import OperationalError
 
 from core import settings as settings_module
 from core.errors import StudyError
-from core.jobs import local, queue, transitions
-from core.jobs.local import Backend, Local, Verdict
+from core.jobs import queue, transitions
+from core.jobs.backends import choice, local
+from core.jobs.backends.backend import Backend, Verdict
 from core.settings import Settings
 from core.study import store as store_module
 from core.study.rows.kinds import JobState, Slot
@@ -64,7 +65,7 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
     reached, the runner waits for at most ten minutes, then raises the error.
     """
     store = store_module.open_store(settings)
-    backends: Mapping[str, Backend] = {"local": Local(settings, os.environ)}
+    backends = choice.offered(settings, os.environ)
     while True:
         try:
             with _alone(settings, store) as check:
@@ -93,6 +94,7 @@ def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
     if due:
         with store.write() as session:
             _note(f"jobs {transitions.wake(session, now=now)} are queued again after their pause")
+    _refuse_strangers(store, backends)
     for name, backend in backends.items():
         for slot in Slot:
             _start_waiting(store, backend, name=name, slot=slot)
@@ -101,13 +103,26 @@ def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
 
 
 def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
-    if backend.poll(job, now=now) == Verdict.GONE:
+    verdict = backend.poll(job, now=now)
+    if verdict != Verdict.RUNNING:
+        reason = _why_unstarted(backend, job)
         with store.write() as session:
-            state = transitions.lost(session, job, now=now)
+            state = transitions.lost(session, job, now=now, reason=reason, unplaced=verdict == Verdict.UNPLACED)
         if state is not None:
             _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}")
     elif job.cancel_requested or job.pause_requested:
         backend.stop(job, now=now)
+
+
+def _why_unstarted(backend: Backend, job: Job) -> str:
+    """Why a job that should have started did not: the error of its start, or the last line of its log; "" if unknown."""
+    if job.state != JobState.STARTING:
+        return ""
+    if "refused" in job.handle:
+        return str(job.handle["refused"])
+    with suppress(StudyError):
+        return (backend.log(job, lines=1).strip())[:500]
+    return ""
 
 
 def _start_waiting(store: Store, backend: Backend, *, name: str, slot: Slot) -> None:
@@ -135,10 +150,19 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
         handle = backend.start(job)
     except OSError as error:
         _note(f"job {job.id}, attempt {job.attempt} could not be started: {error}")
-        return
+        handle = job.handle | {"refused": str(error)[:500]}
     with store.write() as session:
         transitions.note_handle(session, job, handle)
-    _note(f"job {job.id}, attempt {job.attempt} started: {handle}")
+    if "refused" not in handle:
+        _note(f"job {job.id}, attempt {job.attempt} started: {handle}")
+
+
+def _refuse_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
+    """Fail the queued jobs of backends that this machine has not."""
+    with store() as session:
+        strangers = transitions.waiting_elsewhere(session, backends=backends)
+    for job in strangers:
+        _refuse(store, job, choice.missing(job.backend))
 
 
 def _refuse(store: Store, job: Job, error: str) -> None:

@@ -1,6 +1,6 @@
 """Changes of a job's state by the runner and by the process of the job; each is a compare-and-set on the attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +31,12 @@ def waiting(session: Session, *, backend: str, slot: Slot, limit: int) -> list[J
     """The oldest queued jobs of one backend and slot class, at most `limit`."""
     query = select(Job).where(Job.state == JobState.QUEUED, Job.backend == backend, Job.slot == slot)
     return list(session.scalars(query.order_by(Job.id).limit(limit)))
+
+
+def waiting_elsewhere(session: Session, *, backends: Iterable[str]) -> list[Job]:
+    """The queued jobs of other backends than these."""
+    query = select(Job).where(Job.state == JobState.QUEUED, Job.backend.not_in(list(backends)))
+    return list(session.scalars(query.order_by(Job.id)))
 
 
 def claim(session: Session, job: Job, *, place: Mapping[str, Any], now: float) -> Job | None:
@@ -97,28 +103,32 @@ def note_handle(session: Session, job: Job, handle: Mapping[str, Any]) -> None:
     session.execute(change.values(handle=dict(handle)).execution_options(synchronize_session=False))
 
 
-def lost(session: Session, job: Job, *, now: float) -> JobState | None:
+def lost(session: Session, job: Job, *, now: float, reason: str = "", unplaced: bool = False) -> JobState | None:
     """Move a job whose process is gone to `cancelled`, `paused`, `queued` or `failed`, and return the new state.
 
     Return None if the job has ended or moved on meanwhile. A process that vanished before it was `running` uses up no
-    attempt, but after `MAX_UNSTARTED` starts in a row without `running` the job fails. Attempts count from the last one
-    that added to the work that is kept: a job that comes forward is not failed for being killed often.
+    attempt, but after `MAX_UNSTARTED` starts in a row without `running` the job fails; `reason` then says why the last
+    start failed, if that is known. `unplaced`: a cluster gave up before it had a place for the job, which counts as no start.
+    Attempts count from the last one that added to the work that is kept: a job that comes forward is not failed for being
+    killed often.
     """
-    to, changes = _after_loss(queue.get(session, job.id), now)
+    to, changes = _after_loss(queue.get(session, job.id), now, reason, unplaced)
     frm = (job.state,)
     return to if queue.move(session, job.id, attempt=job.attempt, frm=frm, to=to, changes=changes) else None
 
 
-def _after_loss(job: Job, now: float) -> tuple[JobState, dict[str, Any]]:
+def _after_loss(job: Job, now: float, reason: str, unplaced: bool) -> tuple[JobState, dict[str, Any]]:
     if job.cancel_requested:
         return JobState.CANCELLED, {"finished_at": now}
     if job.pause_requested:
         return JobState.PAUSED, _pausing(job)
+    if job.state == JobState.STARTING and unplaced:
+        return JobState.QUEUED, {"handle": _unstarted(job), "max_attempts": job.max_attempts + 1}
     if job.state == JobState.STARTING:
         count = int(job.handle.get("unstarted", 0)) + 1
         if count < MAX_UNSTARTED:
             return JobState.QUEUED, {"handle": {"unstarted": count}, "max_attempts": job.max_attempts + 1}
-        error = f"The job's process could not be started {count} times. Read the end of its log, then retry it."
+        error = f"The job's process could not be started {count} times. {reason or 'Read the end of its log, then retry it.'}"
         return JobState.FAILED, {"error": error, "finished_at": now}
     if progress.has_kept_work(job):
         return JobState.QUEUED, {"handle": {}, "max_attempts": job.attempt + queue.ATTEMPTS}

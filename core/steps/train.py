@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.jobs import queue
+from core.jobs.backends import choice
 from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
@@ -25,7 +26,8 @@ class TrainingRequest:
     """Which runs are wanted: each arm, of the given arms of each task, with each encoder and each seed.
 
     `settings` are the training settings of every run. `times`: how many times the steps of these settings are made; with
-    other numbers than 1 the runs check the steps and do not enter the comparison.
+    other numbers than 1 the runs check the steps and do not enter the comparison. `backend`: where the runs are trained,
+    "local", "ray" or "slurm".
     """
 
     tasks: Sequence[Task]
@@ -34,6 +36,7 @@ class TrainingRequest:
     seeds: Sequence[int]
     settings: TrainingSettings
     times: float = 1.0
+    backend: str = choice.LOCAL
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ def queue_training(
 ) -> Queued:
     """Plan the runs of a request and queue the runs that are neither finished nor in an active job.
 
-    The runs are dealt out over the slots of this machine. One job carries many runs, since starting a job costs as much
-    as a short run.
+    The runs are dealt out over the slots of this machine: one job carries many runs, since starting a job costs as much
+    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if jobs cannot run on the backend.
     """
+    choice.check(settings, request.backend)
     runs: list[Run] = []
     for task in request.tasks:
         arms = [arm for arm in request.arms if arm.task_id == task.id]
@@ -66,7 +70,7 @@ def queue_training(
                 times=request.times,
             )
             runs += [*planned.new, *planned.existing]
-    return _queued(session, settings, study, runs)
+    return _queued(session, settings, study, runs, request.backend)
 
 
 def queue_curve(
@@ -78,7 +82,8 @@ def queue_curve(
     curve: CurveRequest,
     request: TrainingRequest,
 ) -> Queued:
-    """Queue the runs of a task's learning curve with the encoders, seeds and settings of a request."""
+    """Queue the runs of a task's learning curve with the encoders, seeds, settings and backend of a request."""
+    choice.check(settings, request.backend)
     planned = plan_curve(
         session,
         task=task,
@@ -87,7 +92,7 @@ def queue_curve(
         seeds=request.seeds,
         settings=request.settings,
     )
-    return _queued(session, settings, study, [*planned.new, *planned.existing])
+    return _queued(session, settings, study, [*planned.new, *planned.existing], request.backend)
 
 
 def queue_steps_check(
@@ -116,7 +121,7 @@ def queue_students(session: Session, settings: settings_module.Settings, *, stud
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
     jobs = [
-        _train(session, study, share, gpu=settings.gpus > 0)
+        _train(session, study, share, slot=Slot.GPU if settings.gpus else Slot.CPU, backend=choice.LOCAL)
         for share in _shares(session, free, settings.gpus or settings.slots)
     ]
     return [*jobs, *_jobs(session, {run.job_id for run in unfinished if run.id in active})]
@@ -154,18 +159,22 @@ def queue_sample(session: Session) -> Job:
     )
 
 
-def _queued(session: Session, settings: settings_module.Settings, study: Study, runs: Sequence[Run]) -> Queued:
+def _queued(
+    session: Session, settings: settings_module.Settings, study: Study, runs: Sequence[Run], backend: str
+) -> Queued:
     """Queue those of the runs that are neither finished nor in an active job."""
     unfinished = [run for run in runs if run.finished_at is None]
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
-    slots = settings.gpus or settings.slots
-    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
+    gpus = choice.gpus(settings, backend)
+    slots = (gpus or settings.slots) if backend == choice.LOCAL else len(free)
+    slot = Slot.GPU if gpus else Slot.CPU
+    jobs = [_train(session, study, share, slot=slot, backend=backend) for share in _shares(session, free, slots)]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
-def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -> Job:
+def _train(session: Session, study: Study, share: Sequence[Run], *, slot: Slot, backend: str) -> Job:
     numbers = ",".join(str(run.id) for run in share)
     digest = hashlib.sha256(numbers.encode()).hexdigest()[:16]
     job = queue.enqueue(
@@ -173,8 +182,9 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -
         title=f"Train {len(share)} run{'s' if len(share) > 1 else ''}",
         key=Work.TRAIN.key(digest),
         command=["-m", "core", "train-runs", "--runs", numbers],
-        slot=Slot.GPU if gpu else Slot.CPU,
+        slot=slot,
         study_id=study.id,
+        backend=backend,
     )
     for run in share:
         run.job_id = job.id

@@ -17,6 +17,7 @@ from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.errors import StudyError
 from core.jobs import queue, runner
+from core.jobs.backends import choice
 from core.reports import Teller
 from core.steps import generate, measure, share, study_file, study_intake, train
 from core.study import checks, spec, tasks
@@ -50,15 +51,17 @@ def run_study(
     request: study_intake.StudyRequest,
     teller: Teller,
     *,
+    backend: str = choice.LOCAL,
     with_steps_check: bool = False,
 ) -> dict[str, Any]:
-    """Import a study file, generate, train and write the report; return the findings as JSON.
+    """Import a study file, generate, train on a backend and write the report; return the findings as JSON.
 
     With `with_steps_check` every run is also trained with half and with twice the steps.
 
     Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
-    a later step fails.
+    a later step fails. That jobs can run on the backend is checked before anything is done.
     """
+    choice.check(settings, backend)
     with store.write() as session:
         imported = study_file.import_study(session, settings, request)
         if imported.study is None:
@@ -69,7 +72,7 @@ def run_study(
         teller.say(f"Mind: {problem}")
     study = imported.study
     _generate(settings, store, study, request.spec, teller)
-    named, queued = _queue(settings, store, study, request, with_steps_check=with_steps_check)
+    named, queued = _queue(settings, store, study, request, backend=backend, with_steps_check=with_steps_check)
     wait(settings, store, [job.id for job in queued.jobs], teller)
     for task in named:
         _compute_baselines(settings, store, task, teller)
@@ -94,6 +97,7 @@ def _queue(
     study: Study,
     request: study_intake.StudyRequest,
     *,
+    backend: str,
     with_steps_check: bool,
 ) -> tuple[list[Task], train.Queued]:
     """Queue the trainings that a study file asks for; its tasks, and the jobs and runs."""
@@ -105,7 +109,9 @@ def _queue(
             for arm in tasks.arms(session, task.id)
             if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
         ]
-        wanted = train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training)
+        wanted = train.TrainingRequest(
+            named, arms, request.spec.encoders, request.seeds, request.training, backend=backend
+        )
         queue_all = train.queue_steps_check if with_steps_check else train.queue_training
         queued = queue_all(session, settings, study=study, request=wanted)
     return named, queued
@@ -135,7 +141,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
         if job.state != JobState.DONE:
             raise StudyError(
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
-                f"Its log: {queue.log_path(settings, job)}"
+                f"{_where_logged(settings, job)}"
             )
 
 
@@ -156,6 +162,11 @@ def _check_disk(settings: settings_module.Settings) -> None:
             f"The disk of {settings.home} is full: the jobs can store nothing more. Free some disk space, then give the "
             "same command again; finished runs and checkpoints are kept."
         )
+
+
+def _where_logged(settings: settings_module.Settings, job: Job) -> str:
+    is_here = job.backend == choice.LOCAL
+    return f"Its log: {queue.log_path(settings, job)}" if is_here else f"Read its log with: jobs logs {job.id}"
 
 
 def _generate(

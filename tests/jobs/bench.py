@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs import local, queue, runner
-from core.jobs.local import Local
+from core.jobs import queue, runner
+from core.jobs.backends import local
+from core.jobs.backends.local import Local
 from core.settings import Settings
 from core.study.rows.kinds import Slot
 from core.study.rows.study import Job

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.jobs import local, queue, runner, transitions
+from core.jobs import queue, runner, transitions
+from core.jobs.backends import local
 from core.settings import Settings
 from core.study.rows.kinds import JobState
 from core.study.rows.study import Job

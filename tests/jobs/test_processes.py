@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import local, progress, queue, runner, transitions
+from core.jobs import progress, queue, runner, transitions
+from core.jobs.backends import local
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
 from tests.jobs.bench import Bench, lines, processes, start_runner, until

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
+from core.jobs.backends import choice
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
@@ -73,6 +74,31 @@ def job_panel(study_id: int | None, *, key: str, of: str | None = None, work: Se
         _draw(jobs, key)
 
 
+def pick_backend(*, key: str) -> str:
+    """A widget for the place where jobs run, drawn only if a cluster is set up; "local" otherwise."""
+    names = list(choice.offered(resources.settings(), {}))
+    if len(names) == 1:
+        return names[0]
+    picked = st.segmented_control(
+        "Where the jobs run",
+        names,
+        default=names[0],
+        format_func=choice.TITLES.__getitem__,
+        key=f"{key}.backend",
+        help="The page Jobs says what each place offers, and what is wrong there",
+    )
+    return picked or names[0]
+
+
+def places() -> None:
+    """Draw what each backend offers, what is wrong with it and the way out; asked anew at every drawing."""
+    for title, condition in choice.conditions(resources.settings()).items():
+        for sentence in condition.sentences:
+            st.markdown(plain(f"{title}: {sentence}"))
+        for problem in condition.problems:
+            st.warning(plain(f"{title}: {problem}"))
+
+
 def watch_runs(study_id: int) -> None:
     """While a training job of a study is active, run the page again whenever a run has finished."""
     with resources.store()() as session:
@@ -101,7 +127,7 @@ def row(job: Job, *, key: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{_mark(job)} {job.title}", width="stretch")
-            st.caption(f"job {job.id}, {_state_words(job)}{_took(job)}{attempt}", width="content")
+            st.caption(f"job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{attempt}", width="content")
             for action in _actions(job):
                 _button(action, job, key)
         if job.state in ACTIVE_JOB_STATES:
@@ -181,6 +207,10 @@ def _actions(job: Job) -> tuple[str, ...]:
     return BUTTONS[job.state]
 
 
+def _place(job: Job) -> str:
+    return "" if job.backend == choice.LOCAL else f" on {choice.TITLES.get(job.backend, job.backend)}"
+
+
 def _took(job: Job) -> str:
     if job.started_at is None or job.finished_at is None:
         return ""
@@ -202,7 +232,7 @@ def _bar(job: Job) -> None:
     elif job.state == JobState.PAUSED and job.resume_at is None:
         st.caption("After Resume the job goes on where it stopped.")
     elif job.state == JobState.QUEUED:
-        st.caption("Waiting for a free slot.")
+        st.caption(f"Waiting for a free slot{_place(job)}.")
     elif job.state in queue.HELD and not total:
         st.caption("Starting…")
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from core.errors import StudyError
 from core.training.checkpoints import state as states
 from core.training.checkpoints.folder import Folder
 from core.training.checkpoints.state import State
@@ -50,6 +51,7 @@ class Checkpoint:
         A checkpoint that cannot be used is said in one sentence, and removed.
         """
         path = self.folder.file(self.run_id)
+        self.folder.fetch(self.run_id)
         if not path.is_file():
             return State()
         try:
@@ -74,8 +76,9 @@ class Checkpoint:
             return
         try:
             _write(self.folder.file(self.run_id), self.conditions, *states.packed(model, optimizer, state))
+            self.folder.share(self.run_id)
             self.kept = state.step
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, StudyError) as error:
             if not self.has_failed:
                 at = f"step {self.kept:,}" if self.kept else "its beginning"
                 self.folder.say(

@@ -1,6 +1,6 @@
 """Run jobs as processes of this machine, which outlive the runner and the app (the local backend).
 
-A backend never changes the state of a job. A process is identified by its number and its creation time, since the system
+A process is identified by its number and its creation time, since the system
 reuses numbers. A job of this machine counts as running as long as its process exists, however old its last beat is: beats
 are late when the machine sleeps or the database is unreachable, and a second process would compete for memory. For a
 job of another machine, whose process cannot be seen, the age of the last beat decides.
@@ -14,51 +14,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
 from core.errors import StudyError
 from core.jobs import queue
+from core.jobs.backends.backend import BEAT_SECONDS, CLAIM_SECONDS, Condition, Verdict
 from core.jobs.transitions import Wish
 from core.settings import Settings
 from core.study.rows.kinds import Slot
 from core.study.rows.study import Job
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 API_SLOTS = 4
-CLAIM_SECONDS = 30.0
 PATIENCE = {Wish.END: 5.0, Wish.PAUSE: 30.0}
-BEAT_SECONDS = 120.0
 LARGE = str(1 << 28)
-
-
-class Verdict(StrEnum):
-    """Whether the process of a started job exists; `running` also if this cannot be known."""
-
-    RUNNING = "running"
-    GONE = "gone"
-
-
-class Backend(Protocol):
-    """A place where jobs run. The handle of a job holds the facts by which the backend finds the job again."""
-
-    def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
-        """The beginning of the handle of a job that could start now beside the jobs `held`; None if its slot class is full.
-
-        Raises `StudyError` if the job can never run on this backend.
-        """
-
-    def start(self, job: Job) -> dict[str, Any]:
-        """Start the current attempt of a job and return its handle. Raises `OSError` if the start fails."""
-
-    def poll(self, job: Job, *, now: float) -> Verdict:
-        """Whether the process of a starting or running job still exists."""
-
-    def stop(self, job: Job, *, now: float) -> None:
-        """Ask a job to end, and kill it some seconds later. Returns at once; the caller repeats the call until the job is gone."""
 
 
 class Local:
@@ -104,6 +76,14 @@ class Local:
             _signal_group(process, signal.SIGTERM)
         elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE]:
             _signal_group(process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+
+    def log(self, job: Job, *, lines: int) -> str:
+        return queue.log_tail(self.settings, job, lines=lines)
+
+    def condition(self) -> Condition:
+        slots, gpus = self.settings.slots, self.settings.gpus
+        offer = f"{slots} job{'s' if slots > 1 else ''} at a time on the processor"
+        return Condition([f"{offer}, {gpus} on a GPU." if gpus else f"{offer}; no GPU."], gpus=gpus)
 
     def _exists(self, job: Job, now: float) -> bool:
         child = self.children.get((job.id, job.attempt))

@@ -1,0 +1,93 @@
+"""A real Ray cluster on this machine: a head that runs no job, and nodes that can be killed one by one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "a-token-of-thirty-two-letters-00"
+PATIENCE = 90.0
+
+
+class RayCluster:
+    """A cluster whose processes are found by a variable of their environment."""
+
+    def __init__(self, folder: Path, ports: tuple[int, int], environ: Mapping[str, str]) -> None:
+        self.nodes = 0
+        self.folder, (self.port, self.dashboard) = folder, ports
+        self.address = f"http://127.0.0.1:{self.dashboard}"
+        self.environ = {
+            **environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_JOB_START_TIMEOUT_SECONDS": "31536000",
+            "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+    def start_head(self) -> None:
+        self._ray(
+            "head", "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
+            "--num-cpus=0", f"--temp-dir={self.folder}",
+        )  # fmt: skip
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with suppress(OSError):
+                asked = urllib.request.Request(
+                    f"{self.address}/api/version", headers={"Authorization": f"Bearer {TOKEN}"}
+                )
+                urllib.request.urlopen(asked, timeout=5)
+                return
+            assert time.monotonic() < deadline, "Ray did not start"
+            time.sleep(0.5)
+
+    def start_node(self, name: str) -> None:
+        self.nodes += 1  # the agents of several nodes on one machine need ports of their own
+        agent = f"--dashboard-agent-listen-port={self.dashboard + self.nodes}"
+        self._ray(name, f"--address=127.0.0.1:{self.port}", "--num-cpus=1", agent)
+
+    def kill(self, name: str) -> None:
+        """Kill the processes of a node and of its jobs, as if its power were cut."""
+        for process in self.processes(name):
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        for _ in range(5):
+            self.kill("")
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """The processes of a node and of its jobs; of the whole cluster if the name is empty."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                place = process.environ().get("LITMUS_TEST_NODE", "")
+                if place == f"{self.folder} {name}" or (not name and place.startswith(f"{self.folder} ")):
+                    found.append(process)
+        return found
+
+    def _ray(self, name: str, *options: str) -> None:
+        home = self.folder / f"home-{name}"  # nodes share no folder for their files
+        home.mkdir(exist_ok=True)
+        subprocess.run(
+            [str(Path(sys.executable).with_name("ray")), "start", *options, "--disable-usage-stats"],
+            env=self.environ | {"LITMUS_TEST_NODE": f"{self.folder} {name}", "HOME": str(home)}, cwd="/", check=True, timeout=PATIENCE,
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=os.setsid,
+        )  # fmt: skip
+
+
+@contextmanager
+def serve(folder: Path, ports: tuple[int, int], environ: Mapping[str, str]) -> Iterator[RayCluster]:
+    """A cluster of a head and the nodes "first" and "second", each with one processor for jobs."""
+    cluster = RayCluster(folder, ports, environ)
+    try:
+        cluster.start_head()
+        cluster.start_node("first")
+        cluster.start_node("second")
+        yield cluster
+    finally:
+        cluster.stop()

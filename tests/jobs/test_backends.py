@@ -1,0 +1,153 @@
+"""Where jobs run: what is set up, what is refused, what a cluster is told, and when a silent job is given up."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.jobs import node, queue, runner, transitions
+from core.jobs.backends import choice, cluster
+from core.jobs.backends.backend import BEAT_SECONDS, Verdict
+from core.jobs.backends.ray import Ray
+from core.settings import Settings
+from core.study.rows.kinds import JobState, Slot
+from core.study.rows.study import Job
+from core.study.store import Store
+from tests.cluster.ports import free_ports
+
+
+def queued(store: Store, *, backend: str, key: str = "train:1") -> Job:
+    with store.write() as session:
+        return queue.enqueue(session, title="Train", command=["-m", "core"], key=key, slot=Slot.CPU, backend=backend)
+
+
+def with_ray(settings: Settings, database: str = "postgresql+psycopg://user:secret@host/litmus") -> Settings:
+    address = f"http://127.0.0.1:{free_ports(1)[0]}"
+    found = {"LITMUS_HOME": str(settings.home), "LITMUS_RAY_ADDRESS": address, "RAY_AUTH_TOKEN": "token"}
+    return settings_module.load(found | {"LITMUS_DATABASE": database})
+
+
+def claimed(store: Store, job: Job, *, beat_at: float) -> Job:
+    with store.write() as session:
+        found = transitions.claim(session, job, place={}, now=beat_at)
+    assert found is not None
+    return found
+
+
+def test_a_place_that_is_not_set_up_is_refused_with_the_way_out(settings: Settings) -> None:
+    with pytest.raises(StudyError, match="set LITMUS_RAY_ADDRESS"):
+        choice.check(settings, "ray")
+    with pytest.raises(StudyError, match="'moon' is none of them"):
+        choice.check(settings, "moon")
+
+
+def test_a_cluster_is_refused_while_the_records_are_in_a_file(settings: Settings) -> None:
+    with pytest.raises(StudyError, match="Keep them in PostgreSQL: set LITMUS_DATABASE"):
+        choice.check(with_ray(settings, settings.database_url), "ray")
+
+
+def test_a_cluster_that_does_not_answer_is_a_sentence(settings: Settings) -> None:
+    found = with_ray(settings)
+
+    with pytest.raises(StudyError, match="Ray does not answer at http://127.0.0.1"):
+        choice.check(found, "ray")
+    assert choice.conditions(found)["Ray"].sentences == []
+    assert "correct LITMUS_RAY_ADDRESS" in choice.conditions(found)["Ray"].problems[0]
+
+
+def test_jobs_wait_while_their_cluster_does_not_answer(settings: Settings, store: Store) -> None:
+    job = queued(store, backend="ray")
+
+    runner.step(store, {"ray": Ray(with_ray(settings))}, now=time.time())
+
+    with store() as session:
+        assert queue.get(session, job.id).state == JobState.QUEUED
+
+
+def test_a_job_of_a_place_that_is_not_there_fails_with_the_way_out(store: Store) -> None:
+    job = queued(store, backend="ray")
+
+    runner.step(store, {}, now=time.time())
+
+    with store() as session:
+        ended = queue.get(session, job.id)
+    assert (ended.state, ended.error) == (JobState.FAILED, choice.SET_UP["ray"])
+
+
+def test_what_a_cluster_is_told_holds_no_secret(settings: Settings, store: Store) -> None:
+    found = with_ray(settings)
+    job = queued(store, backend="ray")
+
+    told = cluster.command(found, job)
+
+    assert f"-m core.jobs.run {job.id} 0 --mark {cluster.mark(job)}" in told
+    assert "secret" not in told
+    assert "token" not in repr(found)
+
+
+def test_jobs_of_one_number_in_two_databases_have_other_names(store: Store) -> None:
+    job = queued(store, backend="ray")
+    name = cluster.name(job)
+
+    job.created_at += 1
+
+    assert name.endswith(f"-{job.id}-0")
+    assert cluster.name(job) != name
+
+
+def test_a_job_counts_as_silent_only_after_two_looks(store: Store) -> None:
+    silences = cluster.Silences()
+    job = claimed(store, queued(store, backend="ray"), beat_at=1000.0)
+    assert not silences.holds(job, 1000.0 + 10 * BEAT_SECONDS)  # it waits in the queue of the cluster
+
+    job.state = JobState.RUNNING
+    first = 1000.0 + BEAT_SECONDS + 1
+
+    assert [silences.holds(job, first), silences.holds(job, first + 5)] == [False, False]
+    assert silences.holds(job, first + cluster.SILENCE_SECONDS)
+    job.beat_at = first + 11
+    assert not silences.holds(job, first + 12)
+
+
+def test_a_silent_job_of_a_cluster_that_is_gone_is_given_up(settings: Settings, store: Store) -> None:
+    ray = Ray(with_ray(settings))
+    job = claimed(store, queued(store, backend="ray"), beat_at=1000.0)
+    job.state = JobState.RUNNING
+
+    verdicts = [ray.poll(job, now=now) for now in (1001.0, 1130.0, 1141.0)]
+
+    assert verdicts == [Verdict.RUNNING, Verdict.RUNNING, Verdict.GONE]
+
+
+def test_waiting_for_a_place_uses_up_nothing_however_often(store: Store) -> None:
+    job = queued(store, backend="ray")
+
+    for _ in range(2 * transitions.MAX_UNSTARTED):
+        with store.write() as session:
+            held = transitions.claim(session, queue.get(session, job.id), place={}, now=time.time())
+            assert held is not None
+            assert transitions.lost(session, held, now=time.time(), unplaced=True) == JobState.QUEUED
+
+    with store() as session:
+        waiting = queue.get(session, job.id)
+    assert waiting.max_attempts - waiting.attempt == queue.ATTEMPTS
+
+
+def test_a_node_reads_its_own_file_and_refuses_another_database(
+    settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    job = queued(store, backend="ray")
+    file = tmp_path / "node.env"
+    file.write_text(f"# settings\n\nexport LITMUS_DATABASE='{settings.database_url}'\nHF_TOKEN=abc\n")
+    environ = {"LITMUS_NODE_FILE": str(file), "LITMUS_HOME": str(settings.home)}
+
+    node.open_store(environ, job.id, mark=cluster.mark(job)).close()
+
+    assert environ["HF_TOKEN"] == "abc"
+    with pytest.raises(StudyError, match="names another database than the app's"):
+        node.open_store(environ, job.id, mark="00000000")
+    file.write_text("")
+    with pytest.raises(StudyError, match="has no LITMUS_DATABASE: write it into"):
+        node.open_store({"LITMUS_NODE_FILE": str(file)}, job.id, mark="00000000")
