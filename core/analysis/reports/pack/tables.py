@@ -65,7 +65,7 @@ def baselines(session: Session, found: Findings) -> PaperTable:
         for result in one.results
     ]  # fmt: skip
     said = [
-        sentence
+        f"{one.task}: {sentence}"
         for one in of_tasks
         if arms.encoders(one.task)
         for sentence in sentences.not_beaten(
