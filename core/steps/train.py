@@ -14,6 +14,7 @@ from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.training import pace, plan
 from core.training.baselines import students
+from core.training.curve import CurveRequest, plan_curve
 from core.training.settings import CHECK_TIMES, TrainingSettings, training_settings
 
 SAMPLE_NAME = "sample-study"
@@ -65,13 +66,28 @@ def queue_training(
                 times=request.times,
             )
             runs += [*planned.new, *planned.existing]
-    unfinished = [run for run in runs if run.finished_at is None]
-    active = _in_active_jobs(session, unfinished)
-    free = [run for run in unfinished if run.id not in active]
-    slots = settings.gpus or settings.slots
-    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
-    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
-    return Queued(jobs=jobs, run_ids=[run.id for run in runs])
+    return _queued(session, settings, study, runs)
+
+
+def queue_curve(
+    session: Session,
+    settings: settings_module.Settings,
+    *,
+    study: Study,
+    task: Task,
+    curve: CurveRequest,
+    request: TrainingRequest,
+) -> Queued:
+    """Queue the runs of a task's learning curve with the encoders, seeds and settings of a request."""
+    planned = plan_curve(
+        session,
+        task=task,
+        request=curve,
+        encoders=request.encoders,
+        seeds=request.seeds,
+        settings=request.settings,
+    )
+    return _queued(session, settings, study, [*planned.new, *planned.existing])
 
 
 def queue_steps_check(
@@ -136,6 +152,17 @@ def queue_sample(session: Session) -> Job:
     return queue.enqueue(
         session, title="Sample study", command=["-m", "core", "demo"], key=Work.SAMPLE, slot=Slot.API, study_id=study.id
     )
+
+
+def _queued(session: Session, settings: settings_module.Settings, study: Study, runs: Sequence[Run]) -> Queued:
+    """Queue those of the runs that are neither finished nor in an active job."""
+    unfinished = [run for run in runs if run.finished_at is None]
+    active = _in_active_jobs(session, unfinished)
+    free = [run for run in unfinished if run.id not in active]
+    slots = settings.gpus or settings.slots
+    jobs = [_train(session, study, share, gpu=settings.gpus > 0) for share in _shares(session, free, slots)]
+    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
+    return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
 def _train(session: Session, study: Study, share: Sequence[Run], *, gpu: bool) -> Job:

@@ -56,7 +56,9 @@ def read(session: Session, run_id: int) -> RunData | None:
     if run.purpose == Purpose.SEED_STUDENT:
         texts = selection.pool_texts(session, arm, test=test, seed=run.seed, settings=settings)
     else:
-        texts = selection.run_texts(session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings)
+        texts = selection.run_texts(
+            session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings, n_real=run.n_real
+        )
     fingerprint = fingerprints.fingerprint(
         encoder=run.encoder, seed=run.seed, settings=settings, train=texts.chosen, test=test
     )
