@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.analysis import findings
@@ -79,8 +80,7 @@ def run_study(
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
-        compared = trained.of_runs(collected.scores, runs.answers(session, study.id))
-        beside = results.records(results.of_study(session, study, compared))
+        beside = _baselines(session, collected)
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     return findings.as_json(collected, report=str(path), baselines=beside) | {
         "steps_check": steps_check.as_json(checked),
@@ -143,6 +143,12 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
                 f"{_where_logged(settings, job)}"
             )
+
+
+def _baselines(session: Session, found: findings.Findings) -> list[dict[str, Any]]:
+    """The baselines of the study's tasks, on the test texts of the runs of the findings."""
+    arms = trained.of_runs(found.scores, runs.answers(session, found.study.id))
+    return results.records(results.of_study(session, found.study, arms))
 
 
 def _compute_baselines(settings: settings_module.Settings, store: Store, task: Task, teller: Teller) -> None:

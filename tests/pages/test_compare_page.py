@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
 from core.study.rows.study import Run
 from core.study.store import Store
+from core.training.baselines import compute
 from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
+from tests.training.conftest import add_samples
 
 VIEWS = ("Arms", "Classes", "Sizes", "Cost and quality", "Stability", "Baselines")
 
@@ -91,3 +94,29 @@ def test_several_sizes_can_be_chosen_and_make_a_worth(app: AppTest, home: Store)
     assert "100 zero-shot texts are worth about" in view(app, "Sizes")
     app.selectbox(key="compare.size.1.minilm").set_value(50).run()
     assert "Only real has finished runs here" in said(app)
+
+
+def test_missing_baselines_are_offered_until_they_are_computed_and_after_a_text_changed(
+    app: AppTest, home: Store
+) -> None:
+    fill(home, real=0.9, zero_shot=0.7)
+    with home.write() as session:
+        study = tasks.study_named(session, "s")
+        task = tasks.get_task(session, study.id, "tone")
+        real = tasks.get_arm(session, task, "real")
+        for label in ("yes", "no"):
+            texts = [f"{label} word {n}" for n in range(55)]
+            add_samples(session, real, label=label, texts=texts)
+    opened(app, "compare")
+    view(app, "Baselines")
+
+    is_offered = [button.key for button in app.button if button.key == "compare.baselines.compute"]
+    compute.execute(home, task.id, embed=lambda texts: np.array([[len(text)] for text in texts], dtype=np.float32))
+    app.run()
+    after = [button.key for button in app.button if button.key == "compare.baselines.compute"]
+    with home.write() as session:
+        add_samples(session, real, label="yes", texts=["one more text", "and one more"])
+    app.run()
+    changed = [button.key for button in app.button if button.key == "compare.baselines.compute"]
+
+    assert (bool(is_offered), bool(after), bool(changed)) == (True, False, True)

@@ -32,8 +32,8 @@ STUDENT = "student:"
 UNREAD = -1  # the code of an answer that names no label: it is never right
 NAMES = {
     MAJORITY: "always the commonest label",
-    "tfidf": "TF-IDF and logistic regression",
-    "embeddings": "embeddings and logistic regression",
+    "tfidf": "TF-IDF + logistic regression",
+    "embeddings": "embeddings + logistic regression",
 }
 POOL = "few-shot pool"
 COLUMNS = [
@@ -69,7 +69,7 @@ class Result:
 
     @property
     def short_words(self) -> str:
-        """The classifier for people: "TF-IDF and logistic regression"."""
+        """The classifier for people: "TF-IDF + logistic regression"."""
         if self.name.startswith(LLM):
             return f"{self.name.removeprefix(LLM)} as classifier"
         if self.name.startswith(STUDENT):
@@ -78,7 +78,7 @@ class Result:
 
     @property
     def words(self) -> str:
-        """The name for people: "TF-IDF and logistic regression on real texts"."""
+        """The name for people: "TF-IDF + logistic regression on real texts"."""
         own = self.short_words
         return f"{own} on the few-shot pool" if self.arm == POOL else f"{own} on {self.arm} texts" if self.arm else own
 

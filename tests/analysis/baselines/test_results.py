@@ -114,7 +114,7 @@ def test_the_real_arm_that_does_not_beat_tfidf_is_said_with_the_metric(store: St
 
     assert len(said) == 1
     assert said[0].startswith(
-        "The real arm with minilm is not shown to beat TF-IDF and logistic regression on real texts:"
+        "The real arm with minilm is not shown to beat TF-IDF + logistic regression on real texts:"
     )
     assert "of accuracy [" in said[0] and "n 120 test texts" in said[0]
 

@@ -101,3 +101,20 @@ def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call:
     ]  # fmt: skip
     assert "The margin is 10 points; planned were 5." in found["deviations"]
     assert "- Contamination: not tested" in told and "6 runs were finished before the plan was frozen." in told
+
+
+def test_baselines_are_fitted_once_and_an_llm_answers_the_test_texts_alone(letters: CommandLine) -> None:
+    first = letters("baselines", "--task", "mood", "--json")
+    again = letters("baselines", "--task", "mood", "--json")
+    with LlmServer(models=["judge"]) as server:
+        options = ("--task", "mood", "--model", "judge", "--base-url", server.url, "--test-texts")
+        assert letters("judge", *options, "--arm", "real").code == 1
+        code, _, stderr = letters("judge", *options)
+    shown = json.loads(letters("baselines", "--task", "mood", "--json").stdout)
+
+    assert (first.code, code) == (0, 0), stderr
+    found = json.loads(first.stdout)
+    assert found["fitted"] > 0 and json.loads(again.stdout)["fitted"] == 0
+    assert {row["name"] for row in found["baselines"]} == {"majority", "tfidf", "embeddings"}
+    assert [row["n"] for row in shown["baselines"] if row["name"] == "llm:judge"] == [found["baselines"][0]["n"]]
+    assert letters("baselines", "--task", "mood", "--students").code == 1
