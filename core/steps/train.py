@@ -117,14 +117,7 @@ def queue_students(session: Session, settings: settings_module.Settings, *, stud
         session, task=task, encoders=asked["encoders"], seeds=asked["seeds"],
         settings=training_settings(asked["training"]),
     )  # fmt: skip
-    unfinished = [run for run in runs if run.finished_at is None]
-    active = _in_active_jobs(session, unfinished)
-    free = [run for run in unfinished if run.id not in active]
-    jobs = [
-        _train(session, study, share, slot=Slot.GPU if settings.gpus else Slot.CPU, backend=choice.LOCAL)
-        for share in _shares(session, free, settings.gpus or settings.slots)
-    ]
-    return [*jobs, *_jobs(session, {run.job_id for run in unfinished if run.id in active})]
+    return _queued(session, settings, study, runs, choice.LOCAL).jobs
 
 
 def queue_generation(
