@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import select
 
 from core import settings as settings_module
-from core.jobs import local, queue
+from core.jobs import queue
+from core.jobs.backends import local
 from core.settings import Settings
 from core.steps import train
 from core.study import store as store_module
