@@ -35,12 +35,13 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
     listed(sentences.not_beaten(own, chosen, metric=metric, spread=spread))
     scores = pd.DataFrame(columns=SCORE_COLUMNS) if found is None else found.scores
     shown = beside_runs.table(own, scores, encoder="" if found is None else found.chosen.encoder, metric=metric)
-    st.caption(f"{METRIC_NAMES[metric]} on the real test texts, runs first.")
-    table(compact(shown), key="compare.baselines")
-    st.caption(
-        "Classifiers learn from the very texts of each arm's runs. Intervals (95 %) speak of new test texts and other choices of "
-        "training texts."
-    )
+    if not shown.empty:
+        st.caption(f"{METRIC_NAMES[metric]} on the real test texts, runs first.")
+        table(compact(shown), key="compare.baselines")
+        st.caption(
+            "Classifiers learn from the very texts of each arm's runs. Intervals (95 %) speak of new test texts and other choices of "
+            "training texts."
+        )
     listed((*own.left_out, *missing.left_out))
     if not any(one.name.startswith(results.LLM) for one in own.results):
         links.link("inspect", "Ask an LLM for the labels of the test texts")

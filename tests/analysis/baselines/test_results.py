@@ -175,3 +175,20 @@ def test_before_the_first_run_baselines_stand_on_the_test_split(store: Store) ->
 
     assert named(found) == [("", "majority")]
     assert records[0]["n"] == 120 and records[0]["accuracy"] == 0.5
+
+
+def test_a_synthetic_arm_that_does_not_beat_the_seed_student_is_said(store: Store, task: Task) -> None:
+    found, chosen = read(store, task)
+    truth = chosen.arms[0].truth
+    yes = np.unique(truth)[0]
+    hit = np.arange(len(truth)) % 10 < 7
+    rows = np.where(hit, truth, np.where(truth == yes, np.unique(truth)[1], yes))
+    student = Result(POOL, "student:minilm", 10, truth, np.tile(rows, (3, 1)))
+
+    said = sentences.not_beaten(TaskBaselines("tone", (student,), found.left_out), chosen, metric=Metric.ACCURACY)
+
+    assert len(said) == 1
+    assert said[0].startswith(
+        "The zero-shot arm with minilm is not shown to beat seed student (minilm) on the few-shot"
+    )
+    assert "added nothing to the real texts of the pool" in said[0]
