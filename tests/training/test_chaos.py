@@ -142,7 +142,8 @@ def _training(store: Store) -> list[psutil.Process]:
         is_training = job.progress.get("started_at", 0) >= (job.started_at or 0) and "loss" in job.progress
         if is_training and "pid" in job.handle:
             with contextlib.suppress(psutil.Error):
-                found.append(psutil.Process(job.handle["pid"]))
+                process = psutil.Process(job.handle["pid"])
+                found += [process] if process.status() != psutil.STATUS_ZOMBIE else []  # dead, and not noticed yet
     return found
 
 
