@@ -80,6 +80,10 @@ COMMANDS = {
         "verdict",
         "The gap to expect from training on synthetic texts, with an 80 % prediction interval, and what to do.",
     ),
+    "curve": (
+        "curve",
+        "Train a task on growing numbers of real texts, alone and with synthetic texts, and say what the synthetic ones are worth.",
+    ),
     "compare": (
         "compare",
         "Compare the arms of a task: differences with intervals, as good as real or not, classes, worth, costs, stability.",

@@ -91,6 +91,7 @@ if is_clicked or is_check:
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
+ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=int(seeds), settings=training)
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
 ui.grid_view(study)
@@ -106,7 +107,7 @@ ui.plot(
     gap_charts.scores_by_task(scores, metric=metric, order=[task.name for task in known], ceilings=ceilings),
     key="train.scores",
     filename=f"{study.name}-scores",
-    data=scores.drop(columns="notes"),
+    data=scores.drop(columns=["notes", "n_real"]),
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
     + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
 )

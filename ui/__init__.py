@@ -59,6 +59,7 @@ from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
+from ui.train.curve import curve_panel
 from ui.train.grid import forecast_words, grid_view
 from ui.train.run import run_detail
 from ui.train.steps_check import WHAT_THE_CHECK_DOES, steps_check_view
@@ -89,6 +90,7 @@ __all__ = [
     "compare_versions",
     "compared_arms",
     "costs_view",
+    "curve_panel",
     "draft_status",
     "draw_frame",
     "edit",

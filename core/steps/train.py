@@ -14,6 +14,7 @@ from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.training import pace, plan
+from core.training.curve import CurveRequest, plan_curve
 from core.training.settings import CHECK_TIMES, TrainingSettings
 
 SAMPLE_NAME = "sample-study"
@@ -54,7 +55,6 @@ def queue_training(
     as a short run. On a cluster every run is a job of its own. Raises `StudyError` if jobs cannot run on the backend.
     """
     choice.check(settings, request.backend)
-    gpus = choice.gpus(settings, request.backend)
     runs: list[Run] = []
     for task in request.tasks:
         arms = [arm for arm in request.arms if arm.task_id == task.id]
@@ -69,16 +69,29 @@ def queue_training(
                 times=request.times,
             )
             runs += [*planned.new, *planned.existing]
-    unfinished = [run for run in runs if run.finished_at is None]
-    active = _in_active_jobs(session, unfinished)
-    free = [run for run in unfinished if run.id not in active]
-    slots = (gpus or settings.slots) if request.backend == choice.LOCAL else len(free)
-    slot = Slot.GPU if gpus else Slot.CPU
-    jobs = [
-        _train(session, study, share, slot=slot, backend=request.backend) for share in _shares(session, free, slots)
-    ]
-    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
-    return Queued(jobs=jobs, run_ids=[run.id for run in runs])
+    return _queued(session, settings, study, runs, backend=request.backend)
+
+
+def queue_curve(
+    session: Session,
+    settings: settings_module.Settings,
+    *,
+    study: Study,
+    task: Task,
+    curve: CurveRequest,
+    request: TrainingRequest,
+) -> Queued:
+    """Queue the runs of a task's learning curve with the encoders, seeds and settings of a request, where the request says."""
+    choice.check(settings, request.backend)
+    planned = plan_curve(
+        session,
+        task=task,
+        request=curve,
+        encoders=request.encoders,
+        seeds=request.seeds,
+        settings=request.settings,
+    )
+    return _queued(session, settings, study, [*planned.new, *planned.existing], backend=request.backend)
 
 
 def queue_steps_check(
@@ -123,6 +136,26 @@ def queue_sample(session: Session) -> Job:
     return queue.enqueue(
         session, title="Sample study", command=["-m", "core", "demo"], key=Work.SAMPLE, slot=Slot.API, study_id=study.id
     )
+
+
+def _queued(
+    session: Session,
+    settings: settings_module.Settings,
+    study: Study,
+    runs: Sequence[Run],
+    *,
+    backend: str = choice.LOCAL,
+) -> Queued:
+    """Queue those of the runs that are neither finished nor in an active job."""
+    gpus = choice.gpus(settings, backend)
+    unfinished = [run for run in runs if run.finished_at is None]
+    active = _in_active_jobs(session, unfinished)
+    free = [run for run in unfinished if run.id not in active]
+    slots = (gpus or settings.slots) if backend == choice.LOCAL else len(free)
+    slot = Slot.GPU if gpus else Slot.CPU
+    jobs = [_train(session, study, share, slot=slot, backend=backend) for share in _shares(session, free, slots)]
+    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
+    return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
 def _train(session: Session, study: Study, share: Sequence[Run], *, slot: Slot, backend: str) -> Job:

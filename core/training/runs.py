@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Purpose
+from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import convergence, fingerprints, score
 
@@ -23,6 +23,7 @@ SCORE_COLUMNS = [
     "encoder",
     "seed",
     "n_train",
+    "n_real",
     "settings",
     "conditions",
     "device",
@@ -45,7 +46,8 @@ def scores(
 ) -> pd.DataFrame:
     """The scores of finished runs, a row per run, in the order of tasks, arms and runs: `SCORE_COLUMNS`.
 
-    Only runs that were trained for one of the `purposes`.
+    Only runs that were trained for one of the `purposes`. Mixes of a learning curve stand under the name of `mix_name`;
+    `n_real` is the number of real texts among the `n_train` of a mix, nan for other runs.
 
     Only runs with the same `conditions` (training settings, number of training texts, test split, kind of device and number
     format) may be compared; of several finished runs with the same arm, encoder, seed and conditions the newest counts.
@@ -82,15 +84,28 @@ def _finished(session: Session, study_id: int, purposes: Sequence[Purpose]) -> p
     query = (
         select(
             Task.name.label("task"), Arm.name.label("arm"), Arm.kind.label("arm_kind"),
-            Run.encoder, Run.seed, Run.n_train, Run.config, Run.facts, Run.id.label("run_id"),
+            Run.encoder, Run.seed, Run.n_train, Run.config, Run.facts, Run.id.label("run_id"), Run.n_real,
         )
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
         .where(Task.study_id == study_id, Run.finished_at.is_not(None), Run.purpose.in_(purposes))
         .order_by(Task.id, Arm.id, Run.id)
     )  # fmt: skip
-    columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "facts", "run_id"]
-    return pd.DataFrame(session.execute(query).all(), columns=columns)
+    columns = ["task", "arm", "arm_kind", "encoder", "seed", "n_train", "config", "facts", "run_id", "n_real"]
+    found = pd.DataFrame(session.execute(query).all(), columns=columns)
+    is_mix = found["n_real"].notna()
+    return found.assign(
+        arm=[
+            mix_name(row) if mixed else row["arm"] for row, mixed in zip(found.to_dict("records"), is_mix, strict=True)
+        ],
+        arm_kind=found["arm_kind"].where(~is_mix, ArmKind.MIXED),
+        n_real=found["n_real"].astype(float),
+    )
+
+
+def mix_name(row: Mapping[Any, Any]) -> str:
+    """The name of the mixes of a learning curve: "real + 1,200 zero-shot". `row`: arm, n_train and n_real of a run."""
+    return f"real + {row['n_train'] - int(row['n_real']):,} {row['arm']}"
 
 
 def finished(session: Session, study_id: int) -> int:

@@ -45,9 +45,16 @@ class RunTexts:
 
 
 def run_texts(
-    session: Session, arm: Arm, *, test: pd.DataFrame, n: int, seed: int, settings: TrainingSettings
+    session: Session,
+    arm: Arm,
+    *,
+    test: pd.DataFrame,
+    n: int,
+    seed: int,
+    settings: TrainingSettings,
+    n_real: int | None = None,
 ) -> RunTexts:
-    """The texts of a run on `n` chosen texts of an arm.
+    """The texts of a run on `n` chosen texts of an arm; with `n_real` so many of the `n` are real training texts of the task.
 
     With early stopping, a tenth of the chosen texts of each label (at least one, if the label has two) are the validation
     texts, in every arm alike. Else the arm trains on all chosen texts, and its validation texts are, as far as there are
@@ -55,8 +62,13 @@ def run_texts(
     as far as possible, at most `VALIDATION` in all. Raises `StudyError` as `choose_training_samples` does.
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
-    pool = training_pool(session, session.get_one(Task, arm.task_id), arm, labels, test)
-    chosen = choose(pool, labels, n=n, seed=seed, balance=settings.balance).samples
+    task = session.get_one(Task, arm.task_id)
+    pool = training_pool(session, task, arm, labels, test)
+    chosen = choose(pool, labels, n=n - (n_real or 0), seed=seed, balance=settings.balance).samples
+    if n_real:
+        real_pool = training_pool(session, task, tasks.get_arm(session, task, ArmKind.REAL), labels, test)
+        real = choose(real_pool, labels, n=n_real, seed=seed, balance=settings.balance).samples
+        pool, chosen = pd.concat([real_pool, pool]), pd.concat([real, chosen], ignore_index=True)
     if settings.stops_early:
         place, size = chosen.groupby("label").cumcount(), chosen.groupby("label")["label"].transform("size")
         is_kept_out = (place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)

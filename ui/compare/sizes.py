@@ -8,6 +8,7 @@ from core.analysis.figures import arm_charts
 from ui.compare.cells import listed
 from ui.shared import charts, links
 from ui.shared.tables import table
+from ui.shared.words import plain
 
 HIDDEN = ["worth", "low", "high", "smallest", "largest", "note"]
 
@@ -23,10 +24,14 @@ def sizes_view(found: Compared) -> None:
         reading="Bars are 95 % intervals over new test texts and new trainings. Where a curve still rises, more texts would help.",
     )
     listed(sizes.worth_sentences(found.worth))
+    if any(arm.n_real is not None for arm in found.at_sizes):
+        st.caption("A mix stands at the number of its real texts.")
+    if found.curve_note:
+        st.caption(plain(found.curve_note))
     if any(one.is_known for one in found.worth):
         table(sizes.worth_table(found.worth).drop(columns=HIDDEN), key="compare.worth")
         st.caption(
             "Read off the real arm's curve, which is made never to fall; nothing is extrapolated beyond its sizes."
         )
     elif found.worth:
-        links.link("data", "Change the training size")
+        links.link("train", "Train a learning curve")

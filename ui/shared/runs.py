@@ -86,5 +86,5 @@ def training_words(
 def run_table(scores: pd.DataFrame) -> pd.DataFrame:
     """The table of `runs.scores` to be shown: whether a run had converged in words, and the longest column last."""
     converged = [CONVERGED[is_converged] for is_converged in scores["converged"]]
-    shown = scores.drop(columns=["notes", "settings"]).assign(converged=converged)
+    shown = scores.drop(columns=["notes", "n_real", "settings"]).assign(converged=converged)
     return shown.assign(settings=scores["settings"])

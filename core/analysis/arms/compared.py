@@ -43,7 +43,7 @@ class Compared:
 
     `labels`: label id -> name, in the task's order. `spread`: over seeds, of the metric.
     `scores`: `SCORE_COLUMNS`, a row per arm. `at_sizes`: the arms, and the real arm in any
-    case, at every number of training texts.
+    case, at every number of training texts, with the mixes of learning curves; `curve_note` says which runs these leave out.
     """
 
     asked: Asked
@@ -54,6 +54,7 @@ class Compared:
     differences: list[Difference]
     over_tasks: list[OverTasks]
     at_sizes: list[TrainedArm]
+    curve_note: str
     worth: list[Worth]
     stability: list[Stability]
 
@@ -62,11 +63,7 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
     """Compare the arms of a task. Raises as `trained.comparable` and `differences.between` do."""
     chosen = trained.comparable(study, task.name, encoder=asked.encoder, size=asked.size, names=asked.names)
     spread = trained.shared_spread(study, asked.metric)
-    at_sizes = [
-        arm
-        for arm in sizes.of_task(study, task.name, encoder=chosen.encoder)
-        if not asked.names or arm.arm in asked.names or arm.kind == ArmKind.REAL
-    ]
+    at_sizes, curve_note = _at_sizes(session, study, task, asked, chosen.encoder)
     return Compared(
         asked=asked,
         chosen=chosen,
@@ -80,6 +77,7 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
             study, encoder=chosen.encoder, metric=asked.metric, margin=asked.margin, names=asked.names, base=asked.base
         ),
         at_sizes=at_sizes,
+        curve_note=curve_note,
         worth=sizes.worth(at_sizes, metric=asked.metric, spread=spread),
         stability=[stability.of_arm(arm) for arm in chosen.arms],
     )
@@ -104,6 +102,21 @@ def cautions(found: Compared) -> list[str]:
         )
     said += [f"One seed only: {', '.join(single)}. An interval needs {gaps.FEWEST_SEEDS}."] if single else []
     return said
+
+
+def _at_sizes(
+    session: Session, study: StudyArms, task: Task, asked: Asked, encoder: str
+) -> tuple[list[TrainedArm], str]:
+    """The asked arms, the real arm and the mixes at every size, and a sentence on runs that the curve leaves out."""
+    curve = trained.read_curves(session, study, task.study_id)
+    always = (ArmKind.REAL, ArmKind.MIXED)
+    found = sizes.of_task(curve, task.name, encoder=encoder)
+    kept = [arm for arm in found if not asked.names or arm.arm in asked.names or arm.kind in always]
+    if curve is study or not any(arm.kind == ArmKind.REAL for arm in kept):
+        curve = study
+        found = sizes.of_task(study, task.name, encoder=encoder)
+        kept = [arm for arm in found if not asked.names or arm.arm in asked.names or arm.kind in always]
+    return kept, "" if curve is study else " ".join(curve.left_out)
 
 
 def _scores(arms: Sequence[TrainedArm], metric: Metric, spread: SeedSpread) -> pd.DataFrame:

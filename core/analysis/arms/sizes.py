@@ -14,7 +14,7 @@ from core.analysis.inference.gaps import Floats, Scored, SeedSpread
 from core.analysis.points import Metric
 from core.study.rows.kinds import ArmKind
 
-CURVE_COLUMNS = ["arm", "n_train", "value", "low", "high", "n_seeds", "n_test"]
+CURVE_COLUMNS = ["arm", "texts", "n_train", "value", "low", "high", "n_seeds", "n_test"]
 WORTH_COLUMNS = [
     "arm", "n_train", "in_real_texts", "worth", "low", "high", "smallest", "largest", "n_seeds", "n_test", "note",
 ]  # fmt: skip
@@ -28,11 +28,12 @@ class Worth:
 
     `value`, `low`, `high` (95 %) lie within the measured sizes of the real arm, `smallest` to `largest`; 0 means fewer than
     the smallest and inf more than the largest. All nan if the worth is not known, for the reason in `note`; the limits alone
-    if there are too few seeds.
+    if there are too few seeds. `n_real`: the real texts among the `n_train` of a mix.
     """
 
     arm: str
     n_train: int
+    n_real: int | None
     value: float
     low: float
     high: float
@@ -62,12 +63,14 @@ def of_task(study: StudyArms, task: str, *, encoder: str) -> list[TrainedArm]:
 
 
 def curves(arms: Sequence[TrainedArm], *, metric: Metric, spread: SeedSpread = gaps.ALONE) -> pd.DataFrame:
-    """The mean score of each arm at each number of training texts: `CURVE_COLUMNS`. `low`, `high`: 95 %, over new test texts
+    """The mean score of each arm at each number of training texts: `CURVE_COLUMNS`. `texts`: real texts of a mix, else all
+    training texts. `low`, `high`: 95 %, over new test texts
     and new trainings."""
     rows = []
     for arm in arms:
         score = gaps.mean_score(arm.scored(metric), spread=spread)
-        rows.append((arm.arm, arm.n_train, score.value, score.low, score.high, len(arm.seeds), score.n))
+        texts = arm.n_train if arm.n_real is None else arm.n_real
+        rows.append((arm.arm, texts, arm.n_train, score.value, score.low, score.high, len(arm.seeds), score.n))
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 
@@ -119,7 +122,8 @@ def _said(found: Worth) -> str:
     measured = f"measured from {found.smallest:,} to {found.largest:,} real texts, {found.n_test:,} test texts"
     outside = "; the whole 95 % interval lies there" if found.low == found.value == found.high else ""
     note = f" {found.note}" if found.note else ""
-    return f"{found.n_train:,} {found.arm} texts are worth {about}{_in_real_texts(found)} real ones ({measured}{outside}).{note}"
+    texts = f"{found.n_train:,} {found.arm}" if found.n_real is None else f"{found.n_real:,} {found.arm}"
+    return f"{texts} texts are worth {about}{_in_real_texts(found)} real ones ({measured}{outside}).{note}"
 
 
 def _in_real_texts(found: Worth) -> str:
@@ -137,7 +141,7 @@ def _obstacle(real: Sequence[TrainedArm]) -> str:
         sizes = f"runs on {real[0].n_train:,} texts only" if real else "no finished run"
         return (
             "How many real texts a synthetic set is worth needs the real arm trained on several numbers of texts; it has "
-            f"{sizes}. Change the training size of the task and train again."
+            f"{sizes}. Train a learning curve on Train, or with the command curve."
         )
     if not any(arm.has_learned for arm in real):
         return (
@@ -149,7 +153,9 @@ def _obstacle(real: Sequence[TrainedArm]) -> str:
 def _unknown(arm: TrainedArm, real: Sequence[TrainedArm], why: str) -> Worth:
     sizes = [one.n_train for one in real] or [0]
     nan = math.nan
-    return Worth(arm.arm, arm.n_train, nan, nan, nan, min(sizes), max(sizes), len(arm.seeds), len(arm.texts), why)
+    return Worth(
+        arm.arm, arm.n_train, arm.n_real, nan, nan, nan, min(sizes), max(sizes), len(arm.seeds), len(arm.texts), why
+    )
 
 
 def _worth(real: Sequence[TrainedArm], arm: TrainedArm, *, metric: Metric, spread: SeedSpread, seed: int) -> Worth:
@@ -172,7 +178,9 @@ def _worth(real: Sequence[TrainedArm], arm: TrainedArm, *, metric: Metric, sprea
         drawn = [_size_of(one[-1], sizes, one[:-1], weights) for one in means + errors]
         low, high = (float(limit) for limit in np.quantile(drawn, [0.025, 0.975], method="inverted_cdf"))
     note = "" if has_interval else f"An interval needs {gaps.FEWEST_SEEDS} seeds in each arm; there are {seeds}."
-    return Worth(arm.arm, arm.n_train, value, low, high, int(sizes[0]), int(sizes[-1]), seeds, len(arm.texts), note)
+    return Worth(
+        arm.arm, arm.n_train, arm.n_real, value, low, high, int(sizes[0]), int(sizes[-1]), seeds, len(arm.texts), note
+    )
 
 
 def _size_of(score: float, sizes: Floats, scores: Floats, weights: Floats) -> float:

@@ -13,7 +13,7 @@ from core.analysis.inference import gaps
 from core.analysis.inference.gaps import Codes, Scored, SeedSpread
 from core.analysis.points import Metric
 from core.errors import StudyError
-from core.study.rows.kinds import ArmKind
+from core.study.rows.kinds import ArmKind, Purpose
 from core.training import runs
 
 
@@ -21,6 +21,7 @@ from core.training import runs
 class TrainedArm:
     """The runs of one arm with one encoder under equal conditions: settings, number of training texts and test texts.
 
+    `n_real`: the number of real texts among the `n_train` of a mix; None for other arms.
     `texts` (texts): sample ids of the test texts. `truth` (texts) and `predicted` (seeds x texts): label ids. `newest`: the
     largest id of the runs.
     """
@@ -36,6 +37,7 @@ class TrainedArm:
     texts: Codes
     truth: Codes
     predicted: Codes
+    n_real: int | None = None
 
     def scored(self, metric: Metric) -> Scored:
         """The scores of the runs on the test texts."""
@@ -98,6 +100,20 @@ def read(session: Session, study_id: int) -> StudyArms:
     """The trained arms of a study, from its finished runs of one setting (`gap_table.of_one_setting`)."""
     scores, left_out = gap_table.of_one_setting(runs.scores(session, study_id))
     return of_runs(scores, runs.answers(session, study_id), left_out=left_out)
+
+
+def read_curves(session: Session, study: StudyArms, study_id: int) -> StudyArms:
+    """The trained arms at several sizes: the runs of learning curves of one setting (the one with the most runs), and those of
+    the comparison with the same settings. `study` itself if there is no run of a learning curve."""
+    of_curves = runs.scores(session, study_id, purposes=(Purpose.LEARNING_CURVE,))
+    if of_curves.empty:
+        return study
+    every = runs.scores(session, study_id, purposes=(Purpose.COMPARISON, Purpose.LEARNING_CURVE))
+    best = of_curves["settings"].value_counts().index[0]
+    own = every[every["settings"] == best].reset_index(drop=True)
+    n = len(every) - len(own)
+    left_out = f"{_runs(n)} trained with other settings than the learning curve ({best})." if n else ""
+    return of_runs(own, runs.answers(session, study_id), left_out=left_out)
 
 
 def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, left_out: str = "") -> StudyArms:
@@ -163,6 +179,7 @@ def _trained(own: pd.DataFrame, by_run: dict[int, pd.DataFrame]) -> TrainedArm:
         task=str(first["task"]), arm=str(first["arm"]), kind=ArmKind(first["arm_kind"]), encoder=str(first["encoder"]),
         n_train=int(first["n_train"]), conditions=str(first["conditions"]), seeds=tuple(map(int, alike["seed"])),
         newest=newest, texts=texts, truth=by_run[newest]["label_id"].to_numpy(), predicted=predicted,
+        n_real=int(first["n_real"]) if pd.notna(first.get("n_real")) else None,
     )  # fmt: skip
 
 

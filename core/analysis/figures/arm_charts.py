@@ -110,16 +110,16 @@ def learning_curves(table: pd.DataFrame, *, metric: str) -> go.Figure:
         is_second = marks[str(arm)].endswith("-open")
         figure.add_trace(
             go.Scatter(
-                x=own["n_train"] * DODGE ** (place - (len(marks) - 1) / 2), y=own["value"], mode="lines+markers",
+                x=own["texts"] * DODGE ** (place - (len(marks) - 1) / 2), y=own["value"], mode="lines+markers",
                 name=styling.escaped(str(arm)),
                 line={"color": gap_charts.colour(str(arm)), "dash": "dash" if is_second else "solid"},
                 marker={"symbol": marks[str(arm)], "size": 11},
                 error_y=styling.error_bars(own["value"], own["low"], own["high"]),
-                customdata=own[["n_seeds", "n_test", "n_train"]],
+                customdata=own[["n_seeds", "n_test", "texts"]],
                 hovertemplate="%{customdata[2]:,} texts: %{y:.3f}<br>%{customdata[0]} seeds, %{customdata[1]} test texts",
             )
         )  # fmt: skip
-    sizes = sorted(table["n_train"].unique())
+    sizes = sorted(table["texts"].unique())
     figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
     if len(sizes) == 1:
         figure.update_xaxes(range=[math.log10(sizes[0] / 2), math.log10(sizes[0] * 2)])

@@ -53,7 +53,9 @@ def read(session: Session, run_id: int) -> RunData | None:
     task = session.get_one(Task, arm.task_id)
     title, settings = f"{task.name} · {arm.name} · seed {run.seed}", settings_of(run)
     test = selection.test_samples(session, task)
-    texts = selection.run_texts(session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings)
+    texts = selection.run_texts(
+        session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings, n_real=run.n_real
+    )
     fingerprint = fingerprints.fingerprint(
         encoder=run.encoder, seed=run.seed, settings=settings, train=texts.chosen, test=test
     )

@@ -64,7 +64,7 @@ def test_a_curve_that_falls_somewhere_is_smoothed_to_one_that_never_falls() -> N
 @pytest.mark.parametrize(
     ("arms", "said"),
     [
-        ([exact("real", 100, 0.8)], "it has runs on 100 texts only. Change the training size"),
+        ([exact("real", 100, 0.8)], "it has runs on 100 texts only. Train a learning curve"),
         ([], "it has no finished run"),
         ([exact("real", n, 0.5) for n in (50, 100)], "no better than chance at any size"),
     ],
