@@ -1,5 +1,6 @@
 """Find the weights of an encoder without importing torch or the package that contains the weights."""
 
+import json
 from importlib import util
 from pathlib import Path
 
@@ -20,6 +21,19 @@ def resolve(name: str) -> str:
 def offline(name: str) -> bool:
     """Whether the weights of the encoder are on this machine, so that loading must not contact a hub."""
     return name in PACKAGES or Path(name).is_dir()
+
+
+def fault_of(folder: Path) -> str:
+    """Why the model in a folder cannot be used, as the rest of a sentence that begins with its name; "" if nothing is wrong."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "has no readable config.json. Give the folder of a model, or a model's name such as minilm."
+    if isinstance(config, dict) and config.get("auto_map"):
+        return "needs code of its own (auto_map in config.json), which is never run here. Choose another encoder."
+    if not list(folder.glob("*.safetensors")):
+        return "has no weights in safetensors; other files of weights are not read, since they can hold programs. Convert them first."
+    return ""
 
 
 def packaged(package: str) -> Path:

@@ -1,5 +1,6 @@
 """The commands jobs and train-runs: background jobs, and the training that a job runs."""
 
+import os
 import time
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,9 +12,11 @@ from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
+from core.settings import Settings
 from core.study import files_room
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
+from core.study.store import Store
 from core.training.checkpoints import folder
 
 COLUMNS = ["id", "title", "state", "attempt", "done", "total", "error"]
@@ -82,6 +85,7 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
 
     with output.opened() as (settings, store):
+        _check_gpu(settings, store)
         room = files_room.open_room(settings.files) if settings.files else None
         kept = folder.Folder(
             settings.checkpoints, settings.checkpoint_seconds, lambda said: typer.echo(said, err=True), room
@@ -92,6 +96,20 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
             report(progress.Progress(done=done, total=total, message=message, extra=extra))
 
         fit.execute(store, [int(run) for run in runs.split(",")], report=tell, checkpoints=kept)
+
+
+def _check_gpu(settings: Settings, store: Store) -> None:
+    """Raise `StudyError` if this training has a slot of a GPU and PyTorch finds none."""
+    import torch  # takes seconds
+
+    own = progress.job_in(os.environ)
+    with store() as session:
+        slot = queue.get(session, own[0]).slot if own else (Slot.GPU if settings.gpus else Slot.CPU)
+    if slot == Slot.GPU and not torch.cuda.is_available():
+        raise StudyError(
+            f"LITMUS_GPUS offers {settings.gpus} for training, but this machine has no GPU that PyTorch could use. Set "
+            "LITMUS_GPUS=0 to train on the CPU, or install the driver of the GPU."
+        )
 
 
 def _row(job: Job) -> dict[str, Any]:

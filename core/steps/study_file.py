@@ -102,7 +102,8 @@ def _check_names(study_import: StudyImport) -> None:
 
 
 def _check_encoders(study_import: StudyImport) -> None:
-    """Check encoders without loading them: that local folders exist, and that `max_length` is not too long."""
+    """Check encoders without loading them: that folders exist and hold a model that may be used, and that `max_length` is
+    not too long. A name on a hub is not looked up: a check makes no request."""
     for name in study_import.request.spec.encoders:
         with study_import.at("encoders"):
             folder = Path(encoders.resolve(name))
@@ -114,6 +115,8 @@ def _check_encoders(study_import: StudyImport) -> None:
                 raise StudyError(
                     f"There is no folder {name}. Give the folder of a model, or a model's name such as minilm."
                 )
+            if folder.is_dir() and (fault := encoders.fault_of(folder)):
+                raise StudyError(f"The encoder {name!r} {fault}")
             most = _longest(folder)
             if most and study_import.request.training.max_length > most:
                 raise StudyError(

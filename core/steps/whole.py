@@ -1,5 +1,6 @@
 """Run a whole study: import, generation, training, findings and report."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,6 +23,8 @@ from core.study import checks, spec, tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
 from core.study.rows.study import Job, Study
 from core.study.store import Store
+
+LEAST_FREE = 1 << 17  # bytes: below that, a database cannot store the end of a job
 
 
 def check_study(
@@ -95,7 +98,10 @@ def run_study(
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
-    """Wait until jobs have ended, and report their progress. Raises `StudyError` with the error of a failed job."""
+    """Wait until jobs have ended, and report their progress.
+
+    Raises `StudyError` with the error of a failed job, or if the disk is full: then no job can store how it ended.
+    """
     if not job_ids:
         return
     runner.ensure(settings)
@@ -108,6 +114,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             report(done, total or 1, next(running, "waiting for the trainings"), {})
             if all(job.state not in ACTIVE_JOB_STATES for job in jobs):
                 break
+            _check_disk(settings)
             runner.ensure(settings)
             time.sleep(0.5)
     for job in jobs:
@@ -121,6 +128,15 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
 def _where_logged(settings: settings_module.Settings, job: Job) -> str:
     is_here = job.backend == choice.LOCAL
     return f"Its log: {queue.log_path(settings, job)}" if is_here else f"Read its log with: jobs logs {job.id}"
+
+
+def _check_disk(settings: settings_module.Settings) -> None:
+    """Raise `StudyError` if nothing more can be written to the home folder."""
+    if shutil.disk_usage(settings.home).free < LEAST_FREE:
+        raise StudyError(
+            f"The disk of {settings.home} is full: the jobs can store nothing more. Free some disk space, then give the "
+            "same command again; finished runs and checkpoints are kept."
+        )
 
 
 def _generate(

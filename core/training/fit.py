@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from shutil import disk_usage
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from core.training.checkpoints.folder import Folder
 from core.training.fitting import encoder, loop, run_data
 from core.training.fitting.run_data import RunData
 
+ROOM = 32 << 20  # bytes free, below which a checkpoint gives way to the predictions of its run
 FULL_DISK = ("disk is full", "disk I/O error", "No space left")  # how databases say that nothing more can be written
 
 
@@ -108,6 +110,8 @@ def _train_and_store(
         "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
         **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
     }
+    if checkpoints and disk_usage(checkpoints.path.parent).free < ROOM:
+        checkpoints.remove(data.run.id)  # it has served, and makes room for the predictions
     _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
     if checkpoints:
         checkpoints.remove(data.run.id)
@@ -155,5 +159,5 @@ def _store(
             raise
         raise StudyError(
             f"The predictions of {data.title} could not be stored: {str(error.orig).strip().rstrip('.')}. Free some disk "
-            "space, then retry the job; it goes on from its last checkpoint."
+            "space, then retry the job; runs that are stored are kept."
         ) from error

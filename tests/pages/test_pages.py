@@ -214,6 +214,34 @@ def test_a_paused_job_can_be_resumed_or_cancelled_and_then_retried(app: AppTest,
         app.button(key=f"jobs.resume.{job.id}")
 
 
+def test_failed_jobs_are_retried_together_and_a_job_that_is_done_runs_again(app: AppTest, home: Store) -> None:
+    ends = {"a": JobState.FAILED, "b": JobState.FAILED, "c": JobState.DONE}
+    with home.write() as session:
+        made = {
+            key: queue.enqueue(session, title=key, command=["-m", "core", "jobs"], key=key, slot=Slot.CPU)
+            for key in ends
+        }
+        for key, state in ends.items():
+            queue.move(session, made[key].id, attempt=0, frm=(JobState.QUEUED,), to=state)
+    opened(app, "jobs")
+
+    app.button(key="jobs.retry_failed").click().run()
+    app.button(key=f"jobs.run-again.{made['c'].id}").click().run()
+
+    with home() as session:
+        active = sorted(job.key for job in queue.rows(session, active_only=True))
+    assert active == ["a", "b", "c"]
+
+
+def test_a_run_that_was_taken_up_from_its_checkpoint_says_at_which_step() -> None:
+    at = {"done": 60, "total": 200, "done_at_start": 40, "started_at": 100.0, "at": 150.0, "resumed_at": 40.0}
+    job = Job(title="t", command=[], key="t", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+
+    words = jobs.progress_words(job, now=150.0)
+
+    assert "this run resumed at step 40, from its checkpoint" in words
+
+
 def test_a_job_that_waits_for_its_endpoint_says_until_when_as_a_notice(app: AppTest, home: Store) -> None:
     job = paused_job(home, resume_at=time.time() + 720)
 

@@ -35,7 +35,7 @@ from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, senten
 
 FULL = bool(os.environ.get("LITMUS_SIMULATE"))
 SEEDS, KILLS = (15, 20) if FULL else (4, 6)
-STEPS = 250
+STEPS = 120
 PATIENCE_S = 1200.0
 Result = dict[tuple[str, int], list[tuple[Any, ...]]]
 
@@ -127,7 +127,7 @@ def _until_done(store: Store, chaos: Chaos, job_ids: list[int]) -> None:
                 return
         if chaos.kills.total() < KILLS and time.monotonic() > next_kill and _training(store):
             chaos.kill_one(store)
-            next_kill = time.monotonic() + chaos.rng.uniform(0.2, 1.5)
+            next_kill = time.monotonic() + chaos.rng.uniform(0.1, 0.6)
         time.sleep(0.1)
     raise AssertionError("the sweep did not end")
 

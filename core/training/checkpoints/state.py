@@ -72,7 +72,7 @@ def packed(model: Any, optimizer: torch.optim.Optimizer, state: State) -> tuple[
         "seconds": state.trained_for(),
         "numpy": [int(position), int(has_gauss), float(gauss)],
     }
-    return {name: _apart(value) for name, value in tensors.items()}, values
+    return _apart(tensors), values
 
 
 def fits(model: Any, tensors: Mapping[str, Tensor]) -> bool:
@@ -116,7 +116,13 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _apart(tensor: Tensor) -> Tensor:
-    """A tensor on the CPU with its own memory: weights that a model uses twice share theirs, which no file can."""
-    moved = tensor.detach().to("cpu").contiguous()
-    return moved.clone() if moved.data_ptr() == tensor.data_ptr() else moved
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors on the CPU, each with memory of its own: weights that a model uses twice share theirs, which no file can."""
+    taken: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        moved = tensor.detach().to("cpu").contiguous()
+        place = moved.untyped_storage().data_ptr()
+        apart[name] = moved.clone() if place in taken else moved
+        taken.add(place)
+    return apart

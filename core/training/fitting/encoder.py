@@ -1,12 +1,13 @@
 """Load an encoder with a new classification head, from weights in safetensors, on this machine or from the hub."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from core import quiet_hub
+from core import encoders, quiet_hub
 from core.errors import StudyError
 
 
@@ -15,6 +16,9 @@ def load(name: str, *, classes: int, max_length: int, device: torch.device) -> t
 
     Raises `StudyError` if either cannot be loaded, or if the encoder cannot read texts of `max_length` tokens.
     """
+    folder = Path(encoders.resolve(name))
+    if folder.is_dir() and (fault := encoders.fault_of(folder)):
+        raise StudyError(f"The encoder {name!r} cannot be loaded: it {fault}")
     with quiet_hub.loading(name) as (source, options):
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model = AutoModelForSequenceClassification.from_pretrained(
