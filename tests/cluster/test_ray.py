@@ -10,12 +10,13 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
+from core import files_room
 from core import settings as settings_module
 from core.jobs import queue
 from core.jobs.backends import choice
 from core.settings import Settings
 from core.steps import train
-from core.study import files_room, tasks
+from core.study import tasks
 from core.study.rows.kinds import JobState, Split
 from core.study.rows.study import Job, Prediction, Run, Task
 from core.study.store import Store
