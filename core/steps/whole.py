@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.analysis import findings
@@ -71,16 +72,7 @@ def run_study(
     study = imported.study
     _generate(settings, store, study, request.spec, teller)
     with store.write() as session:
-        named = [tasks.get_task(session, study.id, name) for name in request.spec.tasks]
-        arms = [
-            arm
-            for task in named
-            for arm in tasks.arms(session, task.id)
-            if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
-        ]
-        wanted = train.TrainingRequest(
-            named, arms, request.spec.encoders, request.seeds, request.training, backend=backend
-        )
+        wanted = _wanted(session, study, request, backend)
         queue_all = train.queue_steps_check if with_steps_check else train.queue_training
         queued = queue_all(session, settings, study=study, request=wanted)
     wait(settings, store, [job.id for job in queued.jobs], teller)
@@ -95,6 +87,18 @@ def run_study(
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }
+
+
+def _wanted(session: Session, study: Study, request: study_intake.StudyRequest, backend: str) -> train.TrainingRequest:
+    """The runs that a study file asks for: the real arm and the named arms of each task."""
+    named = [tasks.get_task(session, study.id, name) for name in request.spec.tasks]
+    arms = [
+        arm
+        for task in named
+        for arm in tasks.arms(session, task.id)
+        if arm.name == "real" or arm.name in request.spec.tasks[task.name].arms
+    ]
+    return train.TrainingRequest(named, arms, request.spec.encoders, request.seeds, request.training, backend=backend)
 
 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
