@@ -34,6 +34,6 @@ if numbers:
         chosen = st.selectbox("Job", numbers, key="jobs.log")
         with ui.store()() as session, ui.show_errors():
             st.code(choice.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
-listing()
 if st.toggle("Where jobs run: what there is and what is wrong", key="jobs.places"):
     jobs.places()
+listing()

@@ -15,6 +15,7 @@ ROOMS = {"synthesis", "quality", "subjectivity", "training"}
 MAY_IMPORT = {
     "errors": set(),
     "files": set(),
+    "files_room": {"errors", "files"},
     "interval": set(),
     "reports": set(),
     "wording": set(),
@@ -28,6 +29,7 @@ MAY_IMPORT = {
         room: {
             "errors",
             "files",
+            "files_room",
             "interval",
             "reports",
             "wording",

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from core import files_room
 from core.commands import output
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
 from core.settings import Settings
-from core.study import files_room
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.study.store import Store

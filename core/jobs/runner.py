@@ -105,19 +105,17 @@ def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
 def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
     verdict = backend.poll(job, now=now)
     if verdict != Verdict.RUNNING:
-        reason = _why_unstarted(backend, job)
+        reason = _last_words(backend, job)
         with store.write() as session:
             state = transitions.lost(session, job, now=now, reason=reason, unplaced=verdict == Verdict.UNPLACED)
         if state is not None:
-            _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}")
+            _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}. {reason}")
     elif job.cancel_requested or job.pause_requested:
         backend.stop(job, now=now)
 
 
-def _why_unstarted(backend: Backend, job: Job) -> str:
-    """Why a job that should have started did not: the error of its start, or the last line of its log; "" if unknown."""
-    if job.state != JobState.STARTING:
-        return ""
+def _last_words(backend: Backend, job: Job) -> str:
+    """Why a job is gone, as far as it is known: the error of its start, or the last line of its log, else ""."""
     if "refused" in job.handle:
         return str(job.handle["refused"])
     with suppress(StudyError):

@@ -11,7 +11,7 @@ from core.study.rows.kinds import Slot
 from core.study.rows.study import Job
 from core.study.store import Store
 
-PATIENCE = 420.0
+PATIENCE = 1200.0  # seconds: on an idle machine the longest wait takes two minutes
 
 
 class Rounds:

@@ -84,7 +84,7 @@ def test_a_killed_job_goes_on_and_a_restart_of_the_controller_disturbs_no_job(
     slurm.start_controller()
     (job,) = rounds.until(lambda jobs: jobs[0].state == JobState.DONE)
 
-    assert "Slurm does not answer" in down[0]
+    assert "It does not answer" in down[0]
     assert job.attempt == 2
     assert [int(line[0]) for line in lines(tmp_path / "log")] == list(range(120))
 
@@ -116,9 +116,6 @@ def test_a_sweep_trains_every_run_once(
     jobs = rounds.until(lambda jobs: all(job.state not in (*queue.HELD, JobState.QUEUED) for job in jobs))
 
     assert [(str(job.state), job.attempt) for job in jobs] == [("done", 1)] * 2
-    assert (
-        choice.conditions(rounds.settings)["Slurm"].sentences[0]
-        == "Nodes of Slurm that take jobs: 1 of 1, with 0 GPUs."
-    )
+    assert choice.conditions(rounds.settings)["Slurm"].sentences[0] == "Nodes that take jobs: 1 of 1, with 0 GPUs."
     with rounds.store() as session:
         assert all(run.finished_at for run in session.scalars(select(Run)))

@@ -51,7 +51,7 @@ def test_a_cluster_is_refused_while_the_records_are_in_a_file(settings: Settings
 def test_a_cluster_that_does_not_answer_is_a_sentence(settings: Settings) -> None:
     found = with_ray(settings)
 
-    with pytest.raises(StudyError, match="Ray does not answer at http://127.0.0.1"):
+    with pytest.raises(StudyError, match="Ray: It does not answer at http://127.0.0.1"):
         choice.check(found, "ray")
     assert choice.conditions(found)["Ray"].sentences == []
     assert "correct LITMUS_RAY_ADDRESS" in choice.conditions(found)["Ray"].problems[0]

@@ -93,8 +93,8 @@ def pick_backend(*, key: str) -> str:
 def places() -> None:
     """Draw what each backend offers, what is wrong with it and the way out; asked anew at every drawing."""
     for title, condition in choice.conditions(resources.settings()).items():
-        for sentence in condition.sentences:
-            st.markdown(plain(f"{title}: {sentence}"))
+        if condition.sentences:
+            st.markdown(plain(f"{title}: {' '.join(condition.sentences)}"))
         for problem in condition.problems:
             st.warning(plain(f"{title}: {problem}"))
 

@@ -45,7 +45,7 @@ def check(settings: Settings, name: str) -> None:
     cluster.check(settings)
     condition = found[name].condition()
     if not condition.sentences:
-        raise StudyError(condition.problems[0])
+        raise StudyError(f"{TITLES[name]}: {condition.problems[0]}")
 
 
 def gpus(settings: Settings, name: str) -> int:
@@ -54,16 +54,16 @@ def gpus(settings: Settings, name: str) -> int:
 
 
 def conditions(settings: Settings) -> dict[str, Condition]:
-    """What there is and what is wrong, for each backend that is set up, by its title."""
-    found = {}
-    for name, backend in offered(settings, {}).items():
-        condition = backend.condition()
+    """What there is and what is wrong, for each backend that is set up, by its title.
+
+    Records that no node can reach are wrong for all clusters and stand under "Clusters".
+    """
+    found = {TITLES[name]: backend.condition() for name, backend in offered(settings, {}).items()}
+    if len(found) > 1:
         try:
-            if name != LOCAL:
-                cluster.check(settings)
+            cluster.check(settings)
         except StudyError as error:
-            condition = Condition(condition.sentences, [*condition.problems, str(error)], condition.gpus)
-        found[TITLES[name]] = condition
+            found["Clusters"] = Condition(problems=[str(error)])
     return found
 
 

@@ -86,7 +86,9 @@ class Ray:
 
     def log(self, job: Job, *, lines: int) -> str:
         try:
-            printed = self.api.log(cluster.name(job))
+            printed = self.api.log(cluster.name(job)) or str(
+                (self.api.job(cluster.name(job)) or {}).get("message") or ""
+            )
         except OSError as error:
             raise StudyError(
                 f"The log of job {job.id} is on the Ray cluster, and {self._unreachable(error)}"
@@ -99,7 +101,7 @@ class Ray:
         except (OSError, json.JSONDecodeError) as error:
             return Condition(problems=[f"{self._unreachable(error)[:1].upper()}{self._unreachable(error)[1:]}"])
         offer = f"{counted(nodes.alive, 'node')} with {counted(int(nodes.cpus), 'CPU')} and {counted(int(nodes.gpus), 'GPU')}"
-        problems = [] if nodes.alive else ["No node is alive: start one with `ray start --address HEAD:6379`."]
+        problems = [] if nodes.alive else ["No node is alive: start one with: ray start --address=HEAD:6379."]
         if nodes.dead:
             problems.append(f"{counted(nodes.dead, 'node')} left the cluster or died; their jobs go on elsewhere.")
         return Condition([f"Ray {version} at {self.api.address}: {offer}."], problems, gpus=int(nodes.gpus))
@@ -112,8 +114,8 @@ class Ray:
 
     def _unreachable(self, error: Exception) -> str:
         if getattr(error, "code", None) in (401, 403):
-            return "Ray refuses the token: set RAY_AUTH_TOKEN to the token of the cluster."
+            return "it refuses the token: set RAY_AUTH_TOKEN to the token of the cluster."
         return (
-            f"Ray does not answer at {self.api.address} ({error}): start it with `ray start --head`, or correct "
+            f"it does not answer at {self.api.address} ({error}): start it with: ray start --head, or correct "
             "LITMUS_RAY_ADDRESS."
         )

@@ -94,17 +94,17 @@ class Slurm:
             why = [line.strip() for line in _said("sinfo", "-h", "-R", "-o", "%N: %E").splitlines()]
             waits = _said("squeue", "-h", f"--user={getpass.getuser()}", "--states=PENDING", "-o", "%j|%r").splitlines()
         except OSError as error:
-            return Condition(problems=[f"Slurm does not answer ({error}): start slurmctld, or ask its administrator."])
+            return Condition(problems=[f"It does not answer ({error}): start slurmctld, or ask its administrator."])
         up = {name: gres for name, state, gres in nodes if state.rstrip("*+") in UP}
         gpus = sum(map(_gpus, up.values()))
         here = len({name for name, _state, _gres in nodes})
-        problems = [f"{node} is out of use; start it with `scontrol update`." for node in why]
+        problems = [f"{node} is out of use; start it with: scontrol update." for node in why]
         if not up:
-            problems.insert(0, "No node of Slurm takes jobs now; `sinfo` shows why.")
+            problems.insert(0, "No node of Slurm takes jobs now; sinfo shows why.")
         reasons = Counter(line.partition("|")[2] for line in waits if line.startswith("litmus-"))
         told = [f"{counted(n, 'job')} wait{'s' if n == 1 else ''} ({reason})." for reason, n in reasons.items()]
         return Condition(
-            [f"Slurm: {len(up)} of {counted(here, 'node')} take jobs, with {counted(gpus, 'GPU')}.", *told],
+            [f"Nodes that take jobs: {len(up)} of {here}, with {counted(gpus, 'GPU')}.", *told],
             problems,
             gpus,
         )

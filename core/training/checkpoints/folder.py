@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from core import files
+from core import files, files_room
 from core.errors import StudyError
-from core.study import files_room
 from core.study.rows.study import Run
 from core.study.store import Store
 

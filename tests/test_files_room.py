@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from core import files_room
 from core.errors import StudyError
-from core.study import files_room
 from tests.cluster import s3_gateway
 from tests.cluster.ports import free_ports
 
