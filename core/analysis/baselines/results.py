@@ -49,6 +49,7 @@ class Result:
     `arm`: the arm whose texts it was fitted on, `POOL` for the few-shot pool, "" for a baseline without training. `truth` (texts)
     and `predicted` (fits x texts): label ids, `UNREAD` for an answer without a label. Fits of several seeds on the same
     texts count once. `n_train`: training texts, 0 without training.
+    `takes_all`: whether several seeds chose the same texts, since the arm has no more.
     """
 
     arm: str
@@ -56,11 +57,12 @@ class Result:
     n_train: int
     truth: Codes
     predicted: Codes
+    takes_all: bool = False
 
     @property
     def is_fixed(self) -> bool:
         """Whether another training could not answer otherwise: there is none, or all seeds chose the same texts."""
-        return not self.n_train or (self.arm == POOL and self.name in wanted.NAMES)
+        return not self.n_train or self.takes_all or (self.arm == POOL and self.name in wanted.NAMES)
 
     def scored(self, metric: Metric) -> Scored:
         """The scores of the fits; a fixed baseline answers alike in as many trainings as an interval takes."""
@@ -218,8 +220,10 @@ def _students(session: Session, task: Task, tested: _Tested) -> list[Result]:
 def _result(arm: str, name: str, rows: Sequence[tuple[Baseline, Codes]], tested: _Tested) -> Result:
     """A result from the rows of its seeds; the newest number of training texts counts, and equal texts count once."""
     n_train = max(rows, key=lambda pair: pair[0].id)[0].n_train
-    distinct = {row.fingerprint: answers for row, answers in rows if row.n_train == n_train}
-    return Result(arm, name, n_train, tested.truth, np.vstack(list(distinct.values())))
+    own = [(row.fingerprint, answers) for row, answers in rows if row.n_train == n_train]
+    distinct = dict(own)
+    takes_all = len(distinct) == 1 < len(own)
+    return Result(arm, name, n_train, tested.truth, np.vstack(list(distinct.values())), takes_all)
 
 
 def _answers(row: Baseline, tested: _Tested) -> Codes | None:

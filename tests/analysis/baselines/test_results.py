@@ -192,3 +192,15 @@ def test_a_synthetic_arm_that_does_not_beat_the_seed_student_is_said(store: Stor
         "The zero-shot arm with minilm is not shown to beat seed student (minilm) on the few-shot"
     )
     assert "added nothing to the real texts of the pool" in said[0]
+
+
+def test_an_arm_whose_seeds_all_take_the_same_texts_has_an_interval(store: Store, task: Task) -> None:
+    add_fits(store, task, "real", right=0.7)
+    with store.write() as session:
+        rows = list(session.scalars(select(Baseline)))
+        for row in rows:
+            row.fingerprint, row.answers = "the same", rows[0].answers
+
+    [_, row] = results.table(read(store, task)[0]).to_dict("records")
+
+    assert row["n_seeds"] == 1 and row["low"] < row["macro_f1"] < row["high"]
