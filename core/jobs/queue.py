@@ -201,7 +201,7 @@ def retry_failed(session: Session, *, study_id: int | None = None) -> list[Job]:
 
 
 def clone(session: Session, job_id: int) -> Job:
-    """Add a new job with the title, command and slot of a job that has ended; finished parts are not done again.
+    """Add a new job with the title, command, slot and backend of a job that has ended; finished parts are not done again.
 
     Raises `StudyError` if the job is unknown, or if a job that does the same work is active.
     """
@@ -210,8 +210,9 @@ def clone(session: Session, job_id: int) -> Job:
     if same is not None:
         raise StudyError(f"Job {same.id} does the same work and is {same.state}: wait for it, or cancel it first.")
     return enqueue(
-        session, title=job.title, command=list(job.command), key=job.key, slot=job.slot, study_id=job.study_id
-    )
+        session, title=job.title, command=list(job.command), key=job.key, slot=job.slot, study_id=job.study_id,
+        backend=job.backend,
+    )  # fmt: skip
 
 
 def move(
