@@ -152,12 +152,13 @@ def test_the_list_says_what_was_not_tested_and_then_what_was_found(store: Store,
         task = session.scalars(select(Task)).one()
         before = checks.of_task(session, task)
         plan, _ = checks.of_plan(session, study)
-    assert [check.is_tested for check in (*before, plan)] == [False] * 5
+    assert [check.is_tested for check in (*before, plan)] == [False] * 6
+    assert before[0].line.startswith("Baselines: In macro-F1, always the commonest label 0.33")
     assert (
-        before[0].line == "Contamination: not tested: whether an LLM knows the real test texts by heart is not known."
+        before[1].line == "Contamination: not tested: whether an LLM knows the real test texts by heart is not known."
     )
-    assert before[2].line == "Calibration: not tested: no run has finished."
-    assert before[3].line == "Labels: not tested: no test text has two ratings by people."
+    assert before[3].line == "Calibration: not tested: no run has finished."
+    assert before[4].line == "Labels: not tested: no test text has two ratings by people."
 
     train(store)
     freeze(store, study)
@@ -167,11 +168,11 @@ def test_the_list_says_what_was_not_tested_and_then_what_was_found(store: Store,
     with store() as session:
         after = checks.of_task(session, task)
         plan, said = checks.of_plan(session, study, metric=Metric.MACRO_F1, margin=0.05)
-    assert after[2].is_tested is False and "needs 40 test texts; there are 20" in after[2].line
-    assert after[3].is_tested and after[3].line.startswith(
+    assert after[3].is_tested is False and "needs 40 test texts; there are 20" in after[3].line
+    assert after[4].is_tested and after[4].line.startswith(
         "Labels: one rater agrees with the majority of the others on 0."
     )
-    assert "of 20 labels differ from the majority of their raters." in after[3].line
+    assert "of 20 labels differ from the majority of their raters." in after[4].line
     assert plan.is_tested and plan.line.startswith("Frozen plan: version 1 of 2026-09-21, SHA-256 ")
     assert len(said) == 2 and "2 deviations" in plan.line
 
