@@ -48,7 +48,7 @@ def test_the_interval_of_a_baseline_holds_its_score(cell: Cell, note: Note) -> N
 
     rate = 100 * float(np.mean([own.low <= truth <= own.high for own in found]))
     width = float(np.mean([own.high - own.low for own in found]))
-    note(**cell._asdict(), true=truth, width=width, inside=rate)
+    note(**cell._asdict() | {"metric": str(cell.metric)}, true=truth, width=width, inside=rate)
     assert 91 - slack(95) <= rate
 
 
