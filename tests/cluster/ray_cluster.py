@@ -1,9 +1,13 @@
-"""A real Ray cluster on this machine: a head that runs no job, and nodes that can be killed one by one."""
+"""A real Ray cluster on this machine: a head that runs no job, and nodes that can be killed one by one.
+
+Ray's own files lie in a folder with a short path: its sockets may have names of at most 107 bytes.
+"""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,8 +24,8 @@ PATIENCE = 90.0
 class RayCluster:
     """A cluster whose processes are found by a variable of their environment."""
 
-    def __init__(self, folder: Path, ports: tuple[int, int], environ: Mapping[str, str]) -> None:
-        self.nodes = 0
+    def __init__(self, folder: Path, short: str, ports: tuple[int, int], environ: Mapping[str, str]) -> None:
+        self.nodes, self.short = 0, short
         self.folder, (self.port, self.dashboard) = folder, ports
         self.address = f"http://127.0.0.1:{self.dashboard}"
         self.environ = {
@@ -32,7 +36,7 @@ class RayCluster:
     def start_head(self) -> None:
         self._ray(
             "head", "--head", f"--port={self.port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
-            "--num-cpus=0", f"--temp-dir={self.folder}",
+            "--num-cpus=0", f"--temp-dir={self.short}",
         )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -59,6 +63,10 @@ class RayCluster:
     def stop(self) -> None:
         for _ in range(5):
             self.kill("")
+            for process in psutil.process_iter():  # Ray's agents overwrite their environment, but name its folder
+                with suppress(psutil.Error):
+                    if any(self.short in part for part in process.cmdline()):
+                        process.send_signal(signal.SIGKILL)
 
     def processes(self, name: str) -> list[psutil.Process]:
         """The processes of a node and of its jobs; of the whole cluster if the name is empty."""
@@ -83,11 +91,12 @@ class RayCluster:
 @contextmanager
 def serve(folder: Path, ports: tuple[int, int], environ: Mapping[str, str]) -> Iterator[RayCluster]:
     """A cluster of a head and the nodes "first" and "second", each with one processor for jobs."""
-    cluster = RayCluster(folder, ports, environ)
-    try:
-        cluster.start_head()
-        cluster.start_node("first")
-        cluster.start_node("second")
-        yield cluster
-    finally:
-        cluster.stop()
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as short:
+        cluster = RayCluster(folder, short, ports, environ)
+        try:
+            cluster.start_head()
+            cluster.start_node("first")
+            cluster.start_node("second")
+            yield cluster
+        finally:
+            cluster.stop()
