@@ -82,7 +82,7 @@ COMMANDS = {
     ),
     "curve": (
         "curve",
-        "Train a task on growing numbers of real texts, alone and with synthetic texts, and say what the synthetic ones are worth.",
+        "Train a task's learning curve, and say how many real texts its synthetic texts are worth.",
     ),
     "compare": (
         "compare",
