@@ -102,7 +102,7 @@ COMMANDS = {
     ),
     "baselines": (
         "trust.baselines",
-        "Score the commonest label, TF-IDF and embeddings with logistic regression, and LLMs as classifiers, beside the runs.",
+        "Fit TF-IDF and embeddings with logistic regression on the texts of every arm, and score them, the commonest label and LLMs.",
     ),
     "push": (
         "push",

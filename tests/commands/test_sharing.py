@@ -11,6 +11,7 @@ from core.steps import judge
 from core.study import tasks
 from core.study.rows.kinds import Slot
 from core.study.store import Store
+from core.synthesis.judging import Texts
 from tests.command_line import CommandLine
 from tests.hub_server import HubServer
 from tests.llm_server import LlmServer
@@ -81,7 +82,7 @@ def test_a_task_has_one_judging_at_a_time_and_its_job_asks_for_what_was_connecte
         study = tasks.study_named(session, "s")
         task = tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"a": "", "b": ""})
         asked = connection.made(models=("m",), base_url="http://127.0.0.1:9/v1", concurrency=3, structured=True)
-        options = judge.arguments(asked, arms=["zero-shot"], per_label=50, budget_usd=1.5)
+        options = judge.arguments(asked, arms=["zero-shot"], texts=Texts(50), budget_usd=1.5)
         first = judge.queue_judging(session, study=study, task=task, arguments=options)
         second = judge.queue_judging(session, study=study, task=task, arguments=options)
 

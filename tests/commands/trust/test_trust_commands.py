@@ -84,7 +84,7 @@ def test_a_model_that_knows_nothing_is_said_to_know_nothing(letters: CommandLine
     assert "completed none of 5 real test texts" in found["reading"]
     assert json.loads(queued.stdout)["job"]
     said = json.loads(letters("verdict", "--task", "mood", "--json").stdout)["trust"]
-    assert said[0].startswith("Contamination: m completed none of 5 real test texts")
+    assert said[1].startswith("Contamination: m completed none of 5 real test texts")
 
 
 def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call: CommandLine) -> None:
@@ -97,7 +97,7 @@ def test_the_verdict_lists_what_was_checked_and_what_was_not(store: Store, call:
     told = " ".join(call("verdict", "--task", "t").stdout.split())
 
     assert [line.partition(":")[0] for line in found["trust"]] == [
-        "Contamination", "Near-duplicates", "Calibration", "Labels", "Frozen plan",
+        "Baselines", "Contamination", "Near-duplicates", "Calibration", "Labels", "Frozen plan",
     ]  # fmt: skip
     assert "The margin is 10 points; planned were 5." in found["deviations"]
     assert "- Contamination: not tested" in told and "6 runs were finished before the plan was frozen." in told
