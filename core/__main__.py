@@ -116,7 +116,10 @@ COMMANDS = {
         "sharing.report",
         "Write the paper pack: report, tables, figures, methods, prompts, cards, and a study.yaml that redoes it.",
     ),
-    "jobs": ("jobs", "List background jobs; pause, resume, cancel or retry a job; read the log of a job."),
+    "jobs": (
+        "jobs",
+        "List background jobs; pause, resume, cancel, retry or clone a job, or retry all failed jobs; read a job's log.",
+    ),
     "trash": (
         "trash",
         "List, fill and empty the trash. A study or task in the trash is kept for 30 days and can be restored whole.",
