@@ -10,7 +10,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.steps import find, train, whole
 from core.study import tasks
-from core.training.curve import CurveRequest, size_of
+from core.training.curve import USUAL, CurveRequest, size_of
 from core.training.settings import training_settings
 
 
@@ -20,9 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def curve(
     task: Annotated[str, typer.Option("--task")],
-    at: Annotated[str, typer.Option("--sizes", help="Numbers of real texts, separated by commas; 'all' for all.")] = (
-        "0,50,100,200,400,all"
-    ),
+    at: Annotated[
+        str, typer.Option("--sizes", help="Numbers of real texts, separated by commas; 'all' for all.")
+    ] = ",".join(USUAL),
     arms: Annotated[
         str, typer.Option("--with", help="Synthetic arms whose texts are added, separated by commas.")
     ] = "",

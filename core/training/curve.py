@@ -16,10 +16,10 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
-from core.training.plan import Planned
+from core.training.plan import Planned, adopt, check_asked, lock
 from core.training.settings import TrainingSettings
 
-SIZES: tuple[int | None, ...] = (0, 50, 100, 200, 400, None)  # real texts; None is all of them
+USUAL = ("0", "50", "100", "200", "400", "all")  # sizes in words, as `size_of` reads them
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CurveRequest:
     are added. `synthetic`: how many texts of each of these arms are added, None for all.
     """
 
-    sizes: Sequence[int | None] = SIZES
+    sizes: Sequence[int | None]
     arms: Sequence[str] = ()
     synthetic: int | None = None
 
@@ -53,7 +53,8 @@ def plan_curve(
     seeds: Sequence[int],
     settings: TrainingSettings,
 ) -> Planned:
-    """Create the runs of a learning curve, unless a run with the same data and settings exists already.
+    """Create the runs of a learning curve, unless a run with the same data and settings exists already; the curve takes over
+    such a run from a check of the steps, which goes on to count it.
 
     A run is as long as the settings say for its number of texts. Raises `StudyError` if an arm is unknown or real, if a size
     is not 0 and below the number of labels or above the number of real training texts, or as `plan` does.
@@ -61,6 +62,8 @@ def plan_curve(
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
     real = tasks.get_arm(session, task, ArmKind.REAL)
+    check_asked([real], encoders, seeds)
+    lock(session, task)
     arms = [_synthetic(session, task, name) for name in dict.fromkeys(request.arms)]
     pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in (real, *arms)}
     points = _points(request, real, arms, pools, labels=len(labels))
@@ -77,6 +80,8 @@ def plan_curve(
                 digest = fingerprints.fingerprint(encoder=encoder, seed=seed, settings=own, train=chosen, test=test)
                 same = known.get((point.arm.id, digest))
                 if same is not None:
+                    if same.purpose == Purpose.STEPS_CHECK:
+                        adopt(same, Purpose.LEARNING_CURVE, settings.rule)
                     planned.existing.append(same)
                     continue
                 planned.new.append(_run(point, encoder, seed, digest, _config(settings, own, test, chosen)))

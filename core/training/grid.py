@@ -6,10 +6,11 @@ from enum import StrEnum
 
 import pandas as pd
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Purpose
 from core.study.rows.study import Arm, Job, Run, Task
+from core.training import runs
 
 COLUMNS = ["task", "arm", "encoder", "seed", "n_train", "state", "share", "run_id", "job_id"]
 
@@ -48,14 +49,19 @@ def read(session: Session, study_id: int) -> Grid:
         select(Task.name, Arm.name, Run)
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
-        .where(Task.study_id == study_id, Run.purpose == Purpose.COMPARISON)
+        .where(Task.study_id == study_id)
         .order_by(Task.id, Arm.id, Run.encoder, Run.seed, Run.id)
+        .options(defer(Run.facts))
     )
     found = session.execute(query).all()
     jobs = {job.id: job for job in session.scalars(select(Job).where(Job.id.in_({run.job_id for _, _, run in found})))}
-    running = _running([run for _, _, run in found], jobs, {run.id: _title(task, arm, run) for task, arm, run in found})
+    running = _running(
+        [run for _, _, run in found], jobs, {run.id: runs.title(task, arm, run.seed) for task, arm, run in found}
+    )
     chosen: dict[tuple[str, str, str, int], Run] = {}
     for task, arm, run in found:
+        if run.purpose != Purpose.COMPARISON:
+            continue
         key = (task, arm, run.encoder, run.seed)
         before = chosen.get(key)
         if before is None or before.finished_at is not None or run.finished_at is None:
@@ -83,7 +89,7 @@ def _state(run: Run, jobs: Mapping[int, Job], running: Mapping[int, float]) -> C
     return CellState.RUNNING if run.id in running else CellState.WAITING
 
 
-def _running(runs: Sequence[Run], jobs: Mapping[int, Job], titles: Mapping[int, str]) -> dict[int, float]:
+def _running(planned: Sequence[Run], jobs: Mapping[int, Job], titles: Mapping[int, str]) -> dict[int, float]:
     """The runs that running jobs are training now, with the share of their steps that is done, by run id.
 
     A job trains its runs one after another and reports the title of the current one and the steps over all of them.
@@ -91,7 +97,7 @@ def _running(runs: Sequence[Run], jobs: Mapping[int, Job], titles: Mapping[int, 
     found: dict[int, float] = {}
     for job in jobs.values():
         at = job.progress
-        own = {run.id: run for run in runs if run.job_id == job.id}
+        own = {run.id: run for run in planned if run.job_id == job.id}
         if job.state != JobState.RUNNING or not own or not at.get("message"):
             continue
         before = 0
@@ -108,8 +114,3 @@ def _order(job: Job, own: Mapping[int, Run]) -> list[int]:
     """The ids of a job's runs in the order in which it trains them, as its command line says."""
     listed = str(job.command[-1]).split(",") if job.command else []
     return [int(number) for number in listed if number.isdecimal() and int(number) in own]
-
-
-def _title(task: str, arm: str, run: Run) -> str:
-    """The title under which a training reports its progress, as in `RunData.title`."""
-    return f"{task} · {arm} · seed {run.seed}"

@@ -50,8 +50,8 @@ def plan(
     has fewer texts than that or lacks training texts for a label, if the real arm lacks test texts for a label, or if arms,
     encoders or seeds are empty.
     """
-    _check_asked(arms, encoders, seeds)
-    session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
+    check_asked(arms, encoders, seeds)
+    lock(session, task)
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
     pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in arms}
@@ -69,15 +69,14 @@ def plan(
         same = known.get((arm.id, digest))
         if same is not None:
             if purpose == Purpose.COMPARISON:
-                _adopt(same, shared)
+                adopt(same, purpose, shared.get("rule"))
             planned.existing.append(same)
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
-        run = Run(
+        planned.new.append(Run(
             arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=shared | {"notes": notes}, fingerprint=digest, purpose=purpose
-        )  # fmt: skip
-        planned.new.append(run)
+        ))  # fmt: skip
     session.add_all(planned.new)
     session.flush()
     return planned
@@ -95,11 +94,16 @@ def _shared_config(
     }
 
 
-def _adopt(run: Run, shared: Mapping[str, Any]) -> None:
-    """Let a run that exists stand in the comparison, under the rule of its length that is asked for now, or under none."""
-    run.purpose, run.n_real = Purpose.COMPARISON, None
+def adopt(run: Run, purpose: Purpose, rule: Mapping[str, float] | None) -> None:
+    """Let a run that exists serve a purpose, under the rule of its length that is asked for now, or under none."""
+    run.purpose = purpose
     others = {name: value for name, value in run.config.items() if name != "rule"}
-    run.config = others | ({"rule": shared["rule"]} if "rule" in shared else {})
+    run.config = others | ({"rule": dict(rule)} if rule else {})
+
+
+def lock(session: Session, task: Task) -> None:
+    """Wait until no other transaction plans runs of the task, so that two never plan the same run."""
+    session.execute(select(Task.id).where(Task.id == task.id).with_for_update())
 
 
 def obstacles(
@@ -163,7 +167,8 @@ def _too_few_texts_error(task: Task, labels: int, n: int) -> str:
     return f"Task {task.name!r} has {labels} labels and would train on {n} texts; give it more."
 
 
-def _check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
+def check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
+    """Raise `StudyError` if arms, encoders or seeds are empty, or a seed is out of range."""
     if not (len(arms) and len(encoders) and len(seeds)):
         raise StudyError("Choose at least one arm, one encoder and one seed to train.")
     if not all(0 <= seed < SEED_LIMIT for seed in seeds):

@@ -103,6 +103,11 @@ def _finished(session: Session, study_id: int, purposes: Sequence[Purpose]) -> p
     )
 
 
+def title(task: str, arm: str, seed: int) -> str:
+    """The name under which the training of a run reports its progress."""
+    return f"{task} · {arm} · seed {seed}"
+
+
 def mix_name(row: Mapping[Any, Any]) -> str:
     """The name of the mixes of a learning curve: "real + 1,200 zero-shot". `row`: arm, n_train and n_real of a run."""
     return f"real + {row['n_train'] - int(row['n_real']):,} {row['arm']}"

@@ -115,3 +115,25 @@ def test_the_runs_of_a_curve_are_trained_and_stand_on_the_curve_alone(store: Sto
         ["real", 6, 6], ["real", 12, 12], ["real + 20 zero-shot", 6, 26], ["real + 20 zero-shot", 12, 32],
         ["zero-shot", 20, 20],
     ]  # fmt: skip
+
+
+def test_a_curve_takes_over_a_run_of_a_steps_check_which_goes_on_to_count_it(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arms = tasks.arms(session, task.id)
+        settings = SETTINGS.model_copy(update={"steps": 3})
+        checked = plan.plan(
+            session, task=task, arms=arms, encoders=["minilm"], seeds=[0], settings=settings, times=2.0
+        ).new
+        drawn = planned(session, task, 20)
+
+        assert {run.id for run in drawn.existing} == {
+            run.id for run in checked if run.n_train == 20 and run.arm_id == arms[0].id
+        }
+        assert {run.purpose for run in drawn.existing} == {"learning-curve"}
+
+
+def test_a_curve_without_seeds_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session, pytest.raises(StudyError, match="at least one seed|one seed"):
+        curve.plan_curve(
+            session, task=task, request=CurveRequest([4]), encoders=["minilm"], seeds=[], settings=SETTINGS
+        )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.jobs import queue
 from core.study import tasks
-from core.study.rows.kinds import JobState, Slot
+from core.study.rows.kinds import JobState, Purpose, Slot
 from core.study.rows.study import Job, Run, Task
 from core.study.store import Store
 from core.training import grid, plan
@@ -91,3 +91,17 @@ def test_of_two_runs_of_a_cell_the_unfinished_one_counts_else_the_newest(store: 
 
     assert list(cells["run_id"]) == [run.id for run in new]
     assert list(cells["state"]) == [CellState.DONE] + [CellState.WAITING] * 5
+
+
+def test_a_job_that_also_carries_a_run_of_another_purpose_shows_the_right_share(store: Store, task: Task) -> None:
+    with store.write() as session:
+        runs = planned(session, task)
+        runs[0].purpose = Purpose.LEARNING_CURVE
+        at = {"message": "reviews · real · seed 1", "done": 9, "total": 18}
+        in_job(session, runs[:3], JobState.RUNNING, progress=at)
+        runs[0].finished_at = 1.0
+
+        cells = grid.read(session, task.study_id).cells
+
+    assert runs[0].id not in set(cells["run_id"])
+    assert cells.loc[cells["run_id"] == runs[1].id, "share"].iloc[0] == pytest.approx(0.5)

@@ -8,12 +8,11 @@ from core.jobs import runner
 from core.steps import train
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
-from core.training.curve import CurveRequest, size_of
+from core.training.curve import USUAL, CurveRequest, size_of
 from core.training.settings import TrainingSettings
 from ui.shared import resources, words
 
-SIZES = ["0", "50", "100", "200", "400", "800", "1600", "all"]
-USUAL = ["0", "50", "100", "200", "400", "all"]
+MORE = ("800", "1600")
 
 
 def curve_panel(
@@ -34,7 +33,7 @@ def curve_panel(
             name = str(st.selectbox("Task", list(by_name), key="train.curve.task", width=260))
             task, arms = by_name[name]
             chosen = st.multiselect(
-                "Numbers of real texts", SIZES, default=USUAL, accept_new_options=True, key="train.curve.sizes", width=420,
+                "Numbers of real texts", [*USUAL, *MORE], default=USUAL, accept_new_options=True, key="train.curve.sizes", width=420,
                 help="0 stands for synthetic texts alone; all are the real training texts of the task",
             )  # fmt: skip
             added = st.multiselect(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.study import state
 from core.study.rows.study import Arm, Study, Task
 from core.training import grid, pace, runs
 from core.training.grid import CellState, Grid
@@ -77,11 +78,19 @@ def _live(study_id: int) -> None:
 
 def _draw(study_id: int, found: Grid) -> None:
     with resources.store()() as session:
-        scores = runs.scores(session, study_id).set_index("run_id")["macro_f1"]
+        scores = _scores(study_id, state.stamp(session))
     tables.table(as_table(found.cells, scores), key="train.grid")
     if found.cells["seed"].nunique() > MOST_SEEDS:
         st.caption(f"Only the first {MOST_SEEDS} seeds have a column here; the table below lists every run.")
-    st.caption("Macro-F1 of finished runs. " + ", ".join(f"{mark} {state}" for state, mark in MARKS.items()) + ".")
+    st.caption("Macro-F1 of finished runs. " + ", ".join(f"{mark} {name}" for name, mark in MARKS.items()) + ".")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _scores(study_id: int, stamp: tuple[object, ...]) -> "pd.Series[float]":
+    """Macro-F1 by run id, read once for each state of the stored rows."""
+    del stamp
+    with resources.store()() as session:
+        return runs.scores(session, study_id).set_index("run_id")["macro_f1"]
 
 
 def as_table(cells: pd.DataFrame, scores: "pd.Series[float]") -> pd.DataFrame:

@@ -108,15 +108,14 @@ def _at_sizes(
     session: Session, study: StudyArms, task: Task, asked: Asked, encoder: str
 ) -> tuple[list[TrainedArm], str]:
     """The asked arms, the real arm and the mixes at every size, and a sentence on runs that the curve leaves out."""
-    curve = trained.read_curves(session, study, task.study_id)
     always = (ArmKind.REAL, ArmKind.MIXED)
-    found = sizes.of_task(curve, task.name, encoder=encoder)
-    kept = [arm for arm in found if not asked.names or arm.arm in asked.names or arm.kind in always]
-    if curve is study or not any(arm.kind == ArmKind.REAL for arm in kept):
-        curve = study
-        found = sizes.of_task(study, task.name, encoder=encoder)
+    kept: list[TrainedArm] = []
+    for own in (trained.read_curves(session, study, task.study_id), study):
+        found = sizes.of_task(own, task.name, encoder=encoder)
         kept = [arm for arm in found if not asked.names or arm.arm in asked.names or arm.kind in always]
-    return kept, "" if curve is study else " ".join(curve.left_out)
+        if any(arm.kind == ArmKind.REAL for arm in kept):
+            return kept, "" if own is study else " ".join(own.left_out)
+    return kept, ""
 
 
 def _scores(arms: Sequence[TrainedArm], metric: Metric, spread: SeedSpread) -> pd.DataFrame:

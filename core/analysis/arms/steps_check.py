@@ -31,6 +31,11 @@ from core.training import runs
 from core.training.settings import CHECK_TIMES, training_settings
 
 MATTERS = 0.02  # a smaller change of a gap is of no account, however well it is shown
+LENGTHS = (
+    Purpose.LEARNING_CURVE,
+    Purpose.STEPS_CHECK,
+    Purpose.COMPARISON,
+)  # runs that may be of half or twice the steps
 COLUMNS = [
     "task", "arm", "encoder", "steps", "gap_half", "gap", "gap_twice", "change", "low", "high", "n_seeds", "n_test",
 ]  # fmt: skip
@@ -73,9 +78,7 @@ def read(session: Session, study_id: int, metric: Metric) -> StepsCheck:
     """The steps check of the runs that the gaps of a study come from."""
     answers = runs.answers(session, study_id)
     scores, _ = gap_table.of_one_setting(runs.scores(session, study_id, answered=answers))
-    every = runs.scores(
-        session, study_id, answered=answers, purposes=(Purpose.STEPS_CHECK, Purpose.COMPARISON)
-    )  # of equal runs the last counts
+    every = runs.scores(session, study_id, answered=answers, purposes=LENGTHS)
     numbers = [int(number) for number in every["run_id"]]
     configs: dict[int, Mapping[str, Any]] = {
         row.id: row.config for row in session.execute(select(Run.id, Run.config).where(Run.id.in_(numbers)))

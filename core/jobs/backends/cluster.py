@@ -7,11 +7,14 @@ from collections.abc import Iterable
 
 from core.errors import StudyError
 from core.jobs.backends.backend import BEAT_SECONDS
+from core.jobs.backends.local import PATIENCE
+from core.jobs.transitions import Wish
 from core.settings import Settings
 from core.study.rows.kinds import JobState
 from core.study.rows.study import Job
 
 SILENCE_SECONDS = 10.0
+GRACE_SECONDS = 5.0  # on top of the patience with a job of this machine, for the way to the node
 VARIABLES = {"OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
 
 
@@ -46,6 +49,23 @@ def check(settings: Settings) -> None:
 def on_same_slot(job: Job, held: Iterable[Job]) -> int:
     """The number of jobs among `held` that take the same kind of slot on the same backend as `job`."""
     return sum(other.slot == job.slot and other.backend == job.backend for other in held)
+
+
+class Stops:
+    """When jobs were first asked to stop.
+
+    A running job reads in its row that it should end; the cluster is asked to end a job that has not ended by itself in time,
+    and a job that has not started yet at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked: dict[tuple[int, int], float] = {}
+
+    def is_overdue(self, job: Job, now: float) -> bool:
+        """Whether the cluster has to end the job at `now`, in seconds since 1970; the first call notes the time."""
+        asked = self.asked.setdefault((job.id, job.attempt), now)
+        patience = PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + GRACE_SECONDS
+        return job.state == JobState.STARTING or now - asked > patience
 
 
 class Silences:

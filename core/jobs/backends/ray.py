@@ -12,16 +12,13 @@ from typing import Any
 from core.errors import StudyError
 from core.jobs.backends import cluster
 from core.jobs.backends.backend import CLAIM_SECONDS, Condition, Verdict
-from core.jobs.backends.local import PATIENCE
 from core.jobs.backends.ray_api import Nodes, RayApi
-from core.jobs.transitions import Wish
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.wording import counted
 
 AHEAD = 2
-GRACE_SECONDS = 5.0
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 NODES_SECONDS = 5.0
 
@@ -33,7 +30,7 @@ class Ray:
         self.settings = settings
         self.api = RayApi(settings.cluster.ray_address or "", settings.cluster.ray_token)
         self.silences = cluster.Silences()
-        self.stops: dict[tuple[int, int], float] = {}
+        self.stops = cluster.Stops()
         self.nodes = Nodes()
         self.nodes_at = 0.0
 
@@ -67,9 +64,8 @@ class Ray:
             return Verdict.RUNNING if is_new else Verdict.GONE
         if found["status"] in OVER:
             waited = job.state == JobState.STARTING and "failed to start within" in str(found.get("message"))
-            if (
-                waited
-            ):  # Ray may still start an attempt that it has given up: https://github.com/ray-project/ray/issues/41437
+            # Ray may still start an attempt that it has given up: https://github.com/ray-project/ray/issues/41437
+            if waited:
                 self.api.try_to_stop(cluster.name(job))
             return Verdict.UNPLACED if waited else Verdict.GONE
         if self.silences.holds(job, now):
@@ -78,10 +74,7 @@ class Ray:
         return Verdict.RUNNING
 
     def stop(self, job: Job, *, now: float) -> None:
-        """Ray is asked to end a job that has not ended by itself: a running job reads in its row that it should end."""
-        asked = self.stops.setdefault((job.id, job.attempt), now)
-        patience = PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + GRACE_SECONDS
-        if job.state == JobState.STARTING or now - asked > patience:
+        if self.stops.is_overdue(job, now):
             self.api.try_to_stop(cluster.name(job))
 
     def log(self, job: Job, *, lines: int) -> str:

@@ -17,16 +17,14 @@ from typing import Any
 from core.jobs import queue
 from core.jobs.backends import cluster
 from core.jobs.backends.backend import CLAIM_SECONDS, Condition, Verdict
-from core.jobs.backends.local import PATIENCE, ROOT
-from core.jobs.transitions import Wish
+from core.jobs.backends.local import ROOT
 from core.settings import Settings
-from core.study.rows.kinds import JobState, Slot
+from core.study.rows.kinds import Slot
 from core.study.rows.study import Job
 from core.wording import counted
 
 TIMEOUT_SECONDS = 15.0
 QUEUE_SECONDS = 1.0
-GRACE_SECONDS = 5.0
 UP = ("idle", "mixed", "allocated", "completing")
 
 
@@ -41,7 +39,7 @@ class Slurm:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.silences = cluster.Silences()
-        self.stops: dict[tuple[int, int], float] = {}
+        self.stops = cluster.Stops()
         self.queue: dict[str, str] | None = None
         self.queue_at = 0.0
 
@@ -79,10 +77,7 @@ class Slurm:
         return Verdict.RUNNING
 
     def stop(self, job: Job, *, now: float) -> None:
-        """Slurm is asked to end a job that has not ended by itself: a running job reads in its row that it should end."""
-        asked = self.stops.setdefault((job.id, job.attempt), now)
-        patience = PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + GRACE_SECONDS
-        if job.state == JobState.STARTING or now - asked > patience:
+        if self.stops.is_overdue(job, now):
             self._cancel(job)
 
     def log(self, job: Job, *, lines: int) -> str:

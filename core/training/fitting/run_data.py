@@ -11,7 +11,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Sample, Task
-from core.training import fingerprints, selection
+from core.training import fingerprints, runs, selection
 from core.training.settings import TrainingSettings, training_settings
 
 
@@ -51,7 +51,7 @@ def read(session: Session, run_id: int) -> RunData | None:
         return None
     arm = session.get_one(Arm, run.arm_id)
     task = session.get_one(Task, arm.task_id)
-    title, settings = f"{task.name} · {arm.name} · seed {run.seed}", settings_of(run)
+    title, settings = runs.title(task.name, arm.name, run.seed), settings_of(run)
     test = selection.test_samples(session, task)
     if run.purpose == Purpose.SEED_STUDENT:
         texts = selection.pool_texts(session, arm, test=test, seed=run.seed, settings=settings)
