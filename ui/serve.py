@@ -87,8 +87,9 @@ class RaterMark:
         self.app, self.name, self.path = app, name, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        tokens = parse_qs(scope["query_string"]).get(b"campaign", []) if scope["type"] == "http" else []
-        if not tokens or not await run_in_threadpool(access.is_a_campaign, tokens[0].decode(errors="replace")):
+        query = scope["query_string"].decode("latin-1") if scope["type"] == "http" else ""
+        tokens = parse_qs(query, errors="replace").get("campaign", [])
+        if not tokens or not await run_in_threadpool(access.is_a_campaign, tokens[0]):
             await self.app(scope, receive, send)
             return
         marked = Response()
