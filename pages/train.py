@@ -72,7 +72,8 @@ with st.container(border=True):
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     training = training_settings(with_length(config["training"], length) | {"balance": balance})
     st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
-    st.caption(ui.plain(ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds))))
+    if forecast := ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds)):
+        st.caption(ui.plain(forecast))
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
     backend = ui.pick_backend(key="train")
     with st.container(horizontal=True):
