@@ -44,6 +44,7 @@ MAY_IMPORT = {
         for room in ROOMS
     },
     "jobs": {"errors", "files", "settings", "study", "wording", "jobs"},
+    "upkeep": {"errors", "files", "settings", "encoders", "study", "llm", "jobs", "wording", "upkeep"},
     "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {
         "errors",

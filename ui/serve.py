@@ -1,6 +1,7 @@
 """`python -m ui.serve`: start the dashboard's web server. The options are those of `streamlit run`.
 
 Beyond `streamlit run`, this server
+- answers to its own names only, so that no other site's page can use the dashboard;
 - imports the dashboard before it accepts visitors, so that the first visitor does not wait for imports;
 - switches off Streamlit's own menu of the folder `pages`, which the first visitor would see until `st.navigation` runs;
 - sets the rater mark as a cookie in the response to a rater's link, and the sign-in as a cookie that scripts cannot read.
@@ -41,6 +42,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
+from ui.door import hosts
 from ui.frame import access
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -71,7 +73,10 @@ def dashboard(settings: Settings) -> st.App:
 
     return st.App(
         APP,
-        middleware=[Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path)],
+        middleware=[
+            Middleware(hosts.KnownHosts, names=hosts.configured(settings.hosts)),
+            Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path),
+        ],
         routes=[Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"])],
         lifespan=_open_browser,
     )
