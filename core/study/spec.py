@@ -193,7 +193,7 @@ def _labels_of_list(labels: list[Any]) -> dict[str, str]:
 
 
 class StudySpec(Part):
-    """The content of a study file. `sample` marks the bundled sample study."""
+    """The content of a study file. `sample` marks the bundled sample study; `training` may be the name of a preset."""
 
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
@@ -202,6 +202,11 @@ class StudySpec(Part):
     tasks: dict[str, TaskSpec] = Field(min_length=1)
     comparisons: RatingsSpec | None = None
     sample: bool = False
+
+    @pydantic.field_validator("training", mode="before")
+    @classmethod
+    def _preset(cls, training: Any) -> Any:
+        return {"preset": training} if isinstance(training, str) else training
 
 
 def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
