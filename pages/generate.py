@@ -14,9 +14,10 @@ ui.title("Generate", study)
 
 # Task, arm, connection and size
 with ui.store()() as session:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         task = ui.pick_task(session, study, key="generate")
         arm = ui.pick_arm(session, task, key="generate", synthetic=True)
+        ui.arm_menu(task, arm, key="generate")
     labels = tasks.labels_of(session, task.id)
 wanted = ui.pick_connection(study, key="generate")
 with st.container(horizontal=True, vertical_alignment="bottom"):
