@@ -61,3 +61,8 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
 if arm.id:
     ui.job_panel(study.id, of=Work.GENERATE.key(arm.id), key="generate.jobs")
     ui.arm_panel(arm)
+
+# The same without a browser
+model = wanted.models[0] if wanted.models else "MODEL"
+command = ["generate", "--task", task.name, "--arm", arm.name, "--per-label", int(per_label), "--model", model]
+ui.in_terminal(study, [*command, "--budget", budget])

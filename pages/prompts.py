@@ -66,3 +66,8 @@ with can_save:
             save()
             st.rerun()
 ui.compare_versions(versions, "prompts")
+
+# The same without a browser
+ui.in_terminal(
+    study, ["try", "--task", task.name, "--arm", arm.name, "--model", wanted.models[0] if wanted.models else "MODEL"]
+)

@@ -49,6 +49,7 @@ from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
 from ui.shared.runs import pick_length, run_table, training_words
 from ui.shared.tables import choose_row, table
+from ui.shared.terminal import in_terminal
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
     cautions,
@@ -111,6 +112,7 @@ __all__ = [
     "grid_view",
     "guard",
     "import_panel",
+    "in_terminal",
     "is_generating",
     "job_panel",
     "labels_view",

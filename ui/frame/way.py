@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.steps import way
-from core.steps.way import Step, Way
+from core.steps.guide import way
+from core.steps.guide.way import Step, Way
 from core.study.rows.study import Study
 from ui.shared import links, resources, words
 
@@ -48,23 +48,27 @@ def _draw(here: Way, page: str, *, is_one_of_many: bool) -> None:
                         label=f"{MARKS[_mark(step, here)]} {step.name}",
                         help=words.plain(_told(step)),
                     )
-        following = here.next
-        said = (
-            f"{here.task}. {following.wanted}"
-            if is_one_of_many and here.task not in following.wanted
-            else following.wanted
-        )
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if following.is_running:
-                st.markdown(words.plain(f"{following.name}: work is going on."), width="content")
-                following = here.meanwhile or following
-                said = f"Meanwhile: {following.wanted}"
-            st.markdown(f"**Next:** {words.plain(said)}", width="content")
-            if following.page != page and st.button(
-                f"Go to {following.name}", type="primary" if page == "overview" else "secondary", key="way.next"
-            ):
-                st.session_state["pickers.task"] = here.task
-                st.switch_page(links.page_file(following.page))
+        _draw_next(here, page, is_one_of_many=is_one_of_many)
+
+
+def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
+    """Draw the next step in words, with a button that opens its page; while a job works on it, the step to do meanwhile."""
+    following, lead = here.next, "**Next:**"
+    if following.is_running and here.meanwhile is not None:
+        following, lead = here.meanwhile, f"▶ {following.name} is going on. **Meanwhile:**"
+    elif following.is_running:
+        lead = f"▶ {following.name} is going on. **Then:**"
+        following = here.steps[-1]
+    said = following.wanted
+    if is_one_of_many and here.task not in said:
+        said = f"{here.task}. {said}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{lead} {words.plain(said)}", width="content")
+        if following.page == page:
+            return
+        if st.button(f"Go to {following.name}", type="primary" if page == "overview" else "secondary", key="way.next"):
+            st.session_state["pickers.task"] = here.task
+            st.switch_page(links.page_file(following.page))
 
 
 def _mark(step: Step, here: Way) -> str:

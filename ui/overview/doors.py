@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.jobs import runner
-from core.steps import ten_tasks, train
+from core.steps import train
+from core.steps.guide import ten_tasks
 from core.study import tasks
 from core.synthesis.prompts import catalogued
 from ui.frame import frame

@@ -21,12 +21,11 @@ def studies_panel(study: Study) -> None:
     if reason := st.session_state.pop(REFUSED, None):
         st.warning(words.plain(reason))
     with st.popover("This study"):
-        name = st.text_input("Another name", study.name, key=f"studies.rename.{study.id}")
-        st.button(
-            "Rename", key="studies.rename.do", on_click=_rename, args=(study.id, name), disabled=name == study.name
-        )
-        copy = st.text_input("Name of a copy", f"{study.name}-copy", key=f"studies.copy.{study.id}")
-        st.button("Copy with all its rows", key="studies.copy.do", on_click=_copy, args=(study.id, copy))
+        renamed, copied = f"studies.rename.{study.id}", f"studies.copy.{study.id}"
+        st.text_input("Another name", study.name, key=renamed)
+        st.button("Rename", key="studies.rename.do", on_click=_rename, args=(study.id, renamed))
+        st.text_input("Name of a copy", f"{study.name}-copy", key=copied)
+        st.button("Copy with all its rows", key="studies.copy.do", on_click=_copy, args=(study.id, copied))
         st.caption("Links of campaigns, personal codes and jobs are not copied.")
         st.button("Put aside", key="studies.aside.do", on_click=_put_aside, args=(study.id,), help="Lists leave it out")
     with resources.store()() as session:
@@ -41,13 +40,14 @@ def studies_panel(study: Study) -> None:
         doors.doors()
 
 
-def _rename(study_id: int, name: str) -> None:
+def _rename(study_id: int, typed: str) -> None:
+    name = str(st.session_state[typed]).strip()
     _change(lambda session: studies.rename(session, study_id, name).name, "The study is now called {}.")
 
 
-def _copy(study_id: int, name: str) -> None:
+def _copy(study_id: int, typed: str) -> None:
     try:
-        made = studies.copy(resources.store(), study_id, name)
+        made = studies.copy(resources.store(), study_id, str(st.session_state[typed]).strip())
     except StudyError as error:
         st.session_state[REFUSED] = str(error)
         return

@@ -23,17 +23,16 @@ def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
         st.warning(plain(reason))
     made = st.session_state.get(f"{key}.arms.made", 0)  # a new key empties the form after a change
     with st.popover("Arms…", key=f"{key}.arms.{made}"):
-        name = st.text_input("A new arm", key=f"{key}.arms.name.{made}", placeholder="zero-shot-short")
-        begin = st.selectbox("Begins with", [COPY, *drafts.TECHNIQUES], key=f"{key}.arms.begin.{made}")
-        st.button("Make the arm", key=f"{key}.arms.make", on_click=_make, args=(task.id, arm, name, begin, key))
+        st.text_input("A new arm", key=f"{key}.arms.name.{made}", placeholder="zero-shot-short")
+        st.selectbox("Begins with", [COPY, *drafts.TECHNIQUES], key=f"{key}.arms.begin.{made}")
+        st.button("Make the arm", key=f"{key}.arms.make", on_click=_make, args=(task.id, arm, key, made))
         st.caption("A name that begins with zero-shot, few-shot or mixed gives the arm that kind, colour and marker.")
         if not arm.id:
             return
         st.divider()
-        new = st.text_input("Another name for this arm", arm.name, key=f"{key}.arms.rename.{arm.id}.{made}")
-        st.button(
-            "Rename", key=f"{key}.arms.rename", on_click=_rename, args=(arm.id, new, key), disabled=new == arm.name
-        )
+        typed = f"{key}.arms.rename.{arm.id}.{made}"
+        st.text_input("Another name for this arm", arm.name, key=typed)
+        st.button("Rename", key=f"{key}.arms.rename", on_click=_rename, args=(arm.id, typed, key))
         with resources.store()() as session:
             held = arms.why_kept(session, arm.id)
         st.button(
@@ -43,7 +42,10 @@ def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
             st.caption(f"It holds {held} and cannot be deleted.")
 
 
-def _make(task_id: int, chosen: Arm, name: str, begin: str, key: str) -> None:
+def _make(task_id: int, chosen: Arm, key: str, made: int) -> None:
+    name = str(st.session_state[f"{key}.arms.name.{made}"]).strip()
+    begin = str(st.session_state[f"{key}.arms.begin.{made}"])
+
     def make(session: Session) -> str:
         if tasks.find_arm(session, task_id, name) is not None:
             raise StudyError(f"The task has an arm {name!r} already. Choose another name.")
@@ -57,7 +59,8 @@ def _make(task_id: int, chosen: Arm, name: str, begin: str, key: str) -> None:
     _change(make, task_id, key, "The arm {} is made.")
 
 
-def _rename(arm_id: int, name: str, key: str) -> None:
+def _rename(arm_id: int, typed: str, key: str) -> None:
+    name = str(st.session_state[typed]).strip()
     with resources.store()() as session:
         task_id = session.get_one(Arm, arm_id).task_id
     _change(lambda session: arms.rename(session, arm_id, name).name, task_id, key, "The arm is now called {}.")
