@@ -38,6 +38,7 @@ from ui.overview.studies import studies_panel
 from ui.planning.answer import plan_answer
 from ui.planning.card import shown_by_ratings, shown_by_runs
 from ui.planning.form import plan_form
+from ui.present.slides import present
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
 from ui.shared.arms import arm_menu
@@ -141,6 +142,7 @@ __all__ = [
     "plan_answer",
     "plan_form",
     "plot",
+    "present",
     "preview",
     "prices_of",
     "quality_view",

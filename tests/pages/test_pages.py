@@ -21,6 +21,7 @@ from ui.shared import jobs, links
 
 ORGANISER = [
     "overview", "data", "plan", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
+    "present",
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ PAGES = {
         ("Compare", "compare", "🔀"),
         ("Verdict", "verdict", "⚖️"),
         ("Report", "report", "📄"),
+        ("Present", "present", "🖥️"),
     ],
 }
 STYLE = """<style>
