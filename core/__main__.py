@@ -128,6 +128,18 @@ COMMANDS = {
         "measure",
         "Measure diversity, duplicates, copies and leakage of every arm of a task, for the page Inspect.",
     ),
+    "models": (
+        "llm.models",
+        "Add, list and remove small models that come as Python packages and run on this machine, without a key or a network.",
+    ),
+    "backup": (
+        "upkeep.backup",
+        "Write a verified copy of the whole home into one file, while it is in use; `restore` reads it back.",
+    ),
+    "restore": (
+        "upkeep.backup",
+        "Restore a home from the file of `backup`, after every checksum in it was compared; LITMUS_HOME must be empty.",
+    ),
     "train-runs": ("jobs", ""),
 }
 

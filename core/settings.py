@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Settings:
     jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
+    `hosts` are further names by which browsers reach the dashboard.
     """
 
     home: Path
@@ -52,6 +54,7 @@ class Settings:
     cluster: Cluster
     watts: float | None = None
     checkpoint_seconds: int = CHECKPOINT_SECONDS
+    hosts: tuple[str, ...] = ()
 
     @property
     def checkpoints(self) -> Path:
@@ -73,7 +76,7 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
     """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
 
-    Raises `StudyError` if a number is not valid or the file is not TOML.
+    Raises `StudyError` if a number or a host name is not valid, or the file is not TOML.
     """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
     home = Path(found.get("LITMUS_HOME") or "litmus-home").absolute()
@@ -90,6 +93,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         cluster=_cluster(found),
         watts=_watts(found),
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
+        hosts=_hosts(found),
     )
 
 
@@ -119,6 +123,24 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     if not text.isdecimal() or int(text) < least:
         raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
+
+
+def _hosts(found: Mapping[str, str]) -> tuple[str, ...]:
+    """The host names in LITMUS_HOSTS, in the form that browsers send."""
+    names = [name.strip() for name in (found.get("LITMUS_HOSTS") or "").split(",")]
+    return tuple(_host(name) for name in names if name)
+
+
+def _host(name: str) -> str:
+    try:
+        sent = name.encode("idna").decode() if not name.isascii() else name.lower()
+    except UnicodeError:
+        sent = ""
+    if not re.fullmatch(r"[a-z0-9_.-]+(:\d+)?|\[?[0-9a-f:]+\]?", sent):
+        raise StudyError(
+            f"LITMUS_HOSTS must be host names with commas between them, such as litmus.example.org; it has {name!r}."
+        )
+    return sent
 
 
 def _watts(found: Mapping[str, str]) -> float | None:

@@ -10,7 +10,6 @@ from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
 from core.training import runs, selection
-from core.training.settings import training_settings, with_length
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -22,7 +21,7 @@ with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
-    sizes = {task.id: (task, selection.training_texts(session, task)) for task in known}
+    available = [selection.available(session, task) for task in known]
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
@@ -33,48 +32,15 @@ with st.container(border=True):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
-        encoders = st.multiselect(
-            "Encoders",
-            list(dict.fromkeys([*config["encoders"], "minilm", "bert-base-uncased", "roberta-base"])),
-            default=config["encoders"],
-            accept_new_options=True,
-            key="train.encoders",
-            width=260,
-            persist_state="session",
-            help="minilm is bundled; other names are downloaded once from the Hugging Face hub, or give the path of a model",
-        )
-        seeds = st.number_input(
-            "Seeds",
-            1,
-            50,
-            len(config["seeds"]),
-            key="train.seeds",
-            width=110,
-            persist_state="session",
-            help="At least three are needed for an interval",
-        )
-        length = ui.pick_length(config["training"])
-        balance = st.selectbox(
-            "Class shares",
-            ["equal", "natural"],
-            index=int(config["training"].get("balance") == "natural"),
-            key="train.balance",
-            width=130,
-            persist_state="session",
-            help="equal: equally many texts of each label in every arm; natural: each arm keeps its own shares, as a user "
-            "of real data would",
-        )
-    st.caption(
-        f"Batches of {config['training']['batch_size']}, learning rate {config['training']['learning_rate']:g}, up to "
-        f"{config['training']['max_length']} tokens. Finished runs are not repeated."
-    )
+        choice = ui.pick_training(config)
+    encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
+    st.caption(ui.plain(choice.words))
     chosen_tasks = [task for task in known if task.name in wanted]
     chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
-    training = training_settings(with_length(config["training"], length) | {"balance": balance})
-    st.caption(ui.plain(ui.training_words(sizes, chosen, training, encoders=len(encoders), seeds=int(seeds))))
-    if forecast := ui.forecast_words(sizes, chosen, training, encoders=encoders, seeds=int(seeds)):
+    st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))
+    if forecast := ui.forecast_words(available, chosen, training, encoders=encoders, seeds=seeds):
         st.caption(ui.plain(forecast))
-    ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=int(seeds))
+    ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=seeds)
     backend = ui.pick_backend(key="train")
     with st.container(horizontal=True):
         is_clicked = st.button("Queue the runs", type="primary", key="train.start")
@@ -84,15 +50,13 @@ with st.container(border=True):
 if is_clicked or is_check:
     with ui.show_errors():
         with ui.store().write() as session:
-            request = train.TrainingRequest(
-                chosen_tasks, chosen, encoders, range(int(seeds)), training, backend=backend
-            )
+            request = train.TrainingRequest(chosen_tasks, chosen, encoders, range(seeds), training, backend=backend)
             queue = train.queue_steps_check if is_check else train.queue_training
             queued = queue(session, ui.settings(), study=study, request=request)
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
-ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=int(seeds), settings=training)
+ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=seeds, settings=training)
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)
 ui.grid_view(study)

@@ -44,6 +44,7 @@ MAY_IMPORT = {
         for room in ROOMS
     },
     "jobs": {"errors", "files", "settings", "study", "wording", "jobs"},
+    "upkeep": {"errors", "files", "settings", "encoders", "study", "llm", "jobs", "wording", "upkeep"},
     "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {
         "errors",
@@ -66,7 +67,8 @@ FOR_WORKERS = {
     "core.quiet_hub",
     "core.quality.arms",
     "core.quality.embedding",
-    "core.llm.local_model",
+    "core.llm.local.local_model",
+    "core.llm.local.unpacking",
     "core.training.baselines.classifiers",
     "core.training.baselines.compute",
     "core.training.fit",

@@ -54,12 +54,16 @@ class Button:
 
 @dataclass
 class Tab:
-    """One page of the dashboard in one browser, which keeps its cookies in `http`."""
+    """One page of the dashboard in one browser, which keeps its cookies in `http`.
+
+    `origin`: the site that the browser shows, if a proxy makes it another than `url`.
+    """
 
     http: aiohttp.ClientSession
     url: str
     path: str = ""
     query: str = ""
+    origin: str = ""
     elements: dict[tuple[int, ...], Shown] = field(default_factory=dict)
     is_running: bool = False
     runs_finished: int = 0
@@ -85,7 +89,11 @@ class Tab:
         protocols = ["streamlit", cookie.value if cookie else "none", *filter(None, [self._session_id])]
         try:
             self._socket = await self.http.ws_connect(
-                f"{self.url}/_stcore/stream", protocols=protocols, origin=self.url, compress=0, max_msg_size=0
+                f"{self.url}/_stcore/stream",
+                protocols=protocols,
+                origin=self.origin or self.url,
+                compress=0,
+                max_msg_size=0,
             )
         except (aiohttp.ClientError, OSError) as error:
             raise Gone(str(error)) from error

@@ -48,7 +48,7 @@ from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
-from ui.shared.runs import pick_length, run_table, training_words
+from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.terminal import in_terminal
 from ui.shared.uploads import table_to_import
@@ -66,6 +66,7 @@ from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_sta
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
 from ui.train.curve import curve_panel
+from ui.train.form import pick_training
 from ui.train.grid import forecast_words, grid_view
 from ui.train.run import run_detail
 from ui.train.steps_check import WHAT_THE_CHECK_DOES, steps_check_view
@@ -131,13 +132,13 @@ __all__ = [
     "pick_columns",
     "pick_comparison",
     "pick_connection",
-    "pick_length",
     "pick_measure",
     "pick_metric",
     "pick_points",
     "pick_start",
     "pick_target",
     "pick_task",
+    "pick_training",
     "plain",
     "plan_answer",
     "plan_form",

@@ -4,14 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from core.analysis.arms import compared, sizes, trained
-from core.analysis.arms.compared import Asked
+from core.analysis.arms import sizes
 from core.commands import output
 from core.errors import StudyError
-from core.steps import find, train, whole
+from core.steps import find
+from core.steps.trained import curve as steps
 from core.study import tasks
 from core.training.curve import USUAL, CurveRequest, size_of
-from core.training.settings import training_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -37,36 +36,27 @@ def curve(
     as_json: output.Json = False,
 ) -> None:
     """Train a task's learning curve, and say how many real texts its synthetic texts are worth."""
-    asked = CurveRequest([size_of(text) for text in at.split(",")], _listed(arms), synthetic)
+    points = CurveRequest([size_of(text) for text in at.split(",")], _listed(arms), synthetic)
     with output.opened() as (settings, store):
-        with store.write() as session:
-            home = find.find_study(session, study, task)
-            own = tasks.get_task(session, home.id, task)
-            config = tasks.DEFAULT_CONFIG | home.config
-            chosen = {"passes": passes} if passes else {}
-            lengths = {name: value for name, value in config["training"].items() if not passes or name != "steps"}
-            request = train.TrainingRequest(
-                [own], [], config["encoders"], _seeds(seeds, config["seeds"]), training_settings(lengths | chosen)
-            )
-            queued = train.queue_curve(session, settings, study=home, task=own, curve=asked, request=request)
-        whole.wait(settings, store, [job.id for job in queued.jobs], output.teller(store))
         with store() as session:
-            found = compared.collect(session, trained.read(session, home.id), own, Asked())
-    curves = sizes.curves(found.at_sizes, metric=found.asked.metric, spread=found.spread)
-    said = [*sizes.worth_sentences(found.worth), *([found.curve_note] if found.curve_note else [])]
+            home = find.find_study(session, study, task)
+        config = tasks.DEFAULT_CONFIG | home.config
+        asked = steps.CurveRuns(
+            points, config["encoders"], _seeds(seeds, config["seeds"]), steps.with_passes(config["training"], passes)
+        )
+        found = steps.train_curve(settings, store, home, task, asked, output.teller(store))
     if as_json:
-        output.emit(_json(curves.to_dict("records"), found.worth, said))
-        return
+        output.emit(steps.as_json(found))
+    else:
+        show(found.task, found.rows, found.reading)
+
+
+def show(task: str, rows: list[dict[Any, Any]], reading: list[str]) -> None:
+    """Print a learning curve as a table, and what it says in sentences."""
     columns = [name for name in sizes.CURVE_COLUMNS if name != "texts"]
-    output.table(
-        f"{task}: macro-F1 by training texts", columns, [[row[c] for c in columns] for row in curves.to_dict("records")]
-    )
-    for sentence in said:
+    output.table(f"{task}: macro-F1 by training texts", columns, [[row[name] for name in columns] for row in rows])
+    for sentence in reading:
         typer.echo(sentence)
-
-
-def _json(curves: list[dict[Any, Any]], worth: list[sizes.Worth], said: list[str]) -> dict[str, Any]:
-    return {"curve": curves, "worth": sizes.worth_table(worth).to_dict("records"), "reading": said}
 
 
 def _listed(text: str) -> list[str]:

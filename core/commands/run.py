@@ -11,7 +11,7 @@ import typer
 
 from core import catalogue
 from core.analysis import regression
-from core.commands import output
+from core.commands import curve, output
 from core.errors import StudyError
 from core.interval import Interval
 from core.jobs.backends import choice
@@ -114,6 +114,8 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
         output.table("Steps check: the gap with half, once and twice the steps", titles,
                      [[row[name] for name in columns] for row in result["steps_check"]])  # fmt: skip
         typer.echo(result["steps_check_reading"])
+    for one in result["curves"]:
+        curve.show(one["task"], one["curve"], one["reading"])
     refused = [row for row in result["imports"] if row["rejected"]]
     if refused:
         rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]

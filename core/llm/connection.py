@@ -14,6 +14,7 @@ from core.errors import StudyError
 from core.llm import probe, providers
 from core.llm.answers import Provider
 from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.local import places
 from core.llm.money import prices as prices_module
 from core.llm.money.prices import Price
 from core.llm.probe import Tested
@@ -111,7 +112,7 @@ def check(connection: Connection, settings: settings_module.Settings) -> None:
     made(**connection.model_dump())
     if connection.provider == "local":
         for model in connection.models:
-            probe.local_model(model)
+            places.find(model, settings.home)
         return
     open_all(connection, settings)
 
@@ -156,7 +157,7 @@ def test(connection: Connection, settings: settings_module.Settings, *, timeout_
     """
     made(**connection.model_dump())
     if connection.provider == "local":
-        return [_tested_local(model) for model in connection.models]
+        return [_tested_local(model, settings.home) for model in connection.models]
     if connection.provider == "recorded":
         return [_tested_recordings(model, str(connection.recordings)) for model in connection.models]
     calls = dataclasses.replace(
@@ -207,9 +208,9 @@ def _may_have_key(url: str, base_url: str | None, settings: settings_module.Sett
     return urlsplit(url).netloc in {urlsplit(main).netloc, urlsplit(providers.OPENAI_URL).netloc}
 
 
-def _tested_local(model: str) -> Tested:
+def _tested_local(model: str, home: Path) -> Tested:
     try:
-        where = probe.local_model(model)
+        where = places.find(model, home).words
     except StudyError as error:
         return Tested(model, False, str(error))
     return Tested(model, True, f"{model} {where}. It is loaded by the worker when texts are generated.")

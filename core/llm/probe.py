@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ import truststore
 from yarl import URL
 
 from core import settings as settings_module
-from core.errors import ProviderError, StudyError
+from core.errors import ProviderError
 from core.llm.answers import Answer, Message, SlotKey
 from core.llm.endpoint import proxies
 from core.llm.endpoint.endpoint import OpenAIProvider
@@ -32,7 +31,6 @@ MESSAGES: list[Message] = [
 ROOM = 500
 MOST_NAMED = 5
 GRACE_S = 3.0
-NOT_CAUSAL = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 
 @dataclass(frozen=True)
@@ -98,26 +96,6 @@ def offered(provider: OpenAIProvider, *, timeout_s: float = 5.0) -> list[str]:
             await provider.close()
 
     return asyncio.run(ask())
-
-
-def local_model(model: str) -> str:
-    """Say where a local causal model is, without loading the model.
-
-    Raises `StudyError` if the folder is missing or holds no causal language model.
-    """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
-            raise StudyError(f"There is no folder {model}. Give the folder of a causal model, or its name on the hub.")
-        return "is taken from the Hugging Face hub, or from this machine if it was loaded before"
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"The folder {model} holds no model: its config.json cannot be read. Give another.") from error
-    kinds = [str(kind) for kind in config.get("architectures") or []]
-    if kinds and all(kind.endswith(NOT_CAUSAL) for kind in kinds):
-        raise StudyError(f"The model in {model} is a {kinds[0]}, which writes no text. Give a causal language model.")
-    return f"is a folder with a {kinds[0] if kinds else 'model'}"
 
 
 async def _local(servers: Mapping[str, int], timeout_s: float) -> list[Found]:

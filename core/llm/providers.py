@@ -13,6 +13,7 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.llm.answers import Answer, Message, Provider, SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.local import places
 from core.llm.money.prices import Price
 from core.llm.settings import USUAL, CallSettings
 
@@ -163,14 +164,7 @@ def open_provider(
     if not model:
         raise StudyError("No model is chosen. Name one, for example --model gpt-4o-mini.")
     if name == "local":
-        from core.llm import local_model  # loads torch
-
-        return local_model.LocalProvider(
-            model,
-            temperature=calls.temperature,
-            max_tokens=calls.max_tokens or local_model.MAX_TOKENS,
-            token=settings.hf_token,
-        )
+        return _open_local(model, settings, calls)
     place = address(base_url or settings.openai_base_url or OPENAI_URL)
     key = settings.openai_api_key
     _check_key(key, place)
@@ -182,6 +176,25 @@ def open_provider(
         price=price,
         headers={"api-key": key} if key and place.is_azure else None,
         query=place.query,
+    )
+
+
+def _open_local(model: str, settings: settings_module.Settings, calls: CallSettings) -> Provider:
+    """Load a local model; a GGUF file is unpacked first, which takes about a minute the first time."""
+    from core.llm.local import local_model  # loads torch
+
+    place = places.find(model, settings.home)
+    source = place.path
+    if source is not None and place.is_gguf:
+        from core.llm.local import unpacking  # loads torch
+
+        source = unpacking.folder(source, settings.home)
+    return local_model.LocalProvider(
+        model,
+        source=source,
+        temperature=calls.temperature,
+        max_tokens=calls.max_tokens or local_model.MAX_TOKENS,
+        token=settings.hf_token,
     )
 
 

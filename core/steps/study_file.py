@@ -25,7 +25,7 @@ from core.study.rows.kinds import ArmKind, RaterKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
 from core.synthesis.generation import standing
-from core.training import plan
+from core.training import curve, plan, selection
 
 
 def import_study(session: Session, settings: settings_module.Settings, request: StudyRequest) -> ImportedStudy:
@@ -167,8 +167,26 @@ def _task(study_import: StudyImport, study: Study, name: str, task_spec: spec.Ta
     if any(arm.kind == ArmKind.REAL for arm in arms):
         for named, sentence in plan.obstacles(study_import.session, task=task, arms=arms, to_come=to_come):
             study_import.note(checks.of_error(_place(where, named) if named else where, StudyError(sentence)))
+        _check_curve(study_import, where, task, task_spec)
     if task_spec.ratings:
         _ratings(study_import, f"{where}.ratings", task, task_spec.ratings)
+
+
+def _check_curve(study_import: StudyImport, where: str, task: Task, task_spec: spec.TaskSpec) -> None:
+    """Check that the arms and sizes of a task's learning curve exist."""
+    asked = task_spec.curve or study_import.request.spec.curve
+    if asked is None:
+        return
+    session = study_import.session
+    with study_import.at(f"{where}.curve"):
+        if strange := [name for name in asked.arms if name not in task_spec.arms]:
+            arms = ", ".join(task_spec.arms) or "none"
+            raise StudyError(f"The task has no synthetic arm {strange[0]!r} for its curve. Arms of the task: {arms}.")
+        labels = [label.name for label in tasks.labels_of(session, task.id)]
+        real = tasks.get_arm(session, task, ArmKind.REAL)
+        most = len(selection.training_pool(session, task, real, labels, selection.test_split(session, task)))
+        sizes = [curve.size_of(str(size)) for size in (curve.USUAL if asked.sizes is None else asked.sizes)]
+        curve.check_sizes([size for size in sizes if size is not None], labels=len(labels), most=most)
 
 
 def _get_task(study_import: StudyImport, study: Study, name: str, task_spec: spec.TaskSpec) -> Task | None:

@@ -15,7 +15,7 @@ from core.study import checks, spec
 from core.study.checks import Problem
 from core.study.rows.study import Study
 from core.subjectivity.exchange import formats, pseudonyms
-from core.training import plan
+from core.training import plan, presets
 from core.training.settings import TrainingSettings
 
 OPTION = re.compile(
@@ -104,12 +104,14 @@ def line_of(problem: Problem) -> str:
 def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
     """Return the request of a study file: training settings checked, `seeds` in place of the file's own unless None.
 
-    `seeds` are whole numbers separated by commas. Raises `Refused` if the file cannot be read at all.
+    A preset gives the encoders and seeds that the file does not, and a caution says what it stands for. `seeds` are whole
+    numbers separated by commas. Raises `Refused` if the file cannot be read at all.
     """
     problems = list(reading.problems)
     if reading.spec is None:
         raise Refused(problems)
-    study = reading.spec
+    study, said = _with_preset(reading.spec)
+    problems += said
     try:
         training = TrainingSettings.model_validate(study.training)
     except pydantic.ValidationError as error:
@@ -124,6 +126,20 @@ def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
         listed = ", ".join(map(str, chosen))
         problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
     return StudyRequest(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
+
+
+def _with_preset(study: spec.StudySpec) -> tuple[spec.StudySpec, list[Problem]]:
+    """A study with the encoders and seeds of its preset where it has none of its own, and a caution about the preset."""
+    name = study.training.get("preset")
+    if name not in presets.PRESETS:
+        return study, []
+    preset = presets.PRESETS[str(name)]
+    given = {"encoders": list(preset.encoders), "seeds": list(preset.seeds)}
+    own = {key: value for key, value in given.items() if key not in study.model_fields_set}
+    changed = sorted((set(study.training) - {"preset"}) | (set(given) - set(own)))
+    more = f" The file has its own {', '.join(changed)}." if changed else ""
+    said = Problem("training", presets.words(str(name)) + more, is_fatal=False)
+    return study.model_copy(update=own), [said]
 
 
 def in_yaml(sentence: str) -> str:

@@ -1,12 +1,8 @@
 """Run a whole study: import, generation, training, findings and report."""
 
-import shutil
-import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
@@ -17,17 +13,14 @@ from core.analysis.headline import headline
 from core.analysis.points import Metric
 from core.analysis.reports import report
 from core.errors import StudyError
-from core.jobs import queue, runner
 from core.jobs.backends import choice
 from core.reports import Teller
 from core.steps import generate, measure, share, study_file, study_intake, train
+from core.steps.trained import curve, wait
 from core.study import checks, spec, tasks
-from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState
-from core.study.rows.study import Job, Study, Task
+from core.study.rows.study import Study, Task
 from core.study.store import Store
 from core.training import runs
-
-LEAST_FREE = 1 << 17  # bytes: below that, a database cannot store the end of a job
 
 
 def check_study(
@@ -74,9 +67,10 @@ def run_study(
     study = imported.study
     _generate(settings, store, study, request.spec, teller)
     named, queued = _queue(settings, store, study, request, backend=backend, with_steps_check=with_steps_check)
-    wait(settings, store, [job.id for job in queued.jobs], teller)
+    wait.wait(settings, store, [job.id for job in queued.jobs], teller)
     for task in named:
         _compute_baselines(settings, store, task, teller)
+    curves = _curves(settings, store, study, request, teller, backend=backend)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
         path = report.write(session, collected, share.folder(settings, study))
@@ -85,6 +79,7 @@ def run_study(
     return findings.as_json(collected, report=str(path), baselines=beside) | {
         "steps_check": steps_check.as_json(checked),
         "steps_check_reading": steps_check.sentence(checked),
+        "curves": curves,
         "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
@@ -117,32 +112,22 @@ def _queue(
     return named, queued
 
 
-def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
-    """Wait until jobs have ended, and report their progress.
-
-    Raises `StudyError` with the error of a failed job, or if the disk is full: then no job can store how it ended.
-    """
-    if not job_ids:
-        return
-    runner.ensure(settings)
-    with teller.bar("Training") as report:
-        while True:
-            with store() as session:
-                jobs = list(session.scalars(select(Job).where(Job.id.in_(job_ids)).order_by(Job.id)))
-            done, total = (sum(job.progress.get(name, 0) for job in jobs) for name in ("done", "total"))
-            running = (job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING)
-            report(done, total or 1, next(running, "waiting for the trainings"), {})
-            if all(job.state not in ACTIVE_JOB_STATES for job in jobs):
-                break
-            _check_disk(settings)
-            runner.ensure(settings)
-            time.sleep(0.5)
-    for job in jobs:
-        if job.state != JobState.DONE:
-            raise StudyError(
-                f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
-                f"{_where_logged(settings, job)}"
-            )
+def _curves(
+    settings: settings_module.Settings,
+    store: Store,
+    study: Study,
+    request: study_intake.StudyRequest,
+    teller: Teller,
+    *,
+    backend: str,
+) -> list[dict[str, Any]]:
+    """Train the learning curves that a study file asks for, and return them as the JSON of the command curve, with their task."""
+    found = []
+    for name, task_spec in request.spec.tasks.items():
+        asked = curve.of_file(task_spec.curve or request.spec.curve, request)
+        if asked is not None:
+            found.append(curve.as_json(curve.train_curve(settings, store, study, name, asked, teller, backend=backend)))
+    return found
 
 
 def _baselines(session: Session, found: findings.Findings) -> list[dict[str, Any]]:
@@ -159,20 +144,6 @@ def _compute_baselines(settings: settings_module.Settings, store: Store, task: T
         without = (str(error),)
     for sentence in without:
         teller.say(f"Mind: no baselines of {task.name} for this reason: {sentence}")
-
-
-def _check_disk(settings: settings_module.Settings) -> None:
-    """Raise `StudyError` if nothing more can be written to the home folder."""
-    if shutil.disk_usage(settings.home).free < LEAST_FREE:
-        raise StudyError(
-            f"The disk of {settings.home} is full: the jobs can store nothing more. Free some disk space, then give the "
-            "same command again; finished runs and checkpoints are kept."
-        )
-
-
-def _where_logged(settings: settings_module.Settings, job: Job) -> str:
-    is_here = job.backend == choice.LOCAL
-    return f"Its log: {queue.log_path(settings, job)}" if is_here else f"Read its log with: jobs logs {job.id}"
 
 
 def _generate(

@@ -136,10 +136,35 @@ class RatingsSpec(Part):
     rename: dict[str, str] = Field(default_factory=dict)
 
 
+class CurveSpec(Part):
+    """A learning curve, as by the options of the command `curve`: the key `with` names the synthetic arms that are added.
+
+    `sizes` are numbers of real texts, or "all"; None stands for the usual sizes. `synthetic` is the number of texts of each
+    of these arms, None for all. Without `seeds` and `passes` those of the study apply.
+    """
+
+    sizes: list[Any] | None = None
+    arms: list[str] = Field(default_factory=list, alias="with")
+    synthetic: Annotated[int, Field(ge=2), NOT_BOOL] | None = None
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32), NOT_BOOL]] | None = Field(default=None, min_length=1)
+    passes: Annotated[float, Field(gt=0, le=10_000), NOT_BOOL] | None = None
+
+    @pydantic.field_validator("sizes")
+    @classmethod
+    def _numbers_or_all(cls, sizes: list[Any] | None) -> list[Any] | None:
+        for size in sizes or []:
+            if size != "all" and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+                raise ValueError(f"a size is a whole number of real texts or all; found {size!r}")
+        if sizes == []:
+            raise ValueError("write at least one size, such as [0, 50, all]")
+        return sizes
+
+
 class TaskSpec(Part):
     """A task: its labels with their descriptions, its real texts, its other arms and its ratings.
 
-    `train_size` is the number of training texts of each arm; None uses what the smallest arm allows.
+    `train_size` is the number of training texts of each arm; None uses what the smallest arm allows. `curve` is a learning
+    curve that is trained after the comparison; None applies that of the study.
     """
 
     question: str
@@ -148,6 +173,7 @@ class TaskSpec(Part):
     arms: dict[str, ArmSpec] = Field(default_factory=dict)
     train_size: int | None = Field(default=None, ge=2, le=1_000_000_000)
     ratings: RatingsSpec | None = None
+    curve: CurveSpec | None = None
 
     @pydantic.field_validator("labels", mode="before")
     @classmethod
@@ -193,7 +219,8 @@ def _labels_of_list(labels: list[Any]) -> dict[str, str]:
 
 
 class StudySpec(Part):
-    """The content of a study file. `sample` marks the bundled sample study."""
+    """The content of a study file. `sample` marks the bundled sample study; `training` may be the name of a preset; `curve`
+    is the learning curve of every task that has none of its own."""
 
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
@@ -201,7 +228,13 @@ class StudySpec(Part):
     training: dict[str, Annotated[float | int | str, NOT_BOOL]] = Field(default_factory=dict)
     tasks: dict[str, TaskSpec] = Field(min_length=1)
     comparisons: RatingsSpec | None = None
+    curve: CurveSpec | None = None
     sample: bool = False
+
+    @pydantic.field_validator("training", mode="before")
+    @classmethod
+    def _preset(cls, training: Any) -> Any:
+        return {"preset": training} if isinstance(training, str) else training
 
 
 def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
@@ -282,6 +315,8 @@ def make_absolute(spec: StudySpec, folder: Path) -> None:
 def _known_keys(model: type[BaseModel]) -> set[str]:
     """The keys of a model, for `StudySpec` also the keys of all its parts."""
     parts: list[Any] = (
-        [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec] if model is StudySpec else [model]
+        [StudySpec, TaskSpec, ArmSpec, GenerateSpec, RatingsSpec, PromptSpec, CurveSpec]
+        if model is StudySpec
+        else [model]
     )
-    return {name for part in parts for name in part.model_fields}
+    return {field.alias or name for part in parts for name, field in part.model_fields.items()}

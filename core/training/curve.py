@@ -100,18 +100,23 @@ def size_of(text: str) -> int | None:
     return int(word)
 
 
+def check_sizes(sizes: Sequence[int], *, labels: int, most: int) -> None:
+    """Raise `StudyError` for a size that is neither 0 nor from the number of labels to `most`, all real training texts."""
+    for size in sizes:
+        if size > most or 0 < size < labels:
+            raise StudyError(
+                f"A curve of this task has 0, or {labels} to {most:,} real texts (its labels, and its real training texts); "
+                f"found {size:,}. Ask for other sizes."
+            )
+
+
 def _points(
     request: CurveRequest, real: Arm, arms: Sequence[Arm], pools: dict[int, pd.DataFrame], *, labels: int
 ) -> list[_Point]:
     """The points of the curve, the real arm alone first."""
     most = len(pools[real.id])
     sizes = sorted({most if size is None else size for size in request.sizes})
-    for size in sizes:
-        if size > most or 0 < size < labels:
-            raise StudyError(
-                f"A curve of this task has 0, or {labels} to {most:,} real texts (its labels, and its real training texts); "
-                f"found {size:,}."
-            )
+    check_sizes(sizes, labels=labels, most=most)
     found = [_Point(real, size, None) for size in sizes if size]
     for arm in arms:
         n = min(request.synthetic or len(pools[arm.id]), len(pools[arm.id]))

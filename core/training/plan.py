@@ -46,16 +46,16 @@ def plan(
     they are runs of the comparison, and so is a run that a check had made with the same data and settings.
 
     Every arm trains on the same number of texts: the task's `train_size`, or, if the task has none, the size of the
-    smallest of these arms; and in the same number of steps (`TrainingSettings.for_texts`). Raises `StudyError` if an arm
-    has fewer texts than that or lacks training texts for a label, if the real arm lacks test texts for a label, or if arms,
-    encoders or seeds are empty.
+    smallest of these arms, at most `per_label` of the settings times the labels; and in the same number of steps
+    (`TrainingSettings.for_texts`). Raises `StudyError` if an arm has fewer texts than that or lacks training texts for a
+    label, if the real arm lacks test texts for a label, or if arms, encoders or seeds are empty.
     """
     check_asked(arms, encoders, seeds)
     lock(session, task)
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
     pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in arms}
-    n = _training_size(task, arms, pools, least=len(labels))
+    n = _training_size(task, arms, pools, labels=len(labels), settings=settings)
     own = settings.for_texts(n).with_times(times)
     purpose = Purpose.COMPARISON if times == 1 else Purpose.STEPS_CHECK
     chosen = selection.choices(pools, labels, n=n, seeds=seeds, balance=settings.balance)
@@ -72,7 +72,7 @@ def plan(
                 adopt(same, purpose, shared.get("rule"))
             planned.existing.append(same)
             continue
-        notes = _notes(task, arm, choice=choice, pools=pools, arms=arms)
+        notes = _notes(task, arm, choice=choice, pools=pools, arms=arms, per_label=settings.per_label)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
         planned.new.append(Run(
             arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=shared | {"notes": notes}, fingerprint=digest, purpose=purpose
@@ -137,18 +137,20 @@ def obstacles(
     return found + ([("", _too_few_texts_error(task, len(labels), n))] if n < len(labels) else [])
 
 
-def _training_size(task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame], *, least: int) -> int:
-    """The number of training texts of every arm: the task's `train_size`, or the size of the smallest arm.
+def _training_size(
+    task: Task, arms: Sequence[Arm], pools: Mapping[int, pd.DataFrame], *, labels: int, settings: TrainingSettings
+) -> int:
+    """The number of training texts of every arm, as `TrainingSettings.texts_of`.
 
     An arm below `train_size` is refused, as its runs could not be compared with runs planned at another time; so are
-    fewer texts than `least`, the number of labels.
+    fewer texts than labels.
     """
     sizes = {arm_id: len(pool) for arm_id, pool in pools.items()}
     for arm in _below_train_size(task, arms, sizes):
         raise StudyError(_below_train_size_error(task, arm, sizes[arm.id]))
-    n = task.train_size or min(sizes.values())
-    if n < least:
-        raise StudyError(_too_few_texts_error(task, least, n))
+    n = settings.texts_of(train_size=task.train_size, smallest=min(sizes.values()), labels=labels)
+    if n < labels:
+        raise StudyError(_too_few_texts_error(task, labels, n))
     return n
 
 
@@ -176,13 +178,27 @@ def check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[in
 
 
 def _notes(
-    task: Task, arm: Arm, *, choice: Choice, pools: Mapping[int, pd.DataFrame], arms: Sequence[Arm]
+    task: Task,
+    arm: Arm,
+    *,
+    choice: Choice,
+    pools: Mapping[int, pd.DataFrame],
+    arms: Sequence[Arm],
+    per_label: int | None,
 ) -> list[str]:
     """Sentences on a run's training texts that belong beside its score."""
     notes = []
     n, pool = len(choice.samples), len(pools[arm.id])
-    if not task.train_size and n < pool:
-        smallest = min(arms, key=lambda other: len(pools[other.id]))
+    smallest = min(arms, key=lambda other: len(pools[other.id]))
+    if not task.train_size and per_label and n == len(pools[smallest.id]):
+        notes.append(
+            f"Every arm trains on {n:,} texts, the size of the smallest one, {smallest.name}; {per_label:,} a label were asked for."
+        )
+    elif not task.train_size and per_label and n < pool:
+        notes.append(
+            f"Arm {arm.name} trains on {n:,} of its {pool:,} texts: at most {per_label:,} a label were asked for."
+        )
+    elif not task.train_size and n < pool:
         notes.append(
             f"Arm {arm.name} trains on {n:,} of its {pool:,} texts: every arm of a task gets as many as the smallest "
             f"one, {smallest.name}."

@@ -44,6 +44,26 @@ class RunTexts:
     validation: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Available:
+    """The kept training texts of a task: `counts` by arm id, for every arm with such texts, and the number of labels."""
+
+    task: Task
+    counts: Mapping[int, int]
+    labels: int
+
+    def by_arm(self, arms: Sequence[Arm]) -> dict[str, int]:
+        """Name -> number of training texts, for those of the arms that are of this task."""
+        return {arm.name: self.counts.get(arm.id, 0) for arm in arms if arm.task_id == self.task.id}
+
+    def size(self, arms: Sequence[Arm], settings: TrainingSettings) -> int:
+        """On how many texts each of these arms would train; 0 if no arm is of this task."""
+        counts = self.by_arm(arms).values()
+        if not counts:
+            return 0
+        return settings.texts_of(train_size=self.task.train_size, smallest=min(counts), labels=self.labels)
+
+
 def run_texts(
     session: Session,
     arm: Arm,
@@ -160,6 +180,11 @@ def training_texts(session: Session, task: Task) -> dict[int, int]:
         .group_by(Sample.arm_id)
     )
     return dict(session.execute(counted).all())
+
+
+def available(session: Session, task: Task) -> Available:
+    """The training texts of a task, counted as by `training_texts`."""
+    return Available(task, training_texts(session, task), len(tasks.labels_of(session, task.id)))
 
 
 def training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import StudyError
 from core.study import spec
+from core.training import presets
 
 PASSES = 10.0  # passes over the training texts, if neither steps nor passes are asked for
 LEAST_STEPS = 200  # the floor of steps then
@@ -26,11 +27,15 @@ class TrainingSettings(BaseModel):
     `balance` says which texts of an arm are drawn: equally many of each label ("equal"), or texts at random, so that an
     arm keeps its own shares of the labels ("natural"). `class_weights` "balanced" weighs the loss of a text by the inverse
     frequency of its label. With `stop` "early", a tenth of an arm's chosen texts are kept out of training, and a run ends
-    once the loss on this tenth no longer falls; its best weights count.
+    once the loss on this tenth no longer falls; its best weights count. `per_label` limits the training texts of an arm to
+    so many times the number of labels, where the task has no training size of its own. `preset` names choices of
+    `core.training.presets`, which the other keys change one by one; it is None in valid settings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    preset: Literal["paper", "quick"] | None = Field(default=None, exclude=True)
+    per_label: Annotated[int | None, spec.NOT_BOOL] = Field(default=None, ge=1, le=1_000_000)
     steps: Annotated[int | None, spec.NOT_BOOL] = Field(default=None, ge=1, le=1_000_000)
     passes: Annotated[float | None, spec.NOT_BOOL] = Field(default=None, gt=0, le=10_000)
     least_steps: Annotated[int | None, spec.NOT_BOOL] = Field(default=None, ge=1, le=1_000_000)
@@ -42,6 +47,11 @@ class TrainingSettings(BaseModel):
     balance: Literal["equal", "natural"] = "equal"
     class_weights: Literal["none", "balanced"] = "none"
     stop: Literal["last", "early"] = "last"
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, values: Any) -> Any:
+        return presets.expanded(values) if isinstance(values, Mapping) else values
 
     @pydantic.model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -70,14 +80,20 @@ class TrainingSettings(BaseModel):
         }
 
     def for_texts(self, n: int) -> "TrainingSettings":
-        """These settings with the number of steps for `n` training texts in place of passes and floor.
+        """These settings with the number of steps for `n` training texts in place of passes and floor, and without the limit
+        of the texts, which `n` keeps to.
 
         steps = max(least_steps, ceil(passes * n / batch_size)).
         """
         if not self.rule:
-            return self
+            return self if self.per_label is None else self.model_copy(update={"per_label": None})
         steps = max(int(self.rule["least_steps"]), math.ceil(self.rule["passes"] * n / self.batch_size))
-        return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None})
+        return self.model_copy(update={"steps": steps, "passes": None, "least_steps": None, "per_label": None})
+
+    def texts_of(self, *, train_size: int | None, smallest: int, labels: int) -> int:
+        """The number of training texts of every arm of a task: its training size if it has one, else what its smallest arm
+        has, at most `per_label` times the number of labels."""
+        return train_size or (smallest if self.per_label is None else min(smallest, self.per_label * labels))
 
     def with_times(self, times: float) -> "TrainingSettings":
         """Settings that `for_texts` returned, with so many times their steps, at least 1."""

@@ -418,6 +418,26 @@ def test_the_length_of_a_training_is_in_passes_or_in_steps(app: AppTest, home: S
     assert any("in 33 steps" in caption.value for caption in app.caption)
 
 
+def test_a_preset_brings_its_encoders_and_settings_and_the_studys_own_stay_as_they_were(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "train")
+    app.number_input(key="train.seeds").set_value(2).run()
+
+    app.selectbox(key="train.preset").set_value("paper").run()
+
+    told = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert not app.exception
+    assert app.multiselect(key="train.paper.encoders").value == ["bert-base-uncased", "roberta-base"]
+    assert app.number_input(key="train.paper.seeds").value == 3
+    assert "Batches of 64, learning rate 5e-05, up to 128 tokens, at most 3,000 training texts a label." in told
+    assert "unverified" in told and "of 3,000 a label that are asked for" in told
+    app.selectbox(key="train.preset").set_value("study").run()
+    assert app.multiselect(key="train.encoders").value == ["minilm"]
+    assert app.number_input(key="train.seeds").value == 2
+
+
 def test_an_arm_shows_its_own_jobs_and_not_those_of_an_arm_whose_name_begins_alike(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -419,3 +419,99 @@ def test_neither_the_order_of_labels_nor_of_rows_moves_a_score(call: CommandLine
     answers = [[row[1:] for row in rows_of if row[0] == name] for name in "abc"]
     assert answers[0] == answers[1] == answers[2] and len(answers[0]) == 24
     assert prints == (2, 6)
+
+
+def with_training(folder: Path, training: str, *, head: str = "") -> Path:
+    path = study(folder)
+    shown = path.read_text().replace("training: {steps: 1, batch_size: 4, max_length: 16}", f"training: {training}")
+    path.write_text(shown.replace("seeds: [0]\n", head))
+    return path
+
+
+def test_a_preset_is_written_out_in_the_check_and_what_the_file_says_itself_stays(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+
+    [paper] = problems(call, with_training(tmp_path, "paper"), "--check")[:1]
+    changed = problems(call, with_training(tmp_path, "{preset: paper, steps: 5}", head="seeds: [7]\n"), "--check")
+    code, stdout, _ = call("run", with_training(tmp_path, "quick"), "--check")
+    [unknown] = problems(call, with_training(tmp_path, "papper"), "--check")
+
+    for part in (
+        "bert-base-uncased, roberta-base",
+        "3 seeds",
+        "3,000 training texts",
+        "batches of 64",
+        "5e-05",
+        "unverified",
+    ):
+        assert part in str(paper["what"])
+    assert not paper["is_fatal"] and "The file has its own" not in str(paper["what"])
+    assert "The file has its own seeds, steps." in str(changed[0]["what"])
+    short = "Every arm trains on 12 texts, the size of the smallest one, real; 3,000 a label were asked for."
+    assert short in [one["what"] for one in changed]
+    assert code == 0 and "mind: training: The preset quick stands for minilm; 3 seeds; batches of 32" in stdout
+    assert (
+        unknown["is_fatal"] and unknown["where"] == "training.preset" and "'paper' or 'quick'" in str(unknown["what"])
+    )
+
+
+@pytest.mark.slow
+def test_a_study_with_a_preset_trains_with_its_choices_and_those_of_the_file(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = with_training(tmp_path, "{preset: quick, steps: 2, max_length: 16}", head="seeds: [3]\n")
+
+    found = json.loads(call("run", path, "--json")[1])
+
+    assert {(one["encoder"], one["seed"]) for one in found["scores"]} == {("minilm", 3)}
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as stored_runs:
+        [(training,)] = set(stored_runs.execute("SELECT config -> 'training' FROM run").fetchall())
+    own = json.loads(training)
+    assert (own["steps"], own["batch_size"], own["max_length"]) == (2, 32, 16)
+
+
+def test_a_curve_of_a_study_file_is_checked_for_its_arms_sizes_and_words(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+
+    def told(curve: str) -> str:
+        [found] = problems(call, study(tmp_path, more=f"    curve: {curve}\n"), "--check")
+        return f"{found['where']}: {found['what']} {found['way_out']}"
+
+    assert "tasks.tone.curve: The task has no synthetic arm 'few-shot' for its curve." in told(
+        "{sizes: [4], with: [few-shot]}"
+    )
+    assert "0, or 2 to 12 real texts (its labels, and its real training texts); found 13." in told("{sizes: [0, 13]}")
+    assert "found 50. Ask for other sizes." in told("{with: [zero-shot]}")
+    assert "a size is a whole number of real texts or all; found 'most'" in told("{sizes: [most]}")
+    assert "did you mean 'with'?" in told("{sizes: [4], wih: [zero-shot]}")
+    assert problems(call, study(tmp_path, more="curve: {sizes: [0, 4, all], with: [zero-shot]}\n"), "--check") == []
+
+
+@pytest.mark.slow
+def test_a_run_trains_the_curve_of_its_file_after_the_comparison_and_the_command_finds_it_done(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = study(tmp_path, more="    curve: {sizes: [0, 4, all], with: [zero-shot], synthetic: 6, seeds: [1]}\n")
+
+    found = json.loads(call("run", path, "--json")[1])
+    code, stdout, _ = call("run", path)
+    options = ("--sizes", "0,4,all", "--with", "zero-shot", "--synthetic", 6, "--seeds", 1)
+    alone = json.loads(call("curve", "--task", "tone", *options, "--json")[1])
+
+    [curve] = found["curves"]
+    points = {(row["arm"], row["n_train"]) for row in curve["curve"]}
+    assert curve["task"] == "tone" and {("real", 4), ("real", 12)} <= points
+    assert {("zero-shot", 6), ("real + zero-shot", 10)} & points
+    assert {one["n_train"] for one in found["scores"]} == {12}
+    assert code == 0 and "tone: macro-F1 by training texts" in stdout
+    assert alone["curve"] == curve["curve"] and alone["reading"] == curve["reading"]
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as stored_runs:
+        assert stored_runs.execute("SELECT purpose, count(*) FROM run GROUP BY 1 ORDER BY 1").fetchall() == [
+            ("comparison", 2), ("learning-curve", 5),
+        ]  # fmt: skip

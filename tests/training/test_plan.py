@@ -386,3 +386,47 @@ def test_a_check_of_the_steps_makes_runs_apart_that_the_comparison_takes_over(st
     assert again.existing == twice.new
     assert longer.existing == twice.new
     assert {run.purpose for run in longer.existing} == {"comparison"}
+
+
+def test_a_limit_per_label_is_for_every_arm_and_only_where_the_task_has_no_size_of_its_own(
+    store: Store, task: Task
+) -> None:
+    def sizes(per_label: int) -> tuple[set[int], set[str]]:
+        limited = SETTINGS.model_copy(update={"per_label": per_label})
+        with store.write() as session:
+            session.execute(delete(Run))
+            made = plan_all(session, session.merge(task), settings=limited).new
+        return {run.n_train for run in made}, {note for run in made for note in run.config["notes"]}
+
+    few, told = sizes(4)
+    many, short = sizes(3000)
+    with store.write() as session:
+        session.execute(update(Task).values(train_size=10))
+    task.train_size = 10
+
+    assert few == {8} and "Arm real trains on 8 of its 24 texts: at most 4 a label were asked for." in told
+    assert many == {20}
+    assert short == {
+        "Every arm trains on 20 texts, the size of the smallest one, zero-shot; 3,000 a label were asked for."
+    }
+    assert sizes(4)[0] == {10}
+
+
+def test_a_run_limited_per_label_is_the_run_of_a_task_of_that_size(store: Store, task: Task) -> None:
+    with store.write() as session:
+        limited = plan_all(session, task, settings=SETTINGS.model_copy(update={"per_label": 4})).new
+        task.train_size = 8
+        again = plan_all(session, task)
+
+    assert not again.new
+    assert {run.id for run in again.existing} == {run.id for run in limited}
+
+
+def test_a_preset_gives_the_settings_that_are_not_said() -> None:
+    paper = training_settings({"preset": "paper", "steps": 50})
+
+    assert paper == TrainingSettings(per_label=3000, batch_size=64, learning_rate=5e-5, max_length=128, steps=50)
+    assert "preset" not in paper.model_dump() and training_settings(paper.model_dump()) == paper
+    assert training_settings({"preset": "quick", "batch_size": 8}) == TrainingSettings(batch_size=8)
+    with pytest.raises(StudyError, match=r"preset.*'paper' or 'quick'"):
+        training_settings({"preset": "papper"})

@@ -8,7 +8,6 @@ too.
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from streamlit.components import v2
 from core import files
 from core.errors import StudyError
 from core.subjectivity.sessions import campaigns
+from ui.door import local
 from ui.shared import resources, words
 
 SIGNED_IN, MARKED = 12 * 3600, 365 * 24 * 3600
@@ -100,7 +100,9 @@ def refuse() -> None:
     )
     if settings.password is not None:
         _ask(settings.password, label="Organiser's password", button="Sign in", wrong="That is not the password.")
-    elif _is_local():
+    elif local.why_not_local():
+        st.write(_needs_a_password())
+    else:
         _ask_key(settings.home)
 
 
@@ -108,9 +110,7 @@ def ask_password() -> None:
     """Draw the sign-in form; if no password is set on a server that others can reach, say that one must be set."""
     password = resources.settings().password
     if password is None:
-        st.error(
-            "This server can be reached by others, so the organiser's pages need a password: set LITMUS_PASSWORD and start again."
-        )
+        st.error(_needs_a_password())
     else:
         _ask(password, label="Organiser's password", button="Sign in", wrong="That is not the password.")
 
@@ -226,9 +226,15 @@ def _may_organise() -> bool:
     """Whether this session is an organiser's: without a password every session on loopback is, else after a sign-in."""
     settings = resources.settings()
     if settings.password is None:
-        return _is_local()
+        return not local.why_not_local()
     token = _token()
     return token not in _gate().ended and is_signed(settings.home, settings.password, token, now=time.time())
+
+
+def _needs_a_password() -> str:
+    return words.plain(
+        f"{local.why_not_local()}, so the organiser's pages need a password: set LITMUS_PASSWORD and start the server again."
+    )
 
 
 def _token() -> str:
@@ -296,21 +302,6 @@ def _sign_out() -> None:
         ended.pop(token, None)
     ended[_token()] = now + SIGNED_IN
     st.session_state["access.token"] = st.session_state["access.tell"] = ""
-
-
-def _is_local() -> bool:
-    """Whether the visitor can only be on this machine: the server listens on loopback, and no proxy forwarded the request."""
-    is_forwarded = any(name in st.context.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded"))
-    return _is_loopback(config.get_option("server.address")) and not is_forwarded
-
-
-def _is_loopback(address: str | None) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return address is not None and ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _signature(home: Path, password: str, payload: str) -> str:

@@ -6,25 +6,26 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.study.rows.study import Arm, Task
+from core.study.rows.study import Arm
+from core.training.selection import Available
 from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
 
 CONVERGED = {True: "yes", False: "no", None: "not known"}
 
 
-def pick_length(training: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask how long runs train, in passes over the training texts or in steps, beginning with the study's own choice; return
-    the keys of `TrainingSettings` that say so. `training`: the settings of the study."""
+def pick_length(training: Mapping[str, Any], *, key: str = "train") -> dict[str, Any]:
+    """Ask how long runs train, in passes over the training texts or in steps, beginning with the choice in `training`, the
+    settings of a study or preset; return the keys of `TrainingSettings` that say so."""
     unit = st.selectbox(
         "Length in",
         ["passes", "steps"],
         index=int("steps" in training),
-        key="train.unit",
+        key=f"{key}.unit",
         width=110,
         persist_state="session",
         help="Passes over the training texts suit tasks of all sizes; either way every arm of a task trains equally long",
     )
-    return length_input(training, unit=unit or "passes", key="train")
+    return length_input(training, unit=unit or "passes", key=key)
 
 
 def length_input(training: Mapping[str, Any], *, unit: str, key: str) -> dict[str, Any]:
@@ -55,32 +56,41 @@ def length_input(training: Mapping[str, Any], *, unit: str, key: str) -> dict[st
 
 
 def training_words(
-    sizes: Mapping[int, tuple[Task, Mapping[int, int]]],
+    found: Sequence[Available],
     arms: Sequence[Arm],
     settings: TrainingSettings,
     *,
     encoders: int,
     seeds: int,
 ) -> str:
-    """How many runs are chosen, on how many texts every arm of a task trains (its training size, else the smallest arm), and
-    in how many steps.
+    """How many runs are chosen, on how many texts every arm of a task trains and why, and in how many steps.
 
-    `sizes`: task id -> the task, and the number of training texts of each arm by arm id.
+    `found`: the training texts of each task.
     """
     sentences = [f"{len(arms) * encoders * seeds:,} runs."]
-    for task, counts in sizes.values():
-        by_arm = {arm.name: counts.get(arm.id, 0) for arm in arms if arm.task_id == task.id}
+    for available in found:
+        by_arm = available.by_arm(arms)
         if not by_arm:
             continue
-        smallest = min(by_arm, key=by_arm.__getitem__)
-        n = task.train_size or by_arm[smallest]
-        available = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
-        reason = "its training size" if task.train_size else f"the size of the smallest arm, {smallest}"
+        n = available.size(arms, settings)
+        listed = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
         sentences.append(
-            f"{task.name}: every arm trains on {n:,} texts, {reason} (available: {available})"
+            f"{available.task.name}: every arm trains on {n:,} texts, {_reason(available, by_arm, settings, n)} (available: {listed})"
             f"{f', in {settings.for_texts(n).length:,} steps' if n else ''}."
         )
     return " ".join(sentences)
+
+
+def _reason(available: Available, by_arm: Mapping[str, int], settings: TrainingSettings, n: int) -> str:
+    """Why every arm trains on `n` texts."""
+    if available.task.train_size:
+        return "its training size"
+    smallest = min(by_arm, key=by_arm.__getitem__)
+    if settings.per_label is None:
+        return f"the size of the smallest arm, {smallest}"
+    if n < by_arm[smallest]:
+        return f"{settings.per_label:,} a label"
+    return f"the size of the smallest arm, {smallest}, of {settings.per_label:,} a label that are asked for"
 
 
 def run_table(scores: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.study import state
-from core.study.rows.study import Arm, Study, Task
+from core.study.rows.study import Arm, Study
 from core.training import grid, pace, runs
 from core.training.grid import CellState, Grid
 from core.training.pace import Forecast
+from core.training.selection import Available
 from core.training.settings import TrainingSettings
 from ui.shared import resources, tables
 from ui.shared.durations import duration
@@ -29,21 +30,15 @@ MOST_SEEDS = 12  # columns of seeds
 
 
 def forecast_words(
-    sizes: Mapping[int, tuple[Task, Mapping[int, int]]],
+    found: Sequence[Available],
     arms: Sequence[Arm],
     settings: TrainingSettings,
     *,
     encoders: Sequence[str],
     seeds: int,
 ) -> str:
-    """How long the chosen runs would take on this machine, in words; "" if nothing is chosen.
-
-    `sizes`: task id -> the task, and the number of training texts of each arm by arm id.
-    """
-    texts = {}
-    for number, (task, counts) in sizes.items():
-        own = [counts.get(arm.id, 0) for arm in arms if arm.task_id == number]
-        texts[number] = (task.train_size or min(own)) if own else 0
+    """How long the chosen runs would take on this machine, in words; "" if nothing is chosen. `found`: the texts of each task."""
+    texts = {available.task.id: available.size(arms, settings) for available in found}
     machine = resources.settings()
     with resources.store()() as session:
         expected = pace.of_request(

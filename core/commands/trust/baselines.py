@@ -10,7 +10,8 @@ from core.analysis.baselines.results import TaskBaselines
 from core.analysis.points import Metric
 from core.commands import output
 from core.jobs import runner
-from core.steps import find, measure, train, whole
+from core.steps import find, measure, train
+from core.steps.trained import wait
 from core.study import tasks
 from core.study.rows.study import Task
 
@@ -46,7 +47,7 @@ def baselines(
             with store.write() as session:
                 own = session.get_one(Task, task_id)
                 taught = train.queue_students(session, settings, study=home, task=own)
-            whole.wait(settings, store, [one.id for one in taught], output.teller(store))
+            wait.wait(settings, store, [one.id for one in taught], output.teller(store))
         new, without = measure.compute_baselines(
             settings, store, task_id=task_id, title=task, teller=output.teller(store)
         )

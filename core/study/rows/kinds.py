@@ -144,6 +144,7 @@ class Work(StrEnum):
     SAMPLE = "sample"
     PACK = "pack"
     EXPORT = "export"
+    MODEL = "model"
 
     def key(self, subject: int | str) -> str:
         """The key of the job that does this work on a subject (the id of an arm, task or campaign; a digest of runs).

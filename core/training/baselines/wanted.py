@@ -157,7 +157,8 @@ def _to_come(session: Session, task: Task, arms: Sequence[Arm], test: pd.DataFra
             sizes.append(len(selection.training_pool(session, task, arm, labels, test)))
         except StudyError:
             continue
-    n = task.train_size or min(sizes, default=0)
+    asked = training_settings(stored["training"])
+    n = asked.texts_of(train_size=task.train_size, smallest=min(sizes, default=0), labels=len(labels))
     config = config_of(stored["training"])
     return [_Choice(n, int(seed), **config) for seed in stored["seeds"]] if n else []
 

@@ -19,7 +19,7 @@ from core.errors import ProviderRefused, StudyError
 from core.llm import connection, providers
 from core.llm.answers import Answer, Message, SlotKey
 from core.llm.connection import Connection
-from core.llm.local_model import LocalProvider, in_memory
+from core.llm.local.local_model import LocalProvider, in_memory
 from core.settings import Settings
 from core.study.rows.study import Arm, Completion
 from core.study.store import Store
@@ -28,7 +28,7 @@ from core.synthesis.limits import Limits
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WORDS = ["1. a glad letter about the garden", "2. a sad letter about the rain", "user: assistant: system: write texts"]
 MESSAGES = [{"role": "user", "content": "write a glad letter about the rain"}]
 TEMPLATE = (

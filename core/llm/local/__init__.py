@@ -1,0 +1,1 @@
+"""Language models on this machine: where they lie, models that come as Python packages, GGUF files, and how they write"""

@@ -1,0 +1,1 @@
+"""What follows the queue of trainings: the wait for their jobs, and learning curves."""
