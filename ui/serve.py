@@ -11,6 +11,7 @@ says which, and fails with a message if a new version has moved them.
 """
 
 import asyncio
+import functools
 import gc
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import streamlit as st
+import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -42,7 +44,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import hosts
+from ui.door import headers, hosts
 from ui.frame import access
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -59,9 +61,21 @@ def main() -> None:
     options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
     del options["target"]
     options = _installed_options() | options
+    uvicorn.Config = functools.partial(uvicorn.Config, server_header=False)  # type: ignore[misc, assignment]
     sys.argv = [str(APP)]
     bootstrap.load_config_options(options)
     dashboard(settings_module.load()).run(config=options)
+
+
+class Dashboard(st.App):
+    """Streamlit's web application, whose every answer carries the security headers, also an answer about an error."""
+
+    def __init__(self, script: Path, **how: Any) -> None:
+        super().__init__(script, **how)
+        self._with_headers = headers.SecurityHeaders(super().__call__, path=access.cookie_path())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._with_headers(scope, receive, send)
 
 
 def dashboard(settings: Settings) -> st.App:
@@ -71,7 +85,7 @@ def dashboard(settings: Settings) -> st.App:
     async def sign_in(request: Request) -> Response:
         return _answer_to_sign_in(request, settings, path)
 
-    return st.App(
+    return Dashboard(
         APP,
         middleware=[
             Middleware(hosts.KnownHosts, names=hosts.configured(settings.hosts)),

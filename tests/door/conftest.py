@@ -8,7 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, browser
+
+__all__ = ["browser"]
 
 
 @dataclass(frozen=True)

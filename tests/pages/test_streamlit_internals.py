@@ -85,6 +85,15 @@ def test_the_web_application_takes_middleware_routes_and_a_lifespan() -> None:
     assert "config" in inspect.signature(st.App.run).parameters
 
 
+def test_the_servers_options_can_be_changed_before_it_is_made() -> None:
+    from streamlit.web.server.starlette import starlette_server
+
+    made = inspect.getsource(starlette_server.UvicornRunner.run)
+
+    assert "import uvicorn" in made, "UvicornRunner takes uvicorn from elsewhere (ui/serve.py, main)"
+    assert "uvicorn.Config(" in made, "UvicornRunner makes its options otherwise (ui/serve.py, main)"
+
+
 def difference(name: str, wanted: list[str] | None, use: str) -> str:
     """How a name differs from what ui relies on, with its use; "" if it does not."""
     module, _, attribute = name.rpartition(".")
