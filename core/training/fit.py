@@ -1,7 +1,7 @@
 """Fine-tune encoders, run by run, and predict the real test split. Imported by worker processes only."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shutil import disk_usage
 from typing import Any
 
@@ -21,6 +21,7 @@ from core.training import convergence, predict
 from core.training.checkpoints.checkpoint import Checkpoint
 from core.training.checkpoints.folder import Folder
 from core.training.fitting import encoder, loop, run_data
+from core.training.fitting.loop import Trained
 from core.training.fitting.run_data import RunData
 from core.training.kept import save
 from core.training.kept.folder import Keep
@@ -121,21 +122,7 @@ def _train_and_store(
             f"{data.title} with {data.run.encoder} does not fit into the memory of {_device_name(device)}, not even one text at a "
             f"time. Lower max_length ({settings.max_length}) or choose a smaller encoder."
         ) from error
-    facts = {
-        **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
-        "seconds": time.monotonic() - began,
-        "samples_per_second": trained.steps * settings.batch_size / trained.seconds,
-        "steps": trained.steps,
-        "stopped_early": trained.steps < settings.length,
-        "loss": trained.curve,
-        "train_loss": train_loss,
-        "validation": {"n": len(data.validation), "loss": trained.validation},
-        "guess": convergence.loss_of_a_guess(data.train.targets),
-        "train_digest": data.train_digest,
-        "cut": cut,
-        "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
-        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
-    }
+    facts = _facts(data, conditions, trained, seconds=time.monotonic() - began) | {"train_loss": train_loss, "cut": cut}
     if checkpoints and disk_usage(checkpoints.path.parent).free < ROOM:
         checkpoints.remove(data.run.id)  # it has served, and makes room for the predictions
     _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
@@ -143,6 +130,23 @@ def _train_and_store(
         checkpoints.remove(data.run.id)
     if keeper and data.run.config.get("keep"):
         keeper.keep(store, data, model, tokenizer, repeated=_repeated(store, data, indices))
+
+
+def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, seconds: float) -> dict[str, Any]:
+    """What is stored about a training: its conditions, time, losses and notes."""
+    return {
+        **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
+        "seconds": seconds,
+        "samples_per_second": trained.steps * data.settings.batch_size / trained.seconds,
+        "steps": trained.steps,
+        "stopped_early": trained.steps < data.settings.length,
+        "loss": trained.curve,
+        "validation": {"n": len(data.validation), "loss": trained.validation},
+        "guess": convergence.loss_of_a_guess(data.train.targets),
+        "train_digest": data.train_digest,
+        "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
+        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
+    }
 
 
 def _repeated(store: Store, data: RunData, indices: np.ndarray) -> str:
