@@ -63,6 +63,10 @@ class Settings:
         return self.home / "checkpoints"
 
     @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
