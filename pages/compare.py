@@ -43,3 +43,6 @@ view = st.segmented_control(
 )
 VIEWS[view]()
 ui.cautions(compared.cautions(found))
+
+# The same without a browser
+ui.in_terminal(study, ["compare", "--task", task.name, "--metric", metric])

@@ -33,6 +33,7 @@ if table is None:
         "One row per text, with a column for the text and a column for its label. A column named split (train, validation, "
         "test) is used if the file has it; otherwise real texts are split 70 / 5 / 25 %."
     )
+    ui.in_terminal(study, ["import", "FILE.csv", "--task", known[0].name if known else "TASK", "--arm", "real"])
     st.stop()
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
 target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()})

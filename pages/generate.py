@@ -14,9 +14,10 @@ ui.title("Generate", study)
 
 # Task, arm, connection and size
 with ui.store()() as session:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         task = ui.pick_task(session, study, key="generate")
         arm = ui.pick_arm(session, task, key="generate", synthetic=True)
+        ui.arm_menu(task, arm, key="generate")
     labels = tasks.labels_of(session, task.id)
 wanted = ui.pick_connection(study, key="generate")
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -60,3 +61,8 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
 if arm.id:
     ui.job_panel(study.id, of=Work.GENERATE.key(arm.id), key="generate.jobs")
     ui.arm_panel(arm)
+
+# The same without a browser
+model = wanted.models[0] if wanted.models else "MODEL"
+command = ["generate", "--task", task.name, "--arm", arm.name, "--per-label", int(per_label), "--model", model]
+ui.in_terminal(study, [*command, "--budget", budget])

@@ -25,3 +25,6 @@ with ui.store()() as session, st.container(horizontal=True):
 
 # The view
 VIEWS[view]()
+
+# The same without a browser
+ui.in_terminal(study, ["measure", "--task", task.name], ["judge", "--task", task.name, "--model", "MODEL"])

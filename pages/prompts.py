@@ -12,9 +12,10 @@ ui.title("Prompts", study)
 
 # Task, arm, connection and editor
 with ui.store()() as session:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         task = ui.pick_task(session, study, key="prompts")
         arm = ui.pick_arm(session, task, key="prompts", synthetic=True)
+        ui.arm_menu(task, arm, key="prompts")
     labels = tasks.labels_of(session, task.id)
     versions = prompts.versions(session, arm.id) if arm.id else []
 wanted = ui.pick_connection(study, key="prompts")
@@ -65,3 +66,8 @@ with can_save:
             save()
             st.rerun()
 ui.compare_versions(versions, "prompts")
+
+# The same without a browser
+ui.in_terminal(
+    study, ["try", "--task", task.name, "--arm", arm.name, "--model", wanted.models[0] if wanted.models else "MODEL"]
+)

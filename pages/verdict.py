@@ -57,3 +57,6 @@ with st.container(horizontal=True):
         key="verdict.markdown",
         on_click="ignore",
     )
+
+# The same without a browser
+ui.in_terminal(study, ["verdict", "--task", task.name, "--margin", f"{margin:g}", "--metric", metric])

@@ -29,14 +29,19 @@ from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
+from ui.frame.way import title
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
+from ui.overview.doors import welcome
+from ui.overview.studies import studies_panel
 from ui.planning.answer import plan_answer
 from ui.planning.card import shown_by_ratings, shown_by_runs
 from ui.planning.form import plan_form
+from ui.present.slides import present
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
+from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
@@ -45,6 +50,7 @@ from ui.shared.reads import arm_table, ceilings_of, findings_of
 from ui.shared.resources import settings, store
 from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
+from ui.shared.terminal import in_terminal
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
     cautions,
@@ -54,7 +60,6 @@ from ui.shared.words import (
     set_queued_notice,
     show_errors,
     show_notice,
-    title,
 )
 from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
@@ -73,6 +78,7 @@ from ui.trust.real_test_texts import test_texts_view
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
     "WHAT_THE_CHECK_DOES",
+    "arm_menu",
     "arm_panel",
     "arm_table",
     "baselines_view",
@@ -108,6 +114,7 @@ __all__ = [
     "grid_view",
     "guard",
     "import_panel",
+    "in_terminal",
     "is_generating",
     "job_panel",
     "labels_view",
@@ -136,6 +143,7 @@ __all__ = [
     "plan_answer",
     "plan_form",
     "plot",
+    "present",
     "preview",
     "prices_of",
     "quality_view",
@@ -160,6 +168,7 @@ __all__ = [
     "steps_check_view",
     "store",
     "study_import_panel",
+    "studies_panel",
     "table",
     "table_to_import",
     "task_card",
@@ -172,4 +181,5 @@ __all__ = [
     "try_panel",
     "undo_panel",
     "watch_runs",
+    "welcome",
 ]

@@ -20,11 +20,10 @@ DEFAULT_CONFIG: dict[str, Any] = {
 }
 
 
-def studies(session: Session) -> list[Study]:
-    """All studies outside the trash, the newest first."""
-    return list(
-        session.scalars(select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc()))
-    )
+def studies(session: Session, *, even_aside: bool = False) -> list[Study]:
+    """All studies outside the trash, the newest first; without those put aside, unless `even_aside`."""
+    query = select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc())
+    return [study for study in session.scalars(query) if even_aside or not study.config.get("put_aside")]
 
 
 def study_named(session: Session, name: str, *, is_sample: bool = False) -> Study:

@@ -21,6 +21,7 @@ from ui.shared import jobs, links
 
 ORGANISER = [
     "overview", "data", "plan", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
+    "present",
 ]  # fmt: skip
 
 
@@ -66,16 +67,78 @@ def test_every_page_opens_on_a_study_with_data(app: AppTest, home: Store, tmp_pa
     assert not app.error
 
 
-def test_making_a_study_from_the_overview_puts_it_in_hand(app: AppTest, home: Store) -> None:
+def test_making_a_study_from_the_overview_leads_to_where_its_texts_are_brought_in(app: AppTest, home: Store) -> None:
     app.run()
     app.text_input(key="overview.name").set_value("mine").run()
 
     app.button(key="overview.make").click().run()
 
     assert not app.exception
-    assert app.title[0].value == "mine"
+    assert app.title[0].value == "Tasks and data"
+    assert app.sidebar.selectbox[0].value == "mine"
     with home() as session:
         assert session.scalars(select(Study.name)).all() == ["mine"]
+
+
+def test_the_ten_tasks_are_one_click_away_and_each_says_what_it_needs_next(app: AppTest, home: Store) -> None:
+    app.run()
+
+    app.button(key="overview.make_ten").click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "Tasks and data"
+    assert any("Bring in real texts" in element.value for element in app.markdown)
+    with home() as session:
+        assert len(tasks.tasks(session, session.scalars(select(Study.id)).one())) == 10
+
+
+def test_the_next_step_stands_at_the_head_of_every_page_and_its_button_leads_there(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "prompts")
+    said = [element.value for element in app.markdown if "Next:" in element.value]
+
+    app.button(key="way.next").click().run()
+
+    assert len(said) == 1
+    assert "Train on the real and on the synthetic texts of urgency" in said[0]
+    assert app.title[0].value == "Train"
+
+
+def test_an_arm_is_made_with_a_name_of_its_own_renamed_and_deleted(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "prompts")
+
+    app.text_input(key="prompts.arms.name.0").set_value("few-shot-short")
+    app.selectbox(key="prompts.arms.begin.0").set_value("rewrite")
+    app.button(key="prompts.arms.make").click().run()
+    with home() as session:
+        made = tasks.find_arm(session, 1, "few-shot-short")
+        assert made is not None
+    app.text_input(key=f"prompts.arms.rename.{made.id}.1").set_value("grounded").run()
+    app.button(key="prompts.arms.rename").click().run()
+
+    assert not app.exception
+    assert "grounded" in str(app.button_group(key="prompts.arm.1").value)
+    app.button(key="prompts.arms.delete").click().run()
+    with home() as session:
+        assert [arm.name for arm in tasks.arms(session, 1)] == ["real", "zero-shot"]
+
+
+def test_a_study_is_renamed_and_copied_from_the_overview(app: AppTest, home: Store, tmp_path: Path) -> None:
+    study = fill(home, tmp_path)
+    app.run()
+
+    app.text_input(key=f"studies.rename.{study.id}").set_value("letters").run()
+    app.button(key="studies.rename.do").click().run()
+    app.text_input(key=f"studies.copy.{study.id}").set_value("letters-2").run()
+    app.button(key="studies.copy.do").click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "letters-2"
+    with home() as session:
+        assert [known.name for known in tasks.studies(session)] == ["letters-2", "letters"]
 
 
 def test_a_study_without_a_name_is_refused_with_a_sentence(app: AppTest, home: Store) -> None:

@@ -27,6 +27,7 @@ PAGES = {
         ("Compare", "compare", "🔀"),
         ("Verdict", "verdict", "⚖️"),
         ("Report", "report", "📄"),
+        ("Present", "present", "🖥️"),
     ],
 }
 STYLE = """<style>
@@ -66,6 +67,7 @@ def draw_frame() -> st.Page:
         group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
     page = st.navigation(listed | {"": [_page(RATE, hidden=True)]}, expanded=True)
+    st.session_state["frame.page"] = page.url_path or "overview"
     if who is access.Visitor.ORGANISER:
         _sidebar()
     return page
@@ -143,6 +145,8 @@ def _sidebar() -> None:
             choose_study(previewed)
     with st.sidebar:
         if names:
+            if wanted := st.session_state.pop("frame.wanted", None):
+                st.session_state["frame.choice"] = wanted
             last = st.session_state.get("frame.study") or st.query_params.get("study")
             chosen = st.selectbox("Study", names, index=names.index(last) if last in names else 0, key="frame.choice")
             st.session_state["frame.study"] = chosen

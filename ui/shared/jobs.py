@@ -49,16 +49,26 @@ BUTTONS = {
 
 @st.fragment(run_every=3)
 def indicator() -> None:
-    """Draw how many jobs are active; also start the runner if a job waits for one."""
+    """Draw how many jobs are active, and a message for each that has ended since; also start the runner if a job waits for one."""
     with resources.store()() as session:
         active = queue.rows(session, active_only=True)
+        ended = _ended(session, {job.id for job in active})
         is_due = queue.awaits_runner(session, now=time.time())
     if is_due:
         runner.ensure(resources.settings())
     running, paused = (sum(job.state == state for job in active) for state in (JobState.RUNNING, JobState.PAUSED))
     counts = {"▶️": (running, "running"), "⏳": (len(active) - running - paused, "waiting"), "⏸️": (paused, "paused")}
+    for job in ended:
+        st.toast(plain(f"{job.title}: {job.state}."), icon=_mark(job))
     if active:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
+
+
+def _ended(session: Session, active: set[int]) -> list[Job]:
+    """The jobs that were active when this session last looked, and are not any more; at most three, the newest first."""
+    gone = st.session_state.get("jobs.active", set()) - active
+    st.session_state["jobs.active"] = active
+    return [job for id in sorted(gone, reverse=True)[:3] if (job := session.get(Job, id)) is not None]
 
 
 def job_panel(study_id: int | None, *, key: str, of: str | None = None, work: Sequence[Work] = ()) -> None:

@@ -30,9 +30,9 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
         st.stop()
     names = [task.name for task in found]
     last = st.session_state.get("pickers.task") or st.query_params.get("task")
-    name = st.selectbox(
-        "Task", names, index=names.index(last) if last in names else 0, key=f"{key}.task.{study.id}", width=280
-    )
+    widget = f"{key}.task.{study.id}"
+    first = names.index(last) if last in names else 0
+    name = st.selectbox("Task", names, index=first, key=widget, width=280, on_change=_take_task, args=(widget,))
     st.session_state["pickers.task"] = st.query_params["task"] = name
     return found[names.index(name)]
 
@@ -104,3 +104,8 @@ def pick_points(label: str, value: float, *, key: str, words: str, least: float 
     """
     chosen = st.number_input(label, least, 50.0, value, 0.5, key=key, help=words, width=220, persist_state="session")
     return float(chosen) / 100
+
+
+def _take_task(widget: str) -> None:
+    """Keep the task chosen in a widget before the page is drawn, so that the head of the page speaks of it."""
+    st.session_state["pickers.task"] = st.session_state[widget]

@@ -10,13 +10,13 @@ from core.study import trash
 from core.study.store import Store
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def settings() -> settings_module.Settings:
     """The settings, read from the environment once."""
     return settings_module.load()
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def store() -> Store:
     """The store: `with ui.store()() as session` reads, `with ui.store().write() as session` writes.
 

@@ -1,4 +1,4 @@
-"""Titles, notices, warnings and errors that look the same on every page, and text made safe for Markdown."""
+"""Notices, warnings and errors that look the same on every page, and text made safe for Markdown."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,17 +7,9 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core.errors import StudyError
-from core.study.rows.study import Job, Study
+from core.study.rows.study import Job
 
 NOTICE = "words.notice"
-
-
-def title(text: str, study: Study) -> None:
-    """Draw a page's title, with a badge if the study is the bundled sample."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(text, width="content")
-        if study.is_sample:
-            sample_badge()
 
 
 def sample_badge() -> None:

@@ -59,3 +59,24 @@ def add_band(
 def escaped(text: str) -> str:
     """The text escaped for a figure, which then shows it unchanged: Plotly interprets HTML in names and hover texts."""
     return html.escape(text, quote=False)
+
+
+def enlarged(figure: go.Figure, times: float) -> go.Figure:
+    """The figure with type, marks, lines and height `times` as large, for a screen that a room looks at."""
+    size = 14 * times
+    figure.update_layout(
+        height=figure.layout.height * times,
+        font={"size": size},
+        legend={"font": {"size": size}},
+        margin={"l": 8, "r": 16, "t": 16, "b": 84 * times},
+    )
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        axis.update(tickfont={"size": size}, title={"font": {"size": size}})
+    for trace in figure.data:
+        if isinstance(trace, go.Scatter):
+            if trace.mode and "markers" in trace.mode:
+                trace.marker.size = 8 * times
+            for bars in (trace.error_x, trace.error_y):
+                if bars.array is not None:
+                    bars.update(thickness=1.2 * times, width=4 * times)
+    return figure

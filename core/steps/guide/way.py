@@ -1,0 +1,209 @@
+"""The way from real texts to a verdict: the steps of each task, what each step has so far, and which step comes next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from core.jobs import queue
+from core.study import tasks
+from core.study.rows.kinds import ArmKind, Purpose, SampleStatus, Split, Work
+from core.study.rows.sessions import Comparison, Item, Rating
+from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task
+
+LEAST_SEEDS = 3  # an interval of a gap needs as many
+WORK_OF = {
+    "generate": (Work.GENERATE,),
+    "inspect": (Work.JUDGE, Work.MEASURE),
+    "campaigns": (Work.RATE_BY_LLM,),
+    "train": (Work.TRAIN, Work.SAMPLE),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the way of a task.
+
+    `page`: where the step is done. `has`: what the task has of it, in a few words; "" if it has nothing. `wanted`: what to do,
+    as a sentence. An optional step is never the next one: a verdict can be had without it. `is_running`: a job of the study
+    works on such a step.
+    """
+
+    page: str
+    name: str
+    has: str
+    wanted: str
+    is_done: bool
+    is_optional: bool = False
+    is_running: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """The steps of a task in their order. The last step is the verdict."""
+
+    task: str
+    steps: tuple[Step, ...]
+
+    @property
+    def next(self) -> Step:
+        """The first step that is needed and not done, or the verdict."""
+        return next((step for step in self.steps if not step.is_done and not step.is_optional), self.steps[-1])
+
+    @property
+    def meanwhile(self) -> Step | None:
+        """An optional step that is not done, for the time in which a job does the next step; None if all are done."""
+        return next((step for step in self.steps if step.is_optional and not step.is_done), None)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What a task has: kept texts by use, prompt versions, judged texts, answers of raters, and seeds by arm."""
+
+    train: int = 0
+    test: int = 0
+    synthetic: int = 0
+    prompts: int = 0
+    judged: int = 0
+    answers: int = 0
+    seeds_real: int = 0
+    seeds_synthetic: int = 0
+
+
+def ways(session: Session, study_id: int) -> list[Way]:
+    """The way of every task of a study, in the order of its tasks."""
+    known = tasks.tasks(session, study_id)
+    running = {
+        page for page, work in WORK_OF.items() if queue.rows(session, study_id=study_id, work=work, active_only=True)
+    }
+    counted = _counts(session, [task.id for task in known])
+    return [Way(task.name, _steps(task, counted[task.id], running)) for task in known]
+
+
+def first_open(found: Sequence[Way]) -> Way | None:
+    """The first way whose next step is not its verdict; else the first way; None if there is no task."""
+    return next((way for way in found if way.next.page != "verdict"), found[0] if found else None)
+
+
+def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
+    name, seeds = task.name, min(counts.seeds_real, counts.seeds_synthetic)
+    missing = "texts" if not counts.train else "test texts, so that models can be scored"
+    steps = (
+        Step(
+            "data",
+            "Real texts",
+            f"{counts.train + counts.test:,} texts, {counts.test:,} of them for testing" if counts.train else "",
+            f"Bring in real {missing} of {name}, each with its label.",
+            counts.train > 0 and counts.test > 0,
+        ),
+        Step(
+            "prompts",
+            "Prompt",
+            _plural(counts.prompts, "version") if counts.prompts or not counts.synthetic else "texts came from a file",
+            f"Write the prompt for {name}, and try it with five calls.",
+            counts.prompts > 0 or counts.synthetic > 0,
+        ),
+        Step(
+            "generate",
+            "LLM texts",
+            _plural(counts.synthetic, "text"),
+            f"Let a model write texts of {name}; the estimate says what that costs.",
+            counts.synthetic > 0,
+        ),
+        Step(
+            "inspect",
+            "Check",
+            _plural(counts.judged, "judged text"),
+            f"Look at the texts written for {name}: do their labels fit, are they too much alike?",
+            counts.judged > 0,
+            is_optional=True,
+        ),
+        Step(
+            "campaigns",
+            "Ratings",
+            _plural(counts.answers, "answer"),
+            f"Ask people how subjective {name} is.",
+            counts.answers > 0,
+            is_optional=True,
+        ),
+        Step(
+            "train",
+            "Training",
+            f"{_plural(seeds, 'seed')} of each arm" if seeds else "",
+            _training(name, counts),
+            seeds >= LEAST_SEEDS,
+        ),
+        Step("verdict", "Verdict", "", f"Read the verdict on {name}.", False),
+    )
+    return tuple(replace(step, is_running=step.page in running) for step in steps)
+
+
+def _training(task: str, counts: _Counts) -> str:
+    seeds = min(counts.seeds_real, counts.seeds_synthetic)
+    if seeds:
+        return f"Train {task} with more seeds: an interval needs {LEAST_SEEDS}, and {seeds} {'is' if seeds == 1 else 'are'} done."
+    return f"Train on the real and on the synthetic texts of {task}, with {LEAST_SEEDS} seeds."
+
+
+def _plural(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' if n != 1 else ''}" if n else ""
+
+
+def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
+    """The counts of each task, read in one query for each kind of row."""
+    is_real = Arm.kind == ArmKind.REAL
+    kept = (
+        select(Arm.task_id, is_real, Sample.split, func.count(Sample.id))
+        .join(Sample, Sample.arm_id == Arm.id)
+        .where(Arm.task_id.in_(task_ids), Sample.status == SampleStatus.KEPT)
+        .group_by(Arm.task_id, is_real, Sample.split)
+    )
+    found = {id: _Counts() for id in task_ids}
+    for task_id, real, split, n in session.execute(kept):
+        if real and split in (Split.TRAIN, Split.TEST):
+            name = "train" if split == Split.TRAIN else "test"
+            found[task_id] = replace(found[task_id], **{name: n})
+        elif not real and split == Split.TRAIN:
+            found[task_id] = replace(found[task_id], synthetic=n)
+    of_tasks = Arm.task_id.in_(task_ids)
+    prompts = select(Arm.task_id, func.count(Prompt.id)).join(Prompt, Prompt.arm_id == Arm.id).where(of_tasks)
+    judged = (
+        select(Arm.task_id, func.count(func.distinct(Judgement.sample_id)))
+        .join(Sample, Sample.arm_id == Arm.id)
+        .join(Judgement, Judgement.sample_id == Sample.id)
+        .where(of_tasks)
+    )
+    rated = (
+        select(Arm.task_id, func.count(Rating.id))
+        .join(Sample, Sample.arm_id == Arm.id)
+        .join(Item, Item.sample_id == Sample.id)
+        .join(Rating, Rating.item_id == Item.id)
+        .where(of_tasks)
+    )
+    for name, query in {"prompts": prompts, "judged": judged, "answers": rated}.items():
+        for task_id, n in session.execute(query.group_by(Arm.task_id)):
+            found[task_id] = replace(found[task_id], **{name: n})
+    for side in (Comparison.left_task_id, Comparison.right_task_id):
+        compared = select(side, func.count(Comparison.id)).where(side.in_(task_ids)).group_by(side)
+        for compared_id, n in session.execute(compared):
+            if compared_id is not None:
+                found[compared_id] = replace(found[compared_id], answers=found[compared_id].answers + n)
+    _add_seeds(session, found)
+    return found
+
+
+def _add_seeds(session: Session, found: dict[int, _Counts]) -> None:
+    """Add how many seeds of the comparison are finished: of the real arm, and of the synthetic arm that has the most."""
+    query = (
+        select(Arm.task_id, case((Arm.kind == ArmKind.REAL, 1), else_=0), func.count(func.distinct(Run.seed)))
+        .join(Run, Run.arm_id == Arm.id)
+        .where(Arm.task_id.in_(list(found)), Run.finished_at.is_not(None), Run.purpose == Purpose.COMPARISON)
+        .group_by(Arm.task_id, Arm.id, Arm.kind)
+    )
+    for task_id, real, n in session.execute(query):
+        counts = found[task_id]
+        if real:
+            found[task_id] = replace(counts, seeds_real=n)
+        else:
+            found[task_id] = replace(counts, seeds_synthetic=max(counts.seeds_synthetic, n))

@@ -1,0 +1,1 @@
+"""Changes of studies and arms as wholes: rename, copy, put aside, delete."""

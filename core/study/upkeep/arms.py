@@ -1,0 +1,70 @@
+"""Rename and delete an arm of a task."""
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.rows.base import Base
+from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind
+from core.study.rows.study import Arm, Completion, Job, Run, Sample, Task
+
+KEEPS = ((Sample, "text"), (Completion, "paid answer"), (Run, "run"))
+
+
+def rename(session: Session, arm_id: int, name: str) -> Arm:
+    """Give an arm another name; its kind follows from the new name.
+
+    Raises `StudyError` if the name is not valid or taken, if either name is that of the real arm, or if a job of the study is
+    active: jobs find an arm by its name.
+    """
+    arm = session.get_one(Arm, arm_id)
+    if name == arm.name:
+        return arm
+    if ArmKind.REAL in (arm.kind, tasks.kind_of(name)):
+        raise StudyError("The arm of real texts is named real, and no other arm can be. Choose another name.")
+    if tasks.find_arm(session, arm.task_id, tasks.checked_name(name, "arm")) is not None:
+        raise StudyError(f"The task has an arm {name!r} already. Choose another name.")
+    _check_no_job(session, arm)
+    arm.name, arm.kind = name, tasks.kind_of(name)
+    session.flush()
+    return arm
+
+
+def why_kept(session: Session, arm_id: int) -> str:
+    """What an arm holds that would be lost with it, such as "120 texts and 6 runs"; "" for an arm that can be deleted."""
+    counts = [
+        (session.scalar(select(func.count()).select_from(rows).where(rows.arm_id == arm_id)) or 0, what)
+        for rows, what in KEEPS
+    ]
+    held = [f"{n:,} {what}{'s' if n != 1 else ''}" for n, what in counts if n]
+    return " and ".join([", ".join(held[:-1]), held[-1]] if len(held) > 1 else held)
+
+
+def delete_arm(session: Session, arm_id: int) -> str:
+    """Delete an arm with its prompt versions and trials, and return its name.
+
+    Raises `StudyError` if the arm holds texts, paid answers or runs, is the real arm, or a job of the study is active.
+    """
+    arm = session.get_one(Arm, arm_id)
+    if arm.kind == ArmKind.REAL:
+        raise StudyError("The real arm cannot be deleted: every other arm is measured against it.")
+    if held := why_kept(session, arm_id):
+        raise StudyError(
+            f"Arm {arm.name!r} holds {held}, which would be lost. Leave the arm out where arms are chosen, or rename it."
+        )
+    _check_no_job(session, arm)
+    owned = [table for table in Base.metadata.sorted_tables if "arm_id" in table.c]
+    for table in reversed(owned):
+        session.execute(delete(table).where(table.c.arm_id == arm_id))
+    name = arm.name
+    session.delete(arm)
+    session.flush()
+    return name
+
+
+def _check_no_job(session: Session, arm: Arm) -> None:
+    study_id = select(Task.study_id).where(Task.id == arm.task_id).scalar_subquery()
+    active = select(Job.title).where(Job.study_id == study_id, Job.state.in_(ACTIVE_JOB_STATES))
+    if (title := session.scalar(active.limit(1))) is not None:
+        raise StudyError(f"The job {title!r} of this study is active. Let it end or cancel it first.")

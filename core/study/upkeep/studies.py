@@ -1,0 +1,62 @@
+"""Rename and copy a study, and put it aside so that lists leave it out."""
+
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.archive import reading, writing
+from core.study.rows.study import Study
+from core.study.store import Store
+
+PUT_ASIDE = "put_aside"  # the key in the settings of a study that `tasks.studies` looks at
+
+
+def rename(session: Session, study_id: int, name: str) -> Study:
+    """Give a study another name. Raises `StudyError` if the name is not valid or taken, or the study is the bundled sample."""
+    study = session.get_one(Study, study_id)
+    if name == study.name:
+        return study
+    if study.is_sample:
+        raise StudyError("The sample study keeps its name, by which it is found again. Copy it under another name.")
+    study.name = _free(session, name)
+    session.flush()
+    return study
+
+
+def copy(store: Store, study_id: int, name: str) -> Study:
+    """Store a copy of a whole study under another name and return the copy: texts, prompts, answers, runs and predictions.
+
+    Links of campaigns, personal codes and panel ids are not copied, and jobs neither. Raises `StudyError` if the name is not
+    valid or taken.
+    """
+    with tempfile.TemporaryDirectory() as spare:
+        folder = Path(spare) / "study"
+        with store() as session:
+            _free(session, name)
+            writing.write(writing.snapshot(session), session.get_one(Study, study_id), folder)
+        with store.write() as session:
+            return reading.read(session, folder, name=name)[0]
+
+
+def put_aside(session: Session, study_id: int, is_aside: bool) -> None:
+    """Leave a study out of lists, or take it back into the lists. Nothing of the study changes or is deleted."""
+    study = session.get_one(Study, study_id)
+    rest = {key: value for key, value in study.config.items() if key != PUT_ASIDE}
+    study.config = rest | {PUT_ASIDE: True} if is_aside else rest
+
+
+def is_aside(study: Study) -> bool:
+    """Whether a study was put aside."""
+    return bool(study.config.get(PUT_ASIDE))
+
+
+def _free(session: Session, name: str) -> str:
+    """The name if it is valid and no study has it, a study in the trash included."""
+    tasks.checked_name(name, "study")
+    if session.scalar(select(Study.id).where(Study.name == name)) is not None:
+        raise StudyError(f"There is a study {name!r} already. Choose another name.")
+    return name

@@ -1,0 +1,7 @@
+"""Present: slides in big type for a room, which move by themselves while answers and runs come in"""
+
+import ui
+
+study = ui.guard("organiser")
+ui.show_notice()
+ui.present(study)

@@ -1,0 +1,150 @@
+"""The way from real texts to a verdict: what is next, in every state of a task."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.jobs import queue
+from core.steps.guide import ten_tasks, way
+from core.study import tasks
+from core.study.exchange import importing, tables
+from core.study.rows.kinds import Slot
+from core.study.rows.study import Study, Task
+from core.study.store import Store
+from core.synthesis.prompts import catalogued, drafts, versions
+from tests.finished_study import add_runs, make_task
+
+MADE = "text,label\nso glad,yes\nnot at all,no\n"
+
+
+def bring_in(store: Store, task: Task, arm: str, text: str, folder: Path) -> None:
+    path = folder / f"{arm}.csv"
+    path.write_text(text)
+    with store.write() as session:
+        own = tasks.make_arm(session, task_id=task.id, name=arm)
+        importing.bring_in(session, task=task, arm=own, table=tables.read(path), options=importing.Options())
+
+
+def next_of(store: Store, study: Study) -> way.Step:
+    with store() as session:
+        return way.ways(session, study.id)[0].next
+
+
+@pytest.fixture
+def study(store: Store) -> Study:
+    with store.write() as session:
+        return tasks.study_named(session, "tickets")
+
+
+@pytest.fixture
+def urgency(store: Store, study: Study) -> Task:
+    with store.write() as session:
+        return make_task(session, study, "urgency", test_texts=0)
+
+
+def real(split: str, n: int = 8) -> str:
+    return "text,label,split\n" + "\n".join(f"{split} {i},{('yes', 'no')[i % 2]},{split}" for i in range(n))
+
+
+def test_every_step_follows_the_one_before(store: Store, study: Study, urgency: Task, tmp_path: Path) -> None:
+    seen = [next_of(store, study).page]
+    bring_in(store, urgency, "real", real("train"), tmp_path)
+    assert "test texts" in next_of(store, study).wanted
+    bring_in(store, urgency, "real", real("test"), tmp_path)
+    seen.append(next_of(store, study).page)
+    with store.write() as session:
+        arm = tasks.make_arm(session, task_id=urgency.id, name="zero-shot")
+        draft = drafts.default(urgency, tasks.labels_of(session, urgency.id), kind=arm.kind)
+        versions.save(session, arm_id=arm.id, draft=draft)
+    seen.append(next_of(store, study).page)
+    bring_in(store, urgency, "zero-shot", MADE, tmp_path)
+    seen.append(next_of(store, study).page)
+    with store.write() as session:
+        add_runs(session, urgency, {"real": 0.9, "zero-shot": 0.7})
+    seen.append(next_of(store, study).page)
+
+    assert seen == ["data", "prompts", "generate", "train", "verdict"]
+
+
+def test_texts_of_a_file_need_no_prompt(store: Store, study: Study, urgency: Task, tmp_path: Path) -> None:
+    bring_in(store, urgency, "real", real("train") + "\n" + real("test").split("\n", 1)[1], tmp_path)
+    bring_in(store, urgency, "zero-shot", MADE, tmp_path)
+
+    assert next_of(store, study).page == "train"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "page", "said"), [(1, "train", "1 is done"), (2, "train", "2 are done"), (3, "verdict", "")]
+)
+def test_fewer_than_three_seeds_are_not_enough(store: Store, study: Study, seeds: int, page: str, said: str) -> None:
+    with store.write() as session:
+        task = make_task(session, study, "urgency", test_texts=8, arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9}, seeds=3)
+        add_runs(session, task, {"zero-shot": 0.7}, seeds=seeds)
+    with store() as session:
+        train = next(step for step in way.ways(session, study.id)[0].steps if step.page == "train")
+
+    assert train.is_done == (page == "verdict")
+    assert said in train.wanted
+
+
+def test_an_optional_step_is_never_next_and_is_offered_meanwhile(
+    store: Store, study: Study, urgency: Task, tmp_path: Path
+) -> None:
+    bring_in(store, urgency, "real", real("train") + "\n" + real("test").split("\n", 1)[1], tmp_path)
+    bring_in(store, urgency, "zero-shot", MADE, tmp_path)
+    with store.write() as session:
+        queue.enqueue(session, title="Train", key="train:1", command=["-m", "core"], slot=Slot.CPU, study_id=study.id)
+
+    with store() as session:
+        found = way.ways(session, study.id)[0]
+
+    assert found.next.is_running
+    assert found.meanwhile is not None
+    assert found.meanwhile.page == "inspect"
+
+
+def test_the_first_open_way_is_that_of_the_first_task_without_a_verdict(
+    store: Store, study: Study, finished: Callable[[str], Task]
+) -> None:
+    finished("done")
+    with store.write() as session:
+        make_task(session, study, "begun", test_texts=8)
+
+    with store() as session:
+        found = way.first_open(way.ways(session, study.id))
+
+    assert found is not None
+    assert found.task == "begun"
+    assert way.first_open([]) is None
+
+
+@pytest.fixture
+def finished(store: Store, study: Study, tmp_path: Path) -> Callable[[str], Task]:
+    def make(name: str) -> Task:
+        with store.write() as session:
+            task = make_task(session, study, name, test_texts=8, arms=["zero-shot"])
+            add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+        bring_in(store, task, "real", real("train"), tmp_path)
+        bring_in(store, task, "zero-shot", MADE, tmp_path)
+        return task
+
+    return make
+
+
+def test_the_ten_tasks_are_made_with_labels_and_two_prompts_each_and_begin_at_real_texts(store: Store) -> None:
+    titles = [task.title for task in catalogued.catalogue_tasks()]
+
+    with store.write() as session:
+        study = ten_tasks.make(session, "ten-tasks", titles)
+        again = ten_tasks.make(session, "ten-tasks", titles[:2])
+
+    with store() as session:
+        found = way.ways(session, study.id)
+        known = tasks.tasks(session, study.id)
+        saved = [versions.versions(session, arm.id) for task in known for arm in tasks.arms(session, task.id)]
+    assert again.id == study.id
+    assert len(known) == 10
+    assert {each.next.page for each in found} == {"data"}
+    assert [len(prompts) for prompts in saved] == [1] * 20

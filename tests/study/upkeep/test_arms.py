@@ -1,0 +1,95 @@
+"""Arms: another name with its kind, and deletion of those that hold nothing."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from core.errors import StudyError
+from core.jobs import queue
+from core.study import tasks
+from core.study.rows.kinds import ArmKind, Slot
+from core.study.rows.study import Arm, Prompt, Task
+from core.study.store import Store
+from core.study.upkeep import arms
+from core.synthesis.prompts import drafts, versions
+from tests.finished_study import add_runs, make_task
+
+
+def with_prompt(store: Store, task: Task, arm: Arm) -> None:
+    with store.write() as session:
+        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        versions.save(session, arm_id=arm.id, draft=draft)
+
+
+def test_the_kind_of_an_arm_follows_its_new_name(store: Store, task: Task, make_arm: Callable[[str], Arm]) -> None:
+    arm = make_arm("zero-shot")
+
+    with store.write() as session:
+        arms.rename(session, arm.id, "few-shot-3")
+
+    with store() as session:
+        assert tasks.get_arm(session, task, "few-shot-3").kind == ArmKind.FEW_SHOT
+        assert tasks.find_arm(session, task.id, "zero-shot") is None
+
+
+@pytest.mark.parametrize("name", ["few-shot", "real", " "])
+def test_a_name_that_is_taken_real_or_empty_is_refused(
+    store: Store, task: Task, make_arm: Callable[[str], Arm], name: str
+) -> None:
+    arm, _ = make_arm("zero-shot"), make_arm("few-shot")
+
+    with pytest.raises(StudyError), store.write() as session:
+        arms.rename(session, arm.id, name)
+
+    with store() as session:
+        assert tasks.find_arm(session, task.id, "zero-shot") is not None
+
+
+def test_an_arm_is_not_renamed_while_a_job_looks_for_it_by_name(
+    store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    arm = make_arm("zero-shot")
+    with store.write() as session:
+        queue.enqueue(
+            session, title="Generate", key="generate:1", command=["-m", "core"], slot=Slot.API, study_id=task.study_id
+        )
+
+    with pytest.raises(StudyError, match="Generate"), store.write() as session:
+        arms.rename(session, arm.id, "zero-shot-2")
+
+
+def test_an_arm_with_prompts_alone_is_deleted_with_them_and_no_other_arm_is(
+    store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    gone, stays = make_arm("zero-shot"), make_arm("zero-shot-2")
+    with_prompt(store, task, gone)
+    with_prompt(store, task, stays)
+
+    with store.write() as session:
+        assert arms.delete_arm(session, gone.id) == "zero-shot"
+
+    with store() as session:
+        assert [arm.name for arm in tasks.arms(session, task.id)] == ["zero-shot-2"]
+        assert session.scalars(select(Prompt.arm_id)).all() == [stays.id]
+
+
+def test_an_arm_that_holds_runs_is_kept_and_says_what_would_be_lost(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "tickets")
+        task = make_task(session, study, "urgency", test_texts=8, arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+        arm = tasks.get_arm(session, task, "zero-shot")
+
+    with pytest.raises(StudyError, match="3 runs"), store.write() as session:
+        arms.delete_arm(session, arm.id)
+
+    with store() as session:
+        assert arms.why_kept(session, tasks.get_arm(session, task, "real").id) == "8 texts and 3 runs"
+
+
+def test_the_real_arm_cannot_be_deleted(store: Store, make_arm: Callable[[str], Arm]) -> None:
+    arm = make_arm("real")
+
+    with pytest.raises(StudyError, match="measured against"), store.write() as session:
+        arms.delete_arm(session, arm.id)

@@ -1,0 +1,89 @@
+"""Studies as wholes: another name, a copy, put aside."""
+
+import pandas as pd
+import pytest
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.rows.study import Study
+from core.study.store import Store
+from core.study.upkeep import studies
+from core.training import runs
+from tests.finished_study import add_runs, make_task
+
+
+@pytest.fixture
+def study(store: Store) -> Study:
+    with store.write() as session:
+        made = tasks.study_named(session, "tickets")
+        task = make_task(session, made, "urgency", test_texts=20, arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+    return made
+
+
+def test_a_renamed_study_is_found_by_its_new_name_only(store: Store, study: Study) -> None:
+    with store.write() as session:
+        studies.rename(session, study.id, "letters to support")
+
+    with store() as session:
+        assert [known.name for known in tasks.studies(session)] == ["letters to support"]
+        assert [task.name for task in tasks.tasks(session, study.id)] == ["urgency"]
+
+
+@pytest.mark.parametrize("name", ["other", " ", "x" * 201, "two\nlines"])
+def test_a_name_that_is_taken_or_not_valid_is_refused_and_nothing_changes(
+    store: Store, study: Study, name: str
+) -> None:
+    with store.write() as session:
+        tasks.study_named(session, "other")
+
+    with pytest.raises(StudyError), store.write() as session:
+        studies.rename(session, study.id, name)
+
+    with store() as session:
+        assert {known.name for known in tasks.studies(session)} == {"other", "tickets"}
+
+
+def test_the_sample_study_keeps_its_name(store: Store) -> None:
+    with store.write() as session:
+        sample = tasks.study_named(session, "sample-study", is_sample=True)
+
+    with pytest.raises(StudyError, match="Copy it"), store.write() as session:
+        studies.rename(session, sample.id, "mine")
+
+
+def test_a_copy_has_the_scores_of_its_original_and_later_changes_do_not_meet(store: Store, study: Study) -> None:
+    copied = studies.copy(store, study.id, "tickets-2")
+
+    with store() as session:
+        ours, theirs = runs.scores(session, study.id), runs.scores(session, copied.id)
+    pd.testing.assert_series_equal(ours["macro_f1"], theirs["macro_f1"])
+    assert set(ours["run_id"]).isdisjoint(theirs["run_id"])
+    with store.write() as session:
+        tasks.make_arm(session, task_id=tasks.get_task(session, copied.id, "urgency").id, name="few-shot")
+    with store() as session:
+        first = tasks.get_task(session, study.id, "urgency")
+        assert [arm.name for arm in tasks.arms(session, first.id)] == ["real", "zero-shot"]
+
+
+def test_a_copy_under_a_taken_name_is_refused_before_anything_is_stored(store: Store, study: Study) -> None:
+    with pytest.raises(StudyError, match="already"):
+        studies.copy(store, study.id, "tickets")
+
+    with store() as session:
+        assert len(tasks.studies(session)) == 1
+
+
+def test_a_study_put_aside_is_in_no_list_until_it_is_taken_back(store: Store, study: Study) -> None:
+    with store.write() as session:
+        studies.put_aside(session, study.id, True)
+    with store() as session:
+        assert not tasks.studies(session)
+        assert [studies.is_aside(known) for known in tasks.studies(session, even_aside=True)] == [True]
+        assert len(runs.scores(session, study.id)) == 6
+
+    with store.write() as session:
+        studies.put_aside(session, study.id, False)
+
+    with store() as session:
+        assert [known.config for known in tasks.studies(session)] == [study.config]

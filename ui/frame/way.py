@@ -1,0 +1,87 @@
+"""The head of a page: its title, the steps of the task in hand with ticks, and the step that comes next with its button."""
+
+import streamlit as st
+
+from core.steps.guide import way
+from core.steps.guide.way import Step, Way
+from core.study.rows.study import Study
+from ui.shared import links, resources, words
+
+OF_ALL_TASKS = ("overview", "plan", "report", "analyse", "jobs")
+MARKS = {"done": "✓", "next": "➜", "running": "▶", "optional": "◦", "open": "·"}
+
+
+def title(text: str, study: Study) -> None:
+    """Draw a page's title, with a badge if the study is the bundled sample, and the way of its task below."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(text, width="content")
+        if study.is_sample:
+            words.sample_badge()
+    found = ways_of(study)
+    page = str(st.session_state.get("frame.page", ""))
+    if (here := _in_hand(found, page)) is not None:
+        _draw(here, page, is_one_of_many=len(found) > 1)
+
+
+def ways_of(study: Study) -> list[Way]:
+    """The ways of the tasks of a study, as `way.ways`."""
+    with resources.store()() as session:
+        return way.ways(session, study.id)
+
+
+def _in_hand(found: list[Way], page: str) -> Way | None:
+    """The way of the task in hand; on a page about all tasks, the first way that is not at its end."""
+    if page not in OF_ALL_TASKS:
+        name = st.session_state.get("pickers.task") or st.query_params.get("task")
+        if (chosen := next((each for each in found if each.task == name), None)) is not None:
+            return chosen
+    return way.first_open(found)
+
+
+def _draw(here: Way, page: str, *, is_one_of_many: bool) -> None:
+    with st.container(key="way", border=False, gap="xxsmall"):
+        with st.container(horizontal=True, key="way.steps", gap="small"):
+            for step in here.steps:
+                with st.container(width="content", key=f"way.step.{step.page}.{_mark(step, here)}"):
+                    st.page_link(
+                        links.page_file(step.page),
+                        label=f"{MARKS[_mark(step, here)]} {step.name}",
+                        help=words.plain(_told(step)),
+                    )
+        _draw_next(here, page, is_one_of_many=is_one_of_many)
+
+
+def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
+    """Draw the next step in words, with a button that opens its page; while a job works on it, the step to do meanwhile."""
+    following, lead = here.next, "**Next:**"
+    if following.is_running and here.meanwhile is not None:
+        following, lead = here.meanwhile, f"▶ {following.name} is going on. **Meanwhile:**"
+    elif following.is_running:
+        lead = f"▶ {following.name} is going on. **Then:**"
+        following = here.steps[-1]
+    said = following.wanted
+    if is_one_of_many and here.task not in said:
+        said = f"{here.task}. {said}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{lead} {words.plain(said)}", width="content")
+        if following.page == page:
+            return
+        if st.button(f"Go to {following.name}", type="primary" if page == "overview" else "secondary", key="way.next"):
+            st.session_state["pickers.task"] = here.task
+            st.switch_page(links.page_file(following.page))
+
+
+def _mark(step: Step, here: Way) -> str:
+    if step.is_running:
+        return "running"
+    if step.is_done:
+        return "done"
+    if step is here.next:
+        return "next"
+    return "optional" if step.is_optional else "open"
+
+
+def _told(step: Step) -> str:
+    """What a step has so far and what it is for, for its help text."""
+    has = f"{step.has}. " if step.has else ""
+    return f"{has}{'Not needed for a verdict, and makes it surer. ' if step.is_optional else ''}{step.wanted}"

@@ -1,0 +1,88 @@
+"""Three doors for someone who arrives: the sample study, a task of one's own, the paper's ten tasks."""
+
+import streamlit as st
+
+from core.jobs import runner
+from core.steps import train
+from core.steps.guide import ten_tasks
+from core.study import tasks
+from core.synthesis.prompts import catalogued
+from ui.frame import frame
+from ui.shared import links, resources
+from ui.shared.words import show_errors
+
+OWN_NAME = "my-study"
+
+
+def welcome() -> None:
+    """Draw the first screen: what Litmus is for in one sentence, the doors, and what one needs."""
+    st.title("Will LLM-written training data work for your task?", anchor=False)
+    st.markdown(
+        "Litmus trains a classifier on real texts and another on texts that an LLM wrote, scores both on real test texts, and says "
+        "what the difference costs you, **before** you pay for thousands of texts. The more a task is a matter of opinion, "
+        "the larger the difference tends to be."
+    )
+    doors()
+    st.caption(
+        "For a task of your own you need real texts with their labels (a few hundred, some of them for testing) and a model that "
+        "writes: an API key, a server on this machine, or a small model that Litmus adds. People who rate texts make the answer "
+        "surer. All of it stays on this machine, apart from what you send to a model."
+    )
+
+
+def doors() -> None:
+    """Draw the three doors side by side."""
+    see, own, ten = st.columns(3, border=True)
+    with see:
+        st.subheader("See it work", anchor=False)
+        st.write(
+            "Four small tasks, from objective to subjective. Texts and answers are there at once; 36 trainings follow while you watch."
+        )
+        st.caption("A few minutes. No key, no GPU, no network.")
+        st.button(
+            "Run the sample study", type="primary", on_click=_start_sample, key="overview.sample", width="stretch"
+        )
+    with own:
+        st.subheader("My task", anchor=False)
+        st.write("Bring in real texts with labels; then step by step to a verdict: collect, generate, or mix.")
+        name = st.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
+        if st.button("Begin with my texts", key="overview.make", width="stretch"):
+            _start_own(name)
+    with ten:
+        st.subheader("The paper's ten tasks", anchor=False)
+        st.write(
+            "Questions, labels and prompts of the study by Li et al. (2023) are ready; bring in real texts for each."
+        )
+        titles = [task.title for task in catalogued.catalogue_tasks()]
+        chosen = st.multiselect("Tasks", titles, default=titles, key="overview.ten")
+        if st.button("Make the study of these tasks", key="overview.make_ten", width="stretch"):
+            _start_ten(chosen)
+
+
+def _start_sample() -> None:
+    """Queue the sample study and choose it."""
+    with resources.store().write() as session:
+        train.queue_sample(session)
+    runner.ensure(resources.settings())
+    frame.choose_study(train.SAMPLE_NAME)
+
+
+def _start_own(name: str) -> None:
+    """Make a study with the name typed, choose it, and go to where texts are brought in."""
+    with show_errors():
+        with resources.store().write() as session:
+            made = tasks.study_named(session, name).name
+        _go(made)
+
+
+def _start_ten(titles: list[str]) -> None:
+    with show_errors():
+        with resources.store().write() as session:
+            made = ten_tasks.make(session, ten_tasks.NAME, titles).name
+        _go(made)
+
+
+def _go(study: str) -> None:
+    st.session_state["frame.study"] = study
+    st.session_state["frame.wanted"] = study
+    st.switch_page(links.page_file("data"))

@@ -1,0 +1,81 @@
+"""What can be done with a study as a whole: rename, copy, put aside; and the doors to another study."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from core.errors import StudyError
+from core.study import tasks
+from core.study.rows.study import Study
+from core.study.upkeep import studies
+from ui.frame import frame
+from ui.overview import doors
+from ui.shared import resources, words
+
+REFUSED = "studies.refused"
+
+
+def studies_panel(study: Study) -> None:
+    """Draw the menu of the study in hand, and the doors to another study."""
+    if reason := st.session_state.pop(REFUSED, None):
+        st.warning(words.plain(reason))
+    with st.popover("This study"):
+        renamed, copied = f"studies.rename.{study.id}", f"studies.copy.{study.id}"
+        st.text_input("Another name", study.name, key=renamed)
+        st.button("Rename", key="studies.rename.do", on_click=_rename, args=(study.id, renamed))
+        st.text_input("Name of a copy", f"{study.name}-copy", key=copied)
+        st.button("Copy with all its rows", key="studies.copy.do", on_click=_copy, args=(study.id, copied))
+        st.caption("Links of campaigns, personal codes and jobs are not copied.")
+        st.button("Put aside", key="studies.aside.do", on_click=_put_aside, args=(study.id,), help="Lists leave it out")
+    with resources.store()() as session:
+        aside = [each for each in tasks.studies(session, even_aside=True) if studies.is_aside(each)]
+    if aside:
+        with st.popover(f"Put aside ({len(aside)})"):
+            for each in aside:
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.text(each.name, width="stretch")
+                    st.button("Take back", key=f"studies.back.{each.id}", on_click=_take_back, args=(each.id,))
+    with st.popover("Another study", width="content"):
+        doors.doors()
+
+
+def _rename(study_id: int, typed: str) -> None:
+    name = str(st.session_state[typed]).strip()
+    _change(lambda session: studies.rename(session, study_id, name).name, "The study is now called {}.")
+
+
+def _copy(study_id: int, typed: str) -> None:
+    try:
+        made = studies.copy(resources.store(), study_id, str(st.session_state[typed]).strip())
+    except StudyError as error:
+        st.session_state[REFUSED] = str(error)
+        return
+    words.set_notice(f"The copy {made.name} is in hand.")
+    frame.choose_study(made.name)
+
+
+def _put_aside(study_id: int) -> None:
+    with resources.store().write() as session:
+        studies.put_aside(session, study_id, True)
+    st.session_state.pop("frame.study", None)
+    words.set_notice("The study is put aside; nothing of it is deleted.")
+
+
+def _take_back(study_id: int) -> None:
+    with resources.store().write() as session:
+        studies.put_aside(session, study_id, False)
+        name = session.get_one(Study, study_id).name
+    frame.choose_study(name)
+
+
+def _change(change: Callable[[Session], str], notice: str) -> None:
+    """Make a change that returns the name of a study, choose that study, and keep a notice; keep the reason of a refusal."""
+    try:
+        with resources.store().write() as session:
+            name = change(session)
+    except StudyError as error:
+        st.session_state[REFUSED] = str(error)
+        return
+    words.set_notice(notice.format(name))
+    frame.choose_study(name)

@@ -1,0 +1,150 @@
+"""Slides for a screen that a room looks at: the question, live rating, the result, the verdicts."""
+
+import io
+import math
+import time
+
+import segno
+import streamlit as st
+
+from core.analysis import findings
+from core.analysis.figures import gap_forest, styling
+from core.analysis.headline import headline
+from core.analysis.points import METRIC_NAMES, Metric
+from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts.verdict import MARGIN
+from core.study import tasks
+from core.study.rows.kinds import ArmKind
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Study
+from core.subjectivity import results
+from core.subjectivity.sessions import campaigns, live
+from ui.campaigns import reads
+from ui.campaigns.list import rating_link
+from ui.shared import jobs, links, resources
+from ui.shared import reads as study_reads
+from ui.shared.words import plain, sample_badge
+
+TICK = 2
+TYPE = 1.6  # times the size of the other pages
+QUIET_ZONE = 2
+STYLE = """<style>
+[data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapsedControl"] { display: none; }
+.stMainBlockContainer { padding: 1.2rem 3rem 1rem; max-width: none; }
+.st-key-present h1 { font-size: clamp(1.7rem, 3.4vw, 4rem); }
+.st-key-present p, .st-key-present li { font-size: clamp(1.1rem, 1.9vw, 2.2rem); line-height: 1.35; }
+.st-key-present [data-testid="stMetricValue"] { font-size: clamp(2rem, 5vw, 5.5rem); }
+.st-key-present [data-testid="stMetricLabel"] p { font-size: clamp(1rem, 1.6vw, 1.8rem); }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3rem 1rem 1rem; } }
+</style>"""
+SLIDES = ("Question", "Rating", "Result", "Verdict")
+
+
+def present(study: Study) -> None:
+    """Draw the chosen slide, and the buttons that turn to the next one; the arrow keys turn too. The slide stands in the URL."""
+    st.html(STYLE)
+    at = _at()
+    with st.container(key="present"):
+        {"Question": _question, "Rating": _rating, "Result": _result, "Verdict": _verdicts}[SLIDES[at]](study)
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="present.turn"):
+        if study.is_sample:
+            sample_badge()
+        st.caption(f"{SLIDES[at]}, {at + 1} of {len(SLIDES)}", width="content")
+        st.button("Back", shortcut="Left", key="present.back", disabled=at == 0, on_click=_turn, args=(at - 1,))
+        st.button(
+            "On", shortcut="Right", key="present.on", disabled=at == len(SLIDES) - 1, on_click=_turn, args=(at + 1,)
+        )
+        if st.button("Leave", shortcut="Esc", key="present.leave"):
+            st.switch_page(links.page_file("overview"))
+
+
+def _at() -> int:
+    """The place of the slide in hand, from 0."""
+    name = st.session_state.get("present.slide") or st.query_params.get("slide")
+    at = SLIDES.index(name) if name in SLIDES else 0
+    st.query_params["slide"] = SLIDES[at]
+    return at
+
+
+def _turn(to: int) -> None:
+    st.session_state["present.slide"] = SLIDES[to]
+
+
+def _question(study: Study) -> None:
+    st.title("Will texts written by a language model train a classifier as well as real ones?", anchor=False)
+    with resources.store()() as session:
+        known = tasks.tasks(session, study.id)
+        arms = study_reads.arm_table(session, study)
+    for task in known[:6]:
+        st.markdown(f"- **{plain(task.name)}**: {plain(task.question)}")
+    if len(known) > 6:
+        st.markdown(f"- and {len(known) - 6} more")
+    is_real = arms["arm"] == ArmKind.REAL
+    made, tested = int(arms.loc[~is_real, "train"].sum()), int(arms.loc[is_real, "test"].sum())
+    st.markdown(f"{made:,} texts were written by a model; every classifier is tested on real texts, {tested:,} in all.")
+
+
+def _rating(study: Study) -> None:
+    with resources.store()() as session:
+        campaign = next((one for one in campaigns.of_study(session, study.id) if one.is_open and not one.source), None)
+    if campaign is None:
+        st.title("How far do people agree?", anchor=False)
+        st.markdown("No campaign is open. Make one on Campaigns, and its code and numbers stand here.")
+        return
+    st.title(plain(campaign.name), anchor=False)
+    code, numbers = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with code:
+        st.image(_code(rating_link(campaign)), width="stretch", alt="QR code of the link for raters")
+    with numbers:
+        st.fragment(_numbers, run_every=TICK)(campaign.id)
+
+
+def _numbers(campaign_id: int) -> None:
+    with resources.store()() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        state = live.of(session, campaign, now=time.time())
+    st.metric("Rating now", f"{state.raters.active:,}")
+    st.metric("Answers", f"{state.answers:,}")
+    if state.answers and not reads.is_comparing(campaign):
+        found = reads.summary(campaign, level=results.level_of(campaign))
+        st.metric("Agreement (Krippendorff's alpha)", f"{found.alpha:.2f}" if math.isfinite(found.alpha) else "–")
+        if math.isfinite(found.low):
+            st.markdown(f"95 % interval {found.low:.2f} to {found.high:.2f}; 1 is full agreement, 0 is chance.")
+
+
+def _result(study: Study) -> None:
+    jobs.watch_runs(study.id)
+    with resources.store()() as session:
+        found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
+    if found.gaps.empty:
+        st.title("What do synthetic texts cost?", anchor=False)
+        st.markdown(
+            f"{len(found.scores):,} trainings are done. The first gap is drawn when a real and a synthetic arm are."
+        )
+        return
+    st.title(plain(headline(found) or "What do synthetic texts cost?"), anchor=False)
+    figure = gap_forest.gaps_by_task(found.by_task, metric=found.metric)
+    st.plotly_chart(styling.enlarged(figure, TYPE), key="present.plot", config={"displayModeBar": False})
+    st.markdown(
+        f"{METRIC_NAMES[found.metric]} lost, with 95 % intervals; {len(found.scores):,} trainings, "
+        f"{findings.answers(found):,} answers of raters."
+    )
+
+
+def _verdicts(study: Study) -> None:
+    jobs.watch_runs(study.id)
+    st.title("What to do", anchor=False)
+    with resources.store()() as session:
+        found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
+        for task in tasks.tasks(session, study.id)[:6]:
+            said = findings.verdict_on(session, found, task.name, margin=MARGIN)
+            st.markdown(f"**{plain(task.name)}.** {plain(verdict_words.headline(said, found.measure))}")
+
+
+def _code(link: str) -> bytes:
+    """A PNG of the QR code of a link, on white so that cameras read it in dark mode too."""
+    picture = io.BytesIO()
+    segno.make(link, error="m", micro=False).save(
+        picture, kind="png", scale=14, border=QUIET_ZONE, dark="black", light="white"
+    )
+    return picture.getvalue()

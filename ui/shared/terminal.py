@@ -1,0 +1,38 @@
+"""The command lines that do in a terminal what a page does, ready to copy."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+import yaml
+
+from core.study.rows.study import Study
+
+
+def in_terminal(study: Study, *commands: Sequence[object], settings: Mapping[str, Any] | None = None) -> None:
+    """Draw a fold-out with the command lines that do the same as the page.
+
+    Each command is given as its words without `litmus` and without `--study`; a word `None` and the option before it are left
+    out. `settings`: what stands in the file of `litmus run` for the choices made on the page.
+    """
+    lines = [command_line(study, command) for command in commands]
+    with st.expander("The same in a terminal", icon="⌨️"):
+        st.code("\n".join(lines), language="bash", wrap_lines=True)
+        if settings:
+            st.caption("In the file of `litmus run`:")
+            st.code(
+                yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None, allow_unicode=True),
+                language="yaml",
+            )
+
+
+def command_line(study: Study, command: Sequence[object]) -> str:
+    """A command as it is typed, with `--study` and without options that have no value."""
+    words: list[str] = []
+    for word in command:
+        if word is None:
+            words.pop()
+        else:
+            words.append(str(word))
+    return shlex.join(["litmus", *words, "--study", study.name] if study.name else ["litmus", *words])
