@@ -139,7 +139,7 @@ def _config(
     arm: Arm, asked: TrainingSettings, own: TrainingSettings, test: pd.DataFrame, chosen: pd.DataFrame
 ) -> dict[str, object]:
     counts = chosen["label"].value_counts()
-    uneven = counts.max() - counts.min() > 1
+    uneven = bool(counts.max() - counts.min() > 1)
     words = ", ".join(f"{label} {count}" for label, count in counts.items())
     return {
         "training": own.model_dump(),
