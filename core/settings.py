@@ -36,7 +36,8 @@ class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
     `files` is the folder or URL where nodes of a cluster keep files for one another, None without. `slots` is the number of
-    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
+    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use, `slots_per_gpu` the number of jobs
+    that share a GPU and its memory.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `local_servers` maps names of servers of language models on this machine to their ports, None for the usual ports.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
@@ -58,6 +59,7 @@ class Settings:
     checkpoint_seconds: int = CHECKPOINT_SECONDS
     local_servers: Mapping[str, int] | None = None
     hosts: tuple[str, ...] = ()
+    slots_per_gpu: int = 1
     password_hash: str | None = field(default=None, repr=False)
 
     @property
@@ -108,6 +110,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
         local_servers=_ports(found),
         hosts=_hosts(found),
+        slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
         password_hash=_password_hash(found),
     )
 
