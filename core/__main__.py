@@ -25,7 +25,7 @@ COMMANDS = {
         "Make a few calls with a prompt, like the calls of a generation. The answers are stored but never become samples.",
     ),
     "spent": (
-        "spent",
+        "llm.spent",
         "Show what a study has cost: stored answers, batches under way, and calls whose answer never arrived.",
     ),
     "requests": (
@@ -106,7 +106,7 @@ COMMANDS = {
     ),
     "push": (
         "push",
-        "Send the kept texts of arms to the Hugging Face hub as Parquet with a card. Private unless --public; needs HF_TOKEN.",
+        "Send the texts of arms, or the kept model of a run, to the Hugging Face hub with a card. Private unless --public; needs HF_TOKEN.",
     ),
     "export": (
         "sharing.export",
@@ -130,7 +130,7 @@ COMMANDS = {
     ),
     "models": (
         "llm.models",
-        "Add, list and remove small models that come as Python packages and run on this machine, without a key or a network.",
+        "Add, list and remove small language models that run on this machine, and keep, list and remove the models of runs.",
     ),
     "backup": (
         "upkeep.backup",

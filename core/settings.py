@@ -39,6 +39,7 @@ class Settings:
     jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
+    `password_hash` is an argon2 hash of the organiser's password, in place of the password.
     `hosts` are further names by which browsers reach the dashboard.
     """
 
@@ -55,10 +56,20 @@ class Settings:
     watts: float | None = None
     checkpoint_seconds: int = CHECKPOINT_SECONDS
     hosts: tuple[str, ...] = ()
+    password_hash: str | None = field(default=None, repr=False)
+
+    @property
+    def organiser_secret(self) -> str | None:
+        """What sign-ins are made from: the organiser's password or its hash; None without both."""
+        return self.password_hash or self.password
 
     @property
     def checkpoints(self) -> Path:
         return self.home / "checkpoints"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
 
     @property
     def logs(self) -> Path:
@@ -76,7 +87,7 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
     """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
 
-    Raises `StudyError` if a number or a host name is not valid, or the file is not TOML.
+    Raises `StudyError` if a number, a host name or the password's hash is not valid, or the file is not TOML.
     """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
     home = Path(found.get("LITMUS_HOME") or "litmus-home").absolute()
@@ -94,6 +105,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         watts=_watts(found),
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
         hosts=_hosts(found),
+        password_hash=_password_hash(found),
     )
 
 
@@ -123,6 +135,17 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     if not text.isdecimal() or int(text) < least:
         raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
+
+
+def _password_hash(found: Mapping[str, str]) -> str | None:
+    given = (found.get("LITMUS_PASSWORD_HASH") or "").strip()
+    if given and found.get("LITMUS_PASSWORD"):
+        raise StudyError("Set LITMUS_PASSWORD or LITMUS_PASSWORD_HASH, not both.")
+    if given and not re.fullmatch(r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", given):
+        raise StudyError(
+            "LITMUS_PASSWORD_HASH must be an argon2 hash, which starts with $argon2id$; docs/serving.md says how to make it."
+        )
+    return given or None
 
 
 def _hosts(found: Mapping[str, str]) -> tuple[str, ...]:

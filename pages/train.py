@@ -78,6 +78,8 @@ ui.plot(
 )
 ui.steps_check_view(study, metric)
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
+if kept := ui.models_words():
+    st.caption(ui.plain(kept))
 if picked is not None:
     ui.run_detail(int(scores["run_id"].iloc[picked]), scores)
 ui.calibration_view(study)

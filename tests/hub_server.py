@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks the few routes of the Hugging Face hub that Litmus uses, for data sets only.
+"""A real HTTP server that speaks the few routes of the Hugging Face hub that Litmus uses: data sets, and models sent to it.
 
 It lists, serves and takes files: `with HubServer() as hub: hub.add("owner/name", {"README.md": b"..."}); hub.url`.
 Branches are full copies; `hub.sets[name].branches[branch]` maps a path to its bytes.
@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import yaml
 
 MAIN = "main"
+KINDS = ("/api/datasets/", "/api/models/")
 
 
 @dataclass
@@ -70,6 +71,10 @@ class HubServer:
         return found
 
 
+def _after_kind(path: str) -> str:
+    return next(path.removeprefix(kind) for kind in KINDS if path.startswith(kind))
+
+
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     hub: HubServer
@@ -84,8 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self._begin()
-        if path.startswith("/api/datasets/"):
-            name, _, revision = path.removeprefix("/api/datasets/").partition("/revision/")
+        if path.startswith(KINDS):
+            name, _, revision = _after_kind(path).partition("/revision/")
             self._list(name, unquote(revision) or MAIN)
         elif path.startswith("/datasets/"):
             name, _, rest = path.removeprefix("/datasets/").partition("/resolve/")
@@ -110,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             known = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in asked]
             self._send({"files": known})
         elif "/commit/" in path:
-            self._commit(path.removeprefix("/api/datasets/").partition("/commit/")[0], raw)
+            self._commit(_after_kind(path).partition("/commit/")[0], raw)
         else:
             self._fail(404, "EntryNotFound")
 
@@ -161,7 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not there:
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.server.hub.add(name, {}, private=private)
-        url = f"{self.server.hub.url}/datasets/{name}"
+        kind = "datasets/" if asked.get("type") == "dataset" else ""
+        url = f"{self.server.hub.url}/{kind}{name}"
         self._write(409 if there else 200, {"Content-Type": "application/json"}, json.dumps({"url": url}).encode())
 
     def _commit(self, name: str, raw: bytes) -> None:

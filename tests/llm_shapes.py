@@ -121,6 +121,8 @@ QUOTA_OF_DAY: Reply = (
     ],
 )
 SHAPES: dict[str, Callable[[Asked], Reply | None]] = {
+    "one-of-many": lambda asked: said(f"1. {asked.texts[0]}"),
+    "two-of-many": lambda asked: said("\n".join(f"{n}. {text}" for n, text in enumerate(asked.texts[:2], start=1))),
     "too-long-once": at_slot(
         1, refused(400, "This model's maximum context length is 4096 tokens.", code="context_length_exceeded")
     ),

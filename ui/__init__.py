@@ -68,6 +68,7 @@ from ui.synthesis.tries import call_cost, try_panel
 from ui.train.curve import curve_panel
 from ui.train.form import pick_training
 from ui.train.grid import forecast_words, grid_view
+from ui.train.kept import models_words
 from ui.train.run import run_detail
 from ui.train.steps_check import WHAT_THE_CHECK_DOES, steps_check_view
 from ui.trust.calibration import calibration_view
@@ -124,6 +125,7 @@ __all__ = [
     "live_view",
     "llm_view",
     "map_view",
+    "models_words",
     "new_campaign",
     "pack_view",
     "pick_arm",

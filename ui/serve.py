@@ -27,7 +27,7 @@ from urllib.parse import parse_qs
 import streamlit as st
 import uvicorn
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -112,9 +112,7 @@ class RaterMark:
             await self.app(scope, receive, send)
             return
         marked = Response()
-        marked.set_cookie(
-            self.name, "1", max_age=access.MARKED, path=self.path, secure=_is_encrypted(scope), samesite="lax"
-        )
+        marked.set_cookie(self.name, "1", max_age=access.MARKED, path=self.path, samesite="lax")
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -130,20 +128,17 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
     The token comes in a custom header because other sites cannot send one.
     """
     response, token = Response(status_code=HTTPStatus.NO_CONTENT), request.headers.get(access.HEADER, "")
-    max_age = access.SIGNED_IN if request.method == "POST" else 0
-    if max_age and not (
-        settings.password and access.is_signed(settings.home, settings.password, token, now=time.time())
-    ):
+    names = access.cookie_names(settings.home)
+    keep = functools.partial(response.set_cookie, path=path, httponly=True, samesite="strict")
+    if request.method == "DELETE":
+        keep(names.organiser, "", max_age=0)
+        return response
+    secret, now = settings.organiser_secret, time.time()
+    if not (secret and access.is_signed(settings.home, secret, token, now=now)):
         return Response(status_code=HTTPStatus.FORBIDDEN)
-    response.set_cookie(
-        access.cookie_names(settings.home).organiser,
-        token,
-        max_age=max_age,
-        path=path,
-        secure=_is_encrypted(request.scope),
-        httponly=True,
-        samesite="strict",
-    )
+    keep(names.organiser, token, max_age=access.SIGNED_IN)
+    known = access.sign(settings.home, secret, expires=now + access.KNOWN, purpose="known")
+    keep(names.known, known, max_age=access.KNOWN)
     return response
 
 
@@ -172,11 +167,6 @@ def _collect_less() -> None:
     gc.collect()
     gc.freeze()
     script_runner.gc = types.SimpleNamespace(collect=lambda _generation=2: gc.collect(1))  # type: ignore[assignment, attr-defined]
-
-
-def _is_encrypted(scope: Scope) -> bool:
-    """Whether the browser's connection uses TLS, to this server or to a proxy in front of it."""
-    return "https" in (scope["scheme"], Headers(scope=scope).get("x-forwarded-proto"))
 
 
 @asynccontextmanager

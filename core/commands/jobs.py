@@ -82,7 +82,9 @@ def jobs(
 
 def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by commas.")]) -> None:
     """Train the given runs in this process; inside a job, the progress is written to the row of the job."""
+    from core.steps.trained import model_card, models
     from core.training import fit  # torch takes seconds to import and is needed by this command alone
+    from core.training.kept import save
 
     with output.opened() as (settings, store):
         _check_gpu(settings, store)
@@ -95,7 +97,8 @@ def train_runs(runs: Annotated[str, typer.Option(help="Run numbers, separated by
         def tell(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
             report(progress.Progress(done=done, total=total, message=message, extra=extra))
 
-        fit.execute(store, [int(run) for run in runs.split(",")], report=tell, checkpoints=kept)
+        keeper = save.Keeper(models.models_in(settings), model_card.text)
+        fit.execute(store, [int(run) for run in runs.split(",")], report=tell, checkpoints=kept, keeper=keeper)
 
 
 def _check_gpu(settings: Settings, store: Store) -> None:

@@ -11,13 +11,14 @@ import typer
 
 from core import catalogue
 from core.analysis import regression
-from core.commands import curve, output
+from core.commands import curve, kept, output
 from core.errors import StudyError
 from core.interval import Interval
 from core.jobs.backends import choice
 from core.steps import study_intake
 from core.steps.whole import check_study, run_study
 from core.study import checks
+from core.training.kept.folder import Keep
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,10 @@ def run(
         bool,
         typer.Option("--steps-check", help="Also train every run with half and with twice the steps."),
     ] = False,
+    keep_models: Annotated[
+        Keep | None,
+        typer.Option(help="Keep the models of the best seed of each task, arm and encoder, or of all runs."),
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Do everything that a STUDY.yaml asks for; finished parts are not done again."""
@@ -47,7 +52,10 @@ def run(
             _say(check_study(settings, store, request), as_json=as_json)
         else:
             teller = output.teller(store)
-            result = run_study(settings, store, request, teller, backend=jobs, with_steps_check=with_steps_check)
+            keep = keep_models or (Keep(request.spec.keep_models) if request.spec.keep_models else None)
+            result = run_study(
+                settings, store, request, teller, backend=jobs, with_steps_check=with_steps_check, keep=keep
+            )
             _answer(result, as_json=as_json)
 
 
@@ -116,6 +124,9 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(result["steps_check_reading"])
     for one in result["curves"]:
         curve.show(one["task"], one["curve"], one["reading"])
+    if result["models"]:
+        columns = kept.COLUMNS
+        output.table("Kept models", columns, [[row[name] for name in columns] for row in result["models"]])
     refused = [row for row in result["imports"] if row["rejected"]]
     if refused:
         rows = [[r["task"], r["arm"], r["read"], r["kept"], output.listed(r["rejected"])] for r in refused]

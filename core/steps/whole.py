@@ -16,11 +16,12 @@ from core.errors import StudyError
 from core.jobs.backends import choice
 from core.reports import Teller
 from core.steps import generate, measure, share, study_file, study_intake, train
-from core.steps.trained import curve, wait
+from core.steps.trained import curve, models, wait
 from core.study import checks, spec, tasks
 from core.study.rows.study import Study, Task
 from core.study.store import Store
 from core.training import runs
+from core.training.kept.folder import Keep
 
 
 def check_study(
@@ -47,15 +48,17 @@ def run_study(
     *,
     backend: str = choice.LOCAL,
     with_steps_check: bool = False,
+    keep: Keep | None = None,
 ) -> dict[str, Any]:
     """Import a study file, generate, train on a backend and write the report; return the findings as JSON.
 
-    With `with_steps_check` every run is also trained with half and with twice the steps.
+    With `with_steps_check` every run is also trained with half and with twice the steps; `keep` says whose models are kept.
 
     Raises `study_intake.Refused` for fatal problems, before anything is stored, asked or paid for, and `StudyError` if
     a later step fails. That jobs can run on the backend is checked before anything is done.
     """
     choice.check(settings, backend)
+    models.check_backend(keep, backend)
     with store.write() as session:
         imported = study_file.import_study(session, settings, request)
         if imported.study is None:
@@ -66,10 +69,13 @@ def run_study(
         teller.say(f"Mind: {problem}")
     study = imported.study
     _generate(settings, store, study, request.spec, teller)
-    named, queued = _queue(settings, store, study, request, backend=backend, with_steps_check=with_steps_check)
+    named, queued = _queue(
+        settings, store, study, request, backend=backend, with_steps_check=with_steps_check, keep=keep
+    )
     wait.wait(settings, store, [job.id for job in queued.jobs], teller)
     for task in named:
         _compute_baselines(settings, store, task, teller)
+    kept = models.keep_after(settings, store, study, queued.run_ids, keep, teller) if keep else []
     curves = _curves(settings, store, study, request, teller, backend=backend)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
@@ -80,6 +86,7 @@ def run_study(
         "steps_check": steps_check.as_json(checked),
         "steps_check_reading": steps_check.sentence(checked),
         "curves": curves,
+        "models": kept,
         "headline": headline(collected),
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
@@ -94,6 +101,7 @@ def _queue(
     *,
     backend: str,
     with_steps_check: bool,
+    keep: Keep | None,
 ) -> tuple[list[Task], train.Queued]:
     """Queue the trainings that a study file asks for; its tasks, and the jobs and runs."""
     with store.write() as session:
@@ -109,6 +117,8 @@ def _queue(
         )
         queue_all = train.queue_steps_check if with_steps_check else train.queue_training
         queued = queue_all(session, settings, study=study, request=wanted)
+        if keep:
+            models.mark(session, queued.run_ids, keep)
     return named, queued
 
 

@@ -220,7 +220,8 @@ def _labels_of_list(labels: list[Any]) -> dict[str, str]:
 
 class StudySpec(Part):
     """The content of a study file. `sample` marks the bundled sample study; `training` may be the name of a preset; `curve`
-    is the learning curve of every task that has none of its own."""
+    is the learning curve of every task that has none of its own; `keep_models` says which runs of the comparison keep their
+    model: the best seed of each task, arm and encoder, or all."""
 
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
@@ -229,6 +230,7 @@ class StudySpec(Part):
     tasks: dict[str, TaskSpec] = Field(min_length=1)
     comparisons: RatingsSpec | None = None
     curve: CurveSpec | None = None
+    keep_models: Literal["best", "all"] | None = None
     sample: bool = False
 
     @pydantic.field_validator("training", mode="before")

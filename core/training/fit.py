@@ -1,7 +1,7 @@
 """Fine-tune encoders, run by run, and predict the real test split. Imported by worker processes only."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shutil import disk_usage
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 import transformers
 from sqlalchemy import insert, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from core import quiet_hub
 from core.errors import StudyError
@@ -20,16 +21,29 @@ from core.training import convergence, predict
 from core.training.checkpoints.checkpoint import Checkpoint
 from core.training.checkpoints.folder import Folder
 from core.training.fitting import encoder, loop, run_data
+from core.training.fitting.loop import Trained
 from core.training.fitting.run_data import RunData
+from core.training.kept import save
+from core.training.kept.folder import Keep
+from core.training.kept.save import Keeper
 
 ROOM = 32 << 20  # bytes free, below which a checkpoint gives way to the predictions of its run
 FULL_DISK = ("disk is full", "disk I/O error", "No space left")  # how databases say that nothing more can be written
 
 
 def execute(
-    store: Store, run_ids: Sequence[int], *, report: Report, threads: int = 1, checkpoints: Folder | None = None
+    store: Store,
+    run_ids: Sequence[int],
+    *,
+    report: Report,
+    threads: int = 1,
+    checkpoints: Folder | None = None,
+    keeper: Keeper | None = None,
 ) -> None:
     """Train those of the runs that are unfinished, in turn, and store their predictions and facts.
+
+    With a keeper, the model of a run is kept where `Run.config` says so under `keep`; a finished run that should have a kept
+    model and has none is trained once more for its weights, and its stored result does not change.
 
     `report` is called with steps done and steps in all over these runs, the title of the current run, its loss, and the
     steps that are `kept` on disk. The same run with the same `threads` on the same processor ends with the same weights,
@@ -49,11 +63,12 @@ def execute(
     total, done = sum(steps.values()), 0
     for run_id, length in steps.items():
         with store() as session:
-            data = run_data.read(session, run_id)
+            data = run_data.read(session, run_id, again=keeper is not None and _is_to_keep(session, keeper, run_id))
         if data is not None:
             said = _keeping(report, done=done, total=total)
             said(0, length, data.title, {})
-            _train_and_store(store, data, device=device, report=said, checkpoints=checkpoints)
+            own = checkpoints if data.run.finished_at is None else None  # those of finished runs are swept away
+            _train_and_store(store, data, device=device, report=said, checkpoints=own, keeper=keeper)
         done += length
     report(done, total, "", {"kept": done})
 
@@ -66,10 +81,22 @@ def _keeping(report: Report, *, done: int, total: int) -> Report:
     )
 
 
+def _is_to_keep(session: Session, keeper: Keeper, run_id: int) -> bool:
+    """Whether a run keeps its model for certain, not as a candidate for the best one, and the model is not there."""
+    keep = run_data.run_of(session, run_id).config.get("keep")
+    return keep == Keep.ALL and not keeper.models.of(run_id).is_dir()
+
+
 def _train_and_store(
-    store: Store, data: RunData, *, device: torch.device, report: Report, checkpoints: Folder | None
+    store: Store,
+    data: RunData,
+    *,
+    device: torch.device,
+    report: Report,
+    checkpoints: Folder | None,
+    keeper: Keeper | None,
 ) -> None:
-    """Train a run, predict its test texts and store the result."""
+    """Train a run, predict its test texts, store the result unless the run has finished, and keep its model if that is planned."""
     began = time.monotonic()
     dtype = predict.fast_dtype(device)
     settings = data.settings
@@ -95,26 +122,41 @@ def _train_and_store(
             f"{data.title} with {data.run.encoder} does not fit into the memory of {_device_name(device)}, not even one text at a "
             f"time. Lower max_length ({settings.max_length}) or choose a smaller encoder."
         ) from error
-    facts = {
-        **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
-        "seconds": time.monotonic() - began,
-        "samples_per_second": trained.steps * settings.batch_size / trained.seconds,
-        "steps": trained.steps,
-        "stopped_early": trained.steps < settings.length,
-        "loss": trained.curve,
-        "train_loss": train_loss,
-        "validation": {"n": len(data.validation), "loss": trained.validation},
-        "guess": convergence.loss_of_a_guess(data.train.targets),
-        "train_digest": data.train_digest,
-        "cut": cut,
-        "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
-        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
-    }
+    facts = _facts(data, conditions, trained, seconds=time.monotonic() - began) | {"train_loss": train_loss, "cut": cut}
     if checkpoints and disk_usage(checkpoints.path.parent).free < ROOM:
         checkpoints.remove(data.run.id)  # it has served, and makes room for the predictions
     _store(store, data, facts=facts, indices=indices, probabilities=probabilities)
     if checkpoints:
         checkpoints.remove(data.run.id)
+    if keeper and data.run.config.get("keep"):
+        keeper.keep(store, data, model, tokenizer, repeated=_repeated(store, data, indices))
+
+
+def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, seconds: float) -> dict[str, Any]:
+    """What is stored about a training: its conditions, time, losses and notes."""
+    return {
+        **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
+        "seconds": seconds,
+        "samples_per_second": trained.steps * data.settings.batch_size / trained.seconds,
+        "steps": trained.steps,
+        "stopped_early": trained.steps < data.settings.length,
+        "loss": trained.curve,
+        "validation": {"n": len(data.validation), "loss": trained.validation},
+        "guess": convergence.loss_of_a_guess(data.train.targets),
+        "train_digest": data.train_digest,
+        "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
+        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
+    }
+
+
+def _repeated(store: Store, data: RunData, indices: np.ndarray) -> str:
+    """A sentence about a training that was repeated for its weights: whether its answers are the stored ones. Else ""."""
+    if data.run.finished_at is None:
+        return ""
+    answers = dict(zip(data.test_ids, (data.label_ids[place] for place in indices.tolist()), strict=True))
+    with store() as session:
+        same, n = save.same_answers(session, data.run.id, answers)
+    return f"The training was repeated to keep its weights; its answers equal the stored ones on {same:,} of {n:,} test texts."
 
 
 def _device_name(device: torch.device) -> str:

@@ -103,6 +103,25 @@ def _finished(session: Session, study_id: int, purposes: Sequence[Purpose]) -> p
     )
 
 
+def best(session: Session, study_id: int, run_ids: Sequence[int]) -> list[int]:
+    """Of these finished runs of the comparison, that with the highest macro-F1 for each task, arm, encoder and conditions."""
+    found = scores(session, study_id, run_ids=run_ids)
+    ranked = found.sort_values(["macro_f1", "run_id"], ascending=[False, True])
+    first = ranked.drop_duplicates(["task", "arm", "encoder", "conditions"])
+    return sorted(int(run_id) for run_id in first["run_id"])
+
+
+def macro_f1(session: Session, run_id: int) -> float | None:
+    """The macro-F1 of a run on the real test texts; None without predictions."""
+    found = predictions(session, run_id)
+    return None if found.empty else _macro_f1(found)
+
+
+def _macro_f1(found: pd.DataFrame) -> float:
+    labels = sorted({*found["label"], *found["predicted"]})
+    return score.macro_f1(list(found["label"]), list(found["predicted"]), labels=labels)
+
+
 def title(task: str, arm: str, seed: int) -> str:
     """The name under which the training of a run reports its progress."""
     return f"{task} · {arm} · seed {seed}"

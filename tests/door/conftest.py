@@ -9,8 +9,9 @@ import aiohttp
 import pytest
 
 from tests.e2e.conftest import Server, browser
+from tests.pages.conftest import home
 
-__all__ = ["browser"]
+__all__ = ["browser", "home"]
 
 
 @dataclass(frozen=True)

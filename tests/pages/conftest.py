@@ -24,7 +24,14 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("LITMUS_HOME", str(home_folder))
     monkeypatch.setenv("LITMUS_SLOTS", "2")
     monkeypatch.setenv("LITMUS_GPUS", "0")
-    for name in ("LITMUS_DATABASE", "LITMUS_PASSWORD", "LITMUS_HOSTS", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in (
+        "LITMUS_DATABASE",
+        "LITMUS_PASSWORD",
+        "LITMUS_PASSWORD_HASH",
+        "LITMUS_HOSTS",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     _forget()
     opened = store_module.open_store(settings_module.load())

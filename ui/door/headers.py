@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import streamlit as st
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +19,7 @@ CLOSED = ("_stcore/metrics", "_stcore/agent/")
 
 
 class SecurityHeaders:
-    """ASGI application that adds the security headers to every answer of another application.
+    """ASGI application that adds the security headers to every answer of another application, and `Secure` to its cookies on TLS.
 
     Addresses of Streamlit that Litmus has no use for are answered with 404. `path`: the path of the dashboard.
     """
@@ -31,12 +31,20 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 MutableHeaders(scope=message).update(self.headers)
+                if is_encrypted(scope):
+                    message["headers"] = [(name, _only_by_tls(name, value)) for name, value in message["headers"]]
             await send(message)
 
         app = self.app
         if scope["type"] == "http" and scope["path"].startswith(tuple(self.path + closed for closed in CLOSED)):
             app = PlainTextResponse("Litmus does not serve this address.\n", HTTPStatus.NOT_FOUND)
         await app(scope, receive, send_with_headers)
+
+
+def is_encrypted(scope: Scope) -> bool:
+    """Whether the browser's connection uses TLS, to this server or to a proxy in front of it."""
+    proxied = Headers(scope=scope).get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return "https" in (scope["scheme"], proxied)
 
 
 def security_headers() -> dict[str, str]:
@@ -52,6 +60,12 @@ def security_headers() -> dict[str, str]:
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     }
+
+
+def _only_by_tls(name: bytes, value: bytes) -> bytes:
+    """The value of a header; a cookie gets the attribute Secure if it lacks it."""
+    attributes = [each.strip().lower() for each in value.split(b";")]
+    return value + b"; Secure" if name.lower() == b"set-cookie" and b"secure" not in attributes else value
 
 
 def _policy(index: str) -> dict[str, str]:

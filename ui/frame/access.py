@@ -1,6 +1,7 @@
 """Access control: whether a visitor is an organiser, a rater or a stranger, with sign-in, sign-out and cookies.
 
-The server stores nothing about a browser. A browser that opened a rater's link gets a cookie, the rater mark; all its
+The server stores nothing about a browser but the sign-ins that were ended before their time. A browser that opened a
+rater's link gets a cookie, the rater mark; all its
 sessions are a rater's until the password or the organiser's key is given. A sign-in is a signed token in a second cookie,
 valid for 12 hours. Streamlit reads cookies only when a session starts, so changes during a session are kept in its state
 too.
@@ -8,12 +9,14 @@ too.
 
 import hashlib
 import hmac
+import logging
+import math
 import secrets
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from threading import BoundedSemaphore
 
 import streamlit as st
 from streamlit import config
@@ -22,13 +25,15 @@ from streamlit.components import v2
 from core import files
 from core.errors import StudyError
 from core.subjectivity.sessions import campaigns
-from ui.door import local
+from ui.door import ended, local, passwords
+from ui.door import guesses as guesses_of
 from ui.shared import resources, words
 
-SIGNED_IN, MARKED = 12 * 3600, 365 * 24 * 3600
+SIGNED_IN, MARKED, KNOWN = 12 * 3600, 365 * 24 * 3600, 90 * 24 * 3600
 ROUTE = "-/organiser"
 HEADER = "X-Litmus-Sign-In"
-TRIES_AT_ONCE, WAIT_AFTER_A_WRONG_ONE = 4, 1.0
+WAIT_AFTER_A_WRONG_ONE, WAIT_WHEN_REFUSED = 1.0, 3.0
+logger = logging.getLogger(__name__)
 # `ui.serve` sets the sign-in as an HttpOnly cookie; under a plain `streamlit run` this script writes the cookies itself.
 BROWSER = """
 export default ({ data }) => {
@@ -59,10 +64,15 @@ class Visitor(StrEnum):
 
 @dataclass(frozen=True)
 class Cookies:
-    """The names of the two cookies, which differ between homes: browsers share cookies between the ports of a machine."""
+    """The names of the cookies, which differ between homes: browsers share cookies between the ports of a machine.
+
+    `rater`: the mark. `organiser`: the sign-in. `known`: kept after a sign-in, so that the wrong guesses of others at the
+    same address do not count against this browser.
+    """
 
     rater: str
     organiser: str
+    known: str
 
 
 def visitor() -> Visitor:
@@ -98,8 +108,8 @@ def refuse() -> None:
         "This page is for the organisers of the study. This browser was used to open a rater's link, so it shows the rating "
         "page only. To go on rating, open that link again."
     )
-    if settings.password is not None:
-        _ask(settings.password, label="Organiser's password", button="Sign in", wrong="That is not the password.")
+    if settings.organiser_secret is not None:
+        _ask_password()
     elif local.why_not_local():
         st.write(_needs_a_password())
     else:
@@ -108,17 +118,19 @@ def refuse() -> None:
 
 def ask_password() -> None:
     """Draw the sign-in form; if no password is set on a server that others can reach, say that one must be set."""
-    password = resources.settings().password
-    if password is None:
+    if resources.settings().organiser_secret is None:
         st.error(_needs_a_password())
     else:
-        _ask(password, label="Organiser's password", button="Sign in", wrong="That is not the password.")
+        _ask_password()
 
 
 def sign_out_button() -> None:
-    """Draw the sign-out button, if the server has a password."""
-    if resources.settings().password is not None:
+    """Draw the sign-out button, if the server has a password, and say so if the password is short."""
+    settings = resources.settings()
+    if settings.organiser_secret is not None:
         st.button("Sign out", key="access.sign_out", type="tertiary", on_click=_sign_out)
+        if passwords.is_short(settings):
+            st.caption(f"The password is short: choose one of at least {passwords.LEAST_LENGTH} characters.")
 
 
 def update_cookies() -> None:
@@ -161,7 +173,9 @@ def is_a_campaign(token: str) -> bool:
 def cookie_names(home: Path) -> Cookies:
     """The names of the cookies of this home."""
     suffix = hashlib.sha256(str(home).encode()).hexdigest()[:8]
-    return Cookies(rater=f"litmus_rater_{suffix}", organiser=f"litmus_organiser_{suffix}")
+    return Cookies(
+        rater=f"litmus_rater_{suffix}", organiser=f"litmus_organiser_{suffix}", known=f"litmus_known_{suffix}"
+    )
 
 
 def cookie_path() -> str:
@@ -170,24 +184,27 @@ def cookie_path() -> str:
     return f"/{base}/" if base else "/"
 
 
-def sign(home: Path, password: str, *, expires: float) -> str:
-    """A sign-in token, valid until `expires` (Unix seconds), for this home and this password only."""
+def sign(home: Path, password: str, *, expires: float, purpose: str = "sign-in") -> str:
+    """A sign-in token, valid until `expires` (Unix seconds), for this home and this password only.
+
+    `password`: the password or its hash. `purpose`: a token for one purpose is not valid for another.
+    """
     payload = f"{int(expires)}.{secrets.token_hex(8)}"
-    return f"{payload}.{_signature(home, password, payload)}"
+    return f"{payload}.{_signature(home, password, payload, purpose)}"
 
 
-def is_signed(home: Path, password: str, token: str, *, now: float) -> bool:
-    """Whether `sign` made this token for this home and password, and it has not expired. `now`: Unix seconds."""
+def is_signed(home: Path, password: str, token: str, *, now: float, purpose: str = "sign-in") -> bool:
+    """Whether `sign` made this token for this home and password, it has not expired, and nobody has signed out of it.
+
+    `now`: Unix seconds.
+    """
     payload, _, signature = token.rpartition(".")
     expires = payload.partition(".")[0]
-    if not (expires.isascii() and expires.isdecimal()) or int(expires) <= now:
+    if not (expires.isascii() and expires.isdecimal() and len(expires) < 12) or int(expires) <= now:
         return False
-    return same(signature, _signature(home, password, payload))
-
-
-def same(given: str, expected: str) -> bool:
-    """Whether two secrets are equal, compared in constant time so that timing reveals nothing about them."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    if not passwords.same(signature, _signature(home, password, payload, purpose)):
+        return False
+    return not ended.has_ended(home, token, expires=int(expires))
 
 
 def key_file(home: Path) -> Path:
@@ -225,10 +242,9 @@ def _came_as_rater() -> bool:
 def _may_organise() -> bool:
     """Whether this session is an organiser's: without a password every session on loopback is, else after a sign-in."""
     settings = resources.settings()
-    if settings.password is None:
+    if settings.organiser_secret is None:
         return not local.why_not_local()
-    token = _token()
-    return token not in _gate().ended and is_signed(settings.home, settings.password, token, now=time.time())
+    return is_signed(settings.home, settings.organiser_secret, _token(), now=time.time())
 
 
 def _needs_a_password() -> str:
@@ -256,30 +272,60 @@ def _ask_key(home: Path) -> None:
             f"{words.plain(home.name)})."
         )
         _ask(
-            key, label="Organiser's key", button="Open the organiser's pages", wrong="That is not the organiser's key."
+            lambda typed: passwords.same(typed.strip(), key),
+            label="Organiser's key",
+            button="Open the organiser's pages",
+            wrong="That is not the organiser's key.",
         )
 
 
-def _ask(expected: str, *, label: str, button: str, wrong: str) -> None:
+def _ask_password() -> None:
+    settings = resources.settings()
+    _ask(
+        lambda typed: passwords.is_right(settings, typed),
+        label="Organiser's password",
+        button="Sign in",
+        wrong="That is not the password.",
+    )
+
+
+def _ask(is_right: Callable[[str], bool], *, label: str, button: str, wrong: str) -> None:
     """Draw a form that asks for a secret; `wrong` is said after a wrong answer."""
     with st.form("frame.login", width=420):
         typed = st.text_input(label, type="password", key="frame.password")
         if st.form_submit_button(button, type="primary"):
-            if _is_right(typed, expected):
+            refusal = _try(typed, is_right, wrong)
+            if not refusal:
                 _let_in()
-            st.error(wrong)
+            st.error(refusal)
 
 
-def _is_right(typed: str, expected: str) -> bool:
-    """Whether the secret typed is the expected one, with or without spaces around it.
+def _try(typed: str, is_right: Callable[[str], bool], wrong: str) -> str:
+    """Check a secret: "" if it is right, else why not, after a pause of this session alone.
 
-    A wrong secret is answered after a pause, at most four at a time on the whole server, so that guessing is slow.
+    A guess that comes too soon is not checked at all. Wrong guesses are logged.
     """
-    with _gate().turns:
-        if same(typed, expected) or same(typed.strip(), expected):
-            return True
-        time.sleep(WAIT_AFTER_A_WRONG_ONE)
-    return False
+    guesser, guesses = _guesser(), _guesses()
+    wait = guesses.admit(guesser, time.monotonic())
+    if not wait and is_right(typed):
+        guesses.succeeded(guesser)
+        return ""
+    if wait:
+        time.sleep(WAIT_WHEN_REFUSED)
+        return f"There were too many wrong answers: wait {math.ceil(wait)} seconds, then try again."
+    logger.warning("Wrong organiser's password or key from %s, %d in a row.", guesser, guesses.count(guesser))
+    time.sleep(WAIT_AFTER_A_WRONG_ONE)
+    return wrong
+
+
+def _guesser() -> str:
+    """Who a wrong guess counts against: this browser if an organiser signed in with it before, else the visitor's address."""
+    settings = resources.settings()
+    known = st.context.cookies.to_dict().get(cookie_names(settings.home).known, "")
+    secret = settings.organiser_secret
+    if secret and known and is_signed(settings.home, secret, known, now=time.time(), purpose="known"):
+        return f"the known browser {known.split('.')[1]}"
+    return guesses_of.network(st.context.ip_address)
 
 
 def _let_in() -> None:
@@ -289,38 +335,35 @@ def _let_in() -> None:
     state.pop("access.campaign", None)
     st.query_params.pop("campaign", None)
     state["access.tell"] = "lifted"
-    if settings.password is not None:
-        state["access.token"] = sign(settings.home, settings.password, expires=time.time() + SIGNED_IN)
+    if settings.organiser_secret is not None:
+        state["access.token"] = sign(settings.home, settings.organiser_secret, expires=time.time() + SIGNED_IN)
         state["access.tell"] = state["access.token"]
     st.rerun()
 
 
 def _sign_out() -> None:
-    """End this sign-in in this session, in other open tabs and in the browser."""
-    now, ended = time.time(), _gate().ended
-    for token in [token for token, until in ended.items() if until <= now]:
-        ended.pop(token, None)
-    ended[_token()] = now + SIGNED_IN
+    """End this sign-in in this session, in other open tabs, in the browser, and at other dashboards on the same home."""
+    settings, token, now = resources.settings(), _token(), time.time()
     st.session_state["access.token"] = st.session_state["access.tell"] = ""
+    secret = settings.organiser_secret
+    if secret is None or not is_signed(settings.home, secret, token, now=now):
+        return
+    with words.show_errors():
+        try:
+            ended.end(settings.home, token, expires=int(token.partition(".")[0]), now=now)
+        except OSError as error:
+            raise StudyError(
+                f"The sign-out could not be stored ({error.strerror}): this browser is signed out, but a copy of its cookie stays "
+                "valid for up to 12 hours. Change the password to end it."
+            ) from error
 
 
-def _signature(home: Path, password: str, payload: str) -> str:
-    secret = hmac.digest(organiser_key(home).encode(), b"sign-in\0" + password.encode(), "sha256")
+def _signature(home: Path, password: str, payload: str, purpose: str) -> str:
+    secret = hmac.digest(organiser_key(home).encode(), purpose.encode() + b"\0" + password.encode(), "sha256")
     return hmac.digest(secret, payload.encode(), "sha256").hex()
 
 
-@dataclass(frozen=True)
-class _Gate:
-    """State shared by all sessions of the server.
-
-    `turns`: limits how many checks of secrets run at a time. `ended`: signed-out token -> time (Unix seconds) after which the
-    entry can be forgotten.
-    """
-
-    turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TRIES_AT_ONCE))
-    ended: dict[str, float] = field(default_factory=dict)
-
-
 @st.cache_resource(show_spinner=False)
-def _gate() -> _Gate:
-    return _Gate()
+def _guesses() -> guesses_of.Guesses:
+    """The wrong guesses at this server, shared by all sessions."""
+    return guesses_of.Guesses()

@@ -17,6 +17,7 @@ from core.study.browse import Opinion, Origin
 from core.study.exchange import exporting, spreadsheets
 from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Arm, Task
+from core.synthesis.generation import obedience
 from ui.shared import resources
 from ui.shared.tables import choose_rows, table
 from ui.shared.words import money, plain, set_notice
@@ -39,6 +40,9 @@ def samples_view(task: Task) -> None:
         pages = max(1, -(-total // browse.PAGE))
         number = st.pagination(pages, key=f"samples.page.{task.id}.{hash(wanted)}") if pages > 1 else 1
         rows = browse.page(session, wanted, number=number)
+        slips = obedience.sentences(session, wanted.arm_ids[0]) if len(wanted.arm_ids) == 1 else []
+    for sentence in slips:
+        st.caption(plain(f"⚠️ {sentence}"))
     refusal = st.session_state.pop("samples.problem", None)
     if refusal:
         st.error(plain(refusal))

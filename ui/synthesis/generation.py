@@ -16,7 +16,7 @@ from core.study import browse
 from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Task
 from core.synthesis.batches import batch_generation
-from core.synthesis.generation import standing
+from core.synthesis.generation import obedience, standing
 from core.synthesis.prompts import drafts, versions
 from core.synthesis.trials import estimates
 from core.synthesis.trials.estimates import Estimate, Range
@@ -163,6 +163,7 @@ def _arm(arm: Arm, is_live: bool) -> None:
     with resources.store()() as session:
         totals = standing.of(session, arm.id)
         newest = browse.newest(session, arm.id, limit=NEWEST)
+        slips = obedience.sentences(session, arm.id)
     if not totals.completions:
         if not is_live:
             st.info("No text has been generated for this arm yet.")
@@ -184,6 +185,8 @@ def _arm(arm: Arm, is_live: bool) -> None:
                 st.metric(name, plain(value))
     if not totals.n_kept and not is_live:
         st.warning("No text has been kept so far. The reasons are below; Inspect shows every raw answer.")
+    for sentence in slips:
+        st.warning(plain(sentence))
     for model, parts in totals.not_taken.items():
         st.caption(plain(not_taken.sentence(model, parts)))
     if totals.rejected:

@@ -113,6 +113,9 @@ def _answers(tried: Sequence[Tried]) -> None:
         f"**{len(tried)} calls** brought {kept} texts that would be kept and {len(rows) - kept} that would not; "
         f"{sum(call.tokens_in for call in tried):,} tokens in, {sum(call.tokens_out for call in tried):,} out, {plain(spent)}."
     )
+    for found in trials.obedience_of(tried):
+        for sentence in found.sentences:
+            st.warning(plain(sentence))
     frame = pd.DataFrame(rows, columns=["label", "text", "reason"])[["label", "reason", "text"]]
     table(frame if frame["reason"].any() else frame[["label", "text"]], key="prompts.tried")
     with st.expander("The raw answers"):

@@ -9,6 +9,7 @@ from core.analysis.figures import gap_charts
 from core.study.rows.kinds import ArmKind
 from core.training import convergence, runs
 from ui.shared import charts, resources, tables, words
+from ui.train.kept import kept_model
 
 MISTAKES = 50  # shown
 
@@ -25,6 +26,7 @@ def run_detail(run_id: int, scores: pd.DataFrame) -> None:
         notes = runs.notes(session, run_id)
         converged = convergence.judge(runs.get(session, run_id).facts)
     words.cautions(notes)
+    kept_model(run_id)
     (st.warning if converged.is_converged is False else st.caption)(words.plain(converged.sentence))
     left, right = st.columns(2)
     left.subheader(f"Run {run_id}, per class", anchor=False)

@@ -89,5 +89,7 @@ def _show(totals: dict[str, Any], *, title: str, as_json: bool) -> None:
     output.table(title, columns, [[totals[name] for name in columns]])
     if totals["rejected"]:
         output.table("Not kept", ["reason", "texts"], [[reason, count] for reason, count in totals["rejected"].items()])
+    for sentence in totals["slips"]:
+        typer.echo(sentence)
     for label, reason in totals["stopped"].items():
         typer.echo(f"{label}: {reason}")

@@ -29,6 +29,11 @@ class Price(BaseModel):
     source: str = ""
     as_of: str = ""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a call costs nothing."""
+        return self.input_usd_per_million == self.output_usd_per_million == 0
+
     def of(self, *, tokens_in: int, tokens_out: int) -> float:
         """Return the cost of a call in US dollars, by its tokens sent and received."""
         return (tokens_in * self.input_usd_per_million + tokens_out * self.output_usd_per_million) / 1e6

@@ -53,11 +53,11 @@ def text(session: Session, task: Task, configs: Sequence[Config], *, format: str
 def body(session: Session, task: Task, configs: Sequence[Config]) -> str:
     """The card without its head and without the columns of files: question, labels, notices, arms, and origins of the texts."""
     labels = tasks.labels_of(session, task.id)
-    described = ", ".join(f"{_cell(label.name)} ({_cell(label.description or 'no description')})" for label in labels)
+    described = ", ".join(f"{cell(label.name)} ({cell(label.description or 'no description')})" for label in labels)
     parts = [
-        f"# {_cell(task.name)}",
+        f"# {cell(task.name)}",
         f"Texts for one classification task, exported from a study of real and LLM-written training data (Litmus).\n\n"
-        f"**Question:** {_cell(task.question)}\n\n**Labels:** {described}",
+        f"**Question:** {cell(task.question)}\n\n**Labels:** {described}",
         _notices(session, task, configs),
         f"## Arms\n\n{_arms(configs)}",
         *(_origins(session, config) for config in configs),
@@ -112,7 +112,7 @@ def _notices(session: Session, task: Task, configs: Sequence[Config]) -> str:
 def _arms(configs: Sequence[Config]) -> str:
     lines = ["| arm | configuration | kind | split | rows |", "|---|---|---|---|---:|"]
     for config in configs:
-        start = f"| {_cell(config.arm.name)} | `{config.name}` | {config.arm.kind}"
+        start = f"| {cell(config.arm.name)} | `{config.name}` | {config.arm.kind}"
         lines += [f"{start} | {split} | {n} |" for split, n in config.rows.items()]
     return "\n".join(lines)
 
@@ -136,15 +136,15 @@ def _origins(session: Session, config: Config) -> str:
     )
     used = select(Completion.prompt_id).join(Sample, Sample.completion_id == Completion.id).where(*kept).distinct()
     prompts = session.scalars(select(Prompt).where(Prompt.id.in_(used)).order_by(Prompt.version))
-    lines = [f"- {counted(n, 'text')} from the file {_cell(file)}{_revision(options)}" for file, options, n in files]
-    lines += [f"- {counted(n, 'text')} by the model {_cell(model)}" for model, n in models]
+    lines = [f"- {counted(n, 'text')} from the file {cell(file)}{_revision(options)}" for file, options, n in files]
+    lines += [f"- {counted(n, 'text')} by the model {cell(model)}" for model, n in models]
     found = "\n\n".join(_prompt(prompt) for prompt in prompts)
-    return "\n\n".join(part for part in (f"## {_cell(config.arm.name)}", "\n".join(lines), found) if part)
+    return "\n\n".join(part for part in (f"## {cell(config.arm.name)}", "\n".join(lines), found) if part)
 
 
 def _revision(options: Mapping[str, Any]) -> str:
     source = options.get("source") or {}
-    return f", data set {_cell(source['dataset'])} at revision {_cell(source['revision'])}" if source else ""
+    return f", data set {cell(source['dataset'])} at revision {cell(source['revision'])}" if source else ""
 
 
 def _prompt(prompt: Prompt) -> str:
@@ -174,10 +174,10 @@ def _columns(columns: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(_cell(name) for name in names)
+    return ", ".join(cell(name) for name in names)
 
 
-def _cell(words: str) -> str:
+def cell(words: str) -> str:
     """The words on one line, escaped so that Markdown shows them unchanged."""
     line = " ".join(words.split())
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!" else sign for sign in line)

@@ -81,9 +81,9 @@ def read(
     if found is None:
         raise StudyError(f"{source!r} names no data set of the hub. Write hf:owner/name or hf:owner/name:config.")
     repo, config = found["repo"], found["config"]
-    _check_token(token)
+    check_token(token)
     api = HfApi(endpoint=endpoint, token=token)
-    with _hub_errors(repo, api):
+    with hub_errors(repo, api):
         info, card = _listing(api, repo, found["revision"], folder)
         placed = hub_layout.placed([file.rfilename for file in info.siblings or []], card)
         config = _config(repo, placed, config)
@@ -124,9 +124,9 @@ def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination
     token = to.token or get_token()
     if token is None:
         raise StudyError("Writing to the hub needs a key. Set HF_TOKEN to a key that may write.")
-    _check_token(token)
+    check_token(token)
     api = HfApi(endpoint=to.endpoint, token=token)
-    with tempfile.TemporaryDirectory() as name, _hub_errors(to.repo, api):
+    with tempfile.TemporaryDirectory() as name, hub_errors(to.repo, api):
         folder = Path(name)
         paths = exporting.write(session, task_id=task_id, arms=arms, folder=folder, format="parquet")
         url = api.create_repo(to.repo, repo_type="dataset", private=to.private, exist_ok=True)
@@ -147,7 +147,7 @@ def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination
         )
 
 
-def _check_token(token: str | None) -> None:
+def check_token(token: str | None) -> None:
     """Raise `StudyError` if the token holds characters that cannot be sent in a header of HTTP."""
     if token and not (token.isascii() and token.isprintable()):
         raise StudyError("HF_TOKEN holds characters that cannot be part of a key. Copy the key again.")
@@ -232,8 +232,8 @@ def _rows(paths: Sequence[Path], names: Mapping[int, str], arms: Sequence[Arm]) 
 
 
 @contextmanager
-def _hub_errors(repo: str, api: HfApi) -> Iterator[None]:
-    """A context that turns errors of the hub library into a `StudyError` that says what to do."""
+def hub_errors(repo: str, api: HfApi, *, what: str = "data set") -> Iterator[None]:
+    """A context that turns errors of the hub library into a `StudyError` that says what to do; `what` the repository holds."""
     try:
         yield
     except GatedRepoError as error:
@@ -242,7 +242,7 @@ def _hub_errors(repo: str, api: HfApi) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise StudyError(
-            f"There is no data set {repo} on the hub, or it is private. Check the name, or set HF_TOKEN to a key that may read it."
+            f"There is no {what} {repo} on the hub, or it is private. Check the name, or set HF_TOKEN to a key that may read it."
         ) from error
     except RevisionNotFoundError as error:
         raise StudyError(

@@ -22,7 +22,7 @@ from core.llm.side_by_side import CallRunner
 from core.reports import Report, silent
 from core.study import claim
 from core.study.store import Store
-from core.synthesis.generation import requests, samples_from_answers, scheduler, standing
+from core.synthesis.generation import obedience, requests, samples_from_answers, scheduler, standing
 from core.synthesis.limits import NO_BUDGET, Limits
 
 
@@ -32,7 +32,7 @@ class Generated:
 
     `asked` counts texts asked for in stored completions, `rejected` counts texts and whole answers by reason. `cost_usd`
     is None if a price is unknown. `stopped` maps each label that was given up to the reason. `not_taken` maps a model to
-    the parts of a call that it refused.
+    the parts of a call that it refused. `slips` are sentences about texts that do not follow the prompt.
     """
 
     asked: int
@@ -45,6 +45,7 @@ class Generated:
     seconds: float
     stopped: dict[str, str]
     not_taken: dict[str, list[str]]
+    slips: list[str]
 
 
 def generate(
@@ -114,6 +115,7 @@ def totals(session: Session, arm_id: int, *, seconds: float, stopped: Mapping[st
         seconds=seconds,
         stopped=dict(stopped),
         not_taken=dict(found.not_taken),
+        slips=obedience.sentences(session, arm_id),
     )
 
 

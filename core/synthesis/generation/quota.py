@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from core.llm import text
 from core.study import samples
 from core.study.rows.study import Label
+from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
 
 MOST_FRUITLESS = 5
@@ -22,6 +23,8 @@ ADVICE = {
     text.FILTERED: "The endpoint's content filter holds such texts back: reword the prompt, or use another model.",
     text.PROMPT_TOO_LONG: "The prompt is too long for the model: show fewer or shorter examples, or use another model.",
     text.CUT: "The answers are cut off: raise the limit on their length, or ask for fewer texts a call.",
+    slips.ECHO: "The model repeats its instructions: use a shorter prompt, or a larger model.",
+    slips.SPEAKS_OF_LABEL: "The model writes about the label instead of a text: reword the prompt, or use a larger model.",
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
     parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",
     text.EMPTY: "The answers are empty: raise the limit on their length, or use another model.",
@@ -96,6 +99,13 @@ class Quota:
         self._fruitless = 0 if is_fruitful else self._fruitless + 1
         if self._fruitless >= MOST_FRUITLESS and self.missing and not self.stopped:
             self.stopped = f"gave up: {self._fruitless} answers in a row without a new text, {self._so_far}"
+
+    def begin_version(self, *, texts_per_call: int) -> None:
+        """Go on with a new prompt version: earlier answers no longer count towards giving the label up."""
+        self.texts_per_call = texts_per_call
+        self.asked_by_prompt = self._fruitless = 0
+        self.rejected.clear()
+        self.stopped = None
 
     def abandon(self, slot: int) -> None:
         """Give back a slot that got no answer."""

@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session, aliased
 from core.study import judgements, samples, tasks
 from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
-from core.study.rows.study import Arm, Completion, Prompt, Sample
+from core.study.rows.study import Arm, Completion, Prompt, Sample, Task
 from core.study.store import Store
 from core.synthesis.generation import standing
+from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
+from core.synthesis.prompts import versions
 
 OVER_QUOTA = "over quota"
 COPY = "copy of an example"
@@ -45,11 +47,13 @@ class Outcome:
 
     `kept` is the number of texts that the label keeps now. `is_fruitful` says whether a text of the answer could be kept
     (over quota counts as well). `rejected` counts its rejected texts by reason, or the whole answer if it held no text.
+    `n_texts` is the number of texts in the answer, duplicates included, without texts that the parser rejected.
     """
 
     kept: int
     is_fruitful: bool
     rejected: Mapping[str, int] = field(default_factory=dict)
+    n_texts: int = 0
 
 
 class SampleWriter:
@@ -64,7 +68,7 @@ class SampleWriter:
         self.store = store
         self.arm_id = arm_id
         self.per_label = per_label
-        self._texts_per_call: dict[int, int] = {}  # by prompt id
+        self._asked: dict[int, tuple[int, slips.Instructions]] = {}  # texts a call and wording, by prompt id
         self._label_names: dict[int, str] = {}
         self._kept: dict[int, int] = {}
         self._rejected_by_people: set[str] = set()
@@ -97,7 +101,7 @@ class SampleWriter:
             self._recount(session)
             done = _parsed_already(session, completions)
             new = [
-                _Texts(completion, _rows(completion, answer))
+                _Texts(completion, _rows(completion, answer), len(answer.texts))
                 for completion, answer in zip(completions, parsed, strict=True)
                 if completion.id not in done
             ]
@@ -118,18 +122,21 @@ class SampleWriter:
         return Outcome(kept.get(completion.label_id, 0), is_fruitful=True)
 
     def _parsed(self, completion: Completion) -> parsing.Parsed:
-        if completion.prompt_id not in self._texts_per_call:
+        if completion.prompt_id not in self._asked:
             with self.store() as session:
                 prompt = session.get_one(Prompt, completion.prompt_id)
-                self._texts_per_call[completion.prompt_id] = prompt.texts_per_call
-                task_id = session.get_one(Arm, self.arm_id).task_id
-                self._label_names = {label.id: label.name for label in tasks.labels_of(session, task_id)}
+                task = session.get_one(Task, session.get_one(Arm, self.arm_id).task_id)
+                labels = tasks.labels_of(session, task.id)
+            self._asked[completion.prompt_id] = (prompt.texts_per_call, versions.instructions(prompt, task, labels))
+            self._label_names = {label.id: label.name for label in labels}
+        expected, instructions = self._asked[completion.prompt_id]
         return parsing.parse(
             completion.content,
             finish_reason=completion.finish_reason,
-            expected=self._texts_per_call[completion.prompt_id],
+            expected=expected,
             label=self._label_names.get(completion.label_id, ""),
             others=[name for label_id, name in self._label_names.items() if label_id != completion.label_id],
+            instructions=instructions,
         )
 
     def _recount(self, session: Session) -> None:
@@ -207,6 +214,7 @@ class _Texts:
 
     completion: Completion
     rows: list[dict[str, Any]]
+    n_texts: int
 
     @property
     def shown_ids(self) -> list[int]:
@@ -218,7 +226,9 @@ class _Texts:
         if reason is not None:
             rejected[reason] += 1
         is_fruitful = any(row["reject_reason"] in (None, OVER_QUOTA) for row in self.rows)
-        return Outcome(kept.get(self.completion.label_id, 0), is_fruitful=is_fruitful, rejected=rejected)
+        return Outcome(
+            kept.get(self.completion.label_id, 0), is_fruitful=is_fruitful, rejected=rejected, n_texts=self.n_texts
+        )
 
 
 def _rows(completion: Completion, parsed: parsing.Parsed) -> list[dict[str, Any]]:

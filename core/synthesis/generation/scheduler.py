@@ -5,22 +5,27 @@ import functools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.llm import not_taken
 from core.llm.answers import Answer, AnswerLost
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget
-from core.llm.providers import RecordingsUsedUp
+from core.llm.providers import RecordedProvider, RecordingsUsedUp
 from core.llm.side_by_side import CallRunner, Progress, error_of
+from core.study.rows.study import Prompt
 from core.synthesis.generation import requests
 from core.synthesis.generation.quota import Quota
 from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
 from core.synthesis.generation.write_queue import WriteQueue
+from core.synthesis.parsing import slips
+from core.synthesis.parsing import texts as parsing
+from core.synthesis.prompts import versions
 
 RATE_OVER_S = 10.0
 TRIES_WHEN_LOST = 2  # then the slot is left for a later start
+ANSWERS_TO_JUDGE = 4  # before a prompt is found to bring too few texts a call
 
 
 @dataclass
@@ -46,8 +51,30 @@ class RunningTotals:
         return len(self.answered_at) / max(1e-3, min(RATE_OVER_S, now - since))
 
 
+@dataclass
+class Yield:
+    """How many texts the answers to one prompt version brought; answers that no list could be in are left out."""
+
+    answers: int = 0
+    texts: int = 0
+
+    def count(self, outcome: Outcome) -> None:
+        if outcome.n_texts or parsing.NO_LIST in outcome.rejected or outcome.rejected.get(slips.ECHO):
+            self.answers += 1
+            self.texts += outcome.n_texts
+
+    def is_poor(self, *, texts_per_call: int, is_free: bool) -> bool:
+        """Whether one text a call is better: under half of the texts came, and it costs nothing, or no more for each text."""
+        asked = self.answers * texts_per_call
+        is_short = self.answers >= ANSWERS_TO_JUDGE and texts_per_call > 1 and 2 * self.texts < asked
+        return is_short and (is_free or self.texts <= self.answers)
+
+
 class SlotScheduler:
-    """The work of one generation, for `CallRunner.run`: each call asks one slot and stores its answer."""
+    """The work of one generation, for `CallRunner.run`: each call asks one slot and stores its answer.
+
+    If the first answers bring too few texts a call, a new prompt version asks for one text a call.
+    """
 
     def __init__(
         self,
@@ -62,6 +89,8 @@ class SlotScheduler:
         self.store = writer.store
         self.storing = WriteQueue(writer)
         self._times_lost: Counter[tuple[int, int]] = Counter()  # by label id and slot
+        self._yield = Yield()
+        self._is_changing_prompt = False
         self._started_at = time.monotonic()
 
     @property
@@ -73,8 +102,14 @@ class SlotScheduler:
 
         Answers that are stored but not yet parsed stay few, so that little is asked after a label is given up.
         """
-        if sum(len(quota.in_flight) for quota in self.quotas) >= 2 * self.runner.concurrency:
+        if (
+            self._is_changing_prompt
+            or sum(len(quota.in_flight) for quota in self.quotas) >= 2 * self.runner.concurrency
+        ):
             return None
+        if self._brings_too_little and any(quota.missing for quota in self.quotas):
+            self._is_changing_prompt = True
+            return self._ask_for_one_text_a_call()
         for quota in sorted(self.quotas, key=lambda quota: len(quota.in_flight)):
             slot = quota.next_slot()
             if slot is not None:
@@ -108,6 +143,30 @@ class SlotScheduler:
         await self.storing.close()
         not_taken.note(self.store, self.plan.arm.id, self.runner.providers)
 
+    @property
+    def _brings_too_little(self) -> bool:
+        providers = self.runner.providers
+        if any(provider.name == RecordedProvider.name for provider in providers):
+            return False  # another prompt changes nothing about answers that were recorded
+        is_free = all(provider.price is not None and provider.price.is_free for provider in providers)
+        return self._yield.is_poor(texts_per_call=self.plan.prompt.texts_per_call, is_free=is_free)
+
+    async def _ask_for_one_text_a_call(self) -> None:
+        """Store a prompt version that asks for one text a call, and go on with it."""
+        draft = versions.of_one_text(versions.as_draft(self.plan.prompt))
+        saved: list[Prompt] = []
+
+        def save() -> None:
+            with self.store.write() as session:
+                saved.append(versions.save(session, arm_id=self.plan.arm.id, draft=draft))
+
+        await self.in_writing_thread(save)
+        self.plan = replace(self.plan, prompt=saved[0])
+        self._yield = Yield()
+        for quota in self.quotas:
+            quota.begin_version(texts_per_call=1)
+        self._is_changing_prompt = False
+
     async def _fill(self, quota: Quota, slot: int) -> None:
         """Ask one slot and store its answer; the outcome of its texts is counted when the answer is parsed.
 
@@ -115,7 +174,8 @@ class SlotScheduler:
         is given up.
         """
         try:
-            outcome = await self._stored(quota, slot)
+            plan = self.plan
+            outcome = await self._stored(plan, quota, slot)
         except RecordingsUsedUp as error:
             quota.abandon(slot)
             quota.stopped = str(error)
@@ -130,26 +190,28 @@ class SlotScheduler:
             quota.abandon(slot)
             raise
         else:
-            outcome.add_done_callback(functools.partial(self._count_outcome, quota, slot))
+            outcome.add_done_callback(functools.partial(self._count_outcome, plan.prompt.id, quota, slot))
 
-    async def _stored(self, quota: Quota, slot: int) -> asyncio.Future[Outcome]:
+    async def _stored(self, plan: requests.Plan, quota: Quota, slot: int) -> asyncio.Future[Outcome]:
         """Ask one slot and store the answer; return the outcome of its texts, which comes after parsing."""
-        provider = self.runner.providers[slot // self.plan.prompt.turns % len(self.runner.providers)]
-        request = requests.request(self.store, self.plan, label=quota.label, slot=slot)
-        prompt = self.plan.prompt
+        provider = self.runner.providers[slot // plan.prompt.turns % len(self.runner.providers)]
+        request = requests.request(self.store, plan, label=quota.label, slot=slot)
+        prompt = plan.prompt
         room = budget.answer_limit(texts_per_call=prompt.texts_per_call, words=prompt.words)
         answer = await self.runner.complete(provider, request.messages, slot_key=request.key, room=room)
-        completion = requests.completion(self.plan, request, answer, provider=provider)
+        completion = requests.completion(plan, request, answer, provider=provider)
         self.totals.count(answer)
         return await self.storing.keep(completion)
 
-    def _count_outcome(self, quota: Quota, slot: int, outcome: asyncio.Future[Outcome]) -> None:
+    def _count_outcome(self, prompt_id: int, quota: Quota, slot: int, outcome: asyncio.Future[Outcome]) -> None:
         """Count the kept and rejected texts of a parsed answer, and let the runner ask for the next slot."""
         error = error_of(outcome)
         if error is None:
             texts = outcome.result()
             quota.finish(slot, kept=texts.kept, is_fruitful=texts.is_fruitful, rejected=texts.rejected)
             self.totals.rejected.update(texts.rejected)
+            if prompt_id == self.plan.prompt.id:
+                self._yield.count(texts)
             self.runner.wake()
         else:
             quota.abandon(slot)

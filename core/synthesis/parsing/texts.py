@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.llm import text as llm_text
-from core.synthesis.parsing import json_shapes, label_marks, markdown_tables
+from core.synthesis.parsing import json_shapes, label_marks, markdown_tables, slips
 
 NO_LIST = "no list found"
 TOO_SHORT = "too short"
@@ -114,13 +114,15 @@ def parse(
     expected: int | None = None,
     label: str = "",
     others: Sequence[str] = (),
+    instructions: slips.Instructions | None = None,
 ) -> Parsed:
     """The texts of an answer, each on one line, in the order of the answer.
 
     The name of the `label` that was asked for is cut if it marks a text, before or behind it; a text that is marked with
     the name of one of the `others` is rejected. `expected` is the number of texts asked for: if 1, prose without a list is
     one text; if more, prose with too few lines is not a list. A `finish_reason` such as "length" rejects the last, broken
-    text. Texts of a single word under 8 characters, and texts of over 4,000 characters, are rejected.
+    text. Texts of a single word under 8 characters, texts of over 4,000 characters, texts that repeat the `instructions`, and
+    texts that speak of a label are rejected.
     """
     unthought, thoughts = llm_text.spoken(content)
     visible = llm_text.FENCE.sub("", unthought).strip()
@@ -139,6 +141,7 @@ def parse(
     texts = [text for text, _ in cleaned]
     marks = label_marks.Marks(texts, label=label, others=others)
     parsed = _checked(texts, marks, is_cut=found.is_cut)
+    _reject_slips(parsed, instructions, labels=[label, *others])
     beside = [(thought, THINKING) for thought in thoughts]
     beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(unthought) if fence["tag"]]
     beside += [(lead, LEAD) for _, lead in cleaned if lead]
@@ -324,6 +327,15 @@ def _checked(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> P
         else:
             texts.append(text)
     return Parsed(texts, rejected, None)
+
+
+def _reject_slips(parsed: Parsed, instructions: slips.Instructions | None, *, labels: Sequence[str]) -> None:
+    """Move the texts that repeat the prompt or speak of a label from the usable to the rejected texts."""
+    for text in list(parsed.texts):
+        is_echo = instructions is not None and instructions.are_echoed(text)
+        if is_echo or slips.speaks_of_label(text, labels):
+            parsed.texts.remove(text)
+            parsed.rejected.append((text, slips.ECHO if is_echo else slips.SPEAKS_OF_LABEL))
 
 
 def _least(text: str) -> int:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from core.errors import StudyError
 from core.llm.answers import Message
 from core.study import tasks
 from core.study.rows.study import Arm, Label, Prompt, Task
+from core.synthesis.parsing import slips
 from core.synthesis.prompts import attributes as grids
 from core.synthesis.prompts import grid
 from core.synthesis.prompts.drafts import Draft
@@ -87,6 +88,17 @@ def digest(draft: Draft | Prompt) -> str:
     """A fingerprint of a prompt: 32 hexadecimal digits, equal for two prompts with equal texts and settings."""
     content = asdict(draft if isinstance(draft, Draft) else as_draft(draft))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def of_one_text(draft: Draft) -> Draft:
+    """The same draft with one text a call, and one text to rewrite at most."""
+    return replace(draft, texts_per_call=1, sources=min(draft.sources, 1))
+
+
+def instructions(prompt: Prompt | Draft, task: Task, labels: Sequence[Label]) -> slips.Instructions:
+    """The wording that every call of a prompt sends: its parts, the task's question and labels, but no example."""
+    about = [task.question, *(label.description or "" for label in labels)]
+    return slips.Instructions([prompt.context, prompt.generation, prompt.diversity, *about])
 
 
 def draw(prompt: Prompt | Draft, *, label: Label, slot: int, seed: int) -> dict[str, str]:

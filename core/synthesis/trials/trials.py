@@ -1,6 +1,7 @@
 """Try a prompt: make a few calls with a draft, as a generation would make them, and say which texts would be kept."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +21,9 @@ from core.study.rows.kinds import ArmKind, TrialKind
 from core.study.rows.study import Arm, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.synthesis.generation import requests, samples_from_answers
+from core.synthesis.generation.obedience import Obedience
 from core.synthesis.limits import TRY_WITHOUT_BUDGET, TryLimits
+from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import examples, versions
 from core.synthesis.prompts.drafts import Draft
@@ -31,7 +34,7 @@ class Tried:
     """One tried call: its label, the messages, the answer, and the texts of the answer that would be kept or rejected.
 
     `reason` says why the whole answer held no text. `error` says why there is no answer; the tokens are 0 then.
-    `cost_usd` is None if the price is unknown.
+    `cost_usd` is None if the price is unknown. `asked` is the number of texts that the call of `model` asked for.
     """
 
     label: str
@@ -45,6 +48,8 @@ class Tried:
     cost_usd: float | None = None
     latency_s: float = 0.0
     error: str | None = None
+    model: str = ""
+    asked: int = 0
 
 
 def try_prompt(
@@ -110,17 +115,25 @@ def of(session: Session, *, arm_id: int, draft: Draft) -> list[Trial]:
 def as_tried(trial: Trial, *, label: str) -> Tried:
     """A stored try with the texts of its answer that would be kept or rejected.
 
-    A text that stands word for word in the messages is a copy of an example or of a text to rewrite.
+    A text that stands word for word in the messages is a copy of an example or of a text to rewrite; without such texts
+    it repeats the prompt.
     """
-    expected = int(trial.draft.get("texts_per_call", 1))
-    parsed = parsing.parse(trial.content, finish_reason=trial.finish_reason, expected=expected, label=label)
+    draft = trial.draft
+    parsed = parsing.parse(
+        trial.content,
+        finish_reason=trial.finish_reason,
+        expected=int(draft.get("texts_per_call", 1)),
+        label=label,
+        instructions=slips.Instructions(str(draft.get(part, "")) for part in ("context", "generation", "diversity")),
+    )
+    copied = samples_from_answers.COPY if draft.get("examples") or draft.get("sources") else slips.ECHO
     sent = " ".join(" ".join(message["content"].split()) for message in trial.request["messages"])
     texts: list[str] = []
     rejected = list(parsed.rejected)
     seen: set[str] = set()
     for text in parsed.texts:
         hashed = samples.text_hash(text)
-        reason = samples_from_answers.COPY if text in sent else samples.DUPLICATE if hashed in seen else None
+        reason = copied if text in sent else samples.DUPLICATE if hashed in seen else None
         seen.add(hashed)
         if reason:
             rejected.append((text, reason))
@@ -137,7 +150,27 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
         tokens_out=trial.tokens_out,
         cost_usd=trial.cost_usd,
         latency_s=trial.latency_s,
+        model=trial.model,
+        asked=int(draft.get("texts_per_call", 1)),
     )
+
+
+def obedience_of(tried: Sequence[Tried]) -> list[Obedience]:
+    """How far each model followed the prompt in tried calls, in the order of the models; calls without an answer are left out."""
+    answered = [call for call in tried if call.error is None]
+    found = []
+    for model in dict.fromkeys(call.model for call in answered):
+        calls = [call for call in answered if call.model == model]
+        reasons = Counter(reason for call in calls for _, reason in call.rejected if reason != parsing.OUTSIDE)
+        texts = [(text, call.label) for call in calls for text in call.texts]
+        found.append(
+            Obedience(
+                model, len(calls), sum(call.asked for call in calls), len(texts) + sum(reasons.values()),
+                reasons[slips.ECHO], reasons[slips.SPEAKS_OF_LABEL],
+                len(texts), sum(slips.names_label(text, label) for text, label in texts),
+            )
+        )  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,13 @@ class RunData:
     train_digest: str
 
 
-def read(session: Session, run_id: int) -> RunData | None:
-    """The data of a run; None if the run has finished. Raises `StudyError` if the data has changed since the plan."""
+def read(session: Session, run_id: int, *, again: bool = False) -> RunData | None:
+    """The data of a run; None if the run has finished and is not to be trained `again`.
+
+    Raises `StudyError` if the data has changed since the plan.
+    """
     run = run_of(session, run_id)
-    if run.finished_at is not None:
+    if run.finished_at is not None and not again:
         return None
     arm = session.get_one(Arm, run.arm_id)
     task = session.get_one(Task, arm.task_id)

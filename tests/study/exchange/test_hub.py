@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.exchange import exporting, hub, importing
+from core.study.exchange import exporting, hub, hub_models, importing
 from core.study.exchange.tables import Table
 from core.study.rows.study import Import
 from core.study.store import Store
@@ -307,3 +308,20 @@ def test_a_server_that_is_no_hub_is_told(tmp_path: Path, body: bytes) -> None:
                 endpoint=f"http://127.0.0.1:{server.server_port}",
             )
         server.shutdown()
+
+
+def test_a_model_is_pushed_privately_and_never_to_a_public_model_unasked(server: HubServer, tmp_path: Path) -> None:
+    for name, content in (("README.md", "---\ntags: [litmus]\n---\n# A model\n"), ("model.safetensors", "weights")):
+        (tmp_path / name).write_text(content)
+    destination = hub.Destination("me/tone", token=server.key, endpoint=server.url)
+
+    pushed = hub_models.push(tmp_path, to=destination)
+
+    assert pushed.private and server.sets["me/tone"].private
+    assert pushed.files == ["README.md", "model.safetensors"]
+    assert server.sets["me/tone"].branches["main"]["model.safetensors"] == b"weights"
+    server.sets["me/tone"].private = False
+    with pytest.raises(StudyError, match="The model me/tone is there already and is public"):
+        hub_models.push(tmp_path, to=destination)
+    with pytest.raises(StudyError, match="names no model"):
+        hub_models.push(tmp_path, to=replace(destination, repo="tone"))

@@ -39,14 +39,14 @@ def data_card(session: Session, found: Findings, tables: list[PaperTable]) -> st
 
 
 def model_card(found: Findings, methods: Methods, tables: list[PaperTable]) -> str:
-    """The model card: what was trained, how, for what use, with which scores and limits. No weights are kept."""
+    """The model card: what was trained, how, for what use, with which scores and limits. It holds no weights."""
     encoders = ", ".join(sorted(set(found.scores["encoder"]))) or "none yet"
     scores = described(tables, "scores")
     parts = [
         f"# Model card of the classifiers in {markdown_text(found.study.name)}",
         *([SAMPLE] if found.study.is_sample else []),
-        f"**Models:** {markdown_text(encoders)} with a classification head, one for each task, arm and seed. Litmus keeps predictions, not "
-        "weights; `study.yaml` trains the models again.",
+        f"**Models:** {markdown_text(encoders)} with a classification head, one for each task, arm and seed. Litmus keeps predictions, and "
+        "weights on request only; `study.yaml` trains the models again.",
         "**Intended use:** to measure how well training on synthetic texts does beside training on real ones. The classifiers are "
         "trained for few steps on few texts and are not meant to decide about people.",
         "**Training:** " + markdown_text(methods.training or "no run has finished yet."),

@@ -1,0 +1,141 @@
+"""Keep models of runs: mark runs whose models are kept, train finished runs again for their weights, list and describe models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import settings as settings_module
+from core.errors import StudyError
+from core.jobs import queue
+from core.jobs.backends import choice
+from core.reports import Teller
+from core.steps import train
+from core.steps.trained import model_card, wait
+from core.study.rows.kinds import Purpose, Work
+from core.study.rows.study import Arm, Job, Run, Study, Task
+from core.study.store import Store
+from core.training import runs
+from core.training.kept.folder import Keep, KeptModel, Models
+
+
+def models_in(settings: settings_module.Settings) -> Models:
+    """The folder of kept models of this home."""
+    return Models(settings.models)
+
+
+def check_backend(keep: Keep | None, backend: str) -> None:
+    """Raise `StudyError` if models should be kept by trainings on a cluster, whose nodes have folders of their own."""
+    if keep and backend != choice.LOCAL:
+        raise StudyError(
+            f"Models are kept by trainings on this machine only. Leave out --keep-models, or --jobs {backend}."
+        )
+
+
+def mark(session: Session, run_ids: Sequence[int], keep: Keep) -> None:
+    """Let the trainings of those runs of the comparison that are unfinished keep their models."""
+    unfinished = select(Run).where(Run.purpose == Purpose.COMPARISON, Run.finished_at.is_(None))
+    for run in session.scalars(unfinished.where(Run.id.in_(list(run_ids)))):
+        run.config = {**run.config, "keep": str(keep)}
+
+
+def queue_model(session: Session, settings: settings_module.Settings, run_id: int, *, is_best: bool = False) -> Job:
+    """Queue the training of a run with its model kept; a finished run is trained again for its weights, with the same scores.
+
+    `is_best`: the run was chosen for its score among seeds, which its model card then says. Raises `StudyError` if there is no
+    such run, or its model is kept already.
+    """
+    study, run = model_card.run_of_study(session, run_id)
+    if models_in(settings).of(run_id).is_dir():
+        raise StudyError(f"The model of run {run_id} is kept already, in {models_in(settings).of(run_id)}.")
+    run.config = {**run.config, "keep": str(Keep.ALL), "best_of_seeds": is_best}
+    return queue.enqueue(
+        session,
+        title=f"Keep the model of run {run_id}",
+        key=Work.TRAIN.key(f"keep-{run_id}"),
+        command=["-m", "core", "train-runs", "--runs", str(run_id)],
+        slot=train.worker_slot(),
+        study_id=study.id,
+    )
+
+
+def remove(session: Session, settings: settings_module.Settings, run_id: int) -> KeptModel:
+    """Remove the kept model of a run from the disk. Raises `StudyError` if the run has no kept model."""
+    gone = models_in(settings).remove(run_id)
+    run = session.get(Run, run_id)
+    if run is not None:
+        run.config = {name: value for name, value in run.config.items() if name != "keep"}
+    return gone
+
+
+def keep_after(
+    settings: settings_module.Settings, store: Store, study: Study, run_ids: Sequence[int], keep: Keep, teller: Teller
+) -> list[dict[str, Any]]:
+    """Keep the models of the finished runs of a comparison that have none yet, each trained again, and return the kept ones.
+
+    With `Keep.BEST`, that with the highest macro-F1 of each task, arm and encoder. The rows are as those of `rows`.
+    """
+    models = models_in(settings)
+    with store.write() as session:
+        scores = runs.scores(session, study.id, run_ids=run_ids)
+        wanted = runs.best(session, study.id, run_ids) if keep == Keep.BEST else sorted(map(int, scores["run_id"]))
+        missing = [run_id for run_id in wanted if not models.of(run_id).is_dir()]
+        jobs = [queue_model(session, settings, run_id, is_best=keep == Keep.BEST).id for run_id in missing]
+    if missing:
+        teller.say(f"{len(missing)} finished runs have no kept model; each is trained once more for its weights.")
+    wait.wait(settings, store, jobs, teller)
+    with store() as session:
+        return [row for row in rows(session, settings) if row["run_id"] in wanted]
+
+
+def rows(session: Session, settings: settings_module.Settings) -> list[dict[str, Any]]:
+    """The kept models, each with its run: run_id, study, task, arm, encoder, seed, macro_f1, megabytes, path.
+
+    For a run that is gone from the database, task, arm, encoder and seed are None.
+    """
+    return [_row(session, model) for model in models_in(settings).listed()]
+
+
+def disk_words(settings: settings_module.Settings) -> str:
+    """How many models are kept and how much disk they take; "" without a model."""
+    found = models_in(settings).listed()
+    if not found:
+        return ""
+    size = sum(model.size for model in found)
+    return f"{len(found)} kept model{'s' if len(found) > 1 else ''}, {megabytes(size)} in {settings.models}."
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes as "91 MB", or "under 1 MB"."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else "under 1 MB"
+
+
+def refresh_card(session: Session, model: KeptModel) -> None:
+    """Write the model card of a kept model anew, from what the study knows now."""
+    path = model.path / "README.md"
+    repeated = next((line for line in _lines(path) if "The training was repeated" in line), "")
+    sentence = repeated[repeated.index("The training was repeated") :] if repeated else ""
+    path.write_text(model_card.text(session, model.run_id, sentence), encoding="utf-8")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _row(session: Session, model: KeptModel) -> dict[str, Any]:
+    sizes = {"megabytes": model.size / 1e6, "path": str(model.path)}
+    query = (
+        select(Study.name, Task.name, Arm.name, Run.encoder, Run.seed)
+        .select_from(Run)
+        .join(Arm, Arm.id == Run.arm_id)
+        .join(Task, Task.id == Arm.task_id)
+        .join(Study, Study.id == Task.study_id)
+        .where(Run.id == model.run_id)
+    )
+    names = ("study", "task", "arm", "encoder", "seed")
+    found = session.execute(query).one_or_none()
+    known = dict(zip(names, found or [None] * len(names), strict=True))
+    score = runs.macro_f1(session, model.run_id) if found else None
+    return {"run_id": model.run_id, **known, "macro_f1": score, **sizes}

@@ -1,0 +1,1 @@
+"""Kept models: the weights of chosen runs, each a folder that Hugging Face's libraries load."""

@@ -1,0 +1,116 @@
+"""A model that follows its prompt badly is noticed, whatever it is: counted, said, and asked for one text a call."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from core.llm.money.prices import Price
+from core.study.rows.study import Arm, Completion, Label, Prompt, Sample
+from core.study.store import Store
+from core.synthesis.generation import generation, obedience
+from core.synthesis.generation.samples_from_answers import Outcome
+from core.synthesis.generation.scheduler import Yield
+from core.synthesis.parsing import slips
+from core.synthesis.prompts import versions
+from core.synthesis.prompts.drafts import Draft
+from tests import endpoints
+from tests.llm_server import LlmServer
+
+DRAFT = Draft(context="", generation="Number of texts: {n}\nLabel: {label}", diversity="", texts_per_call=5, turns=1)
+FREE = Price(model="m", input_usd_per_million=0, output_usd_per_million=0)
+DEAR = Price(model="m", input_usd_per_million=1, output_usd_per_million=1)
+
+
+@pytest.fixture
+def arm(store: Store, make_arm: Callable[[str], Arm]) -> Arm:
+    made = make_arm("zero-shot")
+    with store.write() as session:
+        versions.save(session, arm_id=made.id, draft=DRAFT)
+    return made
+
+
+def fill(store: Store, arm: Arm, model: str, price: Price, *, per_label: int = 8) -> generation.Generated:
+    with LlmServer() as server:
+        provider = endpoints.client(model, base_url=server.url, api_key=None, price=price)
+        return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider)
+
+
+def prompts(store: Store, arm: Arm) -> list[int]:
+    with store() as session:
+        found = select(Prompt.texts_per_call).where(Prompt.arm_id == arm.id).order_by(Prompt.version)
+        return list(session.scalars(found))
+
+
+def test_a_model_that_writes_one_text_of_five_is_asked_for_one_text_a_call_and_fills_the_arm(
+    store: Store, arm: Arm
+) -> None:
+    made = fill(store, arm, "one-of-many", DEAR)
+
+    assert prompts(store, arm) == [5, 1] and made.kept == 16 and made.stopped == {}
+    with store() as session:
+        asked = dict(session.execute(select(Completion.id, Completion.prompt_id)).all())
+    assert len(set(asked.values())) == 2 and len(asked) < 16 + 5
+    assert "one-of-many wrote" in made.slips[0]
+    assert "version 2 of the prompt asks for one text a call" in made.slips[-1]
+
+
+def test_two_texts_of_five_are_cheaper_than_one_so_only_a_free_model_is_asked_for_one(
+    store: Store, arm: Arm, make_arm: Callable[[str], Arm]
+) -> None:
+    dear = fill(store, arm, "two-of-many", DEAR)
+    after_dear = prompts(store, arm)
+    other = make_arm("few-shot")
+    with store.write() as session:
+        versions.save(session, arm_id=other.id, draft=DRAFT)
+    fill(store, other, "two-of-many", FREE)
+
+    assert after_dear == [5] and dear.kept == 16
+    assert "two-of-many wrote 16 of the 40 texts that 8 calls asked for" in dear.slips[0]
+    assert prompts(store, other) == [5, 1]
+
+
+def test_a_model_that_does_as_it_is_asked_is_not_mentioned(store: Store, arm: Arm) -> None:
+    made = fill(store, arm, "test-model", FREE)
+
+    assert made.slips == [] and prompts(store, arm) == [5]
+
+
+def test_kept_texts_that_name_their_label_are_counted_by_model(store: Store, arm: Arm, labels: list[Label]) -> None:
+    fill(store, arm, "test-model", FREE, per_label=5)
+    with store.write() as session:
+        first = session.scalars(select(Sample).where(Sample.label_id == labels[0].id)).first()
+        assert first is not None
+        first.text = f"I am so {labels[0].name} about the train"
+
+    with store() as session:
+        (found,) = obedience.of(session, arm.id)
+        said = obedience.sentences(session, arm.id)
+
+    assert (found.looked_at, found.naming, found.echoes) == (10, 1, 0)
+    assert said == [
+        "1 of 10 kept texts of test-model contain the name of their own label: a classifier can learn the name in place of "
+        "the task. Read these texts on Inspect, and reject what is junk."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "rejected", "is_free", "is_poor"),
+    [
+        ([1, 1, 1, 1], {}, False, True),
+        ([2, 2, 2, 2], {}, False, False),
+        ([2, 2, 2, 2], {}, True, True),
+        ([5, 5, 5, 5], {}, True, False),
+        ([0, 0, 0], {slips.ECHO: 1}, True, False),  # too few answers to tell
+        ([0, 0, 0, 0], {slips.ECHO: 1}, True, True),
+        ([0, 0, 0, 0], {"refusal": 1}, True, False),  # one text a call would be refused as well
+    ],
+)
+def test_when_one_text_a_call_is_better(
+    texts: list[int], rejected: dict[str, int], is_free: bool, is_poor: bool
+) -> None:
+    found = Yield()
+    for n in texts:
+        found.count(Outcome(0, is_fruitful=n > 0, rejected=rejected, n_texts=n))
+
+    assert found.is_poor(texts_per_call=5, is_free=is_free) is is_poor
