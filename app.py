@@ -1,6 +1,12 @@
 """Litmus: will LLM-written training data work for your text-classification task?"""
 
-import ui
+import streamlit as st
 
-page = ui.draw_frame()
-page.run()
+import ui
+from core.database_faults import StoreFault
+
+try:
+    page = ui.draw_frame()
+    page.run()
+except StoreFault as error:
+    st.error(ui.plain(str(error)))

@@ -140,6 +140,10 @@ COMMANDS = {
         "upkeep.backup",
         "Restore a home from the file of `backup`, after every checksum in it was compared; LITMUS_HOME must be empty.",
     ),
+    "doctor": (
+        "upkeep.doctor",
+        "Say what is wrong with a home and how to mend it; exit code 1 if something is wrong. Nothing is changed.",
+    ),
     "train-runs": ("jobs", ""),
 }
 

@@ -36,8 +36,10 @@ class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
     `files` is the folder or URL where nodes of a cluster keep files for one another, None without. `slots` is the number of
-    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use.
+    jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use, `slots_per_gpu` the number of jobs
+    that share a GPU and its memory.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
+    `local_servers` maps names of servers of language models on this machine to their ports, None for the usual ports.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     `password_hash` is an argon2 hash of the organiser's password, in place of the password.
     `hosts` are further names by which browsers reach the dashboard.
@@ -55,7 +57,9 @@ class Settings:
     cluster: Cluster
     watts: float | None = None
     checkpoint_seconds: int = CHECKPOINT_SECONDS
+    local_servers: Mapping[str, int] | None = None
     hosts: tuple[str, ...] = ()
+    slots_per_gpu: int = 1
     password_hash: str | None = field(default=None, repr=False)
 
     @property
@@ -104,7 +108,9 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         cluster=_cluster(found),
         watts=_watts(found),
         checkpoint_seconds=_number(found, "LITMUS_CHECKPOINT_SECONDS", least=0, default=CHECKPOINT_SECONDS),
+        local_servers=_ports(found),
         hosts=_hosts(found),
+        slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
         password_hash=_password_hash(found),
     )
 
@@ -164,6 +170,19 @@ def _host(name: str) -> str:
             f"LITMUS_HOSTS must be host names with commas between them, such as litmus.example.org; it has {name!r}."
         )
     return sent
+
+
+def _ports(found: Mapping[str, str]) -> dict[str, int] | None:
+    """The ports of LITMUS_LOCAL_SERVERS, such as "Ollama=11434, vLLM=8001"; an empty mapping for "none"."""
+    text = (found.get("LITMUS_LOCAL_SERVERS") or "").strip()
+    if not text:
+        return None
+    if text == "none":
+        return {}
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not name.strip() or not port.strip().isdecimal() or int(port) > 65535 for name, _, port in pairs):
+        raise StudyError(f"LITMUS_LOCAL_SERVERS must be like 'Ollama=11434, vLLM=8001', or 'none'; it is {text!r}.")
+    return {name.strip(): int(port) for name, _, port in pairs}
 
 
 def _watts(found: Mapping[str, str]) -> float | None:

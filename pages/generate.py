@@ -44,7 +44,7 @@ if st.button(f"Generate {arm.name} texts", type="primary", key="generate.start",
     with ui.show_errors():
         generate.check(ui.settings(), request)
         with ui.store().write() as session:
-            made = generate.ready_arm(session, task, arm.name)
+            made = generate.ready_arm(session, task, arm.name, wanted)
             job = train.queue_generation(
                 session,
                 study=study,

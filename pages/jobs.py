@@ -6,7 +6,7 @@ import ui
 from core.jobs import queue
 from core.jobs.backends import choice
 from core.study.rows.kinds import JobState
-from ui.shared import jobs
+from ui.shared import home_check, jobs
 
 ui.guard("organiser", need_study=False)
 ui.show_notice()
@@ -36,4 +36,6 @@ if numbers:
             st.code(choice.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
 if st.toggle("Where jobs run: what there is and what is wrong", key="jobs.places"):
     jobs.places()
+if st.toggle("Doctor: what is wrong with the home of this dashboard", key="jobs.doctor"):
+    home_check.panel()
 listing()

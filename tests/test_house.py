@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "quiet_hub": {"encoders", "errors"},
     "settings": {"errors"},
     "catalogue": set(),
-    "study": {"errors", "files", "interval", "settings", "study", "wording"},
+    "database_faults": {"errors"},
+    "parquet_size": set(),
+    "study": {"database_faults", "parquet_size", "errors", "files", "interval", "settings", "study", "wording"},
     "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
     **{
         room: {

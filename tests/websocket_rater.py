@@ -68,6 +68,7 @@ class Tab:
     is_running: bool = False
     runs_finished: int = 0
     bytes_received: int = 0
+    timers: set[str] = field(default_factory=set)
     _socket: "aiohttp.ClientWebSocketResponse | None" = None
     _reading: "asyncio.Task[None] | None" = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -145,6 +146,11 @@ class Tab:
     async def fill(self, label: str, text: str) -> None:
         shown, element = self._widget(label, "text_input", "text_area")
         await self._give(WidgetState(id=element.id, string_value=text), shown)
+
+    async def pass_time(self) -> None:
+        """Ask for a run of each fragment that the page draws again by itself, as a browser does when its time has come."""
+        for fragment in sorted(self.timers):
+            await self._send(self._rerun(fragment=fragment))
 
     def buttons(self) -> list[Button]:
         """The buttons on the page, from top to bottom."""
@@ -264,6 +270,10 @@ class Tab:
             self._page = message.new_session.page_script_hash
             if message.new_session.HasField("initialize"):
                 self._session_id = message.new_session.initialize.session_id
+            if not message.metadata.run.fragment_ids:
+                self.timers.clear()
+        elif kind == "auto_rerun":
+            self.timers.add(message.auto_rerun.fragment_id)
         elif kind == "navigation":
             self._page = message.navigation.page_script_hash or self._page
         elif kind == "page_info_changed":

@@ -1,7 +1,7 @@
 """`python -m ui.serve`: start the dashboard's web server. The options are those of `streamlit run`.
 
 Beyond `streamlit run`, this server
-- answers to its own names only, so that no other site's page can use the dashboard;
+- answers to its own names only, so that no other site's page can use the dashboard, and bounds its websockets;
 - imports the dashboard before it accepts visitors, so that the first visitor does not wait for imports;
 - switches off Streamlit's own menu of the folder `pages`, which the first visitor would see until `st.navigation` runs;
 - sets the rater mark as a cookie in the response to a rater's link, and the sign-in as a cookie that scripts cannot read.
@@ -44,7 +44,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import headers, hosts
+from ui.door import connections, headers, hosts
 from ui.frame import access
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -57,6 +57,7 @@ def main() -> None:
     """Start the server with the options of the command line."""
     PagesManager.uses_pages_directory = False
     _collect_less()
+    connections.raise_file_limit()
     params = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
     options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
     del options["target"]
@@ -89,6 +90,7 @@ def dashboard(settings: Settings) -> st.App:
         APP,
         middleware=[
             Middleware(hosts.KnownHosts, names=hosts.configured(settings.hosts)),
+            Middleware(connections.Connections, most=connections.most_connections()),
             Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path),
         ],
         routes=[Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"])],

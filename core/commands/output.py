@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,14 +31,21 @@ def answering() -> Iterator[None]:
     try:
         yield
     except StudyError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         raise SystemExit(1) from error
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could clear the terminal or set its title; tabs and new lines stay."""
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")
 
 
 @contextmanager
 def opened() -> Iterator[tuple["Settings", "Store"]]:
     """Open the settings and the store of a command; a `StudyError` inside the block ends the command with its sentence."""
-    from core import settings as settings_module  # imports the database, which commands on files do not need
+    from sqlalchemy.exc import SQLAlchemyError  # commands on files do not need the database
+
+    from core import settings as settings_module
     from core.study import store as store_module
 
     with answering():
@@ -45,6 +53,12 @@ def opened() -> Iterator[tuple["Settings", "Store"]]:
         store = store_module.open_store(settings)
         try:
             yield settings, store
+        except SQLAlchemyError as error:
+            if isinstance(error, StudyError):
+                raise
+            raise StudyError(
+                f"The database refused this step ({type(error).__name__}). `litmus doctor` says whether the home is sound."
+            ) from error
         finally:
             store.close()
 
@@ -98,7 +112,7 @@ def teller(store: "Store") -> Teller:
         with progress(title) as drawn:
             yield telling(store, drawn)
 
-    return Teller(bar=bar, say=lambda sentence: print(sentence, file=sys.stderr))
+    return Teller(bar=bar, say=lambda sentence: print(printable(sentence), file=sys.stderr))
 
 
 def queued(job_id: int, *, as_json: bool) -> None:
@@ -132,7 +146,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         numeric = bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
         drawn.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(shown(cell)) for cell in row))
+        drawn.add_row(*(Text(printable(shown(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 110).print(drawn)
 
 

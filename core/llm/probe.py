@@ -53,26 +53,32 @@ class Tested:
 
 @dataclass(frozen=True)
 class Found:
-    """An endpoint that could be used. `models` are the models that the endpoint lists; empty if the endpoint was not asked."""
+    """An endpoint that could be used. `models` are the models that the endpoint lists; empty if the endpoint was not asked.
+
+    `is_here` says that the endpoint is a server that answered on this machine.
+    """
 
     name: str
     base_url: str
     models: tuple[str, ...] = ()
+    is_here: bool = False
 
 
 def detect(
-    settings: settings_module.Settings, *, servers: Mapping[str, int] = SERVERS, timeout_s: float = 0.3
+    settings: settings_module.Settings, *, servers: Mapping[str, int] | None = None, timeout_s: float = 0.3
 ) -> list[Found]:
     """Return the endpoint that the environment names by a key or an address, then the local servers that answer.
 
     Only ports of this machine are asked, all at once, for `timeout_s` seconds in all. `servers` maps a server's name to
-    its port.
+    its port; None takes those of the settings, else the usual ports.
     """
     endpoints = []
     if settings.openai_base_url:
         endpoints.append(Found("OPENAI_BASE_URL", settings.openai_base_url))
     elif settings.openai_api_key:
         endpoints.append(Found("OpenAI", OPENAI_URL))
+    if servers is None:
+        servers = SERVERS if settings.local_servers is None else settings.local_servers
     return endpoints + asyncio.run(_local(servers, timeout_s))
 
 
@@ -104,7 +110,7 @@ async def _local(servers: Mapping[str, int], timeout_s: float) -> list[Found]:
         async def ask(name: str, port: int) -> Found | None:
             url = f"http://127.0.0.1:{port}/v1"
             models = await _listed(client, URL(url), timeout_s=timeout_s)
-            return None if models is None else Found(name, url, tuple(models))
+            return None if models is None else Found(name, url, tuple(models), is_here=True)
 
         asked = await asyncio.gather(*(ask(name, port) for name, port in servers.items()))
     return [place for place in asked if place is not None]

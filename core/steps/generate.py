@@ -12,16 +12,18 @@ from core.llm import connection, providers
 from core.llm.answers import Provider
 from core.llm.connection import Connection
 from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.local import packages
 from core.llm.money import prices
 from core.reports import Report, Teller
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Arm, Task
+from core.study.rows.study import Arm, Label, Task
 from core.study.store import Store
 from core.synthesis.batches import batch_generation
 from core.synthesis.generation import generation, standing
 from core.synthesis.limits import BatchLimits, Limits
 from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts.drafts import Draft
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,20 @@ def synthetic_arm(session: Session, task: Task, name: str) -> Arm:
     return arm
 
 
-def ready_arm(session: Session, task: Task, name: str) -> Arm:
-    """Get or create the arm of this name, with the default prompt of its kind if the arm has no prompt yet.
+def first_draft(task: Task, labels: Sequence[Label], *, kind: ArmKind, wanted: Connection) -> Draft:
+    """The prompt that an arm begins with: the usual one of its kind, and a short one if a packaged small model writes."""
+    is_small = wanted.provider == "local" and any(model in packages.BY_NAME for model in wanted.models)
+    return (drafts.for_small_model if is_small else drafts.default)(task, labels, kind=kind)
+
+
+def ready_arm(session: Session, task: Task, name: str, wanted: Connection | None = None) -> Arm:
+    """Get or create the arm of this name, with the first draft for the models `wanted` if the arm has no prompt yet.
 
     Raises `StudyError` for the real arm.
     """
     arm = synthetic_arm(session, task, name)
     if versions.latest(session, arm.id) is None:
-        draft = drafts.default(task, tasks.labels_of(session, task.id), kind=arm.kind)
+        draft = first_draft(task, tasks.labels_of(session, task.id), kind=arm.kind, wanted=wanted or Connection())
         versions.save(session, arm_id=arm.id, draft=draft)
     return arm
 

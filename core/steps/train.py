@@ -160,7 +160,8 @@ def _queued(
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
     gpus = choice.gpus(settings, backend)
-    slots = (gpus or settings.slots) if backend == choice.LOCAL else len(free)
+    here = gpus * settings.slots_per_gpu or settings.slots
+    slots = here if backend == choice.LOCAL else len(free)
     slot = Slot.GPU if gpus else Slot.CPU
     jobs = [_train(session, study, share, slot=slot, backend=backend) for share in _shares(session, free, slots)]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})

@@ -15,7 +15,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Task
-from core.training import fingerprints, selection
+from core.training import fingerprints, rated, selection
 from core.training.plan import Planned, adopt, check_asked, lock
 from core.training.settings import TrainingSettings
 
@@ -84,7 +84,7 @@ def plan_curve(
                         adopt(same, Purpose.LEARNING_CURVE, settings.rule)
                     planned.existing.append(same)
                     continue
-                planned.new.append(_run(point, encoder, seed, digest, _config(settings, own, test, chosen)))
+                planned.new.append(_run(point, encoder, seed, digest, _config(point.arm, settings, own, test, chosen)))
     session.add_all(planned.new)
     session.flush()
     return planned
@@ -136,16 +136,17 @@ def _synthetic(session: Session, task: Task, name: str) -> Arm:
 
 
 def _config(
-    asked: TrainingSettings, own: TrainingSettings, test: pd.DataFrame, chosen: pd.DataFrame
+    arm: Arm, asked: TrainingSettings, own: TrainingSettings, test: pd.DataFrame, chosen: pd.DataFrame
 ) -> dict[str, object]:
     counts = chosen["label"].value_counts()
-    uneven = counts.max() - counts.min() > 1
+    uneven = bool(counts.max() - counts.min() > 1)
     words = ", ".join(f"{label} {count}" for label, count in counts.items())
     return {
         "training": own.model_dump(),
         "code": fingerprints.CODE_VERSION,
         "test": fingerprints.data_digest(test),
-        "notes": [f"A run of the learning curve on {len(chosen):,} texts trains on {words}."] if uneven else [],
+        "notes": [f"A run of the learning curve on {len(chosen):,} texts trains on {words}."] * uneven
+        + rated.notes(arm, chosen),
         **({"rule": asked.rule} if asked.rule else {}),
     }
 

@@ -38,8 +38,9 @@ def device_words(facts: Mapping[str, Any]) -> str:
 
 
 def data_digest(samples: pd.DataFrame) -> str:
-    """A digest of the exact texts and labels of samples, in any order."""
-    lines = sorted(f"{digest} {label}" for digest, label in zip(samples["exact"], samples["label"], strict=True))
+    """A digest of the exact texts and labels of samples, and of the raters' `shares` where targets are soft, in any order."""
+    parts = [samples[name] for name in ("exact", "label", "shares") if name in samples]
+    lines = sorted(" ".join(row) for row in zip(*parts, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

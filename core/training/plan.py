@@ -13,7 +13,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Run, Task
-from core.training import fingerprints, selection
+from core.training import fingerprints, rated, selection
 from core.training.selection import Choice
 from core.training.settings import TrainingSettings
 
@@ -54,7 +54,7 @@ def plan(
     lock(session, task)
     labels = [label.name for label in tasks.labels_of(session, task.id)]
     test = selection.test_samples(session, task)
-    pools = {arm.id: selection.training_pool(session, task, arm, labels, test) for arm in arms}
+    pools = {arm.id: _pool(session, task, arm, labels, test=test, settings=settings) for arm in arms}
     n = _training_size(task, arms, pools, labels=len(labels), settings=settings)
     own = settings.for_texts(n).with_times(times)
     purpose = Purpose.COMPARISON if times == 1 else Purpose.STEPS_CHECK
@@ -80,6 +80,13 @@ def plan(
     session.add_all(planned.new)
     session.flush()
     return planned
+
+
+def _pool(
+    session: Session, task: Task, arm: Arm, labels: Sequence[str], *, test: pd.DataFrame, settings: TrainingSettings
+) -> pd.DataFrame:
+    """The training texts of an arm, with the shares of raters where the targets are soft."""
+    return rated.with_shares(session, task, selection.training_pool(session, task, arm, labels, test), settings)
 
 
 def _shared_config(
@@ -208,7 +215,7 @@ def _notes(
     if choice.short:
         counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
         notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")
-    return notes
+    return notes + rated.notes(arm, choice.samples)
 
 
 def _balance_notes(

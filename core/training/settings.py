@@ -15,7 +15,12 @@ PASSES = 10.0  # passes over the training texts, if neither steps nor passes are
 LEAST_STEPS = 200  # the floor of steps then
 CHECK_TIMES = (0.5, 2.0)  # of the steps of a run, in a check of the steps
 LENGTH = ("steps", "passes", "least_steps")
-UNSAID: dict[str, Any] = {"balance": "equal", "class_weights": "none", "stop": "last"}  # left out of fingerprints
+UNSAID: dict[str, Any] = {
+    "balance": "equal",
+    "class_weights": "none",
+    "stop": "last",
+    "targets": "hard",
+}  # left out of fingerprints
 
 
 class TrainingSettings(BaseModel):
@@ -28,7 +33,8 @@ class TrainingSettings(BaseModel):
     arm keeps its own shares of the labels ("natural"). `class_weights` "balanced" weighs the loss of a text by the inverse
     frequency of its label. With `stop` "early", a tenth of an arm's chosen texts are kept out of training, and a run ends
     once the loss on this tenth no longer falls; its best weights count. `per_label` limits the training texts of an arm to
-    so many times the number of labels, where the task has no training size of its own. `preset` names choices of
+    so many times the number of labels, where the task has no training size of its own. With `targets` "soft", the target of
+    a training text with ratings is the share of its raters who chose each label, not its label alone. `preset` names choices of
     `core.training.presets`, which the other keys change one by one; it is None in valid settings.
     """
 
@@ -47,6 +53,7 @@ class TrainingSettings(BaseModel):
     balance: Literal["equal", "natural"] = "equal"
     class_weights: Literal["none", "balanced"] = "none"
     stop: Literal["last", "early"] = "last"
+    targets: Literal["hard", "soft"] = "hard"
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -57,6 +64,8 @@ class TrainingSettings(BaseModel):
     def _one_length(self) -> Self:
         if self.steps is not None and (self.passes is not None or self.least_steps is not None):
             raise ValueError("give either steps, or passes with least_steps, not both")
+        if self.targets == "soft" and self.class_weights == "balanced":
+            raise ValueError("class_weights balanced needs hard targets: leave out one of the two")
         return self
 
     @pydantic.model_serializer(mode="wrap")

@@ -184,6 +184,20 @@ def test_gpu_jobs_get_a_device_each_and_fail_with_a_sentence_where_there_is_none
     assert "no GPU" in (bench.job(job.id).error or "")
 
 
+def test_as_many_jobs_share_a_gpu_as_its_slots_say_the_emptiest_gpu_first(bench: Bench) -> None:
+    jobs = [bench.job(bench.add("sleepy", f"unused {n}", 0, slot=Slot.GPU)) for n in range(5)]
+    shared = dataclasses.replace(_with_gpus(bench.settings, 2), slots_per_gpu=2)
+    here, held = local.Local(shared, {}), []
+
+    for job in jobs[:4]:
+        job.handle = here.room(job, held) or {}
+        held.append(job)
+
+    assert [job.handle["gpu"] for job in held] == ["0", "1", "0", "1"]
+    assert here.room(jobs[4], held) is None
+    assert "4 on a GPU" in here.condition().sentences[0]
+
+
 def test_a_job_of_another_machine_is_judged_by_its_beat(bench: Bench, tmp_path: Path) -> None:
     job = bench.job(bench.add("sleepy", tmp_path / "log", 0))
     job.handle = {"host": "elsewhere", "pid": os.getpid(), "create_time": 0.0}

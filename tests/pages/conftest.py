@@ -24,6 +24,7 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("LITMUS_HOME", str(home_folder))
     monkeypatch.setenv("LITMUS_SLOTS", "2")
     monkeypatch.setenv("LITMUS_GPUS", "0")
+    monkeypatch.setenv("LITMUS_LOCAL_SERVERS", "none")
     for name in (
         "LITMUS_DATABASE",
         "LITMUS_PASSWORD",

@@ -1,6 +1,7 @@
 """Plans of runs: new and existing runs, their training texts, and refusals."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -9,9 +10,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.settings import Settings
+from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Label, Run, Sample, Task
+from core.study.rows.study import Arm, Label, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
 from core.training.settings import TrainingSettings, training_settings
@@ -430,3 +433,19 @@ def test_a_preset_gives_the_settings_that_are_not_said() -> None:
     assert training_settings({"preset": "quick", "batch_size": 8}) == TrainingSettings(batch_size=8)
     with pytest.raises(StudyError, match=r"preset.*'paper' or 'quick'"):
         training_settings({"preset": "papper"})
+
+
+def test_a_sweep_is_dealt_out_over_all_slots_of_the_gpus(store: Store, task: Task, settings: Settings) -> None:
+    def jobs(slots_per_gpu: int) -> list[int]:
+        machine = replace(settings, gpus=2, slots_per_gpu=slots_per_gpu)
+        with store.write() as session:
+            arms = tasks.arms(session, task.id)
+            request = train.TrainingRequest([task], arms, ["minilm"], [0, 1, 2], SETTINGS)
+            study = session.get_one(Study, task.study_id)
+            queued = train.queue_training(session, machine, study=study, request=request).jobs
+            found = [len(job.command[-1].split(",")) for job in queued]
+            session.rollback()
+        return found
+
+    assert jobs(1) == [3, 3]
+    assert sorted(jobs(3)) == [1] * 6

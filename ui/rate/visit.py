@@ -6,6 +6,7 @@ An organiser's preview takes the same steps on a copy of the campaign that is ke
 import random
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,13 +25,15 @@ from core.subjectivity.sessions.protocol import Protocol
 from core.subjectivity.sessions.screens import Screen
 from ui.frame import access
 from ui.rate import memory as rating_memory
-from ui.shared import resources, words
+from ui.rate import retry
+from ui.shared import resources
 
-RATER, LINK, READ, WRONG, UNKNOWN, DECLINED = (
-    "rate.rater", "rate.link", "rate.read", "rate.wrong", "rate.unknown", "rate.declined",
+RATER, LINK, READ, WRONG, UNKNOWN, DECLINED, LAST = (
+    "rate.rater", "rate.link", "rate.read", "rate.wrong", "rate.unknown", "rate.declined", "rate.last",
 )  # fmt: skip
 KEPT = (LINK, rating_memory.CAME_AS)
 NO = "No"
+PATIENCE_S = 5.0
 
 
 class Stage(StrEnum):
@@ -81,27 +84,36 @@ def arrive() -> Visit:
         needs_item = rater is not None and campaign.is_open and (_is_back(rater, is_first) or _waits(rater))
         visit = None if needs_item else _visit(session, campaign, rater)
     if visit is None and rater is not None:
-        with _store().write() as session:
+        with _writing() as session:
             assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random())
             visit = _visit(session, campaign, session.get_one(Rater, rater.id))
     assert visit is not None
     if visit.rater is not None and not is_preview:
         _clean_address(token, visit.rater.code)
+    st.session_state[LAST] = visit
     return visit
 
 
+def last_visit() -> Visit | None:
+    """The visit drawn last in this session, for while the database cannot be read; None before the first."""
+    found: Visit | None = st.session_state.get(LAST)
+    return found
+
+
+@retry.kept
 def join() -> None:
     """Enrol the visitor after consent: a new rater, or the rater who has the panel's person id already."""
     if RATER in st.session_state:
         return
     screening = st.session_state.get("rate.screening")
-    with words.show_errors(), _store().write() as session:
-        campaign = campaigns.by_token(session, access.rater_token(), even_closed=access.is_preview())
-        if protocol.of(campaign).screening and screening is None:
-            raise StudyError("Please answer the question with yes or no first.")
-        panel = {} if access.is_preview() else enrolment.panel_ids(campaign, st.query_params.to_dict())
-        rater = enrolment.join(session, campaign, now=time.time(), panel=panel, passed_screening=screening != NO)
-        assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random())
+    with retry.show_refusals():
+        with _writing() as session:
+            campaign = campaigns.by_token(session, access.rater_token(), even_closed=access.is_preview())
+            if protocol.of(campaign).screening and screening is None:
+                raise StudyError("Please answer the question with yes or no first.")
+            panel = {} if access.is_preview() else enrolment.panel_ids(campaign, st.query_params.to_dict())
+            rater = enrolment.join(session, campaign, now=time.time(), panel=panel, passed_screening=screening != NO)
+            assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random())
         st.session_state[RATER] = rater.id
 
 
@@ -129,10 +141,11 @@ def decline(declined: bool = True) -> None:
     st.session_state[DECLINED] = declined
 
 
+@retry.kept
 def come_back() -> None:
     """Continue the session of the rater whose personal code was typed, on any device."""
     typed = str(st.session_state.get("rate.code", ""))
-    with _store().write() as session:
+    with _writing() as session:
         campaign = campaigns.by_token(session, access.rater_token(), even_closed=True)
         rater = enrolment.come_back(session, campaign, typed, panel=st.query_params.to_dict())
         st.session_state[UNKNOWN] = None if rater else typed.strip()
@@ -141,9 +154,10 @@ def come_back() -> None:
             _go_on(session, rater.id)
 
 
+@retry.kept
 def go_on(rater_id: int) -> None:
     """Continue a session that was left."""
-    with _store().write() as session:
+    with _writing() as session:
         _go_on(session, rater_id)
 
 
@@ -152,6 +166,7 @@ def have_read() -> None:
     st.session_state[READ] = True
 
 
+@retry.kept
 def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
     """Store a try at the comprehension check with the answers on the screen.
 
@@ -160,41 +175,45 @@ def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
     """
     shown = [st.session_state.get(f"rate.check.{place}") for place in range(len(orders))]
     chosen = [order[choice] for order, choice in zip(orders, shown, strict=True) if choice is not None]
-    with words.show_errors(), _store().write() as session:
+    with retry.show_refusals(), _writing() as session:
         if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).check_tries != tries:
             return
         st.session_state[WRONG] = enrolment.check(session, rater_id=rater_id, answers=chosen, now=time.time())
         assignment.next_item(session, rater_id=rater_id, now=time.time(), rng=random.Random())
 
 
+@retry.kept
 def answer(rater_id: int, item_id: int, value: str) -> None:
     """Store an answer and assign the next item. A second click on the same item changes nothing."""
     now = time.time()
-    with words.show_errors(), _store().write() as session:
+    with retry.show_refusals(), _writing() as session:
         if assignment.record(session, rater_id=rater_id, item_id=item_id, answer=value, now=now):
             assignment.next_item(session, rater_id=rater_id, now=now, rng=random.Random())
 
 
+@retry.kept
 def skip(rater_id: int, item_id: int, reason: str) -> None:
     """Store that the rater skipped the item, and assign the next item."""
     now = time.time()
-    with words.show_errors(), _store().write() as session:
+    with retry.show_refusals(), _writing() as session:
         if assignment.skip(session, rater_id=rater_id, item_id=item_id, reason=reason, now=now):
             assignment.next_item(session, rater_id=rater_id, now=now, rng=random.Random())
 
 
+@retry.kept
 def take_back(rater_id: int, item_id: int | None) -> None:
     """Undo the last answer, if `item_id` is still the item assigned: a late double click undoes nothing more."""
-    with _store().write() as session:
+    with _writing() as session:
         if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).assigned_item_id != item_id:
             return
         if not assignment.undo(session, rater_id=rater_id, now=time.time()):
             st.toast("This answer cannot be undone: it answered a check, or the session has ended.")
 
 
+@retry.kept
 def leave(rater_id: int) -> None:
     """Store that the rater stopped, and free the item for others."""
-    with _store().write() as session:
+    with _writing() as session:
         enrolment.leave(session, rater_id=rater_id, now=time.time())
 
 
@@ -310,6 +329,11 @@ def _clean_address(token: str, code: str) -> None:
     wanted = {"campaign": token, "me": code}
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
+
+
+def _writing() -> AbstractContextManager[Session]:
+    """A writing session for a click; a rater is told of a locked database after some seconds, not after half a minute."""
+    return _store().write(patience_s=PATIENCE_S)
 
 
 def _store() -> Store:

@@ -1,21 +1,27 @@
 """The connection of a study to its models: a panel that tests it and stores it without the API key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
+from core.jobs import queue, runner
 from core.llm import connection, probe, providers
 from core.llm.connection import Connection
+from core.llm.local import packages
+from core.steps import model_jobs
+from core.study.rows.kinds import Work
 from core.study.rows.study import Study
-from ui.shared import resources
-from ui.shared.words import plain, set_notice, show_errors
+from ui.shared import jobs, resources
+from ui.shared.words import plain, set_notice, set_queued_notice, show_errors
 
 PROVIDERS = {"openai": "An endpoint", "local": "A model on this machine", "recorded": "Recorded answers"}
 OFFERED = "connection.offered"
 SHORT_S, LONGEST_S = 15.0, 120.0  # seconds that a test waits: without a timeout of the connection, and at most
 MODEL_HELP = {
     "openai": "The model's name at the endpoint. Several models take turns in one arm, conversation by conversation.",
-    "local": "A causal language model: a folder, or a name on the Hugging Face hub. It runs in the job's process.",
+    "local": "A causal language model: a model added below, a .gguf file, a folder, or a name on the Hugging Face hub. It runs in "
+    "the job's process.",
 }
 
 
@@ -30,13 +36,14 @@ def pick_connection(study: Study, *, key: str) -> Connection:
     with st.expander(
         _title(kept), expanded=not kept.models, icon="🔌", key=f"{key}.connection.{bool(kept.models)}.{turn}"
     ):
-        fields = _fields(kept, f"{key}.connection.{study.id}")
+        fields = _fields(_suggested() if kept == Connection() else kept, f"{key}.connection.{study.id}")
         if st.button("Test and keep", key=f"{key}.connect"):
             with show_errors():
                 st.session_state[f"{key}.failed"] = _test_and_keep(study, fields, key=key)
                 st.rerun()
         for sentence in st.session_state.pop(f"{key}.failed", []):
             st.error(plain(sentence))
+        _small_models(key, is_offered=fields["provider"] == "local" or not (kept.models or _servers()))
     for sentence in st.session_state.get(f"{key}.tested.{study.id}", []) if kept.models else []:
         st.caption(f"✅ {plain(sentence)}")
     return kept
@@ -68,16 +75,17 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
         default=kept.provider,
         required=True,
         format_func=PROVIDERS.__getitem__,
-        key=f"{key}.provider",
+        key=".".join([f"{key}.provider", *(() if kept.models and kept.provider != "local" else _added())]),
     )
     if provider == "recorded":
         path = st.text_input("File of recorded answers", kept.recordings or "", key=f"{key}.recordings", width=420)
         return {"provider": provider, "models": ("recorded",), "recordings": path or None}
     servers = {server.base_url: server for server in _detected()} if provider == "openai" else {}
+    added = _added() if provider == "local" else []
     fields: dict[str, Any] = {"provider": provider}
     with st.container(horizontal=True):
         if provider == "openai":
-            addresses = list(dict.fromkeys([kept.base_url or _default_url(), providers.OPENAI_URL, *servers]))
+            addresses = list(dict.fromkeys([kept.base_url or _default_url(), *servers, providers.OPENAI_URL]))
             fields["base_url"] = st.selectbox(
                 "Address of the endpoint",
                 addresses,
@@ -89,20 +97,75 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
             )
         server = servers.get(str(fields.get("base_url")))
         stored = kept.models if kept.provider == provider else ()
-        offered = [*(server.models if server else ()), *offered_models(fields.get("base_url"))]
+        offered = [*(server.models if server else ()), *offered_models(fields.get("base_url")), *added]
         fields["models"] = tuple(
             st.multiselect(
                 "Models",
                 list(dict.fromkeys([*stored, *offered])),
                 default=list(stored),
                 accept_new_options=True,
-                key=f"{key}.models.{provider}",
+                key=".".join([f"{key}.models.{provider}", *added]),
                 placeholder="Type a name, then Enter",
                 width=360,
                 help=MODEL_HELP[provider],
             )
         )
+    if provider == "openai" and _servers():
+        found = "; ".join(f"{server.name} at {server.base_url} with {_names(server.models)}" for server in _servers())
+        st.caption(plain(f"Found on this machine: {found}."))
     return fields | _limits(kept, key, is_endpoint=provider == "openai")
+
+
+def _suggested() -> Connection:
+    """What the panel proposes for a study without a connection: a server on this machine, a key, or an added model."""
+    settings = resources.settings()
+    if settings.openai_base_url:
+        return Connection()
+    if servers := _servers():
+        return Connection(base_url=servers[0].base_url, models=servers[0].models[:1])
+    added = _added()
+    return (
+        Connection(provider="local", models=tuple(added[:1])) if added and not settings.openai_api_key else Connection()
+    )
+
+
+def _servers() -> list[probe.Found]:
+    """The servers of language models that answer on this machine."""
+    return [found for found in _detected() if found.is_here]
+
+
+def _names(models: Sequence[str]) -> str:
+    more = f" and {len(models) - probe.MOST_NAMED} more" if len(models) > probe.MOST_NAMED else ""
+    return f"{', '.join(models[: probe.MOST_NAMED]) or 'no model'}{more}"
+
+
+def _added() -> list[str]:
+    """The names of the packaged models that were added to this machine."""
+    home = resources.settings().home
+    return [name for name, model in packages.BY_NAME.items() if packages.path(model, home).is_file()]
+
+
+def _small_models(key: str, *, is_offered: bool) -> None:
+    """Draw a button for each packaged model that is not on this machine yet, and the job that adds the model."""
+    added = _added()
+    for name, model in packages.BY_NAME.items():
+        with resources.store()() as session:
+            is_busy = queue.active(session, Work.MODEL.key(name)) is not None
+        if name not in added and is_offered:
+            st.divider()
+            st.caption(
+                "Without a server or a key, a small model can write weak English on this machine, to see every step at work."
+            )
+            hint = f"{model.title}, {model.licence}: fetched with pip, unpacked, and run on this machine. {model.about}"
+            label = f"Add a small model ({model.megabytes} MB)"
+            if st.button(label, key=f"{key}.add.{name}", help=hint, disabled=is_busy):
+                with resources.store().write() as session:
+                    job = model_jobs.queue_adding(session, model)
+                runner.ensure(resources.settings())
+                set_queued_notice([job])
+                st.rerun()
+        if is_busy or (name not in added and is_offered):
+            jobs.job_panel(None, of=Work.MODEL.key(name), key=f"{key}.adding.{name}")
 
 
 def _limits(kept: Connection, key: str, *, is_endpoint: bool) -> dict[str, Any]:
@@ -174,10 +237,13 @@ def _endpoint_limits(kept: Connection, key: str) -> dict[str, Any]:
 def _test_and_keep(study: Study, fields: dict[str, Any], *, key: str) -> list[str]:
     """Test a connection and store it if every model passes; return a sentence per failed model. Raises `StudyError`.
 
-    If no model is named, the endpoint's list of models is read for the visitor to choose from.
+    If no model is named, the endpoint's list of models is read for the visitor to choose from; a single model is taken.
     """
     if fields["provider"] == "openai" and not fields["models"]:
-        return [_list_models(fields)]
+        names = _list_models(fields)
+        if len(names) != 1:
+            return [_which_model(names)]
+        fields = fields | {"models": tuple(names)}
     wanted = connection.made(**fields)
     with st.spinner("Asking for one word…"):
         patience = min(wanted.timeout or SHORT_S, LONGEST_S)
@@ -193,11 +259,15 @@ def _test_and_keep(study: Study, fields: dict[str, Any], *, key: str) -> list[st
     return failed
 
 
-def _list_models(fields: dict[str, Any]) -> str:
-    """Read the endpoint's list of models, and return a sentence that asks the visitor to choose a model."""
+def _list_models(fields: dict[str, Any]) -> list[str]:
+    """Read the endpoint's list of models and keep the names for this session, so that the choice of models offers them."""
     with st.spinner("Asking which models there are…"):
         names = connection.offered(Connection(base_url=fields["base_url"]), resources.settings())
     _remember(fields, names)
+    return names
+
+
+def _which_model(names: Sequence[str]) -> str:
     if not names:
         return "Which model? The endpoint lists no models: type a name that it knows, such as gpt-4o-mini."
     return f"Which model? The endpoint offers {len(names):,} models: choose from the list, then test again."
@@ -210,6 +280,6 @@ def _remember(fields: dict[str, Any], names: list[str]) -> None:
         by_url[fields.get("base_url") or _default_url()] = sorted(set(names))
 
 
-@st.cache_data(ttl=60, max_entries=1, show_spinner=False)
+@st.cache_data(ttl=30, max_entries=1, show_spinner=False)
 def _detected() -> list[probe.Found]:
     return probe.detect(resources.settings())

@@ -11,13 +11,13 @@ from core.llm import connection, not_taken
 from core.llm.connection import Connection
 from core.llm.money import prices
 from core.llm.money.prices import Price
-from core.steps.generate import GenerationRequest
+from core.steps.generate import GenerationRequest, first_draft
 from core.study import browse
 from core.study.rows.kinds import Work
 from core.study.rows.study import Arm, Label, Task
 from core.synthesis.batches import batch_generation
 from core.synthesis.generation import obedience, standing
-from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts import versions
 from core.synthesis.trials import estimates
 from core.synthesis.trials.estimates import Estimate, Range
 from ui.shared import resources
@@ -55,7 +55,8 @@ def estimate_panel(
         return
     with show_errors(), resources.store()() as session:
         newest = versions.latest(session, arm.id) if arm.id else None
-        draft = versions.as_draft(newest) if newest else drafts.default(task, labels, kind=arm.kind)
+        first = first_draft(task, labels, kind=arm.kind, wanted=request.connection)
+        draft = versions.as_draft(newest) if newest else first
         found = estimates.estimate(
             session, arm_id=arm.id or None, draft=draft, texts_per_label=request.per_label, labels=labels, models=models,
             rate=estimates.CallRate(request.connection.concurrency, request.connection.rpm),

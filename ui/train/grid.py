@@ -119,7 +119,8 @@ def _summary(found: Grid) -> str:
 def _machine_words() -> str:
     machine = resources.settings()
     if machine.gpus:
-        return f"Trains on {machine.gpus} GPU{'s' if machine.gpus > 1 else ''}."
+        beside = f", {machine.slots_per_gpu} runs at a time on each" if machine.slots_per_gpu > 1 else ""
+        return f"Trains on {machine.gpus} GPU{'s' if machine.gpus > 1 else ''}{beside}."
     return f"No GPU on this machine: trains on the processor, {machine.slots} run{'s' if machine.slots > 1 else ''} at a time."
 
 

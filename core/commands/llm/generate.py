@@ -60,7 +60,7 @@ def generate(
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
-            made = ready_arm(session, found_task, arm)
+            made = ready_arm(session, found_task, arm, wanted)
             if not standing.is_full(session, made.id, per_label=per_label):
                 check(settings, request)
             if detach:

@@ -13,6 +13,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ class Local:
     def condition(self) -> Condition:
         slots, gpus = self.settings.slots, self.settings.gpus
         offer = f"{slots} job{'s' if slots > 1 else ''} at a time on the processor"
-        return Condition([f"{offer}, {gpus} on a GPU." if gpus else f"{offer}; no GPU."], gpus=gpus)
+        on_gpus = gpus * self.settings.slots_per_gpu
+        return Condition([f"{offer}, {on_gpus} on a GPU." if gpus else f"{offer}; no GPU."], gpus=gpus)
 
     def _exists(self, job: Job, now: float) -> bool:
         child = self.children.get((job.id, job.attempt))
@@ -97,13 +99,15 @@ class Local:
         return _process(job.handle) is not None
 
     def _free_gpu(self, same_slot: Iterable[Job]) -> dict[str, Any] | None:
+        """The GPU with the fewest jobs, as a handle; None if every GPU has as many as may share it."""
         if not self.settings.gpus:
             raise StudyError("This machine offers no GPU. Queue the job for the CPU, or set LITMUS_GPUS.")
         named = self.environ.get("CUDA_VISIBLE_DEVICES")
         gpus = named.split(",") if named else [str(number) for number in range(self.settings.gpus)]
-        used = {job.handle.get("gpu") for job in same_slot}
-        free = [gpu.strip() for gpu in gpus[: self.settings.gpus] if gpu.strip() not in used]
-        return {"gpu": free[0]} if free else None
+        offered = [gpu.strip() for gpu in gpus[: self.settings.gpus]]
+        used = Counter(job.handle.get("gpu") for job in same_slot)
+        emptiest = min(offered, key=used.__getitem__)
+        return {"gpu": emptiest} if used[emptiest] < self.settings.slots_per_gpu else None
 
 
 def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
@@ -118,6 +122,7 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
         "LITMUS_DATABASE": settings.database_url,
         "LITMUS_SLOTS": str(settings.slots),
         "LITMUS_GPUS": str(settings.gpus),
+        "LITMUS_SLOTS_PER_GPU": str(settings.slots_per_gpu),
         "OMP_WAIT_POLICY": "passive",
         "MALLOC_MMAP_THRESHOLD_": LARGE,
         "MALLOC_TRIM_THRESHOLD_": LARGE,

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from core import parquet_size
 from core.errors import StudyError
 from core.study.exchange import columns_in_files, hub_layout, separated
 
@@ -74,7 +76,9 @@ def read(path: Path, *, header: bool | None = None) -> Table:
         ) from error
     except RecursionError as error:
         raise StudyError(f"{path.name} cannot be read: its lists and objects are nested too deep.") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OSError) as error:
+    except MemoryError as error:
+        raise StudyError(f"{path.name} needs more memory than there is. Split it into several files.") from error
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, pa.ArrowException, ValueError, OSError) as error:
         raise StudyError(f"{path.name} cannot be read: {str(error).splitlines()[0]}.") from error
     frame.columns = [str(column).strip().removeprefix("\ufeff") for column in frame.columns]
     if frame.columns.empty:
@@ -137,6 +141,8 @@ def _read_separated(
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+    if fault := parquet_size.fault_of(path):
+        raise StudyError(f"{path.name} {fault}")
     frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
     classes_of = hub_layout.names_in_file(path)
     names = {column: classes for column, classes in classes_of.items() if column in frame.columns}

@@ -5,7 +5,7 @@ texts of one label, and a diversity prompt that asks for different texts in the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import StudyError
@@ -73,6 +73,9 @@ what has to change: keep the subject, the names, the length and the way of speak
 The result must read as if its writer had meant it so from the start.
 """
 
+# Small models repeat long instructions instead of following them; to these few words they answer with a text.
+SHORT = "Write one text: {description}. At most {words} words. Write only the text itself."
+
 FORMAT = """
 Answer with a plain numbered list, one text per number and one line per text, and nothing before or after the list."""
 
@@ -131,6 +134,14 @@ class Draft:
 def default(task: Task, labels: Sequence[Label], *, kind: ArmKind) -> Draft:
     """A draft that suits any task: few-shot for a few-shot arm, else zero-shot. Raises `StudyError` without labels."""
     return technique("few-shot" if kind == ArmKind.FEW_SHOT else "zero-shot", task, labels)
+
+
+def for_small_model(task: Task, labels: Sequence[Label], *, kind: ArmKind) -> Draft:
+    """A draft that asks for one text a call; for a zero-shot arm in one line, since small models lose a longer thread."""
+    usual = default(task, labels, kind=kind)
+    if usual.examples:
+        return replace(usual, texts_per_call=1)
+    return replace(usual, context="", generation=SHORT, diversity="", texts_per_call=1, turns=1)
 
 
 def technique(name: str, task: Task, labels: Sequence[Label]) -> Draft:

@@ -95,7 +95,7 @@ def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> 
     settings = fit.data.settings
     steps, every = settings.length, max(1, settings.length // LOSS_POINTS)
     state = checkpoint.taken_up(fit.model, fit.optimizer) if checkpoint else State()
-    targets = torch.tensor(fit.data.train.targets, device=fit.model.device)
+    targets = torch.tensor(fit.data.train.shares or fit.data.train.targets, device=fit.model.device)
     rng = np.random.default_rng(fit.data.run.seed)
     stream = islice(batches([len(row) for row in fit.train], settings.batch_size, rng=rng), state.step, None)
     marks = _marks(settings)
