@@ -19,7 +19,7 @@ with ui.store()() as session:
     labels = tasks.labels_of(session, task.id)
     versions = prompts.versions(session, arm.id) if arm.id else []
 wanted = ui.pick_connection(study, key="prompts")
-start, stamp = ui.pick_start(task, arm, labels, versions)
+start, stamp = ui.pick_start(task, arm, labels, versions, wanted)
 editor, shown = st.columns(2, gap="large")
 with editor:
     with st.container(horizontal=True, vertical_alignment="center"):

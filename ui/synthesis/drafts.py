@@ -7,6 +7,8 @@ from dataclasses import asdict
 import streamlit as st
 
 from core.llm.answers import Message
+from core.llm.connection import Connection
+from core.steps.generate import first_draft
 from core.study.rows.study import Arm, Label, Prompt, Task
 from core.synthesis.prompts import catalogued, drafts, grid
 from core.synthesis.prompts import versions as prompts
@@ -40,7 +42,9 @@ ATTRIBUTES_HELP = (
 )
 
 
-def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence[Prompt]) -> tuple[Draft, str]:
+def pick_start(
+    task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence[Prompt], wanted: Connection
+) -> tuple[Draft, str]:
     """The draft that the editor starts with, and a stamp that changes whenever the editor starts anew."""
     key = f"drafts.start.{task.id}.{arm.name}"
     chosen, times = st.session_state.get(key, ("", 0))
@@ -49,7 +53,8 @@ def pick_start(task: Task, arm: Arm, labels: Sequence[Label], versions: Sequence
         return _start(chosen, task, arm, labels), stamp
     if versions:
         return prompts.as_draft(versions[0]), stamp
-    return drafts.default(task, labels, kind=arm.kind), stamp
+    first = first_draft(task, labels, kind=arm.kind, wanted=wanted)
+    return first, f"{stamp}.one" if first.texts_per_call == 1 else stamp
 
 
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:

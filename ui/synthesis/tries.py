@@ -32,6 +32,8 @@ def call_cost(arm: Arm, draft: Draft, messages: Sequence[Message], wanted: Conne
         made = calls.of(session, arm_id=arm.id, draft=draft) if arm.id else []
     name = connection.split(wanted.models[0])[0] if wanted.models else ""
     price = prices.find(resources.settings().home, name) if name else None
+    if name and wanted.provider != "openai":
+        price = prices.Price(model=name, input_usd_per_million=0, output_usd_per_million=0)
     call = calls.one_call(list(messages), draft, price, made)
     about = "about " if call.is_approximate else ""
     source = f"from {len(made)} calls with this prompt" if made else "at 4 characters per token"

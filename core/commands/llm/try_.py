@@ -18,11 +18,11 @@ from core.llm.connection import Connection
 from core.steps import find, generate
 from core.steps.try_prompt import CALLS, MOST_CALLS
 from core.study import tasks
-from core.study.rows.study import Task
+from core.study.rows.study import Arm, Task
 from core.study.store import Store
 from core.synthesis.generation import generation
 from core.synthesis.limits import TryLimits
-from core.synthesis.prompts import drafts, versions
+from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import taxonomy, trials
 
@@ -72,7 +72,7 @@ def try_prompt(
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
             arm_id = tasks.make_arm(session, task_id=found_task.id, name=arm).id
-            tried = _draft(session, arm_id, found_task, arm, draft)
+            tried = _draft(session, arm_id, found_task, draft, wanted)
         if kinds is None:
             clients = _clients(settings, wanted, limits)
             _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)
@@ -81,15 +81,16 @@ def try_prompt(
             _show_kinds(taxonomy.ask(store, client, arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
 
 
-def _draft(session: Session, arm_id: int, task: Task, arm: str, option: str | None) -> Draft:
-    """Return the draft of the option --draft, else the arm's newest version, else the default prompt of the arm's kind.
+def _draft(session: Session, arm_id: int, task: Task, option: str | None, wanted: Connection) -> Draft:
+    """Return the draft of the option --draft, else the arm's newest version, else the first draft for the arm and its models.
 
     Raises `StudyError` if the option holds no draft.
     """
     if option is None:
         newest = versions.latest(session, arm_id)
         labels = tasks.labels_of(session, task.id)
-        return versions.as_draft(newest) if newest else drafts.default(task, labels, kind=tasks.kind_of(arm))
+        kind = session.get_one(Arm, arm_id).kind
+        return versions.as_draft(newest) if newest else generate.first_draft(task, labels, kind=kind, wanted=wanted)
     try:
         return DRAFT.validate_json(json.dumps(asdict(Draft(**json.loads(option)))), strict=True)
     except ValidationError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 import torch
 import transformers
 from transformers import modeling_gguf_pytorch_utils
@@ -86,6 +87,14 @@ def _unpack(file: Path, to: Path) -> None:
     tokenizer.save_pretrained(to)
 
 
+class _Reader(gguf.GGUFReader):
+    """A reader of GGUF files that slices a plain array: slices of a memory map cost several times as much."""
+
+    def _get(self, *arguments: Any, **options: Any) -> Any:
+        self.data: Any = self.data.view(np.ndarray)
+        return super()._get(*arguments, **options)
+
+
 @contextlib.contextmanager
 def _read_once() -> Iterator[None]:
     """A context in which a GGUF file is parsed once, and without a progress bar.
@@ -95,7 +104,7 @@ def _read_once() -> Iterator[None]:
     files: Any = gguf
     library: Any = modeling_gguf_pytorch_utils
     reader, bar = files.GGUFReader, library.tqdm
-    files.GGUFReader = functools.cache(reader)
+    files.GGUFReader = functools.cache(_Reader)
     library.tqdm = functools.partial(bar, disable=True)
     try:
         yield

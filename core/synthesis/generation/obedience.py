@@ -52,8 +52,8 @@ class Obedience:
             said.append(f"{self.speaking:,} texts of {self.model} say which label they have and were not kept.")
         if self.naming:
             said.append(
-                f"{self.naming:,} of {self.looked_at:,} kept texts of {self.model} contain the name of their own label: a "
-                "classifier can learn the name in place of the task. Read these texts on Inspect, and reject what is junk."
+                f"{self.naming:,} of {self.looked_at:,} usable texts of {self.model} contain the name of their own label: a "
+                "classifier can learn the name in place of the task. Read these texts, and reject what is junk."
             )
         return said
 

@@ -89,8 +89,8 @@ def test_kept_texts_that_name_their_label_are_counted_by_model(store: Store, arm
 
     assert (found.looked_at, found.naming, found.echoes) == (10, 1, 0)
     assert said == [
-        "1 of 10 kept texts of test-model contain the name of their own label: a classifier can learn the name in place of "
-        "the task. Read these texts on Inspect, and reject what is junk."
+        "1 of 10 usable texts of test-model contain the name of their own label: a classifier can learn the name in place of "
+        "the task. Read these texts, and reject what is junk."
     ]
 
 

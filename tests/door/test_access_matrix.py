@@ -1,0 +1,149 @@
+"""Every page and address for every kind of visitor, as the first request after a start and later: who sees what.
+
+The visitors speak with the server over a bare websocket, so that nothing a browser does or leaves out decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from core import settings as settings_module
+from core.study import store as store_module
+from core.study import tasks
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.sessions import Campaign
+from tests.door.conftest import ask
+from tests.e2e.conftest import Server
+from tests.websocket_rater import Tab
+from ui.frame import access, frame
+
+pytestmark = pytest.mark.slow
+
+PASSWORD, SECRET = "correct horse battery", "the-secret-study"
+ENVIRON = {"LITMUS_PASSWORD": PASSWORD}
+PAGES = ["", *(path for of_group in frame.PAGES.values() for _, path, _ in of_group), "nowhere"]
+ORGANISER, RATER, STRANGER = access.Visitor.ORGANISER, access.Visitor.RATER, access.Visitor.STRANGER
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to come: the cookies of the browser, the query of the address, and who the visitor is to the server."""
+
+    cookies: tuple[str, ...]
+    query: str
+    who: access.Visitor
+
+
+WAYS = {
+    "no cookie": Way((), "", STRANGER),
+    "forged sign-in": Way(("forged",), "", STRANGER),
+    "expired sign-in": Way(("expired",), "", STRANGER),
+    "cookie of a known browser as sign-in": Way(("known as sign-in",), "", STRANGER),
+    "sign-in": Way(("signed",), "", ORGANISER),
+    "mark": Way(("mark",), "", RATER),
+    "mark and sign-in": Way(("mark", "signed"), "", RATER),
+    "rater's link": Way((), "campaign=x", RATER),
+    "rater's link and sign-in": Way(("signed",), "campaign=x", RATER),
+}
+# Address -> the status for everyone, whatever their cookies.
+ADDRESSES = {
+    "/": 200,
+    "/jobs": 200,
+    "/_stcore/health": 200,
+    "/_stcore/host-config": 200,
+    "/_stcore/metrics": 404,
+    "/_stcore/agent/interact": 404,
+    "/media/unknown.csv": 404,
+    "/media/../litmus.db": 400,
+}
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server) -> Server:
+    """The server, whose home has a study and a closed campaign with the token `x`."""
+    store = store_module.open_store(settings_module.load(server.environ))
+    with store.write() as session:
+        study = tasks.study_named(session, SECRET)
+        made = {"study_id": study.id, "task_id": None, "kind": CampaignKind.COMPARE, "source": "", "is_open": False}
+        session.add(Campaign(name="closed", token="x", **made))
+    store.close()
+    return server
+
+
+def cookies(server: Server, kinds: tuple[str, ...]) -> dict[str, str]:
+    home = Path(server.environ["LITMUS_HOME"])
+    names, now = access.cookie_names(home), time.time()
+    made: Mapping[str, tuple[str, str]] = {
+        "forged": (names.organiser, f"9999999999.0.{'0' * 64}"),
+        "expired": (names.organiser, access.sign(home, PASSWORD, expires=now - 1)),
+        "known as sign-in": (names.organiser, access.sign(home, PASSWORD, expires=now + 60, purpose="known")),
+        "signed": (names.organiser, access.sign(home, PASSWORD, expires=now + 3600)),
+        "mark": (names.rater, "1"),
+    }
+    return dict(made[kind] for kind in kinds)
+
+
+async def seen(server: Server, path: str, way: Way) -> tuple[access.Visitor | None, bool]:
+    """Whose view of a page this visitor gets, None if it is nobody's, and whether anything in it names the study."""
+    text = "; ".join(f"{name}={value}" for name, value in cookies(server, way.cookies).items())
+    async with aiohttp.ClientSession(headers={"Cookie": text} if text else {}) as http:
+        tab = Tab(http, server.url, path, way.query)
+        await tab.open()
+        messages = [shown.element for shown in tab.elements.values()]
+        said = "\n".join(tab.texts())
+        await tab.close()
+    kinds = {message.WhichOneof("type") for message in messages}
+    asks = [message.text_input.label for message in messages if message.WhichOneof("type") == "text_input"]
+    names_it = any(SECRET.encode() in message.SerializeToString() for message in messages)
+    if "This labelling session has been closed" in said:
+        return RATER, names_it
+    if "for the organisers of the study" in said:
+        return (RATER if "heading" not in kinds else None), names_it
+    if asks == ["Organiser's password"] and "heading" not in kinds:
+        return STRANGER, names_it
+    return (ORGANISER if "heading" in kinds or "There is no study yet." in said else None), names_it
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_every_page_shows_a_visitor_what_is_theirs(filled: Server, name: str) -> None:
+    way = WAYS[name]
+
+    found = {path: asyncio.run(seen(filled, path, way)) for path in PAGES}
+
+    assert {path: who for path, (who, _) in found.items() if who is not way.who} == {}
+    assert {path for path, (_, names_it) in found.items() if names_it} == (
+        set(PAGES) if way.who is ORGANISER else set()
+    )
+
+
+@pytest.mark.parametrize("name", ["no cookie", "sign-in", "mark", "rater's link"])
+def test_the_first_request_after_a_start_is_no_exception(filled: Server, name: str) -> None:
+    filled.kill()
+    filled.start()
+
+    who, names_it = asyncio.run(seen(filled, "data", WAYS[name]))
+
+    assert who is WAYS[name].who
+    assert names_it is (who is ORGANISER)
+
+
+@pytest.mark.parametrize("name", ["no cookie", "mark"])
+def test_a_preview_is_the_organisers_alone(filled: Server, name: str) -> None:
+    way = Way(WAYS[name].cookies, "preview=x", WAYS[name].who)
+
+    assert asyncio.run(seen(filled, "rate", way)) == (way.who, False)
+
+
+@pytest.mark.parametrize("kinds", [(), ("signed",), ("mark",)], ids=["no cookie", "sign-in", "mark"])
+def test_addresses_beside_the_pages_answer_everyone_alike(filled: Server, kinds: tuple[str, ...]) -> None:
+    text = "; ".join(f"{name}={value}" for name, value in cookies(filled, kinds).items())
+
+    found = {address: ask(filled.port, address, cookie=text) for address in ADDRESSES}
+
+    assert {address: answer.status for address, answer in found.items()} == ADDRESSES
+    assert [address for address, answer in found.items() if SECRET in answer.text] == []
