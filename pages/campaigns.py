@@ -44,6 +44,6 @@ ui.shown_by_ratings(study)
 with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):
     ui.new_campaign(study)
 ui.campaign_rows(own)
-st.subheader("Answers from files")
+st.header("Answers from files")
 ui.campaign_rows(from_files)
 ui.import_panel(study, known)

@@ -26,7 +26,7 @@ else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
 
 # File, target and columns
-st.subheader("Bring in texts")
+st.header("Bring in texts")
 table = ui.table_to_import(key="data")
 if table is None:
     st.caption(

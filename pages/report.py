@@ -40,12 +40,12 @@ if not ui.pack_view(study):
 # Beside the paper
 beside = beside_paper.beside(found)
 if not beside.table.empty:
-    st.subheader("Beside the paper", anchor=False)
+    st.header("Beside the paper", anchor=False)
     ui.table(beside.table, key="report.beside")
     ui.beside_words(beside.readings)
 
 # The whole study
-st.subheader("The whole study as files", anchor=False)
+st.header("The whole study as files", anchor=False)
 st.caption(
     "Every stored row as JSON lines with checksums, for an archive or another machine. Without API keys, links, personal codes "
     "and panel ids. Another home takes it in on Overview, to the last digit."

@@ -56,6 +56,8 @@ if is_clicked or is_check:
         runner.ensure(ui.settings())
         ui.set_queued_notice(queued.jobs)
         st.rerun()
+facts = {"encoders": list(encoders), "seeds": list(range(seeds)), "training": training.model_dump()}
+ui.in_terminal(study, ["report", "pack"], settings=facts)
 ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=seeds, settings=training)
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)

@@ -37,7 +37,7 @@ if not said.is_withheld:
         data=gap_charts.verdict_table(said),
         reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose.",
     )
-st.subheader("What to do" if said.is_withheld else "Why", anchor=False)
+st.header("What to do" if said.is_withheld else "Why", anchor=False)
 for reason in verdict_words.reasons(said, found.measure):
     st.markdown(f"- {ui.plain(reason)}")
 

@@ -55,8 +55,8 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     page.goto(server.url)
     page.get_by_label("Name of the study").fill("letters")
     page.get_by_label("Name of the study").press("Enter")
-    page.get_by_role("button", name="Make the study").click()
-    expect(page.get_by_role("heading", name="letters")).to_be_visible()
+    page.get_by_role("button", name="Begin with my texts").click()
+    expect(page.get_by_role("heading", name="Tasks and data")).to_be_visible()
 
     at(page, "Tasks and data")
     page.locator("input[type=file]").set_input_files(odd_file(tmp_path))
@@ -94,6 +94,6 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     expect(page.get_by_text("Start your own")).to_be_visible()
     page.get_by_role("button", name="Trash (1)").click()
     page.get_by_role("button", name="Take out").click()
-    expect(page.get_by_role("heading", name="letters")).to_be_visible()
+    expect(page.get_by_role("heading", name="Tasks and data")).to_be_visible()
     page.wait_for_timeout(1500)
     until(lambda: kept(server) == 40)

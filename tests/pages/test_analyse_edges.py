@@ -164,7 +164,7 @@ def test_a_verdict_on_a_task_in_no_comparison_asks_for_one(app: AppTest, home: S
 
 
 def said(app: AppTest) -> str:
-    elements = (*app.caption, *app.markdown, *app.info, *app.warning, *app.text, *app.subheader)
+    elements = (*app.caption, *app.markdown, *app.info, *app.warning, *app.text, *app.header)
     return "\n".join(str(element.value) for element in elements).replace("\\", "")
 
 

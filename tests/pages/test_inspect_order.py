@@ -39,7 +39,7 @@ def test_the_page_names_the_arm_to_start_with_above_the_details(home: Store) -> 
 
     shown = inspected(home, *arms)
 
-    assert shown.subheader[0].value == "Which arm to start with"
+    assert shown.header[0].value == "Which arm to start with"
     assert "**Of these two arms, start with grid:" in said(shown)
     assert shown.dataframe[0].value["arm"].tolist() == ["grid", "short", "real"]
     assert "After training" not in said(shown)

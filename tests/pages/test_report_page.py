@@ -24,7 +24,7 @@ def fill(home: Store, *names: str) -> None:
 
 
 def said(app: AppTest) -> str:
-    shown = "\n".join(str(element.value) for element in (*app.info, *app.caption, *app.subheader, *app.text))
+    shown = "\n".join(str(element.value) for element in (*app.info, *app.caption, *app.header, *app.text))
     return shown.replace("\\", "")
 
 

@@ -111,7 +111,7 @@ def _point(found: Findings, points: pd.DataFrame) -> None:
         came_from = _provenance(session, found, point)
         ceiling = reads.ceilings_of(session, found.study, metric=found.metric).get(str(point["task"]))
     with st.container(border=True):
-        st.subheader(plain(chosen), anchor=False)
+        st.header(plain(chosen), anchor=False)
         st.write(plain(gap_words.gap_in_full(point, metric=METRIC_NAMES[found.metric])))
         if ceiling:
             st.write(plain(gap_words.beside_ceiling(point, ceiling)))

@@ -46,7 +46,7 @@ def _soft(known: Evidence) -> None:
     """Draw how far each arm is from the raters' distribution of labels."""
     if known.soft is None:
         return
-    st.subheader("How near each arm comes to the raters", anchor=False)
+    st.header("How near each arm comes to the raters", anchor=False)
     shown = known.soft.table
     columns = pd.DataFrame({"arm": shown["arm"], "manhattan": tables.with_intervals(shown, "manhattan", n="n")})
     if known.soft.is_whole:
@@ -61,6 +61,6 @@ def _ends(known: Evidence) -> None:
         ("Texts that raters disagree about most", disagreed, "analyse.disagreed"),
         ("Texts that raters agree about most", agreed, "analyse.agreed"),
     ):
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         tables.table(end, key=key)
     st.caption(plain(evidence_words.ends_words(known)))

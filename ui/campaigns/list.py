@@ -56,7 +56,7 @@ def campaign_head(campaign: Campaign) -> str:
     """Draw the chosen campaign's name, badges and views, and a button back to the list; return the name of the chosen view."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("← All campaigns", key="campaigns.all", type="tertiary", on_click=_choose, args=(None, ""))
-        st.subheader(plain(campaign.name), width="content", anchor=False)
+        st.header(plain(campaign.name), width="content", anchor=False)
         _badges(campaign)
     views = [RESULTS, RATERS, LLM, EXPORT] if campaign.source else [LIVE, RESULTS, RATERS, LLM, LINK, EXPORT]
     if st.session_state.get(VIEW) not in views:

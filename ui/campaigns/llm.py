@@ -30,7 +30,7 @@ def llm_view(study: Study, campaign: Campaign) -> None:
         "over personas says nothing about how much people's answers vary."
     )
     if _beside_people(campaign):
-        st.subheader("Ask more LLM raters", anchor=False)
+        st.header("Ask more LLM raters", anchor=False)
     wanted = pick_connection(study, key="llm")
     _ask(campaign, wanted)
     jobs.job_panel(study.id, of=Work.RATE_BY_LLM.key(campaign.id), key="llm.jobs")
@@ -82,7 +82,7 @@ def _beside_people(campaign: Campaign) -> bool:
     if found.llm is None:
         st.info("No LLM has rated these items yet.")
         return False
-    st.subheader("Beside people", anchor=False)
+    st.header("Beside people", anchor=False)
     if st.toggle("Also pool both groups", key="llm.pooled", help="Pooled in this table only, while this is on."):
         found = reads.side_by_side(campaign, pooled=True)
     _groups(found)

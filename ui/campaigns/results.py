@@ -74,9 +74,9 @@ def _labels(campaign: Campaign) -> None:
         reading=plain(f"{chart.reading} The line is the mean, the band its 95 % interval."),
     )  # fmt: skip
     _by_arm(campaign)
-    st.subheader("Items", anchor=False)
+    st.header("Items", anchor=False)
     _items(items)
-    st.subheader("One label per item", anchor=False)
+    st.header("One label per item", anchor=False)
     _aggregated(campaign)
 
 
@@ -92,7 +92,7 @@ def _scale(campaign: Campaign) -> None:
         alpha = Interval(found.alpha, found.low, found.high, found.n_pairable).text()
         st.markdown(plain(f"Krippendorff's alpha, {treated_as} ({level}): {alpha}"))
     _sizes(reads.summary(campaign, level=Level.ORDINAL))
-    st.subheader("Items", anchor=False)
+    st.header("Items", anchor=False)
     table = reads.scale_by_item(campaign)
     tables.table(table[["text", "mean", "sd", "n_ratings", "intended", "arm"]], key="results.scale")
     _by_arm(campaign)
@@ -102,12 +102,12 @@ def _tasks(campaign: Campaign) -> None:
     table = _strengths(campaign)
     graph = majority.graph(reads.given(campaign))
     chart = rating_charts.majority_graph(graph)
-    st.subheader("The majority graph", anchor=False)
+    st.header("The majority graph", anchor=False)
     charts.plot(
         chart.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph",
         reading=plain(f"{chart.reading} An arrow points from the task that most raters called more subjective to the other task."),
     )  # fmt: skip
-    st.subheader("Both rankings side by side", anchor=False)
+    st.header("Both rankings side by side", anchor=False)
     _ranking_table(table, ["name"], key="results.tasks")
     correlation = ranking.correlation(table)
     legend = (
@@ -123,7 +123,7 @@ def _tasks(campaign: Campaign) -> None:
 
 def _texts(campaign: Campaign) -> None:
     table = _strengths(campaign)
-    st.subheader("Texts", anchor=False)
+    st.header("Texts", anchor=False)
     _ranking_table(table, ["text"] if "text" in table.columns else ["name"], key="results.texts")
 
 
@@ -188,7 +188,7 @@ def _by_arm(campaign: Campaign) -> None:
     arms = reads.by_arm(campaign)
     if arms.empty:
         return
-    st.subheader("By arm", anchor=False)
+    st.header("By arm", anchor=False)
     shown = pd.DataFrame(
         {
             "arm": arms["arm"],

@@ -28,7 +28,7 @@ def arms_view(found: Compared) -> None:
     )
     listed(map(sentences.difference, found.differences))
     table(compact(rows[SHOWN]), key="compare.differences.table")
-    st.subheader("Over tasks", anchor=False)
+    st.header("Over tasks", anchor=False)
     if not found.over_tasks:
         st.caption("The mean over tasks needs a pair of arms with usable differences on at least two tasks.")
         return

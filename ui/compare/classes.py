@@ -30,7 +30,7 @@ def classes_view(found: Compared) -> None:
         reading=plain(classes.class_sentence(pair)),
     )
     table(compact(pair.by_class), key="compare.classes.table")
-    st.subheader("Which labels are mistaken for which", anchor=False)
+    st.header("Which labels are mistaken for which", anchor=False)
     charts.confusions(pair.base, pair.arm, key="compare.confusion")
     st.caption(plain(classes.cell_sentence(pair)))
     st.caption("Rows are test labels: shares of their test texts, below them texts in the mean over seeds.")

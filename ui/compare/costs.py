@@ -36,7 +36,7 @@ def costs_view(task: Task, found: Compared) -> None:
         "Stored answers of the generation; tries and judges are not in it. A point is one of the score above always answering the "
         "commonest label."
     )
-    st.subheader("Measures of the texts", anchor=False)
+    st.header("Measures of the texts", anchor=False)
     ranks = costs.ranks(beside, [arm.arm for arm in found.chosen.arms if arm.kind != ArmKind.REAL])
     st.markdown(plain(costs.rank_sentence(ranks)))
     if stored is None:

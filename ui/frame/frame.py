@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Study
 from core.subjectivity.sessions import campaigns
-from ui.frame import access
+from ui.frame import access, roles
 from ui.shared import jobs, links, resources, words
 
 PAGES = {
@@ -33,7 +33,7 @@ PAGES = {
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
-.st-key-access_browser { display: none; }
+.st-key-access_browser, .st-key-frame_roles { display: none; }
 /* Arabic and Hebrew run from right to left wherever a study's text may be shown: each block takes its direction from its
    first letter. */
 body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
@@ -41,6 +41,8 @@ body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, 
 .stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
 [data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
+[data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
+kbd { color: inherit !important; opacity: 1 !important; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
 RATE = ("Rate", "rate", "🗳️")
@@ -61,6 +63,7 @@ def draw_frame() -> st.Page:
         st.error(words.plain(str(error)))
         st.stop()
     access.update_cookies()
+    roles.mend_sidebar()
     if who is access.Visitor.RATER:
         return st.navigation(_rater_pages(), position="hidden")
     listed = {

@@ -90,7 +90,7 @@ def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
 
 def _ask(study: Study, task: Task) -> None:
     """Draw the form that asks an LLM judge for labels; the judge is not told the intended label."""
-    st.subheader("Ask a judge")
+    st.header("Ask a judge")
     wanted = pick_connection(study, key="fidelity")
     with resources.store()() as session:
         found = {arm.name: arm for arm in tasks.arms(session, task.id)}

@@ -47,11 +47,11 @@ def quality_view(study: Study, task: Task) -> None:
     _order(found, task)
     sentences = readings.reading(found)
     for name, wanted in GROUPS.items():
-        st.subheader(name)
+        st.header(name)
         _charts(_of(found, wanted), wanted, task=task, name=name)
         for group in READINGS.get(name, ()):
             _say(sentences[group])
-    st.subheader("Duplicates and copies")
+    st.header("Duplicates and copies")
     _say([*sentences["duplicates"], *sentences["copies"]])
     for arm in found.arms:
         _near_duplicates(arm)
@@ -62,7 +62,7 @@ def _order(found: Measures, task: Task) -> None:
     foretold = order.foretell(found)
     with resources.store()() as session:
         kept = foretold_order.of_task(session, task, foretold)
-    st.subheader("Which arm to start with")
+    st.header("Which arm to start with")
     first, *others = order.sentences(foretold)
     if foretold.withheld:
         st.info(plain(first))

@@ -68,7 +68,7 @@ def one_sample(task: Task, sample_id: int) -> None:
     with resources.store()() as session:
         origin = browse.origin(session, sample_id)
         labels = [label.name for label in tasks.labels_of(session, task.id)]
-    st.subheader("The sample and its origin")
+    st.header("The sample and its origin")
     st.code(origin.sample.text, language=None, wrap_lines=True)
     _labels(task, origin, labels)
     _nearest(origin)

@@ -34,7 +34,7 @@ def doors() -> None:
     """Draw the three doors side by side."""
     see, own, ten = st.columns(3, border=True)
     with see:
-        st.subheader("See it work", anchor=False)
+        st.header("See it work", anchor=False)
         st.write(
             "Four small tasks, from objective to subjective. Texts and answers are there at once; 36 trainings follow while you watch."
         )
@@ -43,13 +43,13 @@ def doors() -> None:
             "Run the sample study", type="primary", on_click=_start_sample, key="overview.sample", width="stretch"
         )
     with own:
-        st.subheader("My task", anchor=False)
+        st.header("My task", anchor=False)
         st.write("Bring in real texts with labels; then step by step to a verdict: collect, generate, or mix.")
         name = st.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
         if st.button("Begin with my texts", key="overview.make", width="stretch"):
             _start_own(name)
     with ten:
-        st.subheader("The paper's ten tasks", anchor=False)
+        st.header("The paper's ten tasks", anchor=False)
         st.write(
             "Questions, labels and prompts of the study by Li et al. (2023) are ready; bring in real texts for each."
         )

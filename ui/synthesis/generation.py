@@ -141,7 +141,7 @@ def _estimate(found: Estimate, request: GenerationRequest, models: Mapping[str, 
 
 def _answers_without_text(arm: Arm) -> None:
     """Draw the newest raw answers of an arm that has no sample."""
-    st.subheader("Newest raw answers")
+    st.header("Newest raw answers")
     with resources.store()() as session:
         answers = browse.newest_answers(session, arm.id, limit=NEWEST)
     table(answers, key="generate.answers")
@@ -195,5 +195,5 @@ def _arm(arm: Arm, is_live: bool) -> None:
     if newest.empty:
         _answers_without_text(arm)
         return
-    st.subheader("Newest samples")
+    st.header("Newest samples")
     table(newest[["text", "label", "status", "reason"]], key="generate.newest")

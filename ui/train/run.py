@@ -29,7 +29,7 @@ def run_detail(run_id: int, scores: pd.DataFrame) -> None:
     kept_model(run_id)
     (st.warning if converged.is_converged is False else st.caption)(words.plain(converged.sentence))
     left, right = st.columns(2)
-    left.subheader(f"Run {run_id}, per class", anchor=False)
+    left.header(f"Run {run_id}, per class", anchor=False)
     with left:
         tables.table(per_class, key="run.classes")
     with right:
@@ -54,13 +54,13 @@ def _pick_other(run_id: int, scores: pd.DataFrame) -> int | None:
 
 
 def _beside(found: Beside) -> None:
-    st.subheader("Which labels are mistaken for which", anchor=False)
+    st.header("Which labels are mistaken for which", anchor=False)
     base, arm = found.run, found.other
     if arm is not None and arm.arm == ArmKind.REAL:
         base, arm = arm, base  # a synthetic arm is read against the real one
     charts.confusions(base, arm, key="run.confusion")
     st.caption("Rows are test labels: shares of their test texts, below them numbers of texts.")
-    st.subheader("Worst mistakes", anchor=False)
+    st.header("Worst mistakes", anchor=False)
     st.caption(words.plain(one_run.sentence(found)))
     if not found.mistakes.empty:
         st.caption("The wrong answers that the run was surest of come first.")

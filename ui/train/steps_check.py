@@ -22,7 +22,7 @@ def steps_check_view(study: Study, metric: Metric) -> None:
         found = _read(study.id, metric, state.stamp(session))
     if found.table.empty:
         return
-    st.subheader("Steps check", anchor=False)
+    st.header("Steps check", anchor=False)
     st.caption(plain(steps_check.sentence(found)))
     tables.table(found.table, key="train.steps_check")
     if found.waiting:

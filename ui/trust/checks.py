@@ -14,7 +14,7 @@ from ui.shared.words import plain
 
 def trust_list(session: Session, study: Study, task: Task, *, metric: Metric, margin: float) -> None:
     """Draw what was checked for a task and its study and what was not, and the deviations from the frozen plan."""
-    st.subheader("What was checked", anchor=False)
+    st.header("What was checked", anchor=False)
     plan, deviations = checks.of_plan(session, study, metric=metric, margin=margin)
     found = (*_of_task(task.id, metric, state.stamp(session)), plan)
     lines = [f"- **{plain(check.name)}**: {plain(check.said)}" for check in found]

@@ -27,9 +27,9 @@ SIDES = {Split.TEST: "test split (training loses them)", Split.TRAIN: "training 
 
 def test_texts_view(study: Study, task: Task) -> None:
     """Draw whether the real test texts of a task are a fair test: near-duplicates across splits, and contamination."""
-    st.subheader("Near-duplicates in other real splits", anchor=False)
+    st.header("Near-duplicates in other real splits", anchor=False)
     _near_duplicates(task)
-    st.subheader("Does a model know the test texts by heart?", anchor=False)
+    st.header("Does a model know the test texts by heart?", anchor=False)
     _contamination(study, task)
 
 
