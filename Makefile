@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e | simulate. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate | docs. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate
+.PHONY: run demo test check fix e2e simulate docs
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -32,6 +32,10 @@ fix: $(DEV)
 
 simulate: $(DEV)
 	LITMUS_SIMULATE=1000 $(BIN)/python -m pytest -q -n $(WORKERS) -m simulation -o timeout=0
+
+docs: $(DEV)
+	$(BIN)/python -m tests.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e

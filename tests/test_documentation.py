@@ -1,15 +1,22 @@
 """What README and docs claim: commands and options exist, links lead to files, and the README stays short."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.__main__ import COMMANDS
+from tests import reference
 from tests.command_line import CommandLine
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SKILL.md", "llms.txt")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 CALL = re.compile(r"(?:litmus|python -m core) ((?:\\\n|[^\n`#|])+)")
 IN_TABLE = re.compile(r"`([a-z-]+)((?: [^`]*)?)`")
 
@@ -52,3 +59,23 @@ def test_links_lead_to_files(path: Path) -> None:
 
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in reference.FOLDER.glob("*.md")}
+
+    assert written == reference.pages(), "write it anew with: python -m tests.reference"
+
+
+def test_the_site_of_the_documentation_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+
+    done = subprocess.run(
+        build, cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    built = "\n".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
+    assert "A tour of ten minutes" in built
+    assert re.findall(r"<(?:script|img|link)[^>]+(?:src|href)=[\"']?https?://[^\"' >]+", built) == []

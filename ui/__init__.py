@@ -30,6 +30,7 @@ from ui.data.tasks import task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
 from ui.frame.way import title
+from ui.help.documents import help_view
 from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
@@ -115,6 +116,7 @@ __all__ = [
     "grid_view",
     "guard",
     "import_panel",
+    "help_view",
     "in_terminal",
     "is_generating",
     "job_panel",

@@ -21,7 +21,7 @@ from ui.shared import jobs, links
 
 ORGANISER = [
     "overview", "data", "plan", "prompts", "generate", "inspect", "campaigns", "train", "jobs", "analyse", "compare", "verdict",
-    "present",
+    "present", "help",
 ]  # fmt: skip
 
 
@@ -54,7 +54,10 @@ def test_a_page_without_a_study_says_what_to_do_next(app: AppTest, page: str) ->
     opened(app, page)
 
     said = [element.value for element in (*app.info, *app.title)]
-    assert any("no study yet" in text or "training data work" in text or "No job has run" in text for text in said)
+    assert any(
+        "no study yet" in text or "training data work" in text or "No job has run" in text or text == "Help"
+        for text in said
+    )
 
 
 @pytest.mark.parametrize("page", ORGANISER)

@@ -29,6 +29,7 @@ PAGES = {
         ("Report", "report", "📄"),
         ("Present", "present", "🖥️"),
     ],
+    "Help": [("Help", "help", "❔")],
 }
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }

@@ -1,0 +1,9 @@
+"""Help: the documentation, without a network"""
+
+import streamlit as st
+
+import ui
+
+ui.guard("organiser", need_study=False)
+st.title("Help")
+ui.help_view()

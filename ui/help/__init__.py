@@ -1,0 +1,1 @@
+"""The page Help: the documentation, without a network."""
