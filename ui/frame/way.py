@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.steps.guide import way
 from core.steps.guide.way import Step, Way
+from core.study import state
 from core.study.rows.study import Study
 from ui.shared import links, resources, words
 
@@ -24,9 +25,16 @@ def title(text: str, study: Study) -> None:
 
 
 def ways_of(study: Study) -> list[Way]:
-    """The ways of the tasks of a study, as `way.ways`."""
+    """The ways of the tasks of a study, as `way.ways`, computed once for each state of the stored rows."""
     with resources.store()() as session:
-        return way.ways(session, study.id)
+        return _ways(study.id, (*state.stamp(session), *way.stamp(session, study.id)))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _ways(study_id: int, stamp: tuple[object, ...]) -> list[Way]:
+    del stamp
+    with resources.store()() as session:
+        return way.ways(session, study_id)
 
 
 def _in_hand(found: list[Way], page: str) -> Way | None:

@@ -81,6 +81,13 @@ def ways(session: Session, study_id: int) -> list[Way]:
     return [Way(task.name, _steps(task, counted[task.id], running)) for task in known]
 
 
+def stamp(session: Session, study_id: int) -> tuple[object, ...]:
+    """What `ways` depends on beside `core.study.state.stamp`: names of tasks, prompt versions and active jobs."""
+    known = tuple((task.id, task.name) for task in tasks.tasks(session, study_id))
+    active = tuple(job.id for job in queue.rows(session, study_id=study_id, active_only=True, limit=None))
+    return known, session.scalar(select(func.max(Prompt.id))), active
+
+
 def first_open(found: Sequence[Way]) -> Way | None:
     """The first way whose next step is not its verdict; else the first way; None if there is no task."""
     return next((way for way in found if way.next.page != "verdict"), found[0] if found else None)

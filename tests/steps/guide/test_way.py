@@ -7,7 +7,7 @@ import pytest
 
 from core.jobs import queue
 from core.steps.guide import ten_tasks, way
-from core.study import tasks
+from core.study import state, tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import Slot
 from core.study.rows.study import Study, Task
@@ -148,3 +148,26 @@ def test_the_ten_tasks_are_made_with_labels_and_two_prompts_each_and_begin_at_re
     assert len(known) == 10
     assert {each.next.page for each in found} == {"data"}
     assert [len(prompts) for prompts in saved] == [1] * 20
+
+
+def test_the_stamps_change_with_every_step(store: Store, study: Study, urgency: Task, tmp_path: Path) -> None:
+    def stamp() -> tuple[object, ...]:
+        with store() as session:
+            return (*state.stamp(session), *way.stamp(session, study.id))
+
+    seen = [stamp()]
+    bring_in(store, urgency, "real", real("train"), tmp_path)
+    seen.append(stamp())
+    with store.write() as session:
+        arm = tasks.make_arm(session, task_id=urgency.id, name="zero-shot")
+        draft = drafts.default(urgency, tasks.labels_of(session, urgency.id), kind=arm.kind)
+        versions.save(session, arm_id=arm.id, draft=draft)
+    seen.append(stamp())
+    with store.write() as session:
+        queue.enqueue(session, title="Train", key="train:1", command=["-m", "core"], slot=Slot.CPU, study_id=study.id)
+    seen.append(stamp())
+    with store.write() as session:
+        make_task(session, study, "second", test_texts=0)
+    seen.append(stamp())
+
+    assert len(set(seen)) == 5
