@@ -5,7 +5,7 @@ import streamlit as st
 import ui
 from core.analysis import findings
 from core.analysis.figures import gap_charts
-from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts import around, verdict_words
 from core.analysis.verdicts.verdict import MARGIN
 
 study = ui.guard("organiser")
@@ -25,6 +25,7 @@ with ui.store()() as session:
         measure = ui.pick_measure(session, study, key="verdict")
     found = ui.findings_of(session, study, metric=metric, measure=measure)
     said = findings.verdict_on(session, found, task.name, margin=margin)
+    beside = around.of_verdict(session, found, said)
 
 # The verdict, its figure and its reasons
 headline = ui.plain(verdict_words.headline(said, found.measure))
@@ -41,6 +42,11 @@ st.header("What to do" if said.is_withheld else "Why", anchor=False)
 for reason in verdict_words.reasons(said, found.measure):
     st.markdown(f"- {ui.plain(reason)}")
 
+for title, sentences in (("What it costs", beside.costs), ("What would change it", beside.changes)):
+    if sentences:
+        st.header(title, anchor=False)
+        st.markdown("\n".join(f"- {ui.plain(sentence)}" for sentence in sentences))
+
 # What was checked, and the plan
 with ui.store()() as session:
     ui.trust_list(session, study, task, metric=metric, margin=margin)
@@ -52,7 +58,7 @@ with st.container(horizontal=True):
     ui.link("campaigns", "Ask people how subjective it is")
     st.download_button(
         "Verdict as Markdown",
-        verdict_words.markdown(said, found.measure),
+        verdict_words.markdown(said, found.measure, costs=beside.costs, changes=beside.changes),
         file_name=f"{task.name}-verdict.md",
         key="verdict.markdown",
         on_click="ignore",

@@ -8,8 +8,9 @@ import typer
 from core.analysis import findings
 from core.analysis.points import Metric
 from core.analysis.trust import checks
+from core.analysis.verdicts import around, verdict_words
 from core.analysis.verdicts import verdict as verdicts
-from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts.around import Around
 from core.analysis.verdicts.verdict import Verdict
 from core.commands import output
 from core.errors import StudyError
@@ -48,14 +49,16 @@ def verdict(
         found = findings.collect(session, home, metric=metric, measure=measure)
         home_task = tasks.get_task(session, home.id, task)
         said = findings.verdict_on(session, found, home_task.name, margin=margin)
+        beside = around.of_verdict(session, found, said)
         plan, deviations = checks.of_plan(session, home, metric=metric, margin=margin)
         trust = [check.line for check in (*checks.of_task(session, home_task, metric=metric), plan)]
     if as_json:
-        output.emit(_json(said, found.measure) | {"trust": trust, "deviations": deviations})
+        output.emit(_json(said, found.measure) | asdict(beside) | {"trust": trust, "deviations": deviations})
     elif as_markdown:
-        typer.echo(verdict_words.markdown(said, found.measure))
+        typer.echo(verdict_words.markdown(said, found.measure, costs=beside.costs, changes=beside.changes))
     else:
         _show(said, found.measure)
+        _show_around(beside)
         for line in (*trust, *deviations):
             typer.echo(f"- {line}")
     if fail_over is not None and not said.is_withheld and said.expected_gap > fail_over:
@@ -71,6 +74,14 @@ def _show(said: Verdict, measure: Measure | None) -> None:
         output.table(said.task, columns, rows)
     for reason in verdict_words.reasons(said, measure):
         typer.echo(f"- {reason}")
+
+
+def _show_around(beside: Around) -> None:
+    for title, sentences in (("What it costs", beside.costs), ("What would change it", beside.changes)):
+        if sentences:
+            typer.echo(f"{title}:")
+        for sentence in sentences:
+            typer.echo(f"- {sentence}")
 
 
 def _json(said: Verdict, measure: Measure | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ FEWEST_ARMS = 4  # synthetic arms, before a measure is said to rank them
 
 
 @dataclass(frozen=True)
-class _Cost:
+class ArmCost:
     """The generation of an arm: kept training texts, its known cost in US dollars (None: unknown), and what to know of it."""
 
     kept: int
@@ -58,7 +58,7 @@ def table(
     rows = []
     for arm in chosen.arms:
         score = gaps.mean_score(arm.scored(metric), spread=spread)
-        cost = _cost(session, stored[arm.arm])
+        cost = of_arm(session, stored[arm.arm])
         usd = math.nan if cost.usd is None else cost.usd
         above = 100 * (score.value - _commonest(arm, metric))
         rows.append(
@@ -68,6 +68,28 @@ def table(
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COST_COLUMNS)
+
+
+def of_arm(session: Session, arm: Arm) -> ArmCost:
+    """What the generation of an arm has cost so far, and what is not in the sum."""
+    found = standing.of(session, arm.id)
+    if arm.kind == ArmKind.REAL:
+        return ArmCost(found.n_kept, None, "What real texts and their labels cost is not stored.")
+    if not found.completions:
+        return ArmCost(found.n_kept, None, "Its texts were not generated here, so their cost is unknown.")
+    money, said = found.money, []
+    if money.unpriced:
+        said.append(f"Answers without a known price: {money.unpriced:,} of {found.completions:,}.")
+    recorded = session.scalar(
+        select(func.count()).select_from(Completion).where(Completion.arm_id == arm.id, Completion.is_recorded)
+    )
+    if recorded:
+        said.append(f"Recorded answers, which cost nothing here: {recorded:,} of {found.completions:,}.")
+    if money.lost_usd:
+        said.append(f"Up to ${money.lost_usd:,.4f} more may be lost with calls without an answer.")
+    if money.held_usd or money.unbounded:
+        said.append("Batches under way are not counted.")
+    return ArmCost(found.n_kept, money.cost_usd, " ".join(said))
 
 
 def with_measures(
@@ -122,27 +144,6 @@ def rank_sentence(table: pd.DataFrame) -> str:
         f"{NAMES[str(best['measure'])]} orders the {int(best['n'])} synthetic arms closest to their scores (Spearman "
         f"{best['spearman']:.2f}, {p}): {verdict}."
     )
-
-
-def _cost(session: Session, arm: Arm) -> _Cost:
-    found = standing.of(session, arm.id)
-    if arm.kind == ArmKind.REAL:
-        return _Cost(found.n_kept, None, "What real texts and their labels cost is not stored.")
-    if not found.completions:
-        return _Cost(found.n_kept, None, "Its texts were not generated here, so their cost is unknown.")
-    money, said = found.money, []
-    if money.unpriced:
-        said.append(f"Answers without a known price: {money.unpriced:,} of {found.completions:,}.")
-    recorded = session.scalar(
-        select(func.count()).select_from(Completion).where(Completion.arm_id == arm.id, Completion.is_recorded)
-    )
-    if recorded:
-        said.append(f"Recorded answers, which cost nothing here: {recorded:,} of {found.completions:,}.")
-    if money.lost_usd:
-        said.append(f"Up to ${money.lost_usd:,.4f} more may be lost with calls without an answer.")
-    if money.held_usd or money.unbounded:
-        said.append("Batches under way are not counted.")
-    return _Cost(found.n_kept, money.cost_usd, " ".join(said))
 
 
 def _commonest(arm: TrainedArm, metric: Metric) -> float:

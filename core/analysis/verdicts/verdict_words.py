@@ -1,6 +1,7 @@
 """A verdict in words: its headline, its reasons, and a comment for a pull request."""
 
 import math
+from collections.abc import Sequence
 
 from core.analysis.inference.power import Noise
 from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
@@ -80,8 +81,10 @@ def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> s
     return next((words for least, words in AGREEMENT_WORDS if alpha >= least), "people hardly agree")
 
 
-def markdown(found: Verdict, measure: Measure | None = None) -> str:
-    """The verdict as a comment for a pull request."""
+def markdown(
+    found: Verdict, measure: Measure | None = None, *, costs: Sequence[str] = (), changes: Sequence[str] = ()
+) -> str:
+    """The verdict as a comment for a pull request; `costs` and `changes` are sentences of `around.of_verdict`."""
     if found.is_withheld:
         return f"### {found.task}: no verdict\n\n{' '.join(_why_withheld(found))}\n"
     rows = [
@@ -99,8 +102,14 @@ def markdown(found: Verdict, measure: Measure | None = None) -> str:
             "",
             *(f"- {reason}" for reason in reasons(found, measure)),
             "",
+            *_listed("What it costs", costs),
+            *_listed("What would change it", changes),
         ]
     )
+
+
+def _listed(title: str, sentences: Sequence[str]) -> list[str]:
+    return [f"#### {title}", "", *(f"- {sentence}" for sentence in sentences), ""] if sentences else []
 
 
 def _why_withheld(found: Verdict) -> tuple[str, str]:
