@@ -1,4 +1,4 @@
-"""Roles for screen readers that Streamlit's sidebar lacks: its groups of pages are lists without saying so."""
+"""Roles and names for screen readers that Streamlit lacks: the sidebar's groups of pages are lists, and messages have no name."""
 
 from streamlit.components import v2
 
@@ -10,12 +10,16 @@ export default () => {
       if (item.parentElement !== pages) item.parentElement.setAttribute("role", "list")
     })
   })
-  mend()
+  const name = () => document.querySelectorAll('[data-testid="stToast"]:not([aria-label])').forEach((message) => {
+    message.setAttribute("aria-label", "Message")
+  })
+  const all = () => { mend(); name() }
+  all()
   let isDue = false
   const watching = new MutationObserver(() => {
     if (isDue) return
     isDue = true
-    requestAnimationFrame(() => { isDue = false; mend() })
+    requestAnimationFrame(() => { isDue = false; all() })
   })
   watching.observe(document.body, { childList: true, subtree: true })
   return () => watching.disconnect()
@@ -24,5 +28,5 @@ export default () => {
 
 
 def mend_sidebar() -> None:
-    """Mount a script that marks the groups of pages in the sidebar as lists, also after the sidebar is drawn anew."""
+    """Mount a script that marks the groups of pages in the sidebar as lists and names messages, also after they are drawn anew."""
     v2.component("litmus_roles", js=MEND)(key="frame_roles", height=0)
