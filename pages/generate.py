@@ -63,6 +63,5 @@ if arm.id:
     ui.arm_panel(arm)
 
 # The same without a browser
-model = wanted.models[0] if wanted.models else "MODEL"
-command = ["generate", "--task", task.name, "--arm", arm.name, "--per-label", int(per_label), "--model", model]
-ui.in_terminal(study, [*command, "--budget", budget])
+command = ["generate", "--task", task.name, "--arm", arm.name, *request.arguments()]
+ui.in_terminal(study, command if wanted.models else [*command, "--model", "MODEL"])

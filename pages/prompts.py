@@ -3,6 +3,7 @@
 import streamlit as st
 
 import ui
+from core.llm import connection
 from core.study import tasks
 from core.synthesis.prompts import versions as prompts
 
@@ -68,6 +69,5 @@ with can_save:
 ui.compare_versions(versions, "prompts")
 
 # The same without a browser
-ui.in_terminal(
-    study, ["try", "--task", task.name, "--arm", arm.name, "--model", wanted.models[0] if wanted.models else "MODEL"]
-)
+command = ["try", "--task", task.name, "--arm", arm.name, *connection.arguments(wanted)]
+ui.in_terminal(study, command if wanted.models else [*command, "--model", "MODEL"])

@@ -61,6 +61,7 @@ MAY_IMPORT = {
         "analysis",
         "jobs",
         "steps",
+        "wording",
         *ROOMS,
     },
 }

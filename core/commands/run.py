@@ -93,21 +93,7 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.emit(result)
         return
-    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in result["gaps"]}
-    means: dict[tuple[str, str, str], list[float]] = {}
-    for row in result["scores"]:
-        means.setdefault((row["task"], row["arm"], row["encoder"]), []).append(row["macro_f1"])
-    rows = []
-    for key, values in means.items():
-        gap = gaps.get(key, {})
-        rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
-    if result["headline"]:
-        typer.echo(result["headline"])
-    output.table(
-        f"{result['study']}: macro-F1 on real test data",
-        ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
-        rows,
-    )
+    _show_scores(result)
     columns = ["task", "arm", "name", "macro_f1", "low", "high", "accuracy", "n"]
     rows = [[row.get(name) for name in columns] for row in result["baselines"]]
     output.table("Baselines on real test data", columns, rows)
@@ -140,6 +126,25 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
     if result["sample_data"]:
         typer.echo("This is sample data with simulated raters: for learning the tool, not for conclusions.")
     typer.echo(f"Report: {result['report']}")
+
+
+def _show_scores(result: dict[str, Any]) -> None:
+    """Print the headline, and the mean score and the gap of every task, arm and encoder."""
+    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in result["gaps"]}
+    means: dict[tuple[str, str, str], list[float]] = {}
+    for row in result["scores"]:
+        means.setdefault((row["task"], row["arm"], row["encoder"]), []).append(row["macro_f1"])
+    rows = []
+    for key, values in means.items():
+        gap = gaps.get(key, {})
+        rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
+    if result["headline"]:
+        typer.echo(result["headline"])
+    output.table(
+        f"{result['study']}: macro-F1 on real test data",
+        ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
+        rows,
+    )
 
 
 def _regression_words(fit: dict[str, Any]) -> str:

@@ -59,15 +59,7 @@ def run_study(
     """
     choice.check(settings, backend)
     models.check_backend(keep, backend)
-    with store.write() as session:
-        imported = study_file.import_study(session, settings, request)
-        if imported.study is None:
-            session.rollback()
-    if imported.study is None:
-        raise study_intake.Refused(imported.problems)
-    for problem in imported.problems:
-        teller.say(f"Mind: {problem}")
-    study = imported.study
+    imported, study = _imported(settings, store, request, teller)
     _generate(settings, store, study, request.spec, teller)
     named, queued = _queue(
         settings, store, study, request, backend=backend, with_steps_check=with_steps_check, keep=keep
@@ -91,6 +83,21 @@ def run_study(
         "imports": imported.imports,
         "problems": [asdict(problem) for problem in imported.problems],
     }
+
+
+def _imported(
+    settings: settings_module.Settings, store: Store, request: study_intake.StudyRequest, teller: Teller
+) -> tuple[study_intake.ImportedStudy, Study]:
+    """Import a study file and say its problems; raise `study_intake.Refused`, with nothing stored, if one is fatal."""
+    with store.write() as session:
+        imported = study_file.import_study(session, settings, request)
+        if imported.study is None:
+            session.rollback()
+    if imported.study is None:
+        raise study_intake.Refused(imported.problems)
+    for problem in imported.problems:
+        teller.say(f"Mind: {problem}")
+    return imported, imported.study
 
 
 def _queue(

@@ -11,6 +11,7 @@ from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterK
 from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
+PUT_ASIDE = "put_aside"  # the key in `Study.config` of a study that lists leave out
 ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -23,7 +24,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
 def studies(session: Session, *, even_aside: bool = False) -> list[Study]:
     """All studies outside the trash, the newest first; without those put aside, unless `even_aside`."""
     query = select(Study).where(Study.trashed_at.is_(None), ~Study.is_trash).order_by(Study.id.desc())
-    return [study for study in session.scalars(query) if even_aside or not study.config.get("put_aside")]
+    return [study for study in session.scalars(query) if even_aside or not study.config.get(PUT_ASIDE)]
 
 
 def study_named(session: Session, name: str, *, is_sample: bool = False) -> Study:

@@ -43,6 +43,15 @@ def link_view(campaign: Campaign) -> None:
         _change(campaign, rules)
 
 
+def qr_code(link: str, *, kind: str, scale: int = 10) -> bytes:
+    """The QR code of a link as a file of a kind, "png" or "svg", on white so that cameras read it in dark mode too."""
+    picture = io.BytesIO()
+    segno.make(link, error="m", micro=False).save(
+        picture, kind=kind, scale=scale, border=QUIET_ZONE, dark="black", light="white"
+    )
+    return picture.getvalue()
+
+
 def _addresses(campaign: Campaign, link: str, panel: Panel) -> None:
     if panel.id_parameter:
         st.caption("Address to give to the panel")
@@ -85,17 +94,14 @@ def _codes(rules: Protocol) -> None:
 
 
 def _qr(campaign: Campaign, link: str) -> None:
-    """Draw the QR code of the link, on white so that cameras read it in dark mode too, with its downloads."""
-    made = segno.make(link, error="m", micro=False)
-    picture, drawing = io.BytesIO(), io.BytesIO()
-    made.save(picture, kind="png", scale=10, border=QUIET_ZONE, dark="black", light="white")
-    made.save(drawing, kind="svg", scale=10, border=QUIET_ZONE, dark="black", light="white")
-    st.image(picture.getvalue(), width=220, alt="QR code of the link for raters")
+    """Draw the QR code of the link, with its downloads."""
+    picture, drawing = qr_code(link, kind="png"), qr_code(link, kind="svg")
+    st.image(picture, width=220, alt="QR code of the link for raters")
     with st.container(horizontal=True):
         for ending, data, kind in (("PNG", picture, "image/png"), ("SVG", drawing, "image/svg+xml")):
             st.download_button(
                 ending,
-                data.getvalue(),
+                data,
                 file_name=f"litmus-campaign-{campaign.id}.{ending.lower()}",
                 mime=kind,
                 key=f"campaigns.qr.{ending}.{campaign.id}",

@@ -8,7 +8,7 @@ from core.study import state
 from core.study.rows.study import Study
 from ui.shared import links, resources, words
 
-OF_ALL_TASKS = ("overview", "plan", "report", "analyse", "jobs")
+OF_ALL_TASKS = ("overview", "plan", "report", "analyse")
 MARKS = {"done": "✓", "next": "➜", "running": "▶", "optional": "◦", "open": "·"}
 
 

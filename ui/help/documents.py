@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -44,9 +45,9 @@ def help_view() -> None:
             st.markdown(text)
 
 
-def document(name: str) -> str | None:
+def document(name: str, places: Sequence[Path] = PLACES) -> str | None:
     """A document as Markdown, without pictures, its links to other documents leading to this page; None if the file is not there."""
-    for place in PLACES:
+    for place in places:
         path = place / f"{name}.md"
         if path.is_file():
             return LINK.sub(_to_help, IMAGE.sub("", path.read_text(encoding="utf-8")))

@@ -1,10 +1,8 @@
 """Slides for a screen that a room looks at: the question, live rating, the result, the verdicts."""
 
-import io
 import math
 import time
 
-import segno
 import streamlit as st
 
 from core.analysis import findings
@@ -20,6 +18,7 @@ from core.study.rows.study import Study
 from core.subjectivity import results
 from core.subjectivity.sessions import campaigns, live
 from ui.campaigns import reads
+from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
 from ui.shared import jobs, links, resources
 from ui.shared import reads as study_reads
@@ -27,7 +26,6 @@ from ui.shared.words import plain, sample_badge
 
 TICK = 2
 TYPE = 1.6  # times the size of the other pages
-QUIET_ZONE = 2
 STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapsedControl"] { display: none; }
 .stMainBlockContainer { padding: 1.2rem 3rem 1rem; max-width: none; }
@@ -94,7 +92,9 @@ def _rating(study: Study) -> None:
     st.title(plain(campaign.name), anchor=False)
     code, numbers = st.columns([2, 3], gap="large", vertical_alignment="center")
     with code:
-        st.image(_code(rating_link(campaign)), width="stretch", alt="QR code of the link for raters")
+        st.image(
+            qr_code(rating_link(campaign), kind="png", scale=14), width="stretch", alt="QR code of the link for raters"
+        )
     with numbers:
         st.fragment(_numbers, run_every=TICK)(campaign.id)
 
@@ -133,18 +133,9 @@ def _result(study: Study) -> None:
 
 def _verdicts(study: Study) -> None:
     jobs.watch_runs(study.id)
-    st.title("What to do", anchor=False)
+    st.title(f"What to do, if {verdict_words.counted_points(MARGIN)} can be lost", anchor=False)
     with resources.store()() as session:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
         for task in tasks.tasks(session, study.id)[:6]:
             said = findings.verdict_on(session, found, task.name, margin=MARGIN)
             st.markdown(f"**{plain(task.name)}.** {plain(verdict_words.headline(said, found.measure))}")
-
-
-def _code(link: str) -> bytes:
-    """A PNG of the QR code of a link, on white so that cameras read it in dark mode too."""
-    picture = io.BytesIO()
-    segno.make(link, error="m", micro=False).save(
-        picture, kind="png", scale=14, border=QUIET_ZONE, dark="black", light="white"
-    )
-    return picture.getvalue()

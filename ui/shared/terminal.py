@@ -13,8 +13,8 @@ from core.study.rows.study import Study
 def in_terminal(study: Study, *commands: Sequence[object], settings: Mapping[str, Any] | None = None) -> None:
     """Draw a fold-out with the command lines that do the same as the page.
 
-    Each command is given as its words without `litmus` and without `--study`; a word `None` and the option before it are left
-    out. `settings`: what stands in the file of `litmus run` for the choices made on the page.
+    Each command is given as its words without `litmus` and without `--study`. `settings`: what stands in the file of `litmus run`
+    for the choices made on the page.
     """
     lines = [command_line(study, command) for command in commands]
     with st.expander("The same in a terminal", icon="⌨️"):
@@ -28,11 +28,5 @@ def in_terminal(study: Study, *commands: Sequence[object], settings: Mapping[str
 
 
 def command_line(study: Study, command: Sequence[object]) -> str:
-    """A command as it is typed, with `--study` and without options that have no value."""
-    words: list[str] = []
-    for word in command:
-        if word is None:
-            words.pop()
-        else:
-            words.append(str(word))
-    return shlex.join(["litmus", *words, "--study", study.name] if study.name else ["litmus", *words])
+    """A command as it is typed, with `--study`."""
+    return shlex.join(["litmus", *map(str, command), *(["--study", study.name] if study.name else [])])

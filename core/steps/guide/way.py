@@ -11,6 +11,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose, SampleStatus, Split, Work
 from core.study.rows.sessions import Comparison, Item, Rating
 from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task
+from core.wording import counted
 
 LEAST_SEEDS = 3  # an interval of a gap needs as many
 WORK_OF = {
@@ -96,6 +97,7 @@ def first_open(found: Sequence[Way]) -> Way | None:
 def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
     name, seeds = task.name, min(counts.seeds_real, counts.seeds_synthetic)
     missing = "texts" if not counts.train else "test texts, so that models can be scored"
+    came = "texts came from a file" if counts.synthetic and not counts.prompts else _has(counts.prompts, "version")
     steps = (
         Step(
             "data",
@@ -104,40 +106,25 @@ def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
             f"Bring in real {missing} of {name}, each with its label.",
             counts.train > 0 and counts.test > 0,
         ),
-        Step(
-            "prompts",
-            "Prompt",
-            _plural(counts.prompts, "version") if counts.prompts or not counts.synthetic else "texts came from a file",
-            f"Write the prompt for {name}, and try it with five calls.",
-            counts.prompts > 0 or counts.synthetic > 0,
-        ),
+        Step("prompts", "Prompt", came, f"Write the prompt for {name}, and try it with five calls.", bool(came)),
         Step(
             "generate",
             "LLM texts",
-            _plural(counts.synthetic, "text"),
+            _has(counts.synthetic, "text"),
             f"Let a model write texts of {name}; the estimate says what that costs.",
             counts.synthetic > 0,
         ),
-        Step(
+        _optional(
             "inspect",
             "Check",
-            _plural(counts.judged, "judged text"),
+            _has(counts.judged, "judged text"),
             f"Look at the texts written for {name}: do their labels fit, are they too much alike?",
-            counts.judged > 0,
-            is_optional=True,
         ),
-        Step(
-            "campaigns",
-            "Ratings",
-            _plural(counts.answers, "answer"),
-            f"Ask people how subjective {name} is.",
-            counts.answers > 0,
-            is_optional=True,
-        ),
+        _optional("campaigns", "Ratings", _has(counts.answers, "answer"), f"Ask people how subjective {name} is."),
         Step(
             "train",
             "Training",
-            f"{_plural(seeds, 'seed')} of each arm" if seeds else "",
+            f"{counted(seeds, 'seed')} of each arm" if seeds else "",
             _training(name, counts),
             seeds >= LEAST_SEEDS,
         ),
@@ -153,8 +140,12 @@ def _training(task: str, counts: _Counts) -> str:
     return f"Train on the real and on the synthetic texts of {task}, with {LEAST_SEEDS} seeds."
 
 
-def _plural(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' if n != 1 else ''}" if n else ""
+def _optional(page: str, name: str, has: str, wanted: str) -> Step:
+    return Step(page, name, has, wanted, is_done=bool(has), is_optional=True)
+
+
+def _has(n: int, noun: str) -> str:
+    return counted(n, noun) if n else ""
 
 
 def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:

@@ -7,9 +7,17 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.base import Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind
-from core.study.rows.study import Arm, Completion, Job, Run, Sample, Task
+from core.study.rows.study import Arm, Batch, Completion, Job, Run, Sample, Task, Trial
+from core.wording import counted
 
-KEEPS = ((Sample, "text"), (Completion, "paid answer"), (Run, "run"))
+KEEPS = (
+    (Sample, "text"),
+    (Completion, "paid answer"),
+    (Trial, "paid try"),
+    (Batch, "set of sent requests"),
+    (Run, "run"),
+)
+PLURALS = {"paid try": "paid tries", "set of sent requests": "sets of sent requests"}
 
 
 def rename(session: Session, arm_id: int, name: str) -> Arm:
@@ -37,14 +45,18 @@ def why_kept(session: Session, arm_id: int) -> str:
         (session.scalar(select(func.count()).select_from(rows).where(rows.arm_id == arm_id)) or 0, what)
         for rows, what in KEEPS
     ]
-    held = [f"{n:,} {what}{'s' if n != 1 else ''}" for n, what in counts if n]
+    held = [f"{n:,} {PLURALS[what]}" if n > 1 and what in PLURALS else counted(n, what) for n, what in counts if n]
+    arm = session.get_one(Arm, arm_id)
+    if lost := arm.unaccounted_usd + arm.tries_lost_usd:
+        held.append(f"up to ${lost:,.4f} of calls without an answer")
     return " and ".join([", ".join(held[:-1]), held[-1]] if len(held) > 1 else held)
 
 
 def delete_arm(session: Session, arm_id: int) -> str:
-    """Delete an arm with its prompt versions and trials, and return its name.
+    """Delete an arm with its prompt versions, and return its name.
 
-    Raises `StudyError` if the arm holds texts, paid answers or runs, is the real arm, or a job of the study is active.
+    Raises `StudyError` if the arm holds texts, runs, or anything that was or may have been paid for, if it is the real arm, or if a
+    job of the study is active.
     """
     arm = session.get_one(Arm, arm_id)
     if arm.kind == ArmKind.REAL:

@@ -12,8 +12,6 @@ from core.study.archive import reading, writing
 from core.study.rows.study import Study
 from core.study.store import Store
 
-PUT_ASIDE = "put_aside"  # the key in the settings of a study that `tasks.studies` looks at
-
 
 def rename(session: Session, study_id: int, name: str) -> Study:
     """Give a study another name. Raises `StudyError` if the name is not valid or taken, or the study is the bundled sample."""
@@ -45,13 +43,13 @@ def copy(store: Store, study_id: int, name: str) -> Study:
 def put_aside(session: Session, study_id: int, is_aside: bool) -> None:
     """Leave a study out of lists, or take it back into the lists. Nothing of the study changes or is deleted."""
     study = session.get_one(Study, study_id)
-    rest = {key: value for key, value in study.config.items() if key != PUT_ASIDE}
-    study.config = rest | {PUT_ASIDE: True} if is_aside else rest
+    rest = {key: value for key, value in study.config.items() if key != tasks.PUT_ASIDE}
+    study.config = rest | {tasks.PUT_ASIDE: True} if is_aside else rest
 
 
 def is_aside(study: Study) -> bool:
     """Whether a study was put aside."""
-    return bool(study.config.get(PUT_ASIDE))
+    return bool(study.config.get(tasks.PUT_ASIDE))
 
 
 def _free(session: Session, name: str) -> str:

@@ -1,7 +1,5 @@
 """What stands around a verdict: prices as they are stored, and other margins with other advice."""
 
-import time
-
 import pytest
 
 from core.analysis import findings
@@ -67,16 +65,3 @@ def test_a_price_is_stored_answers_over_kept_texts_and_an_unknown_one_is_said(st
     assert "zero-shot: 2 kept training texts for $0.05, $25.00 per 1,000." in found.costs
     (unknown,) = [sentence for sentence in found.costs if sentence.startswith("few-shot")]
     assert "$" not in unknown and "without a known price: 1 of 2" in unknown
-
-
-def test_it_is_quick_enough_for_a_page(store: Store, study: Study) -> None:
-    with store() as session:
-        found = findings.collect(session, study)
-        start = time.process_time()
-        said = findings.verdict_on(session, found, "tone", margin=0.05)
-        one = time.process_time() - start
-
-        start = time.process_time()
-        around.of_verdict(session, found, said)
-
-        assert time.process_time() - start < 40 * one

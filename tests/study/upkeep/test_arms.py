@@ -8,8 +8,8 @@ from sqlalchemy import select
 from core.errors import StudyError
 from core.jobs import queue
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Slot
-from core.study.rows.study import Arm, Prompt, Task
+from core.study.rows.kinds import ArmKind, Slot, TrialKind
+from core.study.rows.study import Arm, Batch, Label, Prompt, Task, Trial
 from core.study.store import Store
 from core.study.upkeep import arms
 from core.synthesis.prompts import drafts, versions
@@ -86,6 +86,23 @@ def test_an_arm_that_holds_runs_is_kept_and_says_what_would_be_lost(store: Store
 
     with store() as session:
         assert arms.why_kept(session, tasks.get_arm(session, task, "real").id) == "8 texts and 3 runs"
+
+
+def test_what_was_or_may_have_been_paid_for_keeps_an_arm(
+    store: Store, task: Task, labels: list[Label], make_arm: Callable[[str], Arm]
+) -> None:
+    tried, sent, lost = make_arm("zero-shot"), make_arm("zero-shot-2"), make_arm("zero-shot-3")
+    with store.write() as session:
+        session.add(
+            Trial(arm_id=tried.id, label_id=labels[0].id, kind=TrialKind.TRY, draft={}, draft_hash="", provider="p", model="m",
+                  request={}, content="", finish_reason="stop", tokens_in=1, tokens_out=1, cost_usd=0.01, latency_s=0.1)
+        )  # fmt: skip
+        session.add(Batch(arm_id=sent.id, key="k", provider="p", model="m", base_url="u", requests=[]))
+        session.get_one(Arm, lost.id).unaccounted_usd = 0.25
+
+    for arm, said in ((tried, "1 paid try"), (sent, "1 set of sent requests"), (lost, r"up to \$0\.2500")):
+        with pytest.raises(StudyError, match=said), store.write() as session:
+            arms.delete_arm(session, arm.id)
 
 
 def test_the_real_arm_cannot_be_deleted(store: Store, make_arm: Callable[[str], Arm]) -> None:
