@@ -59,8 +59,10 @@ def _changes(session: Session, found: Findings, said: Verdict) -> list[str]:
     sentences = _other_margins(session, found, said)
     named = next(arm for arm in said.arms if arm.arm == said.arm)
     sentences += _more_measuring(named)
-    if said.subjectivity is None and not said.is_uncompared:
-        sentences.append("Ratings of this task would place it among the other tasks, which then say more about it.")
+    if said.subjectivity is None and not said.is_uncompared and set(found.gaps["task"]) - {said.task}:
+        sentences.append(
+            "Ratings of this task, and of the other tasks that were trained, would let those say more about it."
+        )
     if named.own is None:
         sentences.append(
             f"Trainings of this task on real and on {said.arm} texts would replace the expectation by a measurement."

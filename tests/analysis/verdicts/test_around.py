@@ -54,6 +54,18 @@ def test_nobody_having_rated_is_among_what_would_change_it(store: Store, study: 
     assert any(sentence.startswith("Ratings of this task") for sentence in found.changes)
 
 
+def test_ratings_change_nothing_where_there_is_no_other_task(store: Store) -> None:
+    with store.write() as session:
+        alone = tasks.study_named(session, "alone")
+        task = make_task(session, alone, "news", test_texts=200, arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.92, "zero-shot": 0.9})
+
+    _, found = beside(store, alone, "news", 0.05)
+
+    assert found.changes
+    assert not any("Ratings" in sentence for sentence in found.changes)
+
+
 def test_a_price_is_stored_answers_over_kept_texts_and_an_unknown_one_is_said(store: Store, study: Study) -> None:
     with store.write() as session:
         task = tasks.get_task(session, study.id, "news")
