@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e | simulate | docs. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate | docs | screenshots. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -9,7 +9,7 @@ DEV := .venv/.installed-dev
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate docs
+.PHONY: run demo test check fix e2e simulate docs screenshots
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -36,6 +36,9 @@ simulate: $(DEV)
 docs: $(DEV)
 	$(BIN)/python -m tests.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: $(DEV)
+	$(BIN)/python -m tests.e2e.tour_pictures
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e

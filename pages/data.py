@@ -36,7 +36,7 @@ if table is None:
     ui.in_terminal(study, ["import", "FILE.csv", "--task", known[0].name if known else "TASK", "--arm", "real"])
     st.stop()
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
-target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()})
+target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()}, table.file)
 columns = ui.pick_columns(table)
 if columns is None:
     st.stop()
@@ -44,8 +44,9 @@ options = ui.review_import(table, columns, target)
 
 # Import and report
 ready = options is not None and bool(target.name) and bool(target.arm)
-hint = None if ready else "Choose the task and the columns, and settle the questions above"
-if st.button("Import", type="primary", key="data.import", disabled=not ready, help=hint) and options is not None:
+if options is not None and not ready:
+    st.info("Import is ready once the task " + ("and its arm are" if target.name else "is named or") + " chosen above.")
+if st.button("Import", type="primary", key="data.import", disabled=not ready) and options is not None:
     with ui.show_errors():
         with ui.store().write() as session:
             task = tasks.find_task(session, study.id, target.name) or tasks.make_task(
@@ -59,6 +60,7 @@ if st.button("Import", type="primary", key="data.import", disabled=not ready, he
             st.session_state["data.report"] = importing.bring_in(
                 session, task=task, arm=made, table=table, options=options
             )
+        ui.forget_typed("data.name.", "data.question.")
         ui.set_notice(f"{st.session_state['data.report'].kept} of {st.session_state['data.report'].read} rows kept.")
         st.rerun()
 report = st.session_state.get("data.report")

@@ -50,9 +50,9 @@ have = {
     "Answers about subjectivity": findings.answers(found),
     "Finished runs": len(found.scores),
 }
-for column, (name, count) in zip(st.columns(4, border=True), have.items(), strict=True):
-    column.metric(name, f"{count:,}")
 if not arms.empty:
+    for column, (name, count) in zip(st.columns(4, border=True), have.items(), strict=True):
+        column.metric(name, f"{count:,}")
     ui.table(arms, key="overview.arms")
 
 with st.container(horizontal=True):

@@ -76,6 +76,7 @@ from ui.trust.calibration import calibration_view
 from ui.trust.checks import trust_list
 from ui.trust.frozen import frozen_panel
 from ui.trust.real_test_texts import test_texts_view
+from ui.unsaved.fields import forget as forget_typed
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
@@ -111,6 +112,7 @@ __all__ = [
     "findings_of",
     "forecast_words",
     "forget_start",
+    "forget_typed",
     "gaps_view",
     "frozen_panel",
     "grid_view",

@@ -527,3 +527,30 @@ def test_a_generation_that_kept_nothing_is_no_success_and_its_answers_can_be_rea
     assert any("rather not write" in str(table.value.to_dict()) for table in app.dataframe)
     app.switch_page(str(links.page_file("jobs"))).run()
     assert any(text.value.startswith("⚠️ Generate") for text in app.text)
+
+
+def test_the_time_left_is_not_said_after_the_first_slow_step() -> None:
+    at = {"done": 1, "total": 720, "done_at_start": 0, "started_at": 100.0, "at": 135.0, "tokens": 0, "in_flight": 0}
+    job = Job(title="t", command=[], key="t", slot=Slot.API, state=JobState.RUNNING, progress=at)
+
+    first = jobs.progress_words(job, now=135.0)
+    job.progress |= {"done": 15}
+    later = jobs.progress_words(job, now=135.0)
+
+    assert first == "1 of 720 · 2 a minute"
+    assert later == "15 of 720 · 26 a minute · about 27 min left"
+
+
+def test_jobs_name_their_study_and_are_listed_by_study(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        for name in ("first", "second"):
+            of = tasks.study_named(session, name).id
+            queue.enqueue(session, title=f"Job of {name}", command=["-m"], key=name, slot=Slot.API, study_id=of)
+    opened(app, "jobs")
+    all_titles = [element.value for element in app.text]
+    assert any("first" in element.value for element in app.caption)
+
+    app.selectbox(key="jobs.study").select_index(1).run()
+
+    assert len(all_titles) == 2
+    assert [element.value for element in app.text] == ["⏳ Job of second"]

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,11 @@ def difference(name: str, wanted: list[str] | None, use: str) -> str:
         return ""
     parameters = list(inspect.signature(found).parameters)
     return "" if parameters[: len(wanted)] == wanted else f"{name} takes {parameters}, not {wanted} ({use})"
+
+
+def test_the_dashboard_is_imported_before_its_server_without_a_warning() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import ui"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+
+    assert "WARNING" not in done.stderr

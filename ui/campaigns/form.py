@@ -15,6 +15,7 @@ from ui.campaigns import rules
 from ui.campaigns.list import KIND_NAMES
 from ui.shared import resources
 from ui.shared.words import plain, set_notice, show_errors
+from ui.unsaved import fields as unsaved
 
 KIND_LINES = {
     CampaignKind.LABEL: "Raters choose a label for each text. Shows how far people agree about every text and about the task.",
@@ -50,12 +51,14 @@ def new_campaign(study: Study) -> None:
         known = tasks.tasks(session, study.id)
     task = _task(known, kind)
     suggested = f"{KIND_NAMES[kind]}: {task.name}" if task else KIND_NAMES[kind]
-    name = st.text_input("Name", key="campaigns.name", placeholder=suggested, width=420, max_chars=200)
+    scope = study.name
+    name = unsaved.text("Name", key="campaigns.name", scope=scope, placeholder=suggested, width=420, max_chars=200)
     arm_ids = _arms(task) if task else ()
     sizes = _sizes(kind)
-    instructions = st.text_area(
+    instructions = unsaved.text(
         "Instructions for raters",
         key="campaigns.instructions",
+        scope=scope,
         height=80,
         placeholder="Anything raters should know beyond the question and the labels",
     )
@@ -166,5 +169,6 @@ def _make(study: Study, plan: Plan) -> None:
         campaign = campaigns.make(session, study_id=study.id, plan=plan)
     st.session_state["campaigns.made"] = campaign.id
     st.session_state.pop("campaigns.seed", None)
+    unsaved.forget("campaigns.name", "campaigns.instructions", "campaigns.new.")
     set_notice("The campaign is open. Send its link to raters.")
     st.rerun()

@@ -10,6 +10,7 @@ from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind
 from core.subjectivity.sessions import protocol
 from core.subjectivity.sessions.protocol import Action, Panel, Protocol, Rules
+from ui.unsaved import fields as unsaved
 
 NO_PANEL, PROLIFIC, OTHER = "No panel", "Prolific", "Another panel"
 TABS = ("Consent", "Examples and check", "Quality", "Panel and codes")
@@ -64,8 +65,8 @@ def is_prolific(panel: Panel) -> bool:
 
 def _consent(current: Protocol, key: str) -> dict[str, Any]:
     return {
-        "consent": st.text_area("What raters agree to", current.consent, key=f"{key}.consent", height=110),
-        "screening": st.text_input(
+        "consent": unsaved.text("What raters agree to", current.consent, key=f"{key}.consent", height=110),
+        "screening": unsaved.text(
             "Screening question", current.screening, key=f"{key}.screening",
             placeholder="Raters answer yes or no; a no ends their session. Leave empty to ask nothing",
         ),
@@ -84,12 +85,12 @@ def _check(current: Protocol, key: str) -> dict[str, Any]:
     for place in _places("example", len(current.examples), key):
         known = current.examples[place] if place < len(current.examples) else None
         with st.container(border=True):
-            text = st.text_area("Text", known.text if known else "", key=f"{key}.example.{place}.text", height=68)
+            text = unsaved.text("Text", known.text if known else "", key=f"{key}.example.{place}.text", height=68)
             with st.container(horizontal=True):
-                answer = st.text_input(
+                answer = unsaved.text(
                     "Answer", known.answer if known else "", key=f"{key}.example.{place}.answer", width=200
                 )
-                why = st.text_input("Why", known.why if known else "", key=f"{key}.example.{place}.why")
+                why = unsaved.text("Why", known.why if known else "", key=f"{key}.example.{place}.why")
         examples.append({"text": text.strip(), "answer": answer, "why": why})
     st.caption("Questions about the instructions, asked before the first item. List the right answer first.")
     questions = []
@@ -97,12 +98,12 @@ def _check(current: Protocol, key: str) -> dict[str, Any]:
         asked = current.check[place] if place < len(current.check) else None
         right_first = _right_first(asked) if asked else []
         with st.container(border=True):
-            text = st.text_input("Question", asked.text if asked else "", key=f"{key}.question.{place}.text")
-            options = st.text_area(
+            text = unsaved.text("Question", asked.text if asked else "", key=f"{key}.question.{place}.text")
+            options = unsaved.text(
                 "Answers, one a line, the right one first", "\n".join(right_first), key=f"{key}.question.{place}.options",
                 height=98,
             )  # fmt: skip
-            why = st.text_input(
+            why = unsaved.text(
                 "Shown after a wrong answer", asked.why if asked else "", key=f"{key}.question.{place}.why"
             )
         questions.append({"text": text.strip(), "options": _lines(options), "answer": 0, "why": why})
@@ -177,11 +178,11 @@ def _panel(current: Protocol, key: str) -> dict[str, Any]:
     else:
         with st.container(horizontal=True):
             for name, label in PARAMETERS.items():
-                fields[name] = st.text_input(
+                fields[name] = unsaved.text(
                     label, getattr(panel, name), key=f"{key}.panel.{name}", width=180, placeholder="name in the address"
                 ).strip()
         fields["id_parameter"] = fields["id_parameter"] or None
-        fields["return_url"] = st.text_input(
+        fields["return_url"] = unsaved.text(
             "Address to return to", panel.return_url, key=f"{key}.panel.return", placeholder="https://…?code={code}"
         ).strip()
     if chosen != NO_PANEL:
@@ -198,7 +199,7 @@ def _codes(current: Protocol, key: str) -> dict[str, str]:
     codes = {}
     with st.container(horizontal=True):
         for name, label in names.items():
-            typed = st.text_input(
+            typed = unsaved.text(
                 label, getattr(current.codes, name), key=f"{key}.codes.{name}", max_chars=64, width=180
             )
             codes[name] = typed.strip() or new[name]
@@ -212,18 +213,21 @@ def _action(label: str, current: Action, key: str) -> Action:
 def _places(noun: str, n: int, key: str) -> range:
     """The positions of the blocks of fields, and buttons that add a block or remove the last. `n`: blocks at first."""
     name = f"{key}.{noun}s"
-    count = int(st.session_state.setdefault(name, n))
+    if name not in st.session_state:
+        st.session_state[name] = unsaved.recall(f"|{name}", n)
+    count = int(st.session_state[name])
     with st.container(horizontal=True):
         st.button(
-            f"Add {'an' if noun[0] in 'aeiou' else 'a'} {noun}", key=f"{name}.add", on_click=_step, args=(name, 1)
+            f"Add {'an' if noun[0] in 'aeiou' else 'a'} {noun}", key=f"{name}.add", on_click=_step, args=(name, 1, n)
         )
         if count:
-            st.button(f"Remove the last {noun}", key=f"{name}.less", on_click=_step, args=(name, -1))
+            st.button(f"Remove the last {noun}", key=f"{name}.less", on_click=_step, args=(name, -1, n))
     return range(count)
 
 
-def _step(name: str, by: int) -> None:
+def _step(name: str, by: int, n: int) -> None:
     st.session_state[name] = max(0, int(st.session_state[name]) + by)
+    unsaved.remember(f"|{name}", st.session_state[name], over=n)
 
 
 def _right_first(question: protocol.Question) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +13,7 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 from ui.shared import resources, words
 from ui.shared import tables as shared_tables
+from ui.unsaved import fields as unsaved
 
 SPLITS = ["as in the file, or drawn", "train", "validation", "test", "pool"]
 NEW = "A new task"
@@ -35,17 +37,24 @@ class Target:
     task_id: int | None = None
 
 
-def pick_target(known: Sequence[Task], labels: dict[str, list[str]]) -> Target:
-    """Choose the task and arm that a file is imported into. `labels`: names of the labels of each task, by its name."""
+def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str) -> Target:
+    """Choose the task and arm that a file is imported into; a new task is first named like the file.
+
+    `labels`: names of the labels of each task, by its name. `file`: the name of the file.
+    """
     names = [NEW, *[task.name for task in known]]
+    proposed = "" if (stem := PurePath(file).stem) in names else stem
     with st.container(horizontal=True):
         chosen = st.selectbox(
             "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose a task"
         )
         if chosen == NEW:
-            name = st.text_input("Name of the task", key="data.name", placeholder="ticket-urgency", width=260)
-            question = st.text_input(
-                "What a labeller is asked", key="data.question", placeholder="Is this ticket urgent?", width=320
+            name = unsaved.text("Name of the task", proposed, key=f"data.name.{proposed}", width=260)
+            question = unsaved.text(
+                "What a labeller is asked",
+                key=f"data.question.{proposed}",
+                placeholder="Is this ticket urgent?",
+                width=320,
             )
             return Target(name.strip(), str(ArmKind.REAL), question, True, ())
         kinds = [str(kind) for kind in ArmKind if kind not in (ArmKind.OTHER, ArmKind.REAL)]

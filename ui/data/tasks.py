@@ -9,29 +9,32 @@ from core.study.rows.study import Label, Task
 from core.synthesis.prompts import catalogued
 from ui.shared import resources
 from ui.shared.words import plain, set_notice, show_errors
+from ui.unsaved import fields as unsaved
 
 
 def task_card(task: Task, labels: Sequence[Label]) -> None:
-    """Draw a form with the question and the labels' meanings, which prompts, raters and judges are shown."""
+    """Draw the question and the labels' meanings, which prompts, raters and judges are shown, to be changed and saved."""
     known = catalogued.for_task(task, labels)
     is_filled_in = st.session_state.get(f"tasks.taken.{task.id}", False) and known is not None
     question = known.question if known and is_filled_in else task.question
     meanings = known.labels if known and is_filled_in else {label.name: label.description for label in labels}
     with st.expander(plain(task.name), expanded=is_filled_in):
-        with st.form(f"tasks.{task.id}.{is_filled_in}", border=False):
-            typed = st.text_input("What a labeller is asked", question, key=f"tasks.question.{task.id}.{is_filled_in}")
-            descriptions = {
-                label.name: st.text_input(
-                    f"What {plain(label.name)} means",
-                    meanings.get(label.name, ""),
-                    key=f"tasks.meaning.{label.id}.{is_filled_in}",
-                    placeholder="Shown to the LLM and to raters",
-                )
-                for label in labels
-            }
-            if st.form_submit_button("Save"):
-                with show_errors():
-                    _save(task, typed, descriptions)
+        typed = unsaved.text(
+            "What a labeller is asked", question, key=f"tasks.question.{task.id}.{is_filled_in}", scope=task.name
+        )
+        descriptions = {
+            label.name: unsaved.text(
+                f"What {plain(label.name)} means",
+                meanings.get(label.name, ""),
+                key=f"tasks.meaning.{task.id}.{label.id}.{is_filled_in}",
+                scope=task.name,
+                placeholder="Shown to the LLM and to raters",
+            )
+            for label in labels
+        }
+        if st.button("Save", key=f"tasks.save.{task.id}"):
+            with show_errors():
+                _save(task, typed, descriptions)
         if known is not None and not is_filled_in and not all(meanings.values()):
             st.button(
                 f"Fill in from the catalogue: {known.title}",
@@ -50,5 +53,6 @@ def _save(task: Task, question: str, descriptions: Mapping[str, str]) -> None:
     with resources.store().write() as session:
         tasks.describe(session, task.id, question=question, descriptions=descriptions)
     st.session_state.pop(f"tasks.taken.{task.id}", None)
+    unsaved.forget(f"tasks.question.{task.id}.", f"tasks.meaning.{task.id}.")
     set_notice(f"{task.name} is changed.")
     st.rerun()

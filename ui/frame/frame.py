@@ -12,6 +12,7 @@ from core.study.rows.study import Study
 from core.subjectivity.sessions import campaigns
 from ui.frame import access, roles
 from ui.shared import jobs, links, resources, words
+from ui.unsaved import browser
 
 PAGES = {
     "Study": [("Overview", "overview", "🧭"), ("Tasks and data", "data", "🗂️"), ("Plan", "plan", "📐")],
@@ -34,7 +35,7 @@ PAGES = {
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
-.st-key-access_browser, .st-key-frame_roles { display: none; }
+.st-key-access_browser, .st-key-frame_roles, .st-key-unsaved_browser { display: none; }
 /* Arabic and Hebrew run from right to left wherever a study's text may be shown: each block takes its direction from its
    first letter. */
 body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, u, :is(p, li, h1, h2, h3, h4, h5, h6, td) span)),
@@ -43,6 +44,7 @@ body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, 
 [data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 [data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
+[data-testid="stSidebar"] a:focus-visible, [data-testid="stSidebar"] button:focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
 kbd { color: inherit !important; opacity: 1 !important; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
@@ -74,6 +76,7 @@ def draw_frame() -> st.Page:
     st.session_state["frame.page"] = page.url_path or "overview"
     if who is access.Visitor.ORGANISER:
         _sidebar()
+        browser.mount()
     return page
 
 

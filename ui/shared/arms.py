@@ -12,6 +12,7 @@ from core.study.upkeep import arms
 from core.synthesis.prompts import drafts, versions
 from ui.shared import resources
 from ui.shared.words import plain, set_notice
+from ui.unsaved import fields as unsaved
 
 REFUSED = "arms.refused"
 COPY = "the prompt of the chosen arm"
@@ -23,7 +24,7 @@ def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
         st.warning(plain(reason))
     made = st.session_state.get(f"{key}.arms.made", 0)  # a new key empties the form after a change
     with st.popover("Arms…", key=f"{key}.arms.{made}"):
-        st.text_input("A new arm", key=f"{key}.arms.name.{made}", placeholder="zero-shot-short")
+        unsaved.text("A new arm", key=f"{key}.arms.name.{made}", scope=task.name, placeholder="zero-shot-short")
         st.selectbox("Begins with", [COPY, *drafts.TECHNIQUES], key=f"{key}.arms.begin.{made}")
         st.button("Make the arm", key=f"{key}.arms.make", on_click=_make, args=(task.id, arm, key, made))
         st.caption("A name that begins with zero-shot, few-shot or mixed gives the arm that kind, colour and marker.")
@@ -84,5 +85,6 @@ def _change(change: Callable[[Session], str], task_id: int, key: str, notice: st
     set_notice(notice.format(name))
     st.session_state[f"pickers.arm.{task_id}"] = name
     st.session_state[f"{key}.arm.{task_id}"] = name
+    unsaved.forget(f"{key}.arms.name.")
     st.session_state[f"{key}.arms.made"] = st.session_state.get(f"{key}.arms.made", 0) + 1
     return True

@@ -36,6 +36,7 @@ CHANGES = {
     "Retry": queue.retry,
     "Run again": queue.clone,
 }
+FIRST_STEPS = 10  # or a twentieth of all steps, before the time left is said: the first steps are the slowest
 BUTTONS = {
     JobState.QUEUED: ("Pause", "Cancel"),
     JobState.STARTING: ("Pause", "Cancel"),
@@ -131,13 +132,15 @@ def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
     return runs.finished(session, study_id), bool(active)
 
 
-def row(job: Job, *, key: str) -> None:
-    """Draw a job: title, state, progress with rate and cost, error, and the buttons allowed in its state."""
+def row(job: Job, *, key: str, study: str = "") -> None:
+    """Draw a job: title, study if named, state, start, progress with rate and cost, error, and the buttons allowed in its state."""
     with st.container(border=True, key=f"{key}.{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{_mark(job)} {job.title}", width="stretch")
-            st.caption(f"job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{attempt}", width="content")
+            of = f"{plain(study)} · " if study else ""
+            began = _began(job, offset=st.context.timezone_offset)
+            st.caption(f"{of}job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{began}{attempt}", width="content")
             for action in _actions(job):
                 _button(action, job, key)
         if job.state in ACTIVE_JOB_STATES:
@@ -174,14 +177,14 @@ def progress_words(job: Job, *, now: float) -> str:
     rate, seconds_left = progress.rate_and_left(job, now)
     words = [f"{at['done']:,} of {at['total']:,}"]
     if math.isfinite(rate):
-        words += [f"{rate:.1f} a second"]
-    if math.isfinite(seconds_left):
+        words += [f"{rate:.1f} a second" if rate >= 0.95 else f"{rate * 60:.0f} a minute"]
+    if math.isfinite(seconds_left) and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
         words += [f"about {duration(seconds_left)} left"]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
     if "resumed_at" in at:
         words += [f"this run resumed at step {at['resumed_at']:,.0f}, from its checkpoint"]
-    if "tokens" in at:
+    if at.get("tokens"):
         words += [f"${at['cost_usd']:.4f}" if "cost_usd" in at else "cost unknown", f"{at['tokens']:,.0f} tokens"]
     if job.state == JobState.RUNNING:
         words += _calls(at)
@@ -227,6 +230,14 @@ def _took(job: Job) -> str:
     return f" in {duration(job.finished_at - job.started_at)}"
 
 
+def _began(job: Job, *, offset: int | None) -> str:
+    """The time at which a job was started, on the clock of the browser."""
+    if job.started_at is None:
+        return ""
+    zone = None if offset is None else timezone(timedelta(minutes=-offset))
+    return f", started {datetime.fromtimestamp(job.started_at, zone):%d %b %H:%M}"
+
+
 def _button(action: str, job: Job, key: str) -> None:
     label = "Resume now" if action == "Resume" and job.resume_at is not None else action
     st.button(label, key=f"{key}.{action.lower().replace(' ', '-')}.{job.id}", on_click=_change, args=(action, job.id))
@@ -249,7 +260,7 @@ def _bar(job: Job) -> None:
 
 def _calls(at: dict[str, Any]) -> list[str]:
     """The calls in flight and the pause asked for by an LLM's endpoint."""
-    words = [f"{at['in_flight']:.0f} in flight"] if "in_flight" in at else []
+    words = [f"{at['in_flight']:.0f} in flight"] if at.get("in_flight") else []
     return words + ([f"endpoint asks to wait {duration(at['paused_s'])}"] if at.get("paused_s", 0) >= 1 else [])
 
 

@@ -1,5 +1,6 @@
 """The prompt editor: ready prompts to start from, the parts of a prompt, a preview of what is sent, and versions."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from core.synthesis.prompts import catalogued, drafts, grid
 from core.synthesis.prompts import versions as prompts
 from core.synthesis.prompts.drafts import Draft
 from ui.shared.words import plain, show_errors
+from ui.unsaved import fields as unsaved
 
 HEIGHTS = {"context": 190, "generation": 250, "diversity": 100}
 HELP = {
@@ -47,7 +49,7 @@ def pick_start(
 ) -> tuple[Draft, str]:
     """The draft that the editor starts with, and a stamp that changes whenever the editor starts anew."""
     key = f"drafts.start.{task.id}.{arm.name}"
-    chosen, times = st.session_state.get(key, ("", 0))
+    chosen, times = _begun(key)
     stamp = f"{task.id}.{arm.name}.{versions[0].version if versions else 0}.{times}"
     if chosen:
         return _start(chosen, task, arm, labels), stamp
@@ -60,7 +62,7 @@ def pick_start(
 def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
     """Draw a menu of ready prompts; a chosen prompt fills the editor and nothing is stored."""
     key = f"drafts.start.{task.id}.{arm.name}"
-    times = st.session_state.get(key, ("", 0))[1]
+    times = _begun(key)[1]
     with st.popover("Start from…", width="content", key=f"{key}.menu.{times}"):
         known = catalogued.for_task(task, labels)
         if known is not None:
@@ -72,7 +74,7 @@ def start_menu(task: Task, arm: Arm, labels: Sequence[Label]) -> None:
 
 def draft_status(task: Task, arm: Arm, start: Draft, draft: Draft | None, versions: Sequence[Prompt]) -> str:
     """The version or ready prompt in the editor, and whether it has unsaved changes, in a few words."""
-    chosen = st.session_state.get(f"drafts.start.{task.id}.{arm.name}", ("", 0))[0]
+    chosen = _begun(f"drafts.start.{task.id}.{arm.name}")[0]
     is_edited = draft != start
     if chosen:
         source = {CATALOGUE: "the catalogue", "given": "the listed kinds"}.get(chosen, chosen)
@@ -80,56 +82,46 @@ def draft_status(task: Task, arm: Arm, start: Draft, draft: Draft | None, versio
     if versions:
         version = f"Version {versions[0].version} of {plain(task.name)} · {plain(arm.name)}"
         return f"{version}, with changes that are not saved" if is_edited else version
-    return "The default prompt; saving makes it version 1"
+    return f"The default prompt{', with changes that are not saved' if is_edited else '; saving makes it version 1'}"
 
 
 def begin_with(task: Task, arm: Arm, draft: Draft) -> None:
     """Fill the editor with a draft in the next run; for callbacks."""
     key = f"drafts.start.{task.id}.{arm.name}"
-    st.session_state[f"{key}.draft"] = asdict(draft)
+    unsaved.remember(f"|{key}.draft", json.dumps(asdict(draft)), over="")
     _begin(key, "given")
 
 
 def forget_start(task: Task, arm: Arm) -> None:
     """Let the editor start with the newest version again, as after saving."""
     key = f"drafts.start.{task.id}.{arm.name}"
-    st.session_state[key] = ("", st.session_state.get(key, ("", 0))[1])
+    times = _begun(key)[1]
+    unsaved.forget(
+        key, f"{key}.draft", *(f"prompts.{part}.{task.id}.{arm.name}." for part in (*HEIGHTS, *NUMBERS, "attributes"))
+    )
+    st.session_state[key] = ("", times)
 
 
 def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
     """Draw the editor and return the draft; while its attributes cannot be read, show the error and return None."""
     texts = {
-        part: st.text_area(
-            part.capitalize(),
-            getattr(start, part),
-            height,
-            key=f"prompts.{part}.{stamp}",
-            help=HELP[part],
-            persist_state="session",
+        part: unsaved.text(
+            part.capitalize(), getattr(start, part), height=height, key=f"prompts.{part}.{stamp}", help=HELP[part]
         )
         for part, height in HEIGHTS.items()
     }
     with st.container(horizontal=True):
         numbers = {
-            name: st.number_input(
-                field,
-                low,
-                high,
-                getattr(start, name),
-                key=f"prompts.{name}.{stamp}",
-                width=150,
-                persist_state="session",
-            )
+            name: unsaved.number(field, low, high, getattr(start, name), key=f"prompts.{name}.{stamp}", width=150)
             for name, (field, low, high) in NUMBERS.items()
         }
-    lines = st.text_area(
+    lines = unsaved.text(
         "Attributes that vary from call to call",
         grid.lines(start.attributes),
-        110,
+        height=110,
         key=f"prompts.attributes.{stamp}",
         help=ATTRIBUTES_HELP,
         placeholder="persona: a night nurse | a retired pilot",
-        persist_state="session",
     )
     if lines and not re.search(r":\s*[^\s|]", lines):
         st.info("An attribute has no values yet: let the model list kinds, or write values here, separated by |.")
@@ -179,13 +171,23 @@ def compare_versions(versions: Sequence[Prompt], key: str) -> None:
 
 def _begin(key: str, name: str) -> None:
     """Start the editor anew from a ready prompt."""
-    st.session_state[key] = (name, st.session_state.get(key, ("", 0))[1] + 1)
+    st.session_state[key] = (name, _begun(key)[1] + 1)
+    unsaved.remember(f"|{key}", f"{name}#{st.session_state[key][1]}", over="")
+
+
+def _begun(key: str) -> tuple[str, int]:
+    """The ready prompt that the editor was started from, "" for none, and how often it was started anew."""
+    if key not in st.session_state:
+        name, _, times = str(unsaved.recall(f"|{key}", "")).rpartition("#")
+        st.session_state[key] = (name, int(times or 0))
+    begun: tuple[str, int] = st.session_state[key]
+    return begun
 
 
 def _start(name: str, task: Task, arm: Arm, labels: Sequence[Label]) -> Draft:
     """The draft of a ready prompt by its name."""
     if name == "given":
-        return Draft(**st.session_state[f"drafts.start.{task.id}.{arm.name}.draft"])
+        return Draft(**json.loads(str(unsaved.recall(f"|drafts.start.{task.id}.{arm.name}.draft", ""))))
     if name == CATALOGUE:
         return catalogued.ready(task, labels, kind=arm.kind, technique=name)
     return drafts.technique(name, task, labels)

@@ -152,7 +152,7 @@ def _metric(name: str, value: str, bounds: Range | None, *, usd: bool = False) -
         st.metric(name, plain(value))
         if bounds is not None:
             low, high = (money(bound) if usd else f"{bound:,.0f}" for bound in (bounds.low, bounds.high))
-            st.caption(plain(f"{low} to {high}"))
+            st.caption(plain(f"{low} to {high}" if low != high else ""))
 
 
 def _short(number: float) -> str:

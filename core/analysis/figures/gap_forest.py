@@ -12,6 +12,7 @@ from core.interval import Interval
 
 FILLED = 0.78  # share of a row's height in which its marks stand
 LEAST_ROW, PER_MARK, AROUND = 40, 13, 130  # pixels
+LEAST_SPAN = 0.05  # of the axis of gaps: below, the axis would blow up a difference of nothing
 ZEBRA = "rgba(138,143,152,0.10)"
 
 
@@ -40,6 +41,9 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
     height = AROUND + len(names) * max(LEAST_ROW, PER_MARK * len(slots) + 8)
     title = f"{gap_charts.AXIS_NAMES[metric]} lost against real data"
     styling.apply_layout(figure, x=title, y=None, height=height)
+    ends = points[["gap", "low", "high"]].max().max(), points[["gap", "low", "high"]].min().min()
+    if max(ends[0], 0.0) - min(ends[1], 0.0) < LEAST_SPAN:
+        figure.update_xaxes(range=[-LEAST_SPAN, LEAST_SPAN])
     return figure.update_yaxes(
         tickvals=list(range(len(names))),
         ticktext=[_row_name(points[points["task"] == name].iloc[0]) for name in names],

@@ -134,7 +134,7 @@ class SlotScheduler:
             "paused_s": max(paused, default=0.0),
             "not_taken": not_taken.counted(providers),
         }
-        return Progress(kept, wanted, f"Filling arm {self.plan.arm.name}", "texts are kept", facts)
+        return Progress(kept, wanted, f"Writing texts of the arm {self.plan.arm.name}", "texts are kept", facts)
 
     async def in_writing_thread(self, write: Callable[[], None]) -> None:
         await self.storing.run(write)

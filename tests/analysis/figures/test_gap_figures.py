@@ -86,6 +86,15 @@ def test_marks_tell_their_gap_and_never_show_what_is_no_number() -> None:
     assert "nan" not in told and np.isnan(np.asarray(figure.data[0].error_x.array, dtype=float)).all()
 
 
+def test_a_gap_of_next_to_nothing_is_not_blown_up_by_its_axis() -> None:
+    alone = table(1, arms=("zero-shot",)).assign(gap=5e-6, low=math.nan, high=math.nan)
+
+    figure = gap_forest.gaps_by_task(alone, metric="macro_f1")
+
+    assert figure.layout.xaxis.range == (-gap_forest.LEAST_SPAN, gap_forest.LEAST_SPAN)
+    assert gap_forest.gaps_by_task(table(), metric="macro_f1").layout.xaxis.range is None
+
+
 def test_names_with_markup_are_shown_as_they_are() -> None:
     strange = table(2, arms=("zero-shot",)).assign(task="<b>x</b>", arm="<i>y</i>")
 
