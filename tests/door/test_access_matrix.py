@@ -17,9 +17,11 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
+from core.subjectivity.sessions import campaigns
 from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
+from ui.door import tokens
 from ui.frame import access, frame
 
 pytestmark = pytest.mark.slow
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.slow
 PASSWORD, SECRET = "correct horse battery", "the-secret-study"
 ENVIRON = {"LITMUS_PASSWORD": PASSWORD}
 PAGES = ["", *(path for of_group in frame.PAGES.values() for _, path, _ in of_group), "nowhere"]
+NOBODY = "nobody"
 ORGANISER, RATER, STRANGER = access.Visitor.ORGANISER, access.Visitor.RATER, access.Visitor.STRANGER
 
 
@@ -36,7 +39,7 @@ class Way:
 
     cookies: tuple[str, ...]
     query: str
-    who: access.Visitor
+    who: str
 
 
 WAYS = {
@@ -49,6 +52,9 @@ WAYS = {
     "mark and sign-in": Way(("mark", "signed"), "", RATER),
     "rater's link": Way((), "campaign=x", RATER),
     "rater's link and sign-in": Way(("signed",), "campaign=x", RATER),
+    "unknown link": Way((), "campaign=unknown", NOBODY),
+    "unknown link and sign-in": Way(("signed",), "campaign=unknown", NOBODY),
+    "unknown link and mark": Way(("mark",), "campaign=unknown", RATER),
 }
 # Address -> the status for everyone, whatever their cookies.
 ADDRESSES = {
@@ -80,16 +86,16 @@ def cookies(server: Server, kinds: tuple[str, ...]) -> dict[str, str]:
     names, now = access.cookie_names(home), time.time()
     made: Mapping[str, tuple[str, str]] = {
         "forged": (names.organiser, f"9999999999.0.{'0' * 64}"),
-        "expired": (names.organiser, access.sign(home, PASSWORD, expires=now - 1)),
-        "known as sign-in": (names.organiser, access.sign(home, PASSWORD, expires=now + 60, purpose="known")),
-        "signed": (names.organiser, access.sign(home, PASSWORD, expires=now + 3600)),
+        "expired": (names.organiser, tokens.sign(home, PASSWORD, expires=now - 1)),
+        "known as sign-in": (names.organiser, tokens.sign(home, PASSWORD, expires=now + 60, purpose="known")),
+        "signed": (names.organiser, tokens.sign(home, PASSWORD, expires=now + 3600)),
         "mark": (names.rater, "1"),
     }
     return dict(made[kind] for kind in kinds)
 
 
-async def seen(server: Server, path: str, way: Way) -> tuple[access.Visitor | None, bool]:
-    """Whose view of a page this visitor gets, None if it is nobody's, and whether anything in it names the study."""
+async def seen(server: Server, path: str, way: Way) -> tuple[str | None, bool]:
+    """Whose view of a page this visitor gets (None: no known view), and whether anything in it names the study."""
     text = "; ".join(f"{name}={value}" for name, value in cookies(server, way.cookies).items())
     async with aiohttp.ClientSession(headers={"Cookie": text} if text else {}) as http:
         tab = Tab(http, server.url, path, way.query)
@@ -100,6 +106,8 @@ async def seen(server: Server, path: str, way: Way) -> tuple[access.Visitor | No
     kinds = {message.WhichOneof("type") for message in messages}
     asks = [message.text_input.label for message in messages if message.WhichOneof("type") == "text_input"]
     names_it = any(SECRET.encode() in message.SerializeToString() for message in messages)
+    if campaigns.UNKNOWN_LINK in said:
+        return (RATER if "mark" in way.cookies else NOBODY if "heading" not in kinds and not asks else None), names_it
     if "This labelling session has been closed" in said:
         return RATER, names_it
     if "for the organisers of the study" in said:
@@ -117,7 +125,7 @@ def test_every_page_shows_a_visitor_what_is_theirs(filled: Server, name: str) ->
 
     assert {path: who for path, (who, _) in found.items() if who is not way.who} == {}
     assert {path for path, (_, names_it) in found.items() if names_it} == (
-        set(PAGES) if way.who is ORGANISER else set()
+        set(PAGES) if "signed" in way.cookies and way.who is not RATER else set()
     )
 
 

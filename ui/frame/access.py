@@ -8,10 +8,8 @@ too.
 """
 
 import hashlib
-import hmac
 import logging
 import math
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +20,9 @@ import streamlit as st
 from streamlit import config
 from streamlit.components import v2
 
-from core import files
 from core.errors import StudyError
 from core.subjectivity.sessions import campaigns
-from ui.door import ended, local, passwords
+from ui.door import ended, local, passwords, tokens
 from ui.door import guesses as guesses_of
 from ui.shared import resources, words
 
@@ -139,7 +136,7 @@ def update_cookies() -> None:
     is_new_rater = (
         visitor() is Visitor.RATER and cookie_names(resources.settings().home).rater not in st.context.cookies.to_dict()
     )
-    is_new_rater = is_new_rater and is_a_campaign(rater_token())
+    is_new_rater = is_new_rater and is_of_campaign(rater_token()) is True
     if change is None and not is_new_rater:
         return
     names = cookie_names(resources.settings().home)
@@ -160,14 +157,13 @@ def update_cookies() -> None:
         )
 
 
-def is_a_campaign(token: str) -> bool:
-    """Whether a token belongs to a campaign, open or closed. Only then does a link mark the browser as a rater's."""
-    with resources.store()() as session:
-        try:
-            campaigns.by_token(session, token, even_closed=True)
-        except StudyError:
-            return False
-    return True
+def is_of_campaign(token: str) -> bool | None:
+    """Whether a token belongs to a campaign, open or closed, so that its link makes a rater; None if the database cannot be read."""
+    try:
+        with resources.store()() as session:
+            return campaigns.is_token(session, token)
+    except StudyError:
+        return None
 
 
 def cookie_names(home: Path) -> Cookies:
@@ -184,59 +180,22 @@ def cookie_path() -> str:
     return f"/{base}/" if base else "/"
 
 
-def sign(home: Path, password: str, *, expires: float, purpose: str = "sign-in") -> str:
-    """A sign-in token, valid until `expires` (Unix seconds), for this home and this password only.
-
-    `password`: the password or its hash. `purpose`: a token for one purpose is not valid for another.
-    """
-    payload = f"{int(expires)}.{secrets.token_hex(8)}"
-    return f"{payload}.{_signature(home, password, payload, purpose)}"
-
-
-def is_signed(home: Path, password: str, token: str, *, now: float, purpose: str = "sign-in") -> bool:
-    """Whether `sign` made this token for this home and password, it has not expired, and nobody has signed out of it.
-
-    `now`: Unix seconds.
-    """
-    payload, _, signature = token.rpartition(".")
-    expires = payload.partition(".")[0]
-    if not (expires.isascii() and expires.isdecimal() and len(expires) < 12) or int(expires) <= now:
-        return False
-    if not passwords.same(signature, _signature(home, password, payload, purpose)):
-        return False
-    return not ended.has_ended(home, token, expires=int(expires))
-
-
-def key_file(home: Path) -> Path:
-    """The file that holds the organiser's key."""
-    return home / "organiser.key"
-
-
-def organiser_key(home: Path) -> str:
-    """Get or create the organiser's key of this home, in a file that only its owner can read.
-
-    Raises `StudyError` if the file cannot be read or written, or is empty.
-    """
-    path = key_file(home)
-    try:
-        if not path.exists():
-            files.create(path, ("-".join(secrets.token_hex(2) for _ in range(8)) + "\n").encode())
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"The organiser's key in {path} cannot be read or made: {error}.") from error
-    if not key:
-        raise StudyError(f"{path} is empty: delete it, and a new organiser's key is made.")
-    return key
-
-
 def _came_as_rater() -> bool:
-    """Whether this session is a rater's: by a rater's link in its address, or by the browser's mark when it started."""
+    """Whether this session is a rater's: by a rater's link in its address, or by the browser's mark when it started.
+
+    A link with an unknown campaign changes nothing. While the database cannot be read, a link counts as a rater's, for this
+    run only: that shuts the organiser's pages and opens none.
+    """
     state = st.session_state
-    if "campaign" in st.query_params:
-        state["access.rater"] = True
     if "access.rater" not in state:
         state["access.rater"] = cookie_names(resources.settings().home).rater in st.context.cookies.to_dict()
-    return bool(state["access.rater"])
+    if "campaign" not in st.query_params or state["access.rater"]:
+        return bool(state["access.rater"])
+    known = is_of_campaign(st.query_params["campaign"])
+    if known is None:
+        return True
+    state["access.rater"] = known
+    return known
 
 
 def _may_organise() -> bool:
@@ -244,7 +203,7 @@ def _may_organise() -> bool:
     settings = resources.settings()
     if settings.organiser_secret is None:
         return not local.why_not_local()
-    return is_signed(settings.home, settings.organiser_secret, _token(), now=time.time())
+    return tokens.is_signed(settings.home, settings.organiser_secret, _token(), now=time.time())
 
 
 def _needs_a_password() -> str:
@@ -265,10 +224,10 @@ def _token() -> str:
 
 def _ask_key(home: Path) -> None:
     with words.show_errors():
-        key = organiser_key(home)
+        key = tokens.organiser_key(home)
         st.write(
             "If you are the organiser, give the organiser's key. It is the line in the file "
-            f"{words.plain(key_file(home).name)} of the folder in which Litmus keeps its data (LITMUS_HOME, here "
+            f"{words.plain(tokens.key_file(home).name)} of the folder in which Litmus keeps its data (LITMUS_HOME, here "
             f"{words.plain(home.name)})."
         )
         _ask(
@@ -323,7 +282,7 @@ def _guesser() -> str:
     settings = resources.settings()
     known = st.context.cookies.to_dict().get(cookie_names(settings.home).known, "")
     secret = settings.organiser_secret
-    if secret and known and is_signed(settings.home, secret, known, now=time.time(), purpose="known"):
+    if secret and known and tokens.is_signed(settings.home, secret, known, now=time.time(), purpose="known"):
         return f"the known browser {known.split('.')[1]}"
     return guesses_of.network(st.context.ip_address)
 
@@ -336,7 +295,7 @@ def _let_in() -> None:
     st.query_params.pop("campaign", None)
     state["access.tell"] = "lifted"
     if settings.organiser_secret is not None:
-        state["access.token"] = sign(settings.home, settings.organiser_secret, expires=time.time() + SIGNED_IN)
+        state["access.token"] = tokens.sign(settings.home, settings.organiser_secret, expires=time.time() + SIGNED_IN)
         state["access.tell"] = state["access.token"]
     st.rerun()
 
@@ -346,7 +305,7 @@ def _sign_out() -> None:
     settings, token, now = resources.settings(), _token(), time.time()
     st.session_state["access.token"] = st.session_state["access.tell"] = ""
     secret = settings.organiser_secret
-    if secret is None or not is_signed(settings.home, secret, token, now=now):
+    if secret is None or not tokens.is_signed(settings.home, secret, token, now=now):
         return
     with words.show_errors():
         try:
@@ -356,11 +315,6 @@ def _sign_out() -> None:
                 f"The sign-out could not be stored ({error.strerror}): this browser is signed out, but a copy of its cookie stays "
                 "valid for up to 12 hours. Change the password to end it."
             ) from error
-
-
-def _signature(home: Path, password: str, payload: str, purpose: str) -> str:
-    secret = hmac.digest(organiser_key(home).encode(), purpose.encode() + b"\0" + password.encode(), "sha256")
-    return hmac.digest(secret, payload.encode(), "sha256").hex()
 
 
 @st.cache_resource(show_spinner=False)

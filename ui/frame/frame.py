@@ -70,7 +70,9 @@ def draw_frame() -> st.Page:
     listed = {
         group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
     }
-    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]}, expanded=True)
+    is_lost = who is access.Visitor.STRANGER and "campaign" in st.query_params
+    shown = listed | {"": [_page(RATE, hidden=True)]}
+    page = st.navigation(shown, position="hidden" if is_lost else "sidebar", expanded=True)
     st.session_state["frame.page"] = page.url_path or "overview"
     if who is access.Visitor.ORGANISER:
         _sidebar()
@@ -97,9 +99,12 @@ def guard(role: str, *, need_study: bool = True) -> Study:
         if not st.session_state.get("frame.again"):
             st.session_state["frame.again"] = True
             st.rerun()
+    who = access.visitor()
+    if "campaign" in st.query_params and who is not access.Visitor.RATER:
+        st.error(campaigns.UNKNOWN_LINK)
+        st.stop()
     if role == "rater" and not access.asks_preview():
         return Study(name="")
-    who = access.visitor()
     if who is access.Visitor.RATER:
         access.refuse()
         st.stop()
