@@ -136,9 +136,12 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
         keep(names.organiser, "", max_age=0)
         return response
     secret, now = settings.organiser_secret, time.time()
-    if not (secret and tokens.is_signed(settings.home, secret, token, now=now)):
+    who = access.signed_in_as(settings, token, now=now)
+    if who is None:
         return Response(status_code=HTTPStatus.FORBIDDEN)
     keep(names.organiser, token, max_age=access.SIGNED_IN)
+    if who is not access.Visitor.ORGANISER or secret is None:
+        return response
     known = tokens.sign(settings.home, secret, expires=now + access.KNOWN, purpose="known")
     keep(names.known, known, max_age=access.KNOWN)
     return response

@@ -20,7 +20,7 @@ from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
 from ui.door import ended, guesses, passwords, tokens
-from ui.frame import access
+from ui.frame import access, sign_in
 from ui.shared import links
 
 PASSWORD = "correct horse battery"
@@ -243,7 +243,7 @@ def test_a_guess_that_comes_too_soon_is_not_checked_and_says_how_long_to_wait(
     monkeypatch.setenv("LITMUS_PASSWORD", PASSWORD)
     page = apps.of_file(links.page_file("jobs")).run()
     for before in range(160, 0, -20):
-        assert access._guesses().admit("this machine", time.monotonic() - before) == 0
+        assert sign_in._guesses().admit("this machine", time.monotonic() - before) == 0
 
     _give(page, PASSWORD)
 
