@@ -17,7 +17,6 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
-from core.subjectivity.sessions import campaigns
 from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
@@ -139,7 +138,7 @@ async def seen(server: Server, path: str, way: Way) -> tuple[str | None, bool]:
     kinds = {message.WhichOneof("type") for message in messages}
     asks = [message.text_input.label for message in messages if message.WhichOneof("type") == "text_input"]
     names_it = any(SECRET.encode() in message.SerializeToString() for message in messages)
-    if campaigns.UNKNOWN_LINK in said:
+    if "does not belong to a labelling session" in said:
         return (RATER if "mark" in way.cookies else NOBODY if "heading" not in kinds and not asks else None), names_it
     if "This labelling session has been closed" in said:
         return RATER, names_it
