@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from core.analysis.figures import gap_charts
+from core.analysis.figures import gap_charts, unconverged
 from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
@@ -76,7 +76,8 @@ ui.plot(
     filename=f"{study.name}-scores",
     data=scores.drop(columns=["notes", "n_real"]),
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
-    + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
+    + (" Grey: one rater against the majority of the others, with its 95 % interval. " if ceilings else " ")
+    + unconverged.sentence(list(scores["converged"].eq(False)), "run"),
 )
 ui.steps_check_view(study, metric)
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
