@@ -3,13 +3,13 @@
 import streamlit as st
 
 import ui
-from core.analysis.figures import gap_charts
+from core.analysis.figures import gap_charts, unconverged
 from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
 from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
-from core.training import runs, selection
+from core.training import rated, runs, selection
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -22,6 +22,7 @@ with ui.store()() as session:
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
     available = [selection.available(session, task) for task in known]
+    rated_texts = rated.texts_of_arms(session, study)
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
@@ -32,11 +33,11 @@ with st.container(border=True):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
-        choice = ui.pick_training(config)
+        chosen_tasks = [task for task in known if task.name in wanted]
+        chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
+        choice = ui.pick_training(config, chosen, rated=rated_texts)
     encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
     st.caption(ui.plain(choice.words))
-    chosen_tasks = [task for task in known if task.name in wanted]
-    chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))
     if forecast := ui.forecast_words(available, chosen, training, encoders=encoders, seeds=seeds):
         st.caption(ui.plain(forecast))
@@ -76,7 +77,8 @@ ui.plot(
     filename=f"{study.name}-scores",
     data=scores.drop(columns=["notes", "n_real"]),
     reading=f"{METRIC_NAMES[metric]} on real test data: small marks are single runs (n {len(scores)}), large marks their mean."
-    + (" Grey: one rater against the majority of the others, with its 95 % interval." if ceilings else ""),
+    + (" Grey: one rater against the majority of the others, with its 95 % interval. " if ceilings else " ")
+    + unconverged.sentence(list(scores["converged"].eq(False)), "run"),
 )
 ui.steps_check_view(study, metric)
 picked = ui.choose_row(ui.run_table(scores), key="train.table")

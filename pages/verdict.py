@@ -4,11 +4,11 @@ import streamlit as st
 
 import ui
 from core.analysis import findings
-from core.analysis.figures import gap_charts
+from core.analysis.figures import gap_charts, unconverged
 from core.analysis.verdicts import around, verdict_words
 from core.analysis.verdicts.verdict import MARGIN
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.show_notice()
 ui.title("Verdict", study)
 ui.watch_runs(study.id)
@@ -36,7 +36,8 @@ if not said.is_withheld:
         key="verdict.plot",
         filename=f"{task.name}-verdict",
         data=gap_charts.verdict_table(said),
-        reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose.",
+        reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose. "
+        + unconverged.sentence([arm.unconverged for arm in said.arms], "arm"),
     )
 st.header("What to do" if said.is_withheld else "Why", anchor=False)
 for reason in verdict_words.reasons(said, found.measure):

@@ -47,6 +47,11 @@ def of_length(scores: pd.DataFrame) -> list[str]:
     ]
 
 
+def cut_arms(scores: pd.DataFrame, task: str) -> set[str]:
+    """The arms of a task with runs that had not converged. `scores` as of `runs.scores`."""
+    return set(scores[(scores["task"] == task) & scores["converged"].eq(False)]["arm"])
+
+
 def of_gaps(measured: GapTable) -> list[str]:
     """Tasks whose real arm beats chance by so little that hardly anything can be lost."""
     unlearned = {task for task, _ in measured.unlearned}

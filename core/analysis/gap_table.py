@@ -15,7 +15,7 @@ from core.study.rows.kinds import ArmKind
 
 COLUMNS = [
     "task", "arm", "arm_kind", "encoder", "metric", "score_real", "score", "gap", "low", "high", "se", "df", "chance", "relative",
-    "n_seeds", "n_test", "note",
+    "n_seeds", "n_test", "unconverged", "note",
 ]  # fmt: skip
 LEAST_ROOM = 0.15  # real score above chance; below, a gap relative to it would divide by little more than noise
 MAJORITY = "majority"
@@ -55,7 +55,8 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
 
     `scores`: one row per run, as `core.training.runs.scores`. `answers`: one row per run and test text with columns run_id,
     sample_id, label_id (the true one), predicted_id. Only runs of the same task, encoder and conditions are compared; of several
-    conditions the one with the most seeds in both arms counts, then the newest. `n_seeds` is the smaller number of the two arms.
+    conditions the one with the most seeds in both arms counts, then the newest. `n_seeds` is the smaller number of the two
+    arms, `unconverged` the number of runs of both that had not converged.
     `low` and `high` (95 %) speak of new test texts and new trainings; `note` says why an arm has no interval. `chance`: 1 / classes
     of the test split. `relative`: the gap as a share of what the real arm is better than chance; nan under `LEAST_ROOM`.
     """
@@ -84,12 +85,12 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
 
 
 def _on_length(gap: Gap, pair: _Pair) -> Gap:
-    """The gap, with a word in its note if one of its runs had not converged."""
+    """The gap with the number of its runs that had not converged, which its note says too."""
     is_cut = pd.concat([pair.real["converged"], pair.synthetic["converged"]]).eq(False)
     if not is_cut.any():
         return gap
     word = f"{is_cut.sum()} of its {len(is_cut)} runs had not converged, so it may change with longer training."
-    return replace(gap, note=f"{gap.note} {word}".strip())
+    return replace(gap, note=f"{gap.note} {word}".strip(), unconverged=int(is_cut.sum()))
 
 
 def of_one_setting(scores: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -195,5 +196,5 @@ def _row(
     relative = gap.value / (real - chance) if real - chance >= LEAST_ROOM else math.nan
     return [
         task, arm, kind, encoder, real, synthetic, gap.value, gap.low, gap.high, gap.se, gap.df, chance, relative, pair.n_seeds,
-        gap.n_texts, gap.note,
+        gap.n_texts, gap.unconverged, gap.note,
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from core.analysis.figures import unconverged
 from core.analysis.figures.gap_charts import in_order
 from core.analysis.gap_table import LEAST_ROOM
 from core.interval import Interval
@@ -17,7 +18,8 @@ ROWS = (
 
 def gaps_by_task(points: pd.DataFrame) -> str:
     """For each arm the number of gaps whose 95 % interval lies above 0 (something is lost), then those below 0, those without an
-    interval, and how many of so many intervals miss the truth by chance. `points` as of `points.join`."""
+    interval, how many of so many intervals miss the truth by chance, and how many gaps have runs that had not converged. `points` as of
+    `points.join`."""
     with_interval = points.dropna(subset=["low", "high"])
     counted = points.groupby("arm")["gap"].size()
     what = "gaps" if points["encoder"].nunique() > 1 else "tasks"
@@ -38,7 +40,8 @@ def gaps_by_task(points: pd.DataFrame) -> str:
         said.append(
             f"About {by_chance} of {len(with_interval)} such intervals {'misses' if by_chance == 1 else 'miss'} the truth."
         )
-    return " ".join([*said, ROWS])
+    cut = unconverged.sentence(list(points["unconverged"]), "gap")
+    return " ".join([*said, *([cut] if cut else []), ROWS])
 
 
 def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:

@@ -5,6 +5,7 @@ import pandas as pd
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict_words import between, counted_points, points
+from core.wording import counted
 
 
 def headline(found: Findings) -> str:
@@ -46,4 +47,5 @@ def _place(row: pd.Series, several: bool) -> str:
 
 
 def _amount(row: pd.Series) -> str:
-    return f"{counted_points(row['gap'])} {between(row['low'], row['high'])}"
+    cut = f" ({counted(row['unconverged'], 'run')} not converged)" if row["unconverged"] else ""
+    return f"{counted_points(row['gap'])} {between(row['low'], row['high'])}{cut}"

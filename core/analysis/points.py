@@ -34,6 +34,7 @@ POINT_COLUMNS = [
     "relative",
     "n_seeds",
     "n_test",
+    "unconverged",
     "note",
 ]
 

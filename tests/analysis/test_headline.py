@@ -19,11 +19,13 @@ GAPS = {
 NAN = float("nan")
 
 
-def said(gaps: dict[tuple[str, str], tuple[float, float, float]], *, unlearned: str = "film", encoders: int = 1) -> str:
+def said(
+    gaps: dict[tuple[str, str], tuple[float, float, float]], *, unlearned: str = "film", encoders: int = 1, cut: int = 0
+) -> str:
     rows = [
         (task, arm, f"encoder{place}", *numbers) for (task, arm), numbers in gaps.items() for place in range(encoders)
     ]
-    table = pd.DataFrame(rows, columns=["task", "arm", "encoder", "gap", "low", "high"])
+    table = pd.DataFrame(rows, columns=["task", "arm", "encoder", "gap", "low", "high"]).assign(unconverged=cut)
     measured = GapTable(table, {}, pd.DataFrame(), frozenset({(unlearned, "encoder0")}))
     return headline(dataclasses.replace(found(low=0.1), measured=measured))
 
@@ -33,6 +35,10 @@ def test_the_largest_gap_stands_beside_the_smallest_of_the_same_arm() -> None:
         "The largest of 4 gaps: on sarcasm, zero-shot texts lose 31 points [20, 43] of Macro-F1 against real texts; "
         "on news, 0.5 [-4, 5]."
     )
+
+
+def test_a_gap_with_runs_that_had_not_converged_says_so_behind_its_number() -> None:
+    assert "lose 31 points [20, 43] (3 runs not converged) of Macro-F1" in said(GAPS, cut=3)
 
 
 def test_gaps_without_an_interval_and_gaps_to_a_real_arm_that_learned_nothing_do_not_count() -> None:

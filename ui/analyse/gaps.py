@@ -7,7 +7,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.analysis import findings, gap_words, provenance
-from core.analysis.figures import gap_forest, gap_scatter
+from core.analysis.figures import gap_forest, gap_scatter, unconverged
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.provenance import Provenance
@@ -74,8 +74,9 @@ def _scatter(found: Findings, points: pd.DataFrame) -> None:
     lines = " Dashed lines are those of single arms." if len(found.by_arm) > 1 else ""
     if len(placed) < len(found.points):
         lines += " All lines are over all encoders."
+    cut = unconverged.sentence(list(placed["unconverged"]), "gap")
     st.caption(
-        f"Marks of one task stand side by side; the rows below hold its subjectivity with a 95 % interval.{lines}"
+        f"Marks of one task stand side by side; the rows below hold its subjectivity with a 95 % interval.{lines} {cut}".rstrip()
     )
     st.caption(findings.caution(found))
 

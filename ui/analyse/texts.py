@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from core.analysis.figures import gap_charts
+from core.analysis import data_notes
+from core.analysis.figures import gap_charts, unconverged
 from core.analysis.findings import Findings
 from core.analysis.instances import evidence_words
 from core.analysis.instances.evidence import Evidence
@@ -22,22 +23,22 @@ def texts_view(study: Study, found: Findings) -> None:
         st.info("This needs test texts of the task with at least two ratings by people.")
         links.link("campaigns", "Collect ratings")
         return
-    _curves(task.name, known)
+    _curves(task.name, known, data_notes.cut_arms(found.scores, task.name))
     st.write(plain(evidence_words.ceiling_words(known)))
     _soft(known)
     _ends(known)
 
 
-def _curves(task: str, known: Evidence) -> None:
+def _curves(task: str, known: Evidence, cut: set[str]) -> None:
     if not known.curves:
         st.info(evidence_words.no_curve(known))
         return
     plot(
-        gap_charts.threshold_curves(known.curves, known.ceiling_curve),
+        gap_charts.threshold_curves(known.curves, known.ceiling_curve, cut=cut),
         key="analyse.thresholds",
         filename=f"{task}-thresholds",
         data=known.curve_table,
-        reading=known.reading,
+        reading=f"{known.reading} {unconverged.sentence_of_arms(cut & set(known.curves))}".strip(),
     )
     st.caption(evidence_words.CURVES)
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.analysis.arms import differences, sentences
 from core.analysis.arms.compared import Compared
-from core.analysis.figures import arm_charts
+from core.analysis.figures import arm_charts, unconverged
 from ui.compare.cells import compact, listed
 from ui.shared import charts
 from ui.shared.tables import table
@@ -24,7 +24,8 @@ def arms_view(found: Compared) -> None:
         filename=f"{found.chosen.task}-differences",
         data=rows,
         reading="Right of 0: points lost. Thin bars are 95 %, thick bars 90 % intervals over new test texts and new trainings, not "
-        "over another set of generated texts. Between the dotted lines a difference does not matter.",
+        "over another set of generated texts. Between the dotted lines a difference does not matter. "
+        + unconverged.sentence(list(rows["unconverged"]), "difference"),
     )
     listed(map(sentences.difference, found.differences))
     table(compact(rows[SHOWN]), key="compare.differences.table")
@@ -39,7 +40,7 @@ def arms_view(found: Compared) -> None:
         filename="differences-over-tasks",
         data=over,
         reading="The mean over tasks (Paule-Mandel, Knapp-Hartung); tasks count, not texts. Each task is compared on its usual number "
-        "of training texts.",
+        "of training texts. " + unconverged.sentence(list(over["unconverged"]), "difference"),
     )
     listed(map(sentences.over_tasks, found.over_tasks))
     table(compact(over.drop(columns=["low_90", "high_90"])), key="compare.tasks.table")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.analysis.arms import classes
 from core.analysis.arms.compared import Compared
-from core.analysis.figures import arm_charts
+from core.analysis.figures import arm_charts, unconverged
 from ui.compare.cells import compact
 from ui.shared import charts
 from ui.shared.tables import table
@@ -22,12 +22,13 @@ def classes_view(found: Compared) -> None:
     arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260))
     by_name = {one.arm: one for one in found.chosen.arms}
     pair = classes.of_pair(by_name[base], by_name[arm], found.labels)
+    cut = {one for one in (base, arm) if by_name[one].unconverged}
     charts.plot(
-        arm_charts.class_f1(pair.by_class, base=base, arm=arm),
+        arm_charts.class_f1(pair.by_class, base=base, arm=arm, is_cut=bool(cut)),
         key="compare.classes",
         filename=f"{found.chosen.task}-{arm}-classes",
         data=pair.by_class,
-        reading=plain(classes.class_sentence(pair)),
+        reading=plain(f"{classes.class_sentence(pair)} {unconverged.sentence_of_arms(cut)}".strip()),
     )
     table(compact(pair.by_class), key="compare.classes.table")
     st.header("Which labels are mistaken for which", anchor=False)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.analysis.arms import sizes
 from core.analysis.arms.compared import Compared
-from core.analysis.figures import arm_charts
+from core.analysis.figures import arm_charts, unconverged
 from ui.compare.cells import listed
 from ui.shared import charts, links
 from ui.shared.tables import table
@@ -21,7 +21,8 @@ def sizes_view(found: Compared) -> None:
         key="compare.curves",
         filename=f"{found.chosen.task}-learning-curves",
         data=curves,
-        reading="Bars are 95 % intervals over new test texts and new trainings. Where a curve still rises, more texts would help.",
+        reading="Bars are 95 % intervals over new test texts and new trainings. Where a curve still rises, more texts would help. "
+        + unconverged.sentence(list(curves["unconverged"]), "score"),
     )
     listed(sizes.worth_sentences(found.worth))
     if any(arm.n_real is not None for arm in found.at_sizes):

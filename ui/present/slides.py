@@ -6,7 +6,7 @@ import time
 import streamlit as st
 
 from core.analysis import findings
-from core.analysis.figures import gap_forest, styling
+from core.analysis.figures import gap_forest, styling, unconverged
 from core.analysis.headline import headline
 from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.verdicts import verdict_words
@@ -127,7 +127,8 @@ def _result(study: Study) -> None:
     st.plotly_chart(styling.enlarged(figure, TYPE), key="present.plot", config={"displayModeBar": False})
     st.markdown(
         f"{METRIC_NAMES[found.metric]} lost, with 95 % intervals; {len(found.scores):,} trainings, "
-        f"{findings.answers(found):,} answers of raters."
+        f"{findings.answers(found):,} answers of raters. "
+        + unconverged.sentence(list(found.gaps["unconverged"]), "gap")
     )
 
 

@@ -140,8 +140,10 @@ def row(job: Job, *, key: str, study: str = "") -> None:
             st.text(f"{_mark(job)} {job.title}", width="stretch")
             of = f"{plain(study)} · " if study else ""
             began = _began(job, offset=st.context.timezone_offset)
-            st.caption(f"{of}job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{began}{attempt}", width="content")
-            for action in _actions(job):
+            st.caption(
+                f"{of}job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{began}{attempt}", width="content"
+            )
+            for action in _actions(job) if resources.may_change() else ():
                 _button(action, job, key)
         if job.state in ACTIVE_JOB_STATES:
             _bar(job)

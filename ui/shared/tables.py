@@ -64,6 +64,7 @@ FORMATS = {
 TWO_DECIMALS = "%.2f"
 HIDDEN = (
     "arm_kind", "id", "paper_task", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",
+    "unconverged",
 )  # fmt: skip
 SHORT, LAZY = (
     12,

@@ -19,7 +19,9 @@ KNOWN = "unsaved.fields"
 BACK = "unsaved.back"
 
 
-def text(label: str, saved: str | None = "", *, key: str, scope: str = "", height: int | None = None, **options: Any) -> str:
+def text(
+    label: str, saved: str | None = "", *, key: str, scope: str = "", height: int | None = None, **options: Any
+) -> str:
     """Draw a text field, or a text area if a height is given, and return its text.
 
     `saved`: the text shown if nothing else was typed. `scope`: names what the field belongs to, if the key alone does not.
@@ -94,9 +96,8 @@ def _keep(field: str, value: Value, *, over: Value) -> None:
 def _known() -> dict[str, Typed]:
     """The kept values of this browser by field, read once a session."""
     if KNOWN not in st.session_state:
-        is_organiser = access.visitor() is access.Visitor.ORGANISER
         home = resources.settings().home
-        st.session_state[KNOWN] = files.read(home, browser.browser_id(), now=time.time()) if is_organiser else {}
+        st.session_state[KNOWN] = files.read(home, browser.browser_id(), now=time.time()) if _may_keep() else {}
     known: dict[str, Typed] = st.session_state[KNOWN]
     return known
 
@@ -107,9 +108,13 @@ def _write(changes: dict[str, Typed | None]) -> None:
             _known().pop(field, None)
         else:
             _known()[field] = typed
-    if access.visitor() is not access.Visitor.ORGANISER:
+    if not _may_keep():
         return
     try:
         files.write(resources.settings().home, browser.browser_id(), changes, now=time.time())
     except OSError as error:
         st.warning(plain(f"What is typed here is lost when the page is loaded again: {error}."))
+
+
+def _may_keep() -> bool:
+    return access.visitor() is access.Visitor.ORGANISER

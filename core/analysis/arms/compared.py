@@ -92,6 +92,10 @@ def cautions(found: Compared) -> list[str]:
         said.append("The real arm has no finished run here, so arms are compared with one another only.")
     dull = [arm.arm for arm in arms if not arm.has_learned]
     said += [f"No better than chance: {', '.join(dull)}."] if dull else []
+    cut = [f"{arm.unconverged} of {len(arm.seeds)} of {arm.arm}" for arm in arms if arm.unconverged]
+    said += (
+        [f"Runs that had not converged: {', '.join(cut)}. Differences may change with longer training."] if cut else []
+    )
     known = {int(code) for code in arms[0].truth}
     said += [f"No test text has the label {name!r}." for own, name in found.labels.items() if own not in known]
     single = [arm.arm for arm in arms if len(arm.seeds) == 1]

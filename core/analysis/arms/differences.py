@@ -18,9 +18,24 @@ from core.study.rows.kinds import ArmKind
 
 MARGIN = 0.02  # score units: the difference up to which two arms are called as good as one another
 COLUMNS = [
-    "arm", "base", "lost", "low", "high", "low_90", "high_90", "p", "p_adjusted", "mcnemar_p", "n_seeds", "n_test", "note",
+    "arm", "base", "lost", "low", "high", "low_90", "high_90", "p", "p_adjusted", "mcnemar_p", "n_seeds", "n_test",
+    "unconverged", "note",
 ]  # fmt: skip
-TASK_COLUMNS = ["arm", "base", "lost", "low", "high", "low_90", "high_90", "p", "p_adjusted", "tau", "n_tasks", "note"]
+TASK_COLUMNS = [
+    "arm",
+    "base",
+    "lost",
+    "low",
+    "high",
+    "low_90",
+    "high_90",
+    "p",
+    "p_adjusted",
+    "tau",
+    "n_tasks",
+    "unconverged",
+    "note",
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,8 @@ class OverTasks:
     """What `arm` loses against `base` in the mean over the tasks in which both were trained.
 
     `pooled`: with a 95 % interval; `equivalence`: the 90 % interval beside the margin, without p-values. `p_adjusted`: after
-    Holm over all rows computed together. `left_out`: tasks whose difference has no standard error or means nothing.
+    Holm over all rows computed together. `left_out`: tasks whose difference has no standard error or means nothing. `unconverged`: runs
+    of the tasks that count which had not converged.
     """
 
     arm: str
@@ -64,6 +80,7 @@ class OverTasks:
     equivalence: Equivalence
     p_adjusted: float
     left_out: tuple[str, ...]
+    unconverged: int = 0
 
 
 def between(
@@ -79,6 +96,7 @@ def between(
     found = []
     for own, arm in _pairs(chosen, base):
         gap = gaps.gap(scored[own.arm], scored[arm.arm], spread=spread)
+        gap = replace(gap, unconverged=own.unconverged + arm.unconverged)
         withheld = why_withheld(own, arm)
         shown = comparisons.equivalence(gap, margin=margin)
         p, mcnemar = (math.nan, math.nan) if withheld else (comparisons.difference_p(gap), _single(own, arm))
@@ -120,7 +138,7 @@ def table(found: Sequence[Difference]) -> pd.DataFrame:
     rows = [
         (
             one.arm, one.base, one.gap.value, one.gap.low, one.gap.high, one.equivalence.low, one.equivalence.high, one.p,
-            one.p_adjusted, one.mcnemar_p, min(one.gap.n_seeds), one.gap.n_texts, one.withheld or one.gap.note,
+            one.p_adjusted, one.mcnemar_p, min(one.gap.n_seeds), one.gap.n_texts, one.gap.unconverged, one.withheld or one.gap.note,
         )
         for one in found
     ]  # fmt: skip
@@ -132,7 +150,7 @@ def task_table(found: Sequence[OverTasks]) -> pd.DataFrame:
     rows = [
         (
             one.arm, one.base, one.pooled.value, one.pooled.low, one.pooled.high, one.equivalence.low, one.equivalence.high,
-            one.pooled.p, one.p_adjusted, one.pooled.tau, one.pooled.n_tasks,
+            one.pooled.p, one.p_adjusted, one.pooled.tau, one.pooled.n_tasks, one.unconverged,
             f"Left out: {', '.join(one.left_out)}." if one.left_out else "",
         )
         for one in found
@@ -169,7 +187,7 @@ def _pooled(key: tuple[str, str], rows: Sequence[tuple[str, Difference]], *, mar
     left_out = tuple(task for task, _ in rows if task not in {name for name, _ in used})
     return OverTasks(
         *key, comparisons.pooled(effects, errors), comparisons.pooled_equivalence(effects, errors, margin=margin),
-        math.nan, left_out,
+        math.nan, left_out, sum(gap.unconverged for _, gap in used),
     )  # fmt: skip
 
 

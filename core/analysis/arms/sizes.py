@@ -14,7 +14,7 @@ from core.analysis.inference.gaps import Floats, Scored, SeedSpread
 from core.analysis.points import Metric
 from core.study.rows.kinds import ArmKind
 
-CURVE_COLUMNS = ["arm", "texts", "n_train", "value", "low", "high", "n_seeds", "n_test"]
+CURVE_COLUMNS = ["arm", "texts", "n_train", "value", "low", "high", "n_seeds", "n_test", "unconverged"]
 WORTH_COLUMNS = [
     "arm", "n_train", "in_real_texts", "worth", "low", "high", "smallest", "largest", "n_seeds", "n_test", "note",
 ]  # fmt: skip
@@ -64,13 +64,14 @@ def of_task(study: StudyArms, task: str, *, encoder: str) -> list[TrainedArm]:
 
 def curves(arms: Sequence[TrainedArm], *, metric: Metric, spread: SeedSpread = gaps.ALONE) -> pd.DataFrame:
     """The mean score of each arm at each number of training texts: `CURVE_COLUMNS`. `texts`: real texts of a mix, else all
-    training texts. `low`, `high`: 95 %, over new test texts
-    and new trainings."""
+    training texts. `low`, `high`: 95 %, over new test texts and new trainings. `unconverged`: runs that had not converged."""
     rows = []
     for arm in arms:
         score = gaps.mean_score(arm.scored(metric), spread=spread)
         texts = arm.n_train if arm.n_real is None else arm.n_real
-        rows.append((arm.arm, texts, arm.n_train, score.value, score.low, score.high, len(arm.seeds), score.n))
+        rows.append(
+            (arm.arm, texts, arm.n_train, score.value, score.low, score.high, len(arm.seeds), score.n, arm.unconverged)
+        )
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 

@@ -21,7 +21,7 @@ from core.training import runs
 class TrainedArm:
     """The runs of one arm with one encoder under equal conditions: settings, number of training texts and test texts.
 
-    `n_real`: the number of real texts among the `n_train` of a mix; None for other arms.
+    `n_real`: the number of real texts among the `n_train` of a mix; None for other arms. `unconverged`: runs that had not converged.
     `texts` (texts): sample ids of the test texts. `truth` (texts) and `predicted` (seeds x texts): label ids. `newest`: the
     largest id of the runs.
     """
@@ -38,6 +38,7 @@ class TrainedArm:
     truth: Codes
     predicted: Codes
     n_real: int | None = None
+    unconverged: int = 0
 
     def scored(self, metric: Metric) -> Scored:
         """The scores of the runs on the test texts."""
@@ -180,6 +181,7 @@ def _trained(own: pd.DataFrame, by_run: dict[int, pd.DataFrame]) -> TrainedArm:
         n_train=int(first["n_train"]), conditions=str(first["conditions"]), seeds=tuple(map(int, alike["seed"])),
         newest=newest, texts=texts, truth=by_run[newest]["label_id"].to_numpy(), predicted=predicted,
         n_real=int(first["n_real"]) if pd.notna(first.get("n_real")) else None,
+        unconverged=int(alike["converged"].eq(False).sum()),
     )  # fmt: skip
 
 

@@ -1,15 +1,16 @@
 """Draw the figures of compared arms: differences, classes, confusions, learning curves, and cost or measures beside scores."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.arms.classes import Confusion
-from core.analysis.figures import gap_charts, styling
-from core.analysis.figures.quality_charts import BLUES, symbols
+from core.analysis.figures import gap_charts, styling, unconverged
+from core.analysis.figures.quality_charts import BLUES
 from core.analysis.inference.gaps import Floats
 
 DODGE = 1.03  # factor between the sizes at which two arms are drawn, so that marks do not cover one another
@@ -21,7 +22,7 @@ CHANGE = [[0.0, "#B2182B"], [0.5, "#F7F7F7"], [1.0, "#2166AC"]]
 def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> go.Figure:
     """What each arm loses against its base, in points: thin bars 95 %, thick bars 90 %, dotted lines at the margin.
 
-    `table` has the columns of `differences.table` or `differences.task_table`.
+    `table` has the columns of `differences.table` or `differences.task_table`. Marks with runs that had not converged are hollow.
     """
     figure = go.Figure()
     rows = table[::-1]
@@ -35,20 +36,7 @@ def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> 
                         hoverinfo="skip",
                     )
                 )  # fmt: skip
-        figure.add_trace(
-            go.Scatter(
-                x=[100 * row["lost"]],
-                y=[name],
-                mode="markers",
-                marker={
-                    "color": shade,
-                    "symbol": gap_charts.marker(str(row["arm"])),
-                    "size": 13,
-                    "line": {"width": 1, "color": "white"},
-                },
-                hovertemplate=f"%{{y}}: %{{x:.1f}} points lost{_limits(100 * row['low'], 100 * row['high'])}<extra></extra>",
-            )
-        )
+        figure.add_traces(unconverged.traces(_difference_mark(row, name, shade), [row["unconverged"]]))
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1})
     for place in (-100 * margin, 100 * margin):
         figure.add_vline(x=place, line={"color": gap_charts.GREY, "width": 2, "dash": "dot"})
@@ -60,21 +48,39 @@ def difference_intervals(table: pd.DataFrame, *, margin: float, metric: str) -> 
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def class_f1(table: pd.DataFrame, *, base: str, arm: str) -> go.Figure:
-    """F1 lost on each label, with 95 % intervals; `table` has the columns of `classes.by_class`."""
-    rows = table.dropna(subset=["lost"])[::-1]
-    figure = go.Figure(
-        go.Scatter(
-            x=rows["lost"],
-            y=[styling.escaped(f"{row.label} (n {row.n_class})") for row in rows.itertuples()],
-            mode="markers",
-            marker={"color": gap_charts.colour(arm), "symbol": gap_charts.marker(arm), "size": 12},
-            error_x=styling.error_bars(rows["lost"], rows["low"], rows["high"]),
-            customdata=rows[["score_base", "score_arm"]],
-            showlegend=False,
-            hovertemplate="%{y}: %{x:.3f} lost (%{customdata[0]:.3f} to %{customdata[1]:.3f})<extra></extra>",
-        )
+def _difference_mark(row: Mapping[Any, Any], name: str, shade: str) -> go.Scatter:
+    """The mark of what one arm loses, in points, from a row of the table."""
+    told = _limits(100 * row["low"], 100 * row["high"])
+    cut = f"<br>{unconverged.words(row['unconverged'])}" if row["unconverged"] else ""
+    return go.Scatter(
+        x=[100 * row["lost"]],
+        y=[name],
+        mode="markers",
+        marker={
+            "color": shade,
+            "symbol": gap_charts.marker(str(row["arm"])),
+            "size": 13,
+            "line": {"width": 1, "color": "white"},
+        },
+        hovertemplate=f"%{{y}}: %{{x:.1f}} points lost{told}{cut}<extra></extra>",
     )
+
+
+def class_f1(table: pd.DataFrame, *, base: str, arm: str, is_cut: bool = False) -> go.Figure:
+    """F1 lost on each label, with 95 % intervals; `table` has the columns of `classes.by_class`. The marks are hollow if `is_cut`: runs of
+    an arm had not converged."""
+    rows = table.dropna(subset=["lost"])[::-1]
+    drawn = go.Scatter(
+        x=rows["lost"],
+        y=[styling.escaped(f"{row.label} (n {row.n_class})") for row in rows.itertuples()],
+        mode="markers",
+        marker={"color": gap_charts.colour(arm), "symbol": gap_charts.marker(arm), "size": 12},
+        error_x=styling.error_bars(rows["lost"], rows["low"], rows["high"]),
+        customdata=rows[["score_base", "score_arm"]],
+        showlegend=False,
+        hovertemplate="%{y}: %{x:.3f} lost (%{customdata[0]:.3f} to %{customdata[1]:.3f})<extra></extra>",
+    )
+    figure = go.Figure(unconverged.traces(drawn, [is_cut] * len(rows)))
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"})
     figure.update_yaxes(type="category")
     styling.apply_layout(
@@ -104,21 +110,26 @@ def confusion_change(base: Confusion, arm: Confusion) -> go.Figure:
 
 
 def learning_curves(table: pd.DataFrame, *, metric: str) -> go.Figure:
-    """The score of each arm over the number of training texts, on a logarithmic axis; `table` as from `sizes.curves`."""
-    figure, marks = go.Figure(), symbols(list(dict.fromkeys(table["arm"])))
+    """The score of each arm over the number of training texts, on a logarithmic axis; `table` as from `sizes.curves`.
+
+    Marks with runs that had not converged are hollow.
+    """
+    figure, styles, seen = go.Figure(), gap_charts.arm_styles(table["arm"]), set[str]()
     for place, (arm, own) in enumerate(table.groupby("arm", sort=False)):
-        is_second = marks[str(arm)].endswith("-open")
-        figure.add_trace(
-            go.Scatter(
-                x=own["texts"] * DODGE ** (place - (len(marks) - 1) / 2), y=own["value"], mode="lines+markers",
-                name=styling.escaped(str(arm)),
-                line={"color": gap_charts.colour(str(arm)), "dash": "dash" if is_second else "solid"},
-                marker={"symbol": marks[str(arm)], "size": 11},
-                error_y=styling.error_bars(own["value"], own["low"], own["high"]),
-                customdata=own[["n_seeds", "n_test", "texts"]],
-                hovertemplate="%{customdata[2]:,} texts: %{y:.3f}<br>%{customdata[0]} seeds, %{customdata[1]} test texts",
-            )
+        is_second = gap_charts.colour(str(arm)) in seen
+        seen.add(gap_charts.colour(str(arm)))
+        drawn = go.Scatter(
+            x=own["texts"] * DODGE ** (place - (len(styles) - 1) / 2), y=own["value"], mode="lines+markers",
+            name=styling.escaped(str(arm)),
+            line={"color": styles[str(arm)].colour, "dash": "dash" if is_second else "solid"},
+            marker={"symbol": styles[str(arm)].symbol, "size": 11},
+            error_y=styling.error_bars(own["value"], own["low"], own["high"]),
+            customdata=own[["n_seeds", "n_test", "texts"]],
+            text=[f"<br>{unconverged.words(runs)}" if runs else "" for runs in own["unconverged"]],
+            hovertemplate="%{customdata[2]:,} texts: %{y:.3f}<br>%{customdata[0]} seeds, %{customdata[1]} test texts%{text}",
         )  # fmt: skip
+        figure.add_traces(unconverged.traces(drawn, own["unconverged"]))
+    unconverged.explain(figure, table["unconverged"])
     sizes = sorted(table["texts"].unique())
     figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
     if len(sizes) == 1:
@@ -126,21 +137,23 @@ def learning_curves(table: pd.DataFrame, *, metric: str) -> go.Figure:
     return styling.apply_layout(figure, x="Training texts", y=gap_charts.AXIS_NAMES[metric], height=400)
 
 
-def beside_score(table: pd.DataFrame, *, x: str, title: str, metric: str) -> go.Figure:
+def beside_score(table: pd.DataFrame, *, x: str, title: str, metric: str, cut: Collection[str] = ()) -> go.Figure:
     """A column `x` of a table against the score of its arms: columns arm, mean_score, and low and high for an interval.
 
-    Arms without x are not drawn.
+    Arms without x are not drawn; the arms in `cut` have runs that had not converged, and are hollow.
     """
     figure = go.Figure()
-    marks, middle = symbols(list(table["arm"])), (table[x].min() + table[x].max()) / 2
+    styles, middle = gap_charts.arm_styles(table["arm"]), (table[x].min() + table[x].max()) / 2
     for row in table.dropna(subset=[x]).to_dict("records"):
         arm = str(row["arm"])
         has_bar = math.isfinite(row.get("low", math.nan))
+        symbol = styles[arm].symbol
         figure.add_trace(
             go.Scatter(
                 x=[row[x]], y=[row["mean_score"]], mode="markers+text", name=styling.escaped(arm), text=[styling.escaped(arm)],
                 textposition="top left" if row[x] > middle else "top right", cliponaxis=False,
-                marker={"color": gap_charts.colour(arm), "symbol": marks[arm], "size": 12},
+                marker={"color": styles[arm].colour, "symbol": unconverged.hollow(symbol) if arm in cut else symbol, "size": 12,
+                        "line": {"width": unconverged.OUTLINE if arm in cut else 0}},
                 error_y={"type": "data", "symmetric": False, "array": [row["high"] - row["mean_score"]],
                          "arrayminus": [row["mean_score"] - row["low"]], "thickness": 1.2, "width": 4} if has_bar else None,
                 hovertemplate="%{text}: %{x:.3g}, score %{y:.3f}<extra></extra>",

@@ -1,14 +1,14 @@
 """Draw the figures of a study's findings with Plotly; every arm has the same colour and marker in all figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.figures import styling
+from core.analysis.figures import styling, unconverged
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict import Verdict
 from core.interval import Interval
@@ -17,7 +17,7 @@ from core.study.rows.kinds import ArmKind
 
 COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SHOT: "#0072B2", ArmKind.MIXED: "#CC79A7"}
 OTHERS = ("#E69F00", "#56B4E9")
-GREY = "#8A8F98"
+GREY = styling.GREY
 MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT: "diamond", ArmKind.MIXED: "cross"}
 SYMBOLS = ("triangle-up", "star", "hexagon", "triangle-down", "pentagon")  # of the second and later arms of one colour
 LIGHTER, DARKER = 0.4, 0.3  # share of white in the second arm's shade of a colour, of black in the third's
@@ -96,6 +96,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
             Interval(row.gap, row.low, row.high, n=0).text(digits=3),
             row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
             Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
+            f"<br>{unconverged.words(row.unconverged)}" if row.unconverged else "",
         ]
         for row in rows
     ]  # fmt: skip
@@ -103,7 +104,8 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
 
 POINT_HOVER = (
     "%{customdata[3]}<br>gap %{customdata[4]}<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
-    "%{customdata[7]:.3f}<br>%{customdata[8]} seeds, %{customdata[9]} test texts<br>subjectivity %{customdata[10]}<extra></extra>"
+    "%{customdata[7]:.3f}<br>%{customdata[8]} seeds, %{customdata[9]} test texts<br>subjectivity %{customdata[10]}"
+    "%{customdata[11]}<extra></extra>"
 )
 
 
@@ -112,7 +114,8 @@ def scores_by_task(
 ) -> go.Figure:
     """The scores by task: a small mark per run, a large mark for the mean of each arm, a grey line for the label ceiling.
 
-    `scores` has a row per run; `order` lists the tasks from left to right; `ceilings` maps tasks to the score of one rater.
+    `scores` has a row per run; `order` lists the tasks from left to right; `ceilings` maps tasks to the score of one rater. Runs that had
+    not converged, and means with such runs, are hollow.
     """
     figure = go.Figure()
     _add_ceilings(figure, [(place, (ceilings or {}).get(task)) for place, task in enumerate(order)])
@@ -121,35 +124,30 @@ def scores_by_task(
         own = scores[scores["arm"] == arm]
         shift = (place - (len(styles) - 1) / 2) * min(0.18, 0.8 / len(styles))
         at = own["task"].map({task: index for index, task in enumerate(order)}).astype(float) + shift
-        style = {"color": look.colour, "symbol": look.symbol}
-        figure.add_trace(
-            go.Scatter(
-                x=at,
-                y=own[metric],
-                mode="markers",
-                marker=style | {"size": 7, "opacity": 0.45},
-                showlegend=False,
-                hovertemplate="%{y:.3f}<extra>" + arm + ", one run</extra>",
-            )
-        )
-        mean = (
-            own.assign(at=at)
-            .groupby("task", sort=False)
-            .agg(at=("at", "mean"), value=(metric, "mean"), n=(metric, "size"))
-        )
-        figure.add_trace(
-            go.Scatter(
-                x=mean["at"],
-                y=mean["value"],
-                mode="markers",
-                name=arm,
-                customdata=mean[["n"]],
-                marker=style | {"size": 13, "line": {"width": 1, "color": "white"}},
-                hovertemplate="%{y:.3f}<extra>" + arm + ", mean of %{customdata[0]}</extra>",
-            )
-        )
+        for trace in _score_marks(own.assign(at=at, cut=own["converged"].eq(False)), metric, arm, look):
+            figure.add_trace(trace)
+    unconverged.explain(figure, scores["converged"].eq(False))
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
     return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
+
+
+def _score_marks(own: pd.DataFrame, metric: str, arm: str, look: ArmStyle) -> list[go.Scatter]:
+    """The marks of an arm: its runs, and its means by task. `own` has a row per run, with its place `at` and `cut`: not converged."""
+    style = {"color": look.colour, "symbol": look.symbol}
+    by_task = own.groupby("task", sort=False)
+    mean = by_task.agg(at=("at", "mean"), value=(metric, "mean"), n=(metric, "size"), cut=("cut", "sum"))
+    of_runs = go.Scatter(
+        x=own["at"], y=own[metric], mode="markers", marker=style | {"size": 7, "opacity": 0.45}, showlegend=False,
+        text=[", not converged" if cut else "" for cut in own["cut"]],
+        hovertemplate="%{y:.3f}<extra>" + styling.escaped(arm) + ", one run%{text}</extra>",
+    )  # fmt: skip
+    of_means = go.Scatter(
+        x=mean["at"], y=mean["value"], mode="markers", name=styling.escaped(arm), customdata=mean[["n"]],
+        text=[f"<br>{unconverged.words(cut)}" if cut else "" for cut in mean["cut"]],
+        marker=style | {"size": 13, "line": {"width": 1, "color": "white"}},
+        hovertemplate="%{y:.3f}<extra>" + styling.escaped(arm) + ", mean of %{customdata[0]}%{text}</extra>",
+    )  # fmt: skip
+    return [*unconverged.traces(of_runs, own["cut"]), *unconverged.traces(of_means, mean["cut"])]
 
 
 def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
@@ -173,68 +171,71 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
 
 
 def verdict_table(verdict: Verdict) -> pd.DataFrame:
-    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin)."""
-    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance) for arm in verdict.arms]
-    return pd.DataFrame(rows, columns=["arm", "gap", "low", "high", "chance"])
+    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin), unconverged
+    (runs behind its measured gap that had not converged)."""
+    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance, arm.unconverged) for arm in verdict.arms]
+    return pd.DataFrame(rows, columns=["arm", "gap", "low", "high", "chance", "unconverged"])
 
 
 def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
-    """Draw the expected gap of each arm with its 80 % prediction interval, and the gap that can be borne as a dotted line."""
+    """Draw the expected gap of each arm with its 80 % prediction interval, and the gap that can be borne as a dotted line.
+    An arm whose own runs had not all converged is hollow."""
     table = verdict_table(verdict)[::-1]
     figure = go.Figure()
     for arm, row in table.set_index("arm").iterrows():
-        figure.add_trace(
-            go.Scatter(
-                x=[row["gap"]],
-                y=[str(arm)],
-                mode="markers",
-                name=str(arm),
-                marker={"color": colour(str(arm)), "symbol": marker(str(arm)), "size": 14},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [row["high"] - row["gap"]],
-                    "arrayminus": [row["gap"] - row["low"]],
-                    "thickness": 3,
-                    "width": 0,
-                    "color": colour(str(arm)),
-                },
-                hovertemplate=(
-                    "gap %{x:.3f} "
-                    + f"[{row['low']:.3f}, {row['high']:.3f}], {row['chance']:.0%} within the margin<extra></extra>"
-                ),
-            )
+        told = f"[{row['low']:.3f}, {row['high']:.3f}], {row['chance']:.0%} within the margin"
+        cut = f"<br>{unconverged.words(int(row['unconverged']))}" if row["unconverged"] else ""
+        drawn = go.Scatter(
+            x=[row["gap"]],
+            y=[str(arm)],
+            mode="markers",
+            name=str(arm),
+            marker={"color": colour(str(arm)), "symbol": marker(str(arm)), "size": 14},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [row["high"] - row["gap"]],
+                "arrayminus": [row["gap"] - row["low"]],
+                "thickness": 3,
+                "width": 0,
+                "color": colour(str(arm)),
+            },
+            hovertemplate=f"gap %{{x:.3f}} {told}{cut}<extra></extra>",
         )
+        figure.add_traces(unconverged.traces(drawn, [row["unconverged"]]))
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.add_vline(x=verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
     styling.apply_layout(figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=110 + 56 * len(table))
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def threshold_curves(curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None) -> go.Figure:
+def threshold_curves(
+    curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None, *, cut: Collection[str] = ()
+) -> go.Figure:
     """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`. `ceiling`: that of single
-    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side."""
+    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side.
+    The arms in `cut` have runs that had not converged, and hollow marks."""
     figure = go.Figure()
     styles = arm_styles(curves)
     has_bands = len(curves) <= MOST_BANDS
     for place, (arm, curve) in enumerate(curves.items()):
         if has_bands:
             styling.add_band(figure, curve["threshold"], curve["low"], curve["high"], styles[arm].colour)
-        figure.add_trace(
-            go.Scatter(
-                x=curve["threshold"] if has_bands else curve["threshold"] + APART * (place - (len(curves) - 1) / 2),
-                y=curve["accuracy"],
-                error_y=None if has_bands else styling.error_bars(curve["accuracy"], curve["low"], curve["high"]),
-                mode="lines+markers",
-                name=styling.escaped(arm),
-                customdata=curve[["n", "threshold"]],
-                line={"color": styles[arm].colour},
-                marker={"symbol": styles[arm].symbol, "size": 9},
-                hovertemplate="agreement ≥ %{customdata[1]:.2f}: %{y:.3f}<br>%{customdata[0]} texts<extra>"
-                + styling.escaped(arm)
-                + "</extra>",
-            )
+        drawn = go.Scatter(
+            x=curve["threshold"] if has_bands else curve["threshold"] + APART * (place - (len(curves) - 1) / 2),
+            y=curve["accuracy"],
+            error_y=None if has_bands else styling.error_bars(curve["accuracy"], curve["low"], curve["high"]),
+            mode="lines+markers",
+            name=styling.escaped(arm),
+            customdata=curve[["n", "threshold"]],
+            line={"color": styles[arm].colour},
+            marker={"symbol": styles[arm].symbol, "size": 9},
+            hovertemplate="agreement ≥ %{customdata[1]:.2f}: %{y:.3f}<br>%{customdata[0]} texts<extra>"
+            + styling.escaped(arm)
+            + "</extra>",
         )
+        figure.add_traces(unconverged.traces(drawn, [arm in cut] * len(curve)))
+    unconverged.explain(figure, [arm in cut for arm in curves])
     if ceiling is not None and len(ceiling):
         figure.add_trace(
             go.Scatter(

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.figures import gap_charts, styling
+from core.analysis.figures import gap_charts, styling, unconverged
 from core.analysis.figures.gap_charts import ArmStyle
 from core.interval import Interval
 
@@ -20,7 +20,8 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
     """The gap of every arm with its 95 % interval, in one row for each task, from the most objective to the most subjective task.
 
     `points` has the columns of `core.analysis.points.join`; tasks whose subjectivity is nan come last. Arms of a task are drawn below
-    each other; marks of the second encoder and later encoders are hollow. A gap without an interval has a mark only.
+    each other; marks of the second encoder and later encoders have a dot, marks with runs that had not converged are hollow. A gap
+    without an interval has a mark only.
     """
     names = _in_order(points)
     slots = list(dict.fromkeys(zip(points["arm"], points["encoder"], strict=True)))
@@ -34,7 +35,9 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
         shift = (place - (len(slots) - 1) / 2) * FILLED / max(len(slots), 3)
         at = own["task"].map({name: row + shift for row, name in enumerate(names)})
         number = encoders.index(encoder)
-        figure.add_trace(_marks(own, at, (arm, encoder), styles[arm], number=number, is_alone=len(encoders) == 1))
+        drawn = _marks(own, at, (arm, encoder), styles[arm], number=number, is_alone=len(encoders) == 1)
+        figure.add_traces(unconverged.traces(drawn, own["unconverged"]))
+    unconverged.explain(figure, points["unconverged"])
     for row in range(1, len(names), 2):
         figure.add_hrect(y0=row - 0.5, y1=row + 0.5, fillcolor=ZEBRA, line_width=0, layer="below")
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1})
@@ -78,9 +81,9 @@ def _marks(
         name=styling.escaped(arm if is_alone else f"{arm} · {encoder}"),
         marker={
             "color": style.colour,
-            "symbol": style.symbol if not number else f"{style.symbol}-open",
+            "symbol": style.symbol if not number else f"{style.symbol}-dot",
             "size": 11,
-            "line": {"width": 2 if number else 1, "color": style.colour if number else "white"},
+            "line": {"width": 1, "color": "white"},
         },
         error_x=styling.error_bars(own["gap"], own["low"], own["high"]) | {"width": 0, "thickness": 2},
         customdata=gap_charts.point_data(own),

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.analysis import regression
-from core.analysis.figures import gap_charts, styling
+from core.analysis.figures import gap_charts, styling, unconverged
 
 BESIDE = 0.012  # of the axis: how far the marks of the arms of one task stand apart
 PLOT, ROW, AROUND = 330, 22, 144  # pixels
@@ -26,8 +26,9 @@ def gap_against_subjectivity(
     """The gap (real minus synthetic score) against the subjectivity of the task, and below it a row with the name of each task.
 
     `points` has the columns of `core.analysis.points.join`. Upright bars are 95 % intervals of gaps; the interval of a task's
-    subjectivity stands once, in the task's row. Marks of the arms of a task stand side by side. With a `fit`, its line and 95 % band
-    are drawn over the range of the points, with `by_arm` also the line of each arm if there are several.
+    subjectivity stands once, in the task's row. Marks of the arms of a task stand side by side, hollow with runs that had not
+    converged. With a `fit`, its line and 95 % band are drawn over the range of the points, with
+    `by_arm` also the line of each arm if there are several.
     """
     names = [str(name) for name in points.sort_values("subjectivity", kind="stable")["task"].unique()]
     rows = ROW * len(names) + 16
@@ -39,9 +40,11 @@ def gap_against_subjectivity(
     for place, (arm, style) in enumerate(styles.items()):
         own = points[points["arm"] == arm]
         shift = (place - (len(styles) - 1) / 2) * BESIDE * span
-        figure.add_trace(_gap_marks(own, own["subjectivity"] + shift, arm, style), row=1, col=1)
+        for trace in unconverged.traces(_gap_marks(own, own["subjectivity"] + shift, arm, style), own["unconverged"]):
+            figure.add_trace(trace, row=1, col=1)
         if by_arm and len(styles) > 1 and arm in by_arm:
             _add_arm_line(figure, by_arm[arm], own["subjectivity"], style)
+    unconverged.explain(figure, points["unconverged"])
     _add_places(figure, points.drop_duplicates("task").set_index("task").loc[names].reset_index())
     figure.add_hline(y=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"}, row=1, col=1)
     styling.apply_layout(figure, height=AROUND + PLOT + rows).update_layout(margin_t=48)

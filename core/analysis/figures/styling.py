@@ -5,6 +5,7 @@ import html
 import pandas as pd
 import plotly.graph_objects as go
 
+GREY = "#8A8F98"
 GRID = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
 
 
@@ -18,7 +19,7 @@ def apply_layout(figure: go.Figure, *, x: str | None = None, y: str | None = Non
         margin={"l": 8, "r": 16, "t": 32, "b": 84},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8A8F98", "activecolor": "#0F766E"},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": "#0F766E"},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis=GRID if x is None else GRID | {"title": {"text": x}},
         yaxis=GRID if y is None else GRID | {"title": {"text": y}},

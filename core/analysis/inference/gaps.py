@@ -55,7 +55,8 @@ class Gap:
 
     `se`, `df`, `low`, `high` are nan where there are too few seeds; `note` says so, and what else to know before quoting.
     `text_variance` and `seed_variance` are the parts of the squared error that come from the test texts and from the seeds;
-    `shared_variance` is the noise of single answers that both parts count (0 where there are too few seeds).
+    `shared_variance` is the noise of single answers that both parts count (0 where there are too few seeds). `unconverged`: the runs
+    of both arms that had not converged.
     """
 
     value: float
@@ -69,6 +70,7 @@ class Gap:
     seed_variance: float
     note: str
     shared_variance: float = 0.0
+    unconverged: int = 0
 
 
 ALONE = SeedSpread(math.nan, 0.0)

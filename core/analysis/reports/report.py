@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core.analysis import findings, gap_words
+from core.analysis import data_notes, findings, gap_words
 from core.analysis.arms import trained
-from core.analysis.figures import gap_charts, gap_forest, gap_scatter
+from core.analysis.figures import gap_charts, gap_forest, gap_scatter, unconverged
 from core.analysis.findings import Findings
 from core.analysis.headline import headline
 from core.analysis.instances import evidence
@@ -146,7 +146,8 @@ def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
                     found.points, found.fit, measure=found.measure, metric=found.metric, by_arm=found.by_arm
                 ),
                 "Each mark is one arm of one task; upright bars are 95 % intervals over test texts and seeds. The rows below hold the "
-                "subjectivity of the tasks with 95 % intervals over raters or texts.",
+                "subjectivity of the tasks with 95 % intervals over raters or texts. "
+                + unconverged.sentence(list(found.points["unconverged"]), "gap"),
             )
         )
     if not found.scores.empty:
@@ -161,10 +162,12 @@ def drawn_figures(session: Session, found: Findings) -> list[Drawn]:
                     ceilings=evidence.ceilings(session, found.study, metric=found.metric),
                 ),
                 "Small marks are single runs, large marks their mean. A grey line is the label ceiling: the score of one rater against "
-                "the majority of the others, with its 95 % interval.",
+                "the majority of the others, with its 95 % interval. "
+                + unconverged.sentence(list(found.scores["converged"].eq(False)), "run"),
             )
         )
-    return [Drawn(*parts) for parts in [*drawn, *_agreement_figures(session, found)]]
+    every = [*drawn, *_agreement_figures(session, found)]
+    return [Drawn(title, figure, caption.strip()) for title, figure, caption in every]
 
 
 def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.Figure, str]]:
@@ -173,12 +176,14 @@ def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.
     for task in tasks.tasks(session, found.study.id):
         agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
         if agreed and agreed.curves:
+            cut = data_notes.cut_arms(found.scores, task.name) & set(agreed.curves)
             drawn.append(
                 (
                     f"Accuracy on samples that raters agree on: {task.name}",
-                    gap_charts.threshold_curves(agreed.curves, agreed.ceiling_curve),
+                    gap_charts.threshold_curves(agreed.curves, agreed.ceiling_curve, cut=cut),
                     "Test samples are kept when at least this share of their raters chose the same label, labels weighted as at the "
-                    f"lowest share; bands are 95 % Wilson intervals. {agreed.reading}",
+                    f"lowest share; bands are 95 % Wilson intervals. {agreed.reading} "
+                    + unconverged.sentence_of_arms(cut),
                 )
             )
     return drawn

@@ -67,7 +67,7 @@ def _changes(session: Session, found: Findings, said: Verdict) -> list[str]:
         sentences.append(
             f"Trainings of this task on real and on {said.arm} texts would replace the expectation by a measurement."
         )
-    elif "not converged" in named.own.note:
+    elif named.unconverged:
         sentences.append("Longer training may move the gap: some of its runs had not converged.")
     return sentences
 

@@ -69,7 +69,8 @@ class ArmVerdict:
     """What to expect of one kind of arm: `gap` with its 80 % interval and `chance`, the probability to lose at most the margin.
 
     `own`: the gap that runs of this task measured (None without them, or where they have no interval). `n_tasks`: other tasks
-    behind the expectation. `inside`: how many of them lay in the 80 % interval that the rest foretold.
+    behind the expectation. `inside`: how many of them lay in the 80 % interval that the rest foretold. `unconverged` of the `n_runs` behind
+    the arm's own gaps had not converged; `cut_tasks`: those of the `n_tasks` with such runs.
     """
 
     arm: str
@@ -83,6 +84,9 @@ class ArmVerdict:
     inside: int
     tau: tuple[float, float, float]
     sd: float
+    unconverged: int = 0
+    n_runs: int = 0
+    cut_tasks: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,15 @@ def _error(subjectivity: Interval | None) -> float:
 
 @dataclass(frozen=True)
 class _KindGap:
-    """The mean gap over the arms and encoders of one kind; `gap` is that of the single arm, or None for several."""
+    """The mean gap over the arms and encoders of one kind; `gap` is that of the single arm, or None for several. `unconverged` of its
+    `n_runs` had not converged."""
 
     names: tuple[str, ...]
     value: float
     se: float
     gap: Gap | None
+    unconverged: int
+    n_runs: int
 
 
 def _by_kind(task: KnownTask) -> dict[ArmKind, _KindGap]:
@@ -190,7 +197,8 @@ def _by_kind(task: KnownTask) -> dict[ArmKind, _KindGap]:
             value = float(np.mean([arm.gap.value for arm in own]))
             se = math.sqrt(float(np.mean([arm.gap.se**2 for arm in own])))
             names = tuple(dict.fromkeys(arm.arm for arm in own))
-            found[kind] = _KindGap(names, value, se, own[0].gap if len(own) == 1 else None)
+            cut, total = sum(arm.gap.unconverged for arm in own), sum(sum(arm.gap.n_seeds) for arm in own)
+            found[kind] = _KindGap(names, value, se, own[0].gap if len(own) == 1 else None, cut, total)
     return found
 
 
@@ -204,11 +212,9 @@ def _expected(
     margin: float,
 ) -> ArmVerdict:
     """What to expect of one kind of arm at a place (z, extra variance) on a scale (centre, unit)."""
-    measured = [
-        Measured((other.subjectivity.value - scale[0]) / scale[1], found.value, found.se)
-        for other in others
-        if other.subjectivity and (found := _by_kind(other).get(kind))
-    ]
+    known_of = [(other.subjectivity, found) for other in others if (found := _by_kind(other).get(kind))]
+    rest = [(place, found) for place, found in known_of if place]
+    measured = [Measured((place.value - scale[0]) / scale[1], found.value, found.se) for place, found in rest]
     known = new_task.posterior(measured, PRIORS[kind])
     expected: Mixture = known.at(at[0], extra=at[1])
     if own:
@@ -227,6 +233,9 @@ def _expected(
         inside=int((np.abs(scores) <= WITHIN_80).sum()),
         tau=known.tau_range,
         sd=expected.sd,
+        unconverged=own.unconverged if own else 0,
+        n_runs=own.n_runs if own else 0,
+        cut_tasks=sum(bool(found.unconverged) for _, found in rest),
     )
 
 

@@ -53,14 +53,24 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
     if measured:
         said = "; ".join(map(_lost, measured))
         people = agreement_words(found.subjectivity, measure)
-        return f"{said}{f'; {people}' if people else ''}. {_advised(found)}"
+        named = next(arm for arm in found.arms if arm.arm == found.arm)
+        cut = (
+            f" What is expected of {named.arm} is not settled{_cut(named)}."
+            if named.own is None and _cut(named)
+            else ""
+        )
+        return f"{said}{f'; {people}' if people else ''}. {_advised(found)}{cut}"
     if not any(arm.n_tasks for arm in found.arms):
         return (
             "No task of this study has both runs and subjectivity. From a weak assumption alone: "
             f"{counted_points(found.expected_gap)} lost with {found.arm} {between(found.low, found.high)}. "
             "Train one task, or run a pilot on this one."
         )
-    return f"Expected with {found.arm}: {counted_points(found.expected_gap)} lost {between(found.low, found.high)}. {_advised(found)}"
+    named = next(arm for arm in found.arms if arm.arm == found.arm)
+    lost = (
+        f"{counted_points(found.expected_gap)} lost {between(found.low, found.high)}{_cut(named) or _cut_tasks(named)}"
+    )
+    return f"Expected with {found.arm}: {lost}. {_advised(found)}"
 
 
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
@@ -88,7 +98,8 @@ def markdown(
     if found.is_withheld:
         return f"### {found.task}: no verdict\n\n{' '.join(_why_withheld(found))}\n"
     rows = [
-        f"| {arm.arm} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |" for arm in found.arms
+        f"| {arm.arm}{_cut(arm)} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |"
+        for arm in found.arms
     ]
     return "\n".join(
         [
@@ -126,7 +137,19 @@ def _lost(arm: ArmVerdict) -> str:
     assert own is not None
     is_gain = own.value < 0 and points(own.value) != "0"
     value, low, high = (-own.value, -own.high, -own.low) if is_gain else (own.value, own.low, own.high)
-    return f"{arm.arm}: {counted_points(value)} {'gained' if is_gain else 'lost'} {between(low, high)}"
+    return f"{arm.arm}: {counted_points(value)} {'gained' if is_gain else 'lost'} {between(low, high)}{_cut(arm)}"
+
+
+def _cut(arm: ArmVerdict) -> str:
+    """How many of the runs behind the arm's own gap had not converged, in brackets; "" if all had."""
+    return f" ({arm.unconverged} of {counted(arm.n_runs, 'run')} not converged)" if arm.unconverged else ""
+
+
+def _cut_tasks(arm: ArmVerdict) -> str:
+    """How many of the other tasks behind an expectation have runs that had not converged, in brackets; "" if none has."""
+    if not arm.cut_tasks:
+        return ""
+    return f" ({arm.cut_tasks} of {counted(arm.n_tasks, 'other task')} with runs not converged)"
 
 
 def _subjectivity(found: Verdict, measure: Measure | None) -> str:
@@ -139,9 +162,14 @@ def _subjectivity(found: Verdict, measure: Measure | None) -> str:
 
 
 def _expectation(found: Verdict, arm: ArmVerdict) -> str:
+    resting = (
+        f" It rests on runs that had not converged in {counted(arm.cut_tasks, 'other task')}, so it may change with longer training."
+        if arm.cut_tasks
+        else ""
+    )
     return (
         f"Half of tasks like this one lose less than {counted_points(arm.gap)} with {arm.arm}, 8 of 10 between "
-        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}."
+        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}.{resting}"
     )
 
 

@@ -77,7 +77,7 @@ def test_a_runs_texts_are_matched_by_their_number_and_runs_on_other_texts_are_sa
     scores = pd.DataFrame(
         [
             {"task": "t", "arm": "real", "arm_kind": "real", "encoder": "m", "seed": seed, "n_train": 9,
-             "conditions": "a", "run_id": seed}
+             "conditions": "a", "run_id": seed, "converged": seed != 3}
             for seed in (1, 2, 3)
         ]
     )  # fmt: skip
@@ -91,6 +91,7 @@ def test_a_runs_texts_are_matched_by_their_number_and_runs_on_other_texts_are_sa
     assert found.arms[0].seeds == (2, 3) and found.left_out == (
         "1 run was tested on other texts than the newest run; no figure counts such runs.",
     )
+    assert found.arms[0].unconverged == 1
     assert found.arms[0].truth.tolist() == [2, 1] and found.arms[0].predicted.tolist() == [[2, 1], [1, 1]]
 
 

@@ -22,7 +22,7 @@ def table(n_tasks: int = 10, *, arms: tuple[str, ...] = ARMS, encoders: tuple[st
             "subjectivity": number / 10 if number < n_tasks - 1 else math.nan, "subjectivity_low": number / 10 - 0.05,
             "subjectivity_high": number / 10 + 0.05, "score_real": 0.9, "score": 0.8, "gap": 0.01 * number + 0.01 * place,
             "low": 0.01 * number - 0.02, "high": 0.01 * number + 0.08, "se": 0.02, "df": 9.0, "chance": 0.5, "relative": 0.1,
-            "n_seeds": 3, "n_test": 200, "note": "",
+            "n_seeds": 3, "n_test": 200, "unconverged": 0, "note": "",
         }
         for number in reversed(range(n_tasks))
         for place, (arm, encoder) in enumerate(itertools.product(arms, encoders))
@@ -59,12 +59,12 @@ def test_every_mark_has_a_place_of_its_own_inside_the_row_of_its_task(encoders: 
         assert {round(y) for y in trace.y} == set(range(own["task"].nunique()))
 
 
-def test_a_second_encoder_is_hollow_and_named() -> None:
+def test_a_second_encoder_has_a_dot_and_is_named() -> None:
     figure = gap_forest.gaps_by_task(table(arms=("zero-shot",), encoders=("minilm", "bert")), metric="accuracy")
 
     assert [(trace.name, trace.marker.symbol) for trace in figure.data] == [
         ("zero-shot · minilm", "square"),
-        ("zero-shot · bert", "square-open"),
+        ("zero-shot · bert", "square-dot"),
     ]
 
 
@@ -134,7 +134,7 @@ def test_tasks_of_equal_subjectivity_still_have_a_scatter() -> None:
 
 
 def test_label_ceilings_stand_behind_the_scores_and_a_single_rater_beside_the_curves() -> None:
-    scores = pd.DataFrame({"task": ["t", "u"], "arm": ["real", "real"], "macro_f1": [0.8, 0.9]})
+    scores = pd.DataFrame({"task": ["t", "u"], "arm": ["real", "real"], "macro_f1": [0.8, 0.9], "converged": True})
     curve = pd.DataFrame({"threshold": [0.6, 1.0], "accuracy": [0.7, 0.8], "low": 0.6, "high": 0.9, "n": [50, 30]})
 
     ceilings = {"u": Interval(0.85, 0.8, 0.9, 40)}

@@ -1,6 +1,7 @@
 """The verdict on a task: what moves it, when it advises what, and what it says in words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,28 @@ def test_few_tasks_ask_for_a_pilot_and_own_runs_decide() -> None:
     assert sure.advice == Advice.GENERATE and sure.high - sure.low < unsure.high - unsure.low
     said = verdict_words.headline(sure, Measure.RATINGS)
     assert said.startswith("zero-shot: 1 point lost [-1, 3]; few-shot: 2 points gained [0, 4]; people hardly agree.")
+
+
+def test_runs_that_had_not_converged_are_told_beside_the_number_that_rests_on_them() -> None:
+    own = measured(0.2)
+    cut = KnownTask("new", rated(0.7), (replace(own, gap=replace(own.gap, unconverged=2)),))
+    others = [
+        replace(task, gaps=tuple(replace(one, gap=replace(one.gap, unconverged=1)) for one in task.gaps))
+        for task in study(n=2)
+    ]
+    expected = judged(KnownTask("new", rated(0.7)), [*others, *study(n=4)])
+
+    found = judged(cut, study(n=4))
+
+    assert verdict_words.headline(found).startswith("zero-shot: 20 points lost [16, 24] (2 of 6 runs not converged). ")
+    assert "| zero-shot (2 of 6 runs not converged) |" in verdict_words.markdown(found)
+    assert "(2 of 6 other tasks with runs not converged)." in verdict_words.headline(expected)
+    assert any("had not converged in 2 other tasks" in reason for reason in verdict_words.reasons(expected))
+    two = replace(cut, gaps=(*cut.gaps, replace(cut.gaps[0], arm="zero-shot-b"), measured(0.3, arm="mixed")))
+    assert verdict_words.headline(judged(two, study(n=4), margin=0.25)).endswith(
+        "Generate: train on zero-shot texts. What is expected of zero-shot is not settled (4 of 12 runs not converged)."
+    )
+    assert "converged" not in verdict_words.markdown(judged(replace(cut, gaps=(own,)), study(n=4)))
 
 
 def test_without_any_task_only_a_weak_assumption_speaks_and_says_so() -> None:
