@@ -44,7 +44,7 @@ body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, 
 [data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 [data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
-[data-testid="stSidebar"] a:focus-visible, [data-testid="stSidebar"] button:focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
+[data-testid="stSidebar"] :is(a, button):focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
 kbd { color: inherit !important; opacity: 1 !important; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
