@@ -7,7 +7,8 @@ from core.database_faults import StoreFault
 from core.study.store import ReadOnly
 
 try:
-    page = ui.draw_frame()
-    page.run()
+    with ui.logged_run():
+        page = ui.draw_frame()
+        page.run()
 except (StoreFault, ReadOnly) as error:
     st.error(ui.plain(str(error)))

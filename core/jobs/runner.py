@@ -8,6 +8,7 @@ several machines may share, an advisory lock allows one runner for the database.
 """
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
+from core import log
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import queue, transitions
@@ -32,6 +34,7 @@ from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.study.store import Store
 
+logger = logging.getLogger("core.jobs.runner")  # the module itself runs as __main__
 IDLE_SECONDS = 60.0
 TICK_SECONDS = 0.5
 LOCK_SECONDS = 3.0
@@ -230,13 +233,15 @@ def _lock(settings: Settings, *, timeout: float) -> FileLock:
 
 
 def _note(message: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} runner: {message}\n")
+    logger.info("runner: %s", message)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m core.jobs.runner", description="Start and stop background jobs.")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="end after this many seconds without a job")
-    serve(settings_module.load(), idle=parser.parse_args().idle)
+    idle, settings = parser.parse_args().idle, settings_module.load()
+    log.use(settings.log or "lines", sys.stderr)
+    serve(settings, idle=idle)
 
 
 if __name__ == "__main__":

@@ -30,17 +30,20 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {**os.environ, "LITMUS_HOME": str(home), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0", **environ}
         self.command = ["streamlit", "run", "app.py"] if bare else ["ui.serve"]
+        self.log = home.with_name(f"{home.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", *self.command, "--server.headless=true"]
-        self.process = subprocess.Popen(
-            [*command, f"--server.port={self.port}"],
-            cwd=ROOT,
-            env=self.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, f"--server.port={self.port}"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
