@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     is_json = settings_module.load().log == "json"
     log.use("json" if is_json else "lines", sys.stderr)
     log.begin_attempt(job_id, attempt)
-    logger.info("begins: %s", " ".join(job.command[:2] if is_json else job.command))
+    logger.info("begins: %s", " ".join(job.command[1:3] if is_json else job.command))
     os.environ[progress.VARIABLE] = f"{job_id} {attempt}"
     with _beating(store, job):
         end = _perform(job.command)

@@ -91,7 +91,6 @@ def test_the_log_has_an_id_for_each_request_and_run_and_holds_no_text_or_secret(
             await tab.until(lambda: True if tab.runs_finished > runs and not tab.is_running else None)
             await tab.close()
 
-
     asyncio.run(visit())
     given = ask(filled.port, "/data?campaign=planted-token", x_request_id="proxy-gave-this-id")
     ask(filled.port, "/planted-address")
@@ -111,7 +110,9 @@ def test_the_log_has_an_id_for_each_request_and_run_and_holds_no_text_or_secret(
 def test_each_attempt_of_a_job_has_its_id_in_the_log(filled: Server) -> None:
     store = store_module.open_store(settings_module.load(filled.environ))
     with store.write() as session:
-        job = queue.enqueue(session, title="t", command=["core", "doctor", "planted"], slot=Slot.CPU, key="planted")
+        job = queue.enqueue(
+            session, title="t", command=["-m", "core", "doctor", "planted"], slot=Slot.CPU, key="planted"
+        )
         job.state, job.attempt = JobState.STARTING, 1
     store.close()
 
@@ -170,5 +171,8 @@ def test_metrics_are_closed_unless_asked_for_and_the_log_has_two_kinds() -> None
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a log, of which every line is a JSON object."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The records of a log, of which every line is a JSON object once the libraries are loaded."""
+    lines = path.read_text().splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("{"))
+    assert {line.partition(": ")[2] for line in lines[:first]} <= {"No runtime found, using MemoryCacheStorageManager"}
+    return [json.loads(line) for line in lines[first:]]
