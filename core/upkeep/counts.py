@@ -38,7 +38,7 @@ class Counts:
 
 def of(session: Session) -> Counts:
     """Count what the database has, of every study."""
-    jobs = dict(session.execute(select(Job.state, func.count(Job.id)).group_by(Job.state)).tuples())
+    jobs = dict(session.execute(select(Job.state, func.count(Job.id)).group_by(Job.state)).tuples().all())
     ratings = dict.fromkeys(RaterKind, 0)
     for answers in (Rating, Comparison):
         counted = (

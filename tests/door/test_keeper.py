@@ -101,6 +101,7 @@ def test_the_log_has_an_id_for_each_request_and_run_and_holds_no_text_or_secret(
         "GET /data 200"
     ]
     runs = [each for each in records if each["text"].startswith("page verdict in ")]
+    assert runs, [each["text"] for each in records]
     assert len(runs) == len({each["request"] for each in runs}) >= 2
     assert any(each["text"].startswith("GET /... ") for each in records)
     assert any(each["text"].startswith("Wrong organiser's password") and each["level"] == "warning" for each in records)
