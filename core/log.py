@@ -60,6 +60,7 @@ class Lines(logging.Formatter):
         fields = _fields(record)
         where = " ".join(f"{name} {fields[name]}" for name in ("request", "job") if fields[name])
         said = " ".join(str(fields[name]) for name in ("text", "error", "at") if fields[name])
+        said = f"{said} {getattr(record, 'words', '')}".rstrip()
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         return f"{moment} {record.levelname.lower()} {f'[{where}] ' if where else ''}{said}"
 

@@ -112,7 +112,7 @@ def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
         with store.write() as session:
             state = transitions.lost(session, job, now=now, reason=reason, unplaced=verdict == Verdict.UNPLACED)
         if state is not None:
-            _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}. {reason}")
+            _note(f"the process is gone while {job.state}; now {state}.", job, words=reason)
     elif job.cancel_requested or job.pause_requested:
         backend.stop(job, now=now)
 
@@ -150,12 +150,12 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
     try:
         handle = backend.start(job)
     except OSError as error:
-        _note(f"job {job.id}, attempt {job.attempt} could not be started: {error}")
+        _note("the job could not be started.", job, words=str(error))
         handle = job.handle | {"refused": str(error)[:500]}
     with store.write() as session:
         transitions.note_handle(session, job, handle)
     if "refused" not in handle:
-        _note(f"job {job.id}, attempt {job.attempt} started: {handle}")
+        _note(f"started: {handle}", job)
 
 
 def _refuse_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
@@ -232,8 +232,10 @@ def _lock(settings: Settings, *, timeout: float) -> FileLock:
     return FileLock(settings.home / "runner.lock", timeout=timeout)
 
 
-def _note(message: str) -> None:
-    logger.info("runner: %s", message)
+def _note(message: str, job: Job | None = None, *, words: str = "") -> None:
+    """Log a message; `words` may quote a job's output, so they stand in a log for people only."""
+    attempt = "" if job is None else f"{job.id}.{job.attempt}"
+    logger.info("runner: %s", message, extra={"job": attempt, "words": words})
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -19,14 +20,24 @@ def seconds() -> Seconds:
     return Seconds()
 
 
+@dataclass
+class Run:
+    """A run of the app. `page`: the address of its page, as soon as the page is known."""
+
+    page: str = "-"
+
+
 @contextmanager
-def logged_run() -> Iterator[None]:
-    """Give the run inside the block an id, log it, and count its seconds."""
+def logged_run() -> Iterator[Run]:
+    """Give the run inside the block an id, log it, and count its seconds.
+
+    At the end nothing of Streamlit is used: after `st.stop` it would end the block before the run is logged.
+    """
     log.begin_request()
-    began = time.perf_counter()
+    run, counted, began = Run(), seconds(), time.perf_counter()
     try:
-        yield
+        yield run
     finally:
         took = time.perf_counter() - began
-        seconds().add("page", took)
-        logger.info("page %s in %.0f ms", st.session_state.get("frame.page", "-"), 1000 * took)
+        counted.add("page", took)
+        logger.info("page %s in %.0f ms", run.page, 1000 * took)
