@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.exchange import exporting, hub, hub_models, importing
+from core.study.exchange import hub, hub_models, importing
+from core.study.exchange.data_set import exporting
 from core.study.exchange.tables import Table
 from core.study.rows.study import Import
 from core.study.store import Store
