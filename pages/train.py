@@ -9,7 +9,7 @@ from core.jobs import runner
 from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
-from core.training import runs, selection
+from core.training import rated, runs, selection
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -22,6 +22,7 @@ with ui.store()() as session:
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
     available = [selection.available(session, task) for task in known]
+    rated_texts = rated.texts_of_arms(session, study)
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
@@ -32,11 +33,11 @@ with st.container(border=True):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
-        choice = ui.pick_training(config)
+        chosen_tasks = [task for task in known if task.name in wanted]
+        chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
+        choice = ui.pick_training(config, chosen, rated=rated_texts)
     encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
     st.caption(ui.plain(choice.words))
-    chosen_tasks = [task for task in known if task.name in wanted]
-    chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
     st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))
     if forecast := ui.forecast_words(available, chosen, training, encoders=encoders, seeds=seeds):
         st.caption(ui.plain(forecast))

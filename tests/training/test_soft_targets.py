@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
@@ -10,9 +10,9 @@ from core.reports import silent
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind, Split
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
-from core.study.rows.study import Prediction, Run, Sample, Task
+from core.study.rows.study import Prediction, Run, Sample, Study, Task
 from core.study.store import Store
-from core.training import fit, plan
+from core.training import fit, plan, rated
 from core.training.fitting import run_data
 from core.training.settings import training_settings
 from tests.training.conftest import SETTINGS
@@ -66,10 +66,23 @@ def test_people_who_are_not_excluded_give_the_targets_and_the_run_says_how_many_
         data = run_data.read(session, run.id)
 
     assert data is not None and len(data.train.shares) == 24
-    rated = [shares for shares in data.train.shares if shares not in ([0.0, 1.0], [1.0, 0.0])]
-    assert len(rated) == 10 and rated[0] == pytest.approx([2 / 3, 1 / 3])  # bad, good
+    shared = [shares for shares in data.train.shares if shares not in ([0.0, 1.0], [1.0, 0.0])]
+    assert len(shared) == 10 and shared[0] == pytest.approx([2 / 3, 1 / 3])  # bad, good
     told = "10 of 24 training texts of arm real have ratings: their targets are the shares of the raters"
     assert any(told in note for note in run.config["notes"])
+
+
+def test_the_texts_that_soft_targets_may_use_are_counted_for_each_arm(store: Store, task: Task) -> None:
+    given = [(RaterKind.PERSON, "good", False), (RaterKind.PERSON, "no such label", False)]
+    with store.write() as session:
+        before = rated.texts_of_arms(session, session.get_one(Study, task.study_id))
+        rate(session, task, given, texts=10)
+        real = tasks.get_arm(session, task, "real")
+        after = rated.texts_of_arms(session, session.get_one(Study, task.study_id))
+        session.execute(update(Rater).values(excluded_at=1.0))
+        excluded = rated.texts_of_arms(session, session.get_one(Study, task.study_id))
+
+    assert before == excluded == {} and after == {real.id: 10}
 
 
 def test_ratings_make_another_run_with_soft_targets_and_the_same_with_hard_ones(store: Store, task: Task) -> None:

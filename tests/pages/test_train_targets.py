@@ -1,0 +1,70 @@
+"""What a run learns on the page Train: labels or raters' shares, in the settings that the page shows and queues."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+from streamlit.testing.v1 import AppTest
+
+from core.study import tasks
+from core.study.rows.kinds import CampaignKind, RaterKind, Split
+from core.study.rows.sessions import Campaign, Item, Rater, Rating
+from core.study.rows.study import Run, Sample
+from core.study.store import Store
+from tests.pages.test_pages import fill, opened
+
+
+def rate_training_texts(store: Store, study_id: int) -> None:
+    """Two people disagree about four training texts of the real arm."""
+    with store.write() as session:
+        task = tasks.get_task(session, study_id, "urgency")
+        campaign = Campaign(study_id=study_id, name="l", kind=CampaignKind.LABEL, token="l", task_id=task.id)
+        session.add(campaign)
+        session.flush()
+        raters = [
+            Rater(campaign_id=campaign.id, pseudonym=name, kind=RaterKind.PERSON, code=name) for name in ("a", "b")
+        ]
+        session.add_all(raters)
+        session.flush()
+        real = tasks.get_arm(session, task, "real")
+        of_arm = select(Sample.id).where(Sample.arm_id == real.id, Sample.split == Split.TRAIN).order_by(Sample.id)
+        for sample_id in list(session.scalars(of_arm))[:4]:
+            item = Item(campaign_id=campaign.id, external_id=str(sample_id), sample_id=sample_id)
+            session.add(item)
+            session.flush()
+            for rater, label in zip(raters, ("yes", "no"), strict=True):
+                session.add(Rating(item_id=item.id, rater_id=rater.id, label=label))
+
+
+def captions(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption).replace("\\", "")
+
+
+def test_without_ratings_the_targets_are_labels_and_a_sentence_says_what_soft_ones_need(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+
+    opened(app, "train")
+
+    assert app.selectbox(key="train.targets").disabled
+    assert "no training text of these arms has ratings of people, which soft targets need" in captions(app)
+
+
+def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that_it_queues(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    rate_training_texts(home, study.id)
+    opened(app, "train")
+
+    app.selectbox(key="train.targets").set_value("soft").run()
+
+    assert "Soft targets: 4 training texts of these arms with ratings" in captions(app)
+    assert any("targets: soft" in block.value for block in app.code)
+    app.multiselect(key="train.arms").set_value(["zero-shot"]).run()
+    assert app.selectbox(key="train.targets").disabled and not any("targets: soft" in block.value for block in app.code)
+    app.multiselect(key="train.arms").set_value(["real"]).run()
+    app.button(key="train.start").click().run()
+    with home() as session:
+        queued = list(session.scalars(select(Run)))
+    assert not app.exception and {run.config["training"]["targets"] for run in queued} == {"soft"}
