@@ -95,6 +95,7 @@ def test_the_log_has_an_id_for_each_request_and_run_and_holds_no_text_or_secret(
     given = ask(filled.port, "/data?campaign=planted-token", x_request_id="proxy-gave-this-id")
     ask(filled.port, "/planted-address")
 
+    time.sleep(1)
     records = read(filled.log)
     assert given.headers["x-request-id"] == "proxy-gave-this-id"
     assert [each["text"].split(" in ")[0] for each in records if each["request"] == "proxy-gave-this-id"] == [
