@@ -41,7 +41,8 @@ class Settings:
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `local_servers` maps names of servers of language models on this machine to their ports, None for the usual ports.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
-    `password_hash` is an argon2 hash of the organiser's password, in place of the password.
+    `password_hash` is an argon2 hash of the organiser's password, in place of the password; `viewer_password` and
+    `viewer_password_hash` are those of visitors who may look and change nothing.
     `hosts` are further names by which browsers reach the dashboard.
     """
 
@@ -61,11 +62,18 @@ class Settings:
     hosts: tuple[str, ...] = ()
     slots_per_gpu: int = 1
     password_hash: str | None = field(default=None, repr=False)
+    viewer_password: str | None = field(default=None, repr=False)
+    viewer_password_hash: str | None = field(default=None, repr=False)
 
     @property
     def organiser_secret(self) -> str | None:
         """What sign-ins are made from: the organiser's password or its hash; None without both."""
         return self.password_hash or self.password
+
+    @property
+    def viewer_secret(self) -> str | None:
+        """What the sign-ins of viewers are made from: their password or its hash; None without both."""
+        return self.viewer_password_hash or self.viewer_password
 
     @property
     def checkpoints(self) -> Path:
@@ -91,9 +99,11 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
     """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
 
-    Raises `StudyError` if a number, a host name or the password's hash is not valid, or the file is not TOML.
+    Raises `StudyError` if a number, a host name or a password's hash is not valid, a viewer's password has no organiser's
+    password beside it, or the file is not TOML.
     """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
+    _check_passwords(found)
     home = Path(found.get("LITMUS_HOME") or "litmus-home").absolute()
     return Settings(
         home=home,
@@ -111,7 +121,9 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         local_servers=_ports(found),
         hosts=_hosts(found),
         slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
-        password_hash=_password_hash(found),
+        password_hash=_password_hash(found, "LITMUS_PASSWORD"),
+        viewer_password=found.get("LITMUS_VIEWER_PASSWORD") or None,
+        viewer_password_hash=_password_hash(found, "LITMUS_VIEWER_PASSWORD"),
     )
 
 
@@ -143,13 +155,24 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     return int(text)
 
 
-def _password_hash(found: Mapping[str, str]) -> str | None:
-    given = (found.get("LITMUS_PASSWORD_HASH") or "").strip()
-    if given and found.get("LITMUS_PASSWORD"):
-        raise StudyError("Set LITMUS_PASSWORD or LITMUS_PASSWORD_HASH, not both.")
+def _check_passwords(found: Mapping[str, str]) -> None:
+    organiser, viewer = (
+        {name: value for name in (plain, f"{plain}_HASH") if (value := found.get(name))}
+        for plain in ("LITMUS_PASSWORD", "LITMUS_VIEWER_PASSWORD")
+    )
+    if viewer and not organiser:
+        raise StudyError("A viewer's password needs an organiser's password beside it: set LITMUS_PASSWORD too.")
+    if set(organiser.values()) & set(viewer.values()):
+        raise StudyError("LITMUS_VIEWER_PASSWORD must differ from LITMUS_PASSWORD, or every viewer is an organiser.")
+
+
+def _password_hash(found: Mapping[str, str], plain: str) -> str | None:
+    given = (found.get(f"{plain}_HASH") or "").strip()
+    if given and found.get(plain):
+        raise StudyError(f"Set {plain} or {plain}_HASH, not both.")
     if given and not re.fullmatch(r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$[\w+/]+\$[\w+/]+", given):
         raise StudyError(
-            "LITMUS_PASSWORD_HASH must be an argon2 hash, which starts with $argon2id$; docs/serving.md says how to make it."
+            f"{plain}_HASH must be an argon2 hash, which starts with $argon2id$; docs/serving.md says how to make it."
         )
     return given or None
 

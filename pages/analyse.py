@@ -15,7 +15,7 @@ def rendered() -> str:
         return report.render(session, found)
 
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.title("Performance and subjectivity", study)
 ui.watch_runs(study.id)
 

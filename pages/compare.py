@@ -5,7 +5,7 @@ import streamlit as st
 import ui
 from core.analysis.arms import compared
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.show_notice()
 ui.title("Compare", study)
 ui.watch_runs(study.id)

@@ -4,6 +4,6 @@ import streamlit as st
 
 import ui
 
-ui.guard("organiser", need_study=False)
+ui.guard("viewer", need_study=False)
 st.title("Help")
 ui.help_view()

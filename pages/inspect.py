@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.show_notice()
 ui.title("Inspect", study)
 VIEWS = {

@@ -9,9 +9,12 @@ from core.analysis.headline import headline
 from core.analysis.points import Metric
 from core.study.rows.kinds import ArmKind
 
-study = ui.guard("organiser", need_study=False)
+study = ui.guard("viewer", need_study=False)
 ui.show_notice()
 ui.show_refusal()
+if not study.name and not ui.may_change():
+    st.info("There is no study yet.")
+    st.stop()
 if not study.name:
     ui.welcome()
     with st.container(horizontal=True):
@@ -55,7 +58,8 @@ for column, (name, count) in zip(st.columns(4, border=True), have.items(), stric
 if not arms.empty:
     ui.table(arms, key="overview.arms")
 
-with st.container(horizontal=True):
-    ui.studies_panel(study)
-    ui.study_import_panel()
-    ui.trash_panel(study)
+if ui.may_change():
+    with st.container(horizontal=True):
+        ui.studies_panel(study)
+        ui.study_import_panel()
+        ui.trash_panel(study)

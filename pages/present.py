@@ -2,6 +2,6 @@
 
 import ui
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.show_notice()
 ui.present(study)

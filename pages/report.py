@@ -51,6 +51,7 @@ st.caption(
     "and panel ids. Another home takes it in on Overview, to the last digit."
 )
 ui.export_panel(study)
+ui.view_links_panel(study)
 
 # The same without a browser
 ui.in_terminal(study, ["report", "pack", "--metric", metric], ["export", "study-files"])

@@ -8,7 +8,7 @@ from core.analysis.figures import gap_charts, unconverged
 from core.analysis.verdicts import around, verdict_words
 from core.analysis.verdicts.verdict import MARGIN
 
-study = ui.guard("organiser")
+study = ui.guard("viewer")
 ui.show_notice()
 ui.title("Verdict", study)
 ui.watch_runs(study.id)

@@ -65,7 +65,7 @@ MAY_IMPORT = {
         *ROOMS,
     },
 }
-HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn", "nltk"}
+HEAVY = {"openai", "torch", "transformers", "sentence_transformers", "sklearn", "nltk"}
 FOR_WORKERS = {
     "core.quiet_hub",
     "core.quality.arms",

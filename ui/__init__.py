@@ -42,13 +42,14 @@ from ui.planning.form import plan_form
 from ui.present.slides import present
 from ui.report.pack import beside_words, pack_view
 from ui.report.study_files import export_panel, study_import_panel
+from ui.report.view_links import view_links_panel
 from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of
-from ui.shared.resources import settings, store
+from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.terminal import in_terminal
@@ -127,6 +128,7 @@ __all__ = [
     "live_view",
     "llm_view",
     "map_view",
+    "may_change",
     "models_words",
     "new_campaign",
     "pack_view",
@@ -184,6 +186,7 @@ __all__ = [
     "trust_list",
     "try_panel",
     "undo_panel",
+    "view_links_panel",
     "watch_runs",
     "welcome",
 ]

@@ -44,7 +44,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import connections, headers, hosts
+from ui.door import connections, headers, hosts, tokens
 from ui.frame import access
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -110,7 +110,7 @@ class RaterMark:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope["query_string"].decode("latin-1") if scope["type"] == "http" else ""
         tokens = parse_qs(query, errors="replace").get("campaign", [])
-        if not tokens or not await run_in_threadpool(access.is_a_campaign, tokens[0]):
+        if not tokens or not await run_in_threadpool(access.is_of_campaign, tokens[0]):
             await self.app(scope, receive, send)
             return
         marked = Response()
@@ -136,10 +136,13 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
         keep(names.organiser, "", max_age=0)
         return response
     secret, now = settings.organiser_secret, time.time()
-    if not (secret and access.is_signed(settings.home, secret, token, now=now)):
+    who = access.signed_in_as(settings, token, now=now)
+    if who is None:
         return Response(status_code=HTTPStatus.FORBIDDEN)
     keep(names.organiser, token, max_age=access.SIGNED_IN)
-    known = access.sign(settings.home, secret, expires=now + access.KNOWN, purpose="known")
+    if who is not access.Visitor.ORGANISER or secret is None:
+        return response
+    known = tokens.sign(settings.home, secret, expires=now + access.KNOWN, purpose="known")
     keep(names.known, known, max_age=access.KNOWN)
     return response
 

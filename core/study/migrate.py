@@ -7,18 +7,19 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import Engine, MetaData
 
 from core.errors import StudyError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = sqlalchemy.table("alembic_version", sqlalchemy.column("version_num"))
 IN_TURN = threading.Lock()  # the module `alembic.context` holds the running migration, so only one thread may migrate
 
 
@@ -40,6 +41,8 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
                 f"The database is at revision {found}, which this version of Litmus does not know: another version made "
                 "the database. Use that version, or set another LITMUS_HOME."
             )
+        from alembic import command  # 0.3 s: loaded only to migrate
+
         saved = backup(engine, backups) if found else None
         with engine.begin() as connection:
             command.upgrade(config_for(connection), "head")
@@ -49,21 +52,23 @@ def upgrade(engine: Engine, *, lock: Path, backups: Path) -> Path | None:
 def current(engine: Engine) -> str | None:
     """The revision of a database; None if the database is new."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not sqlalchemy.inspect(connection).has_table(VERSIONS.name):
+            return None
+        return connection.execute(sqlalchemy.select(VERSIONS.c.version_num)).scalar()
+
+
+def newest() -> str:
+    """The newest revision known to this version of Litmus."""
+    return max(known())
 
 
 @functools.cache
-def newest() -> str | None:
-    """The newest revision known to this version of Litmus."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def known() -> frozenset[str]:
+    """All revisions known to this version of Litmus: the first four characters of the migrations' file names, in order."""
+    return frozenset(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def known() -> set[str]:
-    """All revisions known to this version of Litmus."""
-    return {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
-
-
-def config_for(connection: sqlalchemy.Connection) -> Config:
+def config_for(connection: sqlalchemy.Connection) -> "Config":
     """The configuration of Alembic for an open connection."""
     config = _config()
     config.attributes["connection"] = connection
@@ -102,7 +107,9 @@ def _plain(value: object) -> str:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Engine, event, make_url
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 
 from core import database_faults as faults
 from core import settings as settings_module
@@ -67,6 +67,41 @@ class Store:
     def close(self) -> None:
         for maker in (self.reader, self.writer):
             maker.kw["bind"].dispose()
+
+
+class ReadOnly(StudyError):
+    """A visitor who may only look asked for a change; nothing was stored."""
+
+
+@dataclass(frozen=True)
+class ReadOnlyStore(Store):
+    """A store for visitors who may only look: every session refuses changes with `ReadOnly`, whoever asks for them."""
+
+    def __call__(self) -> Session:
+        session = self.reader()
+        event.listen(session, "before_flush", _refuse)
+        event.listen(session, "do_orm_execute", _refuse_statement)
+        return session
+
+    @contextmanager
+    def write(self, *, patience_s: float = BUSY_SECONDS) -> Iterator[Session]:
+        del patience_s
+        _refuse()
+        yield self()
+
+
+def read_only(store: Store) -> ReadOnlyStore:
+    """The same database for visitors who may only look."""
+    return ReadOnlyStore(reader=store.reader, writer=store.reader, turn=store.turn, file=store.file)
+
+
+def _refuse(*_what: Any) -> None:
+    raise ReadOnly("This is a read-only view: nothing can be changed here. Sign in as an organiser to make changes.")
+
+
+def _refuse_statement(asked: ORMExecuteState) -> None:
+    if not asked.is_select:
+        _refuse()
 
 
 def open_store(settings: settings_module.Settings) -> Store:

@@ -20,14 +20,20 @@ from core.study.rows.sessions import Campaign
 from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
+from ui.door import tokens, view_links
 from ui.frame import access, frame
+from ui.shared import links
 
 pytestmark = pytest.mark.slow
 
-PASSWORD, SECRET = "correct horse battery", "the-secret-study"
-ENVIRON = {"LITMUS_PASSWORD": PASSWORD}
+PASSWORD, VIEWERS, SECRET = "correct horse battery", "only for looking", "the-secret-study"
+ENVIRON = {"LITMUS_PASSWORD": PASSWORD, "LITMUS_VIEWER_PASSWORD": VIEWERS}
 PAGES = ["", *(path for of_group in frame.PAGES.values() for _, path, _ in of_group), "nowhere"]
-ORGANISER, RATER, STRANGER = access.Visitor.ORGANISER, access.Visitor.RATER, access.Visitor.STRANGER
+NOBODY, REFUSED = "nobody", "viewer, refused"
+ORGANISER, VIEWER, RATER, STRANGER = (
+    access.Visitor.ORGANISER, access.Visitor.VIEWER, access.Visitor.RATER, access.Visitor.STRANGER,
+)  # fmt: skip
+FOR_VIEWERS = ["", *links.FOR_VIEWERS, "nowhere"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Way:
 
     cookies: tuple[str, ...]
     query: str
-    who: access.Visitor
+    who: str
 
 
 WAYS = {
@@ -45,10 +51,23 @@ WAYS = {
     "expired sign-in": Way(("expired",), "", STRANGER),
     "cookie of a known browser as sign-in": Way(("known as sign-in",), "", STRANGER),
     "sign-in": Way(("signed",), "", ORGANISER),
+    "viewer's sign-in": Way(("viewing",), "", VIEWER),
+    "viewer's sign-in with an organiser's purpose": Way(("viewing as sign-in",), "", STRANGER),
+    "expired viewer's sign-in": Way(("expired viewing",), "", STRANGER),
+    "read-only link": Way((), "view=OPEN", VIEWER),
+    "read-only link and sign-in": Way(("signed",), "view=OPEN", VIEWER),
+    "read-only link and mark": Way(("mark",), "view=OPEN", VIEWER),
+    "ended read-only link": Way((), "view=PAST", STRANGER),
+    "guessed read-only link": Way((), "view=guessed", STRANGER),
+    "viewer's sign-in and mark": Way(("viewing", "mark"), "", RATER),
+    "rater's link and viewer's sign-in": Way(("viewing",), "campaign=x", RATER),
     "mark": Way(("mark",), "", RATER),
     "mark and sign-in": Way(("mark", "signed"), "", RATER),
     "rater's link": Way((), "campaign=x", RATER),
     "rater's link and sign-in": Way(("signed",), "campaign=x", RATER),
+    "unknown link": Way((), "campaign=unknown", NOBODY),
+    "unknown link and sign-in": Way(("signed",), "campaign=unknown", NOBODY),
+    "unknown link and mark": Way(("mark",), "campaign=unknown", RATER),
 }
 # Address -> the status for everyone, whatever their cookies.
 ADDRESSES = {
@@ -80,19 +99,38 @@ def cookies(server: Server, kinds: tuple[str, ...]) -> dict[str, str]:
     names, now = access.cookie_names(home), time.time()
     made: Mapping[str, tuple[str, str]] = {
         "forged": (names.organiser, f"9999999999.0.{'0' * 64}"),
-        "expired": (names.organiser, access.sign(home, PASSWORD, expires=now - 1)),
-        "known as sign-in": (names.organiser, access.sign(home, PASSWORD, expires=now + 60, purpose="known")),
-        "signed": (names.organiser, access.sign(home, PASSWORD, expires=now + 3600)),
+        "expired": (names.organiser, tokens.sign(home, PASSWORD, expires=now - 1)),
+        "known as sign-in": (names.organiser, tokens.sign(home, PASSWORD, expires=now + 60, purpose="known")),
+        "signed": (names.organiser, tokens.sign(home, PASSWORD, expires=now + 3600)),
+        "viewing": (names.organiser, tokens.sign(home, VIEWERS, expires=now + 3600, purpose="viewing")),
+        "viewing as sign-in": (names.organiser, tokens.sign(home, VIEWERS, expires=now + 3600)),
+        "expired viewing": (names.organiser, tokens.sign(home, VIEWERS, expires=now - 1, purpose="viewing")),
         "mark": (names.rater, "1"),
     }
     return dict(made[kind] for kind in kinds)
 
 
-async def seen(server: Server, path: str, way: Way) -> tuple[access.Visitor | None, bool]:
-    """Whose view of a page this visitor gets, None if it is nobody's, and whether anything in it names the study."""
+def query(server: Server, way: Way) -> str:
+    """The query of a way, with the token of a read-only link that holds, or has ended, in place of its name."""
+    home, now = Path(server.environ["LITMUS_HOME"]), time.time()
+    made = {
+        name: view_links.make(home, name=name, now=now, days=days)
+        for name, days in (("OPEN", 1), ("PAST", -1))
+        if name in way.query
+    }
+    return way.query.replace("OPEN", made.get("OPEN", "")).replace("PAST", made.get("PAST", ""))
+
+
+def expected(way: Way, path: str) -> str:
+    """Whose view a visitor gets of a page: a viewer is refused the pages that change a study."""
+    return REFUSED if way.who is VIEWER and path not in FOR_VIEWERS else way.who
+
+
+async def seen(server: Server, path: str, way: Way) -> tuple[str | None, bool]:
+    """Whose view of a page this visitor gets (None: no known view), and whether anything in it names the study."""
     text = "; ".join(f"{name}={value}" for name, value in cookies(server, way.cookies).items())
     async with aiohttp.ClientSession(headers={"Cookie": text} if text else {}) as http:
-        tab = Tab(http, server.url, path, way.query)
+        tab = Tab(http, server.url, path, query(server, way))
         await tab.open()
         messages = [shown.element for shown in tab.elements.values()]
         said = "\n".join(tab.texts())
@@ -100,12 +138,18 @@ async def seen(server: Server, path: str, way: Way) -> tuple[access.Visitor | No
     kinds = {message.WhichOneof("type") for message in messages}
     asks = [message.text_input.label for message in messages if message.WhichOneof("type") == "text_input"]
     names_it = any(SECRET.encode() in message.SerializeToString() for message in messages)
+    if "does not belong to a labelling session" in said:
+        return (RATER if "mark" in way.cookies else NOBODY if "heading" not in kinds and not asks else None), names_it
     if "This labelling session has been closed" in said:
         return RATER, names_it
+    if "You have a read-only view" in said:
+        return (REFUSED if "heading" not in kinds else None), names_it
     if "for the organisers of the study" in said:
         return (RATER if "heading" not in kinds else None), names_it
-    if asks == ["Organiser's password"] and "heading" not in kinds:
+    if asks == ["Organiser's or viewer's password"] and "heading" not in kinds:
         return STRANGER, names_it
+    if "Read-only view" in said and "heading" in kinds:
+        return VIEWER, names_it
     return (ORGANISER if "heading" in kinds or "There is no study yet." in said else None), names_it
 
 
@@ -115,21 +159,21 @@ def test_every_page_shows_a_visitor_what_is_theirs(filled: Server, name: str) ->
 
     found = {path: asyncio.run(seen(filled, path, way)) for path in PAGES}
 
-    assert {path: who for path, (who, _) in found.items() if who is not way.who} == {}
+    assert {path: who for path, (who, _) in found.items() if who != expected(way, path)} == {}
     assert {path for path, (_, names_it) in found.items() if names_it} == (
-        set(PAGES) if way.who is ORGANISER else set()
+        set(PAGES) if way.who is VIEWER or ("signed" in way.cookies and way.who is not RATER) else set()
     )
 
 
-@pytest.mark.parametrize("name", ["no cookie", "sign-in", "mark", "rater's link"])
+@pytest.mark.parametrize("name", ["no cookie", "sign-in", "read-only link", "mark", "rater's link"])
 def test_the_first_request_after_a_start_is_no_exception(filled: Server, name: str) -> None:
     filled.kill()
     filled.start()
 
     who, names_it = asyncio.run(seen(filled, "data", WAYS[name]))
 
-    assert who is WAYS[name].who
-    assert names_it is (who is ORGANISER)
+    assert who == expected(WAYS[name], "data")
+    assert names_it is (WAYS[name].who in (ORGANISER, VIEWER))
 
 
 @pytest.mark.parametrize("name", ["no cookie", "mark"])

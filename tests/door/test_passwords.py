@@ -19,8 +19,8 @@ from tests import apps
 from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
-from ui.door import ended, guesses, passwords
-from ui.frame import access
+from ui.door import ended, guesses, passwords, tokens
+from ui.frame import access, sign_in
 from ui.shared import links
 
 PASSWORD = "correct horse battery"
@@ -31,7 +31,7 @@ FROM_ELSEWHERE = {"X-Forwarded-For": "198.51.100.20"}
 
 
 def token(server: Server) -> str:
-    return access.sign(Path(server.environ["LITMUS_HOME"]), PASSWORD, expires=time.time() + 3600)
+    return tokens.sign(Path(server.environ["LITMUS_HOME"]), PASSWORD, expires=time.time() + 3600)
 
 
 async def opened(http: aiohttp.ClientSession, server: Server) -> Tab:
@@ -77,7 +77,7 @@ async def guess(server: Server, until: float) -> int:
 @pytest.mark.parametrize("known", [False, True], ids=["another address", "a known browser at the guessers' address"])
 def test_forty_guessers_never_slow_the_organisers_sign_in(server: Server, known: bool) -> None:
     home = Path(server.environ["LITMUS_HOME"])
-    cookie = access.sign(home, PASSWORD, expires=time.time() + 3600, purpose="known")
+    cookie = tokens.sign(home, PASSWORD, expires=time.time() + 3600, purpose="known")
     hers = {"X-Forwarded-For": "203.0.113.7", "Cookie": f"{access.cookie_names(home).known}={cookie}"}
 
     async def organiser() -> tuple[float, bool]:
@@ -155,10 +155,10 @@ def test_cookies_are_secure_behind_a_proxy_with_tls_and_the_browser_is_known_aft
 
 
 def test_the_cookie_of_a_known_browser_opens_nothing(tmp_path: Path) -> None:
-    known = access.sign(tmp_path, PASSWORD, expires=2e9, purpose="known")
+    known = tokens.sign(tmp_path, PASSWORD, expires=2e9, purpose="known")
 
-    assert access.is_signed(tmp_path, PASSWORD, known, now=1.0, purpose="known")
-    assert not access.is_signed(tmp_path, PASSWORD, known, now=1.0)
+    assert tokens.is_signed(tmp_path, PASSWORD, known, now=1.0, purpose="known")
+    assert not tokens.is_signed(tmp_path, PASSWORD, known, now=1.0)
 
 
 def test_an_ended_sign_in_is_remembered_until_it_would_have_expired(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_password_can_be_given_as_its_hash(home: Store, monkeypatch: pytest.Mo
     _give(page, f" {PASSWORD} ")
     assert page.title[0].value == "Jobs"
     signed = page.session_state["access.token"]
-    assert access.is_signed(Path(os.environ["LITMUS_HOME"]), os.environ["LITMUS_PASSWORD_HASH"], signed, now=1.0)
+    assert tokens.is_signed(Path(os.environ["LITMUS_HOME"]), os.environ["LITMUS_PASSWORD_HASH"], signed, now=1.0)
 
 
 def test_a_guess_that_comes_too_soon_is_not_checked_and_says_how_long_to_wait(
@@ -243,7 +243,7 @@ def test_a_guess_that_comes_too_soon_is_not_checked_and_says_how_long_to_wait(
     monkeypatch.setenv("LITMUS_PASSWORD", PASSWORD)
     page = apps.of_file(links.page_file("jobs")).run()
     for before in range(160, 0, -20):
-        assert access._guesses().admit("this machine", time.monotonic() - before) == 0
+        assert sign_in._guesses().admit("this machine", time.monotonic() - before) == 0
 
     _give(page, PASSWORD)
 

@@ -16,6 +16,7 @@ from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
 from tests.e2e.conftest import Server
 from tests.e2e.walking import PATIENCE, settled
+from ui.door import tokens
 from ui.frame import access, frame
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_the_organisers_key_takes_the_mark_away_for_good(
     page = opened(context, f"{server.url}/jobs")
     page.get_by_text("organiser.key").wait_for()
 
-    page.get_by_label("Organiser's key").fill(access.organiser_key(tmp_path / "home"))
+    page.get_by_label("Organiser's key").fill(tokens.organiser_key(tmp_path / "home"))
     page.get_by_role("button", name="Open the organiser's pages").click()
     page.get_by_role("heading", name="Jobs").wait_for()
     page.wait_for_function("() => !document.cookie.includes('litmus_rater')")
@@ -201,6 +202,18 @@ def test_a_preview_leaves_no_mark(context: "BrowserContext", serve: Any) -> None
     assert page.get_by_test_id("stSidebarNav").count() == 1
     assert cookie(context, "rater") is None
     opened(context, f"{server.url}/jobs").get_by_role("heading", name="Jobs").wait_for()
+
+
+@BOTH
+def test_a_link_with_an_unknown_campaign_leaves_no_mark(context: "BrowserContext", serve: Any, bare: bool) -> None:
+    server = serve(bare=bare)
+    page = opened(context, f"{server.url}/rate?campaign=unknown")
+    page.get_by_text("does not belong to a labelling session").wait_for()
+    settled(page)
+
+    assert cookie(context, "rater") is None
+    page.goto(f"{server.url}/jobs")
+    page.get_by_role("heading", name="Jobs").wait_for()
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         "LITMUS_DATABASE",
         "LITMUS_PASSWORD",
         "LITMUS_PASSWORD_HASH",
+        "LITMUS_VIEWER_PASSWORD",
+        "LITMUS_VIEWER_PASSWORD_HASH",
         "LITMUS_HOSTS",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",

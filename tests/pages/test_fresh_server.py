@@ -8,6 +8,8 @@ from streamlit.runtime import app_session
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
+from core.study.rows.kinds import CampaignKind
+from core.study.rows.sessions import Campaign
 from core.study.store import Store
 from tests import apps
 from ui.shared import links
@@ -29,6 +31,10 @@ def test_an_organiser_page_frames_itself(home: Store) -> None:
 
 
 def test_an_organiser_page_asked_for_with_a_raters_link_is_refused(home: Store) -> None:
+    with home.write() as session:
+        study = tasks.study_named(session, "tickets")
+        made = {"study_id": study.id, "task_id": None, "kind": CampaignKind.COMPARE, "source": ""}
+        session.add(Campaign(name="open", token="x", **made))
     page = alone("train")
     page.query_params["campaign"] = "x"
 

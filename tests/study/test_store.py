@@ -12,6 +12,7 @@ import sqlalchemy
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, func, select, text
 
 from core import settings as settings_module
@@ -98,6 +99,14 @@ def test_a_database_that_holds_something_is_backed_up_before_it_is_migrated(eith
     assert saved.parent == either.backups
     assert _names(saved) == ["precious"]
     store.close()
+
+
+def test_the_revisions_read_from_file_names_are_those_of_the_migrations(store: Store) -> None:
+    with store.reader.kw["bind"].connect() as connection:
+        scripts = ScriptDirectory.from_config(migrate.config_for(connection))
+
+    assert migrate.known() == {script.revision for script in scripts.walk_revisions()}
+    assert migrate.newest() == scripts.get_current_head() == migrate.current(store.writer.kw["bind"])
 
 
 def test_a_database_of_an_unknown_version_is_left_alone(settings: settings_module.Settings) -> None:

@@ -1,8 +1,6 @@
 """The link of a campaign as address and QR code, the completion codes, and the rules that can still change."""
 
 import io
-import ipaddress
-from urllib.parse import urlsplit
 
 import segno
 import streamlit as st
@@ -12,7 +10,7 @@ from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui.campaigns import rules as campaign_rules
 from ui.campaigns.list import preview_link, rating_link
-from ui.shared import resources
+from ui.shared import links, resources
 from ui.shared.words import plain, set_notice, show_errors
 
 QUIET_ZONE = 4
@@ -61,7 +59,7 @@ def _addresses(campaign: Campaign, link: str, panel: Panel) -> None:
     else:
         st.caption("Link for raters")
         st.code(link, language=None, wrap_lines=True)
-    if _is_only_here(link):
+    if links.is_only_here(link):
         st.caption(
             "⚠️ This address works on this machine only. To let others in, start the dashboard on an address that other machines "
             "can reach (`--server.address`), set LITMUS_PASSWORD, and open this page at that address."
@@ -156,15 +154,6 @@ def _placeholders(panel: Panel) -> str:
         return "".join(f"&{name}={{{{%{name}%}}}}" for name in names if name)
     words = ("ID-OF-THE-PERSON", "ID-OF-THE-STUDY", "ID-OF-THE-SESSION")
     return "".join(f"&{name}={word}" for name, word in zip(names, words, strict=True) if name)
-
-
-def _is_only_here(link: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    host = urlsplit(link).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in ("localhost", "")
 
 
 def _toggle(campaign_id: int, is_open: bool) -> None:

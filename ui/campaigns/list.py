@@ -10,7 +10,7 @@ from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import standing
 from ui.campaigns import reads
-from ui.shared import resources
+from ui.shared import links, resources
 from ui.shared.words import plain
 
 KIND_NAMES = {
@@ -70,17 +70,12 @@ def campaign_head(campaign: Campaign) -> str:
 
 def rating_link(campaign: Campaign) -> str:
     """The address at which raters answer."""
-    return f"{_server()}/rate?campaign={campaign.token}"
+    return f"{links.server()}/rate?campaign={campaign.token}"
 
 
 def preview_link(campaign: Campaign) -> str:
     """The address at which an organiser sees the rating page without being a rater."""
-    return f"{_server()}/rate?preview={campaign.token}"
-
-
-def _server() -> str:
-    """The address of the dashboard without page and parameters."""
-    return (st.context.url or "/").split("?")[0].rsplit("/", 1)[0]
+    return f"{links.server()}/rate?preview={campaign.token}"
 
 
 def _row(campaign: Campaign) -> None:

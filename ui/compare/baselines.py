@@ -29,7 +29,8 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
         own = reads.baselines_of(session, study, task, asked)
         missing = reads.missing_baselines(session, task)
     has_student = any(one.name.startswith(results.STUDENT) for one in own.results)
-    _offer(study, task, missing.fits, students=missing.has_pool and not has_student)
+    if resources.may_change():
+        _offer(study, task, missing.fits, students=missing.has_pool and not has_student)
     chosen = None if found is None else found.chosen
     spread = gaps.ALONE if found is None else found.spread
     listed(sentences.not_beaten(own, chosen, metric=metric, spread=spread))

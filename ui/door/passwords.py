@@ -1,4 +1,4 @@
-"""Check a password against the organiser's, which is given plainly or as an argon2 hash."""
+"""Check a password against those of organisers and viewers, which are given plainly or as argon2 hashes."""
 
 import hmac
 
@@ -9,9 +9,14 @@ from core.settings import Settings
 LEAST_LENGTH = 12
 
 
-def is_right(settings: Settings, typed: str) -> bool:
+def is_organisers(settings: Settings, typed: str) -> bool:
     """Whether this is the organiser's password, with or without spaces around it; comparing takes the same time for all."""
-    return any(_is(settings, each) for each in dict.fromkeys([typed, typed.strip()]))
+    return _is_either(settings.password, settings.password_hash, typed)
+
+
+def is_viewers(settings: Settings, typed: str) -> bool:
+    """Whether this is the password of viewers, checked as that of organisers is."""
+    return _is_either(settings.viewer_password, settings.viewer_password_hash, typed)
 
 
 def is_short(settings: Settings) -> bool:
@@ -24,10 +29,14 @@ def same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
-def _is(settings: Settings, typed: str) -> bool:
-    if settings.password_hash is None:
-        return settings.password is not None and same(typed, settings.password)
+def _is_either(password: str | None, hashed: str | None, typed: str) -> bool:
+    return any(_is(password, hashed, each) for each in dict.fromkeys([typed, typed.strip()]))
+
+
+def _is(password: str | None, hashed: str | None, typed: str) -> bool:
+    if hashed is None:
+        return password is not None and same(typed, password)
     try:
-        return argon2.PasswordHasher().verify(settings.password_hash, typed.encode(errors="replace"))
+        return argon2.PasswordHasher().verify(hashed, typed.encode(errors="replace"))
     except argon2.exceptions.VerifyMismatchError:
         return False

@@ -1,19 +1,15 @@
-"""Access control: whether a visitor is an organiser, a rater or a stranger, with sign-in, sign-out and cookies.
+"""Access control: whether a visitor is an organiser, a viewer, a rater or a stranger, and the cookies that say so.
 
 The server stores nothing about a browser but the sign-ins that were ended before their time. A browser that opened a
 rater's link gets a cookie, the rater mark; all its
 sessions are a rater's until the password or the organiser's key is given. A sign-in is a signed token in a second cookie,
-valid for 12 hours. Streamlit reads cookies only when a session starts, so changes during a session are kept in its state
+valid for 12 hours. A viewer signs in with a password of their own, or comes by a read-only link, whose token stays in the
+address. Streamlit reads cookies only when a session starts, so changes during a session are kept in its state
 too.
 """
 
 import hashlib
-import hmac
-import logging
-import math
-import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,18 +18,16 @@ import streamlit as st
 from streamlit import config
 from streamlit.components import v2
 
-from core import files
 from core.errors import StudyError
+from core.settings import Settings
 from core.subjectivity.sessions import campaigns
-from ui.door import ended, local, passwords
-from ui.door import guesses as guesses_of
-from ui.shared import resources, words
+from ui.door import local, tokens, view_links
+from ui.shared import resources
 
 SIGNED_IN, MARKED, KNOWN = 12 * 3600, 365 * 24 * 3600, 90 * 24 * 3600
+VIEW = "access.view"
 ROUTE = "-/organiser"
 HEADER = "X-Litmus-Sign-In"
-WAIT_AFTER_A_WRONG_ONE, WAIT_WHEN_REFUSED = 1.0, 3.0
-logger = logging.getLogger(__name__)
 # `ui.serve` sets the sign-in as an HttpOnly cookie; under a plain `streamlit run` this script writes the cookies itself.
 BROWSER = """
 export default ({ data }) => {
@@ -55,11 +49,15 @@ export default ({ data }) => {
 
 
 class Visitor(StrEnum):
-    """Who a session belongs to. A stranger is somebody who still has to give the password."""
+    """Who a session belongs to. A viewer may look and change nothing; a stranger still has to give a password."""
 
     ORGANISER = "organiser"
+    VIEWER = "viewer"
     RATER = "rater"
     STRANGER = "stranger"
+
+
+PURPOSES = {Visitor.ORGANISER: "sign-in", Visitor.VIEWER: "viewing"}
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,38 @@ class Cookies:
 
 
 def visitor() -> Visitor:
-    """Who this session belongs to. A rater stays a rater on every page."""
-    if _came_as_rater():
-        return Visitor.RATER
-    return Visitor.ORGANISER if _may_organise() else Visitor.STRANGER
+    """Who this session belongs to. A rater stays a rater on every page, and whoever came by a read-only link a viewer.
+
+    The store refuses every change of a viewer's session from here on.
+    """
+    who = _visitor()
+    st.session_state[resources.READS_ONLY] = who is Visitor.VIEWER
+    return who
+
+
+def view_link() -> str:
+    """The token of the read-only link by which this session came; "" without such a link. A rater's link takes its place."""
+    state = st.session_state
+    if "campaign" in st.query_params:
+        state.pop(VIEW, None)
+    elif token := st.query_params.get("view"):
+        state[VIEW] = token
+    return str(state.get(VIEW, ""))
+
+
+def keep_view_link() -> None:
+    """Keep the token of the read-only link in the address, so that a reload is the same visitor's."""
+    if link := view_link():
+        st.query_params["view"] = link
+
+
+def signed_in_as(settings: Settings, token: str, *, now: float) -> Visitor | None:
+    """Whose sign-in a token is, an organiser's or a viewer's; None if the token is not valid. `now`: Unix seconds."""
+    secrets = {Visitor.ORGANISER: settings.organiser_secret, Visitor.VIEWER: settings.viewer_secret}
+    for who, secret in secrets.items():
+        if secret and tokens.is_signed(settings.home, secret, token, now=now, purpose=PURPOSES[who]):
+            return who
+    return None
 
 
 def rater_token() -> str:
@@ -101,45 +127,13 @@ def asks_preview() -> bool:
     return "preview" in st.query_params and "campaign" not in st.query_params
 
 
-def refuse() -> None:
-    """Tell a rater's browser that the page is closed to it, and draw the form by which an organiser gets back in."""
-    settings = resources.settings()
-    st.error(
-        "This page is for the organisers of the study. This browser was used to open a rater's link, so it shows the rating "
-        "page only. To go on rating, open that link again."
-    )
-    if settings.organiser_secret is not None:
-        _ask_password()
-    elif local.why_not_local():
-        st.write(_needs_a_password())
-    else:
-        _ask_key(settings.home)
-
-
-def ask_password() -> None:
-    """Draw the sign-in form; if no password is set on a server that others can reach, say that one must be set."""
-    if resources.settings().organiser_secret is None:
-        st.error(_needs_a_password())
-    else:
-        _ask_password()
-
-
-def sign_out_button() -> None:
-    """Draw the sign-out button, if the server has a password, and say so if the password is short."""
-    settings = resources.settings()
-    if settings.organiser_secret is not None:
-        st.button("Sign out", key="access.sign_out", type="tertiary", on_click=_sign_out)
-        if passwords.is_short(settings):
-            st.caption(f"The password is short: choose one of at least {passwords.LEAST_LENGTH} characters.")
-
-
 def update_cookies() -> None:
     """Set or clear the browser's cookies after a change in this session; draws nothing visible."""
     change: str | None = st.session_state.pop("access.tell", None)
     is_new_rater = (
         visitor() is Visitor.RATER and cookie_names(resources.settings().home).rater not in st.context.cookies.to_dict()
     )
-    is_new_rater = is_new_rater and is_a_campaign(rater_token())
+    is_new_rater = is_new_rater and is_of_campaign(rater_token()) is True
     if change is None and not is_new_rater:
         return
     names = cookie_names(resources.settings().home)
@@ -160,14 +154,23 @@ def update_cookies() -> None:
         )
 
 
-def is_a_campaign(token: str) -> bool:
-    """Whether a token belongs to a campaign, open or closed. Only then does a link mark the browser as a rater's."""
-    with resources.store()() as session:
-        try:
-            campaigns.by_token(session, token, even_closed=True)
-        except StudyError:
-            return False
-    return True
+def session_token() -> str:
+    """The sign-in token of this session, else of the browser's cookie; "" if neither has a token."""
+    kept = st.session_state.get("access.token")
+    return str(
+        st.context.cookies.to_dict().get(cookie_names(resources.settings().home).organiser, "")
+        if kept is None
+        else kept
+    )
+
+
+def is_of_campaign(token: str) -> bool | None:
+    """Whether a token belongs to a campaign, open or closed, so that its link makes a rater; None if the database cannot be read."""
+    try:
+        with resources.whole_store()() as session:
+            return campaigns.is_token(session, token)
+    except StudyError:
+        return None
 
 
 def cookie_names(home: Path) -> Cookies:
@@ -184,186 +187,30 @@ def cookie_path() -> str:
     return f"/{base}/" if base else "/"
 
 
-def sign(home: Path, password: str, *, expires: float, purpose: str = "sign-in") -> str:
-    """A sign-in token, valid until `expires` (Unix seconds), for this home and this password only.
-
-    `password`: the password or its hash. `purpose`: a token for one purpose is not valid for another.
-    """
-    payload = f"{int(expires)}.{secrets.token_hex(8)}"
-    return f"{payload}.{_signature(home, password, payload, purpose)}"
-
-
-def is_signed(home: Path, password: str, token: str, *, now: float, purpose: str = "sign-in") -> bool:
-    """Whether `sign` made this token for this home and password, it has not expired, and nobody has signed out of it.
-
-    `now`: Unix seconds.
-    """
-    payload, _, signature = token.rpartition(".")
-    expires = payload.partition(".")[0]
-    if not (expires.isascii() and expires.isdecimal() and len(expires) < 12) or int(expires) <= now:
-        return False
-    if not passwords.same(signature, _signature(home, password, payload, purpose)):
-        return False
-    return not ended.has_ended(home, token, expires=int(expires))
-
-
-def key_file(home: Path) -> Path:
-    """The file that holds the organiser's key."""
-    return home / "organiser.key"
-
-
-def organiser_key(home: Path) -> str:
-    """Get or create the organiser's key of this home, in a file that only its owner can read.
-
-    Raises `StudyError` if the file cannot be read or written, or is empty.
-    """
-    path = key_file(home)
-    try:
-        if not path.exists():
-            files.create(path, ("-".join(secrets.token_hex(2) for _ in range(8)) + "\n").encode())
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"The organiser's key in {path} cannot be read or made: {error}.") from error
-    if not key:
-        raise StudyError(f"{path} is empty: delete it, and a new organiser's key is made.")
-    return key
+def _visitor() -> Visitor:
+    settings, link, now = resources.settings(), view_link(), time.time()
+    if link:
+        return Visitor.VIEWER if view_links.is_open(settings.home, link, now=now) else Visitor.STRANGER
+    if _came_as_rater():
+        return Visitor.RATER
+    if settings.organiser_secret is None:
+        return Visitor.STRANGER if local.why_not_local() else Visitor.ORGANISER
+    return signed_in_as(settings, session_token(), now=now) or Visitor.STRANGER
 
 
 def _came_as_rater() -> bool:
-    """Whether this session is a rater's: by a rater's link in its address, or by the browser's mark when it started."""
+    """Whether this session is a rater's: by a rater's link in its address, or by the browser's mark when it started.
+
+    A link with an unknown campaign changes nothing. While the database cannot be read, a link counts as a rater's, for this
+    run only: that shuts the organiser's pages and opens none.
+    """
     state = st.session_state
-    if "campaign" in st.query_params:
-        state["access.rater"] = True
     if "access.rater" not in state:
         state["access.rater"] = cookie_names(resources.settings().home).rater in st.context.cookies.to_dict()
-    return bool(state["access.rater"])
-
-
-def _may_organise() -> bool:
-    """Whether this session is an organiser's: without a password every session on loopback is, else after a sign-in."""
-    settings = resources.settings()
-    if settings.organiser_secret is None:
-        return not local.why_not_local()
-    return is_signed(settings.home, settings.organiser_secret, _token(), now=time.time())
-
-
-def _needs_a_password() -> str:
-    return words.plain(
-        f"{local.why_not_local()}, so the organiser's pages need a password: set LITMUS_PASSWORD and start the server again."
-    )
-
-
-def _token() -> str:
-    """The sign-in token of this session, else of the browser's cookie; "" if neither has a token."""
-    kept = st.session_state.get("access.token")
-    return str(
-        st.context.cookies.to_dict().get(cookie_names(resources.settings().home).organiser, "")
-        if kept is None
-        else kept
-    )
-
-
-def _ask_key(home: Path) -> None:
-    with words.show_errors():
-        key = organiser_key(home)
-        st.write(
-            "If you are the organiser, give the organiser's key. It is the line in the file "
-            f"{words.plain(key_file(home).name)} of the folder in which Litmus keeps its data (LITMUS_HOME, here "
-            f"{words.plain(home.name)})."
-        )
-        _ask(
-            lambda typed: passwords.same(typed.strip(), key),
-            label="Organiser's key",
-            button="Open the organiser's pages",
-            wrong="That is not the organiser's key.",
-        )
-
-
-def _ask_password() -> None:
-    settings = resources.settings()
-    _ask(
-        lambda typed: passwords.is_right(settings, typed),
-        label="Organiser's password",
-        button="Sign in",
-        wrong="That is not the password.",
-    )
-
-
-def _ask(is_right: Callable[[str], bool], *, label: str, button: str, wrong: str) -> None:
-    """Draw a form that asks for a secret; `wrong` is said after a wrong answer."""
-    with st.form("frame.login", width=420):
-        typed = st.text_input(label, type="password", key="frame.password")
-        if st.form_submit_button(button, type="primary"):
-            refusal = _try(typed, is_right, wrong)
-            if not refusal:
-                _let_in()
-            st.error(refusal)
-
-
-def _try(typed: str, is_right: Callable[[str], bool], wrong: str) -> str:
-    """Check a secret: "" if it is right, else why not, after a pause of this session alone.
-
-    A guess that comes too soon is not checked at all. Wrong guesses are logged.
-    """
-    guesser, guesses = _guesser(), _guesses()
-    wait = guesses.admit(guesser, time.monotonic())
-    if not wait and is_right(typed):
-        guesses.succeeded(guesser)
-        return ""
-    if wait:
-        time.sleep(WAIT_WHEN_REFUSED)
-        return f"There were too many wrong answers: wait {math.ceil(wait)} seconds, then try again."
-    logger.warning("Wrong organiser's password or key from %s, %d in a row.", guesser, guesses.count(guesser))
-    time.sleep(WAIT_AFTER_A_WRONG_ONE)
-    return wrong
-
-
-def _guesser() -> str:
-    """Who a wrong guess counts against: this browser if an organiser signed in with it before, else the visitor's address."""
-    settings = resources.settings()
-    known = st.context.cookies.to_dict().get(cookie_names(settings.home).known, "")
-    secret = settings.organiser_secret
-    if secret and known and is_signed(settings.home, secret, known, now=time.time(), purpose="known"):
-        return f"the known browser {known.split('.')[1]}"
-    return guesses_of.network(st.context.ip_address)
-
-
-def _let_in() -> None:
-    """Make this session an organiser's; its cookies follow in the next run."""
-    settings, state = resources.settings(), st.session_state
-    state["access.rater"] = False
-    state.pop("access.campaign", None)
-    st.query_params.pop("campaign", None)
-    state["access.tell"] = "lifted"
-    if settings.organiser_secret is not None:
-        state["access.token"] = sign(settings.home, settings.organiser_secret, expires=time.time() + SIGNED_IN)
-        state["access.tell"] = state["access.token"]
-    st.rerun()
-
-
-def _sign_out() -> None:
-    """End this sign-in in this session, in other open tabs, in the browser, and at other dashboards on the same home."""
-    settings, token, now = resources.settings(), _token(), time.time()
-    st.session_state["access.token"] = st.session_state["access.tell"] = ""
-    secret = settings.organiser_secret
-    if secret is None or not is_signed(settings.home, secret, token, now=now):
-        return
-    with words.show_errors():
-        try:
-            ended.end(settings.home, token, expires=int(token.partition(".")[0]), now=now)
-        except OSError as error:
-            raise StudyError(
-                f"The sign-out could not be stored ({error.strerror}): this browser is signed out, but a copy of its cookie stays "
-                "valid for up to 12 hours. Change the password to end it."
-            ) from error
-
-
-def _signature(home: Path, password: str, payload: str, purpose: str) -> str:
-    secret = hmac.digest(organiser_key(home).encode(), purpose.encode() + b"\0" + password.encode(), "sha256")
-    return hmac.digest(secret, payload.encode(), "sha256").hex()
-
-
-@st.cache_resource(show_spinner=False)
-def _guesses() -> guesses_of.Guesses:
-    """The wrong guesses at this server, shared by all sessions."""
-    return guesses_of.Guesses()
+    if "campaign" not in st.query_params or state["access.rater"]:
+        return bool(state["access.rater"])
+    known = is_of_campaign(st.query_params["campaign"])
+    if known is None:
+        return True
+    state["access.rater"] = known
+    return known

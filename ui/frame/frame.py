@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Study
 from core.subjectivity.sessions import campaigns
-from ui.frame import access, roles
+from ui.frame import access, roles, sign_in
 from ui.shared import jobs, links, resources, words
 
 PAGES = {
@@ -52,8 +52,8 @@ RATE = ("Rate", "rate", "🗳️")
 def draw_frame() -> st.Page:
     """Draw the page configuration, navigation and sidebar for this visitor, and return the page to run.
 
-    Organisers see all pages in five groups. Raters see the rating page only; every other address tells them that it is
-    closed.
+    Organisers see all pages in five groups, viewers the pages that change nothing. Raters see the rating page only; every
+    other address tells them that it is closed.
     """
     st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
     st.html(STYLE)
@@ -67,12 +67,19 @@ def draw_frame() -> st.Page:
     roles.mend_sidebar()
     if who is access.Visitor.RATER:
         return st.navigation(_rater_pages(), position="hidden")
+    is_viewer = who is access.Visitor.VIEWER
     listed = {
-        group: [_page(page, default=page[1] == "overview") for page in of_group] for group, of_group in PAGES.items()
+        group: [
+            _page(page, default=page[1] == "overview", hidden=is_viewer and page[1] not in links.FOR_VIEWERS)
+            for page in of_group
+        ]
+        for group, of_group in PAGES.items()
     }
-    page = st.navigation(listed | {"": [_page(RATE, hidden=True)]}, expanded=True)
+    is_lost = who is access.Visitor.STRANGER and "campaign" in st.query_params
+    shown = listed | {"": [_page(RATE, hidden=True)]}
+    page = st.navigation(shown, position="hidden" if is_lost else "sidebar", expanded=True)
     st.session_state["frame.page"] = page.url_path or "overview"
-    if who is access.Visitor.ORGANISER:
+    if who in (access.Visitor.ORGANISER, access.Visitor.VIEWER):
         _sidebar()
     return page
 
@@ -85,6 +92,7 @@ def choose_study(name: str) -> None:
 def guard(role: str, *, need_study: bool = True) -> Study:
     """Check the visitor's role and return the chosen study; the first call of every page.
 
+    `role`: "rater"; "viewer" for a page that changes nothing, which organisers see too; "organiser" for every other page.
     A visitor without the role sees why, and the page stops. The study is empty (no name) on a rater's page, and on a page
     that needs no study if none is chosen.
 
@@ -97,23 +105,33 @@ def guard(role: str, *, need_study: bool = True) -> Study:
         if not st.session_state.get("frame.again"):
             st.session_state["frame.again"] = True
             st.rerun()
+    who = access.visitor()
+    if "campaign" in st.query_params and who is not access.Visitor.RATER:
+        st.error(campaigns.UNKNOWN_LINK)
+        st.stop()
     if role == "rater" and not access.asks_preview():
         return Study(name="")
-    who = access.visitor()
     if who is access.Visitor.RATER:
-        access.refuse()
+        sign_in.refuse()
         st.stop()
     if who is access.Visitor.STRANGER:
-        access.ask_password()
+        sign_in.ask_password()
         st.stop()
+    if who is access.Visitor.VIEWER:
+        access.keep_view_link()
+        if role != "viewer":
+            st.error("You have a read-only view, and this page changes the study: it is for organisers.")
+            st.stop()
     with resources.store()() as session:
         known = tasks.studies(session)
     study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
     if study is None and need_study:
         st.info("There is no study yet.")
+        if who is access.Visitor.VIEWER:
+            st.stop()
         links.link("overview", "Open the sample study or start your own")
         st.stop()
-    if study is not None and role == "organiser":
+    if study is not None and role != "rater":
         st.query_params["study"] = study.name
     return study or Study(name="")
 
@@ -138,7 +156,7 @@ def _rater_pages() -> list[st.Page]:
 
 def _closed() -> None:
     st.session_state.pop("framed", None)
-    access.refuse()
+    sign_in.refuse()
 
 
 def _sidebar() -> None:
@@ -154,8 +172,12 @@ def _sidebar() -> None:
             last = st.session_state.get("frame.study") or st.query_params.get("study")
             chosen = st.selectbox("Study", names, index=names.index(last) if last in names else 0, key="frame.choice")
             st.session_state["frame.study"] = chosen
-        jobs.indicator()
-        access.sign_out_button()
+        if resources.reads_only():
+            st.caption("👁️ Read-only view")
+        else:
+            jobs.indicator()
+        if not access.view_link():
+            sign_in.sign_out_button()
 
 
 def _previewed(session: Session) -> str:

@@ -18,6 +18,8 @@ def title(text: str, study: Study) -> None:
         st.title(text, width="content")
         if study.is_sample:
             words.sample_badge()
+    if resources.reads_only():
+        return
     found = ways_of(study)
     page = str(st.session_state.get("frame.page", ""))
     if (here := _in_hand(found, page)) is not None:

@@ -48,7 +48,7 @@ def labels_view(study: Study, task: Task) -> None:
         _show(found, task=task, arm=arm, other=judge or NAMES[by])
     else:
         st.info(plain(found.note) or "There is nothing to compare with yet.")
-    if by == By.JUDGE:
+    if by == By.JUDGE and resources.may_change():
         _ask(study, task)
 
 

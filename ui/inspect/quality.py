@@ -166,7 +166,8 @@ def _measured(study: Study, task: Task) -> Measures | None:
         )
     elif found.stale:
         st.warning("The samples have changed since these were measured.")
-    if (found is None or found.stale) and st.button(label, type="primary", key="quality.measure"):
+    is_wanted = (found is None or found.stale) and resources.may_change()
+    if is_wanted and st.button(label, type="primary", key="quality.measure"):
         with resources.store().write() as session:
             job = measuring.queue_measuring(session, study=study, task=task)
         runner.ensure(resources.settings())
@@ -212,7 +213,7 @@ def _near_duplicates(arm: ArmMeasures) -> None:
     with st.expander(
         f"{plain(arm.arm)}: {counted(len(arm.near_groups), 'group')} of near-duplicates, {len(arm.removable)} can be rejected"
     ):
-        if arm.kind != ArmKind.REAL:
+        if arm.kind != ArmKind.REAL and resources.may_change():
             st.button(
                 f"Reject {len(arm.removable)}, keep the first of each group",
                 key=f"quality.near.{arm.arm_id}",

@@ -57,7 +57,7 @@ def samples_view(task: Task) -> None:
     shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
     chosen = choose_rows(shown, key=f"samples.table.{task.id}.{hash(wanted)}.{number}.{changes}", height=380)
     ids = [int(rows["id"].iloc[place]) for place in chosen]
-    if ids:
+    if ids and resources.may_change():
         _actions(ids, has_rejected=bool((rows["status"].iloc[chosen] == SampleStatus.REJECTED).any()))
     if len(ids) == 1:
         one_sample(task, ids[0])
@@ -199,6 +199,8 @@ def _labels(task: Task, origin: Origin, labels: list[str]) -> None:
             f"{origin.sample.status}"
             + (f" ({plain(origin.sample.reject_reason)})" if origin.sample.reject_reason else "")
         )
+        if not resources.may_change():
+            return
         current = str(human["label"].iloc[-1]) if len(human) else NO_HUMAN
         key = f"samples.human.{origin.sample.id}"
         st.selectbox(

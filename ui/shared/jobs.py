@@ -138,7 +138,7 @@ def row(job: Job, *, key: str) -> None:
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
             st.text(f"{_mark(job)} {job.title}", width="stretch")
             st.caption(f"job {job.id}{_place(job)}, {_state_words(job)}{_took(job)}{attempt}", width="content")
-            for action in _actions(job):
+            for action in _actions(job) if resources.may_change() else ():
                 _button(action, job, key)
         if job.state in ACTIVE_JOB_STATES:
             _bar(job)

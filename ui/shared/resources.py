@@ -9,6 +9,8 @@ from core.study import store as store_module
 from core.study import trash
 from core.study.store import Store
 
+READS_ONLY = "access.reads_only"
+
 
 @st.cache_resource(show_spinner=False)
 def settings() -> settings_module.Settings:
@@ -16,9 +18,27 @@ def settings() -> settings_module.Settings:
     return settings_module.load()
 
 
-@st.cache_resource(show_spinner=False)
 def store() -> Store:
     """The store: `with ui.store()() as session` reads, `with ui.store().write() as session` writes.
+
+    In a session that may only look, the store refuses every change (`ReadOnly`).
+    """
+    return store_module.read_only(whole_store()) if reads_only() else whole_store()
+
+
+def reads_only() -> bool:
+    """Whether this session may look and change nothing, as access control has found."""
+    return bool(st.session_state.get(READS_ONLY))
+
+
+def may_change() -> bool:
+    """Whether this session may change a study, so that forms and buttons that do are drawn."""
+    return not reads_only()
+
+
+@st.cache_resource(show_spinner=False)
+def whole_store() -> Store:
+    """The store of the server itself, outside of visitors' sessions.
 
     Opening the store also deletes for good what has been in the trash for longer than `trash.KEPT_DAYS`.
     """

@@ -15,10 +15,12 @@ def kept_model(run_id: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if folder.is_dir():
             size = models.megabytes(models.models_in(settings).get(run_id).size)
-            st.button("Remove the model", key=f"run.remove.{run_id}", on_click=_remove, args=(run_id,))
+            if resources.may_change():
+                st.button("Remove the model", key=f"run.remove.{run_id}", on_click=_remove, args=(run_id,))
             st.caption(words.plain(f"Kept, {size}, in {folder}. To send it: push --model {run_id} --to owner/name"))
             return
-        st.button("Keep this model", key=f"run.keep.{run_id}", on_click=_keep, args=(run_id,))
+        if resources.may_change():
+            st.button("Keep this model", key=f"run.keep.{run_id}", on_click=_keep, args=(run_id,))
         st.caption(
             "Weights are not kept unasked: the run is trained once more for them, with the same seed, and its scores stay."
         )

@@ -31,7 +31,8 @@ def frozen_panel(study: Study, *, metric: Metric, margin: float) -> None:
                 on_click="ignore",
             )
             st.caption("A frozen plan never changes. Freezing again makes a new version; the earlier ones stay.")
-        _form(study, metric=metric, margin=margin)
+        if resources.may_change():
+            _form(study, metric=metric, margin=margin)
 
 
 def _form(study: Study, *, metric: Metric, margin: float) -> None:

@@ -45,11 +45,12 @@ def _near_duplicates(task: Task) -> None:
         table(
             shown.drop(columns=["test_id", "other_id"]), key=f"near.pairs.{task.id}", wide=("test_text", "other_text")
         )
-        _offer_move(task)
+        if resources.may_change():
+            _offer_move(task)
     for place, (number, words) in enumerate(moves):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(words, width="stretch")
-            if not place:
+            if not place and resources.may_change():
                 st.button("Move back", key=f"near.undo.{number}", on_click=_undo, args=(number,))
 
 
@@ -106,6 +107,12 @@ def _contamination(study: Study, task: Task) -> None:
         "A model is given the first half of real test texts and asked for the second, with the data set named and without. A "
         "model that knows them writes training texts that repeat the test."
     )
+    if resources.may_change():
+        _ask(study, task)
+
+
+def _ask(study: Study, task: Task) -> None:
+    """Draw the form that tests a model."""
     wanted = pick_connection(study, key="contamination")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox(

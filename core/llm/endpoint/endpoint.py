@@ -10,11 +10,10 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import openai
 import truststore
 from yarl import URL
 
@@ -24,6 +23,9 @@ from core.llm.endpoint import failures, proxies, responses
 from core.llm.endpoint.failures import FORMAT, Cause, Failure
 from core.llm.money import prices
 from core.llm.settings import USUAL, CallSettings
+
+if TYPE_CHECKING:
+    import openai
 
 LONGEST_PAUSE_S = 120.0
 LONGEST_WAIT_S = 30.0
@@ -230,11 +232,8 @@ class OpenAIProvider:
             self._parameters.pop(refused, None)
             self._leave_out(refused)
 
-    def wait_after(self, error: openai.OpenAIError, failed: int) -> float:
-        """Return the seconds to wait before the next try, after the openai client failed for the `failed`-th time.
-
-        Raises the same errors as `complete` if no further try should be made.
-        """
+    def wait_after(self, error: "openai.OpenAIError", failed: int) -> float:
+        """Return the seconds to wait after the openai client failed the `failed`-th time; raises as `complete` if no try should follow."""
         failure = failures.of_openai(error).without(self._key)
         if failure.status in BUSY or failure.has_no_quota:
             self._pause(failure)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import openai
 
 from core.llm.endpoint import prompt_refusals
+
+if TYPE_CHECKING:
+    import openai
 
 LONGEST_SAID = 300
 LONGEST_WAIT_S = 30 * 86_400.0
@@ -196,8 +198,10 @@ def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
     return Failure(Cause.NO_CONNECTION, str(error))
 
 
-def of_openai(error: openai.OpenAIError) -> Failure:
+def of_openai(error: "openai.OpenAIError") -> Failure:
     """Return the failure behind an error of the openai client."""
+    import openai  # 1 s: loaded only for batches
+
     if isinstance(error, openai.APIResponseValidationError):
         return Failure(Cause.NO_COMPLETION, error.message)
     if isinstance(error, openai.APIStatusError):

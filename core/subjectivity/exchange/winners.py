@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from core.study.exchange import labels_in_files, tables
 from core.subjectivity.exchange import distinct
 
 SIDES = ("left", "right", "tie")
+MEANINGS = ("", *SIDES)  # "": a winner that names no side
 TRUE = {"true", "yes", "1"}
 TIE = ("tie", "draw", "equal", "same", "both", "neither", "even", "no preference", "no difference", "both good", "both bad",
        "bothbad", "tie (bothbad)", "tie (both bad)", "tie(bothbad)")  # fmt: skip
@@ -92,13 +94,7 @@ def decided(
     _check_zeros(clean, file=file)
     sides = {named.get(side, side).casefold(): side for side in ("left", "right")} | {"left": "left", "right": "right"}
     words = {**sides, **dict.fromkeys(TIE, "tie"), **_short_words(clean)}
-    columns = [clean[name] for name in ("left", "right", "winner")]
-    codes, _ = pd.factorize(distinct.key(columns))
-    first = np.flatnonzero(~pd.Series(codes).duplicated().to_numpy())
-    own = named.get("winner") == "winner"
-    rows = clean[["left", "right", "winner"]].iloc[first].astype("str").itertuples(index=False, name=None)
-    winner = pd.Series([_winner(*row, words=words, own=own) for row in rows], dtype="str").take(codes)
-    winner = distinct.categorical(winner.set_axis(clean.index))
+    winner = _sides(clean, words, own=named.get("winner") == "winner")
     reason = clean["reason"]
     unknown = (winner == "") & (clean["winner"] != "") & (reason == "")
     if unknown.any():
@@ -139,11 +135,23 @@ def _short_words(clean: pd.DataFrame) -> dict[str, str]:
     return {}
 
 
-def _winner(left: str, right: str, winner: str, *, words: dict[str, str], own: bool) -> str:
-    """The side that won, "" if unknown: in our column `winner` by word, then by name; in other columns by name first.
+def _sides(clean: pd.DataFrame, words: Mapping[str, str], *, own: bool) -> "pd.Series[Any]":
+    """The side that won in each row, "" if unknown: in our column `winner` by word, then by name; in others by name first.
 
     In crowd-kit's column `label` the winner is a name.
     """
-    by_word = words.get(winner.casefold(), "")
-    by_name = "left" if winner == left else "right" if winner == right else ""
-    return (by_word or by_name) if own else (by_name or by_word)
+    words_of = distinct.categorical(clean["winner"])
+    meant = [MEANINGS.index(words.get(written.casefold(), "")) for written in words_of.cat.categories]
+    word = np.array([*meant, 0])[words_of.cat.codes.to_numpy()]
+    is_left, is_right = (_equal(clean["winner"], clean[side]) for side in ("left", "right"))
+    name = np.select([is_left, is_right], [MEANINGS.index("left"), MEANINGS.index("right")], 0)
+    first, second = (word, name) if own else (name, word)
+    codes, used = pd.factorize(np.where(first > 0, first, second))
+    meanings = pd.Index([MEANINGS[code] for code in used], dtype="str")
+    return pd.Series(pd.Categorical.from_codes(codes, meanings), index=clean.index)
+
+
+def _equal(first: "pd.Series[Any]", second: "pd.Series[Any]") -> distinct.Flags:
+    """Whether two columns have the same cell, for each row."""
+    one, other = distinct.shared(first, second)
+    return np.asarray(one.cat.codes.to_numpy() == other.cat.codes.to_numpy())

@@ -20,6 +20,7 @@ from core.subjectivity.sessions.protocol import Protocol
 SIDES = ("left", "right", "tie")
 SCALE = ("1", "2", "3", "4", "5")
 COMPARING = (CampaignKind.COMPARE, CampaignKind.COMPARE_ITEMS)
+UNKNOWN_LINK = "This link does not belong to a labelling session. Please check it with whoever sent it to you."
 GOLD_POOL = 3  # gold items drawn for a campaign, as a multiple of those that a rater sees
 
 
@@ -110,17 +111,19 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
 
     Raises `StudyError` for an unknown token, for a campaign in the trash and, unless `even_closed`, for a closed campaign.
     """
-    is_token = bool(token) and token.isprintable()
-    campaign = session.scalar(select(Campaign).where(Campaign.token == token)) if is_token else None
+    campaign = _of_token(session, token)
     if campaign is None:
-        raise StudyError(
-            "This link does not belong to a labelling session. Please check it with whoever sent it to you."
-        )
+        raise StudyError(UNKNOWN_LINK)
     home = session.get_one(Study, campaign.study_id)
     is_away = home.trashed_at is not None or home.is_trash
     if is_away or not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
     return campaign
+
+
+def is_token(session: Session, token: str) -> bool:
+    """Whether a token belongs to a campaign, be the campaign open, closed or in the trash."""
+    return _of_token(session, token) is not None
 
 
 def count_items(session: Session, campaign: Campaign) -> int:
@@ -151,6 +154,11 @@ def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
     if campaign.kind == CampaignKind.SCALE or campaign.task_id is None:
         return SCALE
     return tuple(label.name for label in tasks.labels_of(session, campaign.task_id))
+
+
+def _of_token(session: Session, token: str) -> Campaign | None:
+    is_text = bool(token) and token.isprintable()
+    return session.scalar(select(Campaign).where(Campaign.token == token)) if is_text else None
 
 
 def _texts(session: Session, plan: Plan) -> list[Item]:

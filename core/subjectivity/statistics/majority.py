@@ -55,9 +55,8 @@ def graph(comparisons: pd.DataFrame) -> MajorityGraph:
 def of_tally(tally: Tally) -> MajorityGraph:
     """Compute the majority graph from a tally of comparisons."""
     names, wins = tally.names, tally.wins
-    component = strengths.components(wins > wins.T)
-    level = _component_levels(wins > wins.T, component)
-    levels = {name: int(level[number]) for name, number in zip(names, component, strict=True)}
+    component, level = _levels(tally)
+    levels = _by_name(tally, component, level)
     members = (np.flatnonzero(component == number) for number in range(len(level)))
     groups = sorted((tuple(names[i] for i in group) for group in members), key=lambda g: (levels[g[0]], g))
     compared = np.triu(wins + wins.T > 0, k=1)
@@ -69,6 +68,22 @@ def of_tally(tally: Tally) -> MajorityGraph:
         even=tuple((names[i], names[j]) for i, j in np.argwhere(compared & (wins == wins.T))),
         n=len(tally.share),
     )
+
+
+def levels_of(tally: Tally) -> dict[str, int]:
+    """Compute the level of each name, as `MajorityGraph.levels`."""
+    return _by_name(tally, *_levels(tally))
+
+
+def _levels(tally: Tally) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int_]]:
+    """The strongly connected component of each name, from 0, and the level of each component."""
+    beats = tally.wins > tally.wins.T
+    component = strengths.components(beats)
+    return component, _component_levels(beats, component)
+
+
+def _by_name(tally: Tally, component: npt.NDArray[np.int32], level: npt.NDArray[np.int_]) -> dict[str, int]:
+    return {name: int(level[number]) for name, number in zip(tally.names, component, strict=True)}
 
 
 def _edges(tally: Tally) -> tuple[Edge, ...]:

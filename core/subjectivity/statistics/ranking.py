@@ -187,7 +187,7 @@ def _ranking(estimate: Estimate) -> Ranking:
     return Ranking(
         order=tuple(names[i] for i in order),
         strength={names[i]: _strength(estimate.value[i], margin[i], n_of_name[i]) for i in order},
-        levels=majority.of_tally(tally).levels,
+        levels=majority.levels_of(tally),
         connected=estimate.connected,
         n=len(tally.share),
         n_raters=tally.n_raters,

@@ -10,9 +10,8 @@ import functools
 import itertools
 import time
 from collections import Counter, defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from openai.types import Batch as RemoteBatch
 from sqlalchemy import update
 
 from core.errors import ProviderRefused, StudyError
@@ -35,6 +34,9 @@ from core.synthesis.generation import generation, requests, standing
 from core.synthesis.generation.generation import Generated
 from core.synthesis.generation.quota import MOST_FRUITLESS
 from core.synthesis.limits import BATCH_WITHOUT_BUDGET, BatchLimits
+
+if TYPE_CHECKING:
+    from openai.types import Batch as RemoteBatch
 
 FIRST_POLL_S = 1.0
 MOST_REASONS = 3
@@ -200,7 +202,7 @@ class _Batches:
             submitted_at=time.time(),
         )
 
-    def _ended(self, batch: Batch) -> RemoteBatch:
+    def _ended(self, batch: Batch) -> "RemoteBatch":
         """Wait until a batch has completed, failed, expired or been cancelled, and return the remote batch.
 
         The state is read after 1 second at first, then at growing intervals up to `limits.poll_s`.
@@ -222,7 +224,7 @@ class _Batches:
             time.sleep(min(wait, self.limits.poll_s))
             wait *= 1.5
 
-    def _collect(self, batch: Batch, remote: RemoteBatch) -> None:
+    def _collect(self, batch: Batch, remote: "RemoteBatch") -> None:
         """Store every answer of an ended batch, free the slots without an answer, and learn from the failures."""
         files = [self.remote.text(file_id) for file_id in (remote.output_file_id, remote.error_file_id) if file_id]
         found = collect.collect(
@@ -311,7 +313,7 @@ class _Batches:
         self.report(so_far.n_kept, self.per_label * len(self.plan.labels), message, extra)
 
 
-def _sentence(remote: RemoteBatch, found: Collected) -> str:
+def _sentence(remote: "RemoteBatch", found: Collected) -> str:
     """A sentence on how a batch ended, how many answers are stored, and how many are missing by reason."""
     n = found.answered + len(found.unanswered)
     said = f"Batch {remote.id} is {remote.status}: {found.answered} of {n} requests are answered and stored"
@@ -319,7 +321,7 @@ def _sentence(remote: RemoteBatch, found: Collected) -> str:
     return f"{said}; missing: {missing}." if missing else f"{said}."
 
 
-def _invalid(remote: RemoteBatch, url: str) -> ProviderRefused:
+def _invalid(remote: "RemoteBatch", url: str) -> ProviderRefused:
     """The error for a batch that failed before any of its requests was answered, with the reasons of the endpoint."""
     problems = (remote.errors.data if remote.errors else None) or []
     said = "; ".join(
