@@ -1,4 +1,4 @@
-"""The licences of all packages that an installation of Litmus brings, in docs/reference/licences.md, from their metadata.
+"""The licences of all packages that an installation of Litmus brings, in docs/licences.md, from their metadata.
 
 python -m tests.licences        # write it anew, in an environment with requirements.txt; a test says when it is out of date
 """
@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reference" / "licences.md"
+PAGE = ROOT / "docs" / "licences.md"
 # What may come with Litmus (Apache-2.0): permissive licences, and the Mozilla licence, whose terms end with its own files.
 ALLOWED = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python",
