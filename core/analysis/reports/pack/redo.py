@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from core.analysis.reports.pack import beyond
 from core.study import tasks
-from core.study.exchange import exporting, spreadsheets
+from core.study.exchange import spreadsheets
+from core.study.exchange.data_set import exporting
 from core.study.rows.kinds import ArmKind, CampaignKind
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study, Task

@@ -20,6 +20,7 @@ MEANINGS = {
     "label_judge": "the newest label by an LLM judge; empty if no judge was asked or its answer named no label",
     "label_human": "the newest label by a person who looked at the text; empty if there is no such label",
     "kind": "the kind of training data in the arm",
+    "synthetic": "whether a model wrote the text",
     "split": "train, validation, test, or pool (real texts that prompts may show)",
     "weight": "what the text counts for in a training that weighs texts, as its file gave it; missing where the file gave none",
     "file": "the file from which the text was imported",
