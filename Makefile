@@ -1,15 +1,16 @@
-# make run | demo | test | check | fix | e2e | simulate | docs. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate | docs | wheel | sbom | audit. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 USE := .venv/.installed
 DEV := .venv/.installed-dev
+SUPPLY := .venv-supply/.installed
 # On Linux without a GPU, TORCH_INDEX names the index of PyTorch's CPU wheels and saves several gigabytes of CUDA.
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate docs
+.PHONY: run demo test check fix e2e simulate docs wheel sbom audit
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -39,6 +40,25 @@ docs: $(DEV)
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e
+
+# The same commit gives the same wheel to the last byte: its times are that of the commit.
+wheel: $(DEV)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --wheel-dir dist .
+
+sbom: $(USE) $(SUPPLY)
+	mkdir -p dist
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/litmus.cdx.json $(BIN)/python
+
+# Needs a network that reaches the advisories of PyPI.
+audit: $(USE) $(SUPPLY)
+	.venv-supply/bin/pip-audit --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+
+$(SUPPLY): Makefile
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv

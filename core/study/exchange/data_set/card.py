@@ -22,6 +22,7 @@ MEANINGS = {
     "kind": "the kind of training data in the arm",
     "synthetic": "whether a model wrote the text",
     "split": "train, validation, test, or pool (real texts that prompts may show)",
+    "weight": "what the text counts for in a training that weighs texts, as its file gave it; missing where the file gave none",
     "file": "the file from which the text was imported",
     "recorded": "whether the completion was recorded beforehand, not made for this study",
     "attributes": "the attribute values drawn for the call, as JSON",

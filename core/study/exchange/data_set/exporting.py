@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         "kind": TEXT,
         "synthetic": FLAG,
         "split": TEXT,
+        "weight": SHARE,
         "status": TEXT,
         "reject_reason": TEXT,
         "file": TEXT,
@@ -126,7 +127,7 @@ def folder_names(arms: Sequence[Arm]) -> dict[int, str]:
 
 _COLUMNS = [
     "id", "text", "label", "split", "status", "reject_reason", "file", "model", "recorded", "prompt_id",
-    "prompt_version", "attributes", "completion_id", "part", "tokens_in", "tokens_out", "cost_usd", "created_at",
+    "prompt_version", "attributes", "completion_id", "part", "tokens_in", "tokens_out", "cost_usd", "created_at", "weight",
 ]  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def _query(arm: Arm, *, rejected: bool) -> Select[*tuple[Any, ...]]:
             Sample.id, Sample.text, Label.name, Sample.split, Sample.status, Sample.reject_reason, Import.file,
             Completion.model, Completion.is_recorded, Completion.prompt_id, Prompt.version, Completion.attributes,
             Sample.completion_id, Sample.part, Completion.tokens_in, Completion.tokens_out, Completion.cost_usd,
-            Sample.created_at,
+            Sample.created_at, Sample.weight,
         )
         .join(Label, Label.id == Sample.label_id)
         .outerjoin(Import, Import.id == Sample.import_id)
