@@ -9,7 +9,8 @@ from core.jobs import runner
 from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
-from core.training import rated, runs, selection
+from core.training import runs, selection
+from core.training.targets import rated, weights
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -22,7 +23,7 @@ with ui.store()() as session:
     arms = {task.id: tasks.arms(session, task.id) for task in known}
     scores = runs.scores(session, study.id)
     available = [selection.available(session, task) for task in known]
-    rated_texts = rated.texts_of_arms(session, study)
+    counting = {"rated": rated.texts_of_arms(session, study), "weighed": weights.texts_of_arms(session, study)}
 if not known:
     st.info("There is nothing to train on yet.")
     ui.link("data", "Bring in real data")
@@ -35,7 +36,7 @@ with st.container(border=True):
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
-        choice = ui.pick_training(config, chosen, rated=rated_texts)
+        choice = ui.pick_training(config, chosen, **counting)
     encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
     st.caption(ui.plain(choice.words))
     st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))

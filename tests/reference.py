@@ -16,7 +16,7 @@ import typer
 
 from core.__main__ import COMMANDS
 from core.study import spec
-from core.study.exchange import exporting
+from core.study.exchange.data_set import exporting
 from core.study.rows import baselines, sessions, study  # noqa: F401  (their tables are described)
 from core.study.rows.base import Base
 from core.training.settings import TrainingSettings

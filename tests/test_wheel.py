@@ -1,7 +1,9 @@
 """An installed Litmus: a wheel of the committed files runs the command, the sample study and the dashboard in an empty folder."""
 
+import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -54,6 +56,24 @@ def empty(tmp_path: Path) -> Path:
     folder = tmp_path / "empty"
     folder.mkdir()
     return folder
+
+
+def test_the_same_commit_gives_the_same_wheel_to_the_last_byte(installed: Path, tmp_path: Path) -> None:
+    checkout = installed.parents[2] / "checkout"
+    digests = set[str]()
+    for copy in ("one", "two"):
+        shutil.copytree(checkout, tmp_path / copy, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+        build = ["pip", "--disable-pip-version-check", "--quiet", "wheel", "--no-build-isolation", "--no-deps"]
+        subprocess.run(
+            [sys.executable, "-m", *build, "--wheel-dir", str(tmp_path / f"{copy}-wheel"), str(tmp_path / copy)],
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1795000000"},
+            check=True,
+            timeout=300,
+        )
+        (wheel,) = (tmp_path / f"{copy}-wheel").glob("*.whl")
+        digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
+
+    assert len(digests) == 1
 
 
 def test_the_command_lists_its_subcommands(installed: Path, environ: dict[str, str], empty: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -42,12 +42,25 @@ def run(
         Keep | None,
         typer.Option(help="Keep the models of the best seed of each task, arm and encoder, or of all runs."),
     ] = None,
+    targets: Annotated[
+        Literal["hard", "soft"] | None, typer.Option(help="Labels or raters' shares, instead of the file's.")
+    ] = None,
+    class_weights: Annotated[
+        Literal["none", "balanced"] | None,
+        typer.Option(help="Weights of the classes in the loss, instead of the file's."),
+    ] = None,
+    sample_weights: Annotated[
+        Literal["none", "column"] | None,
+        typer.Option(help="Weigh texts by the column weight of their file, instead of what the study file says."),
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Do everything that a STUDY.yaml asks for; finished parts are not done again."""
     with output.opened() as (settings, store), _listing(as_json=as_json, is_check=check):
         choice.check(settings, jobs)
-        request = study_intake.request_of(checks.read(file), seeds=seeds)
+        asked = {"targets": targets, "class_weights": class_weights, "sample_weights": sample_weights}
+        training = {name: value for name, value in asked.items() if value is not None}
+        request = study_intake.request_of(checks.read(file), seeds=seeds, training=training)
         if check:
             _say(check_study(settings, store, request), as_json=as_json)
         else:

@@ -1,7 +1,7 @@
 """A checked study file, the transaction that imports it, and the list of problems met on the way."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,8 +101,11 @@ def line_of(problem: Problem) -> str:
     return f"  {'' if problem.is_fatal else 'mind: '}{problem}"
 
 
-def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
-    """Return the request of a study file: training settings checked, `seeds` in place of the file's own unless None.
+def request_of(
+    reading: checks.Reading, *, seeds: str | None, training: Mapping[str, str] | None = None
+) -> StudyRequest:
+    """Return the request of a study file: training settings checked, `seeds` in place of the file's own unless None, and the
+    settings in `training` in place of those of the file.
 
     A preset gives the encoders and seeds that the file does not, and a caution says what it stands for. `seeds` are whole
     numbers separated by commas. Raises `Refused` if the file cannot be read at all.
@@ -113,10 +116,10 @@ def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
     study, said = _with_preset(reading.spec)
     problems += said
     try:
-        training = TrainingSettings.model_validate(study.training)
+        settings = TrainingSettings.model_validate({**study.training, **(training or {})})
     except pydantic.ValidationError as error:
         problems += checks.of_validation(error, TrainingSettings, where="training")
-        training = TrainingSettings()
+        settings = TrainingSettings()
     try:
         chosen = [int(seed) for seed in seeds.split(",")] if seeds else study.seeds
     except ValueError:
@@ -125,7 +128,7 @@ def request_of(reading: checks.Reading, *, seeds: str | None) -> StudyRequest:
     if not all(0 <= seed < plan.SEED_LIMIT for seed in chosen):
         listed = ", ".join(map(str, chosen))
         problems.append(Problem("--seeds", f"found {listed}.", f"Seeds are from 0 to {plan.SEED_LIMIT - 1}."))
-    return StudyRequest(study, training, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
+    return StudyRequest(study, settings, list(dict.fromkeys(chosen)), problems, reading.unsure, reading.is_whole)
 
 
 def _with_preset(study: spec.StudySpec) -> tuple[spec.StudySpec, list[Problem]]:

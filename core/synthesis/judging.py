@@ -170,17 +170,17 @@ def _plan(store: Store, *, arm_ids: Sequence[int], judge: str, room: int | None,
             raise StudyError("A judge needs one or more arms of one task. Name arms that exist.")
         task = session.get_one(Task, owners.pop())
         labels = tasks.labels_of(session, task.id)
-        chosen = _chosen(session, arm_ids, wanted, seed=seed)
-        if not chosen:
+        drawn = chosen(session, arm_ids, wanted, seed=seed)
+        if not drawn:
             raise StudyError(f"There is no kept text to judge in {', '.join(arm.name for arm in arms.values())}.")
-        done = _read_again(session, chosen, judge, labels, room=room)
-        left = [sample_id for sample_id in chosen if sample_id not in done]
+        done = _read_again(session, drawn, judge, labels, room=room)
+        left = [sample_id for sample_id in drawn if sample_id not in done]
         found = [row for chunk in chunks(left) for row in session.scalars(select(Sample).where(Sample.id.in_(chunk)))]
         study = session.get_one(Study, task.study_id)
-    return _Plan(study, task, arms, labels, judge, chosen, found)
+    return _Plan(study, task, arms, labels, judge, drawn, found)
 
 
-def _chosen(session: Session, arm_ids: Sequence[int], wanted: Texts, *, seed: int) -> list[int]:
+def chosen(session: Session, arm_ids: Sequence[int], wanted: Texts, *, seed: int) -> list[int]:
     """The ids of the samples to judge, in a drawn order that mixes arms and labels."""
     query = select(Sample.arm_id, Sample.label_id, Sample.id)
     query = query.where(Sample.arm_id.in_(arm_ids), Sample.status == SampleStatus.KEPT)
@@ -258,7 +258,7 @@ def _store(store: Store, plan: _Plan, sample_id: int, received: Received) -> Non
     if label is not None:
         with store.write() as session:
             session.execute(
-                update(Judgement).where(Judgement.sample_id == sample_id, *_is_by(plan.judge)).values(label_id=label.id)
+                update(Judgement).where(Judgement.sample_id == sample_id, *is_by(plan.judge)).values(label_id=label.id)
             )
 
 
@@ -316,8 +316,8 @@ def _judged(store: Store, plan: _Plan, *, is_priced: bool, seconds: float) -> Ju
 
 def _by(judge: str) -> Select[Judgement]:
     """A query for the stored answers of a judge."""
-    return select(Judgement).where(*_is_by(judge))
+    return select(Judgement).where(*is_by(judge))
 
 
-def _is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
+def is_by(judge: str) -> tuple[ColumnElement[bool], ...]:
     return Judgement.kind == JudgementKind.JUDGE, Judgement.judge == judge

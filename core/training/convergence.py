@@ -10,7 +10,7 @@ where the run has at least `LEAST_VALIDATION` of them, else the loss in training
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,10 +78,16 @@ def judge(facts: Mapping[str, Any]) -> Convergence:
     return Convergence(True, late, f"Converged: {seen}.")
 
 
-def loss_of_a_guess(targets: Sequence[int]) -> float:
-    """The entropy of labels in nats: the lowest mean loss of an answer that does not look at the text. 0 for one label."""
-    n = len(targets)
-    return -sum(count / n * math.log(count / n) for count in Counter(targets).values())
+def loss_of_a_guess(targets: Sequence[int], weights: Sequence[float] = ()) -> float:
+    """The entropy of labels in nats: the lowest mean loss of an answer that does not look at the text. 0 for one label.
+
+    `weights`: what each text counts for; empty if all count alike.
+    """
+    counts: defaultdict[int, float] = defaultdict(float)
+    for target, weight in zip(targets, weights or [1.0] * len(targets), strict=True):
+        counts[target] += weight
+    n = sum(counts.values())
+    return -sum(count / n * math.log(count / n) for count in counts.values())
 
 
 def late_share(guess: float, half: float, end: float) -> float:

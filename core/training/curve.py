@@ -15,9 +15,10 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Task
-from core.training import fingerprints, rated, selection
+from core.training import fingerprints, selection
 from core.training.plan import Planned, adopt, check_asked, lock
 from core.training.settings import TrainingSettings
+from core.training.targets import weights
 
 USUAL = ("0", "50", "100", "200", "400", "all")  # sizes in words, as `size_of` reads them
 
@@ -146,7 +147,7 @@ def _config(
         "code": fingerprints.CODE_VERSION,
         "test": fingerprints.data_digest(test),
         "notes": [f"A run of the learning curve on {len(chosen):,} texts trains on {words}."] * uneven
-        + rated.notes(arm, chosen),
+        + weights.notes(arm, chosen),
         **({"rule": asked.rule} if asked.rule else {}),
     }
 

@@ -38,8 +38,10 @@ def device_words(facts: Mapping[str, Any]) -> str:
 
 
 def data_digest(samples: pd.DataFrame) -> str:
-    """A digest of the exact texts and labels of samples, and of the raters' `shares` where targets are soft, in any order."""
+    """A digest of the exact texts and labels of samples, in any order, and of the raters' `shares` where targets are soft and of the
+    `weight` where texts are weighed."""
     parts = [samples[name] for name in ("exact", "label", "shares") if name in samples]
+    parts += [samples["weight"].map(repr)] if "weight" in samples else []
     lines = sorted(" ".join(row) for row in zip(*parts, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -142,7 +142,7 @@ def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, se
         "stopped_early": trained.steps < data.settings.length,
         "loss": trained.curve,
         "validation": {"n": len(data.validation), "loss": trained.validation},
-        "guess": convergence.loss_of_a_guess(data.train.targets),
+        "guess": convergence.loss_of_a_guess(data.train.targets, data.train.weights),
         "train_digest": data.train_digest,
         "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
         **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),

@@ -13,9 +13,10 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Run, Task
-from core.training import fingerprints, rated, selection
+from core.training import fingerprints, selection
 from core.training.selection import Choice
 from core.training.settings import TrainingSettings
+from core.training.targets import weights
 
 SEED_LIMIT = 2**32
 UNEVEN = 1.3  # the commonest label's share over an equal share, from which balancing the real arm is said
@@ -85,8 +86,8 @@ def plan(
 def _pool(
     session: Session, task: Task, arm: Arm, labels: Sequence[str], *, test: pd.DataFrame, settings: TrainingSettings
 ) -> pd.DataFrame:
-    """The training texts of an arm, with the shares of raters where the targets are soft."""
-    return rated.with_shares(session, task, selection.training_pool(session, task, arm, labels, test), settings)
+    """The training texts of an arm, with the shares of raters and the weights that the settings ask for."""
+    return weights.targeted(session, task, selection.training_pool(session, task, arm, labels, test), settings)
 
 
 def _shared_config(
@@ -215,7 +216,7 @@ def _notes(
     if choice.short:
         counts = ", ".join(f"{label} {count}" for label, count in choice.samples["label"].value_counts().items())
         notes.append(f"Arm {arm.name} is {choice.short} texts short of balance; it trains on {counts}.")
-    return notes + rated.notes(arm, choice.samples)
+    return notes + weights.notes(arm, choice.samples)
 
 
 def _balance_notes(

@@ -14,8 +14,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Label, Sample, Task
-from core.training import rated
 from core.training.settings import TrainingSettings
+from core.training.targets import weights
 
 VALIDATION = 128  # most validation texts of a run
 HELD_OUT = 10  # with early stopping, one in so many chosen texts is not trained on
@@ -84,11 +84,11 @@ def run_texts(
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     task = session.get_one(Task, arm.task_id)
-    pool = rated.with_shares(session, task, training_pool(session, task, arm, labels, test), settings)
+    pool = weights.targeted(session, task, training_pool(session, task, arm, labels, test), settings)
     chosen = choose(pool, labels, n=n - (n_real or 0), seed=seed, balance=settings.balance).samples
     if n_real:
         real_pool = training_pool(session, task, tasks.get_arm(session, task, ArmKind.REAL), labels, test)
-        real_pool = rated.with_shares(session, task, real_pool, settings)
+        real_pool = weights.targeted(session, task, real_pool, settings)
         real = choose(real_pool, labels, n=n_real, seed=seed, balance=settings.balance).samples
         pool, chosen = pd.concat([real_pool, pool]), pd.concat([real, chosen], ignore_index=True)
     return _parted(session, arm, chosen, pool, test=test, seed=seed, settings=settings)
@@ -101,7 +101,7 @@ def pool_texts(session: Session, real: Arm, *, test: pd.DataFrame, seed: int, se
     the pool has texts of fewer than two labels.
     """
     pool = pool_samples(session, real, test)
-    pool = rated.with_shares(session, session.get_one(Task, real.task_id), pool, settings)
+    pool = weights.targeted(session, session.get_one(Task, real.task_id), pool, settings)
     if pool["label"].nunique() < 2:
         raise StudyError(
             "A seed student learns from the few-shot pool, which needs texts of two labels. Import some on Data."

@@ -20,6 +20,7 @@ UNSAID: dict[str, Any] = {
     "class_weights": "none",
     "stop": "last",
     "targets": "hard",
+    "sample_weights": "none",
 }  # left out of fingerprints
 
 
@@ -34,7 +35,9 @@ class TrainingSettings(BaseModel):
     frequency of its label. With `stop` "early", a tenth of an arm's chosen texts are kept out of training, and a run ends
     once the loss on this tenth no longer falls; its best weights count. `per_label` limits the training texts of an arm to
     so many times the number of labels, where the task has no training size of its own. With `targets` "soft", the target of
-    a training text with ratings is the share of its raters who chose each label, not its label alone. `preset` names choices of
+    a training text with ratings is the share of its raters who chose each label, not its label alone. With
+    `sample_weights` "column", a text counts in the loss by the column `weight` of the file it came from, 1 without; a weight of 2
+    counts like the text given twice. `preset` names choices of
     `core.training.presets`, which the other keys change one by one; it is None in valid settings.
     """
 
@@ -54,6 +57,7 @@ class TrainingSettings(BaseModel):
     class_weights: Literal["none", "balanced"] = "none"
     stop: Literal["last", "early"] = "last"
     targets: Literal["hard", "soft"] = "hard"
+    sample_weights: Literal["none", "column"] = "none"
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -105,6 +105,16 @@ def test_another_judge_is_asked_without_changing_what_the_study_writes_with(
     assert kept.models == ("writer",)
 
 
+def test_the_calls_and_their_cost_are_said_before_the_judge_is_asked(app: AppTest, home: Store, study: Study) -> None:
+    at_labels(app)
+    app.selectbox(key="fidelity.model").set_value("judge-1").run()
+
+    told = said(app).replace("\\", "")
+    assert "42 calls to judge-1, " in told and "the price of judge-1 is unknown" in told
+    app.checkbox(key=next(str(box.key) for box in app.checkbox if "fidelity.test" in str(box.key))).check().run()
+    assert "20 calls to judge-1, " in said(app).replace("\\", "")
+
+
 def test_the_view_moves_to_the_judge_that_was_asked_once_it_has_answered(
     app: AppTest, home: Store, study: Study
 ) -> None:

@@ -68,3 +68,22 @@ def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that
     with home() as session:
         queued = list(session.scalars(select(Run)))
     assert not app.exception and {run.config["training"]["targets"] for run in queued} == {"soft"}
+
+
+def test_weights_of_classes_and_texts_stand_in_the_file_and_texts_without_any_close_the_field(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    opened(app, "train")
+    assert app.selectbox(key="train.sample_weights").disabled and "Texts count alike" in captions(app)
+    with home.write() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+        for sample in session.scalars(select(Sample).where(Sample.arm_id == tasks.get_arm(session, task, "real").id)):
+            sample.weight = 2.0
+
+    app.selectbox(key="train.class_weights").set_value("balanced").run()
+    app.selectbox(key="train.sample_weights").set_value("column").run()
+
+    assert not app.exception and " of these arms with a weight; other texts count 1." in captions(app)
+    shown = " ".join(block.value for block in app.code)
+    assert "class_weights: balanced" in shown and "sample_weights: column" in shown

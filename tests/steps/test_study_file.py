@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from core.study import tasks
+from core import catalogue
+from core.steps import study_intake
+from core.study import checks, tasks
 from core.study.store import Store
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
@@ -515,3 +517,16 @@ def test_a_run_trains_the_curve_of_its_file_after_the_comparison_and_the_command
         assert stored_runs.execute("SELECT purpose, count(*) FROM run GROUP BY 1 ORDER BY 1").fetchall() == [
             ("comparison", 2), ("learning-curve", 5),
         ]  # fmt: skip
+
+
+def test_an_option_of_run_goes_before_the_training_settings_of_the_file() -> None:
+    reading = checks.read(catalogue.SAMPLE_STUDY)
+
+    asked = study_intake.request_of(
+        reading, seeds=None, training={"sample_weights": "column", "class_weights": "balanced"}
+    )
+    clash = study_intake.request_of(reading, seeds=None, training={"targets": "soft", "class_weights": "balanced"})
+
+    assert (asked.training.sample_weights, asked.training.class_weights) == ("column", "balanced")
+    assert asked.training.batch_size == study_intake.request_of(reading, seeds=None).training.batch_size
+    assert any("class_weights balanced needs hard targets" in problem.what for problem in clash.problems)

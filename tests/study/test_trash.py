@@ -11,7 +11,8 @@ from core.errors import StudyError
 from core.jobs import queue
 from core.study import store as store_module
 from core.study import tasks, trash
-from core.study.exchange import exporting, importing, tables
+from core.study.exchange import importing, tables
+from core.study.exchange.data_set import exporting
 from core.study.rows.base import Base
 from core.study.rows.kinds import SampleStatus, Slot
 from core.study.rows.sessions import Campaign, Item, Rater, Rating

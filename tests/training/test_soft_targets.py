@@ -12,9 +12,10 @@ from core.study.rows.kinds import CampaignKind, RaterKind, Split
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
 from core.study.rows.study import Prediction, Run, Sample, Study, Task
 from core.study.store import Store
-from core.training import fit, plan, rated
+from core.training import fit, plan
 from core.training.fitting import run_data
 from core.training.settings import training_settings
+from core.training.targets import rated
 from tests.training.conftest import SETTINGS
 
 SOFT = training_settings(SETTINGS.model_dump() | {"targets": "soft"})

@@ -16,7 +16,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, JudgementKind, Split, Work
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
-from core.synthesis import judging
+from core.synthesis import judging, judging_cost
 from core.synthesis.judging import Texts
 from ui.shared import charts, jobs, pickers, resources
 from ui.shared.tables import table
@@ -117,6 +117,8 @@ def _ask(study: Study, task: Task) -> None:
             f"{plain(str(judge))} wrote texts of {plain(', '.join(written))}. A model that judges its own texts tends to agree "
             "with itself: choose another judge if you can."
         )
+    if judge and names:
+        _say_cost(wanted, judge, [found[name].id for name in names], texts, budget)
     if is_clicked and judge:
         with show_errors():
             connection.check(wanted.model_copy(update={"models": (judge,)}), resources.settings())
@@ -124,6 +126,14 @@ def _ask(study: Study, task: Task) -> None:
             _queue(study, task, [found[name] for name in names], judge=judge, arguments=arguments)
             st.rerun()
     jobs.job_panel(study.id, of=Work.JUDGE.key(task.id), key="fidelity.jobs")
+
+
+def _say_cost(wanted: Connection, judge: str, arm_ids: Sequence[int], texts: Texts, budget: float | None) -> None:
+    """Say how many calls the judge takes and what they cost, before the judge is asked."""
+    only_judge = wanted.model_copy(update={"models": (judge,)})
+    with show_errors(), resources.store()() as session:
+        cost = judge_step.cost(session, resources.settings(), only_judge, arm_ids=arm_ids, texts=texts)
+        st.caption(plain(judging_cost.sentence(cost, budget_usd=budget)))
 
 
 def _choose_judge(wanted: Connection, writers: Mapping[str, list[str]]) -> str | None:

@@ -14,7 +14,8 @@ from core.errors import StudyError
 from core.quality import neighbours
 from core.study import browse, judgements, tasks
 from core.study.browse import Opinion, Origin
-from core.study.exchange import exporting, spreadsheets
+from core.study.exchange import spreadsheets
+from core.study.exchange.data_set import exporting
 from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Arm, Task
 from core.synthesis.generation import obedience

@@ -25,10 +25,13 @@ class TrainingChoice:
     words: str
 
 
-def pick_training(config: Mapping[str, Any], arms: Sequence[Arm], *, rated: Mapping[int, int]) -> TrainingChoice:
+def pick_training(
+    config: Mapping[str, Any], arms: Sequence[Arm], *, rated: Mapping[int, int], weighed: Mapping[int, int]
+) -> TrainingChoice:
     """Ask how runs of these arms are trained, beginning with the study's own `config` or with a preset.
 
-    `rated`: the number of training texts with ratings by arm id; without any of these arms, targets cannot be soft.
+    `rated`, `weighed`: the number of training texts with ratings, or with a weight of their file, by arm id; without such
+    texts in these arms, targets cannot be soft or texts cannot be weighed.
     """
     name = str(
         st.selectbox(
@@ -57,36 +60,60 @@ def pick_training(config: Mapping[str, Any], arms: Sequence[Arm], *, rated: Mapp
         help="At least three are needed for an interval",
     )  # fmt: skip
     length = pick_length(known["training"], key=key)
-    balance = st.selectbox(
-        "Class shares",
-        ["equal", "natural"],
-        index=int(known["training"].get("balance") == "natural"),
-        key=f"{key}.balance",
-        width=130,
-        persist_state="session",
-        help="equal: equally many texts of each label in every arm; natural: each arm keeps its own shares, as a user "
-        "of real data would",
+    balance = _choose(
+        "Class shares", ("equal", "natural"), known["training"].get("balance"), key=f"{key}.balance", is_open=True,
+        about="equal: equally many texts of each label in every arm; natural: each arm keeps its own shares, as a user of real data "
+        "would",
+    )  # fmt: skip
+    n_rated, n_weighed = (sum(found.get(arm.id, 0) for arm in arms) for found in (rated, weighed))
+    counting = _pick_counting(known["training"], n_rated, n_weighed, key=key)
+    settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting)
+    said = (
+        _words(settings, name if preset else ""),
+        _targets_words(settings, n_rated),
+        _weights_words(settings, n_weighed),
     )
-    n_rated = sum(rated.get(arm.id, 0) for arm in arms)
-    targets = _pick_targets(known["training"], n_rated, key=key)
-    settings = training_settings(with_length(known["training"], length) | {"balance": balance, "targets": targets})
-    words = f"{_words(settings, name if preset else '')} {_targets_words(settings, n_rated)}".rstrip()
-    return TrainingChoice(list(encoders), int(seeds), settings, words)
+    return TrainingChoice(list(encoders), int(seeds), settings, " ".join(filter(None, said)))
 
 
-def _pick_targets(training: Mapping[str, Any], n_rated: int, *, key: str) -> str:
-    """Ask for labels or raters' shares as targets; without ratings always the labels."""
+def _pick_counting(training: Mapping[str, Any], n_rated: int, n_weighed: int, *, key: str) -> dict[str, str]:
+    """Ask what a text counts for: its target, and the weights of classes and texts; keys of `TrainingSettings`."""
+    soft, balanced, column = (
+        _choose(title, options, training.get(name), key=f"{key}.{name}", is_open=is_open, about=about)
+        for title, name, options, is_open, about in (
+            (
+                "Targets", "targets", ("hard", "soft"), n_rated > 0,
+                "hard: the label of a text; soft: the share of its raters who chose each label, where a text has ratings",
+            ),
+            (
+                "Class weights", "class_weights", ("none", "balanced"), True,
+                "balanced: a text counts by the inverse frequency of its label; only with hard targets",
+            ),
+            (
+                "Text weights", "sample_weights", ("none", "column"), n_weighed > 0,
+                "column: a text counts by the column weight of the file it came from; 2 counts like the text given twice",
+            ),
+        )
+    )  # fmt: skip
+    return {"targets": soft, "class_weights": "none" if soft == "soft" else balanced, "sample_weights": column}
+
+
+def _choose(title: str, options: Sequence[str], known: object, *, key: str, is_open: bool, about: str) -> str:
+    """One of some options, the first of them if the choice is not open."""
     chosen = st.selectbox(
-        "Targets",
-        ["hard", "soft"],
-        index=int(training.get("targets") == "soft"),
-        key=f"{key}.targets",
-        width=110,
-        persist_state="session",
-        disabled=not n_rated,
-        help="hard: the label of a text; soft: the share of its raters who chose each label, where a text has ratings",
-    )
-    return str(chosen) if n_rated else "hard"
+        title, options, index=options.index(known) if known in options else 0, key=key, width=130, persist_state="session",
+        disabled=not is_open, help=about,
+    )  # fmt: skip
+    return str(chosen) if is_open else options[0]
+
+
+def _weights_words(settings: TrainingSettings, n_weighed: int) -> str:
+    """What weights of texts need, or how many texts have them."""
+    if not n_weighed:
+        return "Texts count alike: no training text of these arms has a weight, which a column weight of an imported file gives."
+    if settings.sample_weights == "column":
+        return f"Weighed: {counted(n_weighed, 'training text')} of these arms with a weight; other texts count 1."
+    return ""
 
 
 def _targets_words(settings: TrainingSettings, n_rated: int) -> str:
@@ -97,7 +124,10 @@ def _targets_words(settings: TrainingSettings, n_rated: int) -> str:
             "ratings, on Campaigns."
         )
     if settings.targets == "soft":
-        return f"Soft targets: {counted(n_rated, 'training text')} of these arms with ratings; other texts train on their label."
+        return (
+            f"Soft targets: {counted(n_rated, 'training text')} of these arms with ratings; other texts train on their label. "
+            "Class weights need hard targets and are off."
+        )
     return ""
 
 

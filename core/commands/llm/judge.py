@@ -1,5 +1,6 @@
 """The command judge: let an LLM say which label fits each text of some arms."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -16,13 +17,20 @@ from core.llm import connection
 from core.llm.connection import Connection
 from core.steps import find
 from core.steps.judge import arguments, queue_judging
+from core.steps.judge import cost as judge_cost
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Task
 from core.study.store import Store
-from core.synthesis import judging
+from core.synthesis import judging, judging_cost
 from core.synthesis.generation import generation
+from core.synthesis.judging_cost import JudgingCost
 from core.synthesis.limits import Limits
+
+OnlyEstimate = Annotated[
+    bool, typer.Option("--estimate", help="Only say how many calls this takes and what they cost; nothing is asked.")
+]
+WithoutQuestion = Annotated[bool, typer.Option("--yes", help="Ask without the question that a terminal gets first.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,11 +53,15 @@ def judge(
     rpm: model_options.Rpm = None,
     timeout: model_options.Timeout = None,
     budget: model_options.BudgetUsd = None,
+    estimate: OnlyEstimate = False,
+    yes: WithoutQuestion = False,
     detach: model_options.Detach = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
-    """Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice."""
+    """Ask an LLM which label fits each text, without telling the LLM the intended label. Resumes; never pays twice.
+
+    The calls and their cost are said first; a person at a terminal is asked before calls that may cost money."""
     with output.opened() as (settings, store):
         judge_connection = connection.made(
             provider=provider, models=(model,), base_url=base_url, temperature=temperature, max_tokens=max_tokens,
@@ -63,14 +75,33 @@ def judge(
                 raise StudyError("The real test texts belong to the real arm: leave --arm out beside --test-texts.")
             arms = _arms(session, found_task, [ArmKind.REAL] if test_texts else arm or [])
             texts = judging.Texts(per_label, Split.TEST if test_texts else None)
-            if detach:
-                options = arguments(judge_connection, arms=arm or [], texts=texts, budget_usd=budget)
-                job = queue_judging(session, study=home, task=found_task, arguments=options)
+            cost = judge_cost(session, settings, judge_connection, arm_ids=[one.id for one in arms], texts=texts)
+        if estimate:
+            return _show_cost(cost, budget_usd=budget, as_json=as_json)
+        typer.echo(judging_cost.sentence(cost, budget_usd=budget), err=True)
+        _confirm(cost, is_asked=not (yes or as_json))
         if detach:
+            options = arguments(judge_connection, arms=arm or [], texts=texts, budget_usd=budget)
+            with store.write() as session:
+                job = queue_judging(session, study=home, task=found_task, arguments=options)
             runner.ensure(settings)
             return output.queued(job.id, as_json=as_json)
         result = _judge(settings, store, arms=arms, wanted=judge_connection, title=task, texts=texts, budget_usd=budget)
     return _show(result, title=f"{task} judged by {model}", as_json=as_json)
+
+
+def _show_cost(cost: JudgingCost, *, budget_usd: float | None, as_json: bool) -> None:
+    if as_json:
+        output.emit({**asdict(cost), "reading": judging_cost.sentence(cost, budget_usd=budget_usd)})
+    else:
+        typer.echo(judging_cost.sentence(cost, budget_usd=budget_usd))
+
+
+def _confirm(cost: JudgingCost, *, is_asked: bool) -> None:
+    """Ask a person at a terminal before calls that may cost money; `typer.Abort` if the answer is no."""
+    may_cost = cost.calls and (cost.cost_usd is None or cost.cost_usd.high)
+    if is_asked and may_cost and sys.stdin.isatty():
+        typer.confirm("Ask the judge?", abort=True, err=True)
 
 
 def _arms(session: Session, task: Task, names: Sequence[str]) -> list[Arm]:

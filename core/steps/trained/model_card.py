@@ -12,7 +12,7 @@ from core.analysis.inference import gaps
 from core.analysis.inference.gaps import Scored, SeedSpread
 from core.interval import Interval
 from core.study import tasks
-from core.study.exchange import card
+from core.study.exchange.data_set import card
 from core.study.rows.kinds import ArmKind, Purpose, Split
 from core.study.rows.study import Arm, Completion, Prompt, Run, Sample, Study, Task
 from core.training import runs, selection

@@ -1,7 +1,8 @@
-"""Find the columns of a file that hold text, label and split by their usual names, and read the split of each row."""
+"""Find the columns of a file that hold text, label and split by their usual names, and read the split and weight of each row."""
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
@@ -33,6 +34,7 @@ SPLIT_NAMES = {
     "holdout": Split.TEST,
     "pool": Split.POOL,
 }
+WEIGHT = "weight"  # the column with the weight of each text
 SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
 
 
@@ -56,6 +58,29 @@ def split_column(frame: pd.DataFrame) -> str | None:
         return "split"
     column = likely(frame.columns, SPLIT_COLUMNS)
     return column if column is not None and not unknown_splits(frame[column]) else None
+
+
+def weights(frame: pd.DataFrame, *, others: Sequence[str | None]) -> tuple[list[float | None], str]:
+    """The weight of each row, None for an empty cell, and a sentence on the column; no weight and "" without a column `weight`.
+
+    The column is not used if it is one of the `others`, or if a cell holds anything but a number above 0: the sentence says so.
+    """
+    if WEIGHT not in frame.columns or WEIGHT in others:
+        return [None] * len(frame), ""
+    cells = frame[WEIGHT].astype(str).str.strip()
+    numbers = pd.to_numeric(cells, errors="coerce")
+    is_weight = np.isfinite(numbers) & (numbers > 0)
+    strange = list(dict.fromkeys(cells[~is_weight & (cells != "")]))
+    if strange:
+        told = ", ".join(map(repr, strange[:3]))
+        return [None] * len(
+            frame
+        ), f"Column {WEIGHT!r} holds cells that are no number above 0 ({told}), so the column was not used."
+    found = [float(number) if known else None for number, known in zip(numbers, is_weight, strict=True)]
+    said = (
+        f"Column {WEIGHT!r} gives {int(is_weight.sum()):,} texts a weight, for trainings with sample_weights: column."
+    )
+    return found, said if is_weight.any() else ""
 
 
 def unknown_splits(cells: "pd.Series[str]") -> list[str]:

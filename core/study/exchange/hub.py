@@ -28,7 +28,8 @@ from huggingface_hub.hf_api import DatasetInfo
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.exchange import exporting, hub_layout, tables
+from core.study.exchange import hub_layout, tables
+from core.study.exchange.data_set import exporting
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm
 
@@ -143,7 +144,7 @@ def push(session: Session, *, task_id: int, arms: Sequence[Arm], to: Destination
             commit=str(commit.oid),
             private=is_private,
             files=[path.relative_to(folder).as_posix() for path in paths],
-            rows=_rows(paths[1:], exporting.folder_names(arms), arms),
+            rows=_rows(paths[2:], exporting.folder_names(arms), arms),
         )
 
 

@@ -232,7 +232,7 @@ def _rows(
 ) -> tuple[pd.DataFrame, labels_in_files.Read]:
     """The rows of the file that `where` selects, and their labels as read.
 
-    Columns row (number in the file), text, label, split, text_hash, reason (why the label cannot be used, else "").
+    Columns row (number in the file), text, label, split, text_hash, reason (why the label cannot be used, else ""), weight (or None).
     """
     frame = table.frame
     for column, value in chosen["where"].items():
@@ -242,10 +242,11 @@ def _rows(
         {"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels}
     )
     rows["text_hash"] = [samples.text_hash(text) for text in rows["text"]]
-    rows["split"] = columns_in_files.splits(
-        frame, rows["text_hash"], chosen["split"], _split_column(table, chosen), real=real
-    )
+    split = _split_column(table, chosen)
+    rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], split, real=real)
     rows["reason"] = found.reasons
+    weights, _ = columns_in_files.weights(frame, others=(chosen["text"], chosen["label"], split))
+    rows["weight"] = pd.Series(weights, index=rows.index, dtype=object)
     return rows, found
 
 
@@ -307,6 +308,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
         notes.append(
             f"Column {unused!r} holds words that are not names of splits ({strange}), so the column was not used."
         )
+    notes += filter(None, [columns_in_files.weights(table.frame, others=(chosen["text"], chosen["label"], column))[1]])
     if found.unknown:
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
         notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")
@@ -366,6 +368,7 @@ def _store(session: Session, kept: pd.DataFrame, *, task: Task, arm: Arm, record
             "text": row["text"],
             "part": row["row"],
             "text_hash": row["text_hash"],
+            "weight": row["weight"],
             "import_id": record.id,
             "status": SampleStatus.KEPT,
             "created_at": record.created_at,

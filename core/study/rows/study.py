@@ -219,7 +219,8 @@ class Completion(Base):
 class Sample(Base):
     """A text of an arm. `label_id` is the label of the data set for a real text, the intended label for a synthetic text.
 
-    `part` is the place of the text in its completion, or its row in the imported file.
+    `part` is the place of the text in its completion, or its row in the imported file. `weight`, above 0, is what the text counts for in
+    a training that weighs texts; None if its file gives none.
     """
 
     __tablename__ = "sample"
@@ -244,6 +245,7 @@ class Sample(Base):
     import_id: Mapped[int | None] = mapped_column(ForeignKey("import.id"), default=None)
     completion_id: Mapped[int | None] = mapped_column(ForeignKey("completion.id"), default=None, index=True)
     part: Mapped[int] = mapped_column(default=0)
+    weight: Mapped[float | None] = mapped_column(default=None)
 
 
 class Judgement(Base):

@@ -20,6 +20,7 @@ from core.training.fitting import micro_batches
 from core.training.fitting.batches import batches, rate
 from core.training.fitting.run_data import Labelled, RunData
 from core.training.settings import TrainingSettings
+from core.training.targets import weights
 
 LOSS_POINTS = 200  # stored points of a loss curve
 MAX_GRADIENT = 1.0  # norm
@@ -46,7 +47,8 @@ class Trained:
 
 @dataclass(frozen=True)
 class Fit:
-    """A model with what its training needs: tokenised texts, the optimiser, and the weights of the classes in the loss."""
+    """A model with what its training needs: tokenised texts, the optimiser, and the weights of the classes or of the texts in the loss,
+    None where classes or texts count alike."""
 
     model: Any
     data: RunData
@@ -55,7 +57,8 @@ class Fit:
     train: Sequence[Sequence[int]]
     validation: Sequence[Sequence[int]]
     optimizer: torch.optim.Optimizer
-    weights: Tensor | None
+    class_weights: Tensor | None
+    text_weights: Tensor | None
 
     def mean_loss(self, rows: Sequence[Sequence[int]], labelled: Labelled) -> float:
         """The mean cross-entropy of the model on texts, without dropout; nan without texts."""
@@ -68,12 +71,8 @@ class Fit:
 
 def prepare(model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype) -> Fit:
     """A model made ready to be trained on the data of a run."""
-    settings, classes = data.settings, len(data.label_ids)
-    weights = None
-    if settings.class_weights == "balanced":
-        counts = np.bincount(data.train.targets, minlength=classes)
-        weights = torch.tensor(len(data.train) / (classes * np.maximum(counts, 1)), dtype=torch.float32)
-        weights = weights.to(model.device)
+    settings = data.settings
+    class_weights, text_weights = _weights(data, model.device)
     return Fit(
         model=model,
         data=data,
@@ -82,7 +81,8 @@ def prepare(model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype) ->
         train=predict.token_ids(tokenizer, data.train.texts, max_length=settings.max_length),
         validation=predict.token_ids(tokenizer, data.validation.texts, max_length=settings.max_length),
         optimizer=_optimizer(model, settings),
-        weights=weights,
+        class_weights=class_weights,
+        text_weights=text_weights,
     )
 
 
@@ -141,7 +141,9 @@ def _step(fit: Fit, places: list[int], targets: Tensor, state: State) -> tuple[T
         places,
         part=state.part or settings.batch_size,
         loss_of=_loss(fit, targets),
-        weight_of=lambda some: len(some) if fit.weights is None else fit.weights[targets[some]].sum().item(),
+        weight_of=lambda some: (
+            len(some) if fit.class_weights is None else fit.class_weights[targets[some]].sum().item()
+        ),
         clear=lambda: fit.optimizer.zero_grad(set_to_none=True),
     )
     torch.nn.utils.clip_grad_norm_(fit.model.parameters(), MAX_GRADIENT)
@@ -157,10 +159,25 @@ def _loss(fit: Fit, targets: Tensor) -> Callable[[list[int]], Tensor]:
         inputs = predict.pad([fit.train[place] for place in places], pad_id=fit.pad_id, device=fit.model.device)
         with predict.autocast(fit.model.device, fit.dtype):
             logits = fit.model(**inputs).logits
-        loss: Tensor = torch.nn.functional.cross_entropy(logits.float(), targets[places], weight=fit.weights)
-        return loss
+        if fit.text_weights is None:
+            return torch.nn.functional.cross_entropy(logits.float(), targets[places], weight=fit.class_weights)
+        losses = torch.nn.functional.cross_entropy(logits.float(), targets[places], reduction="none")
+        return (losses * fit.text_weights[places]).mean()
 
     return of
+
+
+def _weights(data: RunData, device: torch.device) -> tuple[Tensor | None, Tensor | None]:
+    """The weights of the classes in the loss, or where texts are weighed, those of the texts, with the classes' in them."""
+    classes, is_balanced = len(data.label_ids), data.settings.class_weights == "balanced"
+    if data.train.weights:
+        own = weights.in_the_loss(data.train.targets, data.train.weights, classes=classes, is_balanced=is_balanced)
+        return None, torch.tensor(own, dtype=torch.float32, device=device) if own else None
+    if not is_balanced:
+        return None, None
+    counts = np.bincount(data.train.targets, minlength=classes)
+    of_classes = torch.tensor(len(data.train) / (classes * np.maximum(counts, 1)), dtype=torch.float32)
+    return of_classes.to(device), None
 
 
 def _validate(fit: Fit, validation: Validation, *, step: int) -> None:

@@ -11,20 +11,23 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Sample, Task
-from core.training import fingerprints, rated, runs, selection
+from core.training import fingerprints, runs, selection
 from core.training.settings import TrainingSettings, training_settings
+from core.training.targets import rated, weights
 
 
 @dataclass(frozen=True)
 class Labelled:
     """Texts with their labels; `targets` holds an index in `RunData.label_ids` for every text.
 
-    `shares` holds the share of every label for every text where the targets are soft; else it is empty.
+    `shares` holds the share of every label for every text where the targets are soft, `weights` what every text counts for where texts
+    are weighed; else they are empty.
     """
 
     texts: list[str] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     shares: list[list[float]] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -106,6 +109,7 @@ def _labelled(samples: pd.DataFrame, texts: dict[int, str], places: dict[str, in
         [texts[sample_id] for sample_id in samples["sample_id"]],
         [places[label] for label in samples["label"]],
         rated.targets(samples, list(places)),
+        weights.own(samples),
     )
 
 

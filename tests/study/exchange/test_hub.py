@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.study import tasks
-from core.study.exchange import exporting, hub, hub_models, importing
+from core.study.exchange import hub, hub_models, importing
+from core.study.exchange.data_set import exporting
 from core.study.exchange.tables import Table
 from core.study.rows.study import Import
 from core.study.store import Store
@@ -215,7 +216,9 @@ def test_texts_are_pushed_privately_with_their_card_and_come_back_the_same(
     card = files["README.md"].decode()
     back = fetch(server, tmp_path, "hf:me/mood", split="train", token=server.key)
     assert there.private and pushed.private
-    assert pushed.files == ["README.md", "data/few-shot/train.parquet"] and set(pushed.files) <= set(files)
+    assert pushed.files == ["README.md", "croissant.json", "data/few-shot/train.parquet"] and set(pushed.files) <= set(
+        files
+    )
     assert pushed.rows == {"few-shot": 3}
     assert yaml.safe_load(card.split("---\n")[1])["configs"][0]["config_name"] == "few-shot"
     assert "Write {n} letters, 1." in card

@@ -8,7 +8,7 @@ from core.analysis.reports.pack.markup import markdown_table, markdown_text
 from core.analysis.reports.pack.methods import Methods
 from core.analysis.reports.pack.tables import PaperTable, described
 from core.study import samples, tasks
-from core.study.exchange import card
+from core.study.exchange.data_set import card
 from core.study.rows.kinds import SampleStatus
 
 SAMPLE = (

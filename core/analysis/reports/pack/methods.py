@@ -31,6 +31,7 @@ SETTINGS = {
     "batch_size": "batches of {} texts", "learning_rate": "a highest learning rate of {}",
     "max_length": "at most {} tokens a text", "warmup_share": "a warm-up over a share of {} of the steps",
     "weight_decay": "weight decay {}", "class_weights": "{} class weights in the loss",
+    "targets": "{} targets, the shares of raters", "sample_weights": "texts weighed in the loss by a {} of their file",
 }  # fmt: skip
 
 

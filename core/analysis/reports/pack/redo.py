@@ -9,8 +9,10 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.analysis.reports.pack import beyond
 from core.study import tasks
-from core.study.exchange import exporting, spreadsheets
+from core.study.exchange import spreadsheets
+from core.study.exchange.data_set import exporting
 from core.study.rows.kinds import ArmKind, CampaignKind
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study, Task
@@ -19,7 +21,7 @@ from core.subjectivity.exchange import long_form
 from core.subjectivity.sessions import answers
 
 NAME = "study.yaml"
-COLUMNS = ["arm", "text", "label", "split"]
+COLUMNS = ["arm", "text", "label", "split", "weight"]
 HEAD = """# Redoes the study with the very texts and answers of the original: python -m core run study.yaml
 # Texts that an LLM wrote are read from data/; the prompts that asked for them are in prompts.md.
 """
@@ -44,13 +46,18 @@ def write(session: Session, study: Study, folder: Path) -> tuple[list[Path], lis
             continue
         paths.append(_csv(texts, folder / "data" / f"{name}.csv"))
         described[task.name] = _task(session, task, texts, f"data/{name}.csv")
+        trained, not_said = beyond.curve(session, study, task)
+        described[task.name] |= {"curve": trained} if trained else {}
+        left_out += not_said
         rated = _ratings(session, study, task)
         if not rated.empty:
             paths.append(_csv(rated, folder / "data" / f"{name}.ratings.csv"))
             described[task.name]["ratings"] = {"file": f"data/{name}.ratings.csv", "keep_labels": True}
     if not described:
         return [], left_out
-    content: dict[str, Any] = {"study": study.name, **_settings(study), "tasks": described}
+    kept, not_said = beyond.keep_models(session, study)
+    left_out += not_said
+    content: dict[str, Any] = {"study": study.name, **_settings(study), **kept, "tasks": described}
     compared = _comparisons(session, study, list(described))
     if not compared.empty:
         paths.append(_csv(compared, folder / "data" / "comparisons.csv"))
@@ -89,8 +96,9 @@ def _file(file: str, arm: str) -> dict[str, Any]:
 
 
 def _texts(session: Session, task: Task) -> pd.DataFrame:
-    """The kept texts of all arms of a task: columns `COLUMNS`."""
+    """The kept texts of all arms of a task: columns `COLUMNS`, the last one only if a text has a weight."""
     frames = [exporting.rows(session, task=task, arm=arm)[COLUMNS] for arm in tasks.arms(session, task.id)]
+    frames = [frame.drop(columns="weight") if frame["weight"].isna().all() else frame for frame in frames]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""Export the texts of a task as files, one for each arm and split, with a README that describes them."""
+"""Export the texts of a task as files, one for each arm and split, with a card for people and a description for programs."""
 
 import json
 import re
@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import browse
 from core.study.chunks import chunks
-from core.study.exchange import card, spreadsheets
+from core.study.exchange import spreadsheets
+from core.study.exchange.data_set import card, croissant
 from core.study.rows.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Prompt, Sample, Task
 
@@ -34,7 +35,9 @@ SCHEMA = pa.schema(
         "task": TEXT,
         "arm": TEXT,
         "kind": TEXT,
+        "synthetic": FLAG,
         "split": TEXT,
+        "weight": SHARE,
         "status": TEXT,
         "reject_reason": TEXT,
         "file": TEXT,
@@ -62,7 +65,7 @@ def write(
     format: Format = "parquet",
     rejected: bool = False,
 ) -> list[Path]:
-    """Write `README.md` and `data/ARM/SPLIT.FORMAT` for every arm and split, and return the paths, README first.
+    """Write `README.md`, `croissant.json` and `data/ARM/SPLIT.FORMAT` for every arm and split; return the paths in this order.
 
     The files hold the rows of `rows`. Texts are written unchanged, so that the files can be imported again (for tables
     that people open in a spreadsheet, see `spreadsheets.safe_csv`). `rejected` includes rejected texts. Raises
@@ -72,25 +75,25 @@ def write(
         raise StudyError(f"There is no format {format!r}. Use one of {', '.join(get_args(Format))}.")
     task = session.get_one(Task, task_id)
     names = folder_names(arms)
-    paths, configs = [], []
+    written: list[croissant.Written] = []
     for arm in arms:
         frame = rows(session, task=task, arm=arm, rejected=rejected)
         splits = [split for split in Split if (frame["split"] == split).any()]
+        config = card.Config(arm, names[arm.id], {split: int((frame["split"] == split).sum()) for split in splits})
         for split in splits:
             path = folder / "data" / names[arm.id] / f"{split}.{format}"
             _write(frame[frame["split"] == split], path, format)
-            paths.append(path)
-        if splits:
-            configs.append(
-                card.Config(arm, names[arm.id], {split: int((frame["split"] == split).sum()) for split in splits})
-            )
-    if not paths:
+            written.append(croissant.Written(config, split, path))
+    if not written:
         raise StudyError(
             f"The arms {', '.join(arm.name for arm in arms) or '(none)'} of {task.name!r} hold no text yet. Import or generate texts first."
         )
-    readme = folder / "README.md"
+    configs = list({each.config.arm.id: each.config for each in written}.values())
+    readme, described = folder / "README.md", folder / croissant.NAME
     readme.write_text(card.text(session, task, configs, format=format, columns=SCHEMA.names), encoding="utf-8")
-    return [readme, *paths]
+    about = croissant.text(session, written, name=task.name, question=task.question, folder=folder, schema=SCHEMA)
+    described.write_text(about, encoding="utf-8")
+    return [readme, described, *(each.path for each in written)]
 
 
 def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> pd.DataFrame:
@@ -102,6 +105,7 @@ def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> p
     found = pd.DataFrame(session.execute(_query(arm, rejected=rejected)).all(), columns=_COLUMNS)
     ids = [int(number) for number in found["id"]]
     found["task"], found["arm"], found["kind"] = task.name, arm.name, arm.kind
+    found["synthetic"] = arm.kind != ArmKind.REAL
     found["label_intended"] = None if arm.kind == ArmKind.REAL else found["label"]
     found["label_judge"] = _newest_labels(session, ids, JudgementKind.JUDGE)
     found["label_human"] = _newest_labels(session, ids, JudgementKind.HUMAN)
@@ -123,7 +127,7 @@ def folder_names(arms: Sequence[Arm]) -> dict[int, str]:
 
 _COLUMNS = [
     "id", "text", "label", "split", "status", "reject_reason", "file", "model", "recorded", "prompt_id",
-    "prompt_version", "attributes", "completion_id", "part", "tokens_in", "tokens_out", "cost_usd", "created_at",
+    "prompt_version", "attributes", "completion_id", "part", "tokens_in", "tokens_out", "cost_usd", "created_at", "weight",
 ]  # fmt: skip
 
 
@@ -133,7 +137,7 @@ def _query(arm: Arm, *, rejected: bool) -> Select[*tuple[Any, ...]]:
             Sample.id, Sample.text, Label.name, Sample.split, Sample.status, Sample.reject_reason, Import.file,
             Completion.model, Completion.is_recorded, Completion.prompt_id, Prompt.version, Completion.attributes,
             Sample.completion_id, Sample.part, Completion.tokens_in, Completion.tokens_out, Completion.cost_usd,
-            Sample.created_at,
+            Sample.created_at, Sample.weight,
         )
         .join(Label, Label.id == Sample.label_id)
         .outerjoin(Import, Import.id == Sample.import_id)

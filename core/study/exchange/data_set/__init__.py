@@ -1,0 +1,1 @@
+"""The exported data set of a task: its files, its card for people, and its description for programs."""

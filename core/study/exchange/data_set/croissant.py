@@ -1,0 +1,151 @@
+"""Describe exported files for programs: a Croissant file (JSON-LD), which says of every file whether a model wrote its texts.
+
+Source: MLCommons, Croissant format specification 1.1; `synthetic` files carry schema.org's `digitalSourceType`, whose
+values are the IPTC's.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.study.exchange.data_set.card import Config
+from core.study.rows.kinds import ArmKind, Split
+from core.study.rows.study import Arm, Completion, Prompt, Sample
+from core.wording import counted
+
+NAME = "croissant.json"
+CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
+SYNTHETIC = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
+ENCODING = {"jsonl": "application/jsonlines", "csv": "text/csv", "parquet": "application/x-parquet"}
+TYPES = {pa.string(): "sc:Text", pa.int64(): "sc:Integer", pa.float64(): "sc:Float", pa.bool_(): "sc:Boolean"}
+TIME = "sc:DateTime"
+IN_CROISSANT = (
+    "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet",
+    "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
+    "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
+)  # fmt: skip
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "digitalSourceType": {"@id": "sc:digitalSourceType", "@type": "@id"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    **{name: f"cr:{name}" for name in IN_CROISSANT},
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of the exported data set: the texts of one split of one arm."""
+
+    config: Config
+    split: Split
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return f"{self.config.name}/{self.split}"
+
+
+def text(
+    session: Session, written: Sequence[Written], *, name: str, question: str, folder: Path, schema: "pa.Schema"
+) -> str:
+    """The description as JSON: one file and one set of records for each split of each arm.
+
+    `written` must be below `folder`, where the description will lie; `schema` has the columns of every file. No licence is
+    given: that of real texts is their source's, which is not known here, so readers that want one will warn.
+    """
+    origins = {each.config.arm.id: _origin(session, each.config.arm) for each in written}
+    files = [_file(each, folder, origins[each.config.arm.id]) for each in written]
+    synthetic = sum(each.config.arm.kind != ArmKind.REAL for each in written)
+    described = {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": CONFORMS_TO,
+        "name": name,
+        "description": f"Texts for one classification task. Question: {question} {synthetic} of {counted(len(files), 'file')} "
+        "hold texts that a model wrote (column synthetic).",
+        "datePublished": datetime.now(UTC).date().isoformat(),
+        "rai:dataCollection": " ".join(dict.fromkeys(origins.values())),
+        "distribution": files,
+        "recordSet": [_records(each, schema) for each in written],
+    }
+    return json.dumps(described, ensure_ascii=False, indent=2) + "\n"
+
+
+def _file(each: Written, folder: Path, origin: str) -> dict[str, Any]:
+    content = each.path.read_bytes()
+    mark = {} if each.config.arm.kind == ArmKind.REAL else {"digitalSourceType": SYNTHETIC}
+    return {
+        "@type": "cr:FileObject",
+        "@id": f"file/{each.id}",
+        "name": f"file/{each.id}",
+        "description": origin,
+        "contentUrl": each.path.relative_to(folder).as_posix(),
+        "contentSize": f"{len(content)} B",
+        "encodingFormat": ENCODING[each.path.suffix.removeprefix(".")],
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **mark,
+    }
+
+
+def _records(each: Written, schema: "pa.Schema") -> dict[str, Any]:
+    n = each.config.rows[each.split]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": each.id,
+        "name": each.id,
+        "description": f"{counted(n, 'text')} of the arm {each.config.arm.name}, split {each.split}.",
+        "key": {"@id": f"{each.id}/id"},
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{each.id}/{column.name}",
+                "name": column.name,
+                "dataType": TIME if column.name == "created_at" else TYPES[column.type],
+                "source": {"fileObject": {"@id": f"file/{each.id}"}, "extract": {"column": column.name}},
+            }
+            for column in schema
+        ],
+    }
+
+
+def _origin(session: Session, arm: Arm) -> str:
+    """Where the texts of an arm come from, in a sentence: real, or written by which models, when, from which prompt versions."""
+    if arm.kind == ArmKind.REAL:
+        return f"The texts of the arm {arm.name} are real texts from imported files (column file)."
+    of_arm = (Completion.arm_id == arm.id, select(Sample.id).where(Sample.completion_id == Completion.id).exists())
+    models = session.scalars(select(Completion.model).where(*of_arm).distinct().order_by(Completion.model)).all()
+    if not models:
+        return f"The texts of the arm {arm.name} are synthetic: a model wrote them elsewhere, and they were imported (column file)."
+    first, last = session.execute(
+        select(func.min(Completion.created_at), func.max(Completion.created_at)).where(*of_arm)
+    ).one()
+    versions = session.scalars(
+        select(Prompt.version).join(Completion, Completion.prompt_id == Prompt.id).where(*of_arm).distinct()
+    )
+    prompts = ", ".join(str(version) for version in sorted(versions))
+    return (
+        f"The texts of the arm {arm.name} are synthetic: {', '.join(models)} wrote them from {_day(first)} to {_day(last)}, from prompt "
+        f"versions {prompts or 'that are not known'}; the card in README.md holds the prompts."
+    )
+
+
+def _day(at: float) -> date:
+    return datetime.fromtimestamp(at, UTC).date()
