@@ -545,7 +545,9 @@ def test_jobs_name_their_study_and_are_listed_by_study(app: AppTest, home: Store
     with home.write() as session:
         for name in ("first", "second"):
             of = tasks.study_named(session, name).id
-            queue.enqueue(session, title=f"Job of {name}", command=["-m", "core", "jobs"], key=name, slot=Slot.API, study_id=of)
+            queue.enqueue(
+                session, title=f"Job of {name}", command=["-m", "core", "jobs"], key=name, slot=Slot.API, study_id=of
+            )
     opened(app, "jobs")
     all_titles = [element.value for element in app.text]
     assert any("first" in element.value for element in app.caption)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import streamlit as st
 
@@ -104,14 +105,14 @@ def forget_start(task: Task, arm: Arm) -> None:
 
 def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
     """Draw the editor and return the draft; while its attributes cannot be read, show the error and return None."""
-    texts = {
+    texts: dict[str, Any] = {
         part: unsaved.text(
             part.capitalize(), getattr(start, part), height=height, key=f"prompts.{part}.{stamp}", help=HELP[part]
         )
         for part, height in HEIGHTS.items()
     }
     with st.container(horizontal=True):
-        numbers = {
+        numbers: dict[str, Any] = {
             name: unsaved.number(field, low, high, getattr(start, name), key=f"prompts.{name}.{stamp}", width=150)
             for name, (field, low, high) in NUMBERS.items()
         }
