@@ -14,18 +14,13 @@ ui.show_notice()
 st.title("Jobs")
 with ui.store()() as session:
     studies = {study.id: study.name for study in tasks.studies(session, even_aside=True)}
-wanted = None
-if len(studies) > 1:
-    wanted = st.selectbox(
-        "Jobs of", [None, *studies], format_func=lambda id: studies.get(id, "all studies"), key="jobs.study", width=300
-    )
 
 
 @st.fragment(run_every=2)
 def listing() -> None:
     """Draw the newest jobs, again every two seconds."""
     with ui.store()() as session:
-        found = queue.rows(session, study_id=wanted, limit=50)
+        found = queue.rows(session, limit=50)
     if not found:
         st.info("No job has run yet. Generations, trainings and other background work appear here.")
     for job in found:
@@ -33,7 +28,7 @@ def listing() -> None:
 
 
 with ui.store()() as session:
-    newest = queue.rows(session, study_id=wanted, limit=50)
+    newest = queue.rows(session, limit=50)
 numbers = [job.id for job in newest]
 if sum(job.state == JobState.FAILED for job in newest) > 1:
     st.button("Retry the failed jobs", key="jobs.retry_failed", on_click=jobs.retry_failed)
