@@ -7,7 +7,9 @@ from core.database_faults import StoreFault
 from core.study.store import ReadOnly
 
 try:
-    page = ui.draw_frame()
-    page.run()
+    with ui.logged_run() as run:
+        page = ui.draw_frame()
+        run.page = page.url_path or "overview"
+        page.run()
 except (StoreFault, ReadOnly) as error:
     st.error(ui.plain(str(error)))

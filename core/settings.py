@@ -43,6 +43,8 @@ class Settings:
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     `password_hash` is an argon2 hash of the organiser's password, in place of the password; `viewer_password` and
     `viewer_password_hash` are those of visitors who may look and change nothing.
+    `metrics` opens the numbers for Prometheus: "on", or the token that Prometheus sends; None if they stay closed.
+    `log` says how the log is written: "" for warnings only, "lines" or "json" for everything.
     `hosts` are further names by which browsers reach the dashboard.
     """
 
@@ -64,6 +66,8 @@ class Settings:
     password_hash: str | None = field(default=None, repr=False)
     viewer_password: str | None = field(default=None, repr=False)
     viewer_password_hash: str | None = field(default=None, repr=False)
+    metrics: str | None = field(default=None, repr=False)
+    log: str = ""
 
     @property
     def organiser_secret(self) -> str | None:
@@ -122,6 +126,8 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         hosts=_hosts(found),
         slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
         password_hash=_password_hash(found, "LITMUS_PASSWORD"),
+        metrics=found.get("LITMUS_METRICS") or None,
+        log=_log(found),
         viewer_password=found.get("LITMUS_VIEWER_PASSWORD") or None,
         viewer_password_hash=_password_hash(found, "LITMUS_VIEWER_PASSWORD"),
     )
@@ -153,6 +159,13 @@ def _number(found: Mapping[str, str], name: str, *, least: int, default: int) ->
     if not text.isdecimal() or int(text) < least:
         raise StudyError(f"{name} must be a whole number of at least {least}; it is {text!r}.")
     return int(text)
+
+
+def _log(found: Mapping[str, str]) -> str:
+    kind = found.get("LITMUS_LOG") or ""
+    if kind not in ("", "lines", "json"):
+        raise StudyError(f"LITMUS_LOG must be lines or json; it is {kind!r}.")
+    return kind
 
 
 def _check_passwords(found: Mapping[str, str]) -> None:

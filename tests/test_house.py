@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "files": set(),
     "files_room": {"errors", "files"},
     "interval": set(),
+    "log": set(),
     "reports": set(),
     "wording": set(),
     "encoders": {"errors"},
@@ -45,7 +46,7 @@ MAY_IMPORT = {
         }
         for room in ROOMS
     },
-    "jobs": {"errors", "files", "settings", "study", "wording", "jobs"},
+    "jobs": {"errors", "files", "log", "settings", "study", "wording", "jobs"},
     "upkeep": {"errors", "files", "settings", "encoders", "study", "llm", "jobs", "wording", "upkeep"},
     "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {

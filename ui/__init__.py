@@ -29,6 +29,7 @@ from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
+from ui.frame.runs import logged_run
 from ui.frame.way import title
 from ui.help.documents import help_view
 from ui.inspect.fidelity import labels_view
@@ -128,6 +129,7 @@ __all__ = [
     "live_view",
     "llm_view",
     "map_view",
+    "logged_run",
     "may_change",
     "models_words",
     "new_campaign",

@@ -40,12 +40,13 @@ from streamlit.web import bootstrap, cli
 from streamlit.web.server import server_util
 
 import ui
+from core import log
 from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import connections, headers, hosts, tokens
-from ui.frame import access
+from ui.door import connections, headers, health, hosts, metrics, requests, tokens
+from ui.frame import access, frame, runs
 
 IMPORTED_EARLY = (ui, report, generation)
 APP = Path(__file__).parents[1] / "app.py"
@@ -62,10 +63,12 @@ def main() -> None:
     options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
     del options["target"]
     options = _installed_options() | options
+    settings = settings_module.load()
+    log.use(settings.log, sys.stderr)
     uvicorn.Config = functools.partial(uvicorn.Config, server_header=False)  # type: ignore[misc, assignment]
     sys.argv = [str(APP)]
     bootstrap.load_config_options(options)
-    dashboard(settings_module.load()).run(config=options)
+    dashboard(settings).run(config=options)
 
 
 class Dashboard(st.App):
@@ -81,20 +84,30 @@ class Dashboard(st.App):
 
 def dashboard(settings: Settings) -> st.App:
     """The dashboard as a web application that sets the cookies of raters and organisers."""
-    path = access.cookie_path()
+    path, seconds = access.cookie_path(), runs.seconds()
+    connected: list[connections.Connection] = []
+    pages = frozenset(address for of_group in frame.PAGES.values() for _, address, _ in of_group) | {"rate"}
 
     async def sign_in(request: Request) -> Response:
         return _answer_to_sign_in(request, settings, path)
 
+    routes = [
+        Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"]),
+        Route(path + health.ROUTE, health.Health(settings).answer),
+    ]
+    if settings.metrics is not None:
+        shown = metrics.Metrics(settings.metrics, seconds, lambda: len(connected))
+        routes.append(Route(path + metrics.ROUTE, shown.answer))
     return Dashboard(
         APP,
         middleware=[
+            Middleware(requests.Requests, path=path, pages=pages, seconds=seconds),
             Middleware(hosts.KnownHosts, names=hosts.configured(settings.hosts)),
-            Middleware(connections.Connections, most=connections.most_connections()),
+            Middleware(connections.Connections, most=connections.most_connections(), connected=connected),
             Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path),
         ],
-        routes=[Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"])],
-        lifespan=_open_browser,
+        routes=routes,
+        lifespan=functools.partial(_started, settings),
     )
 
 
@@ -175,8 +188,12 @@ def _collect_less() -> None:
 
 
 @asynccontextmanager
-async def _open_browser(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
-    """Open the dashboard in a browser shortly after the server starts, unless `server.headless` is set."""
+async def _started(settings: Settings, _app: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """Open the dashboard in a browser shortly after the server starts, unless `server.headless` is set.
+
+    The log is set up once more, since Streamlit and its server have made loggers of their own on the way.
+    """
+    log.use(settings.log, sys.stderr)
     if not config.get_option("server.headless"):
         option = "browser.serverAddress" if config.is_manually_set("browser.serverAddress") else "server.address"
         url = server_util.get_url(server_util.get_display_address(config.get_option(option) or "localhost"))

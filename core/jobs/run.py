@@ -9,6 +9,7 @@ wait. When something else stops the process, such as a machine that shuts down, 
 queues the vanished job again.
 """
 
+import logging
 import math
 import os
 import runpy
@@ -24,6 +25,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from core import log
 from core import settings as settings_module
 from core.errors import ProviderPaused, StudyError
 from core.jobs import node, progress, queue, transitions
@@ -34,6 +36,7 @@ from core.study.rows.kinds import JobState
 from core.study.rows.study import Job
 from core.study.store import Store
 
+logger = logging.getLogger("core.jobs.run")  # the module itself runs as __main__
 BEAT_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
 STOPPED = 128 + signal.SIGTERM
@@ -78,12 +81,16 @@ def main(arguments: Sequence[str]) -> int:
     if job is None:
         sys.stderr.write(f"Job {job_id}: attempt {attempt} is not the one that should run now.\n")
         return 1
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} job {job_id}, attempt {attempt}: {' '.join(job.command)}\n")
+    is_json = settings_module.load().log == "json"
+    log.use("json" if is_json else "lines", sys.stderr)
+    log.begin_attempt(job_id, attempt)
+    logger.info("begins: %s", " ".join(job.command[1:3] if is_json else job.command))
     os.environ[progress.VARIABLE] = f"{job_id} {attempt}"
     with _beating(store, job):
         end = _perform(job.command)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _with_retries(lambda: _write_end(store, job, end))
+    logger.info("ended with exit code %d", end.code)
     return end.code
 
 

@@ -8,6 +8,7 @@ several machines may share, an advisory lock allows one runner for the database.
 """
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
+from core import log
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import queue, transitions
@@ -32,6 +34,7 @@ from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from core.study.store import Store
 
+logger = logging.getLogger("core.jobs.runner")  # the module itself runs as __main__
 IDLE_SECONDS = 60.0
 TICK_SECONDS = 0.5
 LOCK_SECONDS = 3.0
@@ -109,7 +112,7 @@ def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
         with store.write() as session:
             state = transitions.lost(session, job, now=now, reason=reason, unplaced=verdict == Verdict.UNPLACED)
         if state is not None:
-            _note(f"job {job.id}, attempt {job.attempt}: its process is gone while {job.state}; now {state}. {reason}")
+            _note(f"the process is gone while {job.state}; now {state}.", job, words=reason)
     elif job.cancel_requested or job.pause_requested:
         backend.stop(job, now=now)
 
@@ -147,12 +150,12 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
     try:
         handle = backend.start(job)
     except OSError as error:
-        _note(f"job {job.id}, attempt {job.attempt} could not be started: {error}")
+        _note("the job could not be started.", job, words=str(error))
         handle = job.handle | {"refused": str(error)[:500]}
     with store.write() as session:
         transitions.note_handle(session, job, handle)
     if "refused" not in handle:
-        _note(f"job {job.id}, attempt {job.attempt} started: {handle}")
+        _note(f"started: {handle}", job)
 
 
 def _refuse_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
@@ -229,14 +232,18 @@ def _lock(settings: Settings, *, timeout: float) -> FileLock:
     return FileLock(settings.home / "runner.lock", timeout=timeout)
 
 
-def _note(message: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} runner: {message}\n")
+def _note(message: str, job: Job | None = None, *, words: str = "") -> None:
+    """Log a message; `words` may quote a job's output, so they stand in a log for people only."""
+    attempt = "" if job is None else f"{job.id}.{job.attempt}"
+    logger.info("runner: %s", message, extra={"job": attempt, "words": words})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m core.jobs.runner", description="Start and stop background jobs.")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="end after this many seconds without a job")
-    serve(settings_module.load(), idle=parser.parse_args().idle)
+    idle, settings = parser.parse_args().idle, settings_module.load()
+    log.use(settings.log or "lines", sys.stderr)
+    serve(settings, idle=idle)
 
 
 if __name__ == "__main__":

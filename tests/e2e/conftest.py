@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 240.0  # a server starts in seconds, but not beside a long measurement
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -30,25 +31,28 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {**os.environ, "LITMUS_HOME": str(home), "LITMUS_SLOTS": "2", "LITMUS_GPUS": "0", **environ}
         self.command = ["streamlit", "run", "app.py"] if bare else ["ui.serve"]
+        self.log = home.with_name(f"{home.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", *self.command, "--server.headless=true"]
-        self.process = subprocess.Popen(
-            [*command, f"--server.port={self.port}"],
-            cwd=ROOT,
-            env=self.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 60
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, f"--server.port={self.port}"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
                     return
             except OSError:
                 time.sleep(0.2)
-        raise TimeoutError("the server did not answer within a minute")
+        raise TimeoutError("the server did not answer in time")
 
     def kill(self) -> None:
         if self.process is not None:

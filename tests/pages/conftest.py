@@ -32,6 +32,8 @@ def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         "LITMUS_VIEWER_PASSWORD",
         "LITMUS_VIEWER_PASSWORD_HASH",
         "LITMUS_HOSTS",
+        "LITMUS_LOG",
+        "LITMUS_METRICS",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
     ):

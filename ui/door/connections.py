@@ -18,7 +18,7 @@ TRY_AGAIN_LATER = 1013
 
 
 @dataclass(eq=False)
-class _Connection:
+class Connection:
     """A websocket. `has_spoken`: a browser speaks at once; a connection that has not is the first to be closed."""
 
     address: str
@@ -31,17 +31,18 @@ class Connections:
 
     A websocket on which the visitor says nothing is closed after `SILENCE_S` seconds, and before when its address has more
     than `SILENT_EACH` silent ones or the server is full. If no silent one is left to close, a new websocket gets 503.
+    `connected`: the list in which the open websockets are kept.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int) -> None:
+    def __init__(self, app: ASGIApp, *, most: int, connected: "list[Connection] | None" = None) -> None:
         self.app, self.most = app, most
-        self._open: list[_Connection] = []
+        self._open = [] if connected is None else connected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
-        mine = _Connection(guesses.network(scope["client"][0] if scope.get("client") else None))
+        mine = Connection(guesses.network(scope["client"][0] if scope.get("client") else None))
         if not self._has_room_for(mine):
             full = PlainTextResponse(
                 "Litmus has as many visitors as it can serve: try again in a few minutes.\n",
@@ -57,7 +58,7 @@ class Connections:
         if mine.closed.is_set():
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
 
-    def _has_room_for(self, new: _Connection) -> bool:
+    def _has_room_for(self, new: Connection) -> bool:
         """Whether there is room for a further websocket, after silent ones were closed to make room."""
         alive = [each for each in self._open if not each.closed.is_set()]
         theirs = [each for each in alive if each.address == new.address]
@@ -96,7 +97,7 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
 
 
-def _watched(mine: _Connection, receive: Receive) -> Receive:
+def _watched(mine: Connection, receive: Receive) -> Receive:
     """`receive` of a websocket, which says that the visitor has gone when a silent websocket is to be closed."""
 
     async def watched() -> Message:
