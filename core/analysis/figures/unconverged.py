@@ -62,8 +62,8 @@ def sentence(unconverged: Sequence[int], what: str) -> str:
     n = sum(bool(runs) for runs in unconverged)
     if not n:
         return ""
-    verb = "rests" if n == 1 else "rest"
-    return f"Hollow: {n} of {counted(len(unconverged), what)} {verb} on runs that had not converged, and may change with longer training."
+    rest = "" if what == "run" else " rests on runs that" if n == 1 else " rest on runs that"
+    return f"Hollow: {n} of {counted(len(unconverged), what)}{rest} had not converged, and may change with longer training."
 
 
 def sentence_of_arms(arms: Collection[str]) -> str:

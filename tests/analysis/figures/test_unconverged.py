@@ -99,3 +99,9 @@ def test_the_mean_of_a_task_is_hollow_if_one_of_its_runs_is_and_a_run_that_canno
     of_runs, of_means = (trace for trace in figure.data if trace.x[0] is not None)
     assert of_runs.marker.symbol == ("circle-open", "circle", "circle", "circle")
     assert of_means.marker.symbol == ("circle-open", "circle") and of_means.text[0] == "<br>1 run not converged"
+
+
+def test_the_sentence_counts_runs_and_what_rests_on_runs() -> None:
+    assert unconverged.sentence([1, 0, 0], "run").startswith("Hollow: 1 of 3 runs had not converged, and may change")
+    assert unconverged.sentence([3, 1], "score").startswith("Hollow: 2 of 2 scores rest on runs that had not converged")
+    assert unconverged.sentence([0, 0], "gap") == ""
