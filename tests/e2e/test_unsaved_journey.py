@@ -1,5 +1,6 @@
 """Words typed into a form and never left: the tab is loaded again, and they are there; another browser does not see them."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ def test_words_in_hand_are_there_after_a_reload_and_in_no_other_browser(
 
     page.goto(f"{server.url}/prompts")
     generation(page).fill(WORDS)
+    wait_until_kept(tmp_path / "home" / "unsaved")
     page.reload()
     expect(generation(page)).to_have_value(WORDS)
     expect(page.get_by_text("What was typed before is back")).to_be_visible()
@@ -43,6 +45,14 @@ def test_words_in_hand_are_there_after_a_reload_and_in_no_other_browser(
     other.goto(f"{server.url}/prompts")
     expect(generation(other)).to_be_visible()
     expect(generation(other)).not_to_have_value(WORDS)
+
+
+def wait_until_kept(folder: Path) -> None:
+    """Wait for the words of a field that still has the focus: they are sent after a pause in typing."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not any("old friend" in path.read_text(encoding="utf-8") for path in folder.glob("*.json")):
+        assert time.monotonic() < deadline, "the words were not kept"
+        time.sleep(0.1)
 
 
 def generation(page: "Page") -> Any:

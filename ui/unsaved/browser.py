@@ -1,4 +1,4 @@
-"""The browser that typed unsaved words: a random id in a cookie, and a script that sends words before a tab is left."""
+"""The browser that typed unsaved words: a random id in a cookie, and a script that sends words after a pause in typing."""
 
 import hashlib
 import re
@@ -12,20 +12,30 @@ from ui.shared import resources
 from ui.unsaved import files
 
 ID = "unsaved.browser"
+PAUSE_MS = 1000  # without a key, after which a field sends its words, as it does when it is left
 IS_ID = re.compile(r"[0-9a-f]{32}")
+FIELDS = "[data-testid='stTextInput'], [data-testid='stTextArea']"  # a menu or a calendar would close in mid-word
 SCRIPT = """
 export default ({ data }) => {
   const secure = location.protocol === "https:" ? "; Secure" : ""
   document.cookie = `${data.name}=${data.id}; Path=${data.path}; Max-Age=${data.seconds}; SameSite=Strict${secure}`
   const send = () => {
     const field = document.activeElement
-    if (field && (field.tagName === "TEXTAREA" || field.tagName === "INPUT")) {
+    if (field && field.type !== "password" && field.closest(data.fields)) {
       field.dispatchEvent(new FocusEvent("focusout", { bubbles: true }))
     }
   }
+  let pause
+  const typed = () => {
+    clearTimeout(pause)
+    pause = setTimeout(send, data.pause_ms)
+  }
+  document.addEventListener("input", typed)
   window.addEventListener("beforeunload", send)
   window.addEventListener("pagehide", send)
   return () => {
+    clearTimeout(pause)
+    document.removeEventListener("input", typed)
     window.removeEventListener("beforeunload", send)
     window.removeEventListener("pagehide", send)
   }
@@ -42,7 +52,7 @@ def browser_id() -> str:
 
 
 def mount() -> None:
-    """Set or renew the cookie, and send what is typed before a tab is left or loaded again; draws nothing visible."""
+    """Set or renew the cookie, and send what is typed after a pause and before a tab is left; draws nothing visible."""
     with st.container(key="unsaved_browser"):
         v2.component("litmus_unsaved", js=SCRIPT)(
             key="unsaved.script",
@@ -51,6 +61,8 @@ def mount() -> None:
                 "id": browser_id(),
                 "path": access.cookie_path(),
                 "seconds": files.KEPT_DAYS * 86_400,
+                "pause_ms": PAUSE_MS,
+                "fields": FIELDS,
             },
         )
 
