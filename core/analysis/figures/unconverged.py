@@ -23,7 +23,7 @@ def traces(trace: go.Scatter, is_cut: Iterable[bool]) -> list[go.Scatter]:
     if trace.showlegend is not False:
         found.append(
             go.Scatter(
-                x=[None], y=[None], mode=trace.mode, name=trace.name, marker=trace.marker, line=trace.line,
+                x=_place(trace.x), y=_place(trace.y), mode=trace.mode, name=trace.name, marker=trace.marker, line=trace.line,
                 legendgroup=trace.name,
             )
         )  # fmt: skip
@@ -32,6 +32,11 @@ def traces(trace: go.Scatter, is_cut: Iterable[bool]) -> list[go.Scatter]:
         symbol=[hollow(own) if one else own for one in cut], line={"width": [OUTLINE if one else filled for one in cut]}
     )
     return [*found, trace]
+
+
+def _place(values: Iterable[object]) -> list[str | None]:
+    """A coordinate at which nothing is drawn: one name of an axis of names, which Plotly would else take for one of numbers."""
+    return [next((value for value in values if isinstance(value, str)), None)]
 
 
 def hollow(symbol: str) -> str:

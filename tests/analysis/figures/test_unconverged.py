@@ -105,3 +105,12 @@ def test_the_sentence_counts_runs_and_what_rests_on_runs() -> None:
     assert unconverged.sentence([1, 0, 0], "run").startswith("Hollow: 1 of 3 runs had not converged, and may change")
     assert unconverged.sentence([3, 1], "score").startswith("Hollow: 2 of 2 scores rest on runs that had not converged")
     assert unconverged.sentence([0, 0], "gap") == ""
+
+
+def test_the_entry_in_the_legend_leaves_an_axis_of_names_one_of_names() -> None:
+    drawn = go.Scatter(x=[0.02, 0.01], y=["few-shot", "zero-shot"], marker={"symbol": "square"}, name="gap")
+
+    entry, marks = unconverged.traces(drawn, [True, False])
+
+    assert (entry.x, entry.y) == ((None,), ("few-shot",))
+    assert list(marks.y) == ["few-shot", "zero-shot"]
