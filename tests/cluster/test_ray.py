@@ -84,7 +84,7 @@ def test_a_job_is_cancelled_and_its_log_is_read_from_ray(rounds: Rounds, tmp_pat
     while psutil.pid_exists(running.handle["pid"]):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert "attempt 1: -m tests.jobs.payloads.steps" in choice.log_tail(rounds.settings, running)
+    assert ".1] begins: -m tests.jobs.payloads.steps" in choice.log_tail(rounds.settings, running)
 
 
 def test_a_node_that_is_not_set_up_says_so_in_the_job(rounds: Rounds, node_file: Path, tmp_path: Path) -> None:

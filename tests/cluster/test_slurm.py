@@ -66,7 +66,7 @@ def test_a_running_job_and_a_waiting_job_are_cancelled(rounds: Rounds, tmp_path:
     rounds.until(lambda jobs: all(job.state == JobState.CANCELLED for job in jobs))
 
     until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
-    assert "attempt 1: -m tests.jobs.payloads.steps" in choice.log_tail(rounds.settings, jobs[0])
+    assert ".1] begins: -m tests.jobs.payloads.steps" in choice.log_tail(rounds.settings, jobs[0])
 
 
 def test_a_killed_job_goes_on_and_a_restart_of_the_controller_disturbs_no_job(

@@ -24,7 +24,7 @@ def test_a_job_runs_to_its_end_and_keeps_a_log(bench: Bench, tmp_path: Path) -> 
 
     assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
     assert (job.attempt, job.error) == (1, None)
-    assert "attempt 1: -m tests.jobs.payloads.sleepy" in queue.log_tail(bench.settings, job)
+    assert ".1] begins: -m tests.jobs.payloads.sleepy" in queue.log_tail(bench.settings, job)
 
 
 @pytest.mark.slow
