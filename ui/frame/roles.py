@@ -13,13 +13,14 @@ export default () => {
   const name = () => document.querySelectorAll('[data-testid="stToast"]:not([aria-label])').forEach((message) => {
     message.setAttribute("aria-label", "Message")
   })
-  const all = () => { mend(); name() }
-  all()
+  mend()
+  name()
   let isDue = false
   const watching = new MutationObserver(() => {
+    name()  // at once: a message is read out when it appears
     if (isDue) return
     isDue = true
-    requestAnimationFrame(() => { isDue = false; all() })
+    requestAnimationFrame(() => { isDue = false; mend() })
   })
   watching.observe(document.body, { childList: true, subtree: true })
   return () => watching.disconnect()
