@@ -1,5 +1,6 @@
-"""Write a file so that a reader never meets half of it: whole in place of the old one, or only where there is none."""
+"""Write a file so that a reader never meets half of it: whole in place of the old one, or only where there is none; digest it."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ def create(path: Path, content: bytes) -> None:
     """
     with _draft(path, content, mode=OWNER_ONLY) as draft, suppress(FileExistsError):
         path.hardlink_to(draft)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of the bytes of a file, in hexadecimal. Raises `OSError` as `Path.open`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.llm.money.committed import Way
 from core.study.rows.kinds import JobState, JudgementKind, RaterKind
 from core.study.rows.sessions import Comparison, Rater, Rating, Reply
 from core.study.rows.study import Completion, Continuation, Job, Judgement, Trial
 
 CALLS = {
-    "generation": Completion,
-    "trial": Trial,
-    "judge": Judgement,
-    "rating": Reply,
-    "contamination": Continuation,
+    Way.GENERATE: Completion,
+    Way.TRY: Trial,
+    Way.JUDGE: Judgement,
+    Way.RATE: Reply,
+    Way.CONTAMINATION: Continuation,
 }
 
 
 @dataclass(frozen=True)
 class Calls:
-    """Stored answers of LLMs for one purpose, their cost as far as prices are known, and the number without a price."""
+    """Stored answers of LLMs by one way of spending, their cost as far as prices are known, and the number without a price."""
 
     n: int
     usd: float
@@ -48,7 +49,7 @@ def of(session: Session) -> Counts:
             ratings[kind] += n
     return Counts(
         jobs={str(state): jobs.get(state, 0) for state in JobState},
-        calls={purpose: _calls(session, table) for purpose, table in CALLS.items()},
+        calls={str(way): _calls(session, table) for way, table in CALLS.items()},
         ratings={str(kind): n for kind, n in ratings.items()},
     )
 

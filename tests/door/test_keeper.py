@@ -71,7 +71,7 @@ def test_metrics_count_what_the_database_has(filled: Server) -> None:
     assert answer.status == 200
     for line in (
         'litmus_jobs{state="done"} 1', 'litmus_jobs{state="failed"} 1', 'litmus_jobs{state="running"} 0',
-        'litmus_ratings{rater="person"} 1', 'litmus_calls{purpose="generation"} 0', "litmus_websockets 0",
+        'litmus_ratings{rater="person"} 1', 'litmus_calls{way="generate"} 0', "litmus_websockets 0",
     ):  # fmt: skip
         assert line in lines
     assert any(line.startswith('litmus_request_seconds_count{kind="http"}') for line in lines)

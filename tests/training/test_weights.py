@@ -175,3 +175,18 @@ def test_a_column_weight_with_anything_but_numbers_above_0_is_not_used_and_said(
     assert (
         f"Column 'weight' holds cells that are no number above 0 ('{cell}'), so the column was not used." in found.notes
     )
+
+
+def test_what_is_said_of_the_weights_is_about_the_chosen_rows_alone(store: Store, task: Task, tmp_path: Path) -> None:
+    path = tmp_path / "two-sources.csv"
+    path.write_text(
+        "text,label,weight,source\na mild text,good,2,here\na plain text,good,3,here\na loud text,good,heavy,there\n"
+    )
+    options = importing.Options(where={"source": "here"})
+    with store.write() as session:
+        arm = tasks.make_arm(session, task_id=task.id, name="written")
+        found = importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=options)
+        stored = session.scalars(select(Sample.weight).where(Sample.arm_id == arm.id).order_by(Sample.part)).all()
+
+    assert stored == [2.0, 3.0]
+    assert "Column 'weight' gives 2 texts a weight, for trainings with sample_weights: column." in found.notes

@@ -71,11 +71,9 @@ class Metrics:
         calls = counted.calls
         lines = [
             *_family("litmus_jobs", "gauge", "state", counted.jobs),
-            *_family("litmus_calls", "gauge", "purpose", {name: each.n for name, each in calls.items()}),
-            *_family(
-                "litmus_calls_unpriced", "gauge", "purpose", {name: each.unpriced for name, each in calls.items()}
-            ),
-            *_family("litmus_dollars", "gauge", "purpose", {name: each.usd for name, each in calls.items()}),
+            *_family("litmus_calls", "gauge", "way", {name: each.n for name, each in calls.items()}),
+            *_family("litmus_calls_unpriced", "gauge", "way", {name: each.unpriced for name, each in calls.items()}),
+            *_family("litmus_dollars", "gauge", "way", {name: each.usd for name, each in calls.items()}),
             *_family("litmus_ratings", "gauge", "rater", counted.ratings),
             "# TYPE litmus_websockets gauge",
             f"litmus_websockets {self.websockets()}",

@@ -20,7 +20,7 @@ from core.steps.judge import arguments, queue_judging
 from core.steps.judge import cost as judge_cost
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Split
-from core.study.rows.study import Arm, Task
+from core.study.rows.study import Arm, Study, Task
 from core.study.store import Store
 from core.synthesis import judging, judging_cost
 from core.synthesis.generation import generation
@@ -82,12 +82,17 @@ def judge(
         _confirm(cost, is_asked=not (yes or as_json))
         if detach:
             options = arguments(judge_connection, arms=arm or [], texts=texts, budget_usd=budget)
-            with store.write() as session:
-                job = queue_judging(session, study=home, task=found_task, arguments=options)
-            runner.ensure(settings)
-            return output.queued(job.id, as_json=as_json)
+            return output.queued(_queue(settings, store, home, found_task, options), as_json=as_json)
         result = _judge(settings, store, arms=arms, wanted=judge_connection, title=task, texts=texts, budget_usd=budget)
     return _show(result, title=f"{task} judged by {model}", as_json=as_json)
+
+
+def _queue(settings: settings_module.Settings, store: Store, study: Study, task: Task, options: Sequence[str]) -> int:
+    """Queue the job that judges, start the runner, and return the job's id."""
+    with store.write() as session:
+        job_id = queue_judging(session, study=study, task=task, arguments=list(options)).id
+    runner.ensure(settings)
+    return job_id
 
 
 def _show_cost(cost: JudgingCost, *, budget_usd: float | None, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """The manifest of an exported study: version, schema, and the number of rows and digest of each file."""
 
-import hashlib
 import re
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import files as whole_files
 from core.errors import StudyError
 from core.study import migrate
 from core.study.archive.layout import ROOT, Format, files
@@ -76,12 +76,6 @@ def read(folder: Path) -> Manifest:
     return found
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def versions() -> dict[str, str]:
     """The versions of Litmus and of the packages that its numbers depend on; a package that is not installed is left out."""
     found = {}
@@ -121,7 +115,7 @@ def _check_files(folder: Path, found: Manifest) -> None:
         path = folder / name
         if path.is_symlink() or not path.is_file():
             raise StudyError(f"The file {name} is missing. Copy the whole folder again.")
-        if digest(path) != entry.sha256:
+        if whole_files.digest(path) != entry.sha256:
             raise StudyError(
                 f"The file {name} was changed or damaged after the export: its SHA-256 differs. Copy it again."
             )

@@ -75,7 +75,7 @@ def write(
         finally:
             out.close()
         names = [column.name for column in file.columns]
-        entries[path.name] = FileEntry(table=file.table.name, columns=names, rows=rows, sha256=manifest.digest(path))
+        entries[path.name] = FileEntry(table=file.table.name, columns=names, rows=rows, sha256=whole_files.digest(path))
     said = Manifest(
         version=manifest.VERSION,
         schema_revision=str(migrate.newest()),

@@ -73,9 +73,8 @@ def weights(frame: pd.DataFrame, *, others: Sequence[str | None]) -> tuple[list[
     strange = list(dict.fromkeys(cells[~is_weight & (cells != "")]))
     if strange:
         told = ", ".join(map(repr, strange[:3]))
-        return [None] * len(
-            frame
-        ), f"Column {WEIGHT!r} holds cells that are no number above 0 ({told}), so the column was not used."
+        said = f"Column {WEIGHT!r} holds cells that are no number above 0 ({told}), so the column was not used."
+        return [None] * len(frame), said
     found = [float(number) if known else None for number, known in zip(numbers, is_weight, strict=True)]
     said = (
         f"Column {WEIGHT!r} gives {int(is_weight.sum()):,} texts a weight, for trainings with sample_weights: column."

@@ -98,11 +98,11 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
         return _report(session, earlier, moved=0, again=True)
     names = [label.name for label in tasks.labels_of(session, task.id)]
     is_real = arm.kind == ArmKind.REAL
-    rows, found = _rows(table, chosen, options, real=is_real, known=names)
+    rows, found, weighed = _rows(table, chosen, options, real=is_real, known=names)
     held_texts.judge(rows, names, held, real=is_real)
     _check_rows(rows, found, table=table, options=options)
     counted = held_texts.already(rows, held)
-    notes = [*_notes(table, chosen, found), *held_texts.sentences(rows, held, counted, real=is_real)]
+    notes = [*_notes(table, chosen, found, weighed), *held_texts.sentences(rows, held, counted, real=is_real)]
     kept = rows[rows["reason"] == ""]
     record = _record(session, rows, table=table, chosen=chosen, arm=arm)
     moved = _set_aside(session, arm, kept, held)
@@ -125,7 +125,7 @@ def look(
     """
     chosen = _columns(table, options)
     held = held or held_texts.Held()
-    rows, found = _rows(table, chosen, options, real=real, known=known)
+    rows, found, weighed = _rows(table, chosen, options, real=real, known=known)
     held_texts.judge(rows, known, held, real=real)
     again = _earlier(held, chosen) is not None
     refused = "" if again else _refusal(rows, found, table=table, options=options, known=known)
@@ -152,7 +152,7 @@ def look(
         passed_over=len(table.frame) - len(rows),
         again=again,
         refused=refused,
-        notes=_notes(table, chosen, found)
+        notes=_notes(table, chosen, found, weighed)
         + (["This file was imported before with these options; nothing would be stored."] if again else [])
         + held_texts.sentences(rows, held, already, real=real),
     )
@@ -164,7 +164,7 @@ def real_labels(table: tables.Table, options: Options) -> dict[str, str]:
     Raises `StudyError` if labels look alike, there are too many or fewer than two labels, or a text has several labels.
     """
     chosen = _columns(table, options)
-    rows, found = _rows(table, chosen, options, real=True, known=())
+    rows, found, _ = _rows(table, chosen, options, real=True, known=())
     _check_new(found, options, file=table.file, column=chosen["label"])
     return {label: "" for label in dict.fromkeys(rows["label"]) if label}
 
@@ -229,8 +229,8 @@ def _earlier(held: held_texts.Held, chosen: Mapping[str, Any]) -> Import | None:
 
 def _rows(
     table: tables.Table, chosen: dict[str, Any], options: Options, *, real: bool, known: Sequence[str]
-) -> tuple[pd.DataFrame, labels_in_files.Read]:
-    """The rows of the file that `where` selects, and their labels as read.
+) -> tuple[pd.DataFrame, labels_in_files.Read, str]:
+    """The rows of the file that `where` selects, their labels as read, and a sentence about their weights.
 
     Columns row (number in the file), text, label, split, text_hash, reason (why the label cannot be used, else ""), weight (or None).
     """
@@ -245,9 +245,8 @@ def _rows(
     split = _split_column(table, chosen)
     rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], split, real=real)
     rows["reason"] = found.reasons
-    weights, _ = columns_in_files.weights(frame, others=(chosen["text"], chosen["label"], split))
-    rows["weight"] = pd.Series(weights, index=rows.index, dtype=object)
-    return rows, found
+    weights, weighed = columns_in_files.weights(frame, others=(chosen["text"], chosen["label"], split))
+    return rows.assign(weight=pd.Series(weights, index=rows.index, dtype=object)), found, weighed
 
 
 def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: tables.Table, options: Options) -> None:
@@ -296,7 +295,7 @@ def _split_column(table: tables.Table, chosen: Mapping[str, Any]) -> str | None:
     return chosen.get("split_column") or columns_in_files.split_column(rest)
 
 
-def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.Read) -> list[str]:
+def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.Read, weighed: str) -> list[str]:
     """Sentences for people about how the columns and labels of a file were read."""
     notes = list(table.notes)
     column = _split_column(table, chosen)
@@ -308,7 +307,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
         notes.append(
             f"Column {unused!r} holds words that are not names of splits ({strange}), so the column was not used."
         )
-    notes += filter(None, [columns_in_files.weights(table.frame, others=(chosen["text"], chosen["label"], column))[1]])
+    notes += filter(None, [weighed])
     if found.unknown:
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
         notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")

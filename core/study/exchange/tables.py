@@ -1,6 +1,5 @@
 """Read a table from a CSV, TSV, JSON, JSON lines or Parquet file; every cell becomes text."""
 
-import hashlib
 import json
 import math
 from collections import Counter
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from core import parquet_size
+from core import files, parquet_size
 from core.errors import StudyError
 from core.study.exchange import columns_in_files, hub_layout, separated
 
@@ -88,7 +87,7 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     if len(twice):
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
     first = 1 if header is False else 2
-    return Table(frame, unreadable, path.name, digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
+    return Table(frame, unreadable, path.name, files.digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
 
 
 def is_file(path: Path) -> bool:
@@ -97,12 +96,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of the bytes of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def nested(cell: str) -> Any:

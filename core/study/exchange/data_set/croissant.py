@@ -4,7 +4,6 @@ Source: MLCommons, Croissant format specification 1.1; `synthetic` files carry s
 values are the IPTC's.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow as pa
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core import files
 from core.study.exchange.data_set.card import Config
 from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample
@@ -90,7 +90,6 @@ def text(
 
 
 def _file(each: Written, folder: Path, origin: str) -> dict[str, Any]:
-    content = each.path.read_bytes()
     mark = {} if each.config.arm.kind == ArmKind.REAL else {"digitalSourceType": SYNTHETIC}
     return {
         "@type": "cr:FileObject",
@@ -98,9 +97,9 @@ def _file(each: Written, folder: Path, origin: str) -> dict[str, Any]:
         "name": f"file/{each.id}",
         "description": origin,
         "contentUrl": each.path.relative_to(folder).as_posix(),
-        "contentSize": f"{len(content)} B",
+        "contentSize": f"{each.path.stat().st_size} B",
         "encodingFormat": ENCODING[each.path.suffix.removeprefix(".")],
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": files.digest(each.path),
         **mark,
     }
 
