@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from core.synthesis.judging import ALL_TEXTS, Texts
 from core.synthesis.trials.estimates import HIGH, LEAST_CALLS, LOW, Range
 from core.wording import counted
 
+MOST_KNOWN = 1000  # earlier answers that an estimate rests on; pages compute it at every run
 LOOKED_AT = 200  # texts whose length is read, drawn like those that are judged
 ANSWER_TOKENS = 8  # of the name of a label, where no answer of the judge is known
 
@@ -70,7 +72,7 @@ def of_judge(
         len(done),
         tokens_in,
         tokens_out,
-        _cost(each, len(left), price, is_known=each is known),
+        cost_of(each, len(left), price, is_known=each is known),
         len(known),
     )
 
@@ -96,12 +98,14 @@ def sentence(found: JudgingCost, *, budget_usd: float | None = None) -> str:
 
 
 def _known(session: Session, task: Task, judge: str) -> np.ndarray:
-    """The tokens in and out of the answers that this judge gave on the task (answers x 2)."""
+    """The tokens in and out of the newest answers that this judge gave on the task (answers x 2), at most `MOST_KNOWN`."""
     query = (
         select(Judgement.tokens_in, Judgement.tokens_out)
         .join(Sample, Sample.id == Judgement.sample_id)
         .join(Arm, Arm.id == Sample.arm_id)
         .where(Arm.task_id == task.id, *judging.is_by(judge))
+        .order_by(Judgement.id.desc())
+        .limit(MOST_KNOWN)
     )
     return np.array([tuple(row) for row in session.execute(query)], dtype=float).reshape(-1, 2)
 
@@ -117,8 +121,12 @@ def _foreseen(session: Session, task: Task, left: Sequence[int]) -> np.ndarray:
     return np.array([(size, ANSWER_TOKENS) for size in sizes], dtype=float).reshape(-1, 2)
 
 
-def _cost(each: np.ndarray, calls: int, price: Price | None, *, is_known: bool) -> Range | None:
-    """The cost of so many calls, from the tokens of some."""
+def cost_of(each: np.ndarray, calls: int, price: Price | None, *, is_known: bool) -> Range | None:
+    """The cost of so many calls in US dollars, from the tokens in and out of some (calls x 2); None if the price is unknown.
+
+    `is_known`: the tokens are those of earlier calls, and the range is a 95 % prediction interval for the sum of the calls to come
+    (t distribution, mean of a normal sample; see tests for its coverage). Else it is a rule of thumb, half to twice the value.
+    """
     if price is None:
         return None
     if not calls:
@@ -127,5 +135,6 @@ def _cost(each: np.ndarray, calls: int, price: Price | None, *, is_known: bool) 
     value = calls * float(costs.mean())
     if not is_known:
         return Range(value, LOW * value, HIGH * value)
-    half = 1.96 * calls * float(costs.std(ddof=1)) * math.sqrt(1 / len(costs) + 1 / calls)
+    t = float(special.stdtrit(len(costs) - 1, 0.975))
+    half = t * calls * float(costs.std(ddof=1)) * math.sqrt(1 / len(costs) + 1 / calls)
     return Range(value, max(0.0, value - half), value + half)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from core.llm.money import prices
@@ -71,3 +72,16 @@ def test_a_budget_that_may_not_suffice_an_unknown_price_and_no_price_are_said(st
     assert "budget" not in judging_cost.sentence(cost(store, real), budget_usd=1000)
     assert "the price of test-model is unknown" in judging_cost.sentence(cost(store, real, price=None))
     assert judging_cost.sentence(cost(store, real, price=free)).endswith(" tokens, without cost.")
+
+
+@pytest.mark.parametrize("n", [5, 8, 30])
+def test_the_interval_holds_the_cost_of_the_calls_to_come(n: int) -> None:
+    rng = np.random.default_rng(n)
+    held = []
+    for _ in range(2000):
+        tokens = rng.lognormal(5, 0.4, size=(n + 40, 2)).round()
+        found = judging_cost.cost_of(tokens[:n], 40, PRICE, is_known=True)
+        assert found is not None
+        held.append(found.low <= tokens[n:].sum() / 1000 <= found.high)
+
+    assert 0.93 <= np.mean(held) <= 0.97
