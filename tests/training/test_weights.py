@@ -162,7 +162,7 @@ def test_the_column_weight_of_a_file_is_kept_with_its_texts(store: Store, task: 
     found, stored = bring_in(store, task, tmp_path, ["2", "", "0.5"])
 
     assert stored == [2.0, None, 0.5]
-    assert "Column 'weight' gives 2 texts a weight, for trainings with sample_weights: column." in found.notes
+    assert "Column 'weight' gives 2 of 3 rows a weight, for trainings with sample_weights: column." in found.notes
 
 
 @pytest.mark.parametrize("cell", ["heavy", "0", "-1", "inf"])
@@ -189,4 +189,4 @@ def test_what_is_said_of_the_weights_is_about_the_chosen_rows_alone(store: Store
         stored = session.scalars(select(Sample.weight).where(Sample.arm_id == arm.id).order_by(Sample.part)).all()
 
     assert stored == [2.0, 3.0]
-    assert "Column 'weight' gives 2 texts a weight, for trainings with sample_weights: column." in found.notes
+    assert "Column 'weight' gives 2 of 2 rows a weight, for trainings with sample_weights: column." in found.notes

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.errors import StudyError
 from core.study.rows.kinds import Split
+from core.wording import counted
 
 TEXT_NAMES = (
     "text", "sentence", "content", "tweet", "review", "headline", "message", "body", "document", "comment", "post",
@@ -76,9 +77,8 @@ def weights(frame: pd.DataFrame, *, others: Sequence[str | None]) -> tuple[list[
         said = f"Column {WEIGHT!r} holds cells that are no number above 0 ({told}), so the column was not used."
         return [None] * len(frame), said
     found = [float(number) if known else None for number, known in zip(numbers, is_weight, strict=True)]
-    said = (
-        f"Column {WEIGHT!r} gives {int(is_weight.sum()):,} texts a weight, for trainings with sample_weights: column."
-    )
+    rows = f"{int(is_weight.sum()):,} of {counted(len(frame), 'row')}"
+    said = f"Column {WEIGHT!r} gives {rows} a weight, for trainings with sample_weights: column."
     return found, said if is_weight.any() else ""
 
 
