@@ -46,6 +46,7 @@ from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
 from ui.door import connections, headers, health, hosts, metrics, requests, tokens
+from ui.door.oidc import routes as oidc_routes
 from ui.frame import access, frame, runs
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -94,6 +95,7 @@ def dashboard(settings: Settings) -> st.App:
     routes = [
         Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"]),
         Route(path + health.ROUTE, health.Health(settings).answer),
+        *_routes_of_the_provider(settings, path),
     ]
     if settings.metrics is not None:
         shown = metrics.Metrics(settings.metrics, seconds, lambda: len(connected))
@@ -158,6 +160,24 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
     known = tokens.sign(settings.home, secret, expires=now + access.KNOWN, purpose="known")
     keep(names.known, known, max_age=access.KNOWN)
     return response
+
+
+def _routes_of_the_provider(settings: Settings, path: str) -> list[Route]:
+    """The addresses of the sign-in at the provider; [] without a provider."""
+    if settings.oidc is None:
+        return []
+    oidc, names = settings.oidc, access.cookie_names(settings.home)
+
+    def let_in(answer: Response, is_organiser: bool) -> None:
+        purpose = access.PURPOSES[access.Visitor.ORGANISER if is_organiser else access.Visitor.VIEWER]
+        expires = time.time() + access.SIGNED_IN
+        token = tokens.sign(settings.home, oidc.sign_in_secret, expires=expires, purpose=purpose)
+        keep = functools.partial(answer.set_cookie, path=path)
+        keep(names.organiser, token, max_age=access.SIGNED_IN, httponly=True, samesite="strict")
+        keep(names.rater, "", max_age=0, samesite="lax")
+
+    door = oidc_routes.Door(oidc, settings.home, path, names.provider, let_in)
+    return [Route(path + oidc_routes.BEGIN, door.begin), Route(path + oidc_routes.BACK, door.finish)]
 
 
 def _installed_options() -> dict[str, Any]:
