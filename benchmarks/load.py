@@ -165,18 +165,17 @@ def work(found: Site, asked: argparse.Namespace) -> Iterator[None]:
 async def under_load(found: Site, token: str, asked: argparse.Namespace) -> None:
     """Let raters come and go until the time is over, then say what was found."""
     seen, memory = Seen(), Memory(found)
-    before, started, cpu = work_done(found), time.monotonic(), psutil.cpu_times()
+    before, started, cpu = work_done(found), time.monotonic(), processor_seconds(found)
     until = started + 60 * asked.minutes
     watching = asyncio.create_task(memory.watch(until))
     places = [place(found, token, asked, seen, until, random.Random(f"{asked.seed} {k}")) for k in range(asked.raters)]
     await asyncio.gather(*places)
     await watching
     seconds = time.monotonic() - started
-    busy = sum(getattr(psutil.cpu_times(), kind) - getattr(cpu, kind) for kind in ("user", "system"))
     since = started + 60 * asked.warm_up
     print(
         f"{asked.raters} raters at once, think {asked.think:g} s on average, {asked.minutes:g} minutes, "
-        f"{os.cpu_count()} cores, {busy / seconds:.2f} of them busy, load at the end {os.getloadavg()[0]:.1f}"
+        f"{os.cpu_count()} cores, load at the end {os.getloadavg()[0]:.1f}"
     )
     answers(found, seen)
     print_clicks(seen, since, seconds)
@@ -184,7 +183,23 @@ async def under_load(found: Site, token: str, asked: argparse.Namespace) -> None
     for name in after:
         done = after[name] - before[name]
         print(f"  {name:28} {done:,} ({done / seconds:.1f} a second)")
+    spent = {name: now - cpu[name] for name, now in processor_seconds(found).items()}
+    for name, used in spent.items():
+        print(f"  {name:28} {used / seconds:.2f} cores, {1000 * used / len(seen.clicks):.1f} ms of a processor a click")
     memory.print(since)
+
+
+def processor_seconds(found: Site) -> dict[str, float]:
+    """The processor seconds used so far, also by child processes; those of PostgreSQL serve all work, not clicks alone."""
+    dashboards = [psutil.Process(each.process.pid) for each in found.dashboards if each.process is not None]
+    machine = psutil.cpu_times()
+    return {
+        "dashboards": sum(raters.processor_time(each) for each in dashboards),
+        "postgresql, for all work": raters.processor_time(found.database),
+        "nginx": raters.processor_time(found.nginx),
+        "the raters": time.process_time(),
+        "the whole machine": machine.user + machine.system + machine.nice,
+    }
 
 
 async def place(

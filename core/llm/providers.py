@@ -134,7 +134,12 @@ def address(url: str) -> Address:
             f"The address of an endpoint holds {secret!r}, which looks secret. Set OPENAI_API_KEY instead."
         )
     if not is_whole:
-        raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {url!r}.")
+        found = re.split("[?#]", url)[0]  # what follows may be a key
+        raise StudyError(f"The address of an endpoint begins with http:// or https:// and a host; found {found!r}.")
+    if parts.fragment:
+        raise StudyError(
+            "The address of an endpoint holds a #, which no endpoint reads. Leave out the # and what follows."
+        )
     return Address(parts._replace(query="", fragment="").geturl(), query)
 
 

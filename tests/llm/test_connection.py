@@ -322,3 +322,17 @@ def untrusted_server(folder: Path) -> Iterator[int]:
 class Quiet(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing: the client is meant to hang up."""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:planted@127.0.0.1:9/v1", "http://planted@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?api-key=planted",
+        "http://127.0.0.1:9/v1#planted", "http://127.0.0.1:99999/v1?api-key=planted", "127.0.0.1:9/v1?key=planted",
+    ],
+)  # fmt: skip
+def test_an_address_with_a_key_in_it_is_refused_and_the_key_is_not_repeated(address: str) -> None:
+    with pytest.raises(StudyError) as refused:
+        connection.made(provider="openai", models=("m",), base_url=address)
+
+    assert "planted" not in str(refused.value)
