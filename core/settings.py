@@ -1,5 +1,7 @@
 """Settings of the program, read from the environment and the secrets file in this module only."""
 
+import ipaddress
+import json
 import math
 import os
 import re
@@ -7,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.errors import StudyError
 
@@ -32,6 +35,31 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Oidc:
+    """The OpenID Connect provider at which people sign in, and who is let in. The repr leaves the client's secret out.
+
+    `issuer`: the URL that the provider calls itself by. `organisers`, `viewers`: e-mail addresses in lower case (entries with
+    an @), or subjects, the provider's own ids of people.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    organisers: tuple[str, ...]
+    viewers: tuple[str, ...] = ()
+
+    @property
+    def sign_in_secret(self) -> str:
+        """What sign-ins by the provider are made from: a change of any setting, such as who is let in, ends them all."""
+        return json.dumps([self.issuer, self.client_id, self.client_secret, self.organisers, self.viewers])
+
+    @property
+    def host(self) -> str:
+        """The provider's name for people."""
+        return urlsplit(self.issuer).hostname or self.issuer
+
+
+@dataclass(frozen=True)
 class Settings:
     """Folders, the database, the machine's slots and the keys of services. The repr leaves keys out, so no log holds them.
 
@@ -46,6 +74,7 @@ class Settings:
     `metrics` opens the numbers for Prometheus: "on", or the token that Prometheus sends; None if they stay closed.
     `log` says how the log is written: "" for warnings only, "lines" or "json" for everything.
     `hosts` are further names by which browsers reach the dashboard.
+    `oidc` is the provider at which organisers and viewers sign in, beside or in place of passwords; None without.
     """
 
     home: Path
@@ -68,10 +97,16 @@ class Settings:
     viewer_password_hash: str | None = field(default=None, repr=False)
     metrics: str | None = field(default=None, repr=False)
     log: str = ""
+    oidc: Oidc | None = None
+
+    @property
+    def asks_sign_in(self) -> bool:
+        """Whether organisers have to sign in, by a password or at a provider."""
+        return self.organiser_secret is not None or self.oidc is not None
 
     @property
     def organiser_secret(self) -> str | None:
-        """What sign-ins are made from: the organiser's password or its hash; None without both."""
+        """What sign-ins by password are made from: the organiser's password or its hash; None without both."""
         return self.password_hash or self.password
 
     @property
@@ -103,8 +138,8 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
     """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
 
-    Raises `StudyError` if a number, a host name or a password's hash is not valid, a viewer's password has no organiser's
-    password beside it, or the file is not TOML.
+    Raises `StudyError` if a number, a host name, a password's hash or the address of a provider is not valid, a viewer's password
+    has no organiser's password beside it, a setting of the provider is missing, or the file is not TOML.
     """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
     _check_passwords(found)
@@ -130,6 +165,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         log=_log(found),
         viewer_password=found.get("LITMUS_VIEWER_PASSWORD") or None,
         viewer_password_hash=_password_hash(found, "LITMUS_VIEWER_PASSWORD"),
+        oidc=_oidc(found),
     )
 
 
@@ -188,6 +224,50 @@ def _password_hash(found: Mapping[str, str], plain: str) -> str | None:
             f"{plain}_HASH must be an argon2 hash, which starts with $argon2id$; docs/serving.md says how to make it."
         )
     return given or None
+
+
+def _oidc(found: Mapping[str, str]) -> Oidc | None:
+    """The provider of the settings LITMUS_OIDC_...; None if none of these is set."""
+    prefix, needed = "LITMUS_OIDC_", ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "ORGANISERS")
+    given = {name: (found.get(prefix + name) or "").strip() for name in (*needed, "VIEWERS")}
+    if not any(given.values()):
+        return None
+    if missing := [prefix + name for name in needed if not given[name]]:
+        raise StudyError(f"Sign-in at a provider needs {' and '.join(missing)} too: see docs/serving.md.")
+    return Oidc(
+        issuer=_issuer(given["ISSUER"]),
+        client_id=given["CLIENT_ID"],
+        client_secret=given["CLIENT_SECRET"],
+        organisers=_people(given["ORGANISERS"]),
+        viewers=_people(given["VIEWERS"]),
+    )
+
+
+def _issuer(url: str) -> str:
+    """The URL of a provider, if it is encrypted or of this machine."""
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    except ValueError:
+        is_valid = False
+    if not (is_valid and parts.hostname and not parts.query and not parts.fragment and parts.username is None):
+        raise StudyError(
+            "LITMUS_OIDC_ISSUER must be the provider's own URL, encrypted and without a password, such as https://login.example.org."
+        )
+    return url
+
+
+def _people(text: str) -> tuple[str, ...]:
+    """E-mail addresses and subjects with commas between them; addresses in lower case."""
+    entries = [entry.strip() for entry in text.split(",")]
+    return tuple(entry.lower() if "@" in entry else entry for entry in entries if entry)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _hosts(found: Mapping[str, str]) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
 from ui.door import connections, headers, health, hosts, metrics, requests, tokens
+from ui.door.oidc import routes as oidc_routes
 from ui.frame import access, frame, runs
 
 IMPORTED_EARLY = (ui, report, generation)
@@ -57,7 +58,7 @@ MOMENT = 0.5  # seconds from the start of the server to the browser
 def main() -> None:
     """Start the server with the options of the command line."""
     PagesManager.uses_pages_directory = False
-    _collect_less()
+    collect_less()
     connections.raise_file_limit()
     params = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
     options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
@@ -94,6 +95,7 @@ def dashboard(settings: Settings) -> st.App:
     routes = [
         Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"]),
         Route(path + health.ROUTE, health.Health(settings).answer),
+        *_routes_of_the_provider(settings, path),
     ]
     if settings.metrics is not None:
         shown = metrics.Metrics(settings.metrics, seconds, lambda: len(connected))
@@ -160,6 +162,24 @@ def _answer_to_sign_in(request: Request, settings: Settings, path: str) -> Respo
     return response
 
 
+def _routes_of_the_provider(settings: Settings, path: str) -> list[Route]:
+    """The addresses of the sign-in at the provider; [] without a provider."""
+    if settings.oidc is None:
+        return []
+    oidc, names = settings.oidc, access.cookie_names(settings.home)
+
+    def let_in(answer: Response, is_organiser: bool) -> None:
+        purpose = access.PURPOSES[access.Visitor.ORGANISER if is_organiser else access.Visitor.VIEWER]
+        expires = time.time() + access.SIGNED_IN
+        token = tokens.sign(settings.home, oidc.sign_in_secret, expires=expires, purpose=purpose)
+        keep = functools.partial(answer.set_cookie, path=path)
+        keep(names.organiser, token, max_age=access.SIGNED_IN, httponly=True, samesite="strict")
+        keep(names.rater, "", max_age=0, samesite="lax")
+
+    door = oidc_routes.Door(oidc, settings.home, path, names.provider, let_in)
+    return [Route(path + oidc_routes.BEGIN, door.begin), Route(path + oidc_routes.BACK, door.finish)]
+
+
 def _installed_options() -> dict[str, Any]:
     """The Streamlit settings shipped with an installed Litmus; {} in a folder with its own `.streamlit/config.toml`."""
     if Path(".streamlit/config.toml").exists() or not INSTALLED.exists():
@@ -176,7 +196,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + name, value
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """Make garbage collection after each run of a page cheaper: 190 ms of CPU a click with what is imported here.
 
     Streamlit runs a full collection after every run of a page. Imported modules are frozen out of collections, and the

@@ -17,6 +17,7 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
+from tests import oidc_provider
 from tests.door.conftest import ask
 from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
@@ -27,7 +28,9 @@ from ui.shared import links
 pytestmark = pytest.mark.slow
 
 PASSWORD, VIEWERS, SECRET = "correct horse battery", "only for looking", "the-secret-study"
-ENVIRON = {"LITMUS_PASSWORD": PASSWORD, "LITMUS_VIEWER_PASSWORD": VIEWERS}
+# The provider is not asked: sign-ins are made as its answers make them.
+PROVIDER = {**oidc_provider.ENVIRON, "LITMUS_OIDC_ISSUER": "http://127.0.0.1:9"}
+ENVIRON = {"LITMUS_PASSWORD": PASSWORD, "LITMUS_VIEWER_PASSWORD": VIEWERS, **PROVIDER}
 PAGES = ["", *(path for of_group in frame.PAGES.values() for _, path, _ in of_group), "nowhere"]
 NOBODY, REFUSED = "nobody", "viewer, refused"
 ORGANISER, VIEWER, RATER, STRANGER = (
@@ -44,6 +47,10 @@ class Way:
     query: str
     who: str
 
+    @property
+    def is_signed_in(self) -> bool:
+        return not {"signed", "by provider"}.isdisjoint(self.cookies)
+
 
 WAYS = {
     "no cookie": Way((), "", STRANGER),
@@ -54,6 +61,12 @@ WAYS = {
     "viewer's sign-in": Way(("viewing",), "", VIEWER),
     "viewer's sign-in with an organiser's purpose": Way(("viewing as sign-in",), "", STRANGER),
     "expired viewer's sign-in": Way(("expired viewing",), "", STRANGER),
+    "sign-in by provider": Way(("by provider",), "", ORGANISER),
+    "viewer's sign-in by provider": Way(("viewing by provider",), "", VIEWER),
+    "sign-in by provider under other lists": Way(("by other lists",), "", STRANGER),
+    "expired sign-in by provider": Way(("expired by provider",), "", STRANGER),
+    "state on the way to the provider as sign-in": Way(("state as sign-in",), "", STRANGER),
+    "sign-in by provider and mark": Way(("by provider", "mark"), "", RATER),
     "read-only link": Way((), "view=OPEN", VIEWER),
     "read-only link and sign-in": Way(("signed",), "view=OPEN", VIEWER),
     "read-only link and mark": Way(("mark",), "view=OPEN", VIEWER),
@@ -77,6 +90,11 @@ ADDRESSES = {
     "/_stcore/host-config": 200,
     "/_stcore/metrics": 404,
     "/_stcore/agent/interact": 404,
+    "/auth/login": 404,
+    "/auth/logout": 404,
+    "/oauth2callback": 303,
+    "/oauth2callback?code=x&state=x": 303,
+    "/-/oidc": 303,
     "/media/unknown.csv": 404,
     "/media/../litmus.db": 400,
 }
@@ -97,6 +115,12 @@ def filled(server: Server) -> Server:
 def cookies(server: Server, kinds: tuple[str, ...]) -> dict[str, str]:
     home = Path(server.environ["LITMUS_HOME"])
     names, now = access.cookie_names(home), time.time()
+    secret, others = (
+        settings_module.load({**server.environ, **changed}).oidc
+        for changed in ({}, {"LITMUS_OIDC_ORGANISERS": "somebody@example.org"})
+    )
+    assert secret and others
+    by_provider, by_others = secret.sign_in_secret, others.sign_in_secret
     made: Mapping[str, tuple[str, str]] = {
         "forged": (names.organiser, f"9999999999.0.{'0' * 64}"),
         "expired": (names.organiser, tokens.sign(home, PASSWORD, expires=now - 1)),
@@ -105,6 +129,11 @@ def cookies(server: Server, kinds: tuple[str, ...]) -> dict[str, str]:
         "viewing": (names.organiser, tokens.sign(home, VIEWERS, expires=now + 3600, purpose="viewing")),
         "viewing as sign-in": (names.organiser, tokens.sign(home, VIEWERS, expires=now + 3600)),
         "expired viewing": (names.organiser, tokens.sign(home, VIEWERS, expires=now - 1, purpose="viewing")),
+        "by provider": (names.organiser, tokens.sign(home, by_provider, expires=now + 3600)),
+        "viewing by provider": (names.organiser, tokens.sign(home, by_provider, expires=now + 3600, purpose="viewing")),
+        "by other lists": (names.organiser, tokens.sign(home, by_others, expires=now + 3600)),
+        "expired by provider": (names.organiser, tokens.sign(home, by_provider, expires=now - 1)),
+        "state as sign-in": (names.organiser, tokens.sign(home, by_provider, expires=now + 60, purpose="oidc")),
         "mark": (names.rater, "1"),
     }
     return dict(made[kind] for kind in kinds)
@@ -161,11 +190,13 @@ def test_every_page_shows_a_visitor_what_is_theirs(filled: Server, name: str) ->
 
     assert {path: who for path, (who, _) in found.items() if who != expected(way, path)} == {}
     assert {path for path, (_, names_it) in found.items() if names_it} == (
-        set(PAGES) if way.who is VIEWER or ("signed" in way.cookies and way.who is not RATER) else set()
+        set(PAGES) if way.who is VIEWER or (way.is_signed_in and way.who is not RATER) else set()
     )
 
 
-@pytest.mark.parametrize("name", ["no cookie", "sign-in", "read-only link", "mark", "rater's link"])
+@pytest.mark.parametrize(
+    "name", ["no cookie", "sign-in", "sign-in by provider", "read-only link", "mark", "rater's link"]
+)
 def test_the_first_request_after_a_start_is_no_exception(filled: Server, name: str) -> None:
     filled.kill()
     filled.start()

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-# Streamlit's own counters name internal functions, and its interface for programs runs pages without a browser.
-CLOSED = ("_stcore/metrics", "_stcore/agent/")
+# Streamlit's own counters name internal functions, its interface for programs runs pages without a browser, and its own sign-in
+# keeps the provider's tokens in the browser for 30 days, with no way to end a sign-in before.
+CLOSED = ("_stcore/metrics", "_stcore/agent/", "auth/")
 
 
 class SecurityHeaders:

@@ -1,11 +1,10 @@
 """Access control: whether a visitor is an organiser, a viewer, a rater or a stranger, and the cookies that say so.
 
 The server stores nothing about a browser but the sign-ins that were ended before their time. A browser that opened a
-rater's link gets a cookie, the rater mark; all its
-sessions are a rater's until the password or the organiser's key is given. A sign-in is a signed token in a second cookie,
-valid for 12 hours. A viewer signs in with a password of their own, or comes by a read-only link, whose token stays in the
-address. Streamlit reads cookies only when a session starts, so changes during a session are kept in its state
-too.
+rater's link gets a cookie, the rater mark; all its sessions are a rater's until the password or the organiser's key is given.
+A sign-in is a signed token in a second cookie, valid for 12 hours; it is made after a right password, or after a sign-in at the
+OpenID Connect provider. A viewer signs in likewise, or comes by a read-only link, whose token stays in the address. Streamlit
+reads cookies only when a session starts, so changes during a session are kept in its state too.
 """
 
 import hashlib
@@ -65,12 +64,13 @@ class Cookies:
     """The names of the cookies, which differ between homes: browsers share cookies between the ports of a machine.
 
     `rater`: the mark. `organiser`: the sign-in. `known`: kept after a sign-in, so that the wrong guesses of others at the
-    same address do not count against this browser.
+    same address do not count against this browser. `provider`: kept while the browser is at the provider.
     """
 
     rater: str
     organiser: str
     known: str
+    provider: str
 
 
 def visitor() -> Visitor:
@@ -101,8 +101,14 @@ def keep_view_link() -> None:
 
 def signed_in_as(settings: Settings, token: str, *, now: float) -> Visitor | None:
     """Whose sign-in a token is, an organiser's or a viewer's; None if the token is not valid. `now`: Unix seconds."""
-    secrets = {Visitor.ORGANISER: settings.organiser_secret, Visitor.VIEWER: settings.viewer_secret}
-    for who, secret in secrets.items():
+    of_provider = settings.oidc.sign_in_secret if settings.oidc else None
+    secrets = [
+        (Visitor.ORGANISER, settings.organiser_secret),
+        (Visitor.ORGANISER, of_provider),
+        (Visitor.VIEWER, settings.viewer_secret),
+        (Visitor.VIEWER, of_provider),
+    ]
+    for who, secret in secrets:
         if secret and tokens.is_signed(settings.home, secret, token, now=now, purpose=PURPOSES[who]):
             return who
     return None
@@ -177,7 +183,10 @@ def cookie_names(home: Path) -> Cookies:
     """The names of the cookies of this home."""
     suffix = hashlib.sha256(str(home).encode()).hexdigest()[:8]
     return Cookies(
-        rater=f"litmus_rater_{suffix}", organiser=f"litmus_organiser_{suffix}", known=f"litmus_known_{suffix}"
+        rater=f"litmus_rater_{suffix}",
+        organiser=f"litmus_organiser_{suffix}",
+        known=f"litmus_known_{suffix}",
+        provider=f"litmus_provider_{suffix}",
     )
 
 
@@ -193,7 +202,7 @@ def _visitor() -> Visitor:
         return Visitor.VIEWER if view_links.is_open(settings.home, link, now=now) else Visitor.STRANGER
     if _came_as_rater():
         return Visitor.RATER
-    if settings.organiser_secret is None:
+    if not settings.asks_sign_in:
         return Visitor.STRANGER if local.why_not_local() else Visitor.ORGANISER
     return signed_in_as(settings, session_token(), now=now) or Visitor.STRANGER
 

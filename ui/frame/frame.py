@@ -49,6 +49,10 @@ label[data-testid="stWidgetLabel"][disabled], label[data-testid="stWidgetLabel"]
 .st-key-samples_text [data-testid="stText"] {
   font-family: inherit; font-size: 1.06rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere;
 }
+.litmus-provider { display: inline-block; padding: 0.45rem 1rem; border-radius: 0.5rem; }
+a.litmus-provider, a.litmus-provider:visited { background: #0F766E; color: #FFF; text-decoration: none; }
+a.litmus-provider:hover { text-decoration: underline; }
+a.litmus-provider:focus-visible { outline: 3px solid #0D9488; outline-offset: 2px; }
 kbd { color: inherit !important; opacity: 1 !important; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")

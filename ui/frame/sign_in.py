@@ -1,5 +1,6 @@
-"""Sign-in and sign-out: the forms that ask for a password or the organiser's key, and what a right one changes."""
+"""Sign-in and sign-out: the forms that ask for a password, the organiser's key or a sign-in at the provider, and what follows."""
 
+import html
 import logging
 import math
 import time
@@ -11,6 +12,7 @@ import streamlit as st
 from core.errors import StudyError
 from ui.door import ended, local, passwords, tokens
 from ui.door import guesses as guesses_of
+from ui.door.oidc import routes
 from ui.frame import access
 from ui.frame.access import Visitor
 from ui.shared import resources, words
@@ -26,8 +28,8 @@ def refuse() -> None:
         "This page is for the organisers of the study. This browser was used to open a rater's link, so it shows the rating "
         "page only. To go on rating, open that link again."
     )
-    if settings.organiser_secret is not None:
-        _ask_password()
+    if settings.asks_sign_in:
+        _ask_sign_in()
     elif local.why_not_local():
         st.write(_needs_a_password())
     else:
@@ -35,24 +37,24 @@ def refuse() -> None:
 
 
 def ask_password() -> None:
-    """Draw the sign-in form; if no password is set on a server that others can reach, say that one must be set.
+    """Draw the sign-in form; if neither a password nor a provider is set on a server that others can reach, say what to set.
 
     A read-only link that holds no more is said above it.
     """
     if access.view_link():
         st.error("This read-only link has ended. Please ask whoever sent it to you for another.")
-        if resources.settings().organiser_secret is None:
+        if not resources.settings().asks_sign_in:
             return
-    if resources.settings().organiser_secret is None:
+    if not resources.settings().asks_sign_in:
         st.error(_needs_a_password())
     else:
-        _ask_password()
+        _ask_sign_in()
 
 
 def sign_out_button() -> None:
-    """Draw the sign-out button, if the server has a password, and say so if the password is short."""
+    """Draw the sign-out button, if the server asks for a sign-in, and say so if the password is short."""
     settings = resources.settings()
-    if settings.organiser_secret is not None:
+    if settings.asks_sign_in:
         st.button("Sign out", key="access.sign_out", type="tertiary", on_click=_sign_out)
         if passwords.is_short(settings) and not resources.reads_only():
             st.caption(f"The password is short: choose one of at least {passwords.LEAST_LENGTH} characters.")
@@ -78,6 +80,18 @@ def _ask_key(home: Path) -> None:
             button="Open the organiser's pages",
             wrong="That is not the organiser's key.",
         )
+
+
+def _ask_sign_in() -> None:
+    """Ask for a sign-in at the provider, the password, or either of the two, and say why the last sign-in opened nothing."""
+    settings = resources.settings()
+    if settings.oidc is not None:
+        if sentence := routes.why_refused(settings.oidc, st.query_params.get(routes.TOLD, "")):
+            st.error(words.plain(sentence))
+        address = html.escape(access.cookie_path() + routes.BEGIN)
+        st.html(f'<a class="litmus-provider" href="{address}">Sign in with {html.escape(settings.oidc.host)}</a>')
+    if settings.organiser_secret is not None:
+        _ask_password()
 
 
 def _ask_password() -> None:
