@@ -7,6 +7,8 @@ from pathlib import Path
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
+from ui import serve
+
 
 def of_file(path: Path) -> AppTest:
     """A session of its own on a page's file."""
@@ -20,7 +22,14 @@ def of_function(page: Callable[[], None]) -> AppTest:
 
 def _ready(app: AppTest) -> AppTest:
     app._bidi_component_manager = _components()
+    _collect_less()
     return app
+
+
+@functools.cache
+def _collect_less() -> None:
+    # As on the server: Streamlit's full collection after every run takes longer than most runs beside what tests import.
+    serve.collect_less()
 
 
 @functools.cache

@@ -326,14 +326,16 @@ class Click:
 class Rater:
     """Someone with a link: consent, check, then items, one answer each. Use as `async with Rater(link) as rater`.
 
-    `acknowledged` is the highest number of answers the page has shown as stored.
+    `acknowledged` is the highest number of answers the page has shown as stored. `browser` keeps the cookies; by default a
+    new one.
     """
 
-    def __init__(self, link: str) -> None:
+    def __init__(self, link: str, browser: aiohttp.ClientSession | None = None) -> None:
         parts = urlsplit(link)
+        origin, (path, _, page) = f"{parts.scheme}://{parts.netloc}", parts.path.rpartition("/")
         self.acknowledged = 0
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-        self.tab = Tab(self._http, f"{parts.scheme}://{parts.netloc}", parts.path.strip("/"), parts.query)
+        self._http = browser or aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self.tab = Tab(self._http, f"{origin}{path}", page, parts.query, origin=origin)
 
     async def __aenter__(self) -> Self:
         return self

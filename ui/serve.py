@@ -58,7 +58,7 @@ MOMENT = 0.5  # seconds from the start of the server to the browser
 def main() -> None:
     """Start the server with the options of the command line."""
     PagesManager.uses_pages_directory = False
-    _collect_less()
+    collect_less()
     connections.raise_file_limit()
     params = cli.main_run.make_context("streamlit run", [str(APP), *sys.argv[1:]]).params
     options = {name.replace("_", "."): value for name, value in params.items() if value not in (None, ())}
@@ -196,7 +196,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + name, value
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """Make garbage collection after each run of a page cheaper: 190 ms of CPU a click with what is imported here.
 
     Streamlit runs a full collection after every run of a page. Imported modules are frozen out of collections, and the

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -143,7 +144,14 @@ def reading(path: Path) -> Iterator[tuple[Manifest, zipfile.ZipFile]]:
         try:
             with zipfile.ZipFile(file) as zipped:
                 yield _manifest(zipped, path.name), zipped
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zipfile.LargeZipFile) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            zipfile.LargeZipFile,
+        ) as error:
             raise StudyError(f"{path.name} is not a readable backup: {str(error)[:100]}. {AGAIN}") from error
 
 

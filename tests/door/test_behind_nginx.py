@@ -2,10 +2,6 @@
 
 import asyncio
 import re
-import shutil
-import socket
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +15,8 @@ from core.study import store as store_module
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
-from tests import postgresql
-from tests.e2e.conftest import ROOT, Server
+from tests import nginx, postgresql
+from tests.e2e.conftest import Server
 from tests.websocket_rater import Tab
 from ui.door import tokens
 from ui.frame import access
@@ -43,17 +39,11 @@ class Site:
         return [line.split()[-2] for line in self.log.read_text().splitlines() if f" {request} " in line]
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if not (shutil.which("nginx") and shutil.which("openssl")):
+    if not nginx.is_here():
         pytest.skip("nginx or openssl was not found: what stands in front of the dashboards is left out")
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    folder, port = tmp_path_factory.mktemp("nginx"), nginx.free_port()
     with postgresql.serve() as database:
         environ = {
             "LITMUS_DATABASE": postgresql.new_database(database),
@@ -64,19 +54,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         dashboards = [Server(folder / "home", environ) for _ in range(2)]
         for dashboard in dashboards:
             dashboard.log, dashboard.url = folder / f"{dashboard.port}.log", f"{dashboard.url}/litmus"
-        nginx = None
+        running = None
         try:
             fill(dashboards[0])
             for dashboard in dashboards:
                 dashboard.start()
-            nginx = started(folder, port, dashboards)
+            running = nginx.start(folder, port, [each.port for each in dashboards])
             yield Site(f"https://127.0.0.1:{port}/litmus", dashboards, folder / "nginx.log")
         finally:
             for dashboard in dashboards:
                 dashboard.kill()
-            if nginx is not None:
-                nginx.terminate()
-                nginx.wait(20)
+            if running is not None:
+                running.terminate()
+                running.wait(20)
 
 
 def fill(dashboard: Server) -> None:
@@ -88,38 +78,8 @@ def fill(dashboard: Server) -> None:
     store.close()
 
 
-def started(folder: Path, port: int, dashboards: list[Server]) -> subprocess.Popen[bytes]:
-    """nginx with the configuration of `deploy`; only the files in `place` differ, as they do between machines."""
-    place = folder / "conf" / "place"
-    place.mkdir(parents=True)
-    shutil.copy(ROOT / "deploy" / "nginx" / "nginx.conf", place.parent)
-    (place / "dashboards.conf").write_text("".join(f"server 127.0.0.1:{each.port};\n" for each in dashboards))
-    (place / "listen.conf").write_text(f"listen 127.0.0.1:{port} ssl;\n")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", place / "litmus.key", "-out", place / "litmus.crt"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    with (folder / "nginx.log").open("wb") as log:
-        nginx = subprocess.Popen(
-            ["nginx", "-p", f"{folder}/", "-c", str(place.parent / "nginx.conf")], stdout=log, stderr=log
-        )
-    for _ in range(100):
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return nginx
-        time.sleep(0.1)
-    raise TimeoutError((folder / "nginx.log").read_text())
-
-
 def browser(site: Site, cookie: str = "") -> aiohttp.ClientSession:
-    """A browser that trusts the site's certificate and keeps its cookies."""
-    trusted = ssl.create_default_context(cafile=str(site.log.parent / "conf" / "place" / "litmus.crt"))
-    jar = aiohttp.CookieJar(unsafe=True)
-    name, _, value = cookie.partition("=")
-    if name:
-        jar.update_cookies({name: value})
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted), cookie_jar=jar)
+    return nginx.browser(site.log.parent, cookie)
 
 
 def origin(site: Site) -> str:

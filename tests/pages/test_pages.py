@@ -72,7 +72,7 @@ def test_every_page_opens_on_a_study_with_data(app: AppTest, home: Store, tmp_pa
 
 def test_making_a_study_from_the_overview_leads_to_where_its_texts_are_brought_in(app: AppTest, home: Store) -> None:
     app.run()
-    app.text_input(key="overview.name").set_value("mine").run()
+    app.text_input(key="overview.name").set_value("mine")
 
     app.button(key="overview.make").click().run()
 

@@ -71,7 +71,7 @@ def test_a_run_of_a_page_collects_garbage_by_a_name_that_can_be_replaced() -> No
 
     calls = [line.strip() for line in inspect.getsource(script_runner).splitlines() if "gc.collect(" in line]
 
-    assert calls == ["gc.collect(2)"], f"script_runner collects garbage by {calls} (ui/serve.py, _collect_less)"
+    assert calls == ["gc.collect(2)"], f"script_runner collects garbage by {calls} (ui/serve.py, collect_less)"
 
 
 def test_every_callback_is_called_in_one_place_that_can_be_checked() -> None:

@@ -46,6 +46,9 @@ button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; 
 [data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
 [data-testid="stSidebar"] :is(a, button):focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
 label[data-testid="stWidgetLabel"][disabled], label[data-testid="stWidgetLabel"][disabled] :is(span, div, p) { color: inherit; }
+.st-key-samples_text [data-testid="stText"] {
+  font-family: inherit; font-size: 1.06rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere;
+}
 .litmus-provider { display: inline-block; padding: 0.45rem 1rem; border-radius: 0.5rem; }
 a.litmus-provider, a.litmus-provider:visited { background: #0F766E; color: #FFF; text-decoration: none; }
 a.litmus-provider:hover { text-decoration: underline; }

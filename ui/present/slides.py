@@ -17,6 +17,7 @@ from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
 from core.subjectivity import results
 from core.subjectivity.sessions import campaigns, live
+from core.wording import shown
 from ui.campaigns import reads
 from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
@@ -74,7 +75,7 @@ def _question(study: Study) -> None:
         known = tasks.tasks(session, study.id)
         arms = study_reads.arm_table(session, study)
     for task in known[:6]:
-        st.markdown(f"- **{plain(task.name)}**: {plain(task.question)}")
+        st.markdown(f"- **{plain(shown(task.name))}**: {plain(task.question)}")
     if len(known) > 6:
         st.markdown(f"- and {len(known) - 6} more")
     is_real = arms["arm"] == ArmKind.REAL
@@ -139,4 +140,4 @@ def _verdicts(study: Study) -> None:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
         for task in tasks.tasks(session, study.id)[:6]:
             said = findings.verdict_on(session, found, task.name, margin=MARGIN)
-            st.markdown(f"**{plain(task.name)}.** {plain(verdict_words.headline(said, found.measure))}")
+            st.markdown(f"**{plain(shown(task.name))}.** {plain(verdict_words.headline(said, found.measure))}")

