@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Study
 from core.subjectivity.sessions import campaigns
-from ui.frame import access, roles, sign_in
+from ui.frame import access, clicks, roles, sign_in
 from ui.shared import jobs, links, resources, words
 from ui.unsaved import browser
 
@@ -69,7 +69,7 @@ def draw_frame() -> st.Page:
     st.html(STYLE)
     st.session_state["framed"] = True
     try:
-        who = access.visitor()
+        who = clicks.drawn_for(access.visitor())
     except StudyError as error:
         st.error(words.plain(str(error)))
         st.stop()
@@ -116,7 +116,7 @@ def guard(role: str, *, need_study: bool = True) -> Study:
         if not st.session_state.get("frame.again"):
             st.session_state["frame.again"] = True
             st.rerun()
-    who = access.visitor()
+    who = clicks.drawn_for(access.visitor())
     if "campaign" in st.query_params and who is not access.Visitor.RATER:
         st.error(campaigns.UNKNOWN_LINK)
         st.stop()
