@@ -27,6 +27,7 @@ from ui.shared.words import plain, sample_badge
 
 TICK = 2
 TYPE = 1.6  # times the size of the other pages
+SHARE = 0.85  # of the figure's height, so that the buttons below it stay on a screen of 800 pixels
 STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapsedControl"] { display: none; }
 .stMainBlockContainer { padding: 1.2rem 3rem 1rem; max-width: none; }
@@ -125,7 +126,9 @@ def _result(study: Study) -> None:
         return
     st.title(plain(headline(found) or "What do synthetic texts cost?"), anchor=False)
     figure = gap_forest.gaps_by_task(found.by_task, metric=found.metric)
-    st.plotly_chart(styling.enlarged(figure, TYPE), key="present.plot", config={"displayModeBar": False})
+    figure = styling.enlarged(figure, TYPE)
+    figure.update_layout(height=SHARE * figure.layout.height)
+    st.plotly_chart(figure, key="present.plot", config={"displayModeBar": False})
     st.markdown(
         f"{METRIC_NAMES[found.metric]} lost, with 95 % intervals; {len(found.scores):,} trainings, "
         f"{findings.answers(found):,} answers of raters. "
