@@ -191,6 +191,7 @@ def test_nothing_can_be_generated_before_a_model_is_connected(app: AppTest, home
     assert "Connect a model first" in start.help
 
 
+@pytest.mark.slow
 def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "train")

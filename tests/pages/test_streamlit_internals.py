@@ -122,6 +122,7 @@ def difference(name: str, wanted: list[str] | None, use: str) -> str:
     return "" if parameters[: len(wanted)] == wanted else f"{name} takes {parameters}, not {wanted} ({use})"
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_imported_before_its_server_without_a_warning() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import ui"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True

@@ -75,6 +75,7 @@ def test_the_study_of_these_tests_has_rows_of_every_kind(whole: Store) -> None:
     assert len(filled) >= 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "escaped"), [*((format, False) for format in FORMATS), ("csv", True)])
 def test_a_study_read_back_gives_the_same_files(
     whole: Store, other: Store, tmp_path: Path, format: Format, escaped: bool
@@ -249,6 +250,7 @@ HURT: dict[str, tuple[Callable[[Path], None], bool, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hurt", HURT)
 def test_a_damaged_export_is_refused_in_a_sentence_and_nothing_is_stored(
     whole: Store, other: Store, tmp_path: Path, hurt: str
