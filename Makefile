@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e | simulate | docs | wheel | sbom | audit. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate | docs | screenshots | wheel | sbom | audit. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -10,7 +10,7 @@ SUPPLY := .venv-supply/.installed
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate docs wheel sbom audit
+.PHONY: run demo test check fix e2e simulate docs screenshots wheel sbom audit
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -37,6 +37,10 @@ simulate: $(DEV)
 docs: $(DEV)
 	$(BIN)/python -m tests.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# LITMUS_HOME names a home in which the sample study is finished; without it the study is run first, in some minutes.
+screenshots: $(DEV)
+	$(BIN)/python -m tests.e2e.screenshots
 
 e2e: $(DEV)
 	$(BIN)/python -m pytest -m e2e

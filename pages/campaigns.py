@@ -41,7 +41,7 @@ if not own:
     )
 st.caption(ui.WHAT_AGREEMENT_SAYS)
 ui.shown_by_ratings(study)
-with st.expander("New campaign", expanded=not own, icon="➕", key=f"campaigns.new.{bool(own)}"):
+with st.expander("New campaign", expanded=not own and not from_files, icon="➕", key=f"campaigns.new.{bool(own)}"):
     ui.new_campaign(study)
 ui.campaign_rows(own)
 st.header("Answers from files")

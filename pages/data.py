@@ -61,6 +61,7 @@ if st.button("Import", type="primary", key="data.import", disabled=not ready) an
                 session, task=task, arm=made, table=table, options=options
             )
         ui.forget_typed("data.name.", "data.question.")
+        ui.open_task_card(target.name)
         ui.set_notice(f"{st.session_state['data.report'].kept} of {st.session_state['data.report'].read} rows kept.")
         st.rerun()
 report = st.session_state.get("data.report")

@@ -28,7 +28,8 @@ ui.title(study.name, study)
 with ui.store()() as session:
     arms = ui.arm_table(session, study)
     found = ui.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
-ui.job_panel(study.id, key="overview.jobs")
+if found.gaps.empty:
+    ui.job_panel(study.id, key="overview.jobs")
 ui.watch_runs(study.id)
 
 # The main finding
@@ -44,6 +45,7 @@ if not found.gaps.empty:
     )
     ui.cautions(findings.cautions(found))
     ui.link("analyse", "All findings")
+    ui.job_panel(study.id, key="overview.jobs")
 
 # What there is
 synthetic = arms[arms["arm"] != ArmKind.REAL]

@@ -40,8 +40,9 @@ def save() -> None:
     ui.set_notice(f"Version {saved.version} saved.")
 
 
-# Preview and trial calls
+# Trial calls and preview
 with shown:
+    ui.try_panel(study, task, arm, draft or start, wanted, labels)
     by_name = {label.name: label for label in labels}
     name = st.segmented_control(
         "Exactly what is sent, for the label",
@@ -57,7 +58,6 @@ with shown:
             ui.call_cost(arm, draft, messages, wanted)
     else:
         st.info("The messages sent are shown here once the attributes can be read.")
-    ui.try_panel(study, task, arm, draft or start, wanted, labels)
 
 # Save, and compare versions
 with can_save:

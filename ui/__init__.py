@@ -26,7 +26,7 @@ from ui.compare.reads import arms_of, compared_arms
 from ui.compare.sizes import sizes_view
 from ui.compare.stability import stability_view
 from ui.data.imports import pick_columns, pick_target, review_import
-from ui.data.tasks import task_card
+from ui.data.tasks import open_task_card, task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
 from ui.frame.runs import logged_run
@@ -136,6 +136,7 @@ __all__ = [
     "models_words",
     "new_campaign",
     "pack_view",
+    "open_task_card",
     "pick_arm",
     "pick_backend",
     "pick_budget",

@@ -5,7 +5,7 @@ import pandas as pd
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict_words import between, counted_points, points
-from core.wording import counted
+from core.wording import counted, shown
 
 
 def headline(found: Findings) -> str:
@@ -32,7 +32,7 @@ def headline(found: Findings) -> str:
     if same.empty:
         return f"{said}."
     best = same.iloc[int(same["gap"].to_numpy().argmin())]
-    return f"{said}; on {best['task']}, {points(best['gap'])} {between(best['low'], best['high'])}."
+    return f"{said}; on {shown(best['task'])}, {points(best['gap'])} {between(best['low'], best['high'])}."
 
 
 def _counting(found: Findings) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def _counting(found: Findings) -> pd.DataFrame:
 
 
 def _place(row: pd.Series, several: bool) -> str:
-    return f"{row['task']} with {row['encoder']}" if several else str(row["task"])
+    return shown(row["task"]) + (f" with {row['encoder']}" if several else "")
 
 
 def _amount(row: pd.Series) -> str:

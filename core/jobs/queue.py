@@ -116,6 +116,25 @@ def rows(
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
+def search(
+    session: Session,
+    *,
+    states: Collection[JobState] = (),
+    words: str = "",
+    study_id: int | None = None,
+    limit: int = 100,
+) -> list[Job]:
+    """Jobs in one of the states, all if there are none, whose title contains the words; the newest first, read anew."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if states:
+        query = query.where(Job.state.in_(states))
+    if words.strip():
+        query = query.where(Job.title.icontains(words.strip(), autoescape=True))
+    if study_id is not None:
+        query = query.where(Job.study_id == study_id)
+    return list(session.scalars(query, execution_options={"populate_existing": True}))
+
+
 def awaits_runner(session: Session, *, now: float) -> bool:
     """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day."""
     soon = and_(Job.state == JobState.PAUSED, Job.resume_at < now + AWAITED_SECONDS)

@@ -1,13 +1,13 @@
 """Measure label fidelity: agreement of the intended label with the label of a judge, of a person, or of raters."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.interval import Interval, wilson
@@ -50,6 +50,44 @@ class Fidelity:
     def n(self) -> int:
         """The number of samples with two labels."""
         return self.agreement.n
+
+
+def answered(session: Session, *, arm_ids: Sequence[int], raters: Sequence[RaterKind] = PEOPLE) -> list[By]:
+    """Whose labels there are of kept samples of the arms: a judge's, raters', a person's, in this order."""
+    judged = (
+        select(Judgement.kind)
+        .join(Sample, Sample.id == Judgement.sample_id)
+        .where(Sample.arm_id.in_(arm_ids), Sample.status == SampleStatus.KEPT)
+        .distinct()
+    )
+    kinds = set(session.scalars(judged))
+    rated = select(Rating.id).where(*_counts(raters)).join(Item, Item.id == Rating.item_id)
+    rated = rated.join(Sample, Sample.id == Item.sample_id).join(Rater, Rater.id == Rating.rater_id)
+    rated = rated.join(Campaign, Campaign.id == Item.campaign_id).where(
+        Sample.arm_id.in_(arm_ids), Sample.status == SampleStatus.KEPT
+    )
+    there = {
+        By.JUDGE: JudgementKind.JUDGE in kinds,
+        By.RATERS: session.scalar(rated.limit(1)) is not None,
+        By.HUMAN: JudgementKind.HUMAN in kinds,
+    }
+    return [by for by, is_there in there.items() if is_there]
+
+
+def beside(
+    session: Session, arms: Mapping[int, str], labels: Sequence[str], *, by: By, raters: Sequence[RaterKind] = PEOPLE
+) -> pd.DataFrame:
+    """The agreement of every arm that has labels by `by`, each sample with its newest label.
+
+    `arms`: id -> name. Columns arm, n, agreement, low, high, kappa.
+    """
+    found = {name: table(pairs(session, arm_id=arm_id, by=by, raters=raters), labels) for arm_id, name in arms.items()}
+    rows = [
+        (name, each.n, each.agreement.value, each.agreement.low, each.agreement.high, each.kappa)
+        for name, each in found.items()
+        if each.n
+    ]
+    return pd.DataFrame(rows, columns=["arm", "n", "agreement", "low", "high", "kappa"])
 
 
 def judges(session: Session, *, arm_id: int, kind: JudgementKind) -> dict[str, int]:
@@ -144,8 +182,7 @@ def _by_raters(session: Session, *, arm_id: int, raters: Sequence[RaterKind]) ->
         .join(Rater, Rater.id == Rating.rater_id)
         .join(Campaign, Campaign.id == Item.campaign_id)
         .where(Sample.arm_id == arm_id, Sample.status == SampleStatus.KEPT)
-        .where(Campaign.kind == CampaignKind.LABEL, Item.role == ItemRole.ITEM)
-        .where(Rater.kind.in_(raters), Rater.excluded_at.is_(None))
+        .where(*_counts(raters))
     )
     answers = pd.DataFrame(session.execute(query).all(), columns=["sample_id", "intended", "label"])
     if answers.empty:
@@ -158,6 +195,16 @@ def _by_raters(session: Session, *, arm_id: int, raters: Sequence[RaterKind]) ->
     reason = np.where(first["tied"], TIE, np.where(first["label"].isin(known), "", NO_LABEL))
     other = first["label"].where(reason == "", "")
     return first.assign(other=other, reason=reason)[PAIR_COLUMNS].reset_index(drop=True)
+
+
+def _counts(raters: Sequence[RaterKind]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on campaign, item and rater under which a rating counts as a label."""
+    return (
+        Campaign.kind == CampaignKind.LABEL,
+        Item.role == ItemRole.ITEM,
+        Rater.kind.in_(raters),
+        Rater.excluded_at.is_(None),
+    )
 
 
 def _task_labels(session: Session, arm_id: int) -> list[str]:

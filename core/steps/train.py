@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from core import settings as settings_module
 from core.jobs import queue
 from core.jobs.backends import choice
+from core.steps.trained import title as titles
 from core.study import tasks as study_tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
@@ -163,17 +164,21 @@ def _queued(
     here = gpus * settings.slots_per_gpu or settings.slots
     slots = here if backend == choice.LOCAL else len(free)
     slot = Slot.GPU if gpus else Slot.CPU
-    jobs = [_train(session, study, share, slot=slot, backend=backend) for share in _shares(session, free, slots)]
+    shares = _shares(session, free, slots)
+    jobs = [
+        _train(session, study, share, title=titles.of(session, share, place, len(shares)), slot=slot, backend=backend)
+        for place, share in enumerate(shares, start=1)
+    ]
     jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
-def _train(session: Session, study: Study, share: Sequence[Run], *, slot: Slot, backend: str) -> Job:
+def _train(session: Session, study: Study, share: Sequence[Run], *, title: str, slot: Slot, backend: str) -> Job:
     numbers = ",".join(str(run.id) for run in share)
     digest = hashlib.sha256(numbers.encode()).hexdigest()[:16]
     job = queue.enqueue(
         session,
-        title=f"Train {len(share)} run{'s' if len(share) > 1 else ''}",
+        title=title,
         key=Work.TRAIN.key(digest),
         command=["-m", "core", "train-runs", "--runs", numbers],
         slot=slot,

@@ -19,6 +19,7 @@ from core.subjectivity.sessions import answers, campaigns
 from core.subjectivity.statistics import aggregation, agreement, ranking
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.counts import Level
+from core.wording import shown
 
 ITEM_COLUMNS = [
     "item_id",
@@ -222,5 +223,5 @@ def _ranked(recorded: pd.DataFrame) -> str:
     if recorded["left_text"].notna().any():
         return f"{len(found.order)} texts in order by strength"
     lead = ranking.differences(recorded).iloc[0]
-    doubt = "" if lead["told_apart"] else f", not told apart from {lead['b']}"
-    return f"most subjective: {first}, strength {found.strength[first].text()}{doubt}"
+    doubt = "" if lead["told_apart"] else f", not told apart from {shown(lead['b'])}"
+    return f"most subjective: {shown(first)}, strength {found.strength[first].text()}{doubt}"

@@ -48,6 +48,7 @@ def test_only_some_arms_make_a_smaller_family(store: Store, call: CommandLine) -
     assert "The real arm has no finished run here" in found["cautions"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from core.study.store import Store
 from tests.command_line import CommandLine
 from tests.study.archive import whole_study
@@ -39,6 +41,7 @@ def test_a_folder_that_is_no_export_is_refused_and_texts_still_need_their_task(
     assert file.code == 2 and "--task" in file.stderr
 
 
+@pytest.mark.slow
 def test_the_report_is_written_with_the_list_of_its_files(call: CommandLine, store: Store, tmp_path: Path) -> None:
     with store.write() as session:
         whole_study.fill(session)

@@ -60,4 +60,4 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         started.start()
         yield started
     finally:
-        started.kill()
+        started.end()

@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(f"https://127.0.0.1:{port}/litmus", dashboards, folder / "nginx.log")
         finally:
             for dashboard in dashboards:
-                dashboard.kill()
+                dashboard.end()
             if running is not None:
                 running.terminate()
                 running.wait(20)

@@ -50,7 +50,7 @@ def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iter
         store.close()
         yield started
     finally:
-        started.kill()
+        started.end()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.jobs.bench import end_all
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -59,6 +61,11 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def end(self) -> None:
+        """Kill the dashboard and what it has started: the trainings of a sample study would go on for minutes."""
+        self.kill()
+        end_all(Path(self.environ["LITMUS_HOME"]))
+
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Any]:
@@ -73,7 +80,7 @@ def serve(tmp_path: Path) -> Iterator[Any]:
 
     yield start
     for server in started:
-        server.kill()
+        server.end()
 
 
 @pytest.fixture(scope="module")

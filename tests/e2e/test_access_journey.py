@@ -227,7 +227,7 @@ def under_a_path(tmp_path: Path, bare: bool) -> Iterator[str]:
         add_session(server)
         yield server.url
     finally:
-        server.kill()
+        server.end()
 
 
 @BOTH

@@ -45,7 +45,7 @@ def server(
         started.start()
         yield started
     finally:
-        started.kill()
+        started.end()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_a_study_is_reported_exported_and_taken_in_elsewhere(browser: "Browser",
         page.get_by_role("heading", name="whole", exact=True).wait_for(timeout=walking.PATIENCE)
         page.close()
     finally:
-        other.kill()
+        other.end()
 
     assert numbers(tmp_path / "other") == before
 

@@ -86,6 +86,7 @@ def missing_class(session: Session, study: Study) -> None:
         session.add(Label(task_id=task.id, name="neither", position=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -115,6 +116,7 @@ def test_what_is_missing_is_said_in_every_view(app: AppTest, home: Store, change
     assert_nothing_undefined(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [one_task, one_seed, constant_subjectivity, several])
 def test_both_figures_and_every_gap_can_be_chosen(app: AppTest, home: Store, change: Change) -> None:
     with home.write() as session:

@@ -172,6 +172,7 @@ def test_a_campaign_of_another_study_is_not_shown(app: AppTest, home: Store, stu
     assert app.button(key="campaigns.make")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_view_of_every_kind_shows_answers(

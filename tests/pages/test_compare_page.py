@@ -53,6 +53,7 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", CASES, ids=lambda given: ", ".join(given))
 def test_every_view_says_what_there_is_in_sentences(app: AppTest, home: Store, given: dict[str, Any]) -> None:
     fill(home, **given)

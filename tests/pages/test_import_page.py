@@ -147,3 +147,19 @@ def test_a_refusal_is_told_before_import_can_be_pressed(app: AppTest, home: Stor
     assert app.button(key="data.import").disabled
     app.checkbox(key="data.drop_several").check().run()
     assert not app.button(key="data.import").disabled
+
+
+def test_after_the_import_of_a_new_task_the_meanings_of_its_labels_are_asked_for(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "data")
+    rows = "\n".join(f"letter {n},{'glad' if n % 2 else 'sad'}" for n in range(20))
+    uploaded(app, f"text,label\n{rows}", "post_cards.csv")
+    app.selectbox(key="data.task").select("A new task").run()
+
+    app.button(key="data.import").click().run()
+
+    assert not app.exception, app.exception[0].value
+    open_cards = [box.label.replace("\\", "") for box in app.expander if box.proto.expanded]
+    assert open_cards == ["post cards: 2 of 2 labels have no meaning yet"]

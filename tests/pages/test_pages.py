@@ -72,7 +72,7 @@ def test_every_page_opens_on_a_study_with_data(app: AppTest, home: Store, tmp_pa
 
 def test_making_a_study_from_the_overview_leads_to_where_its_texts_are_brought_in(app: AppTest, home: Store) -> None:
     app.run()
-    app.text_input(key="overview.name").set_value("mine").run()
+    app.text_input(key="overview.name").set_value("mine")
 
     app.button(key="overview.make").click().run()
 
@@ -191,6 +191,7 @@ def test_nothing_can_be_generated_before_a_model_is_connected(app: AppTest, home
     assert "Connect a model first" in start.help
 
 
+@pytest.mark.slow
 def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "train")

@@ -18,6 +18,8 @@ INTERNALS = {
     "streamlit.config.is_manually_set": (["option_name"], "ui/serve.py chooses the address to open"),
     "streamlit.runtime.pages_manager.PagesManager": (None, "ui/serve.py switches off the menu of the folder pages"),
     "streamlit.runtime.scriptrunner.script_runner": (None, "ui/serve.py makes garbage collection cheaper"),
+    "streamlit.runtime.scriptrunner.get_script_run_ctx": ([], "ui/frame/clicks.py asks whether a part of a page runs"),
+    "streamlit.runtime.state.session_state": (None, "ui/frame/clicks.py checks every click"),
     "streamlit.web.bootstrap.load_config_options": (["flag_options"], "ui/serve.py applies the options"),
     "streamlit.web.cli.main_run": (None, "ui/serve.py parses the options of `streamlit run`"),
     "streamlit.web.server.server_util.get_url": (["host_ip"], "ui/serve.py opens the dashboard after the start"),
@@ -72,6 +74,16 @@ def test_a_run_of_a_page_collects_garbage_by_a_name_that_can_be_replaced() -> No
     assert calls == ["gc.collect(2)"], f"script_runner collects garbage by {calls} (ui/serve.py, collect_less)"
 
 
+def test_every_callback_is_called_in_one_place_that_can_be_checked() -> None:
+    from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+    from streamlit.runtime.state.session_state import SessionState
+
+    message = "SessionState calls callbacks elsewhere (ui/frame/clicks.py)"
+    assert "self._call_callbacks(" in inspect.getsource(SessionState.on_script_will_rerun), message
+    assert inspect.getsource(SessionState).count("._call_callbacks(") == 1, message
+    assert "fragment_ids_this_run" in ScriptRunContext.__dataclass_fields__, message
+
+
 def test_the_options_of_streamlit_run_are_parsed_without_starting_a_server() -> None:
     from streamlit.web import cli
 
@@ -110,6 +122,7 @@ def difference(name: str, wanted: list[str] | None, use: str) -> str:
     return "" if parameters[: len(wanted)] == wanted else f"{name} takes {parameters}, not {wanted} ({use})"
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_imported_before_its_server_without_a_warning() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import ui"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
@@ -50,6 +51,7 @@ def test_without_ratings_the_targets_are_labels_and_a_sentence_says_what_soft_on
     assert "no training text of these arms has ratings of people, which soft targets need" in captions(app)
 
 
+@pytest.mark.slow
 def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that_it_queues(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_prompt_that_was_typed_outlives_a_reload_until_it_is_saved(
     assert not any((home_of(home) / "unsaved").iterdir())
 
 
+@pytest.mark.slow
 def test_a_ready_prompt_that_was_chosen_and_changed_outlives_a_reload(
     app: AppTest, again: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_ready_prompt_that_was_chosen_and_changed_outlives_a_reload(
     assert again.text_area(key=begun).value == "Rewrite."
 
 
+@pytest.mark.slow
 def test_the_meaning_of_a_label_and_the_words_of_a_campaign_outlive_a_reload(
     app: AppTest, again: AppTest, home: Store, tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_the_meaning_of_a_label_and_the_words_of_a_campaign_outlive_a_reload(
     assert again.session_state["unsaved.fields"].keys() == {f"urgency|{meaning}"}
 
 
+@pytest.mark.slow
 def test_words_typed_over_a_question_that_was_changed_elsewhere_do_not_come_back(
     app: AppTest, again: AppTest, home: Store, tmp_path: Path
 ) -> None:

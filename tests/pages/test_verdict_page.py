@@ -28,6 +28,7 @@ def fill(home: Store, *, seeds: int = 3, right: float = 0.92) -> None:
                 add_runs(session, task, {"real": right, "zero-shot": max(0.5, right - loss)}, seeds=seeds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

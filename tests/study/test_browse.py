@@ -30,6 +30,7 @@ def names(store: Store, letters: Letters, wanted: Filter) -> set[str]:
     return {name for name, sample in letters.texts.items() if sample.id in ids}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [

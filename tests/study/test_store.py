@@ -245,6 +245,7 @@ def test_an_older_database_keeps_its_rows_when_it_is_migrated(either: settings_m
     store.close()
 
 
+@pytest.mark.slow
 def test_money_that_llm_raters_lost_moves_to_their_campaign_and_back(either: settings_module.Settings) -> None:
     either.home.mkdir(parents=True)
     engine = create_engine(either.database_url)

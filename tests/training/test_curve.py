@@ -95,6 +95,7 @@ def test_a_size_is_a_number_or_all(text: str, size: int | None) -> None:
         curve.size_of("some")
 
 
+@pytest.mark.slow
 def test_the_runs_of_a_curve_are_trained_and_stand_on_the_curve_alone(store: Store, task: Task, tmp_path: Path) -> None:
     from core.training import fit
 

@@ -449,3 +449,17 @@ def test_a_sweep_is_dealt_out_over_all_slots_of_the_gpus(store: Store, task: Tas
 
     assert jobs(1) == [3, 3]
     assert sorted(jobs(3)) == [1] * 6
+
+
+def test_training_jobs_that_were_queued_together_are_told_apart_by_their_titles(
+    store: Store, task: Task, settings: Settings
+) -> None:
+    with store.write() as session:
+        arms = tasks.arms(session, task.id)[:1]
+        study = session.get_one(Study, task.study_id)
+        request = train.TrainingRequest([task], arms, ["minilm"], [0, 1, 2], SETTINGS)
+        queued = train.queue_training(session, replace(settings, slots=2), study=study, request=request).jobs
+
+    assert sorted(job.title.split(" · ")[0] for job in queued) == ["Train 1 run", "Train 2 runs"]
+    assert all(f" · {task.name} · {arms[0].name} · " in job.title for job in queued)
+    assert sorted(job.title[-13:] for job in queued) == ["(part 1 of 2)", "(part 2 of 2)"]

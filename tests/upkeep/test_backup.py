@@ -106,6 +106,7 @@ def new_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     yield make
 
 
+@pytest.mark.slow
 def test_a_backup_while_fifty_raters_answer_holds_every_answer_acknowledged_before(
     new_home: Callable[[str], Settings], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.sessions import campaigns, effort, protocol
 from core.subjectivity.sessions.campaigns import Plan
 from core.subjectivity.sessions.protocol import Protocol
+from core.wording import shown
 from ui.campaigns import rules
 from ui.campaigns.list import KIND_NAMES
 from ui.shared import resources
@@ -54,7 +55,7 @@ def new_campaign(study: Study) -> None:
     scope = study.name
     name = unsaved.text("Name", key="campaigns.name", scope=scope, placeholder=suggested, width=420, max_chars=200)
     arm_ids = _arms(task) if task else ()
-    sizes = _sizes(kind)
+    sizes = _sizes(kind, pairs=math.comb(len(known), 2) if kind == CampaignKind.COMPARE else None)
     instructions = unsaved.text(
         "Instructions for raters",
         key="campaigns.instructions",
@@ -82,13 +83,18 @@ def _task(known: list[Task], kind: CampaignKind) -> Task | None:
     """The chosen task; None for a campaign that compares all tasks."""
     if kind == CampaignKind.COMPARE:
         st.caption(
-            f"Every pair of the {len(known)} tasks is compared: {plain(', '.join(task.name for task in known))}."
+            f"Every pair of the {len(known)} tasks is compared: {plain(', '.join(shown(task.name) for task in known))}."
         )
         return None
     names = [task.name for task in known]
     last = st.session_state.get("pickers.task")
     chosen = st.selectbox(
-        "Task", names, index=names.index(last) if last in names else 0, key="campaigns.task", width=420
+        "Task",
+        names,
+        index=names.index(last) if last in names else 0,
+        format_func=shown,
+        key="campaigns.task",
+        width=420,
     )
     return known[names.index(chosen)]
 
@@ -115,10 +121,12 @@ def _arm_words(arm: Arm) -> str:
     return f"{arm.name} (test texts)" if arm.kind == ArmKind.REAL else arm.name
 
 
-def _sizes(kind: CampaignKind) -> dict[str, int]:
-    """The sizes of the campaign, by the field names of `Plan`."""
+def _sizes(kind: CampaignKind, *, pairs: int | None) -> dict[str, int]:
+    """The sizes of the campaign, by the field names of `Plan`. `pairs`: the pairs of tasks that there are, if tasks are compared."""
     noun = ITEM.get(kind, "item")
     per_item, per_rater = SIZES[kind]
+    if pairs:
+        per_rater = min(per_rater, pairs)
     sizes = {}
     with st.container(horizontal=True):
         if kind != CampaignKind.COMPARE:

@@ -9,6 +9,7 @@ from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import standing
+from core.wording import shown
 from ui.campaigns import reads
 from ui.shared import links, resources
 from ui.shared.words import plain
@@ -100,7 +101,7 @@ def _badges(campaign: Campaign, *, simulated: bool = False) -> None:
     st.badge(KIND_NAMES[campaign.kind], color="gray")
     if campaign.task_id is not None:
         with resources.store()() as session:
-            st.badge(plain(session.get_one(Task, campaign.task_id).name), color="blue")
+            st.badge(plain(shown(session.get_one(Task, campaign.task_id).name)), color="blue")
     if campaign.source:
         st.badge("from a file", color="gray")
     else:

@@ -7,9 +7,12 @@ import streamlit as st
 from core.study import tasks
 from core.study.rows.study import Label, Task
 from core.synthesis.prompts import catalogued
+from core.wording import shown
 from ui.shared import resources
 from ui.shared.words import plain, set_notice, show_errors
 from ui.unsaved import fields as unsaved
+
+IMPORTED = "tasks.imported"
 
 
 def task_card(task: Task, labels: Sequence[Label]) -> None:
@@ -18,7 +21,14 @@ def task_card(task: Task, labels: Sequence[Label]) -> None:
     is_filled_in = st.session_state.get(f"tasks.taken.{task.id}", False) and known is not None
     question = known.question if known and is_filled_in else task.question
     meanings = known.labels if known and is_filled_in else {label.name: label.description for label in labels}
-    with st.expander(plain(task.name), expanded=is_filled_in):
+    missing = sum(not label.description for label in labels)
+    says = f": {missing} of {len(labels)} labels have no meaning yet" if missing else ""
+    is_new = bool(missing) and st.session_state.get(IMPORTED) == task.name
+    with st.expander(plain(f"{shown(task.name)}{says}"), expanded=is_filled_in or is_new):
+        if is_new:
+            st.caption(
+                "Say what each label means: the LLM writes by these words, and raters and judges are shown them."
+            )
         typed = unsaved.text(
             "What a labeller is asked", question, key=f"tasks.question.{task.id}.{is_filled_in}", scope=task.name
         )
@@ -42,6 +52,11 @@ def task_card(task: Task, labels: Sequence[Label]) -> None:
                 on_click=_fill_in,
                 args=(task.id,),
             )
+
+
+def open_task_card(name: str) -> None:
+    """Open the form of the task of this name, into which texts came last, as long as labels have no meaning."""
+    st.session_state[IMPORTED] = name
 
 
 def _fill_in(task_id: int) -> None:

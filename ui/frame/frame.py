@@ -10,7 +10,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Study
 from core.subjectivity.sessions import campaigns
-from ui.frame import access, roles, sign_in
+from ui.frame import access, clicks, roles, sign_in
 from ui.shared import jobs, links, resources, words
 from ui.unsaved import browser
 
@@ -46,6 +46,9 @@ button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; 
 [data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
 [data-testid="stSidebar"] :is(a, button):focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
 label[data-testid="stWidgetLabel"][disabled], label[data-testid="stWidgetLabel"][disabled] :is(span, div, p) { color: inherit; }
+.st-key-samples_text [data-testid="stText"] {
+  font-family: inherit; font-size: 1.06rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere;
+}
 .litmus-provider { display: inline-block; padding: 0.45rem 1rem; border-radius: 0.5rem; }
 a.litmus-provider, a.litmus-provider:visited { background: #0F766E; color: #FFF; text-decoration: none; }
 a.litmus-provider:hover { text-decoration: underline; }
@@ -66,7 +69,7 @@ def draw_frame() -> st.Page:
     st.html(STYLE)
     st.session_state["framed"] = True
     try:
-        who = access.visitor()
+        who = clicks.drawn_for(access.visitor())
     except StudyError as error:
         st.error(words.plain(str(error)))
         st.stop()
@@ -113,7 +116,7 @@ def guard(role: str, *, need_study: bool = True) -> Study:
         if not st.session_state.get("frame.again"):
             st.session_state["frame.again"] = True
             st.rerun()
-    who = access.visitor()
+    who = clicks.drawn_for(access.visitor())
     if "campaign" in st.query_params and who is not access.Visitor.RATER:
         st.error(campaigns.UNKNOWN_LINK)
         st.stop()

@@ -114,7 +114,8 @@ def _ask(whose: Callable[[str], Visitor | None], *, label: str, button: str, wro
     """Draw a form that asks for a secret; `whose` says who knows it, and `wrong` is said after a wrong answer."""
     with st.form("frame.login", width=420):
         typed = st.text_input(label, type="password", key="frame.password")
-        if st.form_submit_button(button, type="primary"):
+        is_only_way = resources.settings().oidc is None
+        if st.form_submit_button(button, type="primary" if is_only_way else "secondary"):
             found = _try(typed, whose, wrong)
             if isinstance(found, Visitor):
                 _let_in(found)

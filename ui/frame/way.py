@@ -6,6 +6,7 @@ from core.steps.guide import way
 from core.steps.guide.way import Step, Way
 from core.study import state
 from core.study.rows.study import Study
+from core.wording import shown
 from ui.shared import links, resources, words
 
 OF_ALL_TASKS = ("overview", "plan", "report", "analyse")
@@ -70,8 +71,8 @@ def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
         lead = f"▶ {following.name} is going on. **Then:**"
         following = here.steps[-1]
     said = following.wanted
-    if is_one_of_many and here.task not in said:
-        said = f"{here.task}. {said}"
+    if is_one_of_many and shown(here.task) not in said:
+        said = f"{shown(here.task)}. {said}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{lead} {words.plain(said)}", width="content")
         if following.page == page:

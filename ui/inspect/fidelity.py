@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import streamlit as st
 from sqlalchemy.orm import Session
 
@@ -19,31 +20,36 @@ from core.subjectivity import ratings
 from core.synthesis import judging, judging_cost
 from core.synthesis.judging import Texts
 from ui.shared import charts, jobs, pickers, resources
-from ui.shared.tables import table
+from ui.shared.tables import intervals, table
 from ui.shared.words import plain, set_queued_notice, show_errors
 from ui.synthesis.connection import offered_models, pick_connection
 
+SUBJECTS = {"Raters": "The raters give", "LLM judge": "The LLM judge gives", "Person": "A person gives"}
 NAMES = {By.JUDGE: "LLM judge", By.HUMAN: "Person", By.RATERS: "Raters"}
 
 
 def labels_view(study: Study, task: Task) -> None:
     """Draw the agreement of intended and other labels per class, and the form that asks an LLM judge."""
+    people = ratings.people(study)
     with resources.store()() as session:
+        arms = {arm.id: arm.name for arm in tasks.arms(session, task.id)}
+        labels = [label.name for label in tasks.labels_of(session, task.id)]
+        answered = fidelity.answered(session, arm_ids=list(arms), raters=people)
+        by = st.segmented_control(
+            "Compared with",
+            list(By),
+            default=next(iter(answered), By.JUDGE),
+            required=True,
+            format_func=NAMES.__getitem__,
+            key=f"fidelity.by.{task.id}",
+        )
+        beside = fidelity.beside(session, arms, labels, by=by, raters=people)
+        if len(beside) > 1:
+            _show_beside(beside, other=NAMES[by])
         with st.container(horizontal=True):
             arm = pickers.pick_arm(session, task, key="fidelity")
-            by = st.segmented_control(
-                "Compared with",
-                list(By),
-                default=By.JUDGE,
-                required=True,
-                format_func=NAMES.__getitem__,
-                key="fidelity.by",
-            )
             judge = _pick_judge(session, arm, by)
-        labels = [label.name for label in tasks.labels_of(session, task.id)]
-        found = fidelity.table(
-            fidelity.pairs(session, arm_id=arm.id, by=by, judge=judge, raters=ratings.people(study)), labels
-        )
+        found = fidelity.table(fidelity.pairs(session, arm_id=arm.id, by=by, judge=judge, raters=people), labels)
     if found.n:
         _show(found, task=task, arm=arm, other=judge or NAMES[by])
     else:
@@ -69,10 +75,23 @@ def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
     return str(st.selectbox("Labels by", list(known), key=key, width=220))
 
 
+def _show_beside(found: pd.DataFrame, *, other: str) -> None:
+    """Draw the agreement of every arm, and say which arm's labels fit worst."""
+    shown = found.assign(interval=intervals(found)).drop(columns=["low", "high"])
+    table(shown[["arm", "agreement", "interval", "kappa", "n"]], key="fidelity.beside")
+    worst = found.iloc[int(found["agreement"].to_numpy().argmin())]
+    st.caption(
+        plain(
+            f"{other} and the label that the texts came with differ most in {worst['arm']}: {1 - worst['agreement']:.0%}."
+        )
+    )
+
+
 def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
     share = found.agreement
     reading = (
-        f"{other} gives the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {found.n} samples; "
+        f"{SUBJECTS.get(other, f'{other} gives')} the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] "
+        f"of {found.n} samples; "
         f"Cohen's kappa {found.kappa:.2f}."
         + (f" {found.n_unusable} answers cannot be used." if found.n_unusable else "")
     )

@@ -17,7 +17,7 @@ from core.study.exchange import spreadsheets
 from core.study.rows.kinds import ArmKind, Work
 from core.study.rows.study import Study, Task
 from core.wording import counted
-from ui.inspect import samples
+from ui.inspect import reading
 from ui.shared import charts, jobs, resources
 from ui.shared.tables import table
 from ui.shared.words import plain, set_notice, set_queued_notice
@@ -152,7 +152,7 @@ def map_view(study: Study, task: Task) -> None:
     chosen = event["selection"]["points"]
     if chosen:
         custom = chosen[0]["customdata"]
-        samples.one_sample(task, int(custom[0] if isinstance(custom, list) else custom))
+        reading.one_sample(task, int(custom[0] if isinstance(custom, list) else custom))
 
 
 def _measured(study: Study, task: Task) -> Measures | None:

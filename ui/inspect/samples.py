@@ -1,8 +1,5 @@
-"""A filtered, paged table of samples, one sample with its labels and origin, and the export of an arm's texts."""
+"""The samples of a task: filters, a paged table with the chosen sample beside it or one sample at a time, and the export."""
 
-import json
-import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,21 +7,20 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.errors import StudyError
-from core.quality import neighbours
-from core.study import browse, judgements, tasks
-from core.study.browse import Opinion, Origin
+from core.study import browse, tasks
+from core.study.browse import Opinion
 from core.study.exchange import spreadsheets
 from core.study.exchange.data_set import exporting
-from core.study.rows.kinds import JudgementKind, SampleStatus
+from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Arm, Task
 from core.synthesis.generation import obedience
+from ui.inspect import reading
 from ui.shared import resources
-from ui.shared.tables import choose_rows, table
-from ui.shared.words import money, plain, set_notice
+from ui.shared.tables import choose_rows
+from ui.shared.words import plain
 
 ALL = "all"
-NO_HUMAN = "none"
+LIST, IN_TURN = "List", "One by one"
 OPTIONAL = ("reason", "judged", "human", "model", "version")
 EXPORTS = (
     ("CSV", "csv", "text/csv"),
@@ -33,59 +29,71 @@ EXPORTS = (
 )
 
 
+HINTS = {
+    LIST: "Choose a sample to read it, or several samples to reject or restore them.",
+    IN_TURN: "Keys: ← and → go on, X rejects or restores, a number gives your label.",
+}
+HEIGHT = 560  # pixels
+
+
 def samples_view(task: Task) -> None:
-    """Draw the table of samples with its filters; chosen samples can be rejected, restored or labelled."""
+    """Draw the samples that pass the filters, as a list or one by one; they can be rejected, restored or labelled."""
     with resources.store()() as session:
         wanted = _pick_filter(session, task)
         total = browse.count(session, wanted)
-        pages = max(1, -(-total // browse.PAGE))
-        number = st.pagination(pages, key=f"samples.page.{task.id}.{hash(wanted)}") if pages > 1 else 1
-        rows = browse.page(session, wanted, number=number)
         slips = obedience.sentences(session, wanted.arm_ids[0]) if len(wanted.arm_ids) == 1 else []
     for sentence in slips:
         st.caption(plain(f"⚠️ {sentence}"))
     refusal = st.session_state.pop("samples.problem", None)
     if refusal:
         st.error(plain(refusal))
-    if rows.empty:
+    if not total:
         st.info("No sample passes this filter.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        hint = f"{total:,} samples. Choose a sample to see its origin, or several samples to reject or restore them."
-        st.caption(hint, width="stretch")
+        way = st.segmented_control(
+            "Way to read", [LIST, IN_TURN], default=LIST, required=True, key="samples.way", label_visibility="collapsed",
+            persist_state="session",
+        )  # fmt: skip
+        st.caption(f"{total:,} samples. {HINTS[way]}", width="stretch")
         _export(task)
+    place = f"samples.at.{task.id}.{hash(wanted)}"
+    if way == IN_TURN:
+        reading.one_by_one(task, wanted, total, key=place)
+    else:
+        _list(task, wanted, total, place)
+
+
+def _list(task: Task, wanted: browse.Filter, total: int, place: str) -> None:
+    """Draw a page of samples as a table, and beside it the chosen sample, from which on samples can be read one by one."""
+    pages = max(1, -(-total // browse.PAGE))
+    number = st.pagination(pages, key=f"samples.page.{task.id}.{hash(wanted)}") if pages > 1 else 1
+    with resources.store()() as session:
+        rows = browse.page(session, wanted, number=number)
     changes = st.session_state.get("samples.changes", 0)
-    shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
-    chosen = choose_rows(shown, key=f"samples.table.{task.id}.{hash(wanted)}.{number}.{changes}", height=380)
-    ids = [int(rows["id"].iloc[place]) for place in chosen]
-    if ids and resources.may_change():
-        _actions(ids, has_rejected=bool((rows["status"].iloc[chosen] == SampleStatus.REJECTED).any()))
+    table, beside = st.columns([3, 2], gap="medium")
+    with table:
+        shown = _shown(rows, one_arm=len(wanted.arm_ids) == 1)
+        key = f"samples.table.{task.id}.{hash(wanted)}.{number}.{changes}"
+        chosen = choose_rows(shown, key=key, height=HEIGHT, lines=3)
+    ids = [int(rows["id"].iloc[row]) for row in chosen]
+    with beside:
+        if len(ids) == 1:
+            reading.beside(task, ids[0])
+            first = (number - 1) * browse.PAGE + chosen[0] + 1
+            st.button("Read on from here", key="samples.from", on_click=_read_on, args=(place, first))
+        elif not ids:
+            st.caption("The sample chosen in the table is shown here.")
+        if ids and resources.may_change():
+            reading.actions(ids, has_rejected=bool((rows["status"].iloc[chosen] == SampleStatus.REJECTED).any()))
     if len(ids) == 1:
-        one_sample(task, ids[0])
+        reading.origin_of(task, ids[0])
 
 
-def one_sample(task: Task, sample_id: int) -> None:
-    """Draw a sample: its text, its labels, and the file or the completion and prompt that it came from."""
-    with resources.store()() as session:
-        origin = browse.origin(session, sample_id)
-        labels = [label.name for label in tasks.labels_of(session, task.id)]
-    st.header("The sample and its origin")
-    st.code(origin.sample.text, language=None, wrap_lines=True)
-    _labels(task, origin, labels)
-    _nearest(origin)
-    if origin.imported:
-        st.caption(f"Row {origin.sample.part} of the file {plain(origin.imported.file)}")
-    if origin.completion:
-        _completion(origin)
-
-
-def _nearest(origin: Origin) -> None:
-    """Draw the real texts nearest to a sample, to reveal copies, if the task has been measured."""
-    with resources.store()() as session:
-        found = neighbours.nearest(session, origin.sample, home=resources.settings().home)
-    if not found.empty:
-        with st.expander(f"Nearest real text: cosine {found['cosine'].iloc[0]:.2f}"):
-            table(found.drop(columns="sample_id"), key="samples.nearest")
+def _read_on(place: str, at: int) -> None:
+    """Show the sample at this place of the list, and those after it, one by one."""
+    st.session_state[place] = at
+    st.session_state["samples.way"] = IN_TURN
 
 
 def _export(task: Task) -> None:
@@ -161,108 +169,3 @@ def _shown(rows: pd.DataFrame, *, one_arm: bool) -> pd.DataFrame:
     rows = rows.assign(version=["" if pd.isna(version) else str(version) for version in rows["version"]])
     empty = [name for name in OPTIONAL if (rows[name] == "").all()]
     return rows.drop(columns=[*empty, *(["arm"] if one_arm else [])])
-
-
-def _actions(ids: Sequence[int], *, has_rejected: bool) -> None:
-    many = f" {len(ids)}" if len(ids) > 1 else ""
-    with st.container(horizontal=True):
-        st.button(f"Reject{many}", key="samples.reject", on_click=_act, args=("reject", list(ids)))
-        st.button(
-            f"Restore{many}",
-            key="samples.restore",
-            on_click=_act,
-            args=("restore", list(ids)),
-            disabled=not has_rejected,
-        )
-
-
-def _act(action: str, ids: list[int]) -> None:
-    change = judgements.reject if action == "reject" else judgements.restore
-    try:
-        with resources.store().write() as session:
-            n = change(session, ids)
-    except StudyError as error:
-        st.session_state["samples.problem"] = str(error)
-        return
-    st.session_state["samples.changes"] = st.session_state.get("samples.changes", 0) + (len(ids) > 1)
-    set_notice(f"{n} {'rejected' if action == 'reject' else 'restored'}.")
-
-
-def _labels(task: Task, origin: Origin, labels: list[str]) -> None:
-    """Draw the label the sample came with, the judges' labels, and a choice of the visitor's own label."""
-    judged = origin.judgements[origin.judgements["kind"] == JudgementKind.JUDGE]
-    human = origin.judgements[origin.judgements["kind"] == JudgementKind.HUMAN]
-    by_judge = "; ".join(f"{row.label} by {row.judge}" for row in judged.itertuples())
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.caption(
-            f"{'Intended' if origin.completion else 'Given'} label: **{plain(origin.label)}** · judged: "
-            f"{plain(by_judge) if by_judge else 'not yet'} · {plain(origin.arm.name)}, {origin.sample.split}, "
-            f"{origin.sample.status}"
-            + (f" ({plain(origin.sample.reject_reason)})" if origin.sample.reject_reason else "")
-        )
-        if not resources.may_change():
-            return
-        current = str(human["label"].iloc[-1]) if len(human) else NO_HUMAN
-        key = f"samples.human.{origin.sample.id}"
-        st.selectbox(
-            "Your label",
-            [NO_HUMAN, *labels],
-            index=[NO_HUMAN, *labels].index(current) if current in labels else 0,
-            key=key,
-            width=220,
-            on_change=_label,
-            args=(key, task.id, origin.sample.id),
-            help="Kept beside the intended label, which never changes.",
-        )
-
-
-def _label(key: str, task_id: int, sample_id: int) -> None:
-    name = st.session_state[key]
-    with resources.store().write() as session:
-        ids = {label.name: label.id for label in tasks.labels_of(session, task_id)}
-        judgements.set_human_label(session, sample_id, ids.get(name))
-    set_notice("Your label is stored beside the intended label." if name in ids else "Your label is removed.")
-
-
-def _completion(origin: Origin) -> None:
-    """Draw the completion that a sample came from, the status of each of its texts, and the request."""
-    completion, prompt = origin.completion, origin.prompt
-    assert completion is not None
-    assert prompt is not None
-    usage = (
-        f"{completion.tokens_in} tokens in, {completion.tokens_out} out, {money(completion.cost_usd)}; "
-        f"{completion.latency_s:.1f} s"
-    )
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(completion.created_at))
-    st.caption(
-        f"Text {origin.sample.part + 1} of completion {completion.id} (slot {completion.slot}) by {plain(completion.model)}"
-        f"{', by batch' if origin.batch else ''}; prompt version {prompt.version}; "
-        + plain(f"recorded beforehand; {when}" if completion.is_recorded else f"{usage}; {when}")
-    )
-    if completion.attributes:
-        drawn = "; ".join(f"{plain(name)}: {plain(str(value))}" for name, value in completion.attributes.items())
-        st.caption(f"Drawn for this call: {drawn}")
-    answer, request = st.columns(2, gap="large")
-    with answer:
-        st.caption(f"The raw completion (ended with {plain(completion.finish_reason)})")
-        st.code(completion.content, language=None, wrap_lines=True, height=320)
-        st.caption("The texts of the completion")
-        table(_siblings(origin.siblings), key="samples.siblings")
-    with request:
-        st.caption("The request")
-        for message in completion.request.get("messages", []):
-            st.code(f"{message['role']}: {message['content']}", language=None, wrap_lines=True)
-        others = {name: value for name, value in completion.request.items() if name != "messages"}
-        st.code(json.dumps(others, ensure_ascii=False), language=None, wrap_lines=True)
-        for title, shown in (
-            ("Real texts shown as examples", origin.examples),
-            ("Real texts to rewrite", origin.sources),
-        ):
-            if shown:
-                st.caption(title)
-                table(pd.DataFrame({"text": [sample.text for sample in shown]}), key=f"samples.{title}")
-
-
-def _siblings(found: pd.DataFrame) -> pd.DataFrame:
-    """The texts of one completion: columns status, text, and reason before the text if a text was rejected."""
-    return found[["status", "reason", "text"] if found["reason"].any() else ["status", "text"]]

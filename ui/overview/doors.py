@@ -45,9 +45,10 @@ def doors() -> None:
     with own:
         st.header("My task", anchor=False)
         st.write("Bring in real texts with labels; then step by step to a verdict: collect, generate, or mix.")
-        name = st.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
-        if st.button("Begin with my texts", key="overview.make", width="stretch"):
-            _start_own(name)
+        with st.form("overview.own", border=False):
+            name = st.text_input("Name of the study", key="overview.name", placeholder="support-tickets")
+            if st.form_submit_button("Begin with my texts", key="overview.make", width="stretch"):
+                _start_own(name)
     with ten:
         st.header("The paper's ten tasks", anchor=False)
         st.write(

@@ -17,6 +17,7 @@ from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
 from core.subjectivity import results
 from core.subjectivity.sessions import campaigns, live
+from core.wording import shown
 from ui.campaigns import reads
 from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
@@ -26,6 +27,7 @@ from ui.shared.words import plain, sample_badge
 
 TICK = 2
 TYPE = 1.6  # times the size of the other pages
+SHARE = 0.85  # of the figure's height, so that the buttons below it stay on a screen of 800 pixels
 STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapsedControl"] { display: none; }
 .stMainBlockContainer { padding: 1.2rem 3rem 1rem; max-width: none; }
@@ -74,7 +76,7 @@ def _question(study: Study) -> None:
         known = tasks.tasks(session, study.id)
         arms = study_reads.arm_table(session, study)
     for task in known[:6]:
-        st.markdown(f"- **{plain(task.name)}**: {plain(task.question)}")
+        st.markdown(f"- **{plain(shown(task.name))}**: {plain(task.question)}")
     if len(known) > 6:
         st.markdown(f"- and {len(known) - 6} more")
     is_real = arms["arm"] == ArmKind.REAL
@@ -124,7 +126,9 @@ def _result(study: Study) -> None:
         return
     st.title(plain(headline(found) or "What do synthetic texts cost?"), anchor=False)
     figure = gap_forest.gaps_by_task(found.by_task, metric=found.metric)
-    st.plotly_chart(styling.enlarged(figure, TYPE), key="present.plot", config={"displayModeBar": False})
+    figure = styling.enlarged(figure, TYPE)
+    figure.update_layout(height=SHARE * figure.layout.height)
+    st.plotly_chart(figure, key="present.plot", config={"displayModeBar": False})
     st.markdown(
         f"{METRIC_NAMES[found.metric]} lost, with 95 % intervals; {len(found.scores):,} trainings, "
         f"{findings.answers(found):,} answers of raters. "
@@ -139,4 +143,4 @@ def _verdicts(study: Study) -> None:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
         for task in tasks.tasks(session, study.id)[:6]:
             said = findings.verdict_on(session, found, task.name, margin=MARGIN)
-            st.markdown(f"**{plain(task.name)}.** {plain(verdict_words.headline(said, found.measure))}")
+            st.markdown(f"**{plain(shown(task.name))}.** {plain(verdict_words.headline(said, found.measure))}")

@@ -56,6 +56,8 @@ button[data-testid^="stBaseButton-primary"], a[data-testid^="stBaseLinkButton-pr
   .st-key-rate_text [data-testid="stText"] { font-size: 1.15rem; line-height: 1.5; }
   .st-key-rate_item h1 { font-size: 1.12rem; }
   .st-key-rate_row .st-key-rate_answers button { min-height: 4rem; }
+  /* The answers about a pair come after both texts: fixed at the foot, they would hide the second text. */
+  [data-testid="stLayoutWrapper"]:has(> .st-key-rate_bottom .st-key-rate_row) { position: static; }
 }
 @media (prefers-reduced-motion: reduce) { .st-key-rate * { transition: none !important; } }
 </style>"""

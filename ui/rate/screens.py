@@ -8,6 +8,7 @@ import streamlit as st
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterState
 from core.subjectivity.sessions import enrolment
 from core.subjectivity.sessions.screens import Option
+from core.wording import shown
 from ui.frame import access
 from ui.rate import look as rating_style
 from ui.rate import memory
@@ -259,7 +260,7 @@ def _answers(visit: Visit, rater_id: int, item_id: int) -> None:
     with st.container(key=size), st.container(key=direction), st.container(key="rate_answers"):
         for place, option in enumerate(options, start=1):
             _button(
-                words.two_lines(option.words, option.meaning),
+                words.two_lines(shown(option.words), option.meaning),
                 rating.answer,
                 (rater_id, item_id, option.value),
                 key=f"rate.answer.{item_id}.{option.value}",
@@ -342,7 +343,7 @@ def _explain(visit: Visit) -> None:
 
 def _option(option: Option) -> str:
     meaning = f": {words.plain(option.meaning)}" if option.meaning else ""
-    return f"**{words.plain(option.words)}**{meaning}"
+    return f"**{words.plain(shown(option.words))}**{meaning}"
 
 
 def _hand_in(visit: Visit, ending: enrolment.Ending) -> None:

@@ -8,6 +8,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import levels
+from core.wording import shown
 from ui.shared import links
 from ui.shared.words import plain
 
@@ -32,7 +33,9 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
     last = st.session_state.get("pickers.task") or st.query_params.get("task")
     widget = f"{key}.task.{study.id}"
     first = names.index(last) if last in names else 0
-    name = st.selectbox("Task", names, index=first, key=widget, width=280, on_change=_take_task, args=(widget,))
+    name = st.selectbox(
+        "Task", names, index=first, format_func=shown, key=widget, width=280, on_change=_take_task, args=(widget,)
+    )
     st.session_state["pickers.task"] = st.query_params["task"] = name
     return found[names.index(name)]
 

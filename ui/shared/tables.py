@@ -10,6 +10,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.interval import Interval
 from core.quality.beside_real import order
+from core.wording import shown
 
 # Column -> heading. A column has one meaning on all pages: "n" counts the observations its row is computed from.
 HEADINGS = {
@@ -24,7 +25,7 @@ HEADINGS = {
     "change": "Change of the gap", "f1": "F1", "gap": "Gap", "gap_half": "Gap, half the steps", "gap_twice": "Gap, twice the steps",
     "gold": "Gold right", "group": "Group", "high": "High", "human": "Person's label",
     "in_real_texts": "Worth in real texts", "in_test": "In test", "intended": "Came with",
-    "interval": "95 % interval", "judged": "Judged", "kept": "Kept texts", "kind": "Kind", "label": "Label",
+    "interval": "95 % interval", "judged": "Judged", "kappa": "Cohen's kappa", "kept": "Kept texts", "kind": "Kind", "label": "Label",
     "level": "Level", "llm_agreement": "LLM agreement", "llm_majority": "LLM majority", "longest_run": "Longest run",
     "losses": "Losses", "lost": "Lost", "low": "Low", "macro_f1": "Macro-F1", "majority": "Majority",
     "majority_agreement": "Majority agreement", "manhattan": "Manhattan distance", "mcnemar_p": "McNemar p (Holm)",
@@ -62,6 +63,7 @@ FORMATS = {
     "bt_rank": "%g",
 }
 TWO_DECIMALS = "%.2f"
+NAMES = ("task", "label")
 HIDDEN = (
     "arm_kind", "id", "paper_task", "notes", "run_id", "sample_id", "conditions", "subjectivity_high", "subjectivity_low",
     "unconverged",
@@ -71,6 +73,8 @@ SHORT, LAZY = (
     2000,
 )  # rows: up to SHORT all are shown without scrolling, above LAZY they are fetched as they are seen
 TALL, ROOM = 380, 400  # pixels: height of a table that scrolls, width of a column that holds texts
+NARROW = 330  # pixels: width of a column whose texts take several lines
+LINE, PADDING = 20, 12  # pixels: of a line of text in a row, and around the lines of a row
 NOTHING = "–"
 
 Height = int | Literal["auto", "content"]
@@ -79,7 +83,7 @@ Height = int | Literal["auto", "content"]
 def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",)) -> None:
     """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, and the columns in `HIDDEN` are left out."""
     st.dataframe(
-        frame, hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide),
+        _readable(frame), hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide),
         lazy=len(frame) > LAZY, placeholder=NOTHING,
     )  # fmt: skip
 
@@ -90,9 +94,12 @@ def choose_row(frame: pd.DataFrame, *, key: str, height: Height | None = None) -
     return rows[0] if rows else None
 
 
-def choose_rows(frame: pd.DataFrame, *, key: str, height: Height | None = None) -> list[int]:
-    """Show a table in which several rows can be chosen; return the positions of these rows (from 0)."""
-    return _chosen(frame, key=key, height=height, mode="multi-row")
+def choose_rows(frame: pd.DataFrame, *, key: str, height: Height | None = None, lines: int = 1) -> list[int]:
+    """Show a table in which several rows can be chosen; return the positions of these rows (from 0).
+
+    `lines`: lines of text that a row shows.
+    """
+    return _chosen(frame, key=key, height=height, mode="multi-row", lines=lines)
 
 
 def intervals(frame: pd.DataFrame, *, low: str = "low", high: str = "high") -> list[str]:
@@ -107,20 +114,29 @@ def with_intervals(frame: pd.DataFrame, value: str, *, n: str) -> list[str]:
 
 
 def _chosen(
-    frame: pd.DataFrame, *, key: str, height: Height | None, mode: Literal["single-row", "multi-row"]
+    frame: pd.DataFrame, *, key: str, height: Height | None, mode: Literal["single-row", "multi-row"], lines: int = 1
 ) -> list[int]:
-    shown = st.dataframe(
-        frame, hide_index=True, key=key, height=height or _height(frame), on_select="rerun", selection_mode=mode,
-        column_config=_columns(frame, ()), placeholder=NOTHING,
+    drawn = st.dataframe(
+        _readable(frame), hide_index=True, key=key, height=height or _height(frame), on_select="rerun", selection_mode=mode,
+        column_config=_columns(frame, ("text",) if lines > 1 else (), room=NARROW), placeholder=NOTHING,
+        row_height=lines * LINE + PADDING if lines > 1 else None,
     )  # fmt: skip
-    return [int(row) for row in shown["selection"]["rows"] if row < len(frame)]
+    return [int(row) for row in drawn["selection"]["rows"] if row < len(frame)]
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with the names of tasks and labels as people read them."""
+    named = [name for name in NAMES if name in frame and pd.api.types.is_string_dtype(frame[name])]
+    return frame.assign(
+        **{name: [value if pd.isna(value) else shown(value) for value in frame[name]] for name in named}
+    )
 
 
 def _height(frame: pd.DataFrame) -> Height:
     return "content" if len(frame) <= SHORT else TALL
 
 
-def _columns(frame: pd.DataFrame, wide: Sequence[str]) -> Mapping[str, ColumnConfig | None]:
+def _columns(frame: pd.DataFrame, wide: Sequence[str], *, room: int = ROOM) -> Mapping[str, ColumnConfig | None]:
     """Heading, decimals and width of every column of a table; None hides a column."""
     found: dict[str, ColumnConfig | None] = {}
     for name in frame.columns:
@@ -128,5 +144,5 @@ def _columns(frame: pd.DataFrame, wide: Sequence[str]) -> Mapping[str, ColumnCon
         if pd.api.types.is_float_dtype(frame[name]):
             found[name] = st.column_config.NumberColumn(heading, format=FORMATS.get(name, TWO_DECIMALS))
         else:
-            found[name] = st.column_config.Column(heading, width=ROOM if name in wide else None)
+            found[name] = st.column_config.Column(heading, width=room if name in wide else None)
     return found | {name: None for name in HIDDEN if name in found}

@@ -15,6 +15,7 @@ from core.study.rows.study import Arm, Label, Prompt, Task
 from core.synthesis.prompts import catalogued, drafts, grid
 from core.synthesis.prompts import versions as prompts
 from core.synthesis.prompts.drafts import Draft
+from core.wording import shown
 from ui.shared.words import plain, show_errors
 from ui.unsaved import fields as unsaved
 
@@ -81,7 +82,7 @@ def draft_status(task: Task, arm: Arm, start: Draft, draft: Draft | None, versio
         source = {CATALOGUE: "the catalogue", "given": "the listed kinds"}.get(chosen, chosen)
         return f"Started from {source}; not saved yet"
     if versions:
-        version = f"Version {versions[0].version} of {plain(task.name)} · {plain(arm.name)}"
+        version = f"Version {versions[0].version} of {plain(shown(task.name))} · {plain(arm.name)}"
         return f"{version}, with changes that are not saved" if is_edited else version
     return f"The default prompt{', with changes that are not saved' if is_edited else '; saving makes it version 1'}"
 

@@ -148,7 +148,7 @@ def _answers_without_text(arm: Arm) -> None:
 
 
 def _metric(name: str, value: str, bounds: Range | None, *, usd: bool = False) -> None:
-    with st.container(width=128):
+    with st.container(width=156):
         st.metric(name, plain(value))
         if bounds is not None:
             low, high = (money(bound) if usd else f"{bound:,.0f}" for bound in (bounds.low, bounds.high))
@@ -182,7 +182,7 @@ def _arm(arm: Arm, is_live: bool) -> None:
     }
     with st.container(horizontal=True):
         for name, value in numbers.items():
-            with st.container(width=128):
+            with st.container(width=156):
                 st.metric(name, plain(value))
     if not totals.n_kept and not is_live:
         st.warning("No text has been kept so far. The reasons are below; Inspect shows every raw answer.")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from core.jobs import runner
@@ -19,11 +18,11 @@ from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls, taxonomy, trials
 from core.synthesis.trials.trials import Tried
 from ui.shared import jobs, resources
-from ui.shared.tables import table
 from ui.shared.words import money, plain, set_queued_notice, show_errors
 from ui.synthesis import drafts
 
 KINDS = 8
+HEIGHT = 340  # pixels
 
 
 def call_cost(arm: Arm, draft: Draft, messages: Sequence[Message], wanted: Connection) -> None:
@@ -118,8 +117,11 @@ def _answers(tried: Sequence[Tried]) -> None:
     for found in trials.obedience_of(tried):
         for sentence in found.sentences:
             st.warning(plain(sentence))
-    frame = pd.DataFrame(rows, columns=["label", "text", "reason"])[["label", "reason", "text"]]
-    table(frame if frame["reason"].any() else frame[["label", "text"]], key="prompts.tried")
+    with st.container(height=HEIGHT, key="prompts_tried"):
+        for label, text, reason in rows:
+            st.caption(plain(label) + (f" · not kept: {plain(reason)}" if reason else ""))
+            if text:
+                st.text(text)
     with st.expander("The raw answers"):
         for place, call in enumerate(tried, start=1):
             st.caption(f"{place}. {plain(call.label)}, {call.latency_s:.1f} s")

@@ -14,6 +14,7 @@ from core.analysis.verdicts.verdict import Verdict
 from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
+from core.wording import shown
 
 COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SHOT: "#0072B2", ArmKind.MIXED: "#CC79A7"}
 OTHERS = ("#E69F00", "#56B4E9")
@@ -74,6 +75,7 @@ def arm_styles(arms: Iterable[str]) -> dict[str, ArmStyle]:
 
 def short(name: str) -> str:
     """The name of a task beside an axis: cut with an ellipsis if it has more than 22 characters, and escaped."""
+    name = shown(name)
     return styling.escaped(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…")
 
 
@@ -92,7 +94,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
     return [
         [
             row.task, row.arm, row.encoder,
-            styling.escaped(f"{row.task} · {row.arm} · {row.encoder}"),
+            styling.escaped(f"{shown(row.task)} · {row.arm} · {row.encoder}"),
             Interval(row.gap, row.low, row.high, n=0).text(digits=3),
             row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
             Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
@@ -158,7 +160,7 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
     figure = go.Figure(
         go.Scatter(
             x=table["value"],
-            y=table["task"],
+            y=table["task"].map(shown),
             mode="markers",
             marker={"color": GREY, "size": 12},
             customdata=table[["n"]],

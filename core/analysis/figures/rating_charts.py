@@ -17,6 +17,7 @@ from core.analysis.figures import gap_charts, styling
 from core.interval import Interval
 from core.subjectivity.statistics import ranking
 from core.subjectivity.statistics.majority import MajorityGraph
+from core.wording import shown
 
 PEOPLE, LLM = "people", "LLM raters"
 TEAL = "#0D9488"
@@ -334,4 +335,5 @@ def _short(name: str) -> str:
 
 
 def _cut(name: str) -> str:
+    name = shown(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -11,7 +11,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose, SampleStatus, Split, Work
 from core.study.rows.sessions import Comparison, Item, Rating
 from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task
-from core.wording import counted
+from core.wording import counted, shown
 
 LEAST_SEEDS = 3  # an interval of a gap needs as many
 WORK_OF = {
@@ -95,7 +95,7 @@ def first_open(found: Sequence[Way]) -> Way | None:
 
 
 def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
-    name, seeds = task.name, min(counts.seeds_real, counts.seeds_synthetic)
+    name, seeds = shown(task.name), min(counts.seeds_real, counts.seeds_synthetic)
     missing = "texts" if not counts.train else "test texts, so that models can be scored"
     came = "texts came from a file" if counts.synthetic and not counts.prompts else _has(counts.prompts, "version")
     steps = (

@@ -47,13 +47,27 @@ class Column:
     may_be_missing: bool
 
 
+# Tables with texts that a model may have written -> each row says whether a model wrote its text.
+MARKED = ("sample", "completion")
+SYNTHETIC = Column("synthetic", "boolean", False, None, None, None, (), may_be_missing=True)
+
+
 @dataclass(frozen=True)
 class File:
-    """The file of a table. `owner`: the column through which a row belongs to a study, None for the study itself."""
+    """The file of a table. `owner`: the column through which a row belongs to a study, None for the study itself.
+
+    `marks`: columns that the file has beside those of the table, for readers of the file; an import leaves them out.
+    """
 
     table: sqlalchemy.Table
     columns: tuple[Column, ...]
     owner: Column | None
+    marks: tuple[Column, ...] = ()
+
+    @property
+    def written(self) -> tuple[Column, ...]:
+        """The columns of the file."""
+        return (*self.columns, *self.marks)
 
     @property
     def stem(self) -> str:
@@ -91,7 +105,7 @@ def files() -> tuple[File, ...]:
         owners = [column for column in columns if column.refers_to in found]
         owner = next((column for column in owners if not column.is_nullable), next(iter(owners), None))
         if table.name == ROOT or owner is not None:
-            found[table.name] = File(table, columns, owner)
+            found[table.name] = File(table, columns, owner, (SYNTHETIC,) if table.name in MARKED else ())
     return tuple(found.values())
 
 

@@ -13,7 +13,8 @@ from core.errors import StudyError
 from core.study import migrate
 from core.study.archive.layout import ROOT, Format, files
 
-NAME, README = "manifest.json", "README.md"
+NAME, README, CROISSANT = "manifest.json", "README.md", "croissant.json"
+BESIDE = (NAME, README, CROISSANT)  # files without rows
 VERSION = 1
 LARGEST = 4 << 20  # bytes of a manifest
 PLAIN_NAME = re.compile(r"[a-z_]{1,80}\.(csv|jsonl|parquet)")
@@ -110,7 +111,7 @@ def _check_files(folder: Path, found: Manifest) -> None:
             or name != f"{known[entry.table].stem}.{found.format}"
         ):
             raise StudyError(f"{NAME} names a file that no study has, {name!r}. Export the study again.")
-        if unknown := sorted(set(entry.columns) - {column.name for column in known[entry.table].columns}):
+        if unknown := sorted(set(entry.columns) - {column.name for column in known[entry.table].written}):
             raise StudyError(f"{name} has a column that this version of Litmus does not know, {unknown[0]!r}.")
         path = folder / name
         if path.is_symlink() or not path.is_file():

@@ -79,7 +79,7 @@ def _store(session: Session, ours: Import, file: File) -> None:
     """Store the rows of a file."""
     name = f"{file.stem}.{ours.said.format}"
     entry = ours.said.files[name]
-    by_name = {column.name: column for column in file.columns}
+    by_name = {column.name: column for column in file.written}
     columns = [by_name[column] for column in entry.columns]
     lacking = [column.name for column in file.columns if column.name not in entry.columns and not column.may_be_missing]
     if lacking:
@@ -103,7 +103,7 @@ def _row(
 ) -> dict[str, Any]:
     """A row of a file as it is stored. Raises `StudyError`, with the place, for a value that the column cannot hold."""
     found: dict[str, Any] = {}
-    for column in columns:
+    for column in [column for column in columns if column not in file.marks]:
         where = f"{name}, row {number}, column {column.name}"
         value = row[column.name]
         if column.name == "id":

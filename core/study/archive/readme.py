@@ -2,6 +2,7 @@
 
 from core.study.archive.layout import Column, files
 from core.study.archive.manifest import Manifest
+from core.study.exchange.data_set.card import cell
 from core.study.rows.base import Base
 
 HOW = """Each file holds the rows of one kind, numbered from 1 by `id`. A column such as `task_id` holds the `id` of a row in another
@@ -12,9 +13,15 @@ Never written: API keys, links of campaigns, personal codes and completion codes
 CSV = """An empty cell is a missing value. In a column that may have missing values, a text that is empty or begins with a
 backslash has one more backslash before it; objects and lists are JSON."""
 
+ORIGIN = """## Where the texts come from
 
-def text(said: Manifest) -> str:
-    """The README as Markdown."""
+The column `synthetic` of samples and completions says whether a model wrote the text; `croissant.json` says so to programs.
+The licence of real texts is that of their source, which Litmus does not know; the terms of the makers of the models may apply to
+the others."""
+
+
+def text(said: Manifest, told: list[tuple[str, str]]) -> str:
+    """The README as Markdown. `told`: the name of a task and where the texts of an arm of the task come from."""
     meanings = {
         mapper.class_.__tablename__: _first_sentence(mapper.class_.__doc__ or "") for mapper in Base.registry.mappers
     }
@@ -29,6 +36,8 @@ def text(said: Manifest) -> str:
         HOW,
         *([CSV] if said.format == "csv" else []),
         "\n".join(["| file | rows | a row is | refers to |", "|---|---:|---|---|", *lines]),
+        ORIGIN,
+        "\n".join(f"- {cell(task)}: {cell(sentence)}" for task, sentence in told) or "The study has no texts yet.",
     ]
     return "\n\n".join(parts) + "\n"
 

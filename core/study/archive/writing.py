@@ -3,6 +3,7 @@
 import time
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from sqlalchemy.orm import Session
 from core import files as whole_files
 from core.errors import StudyError
 from core.study import migrate
-from core.study.archive import formats, layout, manifest, readme, secrets
+from core.study.archive import described, formats, layout, manifest, readme, secrets
 from core.study.archive.layout import Column, File, Format
 from core.study.archive.manifest import FileEntry, Manifest
-from core.study.rows.study import Study
+from core.study.rows.kinds import ArmKind
+from core.study.rows.study import Arm, Study, Task
 
 
 class Numbers:
@@ -50,7 +52,7 @@ def write(
     panel_ids: bool = False,
     escaped: bool = False,
 ) -> tuple[Manifest, list[Path]]:
-    """Write a study into a folder, one file for each table and `manifest.json`; return the manifest and the paths of all files.
+    """Write a study into a folder, one file for each table and those of `manifest.BESIDE`; return the manifest and all paths.
 
     The session should be a snapshot (`snapshot`). An earlier export in the folder is replaced. `panel_ids`: also write the ids
     that raters have at a panel. `escaped`: an apostrophe stands before every cell that a spreadsheet would run; for CSV only.
@@ -64,17 +66,19 @@ def write(
     _make_room(folder)
     numbers, left_out = _numbered(session, study.id)
     entries: dict[str, FileEntry] = {}
+    synthetic, real = Counter[str](), _real_arms(session, study)
     for file in layout.files():
         path = folder / f"{file.stem}.{format}"
-        out = formats.writer(format, path, file.columns, escaped=escaped)
+        out = formats.writer(format, path, file.written, escaped=escaped)
         rows = 0
         try:
-            for group in _rows(session, file, study.id, numbers, panel_ids=panel_ids):
+            for group in _rows(session, file, study.id, numbers, real, panel_ids=panel_ids):
                 out.write(group)
                 rows += len(group)
+                synthetic[file.table.name] += _by_models(file, group)
         finally:
             out.close()
-        names = [column.name for column in file.columns]
+        names = [column.name for column in file.written]
         entries[path.name] = FileEntry(table=file.table.name, columns=names, rows=rows, sha256=whole_files.digest(path))
     said = Manifest(
         version=manifest.VERSION,
@@ -88,9 +92,11 @@ def write(
         files=entries,
         left_out=left_out,
     )
-    whole_files.replace(folder / manifest.README, readme.text(said).encode())
+    told = described.origins(session, study)
+    whole_files.replace(folder / manifest.README, readme.text(said, told).encode())
+    whole_files.replace(folder / manifest.CROISSANT, described.text(said, folder, told, synthetic).encode())
     whole_files.replace(folder / manifest.NAME, said.model_dump_json(indent=2).encode())
-    return said, [folder / name for name in (manifest.NAME, manifest.README, *entries)]
+    return said, [folder / name for name in (*manifest.BESIDE, *entries)]
 
 
 def snapshot(session: Session) -> Session:
@@ -105,8 +111,7 @@ def _make_room(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         ours = {
-            manifest.NAME,
-            manifest.README,
+            *manifest.BESIDE,
             *(f"{file.stem}.{format}" for file in layout.files() for format in ("csv", "jsonl", "parquet")),
         }
         found = {path.name for path in folder.iterdir()}
@@ -135,6 +140,22 @@ def _numbered(session: Session, study_id: int) -> tuple[Numbers, dict[str, int]]
     return numbers, left_out
 
 
+def _real_arms(session: Session, study: Study) -> frozenset[int]:
+    of_study = select(Arm.id).join(Task, Task.id == Arm.task_id).where(Task.study_id == study.id)
+    return frozenset(session.scalars(of_study.where(Arm.kind == ArmKind.REAL)))
+
+
+def _is_synthetic(file: File, row: Mapping[Any, Any], real: frozenset[int]) -> bool:
+    return file.table.name in described.BY_MODELS or row["arm_id"] not in real
+
+
+def _by_models(file: File, group: list[dict[str, Any]]) -> int:
+    """The number of rows whose text a model wrote."""
+    if file.marks:
+        return sum(row[layout.SYNTHETIC.name] for row in group)
+    return len(group) if file.table.name in described.BY_MODELS else 0
+
+
 def _is_whole(file: File, references: list[int | None], numbers: Numbers) -> bool:
     """Whether every reference of a row is to an exported row."""
     return all(
@@ -144,9 +165,9 @@ def _is_whole(file: File, references: list[int | None], numbers: Numbers) -> boo
 
 
 def _rows(
-    session: Session, file: File, study_id: int, numbers: Numbers, *, panel_ids: bool
+    session: Session, file: File, study_id: int, numbers: Numbers, real: frozenset[int], *, panel_ids: bool
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a file in groups, as they are written."""
+    """The rows of a file in groups, as they are written. `real`: the ids of the arms of real texts."""
     columns = [file.table.c[column.name] for column in file.columns]
     query = select(*columns).where(layout.belongs(file, study_id)).order_by(file.table.c.id)
     number = 1
@@ -154,7 +175,8 @@ def _rows(
         group = []
         for row in partition:
             if _is_whole(file, [row[column.name] for column in file.references], numbers):
-                group.append(_exported(file, row, number, numbers, panel_ids=panel_ids))
+                found = _exported(file, row, number, numbers, panel_ids=panel_ids)
+                group.append(found | {mark.name: _is_synthetic(file, row, real) for mark in file.marks})
                 number += 1
         yield group
 

@@ -55,7 +55,7 @@ def _check(entries: Sequence[zipfile.ZipInfo], name: str) -> None:
             f"{name} holds no {manifest.NAME} at its top, so it is no exported study. Choose the zip that `export` made."
         )
     for entry in entries:
-        is_plain = entry.filename in (manifest.NAME, manifest.README) or manifest.PLAIN_NAME.fullmatch(entry.filename)
+        is_plain = entry.filename in manifest.BESIDE or manifest.PLAIN_NAME.fullmatch(entry.filename)
         if not is_plain or PurePosixPath(entry.filename).name != entry.filename or names.count(entry.filename) > 1:
             raise StudyError(f"{name} holds a file that no study has, {entry.filename[:60]!r}. Nothing was unpacked.")
     size, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)

@@ -10,6 +10,7 @@ from core.study.rows.kinds import ArmKind, CampaignKind, ItemRole, SampleStatus,
 from core.study.rows.sessions import Campaign, Item
 from core.study.rows.study import Arm, Label, Sample, Task
 from core.subjectivity.sessions import campaigns
+from core.wording import shown
 
 SUBJECTIVE = (
     "A question is subjective when thoughtful people can read the same text and rightly give different answers, because "
@@ -120,7 +121,9 @@ def _parts(session: Session, item: Item, options: list[Option], *, swapped: bool
     """The (heading, text) pairs that show an item."""
     if item.role == ItemRole.ATTENTION:
         wanted = next((option.words for option in options if option.value == item.expected), item.expected or "")
-        return [("", f"To show that you are reading along, please choose “{wanted}” here, whatever you think of it.")]
+        return [
+            ("", f"To show that you are reading along, please choose “{shown(wanted)}” here, whatever you think of it.")
+        ]
     order = -1 if swapped else 1
     if item.left_task_id is not None and item.right_task_id is not None:
         pair = [session.get_one(Task, task_id) for task_id in (item.left_task_id, item.right_task_id)[::order]]
@@ -138,6 +141,6 @@ def _described(session: Session, task: Task) -> str:
     """Describe a task in a text: its question, its labels with their meanings, and a real example of each label."""
     lines = [task.question]
     for label in tasks.labels_of(session, task.id):
-        lines.append(f"• {label.name}" + (f": {label.description}" if label.description else ""))
-        lines += [f"   “{sample.text}”" for sample in examples(session, label)]
+        lines += ["", shown(label.name) + (f": {label.description}" if label.description else "")]
+        lines += [f"For example “{sample.text}”" for sample in examples(session, label)]
     return "\n".join(lines)

@@ -63,10 +63,9 @@ def test_a_family_of_tests_is_adjusted_after_holm() -> None:
     assert math.isnan(found[1]) and comparisons.adjusted([]) == []
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 40])
-def test_holm_is_that_of_statsmodels_also_with_ties_and_unordered(n: int) -> None:
-    rng = np.random.default_rng(n)
-    for p in (rng.random(n), rng.random(n) ** 4, rng.integers(0, 4, n) / 4):
+def test_holm_is_that_of_statsmodels_also_with_ties_and_unordered() -> None:
+    rng = np.random.default_rng(1)
+    for p in (rng.random(1), rng.random(40) ** 4, rng.integers(0, 4, 9) / 4):
         assert comparisons.adjusted(p.tolist()) == multitest.multipletests(p, method="holm")[1].tolist()
 
 

@@ -5,9 +5,11 @@ import hashlib
 import json
 import shutil
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import mlcroissant
 import pandas as pd
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -19,9 +21,11 @@ from core.study import store as store_module
 from core.study import trash
 from core.study.archive import layout, reading, secrets, writing, zipped
 from core.study.archive.layout import Format
+from core.study.exchange.data_set import croissant
 from core.study.rows.base import Base
+from core.study.rows.kinds import ArmKind
 from core.study.rows.sessions import Campaign
-from core.study.rows.study import Job, Prediction, Run, Sample, Study, Task
+from core.study.rows.study import Arm, Job, Prediction, Run, Sample, Study, Task
 from core.study.store import Store
 from tests.study.archive import whole_study
 
@@ -71,6 +75,7 @@ def test_the_study_of_these_tests_has_rows_of_every_kind(whole: Store) -> None:
     assert len(filled) >= 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "escaped"), [*((format, False) for format in FORMATS), ("csv", True)])
 def test_a_study_read_back_gives_the_same_files(
     whole: Store, other: Store, tmp_path: Path, format: Format, escaped: bool
@@ -85,6 +90,30 @@ def test_a_study_read_back_gives_the_same_files(
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert {len(content) > 3 for content in contents(tmp_path / "b").values()} == {True}
+
+
+@pytest.mark.filterwarnings("ignore::Warning")  # those of the library and of what it is built on
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_the_library_of_croissant_reads_the_export_and_finds_its_synthetic_texts_marked(
+    whole: Store, tmp_path: Path, format: Format
+) -> None:
+    exported(whole, tmp_path / "a", format=format)
+
+    data = mlcroissant.Dataset(jsonld=tmp_path / "a" / "croissant.json")
+    records = list(data.records("samples"))
+    read = json.loads((tmp_path / "a" / "croissant.json").read_text(encoding="utf-8"))
+
+    assert data.metadata.ctx.issues.errors == set()
+    with whole() as session:
+        of_study = select(Sample.text, Arm.kind).join(Arm).join(Task).join(Study).where(Study.name == "whole")
+        kinds = Counter(kind != ArmKind.REAL for _, kind in session.execute(of_study))
+    assert Counter(bool(record["samples/synthetic"]) for record in records) == kinds and len(kinds) == 2
+    marks = {each["@id"]: each.get("digitalSourceType") for each in read["distribution"]}
+    assert marks["file/samples"] == marks["file/completions"] == croissant.SYNTHETIC
+    assert marks["file/ratings"] is None
+    assert "are synthetic" in read["rai:dataCollection"]
+    assert "hunter2" not in read["rai:dataCollection"]
+    assert "are synthetic" in (tmp_path / "a" / "README.md").read_text(encoding="utf-8")
 
 
 def test_findings_are_the_same_to_the_last_digit(whole: Store, other: Store, tmp_path: Path) -> None:
@@ -221,6 +250,7 @@ HURT: dict[str, tuple[Callable[[Path], None], bool, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hurt", HURT)
 def test_a_damaged_export_is_refused_in_a_sentence_and_nothing_is_stored(
     whole: Store, other: Store, tmp_path: Path, hurt: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -137,6 +138,7 @@ def check_labels(labels: list[str], choices: Choices) -> None:
         assert fractions or not labels_in_files.WHOLE.fullmatch(label), label
 
 
+@pytest.mark.slow
 @fuzz
 @given(rows=ROWS, form=FORMS, encoding=ENCODINGS, choices=CHOICES)
 def test_every_row_of_any_file_is_kept_or_left_out_by_a_reason(

@@ -203,6 +203,7 @@ def test_whole_numbers_as_labels_stay_whole_beside_missing_ones(store: Store, tm
     assert found.rejected == {"no label": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -32,6 +32,7 @@ def plain(size: int) -> pa.Array:
     return pa.array(["x" * 1000] * (size // 1000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "most_mb"),
     [(lambda: repeated(2_000_000, "x" * 10_000), 100), (lambda: plain(600 << 20), 100)],

@@ -258,6 +258,7 @@ ODD_ROWS = [("",), ("text", "label", "x"), ("", "", ""), ("a", "b", "c", "d")]
 CELL = st.text(st.characters(exclude_characters='"\r\n', exclude_categories=["Cs"]), max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.one_of(st.tuples(CELL, CELL, CELL), st.sampled_from(ODD_ROWS))),

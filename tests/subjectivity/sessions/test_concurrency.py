@@ -51,6 +51,7 @@ def at_once(work: Callable[[], T], n: int) -> list[T]:
         return list(threads.map(run, range(n)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [CampaignKind.LABEL, CampaignKind.COMPARE_ITEMS])
 def test_every_answer_of_raters_who_meet_at_the_last_items_is_stored_once(
     settings: Settings, kind: CampaignKind

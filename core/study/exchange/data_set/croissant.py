@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import files
+from core.study.archive import secrets
 from core.study.exchange.data_set.card import Config
 from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample
@@ -71,7 +72,7 @@ def text(
     `written` must be below `folder`, where the description will lie; `schema` has the columns of every file. No licence is
     given: that of real texts is their source's, which is not known here, so readers that want one will warn.
     """
-    origins = {each.config.arm.id: _origin(session, each.config.arm) for each in written}
+    origins = {each.config.arm.id: origin(session, each.config.arm) for each in written}
     files = [_file(each, folder, origins[each.config.arm.id]) for each in written]
     synthetic = sum(each.config.arm.kind != ArmKind.REAL for each in written)
     described = {
@@ -125,14 +126,18 @@ def _records(each: Written, schema: "pa.Schema") -> dict[str, Any]:
     }
 
 
-def _origin(session: Session, arm: Arm) -> str:
-    """Where the texts of an arm come from, in a sentence: real, or written by which models, when, from which prompt versions."""
+def origin(session: Session, arm: Arm, *, prompts_are: str = "the card in README.md holds the prompts") -> str:
+    """Where the texts of an arm come from, in a sentence: real, or written by which models, when, from which prompt versions.
+
+    `prompts_are`: says where a reader finds the prompts.
+    """
     if arm.kind == ArmKind.REAL:
         return f"The texts of the arm {arm.name} are real texts from imported files (column file)."
     of_arm = (Completion.arm_id == arm.id, select(Sample.id).where(Sample.completion_id == Completion.id).exists())
     models = session.scalars(select(Completion.model).where(*of_arm).distinct().order_by(Completion.model)).all()
     if not models:
         return f"The texts of the arm {arm.name} are synthetic: a model wrote them elsewhere, and they were imported (column file)."
+    named = ", ".join(dict.fromkeys(secrets.without_key(model) for model in models))
     first, last = session.execute(
         select(func.min(Completion.created_at), func.max(Completion.created_at)).where(*of_arm)
     ).one()
@@ -141,8 +146,8 @@ def _origin(session: Session, arm: Arm) -> str:
     )
     prompts = ", ".join(str(version) for version in sorted(versions))
     return (
-        f"The texts of the arm {arm.name} are synthetic: {', '.join(models)} wrote them from {_day(first)} to {_day(last)}, from prompt "
-        f"versions {prompts or 'that are not known'}; the card in README.md holds the prompts."
+        f"The texts of the arm {arm.name} are synthetic: {named} wrote them from {_day(first)} to {_day(last)}, from prompt "
+        f"versions {prompts or 'that are not known'}; {prompts_are}."
     )
 
 

@@ -111,6 +111,7 @@ def test_curves_that_one_entry_cannot_say_are_named(store: Store, study: Study, 
     assert "t: 1 run of a learning curve with other settings; study.yaml leaves such runs out." in notes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 @pytest.mark.parametrize(
     ("kept", "asked"),

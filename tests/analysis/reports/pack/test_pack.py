@@ -57,6 +57,7 @@ def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_the_pack_lists_what_it_holds_and_says_why_there_is_no_pdf(whole: Store, tmp_path: Path) -> None:
     made = written(whole, tmp_path / "pack")
@@ -71,6 +72,7 @@ def test_the_pack_lists_what_it_holds_and_says_why_there_is_no_pdf(whole: Store,
     assert pack.read(tmp_path / "pack") == made
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_the_parts_say_models_settings_versions_and_prompts_word_for_word(whole: Store, tmp_path: Path) -> None:
     written(whole, tmp_path / "pack")
@@ -82,6 +84,7 @@ def test_the_parts_say_models_settings_versions_and_prompts_word_for_word(whole:
     assert "Pay is not stored" in (tmp_path / "pack" / "data-card.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_the_study_file_is_accepted_and_gives_the_same_subjectivity(
     whole: Store, tmp_path: Path, elsewhere: tuple[Settings, Store]
@@ -138,6 +141,7 @@ def test_names_from_people_stay_text_in_every_part(store: Store, tmp_path: Path)
     assert {path.parent.name for path in (tmp_path / "pack" / "data").iterdir()} == {"data"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_browser")
 def test_an_earlier_pack_is_replaced_and_other_files_never(whole: Store, tmp_path: Path) -> None:
     written(whole, tmp_path / "pack")
@@ -150,6 +154,7 @@ def test_an_earlier_pack_is_replaced_and_other_files_never(whole: Store, tmp_pat
     assert (tmp_path / "pack" / "thesis.tex").read_text() == "years of work"
 
 
+@pytest.mark.slow
 def test_a_pack_that_was_cut_off_is_no_pack_and_can_be_written_again(
     whole: Store, tmp_path: Path, no_browser: Any
 ) -> None:

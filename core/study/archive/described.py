@@ -1,0 +1,89 @@
+"""Describe an exported study for programs and people: its Croissant file, and where the texts of each arm come from."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.study.archive.layout import File, files
+from core.study.archive.manifest import Manifest
+from core.study.exchange.data_set import croissant
+from core.study.rows.study import Arm, Study, Task
+from core.wording import counted
+
+NAME = croissant.NAME
+TYPES = {"integer": "sc:Integer", "number": "sc:Float", "boolean": "sc:Boolean"}
+# Tables whose texts a model wrote, beside the samples of synthetic arms.
+BY_MODELS = ("completion", "reply", "continuation", "trial")
+
+
+def origins(session: Session, study: Study) -> list[tuple[str, str]]:
+    """Where the texts of each arm come from: the name of the task and a sentence, in the order of the study."""
+    rows = session.execute(
+        select(Task.name, Arm)
+        .join(Arm, Arm.task_id == Task.id)
+        .where(Task.study_id == study.id)
+        .order_by(Task.id, Arm.id)
+    )
+    where = "the prompts are in the file of prompts"
+    return [(name, croissant.origin(session, arm, prompts_are=where)) for name, arm in rows]
+
+
+def text(said: Manifest, folder: Path, told: list[tuple[str, str]], synthetic: Mapping[str, int]) -> str:
+    """The Croissant file as JSON: one file and one set of records for each table.
+
+    `told`: the origins of the texts. `synthetic`: table -> its number of rows whose text a model wrote.
+    """
+    sentences = list(dict.fromkeys(f"Task {task}: {sentence}" for task, sentence in told))
+    written = [(file, f"{file.stem}.{said.format}") for file in files()]
+    described = {
+        "@context": croissant.CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": croissant.CONFORMS_TO,
+        "name": said.study,
+        "description": f"A whole study of real and LLM-written training data (Litmus), one file for each kind of row. "
+        f"{counted(synthetic.get('sample', 0), 'row')} of the samples hold texts that a model wrote (column synthetic).",
+        "datePublished": said.made[:10],
+        "rai:dataCollection": " ".join(sentences),
+        "distribution": [_file(file, name, said, folder, synthetic.get(file.table.name, 0)) for file, name in written],
+        "recordSet": [_records(file, said.rows[file.table.name]) for file, _ in written],
+    }
+    return json.dumps(described, ensure_ascii=False, indent=2) + "\n"
+
+
+def _file(file: File, name: str, said: Manifest, folder: Path, synthetic: int) -> dict[str, Any]:
+    by_models = f"; a model wrote the texts of {counted(synthetic, 'row')}" if synthetic else ""
+    return {
+        "@type": "cr:FileObject",
+        "@id": f"file/{file.stem}",
+        "name": f"file/{file.stem}",
+        "description": f"The rows of the kind {file.table.name}{by_models}.",
+        "contentUrl": name,
+        "contentSize": f"{(folder / name).stat().st_size} B",
+        "encodingFormat": croissant.ENCODING[said.format],
+        "sha256": said.files[name].sha256,
+        **({"digitalSourceType": croissant.SYNTHETIC} if synthetic else {}),
+    }
+
+
+def _records(file: File, n: int) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": file.stem,
+        "name": file.stem,
+        "description": f"{counted(n, 'row')} of the kind {file.table.name}.",
+        "key": {"@id": f"{file.stem}/id"},
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{file.stem}/{column.name}",
+                "name": column.name,
+                "dataType": TYPES.get(column.kind, "sc:Text"),
+                "source": {"fileObject": {"@id": f"file/{file.stem}"}, "extract": {"column": column.name}},
+            }
+            for column in file.written
+        ],
+    }

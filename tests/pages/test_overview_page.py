@@ -1,0 +1,27 @@
+"""Overview: the finding stands above the work that is going on."""
+
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import queue
+from core.study import tasks
+from core.study.rows.kinds import Slot
+from core.study.store import Store
+from tests import finished_study
+
+
+def test_the_finding_stands_above_the_jobs_that_are_going_on(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        study = tasks.study_named(session, "deeds")
+        task = finished_study.make_task(session, study, "mood", arms=["zero-shot"])
+        finished_study.add_runs(session, task, {"real": 0.95, "zero-shot": 0.6})
+        queue.enqueue(
+            session, title="Train more", command=["-m", "core", "jobs"], key="t", slot=Slot.CPU, study_id=study.id
+        )
+
+    app.run()
+
+    assert not app.exception
+    drawn = [str(getattr(element, "value", "")) for element in app.main]
+    finding = next(place for place, words in enumerate(drawn) if "gap" in words and words.startswith("**"))
+    job = next(place for place, words in enumerate(drawn) if "Train more" in words)
+    assert finding < job
