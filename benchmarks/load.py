@@ -178,6 +178,8 @@ async def under_load(found: Site, token: str, asked: argparse.Namespace) -> None
         f"{os.cpu_count()} cores, load at the end {os.getloadavg()[0]:.1f}"
     )
     answers(found, seen)
+    if not seen.clicks:
+        raise SystemExit("No rater got to an answer; the line of sessions says what broke.")
     print_clicks(seen, since, seconds)
     after = work_done(found)
     for name in after:
@@ -252,7 +254,7 @@ def answers(found: Site, seen: Seen) -> None:
     statuses = Counter(words[2] for words in logged if len(words) > 3 and words[2].isdigit())
     print(f"  answers acknowledged         {len(acknowledged):,} by {len(seen.acknowledged):,} raters")
     print(f"  answers stored               {stored.total():,}, lost {lost}, doubled {stored.total() - len(stored)}")
-    print(f"  most raters on an item       {max(per_item.values())} of {raters.RATERS_PER_ITEM}")
+    print(f"  most raters on an item       {max(per_item.values(), default=0)} of {raters.RATERS_PER_ITEM}")
     print(
         f"  sessions                     {len(seen.arrivals):,} came, {seen.ended:,} to the end, broken {dict(seen.broken)}"
     )
