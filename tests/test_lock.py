@@ -8,7 +8,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-PINNED = re.compile(r"(?P<requirement>[A-Za-z0-9][^\\\n]*?) ?\\\n(?P<hashes>(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)")
+PINNED = re.compile(
+    r"(?P<requirement>[A-Za-z0-9][^\\\n]*?) ?\\\n(?P<hashes>(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
+)
 
 
 def pins(text: str) -> dict[str, str]:
