@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e | simulate | docs | screenshots | wheel | sbom | audit. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | test | check | fix | e2e | simulate | docs | screenshots | wheel | lock | locked | sbom | audit. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -10,7 +10,7 @@ SUPPLY := .venv-supply/.installed
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate docs screenshots wheel sbom audit
+.PHONY: run demo test check fix e2e simulate docs screenshots wheel lock locked sbom audit
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
@@ -50,6 +50,16 @@ wheel: $(DEV)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
 		--no-deps --no-build-isolation --wheel-dir dist .
 
+# requirements.lock: what `run` needs, for every system, with the checksums of the package index.
+lock: $(SUPPLY)
+	.venv-supply/bin/uv pip compile --quiet --no-config --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11.5 -c constraints.txt requirements.txt -o requirements.lock
+
+# Installs nothing whose checksum is not in the lock. PyTorch is that of the package index, with CUDA on Linux.
+locked: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $(USE)
+
 sbom: $(USE) $(SUPPLY)
 	mkdir -p dist
 	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
@@ -61,7 +71,7 @@ audit: $(USE) $(SUPPLY)
 
 $(SUPPLY): Makefile
 	$(PYTHON) -m venv .venv-supply
-	.venv-supply/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	.venv-supply/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1 uv==0.13.9
 	@touch $@
 
 $(BIN)/python:

@@ -104,7 +104,7 @@ def pool_texts(session: Session, real: Arm, *, test: pd.DataFrame, seed: int, se
     pool = weights.targeted(session, session.get_one(Task, real.task_id), pool, settings)
     if pool["label"].nunique() < 2:
         raise StudyError(
-            "A seed student learns from the few-shot pool, which needs texts of two labels. Import some on Data."
+            "A seed student learns from the few-shot pool, which needs texts of two labels. Import some on Tasks and data."
         )
     labels = sorted(set(pool["label"]))
     chosen = choose(pool, labels, n=len(pool), seed=seed, balance="natural").samples
@@ -161,7 +161,7 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
     """
     found = test_split(session, task)
     if found.empty:
-        raise StudyError(f"Task {task.name!r} has no real test texts. Import real data with a test split on Data.")
+        raise StudyError(no_test_texts(task))
     absent = labels_without_samples(found, [label.name for label in tasks.labels_of(session, task.id)])
     if absent:
         raise StudyError(
@@ -169,6 +169,11 @@ def test_samples(session: Session, task: Task) -> pd.DataFrame:
             "Import test texts for it, or leave the label out of the task."
         )
     return found
+
+
+def no_test_texts(task: Task) -> str:
+    """What is said of a task that has no real test texts."""
+    return f"Task {task.name!r} has no real test texts. Import real data with a test split on Tasks and data."
 
 
 def training_texts(session: Session, task: Task) -> dict[int, int]:

@@ -89,3 +89,20 @@ def test_weights_of_classes_and_texts_stand_in_the_file_and_texts_without_any_cl
     assert not app.exception and " of these arms with a weight; other texts count 1." in captions(app)
     shown = " ".join(block.value for block in app.code)
     assert "class_weights: balanced" in shown and "sample_weights: column" in shown
+
+
+def test_tasks_without_training_texts_are_named_in_one_sentence(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        study = tasks.study_named(session, "empty")
+        for name in ("first_mood", "second_mood", "third_mood"):
+            made = tasks.make_task(session, study_id=study.id, name=name, question="?", labels={"yes": "", "no": ""})
+            tasks.make_arm(session, task_id=made.id, name="real")
+            tasks.make_arm(session, task_id=made.id, name="zero-shot")
+
+    opened(app, "train")
+
+    said = captions(app)
+    assert (
+        "A chosen arm has no training text yet on first mood, second mood, third mood, so no arm trains there." in said
+    )
+    assert "trains on 0 texts" not in said

@@ -43,7 +43,7 @@ def baselines_view(study: Study, task: Task, found: Compared | None, *, metric: 
             "Classifiers learn from the very texts of each arm's runs. Intervals (95 %) speak of new test texts and other choices of "
             "training texts."
         )
-    listed((*own.left_out, *missing.left_out))
+    listed(dict.fromkeys((*own.left_out, *missing.left_out)))
     if not any(one.name.startswith(results.LLM) for one in own.results):
         links.link("inspect", "Ask an LLM for the labels of the test texts")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core import wording
 from core.study.rows.study import Arm
 from core.training.selection import Available
 from core.training.settings import LEAST_STEPS, PASSES, TrainingSettings
@@ -67,17 +68,22 @@ def training_words(
 
     `found`: the training texts of each task.
     """
-    sentences = [f"{len(arms) * encoders * seeds:,} runs."]
+    sentences, without = [f"{len(arms) * encoders * seeds:,} runs."], []
     for available in found:
         by_arm = available.by_arm(arms)
         if not by_arm:
             continue
         n = available.size(arms, settings)
+        if not n:
+            without.append(wording.shown(available.task.name))
+            continue
         listed = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
         sentences.append(
-            f"{available.task.name}: every arm trains on {n:,} texts, {_reason(available, by_arm, settings, n)} (available: {listed})"
-            f"{f', in {settings.for_texts(n).length:,} steps' if n else ''}."
+            f"{wording.shown(available.task.name)}: every arm trains on {n:,} texts, {_reason(available, by_arm, settings, n)} "
+            f"(available: {listed}), in {settings.for_texts(n).length:,} steps."
         )
+    if without:
+        sentences.append(f"A chosen arm has no training text yet on {', '.join(without)}, so no arm trains there.")
     return " ".join(sentences)
 
 

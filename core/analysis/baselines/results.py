@@ -112,7 +112,7 @@ def of_task(session: Session, task: Task, chosen: TaskArms | None) -> TaskBaseli
     """
     tested = _tested(session, task, chosen)
     if not len(tested.ids):
-        return TaskBaselines(task.name, (), (f"Task {task.name} has no real test texts, so no baseline.",))
+        return TaskBaselines(task.name, (), (selection.no_test_texts(task),))
     fitted, other = _fitted(session, task, chosen, tested)
     taught = _students(session, task, tested)
     judged, said = _judged(session, tested)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.study.archive.layout import File, files
+from core.study.archive.layout import Column, File, Format, files
 from core.study.archive.manifest import Manifest
 from core.study.exchange.data_set import croissant
 from core.study.rows.study import Arm, Study, Task
@@ -49,7 +49,7 @@ def text(said: Manifest, folder: Path, told: list[tuple[str, str]], synthetic: M
         "datePublished": said.made[:10],
         "rai:dataCollection": " ".join(sentences),
         "distribution": [_file(file, name, said, folder, synthetic.get(file.table.name, 0)) for file, name in written],
-        "recordSet": [_records(file, said.rows[file.table.name]) for file, _ in written],
+        "recordSet": [_records(file, said.rows[file.table.name], said.format) for file, _ in written],
     }
     return json.dumps(described, ensure_ascii=False, indent=2) + "\n"
 
@@ -69,12 +69,18 @@ def _file(file: File, name: str, said: Manifest, folder: Path, synthetic: int) -
     }
 
 
-def _records(file: File, n: int) -> dict[str, Any]:
+def _records(file: File, n: int, format: Format) -> dict[str, Any]:
+    """The columns of a table that readers of Croissant can take.
+
+    From JSON lines they take no objects or lists, and read numbers under a name that ends in _at as dates.
+    """
+    left = [column.name for column in file.written if format == "jsonl" and _is_hard(column)]
+    also = f" The file also holds {', '.join(left)}." if left else ""
     return {
         "@type": "cr:RecordSet",
         "@id": file.stem,
         "name": file.stem,
-        "description": f"{counted(n, 'row')} of the kind {file.table.name}.",
+        "description": f"{counted(n, 'row')} of the kind {file.table.name}.{also}",
         "key": {"@id": f"{file.stem}/id"},
         "field": [
             {
@@ -85,5 +91,10 @@ def _records(file: File, n: int) -> dict[str, Any]:
                 "source": {"fileObject": {"@id": f"file/{file.stem}"}, "extract": {"column": column.name}},
             }
             for column in file.written
+            if column.name not in left
         ],
     }
+
+
+def _is_hard(column: Column) -> bool:
+    return column.kind in ("object", "list") or column.name.endswith("_at")

@@ -153,7 +153,7 @@ def _real_arm(session: Session, task_id: int) -> Arm:
     arm = session.scalar(select(Arm).where(Arm.task_id == task_id, Arm.kind == ArmKind.REAL))
     if arm is None:
         name = session.get_one(Task, task_id).name
-        raise StudyError(f"Task {name!r} has no real test texts. Import real data with a test split on Data.")
+        raise StudyError(f"Task {name!r} has no real test texts. Import real data with a test split on Tasks and data.")
     return arm
 
 

@@ -49,5 +49,5 @@ def real_arm(session: Session, task: Task) -> Arm:
     """The real arm of a task. Raises `StudyError` if it has none."""
     real = next((arm for arm in tasks.arms(session, task.id) if arm.kind == ArmKind.REAL), None)
     if real is None:
-        raise StudyError(f"Task {task.name!r} has no real data. Import real data with a test split on Data.")
+        raise StudyError(f"Task {task.name!r} has no real data. Import real data with a test split on Tasks and data.")
     return real

@@ -19,7 +19,7 @@ from core.analysis import findings
 from core.errors import StudyError
 from core.study import store as store_module
 from core.study import trash
-from core.study.archive import layout, reading, secrets, writing, zipped
+from core.study.archive import layout, manifest, reading, secrets, writing, zipped
 from core.study.archive.layout import Format
 from core.study.exchange.data_set import croissant
 from core.study.rows.base import Base
@@ -93,7 +93,7 @@ def test_a_study_read_back_gives_the_same_files(
 
 
 @pytest.mark.filterwarnings("ignore::Warning")  # those of the library and of what it is built on
-@pytest.mark.parametrize("format", ["csv", "parquet"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_the_library_of_croissant_reads_the_export_and_finds_its_synthetic_texts_marked(
     whole: Store, tmp_path: Path, format: Format
 ) -> None:
@@ -101,9 +101,12 @@ def test_the_library_of_croissant_reads_the_export_and_finds_its_synthetic_texts
 
     data = mlcroissant.Dataset(jsonld=tmp_path / "a" / "croissant.json")
     records = list(data.records("samples"))
+    written = manifest.read(tmp_path / "a").files.values()
+    counted = {each.id: len(list(data.records(each.id))) for each in data.metadata.record_sets}
     read = json.loads((tmp_path / "a" / "croissant.json").read_text(encoding="utf-8"))
 
     assert data.metadata.ctx.issues.errors == set()
+    assert list(counted.values()) == [entry.rows for entry in written]
     with whole() as session:
         of_study = select(Sample.text, Arm.kind).join(Arm).join(Task).join(Study).where(Study.name == "whole")
         kinds = Counter(kind != ArmKind.REAL for _, kind in session.execute(of_study))

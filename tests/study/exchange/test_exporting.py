@@ -147,6 +147,21 @@ def test_the_card_says_who_wrote_what_with_which_prompts(store: Store, letters: 
     assert "6 texts from the file real.csv" in card
 
 
+@pytest.mark.parametrize("format", ["parquet", "jsonl", "csv"])
+def test_the_key_in_the_address_of_a_model_leaves_with_no_file(
+    store: Store, letters: Letters, tmp_path: Path, format: exporting.Format
+) -> None:
+    with store.write() as session:
+        for completion in letters.completions:
+            session.merge(completion).model = "tester@https://someone:hunter2@models.test/v1?api_key=hunter2&v=3"
+
+    names = written(store, letters, tmp_path, format=format)
+
+    found = {name: (tmp_path / name).read_bytes() for name in names}
+    assert [name for name, content in found.items() if b"hunter2" in content or b"someone" in content] == []
+    assert b"tester@https://models.test/v1?v=3" in found["README.md"] and b"models.test/v1" in found["croissant.json"]
+
+
 def test_what_is_exported_can_be_imported_again(store: Store, letters: Letters, tmp_path: Path) -> None:
     written(store, letters, tmp_path)
 

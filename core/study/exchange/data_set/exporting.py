@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import browse
+from core.study.archive import secrets
 from core.study.chunks import chunks
 from core.study.exchange import spreadsheets
 from core.study.exchange.data_set import card, croissant
@@ -101,6 +102,7 @@ def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> p
 
     `label` is the label of the sample, which equals `label_intended` for a synthetic text. `tokens_in`, `tokens_out` and
     `cost_usd` (US dollars) belong to the whole completion and are repeated on each of its texts. `created_at` is UTC.
+    `model` is written without the keys that its address may hold.
     """
     found = pd.DataFrame(session.execute(_query(arm, rejected=rejected)).all(), columns=_COLUMNS)
     ids = [int(number) for number in found["id"]]
@@ -111,6 +113,7 @@ def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> p
     found["label_human"] = _newest_labels(session, ids, JudgementKind.HUMAN)
     attributes = [json.dumps(drawn, ensure_ascii=False) if drawn else None for drawn in found["attributes"]]
     found["attributes"] = pd.Series(attributes, dtype="str", index=found.index)
+    found["model"] = [secrets.without_key(model) if isinstance(model, str) else None for model in found["model"]]
     found["created_at"] = [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in found["created_at"]]
     return found[list(SCHEMA.names)]
 
