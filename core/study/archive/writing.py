@@ -92,11 +92,15 @@ def write(
         files=entries,
         left_out=left_out,
     )
-    told = described.origins(session, study)
+    _describe(folder, said, described.origins(session, study), synthetic)
+    return said, [folder / name for name in (*manifest.BESIDE, *entries)]
+
+
+def _describe(folder: Path, said: Manifest, told: list[tuple[str, str]], synthetic: Counter[str]) -> None:
+    """Write the files beside the tables, the manifest last: without it the export is none."""
     whole_files.replace(folder / manifest.README, readme.text(said, told).encode())
     whole_files.replace(folder / manifest.CROISSANT, described.text(said, folder, told, synthetic).encode())
     whole_files.replace(folder / manifest.NAME, said.model_dump_json(indent=2).encode())
-    return said, [folder / name for name in (*manifest.BESIDE, *entries)]
 
 
 def snapshot(session: Session) -> Session:
