@@ -96,7 +96,7 @@ def _check_version(found: Manifest) -> None:
         )
     if found.schema_revision not in migrate.known():
         raise StudyError(
-            f"The study comes from a database at revision {found.schema_revision!r}, which this version of Litmus does not know. "
+            f"The study comes from a database at revision {found.schema_revision[:40]!r}, which this version of Litmus does not know. "
             "Use the newer version of Litmus that made it."
         )
 
@@ -110,9 +110,9 @@ def _check_files(folder: Path, found: Manifest) -> None:
             or entry.table not in known
             or name != f"{known[entry.table].stem}.{found.format}"
         ):
-            raise StudyError(f"{NAME} names a file that no study has, {name!r}. Export the study again.")
+            raise StudyError(f"{NAME} names a file that no study has, {name[:80]!r}. Export the study again.")
         if unknown := sorted(set(entry.columns) - {column.name for column in known[entry.table].written}):
-            raise StudyError(f"{name} has a column that this version of Litmus does not know, {unknown[0]!r}.")
+            raise StudyError(f"{name} has a column that this version of Litmus does not know, {unknown[0][:80]!r}.")
         path = folder / name
         if path.is_symlink() or not path.is_file():
             raise StudyError(f"The file {name} is missing. Copy the whole folder again.")

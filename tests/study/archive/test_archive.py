@@ -237,6 +237,11 @@ HURT: dict[str, tuple[Callable[[Path], None], bool, str]] = {
     "a file was changed": (in_file("runs.jsonl", "minilm", "maxilm"), False, "SHA-256 differs"),
     "another version": (in_file("manifest.json", '"version": 1', '"version": 9'), True, "version 9 of the format"),
     "a newer schema": (in_file("manifest.json", '"schema_revision": "', '"schema_revision": "z'), True, "does not know"),
+    "a schema of 5,000 letters": (
+        in_file("manifest.json", '"schema_revision": "', '"schema_revision": "' + "z" * 5000),
+        True,
+        "revision 'zzz",
+    ),
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), False, "holds no manifest.json"),
     "half a manifest": (lambda folder: (folder / "manifest.json").write_text('{"version": 1'), False, "is damaged"),
     "a path outside": (in_file("manifest.json", '"tasks.jsonl"', '"../tasks.jsonl"'), True, "a file that no study has"),
@@ -268,7 +273,7 @@ def test_a_damaged_export_is_refused_in_a_sentence_and_nothing_is_stored(
     with pytest.raises(StudyError) as refused, other.write() as session:
         reading.read(session, tmp_path / "a")
 
-    assert sentence in str(refused.value) and "\n" not in str(refused.value)
+    assert sentence in str(refused.value) and "\n" not in str(refused.value) and len(str(refused.value)) < 500
     assert set(counts(other).values()) == {0}
 
 
