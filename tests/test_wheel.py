@@ -92,9 +92,12 @@ def test_the_sample_study_runs_from_the_installed_files(
 
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
+    assert (len(result["scores"]), len(result["gaps"]), len(result["subjectivity"])) == (36, 8, 4)
     assert len({row["task"] for row in result["scores"]}) == 4
+    assert result["sample_data"] and result["regression"]["n"] == 8
     assert Path(result["report"]).is_relative_to(tmp_path / "home")
-    assert Path(result["report"]).exists()
+    report = Path(result["report"]).read_text(encoding="utf-8")
+    assert "Sample data" in report and "not for conclusions" in report
 
 
 def test_the_dashboard_answers_and_takes_the_settings_that_come_with_it(

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import typer
 
-from core import catalogue
 from core.__main__ import COMMANDS
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
@@ -158,26 +157,6 @@ def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Comm
     assert Path(found["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert json.loads(again) == found
     assert len(json.loads(call("jobs", "--json")[1])["jobs"]) == 2
-
-
-@pytest.mark.slow
-def test_the_sample_study_runs_through_the_same_code_and_says_what_it_is(call: CommandLine, tmp_path: Path) -> None:
-    sample = catalogue.SAMPLE_STUDY
-    text = sample.read_text(encoding="utf-8")
-    text = text.replace("file: ", f"file: {sample.parent}/").replace("recordings: ", f"recordings: {sample.parent}/")
-    text = text.replace("steps: 20, batch_size: 16", "steps: 1, batch_size: 4")
-    path = written(tmp_path, "study.yaml", text)
-
-    code, stdout, stderr = call("run", path, "--seeds", "0", "--json")
-
-    assert code == 0, stderr
-    found = json.loads(stdout)
-    assert (len(found["scores"]), len(found["gaps"]), len(found["subjectivity"])) == (12, 8, 4)
-    assert found["sample_data"]
-    assert found["regression"]["n"] == 8
-    report = Path(found["report"]).read_text(encoding="utf-8")
-    assert "Sample data" in report
-    assert "not for conclusions" in report
 
 
 def test_a_study_with_a_bad_answers_file_or_provider_leaves_nothing_behind(call: CommandLine, tmp_path: Path) -> None:
