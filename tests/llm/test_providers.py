@@ -32,14 +32,8 @@ def ask(
 ) -> list[Answer]:
     """The answers to a number of calls side by side. Raises the first error."""
 
-    async def all_of_them() -> list[Answer]:
-        try:
-            calls = (provider.complete(messages, slot_key=slot(index), max_tokens=max_tokens) for index in range(times))
-            return await asyncio.gather(*calls)
-        finally:
-            await provider.close()
-
-    return asyncio.run(all_of_them())
+    calls = (provider.complete(messages, slot_key=slot(index), max_tokens=max_tokens) for index in range(times))
+    return asyncio.run(endpoints.answers(provider, calls))
 
 
 def provider_at(url: str, **settings: Any) -> OpenAIProvider:
@@ -245,13 +239,13 @@ def test_rate_and_structure_are_passed_on_to_the_endpoint(settings: Settings) ->
             model="test-model",
             base_url=server.url,
             settings=settings,
-            calls=CallSettings(rpm=300, structured=True, tries=2),
+            calls=CallSettings(rpm=120, structured=True, tries=2),
         )
         (*_, answer) = ask(provider, times=3)
 
     times = server.seen.asked_at
     assert json.loads(answer.content)["texts"] and answer.parameters["response_format"]["type"] == "json_schema"
-    assert max(times) - min(times) >= 0.38
+    assert max(times) - min(times) >= 0.5  # 1 s, less what a busy machine heard the first one late
 
 
 def test_a_local_endpoint_needs_no_key(settings: Settings) -> None:

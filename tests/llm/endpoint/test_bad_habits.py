@@ -382,10 +382,7 @@ def test_calls_side_by_side_all_learn_that_a_role_is_not_taken() -> None:
     async def together(url: str) -> list[Answer]:
         provider = endpoints.client("m", base_url=url, api_key=None)
         keys = [SlotKey("s", "t", "a", "l", n) for n in range(8)]
-        try:
-            return await asyncio.gather(*(provider.complete(MESSAGES, slot_key=key) for key in keys))
-        finally:
-            await provider.close()
+        return await endpoints.answers(provider, (provider.complete(MESSAGES, slot_key=key) for key in keys))
 
     with endpoint(reply) as (url, _):
         assert [answer.content for answer in asyncio.run(together(url))] == ["1. fine"] * 8

@@ -1,8 +1,10 @@
 """The endpoint: spaced requests, structured answers, and answers that get lost."""
 
 import asyncio
+import gc
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,16 +34,9 @@ def provider_at(url: str, **settings: Any) -> OpenAIProvider:
 def ask(provider: OpenAIProvider, *, times: int = 1, max_tokens: int | None = None) -> list[Answer]:
     """The answers to a number of calls side by side. Raises the first error."""
 
-    async def all_of_them() -> list[Answer]:
-        keys = [SlotKey(study="s", task="t", arm="a", label="glad", index=index) for index in range(times)]
-        try:
-            return await asyncio.gather(
-                *(provider.complete(MESSAGES, slot_key=key, max_tokens=max_tokens) for key in keys)
-            )
-        finally:
-            await provider.close()
-
-    return asyncio.run(all_of_them())
+    keys = [SlotKey(study="s", task="t", arm="a", label="glad", index=index) for index in range(times)]
+    calls = (provider.complete(MESSAGES, slot_key=key, max_tokens=max_tokens) for key in keys)
+    return asyncio.run(endpoints.answers(provider, calls))
 
 
 @contextmanager
@@ -66,6 +61,21 @@ def cut_off(reply: bytes, heads: list[bytes] | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def test_a_closed_provider_leaves_no_socket_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.collect()
+    left: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: left.append(str(found.object)))
+
+    with LlmServer() as server, cut_off(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{") as half:
+        ask(provider_at(server.url), times=4)
+        for refused in (provider_at(half), provider_at("http://127.0.0.1:9/v1", tries=1)):
+            with pytest.raises((ProviderError, AnswerLost)):
+                ask(refused, times=4)
+    gc.collect()
+
+    assert left == []
 
 
 def test_requests_a_minute_space_the_starts_of_all_callers_evenly() -> None:
