@@ -94,7 +94,7 @@ class Writer:
         return True
 
     def finish(self, manifest: Manifest) -> None:
-        """Add the manifest."""
+        """Add the manifest, which ends the backup: nothing can be added after it."""
         self._zipped.writestr(_entry(MANIFEST), json.dumps(manifest.model_dump(), indent=1))
 
 

@@ -122,7 +122,7 @@ class _Share:
 
     @classmethod
     def nothing(cls, price: Price | None) -> "_Share":
-        """The share of a model if no text is missing."""
+        """What a model is asked for and paid if it need not write any text: no call, no token, no dollar, no second."""
         zero = Range(0.0, 0.0, 0.0)
         return cls(zero, zero, zero, zero if price else None, zero, is_approximate=False)
 
