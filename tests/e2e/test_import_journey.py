@@ -55,7 +55,6 @@ def test_what_is_found_in_a_file_is_seen_and_mended_before_it_is_stored(
     page.goto(server.url)
     page.get_by_label("Name of the study").fill("letters")
     page.get_by_label("Name of the study").press("Enter")
-    page.get_by_role("button", name="Begin with my texts").click()
     expect(page.get_by_role("heading", name="Tasks and data")).to_be_visible()
 
     at(page, "Tasks and data")

@@ -33,7 +33,6 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
         page.goto(server.url)
         page.get_by_label("Name of the study").fill("journey")
         page.get_by_label("Name of the study").press("Enter")
-        page.get_by_role("button", name="Begin with my texts").click()
         expect(page.get_by_role("heading", name="Tasks and data")).to_be_visible()
 
         at(page, "Tasks and data")

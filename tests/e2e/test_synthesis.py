@@ -56,7 +56,6 @@ def test_from_a_connection_to_an_inspected_sample(browser: "Browser", serve: Any
 def make_a_task(page: "Page", folder: Path) -> None:
     page.get_by_label("Name of the study").fill("synthesis")
     page.get_by_label("Name of the study").press("Enter")
-    page.get_by_role("button", name="Begin with my texts").click()
     page.get_by_role("heading", name="Tasks and data").wait_for()
     at(page, "Tasks and data")
     page.locator("input[type=file]").set_input_files(real_file(folder))
