@@ -150,7 +150,9 @@ def _as_new(session: Session, name: str) -> dict[str, Any]:
     """What a study's row gets when it is imported: a name that no study has, and a place outside the trash."""
     wanted = tasks.checked_name(name, "study")
     if session.scalar(select(Study.id).where(Study.name == wanted)) is not None:
-        raise StudyError(f"There is a study {wanted[:80]!r} already. Import this one under another name with --study NAME.")
+        raise StudyError(
+            f"There is a study {wanted[:80]!r} already. Import this one under another name with --study NAME."
+        )
     return {"name": wanted, "trashed_at": None, "is_trash": False}
 
 
