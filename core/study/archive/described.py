@@ -48,25 +48,21 @@ def text(said: Manifest, folder: Path, told: list[tuple[str, str]], synthetic: M
         f"{counted(synthetic.get('sample', 0), 'row')} of the samples hold texts that a model wrote (column synthetic).",
         "datePublished": said.made[:10],
         "rai:dataCollection": " ".join(sentences),
-        "distribution": [_file(file, name, said, folder, synthetic.get(file.table.name, 0)) for file, name in written],
+        "distribution": [
+            _file(file, folder / name, said.files[name].sha256, synthetic.get(file.table.name, 0))
+            for file, name in written
+        ],
         "recordSet": [_records(file, said.rows[file.table.name], said.format) for file, _ in written],
     }
     return json.dumps(described, ensure_ascii=False, indent=2) + "\n"
 
 
-def _file(file: File, name: str, said: Manifest, folder: Path, synthetic: int) -> dict[str, Any]:
+def _file(file: File, path: Path, sha256: str, synthetic: int) -> dict[str, Any]:
     by_models = f"; a model wrote the texts of {counted(synthetic, 'row')}" if synthetic else ""
-    return {
-        "@type": "cr:FileObject",
-        "@id": f"file/{file.stem}",
-        "name": f"file/{file.stem}",
-        "description": f"The rows of the kind {file.table.name}{by_models}.",
-        "contentUrl": name,
-        "contentSize": f"{(folder / name).stat().st_size} B",
-        "encodingFormat": croissant.ENCODING[said.format],
-        "sha256": said.files[name].sha256,
-        **({"digitalSourceType": croissant.SYNTHETIC} if synthetic else {}),
-    }
+    return croissant.file_object(
+        file.stem, path, path.parent, sha256=sha256, description=f"The rows of the kind {file.table.name}{by_models}.",
+        is_synthetic=synthetic > 0,
+    )  # fmt: skip
 
 
 def _records(file: File, n: int, format: Format) -> dict[str, Any]:
@@ -76,24 +72,10 @@ def _records(file: File, n: int, format: Format) -> dict[str, Any]:
     """
     left = [column.name for column in file.written if format == "jsonl" and _is_hard(column)]
     also = f" The file also holds {', '.join(left)}." if left else ""
-    return {
-        "@type": "cr:RecordSet",
-        "@id": file.stem,
-        "name": file.stem,
-        "description": f"{counted(n, 'row')} of the kind {file.table.name}.{also}",
-        "key": {"@id": f"{file.stem}/id"},
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{file.stem}/{column.name}",
-                "name": column.name,
-                "dataType": TYPES.get(column.kind, "sc:Text"),
-                "source": {"fileObject": {"@id": f"file/{file.stem}"}, "extract": {"column": column.name}},
-            }
-            for column in file.written
-            if column.name not in left
-        ],
-    }
+    columns = {column.name: TYPES.get(column.kind, "sc:Text") for column in file.written if column.name not in left}
+    return croissant.record_set(
+        file.stem, columns, description=f"{counted(n, 'row')} of the kind {file.table.name}.{also}"
+    )
 
 
 def _is_hard(column: Column) -> bool:

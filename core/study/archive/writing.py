@@ -20,6 +20,8 @@ from core.study.archive.manifest import FileEntry, Manifest
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
 
+CSV_ONLY = "Cells are escaped for spreadsheets in CSV only, and {} was asked for. Add --format csv."
+
 
 class Numbers:
     """The numbers of exported rows: the id of a row in the database -> its place among the rows of its table, from 1.
@@ -60,9 +62,7 @@ def write(
     holds other files, or `escaped` is asked for another format.
     """
     if escaped and format != "csv":
-        raise StudyError(
-            f"Cells are escaped for spreadsheets in CSV only, and {format} was asked for. Add --format csv."
-        )
+        raise StudyError(CSV_ONLY.format(format))
     _make_room(folder)
     numbers, left_out = _numbered(session, study.id)
     entries: dict[str, FileEntry] = {}

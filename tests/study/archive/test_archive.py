@@ -19,8 +19,9 @@ from core.analysis import findings
 from core.errors import StudyError
 from core.study import store as store_module
 from core.study import trash
-from core.study.archive import layout, manifest, reading, secrets, writing, zipped
+from core.study.archive import layout, manifest, reading, writing, zipped
 from core.study.archive.layout import Format
+from core.study.exchange import addresses
 from core.study.exchange.data_set import croissant
 from core.study.rows.base import Base
 from core.study.rows.kinds import ArmKind
@@ -173,7 +174,7 @@ def test_no_secret_is_written_and_panel_ids_only_on_request(whole: Store, tmp_pa
     ],
 )
 def test_an_address_loses_what_lets_someone_in_and_nothing_else(address: str, clean: str) -> None:
-    assert secrets.without_key(address) == clean
+    assert addresses.without_key(address) == clean
 
 
 def test_examples_of_a_completion_are_the_same_texts_afterwards(whole: Store, other: Store, tmp_path: Path) -> None:

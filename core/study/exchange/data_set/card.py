@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.study import tasks
-from core.study.archive import secrets
+from core.study.exchange import addresses
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Completion, Import, Prompt, Sample, Study, Task
 from core.wording import counted
@@ -140,7 +140,7 @@ def _origins(session: Session, config: Config) -> str:
     used = select(Completion.prompt_id).join(Sample, Sample.completion_id == Completion.id).where(*kept).distinct()
     prompts = session.scalars(select(Prompt).where(Prompt.id.in_(used)).order_by(Prompt.version))
     lines = [f"- {counted(n, 'text')} from the file {cell(file)}{_revision(options)}" for file, options, n in files]
-    lines += [f"- {counted(n, 'text')} by the model {cell(secrets.without_key(model))}" for model, n in models]
+    lines += [f"- {counted(n, 'text')} by the model {cell(addresses.without_key(model))}" for model, n in models]
     found = "\n\n".join(_prompt(prompt) for prompt in prompts)
     return "\n\n".join(part for part in (f"## {cell(config.arm.name)}", "\n".join(lines), found) if part)
 

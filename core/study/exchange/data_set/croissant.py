@@ -5,7 +5,7 @@ values are the IPTC's.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import files
-from core.study.archive import secrets
+from core.study.exchange import addresses
 from core.study.exchange.data_set.card import Config
 from core.study.rows.kinds import ArmKind, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample
@@ -73,57 +73,71 @@ def text(
     given: that of real texts is their source's, which is not known here, so readers that want one will warn.
     """
     origins = {each.config.arm.id: origin(session, each.config.arm) for each in written}
-    files = [_file(each, folder, origins[each.config.arm.id]) for each in written]
-    synthetic = sum(each.config.arm.kind != ArmKind.REAL for each in written)
+    is_synthetic = [each.config.arm.kind != ArmKind.REAL for each in written]
+    distribution = [
+        file_object(
+            each.id, each.path, folder, sha256=files.digest(each.path), description=origins[each.config.arm.id],
+            is_synthetic=is_marked,
+        )
+        for each, is_marked in zip(written, is_synthetic, strict=True)
+    ]  # fmt: skip
     described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": name,
-        "description": f"Texts for one classification task. Question: {question} {synthetic} of {counted(len(files), 'file')} "
+        "description": f"Texts for one classification task. Question: {question} {sum(is_synthetic)} of {counted(len(written), 'file')} "
         "hold texts that a model wrote (column synthetic).",
         "datePublished": datetime.now(UTC).date().isoformat(),
         "rai:dataCollection": " ".join(dict.fromkeys(origins.values())),
-        "distribution": files,
+        "distribution": distribution,
         "recordSet": [_records(each, schema) for each in written],
     }
     return json.dumps(described, ensure_ascii=False, indent=2) + "\n"
 
 
-def _file(each: Written, folder: Path, origin: str) -> dict[str, Any]:
-    mark = {} if each.config.arm.kind == ArmKind.REAL else {"digitalSourceType": SYNTHETIC}
+def file_object(
+    id: str, path: Path, folder: Path, *, sha256: str, description: str, is_synthetic: bool
+) -> dict[str, Any]:
+    """The description of a file below `folder`; `is_synthetic`: a model wrote texts of the file."""
     return {
         "@type": "cr:FileObject",
-        "@id": f"file/{each.id}",
-        "name": f"file/{each.id}",
-        "description": origin,
-        "contentUrl": each.path.relative_to(folder).as_posix(),
-        "contentSize": f"{each.path.stat().st_size} B",
-        "encodingFormat": ENCODING[each.path.suffix.removeprefix(".")],
-        "sha256": files.digest(each.path),
-        **mark,
+        "@id": f"file/{id}",
+        "name": f"file/{id}",
+        "description": description,
+        "contentUrl": path.relative_to(folder).as_posix(),
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": ENCODING[path.suffix.removeprefix(".")],
+        "sha256": sha256,
+        **({"digitalSourceType": SYNTHETIC} if is_synthetic else {}),
+    }
+
+
+def record_set(id: str, columns: Mapping[str, str], *, description: str) -> dict[str, Any]:
+    """The description of the rows of the file `id`, which have a column id; `columns`: name -> type."""
+    return {
+        "@type": "cr:RecordSet",
+        "@id": id,
+        "name": id,
+        "description": description,
+        "key": {"@id": f"{id}/id"},
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{id}/{name}",
+                "name": name,
+                "dataType": type,
+                "source": {"fileObject": {"@id": f"file/{id}"}, "extract": {"column": name}},
+            }
+            for name, type in columns.items()
+        ],
     }
 
 
 def _records(each: Written, schema: "pa.Schema") -> dict[str, Any]:
-    n = each.config.rows[each.split]
-    return {
-        "@type": "cr:RecordSet",
-        "@id": each.id,
-        "name": each.id,
-        "description": f"{counted(n, 'text')} of the arm {each.config.arm.name}, split {each.split}.",
-        "key": {"@id": f"{each.id}/id"},
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{each.id}/{column.name}",
-                "name": column.name,
-                "dataType": TIME if column.name == "created_at" else TYPES[column.type],
-                "source": {"fileObject": {"@id": f"file/{each.id}"}, "extract": {"column": column.name}},
-            }
-            for column in schema
-        ],
-    }
+    said = f"{counted(each.config.rows[each.split], 'text')} of the arm {each.config.arm.name}, split {each.split}."
+    columns = {column.name: TIME if column.name == "created_at" else TYPES[column.type] for column in schema}
+    return record_set(each.id, columns, description=said)
 
 
 def origin(session: Session, arm: Arm, *, prompts_are: str = "the card in README.md holds the prompts") -> str:
@@ -137,7 +151,7 @@ def origin(session: Session, arm: Arm, *, prompts_are: str = "the card in README
     models = session.scalars(select(Completion.model).where(*of_arm).distinct().order_by(Completion.model)).all()
     if not models:
         return f"The texts of the arm {arm.name} are synthetic: a model wrote them elsewhere, and they were imported (column file)."
-    named = ", ".join(dict.fromkeys(secrets.without_key(model) for model in models))
+    named = ", ".join(dict.fromkeys(addresses.without_key(model) for model in models))
     first, last = session.execute(
         select(func.min(Completion.created_at), func.max(Completion.created_at)).where(*of_arm)
     ).one()

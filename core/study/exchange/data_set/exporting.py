@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import browse
-from core.study.archive import secrets
 from core.study.chunks import chunks
-from core.study.exchange import spreadsheets
+from core.study.exchange import addresses, spreadsheets
 from core.study.exchange.data_set import card, croissant
 from core.study.rows.kinds import ArmKind, JudgementKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Label, Prompt, Sample, Task
@@ -113,7 +112,7 @@ def rows(session: Session, *, task: Task, arm: Arm, rejected: bool = False) -> p
     found["label_human"] = _newest_labels(session, ids, JudgementKind.HUMAN)
     attributes = [json.dumps(drawn, ensure_ascii=False) if drawn else None for drawn in found["attributes"]]
     found["attributes"] = pd.Series(attributes, dtype="str", index=found.index)
-    found["model"] = [secrets.without_key(model) if isinstance(model, str) else None for model in found["model"]]
+    found["model"] = [addresses.without_key(model) if isinstance(model, str) else None for model in found["model"]]
     found["created_at"] = [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in found["created_at"]]
     return found[list(SCHEMA.names)]
 
