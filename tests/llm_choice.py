@@ -15,16 +15,22 @@ PERSONA_SHARE = 1 / 6
 CHANCE_PER_DEGREE = 0.3
 
 
+def subject(body: dict[str, Any]) -> str:
+    """What a request is about, however its list is ordered: model, persona and the texts it shows."""
+    system, request = (str(body["messages"][place]["content"]) for place in (0, -1))
+    return f"{body['model']}/{system}/{sorted(FENCED.findall(request))}"
+
+
 def chosen(body: dict[str, Any], *, seed: int, turn: int) -> str:
-    """One of the answers that the request lists; `turn` is the number of the request, for what is left to chance."""
+    """One of the answers that the request lists; `turn` counts requests about the same, for what is left to chance."""
     system, request = (str(body["messages"][place]["content"]) for place in (0, -1))
     listed = LISTED.search(request)
     if listed is None:
         return "That is hard to say."
     options = sorted(line[2:].split(": ")[0] for line in listed[1].strip().splitlines())
     texts = FENCED.findall(request)
-    by_chance = random.Random(f"{seed}/{turn}")
-    by_persona = random.Random(f"{seed}/{body['model']}/{system}/{sorted(texts)}")
+    by_chance = random.Random(f"{seed}/{subject(body)}/{turn}")
+    by_persona = random.Random(f"{seed}/{subject(body)}")
     if by_chance.random() < CHANCE_PER_DEGREE * float(body.get("temperature") or 0):
         return by_chance.choice(options)
     mood = system if by_persona.random() < PERSONA_SHARE else ""

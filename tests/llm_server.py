@@ -225,6 +225,7 @@ class LlmServer:
         self.seen = Counts()
         self.labels: list[str] = []
         self.tries: Counter[str] = Counter()
+        self.chosen: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.batches = Batches(self.respond, self.behaviour)
         self._load()
@@ -351,7 +352,9 @@ class LlmServer:
 
     def _content(self, body: dict[str, Any]) -> str:
         if str(body["model"]).startswith(llm_choice.NAMES):
-            return llm_choice.chosen(body, seed=self.behaviour.seed, turn=self.seen.answered)
+            about = llm_choice.subject(body)
+            self.chosen[about] += 1
+            return llm_choice.chosen(body, seed=self.behaviour.seed, turn=self.chosen[about])
         texts = [self._sentence(_label_in(body)) for _ in range(_wanted(body))]
         if (body.get("response_format") or {}).get("type") == "json_schema":
             return json.dumps({"texts": texts})
