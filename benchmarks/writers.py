@@ -145,8 +145,10 @@ def rate(store: Store, token: str, *, start: Any) -> Clicks:
     while item is not None:
         answered, answer, began = item.id, rng.choice(possible), time.perf_counter()
         with store.write() as session:
-            assignment.record(session, rater_id=rater.id, item_id=answered, answer=answer, now=time.time())
-            item = assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=rng)
+            turn = assignment.answer_and_go_on(
+                session, rater_id=rater.id, item_id=answered, answer=answer, now=time.time(), rng=rng
+            )
+            item = turn.item if turn is not None else None
         clicks.seconds.append(time.perf_counter() - began)
         clicks.answers.append((rater.id, answered))
     return clicks

@@ -70,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     job_id, attempt = map(int, numbers)
     signal.signal(signal.SIGTERM, _stop)
+    if not is_on_node:
+        local.give_way()
     try:
         store = node.open_store(os.environ, job_id, mark=option[1]) if is_on_node else _store()
     except StudyError as error:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.jobs import progress, queue, runner, transitions
@@ -25,6 +26,18 @@ def test_a_job_runs_to_its_end_and_keeps_a_log(bench: Bench, tmp_path: Path) -> 
     assert [line[0] for line in lines(tmp_path / "log")] == ["start", "end"]
     assert (job.attempt, job.error) == (1, None)
     assert ".1] begins: -m tests.jobs.payloads.sleepy" in queue.log_tail(bench.settings, job)
+
+
+def test_a_job_and_what_it_starts_give_way_to_the_dashboard(bench: Bench, tmp_path: Path) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+
+    job = bench.step_until(job_id, JobState.RUNNING)
+
+    process = psutil.Process(job.handle["pid"])
+    until(lambda: all(each.nice() == local.NICENESS for each in [process, *process.children(recursive=True)]))
+    if local.AUTOGROUP.exists():
+        assert Path(f"/proc/{process.pid}/autogroup").read_text().endswith(f"nice {local.NICENESS}\n")
+    assert psutil.Process().nice() < local.NICENESS
 
 
 @pytest.mark.slow

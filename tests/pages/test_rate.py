@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
@@ -209,6 +209,39 @@ def test_who_ran_out_of_items_keeps_the_code_on_reload_and_may_ask_for_more(
     back.button(key="rate.more").click().run()
 
     assert answers(back)
+
+
+def test_a_click_needs_few_statements(app: AppTest, home: Store, make: Make) -> None:
+    agree(visit(app, make()))
+    answers(app)[0].click().run()
+    told: list[str] = []
+
+    def count_it(_connection, _cursor, statement, *_rest) -> None:  # type: ignore[no-untyped-def]
+        told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count_it)
+    try:
+        answers(app)[0].click().run()
+    finally:
+        event.remove(Engine, "before_cursor_execute", count_it)
+
+    assert count(home, Rating) == 2
+    assert len(told) <= 22, told
+
+
+def test_what_another_window_did_is_seen_at_once(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make()
+    agree(visit(app, campaign))
+    answers(app)[0].click().run()
+    window = visit(another_device(), campaign, me=app.query_params["me"])
+    undo = next(str(button.key) for button in window.button if str(button.key).startswith("rate.undo."))
+    window.button(key=undo).click().run()
+
+    app.run()
+
+    shown = [each.get("progress")[0].proto.text for each in (app, window)]
+    assert shown == ["0 of 3 done"] * 2
+    assert count(home, Rating) == 0
 
 
 def test_the_last_answer_can_be_taken_back_after_the_end(app: AppTest, home: Store, make: Make) -> None:

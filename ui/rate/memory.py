@@ -8,6 +8,7 @@ from streamlit.components import v2
 from ui.frame import access
 
 KEPT = 90 * 24 * 3600
+SENDINGS = 3
 REMEMBERED, SOMEBODY_ELSE, TOLD, CAME_AS = (
     "rate.remembered", "rate.somebody_else", "rate.told_browser", "rate.came_as",
 )  # fmt: skip
@@ -27,9 +28,11 @@ def code(token: str) -> str:
 
 
 def keep(token: str, personal_code: str) -> None:
-    """Set the cookie with a personal code in the browser; draws nothing visible."""
-    if st.session_state.get(TOLD) == personal_code or code(token) == personal_code:
+    """Set the cookie with a personal code in the browser; draws nothing visible. In a session it is sent a few times only."""
+    told, times = st.session_state.get(TOLD, ("", 0))
+    if (told == personal_code and times >= SENDINGS) or code(token) == personal_code:
         return
+    st.session_state[TOLD] = (personal_code, times + 1 if told == personal_code else 1)
     with st.container(key="rate_memory"):
         v2.component("litmus_rating_memory", js=BROWSER)(
             key="rate.memory",

@@ -16,6 +16,7 @@ from core.errors import StudyError
 from ui.shared import words
 
 WAITING, TRIED_AT = "rate.waiting", "rate.tried_at"
+TURN = "rate.turn"  # (time, rows) that the last click read: any further click makes them out of date
 SECONDS = 3.0
 UNSAVED = "Your answer could not be saved; it is tried again. Please leave this page open."
 UNREACHED = "This page cannot reach its data at the moment; it is tried again. Answers that were counted are stored."
@@ -28,6 +29,7 @@ def kept(does: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(does)
     def tried(*args: P.args, **kwargs: P.kwargs) -> None:
+        st.session_state.pop(TURN, None)
         try:
             does(*args, **kwargs)
         except StoreFault:

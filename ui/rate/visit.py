@@ -19,8 +19,9 @@ from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.rows.study import Study
 from core.study.store import ONE_AT_A_TIME, Store
 from core.subjectivity.sessions import assignment, campaigns, effort, enrolment, protocol, rehearsal, screens
-from core.subjectivity.sessions.assignment import Progress
+from core.subjectivity.sessions.assignment import Progress, Turn
 from core.subjectivity.sessions.enrolment import Ending
+from core.subjectivity.sessions.items import choice
 from core.subjectivity.sessions.protocol import Protocol
 from core.subjectivity.sessions.screens import Screen
 from ui.frame import access
@@ -34,6 +35,7 @@ RATER, LINK, READ, WRONG, UNKNOWN, DECLINED, LAST = (
 KEPT = (LINK, rating_memory.CAME_AS)
 NO = "No"
 PATIENCE_S = 5.0
+FRESH_S = 1.0
 
 
 class Stage(StrEnum):
@@ -77,16 +79,22 @@ def arrive() -> Visit:
         for name in [name for name in st.session_state if str(name).startswith("rate.")]:
             del st.session_state[name]
         st.session_state[rating_memory.CAME_AS] = enrolment.id_in_address(st.query_params.to_dict())
+    turn = _turn()
     with _store()() as session:
-        campaign = campaigns.by_token(session, token, even_closed=True)
+        if turn is None:
+            campaign, progress = campaigns.by_token(session, token, even_closed=True), None
+        else:
+            campaign, progress = turn.campaign, turn.progress
+            session.add_all(row for row in (campaign, turn.rater, turn.answered, turn.item) if row is not None)
+        study = campaigns.home_of(session, campaign, even_closed=True)
         rater = _known(session, campaign)
         st.session_state[LINK] = link
         needs_item = rater is not None and campaign.is_open and (_is_back(rater, is_first) or _waits(rater))
-        visit = None if needs_item else _visit(session, campaign, rater)
+        visit = None if needs_item else _visit(session, study, campaign, rater, progress)
     if visit is None and rater is not None:
         with _writing() as session:
             assignment.next_item(session, rater_id=rater.id, now=time.time(), rng=random.Random())
-            visit = _visit(session, campaign, session.get_one(Rater, rater.id))
+            visit = _visit(session, study, campaign, session.get_one(Rater, rater.id))
     assert visit is not None
     if visit.rater is not None and not is_preview:
         _clean_address(token, visit.rater.code)
@@ -185,10 +193,12 @@ def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
 @retry.kept
 def answer(rater_id: int, item_id: int, value: str) -> None:
     """Store an answer and assign the next item. A second click on the same item changes nothing."""
-    now = time.time()
-    with retry.show_refusals(), _writing() as session:
-        if assignment.record(session, rater_id=rater_id, item_id=item_id, answer=value, now=now):
-            assignment.next_item(session, rater_id=rater_id, now=now, rng=random.Random())
+    with retry.show_refusals():
+        with _writing() as session:
+            turn = assignment.answer_and_go_on(
+                session, rater_id=rater_id, item_id=item_id, answer=value, now=time.time(), rng=random.Random()
+            )
+        st.session_state[retry.TURN] = (time.monotonic(), turn)
 
 
 @retry.kept
@@ -245,19 +255,21 @@ def shuffled(rater_id: int, rules: Protocol) -> list[list[int]]:
     return orders
 
 
-def _visit(session: Session, campaign: Campaign, rater: Rater | None) -> Visit:
+def _visit(
+    session: Session, study: Study, campaign: Campaign, rater: Rater | None, progress: Progress | None = None
+) -> Visit:
     rules = protocol.of(campaign)
     open_item = rater is not None and rater.state == RaterState.RATING and rater.excluded_at is None
     item_id = rater.assigned_item_id if rater is not None and open_item else None
     item = session.get_one(Item, item_id) if item_id is not None else None
     screen = screens.of(session, campaign, item, swapped=rater.is_swapped if rater else False)
-    progress = assignment.progress(session, campaign, rater.id if rater else 0)
+    progress = progress or assignment.progress(session, campaign, rater.id if rater else 0)
     stage = _stage(campaign, rules, screen, rater, item, progress)
     is_new = stage == Stage.WELCOME and not access.is_preview() and not rules.panel.id_parameter
     return Visit(
-        has_room=not is_new or assignment.has_room(session, campaign, now=time.time()),
+        has_room=not is_new or choice.has_room(session, campaign, now=time.time()),
         stage=stage,
-        study=session.get_one(Study, campaign.study_id),
+        study=study,
         campaign=campaign,
         rules=rules,
         rater=rater,
@@ -282,6 +294,12 @@ def _stage(
         return Stage.END
     says_something = bool(campaign.instructions or rules.examples or screen.note) and not rules.check
     return Stage.INSTRUCTIONS if says_something and not has_read and progress.done == 0 else Stage.ITEM
+
+
+def _turn() -> Turn | None:
+    """What the click that led to this run has read, so that it is not read again; None if it is not as fresh as a read."""
+    at, turn = st.session_state.pop(retry.TURN, (0.0, None))
+    return turn if time.monotonic() - at < FRESH_S else None
 
 
 def _known(session: Session, campaign: Campaign) -> Rater | None:

@@ -14,7 +14,8 @@ from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Study, Task
-from core.subjectivity.sessions import drawing, protocol
+from core.subjectivity.sessions import protocol
+from core.subjectivity.sessions.items import drawing
 from core.subjectivity.sessions.protocol import Protocol
 
 SIDES = ("left", "right", "tie")
@@ -114,11 +115,17 @@ def by_token(session: Session, token: str, *, even_closed: bool = False) -> Camp
     campaign = _of_token(session, token)
     if campaign is None:
         raise StudyError(UNKNOWN_LINK)
+    home_of(session, campaign, even_closed=even_closed)
+    return campaign
+
+
+def home_of(session: Session, campaign: Campaign, *, even_closed: bool = False) -> Study:
+    """The study of a campaign that raters may see. Raises `StudyError` for others, as `by_token` does."""
     home = session.get_one(Study, campaign.study_id)
     is_away = home.trashed_at is not None or home.is_trash
     if is_away or not (campaign.is_open or even_closed):
         raise StudyError("This labelling session has been closed. Thank you for coming by.")
-    return campaign
+    return home
 
 
 def is_token(session: Session, token: str) -> bool:

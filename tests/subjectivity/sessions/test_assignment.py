@@ -12,6 +12,7 @@ from core.errors import StudyError
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating, Skip
 from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment
+from core.subjectivity.sessions.items import choice
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions
 
@@ -38,6 +39,19 @@ def test_an_item_gets_no_more_raters_than_wanted(sessions: Sessions) -> None:
     rated = [len(sessions.rate(sessions.rater(campaign), "yes")) for _ in range(4)]
 
     assert rated == [4, 4, 0, 0]
+
+
+@pytest.mark.parametrize("drawn", [1, 3, 7])
+def test_items_that_are_drawn_from_many_all_get_the_raters_wanted_and_no_more(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, drawn: int
+) -> None:
+    monkeypatch.setattr(choice, "DRAWN", drawn)
+    campaign = sessions.campaign(per_class=10, items_per_rater=10, raters_per_item=3)
+
+    rated = [Counter(item.id for item in sessions.rate(sessions.rater(campaign), "yes")) for _ in range(20)]
+
+    assert max(n for one in rated for n in one.values()) == 1
+    assert sorted(sum(rated, Counter[int]()).values()) == [3] * 20
 
 
 def test_an_item_on_a_screen_is_kept_for_its_rater_until_it_has_lain_idle(sessions: Sessions) -> None:
@@ -232,7 +246,7 @@ def test_every_rater_meets_every_check_whatever_the_quotas() -> None:
     for items, attention, gold in quotas:
         quota = {ItemRole.ITEM: items, ItemRole.ATTENTION: attention, ItemRole.GOLD: gold}
         for rater_id in range(500):
-            roles = [assignment.role_due(rater_id, quota, place=place) for place in range(sum(quota.values()))]
+            roles = [choice.role_due(rater_id, quota, place=place) for place in range(sum(quota.values()))]
             assert Counter(roles) == Counter({role: count for role, count in quota.items() if count})
             assert roles[0] == ItemRole.ITEM
 
@@ -384,7 +398,7 @@ def test_someone_new_finds_room_until_every_item_has_its_raters(sessions: Sessio
 
     def room(now: float) -> bool:
         with sessions.store() as session:
-            return assignment.has_room(session, session.get_one(Campaign, campaign.id), now=now)
+            return choice.has_room(session, session.get_one(Campaign, campaign.id), now=now)
 
     assert room(0)
     sessions.rate(sessions.rater(campaign), "yes")

@@ -3,7 +3,8 @@
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +14,9 @@ from benchmarks import raters, writers
 from core import settings as settings_module
 from core.errors import StudyError
 from core.settings import Settings
+from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind
-from core.study.rows.sessions import Rater
+from core.study.rows.sessions import Item, Rater
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
@@ -72,6 +74,47 @@ def test_no_item_goes_to_more_raters_than_asked_for(settings: Settings) -> None:
     writers.at_once(settings, token, writers=WRITERS, start=threading.Barrier(WRITERS))
 
     assert writers.stored(settings).most_on_an_item == PLACES
+
+
+def test_raters_who_come_at_once_are_given_different_items_without_waiting_for_each_other(
+    migrated_postgresql_url: str, home_folder: Path
+) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(home_folder), "LITMUS_DATABASE": migrated_postgresql_url})
+    store, token = store_module.open_store(settings), raters.campaign(settings, n=20, items_per_rater=5)
+    many, given = [joined(store, token) for _ in range(6)], []
+
+    with ExitStack() as open_transactions:
+        for rater in many:
+            session = open_transactions.enter_context(store.write())
+            given.append(assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0)))
+
+    store.close()
+    assert len({item.id for item in given if item is not None}) == len(many)
+
+
+def test_who_finds_the_last_items_just_being_given_away_waits_to_know_what_is_left(
+    migrated_postgresql_url: str, home_folder: Path
+) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(home_folder), "LITMUS_DATABASE": migrated_postgresql_url})
+    store = store_module.open_store(settings)
+    token = raters.campaign(settings, n=2, items_per_rater=1, raters_per_item=1)
+    first, *late = (joined(store, token) for _ in range(3))
+
+    def come(rater: Rater) -> Item | None:
+        with store.write() as session:
+            return assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0))
+
+    with ThreadPoolExecutor(2) as threads:
+        with store.write() as session:
+            taken = assignment.next_item(session, rater_id=first.id, now=0, rng=random.Random(0))
+            coming = [threads.submit(come, rater) for rater in late]
+            still_waiting = wait(coming, timeout=1).not_done
+        others = [future.result(timeout=30) for future in coming]
+
+    store.close()
+    assert taken is not None and still_waiting
+    assert sorted(item is None for item in others) == [False, True]
+    assert taken.id not in {item.id for item in others if item is not None}
 
 
 def test_clicks_at_once_on_one_item_give_one_rating(settings: Settings, store: Store) -> None:

@@ -13,7 +13,7 @@ from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, Split
 from core.study.rows.sessions import Campaign, Item
 from core.study.rows.study import Arm, Label, Sample
-from core.subjectivity.sessions import drawing
+from core.subjectivity.sessions.items import drawing
 from core.subjectivity.sessions.protocol import Protocol
 from tests.subjectivity.conftest import Sessions
 
