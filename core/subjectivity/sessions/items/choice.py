@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ class _AllLocked(Exception):
 class Items:
     """The items of a campaign. `role_of`: id -> role. `of_role`: role -> ids, in rising order."""
 
-    role_of: dict[int, str]
-    of_role: dict[str, list[int]]
+    role_of: Mapping[int, str]
+    of_role: Mapping[str, list[int]]
 
     @property
     def counts(self) -> Counter[str]:
@@ -44,7 +44,7 @@ def items_of(session: Session, campaign: Campaign) -> Items:
     known, items = _known.get(campaign.token, ((), None))
     if items is None or known != stamp:
         listed = select(Item.id, Item.role).where(Item.campaign_id == campaign.id).order_by(Item.id)
-        role_of: dict[int, str] = {item_id: role for item_id, role in session.execute(listed)}
+        role_of = dict(session.execute(listed).all())
         items = Items(role_of, {role: [id_ for id_ in role_of if role_of[id_] == role] for role in ItemRole})
         while len(_known) >= KEPT:
             _known.pop(next(iter(_known)), None)
