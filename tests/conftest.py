@@ -21,6 +21,9 @@ from tests import postgresql
 from tests.command_line import CommandLine
 from tests.jobs.bench import Bench, end_all
 
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # before torch: threads that wait leave the core to the other worker
 os.environ["STREAMLIT_CLIENT_SHOW_ERROR_DETAILS"] = "full"
 of_hypothesis.register_profile("busy machine", deadline=None)
 of_hypothesis.load_profile("busy machine")
