@@ -71,7 +71,7 @@ def extremes(campaign: Campaign, *, n: int) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def by_arm(campaign: Campaign) -> pd.DataFrame:
-    """One row per arm: see `results.by_arm`."""
+    """Agreement and majority labels of the texts of each arm, read once for a stamp of the answers: `results.by_arm`."""
     level = results.level_of(campaign)
     found: pd.DataFrame = _of(campaign, "arms", lambda _, read: results.by_arm(given(read), level=level))
     return found

@@ -66,7 +66,7 @@ class File:
 
     @property
     def written(self) -> tuple[Column, ...]:
-        """The columns of the file."""
+        """The columns of the file in their order: those of the table, then the marks that only the file has."""
         return (*self.columns, *self.marks)
 
     @property
