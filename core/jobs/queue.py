@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from core.errors import StudyError
 from core.settings import Settings
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Slot, Work
 from core.study.rows.study import Job
+from core.wording import shown
 
 HELD = (JobState.STARTING, JobState.RUNNING)
 WORKING = (JobState.QUEUED, *HELD)
@@ -124,12 +125,13 @@ def search(
     study_id: int | None = None,
     limit: int = 100,
 ) -> list[Job]:
-    """Jobs in one of the states, all if there are none, whose title contains the words; the newest first, read anew."""
+    """Jobs in one of the states, all if there are none, whose title contains the words, as people read it; the newest first."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if states:
         query = query.where(Job.state.in_(states))
     if words.strip():
-        query = query.where(Job.title.icontains(words.strip(), autoescape=True))
+        title = func.replace(Job.title, "_", " ")
+        query = query.where(title.icontains(shown(words).strip(), autoescape=True))
     if study_id is not None:
         query = query.where(Job.study_id == study_id)
     return list(session.scalars(query, execution_options={"populate_existing": True}))

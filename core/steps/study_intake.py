@@ -25,6 +25,7 @@ OPTION = re.compile(
 )
 
 NAMING = ("text", "label", "split", "split-column")
+LISTED = 15
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,16 @@ class ImportedStudy:
 
 
 class Refused(StudyError):
-    """A study file that cannot be run. `problems` are all problems of the file and its data; the message lists them."""
+    """A study file that cannot be run. `problems`: all of the file and its data; the message lists the first `LISTED`."""
 
     def __init__(self, problems: list[Problem]) -> None:
         fatal = [problem for problem in problems if problem.is_fatal]
         count = f"{len(fatal)} problem{'s' if len(fatal) > 1 else ''}"
-        super().__init__("\n".join([f"{count}; nothing was stored, asked or paid for.", *map(line_of, problems)]))
+        listed = problems if len(problems) <= LISTED else [*fatal, *(each for each in problems if not each.is_fatal)]
+        lines = [f"{count}; nothing was stored, asked or paid for.", *map(line_of, listed[:LISTED])]
+        if len(problems) > LISTED:
+            lines.append(f"  and {len(problems) - LISTED} more, which are listed once these are mended")
+        super().__init__("\n".join(lines))
         self.problems = problems
 
 

@@ -97,6 +97,17 @@ def test_a_label_in_one_split_only_is_refused_before_any_call_is_made(
     assert stored(tmp_path) == {}
 
 
+def test_of_very_many_problems_the_first_are_listed_and_the_others_counted() -> None:
+    warnings = [checks.Problem(f"arm {n}", "is small.", is_fatal=False) for n in range(10)]
+    refused = study_intake.Refused([*warnings, *(checks.Problem(f"task {n}", "has no texts.") for n in range(20))])
+
+    first, *lines, last = str(refused).splitlines()
+
+    assert first.startswith("20 problems; ") and len(refused.problems) == 30
+    assert lines == [f"  task {n}: has no texts." for n in range(15)]
+    assert last == "  and 15 more, which are listed once these are mended"
+
+
 def test_every_problem_of_the_file_and_its_data_is_in_one_list(call: CommandLine, tmp_path: Path) -> None:
     reviews(tmp_path, neutral="test")
     made(tmp_path)

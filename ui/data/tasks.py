@@ -69,5 +69,5 @@ def _save(task: Task, question: str, descriptions: Mapping[str, str]) -> None:
         tasks.describe(session, task.id, question=question, descriptions=descriptions)
     st.session_state.pop(f"tasks.taken.{task.id}", None)
     unsaved.forget(f"tasks.question.{task.id}.", f"tasks.meaning.{task.id}.")
-    set_notice(f"{task.name} is changed.")
+    set_notice(f"{shown(task.name)} is changed.")
     st.rerun()

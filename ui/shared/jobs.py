@@ -15,6 +15,7 @@ from core.jobs.backends import choice
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
+from core.wording import shown
 from ui.shared import resources
 from ui.shared.durations import duration
 from ui.shared.words import plain, set_notice
@@ -60,7 +61,7 @@ def indicator() -> None:
     running, paused = (sum(job.state == state for job in active) for state in (JobState.RUNNING, JobState.PAUSED))
     counts = {"▶️": (running, "running"), "⏳": (len(active) - running - paused, "waiting"), "⏸️": (paused, "paused")}
     for job in ended:
-        st.toast(plain(f"{job.title}: {job.state}."), icon=_mark(job))
+        st.toast(plain(f"{shown(job.title)}: {job.state}."), icon=_mark(job))
     if active:
         st.caption(" · ".join(f"{mark} {n} {word}" for mark, (n, word) in counts.items() if n))
 
@@ -137,7 +138,7 @@ def row(job: Job, *, key: str, study: str = "") -> None:
     with st.container(border=True, key=f"{key}.{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
-            st.text(f"{_mark(job)} {job.title}", width="stretch")
+            st.text(f"{_mark(job)} {shown(job.title)}", width="stretch")
             of = f"{plain(study)} · " if study else ""
             began = _began(job, offset=st.context.timezone_offset)
             st.caption(
