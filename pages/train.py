@@ -9,7 +9,7 @@ from core.jobs import runner
 from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import Work
-from core.training import runs, selection
+from core.training import selection
 from core.training.targets import rated, weights
 
 study = ui.guard("organiser")
@@ -21,7 +21,7 @@ config = tasks.DEFAULT_CONFIG | study.config
 with ui.store()() as session:
     known = tasks.tasks(session, study.id)
     arms = {task.id: tasks.arms(session, task.id) for task in known}
-    scores = runs.scores(session, study.id)
+    scores = ui.scores_of(session, study.id)
     available = [selection.available(session, task) for task in known]
     counting = {"rated": rated.texts_of_arms(session, study), "weighed": weights.texts_of_arms(session, study)}
 if not known:

@@ -109,6 +109,7 @@ class Tab:
         if self._reading is not None:
             await asyncio.wait([self._reading])
         self._socket = self._reading = None
+        await asyncio.sleep(0)  # the transport closes in the loop's next turn
 
     async def until(self, found: Callable[[], T | None], *, patience_s: float = PATIENCE_S) -> T:
         """What `found` gives, as soon as it gives something: asked again after every message.
@@ -133,6 +134,10 @@ class Tab:
         sent = time.perf_counter()
         await self._send(message)
         return sent
+
+    async def rerun(self) -> None:
+        """Ask for a run of the page."""
+        await self._send(self._rerun())
 
     async def choose(self, label: str, option: str) -> None:
         """Choose an option of the radio or select box with this label."""

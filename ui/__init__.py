@@ -49,7 +49,7 @@ from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
-from ui.shared.reads import arm_table, ceilings_of, findings_of
+from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
@@ -165,6 +165,7 @@ __all__ = [
     "run_table",
     "sample_badge",
     "samples_view",
+    "scores_of",
     "set_notice",
     "set_queued_notice",
     "settings",

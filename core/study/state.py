@@ -1,20 +1,22 @@
 """A value that changes with the stored runs, answers, samples and tasks: the key of caches of findings."""
 
-from sqlalchemy import func, select
+import hashlib
+
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.sessions import Comparison, Rater, Rating
-from core.study.rows.study import Continuation, Judgement, Regrouping, Run, Sample, Task
+from core.study.rows.study import Arm, Continuation, Judgement, Label, Regrouping, Run, Sample, Study, Task
 
 
 def stamp(session: Session) -> tuple[object, ...]:
-    """Counts and newest times of all studies' rows that findings are computed from, read in one query.
+    """Counts and newest times of all studies' rows that findings are computed from, read in two queries.
 
     Two equal stamps mean that no run finished, no answer came or went, no rater was excluded or counted again, no sample
-    was kept or rejected, no near-duplicates changed their split, no model
-    completed or judged a text, no baseline was computed, and no task was put into the trash or taken out in between.
+    was kept or rejected, no near-duplicates changed their split, no model completed or judged a text, no baseline was
+    computed, no task was put into the trash or taken out, and no study, task, arm or label got another name in between.
     """
     counted = select(
         select(func.count(Run.finished_at)).scalar_subquery(),
@@ -38,4 +40,6 @@ def stamp(session: Session) -> tuple[object, ...]:
         select(func.count(Baseline.id)).scalar_subquery(),
         select(func.max(Baseline.id)).scalar_subquery(),
     )
-    return tuple(session.execute(counted).one())
+    named = union_all(*(select(table.id, table.name) for table in (Study, Task, Arm, Label)))
+    names = hashlib.sha256(repr(session.execute(named).all()).encode()).hexdigest()
+    return (*session.execute(counted).one(), names)

@@ -5,8 +5,10 @@ before it writes would fail as soon as two writers meet. A reading session takes
 """
 
 import os
+import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from core.errors import StudyError
 from core.study import migrate
 from core.study.rows import sessions, study  # noqa: F401  (a foreign key is resolved only if both modules are loaded)
 
-BUSY_SECONDS = 30
+BUSY_SECONDS, REFUSED_SECONDS = 30, 5
 PATIENCE = "patience_s"  # the execution option with the seconds to wait for a lock
 OWNER_ONLY, HOME_MODE = 0o600, 0o700
 # Argument of `with_for_update`: a row lock that does not conflict with foreign keys of new rows that refer to the row, so
@@ -206,7 +208,21 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
         None  # no BEGIN by the driver, which would be deferred: the event handlers below begin transactions
     )
     for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+        _once_unlocked(connection, f"PRAGMA {pragma}")
+
+
+def _once_unlocked(connection: Any, statement: str) -> None:
+    """Execute a statement; where SQLite refuses at once instead of waiting, as when others change the journal, try again."""
+    until = time.monotonic() + REFUSED_SECONDS
+    while True:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_immediate(connection: sqlalchemy.Connection) -> None:

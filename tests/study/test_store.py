@@ -146,6 +146,25 @@ def test_twelve_processes_may_open_a_new_store_at_once(settings: settings_module
         store.close()
 
 
+def test_a_journal_that_is_just_being_changed_is_waited_for(settings: settings_module.Settings) -> None:
+    settings.home.mkdir()
+    path = settings.home / "litmus.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE other (id)")
+    other.execute("BEGIN IMMEDIATE")  # a change of the journal is refused at once while this is open
+    ending = threading.Timer(0.5, other.execute, ["COMMIT"])
+    ending.start()
+
+    engine = store_module.make_engine(f"sqlite:///{path}", immediate=True)
+    with engine.connect() as connection:
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+
+    ending.join()
+    other.close()
+    engine.dispose()
+    assert mode == "wal"
+
+
 def test_a_database_out_of_reach_is_one_sentence_without_its_password(tmp_path: Path) -> None:
     settings = settings_module.load(
         {"LITMUS_HOME": str(tmp_path), "LITMUS_DATABASE": "postgresql://me:secret@127.0.0.1:1/none"}

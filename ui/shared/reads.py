@@ -13,6 +13,7 @@ from core.study import samples, state
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Study
 from core.subjectivity import levels
+from core.training import runs
 from ui.shared import resources
 
 
@@ -45,10 +46,22 @@ def ceilings_of(session: Session, study: Study, *, metric: Metric) -> dict[str, 
     return _ceilings(study.id, metric, state.stamp(session))
 
 
+def scores_of(session: Session, study_id: int) -> pd.DataFrame:
+    """The scores of a study's finished runs, as `runs.scores`, read once for each state of the stored rows."""
+    return _scores(study_id, state.stamp(session))
+
+
 def evidence_of(session: Session, found: findings.Findings, task: str) -> Evidence | None:
     """What the rated test texts of a task show, as `evidence.of_task` with the runs of the findings, computed once for each state of
     the stored rows."""
     return _evidence(found.study.id, task, tuple(map(int, found.scores["run_id"])), state.stamp(session))
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the runs…")
+def _scores(study_id: int, stamp: tuple[object, ...]) -> pd.DataFrame:
+    del stamp
+    with resources.store()() as session:
+        return runs.scores(session, study_id)
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing…")

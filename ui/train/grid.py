@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.study import state
 from core.study.rows.study import Arm, Study
-from core.training import grid, pace, runs
+from core.training import grid, pace
 from core.training.grid import CellState, Grid
 from core.training.pace import Forecast
 from core.training.selection import Available
 from core.training.settings import TrainingSettings
-from ui.shared import resources, tables
+from ui.shared import reads, resources, tables
 from ui.shared.durations import duration
 from ui.shared.words import plain
 
@@ -73,19 +72,11 @@ def _live(study_id: int) -> None:
 
 def _draw(study_id: int, found: Grid) -> None:
     with resources.store()() as session:
-        scores = _scores(study_id, state.stamp(session))
+        scores = reads.scores_of(session, study_id).set_index("run_id")["macro_f1"]
     tables.table(as_table(found.cells, scores), key="train.grid")
     if found.cells["seed"].nunique() > MOST_SEEDS:
         st.caption(f"Only the first {MOST_SEEDS} seeds have a column here; the table below lists every run.")
     st.caption("Macro-F1 of finished runs. " + ", ".join(f"{mark} {name}" for name, mark in MARKS.items()) + ".")
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _scores(study_id: int, stamp: tuple[object, ...]) -> "pd.Series[float]":
-    """Macro-F1 by run id, read once for each state of the stored rows."""
-    del stamp
-    with resources.store()() as session:
-        return runs.scores(session, study_id).set_index("run_id")["macro_f1"]
 
 
 def as_table(cells: pd.DataFrame, scores: "pd.Series[float]") -> pd.DataFrame:
