@@ -59,7 +59,10 @@ def train_curve(
         queued = train.queue_curve(session, settings, study=study, task=own, curve=asked.points, request=request)
     wait.wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
-        found = compared.collect(session, trained.read(session, study.id), own, Asked())
+        read = trained.read(session, study.id)
+        if not read.encoders(task):  # the task has no runs but those of its curve
+            read = trained.read_curves(session, read, study.id)
+        found = compared.collect(session, read, own, Asked())
     curves = sizes.curves(found.at_sizes, metric=found.asked.metric, spread=found.spread)
     reading = [*sizes.worth_sentences(found.worth), *([found.curve_note] if found.curve_note else [])]
     return TrainedCurve(task, curves.to_dict("records"), found.worth, reading)
