@@ -1,5 +1,7 @@
 """Learning curves: nested texts, mixes whose real texts are counted, no run made twice, and errors in sentences."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +12,12 @@ from sqlalchemy.orm import Session
 from core.analysis.arms import sizes, trained
 from core.analysis.points import Metric
 from core.errors import StudyError
-from core.reports import silent
+from core.reports import Report, Teller, silent
+from core.settings import Settings
+from core.steps.trained.curve import CurveRuns, train_curve
 from core.study import tasks
 from core.study.rows.kinds import Purpose
-from core.study.rows.study import Prediction, Run, Task
+from core.study.rows.study import Job, Prediction, Run, Study, Task
 from core.study.store import Store
 from core.training import curve, plan, runs, selection
 from core.training.curve import CurveRequest
@@ -23,6 +27,11 @@ from tests.training.conftest import SETTINGS
 def planned(session: Session, task: Task, *sizes_asked: int | None, synthetic: int | None = None) -> plan.Planned:
     request = CurveRequest(sizes_asked, ["zero-shot"], synthetic)
     return curve.plan_curve(session, task=task, request=request, encoders=["minilm"], seeds=[0, 1], settings=SETTINGS)
+
+
+@contextmanager
+def no_bar(_title: str) -> Iterator[Report]:
+    yield silent
 
 
 def texts_of(session: Session, task: Task, run: Run) -> pd.DataFrame:
@@ -93,6 +102,26 @@ def test_a_size_is_a_number_or_all(text: str, size: int | None) -> None:
     assert curve.size_of(text) == size
     with pytest.raises(StudyError, match="whole number"):
         curve.size_of("some")
+
+
+@pytest.mark.slow
+def test_a_curve_is_read_where_the_task_has_no_other_runs(settings: Settings, store: Store, task: Task) -> None:
+    from core.training import fit
+
+    with store.write() as session:
+        study = session.get_one(Study, task.study_id)
+        drawn = planned(session, task, 0, 6, 12).new
+    fit.execute(store, [run.id for run in drawn if run.seed == 0], report=silent)
+    asked = CurveRuns(CurveRequest([0, 6, 12], ["zero-shot"]), ["minilm"], [0], SETTINGS)
+
+    found = train_curve(settings, store, study, "reviews", asked, Teller(bar=no_bar, say=lambda _: None))
+
+    assert {(row["arm"], row["n_train"]) for row in found.rows} == {
+        ("real", 6), ("real", 12), ("real + 20 zero-shot", 26), ("real + 20 zero-shot", 32), ("zero-shot", 20),
+    }  # fmt: skip
+    assert any("zero-shot" in sentence for sentence in found.reading)
+    with store() as session:
+        assert session.scalars(select(Job)).all() == []
 
 
 @pytest.mark.slow
