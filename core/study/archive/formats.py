@@ -57,7 +57,7 @@ def most_rows(format: Format, path: Path) -> int:
 
     try:
         return int(pq.read_metadata(path).num_rows)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise StudyError(f"{path.name} is not a Parquet file.") from error
 
 
@@ -181,14 +181,18 @@ def _parquet_rows(path: Path, columns: Sequence[Column], _escaped: bool) -> Iter
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from core import parquet_size  # here, as it imports pyarrow
+
     names = [column.name for column in columns]
     nested = [column.name for column in columns if column.kind in ("object", "list")]
     try:
+        if fault := parquet_size.fault_of(path, rows=GROUP):
+            raise StudyError(f"{path.name} {fault} Export the study again as JSON lines.")
         with pq.ParquetFile(path) as file:
             if file.schema_arrow.names != names:
                 raise StudyError(f"{path.name} does not hold the columns {', '.join(names)}.")
             for batch in file.iter_batches(GROUP):
                 for row in batch.to_pylist():
                     yield row | {name: json.loads(row[name]) for name in nested if row[name] is not None}
-    except (pa.ArrowException, ValueError, TypeError, RecursionError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
         raise StudyError(f"{path.name} is not a Parquet file of an exported study: {str(error)[:80]}.") from error

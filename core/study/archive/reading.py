@@ -34,7 +34,7 @@ class Import:
         """The id of a row by its number in the files. Raises `StudyError` if the files do not have that row."""
         if type(number) is not int or not 1 <= number <= self.said.rows.get(table, 0):
             raise StudyError(
-                f"{where} points to a row that the files do not have ({table} {number!r}). Export the study again."
+                f"{where} points to a row that the files do not have ({table} {str(number)[:40]!r}). Export the study again."
             )
         return self.offsets[table] + number
 

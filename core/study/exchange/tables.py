@@ -135,7 +135,7 @@ def _read_separated(
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     if fault := parquet_size.fault_of(path):
-        raise StudyError(f"{path.name} {fault}")
+        raise StudyError(f"{path.name} {fault} Split it into several files, or leave columns out.")
     frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
     classes_of = hub_layout.names_in_file(path)
     names = {column: classes for column, classes in classes_of.items() if column in frame.columns}
