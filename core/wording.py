@@ -1,5 +1,7 @@
 """Numbers with their nouns, as sentences on a page, in a terminal and in files say them"""
 
+from collections.abc import Iterable
+
 
 def counted(n: int, noun: str) -> str:
     """A number with its noun in the singular or with an s, such as "1 text" or "1,200 texts"."""
@@ -9,3 +11,11 @@ def counted(n: int, noun: str) -> str:
 def shown(name: str) -> str:
     """The name of a task or a label as people read it: with spaces for underscores, which names in files and commands have."""
     return name.replace("_", " ").strip() or name
+
+
+def listed(names: Iterable[object], *, most: int = 20, longest: int = 60) -> str:
+    """Names with commas, each cut to `longest` letters; after `most` of them the number of the others."""
+    everything = [str(name) for name in names]
+    shown_names = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in everything[:most]]
+    more = f" and {len(everything) - most:,} more" if len(everything) > most else ""
+    return ", ".join(shown_names) + more

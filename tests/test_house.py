@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "database_faults": {"errors"},
     "parquet_size": set(),
     "study": {"database_faults", "parquet_size", "errors", "files", "interval", "settings", "study", "wording"},
-    "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "llm"},
+    "llm": {"errors", "files", "interval", "reports", "settings", "quiet_hub", "study", "catalogue", "wording", "llm"},
     **{
         room: {
             "errors",

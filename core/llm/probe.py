@@ -22,6 +22,7 @@ from core.llm.endpoint import proxies
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.endpoint.failures import Cause, Failure
 from core.llm.settings import CallSettings
+from core.wording import listed
 
 OPENAI_URL = "https://api.openai.com/v1"
 SERVERS = {"Ollama": 11434, "LM Studio": 1234, "vLLM": 8000, "llama.cpp": 8080}
@@ -182,9 +183,7 @@ async def _explanation(error: ProviderError, provider: OpenAIProvider, offered: 
     if failure and failure.is_timeout:
         return f"{error} A local server may still be loading the model: then a second test is quick."
     if offered and provider.model not in offered:
-        more = f" and {len(offered) - MOST_NAMED} more" if len(offered) > MOST_NAMED else ""
-        names = ", ".join(offered[:MOST_NAMED])
-        return f"{url} does not know the model {provider.model!r}. It offers {names}{more}."
+        return f"{url} does not know the model {provider.model!r}. It offers {listed(offered, most=MOST_NAMED)}."
     if "base URL" in str(error) and not offered and (better := await _better_url(provider)):
         return f"{url} is not the base URL of an endpoint, but {better} is one. Use that."
     return str(error)

@@ -26,6 +26,7 @@ from core.study.rows.study import Arm, Study, Task
 from core.subjectivity.exchange import counted, formats, imported
 from core.synthesis.generation import standing
 from core.training import curve, plan, selection
+from core.wording import listed
 
 
 def import_study(session: Session, settings: settings_module.Settings, request: StudyRequest) -> ImportedStudy:
@@ -308,7 +309,7 @@ def _strange_answers(study_import: StudyImport, place: str, answers: formats.Ans
     """
     groups = [group for group in answers.alike if set(group) & set(named)]
     if alike := [label for group in groups for label in group if label not in named]:
-        what = f"raters gave labels that the task writes otherwise: {_listed(alike)}."
+        what = f"raters gave labels that the task writes otherwise: {listed(map(repr, alike), most=10)}."
         study_import.note(Problem(place, what, "Write fold: true beside the file, or map them by rename."))
     if strange := {reason: n for reason, n in answers.left_out.items() if reason.startswith(counted.NO_SUCH)}:
         what = "answers are left out: " + ", ".join(f"{reason} ({n})" for reason, n in list(strange.items())[:10]) + "."
@@ -350,9 +351,11 @@ def _strange_tasks(strange: list[str], named: list[str], task_names: Mapping[str
     """
     missed = [name for name in task_names if name not in named]
     near = [name for name in strange if difflib.get_close_matches(name, task_names, n=1, cutoff=0.8)]
-    what = f"compares tasks that the study does not have: {_listed(strange)}."
+    what = f"compares tasks that the study does not have: {listed(map(repr, strange), most=10)}."
     if missed or near:
-        has = f"It has {', '.join(task_names)}" + (f"; never compared: {_listed(missed)}." if missed else ".")
+        has = f"It has {', '.join(task_names)}" + (
+            f"; never compared: {listed(map(repr, missed), most=10)}." if missed else "."
+        )
         return Problem(
             "comparisons", f"{what} {has}", "Write the tasks' names as the study does, or take those rows out."
         )
@@ -371,8 +374,3 @@ def _kind(ratings_spec: spec.RatingsSpec) -> RaterKind:
 def _counted(counts: Mapping[str, int]) -> str:
     more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
     return ", ".join(f"{name[:60]!r} ({n})" for name, n in list(counts.items())[:10]) + more
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(repr(name[:60]) for name in names[:10]) + more

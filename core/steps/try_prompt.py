@@ -1,16 +1,21 @@
-"""Queue a few tried calls with a prompt."""
+"""Queue a few tried calls with a prompt, and take back an arm that was made for tries which came to nothing."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
+from core.errors import StudyError
 from core.jobs import queue
 from core.llm import connection
 from core.llm.connection import Connection
 from core.steps import train
 from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Arm, Job, Study, Task
+from core.study.store import Store
+from core.study.upkeep import arms
 from core.synthesis.prompts.drafts import Draft
 
 CALLS = 5
@@ -34,3 +39,15 @@ def queue_try(
         slot=train.worker_slot() if wanted.provider == "local" else Slot.API,
         study_id=study.id,
     )
+
+
+@contextmanager
+def or_no_arm(store: Store, arm_id: int, *, is_new: bool) -> Iterator[None]:
+    """Delete an arm that was made for what runs inside, if that ends with a `StudyError` and the arm holds nothing."""
+    try:
+        yield
+    except StudyError:
+        if is_new:
+            with suppress(StudyError), store.write() as session:
+                arms.delete_arm(session, arm_id)
+        raise

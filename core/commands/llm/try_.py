@@ -16,7 +16,7 @@ from core.llm import connection
 from core.llm.answers import Provider
 from core.llm.connection import Connection
 from core.steps import find, generate
-from core.steps.try_prompt import CALLS, MOST_CALLS
+from core.steps.try_prompt import CALLS, MOST_CALLS, or_no_arm
 from core.study import tasks
 from core.study.rows.study import Arm, Task
 from core.study.store import Store
@@ -68,17 +68,18 @@ def try_prompt(
         )  # fmt: skip
         connection.check(wanted, settings)
         limits = TryLimits(wanted.timeout or TryLimits.seconds, budget)
+        clients = _clients(settings, wanted, limits)
         with store.write() as session:
             home = find.find_study(session, study, task)
             found_task = tasks.get_task(session, home.id, task)
+            is_new = tasks.find_arm(session, found_task.id, arm) is None
             arm_id = tasks.make_arm(session, task_id=found_task.id, name=arm).id
             tried = _draft(session, arm_id, found_task, draft, wanted)
-        if kinds is None:
-            clients = _clients(settings, wanted, limits)
-            _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)
-        else:
-            client = _clients(settings, wanted, limits)[0]
-            _show_kinds(taxonomy.ask(store, client, arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
+        with or_no_arm(store, arm_id, is_new=is_new):
+            if kinds is None:
+                _show(_try(store, clients, arm_id=arm_id, draft=tried, calls=calls, limits=limits), as_json=as_json)
+            else:
+                _show_kinds(taxonomy.ask(store, clients[0], arm_id=arm_id, n=kinds, limits=limits), as_json=as_json)
 
 
 def _draft(session: Session, arm_id: int, task: Task, option: str | None, wanted: Connection) -> Draft:

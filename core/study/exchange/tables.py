@@ -15,6 +15,7 @@ import pyarrow as pa
 from core import files, parquet_size
 from core.errors import StudyError
 from core.study.exchange import columns_in_files, hub_layout, separated
+from core.wording import listed
 
 WHOLE = 2**53  # below this number a float is exact for every whole number
 SEPARATED = (".csv", ".tsv")
@@ -112,9 +113,7 @@ def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
     """Raise `StudyError`, which names the missing and the existing columns, if a column is missing."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise StudyError(
-            f"{file} has no column {', '.join(map(repr, missing))}. Its columns are {', '.join(map(str, frame.columns))}."
-        )
+        raise StudyError(f"{file} has no column {listed(map(repr, missing))}. Its columns are {listed(frame.columns)}.")
 
 
 def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:

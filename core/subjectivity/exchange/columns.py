@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from core.errors import StudyError
 from core.study.exchange.columns_in_files import TEXT_NAMES
+from core.wording import listed
 
 # For each of our columns: unambiguous names, and names that count only if the file has no unambiguous name.
 USUAL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -53,7 +54,7 @@ def matched(names: Iterable[str], wanted: Iterable[str], *, given: Mapping[str, 
     everything = list(names)
     absent = [name for name in given.values() if name not in everything]
     if absent:
-        raise StudyError(f"{file} has no column {absent[0]!r}. Its columns are {', '.join(everything)}.")
+        raise StudyError(f"{file} has no column {absent[0]!r}. Its columns are {listed(everything)}.")
     found = {ours: theirs for ours, theirs in given.items() if theirs}
     for ours in wanted:
         if ours not in found:
@@ -101,13 +102,13 @@ def _usual(ours: str, names: list[str], *, file: str, everything: list[str]) -> 
         meant = [name for name in names if _plain(name) in usual]
         if len(meant) > 1:
             raise StudyError(
-                f"{file} has several columns that could say {SAYS[ours]}: {', '.join(meant)}. Name the right one {ours}."
+                f"{file} has several columns that could say {SAYS[ours]}: {listed(meant)}. Name the right one {ours}."
             )
         if meant:
             return meant[0]
     advice = " If all answers are one person's, say whose with --rater NAME." if ours == "rater_id" else ""
     raise StudyError(
-        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {', '.join(everything)}.{advice}"
+        f"{file} has no column {ours!r} or another that says {SAYS[ours]}. Its columns are {listed(everything)}.{advice}"
     )
 
 

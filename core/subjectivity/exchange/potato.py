@@ -6,6 +6,7 @@ Formats, after Potato's documentation and sample data: version 1 names columns `
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ COLUMNS = {"item_id": "instance_id", "rater_id": "user_id", "text": "displayed_t
 TRUE, FALSE = {"true", "yes", "on"}, {"", "false", "none", "null"}
 ONE_VALUE = {"select-one", "slider", "number", "vas", "scale_"}
 FREE_TEXT = {"text_box", "free_response", "_data", "bad_text"}
+MOST_FILES = 20_000  # a folder for each user, with a few files each
 MACHINE = "not a person (a machine annotator)"
 
 Row = tuple[str, str, str, str, str, str]
@@ -38,8 +40,11 @@ def is_export(frame: pd.DataFrame) -> bool:
 
 
 def read_folder(folder: Path) -> tables.Table:
-    """Read the files of all users under an output folder as one table. Raises `StudyError` if no such file exists."""
-    found = sorted([*folder.glob(f"**/{STATE_FILE}"), *folder.glob(f"**/{LINES_FILE}")])
+    """Read the files of all users under an output folder as one table.
+
+    Raises `StudyError` if no such file exists, or if the folder holds far more files than an output of Potato.
+    """
+    found = _files_of_users(folder)
     states = {path.parent for path in found if path.name == STATE_FILE}
     paths = [path for path in found if path.name == STATE_FILE or path.parent not in states]
     if not paths:
@@ -48,6 +53,19 @@ def read_folder(folder: Path) -> tables.Table:
     frame = pd.concat([table.frame for table in read], ignore_index=True).fillna("")
     digest = hashlib.sha256("".join(table.sha256 for table in read).encode()).hexdigest()
     return tables.Table(frame, [why for table in read for why in table.unreadable], folder.resolve().name, digest)
+
+
+def _files_of_users(folder: Path) -> list[Path]:
+    """The files of answers in a folder and below it, sorted; links to folders are not followed."""
+    found, seen = list[Path](), 0
+    for place, _, names in os.walk(folder):
+        seen += len(names) + 1
+        if seen > MOST_FILES:
+            raise StudyError(
+                f"The folder {folder} holds more than {MOST_FILES:,} files, so it is no output folder of Potato. Name that folder."
+            )
+        found += [Path(place) / name for name in (STATE_FILE, LINES_FILE) if name in names]
+    return sorted(found)
 
 
 def with_user(table: tables.Table, path: Path) -> tables.Table:

@@ -9,6 +9,7 @@ from core.errors import StudyError
 from core.study.exchange import labels_in_files
 from core.subjectivity.exchange import distinct
 from core.subjectivity.statistics.counts import JOINED
+from core.wording import listed
 
 MARKS = (",", ";", "|", "/")  # may stand between the labels of a cell
 RECUR = 0.5  # least share of the parts of cells with a mark that must also occur in other cells
@@ -63,10 +64,7 @@ def holding(cells: "pd.Series[str]", sets: Sets, wanted: str) -> tuple["pd.Serie
     found = {cell: _parts(cell, sets) for cell in distinct.values(cells) if _parts(cell, sets)}
     if not any(wanted in parts for parts in found.values()):
         labels = sorted({part for parts in found.values() for part in parts})
-        more = f" and {len(labels) - LISTED:,} more" if len(labels) > LISTED else ""
-        raise StudyError(
-            f"No answer holds {wanted!r}; the labels given are {', '.join(map(repr, labels[:LISTED]))}{more}."
-        )
+        raise StudyError(f"No answer holds {wanted!r}; the labels given are {listed(map(repr, labels), most=LISTED)}.")
     replaced = {cell: wanted if wanted in parts else f"not {wanted}" for cell, parts in found.items()}
     note = f"Each answer says whether it holds {wanted!r}; other labels were not looked at."
     return distinct.mapped(cells, replaced), note

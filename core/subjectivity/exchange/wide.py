@@ -8,6 +8,7 @@ import pandas as pd
 from core.errors import StudyError
 from core.study.exchange import tables
 from core.subjectivity.exchange import columns
+from core.wording import listed
 
 SHARED = 0.5  # least share of a rater's cells whose content another column also has
 REPEATED = 2  # or the least mean number of times that a cell's content recurs (remarks do not recur)
@@ -31,7 +32,7 @@ def ratings(
     others = [name for name in file_columns if name not in (named["item_id"], text)]
     found = [name for name in others if name in raters] if raters else _likely(table.frame, others)
     if not found:
-        raise StudyError(f"{table.file} has no column of a rater. Its columns are {', '.join(file_columns)}.")
+        raise StudyError(f"{table.file} has no column of a rater. Its columns are {listed(file_columns)}.")
     named |= {"text": text} if text else {}
     frame = table.frame.rename(columns={theirs: ours for ours, theirs in named.items()})
     kept = [ours for ours in ("item_id", "text") if ours in named]

@@ -74,6 +74,8 @@ def test_a_try_that_cannot_be_answered_says_why(call: CommandLine, tmp_path: Pat
     assert code == 1
     assert "Nothing answers at" in stderr
     assert "Traceback" not in stderr
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as found:
+        assert found.execute("SELECT name FROM arm WHERE kind != 'real'").fetchall() == []
 
 
 def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: CommandLine, tmp_path: Path) -> None:

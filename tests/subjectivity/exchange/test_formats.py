@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import StudyError
 from core.study.exchange import spreadsheets
-from core.subjectivity.exchange import formats, long_form, pseudonyms
+from core.subjectivity.exchange import formats, long_form, potato, pseudonyms
 from core.subjectivity.exchange.counted import Choices
 from core.subjectivity.exchange.formats import Answers, Options
 from core.subjectivity.exchange.long_form import Names
@@ -711,3 +711,14 @@ def test_crowd_kit_takes_the_exports_without_their_ties(tmp_path: Path) -> None:
 
     assert majority[2] == "'@no"
     assert scores["x"] == pytest.approx(scores["y"])
+
+
+def test_a_folder_with_far_too_many_files_is_not_searched_for_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(potato, "MOST_FILES", 50)
+    for number in range(60):
+        (tmp_path / f"{number}.txt").touch()
+
+    with pytest.raises(StudyError, match="holds more than 50 files, so it is no output folder of Potato"):
+        formats.read(tmp_path)
