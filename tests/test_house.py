@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "interval": set(),
     "log": set(),
     "reports": set(),
+    "stopping": set(),
     "wording": set(),
     "encoders": {"errors"},
     "quiet_hub": {"encoders", "errors"},
@@ -35,6 +36,7 @@ MAY_IMPORT = {
             "files_room",
             "interval",
             "reports",
+            "stopping",
             "wording",
             "settings",
             "encoders",
@@ -46,7 +48,7 @@ MAY_IMPORT = {
         }
         for room in ROOMS
     },
-    "jobs": {"errors", "files", "log", "settings", "study", "wording", "jobs"},
+    "jobs": {"errors", "files", "log", "settings", "stopping", "study", "wording", "jobs"},
     "upkeep": {"errors", "files", "settings", "encoders", "study", "llm", "jobs", "wording", "upkeep"},
     "analysis": {"errors", "files", "interval", "settings", "study", "llm", "catalogue", "analysis", "wording", *ROOMS},
     "steps": {

@@ -25,7 +25,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import log
+from core import log, stopping
 from core import settings as settings_module
 from core.errors import ProviderPaused, StudyError
 from core.jobs import node, progress, queue, transitions
@@ -39,7 +39,6 @@ from core.study.store import Store
 logger = logging.getLogger("core.jobs.run")  # the module itself runs as __main__
 BEAT_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
-STOPPED = 128 + signal.SIGTERM
 PAUSED = 75
 NOT_SET_UP = 78
 
@@ -51,10 +50,6 @@ class End:
     code: int
     error: str | None = None
     wait: float = math.nan
-
-
-class Stopped(SystemExit):
-    """Raised when SIGTERM arrives; a SystemExit, since libraries and event loops do not catch this class."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -106,8 +101,8 @@ def _perform(command: list[str]) -> End:
         module, arguments = queue.split(command)
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except Stopped:
-        return End(STOPPED)
+    except stopping.Stopped:
+        return End(stopping.STOPPED)
     except SystemExit as leaving:
         return _end_of_exit(leaving)
     except StudyError as error:
@@ -153,7 +148,7 @@ def _write_end(store: Store, job: Job, end: End) -> None:
             transitions.pause(session, job, error=None, resume_at=None)
         elif end.code == PAUSED:
             transitions.pause(session, job, error=end.error, resume_at=now + end.wait)
-        elif end.code != STOPPED:
+        elif end.code != stopping.STOPPED:
             transitions.finish(session, job, to=JobState.FAILED, error=end.error, now=now)
 
 
@@ -185,10 +180,10 @@ def _beating(store: Store, job: Job) -> Iterator[None]:
 def _beat(store: Store, job: Job, ended: threading.Event) -> None:
     """Store the beat of a job every second until its command has ended, and stop the command if the row asks for that.
 
-    After `local.PATIENCE` seconds the processes of a command that does not stop are killed. While the database cannot be
-    reached, the command goes on.
+    Work that pauses at a point of its own is not interrupted for a pause. After `local.PATIENCE` seconds the processes of a
+    command that does not stop are killed. While the database cannot be reached, the command goes on.
     """
-    wish, asked_at = Wish.WORK, math.inf
+    wish, asked_at, is_signalled = Wish.WORK, math.inf, False
     while not ended.wait(BEAT_SECONDS):
         try:
             with store.write() as session:
@@ -197,12 +192,13 @@ def _beat(store: Store, job: Job, ended: threading.Event) -> None:
             sys.stderr.write(f"The beat could not be stored: {type(error).__name__}\n")
         if wish == Wish.WORK:
             continue
-        if asked_at == math.inf:
-            asked_at = time.monotonic()
+        asked_at = min(asked_at, time.monotonic())
+        if not is_signalled and (wish != Wish.PAUSE or not stopping.ask_to_pause()):
+            is_signalled = True
             _signal_work(signal.SIGTERM)
         elif time.monotonic() - asked_at > local.PATIENCE[wish]:
             _signal_work(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
-            os._exit(STOPPED)
+            os._exit(stopping.STOPPED)
 
 
 def _signal_work(number: signal.Signals) -> None:
@@ -215,7 +211,7 @@ def _signal_work(number: signal.Signals) -> None:
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped(STOPPED)
+    raise stopping.Stopped
 
 
 if __name__ == "__main__":

@@ -62,6 +62,24 @@ def test_a_running_job_pauses_and_goes_on_where_it_was(bench: Bench, tmp_path: P
 
 
 @pytest.mark.slow
+def test_work_with_points_of_its_own_pauses_at_one_of_them_and_a_cancel_does_not_wait_for_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ended = {}
+    for ask, state in ((pause, JobState.PAUSED), (cancel, JobState.CANCELLED)):
+        log = tmp_path / state
+        job_id = bench.add("points", log)
+        bench.step_until(job_id, JobState.RUNNING)
+        until(lambda log=log: log.exists() and len(lines(log)) >= 2)
+
+        ask(bench, job_id)
+        bench.step_until(job_id, state)
+        ended[state] = lines(log)[-1]
+
+    assert ended[JobState.PAUSED] == ["kept"] and ended[JobState.CANCELLED] != ["kept"]
+
+
+@pytest.mark.slow
 def test_a_job_notices_its_pause_without_a_runner(bench: Bench, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 60)
     bench.step_until(job_id, JobState.RUNNING)

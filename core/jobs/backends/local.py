@@ -5,7 +5,8 @@ reuses numbers. A job of this machine counts as running as long as its process e
 are late when the machine sleeps or the database is unreachable, and a second process would compete for memory. For a
 job of another machine, whose process cannot be seen, the age of the last beat decides.
 A job that is asked to stop has `PATIENCE` seconds to end by itself: longer for a pause, so that it can store the answers
-of calls that are paid for.
+of calls that are paid for, or the checkpoint of a training. Its own process sees a pause first, and is interrupted from
+outside only if it does not.
 """
 
 import os
@@ -26,12 +27,13 @@ from core.jobs import queue
 from core.jobs.backends.backend import BEAT_SECONDS, CLAIM_SECONDS, Condition, Verdict
 from core.jobs.transitions import Wish
 from core.settings import Settings
-from core.study.rows.kinds import Slot
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 
 ROOT = Path(__file__).resolve().parents[3]
 API_SLOTS = 4
 PATIENCE = {Wish.END: 5.0, Wish.PAUSE: 30.0}
+GRACE = 10.0  # seconds that a running job has beyond that to end itself, since it counts from when it saw the pause
 LARGE = str(1 << 28)
 NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")  # on Linux a session's own niceness, which counts between sessions
@@ -75,10 +77,11 @@ class Local:
         process = _process(job.handle)
         if process is None:
             return
+        sees_it = job.state == JobState.RUNNING and not job.cancel_requested  # and stops where nothing is lost
         asked = self.stops.setdefault((job.id, job.attempt), now)
-        if asked == now:
+        if asked == now and not sees_it:
             _signal_group(process, signal.SIGTERM)
-        elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE]:
+        elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + (GRACE if sees_it else 0):
             _signal_group(process, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
 
     def log(self, job: Job, *, lines: int) -> str:

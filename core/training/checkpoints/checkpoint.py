@@ -67,12 +67,12 @@ class Checkpoint:
         self.folder.say(f"{self.title} goes on at step {state.step:,}, from its checkpoint.")
         return state
 
-    def keep(self, model: Any, optimizer: torch.optim.Optimizer, state: State) -> None:
-        """Write a checkpoint if one is due. If the disk refuses, say so once; the training goes on."""
+    def keep(self, model: Any, optimizer: torch.optim.Optimizer, state: State, *, at_once: bool = False) -> None:
+        """Write a checkpoint if one is due, or `at_once`. If the disk refuses, say so once; the training goes on."""
         began = time.monotonic()
         if math.isnan(self.cost):
             self.cost = 3 * sum(weight.nbytes for weight in model.parameters()) / GUESSED_RATE
-        if began - self.written_at < self._wait():
+        if not at_once and began - self.written_at < self._wait():
             return
         try:
             _write(self.folder.file(self.run_id), self.conditions, *states.packed(model, optimizer, state))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import stopping
 from core.errors import StudyError
 from core.reports import Report
 from core.training import predict
@@ -89,8 +90,8 @@ def prepare(model: Any, tokenizer: Any, data: RunData, *, dtype: torch.dtype) ->
 def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> Trained:
     """Fine-tune the model in place. With early stopping, the model ends with the weights of the lowest validation loss.
 
-    With a checkpoint, the training goes on where the checkpoint was written, and keeps a newer one from time to time.
-    Raises `StudyError` if the loss is no longer finite.
+    With a checkpoint, the training goes on where the checkpoint was written, and keeps a newer one from time to time, and
+    before a pause. Raises `StudyError` if the loss is no longer finite, and `Stopped` after a step if it is paused.
     """
     settings = fit.data.settings
     steps, every = settings.length, max(1, settings.length // LOSS_POINTS)
@@ -101,19 +102,23 @@ def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> 
     marks = _marks(settings)
     if state.step == 0:
         _validate(fit, state.validation, step=0)
-    while not _is_over(state, settings):
-        loss, state.part = _step(fit, next(stream), targets, state)
-        state.step += 1
-        state.recent.append(loss)
-        if state.step in marks:
-            _validate(fit, state.validation, step=state.step)
-        if state.step % every == 0 or _is_over(state, settings):
-            state.curve.append([state.step, _finite(torch.stack(state.recent).mean().item(), fit.data, state.step)])
-            state.recent.clear()
-        if checkpoint:
-            checkpoint.keep(fit.model, fit.optimizer, state)
-        if not state.recent:
-            report(state.step, steps, fit.data.title, {"loss": state.curve[-1][1]} | _kept(state, checkpoint))
+    with stopping.at_points() as is_to_pause:
+        while not _is_over(state, settings):
+            loss, state.part = _step(fit, next(stream), targets, state)
+            pauses = is_to_pause.is_set()  # read once, so that a checkpoint comes before the end
+            state.step += 1
+            state.recent.append(loss)
+            if state.step in marks:
+                _validate(fit, state.validation, step=state.step)
+            if state.step % every == 0 or _is_over(state, settings):
+                state.curve.append([state.step, _finite(torch.stack(state.recent).mean().item(), fit.data, state.step)])
+                state.recent.clear()
+            if checkpoint:
+                checkpoint.keep(fit.model, fit.optimizer, state, at_once=pauses)
+            if state.curve and (not state.recent or pauses):
+                report(state.step, steps, fit.data.title, {"loss": state.curve[-1][1]} | _kept(state, checkpoint))
+            if pauses:
+                raise stopping.Stopped
     if state.validation.best:
         fit.model.load_state_dict(state.validation.best)
     note = micro_batches.note(state.part, settings.batch_size)

@@ -1,6 +1,7 @@
 """Checkpoints: a killed training goes on where it was and ends with the same bits; unusable checkpoints are said and left."""
 
 import dataclasses
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 from sqlalchemy import delete, select, update
 
+from core import stopping
 from core.study import tasks
 from core.study.rows.study import Prediction, Run, Task
 from core.study.store import Store
@@ -87,6 +89,31 @@ def test_a_training_killed_twice_ends_bit_for_bit_like_one_that_was_not(
         assert session.get_one(Run, run_id).facts["resumed_at"] == [4, 11]
     assert "goes on at step 11, from its checkpoint" in said[-1]
     assert list(kept.path.iterdir()) == []
+
+
+def test_a_pause_keeps_every_step_although_no_checkpoint_is_due(
+    store: Store, task: Task, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = plan_run(store, task, tiny)
+    fit.execute(store, [run_id], report=silent)
+    undisturbed = result(store, run_id)
+    forget(store)
+    kept, told = Folder(tmp_path / "kept", 3600, silent), list[tuple[int, Any]]()
+
+    def pause(done: int, _total: int, _message: str, extra: Mapping[str, Any]) -> None:
+        told.append((done, extra.get("kept")))
+        if done == 12:
+            assert stopping.ask_to_pause()
+
+    with monkeypatch.context() as patched, pytest.raises(stopping.Stopped):
+        patched.setattr(stopping, "_asked", threading.Event())
+        fit.execute(store, [run_id], report=pause, checkpoints=kept)
+    fit.execute(store, [run_id], report=silent, checkpoints=kept)
+
+    assert told[-2:] == [(12, 0), (13, 13)]
+    with store() as session:
+        assert session.get_one(Run, run_id).facts["resumed_at"] == [13]
+    assert result(store, run_id) == undisturbed
 
 
 def test_a_damaged_checkpoint_is_said_and_the_run_starts_anew(
