@@ -9,7 +9,7 @@ import streamlit as st
 from core.jobs import queue
 from core.llm import connection, not_taken
 from core.llm.connection import Connection
-from core.llm.money import prices
+from core.llm.money import priced_later, prices
 from core.llm.money.prices import Price
 from core.steps.generate import GenerationRequest, first_draft
 from core.study import browse
@@ -20,6 +20,7 @@ from core.synthesis.generation import obedience, standing
 from core.synthesis.prompts import versions
 from core.synthesis.trials import estimates
 from core.synthesis.trials.estimates import Estimate, Range
+from core.wording import counted
 from ui.shared import resources
 from ui.shared.durations import duration
 from ui.shared.tables import table
@@ -99,8 +100,12 @@ def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
     if usd_in is None or usd_out is None:
         st.error("Give both prices; 0 is fine for a model that costs nothing.")
         return
-    prices.set_price(resources.settings().home, name, usd_in, usd_out, date.today().isoformat())
-    set_notice(f"The price of {name} is set.")
+    home = resources.settings().home
+    prices.set_price(home, name, usd_in, usd_out, date.today().isoformat())
+    with resources.store().write() as session:
+        n = priced_later.count_again(session, home)
+    again = f" It also counts for {counted(n, 'stored answer')} whose price was unknown." if n else ""
+    set_notice(f"The price of {name} is set.{again}")
     st.rerun()
 
 

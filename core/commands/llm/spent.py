@@ -25,7 +25,7 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
     with output.opened() as (_settings, store), store() as session:
         home = _study(session, study)
         rows = [_row(session, money) for money in committed.of_study(session, home.id)]
-    total = {name: sum(row[name] for row in rows) for name in SUMS}
+    total = {name: _sum([row[name] for row in rows]) for name in SUMS}
     if as_json:
         output.emit({"study": home.name, "accounts": rows, **total})
         return
@@ -41,9 +41,17 @@ def _study(session: Session, name: str | None) -> Study:
     return studies[0] if name is None and len(studies) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
 
 
+def _sum(values: list[float | None]) -> float | None:
+    """The sum of amounts; None if one of them is unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
 def _row(session: Session, money: Committed) -> dict[str, Any]:
     account = money.account
     sums = {name: getattr(money, name) for name in SUMS}
+    if money.unpriced or money.unbounded:
+        sums["most_usd"] = None  # part of it is unknown
     return {"way": account.way, "of": _name(session, money), **sums, "unpriced": money.unpriced}
 
 

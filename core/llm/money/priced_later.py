@@ -1,0 +1,88 @@
+"""Stored answers without a known price, counted again once their model's price is known.
+
+Source of the cost: the tokens that were stored with each answer, at the price that is known now; a batch costs half.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.llm.money import prices
+from core.llm.money.prices import Price
+from core.study.rows.kinds import JudgementKind, RaterKind
+from core.study.rows.sessions import Rater, Reply
+from core.study.rows.study import Completion, Continuation, Judgement, Trial
+
+BATCH_SHARE = 0.5  # of the usual price
+MILLION = 1e6
+
+
+def count_again(session: Session, home: Path | None) -> int:
+    """Give every stored answer without a cost the cost at its model's price, if that is known now; return their number.
+
+    Answers whose endpoint named no tokens stay without a cost. Raises `StudyError` if the price tables cannot be read.
+    """
+    known: dict[str, Price | None] = {}
+
+    def price_of(model: str) -> Price | None:
+        if model not in known:
+            known[model] = prices.find(home, model)
+        return known[model]
+
+    n = _rows(session, Completion, Completion.model, price_of, _share(), ~Completion.is_recorded)
+    n += _rows(session, Trial, Trial.model, price_of)
+    n += _rows(session, Judgement, Judgement.judge, price_of, 1.0, Judgement.kind == JudgementKind.JUDGE)
+    n += _rows(session, Continuation, Continuation.model, price_of)
+    return n + _replies(session, price_of)
+
+
+def _share() -> ColumnElement[float]:
+    """What a completion costs of the usual price."""
+    return case((Completion.batch_id.is_not(None), BATCH_SHARE), else_=1.0)
+
+
+def _rows(
+    session: Session,
+    table: Any,
+    model: Any,
+    price_of: Callable[[str], Price | None],
+    share: Any = 1.0,
+    *where: ColumnElement[bool],
+) -> int:
+    """Set the costs in a table whose rows name their model in a column."""
+    open_ones = (*_open(table), *where)
+    done = 0
+    for name in session.scalars(select(model).where(*open_ones).distinct()).all():
+        if price := price_of(name):
+            done += _set(session, table, price, share, *open_ones, model == name)
+    return done
+
+
+def _replies(session: Session, price_of: Callable[[str], Price | None]) -> int:
+    """Set the costs of replies, whose model stands with their rater."""
+    of_llm: Select[int, dict[str, Any]] = (
+        select(Rater.id, Rater.facts)
+        .where(Rater.kind == RaterKind.LLM, Rater.id.in_(select(Reply.rater_id).where(*_open(Reply))))
+    )  # fmt: skip
+    done = 0
+    for rater_id, facts in session.execute(of_llm).all():
+        if price := price_of(str(facts.get("model", "")).partition("@http")[0]):
+            done += _set(session, Reply, price, 1.0, *_open(Reply), Reply.rater_id == rater_id)
+    return done
+
+
+def _open(table: Any) -> tuple[ColumnElement[bool], ...]:
+    return table.cost_usd.is_(None), or_(table.tokens_in > 0, table.tokens_out > 0)
+
+
+def _set(session: Session, table: Any, price: Price, share: Any, *where: ColumnElement[bool]) -> int:
+    """Set the cost of rows and return their number."""
+    n = session.scalar(select(func.count()).select_from(table).where(*where)) or 0
+    usd = (table.tokens_in * price.input_usd_per_million + table.tokens_out * price.output_usd_per_million) / MILLION
+    session.execute(
+        update(table).where(*where).values(cost_usd=usd * share).execution_options(synchronize_session=False)
+    )
+    return n

@@ -1,0 +1,65 @@
+"""A price that is entered after the calls: what is stored is counted at it, nothing twice, and nothing that is not known."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from core.llm.money import committed, priced_later, prices
+from core.study.rows.kinds import JudgementKind, RaterKind
+from core.study.rows.sessions import Rater, Reply
+from core.study.rows.study import Completion, Continuation, Judgement, Trial
+from core.study.store import Store
+from tests.study.archive import whole_study
+
+TABLES = (Completion, Trial, Judgement, Continuation, Reply)
+
+
+@pytest.fixture
+def unpriced(store: Store) -> int:
+    """Every answer of a study is of the model `m`, 1,000 tokens in and 100 out, without a cost; returns the study's id."""
+    with store.write() as session:
+        study = whole_study.fill(session).id
+        for table in TABLES:
+            session.execute(update(table).values(cost_usd=None, tokens_in=1000, tokens_out=100))
+        for table in (Completion, Trial, Continuation):
+            session.execute(update(table).values(model="m-2026-01-01"))
+        session.execute(update(Judgement).values(judge="m"))
+        session.execute(update(Completion).values(is_recorded=False))
+        session.execute(update(Rater).values(kind=RaterKind.LLM, facts={"model": "m@https://example.org/v1"}))
+        return study
+
+
+def test_every_way_of_spending_is_counted_once_at_the_price_that_is_known_now(
+    store: Store, unpriced: int, tmp_path: Path
+) -> None:
+    with store.write() as session:
+        assert priced_later.count_again(session, tmp_path) == 0
+        prices.set_price(tmp_path, "m", 3.0, 20.0, "2026-11")
+
+        done = priced_later.count_again(session, tmp_path)
+
+        assert priced_later.count_again(session, tmp_path) == 0
+        costs = [cost for table in TABLES for cost in session.scalars(select(table.cost_usd))]
+        people = session.scalar(
+            select(func.count()).select_from(Judgement).where(Judgement.kind != JudgementKind.JUDGE)
+        )
+        assert done == len(costs) - (people or 0) and costs.count(None) == people
+        of_batch = session.scalars(select(Completion.cost_usd)).all()
+        others = [cost for cost in costs if cost not in (None, *of_batch)]
+        assert of_batch == [pytest.approx(0.0025)]  # half of the price
+        assert others == [pytest.approx(0.005)] * len(others) and len(others) >= 4
+        assert not any(money.unpriced for money in committed.of_study(session, unpriced))
+
+
+def test_answers_without_tokens_and_of_other_models_stay_unknown(store: Store, unpriced: int, tmp_path: Path) -> None:
+    prices.set_price(tmp_path, "m", 3.0, 20.0, "2026-11")
+    with store.write() as session:
+        session.execute(update(Trial).values(tokens_in=0, tokens_out=0))
+        session.execute(update(Continuation).values(model="another"))
+
+        priced_later.count_again(session, tmp_path)
+
+        assert set(session.scalars(select(Trial.cost_usd))) == {None}
+        assert set(session.scalars(select(Continuation.cost_usd))) == {None}
+        assert any(money.unpriced for money in committed.of_study(session, unpriced))
