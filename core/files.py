@@ -47,3 +47,19 @@ def _draft(path: Path, content: bytes, *, mode: int) -> Iterator[Path]:
         yield draft
     finally:
         draft.unlink(missing_ok=True)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is an existing file; False for a name that no file can have."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is an existing folder; False for a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

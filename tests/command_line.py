@@ -22,10 +22,10 @@ class Said(NamedTuple):
 
 
 class CommandLine:
-    """Calls commands whose store, models and logs are in one folder; nothing of this machine's settings reaches them."""
+    """Calls commands in `folder`, whose store, models and logs are in one home; nothing of this machine's settings reaches them."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, *, folder: Path = ROOT) -> None:
+        self.home, self.folder = home, folder
 
     def __call__(self, *arguments: object, **environ: str) -> Said:
         """The command in this process."""
@@ -33,7 +33,7 @@ class CommandLine:
         os.environ.clear()
         os.environ.update(self._environ(environ))
         try:
-            with contextlib.chdir(ROOT), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = _code(list(map(str, arguments)))
         finally:
             os.environ.clear()

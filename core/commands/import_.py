@@ -8,6 +8,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import files
 from core.commands import output, repeated
 from core.commands.sharing import study_files
 from core.errors import StudyError
@@ -67,7 +68,7 @@ def bring_in(
     as_json: output.Json = False,
 ) -> None:
     """Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`."""
-    if task is None and arm is None and (Path(file).is_dir() or Path(file).suffix == ".zip"):
+    if task is None and arm is None and (files.is_folder(Path(file)) or Path(file).suffix == ".zip"):
         return study_files.bring_in(Path(file), name=study, as_json=as_json)
     if task is None or arm is None:
         raise typer.BadParameter("--task and --arm are needed for a file of texts")

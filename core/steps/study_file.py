@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core import encoders
+from core import encoders, files
 from core import settings as settings_module
 from core.errors import StudyError
 from core.steps import drafting, generate
@@ -109,14 +109,14 @@ def _check_encoders(study_import: StudyImport) -> None:
         with study_import.at("encoders"):
             folder = Path(encoders.resolve(name))
             near = difflib.get_close_matches(name.casefold(), encoders.PACKAGES, n=1, cutoff=0.8)
-            if near and name not in encoders.PACKAGES and not folder.is_dir():
+            if near and name not in encoders.PACKAGES and not files.is_folder(folder):
                 raise StudyError(f"There is no encoder {name!r} here. Did you mean {near[0]!r}?")
             is_path = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
-            if is_path and not folder.is_dir():
+            if is_path and not files.is_folder(folder):
                 raise StudyError(
                     f"There is no folder {name}. Give the folder of a model, or a model's name such as minilm."
                 )
-            if folder.is_dir() and (fault := encoders.fault_of(folder)):
+            if files.is_folder(folder) and (fault := encoders.fault_of(folder)):
                 raise StudyError(f"The encoder {name!r} {fault}")
             most = _longest(folder)
             if most and study_import.request.training.max_length > most:

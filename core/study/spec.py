@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
+from core import files
 from core.errors import StudyError
 
 
@@ -244,8 +245,8 @@ def raw(path: Path) -> tuple[dict[Any, Any], list[str]]:
 
     Raises `StudyError` if the file is missing, is not YAML, or holds no mapping.
     """
-    if not path.is_file():
-        raise StudyError(f"There is no study file {path}.")
+    if not files.is_file(path):
+        raise StudyError(f"There is no study file {str(path)[:300]}.")
     try:
         loader = _DuplicateKeyLoader(path.read_text(encoding="utf-8"))
         found = loader.get_single_data()

@@ -42,7 +42,7 @@ class Calls:
     """Calls of commands in a home with a small study. `commands`: the parameters of each command."""
 
     def __init__(self, bench: Bench) -> None:
-        self.line, self.folder = CommandLine(bench.settings.home), bench.folder
+        self.line, self.folder = CommandLine(bench.settings.home, folder=bench.folder), bench.folder
         self.commands = {word: _parameters(word) for word in COMMANDS if word not in LEFT_OUT}
         for name, content in FILES.items():
             (self.folder / name).write_text(content)

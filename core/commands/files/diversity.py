@@ -11,6 +11,7 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
+from core import files
 from core import settings as settings_module
 from core.commands import output
 from core.errors import StudyError
@@ -135,7 +136,7 @@ def _condition(written: str) -> tuple[str, str]:
 
 def _load_vectors(path: Path, file: Path, *, n: int) -> Vectors:
     """Return the vectors (n, d) of a .npy file for the `n` rows of `file`. Raises `StudyError` for another shape."""
-    if not tables.is_file(path):
+    if not files.is_file(path):
         raise StudyError(f"There is no file {path}.")
     try:
         vectors = np.load(path, allow_pickle=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from core import files
 from core.commands import output
 from core.errors import StudyError
 from core.study.archive import reading, zipped
@@ -14,7 +15,7 @@ def bring_in(path: Path, *, name: str | None, as_json: bool) -> None:
     """Import the study of a folder or zip, under another name if one is given, and print what was imported."""
     with output.opened() as (_, store), tempfile.TemporaryDirectory() as spare:
         try:
-            folder = path if path.is_dir() else zipped.unpack_study(path, Path(spare))
+            folder = path if files.is_folder(path) else zipped.unpack_study(path, Path(spare))
             with store.write() as session:
                 study, said = reading.read(session, folder, name=name)
         except StudyError as error:

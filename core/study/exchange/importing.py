@@ -14,6 +14,7 @@ from core.study import samples, tasks
 from core.study.exchange import columns_in_files, held_texts, labels_in_files, tables
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Import, Sample, Task
+from core.wording import listed
 
 EXAMPLES_KEPT = 200
 AGAIN = "imported before with this file"
@@ -396,4 +397,4 @@ def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:
 
 
 def _listed(reasons: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    return listed((f"{reason[:80]} ({count:,})" for reason, count in reasons.items()), most=10, longest=100)

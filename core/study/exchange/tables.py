@@ -54,7 +54,7 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     `header` says whether the first row of a CSV or TSV file names the columns; if it is None, the first row is used as
     header and `doubt` says why that row may not be a header.
     """
-    if not is_file(path):
+    if not files.is_file(path):
         raise StudyError(f"There is no file {path}.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -89,14 +89,6 @@ def read(path: Path, *, header: bool | None = None) -> Table:
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
     first = 1 if header is False else 2
     return Table(frame, unreadable, path.name, files.digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
-
-
-def is_file(path: Path) -> bool:
-    """Whether a path is an existing file; False for a name that no file can have."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def nested(cell: str) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core import files
 from core.errors import StudyError
 from core.study.exchange import spreadsheets, tables
 from core.study.rows.kinds import ItemRole, RaterKind
@@ -131,7 +132,7 @@ def ordered(frame: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
 
 def read(path: Path) -> tables.Table:
     """Read the table in a file, or in an output folder of Potato. Raises `StudyError` if it cannot be read."""
-    return potato.read_folder(path) if path.is_dir() else potato.with_user(tables.read(path), path)
+    return potato.read_folder(path) if files.is_folder(path) else potato.with_user(tables.read(path), path)
 
 
 def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
