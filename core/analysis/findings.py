@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -108,8 +108,8 @@ def collect(
 
 
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
-    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is
-    better than chance (with every encoder)."""
+    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is shown to
+    have learned (with every encoder)."""
     rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
     places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
     kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
@@ -122,7 +122,7 @@ def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
                 for (task, arm, encoder), gap in found.measured.by_arm.items()
                 if task == name
             ),
-            is_learned=name not in {task for task, _ in found.measured.unlearned},
+            unlearned=found.measured.why_unlearned(name),
         )
         for name in names
     ]
@@ -134,8 +134,17 @@ def verdict_on(session: Session, found: Findings, task: str, *, margin: float = 
     `margin`: the largest gap that can be borne, in score units. Raises `StudyError` if the margin is not above 0.
     """
     others = [known.name for known in tasks.tasks(session, found.study.id) if known.name != task]
-    own = known_tasks(found, [task])[0]
+    own = replace(known_tasks(found, [task])[0], kinds=_synthetic_kinds(session, found.study, task))
     return verdict.verdict(own, known_tasks(found, others), measure=found.measure, margin=margin)
+
+
+def _synthetic_kinds(session: Session, study: Study, task: str) -> tuple[ArmKind, ...]:
+    """The kinds of the synthetic arms of a task, or those of the whole study if the task has no synthetic arm."""
+    by_task = {
+        known.name: {arm.kind for arm in tasks.arms(session, known.id)} - {ArmKind.REAL}
+        for known in tasks.tasks(session, study.id)
+    }
+    return tuple(by_task.get(task) or set().union(*by_task.values()))
 
 
 def reading(found: Findings) -> str:
@@ -190,7 +199,7 @@ def cautions(found: Findings) -> list[str]:
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
     dull = sorted({task for task, _ in found.measured.unlearned})
-    nothing = [f"{task}: the real arm is no better than chance, so a gap to it means nothing." for task in dull]
+    nothing = [f"{task}: {found.measured.why_unlearned(task)}, so a gap to it means nothing." for task in dull]
     return [
         *([found.left_out] if found.left_out else []),
         *gap_table.other_devices(found.scores),

@@ -1,6 +1,7 @@
 """Gaps in words: how many tasks an arm loses on, and what one gap says beside chance and the real score."""
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
@@ -34,7 +35,7 @@ def gaps_by_task(points: pd.DataFrame) -> str:
             said.append(f"{_n(gained, 'interval lies', 'intervals lie')} below 0, where synthetic texts did better.")
     without = len(points) - len(with_interval)
     if without:
-        said.append(f"{_n(without, 'gap has', 'gaps have')} no interval; the table says why.")
+        said.append(" ".join([f"{_n(without, 'gap has', 'gaps have')} no interval.", *_why_none(points)]))
     by_chance = round(len(with_interval) / 20)
     if by_chance:
         said.append(
@@ -42,6 +43,12 @@ def gaps_by_task(points: pd.DataFrame) -> str:
         )
     cut = unconverged.sentence(list(points["unconverged"]), "gap")
     return " ".join([*said, *([cut] if cut else []), ROWS])
+
+
+def _why_none(points: pd.DataFrame) -> list[str]:
+    """Why gaps have no interval, each reason once: the first clause of their notes."""
+    notes = [str(note) for note in points[points["low"].isna()]["note"] if note]
+    return [f"{reason}." for reason in dict.fromkeys(re.split(r"[;.] |\.$", note)[0] for note in notes)]
 
 
 def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:
