@@ -20,6 +20,7 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
+from core.wording import counted, shown
 
 REGRESSION_KEYS = (
     "slope", "intercept", "r2", "p", "low", "high", "df", "spearman", "spearman_p", "permutation_p", "n",
@@ -32,8 +33,9 @@ class Findings:
 
     `measure` is None if the study has no answers on subjectivity. `scores`, `subjectivity` and `points`: tables of
     `runs.scores`, `levels.by_task` and `points.join`. `gaps`: those of `gap_table`. `fit`: the regression over tasks, None if it
-    cannot be computed, for the reason in `fit_note`. `exact`: its slope if subjectivity were known without error. `by_arm`: arm ->
-    regression over tasks of the arm alone. `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
+    cannot be computed, for the reason in `fit_note`; without tasks whose real arm is not shown to have learned. `exact`: its slope if
+    subjectivity were known without error. `by_arm`: arm -> regression over tasks of the arm alone.
+    `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
     """
 
     study: Study
@@ -82,9 +84,10 @@ def collect(
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)
-    fit, note = _fit(table)
-    placed = subjectivity[subjectivity["task"].isin(table["task"])]
-    by_arm = {str(arm): own for arm, group in table.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
+    line = table[~table["task"].isin({task for task, _ in measured.unlearned})]
+    fit, note = _fit(line)
+    placed = subjectivity[subjectivity["task"].isin(line["task"])]
+    by_arm = {str(arm): own for arm, group in line.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
     return Findings(
         study=study,
         metric=metric,
@@ -100,6 +103,7 @@ def collect(
         left_out=left_out,
         notes=(
             *data_notes.of_runs(session, study.id, scores, answered),
+            *data_notes.of_test_texts(session, study.id, run_ids=set(scores["run_id"])),
             *data_notes.of_length(scores),
             *data_notes.of_gaps(measured),
             *data_notes.of_subjectivity(measured.table, subjectivity),
@@ -148,7 +152,20 @@ def _synthetic_kinds(session: Session, study: Study, task: str) -> tuple[ArmKind
 
 
 def reading(found: Findings) -> str:
-    """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression."""
+    """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression; then the
+    tasks that no line counts, because their real arm is not shown to have learned."""
+    dull = {task for task, _ in found.measured.unlearned}
+    named = [shown(task) for task in dict.fromkeys(found.points["task"]) if task in dull]
+    if not named:
+        return _reading(found)
+    tasks_left = counted(len(named), "task")
+    return (
+        f"{_reading(found)} Not in the line: {tasks_left} whose real arm is not shown to beat chance and the commonest label "
+        f"({', '.join(named)})."
+    )
+
+
+def _reading(found: Findings) -> str:
     if found.fit is None:
         return found.fit_note
     fit = found.fit

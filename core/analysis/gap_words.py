@@ -22,13 +22,13 @@ def gaps_by_task(points: pd.DataFrame) -> str:
     interval, how many of so many intervals miss the truth by chance, and how many gaps have runs that had not converged. `points` as of
     `points.join`."""
     with_interval = points.dropna(subset=["low", "high"])
-    counted = points.groupby("arm")["gap"].size()
+    counted = with_interval.groupby("arm")["gap"].size()
     what = "gaps" if points["encoder"].nunique() > 1 else "tasks"
     arms = in_order(points["arm"])
     said = []
     if len(with_interval):
         lost = with_interval[with_interval["low"] > 0].groupby("arm")["gap"].size()
-        parts = [f"{arm} on {lost.get(arm, 0)} of {counted[arm]}" for arm in arms]
+        parts = [f"{arm} on {lost.get(arm, 0)} of {counted[arm]}" for arm in arms if arm in counted]
         said.append(f"Lost to real texts, with the whole 95 % interval above 0: {', '.join(parts)} {what}.")
         gained = int((with_interval["high"] < 0).sum())
         if gained:
