@@ -170,13 +170,13 @@ def _reading(found: Findings) -> str:
         return found.fit_note
     fit = found.fit
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
-    low, rise, high = (span * value for value in (fit.low, fit.slope, fit.high))
+    low, rise, high = (100 * span * value for value in (fit.low, fit.slope, fit.high))
     if not math.isfinite(low):
-        return f"The slope is {fit.slope:.2f} over {fit.n_groups} tasks, without an interval. {fit.note}"
+        return f"The slope is {100 * fit.slope:.0f} points over {fit.n_groups} tasks, without an interval. {fit.note}"
     where = "from the most objective to the most subjective task"
     size = f"{fit.n_groups} tasks, {fit.df:.1f} degrees of freedom"
     lost = f"{METRIC_NAMES[found.metric]} lost by training on synthetic data"
-    change = f"changes by {rise:+.2f} [{low:.2f}, {high:.2f}] {where} ({size})"
+    change = f"changes by {rise:+z.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})"
     if fit.df < slope.SPEAKING_DF:
         return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend."
     if low <= 0 <= high:
@@ -184,7 +184,7 @@ def _reading(found: Findings) -> str:
     verb = "grows" if rise > 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low
-    return f"The {lost} {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] {where} ({size})."
+    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})."
 
 
 def caution(found: Findings) -> str:
@@ -201,7 +201,10 @@ def _reliability(exact: slope.Exact) -> str:
     share = f"{exact.reliability:.0%} of the spread of the tasks on the axis is more than error of measurement"
     if not math.isfinite(exact.low):
         return f"{share}. "
-    return f"{share}; with subjectivity known exactly the slope would be {exact.slope:.2f} [{exact.low:.2f}, {exact.high:.2f}]. "
+    return (
+        f"{share}; with subjectivity known exactly the slope would be {100 * exact.slope:.0f} points [{100 * exact.low:z.0f}, "
+        f"{100 * exact.high:z.0f}]. "
+    )
 
 
 def answers(found: Findings) -> int:

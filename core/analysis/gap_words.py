@@ -53,9 +53,9 @@ def _why_none(points: pd.DataFrame) -> list[str]:
 
 def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:
     """One gap with its interval and n, the two scores, chance, and the gap as a share of what real texts bring over chance."""
-    lost = Interval(point["gap"], point["low"], point["high"], n=0).text(digits=3)
+    lost = Interval(point["gap"], point["low"], point["high"], n=0).in_points.text(digits=1)
     said = (
-        f"{metric} lost: {lost}, over {point['n_test']} test texts and {_n(point['n_seeds'], 'seed', 'seeds')}. Real texts "
+        f"Points of {metric} lost: {lost}, over {point['n_test']} test texts and {_n(point['n_seeds'], 'seed', 'seeds')}. Real texts "
         f"{point['score_real']:.3f}, synthetic {point['score']:.3f}, chance {point['chance']:.3f}."
     )
     if math.isfinite(point["relative"]):

@@ -43,7 +43,7 @@ def row(**changes: float) -> "pd.Series[Any]":
 def test_a_gap_is_said_beside_chance_and_as_a_share_of_what_can_be_lost() -> None:
     said = gap_words.gap_in_full(row(gap=0.1, low=0.05, high=0.15, relative=0.25), metric="Macro-F1")
 
-    assert said.startswith("Macro-F1 lost: 0.100 [0.050, 0.150], over 200 test texts and 3 seeds.")
+    assert said.startswith("Points of Macro-F1 lost: 10.0 [5.0, 15.0], over 200 test texts and 3 seeds.")
     assert "chance 0.500" in said and said.endswith("That is 25% of what real texts bring over chance.")
 
 

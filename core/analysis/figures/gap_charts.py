@@ -24,14 +24,14 @@ MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT
 SYMBOLS = ("triangle-up", "star", "hexagon", "triangle-down", "pentagon")  # of the second and later arms of one colour
 LIGHTER, DARKER = 0.4, 0.3  # share of white in the second arm's shade of a colour, of black in the third's
 MOST_BANDS, APART = (
-    3,
+    2,
     0.004,
 )  # arms with bands in one figure; beyond, how far their bars stand apart on the axis of agreement
 LONGEST_NAME = 22  # characters of a task's name beside an axis; hovering over its mark shows the whole name
 AXIS_NAMES = {
-    "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
-    "ratings": "Subjectivity (1 − Krippendorff's alpha)",
-    "scale": "Subjectivity (mean rating from 1 to 5)",
+    "comparisons": "more a matter of opinion →<br>(by comparisons of tasks)",
+    "ratings": "more a matter of opinion →<br>(disagreement of raters, 1 − alpha)",
+    "scale": "more a matter of opinion →<br>(mean rating from 1 to 5)",
     **METRIC_NAMES,
 }
 
@@ -96,7 +96,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
         [
             row.task, row.arm, row.encoder,
             styling.escaped(f"{shown(row.task)} · {row.arm} · {row.encoder}"),
-            Interval(row.gap, row.low, row.high, n=0).text(digits=3),
+            Interval(row.gap, row.low, row.high, n=0).in_points.text(digits=1),
             row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
             Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
             f"<br>{unconverged.words(row.unconverged)}" if row.unconverged else "",
@@ -106,7 +106,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
 
 
 POINT_HOVER = (
-    "%{customdata[3]}<br>gap %{customdata[4]}<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
+    "%{customdata[3]}<br>%{customdata[4]} points lost<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
     "%{customdata[7]:.3f}<br>%{customdata[8]} seeds, %{customdata[9]} test texts<br>subjectivity %{customdata[10]}"
     "%{customdata[11]}<extra></extra>"
 )
@@ -130,7 +130,9 @@ def scores_by_task(
         for trace in _score_marks(own.assign(at=at, cut=own["converged"].eq(False)), metric, arm, look):
             figure.add_trace(trace)
     unconverged.explain(figure, scores["converged"].eq(False))
-    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
+    figure.update_xaxes(
+        tickvals=list(range(len(order))), ticktext=[short(name) for name in order], range=[-0.5, len(order) - 0.5]
+    )
     return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
@@ -236,14 +238,14 @@ def _measured_bar(arm: str, row: "pd.Series[Any]") -> go.Scatter:
 
 def lost(metric: str) -> str:
     """The title of an axis of gaps in points."""
-    return f"Points of {AXIS_NAMES[metric]} lost against real data"
+    return f"Points of {AXIS_NAMES[metric]} lost"
 
 
 def threshold_curves(
     curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None, *, cut: Collection[str] = ()
 ) -> go.Figure:
     """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`. `ceiling`: that of single
-    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side.
+    raters against the majority of the others, drawn as a dashed grey line. With more than 2 arms, intervals are bars side by side.
     The arms in `cut` have runs that had not converged, and hollow marks."""
     figure = go.Figure()
     styles = arm_styles(curves)
