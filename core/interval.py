@@ -22,13 +22,18 @@ class Interval:
         """Whether both limits are finite."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
+    @property
+    def in_points(self) -> "Interval":
+        """The interval of a score or a gap in points, 100 times the number."""
+        return Interval(100 * self.value, 100 * self.low, 100 * self.high, self.n)
+
     def limits(self, *, digits: int = 2) -> str:
         """The limits as "[0.40, 0.61]", or "" if either is not finite."""
-        return f"[{self.low:.{digits}f}, {self.high:.{digits}f}]" if self.is_defined else ""
+        return f"[{self.low:z.{digits}f}, {self.high:z.{digits}f}]" if self.is_defined else ""
 
     def text(self, *, digits: int = 2) -> str:
         """The value and the limits as "0.51 [0.40, 0.61]"; a value that is not finite is written as a dash."""
-        value = f"{self.value:.{digits}f}" if math.isfinite(self.value) else "–"
+        value = f"{self.value:z.{digits}f}" if math.isfinite(self.value) else "–"
         return f"{value} {self.limits(digits=digits)}".strip()
 
 

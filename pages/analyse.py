@@ -56,7 +56,9 @@ if view == "Points":
         f"{LEAST_ROOM:.2f}."
     )
     for arm, fit in found.by_arm.items():
-        st.caption(f"{arm} alone: slope {fit.interval.text(digits=3)}, {fit.n_groups} tasks. {fit.note}")
+        st.caption(
+            f"{arm} alone: slope {fit.interval.in_points.text(digits=1)} points, {fit.n_groups} tasks. {fit.note}"
+        )
 if view == "Tasks" and measure is None:
     st.info("Nobody has said yet how subjective the tasks are.")
 elif view == "Tasks":

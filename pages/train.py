@@ -3,6 +3,7 @@
 import streamlit as st
 
 import ui
+from core.analysis import data_notes
 from core.analysis.figures import gap_charts, unconverged
 from core.analysis.points import METRIC_NAMES
 from core.jobs import runner
@@ -81,6 +82,8 @@ ui.plot(
     + (" Grey: one rater against the majority of the others, with its 95 % interval. " if ceilings else " ")
     + unconverged.sentence(list(scores["converged"].eq(False)), "run"),
 )
+with ui.store()() as session:
+    ui.cautions(data_notes.of_test_texts(session, study.id))
 ui.steps_check_view(study, metric)
 picked = ui.choose_row(ui.run_table(scores), key="train.table")
 if kept := ui.models_words():

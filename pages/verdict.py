@@ -36,7 +36,10 @@ if not said.is_withheld:
         key="verdict.plot",
         filename=f"{task.name}-verdict",
         data=gap_charts.verdict_table(said),
-        reading="Marks are expected gaps, bars are 80 % prediction intervals; the dotted line is what you can afford to lose. "
+        reading="Marks are expected gaps, thick bars their 80 % prediction intervals; "
+        + "thin bars are the 95 % intervals of the gaps measured here, as in the sentence above; "
+        * any(arm.own for arm in said.arms)
+        + "the dotted line is what you can afford to lose. "
         + unconverged.sentence([arm.unconverged for arm in said.arms], "arm"),
     )
 st.header("What to do" if said.is_withheld else "Why", anchor=False)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core.study import samples, tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Label, Prediction, Run, Sample, Study, Task
+from core.training import fingerprints, selection
 from tests.texts import keep_new
 
 LABELS = ("yes", "no")
@@ -47,11 +48,13 @@ def add_runs(
     tested = session.execute(
         select(Sample.id, Label.id).join(Label, Label.id == Sample.label_id).where(Sample.arm_id == real.id)
     ).all()
+    test = fingerprints.data_digest(selection.test_split(session, task))
+    scored_on = {"code": fingerprints.CODE_VERSION, "test": test}
     for arm, share in right.items():
         for seed in range(seeds):
             run = Run(
                 arm_id=tasks.get_arm(session, task, arm).id, encoder=encoder, seed=seed, n_train=100,
-                config={"training": {"steps": steps}, "test": "t"}, fingerprint=f"{seed} {steps} {encoder}", finished_at=1.0,
+                config={"training": {"steps": steps}, **scored_on}, fingerprint=f"{seed} {steps} {encoder}", finished_at=1.0,
             )  # fmt: skip
             session.add(run)
             session.flush()

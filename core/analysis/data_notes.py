@@ -1,11 +1,16 @@
 """Sentences on the data that the findings of a study rest on: what is missing, what stands in no figure, what one label dominates."""
 
+from collections.abc import Collection
+
 import pandas as pd
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.analysis.gap_table import LEAST_ROOM, GapTable
 from core.study import tasks
-from core.study.rows.kinds import ArmKind
+from core.study.rows.kinds import ArmKind, Purpose
+from core.study.rows.study import Arm, Run
+from core.training import fingerprints, selection
 
 COMMON = 0.7  # share of the commonest label among ratings above which 1 - alpha says much about this share
 
@@ -28,6 +33,31 @@ def of_runs(session: Session, study_id: int, scores: pd.DataFrame, answers: pd.D
             found.append(
                 f"{task.name}: the test split holds no text of {', '.join(missing)}, so scores say nothing about it, and macro-F1 is "
                 "the mean over the other labels."
+            )
+    return found
+
+
+def of_test_texts(
+    session: Session, study_id: int, *, run_ids: Collection[int] | None = None, task: str = ""
+) -> list[str]:
+    """A sentence for each task with finished runs that were scored on other test texts than the task has now. `run_ids`: of these runs
+    alone; `task`: of this task alone."""
+    found = []
+    for own in tasks.tasks(session, study_id):
+        if task and own.name != task:
+            continue
+        query = select(Run.id, Run.config).join(Arm, Arm.id == Run.arm_id)
+        finished = session.execute(
+            query.where(Arm.task_id == own.id, Run.finished_at.is_not(None), Run.purpose == Purpose.COMPARISON)
+        )
+        counting = [config for number, config in finished if run_ids is None or number in run_ids]
+        tested = [config.get("test", "") for config in counting if config.get("code") == fingerprints.CODE_VERSION]
+        now = fingerprints.data_digest(selection.test_split(session, own)) if any(tested) else ""
+        other = sum(bool(digest) and digest != now for digest in tested)
+        if other:
+            was = "1 run was" if other == 1 else f"{other} of {len(counting)} runs were"
+            found.append(
+                f"{own.name}: {was} scored on other test texts than the task has now, so the scores do not speak of these: train again."
             )
     return found
 

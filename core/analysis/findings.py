@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
+from core.wording import counted, shown
 
 REGRESSION_KEYS = (
     "slope", "intercept", "r2", "p", "low", "high", "df", "spearman", "spearman_p", "permutation_p", "n",
@@ -32,8 +33,9 @@ class Findings:
 
     `measure` is None if the study has no answers on subjectivity. `scores`, `subjectivity` and `points`: tables of
     `runs.scores`, `levels.by_task` and `points.join`. `gaps`: those of `gap_table`. `fit`: the regression over tasks, None if it
-    cannot be computed, for the reason in `fit_note`. `exact`: its slope if subjectivity were known without error. `by_arm`: arm ->
-    regression over tasks of the arm alone. `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
+    cannot be computed, for the reason in `fit_note`; without tasks whose real arm is not shown to have learned. `exact`: its slope if
+    subjectivity were known without error. `by_arm`: arm -> regression over tasks of the arm alone.
+    `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
     """
 
     study: Study
@@ -82,9 +84,10 @@ def collect(
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)
-    fit, note = _fit(table)
-    placed = subjectivity[subjectivity["task"].isin(table["task"])]
-    by_arm = {str(arm): own for arm, group in table.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
+    line = table[~table["task"].isin({task for task, _ in measured.unlearned})]
+    fit, note = _fit(line)
+    placed = subjectivity[subjectivity["task"].isin(line["task"])]
+    by_arm = {str(arm): own for arm, group in line.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
     return Findings(
         study=study,
         metric=metric,
@@ -100,6 +103,7 @@ def collect(
         left_out=left_out,
         notes=(
             *data_notes.of_runs(session, study.id, scores, answered),
+            *data_notes.of_test_texts(session, study.id, run_ids=set(scores["run_id"])),
             *data_notes.of_length(scores),
             *data_notes.of_gaps(measured),
             *data_notes.of_subjectivity(measured.table, subjectivity),
@@ -108,8 +112,8 @@ def collect(
 
 
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
-    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is
-    better than chance (with every encoder)."""
+    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is shown to
+    have learned (with every encoder)."""
     rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
     places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
     kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
@@ -122,7 +126,7 @@ def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
                 for (task, arm, encoder), gap in found.measured.by_arm.items()
                 if task == name
             ),
-            is_learned=name not in {task for task, _ in found.measured.unlearned},
+            unlearned=found.measured.why_unlearned(name),
         )
         for name in names
     ]
@@ -134,23 +138,45 @@ def verdict_on(session: Session, found: Findings, task: str, *, margin: float = 
     `margin`: the largest gap that can be borne, in score units. Raises `StudyError` if the margin is not above 0.
     """
     others = [known.name for known in tasks.tasks(session, found.study.id) if known.name != task]
-    own = known_tasks(found, [task])[0]
+    own = replace(known_tasks(found, [task])[0], kinds=_synthetic_kinds(session, found.study, task))
     return verdict.verdict(own, known_tasks(found, others), measure=found.measure, margin=margin)
 
 
+def _synthetic_kinds(session: Session, study: Study, task: str) -> tuple[ArmKind, ...]:
+    """The kinds of the synthetic arms of a task, or those of the whole study if the task has no synthetic arm."""
+    by_task = {
+        known.name: {arm.kind for arm in tasks.arms(session, known.id)} - {ArmKind.REAL}
+        for known in tasks.tasks(session, study.id)
+    }
+    return tuple(by_task.get(task) or set().union(*by_task.values()))
+
+
 def reading(found: Findings) -> str:
-    """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression."""
+    """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression; then the
+    tasks that no line counts, because their real arm is not shown to have learned."""
+    dull = {task for task, _ in found.measured.unlearned}
+    named = [shown(task) for task in dict.fromkeys(found.points["task"]) if task in dull]
+    if not named:
+        return _reading(found)
+    tasks_left = counted(len(named), "task")
+    return (
+        f"{_reading(found)} Not in the line: {tasks_left} whose real arm is not shown to beat chance and the commonest label "
+        f"({', '.join(named)})."
+    )
+
+
+def _reading(found: Findings) -> str:
     if found.fit is None:
         return found.fit_note
     fit = found.fit
     span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
-    low, rise, high = (span * value for value in (fit.low, fit.slope, fit.high))
+    low, rise, high = (100 * span * value for value in (fit.low, fit.slope, fit.high))
     if not math.isfinite(low):
-        return f"The slope is {fit.slope:.2f} over {fit.n_groups} tasks, without an interval. {fit.note}"
+        return f"The slope is {100 * fit.slope:.0f} points over {fit.n_groups} tasks, without an interval. {fit.note}"
     where = "from the most objective to the most subjective task"
     size = f"{fit.n_groups} tasks, {fit.df:.1f} degrees of freedom"
     lost = f"{METRIC_NAMES[found.metric]} lost by training on synthetic data"
-    change = f"changes by {rise:+.2f} [{low:.2f}, {high:.2f}] {where} ({size})"
+    change = f"changes by {rise:+z.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})"
     if fit.df < slope.SPEAKING_DF:
         return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend."
     if low <= 0 <= high:
@@ -158,7 +184,7 @@ def reading(found: Findings) -> str:
     verb = "grows" if rise > 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low
-    return f"The {lost} {verb} by {rise:.2f} [{low:.2f}, {high:.2f}] {where} ({size})."
+    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})."
 
 
 def caution(found: Findings) -> str:
@@ -175,7 +201,10 @@ def _reliability(exact: slope.Exact) -> str:
     share = f"{exact.reliability:.0%} of the spread of the tasks on the axis is more than error of measurement"
     if not math.isfinite(exact.low):
         return f"{share}. "
-    return f"{share}; with subjectivity known exactly the slope would be {exact.slope:.2f} [{exact.low:.2f}, {exact.high:.2f}]. "
+    return (
+        f"{share}; with subjectivity known exactly the slope would be {100 * exact.slope:.0f} points [{100 * exact.low:z.0f}, "
+        f"{100 * exact.high:z.0f}]. "
+    )
 
 
 def answers(found: Findings) -> int:
@@ -190,7 +219,7 @@ def cautions(found: Findings) -> list[str]:
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
     dull = sorted({task for task, _ in found.measured.unlearned})
-    nothing = [f"{task}: the real arm is no better than chance, so a gap to it means nothing." for task in dull]
+    nothing = [f"{task}: {found.measured.why_unlearned(task)}, so a gap to it means nothing." for task in dull]
     return [
         *([found.left_out] if found.left_out else []),
         *gap_table.other_devices(found.scores),

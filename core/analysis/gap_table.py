@@ -19,6 +19,8 @@ COLUMNS = [
 ]  # fmt: skip
 LEAST_ROOM = 0.15  # real score above chance; below, a gap relative to it would divide by little more than noise
 MAJORITY = "majority"
+NO_BETTER = "the real arm is no better than chance"
+UNBEATEN = "the real arm is not shown to beat always the commonest label"
 SCORERS = {Metric.MACRO_F1: gaps.macro_f1, Metric.ACCURACY: gaps.accuracy}
 
 
@@ -28,7 +30,8 @@ class GapTable:
 
     `table` has the columns `COLUMNS`; `by_arm` holds the gap of each (task, arm, encoder). `baselines`: columns task, name,
     macro_f1, accuracy, the scores on the test split of always answering the commonest label. `unlearned`: each (task, encoder)
-    whose real arm does not beat chance, so that a gap to it means nothing. `spread`: what the study's arms have in common over seeds.
+    whose real arm is not shown to have learned, so that a gap to it means nothing; of these `unbeaten` are better than chance, but not
+    shown to beat always the commonest label. `spread`: what the study's arms have in common over seeds.
     """
 
     table: pd.DataFrame
@@ -36,6 +39,13 @@ class GapTable:
     baselines: pd.DataFrame
     unlearned: frozenset[tuple[str, str]]
     spread: SeedSpread = gaps.ALONE
+    unbeaten: frozenset[tuple[str, str]] = frozenset()
+
+    def why_unlearned(self, task: str) -> str:
+        """Why a gap to the real arm of a task means nothing, as a clause; "" if the real arm is shown to have learned."""
+        if task in {name for name, _ in self.unlearned - self.unbeaten}:
+            return NO_BETTER
+        return UNBEATEN if task in {name for name, _ in self.unbeaten} else ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,12 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     found = {key: _on_length(gaps.gap(*both, spread=spread), pairs[key]) for key, both in scored.items()}
     rows = [_row(key, pairs[key], scored[key], gap, read.chance(pairs[key].real)) for key, gap in found.items()]
     commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
-    unlearned = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
+    dull = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
+    unbeaten = {
+        (task, encoder)
+        for (task, arm, encoder), (real, _) in scored.items()
+        if gaps.gap(real, commonest[task, encoder][metric], spread=spread).low <= 0
+    } - dull
     by_task = {task: own for (task, _), own in commonest.items()}
     return GapTable(
         pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "metric"]).assign(metric=str(metric))[COLUMNS],
@@ -79,8 +94,9 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
             ],
             columns=["task", "name", "macro_f1", "accuracy"],
         ),
-        frozenset(unlearned),
+        frozenset(dull | unbeaten),
         spread,
+        frozenset(unbeaten),
     )
 
 
@@ -166,7 +182,7 @@ class _Answers:
         """The scores of answering the commonest label of the test split to every text."""
         truth = self.truth[self.places[int(runs["run_id"].iloc[0])]]
         names, counts = np.unique(truth, return_counts=True)
-        answers = np.full((1, len(truth)), names[counts.argmax()])
+        answers = np.full((gaps.FEWEST_SEEDS, len(truth)), names[counts.argmax()])  # each training would answer alike
         return {metric: scorer(truth, answers) for metric, scorer in SCORERS.items()}
 
 

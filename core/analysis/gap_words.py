@@ -1,6 +1,7 @@
 """Gaps in words: how many tasks an arm loses on, and what one gap says beside chance and the real score."""
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
@@ -21,20 +22,20 @@ def gaps_by_task(points: pd.DataFrame) -> str:
     interval, how many of so many intervals miss the truth by chance, and how many gaps have runs that had not converged. `points` as of
     `points.join`."""
     with_interval = points.dropna(subset=["low", "high"])
-    counted = points.groupby("arm")["gap"].size()
+    counted = with_interval.groupby("arm")["gap"].size()
     what = "gaps" if points["encoder"].nunique() > 1 else "tasks"
     arms = in_order(points["arm"])
     said = []
     if len(with_interval):
         lost = with_interval[with_interval["low"] > 0].groupby("arm")["gap"].size()
-        parts = [f"{arm} on {lost.get(arm, 0)} of {counted[arm]}" for arm in arms]
+        parts = [f"{arm} on {lost.get(arm, 0)} of {counted[arm]}" for arm in arms if arm in counted]
         said.append(f"Lost to real texts, with the whole 95 % interval above 0: {', '.join(parts)} {what}.")
         gained = int((with_interval["high"] < 0).sum())
         if gained:
             said.append(f"{_n(gained, 'interval lies', 'intervals lie')} below 0, where synthetic texts did better.")
     without = len(points) - len(with_interval)
     if without:
-        said.append(f"{_n(without, 'gap has', 'gaps have')} no interval; the table says why.")
+        said.append(" ".join([f"{_n(without, 'gap has', 'gaps have')} no interval.", *_why_none(points)]))
     by_chance = round(len(with_interval) / 20)
     if by_chance:
         said.append(
@@ -44,11 +45,17 @@ def gaps_by_task(points: pd.DataFrame) -> str:
     return " ".join([*said, *([cut] if cut else []), ROWS])
 
 
+def _why_none(points: pd.DataFrame) -> list[str]:
+    """Why gaps have no interval, each reason once: the first clause of their notes."""
+    notes = [str(note) for note in points[points["low"].isna()]["note"] if note]
+    return [f"{reason}." for reason in dict.fromkeys(re.split(r"[;.] |\.$", note)[0] for note in notes)]
+
+
 def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:
     """One gap with its interval and n, the two scores, chance, and the gap as a share of what real texts bring over chance."""
-    lost = Interval(point["gap"], point["low"], point["high"], n=0).text(digits=3)
+    lost = Interval(point["gap"], point["low"], point["high"], n=0).in_points.text(digits=1)
     said = (
-        f"{metric} lost: {lost}, over {point['n_test']} test texts and {_n(point['n_seeds'], 'seed', 'seeds')}. Real texts "
+        f"Points of {metric} lost: {lost}, over {point['n_test']} test texts and {_n(point['n_seeds'], 'seed', 'seeds')}. Real texts "
         f"{point['score_real']:.3f}, synthetic {point['score']:.3f}, chance {point['chance']:.3f}."
     )
     if math.isfinite(point["relative"]):

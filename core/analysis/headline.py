@@ -4,6 +4,7 @@ import pandas as pd
 
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
+from core.analysis.verdicts.verdict import MARGIN
 from core.analysis.verdicts.verdict_words import between, counted_points, points
 from core.wording import counted, shown
 
@@ -11,21 +12,20 @@ from core.wording import counted, shown
 def headline(found: Findings) -> str:
     """The largest gap of a study with its 95 % interval, in points of the metric, beside the smallest gap of the same arm.
 
-    Gaps without an interval do not count, nor gaps of tasks whose real arm is no better than chance: how many gaps count is
-    said. Returns "" if no gap counts. The largest of many gaps is by its choice a little too large, so the sentence says
-    of how many gaps the gap is the largest.
+    Gaps without an interval do not count, nor gaps of tasks whose real arm is not shown to have learned: how many gaps count is
+    said. Returns "" if no gap has an interval, and why if the real arms of all that have one are not shown to have learned. The
+    largest of many gaps is by its choice a little too large, so the sentence says of how many gaps the gap is the largest.
     """
     gaps = _counting(found)
     if gaps.empty:
-        return ""
+        return _nothing_learned(found)
     metric, several = METRIC_NAMES[found.metric], found.gaps["encoder"].nunique() > 1
     worst = gaps.iloc[int(gaps["gap"].to_numpy().argmax())]
-    count = "The only gap" if len(gaps) == 1 else f"The largest of {len(gaps)} gaps"
+    count = _count(len(gaps), len(found.gaps))
     if worst["low"] <= 0:
-        held = "its interval holds" if len(gaps) == 1 else "this interval holds"
         return (
-            f"{count}: on {_place(worst, several)}, {worst['arm']} texts lose {_amount(worst)} of {metric} against real texts; "
-            f"{held} 0, so no loss is shown."
+            f"{count}: on {_place(worst, several)}, {worst['arm']} texts {_verb(worst)} {_amount(worst)} of {metric} against real "
+            f"texts. {_undecided(worst, len(gaps))}"
         )
     same = gaps[(gaps["arm"] == worst["arm"]) & (gaps["encoder"] == worst["encoder"]) & (gaps["task"] != worst["task"])]
     said = f"{count}: on {_place(worst, several)}, {worst['arm']} texts lose {_amount(worst)} of {metric} against real texts"
@@ -33,6 +33,38 @@ def headline(found: Findings) -> str:
         return f"{said}."
     best = same.iloc[int(same["gap"].to_numpy().argmin())]
     return f"{said}; on {shown(best['task'])}, {points(best['gap'])} {between(best['low'], best['high'])}."
+
+
+def _count(counting: int, total: int) -> str:
+    """Of how many gaps the gap is the largest; `total` counts also gaps without an interval or of tasks that do not count."""
+    if counting == 1:
+        return "The only gap" if total == 1 else f"The only one of {total} gaps that can be judged yet"
+    return f"The largest of {counting} gaps"
+
+
+def _verb(row: pd.Series) -> str:
+    return "gain" if row["gap"] < 0 and points(row["gap"]) != "0" else "lose"
+
+
+def _undecided(row: pd.Series, n: int) -> str:
+    """What an interval that reaches 0 says of a loss: that there is none of note, or that more must be measured."""
+    if row["high"] <= 0:
+        return "No gap is a loss."
+    held = "the interval holds" if n == 1 else "even this interval holds"
+    return (
+        f"Whether anything is lost is not known: {held} 0 and a loss of {counted_points(row['high'])}."
+        if row["low"] <= 0 and row["high"] > MARGIN
+        else f"No loss is shown: {held} 0."
+    )
+
+
+def _nothing_learned(found: Findings) -> str:
+    """That no gap may be judged, and what to do, if real arms are not shown to have learned; else ""."""
+    dull = sorted({task for task, _ in found.measured.unlearned})
+    if not dull or found.gaps.dropna(subset=["gap", "low", "high"]).empty:
+        return ""
+    why = "; ".join(f"{shown(task)}: {found.measured.why_unlearned(task)}" for task in dull)
+    return f"No gap can be judged yet. {why[0].upper()}{why[1:]}. Train with more steps or on more real texts, or test on more real texts."
 
 
 def _counting(found: Findings) -> pd.DataFrame:
@@ -47,5 +79,8 @@ def _place(row: pd.Series, several: bool) -> str:
 
 
 def _amount(row: pd.Series) -> str:
-    cut = f" ({counted(row['unconverged'], 'run')} not converged)" if row["unconverged"] else ""
-    return f"{counted_points(row['gap'])} {between(row['low'], row['high'])}{cut}"
+    cut = f"; {counted(row['unconverged'], 'run')} not converged" if row["unconverged"] else ""
+    value, low, high = (
+        (-row["gap"], -row["high"], -row["low"]) if _verb(row) == "gain" else (row["gap"], row["low"], row["high"])
+    )
+    return f"{counted_points(value)} (95 % interval {between(low, high)}{cut})"

@@ -5,8 +5,9 @@ from sqlalchemy import select
 
 from core.analysis import data_notes, findings
 from core.study import tasks
+from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.sessions import Rating
-from core.study.rows.study import Label, Prediction, Run, Study
+from core.study.rows.study import Label, Prediction, Run, Sample, Study
 from core.study.store import Store
 from core.subjectivity import levels
 from tests.finished_study import add_runs, make_task
@@ -48,6 +49,25 @@ def test_runs_without_predictions_and_labels_without_test_texts_are_told(store: 
 
     assert "1 run has no predictions on the test split" in said
     assert "news: the test split holds no text of neither" in said
+
+
+def test_runs_that_were_scored_on_other_test_texts_are_named_by_task(store: Store) -> None:
+    study = studied(store)
+    with store.write() as session:
+        news = tasks.get_task(session, study.id, "news")
+        real = tasks.get_arm(session, news, "real")
+        text = session.scalars(select(Sample).where(Sample.arm_id == real.id, Sample.split == Split.TEST)).first()
+        assert text is not None
+        text.status = SampleStatus.REJECTED
+
+    said = notes(store, study)
+    with store() as session:
+        of_task = data_notes.of_test_texts(session, study.id, task="news")
+
+    assert (
+        "news: 6 of 6 runs were scored on other test texts than the task has now" in said and "tone: 6 of 6" not in said
+    )
+    assert len(of_task) == 1 and data_notes.of_test_texts(session, study.id, task="tone") == []
 
 
 def test_a_real_arm_near_chance_can_hardly_lose_and_it_is_said(store: Store) -> None:

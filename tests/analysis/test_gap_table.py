@@ -101,6 +101,22 @@ def test_a_real_arm_that_answers_at_random_has_learned_nothing() -> None:
     ]
 
 
+def test_a_real_arm_not_shown_to_beat_the_commonest_label_has_not_learned_either() -> None:
+    truth = np.tile([1, 2, 2, 2, 2, 2, 2, 2], 10)
+    scores, answers = [], []
+    for number, arm in enumerate(["real"] * 3 + ["zero-shot"] * 3):
+        one = Runs().add(arm, seeds=1)
+        scores.append(one.scores[0] | {"run_id": number, "seed": number % 3})
+        hit = np.random.default_rng(number).random(80) < 0.85
+        columns = {"run_id": number, "sample_id": np.arange(80), "label_id": truth}
+        answers.append(pd.DataFrame(columns | {"predicted_id": np.where(hit, truth, 3 - truth)}))
+
+    found = gap_table.of_runs(pd.DataFrame(scores), pd.concat(answers), metric=Metric.ACCURACY)
+
+    assert found.unlearned == found.unbeaten == {("t", "minilm")}
+    assert found.why_unlearned("t") == "the real arm is not shown to beat always the commonest label"
+
+
 def test_a_study_without_runs_has_an_empty_table() -> None:
     empty = pd.DataFrame(Runs().add("real").scores).iloc[:0]
     answers = pd.DataFrame(columns=["run_id", "sample_id", "label_id", "predicted_id"], dtype=np.int64)

@@ -23,9 +23,13 @@ def test_lost_gained_and_open_gaps_are_counted_by_arm() -> None:
 
 
 def test_gaps_without_an_interval_are_counted_and_nothing_is_claimed() -> None:
-    said = gap_words.gaps_by_task(table(2, arms=("zero-shot",)).assign(low=math.nan, high=math.nan))
+    note = "An interval needs 3 seeds in each arm; there are 1 and 1. 2 of its 2 runs had not converged."
+    said = gap_words.gaps_by_task(table(2, arms=("zero-shot",)).assign(low=math.nan, high=math.nan, note=note))
 
-    assert said.startswith("2 gaps have no interval; the table says why.") and "Lost" not in said
+    assert (
+        said.startswith("2 gaps have no interval. An interval needs 3 seeds in each arm. The lower")
+        and "Lost" not in said
+    )
 
 
 def test_many_intervals_are_said_to_miss_now_and_then() -> None:
@@ -39,7 +43,7 @@ def row(**changes: float) -> "pd.Series[Any]":
 def test_a_gap_is_said_beside_chance_and_as_a_share_of_what_can_be_lost() -> None:
     said = gap_words.gap_in_full(row(gap=0.1, low=0.05, high=0.15, relative=0.25), metric="Macro-F1")
 
-    assert said.startswith("Macro-F1 lost: 0.100 [0.050, 0.150], over 200 test texts and 3 seeds.")
+    assert said.startswith("Points of Macro-F1 lost: 10.0 [5.0, 15.0], over 200 test texts and 3 seeds.")
     assert "chance 0.500" in said and said.endswith("That is 25% of what real texts bring over chance.")
 
 

@@ -32,20 +32,23 @@ def said(
 
 def test_the_largest_gap_stands_beside_the_smallest_of_the_same_arm() -> None:
     assert said(GAPS) == (
-        "The largest of 4 gaps: on sarcasm, zero-shot texts lose 31 points [20, 43] of Macro-F1 against real texts; "
+        "The largest of 4 gaps: on sarcasm, zero-shot texts lose 31 points (95 % interval [20, 43]) of Macro-F1 against real texts; "
         "on news, 0.5 [-4, 5]."
     )
 
 
 def test_a_gap_with_runs_that_had_not_converged_says_so_behind_its_number() -> None:
-    assert "lose 31 points [20, 43] (3 runs not converged) of Macro-F1" in said(GAPS, cut=3)
+    assert "lose 31 points (95 % interval [20, 43]; 3 runs not converged) of Macro-F1" in said(GAPS, cut=3)
 
 
 def test_gaps_without_an_interval_and_gaps_to_a_real_arm_that_learned_nothing_do_not_count() -> None:
     bare = GAPS | {("trees", "zero-shot"): (0.9, NAN, NAN)}
 
     assert said(bare) == said(GAPS)
-    assert said({("film", "zero-shot"): (0.5, 0.4, 0.6)}) == ""
+    assert said({("film", "zero-shot"): (0.5, 0.4, 0.6)}) == (
+        "No gap can be judged yet. Film: the real arm is no better than chance. Train with more steps or on more real texts, or test on "
+        "more real texts."
+    )
     assert said({("trees", "zero-shot"): (0.9, NAN, NAN)}) == ""
 
 
@@ -53,13 +56,26 @@ def test_gaps_without_an_interval_and_gaps_to_a_real_arm_that_learned_nothing_do
     "gaps", [{("a", "x"): (0.1, -0.1, 0.3)}, {("a", "x"): (0.1, -0.1, 0.3), ("b", "x"): (0, -1, 1)}]
 )
 def test_a_gap_whose_interval_holds_zero_is_no_loss(gaps: dict[tuple[str, str], tuple[float, float, float]]) -> None:
-    assert said(gaps).endswith("holds 0, so no loss is shown.")
-    assert "10 points [-10, 30]" in said(gaps)
+    assert "10 points (95 % interval [-10, 30])" in said(gaps)
+    assert "Whether anything is lost is not known" in said(
+        gaps
+    ) and "interval holds 0 and a loss of 30 points." in said(gaps)
+
+
+def test_a_narrow_interval_around_zero_shows_no_loss_and_the_only_gap_with_an_interval_is_not_called_the_only_gap() -> (
+    None
+):
+    found = said({("a", "x"): (-0.009, -0.03, 0.01), ("a", "y"): (0.04, NAN, NAN)})
+
+    assert found == (
+        "The only one of 2 gaps that can be judged yet: on a, x texts gain 0.9 points (95 % interval [-1, 3]) of Macro-F1 against real "
+        "texts. No loss is shown: the interval holds 0."
+    )
 
 
 def test_one_gap_and_several_encoders_are_named() -> None:
     assert (
         said({("a", "x"): (0.2, 0.1, 0.3)})
-        == "The only gap: on a, x texts lose 20 points [10, 30] of Macro-F1 against real texts."
+        == "The only gap: on a, x texts lose 20 points (95 % interval [10, 30]) of Macro-F1 against real texts."
     )
     assert "on a with encoder0, x" in said({("a", "x"): (0.2, 0.1, 0.3)}, encoders=2)

@@ -59,7 +59,7 @@ def test_own_runs_speak_first_and_plainly(studied: CommandLine) -> None:
     said = studied("verdict", "--task", "humour", "--margin", "0.05")
 
     assert said.code == 0, said.stderr
-    assert said.stdout.startswith("zero-shot: ") and "points lost [" in said.stdout.splitlines()[0]
+    assert said.stdout.startswith("zero-shot: ") and "points lost (95 % interval [" in said.stdout.splitlines()[0]
     assert "Collect real texts" in said.stdout.splitlines()[0] + said.stdout.splitlines()[1]
     assert "It speaks of new texts and new trainings, not of another set of generated texts." in " ".join(
         said.stdout.split()
@@ -83,7 +83,7 @@ def test_a_real_arm_that_learned_nothing_gives_no_verdict(store: Store, call: Co
     said = call("verdict", "--task", "dull", "--fail-over", "0.01", "--json")
 
     assert said.code == 0 and json.loads(said.stdout)["withheld"]
-    assert json.loads(said.stdout)["headline"].startswith("No verdict: the real arm is no better than chance")
+    assert json.loads(said.stdout)["headline"].startswith("No verdict yet: the real arm is no better than chance")
 
 
 @pytest.mark.parametrize(

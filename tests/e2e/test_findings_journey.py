@@ -37,7 +37,7 @@ def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", s
 
     page = opened(browser, f"{serve().url}/verdict?study=one&task=tickets")
 
-    page.get_by_text("points lost [").first.wait_for(timeout=walking.PATIENCE)
+    page.get_by_text("points lost (95 % interval [").first.wait_for(timeout=walking.PATIENCE)
     page.get_by_text("Collect real texts").wait_for(timeout=walking.PATIENCE)
     page.get_by_text("it is taken as an average task").first.wait_for(timeout=walking.PATIENCE)
     assert "nan" not in page.get_by_test_id("stMain").inner_text()

@@ -28,7 +28,7 @@ def fill(home: Store, *, seeds: int = 3, other_size: int = 0, **right: float) ->
             if other_size:
                 add_runs(session, task, {"real": 0.6}, seeds=seeds, steps=7)
                 for run in session.query(Run).filter(Run.config["training"]["steps"].as_integer() == 7):
-                    run.n_train, run.config = other_size, {"training": {"steps": 100}, "test": "t"}
+                    run.n_train, run.config = other_size, run.config | {"training": {"steps": 100}}
 
 
 def said(app: AppTest) -> str:

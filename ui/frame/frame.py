@@ -53,6 +53,8 @@ label[data-testid="stWidgetLabel"][disabled], label[data-testid="stWidgetLabel"]
 a.litmus-provider, a.litmus-provider:visited { background: #0F766E; color: #FFF; text-decoration: none; }
 a.litmus-provider:hover { text-decoration: underline; }
 a.litmus-provider:focus-visible { outline: 3px solid #0D9488; outline-offset: 2px; }
+.js-plotly-plot :is(.xtick, .ytick, .x2tick, .y2tick, .g-xtitle, .g-ytitle, .g-x2title, .g-y2title) :is(text, tspan),
+.js-plotly-plot text.legendtext { fill: currentColor !important; }
 kbd { color: inherit !important; opacity: 1 !important; }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from core.analysis import data_notes
 from core.analysis.arms import differences, sizes, stability, trained
 from core.analysis.arms.differences import Difference, OverTasks
 from core.analysis.arms.sizes import Worth
@@ -43,7 +44,8 @@ class Compared:
 
     `labels`: label id -> name, in the task's order. `spread`: over seeds, of the metric.
     `scores`: `SCORE_COLUMNS`, a row per arm. `at_sizes`: the arms, and the real arm in any
-    case, at every number of training texts, with the mixes of learning curves; `curve_note` says which runs these leave out.
+    case, at every number of training texts, with the mixes of learning curves; `curve_note` says which runs these leave out. `notes`:
+    on runs that were scored on other test texts than the task has now.
     """
 
     asked: Asked
@@ -57,6 +59,7 @@ class Compared:
     curve_note: str
     worth: list[Worth]
     stability: list[Stability]
+    notes: tuple[str, ...] = ()
 
 
 def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Compared:
@@ -80,12 +83,13 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
         curve_note=curve_note,
         worth=sizes.worth(at_sizes, metric=asked.metric, spread=spread),
         stability=[stability.of_arm(arm) for arm in chosen.arms],
+        notes=tuple(data_notes.of_test_texts(session, task.study_id, task=task.name)),
     )
 
 
 def cautions(found: Compared) -> list[str]:
     """Sentences on what is missing from a comparison, or stands in the way of reading it."""
-    arms, said = found.chosen.arms, list(found.chosen.left_out)
+    arms, said = found.chosen.arms, [*found.notes, *found.chosen.left_out]
     if len(arms) == 1:
         said.append(f"Only {arms[0].arm} has finished runs here. Train a second arm to compare it with.")
     elif found.chosen.real is None:

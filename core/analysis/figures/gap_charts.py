@@ -1,5 +1,6 @@
 """Draw the figures of a study's findings with Plotly; every arm has the same colour and marker in all figures."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.analysis.figures import styling, unconverged
 from core.analysis.points import METRIC_NAMES
-from core.analysis.verdicts.verdict import Verdict
+from core.analysis.verdicts.verdict import ArmVerdict, Verdict
 from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
@@ -23,14 +24,14 @@ MARKERS = {ArmKind.REAL: "circle", ArmKind.ZERO_SHOT: "square", ArmKind.FEW_SHOT
 SYMBOLS = ("triangle-up", "star", "hexagon", "triangle-down", "pentagon")  # of the second and later arms of one colour
 LIGHTER, DARKER = 0.4, 0.3  # share of white in the second arm's shade of a colour, of black in the third's
 MOST_BANDS, APART = (
-    3,
+    2,
     0.004,
 )  # arms with bands in one figure; beyond, how far their bars stand apart on the axis of agreement
 LONGEST_NAME = 22  # characters of a task's name beside an axis; hovering over its mark shows the whole name
 AXIS_NAMES = {
-    "comparisons": "Subjectivity (Bradley-Terry strength, natural log)",
-    "ratings": "Subjectivity (1 − Krippendorff's alpha)",
-    "scale": "Subjectivity (mean rating from 1 to 5)",
+    "comparisons": "more a matter of opinion →<br>(by comparisons of tasks)",
+    "ratings": "more a matter of opinion →<br>(disagreement of raters, 1 − alpha)",
+    "scale": "more a matter of opinion →<br>(mean rating from 1 to 5)",
     **METRIC_NAMES,
 }
 
@@ -95,7 +96,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
         [
             row.task, row.arm, row.encoder,
             styling.escaped(f"{shown(row.task)} · {row.arm} · {row.encoder}"),
-            Interval(row.gap, row.low, row.high, n=0).text(digits=3),
+            Interval(row.gap, row.low, row.high, n=0).in_points.text(digits=1),
             row.score_real, row.score, row.chance, row.n_seeds, row.n_test,
             Interval(row.subjectivity, row.subjectivity_low, row.subjectivity_high, n=0).text(),
             f"<br>{unconverged.words(row.unconverged)}" if row.unconverged else "",
@@ -105,7 +106,7 @@ def point_data(points: pd.DataFrame) -> list[list[object]]:
 
 
 POINT_HOVER = (
-    "%{customdata[3]}<br>gap %{customdata[4]}<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
+    "%{customdata[3]}<br>%{customdata[4]} points lost<br>real %{customdata[5]:.3f}, synthetic %{customdata[6]:.3f}, chance "
     "%{customdata[7]:.3f}<br>%{customdata[8]} seeds, %{customdata[9]} test texts<br>subjectivity %{customdata[10]}"
     "%{customdata[11]}<extra></extra>"
 )
@@ -129,7 +130,9 @@ def scores_by_task(
         for trace in _score_marks(own.assign(at=at, cut=own["converged"].eq(False)), metric, arm, look):
             figure.add_trace(trace)
     unconverged.explain(figure, scores["converged"].eq(False))
-    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
+    figure.update_xaxes(
+        tickvals=list(range(len(order))), ticktext=[short(name) for name in order], range=[-0.5, len(order) - 0.5]
+    )
     return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
@@ -173,22 +176,31 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
 
 
 def verdict_table(verdict: Verdict) -> pd.DataFrame:
-    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin), unconverged
-    (runs behind its measured gap that had not converged)."""
-    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance, arm.unconverged) for arm in verdict.arms]
-    return pd.DataFrame(rows, columns=["arm", "gap", "low", "high", "chance", "unconverged"])
+    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin), measured,
+    measured_low, measured_high (the gap of its own runs with its 95 % interval, nan without), unconverged (runs behind its measured gap
+    that had not converged)."""
+    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance, *_measured(arm), arm.unconverged) for arm in verdict.arms]
+    columns = ["arm", "gap", "low", "high", "chance", "measured", "measured_low", "measured_high", "unconverged"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _measured(arm: ArmVerdict) -> tuple[float, float, float]:
+    return (arm.own.value, arm.own.low, arm.own.high) if arm.own else (math.nan, math.nan, math.nan)
 
 
 def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
-    """Draw the expected gap of each arm with its 80 % prediction interval, and the gap that can be borne as a dotted line.
-    An arm whose own runs had not all converged is hollow."""
+    """Draw, in points, the expected gap of each arm with its 80 % prediction interval as a thick bar, the 95 % interval of its measured
+    gap as a thin bar with ends, and the gap that can be borne as a dotted line. An arm whose own runs had not all converged is hollow."""
     table = verdict_table(verdict)[::-1]
     figure = go.Figure()
     for arm, row in table.set_index("arm").iterrows():
-        told = f"[{row['low']:.3f}, {row['high']:.3f}], {row['chance']:.0%} within the margin"
+        low, gap, high = (100 * row[name] for name in ("low", "gap", "high"))
+        told = f"(80 % interval [{low:.1f}, {high:.1f}]), {row['chance']:.0%} within the margin"
+        if math.isfinite(row["measured_low"]):
+            figure.add_trace(_measured_bar(str(arm), row))
         cut = f"<br>{unconverged.words(int(row['unconverged']))}" if row["unconverged"] else ""
         drawn = go.Scatter(
-            x=[row["gap"]],
+            x=[gap],
             y=[str(arm)],
             mode="markers",
             name=str(arm),
@@ -196,26 +208,44 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [row["high"] - row["gap"]],
-                "arrayminus": [row["gap"] - row["low"]],
-                "thickness": 3,
+                "array": [high - gap],
+                "arrayminus": [gap - low],
+                "thickness": 5,
                 "width": 0,
                 "color": colour(str(arm)),
             },
-            hovertemplate=f"gap %{{x:.3f}} {told}{cut}<extra></extra>",
+            hovertemplate=f"%{{x:.1f}} points lost {told}{cut}<extra></extra>",
         )
         figure.add_traces(unconverged.traces(drawn, [row["unconverged"]]))
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
-    figure.add_vline(x=verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
-    styling.apply_layout(figure, x=f"{AXIS_NAMES[metric]} lost against real data", y="", height=110 + 56 * len(table))
+    figure.add_vline(x=100 * verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
+    styling.apply_layout(figure, x=lost(metric), y="", height=110 + 56 * len(table))
     return figure.update_layout(showlegend=False, margin_b=48)
+
+
+def _measured_bar(arm: str, row: "pd.Series[Any]") -> go.Scatter:
+    """The 95 % interval of an arm's measured gap, in points, behind the mark of its expected gap."""
+    low, value, high = (100 * row[name] for name in ("measured_low", "measured", "measured_high"))
+    return go.Scatter(
+        x=[value], y=[arm], mode="markers", marker={"color": colour(arm), "size": 2},
+        error_x={
+            "type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "thickness": 1.2, "width": 6,
+            "color": colour(arm),
+        },
+        hovertemplate=f"measured: %{{x:.1f}} points lost (95 % interval [{low:.1f}, {high:.1f}])<extra></extra>",
+    )  # fmt: skip
+
+
+def lost(metric: str) -> str:
+    """The title of an axis of gaps in points."""
+    return f"Points of {AXIS_NAMES[metric]} lost"
 
 
 def threshold_curves(
     curves: Mapping[str, pd.DataFrame], ceiling: pd.DataFrame | None = None, *, cut: Collection[str] = ()
 ) -> go.Figure:
     """The threshold curves of arms; `curves` maps an arm to a table with the columns of `thresholds.curve`. `ceiling`: that of single
-    raters against the majority of the others, drawn as a dashed grey line. With more than 3 arms, intervals are bars side by side.
+    raters against the majority of the others, drawn as a dashed grey line. With more than 2 arms, intervals are bars side by side.
     The arms in `cut` have runs that had not converged, and hollow marks."""
     figure = go.Figure()
     styles = arm_styles(curves)

@@ -12,12 +12,12 @@ from core.interval import Interval
 
 FILLED = 0.78  # share of a row's height in which its marks stand
 LEAST_ROW, PER_MARK, AROUND = 40, 13, 130  # pixels
-LEAST_SPAN = 0.05  # of the axis of gaps: below, the axis would blow up a difference of nothing
+LEAST_SPAN = 5  # points of the axis of gaps: below, the axis would blow up a difference of nothing
 ZEBRA = "rgba(138,143,152,0.10)"
 
 
 def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
-    """The gap of every arm with its 95 % interval, in one row for each task, from the most objective to the most subjective task.
+    """The gap of every arm in points with its 95 % interval, in one row for each task, from the most objective to the most subjective task.
 
     `points` has the columns of `core.analysis.points.join`; tasks whose subjectivity is nan come last. Arms of a task are drawn below
     each other; marks of the second encoder and later encoders have a dot, marks with runs that had not converged are hollow. A gap
@@ -42,9 +42,9 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
         figure.add_hrect(y0=row - 0.5, y1=row + 0.5, fillcolor=ZEBRA, line_width=0, layer="below")
     figure.add_vline(x=0, line={"color": gap_charts.GREY, "width": 1})
     height = AROUND + len(names) * max(LEAST_ROW, PER_MARK * len(slots) + 8)
-    title = f"{gap_charts.AXIS_NAMES[metric]} lost against real data"
-    styling.apply_layout(figure, x=title, y=None, height=height)
-    ends = points[["gap", "low", "high"]].max().max(), points[["gap", "low", "high"]].min().min()
+    styling.apply_layout(figure, x=gap_charts.lost(metric), y=None, height=height)
+    numbers = 100 * points[["gap", "low", "high"]]
+    ends = numbers.max().max(), numbers.min().min()
     if max(ends[0], 0.0) - min(ends[1], 0.0) < LEAST_SPAN:
         figure.update_xaxes(range=[-LEAST_SPAN, LEAST_SPAN])
     return figure.update_yaxes(
@@ -66,7 +66,7 @@ def _row_name(point: "pd.Series[Any]") -> str:
     found = Interval(point["subjectivity"], point["subjectivity_low"], point["subjectivity_high"], n=0)
     place = found.text() if math.isfinite(found.value) else "subjectivity not known"
     name = gap_charts.short(str(point["task"]))
-    return f'{name}<br><span style="font-size:10px;color:{gap_charts.GREY}">{place}</span>'
+    return f'{name}<br><span style="font-size:11px;color:{styling.TEXT_GREY}">{place}</span>'
 
 
 def _marks(
@@ -75,7 +75,7 @@ def _marks(
     """The marks of one arm with one encoder; `number` is the place of the encoder, 0 for the first one."""
     arm, encoder = key
     return go.Scatter(
-        x=own["gap"],
+        x=100 * own["gap"],
         y=at,
         mode="markers",
         name=styling.escaped(arm if is_alone else f"{arm} · {encoder}"),
@@ -85,7 +85,8 @@ def _marks(
             "size": 11,
             "line": {"width": 1, "color": "white"},
         },
-        error_x=styling.error_bars(own["gap"], own["low"], own["high"]) | {"width": 0, "thickness": 2},
+        error_x=styling.error_bars(100 * own["gap"], 100 * own["low"], 100 * own["high"])
+        | {"width": 0, "thickness": 2},
         customdata=gap_charts.point_data(own),
         hovertemplate=gap_charts.POINT_HOVER,
     )

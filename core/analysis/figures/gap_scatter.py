@@ -23,7 +23,7 @@ def gap_against_subjectivity(
     metric: str,
     by_arm: Mapping[str, regression.Fit] | None = None,
 ) -> go.Figure:
-    """The gap (real minus synthetic score) against the subjectivity of the task, and below it a row with the name of each task.
+    """The gap in points (real minus synthetic score) against the subjectivity of the task, and below it a row with the name of each task.
 
     `points` has the columns of `core.analysis.points.join`. Upright bars are 95 % intervals of gaps; the interval of a task's
     subjectivity stands once, in the task's row. Marks of the arms of a task stand side by side, hollow with runs that had not
@@ -48,11 +48,10 @@ def gap_against_subjectivity(
     _add_places(figure, points.drop_duplicates("task").set_index("task").loc[names].reset_index())
     figure.add_hline(y=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"}, row=1, col=1)
     styling.apply_layout(figure, height=AROUND + PLOT + rows).update_layout(margin_t=48)
-    axis = gap_charts.AXIS_NAMES[measure].removeprefix("Subjectivity ")
     figure.update_xaxes(**styling.GRID)
     figure.update_yaxes(**styling.GRID)
-    figure.update_xaxes(title={"text": f"objective → subjective<br>{axis}"}, row=2, col=1)
-    figure.update_yaxes(title={"text": f"{gap_charts.AXIS_NAMES[metric]} lost against real data"}, row=1, col=1)
+    figure.update_xaxes(title={"text": gap_charts.AXIS_NAMES[measure]}, row=2, col=1)
+    figure.update_yaxes(title={"text": gap_charts.lost(metric)}, row=1, col=1)
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=[gap_charts.short(name) for name in names], row=2, col=1
     )
@@ -63,7 +62,7 @@ def _gap_marks(own: pd.DataFrame, at: "pd.Series[float]", arm: str, style: gap_c
     """The gaps of one arm as marks at the places `at`."""
     return go.Scatter(
         x=at,
-        y=own["gap"],
+        y=100 * own["gap"],
         mode="markers",
         name=styling.escaped(arm),
         cliponaxis=False,
@@ -73,7 +72,7 @@ def _gap_marks(own: pd.DataFrame, at: "pd.Series[float]", arm: str, style: gap_c
             "size": 11,
             "line": {"width": 1, "color": "white"},
         },
-        error_y=styling.error_bars(own["gap"], own["low"], own["high"]),
+        error_y=styling.error_bars(100 * own["gap"], 100 * own["low"], 100 * own["high"]),
         customdata=gap_charts.point_data(own),
         hovertemplate=gap_charts.POINT_HOVER,
     )
@@ -110,7 +109,7 @@ def _add_arm_line(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]",
     figure.add_trace(
         go.Scatter(
             x=ends,
-            y=fit.intercept + fit.slope * ends,
+            y=100 * (fit.intercept + fit.slope * ends),
             mode="lines",
             line={"color": style.colour, "width": 1.2, "dash": "dash"},
             hoverinfo="skip",
@@ -124,13 +123,13 @@ def _add_arm_line(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]",
 def _add_fit(figure: go.Figure, fit: regression.Fit, x: "pd.Series[float]") -> None:
     """Draw the line of a fit with its 95 % band and its numbers."""
     band = regression.band(fit, np.linspace(x.min(), x.max(), 60))
-    styling.add_band(figure, band["x"], band["low"], band["high"], gap_charts.GREY)
+    styling.add_band(figure, band["x"], 100 * band["low"], 100 * band["high"], gap_charts.GREY)
     strength = f"R² {fit.r2:.2f}, " if math.isfinite(fit.r2) else ""
-    label = f"slope {fit.interval.text()}<br>{strength}{regression.p_words(fit.p)}, {fit.n_groups} tasks"
+    label = f"slope {fit.interval.in_points.text(digits=0)} points<br>{strength}{regression.p_words(fit.p)}, {fit.n_groups} tasks"
     figure.add_trace(
         go.Scatter(
             x=band["x"],
-            y=band["mean"],
+            y=100 * band["mean"],
             mode="lines",
             line={"color": gap_charts.GREY, "width": 2},
             name="Least squares over tasks",

@@ -103,9 +103,9 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
     """
     figure = go.Figure()
     labels = list(dict.fromkeys(points["label"]))
-    marks = symbols(list(dict.fromkeys(points["arm"])))
+    styles = gap_charts.arm_styles(points["arm"])
     for (arm, label), own in points.groupby(["arm", "label"] if by == "label" else ["arm", "arm"], sort=False):
-        shade = PALETTE[labels.index(label) % len(PALETTE)] if by == "label" else gap_charts.colour(str(arm))
+        shade = PALETTE[labels.index(label) % len(PALETTE)] if by == "label" else styles[str(arm)].colour
         name = f"{arm} · {label}" if by == "label" else str(arm)
         figure.add_trace(
             go.Scattergl(
@@ -113,7 +113,7 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
                 y=own["y"],
                 mode="markers",
                 name=styling.escaped(f"{name} (n {len(own)})"),
-                marker={"color": shade, "symbol": marks[str(arm)], "size": 6, "opacity": 0.7},
+                marker={"color": shade, "symbol": styles[str(arm)].symbol, "size": 6, "opacity": 0.7},
                 customdata=own["sample_id"],
                 text=[styling.escaped(_beginning(text)) for text in own["text"]],
                 hovertemplate="%{text}<extra>" + styling.escaped(name) + "</extra>",
@@ -122,15 +122,6 @@ def embedding_map(points: pd.DataFrame, *, by: Literal["arm", "label"] = "arm") 
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
     return _apply_layout(figure, height=520)
-
-
-def symbols(arms: list[str]) -> dict[str, str]:
-    """Arm -> marker; if two arms are of the same kind, the second marker is open."""
-    found: dict[str, str] = {}
-    for arm in arms:
-        symbol = gap_charts.marker(arm)
-        found[arm] = f"{symbol}-open" if symbol in found.values() else symbol
-    return found
 
 
 def _dot(arm: str, row: pd.DataFrame) -> go.Scatter:

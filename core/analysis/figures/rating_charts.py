@@ -108,7 +108,7 @@ def agreement_histogram(items: pd.DataFrame, *, low: float = math.nan, high: flo
     )  # fmt: skip
     mean = float(a.mean()) if len(a) else math.nan
     if math.isfinite(low):
-        figure.add_vrect(x0=low, x1=high, fillcolor=gap_charts.OTHERS[0], opacity=0.35, line_width=0)
+        figure.add_vrect(x0=low, x1=high, fillcolor=gap_charts.OTHERS[0], opacity=0.35, line_width=0, layer="below")
     if math.isfinite(mean):
         figure.add_vline(x=mean, line={"color": gap_charts.OTHERS[0], "width": 2})
     styling.apply_layout(

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 GREY = "#8A8F98"
+TEXT_GREY = "#616873"  # on white 5.6:1; the pages and the report in dark give chart texts the colour of the page's text
 GRID = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False, "automargin": True}
 
 

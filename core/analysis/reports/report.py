@@ -17,15 +17,17 @@ from core.analysis.figures import gap_charts, gap_forest, gap_scatter, unconverg
 from core.analysis.findings import Findings
 from core.analysis.headline import headline
 from core.analysis.instances import evidence
-from core.analysis.points import METRIC_NAMES
+from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.reports.pack import methods, tables
 from core.analysis.trust import checks, frozen
 from core.analysis.verdicts import verdict_words
+from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.training import runs
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+NOTHING = "–"
 RESPONSIVE = {"responsive": True, "displaylogo": False}
 HEADINGS: dict[str, str] = {
     "task": "Task",
@@ -33,13 +35,12 @@ HEADINGS: dict[str, str] = {
     "encoder": "Encoder",
     "runs": "Seeds",
     "n_train": "Training texts",
-    "n_test": "Test samples",
+    "n_test": "Test texts",
     **METRIC_NAMES,
-    "gap": "Gap",
-    "low": "Low",
-    "high": "High",
-    "value": "Subjectivity",
+    "gap": "Points lost [95 % interval]",
+    "value": "Subjectivity [95 % interval]",
     "n": "Answers",
+    "commonest": "Share of the commonest label",
     "level": "Level",
 }
 
@@ -70,6 +71,7 @@ def render(session: Session, found: Findings) -> str:
         made=time.strftime("%Y-%m-%d %H:%M"),
         headline=headline(found),
         reading=findings.reading(found),
+        has_line=found.fit is not None,
         verdicts=_verdicts(session, found),
         caution=findings.caution(found),
         trust=_trust(session, found),
@@ -79,7 +81,7 @@ def render(session: Session, found: Findings) -> str:
         plotly_script=plotly.offline.get_plotlyjs(),
         tables=[
             ("Scores on real test data", _table(_score_table(found))),
-            ("Subjectivity of the tasks, most objective first", _table(found.subjectivity)),
+            ("Subjectivity of the tasks, most objective first", _table(_subjectivity_table(found))),
         ],
         captioned=[
             (title, table)
@@ -190,9 +192,10 @@ def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.
 
 
 def _score_table(found: Findings) -> pd.DataFrame:
-    """Mean scores with gaps, a row per task, arm and encoder; the gap of the real arm is nan."""
+    """Mean scores with gaps in points, a row per task, arm and encoder; the gap of the real arm is a dash."""
+    columns = ["task", "arm", "encoder", "runs", "n_train", "n_test", Metric.MACRO_F1, Metric.ACCURACY, "gap"]
     if found.scores.empty:
-        return pd.DataFrame(columns=["task", "arm", "encoder", "runs", "macro_f1", "accuracy", "gap", "low", "high"])
+        return pd.DataFrame(columns=columns)
     means = (
         found.scores.groupby(["task", "arm", "arm_kind", "encoder"], sort=False)
         .agg(
@@ -207,8 +210,21 @@ def _score_table(found: Findings) -> pd.DataFrame:
     beside = means.merge(
         found.gaps[["task", "arm", "encoder", "gap", "low", "high"]], on=["task", "arm", "encoder"], how="left"
     )
-    beside.loc[beside["arm_kind"] == ArmKind.REAL, ["gap", "low", "high"]] = float("nan")
-    return beside.drop(columns="arm_kind")
+    beside.loc[beside["arm_kind"] == ArmKind.REAL, ["gap", "low", "high"]] = math.nan
+    spans = zip(100 * beside["gap"], 100 * beside["low"], 100 * beside["high"], strict=True)
+    return beside.assign(gap=[Interval(*span, n=0).text(digits=1) for span in spans])[columns]
+
+
+def _subjectivity_table(found: Findings) -> pd.DataFrame:
+    """The subjectivity of the tasks with intervals, without columns that have no value."""
+    known = found.subjectivity
+    spans = zip(known["value"], known["low"], known["high"], strict=True)
+    return known.assign(
+        value=[Interval(*span, n=0).text() for span in spans],
+        n=[f"{int(n):,}" for n in known["n"]],
+        level=[_whole(level) for level in known["level"]],
+        commonest=[f"{share:.0%}" if math.isfinite(share) else NOTHING for share in known["commonest"]],
+    )[["task", "value", "n", *(name for name in ("level", "commonest") if known[name].notna().any())]]
 
 
 def _table(frame: pd.DataFrame) -> dict[str, Any]:
@@ -219,7 +235,9 @@ def _table(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return "–"
-        return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.3f}"
-    return str(value)
+        return f"{value:.3f}" if math.isfinite(value) else NOTHING
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _whole(value: float) -> str:
+    return str(int(value)) if math.isfinite(value) else NOTHING

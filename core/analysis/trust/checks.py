@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from core.analysis import data_notes
 from core.analysis.arms import trained
 from core.analysis.arms.trained import StudyArms
 from core.analysis.baselines import results, sentences
@@ -42,7 +43,9 @@ def of_task(
     """The checks of a task: baselines in this metric, contamination of the models, near-duplicates across splits, calibration,
     doubt about its labels. `arms`: the trained arms of its study, from a caller who has read them already."""
     arms = trained.read(session, task.study_id) if arms is None else arms
+    stale = data_notes.of_test_texts(session, task.study_id, task=task.name)
     return [
+        *(Check("Test texts", sentence.removeprefix(f"{task.name}: ")) for sentence in stale),
         beside_baselines(session, task, arms, metric=metric),
         contamination(session, task),
         near_duplicates(session, task),

@@ -82,7 +82,7 @@ def _other_margins(session: Session, found: Findings, said: Verdict) -> list[str
         for margin in margins:
             other = findings.verdict_on(session, found, said.task, margin=margin)
             if other.advice != said.advice:
-                advice = verdict_words.ADVICE_WORDS[other.advice].format(arm=other.arm)
+                advice = verdict_words.advised(other)
                 sentences.append(f"If you could lose {edge} {verdict_words.counted_points(margin)}: {advice}")
                 break
     return sentences

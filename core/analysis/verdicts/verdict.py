@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from scipy import special
 
 from core.analysis.inference import new_task
 from core.analysis.inference.gaps import Gap
@@ -29,8 +30,10 @@ PRIORS = {
 CENTRES = {Measure.RATINGS: (0.75, 0.25), Measure.SCALE: (3.0, 1.0), Measure.COMPARISONS: (0.0, 1.5)}
 WITHIN_80 = 1.2815515655446004  # standard deviations that hold 80 % of a normal distribution
 LIKELY, UNLIKELY = 0.8, 0.2
+UNTRIED = {ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT}  # kinds to speak of where a study has no synthetic arm
 FEW_TASKS = 3
 MARGIN = 0.05
+NO_REACH = (math.nan, math.nan)
 
 
 class Advice(StrEnum):
@@ -55,13 +58,15 @@ class ArmGap:
 
 @dataclass(frozen=True)
 class KnownTask:
-    """What a study knows of one task. `subjectivity` is None without answers; `is_learned` says whether its real arm is
-    better than chance, without which a gap means nothing (True where there are no runs)."""
+    """What a study knows of one task. `subjectivity` is None without answers; `unlearned`: why a gap to its real arm means
+    nothing, as a clause ("" where the real arm is shown to have learned, or has no runs). `kinds`: of its synthetic arms, trained
+    or not."""
 
     name: str
     subjectivity: Interval | None
     gaps: tuple[ArmGap, ...] = ()
-    is_learned: bool = True
+    unlearned: str = ""
+    kinds: tuple[ArmKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class ArmVerdict:
 
     `own`: the gap that runs of this task measured (None without them, or where they have no interval). `n_tasks`: other tasks
     behind the expectation. `inside`: how many of them lay in the 80 % interval that the rest foretold. `unconverged` of the `n_runs` behind
-    the arm's own gaps had not converged; `cut_tasks`: those of the `n_tasks` with such runs.
+    the arm's own gaps had not converged; `cut_tasks`: those of the `n_tasks` with such runs. `reach`: the lowest and the highest end of
+    the 95 % intervals of its own gaps, nan without any.
     """
 
     arm: str
@@ -87,14 +93,25 @@ class ArmVerdict:
     unconverged: int = 0
     n_runs: int = 0
     cut_tasks: int = 0
+    reach: tuple[float, float] = NO_REACH
+
+    @property
+    def has_no_loss(self) -> bool:
+        """Whether a gap that this task measured has 0 in its 95 % interval, or lies below, so that no loss is shown."""
+        return self.reach[0] <= 0
+
+    def is_open(self, margin: float) -> bool:
+        """Whether the 95 % interval of the measured gap holds a gain and a loss, each above the margin."""
+        return self.reach[0] < -margin and self.reach[1] > margin
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a task. `expected_gap`, `low`, `high` (80 %) and `chance_within_margin` are those of `arm`.
 
-    `is_withheld`: there is no verdict, because the real arm is no better than chance, or because the task is in no comparison and has
-    no runs. `is_uncompared`: tasks are placed by comparisons and this task is in none, so that the other tasks say nothing about it.
+    `is_withheld`: there is no verdict, because the real arm is not shown to have learned (`why_unlearned`), or because the task is in
+    no comparison and has no runs. `is_uncompared`: tasks are placed by comparisons and this task is in none, so that the other tasks say
+    nothing about it.
     """
 
     task: str
@@ -112,6 +129,7 @@ class Verdict:
     unlearned: tuple[str, ...]
     is_withheld: bool
     is_uncompared: bool = False
+    why_unlearned: str = ""
 
 
 def verdict(
@@ -126,17 +144,18 @@ def verdict(
         raise StudyError(f"The gap that can be borne must be above 0, such as 0.05 for 5 points; it is {margin:g}.")
     is_uncompared = measure == Measure.COMPARISONS and task.subjectivity is None
     placed = [other for other in others if other.subjectivity is not None and not is_uncompared]
-    usable = [other for other in placed if other.is_learned]
+    usable = [other for other in placed if not other.unlearned]
     centre, unit = CENTRES[measure] if measure else (0.0, 1.0)
     z, extra = _place(task, placed, centre=centre, unit=unit)
-    own = _by_kind(task) if task.is_learned else {}
+    own = {} if task.unlearned else _by_kind(task)
     shown = sorted(
-        {kind for other in usable for kind in _by_kind(other)} | set(own) or set(PRIORS) - {ArmKind.OTHER},
+        {kind for other in usable for kind in _by_kind(other)} | set(own) or set(task.kinds) or UNTRIED,
         key=list(PRIORS).index,
     )
     arms = tuple(_expected(kind, own.get(kind), usable, (z, extra), (centre, unit), margin=margin) for kind in shown)
-    advice, named = _advice(arms, has_runs=bool(own))
-    advice = Advice.PILOT if not task.is_learned or (is_uncompared and not own) else advice
+    advice, named = _advice(arms, has_runs=bool(own), margin=margin)
+    is_withheld = bool(task.unlearned) or (is_uncompared and not own)
+    advice = Advice.PILOT if is_withheld else advice
     return Verdict(
         task=task.name,
         margin=margin,
@@ -150,9 +169,10 @@ def verdict(
         subjectivity=task.subjectivity,
         place=z,
         is_extrapolated=_is_beyond(task, usable),
-        unlearned=tuple(other.name for other in placed if not other.is_learned),
-        is_withheld=not task.is_learned or (is_uncompared and not own),
-        is_uncompared=is_uncompared and task.is_learned,
+        unlearned=tuple(other.name for other in placed if other.unlearned),
+        is_withheld=is_withheld,
+        is_uncompared=is_uncompared and not task.unlearned,
+        why_unlearned=task.unlearned,
     )
 
 
@@ -177,7 +197,7 @@ def _error(subjectivity: Interval | None) -> float:
 @dataclass(frozen=True)
 class _KindGap:
     """The mean gap over the arms and encoders of one kind; `gap` is that of the single arm, or None for several. `unconverged` of its
-    `n_runs` had not converged."""
+    `n_runs` had not converged. `reach`: the outer ends of the 95 % intervals."""
 
     names: tuple[str, ...]
     value: float
@@ -185,6 +205,7 @@ class _KindGap:
     gap: Gap | None
     unconverged: int
     n_runs: int
+    reach: tuple[float, float]
 
 
 def _by_kind(task: KnownTask) -> dict[ArmKind, _KindGap]:
@@ -195,11 +216,17 @@ def _by_kind(task: KnownTask) -> dict[ArmKind, _KindGap]:
         own = [arm for arm in task.gaps if arm.kind == kind and math.isfinite(arm.gap.se)]
         if own:
             value = float(np.mean([arm.gap.value for arm in own]))
-            se = math.sqrt(float(np.mean([arm.gap.se**2 for arm in own])))
+            se = math.sqrt(float(np.mean([_widened(arm.gap) ** 2 for arm in own])))
             names = tuple(dict.fromkeys(arm.arm for arm in own))
             cut, total = sum(arm.gap.unconverged for arm in own), sum(sum(arm.gap.n_seeds) for arm in own)
-            found[kind] = _KindGap(names, value, se, own[0].gap if len(own) == 1 else None, cut, total)
+            reach = (min(arm.gap.low for arm in own), max(arm.gap.high for arm in own))
+            found[kind] = _KindGap(names, value, se, own[0].gap if len(own) == 1 else None, cut, total, reach)
     return found
+
+
+def _widened(gap: Gap) -> float:
+    """The standard error with which a normal distribution has the 80 % interval of the gap's t distribution."""
+    return gap.se * float(special.stdtrit(gap.df, 0.9)) / WITHIN_80
 
 
 def _expected(
@@ -236,18 +263,20 @@ def _expected(
         unconverged=own.unconverged if own else 0,
         n_runs=own.n_runs if own else 0,
         cut_tasks=sum(bool(found.unconverged) for _, found in rest),
+        reach=own.reach if own else NO_REACH,
     )
 
 
-def _advice(arms: Sequence[ArmVerdict], *, has_runs: bool) -> tuple[Advice, ArmVerdict]:
-    """What to do, and the arm that the advice speaks of; the cheaper arms come first in `arms`."""
+def _advice(arms: Sequence[ArmVerdict], *, has_runs: bool, margin: float) -> tuple[Advice, ArmVerdict]:
+    """What to do, and the arm that the advice speaks of; the cheaper arms come first in `arms`. A measured gap that is open, or that
+    shows no loss, never ends in the advice to collect."""
     best = max(arms, key=lambda arm: arm.chance)
     if not has_runs and max(arm.n_tasks for arm in arms) <= FEW_TASKS:
         return Advice.PILOT, best
     for arm in arms:
-        if arm.chance >= LIKELY:
+        if arm.chance >= LIKELY and not arm.is_open(margin):
             return (Advice.MIX if arm.kind == ArmKind.MIXED else Advice.GENERATE), arm
-    if best.chance > UNLIKELY:
+    if best.chance > UNLIKELY or any(arm.has_no_loss for arm in arms):
         return Advice.PILOT, best
     return Advice.COLLECT, best
 

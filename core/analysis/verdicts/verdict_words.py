@@ -12,9 +12,12 @@ from core.wording import counted
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
 AGREEMENT_WORDS = ((0.8, "people agree well"), (0.667, "people agree moderately"), (0.4, "people agree little"))
-WITHHELD = "Train the real arm longer or on more texts, or check its labels; a verdict follows once it beats chance."
-UNLEARNED = "No verdict: the real arm is no better than chance, so its gaps mean nothing."
-UNCOMPARED = "No verdict: people compared the other tasks but not this one. Compare this task with the others."
+WITHHELD = (
+    "Train the real arm with more steps or on more real texts, or check its labels; more real test texts narrow its score. A verdict "
+    "follows once the real arm is shown to beat chance and always the commonest label."
+)
+UNLEARNED = "No verdict yet: {why}, so a gap to it means nothing. Train with more steps or on more real texts, or test on more real texts."
+UNCOMPARED = "No verdict yet: people compared the other tasks but not this one. Compare this task with the others."
 COMPARE = (
     "Ask people in a campaign of comparisons which task is more subjective, or train an arm of this task: a gap measured here "
     "needs no comparison."
@@ -22,9 +25,13 @@ COMPARE = (
 ADVICE_WORDS = {
     Advice.GENERATE: "Generate: train on {arm} texts.",
     Advice.MIX: "Mix: train on {arm} texts, synthetic beside real ones.",
-    Advice.COLLECT: "Collect real texts: no synthetic arm is likely to stay within the margin.",
+    Advice.COLLECT: "Collect real texts: {arms} texts are not likely to stay within the margin.",
     Advice.PILOT: "Pilot first: what is known does not decide.",
 }
+OPEN = (
+    "It cannot be told yet whether {arm} texts stay within the margin: the interval holds both no loss and a loss above the margin. More "
+    "real test texts, more seeds or longer training narrow it."
+)
 
 
 def points(gap: float) -> str:
@@ -38,6 +45,14 @@ def points(gap: float) -> str:
 def counted_points(gap: float) -> str:
     """A gap as points with the word, such as "1 point" or "-2 points"."""
     return f"{points(gap)} {'point' if points(gap) in {'1', '-1'} else 'points'}"
+
+
+def amount(gap: float, low: float, high: float, *, level: int, more: str = "") -> str:
+    """A gap as points lost, or gained where it lies below 0, with its interval and the level of the interval in percent, such as
+    "20 points lost (95 % interval [16, 24])"; `more` stands in the brackets too."""
+    is_gain = gap < 0 and points(gap) != "0"
+    value, low, high = (-gap, -high, -low) if is_gain else (gap, low, high)
+    return f"{counted_points(value)} {'gained' if is_gain else 'lost'} ({level} % interval {between(low, high)}{more})"
 
 
 def between(low: float, high: float) -> str:
@@ -59,18 +74,17 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
             if named.own is None and _cut(named)
             else ""
         )
-        return f"{said}{f'; {people}' if people else ''}. {_advised(found)}{cut}"
+        return f"{said}{f'; {people}' if people else ''}. {advised(found)}{cut}"
+    named = next(arm for arm in found.arms if arm.arm == found.arm)
+    cut = _inside(_cut(named) or _cut_tasks(named))
+    expected = amount(found.expected_gap, found.low, found.high, level=80, more=cut)
     if not any(arm.n_tasks for arm in found.arms):
         return (
-            "No task of this study has both runs and subjectivity. From a weak assumption alone: "
-            f"{counted_points(found.expected_gap)} lost with {found.arm} {between(found.low, found.high)}. "
-            "Train one task, or run a pilot on this one."
+            "Nothing is measured yet: no gap of this task has an interval, and no other task has both runs and subjectivity. "
+            f"From a weak assumption alone: {expected} with {found.arm} texts. Trainings of this task on real and on LLM texts, with 3 "
+            "seeds each, measure it."
         )
-    named = next(arm for arm in found.arms if arm.arm == found.arm)
-    lost = (
-        f"{counted_points(found.expected_gap)} lost {between(found.low, found.high)}{_cut(named) or _cut_tasks(named)}"
-    )
-    return f"Expected with {found.arm}: {lost}. {_advised(found)}"
+    return f"Expected with {found.arm}: {expected}. {advised(found)}"
 
 
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
@@ -81,6 +95,16 @@ def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
     said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
     said += [_own(arm) for arm in found.arms if arm.own is not None] or [_pilot(named)]
     return [reason for reason in (*said, *_warnings(found)) if reason]
+
+
+def advised(found: Verdict) -> str:
+    """What to do, in a sentence or two."""
+    if found.advice == Advice.PILOT:
+        undecided = [arm for arm in found.arms if arm.reach[0] <= 0 and arm.reach[1] > found.margin]
+        named = next((arm for arm in undecided if arm.arm == found.arm), next(iter(undecided), None))
+        if named is not None:
+            return OPEN.format(arm=named.arm)
+    return ADVICE_WORDS[found.advice].format(arm=found.arm, arms=" and ".join(arm.arm for arm in found.arms))
 
 
 def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> str:
@@ -125,24 +149,23 @@ def _listed(title: str, sentences: Sequence[str]) -> list[str]:
 
 def _why_withheld(found: Verdict) -> tuple[str, str]:
     """Why there is no verdict, and what to do."""
-    return (UNCOMPARED, COMPARE) if found.is_uncompared else (UNLEARNED, WITHHELD)
-
-
-def _advised(found: Verdict) -> str:
-    return ADVICE_WORDS[found.advice].format(arm=found.arm)
+    return (UNCOMPARED, COMPARE) if found.is_uncompared else (UNLEARNED.format(why=found.why_unlearned), WITHHELD)
 
 
 def _lost(arm: ArmVerdict) -> str:
     own = arm.own
     assert own is not None
-    is_gain = own.value < 0 and points(own.value) != "0"
-    value, low, high = (-own.value, -own.high, -own.low) if is_gain else (own.value, own.low, own.high)
-    return f"{arm.arm}: {counted_points(value)} {'gained' if is_gain else 'lost'} {between(low, high)}{_cut(arm)}"
+    return f"{arm.arm}: {amount(own.value, own.low, own.high, level=95, more=_inside(_cut(arm)))}"
 
 
 def _cut(arm: ArmVerdict) -> str:
     """How many of the runs behind the arm's own gap had not converged, in brackets; "" if all had."""
     return f" ({arm.unconverged} of {counted(arm.n_runs, 'run')} not converged)" if arm.unconverged else ""
+
+
+def _inside(brackets: str) -> str:
+    """Words in brackets as a further part of other brackets: "; 2 of 6 runs not converged"."""
+    return f"; {brackets.strip(' ()')}" if brackets else ""
 
 
 def _cut_tasks(arm: ArmVerdict) -> str:
@@ -167,18 +190,34 @@ def _expectation(found: Verdict, arm: ArmVerdict) -> str:
         if arm.cut_tasks
         else ""
     )
-    return (
-        f"Half of tasks like this one lose less than {counted_points(arm.gap)} with {arm.arm}, 8 of 10 between "
-        f"{points(arm.low)} and {points(arm.high)}. The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}.{resting}"
+    half = (
+        f"Half of tasks like this one lose less than {counted_points(arm.gap)} with {arm.arm}"
+        if points(arm.gap)[0] != "-"
+        else f"Half of tasks like this one gain more than {counted_points(-arm.gap)} with {arm.arm}"
     )
+    return (
+        f"{half}; 8 of 10 lie between {_side(arm.low)} and {_side(arm.high)}. "
+        f"The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}.{resting}"
+    )
+
+
+def _side(gap: float) -> str:
+    """A gap as points lost or gained, such as "6 points gained"."""
+    return f"{counted_points(-gap)} gained" if points(gap)[0] == "-" else f"{counted_points(gap)} lost"
 
 
 def _tasks(arm: ArmVerdict) -> str:
     n = arm.n_tasks
     if not n:
-        return "The expectation rests on a weak assumption from published work that was not checked, not on this study."
+        assumed = "a weak assumption from published work that was not checked"
+        if _is_measured(arm):
+            return (
+                f"The expectation rests on this task's own runs and on {assumed}; no other task says anything about it."
+            )
+        return f"The expectation rests on {assumed}, not on this study."
     if n <= FEW_TASKS:
-        return f"{counted(n, 'other task')} say little; the interval rests mostly on an assumption."
+        rest = "this task's own runs and on an assumption" if _is_measured(arm) else "an assumption"
+        return f"{counted(n, 'other task')} say{'s' if n == 1 else ''} little; the interval rests mostly on {rest}."
     middle, low, high = arm.tau
     few = (
         f" With {n} tasks, how much tasks differ beyond their subjectivity is hardly known ({points(middle)} points, could be "
@@ -194,13 +233,18 @@ def _tasks(arm: ArmVerdict) -> str:
     )
 
 
+def _is_measured(arm: ArmVerdict) -> bool:
+    """Whether runs of this task measured a gap of the arm with an interval."""
+    return math.isfinite(arm.reach[0])
+
+
 def _own(arm: ArmVerdict) -> str:
     own = arm.own
     assert own is not None
     seeds = min(own.n_seeds)
     note = f" {own.note}" if own.note else ""
     return (
-        f"{arm.arm}, measured: gap {own.value:.3f} [{own.low:.3f}, {own.high:.3f}] over {own.n_texts} test texts and {seeds} seeds. "
+        f"{arm.arm}, measured: {amount(own.value, own.low, own.high, level=95)}, over {own.n_texts} test texts and {seeds} seeds. "
         f"It speaks of new texts and new trainings, not of another set of generated texts.{note}"
     )
 
@@ -220,5 +264,7 @@ def _warnings(found: Verdict) -> list[str]:
     if found.is_extrapolated:
         said.append("The task lies outside the subjectivities of the study's tasks: the expectation is extrapolated.")
     if found.unlearned:
-        said.append(f"Left out, because their real arm is no better than chance: {', '.join(found.unlearned)}.")
+        said.append(
+            f"Left out, because their real arm is not shown to beat chance and the commonest label: {', '.join(found.unlearned)}."
+        )
     return said

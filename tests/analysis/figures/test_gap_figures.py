@@ -82,7 +82,7 @@ def test_marks_tell_their_gap_and_never_show_what_is_no_number() -> None:
     figure = gap_forest.gaps_by_task(without, metric="macro_f1")
 
     told = [str(cell) for trace in figure.data for row in trace.customdata for cell in row]
-    assert told[:3] == ["a task with a rather long name 1", "zero-shot", "minilm"] and "0.010" in told
+    assert told[:3] == ["a task with a rather long name 1", "zero-shot", "minilm"] and "1.0" in told
     assert "nan" not in told and np.isnan(np.asarray(figure.data[0].error_x.array, dtype=float)).all()
 
 
@@ -118,7 +118,7 @@ def test_the_scatter_has_one_interval_of_subjectivity_for_each_task_and_a_line_f
     assert [len(trace.x) for trace in with_x] == [9]
     assert len(figure.layout.yaxis2.ticktext) == 9
     assert len([trace for trace in figure.data if trace.mode == "lines" and trace.line.dash == "dash"]) == 5
-    assert figure.layout.xaxis2.title.text.startswith("objective → subjective")
+    assert figure.layout.xaxis2.title.text.startswith("more a matter of opinion →")
     assert (
         len({(x, y) for trace in figure.data if trace.mode == "markers" for x, y in zip(trace.x, trace.y, strict=True)})
         == 54

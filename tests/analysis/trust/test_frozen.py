@@ -44,6 +44,8 @@ def train(store: Store, **changes: int) -> None:
     with store.write() as session:
         task = session.scalars(select(Task)).one()
         add_runs(session, task, {"real": 0.9, "zero-shot": 0.8}, **changes)
+        for run in session.scalars(select(frozen.Run)):
+            run.config = run.config | {"test": "other texts", "code": 1}
 
 
 def test_a_plan_has_everything_that_decides_its_date_and_its_hash(store: Store, study: Study) -> None:

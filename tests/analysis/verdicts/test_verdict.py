@@ -65,7 +65,9 @@ def test_few_tasks_ask_for_a_pilot_and_own_runs_decide() -> None:
     assert any("say little" in reason for reason in verdict_words.reasons(unsure))
     assert sure.advice == Advice.GENERATE and sure.high - sure.low < unsure.high - unsure.low
     said = verdict_words.headline(sure, Measure.RATINGS)
-    assert said.startswith("zero-shot: 1 point lost [-1, 3]; few-shot: 2 points gained [0, 4]; people hardly agree.")
+    assert said.startswith(
+        "zero-shot: 1 point lost (95 % interval [-1, 3]); few-shot: 2 points gained (95 % interval [0, 4]); people hardly agree."
+    )
 
 
 def test_runs_that_had_not_converged_are_told_beside_the_number_that_rests_on_them() -> None:
@@ -79,9 +81,11 @@ def test_runs_that_had_not_converged_are_told_beside_the_number_that_rests_on_th
 
     found = judged(cut, study(n=4))
 
-    assert verdict_words.headline(found).startswith("zero-shot: 20 points lost [16, 24] (2 of 6 runs not converged). ")
+    assert verdict_words.headline(found).startswith(
+        "zero-shot: 20 points lost (95 % interval [16, 24]; 2 of 6 runs not converged). "
+    )
     assert "| zero-shot (2 of 6 runs not converged) |" in verdict_words.markdown(found)
-    assert "(2 of 6 other tasks with runs not converged)." in verdict_words.headline(expected)
+    assert "; 2 of 6 other tasks with runs not converged)." in verdict_words.headline(expected)
     assert any("had not converged in 2 other tasks" in reason for reason in verdict_words.reasons(expected))
     two = replace(cut, gaps=(*cut.gaps, replace(cut.gaps[0], arm="zero-shot-b"), measured(0.3, arm="mixed")))
     assert verdict_words.headline(judged(two, study(n=4), margin=0.25)).endswith(
@@ -94,7 +98,7 @@ def test_without_any_task_only_a_weak_assumption_speaks_and_says_so() -> None:
     found = verdict.verdict(KnownTask("new", None), [], measure=None)
 
     assert found.advice == Advice.PILOT and {arm.n_tasks for arm in found.arms} == {0}
-    assert [arm.kind for arm in found.arms] == [ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT, ArmKind.MIXED]
+    assert [arm.kind for arm in found.arms] == [ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT]
     assert "From a weak assumption alone" in verdict_words.headline(found)
     assert "Nobody rated this task, so it is taken as an average task of the study." in verdict_words.reasons(found)
 
@@ -132,18 +136,60 @@ def test_own_runs_of_a_task_in_no_comparison_speak_without_the_other_tasks() -> 
 
 def test_arms_that_learned_nothing_speak_for_nobody() -> None:
     others = study(n=6)
-    dull = KnownTask("dull", rated(0.8), (measured(0.0),), is_learned=False)
+    dull = KnownTask("dull", rated(0.8), (measured(0.0),), unlearned="the real arm is no better than chance")
 
     found = judged(KnownTask("new", rated(0.8)), [*others, dull])
     own = judged(dull, others)
 
     assert found.arms == judged(KnownTask("new", rated(0.8)), others).arms
-    assert "Left out, because their real arm is no better than chance: dull." in verdict_words.reasons(found)
+    assert (
+        "Left out, because their real arm is not shown to beat chance and the commonest label: dull."
+        in verdict_words.reasons(found)
+    )
     assert own.advice == Advice.PILOT and verdict_words.reasons(own) == [verdict_words.WITHHELD]
     assert "points lost" not in verdict_words.markdown(own)
     assert own.is_withheld and verdict_words.headline(own).startswith(
-        "No verdict: the real arm is no better than chance"
+        "No verdict yet: the real arm is no better than chance"
     )
+
+
+def test_a_gap_that_may_be_no_loss_never_ends_in_the_advice_to_collect() -> None:
+    wide = measured(0.16, 0.09)
+    open_gap = replace(wide, gap=replace(wide.gap, low=-0.21, high=0.53, df=2.0))
+
+    found = judged(KnownTask("new", None, (open_gap,)), [])
+
+    assert found.advice == Advice.PILOT and found.arms[0].is_open(0.05)
+    assert "It cannot be told yet whether zero-shot texts stay within the margin" in verdict_words.headline(found)
+    assert judged(KnownTask("new", None, (measured(0.16, 0.02),)), []).advice == Advice.COLLECT
+
+
+def test_an_error_on_few_degrees_of_freedom_widens_the_expectation() -> None:
+    many = measured(0.16, 0.03)
+    few = replace(many, gap=replace(many.gap, df=2.0))
+
+    sure, unsure = (judged(KnownTask("new", None, (one,)), []) for one in (many, few))
+
+    assert unsure.high - unsure.low > 1.3 * (sure.high - sure.low)
+
+
+def test_every_interval_names_its_level_and_what_the_expectation_rests_on_is_said_once() -> None:
+    found = judged(KnownTask("new", None, (measured(0.16),)), [])
+
+    said = verdict_words.reasons(found)
+
+    assert any("measured: 16 points lost (95 % interval [12, 20])" in reason for reason in said)
+    assert any("rests on this task's own runs" in reason for reason in said)
+    assert not any("not on this study" in reason for reason in said)
+
+
+def test_an_untrained_task_names_only_kinds_of_arms_that_it_has_and_a_gain_is_a_gain() -> None:
+    found = judged(KnownTask("new", rated(0.1), kinds=(ArmKind.FEW_SHOT,)), [])
+
+    said = verdict_words.headline(found)
+
+    assert [arm.kind for arm in found.arms] == [ArmKind.FEW_SHOT]
+    assert "gained (80 % interval [" in said and "-" not in said.split("gained")[0].split("alone")[1]
 
 
 def test_a_gap_without_an_interval_is_no_evidence() -> None:
