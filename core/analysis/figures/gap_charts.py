@@ -129,7 +129,9 @@ def scores_by_task(
         for trace in _score_marks(own.assign(at=at, cut=own["converged"].eq(False)), metric, arm, look):
             figure.add_trace(trace)
     unconverged.explain(figure, scores["converged"].eq(False))
-    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=order, range=[-0.5, len(order) - 0.5])
+    figure.update_xaxes(
+        tickvals=list(range(len(order))), ticktext=[short(task) for task in order], range=[-0.5, len(order) - 0.5]
+    )
     return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 
 
