@@ -31,7 +31,7 @@ if not known:
     st.stop()
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.container(border=True):
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, format_func=shown, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)

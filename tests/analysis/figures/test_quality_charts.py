@@ -115,3 +115,14 @@ def test_two_arms_of_one_kind_can_be_told_apart_on_the_map() -> None:
     figure = quality_charts.embedding_map(POINTS.assign(arm=["zero-shot", "zero-shot-b", "real"]))
 
     assert [trace.marker.symbol for trace in figure.data] == ["square", "square-open", "circle"]
+
+
+def test_a_difference_of_nothing_does_not_fill_the_axis() -> None:
+    rows = pd.DataFrame(
+        {"measure": "self_bleu", "arm": ["real", "zero-shot"], "value": [0.340, 0.342], "low": NAN, "high": NAN,
+         "n": 100, "spread": ""}
+    )  # fmt: skip
+
+    low, high = quality_charts.measure_dots(rows, measure="self_bleu").layout.xaxis.range
+
+    assert (low, high) == (pytest.approx(0.291), pytest.approx(0.391))
