@@ -12,6 +12,7 @@ from core.study import tasks
 from core.study.rows.kinds import Work
 from core.training import selection
 from core.training.targets import rated, weights
+from core.wording import shown
 
 study = ui.guard("organiser")
 ui.show_notice()
@@ -31,9 +32,9 @@ if not known:
     st.stop()
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.container(border=True):
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = [task.name for task in known]
-        wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
+        wanted = st.multiselect("Tasks", titles, default=titles, format_func=shown, key="train.tasks", width=640)
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]

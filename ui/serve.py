@@ -45,7 +45,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import connections, headers, health, hosts, metrics, requests, tokens
+from ui.door import connections, headers, health, hosts, metrics, requests, start_page, tokens
 from ui.door.oidc import routes as oidc_routes
 from ui.frame import access, frame, runs
 
@@ -95,6 +95,7 @@ def dashboard(settings: Settings) -> st.App:
     routes = [
         Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"]),
         Route(path + health.ROUTE, health.Health(settings).answer),
+        *(Route(path + page, start_page.StartPage(path).answer) for page in ("", *sorted(pages))),
         *_routes_of_the_provider(settings, path),
     ]
     if settings.metrics is not None:

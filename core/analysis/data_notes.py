@@ -11,6 +11,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run
 from core.training import fingerprints, selection
+from core.wording import shown
 
 COMMON = 0.7  # share of the commonest label among ratings above which 1 - alpha says much about this share
 
@@ -31,8 +32,8 @@ def of_runs(session: Session, study_id: int, scores: pd.DataFrame, answers: pd.D
         missing = [label.name for label in tasks.labels_of(session, task.id) if label.id not in held]
         if missing:
             found.append(
-                f"{task.name}: the test split holds no text of {', '.join(missing)}, so scores say nothing about it, and macro-F1 is "
-                "the mean over the other labels."
+                f"{shown(task.name)}: the test split holds no text of {', '.join(missing)}, so scores say nothing about it, and macro-F1 "
+                "is the mean over the other labels."
             )
     return found
 
@@ -68,7 +69,8 @@ def of_length(scores: pd.DataFrame) -> list[str]:
     if cut.empty:
         return []
     where = "; ".join(
-        f"{task}: {', '.join(arms)}" for task, arms in cut.groupby("task", sort=False)["arm"].unique().items()
+        f"{shown(str(task))}: {', '.join(arms)}"
+        for task, arms in cut.groupby("task", sort=False)["arm"].unique().items()
     )
     runs = "run" if len(scores) == 1 else "runs"
     return [
@@ -87,7 +89,7 @@ def of_gaps(measured: GapTable) -> list[str]:
     unlearned = {task for task, _ in measured.unlearned}
     near = measured.table[measured.table["score_real"] - measured.table["chance"] < LEAST_ROOM]
     return [
-        f"{task}: the real arm scores {row['score_real']:.3f} where chance is {row['chance']:.3f}, so at most "
+        f"{shown(str(task))}: the real arm scores {row['score_real']:.3f} where chance is {row['chance']:.3f}, so at most "
         f"{max(0.0, row['score_real'] - row['chance']):.3f} can be lost; its gap is not comparable with that of other tasks."
         for task, row in near.drop_duplicates("task").set_index("task").iterrows()
         if task not in unlearned
@@ -101,11 +103,13 @@ def of_subjectivity(gaps: pd.DataFrame, subjectivity: pd.DataFrame) -> list[str]
     missing = [task for task in gaps["task"].unique() if task not in placed]
     found = []
     if missing:
-        found.append(f"Subjectivity not known, so in no line and no figure over subjectivity: {', '.join(missing)}.")
+        found.append(
+            f"Subjectivity not known, so in no line and no figure over subjectivity: {', '.join(map(shown, missing))}."
+        )
     skewed = subjectivity[subjectivity["commonest"] > COMMON]
     return found + [
-        f"{row.task}: {row.commonest:.0%} of its ratings are one label. 1 − alpha rises with such a share even if raters err as rarely "
-        "as elsewhere, so its place on the axis may be too far to the subjective side."
+        f"{shown(str(row.task))}: {row.commonest:.0%} of its ratings are one label. 1 − alpha rises with such a share even if raters err "
+        "as rarely as elsewhere, so its place on the axis may be too far to the subjective side."
         for row in skewed.itertuples()
     ]
 

@@ -73,7 +73,8 @@ def progress(title: str) -> Iterator[Report]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)  # no bar where it would leave an empty line in a log
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task(title, total=1)
 
         def report(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:

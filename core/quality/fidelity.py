@@ -14,6 +14,7 @@ from core.interval import Interval, wilson
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
 from core.study.rows.study import Judgement, Label, Sample
+from core.wording import counted
 
 PAIR_COLUMNS = ["sample_id", "intended", "other", "reason"]
 CLASS_COLUMNS = ["label", "n", "agreement", "low", "high"]
@@ -225,5 +226,5 @@ def _note(label_pairs: pd.DataFrame, *, n: int, kappa: float) -> str:
     elif math.isnan(kappa):
         sentences.append("Kappa is undefined: both sides use the same single label.")
     for reason, count in label_pairs.loc[label_pairs["reason"] != "", "reason"].value_counts().items():
-        sentences.append(f"{count} left out: {reason}.")
+        sentences.append(f"{counted(count, 'answer')} left out: {reason}.")
     return " ".join(sentences)

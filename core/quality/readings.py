@@ -113,11 +113,21 @@ def _leakage(arm: ArmMeasures, real: ArmMeasures | None) -> str:
     sure = sum(cue.q < SURE for cue in arm.cues)
     sentence = (
         f"{arm.arm}: words alone reach macro-F1 {inside.macro_f1.value:.2f} within the arm (n {inside.n_test}) and "
-        f"{outside.macro_f1.text()} on real test texts (n {outside.n_test}); {sure} of the listed cues are beyond chance."
+        f"{outside.macro_f1.text()} on real test texts (n {outside.n_test}); {_cues(sure, len(arm.cues))}."
     )
     if arm is not real and inside.macro_f1.value - outside.macro_f1.high > MARGIN:
-        sentence += " The words that give the labels away in this arm do not give them away in real texts."
+        which = "The words that give the labels away" if sure else "Its words taken together give the labels away"
+        sentence += f" {which} in this arm{' do' if sure else ', and do'} not give them away in real texts."
     return f"{sentence} {outside.note}".strip()
+
+
+def _cues(sure: int, listed: int) -> str:
+    """How many of the listed words give a label away beyond chance, as the end of a sentence."""
+    return (
+        f"{sure} of {counted(listed, 'listed word')} give a label away beyond chance"
+        if sure
+        else "no single word gives a label away beyond chance"
+    )
 
 
 def _likeness(arm: ArmMeasures, real: ArmMeasures | None) -> str:
@@ -127,6 +137,8 @@ def _likeness(arm: ArmMeasures, real: ArmMeasures | None) -> str:
         f"{arm.arm}: words alone tell its texts from real texts with AUC {arm.apart.auc:.2f} "
         f"(0.5 = not at all; n {arm.apart.n_synthetic} each)"
     )
+    if arm.apart.auc < 0.5:
+        sentence += ", and below 0.5 too: what the classifier learned was chance, and did not hold for other texts"
     if math.isnan(arm.nearest_real):
         return f"{sentence}."
     return f"{sentence}; a real text's 5 nearest texts of the arm have a mean cosine of {arm.nearest_real:.2f} (of {arm.n_nearest} texts)."

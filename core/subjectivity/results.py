@@ -224,4 +224,4 @@ def _ranked(recorded: pd.DataFrame) -> str:
         return f"{len(found.order)} texts in order by strength"
     lead = ranking.differences(recorded).iloc[0]
     doubt = "" if lead["told_apart"] else f", not told apart from {shown(lead['b'])}"
-    return f"most subjective: {shown(first)}, strength {found.strength[first].text()}{doubt}"
+    return f"most subjective: {shown(first)}, {found.strength[first].text()}{doubt}"

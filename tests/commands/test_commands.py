@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from core.__main__ import COMMANDS
+from core.commands import output
 from tests.command_line import CommandLine
 from tests.llm_server import LlmServer
 
@@ -267,3 +268,10 @@ def test_rows_splits_and_a_first_row_are_named_on_the_command_line(call: Command
     assert refused == 1 and "--no-header" in stderr
     found = json.loads(done)
     assert code == 0 and (found["read"], found["kept"], found["splits"]) == (3, 3, {"test": 1, "train": 2})
+
+
+def test_a_bar_leaves_no_empty_line_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress("Work") as report:
+        report(1, 2, "half", {})
+
+    assert capsys.readouterr().err == ""

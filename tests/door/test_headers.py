@@ -14,7 +14,7 @@ from tests.study.archive import whole_study
 from ui.frame import frame
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
+    from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def test_no_other_site_is_named_as_one_that_may_embed_the_dashboard(server: Serv
 def test_a_page_runs_under_the_headers_without_an_error(context: "BrowserContext", address: str, path: str) -> None:
     errors: list[str] = []
     page = context.new_page()
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" and not is_probe(said) else None)
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("requestfailed", lambda request: errors.append(f"{request.url} {request.failure}"))
 
@@ -106,11 +106,6 @@ def test_a_page_runs_under_the_headers_without_an_error(context: "BrowserContext
     assert page.evaluate("window.violations") == []
     assert [error for error in errors if "ERR_ABORTED" not in error] == []
     page.close()
-
-
-def is_probe(said: "ConsoleMessage") -> bool:
-    """Whether Streamlit looks for its server below the page's own path, as it does once at each page but the first."""
-    return said.location["url"].endswith(("/_stcore/health", "/_stcore/host-config")) and "404" in said.text
 
 
 @pytest.mark.e2e

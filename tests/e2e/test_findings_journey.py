@@ -74,3 +74,25 @@ def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser"
     page.get_by_text("You are =a writer").first.wait_for(timeout=walking.PATIENCE)
     assert chosen.count() == 0
     page.close()
+
+
+def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_away(
+    browser: "Browser", serve: Any, tmp_path: Path
+) -> None:
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
+    with store.write() as session:
+        whole_study.fill(session)
+    store.close()
+    page = opened(browser, f"{serve().url}/analyse?study=whole")
+
+    page.get_by_role("img", name="Chart. Lost to real texts").wait_for(timeout=walking.PATIENCE)
+    page.locator(".st-key-analyse-plot-download button").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Picture as PNG").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Skip to the content").focus()
+    page.keyboard.press("Enter")
+
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    assert page.evaluate("document.querySelector('.st-key-analyse-metric').contains(document.activeElement)")
+    page.close()

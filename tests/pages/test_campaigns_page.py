@@ -339,3 +339,12 @@ def test_the_answers_of_each_minute_are_drawn_without_a_chart_that_begins_empty(
 
     assert all(not metric.proto.chart_data for metric in app.metric)
     assert any("Answers in each of the last" in element.proto.body for element in app.get("html"))
+
+
+def test_the_link_for_raters_has_its_warning_on_the_live_view_too(app: AppTest, home: Store, study: Study) -> None:
+    campaign = made(home, study)
+
+    at(app, campaign, "Live")
+
+    assert any(code.value.endswith(campaign.token) for code in app.code)
+    assert any("Do not open this link in your own browser" in caption.value for caption in app.caption)

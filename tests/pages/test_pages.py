@@ -17,6 +17,7 @@ from core.study.rows.study import Completion, Job, Label, Prompt, Study
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis.prompts import drafts, versions
+from tests.finished_study import add_runs, make_task
 from ui.shared import jobs, links
 
 ORGANISER = [
@@ -554,3 +555,29 @@ def test_jobs_name_their_study(app: AppTest, home: Store) -> None:
     of_each = [element.value.partition(" · ")[0] for element in app.caption if "job " in element.value]
 
     assert of_each == ["second", "first"]
+
+
+def test_the_looks_of_a_page_do_not_stand_among_its_messages(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+
+    opened(app, "present")
+
+    styles = [element.proto.body for element in app.main.get("html") if "<style>" in element.proto.body]
+    assert len(styles) == 2  # the frame's and the slides'
+    assert all("<style>" not in element.proto.body for element in app._tree[2].get("html"))
+
+
+def test_names_of_tasks_are_chosen_and_thrown_away_without_underscores(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        task = make_task(session, tasks.study_named(session, "names"), "news_topic", arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+
+    on_train = opened(app, "train").multiselect(key="train.tasks").proto.options
+    on_analyse = next(
+        box for box in opened(app, "analyse").selectbox if box.label.startswith("What a gap came from")
+    ).options
+    thrown = [element.value for element in opened(app, "data").text]
+
+    assert list(on_train) == ["news topic"]
+    assert on_analyse == ["news topic · zero-shot · minilm"]
+    assert "news topic" in thrown

@@ -5,8 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from ui.shared import tables
+from ui.inspect import reading
+from ui.shared import tables, uploads
 from ui.shared.durations import duration, minutes
+from ui.train import run
 
 DAY = 86400
 
@@ -51,3 +53,30 @@ def test_columns_for_the_program_are_left_out_and_scores_have_three_decimals() -
     assert columns["agreement"]["type_config"]["format"] == "%.2f"
     assert columns["text"]["label"] == "Text"
     assert columns["text"]["width"] == tables.ROOM
+
+
+def test_a_stored_reason_is_said_in_words() -> None:
+    shown = tables._readable(pd.DataFrame({"reason": ["over quota", "copy of an example"], "rows": [3, 1]}))
+
+    assert list(shown["reason"]) == ["more than were asked for", "copy of an example"]
+
+
+def test_predictions_are_right_or_wrong_in_words_and_the_wrong_ones_can_stand_alone() -> None:
+    found = pd.DataFrame({"text": ["a", "b"], "correct": [True, False]})
+
+    assert list(run._in_words(found, only_wrong=False)["correct"]) == ["right", "wrong"]
+    assert list(run._in_words(found, only_wrong=True)["text"]) == ["b"]
+
+
+def test_an_uploaded_file_is_read_once_for_its_content() -> None:
+    first = uploads._parsed("digest of this test", "a.csv", None, b"text,label\nhello,yes\n")
+    again = uploads._parsed("digest of this test", "a.csv", None, b"not read")
+
+    assert again.frame.equals(first.frame)
+    assert again.file == "a.csv"
+
+
+def test_how_an_answer_ended_is_said_in_words() -> None:
+    assert reading._end("stop") == "the model ended it"
+    assert reading._end("length") == "cut off at the longest length allowed"
+    assert "odd" in reading._end("odd")

@@ -106,3 +106,30 @@ def test_tasks_without_training_texts_are_named_in_one_sentence(app: AppTest, ho
         "A chosen arm has no training text yet on first mood, second mood, third mood, so no arm trains there." in said
     )
     assert "trains on 0 texts" not in said
+
+
+def test_more_settings_are_said_and_stand_in_the_file_that_the_page_shows(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "train")
+
+    app.number_input(key="train.batch_size").set_value(16)
+    app.number_input(key="train.learning_rate").set_value(2e-5)
+    app.number_input(key="train.max_length").set_value(64)
+    app.number_input(key="train.per_label").set_value(5).run()
+
+    shown = " ".join(code.value for code in app.code)
+    assert "Batches of 16, learning rate 2e-05, up to 64 tokens, at most 5 training texts a label" in captions(app)
+    assert "every arm trains on" in captions(app)
+    for line in ("batch_size: 16", "max_length: 64", "per_label: 5"):
+        assert line in shown
+
+
+def test_a_setting_that_is_left_alone_changes_nothing(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "train")
+
+    shown = " ".join(code.value for code in app.code)
+
+    assert "batch_size: 32" in shown and "per_label" not in shown

@@ -143,7 +143,7 @@ def test_agreement_is_given_per_intended_label_and_a_label_without_samples_is_na
     assert by_label.loc["glad", "agreement"] == 0.5
     assert np.isnan(by_label.loc["cross", ["agreement", "low", "high"]].astype(float)).all()
     assert (found.n, found.n_unusable) == (3, 1)
-    assert found.note == "1 left out: names no label of the task."
+    assert found.note == "1 answer left out: names no label of the task."
 
 
 def test_nothing_to_compare_is_nan_with_a_sentence() -> None:

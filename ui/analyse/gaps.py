@@ -12,6 +12,7 @@ from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.provenance import Provenance
 from core.study import tasks
+from core.wording import shown
 from ui.shared import links, reads, resources, tables
 from ui.shared.charts import plot
 from ui.shared.words import plain
@@ -103,6 +104,7 @@ def _point(found: Findings, points: pd.DataFrame) -> None:
         names,
         index=None,
         placeholder="Choose a gap",
+        format_func=shown,
         key=POINT,
     )
     if chosen is None:
@@ -112,7 +114,7 @@ def _point(found: Findings, points: pd.DataFrame) -> None:
         came_from = _provenance(session, found, point)
         ceiling = reads.ceilings_of(session, found.study, metric=found.metric).get(str(point["task"]))
     with st.container(border=True):
-        st.header(plain(chosen), anchor=False)
+        st.header(plain(shown(chosen)), anchor=False)
         st.write(plain(gap_words.gap_in_full(point, metric=METRIC_NAMES[found.metric])))
         if ceiling:
             st.write(plain(gap_words.beside_ceiling(point, ceiling)))

@@ -9,7 +9,7 @@ from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import assignment, campaigns, protocol
 from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui.campaigns import rules as campaign_rules
-from ui.campaigns.list import preview_link, rating_link
+from ui.campaigns.list import NOT_HERE, preview_link, rating_link
 from ui.shared import links, resources
 from ui.shared.words import plain, set_notice, show_errors
 
@@ -64,10 +64,7 @@ def _addresses(campaign: Campaign, link: str, panel: Panel) -> None:
             "⚠️ This address works on this machine only. To let others in, start the dashboard on an address that other machines "
             "can reach (`--server.address`), set LITMUS_PASSWORD, and open this page at that address."
         )
-    st.caption(
-        "Do not open this link in your own browser: the browser would count as a rater's, and the organiser's pages would be "
-        "closed to it. Use “Try it as a rater” or a private window."
-    )
+    st.caption(NOT_HERE)
     with st.container(horizontal=True):
         st.link_button("Try it as a rater", preview_link(campaign), key=f"campaigns.try.{campaign.id}", icon="👀")
         st.button(

@@ -61,12 +61,16 @@ def campaign_head(campaign: Campaign) -> str:
         _badges(campaign)
     views = [RESULTS, RATERS, LLM, EXPORT] if campaign.source else [LIVE, RESULTS, RATERS, LLM, LINK, EXPORT]
     if st.session_state.get(VIEW) not in views:
-        st.session_state.pop(VIEW, None)
+        st.session_state[VIEW] = views[0]  # not the widget's default too: Streamlit warns of two
     return str(
-        st.segmented_control(
-            "Show", views, default=views[0], required=True, key=VIEW, bind="query-params", label_visibility="collapsed"
-        )
+        st.segmented_control("Show", views, required=True, key=VIEW, bind="query-params", label_visibility="collapsed")
     )
+
+
+NOT_HERE = (
+    "Do not open this link in your own browser: the browser would count as a rater's, and the organiser's pages would be "
+    "closed to it. Use “Try it as a rater” or a private window."
+)
 
 
 def rating_link(campaign: Campaign) -> str:

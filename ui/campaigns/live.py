@@ -16,7 +16,7 @@ from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live
 from ui.campaigns import reads
-from ui.campaigns.list import rating_link
+from ui.campaigns.list import NOT_HERE, rating_link
 from ui.campaigns.results import strengths_chart
 from ui.shared import resources, tables
 from ui.shared.durations import duration
@@ -48,6 +48,7 @@ def _draw(campaign_id: int) -> None:
         if campaign.is_open:
             st.caption("Send raters this link:")
             st.code(rating_link(campaign), language=None, wrap_lines=True)
+            st.caption(NOT_HERE)
         return
     if reads.is_comparing(campaign):
         _order(campaign)

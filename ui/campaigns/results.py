@@ -14,6 +14,7 @@ from core.subjectivity.statistics import aggregation, majority, ranking
 from core.subjectivity.statistics.aggregation import Method
 from core.subjectivity.statistics.agreement import AgreementSummary
 from core.subjectivity.statistics.counts import Level
+from core.wording import shown
 from ui.campaigns import reads
 from ui.shared import charts, tables
 from ui.shared.words import plain
@@ -55,7 +56,7 @@ def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:
         pairs = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
     noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
     first, last = (
-        f"{quote.format(row['name'])} {Interval(row['strength'], row['low'], row['high'], row['n']).text()}"
+        f"{quote.format(shown(str(row['name'])))} {Interval(row['strength'], row['low'], row['high'], row['n']).text()}"
         for row in (named.iloc[0], named.iloc[-1])
     )
     reading = f"Most subjective: {first}. Least: {last}. {pairs}"

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import trash
 from core.study.rows.study import Study, Task
+from core.wording import shown
 from ui.shared import resources, words
 
 
@@ -21,7 +22,7 @@ def undo_panel(known: list[Task]) -> None:
             with resources.store()() as session:
                 imports = [(done.id, done.file, done.kept) for done in trash.imports(session, task.id)]
             with st.container(horizontal=True, vertical_alignment="center", border=True):
-                st.text(task.name, width="stretch")
+                st.text(shown(task.name), width="stretch")
                 for import_id, file, kept in imports:
                     label = words.plain(f"Undo {file} ({kept:,} texts)")
                     st.button(label, key=f"trash.undo.{import_id}", on_click=_undo, args=(import_id,))
@@ -42,7 +43,10 @@ def trash_panel(study: Study | None) -> None:
         st.caption(f"What is in the trash is kept for {trash.KEPT_DAYS} days." if trashed else "The trash is empty.")
         for entry in trashed:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(f"{entry.kind} {entry.name}, {entry.days_left} days left", width="stretch")
+                st.text(
+                    f"{entry.kind} {shown(entry.name) if entry.kind == 'task' else entry.name}, {entry.days_left} days left",
+                    width="stretch",
+                )
                 key = f"trash.out.{entry.kind}.{entry.id}"
                 st.button("Take out", key=key, on_click=_restore, args=(entry.kind, entry.id))
 

@@ -5,14 +5,13 @@ import hashlib
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from pathlib import Path
 
-import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-INDEX = Path(st.__file__).parent / "static" / "index.html"
+from ui.door import start_page
+
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Streamlit's own counters name internal functions, its interface for programs runs pages without a browser, and its own sign-in
 # keeps the provider's tokens in the browser for 30 days, with no way to end a sign-in before.
@@ -26,7 +25,7 @@ class SecurityHeaders:
     """
 
     def __init__(self, app: ASGIApp, *, path: str) -> None:
-        self.app, self.path, self.headers = app, path, security_headers()
+        self.app, self.path, self.headers = app, path, security_headers(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -48,11 +47,11 @@ def is_encrypted(scope: Scope) -> bool:
     return "https" in (scope["scheme"], proxied)
 
 
-def security_headers() -> dict[str, str]:
-    """Names and values of the headers that every answer carries."""
+def security_headers(path: str) -> dict[str, str]:
+    """Names and values of the headers that every answer carries. `path`: the path of the dashboard."""
     return {
         "content-security-policy": "; ".join(
-            f"{directive} {sources}" for directive, sources in _policy(INDEX.read_text(encoding="utf-8")).items()
+            f"{directive} {sources}" for directive, sources in _policy(start_page.html(path)).items()
         ),
         "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",

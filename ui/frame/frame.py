@@ -42,6 +42,9 @@ body :where(:not(strong, em, b, i, a, code, s, del, kbd, sup, sub, mark, small, 
 [data-testid="stCode"] code, .stMarkdownBadge { unicode-bidi: plaintext; }
 .stElementContainer[data-testid], [data-testid="stText"], [data-testid="stCode"] code, textarea, input { text-align: start; }
 [data-testid="stMarkdownContainer"] li { text-align: start; list-style-position: inside; }
+/* The lines after the first stand under the words, not under the dot. */
+[data-testid="stMarkdownContainer"] li { text-indent: -1.15em; padding-inline: 1.15em; }
+[data-testid="stMarkdownContainer"] li :is(ul, ol, p, pre) { text-indent: 0; }
 button[data-testid^="stBaseButton-primary"] { background: #0F766E; color: #FFF; }
 [data-testid="stMultiSelect"] [data-tag] { background: #0F766E; }
 [data-testid="stSidebar"] :is(a, button):focus-visible { outline: 3px solid #0D9488; outline-offset: -3px; }
@@ -56,6 +59,18 @@ a.litmus-provider:focus-visible { outline: 3px solid #0D9488; outline-offset: 2p
 .js-plotly-plot :is(.xtick, .ytick, .x2tick, .y2tick, .g-xtitle, .g-ytitle, .g-x2title, .g-y2title) :is(text, tspan),
 .js-plotly-plot text.legendtext { fill: currentColor !important; }
 kbd { color: inherit !important; opacity: 1 !important; }
+/* As tall as a select box, so that the names of both stand on one line; and room for the toolbar of a table below buttons. */
+[data-testid="stButtonGroup"] button { min-height: 2.5rem; }
+[data-testid="stLayoutWrapper"] + .stElementContainer:has(> .stDataFrame) { margin-top: 1.4rem; }
+.js-plotly-plot :is(.xtick, .ytick, .g-xtitle, .g-ytitle) text { fill: currentColor !important; fill-opacity: 0.85; }
+.litmus-picture {
+  display: block; margin-bottom: 0.8rem; padding: 0.4rem 0.75rem; border: 1px solid rgba(138,143,152,0.45);
+  border-radius: 0.5rem; background: none; color: inherit; font: inherit; font-size: 0.93rem; cursor: pointer;
+}
+.litmus-picture:hover { border-color: #0D9488; }
+.litmus-skip { position: fixed; left: 0.5rem; top: -4rem; z-index: 1000000; padding: 0.5rem 1rem; background: #0F766E; color: #FFF; }
+.litmus-skip:focus { top: 0.5rem; }
+@media (hover: none) { .js-plotly-plot .modebar { display: none; } }
 </style>"""
 ICON = Path(__file__).with_name("litmus.png")
 RATE = ("Rate", "rate", "🗳️")
@@ -68,7 +83,7 @@ def draw_frame() -> st.Page:
     other address tells them that it is closed.
     """
     st.set_page_config(page_title="Litmus", page_icon=ICON, layout="wide")
-    st.html(STYLE)
+    words.style(STYLE)
     st.session_state["framed"] = True
     try:
         who = clicks.drawn_for(access.visitor())

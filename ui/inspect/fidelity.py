@@ -14,7 +14,7 @@ from core.quality import fidelity
 from core.quality.fidelity import By, Fidelity
 from core.steps import judge as judge_step
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, JudgementKind, Split, Work
+from core.study.rows.kinds import ArmKind, JudgementKind, RaterKind, Split, Work
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import judging, judging_cost
@@ -32,7 +32,8 @@ def labels_view(study: Study, task: Task) -> None:
     """Draw the agreement of intended and other labels per class, and the form that asks an LLM judge."""
     people = ratings.people(study)
     with resources.store()() as session:
-        arms = {arm.id: arm.name for arm in tasks.arms(session, task.id)}
+        known = tasks.arms(session, task.id)
+        arms = {arm.id: arm.name for arm in known}
         labels = [label.name for label in tasks.labels_of(session, task.id)]
         answered = fidelity.answered(session, arm_ids=list(arms), raters=people)
         by = st.segmented_control(
@@ -47,7 +48,7 @@ def labels_view(study: Study, task: Task) -> None:
         if len(beside) > 1:
             _show_beside(beside, other=NAMES[by])
         with st.container(horizontal=True):
-            arm = pickers.pick_arm(session, task, key="fidelity")
+            arm = pickers.pick_arm(session, task, key="fidelity", first=_first_arm(session, known, by, people))
             judge = _pick_judge(session, arm, by)
         found = fidelity.table(fidelity.pairs(session, arm_id=arm.id, by=by, judge=judge, raters=people), labels)
     if found.n:
@@ -56,6 +57,12 @@ def labels_view(study: Study, task: Task) -> None:
         st.info(plain(found.note) or "There is nothing to compare with yet.")
     if by == By.JUDGE and resources.may_change():
         _ask(study, task)
+
+
+def _first_arm(session: Session, arms: Sequence[Arm], by: By, raters: Sequence[RaterKind]) -> str | None:
+    """The first synthetic arm whose texts have labels of this kind; None if only the real arm has them, or no arm."""
+    made = (arm for arm in arms if arm.kind != ArmKind.REAL)
+    return next((arm.name for arm in made if by in fidelity.answered(session, arm_ids=[arm.id], raters=raters)), None)
 
 
 def _pick_judge(session: Session, arm: Arm, by: By) -> str | None:
@@ -93,17 +100,14 @@ def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
         f"{SUBJECTS.get(other, f'{other} gives')} the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] "
         f"of {found.n} samples; "
         f"Cohen's kappa {found.kappa:.2f}."
-        + (f" {found.n_unusable} answers cannot be used." if found.n_unusable else "")
     )
     charts.plot(
         quality_charts.confusion(found, other=other),
         key="fidelity.confusion",
         filename=f"{task.name}-{arm.name}-labels",
         data=found.per_class,
-        reading=plain(reading),
+        reading=plain(f"{reading} {found.note}".strip()),
     )
-    if found.note:
-        st.caption(plain(found.note))
     table(found.per_class, key="fidelity.classes")
 
 

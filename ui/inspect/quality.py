@@ -46,11 +46,14 @@ def quality_view(study: Study, task: Task) -> None:
         return
     _order(found, task)
     sentences = readings.reading(found)
-    for name, wanted in GROUPS.items():
+    for name, groups in READINGS.items():
         st.header(name)
-        _charts(_of(found, wanted), wanted, task=task, name=name)
-        for group in READINGS.get(name, ()):
+        for group in groups:
             _say(sentences[group])
+    with st.expander(f"All {sum(map(len, GROUPS.values()))} measures, a chart for each"):
+        for name, wanted in GROUPS.items():
+            st.subheader(name, anchor=False)
+            _charts(_of(found, wanted), wanted, task=task, name=name)
     st.header("Duplicates and copies")
     _say([*sentences["duplicates"], *sentences["copies"]])
     for arm in found.arms:

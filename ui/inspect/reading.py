@@ -204,6 +204,16 @@ def _store_label(task_id: int, sample_id: int, name: str) -> None:
     set_notice("Your label is stored beside the intended label." if name in ids else "Your label is removed.")
 
 
+def _end(reason: str) -> str:
+    """How an answer ended, in words; an endpoint's own word stays where it is none of the usual ones."""
+    usual = {
+        "stop": "the model ended it",
+        "length": "cut off at the longest length allowed",
+        "": "how it ended is not known",
+    }
+    return usual.get(reason) or plain(f"it ended with “{reason}”")
+
+
 def _completion(origin: Origin) -> None:
     """Draw the completion that a sample came from, the status of each of its texts, and the request."""
     completion, prompt = origin.completion, origin.prompt
@@ -215,7 +225,8 @@ def _completion(origin: Origin) -> None:
     )
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(completion.created_at))
     st.caption(
-        f"Text {origin.sample.part + 1} of completion {completion.id} (slot {completion.slot}) by {plain(completion.model)}"
+        f"Text {origin.sample.part + 1} of completion {completion.id} (call {completion.slot + 1} of its label) "
+        f"by {plain(completion.model)}"
         f"{', by batch' if origin.batch else ''}; prompt version {prompt.version}; "
         + plain(f"recorded beforehand; {when}" if completion.is_recorded else f"{usage}; {when}")
     )
@@ -224,7 +235,7 @@ def _completion(origin: Origin) -> None:
         st.caption(f"Drawn for this call: {drawn}")
     answer, request = st.columns(2, gap="large")
     with answer:
-        st.caption(f"The raw completion (ended with {plain(completion.finish_reason)})")
+        st.caption(f"The raw completion ({_end(completion.finish_reason)})")
         st.code(completion.content, language=None, wrap_lines=True, height=320)
         st.caption("The texts of the completion")
         table(_siblings(origin.siblings), key="samples.siblings")

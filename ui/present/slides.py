@@ -21,28 +21,35 @@ from core.wording import shown
 from ui.campaigns import reads
 from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
-from ui.shared import jobs, links, resources
+from ui.shared import jobs, links, resources, words
 from ui.shared import reads as study_reads
 from ui.shared.words import plain, sample_badge
 
 TICK = 2
 TYPE = 1.6  # times the size of the other pages
-SHARE = 0.85  # of the figure's height, so that the buttons below it stay on a screen of 800 pixels
+SHARE = 0.72  # of the height of the figure that stays on a small screen, so that the buttons below it do too
 STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapsedControl"] { display: none; }
 .stMainBlockContainer { padding: 1.2rem 3rem 1rem; max-width: none; }
-.st-key-present h1 { font-size: clamp(1.7rem, 3.4vw, 4rem); }
-.st-key-present p, .st-key-present li { font-size: clamp(1.1rem, 1.9vw, 2.2rem); line-height: 1.35; }
-.st-key-present [data-testid="stMetricValue"] { font-size: clamp(2rem, 5vw, 5.5rem); }
-.st-key-present [data-testid="stMetricLabel"] p { font-size: clamp(1rem, 1.6vw, 1.8rem); }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3rem 1rem 1rem; } }
+.st-key-present { min-height: calc(100dvh - 7.2rem); justify-content: space-evenly; }
+.st-key-present h1 { font-size: clamp(1.7rem, min(4vw, 7vh), 4.8rem); }
+.st-key-present p, .st-key-present li { font-size: clamp(1.1rem, min(2.2vw, 3.6vh), 2.8rem); line-height: 1.35; }
+.st-key-present [data-testid="stMetricValue"], .st-key-present [data-testid="stMetricValue"] p {
+  font-size: clamp(2.6rem, min(7vw, 11vh), 8rem); line-height: 1.15;
+}
+.st-key-present [data-testid="stMetricLabel"] p { font-size: clamp(1rem, min(1.9vw, 3vh), 2.2rem); }
+[data-testid="stLayoutWrapper"]:has(> .st-key-present-figure) {
+  height: max(var(--least, 0px), 64dvh - 8rem) !important; flex: 0 0 auto !important;
+}
+.st-key-present-figure { height: 100% !important; overflow: hidden; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3rem 1rem 1rem; } .st-key-present { min-height: 0; } }
 </style>"""
 SLIDES = ("Question", "Rating", "Result", "Verdict")
 
 
 def present(study: Study) -> None:
     """Draw the chosen slide, and the buttons that turn to the next one; the arrow keys turn too. The slide stands in the URL."""
-    st.html(STYLE)
+    words.style(STYLE)
     at = _at()
     with st.container(key="present"):
         {"Question": _question, "Rating": _rating, "Result": _result, "Verdict": _verdicts}[SLIDES[at]](study)
@@ -127,8 +134,12 @@ def _result(study: Study) -> None:
     st.title(plain(headline(found) or "What do synthetic texts cost?"), anchor=False)
     figure = gap_forest.gaps_by_task(found.by_task, metric=found.metric)
     figure = styling.enlarged(figure, TYPE)
-    figure.update_layout(height=SHARE * figure.layout.height)
-    st.plotly_chart(figure, key="present.plot", config={"displayModeBar": False})
+    least = round(SHARE * figure.layout.height)
+    words.style(f"<style>.stApp {{ --least: {least}px; }}</style>")
+    with st.container(height=least, border=False, key="present.figure"):
+        st.plotly_chart(
+            figure.update_layout(height=None), key="present.plot", height="stretch", config={"displayModeBar": False}
+        )
     st.markdown(
         f"{METRIC_NAMES[found.metric]} lost, with 95 % intervals; {len(found.scores):,} trainings, "
         f"{findings.answers(found):,} answers of raters. "

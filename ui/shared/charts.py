@@ -1,5 +1,6 @@
 """Show a Plotly figure with its reading and downloads, and confusions of labels side by side."""
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -10,6 +11,8 @@ from core.analysis.arms.classes import Confusion
 from core.analysis.figures import arm_charts
 from core.study.exchange import spreadsheets
 
+NOT_OF_A_CLASS = re.compile(r"[^a-zA-Z0-9_-]")  # what Streamlit replaces by a dash in the class it makes of a key
+PICTURE = '<button class="litmus-picture" type="button" data-chart="{chart}" data-format="{format}">Picture as {name}</button>'
 FEW_LABELS, NARROW, WIDE = 3, 270, 380  # up to so many labels three confusions stand in one row; widths in pixels
 
 
@@ -22,13 +25,13 @@ def plot(
     reading: str = "",
     on_select: Callable[[], None] | None = None,
 ) -> None:
-    """Draw a figure, its reading below, and downloads: SVG or PNG by the toolbar's camera, HTML, and `data` as CSV.
+    """Draw a figure, its reading below, and downloads: SVG, PNG, HTML, and `data` as CSV. Screen readers read the reading too.
 
     With `on_select`, marks can be clicked: it is called when the chosen marks, `st.session_state[key]["selection"]`, change.
     """
-    chosen = st.session_state.get(f"{key}.format", "svg")
-    image = {"toImageButtonOptions": {"format": chosen, "filename": filename, "scale": 3 if chosen == "png" else 1}}
+    image = {"toImageButtonOptions": {"format": "svg", "filename": filename}}
     config = image | {"displaylogo": False}
+    figure.update_layout(meta={"reading": reading})
     if on_select is None:
         st.plotly_chart(figure, key=key, config=config)
     else:
@@ -37,13 +40,11 @@ def plot(
         if reading:
             st.caption(reading, width="stretch")
         with st.popover("Download", key=f"{key}.download"):
-            st.segmented_control(
-                "Format of the picture that the camera in the chart's toolbar saves",
-                ["svg", "png"],
-                default="svg",
-                format_func=str.upper,
-                required=True,
-                key=f"{key}.format",
+            st.html(
+                "".join(
+                    PICTURE.format(chart=NOT_OF_A_CLASS.sub("-", key), format=name, name=name.upper())
+                    for name in ("svg", "png")
+                )
             )
             if data is not None:
                 st.download_button(

@@ -40,8 +40,8 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
     return found[names.index(name)]
 
 
-def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False) -> Arm:
-    """Choose an arm of the task; the choice holds on every page and stands in the URL.
+def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False, first: str | None = None) -> Arm:
+    """Choose an arm of the task, `first` if no arm was chosen before; the choice holds on every page and stands in the URL.
 
     `synthetic` leaves out the real arm, and offers zero-shot and few-shot even if the task does not have them yet: the arm
     returned is then not stored and has no id.
@@ -55,9 +55,9 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False)
         links.link("data", "Bring in data")
         st.stop()
     last = st.session_state.get(f"pickers.arm.{task.id}") or st.query_params.get("arm")
-    first = last if last in names else names[0]
+    begin = next(name for name in (last, first, names[0]) if name in names)
     name = st.segmented_control(
-        "Arm", names, default=first, required=True, format_func=plain, key=f"{key}.arm.{task.id}"
+        "Arm", names, default=begin, required=True, format_func=plain, key=f"{key}.arm.{task.id}"
     )
     st.session_state[f"pickers.arm.{task.id}"] = st.query_params["arm"] = str(name)
     stored = next((arm for arm in found if arm.name == name), None)

@@ -62,6 +62,7 @@ FORMATS = {
     **dict.fromkeys(("cost_usd", "usd_per_1000", "usd_per_point"), "$%.4f"),
     "bt_rank": "%g",
 }
+IN_WORDS = {"over quota": "more than were asked for"}  # stored reasons that are riddles on a screen
 TWO_DECIMALS = "%.2f"
 NAMES = ("task", "label")
 HIDDEN = (
@@ -126,6 +127,8 @@ def _chosen(
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with the names of tasks and labels as people read them."""
+    if "reason" in frame:
+        frame = frame.assign(reason=frame["reason"].replace(IN_WORDS))
     named = [name for name in NAMES if name in frame and pd.api.types.is_string_dtype(frame[name])]
     return frame.assign(
         **{name: [value if pd.isna(value) else shown(value) for value in frame[name]] for name in named}

@@ -1,5 +1,6 @@
 """Read a table from an uploaded file or from a data set of the Hugging Face hub."""
 
+import hashlib
 import tempfile
 from pathlib import Path
 
@@ -87,7 +88,15 @@ def _read_hub(source: str, split: str | None) -> tables.Table:
 
 
 def _read(uploaded: UploadedFile, *, header: bool | None = None) -> tables.Table:
+    content = uploaded.getvalue()
+    return _parsed(hashlib.sha256(content).hexdigest(), Path(uploaded.name).name, header, content)
+
+
+@st.cache_data(max_entries=4, ttl=3600, show_spinner="Reading the file…")
+def _parsed(digest: str, name: str, header: bool | None, _content: bytes) -> tables.Table:
+    """The table of a file, read once for all runs of the page; the digest stands for the content."""
+    del digest
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(uploaded.name).name
-        path.write_bytes(uploaded.getvalue())
+        path = Path(folder) / name
+        path.write_bytes(_content)
         return tables.read(path, header=header)

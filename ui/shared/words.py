@@ -12,6 +12,18 @@ from core.study.rows.study import Job
 NOTICE = "words.notice"
 
 
+STYLED = '<i class="litmus-style" hidden></i>'  # beside it, a style stays in the page's own elements: see `style`
+
+
+def style(css: str) -> None:
+    """Add a `<style>` element to the page without room of its own.
+
+    Streamlit puts HTML of nothing but styles among the messages, where the next message of a fragment takes its place: the page
+    would lose its looks when a job ends.
+    """
+    st.html(css.replace("</style>", ".stElementContainer:has(.litmus-style) { display: none; }\n</style>") + STYLED)
+
+
 def sample_badge() -> None:
     """Draw the badge that marks sample data, on a page without a title too."""
     st.badge(

@@ -27,7 +27,7 @@ HELP = {
 }
 NUMBERS = {
     "texts_per_call": ("Texts per call", 1, 100),
-    "turns": ("Turns", 1, 50),
+    "turns": ("Calls in a conversation", 1, 50),
     "words": ("Words per text", 1, 2000),
     "examples": ("Real examples", 0, 50),
     "sources": ("Real texts to rewrite", 0, 50),

@@ -10,6 +10,7 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
 from core.training.curve import USUAL, CurveRequest, size_of
 from core.training.settings import TrainingSettings
+from core.wording import shown
 from ui.shared import resources, words
 
 MORE = ("800", "1600")
@@ -30,7 +31,7 @@ def curve_panel(
     by_name = {task.name: (task, arms) for task, arms in tasks}
     with st.expander("Learning curve: what is a synthetic text worth in real ones?"):
         with st.container(horizontal=True):
-            name = str(st.selectbox("Task", list(by_name), key="train.curve.task", width=260))
+            name = str(st.selectbox("Task", list(by_name), format_func=shown, key="train.curve.task", width=260))
             task, arms = by_name[name]
             chosen = st.multiselect(
                 "Numbers of real texts", [*USUAL, *MORE], default=USUAL, accept_new_options=True, key="train.curve.sizes", width=420,

@@ -67,13 +67,35 @@ def pick_training(
     )  # fmt: skip
     n_rated, n_weighed = (sum(found.get(arm.id, 0) for arm in arms) for found in (rated, weighed))
     counting = _pick_counting(known["training"], n_rated, n_weighed, key=key)
-    settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting)
+    more = _more(training_settings(known["training"]), key=key)
+    settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting | more)
     said = (
         _words(settings, name if preset else ""),
         _targets_words(settings, n_rated),
         _weights_words(settings, n_weighed),
     )
     return TrainingChoice(list(encoders), int(seeds), settings, " ".join(filter(None, said)))
+
+
+def _more(known: TrainingSettings, *, key: str) -> dict[str, Any]:
+    """Ask for batch size, learning rate, longest text and the limit of training texts, beginning with those of `known`; keys of
+    `TrainingSettings`."""
+    with st.popover("More settings", width="content", key=f"{key}.more"):
+        batch = st.number_input(
+            "Texts per step (batch size)", 1, 4096, known.batch_size, key=f"{key}.batch_size", persist_state="session",
+        )  # fmt: skip
+        rate = st.number_input(
+            "Learning rate", 1e-7, 1.0, known.learning_rate, 1e-5, "%g", key=f"{key}.learning_rate", persist_state="session",
+        )  # fmt: skip
+        longest = st.number_input(
+            "Tokens of a text that are read", 8, 8192, known.max_length, key=f"{key}.max_length", persist_state="session",
+            help="A text that is longer is cut there.",
+        )  # fmt: skip
+        per_label = st.number_input(
+            "Training texts a label, at most", 1, 1_000_000, known.per_label, key=f"{key}.per_label", persist_state="session",
+            placeholder="all there are", help="Where a task has a training size of its own, that size counts.",
+        )  # fmt: skip
+    return {"batch_size": batch, "learning_rate": rate, "max_length": longest, "per_label": per_label}
 
 
 def _pick_counting(training: Mapping[str, Any], n_rated: int, n_weighed: int, *, key: str) -> dict[str, str]:
@@ -132,7 +154,7 @@ def _targets_words(settings: TrainingSettings, n_rated: int) -> str:
 
 
 def _words(settings: TrainingSettings, preset: str) -> str:
-    """The settings that the form does not ask for, and what a preset stands for."""
+    """The settings under More settings, and what a preset stands for."""
     limit = f", at most {settings.per_label:,} training texts a label" if settings.per_label else ""
     said = (
         f"Batches of {settings.batch_size}, learning rate {settings.learning_rate:g}, up to {settings.max_length} tokens{limit}. "

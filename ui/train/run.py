@@ -40,7 +40,14 @@ def run_detail(run_id: int, scores: pd.DataFrame) -> None:
     with words.show_errors(), resources.store()() as session:
         _beside(one_run.beside(session, run_id, other))
     with st.expander(f"All {len(predictions):,} predictions"):
-        tables.table(predictions, key="run.predictions")
+        only_wrong = st.toggle("Only wrong ones", key="run.predictions.wrong")
+        tables.table(_in_words(predictions, only_wrong=only_wrong), key="run.predictions")
+
+
+def _in_words(predictions: pd.DataFrame, *, only_wrong: bool) -> pd.DataFrame:
+    """The predictions, or the wrong ones only, with the words right and wrong in the column `correct`."""
+    chosen = predictions[~predictions["correct"]] if only_wrong else predictions
+    return chosen.assign(correct=["right" if is_right else "wrong" for is_right in chosen["correct"]])
 
 
 def _pick_other(run_id: int, scores: pd.DataFrame) -> int | None:

@@ -131,7 +131,7 @@ def scores_by_task(
             figure.add_trace(trace)
     unconverged.explain(figure, scores["converged"].eq(False))
     figure.update_xaxes(
-        tickvals=list(range(len(order))), ticktext=[short(name) for name in order], range=[-0.5, len(order) - 0.5]
+        tickvals=list(range(len(order))), ticktext=[short(task) for task in order], range=[-0.5, len(order) - 0.5]
     )
     return styling.apply_layout(figure, x="", y=AXIS_NAMES[metric], height=380)
 

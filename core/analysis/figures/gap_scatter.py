@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from core.analysis import regression
 from core.analysis.figures import gap_charts, styling, unconverged
+from core.wording import shown
 
 BESIDE = 0.012  # of the axis: how far the marks of the arms of one task stand apart
 PLOT, ROW, AROUND = 330, 22, 144  # pixels
@@ -90,7 +91,8 @@ def _add_places(figure: go.Figure, places: pd.DataFrame) -> None:
             marker={"color": gap_charts.GREY, "size": 8},
             error_x=styling.error_bars(at, places["subjectivity_low"], places["subjectivity_high"]),
             customdata=gap_charts.point_data(places),
-            hovertemplate="%{customdata[0]}: subjectivity %{customdata[10]}<extra></extra>",
+            text=[styling.escaped(shown(task)) for task in places["task"]],
+            hovertemplate="%{text}: subjectivity %{customdata[10]}<extra></extra>",
         ),
         row=2,
         col=1,

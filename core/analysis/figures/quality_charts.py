@@ -10,7 +10,7 @@ from core.analysis.figures import gap_charts, styling
 from core.quality import readings
 from core.quality.fidelity import Fidelity
 
-ALONE = 0.05  # half the width of the axis if all arms have the same value
+LEAST = 0.05  # half the least width of an axis, in the measure's unit and as a share of the values: less would blow up nothing
 HOVERED = 100  # characters of a text in the hover box of its point
 PALETTE = ("#CC6677", "#44AA99", "#DDAA33", "#AA4499", "#6699CC", "#999933", "#88CCEE", "#8A8F98")
 BLUES = [[0.0, "#EEF4FA"], [0.5, "#6FA5D0"], [1.0, "#0B4F85"]]
@@ -32,9 +32,11 @@ def measure_dots(table: pd.DataFrame, *, measure: str) -> go.Figure:
         range=[-0.6, len(arms) - 0.4],
     )
     figure.update_xaxes(nticks=4, tickangle=0)
-    known = rows["value"].dropna()
-    if known.nunique() == 1:
-        figure.update_xaxes(range=[known.iloc[0] - ALONE, known.iloc[0] + ALONE])
+    ends = rows[["value", "low", "high"]] if rows["spread"].ne("").any() else rows[["value"]]
+    low, high = ends.min().min(), ends.max().max()
+    middle, least = (low + high) / 2, max(LEAST, LEAST * abs(low + high) / 2)
+    if high - low < 2 * least:
+        figure.update_xaxes(range=[middle - least, middle + least])
     figure.add_annotation(
         text=f"<b>{readings.NAMES.get(measure, measure)}</b><br>{_sizes(rows)}", showarrow=False, font={"size": 12},
         x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", align="left",

@@ -242,7 +242,7 @@ def _arrows(graph: MajorityGraph, places: dict[str, tuple[float, float]], *, nea
         y += [y0, (y0 + y1) / 2, y1, None]
         hovers += [
             "",
-            f"{styling.escaped(edge.winner)} over {styling.escaped(edge.loser)}: {edge.wins} to {edge.losses}",
+            f"{styling.escaped(shown(edge.winner))} over {styling.escaped(shown(edge.loser))}: {edge.wins} to {edge.losses}",
             "",
             "",
         ]

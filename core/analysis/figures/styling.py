@@ -20,6 +20,7 @@ def apply_layout(figure: go.Figure, *, x: str | None = None, y: str | None = Non
         margin={"l": 8, "r": 16, "t": 32, "b": 84},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"bgcolor": "#1B2A38", "bordercolor": "#1B2A38", "font": {"color": "#FFFFFF"}},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": "#0F766E"},
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         xaxis=GRID if x is None else GRID | {"title": {"text": x}},

@@ -16,6 +16,7 @@ from core.subjectivity.statistics import majority, ranking_coverage, strengths, 
 from core.subjectivity.statistics.counts import Floats
 from core.subjectivity.statistics.strengths import Estimate
 from core.subjectivity.statistics.tallies import Tally
+from core.wording import shown
 
 DIFFERENCE_COLUMNS = ["a", "b", "difference", "low", "high", "told_apart"]
 LISTED, SPELLED = 3, 4  # groups in a sentence, names in a group
@@ -114,8 +115,9 @@ def tied_groups(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def told_apart_words(table: pd.DataFrame, *, quality: str = "subjective") -> str:
     """Say in a sentence which names can be told apart; `table` as `differences` returns it.
 
-    Example: "ag_news is less subjective than all others; sms_spam and imdb cannot be told apart."
+    Example: "ag news is less subjective than all others; sms spam and imdb cannot be told apart."
     """
+    table = table.assign(a=table["a"].map(shown), b=table["b"].map(shown))
     if table["low"].isna().all():
         return "No difference has an interval yet, so no two can be told apart."
     groups = tied_groups(table)

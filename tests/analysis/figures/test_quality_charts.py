@@ -117,3 +117,14 @@ def test_two_arms_of_one_kind_can_be_told_apart_on_the_map() -> None:
     assert (
         len({trace.marker.symbol for trace in figure.data}) == len({trace.marker.color for trace in figure.data}) == 3
     )
+
+
+def test_a_difference_of_nothing_does_not_fill_the_axis() -> None:
+    rows = pd.DataFrame(
+        {"measure": "self_bleu", "arm": ["real", "zero-shot"], "value": [0.340, 0.342], "low": NAN, "high": NAN,
+         "n": 100, "spread": ""}
+    )  # fmt: skip
+
+    low, high = quality_charts.measure_dots(rows, measure="self_bleu").layout.xaxis.range
+
+    assert (low, high) == (pytest.approx(0.291), pytest.approx(0.391))

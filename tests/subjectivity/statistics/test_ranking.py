@@ -219,6 +219,7 @@ def test_groups_cover_all_pairs_that_are_tied_and_no_other(untold: set[str]) -> 
     [
         (apart("ab"), "a is more subjective than b."),
         (apart("ab", "ab"), "a and b cannot be told apart."),
+        (apart(("news_topic", "spam")), "news topic is more subjective than spam."),
         (apart("abc"), "All 3 are told apart."),
         (apart("abc", "ab", "ac", "bc"), "None of the 3 can be told apart."),
         (apart("abc", "ab"), "c is less subjective than all others; a and b cannot be told apart."),
