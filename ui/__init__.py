@@ -25,6 +25,7 @@ from ui.compare.costs import costs_view
 from ui.compare.reads import arms_of, compared_arms
 from ui.compare.sizes import sizes_view
 from ui.compare.stability import stability_view
+from ui.data.done import forget_import, import_view, keep_import
 from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import open_task_card, task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
@@ -49,7 +50,7 @@ from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
-from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of
+from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
@@ -113,6 +114,7 @@ __all__ = [
     "export_view",
     "findings_of",
     "forecast_words",
+    "forget_import",
     "forget_start",
     "forget_typed",
     "gaps_view",
@@ -121,9 +123,11 @@ __all__ = [
     "guard",
     "import_panel",
     "help_view",
+    "import_view",
     "in_terminal",
     "is_generating",
     "job_panel",
+    "keep_import",
     "labels_view",
     "leakage_view",
     "link",
@@ -195,4 +199,5 @@ __all__ = [
     "view_links_panel",
     "watch_runs",
     "welcome",
+    "without_real_texts",
 ]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import trash
 from core.study.rows.study import Study, Task
+from core.wording import shown
 from ui.shared import resources, words
 
 
@@ -21,10 +22,10 @@ def undo_panel(known: list[Task]) -> None:
             with resources.store()() as session:
                 imports = [(done.id, done.file, done.kept) for done in trash.imports(session, task.id)]
             with st.container(horizontal=True, vertical_alignment="center", border=True):
-                st.text(task.name, width="stretch")
+                st.text(shown(task.name), width="stretch")
                 for import_id, file, kept in imports:
                     label = words.plain(f"Undo {file} ({kept:,} texts)")
-                    st.button(label, key=f"trash.undo.{import_id}", on_click=_undo, args=(import_id,))
+                    st.button(label, key=f"trash.undo.{import_id}", on_click=undo, args=(import_id,))
                 st.button("Put into the trash", key=f"trash.task.{task.id}", on_click=_put_task, args=(task.id,))
 
 
@@ -47,7 +48,8 @@ def trash_panel(study: Study | None) -> None:
                 st.button("Take out", key=key, on_click=_restore, args=(entry.kind, entry.id))
 
 
-def _undo(import_id: int) -> None:
+def undo(import_id: int) -> None:
+    """Take the texts of an import back, from a callback."""
     _change(lambda session: f"{trash.undo_import(session, import_id, now=time.time()):,} texts were taken back.")
 
 
