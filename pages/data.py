@@ -23,6 +23,7 @@ if known:
     ui.undo_panel(known)
 else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
+    ui.watch_runs(study.id)
 
 # File, target and columns
 st.header("Bring in texts")

@@ -25,9 +25,7 @@ with ui.store()() as session:
     available = [selection.available(session, task) for task in known]
     counting = {"rated": rated.texts_of_arms(session, study), "weighed": weights.texts_of_arms(session, study)}
 if not known:
-    st.info("There is nothing to train on yet.")
-    ui.link("data", "Bring in real data")
-    st.stop()
+    ui.without_tasks(study.id, "There is nothing to train on: bring in real texts first.")
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.container(border=True):
     with st.container(horizontal=True):

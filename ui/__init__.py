@@ -47,7 +47,7 @@ from ui.report.study_files import export_panel, study_import_panel
 from ui.report.view_links import view_links_panel
 from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
-from ui.shared.jobs import job_panel, pick_backend, watch_runs
+from ui.shared.jobs import job_panel, pick_backend, watch_runs, without_runs, without_tasks
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
 from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
@@ -200,4 +200,6 @@ __all__ = [
     "watch_runs",
     "welcome",
     "without_real_texts",
+    "without_runs",
+    "without_tasks",
 ]

@@ -11,7 +11,7 @@ from core.study import browse, tasks
 from core.study.browse import Opinion
 from core.study.exchange import spreadsheets
 from core.study.exchange.data_set import exporting
-from core.study.rows.kinds import SampleStatus
+from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Task
 from core.synthesis.generation import obedience
 from ui.inspect import reading
@@ -129,6 +129,8 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
     arms = dict(zip(found.arms["arm"], found.arms["arm_id"], strict=True))
     names = found.prompts["arm"] + " " + found.prompts["version"].astype(str)
     versions = dict(zip(names, found.prompts["prompt_id"].tolist(), strict=True))
+    if st.session_state.pop("inspect.synthetic", None) == task.name:
+        _begin_with_synthetic(task, list(arms))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         arm = _choice("Arm", arms, task, 170)
         label = _choice("Label", labels, task, 170)
@@ -143,6 +145,14 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
         arm_ids=(int(arm),) if arm is not None else tuple(map(int, arms.values())), label_id=label, status=status,
         reason=reason, prompt_id=version, model=model, opinion=opinion, words=contains,
     )  # fmt: skip
+
+
+def _begin_with_synthetic(task: Task, names: list[str]) -> None:
+    """Choose an arm that a model wrote: the one in hand, else the first; for someone who comes to check the texts written."""
+    synthetic = [name for name in names if tasks.kind_of(name) != ArmKind.REAL]
+    in_hand = st.session_state.get(f"pickers.arm.{task.id}")
+    if synthetic:
+        st.session_state[f"samples.Arm.{task.id}"] = in_hand if in_hand in synthetic else synthetic[0]
 
 
 @st.cache_data(ttl=10, max_entries=50, show_spinner=False)

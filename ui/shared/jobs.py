@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
+from core.study import tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
 from core.wording import shown
-from ui.shared import resources
+from ui.shared import links, resources
 from ui.shared.durations import duration
 from ui.shared.words import plain, set_notice
 
@@ -112,25 +113,56 @@ def places() -> None:
 
 
 def watch_runs(study_id: int) -> None:
-    """While a training job of a study is active, run the page again whenever a run has finished."""
+    """While a training job of a study is active, run the page again whenever a run has finished or a task or arm is new."""
     with resources.store()() as session:
-        seen, is_training = _finished_runs(session, study_id)
+        seen, is_training = _made_so_far(session, study_id)
     if is_training:
         _watch_runs(study_id, seen)
 
 
 @st.fragment(run_every=2)
-def _watch_runs(study_id: int, seen: int) -> None:
+def _watch_runs(study_id: int, seen: tuple[int, ...]) -> None:
     with resources.store()() as session:
-        now, is_training = _finished_runs(session, study_id)
+        now, is_training = _made_so_far(session, study_id)
     if now != seen or not is_training:
         st.rerun()
 
 
-def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
-    """The number of finished runs of a study, and whether a job that trains is active."""
+def _made_so_far(session: Session, study_id: int) -> tuple[tuple[int, ...], bool]:
+    """The numbers of tasks, arms and finished runs of a study, and whether a job that trains is active."""
     active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True, limit=1)
-    return runs.finished(session, study_id), bool(active)
+    found = [tasks.arms(session, task.id) for task in tasks.tasks(session, study_id)]
+    return (len(found), sum(map(len, found)), runs.finished(session, study_id)), bool(active)
+
+
+def said_of_training(study_id: int) -> str:
+    """What the training jobs of a study do now, in a sentence; "" if none is active."""
+    with resources.store()() as session:
+        states = {job.state for job in queue.rows(session, study_id=study_id, work=TRAINING, active_only=True)}
+    if states & set(queue.HELD):
+        return "Training is going on; what it finishes is shown here at once."
+    if JobState.QUEUED in states:
+        return "Training waits for a free slot; what it finishes is shown here at once."
+    return "Training is paused. Resume it on Jobs." if states else ""
+
+
+def without_tasks(study_id: int, said: str) -> None:
+    """Draw an empty page of a study without a task, say what to do, and stop; the page fills itself while a job makes the tasks."""
+    going_on = said_of_training(study_id)
+    st.info(f"This study has no task yet. {going_on or said}")
+    if going_on:
+        links.link("jobs", "See its jobs")
+    else:
+        links.link("data", "Bring in real texts", is_next=True)
+    watch_runs(study_id)
+    st.stop()
+
+
+def without_runs(study_id: int, said: str) -> None:
+    """Draw that a page has no runs to show, and what to do: wait for the training that is going on, or begin one."""
+    going_on = said_of_training(study_id)
+    st.info(plain(f"{said} {going_on}".strip()))
+    links.link("jobs", "See its jobs") if going_on else links.link("train", "Queue training runs", is_next=True)
 
 
 def row(job: Job, *, key: str, study: str = "") -> None:
