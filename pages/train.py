@@ -31,7 +31,7 @@ with st.container(border=True):
     with st.container(horizontal=True):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, key="train.tasks", width=640)
-        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
+        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320, help=ui.WHAT_AN_ARM_IS)
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
         choice = ui.pick_training(config, chosen, **counting)

@@ -57,6 +57,7 @@ from ui.shared.tables import choose_row, table
 from ui.shared.terminal import in_terminal
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
+    WHAT_AN_ARM_IS,
     cautions,
     plain,
     sample_badge,
@@ -83,6 +84,7 @@ from ui.unsaved.fields import forget as forget_typed
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
+    "WHAT_AN_ARM_IS",
     "WHAT_THE_CHECK_DOES",
     "arm_menu",
     "arm_panel",

@@ -89,3 +89,4 @@ def test_after_an_import_the_form_is_empty_and_undo_takes_the_words_back(
     assert not app.exception, app.exception[0].value
     assert splits(home) == {}
     assert not app.success
+    assert "80" not in str([frame.value for frame in app.dataframe])

@@ -17,7 +17,7 @@ from core.synthesis.generation import obedience
 from ui.inspect import reading
 from ui.shared import resources
 from ui.shared.tables import choose_rows
-from ui.shared.words import plain
+from ui.shared.words import WHAT_AN_ARM_IS, plain
 
 ALL = "all"
 LIST, IN_TURN = "List", "One by one"
@@ -166,7 +166,14 @@ def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:
     if not options:
         return None
     key = f"samples.{title}.{task.id}"
-    name = st.selectbox(title, [ALL, *options], key=key, width=width, persist_state="session")
+    name = st.selectbox(
+        title,
+        [ALL, *options],
+        key=key,
+        width=width,
+        persist_state="session",
+        help=WHAT_AN_ARM_IS if title == "Arm" else None,
+    )
     return options.get(name)
 
 

@@ -16,7 +16,7 @@ from core.study import tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
-from core.wording import shown
+from core.wording import counted, shown
 from ui.shared import links, resources
 from ui.shared.durations import duration
 from ui.shared.words import plain, set_notice
@@ -38,6 +38,7 @@ CHANGES = {
     "Retry": queue.retry,
     "Run again": queue.clone,
 }
+LEAST_LEFT = 5.0  # seconds; of less the time left is not said: what follows the last step is not counted
 FIRST_STEPS = 10  # or a twentieth of all steps, before the time left is said: the first steps are the slowest
 BUTTONS = {
     JobState.QUEUED: ("Pause", "Cancel"),
@@ -213,7 +214,7 @@ def progress_words(job: Job, *, now: float) -> str:
     words = [f"{at['done']:,} of {at['total']:,}"]
     if math.isfinite(rate):
         words += [f"{rate:.1f} a second" if rate >= 0.95 else f"{rate * 60:.0f} a minute"]
-    if math.isfinite(seconds_left) and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
+    if seconds_left >= LEAST_LEFT and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
         words += [f"about {duration(seconds_left)} left"]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
@@ -288,9 +289,30 @@ def _bar(job: Job) -> None:
     elif job.state == JobState.PAUSED and job.resume_at is None:
         st.caption("After Resume the job goes on where it stopped.")
     elif job.state == JobState.QUEUED:
-        st.caption(f"Waiting for a free slot{_place(job)}.")
+        st.caption(plain(_waits(job)))
     elif job.state in queue.HELD and not total:
         st.caption("Starting…")
+
+
+def _waits(job: Job) -> str:
+    """What a queued job waits for: the jobs that hold the slots, with their studies, and its place in the queue."""
+    with resources.store()() as session:
+        active = queue.rows(session, active_only=True, limit=None)
+        names = {study.id: study.name for study in tasks.studies(session, even_aside=True)}
+    mine = [other for other in active if other.slot == job.slot and other.backend == job.backend]
+    holders = [other for other in mine if other.state in queue.HELD][::-1]
+    before = sum(other.state == JobState.QUEUED and other.id < job.id for other in mine)
+    if not holders:
+        return f"Waiting for a free slot{_place(job)}."
+    listed = " and ".join(
+        f"“{shown(other.title)}”" + (f" of {names[other.study_id]}" if other.study_id in names else "")
+        for other in holders[:2]
+    )
+    more = f" and {len(holders) - 2} more" if len(holders) > 2 else ""
+    line = f" {counted(before, 'job')} before it in the queue." if before else ""
+    return (
+        f"Waiting for a free slot{_place(job)}: {listed}{more} {'holds' if len(holders) == 1 else 'hold'} them.{line}"
+    )
 
 
 def _calls(at: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from core.training.settings import TrainingSettings, training_settings, with_len
 from core.wording import counted
 from ui.shared.runs import pick_length
 
+LENGTH_IS_OWN = " It leaves the length as it is: for a shorter training choose fewer steps under Length in."
 OWN = "study"  # the choice of the study's own settings in place of a preset
 
 
@@ -37,7 +38,7 @@ def pick_training(
         st.selectbox(
             "Preset", [OWN, *presets.PRESETS], key="train.preset", width=110, persist_state="session",
             help="study: the settings of this study; paper: those of Li et al. (2023) as far as they are known; quick: the small "
-            "bundled encoder",
+            "bundled encoder, of the usual length",
         )
     )  # fmt: skip
     preset = presets.PRESETS.get(name)
@@ -132,10 +133,12 @@ def _targets_words(settings: TrainingSettings, n_rated: int) -> str:
 
 
 def _words(settings: TrainingSettings, preset: str) -> str:
-    """The settings that the form does not ask for, and what a preset stands for."""
+    """The settings that the form does not ask for, or what a preset stands for."""
+    if preset:
+        length = "" if {"steps", "passes"} & set(presets.PRESETS[preset].training) else LENGTH_IS_OWN
+        return f"{presets.words(preset)}{length} Finished runs are not repeated."
     limit = f", at most {settings.per_label:,} training texts a label" if settings.per_label else ""
-    said = (
+    return (
         f"Batches of {settings.batch_size}, learning rate {settings.learning_rate:g}, up to {settings.max_length} tokens{limit}. "
         "Finished runs are not repeated."
     )
-    return f"{said} {presets.PRESETS[preset].note}".rstrip() if preset else said
