@@ -554,6 +554,21 @@ def test_no_time_left_is_said_while_what_follows_the_last_step_runs() -> None:
     assert jobs.progress_words(job, now=130.0) == "30 of 30 · 1.0 a second"
 
 
+def test_a_time_left_of_which_two_rates_disagree_is_a_range() -> None:
+    at = {
+        "done": 300,
+        "total": 500,
+        "done_at_start": 0,
+        "started_at": 0.0,
+        "at": 400.0,
+        "recent_at": 300.0,
+        "recent_done": 280,
+    }
+    job = Job(title="t", command=[], key="t", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+
+    assert jobs.progress_words(job, now=400.0).endswith("4 to 17 min left")
+
+
 def test_a_waiting_job_names_those_that_hold_the_slots(app: AppTest, home: Store, tmp_path: Path) -> None:
     study = fill(home, tmp_path)
     command = ["-m", "core"]

@@ -39,6 +39,7 @@ CHANGES = {
     "Run again": queue.clone,
 }
 LEAST_LEFT = 5.0  # seconds; of less the time left is not said: what follows the last step is not counted
+RANGE = 1.25  # how much two times left differ before both are said
 FIRST_STEPS = 10  # or a twentieth of all steps, before the time left is said: the first steps are the slowest
 BUTTONS = {
     JobState.QUEUED: ("Pause", "Cancel"),
@@ -215,7 +216,7 @@ def progress_words(job: Job, *, now: float) -> str:
     if math.isfinite(rate):
         words += [f"{rate:.1f} a second" if rate >= 0.95 else f"{rate * 60:.0f} a minute"]
     if seconds_left >= LEAST_LEFT and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
-        words += [f"about {duration(seconds_left)} left"]
+        words += [_left(seconds_left, progress.left_at_recent_rate(job, now))]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
     if "resumed_at" in at:
@@ -225,6 +226,15 @@ def progress_words(job: Job, *, now: float) -> str:
     if job.state == JobState.RUNNING:
         words += _calls(at)
     return " · ".join(words + _not_taken(at) + _rejected(at))
+
+
+def _left(overall: float, recent: float) -> str:
+    """The time left, as a range if the rate of the last minutes says something else than that of the whole attempt."""
+    low, high = min(overall, recent), max(overall, recent)
+    if not math.isfinite(recent) or high < RANGE * low or duration(low) == duration(high):
+        return f"about {duration(overall)} left"
+    (number, _, unit), longer = duration(low).rpartition(" "), duration(high)
+    return f"{number if longer.endswith(f' {unit}') else duration(low)} to {longer} left"
 
 
 def until_words(at: float, *, now: float, offset: int | None) -> str:
