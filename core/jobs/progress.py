@@ -86,7 +86,7 @@ def left_at_recent_rate(job: Job, now: float) -> float:
     gained, elapsed = stored["done"] - stored["recent_done"], stored["at"] - stored["recent_at"]
     if gained <= 0 or elapsed < MARK_SECONDS:
         return math.nan
-    return max(0.0, (stored["total"] - stored["done"]) * elapsed / gained - max(0.0, now - stored["at"]))
+    return float(max(0.0, (stored["total"] - stored["done"]) * elapsed / gained - max(0.0, now - stored["at"])))
 
 
 class _Reporter:

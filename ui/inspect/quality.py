@@ -89,14 +89,9 @@ def leakage_view(study: Study, task: Task) -> None:
     with st.container(horizontal=True):
         names = [arm.arm for arm in found.arms]
         chosen = st.segmented_control(
-            "Arm",
-            names,
-            default=names[-1],
-            required=True,
-            format_func=plain,
-            key=f"leakage.arm.{task.id}",
+            "Arm", names, default=names[-1], required=True, format_func=plain, key=f"leakage.arm.{task.id}",
             help=WHAT_AN_ARM_IS,
-        )
+        )  # fmt: skip
         label = st.segmented_control(
             "Label",
             found.labels,
