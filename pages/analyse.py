@@ -26,14 +26,12 @@ with ui.store()() as session:
         measure = ui.pick_measure(session, study, key="analyse")
     found = ui.findings_of(session, study, metric=metric, measure=measure)
 if found.scores.empty:
-    st.info("The figures need finished runs of a real and a synthetic arm.")
-    ui.link("train", "Queue training runs")
+    ui.without_runs(study.id, "The figures need finished runs of a real and a synthetic arm.")
     st.stop()
 
 # The gaps, and what one of them came from
 if found.gaps.empty:
-    st.info(data_notes.why_no_gap(found.scores))
-    ui.link("train", "Queue training runs")
+    ui.without_runs(study.id, data_notes.why_no_gap(found.scores))
 else:
     ui.gaps_view(found)
 if measure is None:

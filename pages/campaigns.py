@@ -21,9 +21,7 @@ VIEWS = {
 with ui.store()() as session:
     known = {task.name: task for task in tasks.tasks(session, study.id)}
 if not known:
-    st.info("Raters need texts to rate: bring in real data first.")
-    ui.link("data", "Bring in real data")
-    st.stop()
+    ui.without_tasks(study.id, "Raters need texts to rate: bring in real texts first.")
 
 # The chosen campaign
 campaign = ui.chosen_campaign(study)

@@ -25,8 +25,7 @@ with ui.store()() as session:
         metric = ui.pick_metric(key="compare")
         asked = ui.pick_comparison(ui.arms_of(session, study), task, metric=metric)
     if asked is None:
-        st.info("A comparison needs finished runs of two arms of this task.")
-        ui.link("train", "Queue training runs")
+        ui.without_runs(study.id, "A comparison needs finished runs of two arms of this task.")
         ui.baselines_view(study, task, None, metric=metric)
         st.stop()
     found = ui.compared_arms(session, study, task, asked)

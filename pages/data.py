@@ -1,6 +1,5 @@
 """Tasks and data: tasks with their questions and labels, texts per arm, and the import of texts."""
 
-import pandas as pd
 import streamlit as st
 
 import ui
@@ -24,11 +23,15 @@ if known:
     ui.undo_panel(known)
 else:
     st.info("This study has no task yet. Bring in real texts with their labels: they define the task.")
+    ui.watch_runs(study.id)
 
 # File, target and columns
 st.header("Bring in texts")
+done_before = st.container()
 table = ui.table_to_import(key="data")
 if table is None:
+    with done_before:
+        ui.import_view(study)
     st.caption(
         "One row per text, with a column for the text and a column for its label. A column named split (train, validation, "
         "test) is used if the file has it; otherwise real texts are split 70 / 5 / 25 %."
@@ -36,7 +39,9 @@ if table is None:
     ui.in_terminal(study, ["import", "FILE.csv", "--task", known[0].name if known else "TASK", "--arm", "real"])
     st.stop()
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
-target = ui.pick_target(known, {name: [label.name for label in own] for name, own in labels.items()}, table.file)
+ui.forget_import(study)
+known_labels = {name: [label.name for label in own] for name, own in labels.items()}
+target = ui.pick_target(known, known_labels, table.file, needy=ui.without_real_texts(arms, known))
 columns = ui.pick_columns(table)
 if columns is None:
     st.stop()
@@ -57,19 +62,9 @@ if st.button("Import", type="primary", key="data.import", disabled=not ready) an
                 labels=importing.real_labels(table, options),
             )
             made = tasks.make_arm(session, task_id=task.id, name=target.arm)
-            st.session_state["data.report"] = importing.bring_in(
-                session, task=task, arm=made, table=table, options=options
-            )
+            done = importing.bring_in(session, task=task, arm=made, table=table, options=options)
+        ui.keep_import(study, task, target.arm, done)
         ui.forget_typed("data.name.", "data.question.")
         ui.open_task_card(target.name)
-        ui.set_notice(f"{st.session_state['data.report'].kept} of {st.session_state['data.report'].read} rows kept.")
+        ui.set_notice(f"{done.kept} of {done.read} rows kept.")
         st.rerun()
-report = st.session_state.get("data.report")
-if report:
-    st.success(
-        f"{report.kept:,} of {report.read:,} rows kept" + ("; this file was imported before." if report.again else ".")
-    )
-    if report.rejected:
-        ui.table(pd.DataFrame(report.rejected.items(), columns=["reason", "rows"]), key="data.rejected")
-    for note in report.notes:
-        st.text(note)

@@ -53,7 +53,7 @@ if numbers:
             st.code(choice.log_tail(ui.settings(), queue.get(session, chosen)) or "The log is empty.", language=None)
 if st.toggle("Where jobs run: what there is and what is wrong", key="jobs.places"):
     jobs.places()
-if st.toggle("Doctor: what is wrong with the home of this dashboard", key="jobs.doctor"):
+if st.toggle("Doctor: check the folder in which this dashboard keeps everything", key="jobs.doctor"):
     home_check.panel()
 
 # The jobs

@@ -27,15 +27,13 @@ with ui.store()() as session:
     available = [selection.available(session, task) for task in known]
     counting = {"rated": rated.texts_of_arms(session, study), "weighed": weights.texts_of_arms(session, study)}
 if not known:
-    st.info("There is nothing to train on yet.")
-    ui.link("data", "Bring in real data")
-    st.stop()
+    ui.without_tasks(study.id, "There is nothing to train on: bring in real texts first.")
 names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found))
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = [task.name for task in known]
         wanted = st.multiselect("Tasks", titles, default=titles, format_func=shown, key="train.tasks", width=640)
-        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320)
+        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320, help=ui.WHAT_AN_ARM_IS)
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
         choice = ui.pick_training(config, chosen, **counting)

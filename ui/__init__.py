@@ -25,6 +25,7 @@ from ui.compare.costs import costs_view
 from ui.compare.reads import arms_of, compared_arms
 from ui.compare.sizes import sizes_view
 from ui.compare.stability import stability_view
+from ui.data.done import forget_import, import_view, keep_import
 from ui.data.imports import pick_columns, pick_target, review_import
 from ui.data.tasks import open_task_card, task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
@@ -46,16 +47,17 @@ from ui.report.study_files import export_panel, study_import_panel
 from ui.report.view_links import view_links_panel
 from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
-from ui.shared.jobs import job_panel, pick_backend, watch_runs
+from ui.shared.jobs import job_panel, pick_backend, watch_runs, without_runs, without_tasks
 from ui.shared.links import link
 from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
-from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of
+from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
 from ui.shared.tables import choose_row, table
 from ui.shared.terminal import in_terminal
 from ui.shared.uploads import table_to_import
 from ui.shared.words import (
+    WHAT_AN_ARM_IS,
     cautions,
     plain,
     sample_badge,
@@ -82,6 +84,7 @@ from ui.unsaved.fields import forget as forget_typed
 
 __all__ = [
     "WHAT_AGREEMENT_SAYS",
+    "WHAT_AN_ARM_IS",
     "WHAT_THE_CHECK_DOES",
     "arm_menu",
     "arm_panel",
@@ -113,6 +116,7 @@ __all__ = [
     "export_view",
     "findings_of",
     "forecast_words",
+    "forget_import",
     "forget_start",
     "forget_typed",
     "gaps_view",
@@ -121,9 +125,11 @@ __all__ = [
     "guard",
     "import_panel",
     "help_view",
+    "import_view",
     "in_terminal",
     "is_generating",
     "job_panel",
+    "keep_import",
     "labels_view",
     "leakage_view",
     "link",
@@ -195,4 +201,7 @@ __all__ = [
     "view_links_panel",
     "watch_runs",
     "welcome",
+    "without_real_texts",
+    "without_runs",
+    "without_tasks",
 ]

@@ -129,10 +129,8 @@ def _ranks(table: pd.DataFrame, kind: ArmKind) -> RankAgreement:
 
 def _rank_words(rank: RankAgreement) -> str:
     if rank.n < FEWEST_TASKS:
-        tasks = f"{rank.n} task{'s' if rank.n > 1 else ''}"
-        return (
-            f"{rank.kind}: whether the same tasks lose most needs at least {FEWEST_TASKS} tasks; {tasks} stand in both."
-        )
+        tasks = f"{rank.n} task{'s are' if rank.n > 1 else ' is'} in both studies"
+        return f"{rank.kind}: whether the same tasks lose most needs at least {FEWEST_TASKS} tasks; {tasks}."
     if not math.isfinite(rank.spearman):
         return f"{rank.kind}: all {rank.n} gaps are equal, so the tasks have no order."
     return (

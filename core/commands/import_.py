@@ -15,7 +15,7 @@ from core.errors import StudyError
 from core.settings import Settings
 from core.steps import find
 from core.study import tasks
-from core.study.exchange import held_texts, hub, importing, labels_in_files, tables
+from core.study.exchange import columns_in_files, held_texts, hub, importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
 
@@ -28,7 +28,11 @@ File = Annotated[
 TaskName = Annotated[str | None, typer.Option("--task", help="Name of the task.")]
 ArmName = Annotated[str | None, typer.Option("--arm", help="real, zero-shot, few-shot or another name.")]
 Split = Annotated[
-    str | None, typer.Option(help="Put every row into this split; of a data set on the hub, read only this split.")
+    str | None,
+    typer.Option(
+        help="Put every row into this split; draw: 70 % train, 5 % validation, 25 % test, whatever the file says. Of a data "
+        "set on the hub, read only this split."
+    ),
 ]
 SplitColumn = Annotated[str | None, typer.Option(help="Column of each row's split, if the column has no usual name.")]
 Where = Annotated[
@@ -77,7 +81,7 @@ def bring_in(
         options = importing.Options(
             text=text,
             label=label,
-            split=None if file.startswith(hub.PREFIX) else split,
+            split=None if file.startswith(hub.PREFIX) and split != columns_in_files.DRAW else split,
             split_column=split_column,
             where=repeated.pairs(where or [], form="--where takes column=value"),
             rename=repeated.pairs(rename or [], form="--rename takes file-label=task-label"),
@@ -101,7 +105,12 @@ def _table(settings: Settings, file: str, *, split: str | None, header: bool | N
             raise StudyError(
                 "A data set of the hub names its columns itself. Leave --no-header out: it is for CSV and TSV."
             )
-        return hub.read(file, split=split, folder=settings.home / "hub", token=settings.hf_token)
+        return hub.read(
+            file,
+            split=None if split == columns_in_files.DRAW else split,
+            folder=settings.home / "hub",
+            token=settings.hf_token,
+        )
     return tables.read(Path(file), header=header)
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from core.study.store import Store
 
 VARIABLE = "LITMUS_JOB"
 INTERVAL = 0.5
+MARK_SECONDS, MARKS = 30.0, 5  # the recent rate is that since the oldest of so many marks, set so many seconds apart
 MOST_COUNTS = 20
 OTHER = "other"
 
@@ -41,7 +43,8 @@ def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable
 
     The row is written at most about twice a second. A report that comes sooner waits and is replaced by any newer
     report, so the last report is always written. `Job.progress` then holds `done`, `total`, `message`, `started_at` and
-    `at` (seconds since 1970), `done_at_start` and `kept_at_start` (done and kept before this attempt), and the extra values. Extra values
+    `at` (seconds since 1970), `done_at_start` and `kept_at_start` (done and kept before this attempt), `recent_at` and `recent_done` (of
+    some minutes ago), and the extra values. Extra values
     that are neither finite numbers nor mappings to finite numbers are left out. Of counts by name, the 19 largest are
     kept and the others are added up as "other".
     """
@@ -75,6 +78,17 @@ def rate_and_left(job: Job, now: float) -> tuple[float, float]:
     return rate, max(0.0, (stored["total"] - stored["done"]) / rate - max(0.0, now - stored["at"]))
 
 
+def left_at_recent_rate(job: Job, now: float) -> float:
+    """The seconds left at the rate of the last minutes, which may differ from that of the whole attempt; nan if unknown."""
+    stored = job.progress
+    if not math.isfinite(rate_and_left(job, now)[1]) or "recent_at" not in stored:
+        return math.nan
+    gained, elapsed = stored["done"] - stored["recent_done"], stored["at"] - stored["recent_at"]
+    if gained <= 0 or elapsed < MARK_SECONDS:
+        return math.nan
+    return float(max(0.0, (stored["total"] - stored["done"]) * elapsed / gained - max(0.0, now - stored["at"])))
+
+
 class _Reporter:
     """Stores reports in the row of a job, and holds the newest report until the next write is due."""
 
@@ -83,6 +97,7 @@ class _Reporter:
         self.lock = threading.Lock()
         self.first: dict[str, Any] | None = None
         self.newest: dict[str, Any] | None = None
+        self.marks: deque[tuple[float, int]] = deque(maxlen=MARKS)
         self.written_at = -math.inf
         self.timer: threading.Timer | None = None
 
@@ -92,8 +107,12 @@ class _Reporter:
             if self.first is None:
                 kept = _numbers(progress.extra).get("kept", 0.0)
                 self.first = {"started_at": now, "done_at_start": progress.done, "kept_at_start": kept}
+            if not self.marks or now - self.marks[-1][0] >= MARK_SECONDS:
+                self.marks.append((now, progress.done))
+            recent_at, recent_done = self.marks[0]
             self.newest = _extra(progress) | {
                 "done": progress.done, "total": progress.total, "message": progress.message, "at": now, **self.first,
+                "recent_at": recent_at, "recent_done": recent_done,
             }  # fmt: skip
             wait = self.written_at + INTERVAL - time.monotonic()
             if wait <= 0 or progress.done >= progress.total > 0:

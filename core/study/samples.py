@@ -12,6 +12,7 @@ from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Label, Sample, Task
 
 DUPLICATE = "duplicate text"
+UNDONE = "import undone"
 LEAK = "also in the test split"
 
 
@@ -38,7 +39,10 @@ def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[
 
 
 def counts(session: Session, study_id: int) -> pd.DataFrame:
-    """Numbers of kept and of rejected samples of a study: columns task, arm, arm_id, kind, split, label, status, n."""
+    """Numbers of kept and of rejected samples of a study: columns task, arm, arm_id, kind, split, label, status, n.
+
+    Texts of an import that was undone are in neither.
+    """
     query = (
         select(
             Task.name.label("task"),
@@ -53,7 +57,7 @@ def counts(session: Session, study_id: int) -> pd.DataFrame:
         .join(Arm, Arm.id == Sample.arm_id)
         .join(Task, Task.id == Arm.task_id)
         .join(Label, Label.id == Sample.label_id)
-        .where(Task.study_id == study_id)
+        .where(Task.study_id == study_id, Sample.reject_reason.is_distinct_from(UNDONE))
         .group_by(Task.name, Arm.name, Arm.id, Arm.kind, Sample.split, Label.name, Sample.status)
         .order_by(Arm.id, Sample.split, Label.name)
     )

@@ -21,7 +21,7 @@ from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Study, Task
 
 KEPT_DAYS = 30
-UNDONE = "import undone"
+UNDONE = samples.UNDONE
 MARK = re.compile(r" \(in the trash, \d+\)$")
 
 

@@ -77,4 +77,4 @@ def test_three_tasks_have_no_order_that_could_be_compared(store: Store) -> None:
     found = beside(store, {"ag_news": 0.02, "imdb": 0.1, "humor": 0.4})
 
     assert math.isnan(found.ranks[0].spearman)
-    assert any("needs at least 4 tasks; 3 tasks stand in both" in sentence for sentence in found.readings)
+    assert any("needs at least 4 tasks; 3 tasks are in both studies" in sentence for sentence in found.readings)

@@ -190,6 +190,17 @@ def test_rate_and_time_left_count_what_this_attempt_has_done() -> None:
     assert progress.rate_and_left(job, 106.0) == pytest.approx((2.0, 9.0))
 
 
+def test_the_time_left_at_the_rate_of_the_last_minutes_differs_where_work_became_slower() -> None:
+    at = {"done": 300, "total": 500, "done_at_start": 0, "started_at": 0.0, "at": 400.0}
+    job = Job(title="t", command=["-m", "core"], key="k", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+    assert math.isnan(progress.left_at_recent_rate(job, 400.0))
+
+    job.progress |= {"recent_at": 300.0, "recent_done": 280}
+
+    assert progress.rate_and_left(job, 400.0)[1] == pytest.approx(200 / 0.75)
+    assert progress.left_at_recent_rate(job, 400.0) == pytest.approx(1000.0)
+
+
 def test_rate_and_time_left_forget_what_an_earlier_attempt_has_done() -> None:
     at = {"done": 30, "total": 50, "done_at_start": 20, "started_at": 100.0, "at": 105.0}
     job = Job(title="t", command=["-m", "core"], key="k", slot=Slot.CPU, state=JobState.RUNNING, progress=at)

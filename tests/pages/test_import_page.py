@@ -95,6 +95,7 @@ def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(
     app.selectbox(key="data.text").select("column 1").run()
     app.selectbox(key="data.label").select("column 2").run()
     app.selectbox(key="data.task").select("urgency").run()
+    app.selectbox(key="data.arm").select("zero-shot").run()
     app.button(key="data.import").click().run()
     assert "3 of 3 rows kept" in app.success[0].value
 
@@ -142,6 +143,7 @@ def test_a_refusal_is_told_before_import_can_be_pressed(app: AppTest, home: Stor
 
     uploaded(app, 'text,label\none,"[""yes"", ""no""]"\ntwo,no\n')
     app.selectbox(key="data.task").select("urgency").run()
+    app.selectbox(key="data.arm").select("zero-shot").run()
 
     assert "hold several labels" in said(app) and "third box" in said(app)
     assert app.button(key="data.import").disabled

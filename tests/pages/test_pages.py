@@ -436,8 +436,13 @@ def test_a_preset_brings_its_encoders_and_settings_and_the_studys_own_stay_as_th
     assert not app.exception
     assert app.multiselect(key="train.paper.encoders").value == ["bert-base-uncased", "roberta-base"]
     assert app.number_input(key="train.paper.seeds").value == 3
-    assert "Batches of 64, learning rate 5e-05, up to 128 tokens, at most 3,000 training texts a label." in told
+    assert (
+        "3 seeds; at most 3,000 training texts a label; batches of 64; learning rate 5e-05; up to 128 tokens." in told
+    )
     assert "unverified" in told and "of 3,000 a label that are asked for" in told
+    app.selectbox(key="train.preset").set_value("quick").run()
+    told = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert "The preset quick stands for minilm; 3 seeds" in told and "It leaves the length as it is" in told
     app.selectbox(key="train.preset").set_value("study").run()
     assert app.multiselect(key="train.encoders").value == ["minilm"]
     assert app.number_input(key="train.seeds").value == 2
@@ -541,6 +546,44 @@ def test_the_time_left_is_not_said_after_the_first_slow_step() -> None:
 
     assert first == "1 of 720 · 2 a minute"
     assert later == "15 of 720 · 26 a minute · about 27 min left"
+
+
+def test_no_time_left_is_said_while_what_follows_the_last_step_runs() -> None:
+    at = {"done": 30, "total": 30, "done_at_start": 0, "started_at": 100.0, "at": 130.0, "tokens": 0, "in_flight": 0}
+    job = Job(title="t", command=[], key="t", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+
+    assert jobs.progress_words(job, now=130.0) == "30 of 30 · 1.0 a second"
+
+
+def test_a_time_left_of_which_two_rates_disagree_is_a_range() -> None:
+    at = {
+        "done": 300,
+        "total": 500,
+        "done_at_start": 0,
+        "started_at": 0.0,
+        "at": 400.0,
+        "recent_at": 300.0,
+        "recent_done": 280,
+    }
+    job = Job(title="t", command=[], key="t", slot=Slot.CPU, state=JobState.RUNNING, progress=at)
+
+    assert jobs.progress_words(job, now=400.0).endswith("4 to 17 min left")
+
+
+def test_a_waiting_job_names_those_that_hold_the_slots(app: AppTest, home: Store, tmp_path: Path) -> None:
+    study = fill(home, tmp_path)
+    command = ["-m", "core"]
+    with home.write() as session:
+        held = queue.enqueue(session, title="Train_18 runs", key="a", command=command, slot=Slot.CPU, study_id=study.id)
+        queue.enqueue(session, title="Train 2 runs", key="b", command=command, slot=Slot.CPU)
+        queue.enqueue(session, title="Train 3 runs", key="c", command=command, slot=Slot.CPU)
+        queue.enqueue(session, title="Write", key="d", command=command, slot=Slot.API)
+        queue.move(session, held.id, attempt=held.attempt, frm=(JobState.QUEUED,), to=JobState.RUNNING)
+    opened(app, "jobs")
+
+    told = [caption.value.replace("\\", "") for caption in app.caption if "free slot" in caption.value]
+    holds = "Waiting for a free slot: “Train 18 runs” of tickets holds them."
+    assert told == ["Waiting for a free slot.", f"{holds} 1 job before it in the queue.", holds]
 
 
 def test_jobs_name_their_study(app: AppTest, home: Store) -> None:

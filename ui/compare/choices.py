@@ -9,6 +9,7 @@ from core.analysis.arms.trained import StudyArms
 from core.analysis.points import Metric
 from core.study.rows.study import Task
 from ui.shared import pickers
+from ui.shared.words import WHAT_AN_ARM_IS
 
 EVERY_PAIR = "each other"
 
@@ -35,7 +36,9 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
             "Training texts", sizes, format_func=_size_words, key=f"compare.size.{task.id}.{encoder}", width=200
         )
     names = [arm.arm for arm in trained.comparable(known, task.name, encoder=encoder, size=size).arms]
-    chosen = st.multiselect("Arms", names, default=names, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360)
+    chosen = st.multiselect(
+        "Arms", names, default=names, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360, help=WHAT_AN_ARM_IS
+    )
     if not chosen:
         return None
     base = st.selectbox("Compared with", [*chosen, EVERY_PAIR], key=f"compare.base.{'.'.join(chosen)}", width=200)

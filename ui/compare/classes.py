@@ -8,7 +8,7 @@ from core.analysis.figures import arm_charts, unconverged
 from ui.compare.cells import compact
 from ui.shared import charts
 from ui.shared.tables import table
-from ui.shared.words import plain
+from ui.shared.words import WHAT_AN_ARM_IS, plain
 
 
 def classes_view(found: Compared) -> None:
@@ -19,7 +19,7 @@ def classes_view(found: Compared) -> None:
         return
     base = found.asked.base or names[0]
     others = [name for name in names if name != base]
-    arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260))
+    arm = str(st.selectbox("Arm", others, key=f"compare.arm.{base}.{'.'.join(names)}", width=260, help=WHAT_AN_ARM_IS))
     by_name = {one.arm: one for one in found.chosen.arms}
     pair = classes.of_pair(by_name[base], by_name[arm], found.labels)
     cut = {one for one in (base, arm) if by_name[one].unconverged}

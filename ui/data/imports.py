@@ -1,6 +1,7 @@
 """Import of labelled texts on the screen: target, columns, contents of the file, and decisions about labels."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -11,14 +12,19 @@ from core.errors import StudyError
 from core.study.exchange import columns_in_files, held_texts, importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
+from core.wording import shown
 from ui.shared import resources, words
 from ui.shared import tables as shared_tables
 from ui.unsaved import fields as unsaved
 
-SPLITS = ["as in the file, or drawn", "train", "validation", "test", "pool"]
+DRAWN = "drawn anew, whatever the file says"
+SPLITS = ["as in the file, or drawn", DRAWN, "train", "validation", "test", "pool"]
 NEW = "A new task"
 MOST_MAPPED = 12
 MOST_VALUES = 100
+WHAT_AN_ARM_IS_HERE = (
+    "The texts that people wrote are the arm real; texts that a model wrote go into an arm of their own."
+)
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,19 @@ class Target:
     task_id: int | None = None
 
 
-def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str) -> Target:
+def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str, *, needy: Collection[str]) -> Target:
     """Choose the task and arm that a file is imported into; a new task is first named like the file.
 
-    `labels`: names of the labels of each task, by its name. `file`: the name of the file.
+    `labels`: names of the labels of each task, by its name. `file`: the name of the file. `needy`: names of the tasks that
+    wait for real texts, for which the arm real is chosen at first.
     """
     names = [NEW, *[task.name for task in known]]
     proposed = "" if (stem := PurePath(file).stem) in names else stem
     with st.container(horizontal=True):
         chosen = st.selectbox(
-            "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose a task"
-        )
+            "Task", names, index=None if known else 0, key="data.task", width=260, placeholder="Choose a task",
+            format_func=shown, on_change=_propose_arm, args=(file, needy),
+        )  # fmt: skip
         if chosen == NEW:
             name = unsaved.text("Name of the task", proposed, key=f"data.name.{proposed}", width=260)
             question = unsaved.text(
@@ -57,10 +65,23 @@ def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str) 
                 width=320,
             )
             return Target(name.strip(), str(ArmKind.REAL), question, True, ())
-        kinds = [str(kind) for kind in ArmKind if kind not in (ArmKind.OTHER, ArmKind.REAL)]
-        arm = st.selectbox("Arm", [*kinds, str(ArmKind.REAL)], key="data.arm", accept_new_options=True, width=220)
+        kinds = [str(kind) for kind in ArmKind if kind != ArmKind.OTHER]
+        arm = st.selectbox(
+            "Arm", kinds, index=None, key="data.arm", accept_new_options=True, width=220, placeholder="Choose or write an arm",
+            help=f"{words.WHAT_AN_ARM_IS} {WHAT_AN_ARM_IS_HERE}",
+        )  # fmt: skip
     ids = {task.name: task.id for task in known}
     return Target(chosen or "", arm or "", "", False, labels.get(chosen or "", []), ids.get(chosen or ""))
+
+
+def _propose_arm(file: str, needy: Collection[str]) -> None:
+    """Choose the arm that the file or the address names, else real if the task waits for real texts, else none."""
+    kinds = [str(kind) for kind in ArmKind if kind != ArmKind.OTHER]
+    stem = re.sub(r"[ _.]+", "-", PurePath(file).stem.casefold())
+    named = next((kind for kind in kinds if re.search(rf"(^|-){kind}(-|$)", stem)), None)
+    asked = st.query_params.get("arm")
+    real = str(ArmKind.REAL) if st.session_state.get("data.task") in needy else None
+    st.session_state["data.arm"] = named or real or (asked if asked in kinds else None)
 
 
 def pick_columns(table: tables.Table) -> importing.Options | None:
@@ -95,7 +116,7 @@ def pick_columns(table: tables.Table) -> importing.Options | None:
     return importing.Options(
         text=text,
         label=label,
-        split=None if split == SPLITS[0] else split,
+        split={SPLITS[0]: None, DRAWN: columns_in_files.DRAW}.get(split, split),
         where=where,
         rename=rename,
         split_column=split_column,
@@ -188,7 +209,16 @@ def _show(found: importing.Findings) -> None:
     for group in found.alike:
         st.text(f"These labels look alike: {', '.join(group)}.")
     for note in found.notes:
-        st.text(_on_a_page(note))
+        if note.startswith(held_texts.NO_TEST):
+            st.warning(words.plain(_on_a_page(note)))
+            st.button("Draw a test share, and ignore the file's split", key="data.draw", on_click=_draw_splits)
+        else:
+            st.text(_on_a_page(note))
+
+
+def _draw_splits() -> None:
+    """Draw the split of every row, whatever the file says."""
+    st.session_state["data.split"], st.session_state["data.split_column"] = DRAWN, None
 
 
 def _renamed(found: importing.Findings, target: Target) -> dict[str, str]:
@@ -225,6 +255,7 @@ def _on_a_page(sentence: str) -> str:
         ("(--keep-labels)", "(the second box above)"),
         ("(--drop-several)", "(the third box above)"),
         ("(--cut 0.5)", "(in the field above)"),
+        ("(--split draw)", "(Split: drawn anew)"),
         ("(--split)", "(Split)"),
         ("(--split-column)", "(Column of the split)"),
     ):

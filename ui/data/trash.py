@@ -25,7 +25,7 @@ def undo_panel(known: list[Task]) -> None:
                 st.text(shown(task.name), width="stretch")
                 for import_id, file, kept in imports:
                     label = words.plain(f"Undo {file} ({kept:,} texts)")
-                    st.button(label, key=f"trash.undo.{import_id}", on_click=_undo, args=(import_id,))
+                    st.button(label, key=f"trash.undo.{import_id}", on_click=undo, args=(import_id,))
                 st.button("Put into the trash", key=f"trash.task.{task.id}", on_click=_put_task, args=(task.id,))
 
 
@@ -51,7 +51,8 @@ def trash_panel(study: Study | None) -> None:
                 st.button("Take out", key=key, on_click=_restore, args=(entry.kind, entry.id))
 
 
-def _undo(import_id: int) -> None:
+def undo(import_id: int) -> None:
+    """Take the texts of an import back, from a callback."""
     _change(lambda session: f"{trash.undo_import(session, import_id, now=time.time()):,} texts were taken back.")
 
 

@@ -52,6 +52,10 @@ label[data-testid="stWidgetLabel"][disabled], label[data-testid="stWidgetLabel"]
 .st-key-samples_text [data-testid="stText"] {
   font-family: inherit; font-size: 1.06rem; line-height: 1.55; white-space: pre-wrap; overflow-wrap: anywhere;
 }
+/* The choice of the study stands above the list of pages, where it is seen first. */
+[data-testid="stSidebarContent"] { display: flex; flex-direction: column; }
+[data-testid="stSidebarHeader"] { order: -2; }
+[data-testid="stSidebarUserContent"] { order: -1; padding-bottom: 0.5rem; padding-top: 0; }
 .litmus-provider { display: inline-block; padding: 0.45rem 1rem; border-radius: 0.5rem; }
 a.litmus-provider, a.litmus-provider:visited { background: #0F766E; color: #FFF; text-decoration: none; }
 a.litmus-provider:hover { text-decoration: underline; }
@@ -154,10 +158,12 @@ def guard(role: str, *, need_study: bool = True) -> Study:
         known = tasks.studies(session)
     study = next((study for study in known if study.name == st.session_state.get("frame.study")), None)
     if study is None and need_study:
+        here = st.session_state.get("frame.page")
+        st.title(next((title for of_group in PAGES.values() for title, path, _ in of_group if path == here), "Litmus"))
         st.info("There is no study yet.")
         if who is access.Visitor.VIEWER:
             st.stop()
-        links.link("overview", "Open the sample study or start your own")
+        links.link("overview", "Open the sample study or start your own", is_next=True)
         st.stop()
     if study is not None and role != "rater":
         st.query_params["study"] = study.name
@@ -188,7 +194,7 @@ def _closed() -> None:
 
 
 def _sidebar() -> None:
-    """Draw the choice of the study, which is kept in the URL, the active jobs, and the sign-out button."""
+    """Draw the choice of the study, which is kept in the URL and stands above the list of pages by `STYLE`, jobs, and sign-out."""
     with resources.store()() as session:
         names = [study.name for study in tasks.studies(session)]
         if previewed := _previewed(session):

@@ -7,10 +7,16 @@ from core.steps.guide.way import Step, Way
 from core.study import state
 from core.study.rows.study import Study
 from core.wording import shown
-from ui.shared import links, resources, words
+from ui.shared import jobs, links, resources, words
 
 OF_ALL_TASKS = ("overview", "plan", "report", "analyse")
-MARKS = {"done": "✓", "next": "➜", "running": "▶", "optional": "◦", "open": "·"}
+MARKS = {"done": "✓", "next": "➜", "running": "▶", "paused": "⏸", "optional": "◦", "open": "·"}
+GOING_ON = {
+    "generate": "LLM texts are being written.",
+    "inspect": "The texts are being checked.",
+    "campaigns": "An LLM is rating texts.",
+    "train": "Training is going on.",
+}
 
 
 def title(text: str, study: Study) -> None:
@@ -19,12 +25,16 @@ def title(text: str, study: Study) -> None:
         st.title(text, width="content")
         if study.is_sample:
             words.sample_badge()
+        if text != study.name:
+            st.caption(words.plain(f"Study {study.name}"), width="content")
     if resources.reads_only():
         return
     found = ways_of(study)
     page = str(st.session_state.get("frame.page", ""))
     if (here := _in_hand(found, page)) is not None:
         _draw(here, page, is_one_of_many=len(found) > 1)
+    elif page == "overview":
+        _draw_begin(study)
 
 
 def ways_of(study: Study) -> list[Way]:
@@ -62,14 +72,31 @@ def _draw(here: Way, page: str, *, is_one_of_many: bool) -> None:
         _draw_next(here, page, is_one_of_many=is_one_of_many)
 
 
+def _draw_begin(study: Study) -> None:
+    """Draw the first step of a study without a task, unless a job makes its tasks."""
+    if said := jobs.said_of_training(study.id):
+        st.info(said)
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**Next:** Bring in real texts with their labels; they define the task.", width="content")
+        if st.button("Go to Tasks and data", type="primary", key="way.next"):
+            st.switch_page(links.page_file("data"))
+
+
 def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
     """Draw the next step in words, with a button that opens its page; while a job works on it, the step to do meanwhile."""
     following, lead = here.next, "**Next:**"
+    if following.page == page == "verdict":
+        _draw_end(here)
+        return
+    if following.is_paused:
+        _draw_paused(following)
+        return
     if following.is_running and here.meanwhile is not None:
-        following, lead = here.meanwhile, f"▶ {following.name} is going on. **Meanwhile:**"
+        following, lead = here.meanwhile, f"▶ {GOING_ON[following.page]} **Meanwhile:**"
     elif following.is_running:
-        lead = f"▶ {following.name} is going on. **Then:**"
-        following = here.steps[-1]
+        lead = f"▶ {GOING_ON[following.page]} **Then:**"
+        following = here.steps[here.steps.index(following) + 1]
     said = following.wanted
     if is_one_of_many and shown(here.task) not in said:
         said = f"{shown(here.task)}. {said}"
@@ -79,12 +106,33 @@ def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
             return
         if st.button(f"Go to {following.name}", type="primary" if page == "overview" else "secondary", key="way.next"):
             st.session_state["pickers.task"] = here.task
+            st.session_state["inspect.synthetic"] = here.task
             st.switch_page(links.page_file(following.page))
 
 
+def _draw_paused(step: Step) -> None:
+    """Say that the jobs of the next step are paused, with a button to where they are resumed."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"⏸ {step.name} is paused. **Next:** Resume it on Jobs.", width="content")
+        if st.button("Go to Jobs", key="way.next"):
+            st.switch_page(links.page_file("jobs"))
+
+
+def _draw_end(here: Way) -> None:
+    """Say on the page of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
+    more = " It gets surer with more seeds and test texts" + (", and with ratings." if here.meanwhile else ".")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            f"**The way of {words.plain(shown(here.task))} ends here:** share or present the verdict.{more}",
+            width="content",
+        )
+        links.link("report", "Share a report")
+        links.link("present", "Present it")
+
+
 def _mark(step: Step, here: Way) -> str:
-    if step.is_running:
-        return "running"
+    if step.is_running or step.is_paused:
+        return "running" if step.is_running else "paused"
     if step.is_done:
         return "done"
     if step is here.next:

@@ -12,6 +12,7 @@ from ui.shared.words import plain
 DOCUMENTS = {
     "tour": "A tour of ten minutes",
     "own-task": "A task of your own",
+    "words": "Words: task, arm, run, gap and others",
     "llm": "Your own LLM",
     "labelling": "A labelling session",
     "gpu": "A machine with a GPU",

@@ -21,7 +21,7 @@ from core.synthesis import judging, judging_cost
 from core.synthesis.judging import Texts
 from ui.shared import charts, jobs, pickers, resources
 from ui.shared.tables import intervals, table
-from ui.shared.words import plain, set_queued_notice, show_errors
+from ui.shared.words import WHAT_AN_ARM_IS, plain, set_queued_notice, show_errors
 from ui.synthesis.connection import offered_models, pick_connection
 
 SUBJECTS = {"Raters": "The raters give", "LLM judge": "The LLM judge gives", "Person": "A person gives"}
@@ -119,7 +119,9 @@ def _ask(study: Study, task: Task) -> None:
         found = {arm.name: arm for arm in tasks.arms(session, task.id)}
         writers = judging.writers(session, [arm.id for arm in found.values()])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = st.multiselect("Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320)
+        names = st.multiselect(
+            "Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320, help=WHAT_AN_ARM_IS
+        )
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)
         only_test = st.checkbox(
             "All real test texts, and no other", key=f"fidelity.test.{task.id}",

@@ -20,7 +20,7 @@ from core.wording import counted
 from ui.inspect import reading
 from ui.shared import charts, jobs, resources
 from ui.shared.tables import table
-from ui.shared.words import plain, set_notice, set_queued_notice
+from ui.shared.words import WHAT_AN_ARM_IS, plain, set_notice, set_queued_notice
 
 GROUPS = {
     "Diversity": ["remote_clique_cosine", "chamfer_distance_cosine", "nearest_real"],
@@ -92,8 +92,9 @@ def leakage_view(study: Study, task: Task) -> None:
     with st.container(horizontal=True):
         names = [arm.arm for arm in found.arms]
         chosen = st.segmented_control(
-            "Arm", names, default=names[-1], required=True, format_func=plain, key=f"leakage.arm.{task.id}"
-        )
+            "Arm", names, default=names[-1], required=True, format_func=plain, key=f"leakage.arm.{task.id}",
+            help=WHAT_AN_ARM_IS,
+        )  # fmt: skip
         label = st.segmented_control(
             "Label",
             found.labels,

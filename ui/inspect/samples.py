@@ -11,13 +11,13 @@ from core.study import browse, tasks
 from core.study.browse import Opinion
 from core.study.exchange import spreadsheets
 from core.study.exchange.data_set import exporting
-from core.study.rows.kinds import SampleStatus
+from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Task
 from core.synthesis.generation import obedience
 from ui.inspect import reading
 from ui.shared import resources
 from ui.shared.tables import choose_rows
-from ui.shared.words import plain
+from ui.shared.words import WHAT_AN_ARM_IS, plain
 
 ALL = "all"
 LIST, IN_TURN = "List", "One by one"
@@ -129,6 +129,8 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
     arms = dict(zip(found.arms["arm"], found.arms["arm_id"], strict=True))
     names = found.prompts["arm"] + " " + found.prompts["version"].astype(str)
     versions = dict(zip(names, found.prompts["prompt_id"].tolist(), strict=True))
+    if st.session_state.pop("inspect.synthetic", None) == task.name:
+        _begin_with_synthetic(task, list(arms))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         arm = _choice("Arm", arms, task, 170)
         label = _choice("Label", labels, task, 170)
@@ -145,6 +147,14 @@ def _pick_filter(session: Session, task: Task) -> browse.Filter:
     )  # fmt: skip
 
 
+def _begin_with_synthetic(task: Task, names: list[str]) -> None:
+    """Choose an arm that a model wrote: the one in hand, else the first; for someone who comes to check the texts written."""
+    synthetic = [name for name in names if tasks.kind_of(name) != ArmKind.REAL]
+    in_hand = st.session_state.get(f"pickers.arm.{task.id}")
+    if synthetic:
+        st.session_state[f"samples.Arm.{task.id}"] = in_hand if in_hand in synthetic else synthetic[0]
+
+
 @st.cache_data(ttl=10, max_entries=50, show_spinner=False)
 def _facets(task_id: int) -> browse.Facets:
     with resources.store()() as session:
@@ -156,7 +166,14 @@ def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:
     if not options:
         return None
     key = f"samples.{title}.{task.id}"
-    name = st.selectbox(title, [ALL, *options], key=key, width=width, persist_state="session")
+    name = st.selectbox(
+        title,
+        [ALL, *options],
+        key=key,
+        width=width,
+        persist_state="session",
+        help=WHAT_AN_ARM_IS if title == "Arm" else None,
+    )
     return options.get(name)
 
 

@@ -38,7 +38,9 @@ def doors() -> None:
         st.write(
             "Four small tasks, from objective to subjective. Texts and answers are there at once; 36 trainings follow while you watch."
         )
-        st.caption("A few minutes. No key, no GPU, no network.")
+        st.caption(
+            "Texts in half a minute; the trainings take from some minutes to an hour, by the machine. No key, no GPU, no network."
+        )
         st.button(
             "Run the sample study", type="primary", on_click=_start_sample, key="overview.sample", width="stretch"
         )
@@ -56,7 +58,7 @@ def doors() -> None:
         )
         titles = [task.title for task in catalogued.catalogue_tasks()]
         chosen = st.multiselect("Tasks", titles, default=titles, key="overview.ten")
-        if st.button("Make the study of these tasks", key="overview.make_ten", width="stretch"):
+        if st.button("Make this study", key="overview.make_ten", width="stretch"):
             _start_ten(chosen)
 
 

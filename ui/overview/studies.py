@@ -27,15 +27,21 @@ def studies_panel(study: Study) -> None:
         st.text_input("Name of a copy", f"{study.name}-copy", key=copied)
         st.button("Copy with all its rows", key="studies.copy.do", on_click=_copy, args=(study.id, copied))
         st.caption("Links of campaigns, personal codes and jobs are not copied.")
-        st.button("Put aside", key="studies.aside.do", on_click=_put_aside, args=(study.id,), help="Lists leave it out")
+        st.button(
+            "Hide from the lists",
+            key="studies.aside.do",
+            on_click=_put_aside,
+            args=(study.id,),
+            help="Nothing of it is deleted; it can be shown again from Overview",
+        )
     with resources.store()() as session:
         aside = [each for each in tasks.studies(session, even_aside=True) if studies.is_aside(each)]
     if aside:
-        with st.popover(f"Put aside ({len(aside)})"):
+        with st.popover(f"Hidden studies ({len(aside)})"):
             for each in aside:
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.text(each.name, width="stretch")
-                    st.button("Take back", key=f"studies.back.{each.id}", on_click=_take_back, args=(each.id,))
+                    st.button("Show again", key=f"studies.back.{each.id}", on_click=_take_back, args=(each.id,))
     with st.popover("Another study", width="content"):
         doors.doors()
 
@@ -59,7 +65,7 @@ def _put_aside(study_id: int) -> None:
     with resources.store().write() as session:
         studies.put_aside(session, study_id, True)
     st.session_state.pop("frame.study", None)
-    words.set_notice("The study is put aside; nothing of it is deleted.")
+    words.set_notice("The study is hidden from the lists; nothing of it is deleted.")
 
 
 def _take_back(study_id: int) -> None:

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
+from core.study import tasks
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Work
 from core.study.rows.study import Job
 from core.training import runs
-from core.wording import shown
-from ui.shared import resources
+from core.wording import counted, shown
+from ui.shared import links, resources
 from ui.shared.durations import duration
 from ui.shared.words import plain, set_notice
 
@@ -37,6 +38,8 @@ CHANGES = {
     "Retry": queue.retry,
     "Run again": queue.clone,
 }
+LEAST_LEFT = 5.0  # seconds; of less the time left is not said: what follows the last step is not counted
+RANGE = 1.25  # how much two times left differ before both are said
 FIRST_STEPS = 10  # or a twentieth of all steps, before the time left is said: the first steps are the slowest
 BUTTONS = {
     JobState.QUEUED: ("Pause", "Cancel"),
@@ -112,25 +115,56 @@ def places() -> None:
 
 
 def watch_runs(study_id: int) -> None:
-    """While a training job of a study is active, run the page again whenever a run has finished."""
+    """While a training job of a study is active, run the page again whenever a run has finished or a task or arm is new."""
     with resources.store()() as session:
-        seen, is_training = _finished_runs(session, study_id)
+        seen, is_training = _made_so_far(session, study_id)
     if is_training:
         _watch_runs(study_id, seen)
 
 
 @st.fragment(run_every=2)
-def _watch_runs(study_id: int, seen: int) -> None:
+def _watch_runs(study_id: int, seen: tuple[int, ...]) -> None:
     with resources.store()() as session:
-        now, is_training = _finished_runs(session, study_id)
+        now, is_training = _made_so_far(session, study_id)
     if now != seen or not is_training:
         st.rerun()
 
 
-def _finished_runs(session: Session, study_id: int) -> tuple[int, bool]:
-    """The number of finished runs of a study, and whether a job that trains is active."""
+def _made_so_far(session: Session, study_id: int) -> tuple[tuple[int, ...], bool]:
+    """The numbers of tasks, arms and finished runs of a study, and whether a job that trains is active."""
     active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True, limit=1)
-    return runs.finished(session, study_id), bool(active)
+    found = [tasks.arms(session, task.id) for task in tasks.tasks(session, study_id)]
+    return (len(found), sum(map(len, found)), runs.finished(session, study_id)), bool(active)
+
+
+def said_of_training(study_id: int) -> str:
+    """What the training jobs of a study do now, in a sentence; "" if none is active."""
+    with resources.store()() as session:
+        states = {job.state for job in queue.rows(session, study_id=study_id, work=TRAINING, active_only=True)}
+    if states & set(queue.HELD):
+        return "Training is going on; what it finishes is shown here at once."
+    if JobState.QUEUED in states:
+        return "Training waits for a free slot; what it finishes is shown here at once."
+    return "Training is paused. Resume it on Jobs." if states else ""
+
+
+def without_tasks(study_id: int, said: str) -> None:
+    """Draw an empty page of a study without a task, say what to do, and stop; the page fills itself while a job makes the tasks."""
+    going_on = said_of_training(study_id)
+    st.info(f"This study has no task yet. {going_on or said}")
+    if going_on:
+        links.link("jobs", "See its jobs")
+    else:
+        links.link("data", "Bring in real texts", is_next=True)
+    watch_runs(study_id)
+    st.stop()
+
+
+def without_runs(study_id: int, said: str) -> None:
+    """Draw that a page has no runs to show, and what to do: wait for the training that is going on, or begin one."""
+    going_on = said_of_training(study_id)
+    st.info(plain(f"{said} {going_on}".strip()))
+    links.link("jobs", "See its jobs") if going_on else links.link("train", "Queue training runs", is_next=True)
 
 
 def row(job: Job, *, key: str, study: str = "") -> None:
@@ -181,8 +215,8 @@ def progress_words(job: Job, *, now: float) -> str:
     words = [f"{at['done']:,} of {at['total']:,}"]
     if math.isfinite(rate):
         words += [f"{rate:.1f} a second" if rate >= 0.95 else f"{rate * 60:.0f} a minute"]
-    if math.isfinite(seconds_left) and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
-        words += [f"about {duration(seconds_left)} left"]
+    if seconds_left >= LEAST_LEFT and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
+        words += [_left(seconds_left, progress.left_at_recent_rate(job, now))]
     if "loss" in at:
         words += [f"loss {at['loss']:.3f}"]
     if "resumed_at" in at:
@@ -192,6 +226,15 @@ def progress_words(job: Job, *, now: float) -> str:
     if job.state == JobState.RUNNING:
         words += _calls(at)
     return " · ".join(words + _not_taken(at) + _rejected(at))
+
+
+def _left(overall: float, recent: float) -> str:
+    """The time left, as a range if the rate of the last minutes says something else than that of the whole attempt."""
+    low, high = min(overall, recent), max(overall, recent)
+    if not math.isfinite(recent) or high < RANGE * low or duration(low) == duration(high):
+        return f"about {duration(overall)} left"
+    (number, _, unit), longer = duration(low).rpartition(" "), duration(high)
+    return f"{number if longer.endswith(f' {unit}') else duration(low)} to {longer} left"
 
 
 def until_words(at: float, *, now: float, offset: int | None) -> str:
@@ -256,9 +299,30 @@ def _bar(job: Job) -> None:
     elif job.state == JobState.PAUSED and job.resume_at is None:
         st.caption("After Resume the job goes on where it stopped.")
     elif job.state == JobState.QUEUED:
-        st.caption(f"Waiting for a free slot{_place(job)}.")
+        st.caption(plain(_waits(job)))
     elif job.state in queue.HELD and not total:
         st.caption("Starting…")
+
+
+def _waits(job: Job) -> str:
+    """What a queued job waits for: the jobs that hold the slots, with their studies, and its place in the queue."""
+    with resources.store()() as session:
+        active = queue.rows(session, active_only=True, limit=None)
+        names = {study.id: study.name for study in tasks.studies(session, even_aside=True)}
+    mine = [other for other in active if other.slot == job.slot and other.backend == job.backend]
+    holders = [other for other in mine if other.state in queue.HELD][::-1]
+    before = sum(other.state == JobState.QUEUED and other.id < job.id for other in mine)
+    if not holders:
+        return f"Waiting for a free slot{_place(job)}."
+    listed = " and ".join(
+        f"“{shown(other.title)}”" + (f" of {names[other.study_id]}" if other.study_id in names else "")
+        for other in holders[:2]
+    )
+    more = f" and {len(holders) - 2} more" if len(holders) > 2 else ""
+    line = f" {counted(before, 'job')} before it in the queue." if before else ""
+    return (
+        f"Waiting for a free slot{_place(job)}: {listed}{more} {'holds' if len(holders) == 1 else 'hold'} them.{line}"
+    )
 
 
 def _calls(at: dict[str, Any]) -> list[str]:

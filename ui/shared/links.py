@@ -17,9 +17,16 @@ def page_file(name: str) -> Path:
     return PAGES / f"{name}.py"
 
 
-def link(name: str, label: str) -> None:
-    """Draw a link to a page, such as "train", unless the visitor may only look and the page changes the study."""
+def link(name: str, label: str, *, is_next: bool = False) -> None:
+    """Draw a link to a page, such as "train", unless the visitor may only look and the page changes the study.
+
+    `is_next`: draw it as the one button of an empty page.
+    """
     if resources.reads_only() and name not in FOR_VIEWERS:
+        return
+    if is_next:
+        if st.button(label, type="primary", key=f"links.{name}"):
+            st.switch_page(page_file(name))
         return
     st.page_link(page_file(name), label=label)
 

@@ -9,8 +9,8 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import levels
 from core.wording import shown
-from ui.shared import links
-from ui.shared.words import plain
+from ui.shared import jobs, links
+from ui.shared.words import WHAT_AN_ARM_IS, plain
 
 MEASURE_NAMES = {
     levels.Measure.COMPARISONS: "Task comparisons",
@@ -26,9 +26,7 @@ def pick_task(session: Session, study: Study, *, key: str) -> Task:
     """
     found = tasks.tasks(session, study.id)
     if not found:
-        st.info("This study has no task yet.")
-        links.link("data", "Add a task")
-        st.stop()
+        jobs.without_tasks(study.id, "Real texts with their labels define it.")
     names = [task.name for task in found]
     last = st.session_state.get("pickers.task") or st.query_params.get("task")
     widget = f"{key}.task.{study.id}"
@@ -57,7 +55,13 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False,
     last = st.session_state.get(f"pickers.arm.{task.id}") or st.query_params.get("arm")
     begin = next(name for name in (last, first, names[0]) if name in names)
     name = st.segmented_control(
-        "Arm", names, default=begin, required=True, format_func=plain, key=f"{key}.arm.{task.id}"
+        "Arm",
+        names,
+        default=begin,
+        required=True,
+        format_func=plain,
+        key=f"{key}.arm.{task.id}",
+        help=WHAT_AN_ARM_IS,
     )
     st.session_state[f"pickers.arm.{task.id}"] = st.query_params["arm"] = str(name)
     stored = next((arm for arm in found if arm.name == name), None)

@@ -1,5 +1,7 @@
 """Tables and findings that several pages read; findings are cached until the stored rows change."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -10,8 +12,8 @@ from core.analysis.instances.evidence import Evidence
 from core.analysis.points import Metric
 from core.interval import Interval
 from core.study import samples, state
-from core.study.rows.kinds import SampleStatus
-from core.study.rows.study import Study
+from core.study.rows.kinds import ArmKind, SampleStatus
+from core.study.rows.study import Study, Task
 from core.subjectivity import levels
 from core.training import runs
 from ui.shared import resources
@@ -34,6 +36,12 @@ def arm_table(session: Session, study: Study) -> pd.DataFrame:
     without = samples.answers_without_text(session, study.id)
     table["rejected"] += table["arm_id"].map(without).fillna(0).astype(int)
     return table.drop(columns="arm_id")
+
+
+def without_real_texts(arms: pd.DataFrame, known: Sequence[Task]) -> set[str]:
+    """The names of the tasks that wait for real texts: to train on, or for testing. `arms`: as of `arm_table`."""
+    real = arms[(arms["arm"] == ArmKind.REAL) & (arms["train"] > 0) & (arms["test"] > 0)]
+    return {task.name for task in known} - set(real["task"])
 
 
 def findings_of(session: Session, study: Study, *, metric: Metric, measure: levels.Measure | None) -> findings.Findings:

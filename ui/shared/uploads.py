@@ -37,7 +37,14 @@ def table_to_import(*, key: str) -> tables.Table | None:
     place = st.segmented_control("Where the texts are", places, default=places[0], required=True, key=f"{key}.place")
     if place != places[0]:
         return _from_hub(key)
-    return uploaded_table("Texts with labels", key=f"{key}.file", asks_header=True)
+    emptied = st.session_state.get(f"{key}.emptied", 0)
+    return uploaded_table("Texts with labels", key=f"{key}.file" + f".{emptied}" * bool(emptied), asks_header=True)
+
+
+def empty(*, key: str) -> None:
+    """Put away the table that `table_to_import` returned, so that the next file can be chosen."""
+    st.session_state[f"{key}.emptied"] = st.session_state.get(f"{key}.emptied", 0) + 1
+    st.session_state.pop(f"{key}.asked", None)
 
 
 def _headed(uploaded: UploadedFile, *, key: str) -> tables.Table | None:

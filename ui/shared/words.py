@@ -10,6 +10,10 @@ from core.errors import StudyError
 from core.study.rows.study import Job
 
 NOTICE = "words.notice"
+WHAT_AN_ARM_IS = (
+    "An arm is one source of training texts of a task: real (written by people), zero-shot or few-shot (written by an LLM), "
+    "or another. Each arm trains a model of its own, and all are scored on the same real test texts."
+)
 
 
 STYLED = '<i class="litmus-style" hidden></i>'  # beside it, a style stays in the page's own elements: see `style`

@@ -126,7 +126,9 @@ def edit(start: Draft, labels: Sequence[Label], *, stamp: str) -> Draft | None:
         placeholder="persona: a night nurse | a retired pilot",
     )
     if lines and not re.search(r":\s*[^\s|]", lines):
-        st.info("An attribute has no values yet: let the model list kinds, or write values here, separated by |.")
+        st.info(
+            "An attribute has no values yet: ask the model for kinds of texts, or write values here, separated by |."
+        )
         return None
     with show_errors():
         return Draft(**texts, **numbers, attributes=grid.parse(lines, labels=[label.name for label in labels]))

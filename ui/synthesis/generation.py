@@ -128,7 +128,7 @@ def _estimate(found: Estimate, request: GenerationRequest, models: Mapping[str, 
             elif found.seconds is not None:
                 _metric("Time", duration(found.seconds.value), None)
         st.caption(
-            f"Estimated from {found.n_calls} calls made with this prompt, with 95 % intervals."
+            f"Estimated from {found.n_calls} calls made with this prompt{_with_intervals(found)}."
             if not found.is_approximate
             else f"A rough estimate from {found.n_calls} calls: the true value may be half or twice as large. Five tried calls of "
             "each model on Prompts make it better."
@@ -150,6 +150,12 @@ def _answers_without_text(arm: Arm) -> None:
     with resources.store()() as session:
         answers = browse.newest_answers(session, arm.id, limit=NEWEST)
     table(answers, key="generate.answers")
+
+
+def _with_intervals(found: Estimate) -> str:
+    """That the ranges under the numbers are 95 % intervals, if there are such ranges."""
+    ranges = [bounds for bounds in (found.calls, found.cost_usd) if bounds is not None]
+    return "; the ranges are 95 % intervals" if any(bounds.low != bounds.high for bounds in ranges) else ""
 
 
 def _metric(name: str, value: str, bounds: Range | None, *, usd: bool = False) -> None:
@@ -190,7 +196,8 @@ def _arm(arm: Arm, is_live: bool) -> None:
             with st.container(width=156):
                 st.metric(name, plain(value))
     if not totals.n_kept and not is_live:
-        st.warning("No text has been kept so far. The reasons are below; Inspect shows every raw answer.")
+        seen = "so are the answers" if newest.empty else "Inspect shows each text with the answer it came from"
+        st.warning(f"No text has been kept so far. The reasons are below; {seen}.")
     for sentence in slips:
         st.warning(plain(sentence))
     for model, parts in totals.not_taken.items():

@@ -58,7 +58,7 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
         if st.button("Try five now", key="prompts.try", disabled=is_off, help=hint):
             _queue(study, task, arm, draft, wanted, kinds=None)
         hint = "The model lists kinds of texts for each label; the kinds can become an attribute of the prompt."
-        if st.button("Let the model list kinds", key="prompts.kinds", disabled=is_off, help=hint):
+        if st.button("Ask the model for kinds of texts", key="prompts.kinds", disabled=is_off, help=hint):
             _queue(study, task, arm, draft, wanted, kinds=KINDS)
     if not arm.id:
         return

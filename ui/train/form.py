@@ -12,6 +12,8 @@ from core.training.settings import TrainingSettings, training_settings, with_len
 from core.wording import counted
 from ui.shared.runs import pick_length
 
+LENGTH_IS_OWN = " It leaves the length as it is: for a shorter training choose fewer steps under Length in."
+MORE = ("batch_size", "learning_rate", "max_length", "per_label")
 OWN = "study"  # the choice of the study's own settings in place of a preset
 
 
@@ -37,7 +39,7 @@ def pick_training(
         st.selectbox(
             "Preset", [OWN, *presets.PRESETS], key="train.preset", width=110, persist_state="session",
             help="study: the settings of this study; paper: those of Li et al. (2023) as far as they are known; quick: the small "
-            "bundled encoder",
+            "bundled encoder, of the usual length",
         )
     )  # fmt: skip
     preset = presets.PRESETS.get(name)
@@ -154,10 +156,13 @@ def _targets_words(settings: TrainingSettings, n_rated: int) -> str:
 
 
 def _words(settings: TrainingSettings, preset: str) -> str:
-    """The settings under More settings, and what a preset stands for."""
+    """What a preset stands for, and the settings under More settings where they differ from it."""
     limit = f", at most {settings.per_label:,} training texts a label" if settings.per_label else ""
-    said = (
-        f"Batches of {settings.batch_size}, learning rate {settings.learning_rate:g}, up to {settings.max_length} tokens{limit}. "
-        "Finished runs are not repeated."
-    )
-    return f"{said} {presets.PRESETS[preset].note}".rstrip() if preset else said
+    chosen = f"Batches of {settings.batch_size}, learning rate {settings.learning_rate:g}, up to {settings.max_length} tokens{limit}."
+    if not preset:
+        return f"{chosen} Finished runs are not repeated."
+    own = presets.PRESETS[preset].training
+    length = "" if {"steps", "passes"} & set(own) else LENGTH_IS_OWN
+    is_changed = any(getattr(settings, name) != own.get(name, getattr(settings, name)) for name in MORE)
+    changed = f" Changed here: {chosen[0].lower()}{chosen[1:]}" if is_changed else ""
+    return f"{presets.words(preset)}{length}{changed} Finished runs are not repeated."

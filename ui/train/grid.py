@@ -65,7 +65,8 @@ def _live(study_id: int) -> None:
     with resources.store()() as session:
         found = grid.read(session, study_id)
         expected = pace.of_runs(session, found.unfinished, has_gpu=resources.settings().gpus > 0)
-    left = f" {_left_words(expected)}" if found.unfinished else ""
+    begun = CellState.RUNNING in found.counts
+    left = f" {_left_words(expected, has_begun=begun)}" if found.unfinished else ""
     st.caption(plain(f"{_summary(found)}.{left}"))
     _draw(study_id, found)
 
@@ -129,11 +130,13 @@ def _expected_words(expected: Forecast) -> str:
     return words + f"){energy_words(expected.seconds / (machine.gpus or machine.slots), machine.watts)}."
 
 
-def _left_words(expected: Forecast) -> str:
+def _left_words(expected: Forecast, *, has_begun: bool) -> str:
+    """The time left of a training that has begun; else how long it takes once it begins, as nobody knows when a slot is free."""
     machine = resources.settings()
     if math.isnan(expected.seconds):
         return "The time left is not known before a first run has finished."
-    return f"About {duration(expected.wall(machine.gpus or machine.slots))} left."
+    takes = duration(expected.wall(machine.gpus or machine.slots))
+    return f"About {takes} left." if has_begun else f"No run has begun; once it has a slot, this takes about {takes}."
 
 
 def energy_words(seconds: float, watts: float | None) -> str:

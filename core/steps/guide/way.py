@@ -1,6 +1,6 @@
 """The way from real texts to a verdict: the steps of each task, what each step has so far, and which step comes next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import case, func, select
@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from core.jobs import queue
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Purpose, SampleStatus, Split, Work
+from core.study.rows.kinds import ArmKind, JobState, Purpose, SampleStatus, Split, TrialKind, Work
 from core.study.rows.sessions import Comparison, Item, Rating
-from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task
+from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task, Trial
 from core.wording import counted, shown
 
 LEAST_SEEDS = 3  # an interval of a gap needs as many
@@ -28,7 +28,7 @@ class Step:
 
     `page`: where the step is done. `has`: what the task has of it, in a few words; "" if it has nothing. `wanted`: what to do,
     as a sentence. An optional step is never the next one: a verdict can be had without it. `is_running`: a job of the study
-    works on such a step.
+    works on such a step; `is_paused`: all such jobs are paused. `is_possible`: there is something to do the step with.
     """
 
     page: str
@@ -38,6 +38,8 @@ class Step:
     is_done: bool
     is_optional: bool = False
     is_running: bool = False
+    is_paused: bool = False
+    is_possible: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,19 @@ class Way:
 
     @property
     def meanwhile(self) -> Step | None:
-        """An optional step that is not done, for the time in which a job does the next step; None if all are done."""
-        return next((step for step in self.steps if step.is_optional and not step.is_done), None)
+        """An optional step that can be done and is not, for the time in which a job does the next step; None without one."""
+        return next((step for step in self.steps if step.is_optional and step.is_possible and not step.is_done), None)
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """What a task has: kept texts by use, prompt versions, judged texts, answers of raters, and seeds by arm."""
+    """What a task has: kept texts by use, prompt versions, tried calls, judged texts, answers of raters, and seeds by arm."""
 
     train: int = 0
     test: int = 0
     synthetic: int = 0
     prompts: int = 0
+    tries: int = 0
     judged: int = 0
     answers: int = 0
     seeds_real: int = 0
@@ -75,18 +78,17 @@ class _Counts:
 def ways(session: Session, study_id: int) -> list[Way]:
     """The way of every task of a study, in the order of its tasks."""
     known = tasks.tasks(session, study_id)
-    running = {
-        page for page, work in WORK_OF.items() if queue.rows(session, study_id=study_id, work=work, active_only=True)
-    }
+    states = {page: _states(session, study_id, work) for page, work in WORK_OF.items()}
     counted = _counts(session, [task.id for task in known])
-    return [Way(task.name, _steps(task, counted[task.id], running)) for task in known]
+    return [Way(task.name, _steps(task, counted[task.id], states)) for task in known]
 
 
 def stamp(session: Session, study_id: int) -> tuple[object, ...]:
-    """What `ways` depends on beside `core.study.state.stamp`: names of tasks, prompt versions and active jobs."""
+    """What `ways` depends on beside `core.study.state.stamp`: names of tasks, prompt versions, tried calls and active jobs."""
     known = tuple((task.id, task.name) for task in tasks.tasks(session, study_id))
-    active = tuple(job.id for job in queue.rows(session, study_id=study_id, active_only=True, limit=None))
-    return known, session.scalar(select(func.max(Prompt.id))), active
+    jobs = queue.rows(session, study_id=study_id, active_only=True, limit=None)
+    active = tuple((job.id, job.state == JobState.PAUSED) for job in jobs)
+    return known, session.scalar(select(func.max(Prompt.id))), session.scalar(select(func.max(Trial.id))), active
 
 
 def first_open(found: Sequence[Way]) -> Way | None:
@@ -94,19 +96,31 @@ def first_open(found: Sequence[Way]) -> Way | None:
     return next((way for way in found if way.next.page != "verdict"), found[0] if found else None)
 
 
-def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
+def _states(session: Session, study_id: int, work: Sequence[Work]) -> set[JobState]:
+    """The states of the active jobs that do a work. The sample study counts only while it has no training of its own."""
+    for some in [(Work.TRAIN,), work] if Work.TRAIN in work else [work]:
+        if found := {job.state for job in queue.rows(session, study_id=study_id, work=some, active_only=True)}:
+            return found
+    return set()
+
+
+def _steps(task: Task, counts: _Counts, states: Mapping[str, set[JobState]]) -> tuple[Step, ...]:
     name, seeds = shown(task.name), min(counts.seeds_real, counts.seeds_synthetic)
-    missing = "texts" if not counts.train else "test texts, so that models can be scored"
+    real = (
+        f"Bring in real test texts of {name}, each with its label: models are scored on them."
+        if counts.train
+        else f"Bring in real texts of {name}, each with its label."
+    )
     came = "texts came from a file" if counts.synthetic and not counts.prompts else _has(counts.prompts, "version")
     steps = (
         Step(
             "data",
             "Real texts",
             f"{counts.train + counts.test:,} texts, {counts.test:,} of them for testing" if counts.train else "",
-            f"Bring in real {missing} of {name}, each with its label.",
+            real,
             counts.train > 0 and counts.test > 0,
         ),
-        Step("prompts", "Prompt", came, f"Write the prompt for {name}, and try it with five calls.", bool(came)),
+        Step("prompts", "Prompt", came, _prompt(name, counts), bool(came)),
         Step(
             "generate",
             "LLM texts",
@@ -119,8 +133,15 @@ def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
             "Check",
             _has(counts.judged, "judged text"),
             f"Look at the texts written for {name}: do their labels fit, are they too much alike?",
+            is_possible=counts.synthetic > 0,
         ),
-        _optional("campaigns", "Ratings", _has(counts.answers, "answer"), f"Ask people how subjective {name} is."),
+        _optional(
+            "campaigns",
+            "Ratings",
+            _has(counts.answers, "answer"),
+            f"Ask people how subjective {name} is.",
+            is_possible=counts.train > 0,
+        ),
         Step(
             "train",
             "Training",
@@ -130,7 +151,19 @@ def _steps(task: Task, counts: _Counts, running: set[str]) -> tuple[Step, ...]:
         ),
         Step("verdict", "Verdict", "", f"Read the verdict on {name}.", False),
     )
-    return tuple(replace(step, is_running=step.page in running) for step in steps)
+    return tuple(_with_jobs(step, states.get(step.page, set())) for step in steps)
+
+
+def _with_jobs(step: Step, states: set[JobState]) -> Step:
+    """A step that says whether jobs in these states do it."""
+    is_paused = states == {JobState.PAUSED}
+    return replace(step, is_running=bool(states) and not is_paused, is_paused=is_paused)
+
+
+def _prompt(task: str, counts: _Counts) -> str:
+    if counts.tries:
+        return f"Save the prompt for {task} as a new version: it has been tried, and texts are written with a saved version."
+    return f"Write the prompt for {task}: connect a model, try it with five calls, then save it as a new version."
 
 
 def _training(task: str, counts: _Counts) -> str:
@@ -140,8 +173,8 @@ def _training(task: str, counts: _Counts) -> str:
     return f"Train on the real and on the synthetic texts of {task}, with {LEAST_SEEDS} seeds."
 
 
-def _optional(page: str, name: str, has: str, wanted: str) -> Step:
-    return Step(page, name, has, wanted, is_done=bool(has), is_optional=True)
+def _optional(page: str, name: str, has: str, wanted: str, *, is_possible: bool) -> Step:
+    return Step(page, name, has, wanted, is_done=bool(has), is_optional=True, is_possible=is_possible)
 
 
 def _has(n: int, noun: str) -> str:
@@ -166,6 +199,8 @@ def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
             found[task_id] = replace(found[task_id], synthetic=n)
     of_tasks = Arm.task_id.in_(task_ids)
     prompts = select(Arm.task_id, func.count(Prompt.id)).join(Prompt, Prompt.arm_id == Arm.id).where(of_tasks)
+    tried = select(Arm.task_id, func.count(Trial.id)).join(Trial, Trial.arm_id == Arm.id)
+    tried = tried.where(of_tasks, Trial.kind == TrialKind.TRY)
     judged = (
         select(Arm.task_id, func.count(func.distinct(Judgement.sample_id)))
         .join(Sample, Sample.arm_id == Arm.id)
@@ -179,7 +214,7 @@ def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
         .join(Rating, Rating.item_id == Item.id)
         .where(of_tasks)
     )
-    for name, query in {"prompts": prompts, "judged": judged, "answers": rated}.items():
+    for name, query in {"prompts": prompts, "tries": tried, "judged": judged, "answers": rated}.items():
         for task_id, n in session.execute(query.group_by(Arm.task_id)):
             found[task_id] = replace(found[task_id], **{name: n})
     for side in (Comparison.left_task_id, Comparison.right_task_id):

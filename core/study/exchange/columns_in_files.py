@@ -36,6 +36,7 @@ SPLIT_NAMES = {
     "pool": Split.POOL,
 }
 WEIGHT = "weight"  # the column with the weight of each text
+DRAW = "draw"  # in place of a split: draw the split of every row, whatever the file says
 SHARES = ((0.70, Split.TRAIN), (0.75, Split.VALIDATION), (1.0, Split.TEST))
 
 
@@ -92,12 +93,15 @@ def splits(
 ) -> list[str]:
     """The split of each row: `forced` if it is given, else the cell of `column` if it is given, else a default.
 
-    An unknown name in the column becomes "?" and the name. By default real texts are divided at random by their digest
-    (see `SHARES`), and all other texts go into the training split. Raises `StudyError` if `forced` is not a split.
+    An unknown name in the column becomes "?" and the name. By default, and with `DRAW` as `forced`, real texts are divided
+    at random by their digest (see `SHARES`), and all other texts go into the training split. Raises `StudyError` if
+    `forced` is not a split.
     """
-    if forced is not None:
+    if forced == DRAW:
+        column = None
+    elif forced is not None:
         if not is_split(forced):
-            raise StudyError(f"There is no split {forced!r}. Use one of {', '.join(SPLIT_NAMES)}.")
+            raise StudyError(f"There is no split {forced!r}. Use one of {', '.join(SPLIT_NAMES)}, or {DRAW}.")
         return [SPLIT_NAMES[forced.strip().lower()]] * len(frame)
     if column is not None:
         return [SPLIT_NAMES.get(name.strip().lower(), f"?{name}") for name in frame[column]]

@@ -32,6 +32,14 @@ SENTENCES = {
 }
 
 
+NO_TEST = "No real text of this task would be for testing"
+NO_TEST_SENTENCE = (
+    NO_TEST
+    + " ({splits}), and models are scored on real test texts. Bring in test texts too, or let a quarter of these be "
+    "drawn for testing (--split draw)."
+)
+
+
 @dataclass(frozen=True)
 class Held:
     """The texts that a task holds, seen from the arm into which a file is imported.
@@ -113,8 +121,10 @@ def already(rows: pd.DataFrame, held: Held) -> dict[str, int]:
 
 
 def sentences(rows: pd.DataFrame, held: Held, counts: Mapping[str, int], *, real: bool) -> list[str]:
-    """The counts of `already` as sentences for people, with sentences about texts that other arms hold."""
-    found = [SENTENCES[name].format(n=counted(n, "row")) for name, n in counts.items()]
+    """The counts of `already` as sentences for people, with sentences about texts that other arms hold, and about
+    missing test texts."""
+    without = [no_test] if real and (no_test := _no_test(rows, held)) else []
+    found = without + [SENTENCES[name].format(n=counted(n, "row")) for name, n in counts.items()]
     rows = rows[(rows["reason"] == "") & rows["text_hash"].isin(held.elsewhere)]
     if real and (n := int((rows["split"] == Split.TEST).sum())):
         found.append(
@@ -123,6 +133,14 @@ def sentences(rows: pd.DataFrame, held: Held, counts: Mapping[str, int], *, real
     if not real and len(rows):
         found.append(f"In the real arm too, outside its test split: {counted(len(rows), 'row')}, kept here as well.")
     return found
+
+
+def _no_test(rows: pd.DataFrame, held: Held) -> str:
+    """A sentence if the real arm would hold no test text after the import; "" if it would, or if nothing is kept."""
+    splits = rows.loc[rows["reason"] == "", "split"].value_counts()
+    if splits.empty or Split.TEST in splits.index or any(split == Split.TEST for split, _ in held.own.values()):
+        return ""
+    return NO_TEST_SENTENCE.format(splits=", ".join(f"{split} {n:,}" for split, n in splits.items()))
 
 
 def unusable(text: str, label: str, split: str, names: Sequence[str]) -> str:

@@ -24,9 +24,9 @@ AGAIN = "imported before with this file"
 class Options:
     """How the columns of a table become samples; a column that is None is found by its usual names.
 
-    `text` and `label` name columns. `split` is the split of every row; `split_column` names the column with the split of
-    each row. `where` maps columns to values and selects the rows with these values. `rename` maps a label in the file to
-    a label of the task; `choices` says how labels are read.
+    `text` and `label` name columns. `split` is the split of every row, or "draw": drawn, whatever the file says;
+    `split_column` names the column with the split of each row. `where` maps columns to values and selects the rows with
+    these values. `rename` maps a label in the file to a label of the task; `choices` says how labels are read.
     """
 
     text: str | None = None

@@ -9,8 +9,8 @@ from core.jobs import queue
 from core.steps.guide import ten_tasks, way
 from core.study import state, tasks
 from core.study.exchange import importing, tables
-from core.study.rows.kinds import Slot
-from core.study.rows.study import Study, Task
+from core.study.rows.kinds import Slot, TrialKind
+from core.study.rows.study import Study, Task, Trial
 from core.study.store import Store
 from core.synthesis.prompts import catalogued, drafts, versions
 from tests.finished_study import add_runs, make_task
@@ -171,3 +171,54 @@ def test_the_stamps_change_with_every_step(store: Store, study: Study, urgency: 
     seen.append(stamp())
 
     assert len(set(seen)) == 5
+
+
+def test_a_tried_prompt_is_to_be_saved(store: Store, study: Study, urgency: Task, tmp_path: Path) -> None:
+    bring_in(store, urgency, "real", real("train") + "\n" + real("test").split("\n", 1)[1], tmp_path)
+    before = next_of(store, study).wanted
+    with store.write() as session:
+        arm = tasks.make_arm(session, task_id=urgency.id, name="zero-shot")
+        label = tasks.labels_of(session, urgency.id)[0]
+        session.add(
+            Trial(
+                arm_id=arm.id,
+                label_id=label.id,
+                kind=TrialKind.TRY,
+                draft={},
+                draft_hash="d",
+                provider="recorded",
+                model="m",
+                request={},
+                content="",
+                finish_reason="stop",
+                tokens_in=1,
+                tokens_out=1,
+                cost_usd=None,
+                latency_s=0.1,
+            )  # fmt: skip
+        )
+
+    assert "connect a model" in before and "save it as a new version" in before
+    assert next_of(store, study).wanted.startswith("Save the prompt for urgency as a new version")
+
+
+def test_paused_trainings_are_paused_and_not_going_on(store: Store, study: Study, urgency: Task) -> None:
+    with store.write() as session:
+        job = queue.enqueue(session, title="T", key="train:1", command=["-m", "c"], slot=Slot.CPU, study_id=study.id)
+        queue.enqueue(session, title="S", key="sample", command=["-m", "c"], slot=Slot.API, study_id=study.id)
+
+    def train() -> way.Step:
+        with store() as session:
+            return next(step for step in way.ways(session, study.id)[0].steps if step.page == "train")
+
+    assert train().is_running and not train().is_paused
+    with store.write() as session:
+        queue.request_pause(session, job.id)
+    assert train().is_paused and not train().is_running
+
+
+def test_no_text_is_to_be_looked_at_before_one_is_written(store: Store, study: Study, urgency: Task) -> None:
+    with store() as session:
+        found = way.ways(session, study.id)[0]
+
+    assert found.meanwhile is None

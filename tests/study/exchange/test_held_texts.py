@@ -127,3 +127,16 @@ def test_findings_say_why_an_import_would_be_refused(
     if not known:
         with pytest.raises(StudyError, match=sentence):
             importing.real_labels(table, Options())
+
+
+def test_real_texts_without_a_test_share_are_told_until_one_is_drawn(bring: Bring) -> None:
+    rows = "\n".join(f"text {n},{('yes', 'no')[n % 2]},train" for n in range(60))
+    told = "No real text of this task would be for testing (train 60)"
+
+    synthetic, _ = bring(f"text,label,split\n{rows}\n", arm="zero-shot")
+    found, done = bring(f"text,label,split\n{rows}\n")
+    assert any(note.startswith(told) for note in found.notes) and found.notes == done.notes
+    assert not any("testing" in note for note in synthetic.notes)
+
+    drawn, _ = bring(f"text,label,split\n{rows.replace('text', 'other')}\n", split="draw")
+    assert drawn.splits["test"] > 5 and not any("testing" in note for note in drawn.notes)

@@ -1,0 +1,92 @@
+"""Tasks and data: the arm that is proposed for a file, files without test texts, and what stands there after an import."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from streamlit.testing.v1 import AppTest
+
+from core.study import tasks
+from core.study.rows.kinds import SampleStatus
+from core.study.rows.study import Sample, Study
+from core.study.store import Store
+from tests.pages.test_import_page import said, uploaded
+from tests.pages.test_pages import fill, opened
+
+TRAIN_ONLY = "text,label,split\n" + "\n".join(f"letter {n},{('yes', 'no')[n % 2]},train" for n in range(80))
+
+
+@pytest.fixture
+def empty_task(home: Store) -> Study:
+    with home.write() as session:
+        study = tasks.study_named(session, "letters")
+        tasks.make_task(session, study_id=study.id, name="kind", question="Kind?", labels={"yes": "", "no": ""})
+    return study
+
+
+def splits(store: Store) -> dict[str, int]:
+    with store() as session:
+        kept = select(Sample.split, func.count()).where(Sample.status == SampleStatus.KEPT).group_by(Sample.split)
+        return dict(session.execute(kept).all())
+
+
+def test_a_file_of_a_task_without_real_texts_is_proposed_as_real_texts(app: AppTest, empty_task: Study) -> None:
+    opened(app, "data")
+
+    uploaded(app, TRAIN_ONLY)
+    app.selectbox(key="data.task").select("kind").run()
+
+    assert app.selectbox(key="data.arm").value == "real"
+
+
+def test_no_arm_is_proposed_for_a_task_with_real_texts_unless_the_file_names_one(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    fill(home, tmp_path)
+    opened(app, "data")
+
+    uploaded(app, TRAIN_ONLY)
+    app.selectbox(key="data.task").select("urgency").run()
+    assert app.selectbox(key="data.arm").value is None
+    assert app.button(key="data.import").disabled
+    uploaded(app, TRAIN_ONLY, "mail.few_shot.csv")
+    app.selectbox(key="data.task").select("A new task").run()
+    app.selectbox(key="data.task").select("urgency").run()
+
+    assert app.selectbox(key="data.arm").value == "few-shot"
+
+
+def test_a_file_without_test_texts_says_so_and_its_split_can_be_drawn(
+    app: AppTest, home: Store, empty_task: Study
+) -> None:
+    opened(app, "data")
+
+    uploaded(app, TRAIN_ONLY)
+    app.selectbox(key="data.task").select("kind").run()
+    assert "No real text of this task would be for testing (train 80)" in said(app)
+    app.button(key="data.draw").click().run()
+    assert "would be for testing" not in said(app)
+    app.button(key="data.import").click().run()
+
+    assert not app.exception, app.exception[0].value
+    found = splits(home)
+    assert sum(found.values()) == 80 and found["test"] > 8
+
+
+def test_after_an_import_the_form_is_empty_and_undo_takes_the_words_back(
+    app: AppTest, home: Store, empty_task: Study
+) -> None:
+    opened(app, "data")
+    uploaded(app, TRAIN_ONLY)
+    app.selectbox(key="data.task").select("kind").run()
+    app.button(key="data.import").click().run()
+
+    assert "80 of 80 rows kept in kind" in app.success[0].value
+    assert "Nothing is stored yet" not in said(app)
+    assert "data.preview" not in {frame.key for frame in app.dataframe}
+    app.button(key="data.undo").click().run()
+
+    assert not app.exception, app.exception[0].value
+    assert splits(home) == {}
+    assert not app.success
+    assert "80" not in str([frame.value for frame in app.dataframe])
