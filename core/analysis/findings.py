@@ -148,7 +148,7 @@ def _synthetic_kinds(session: Session, study: Study, task: str) -> tuple[ArmKind
         known.name: {arm.kind for arm in tasks.arms(session, known.id)} - {ArmKind.REAL}
         for known in tasks.tasks(session, study.id)
     }
-    return tuple(by_task.get(task) or set().union(*by_task.values()))
+    return tuple(by_task.get(task) or {kind for kinds in by_task.values() for kind in kinds})
 
 
 def reading(found: Findings) -> str:

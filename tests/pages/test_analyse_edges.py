@@ -134,7 +134,7 @@ def test_both_figures_and_every_gap_can_be_chosen(app: AppTest, home: Store, cha
 
     shown = said(app)
     assert not app.exception, app.exception[0].value
-    assert "Macro-F1 lost: " in shown and "Label ceiling: one rater scores" in shown
+    assert "Points of Macro-F1 lost: " in shown and "Label ceiling: one rater scores" in shown
     assert "by prompt version 1" in shown and "Training: steps 100, version 1." in shown
     assert [code.value for code in app.code] == ["You write texts.\n\nWrite a text that is {label}."]
     assert_nothing_undefined(app)
