@@ -10,7 +10,7 @@ from core.wording import shown
 from ui.shared import jobs, links, resources, words
 
 OF_ALL_TASKS = ("overview", "plan", "report", "analyse")
-MARKS = {"done": "✓", "next": "➜", "running": "▶", "paused": "⏸", "optional": "◦", "open": "·"}
+MARKS = {"done": "✓", "next": "➜", "running": "▶", "paused": "‖", "optional": "◦", "open": "·"}
 GOING_ON = {
     "generate": "LLM texts are being written.",
     "inspect": "The texts are being checked.",
@@ -113,7 +113,7 @@ def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
 def _draw_paused(step: Step) -> None:
     """Say that the jobs of the next step are paused, with a button to where they are resumed."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"⏸ {step.name} is paused. **Next:** Resume it on Jobs.", width="content")
+        st.markdown(f"‖ {step.name} is paused. **Next:** Resume it on Jobs.", width="content")
         if st.button("Go to Jobs", key="way.next"):
             st.switch_page(links.page_file("jobs"))
 
@@ -126,8 +126,9 @@ def _draw_end(here: Way) -> None:
             f"**The way of {words.plain(shown(here.task))} ends here:** share or present the verdict.{more}",
             width="content",
         )
-        links.link("report", "Share a report")
-        links.link("present", "Present it")
+        for page, label in (("report", "Share a report"), ("present", "Present it")):
+            if st.button(label, key=f"way.{page}"):
+                st.switch_page(links.page_file(page))
 
 
 def _mark(step: Step, here: Way) -> str:

@@ -153,7 +153,7 @@ def without_tasks(study_id: int, said: str) -> None:
     going_on = said_of_training(study_id)
     st.info(f"This study has no task yet. {going_on or said}")
     if going_on:
-        links.link("jobs", "See its jobs")
+        links.link("jobs", "See its jobs", is_next=True)
     else:
         links.link("data", "Bring in real texts", is_next=True)
     watch_runs(study_id)
@@ -164,7 +164,9 @@ def without_runs(study_id: int, said: str) -> None:
     """Draw that a page has no runs to show, and what to do: wait for the training that is going on, or begin one."""
     going_on = said_of_training(study_id)
     st.info(plain(f"{said} {going_on}".strip()))
-    links.link("jobs", "See its jobs") if going_on else links.link("train", "Queue training runs", is_next=True)
+    links.link("jobs", "See its jobs", is_next=True) if going_on else links.link(
+        "train", "Queue training runs", is_next=True
+    )
 
 
 def row(job: Job, *, key: str, study: str = "") -> None:
