@@ -41,7 +41,7 @@ def test_a_gap_has_the_runs_of_both_arms_with_its_encoder_and_texts_of_every_lab
         ["zero-shot", 0],
         ["zero-shot", 1],
     ]
-    assert found.settings == "steps 100, version 1" and found.n_texts == 6
+    assert found.settings == "steps 100, version 2" and found.n_texts == 6
     assert found.texts["label"].tolist() == ["yes", "yes", "no", "no"] and set(found.texts["version"]) == {"1"}
     assert [(prompt.version, n) for prompt, n in found.prompts] == [(1, 6)] and found.files == {}
 

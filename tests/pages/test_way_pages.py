@@ -1,8 +1,10 @@
 """The way at the head of pages: what it says of jobs, its end, the study in hand, and pages of a study without tasks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
@@ -12,6 +14,13 @@ from core.study.rows.study import Study
 from core.study.store import Store
 from tests import finished_study
 from tests.pages.test_pages import fill, opened
+
+
+@pytest.fixture(autouse=True)
+def _no_runner(home_folder: Path) -> Iterator[None]:
+    """No runner starts, as if another one worked: jobs stay where a test has put them."""
+    with FileLock(home_folder / "runner.lock"):
+        yield
 
 
 def study_named(store: Store, name: str) -> Study:
