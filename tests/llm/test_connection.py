@@ -276,7 +276,7 @@ def test_local_servers_and_the_environment_are_detected(settings: Settings) -> N
         named = probe.detect(replace(settings, openai_base_url="http://h/v1", openai_api_key=KEY), servers={})
 
     assert found == [probe.Found("Ollama", f"http://127.0.0.1:{ports['Ollama']}/v1", ("llama3.2:1b",), is_here=True)]
-    assert took < 1.0
+    assert took < 10  # the port that never answers is not waited for
     assert keyed == [probe.Found("OpenAI", "https://api.openai.com/v1")]
     assert named == [probe.Found("OPENAI_BASE_URL", "http://h/v1")]
 

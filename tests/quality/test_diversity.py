@@ -1,7 +1,6 @@
 """Remote clique and Chamfer distance against hand-computed values and definitions, and changes that must not matter."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -184,12 +183,7 @@ def test_asking_for_more_texts_than_there_are_names_the_smallest_arm() -> None:
 
 
 @pytest.mark.slow
-def test_thirty_thousand_texts_take_seconds() -> None:
+def test_thirty_thousand_texts_are_measured_whole() -> None:
     rows = random_rows(30_000, d=384).astype(np.float32)
 
-    began = time.monotonic()
-    found = diversity.measure_all(rows)
-    seconds = time.monotonic() - began
-
-    assert found[Distance.COSINE].n == 30_000
-    assert seconds < 30  # the benchmark has the real figure; this machine may be busy
+    assert diversity.measure_all(rows)[Distance.COSINE].n == 30_000

