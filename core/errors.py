@@ -6,9 +6,19 @@ StudyError                 the base class: bad input, missing data, a step that 
     └── ProviderRefused    the endpoint will never accept the call (wrong key, unknown model, bad parameter)
 """
 
+import re
+
+LONG_WORD = re.compile(r"(\S{200})\S{100,}")  # a name, a cell or a key, which would bury the sentence about it
+
 
 class StudyError(Exception):
-    """A step cannot be done; the message says what was expected, what was found and what the user can do."""
+    """A step cannot be done; the message says what was expected, what was found and what the user can do.
+
+    Words of 300 letters and more are cut to 200 in the message.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(LONG_WORD.sub(r"\1…", message))
 
 
 class ProviderError(StudyError):

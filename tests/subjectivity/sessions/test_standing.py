@@ -142,9 +142,9 @@ def test_the_pace_is_that_of_answers_about_items_proper(store: Store, task: Task
 @pytest.mark.parametrize(
     ("winners", "words"),
     [
-        (["tie"] * 3, r"most subjective: a, strength 0\.00, not told apart from b"),
-        (["left", "right"] * 4, r"most subjective: a, strength 0\.00 \[-.*\], not told apart from b"),
-        (["left"] * 30 + ["right"] * 3, r"most subjective: a, strength 1\.15 \[0.*\]"),
+        (["tie"] * 3, r"most subjective: a, 0\.00, not told apart from b"),
+        (["left", "right"] * 4, r"most subjective: a, 0\.00 \[-.*\], not told apart from b"),
+        (["left"] * 30 + ["right"] * 3, r"most subjective: a, 1\.15 \[0.*\]"),
     ],
 )
 def test_the_first_of_a_ranking_is_told_with_its_interval_and_whether_it_is_told_apart(
