@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _asked, _reaches_points = threading.Event(), threading.Event()
-
-
 STOPPED = 143  # the exit code of a process that SIGTERM ended
 
 

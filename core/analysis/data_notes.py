@@ -58,7 +58,8 @@ def of_test_texts(
         if other:
             was = "1 run was" if other == 1 else f"{other} of {len(counting)} runs were"
             found.append(
-                f"{own.name}: {was} scored on other test texts than the task has now, so the scores do not speak of these: train again."
+                f"{shown(own.name)}: {was} scored on other test texts than the task has now, "
+                "so the scores do not speak of these: train again."
             )
     return found
 

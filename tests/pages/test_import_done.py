@@ -30,11 +30,15 @@ def splits(store: Store) -> dict[str, int]:
         return dict(session.execute(kept).all())
 
 
-def test_a_file_of_a_task_without_real_texts_is_proposed_as_real_texts(app: AppTest, empty_task: Study) -> None:
+def train_only(app: AppTest) -> None:
+    """Open Data and upload a file of training texts alone for the task `kind`."""
     opened(app, "data")
-
     uploaded(app, TRAIN_ONLY)
     app.selectbox(key="data.task").select("kind").run()
+
+
+def test_a_file_of_a_task_without_real_texts_is_proposed_as_real_texts(app: AppTest, empty_task: Study) -> None:
+    train_only(app)
 
     assert app.selectbox(key="data.arm").value == "real"
 
@@ -59,10 +63,7 @@ def test_no_arm_is_proposed_for_a_task_with_real_texts_unless_the_file_names_one
 def test_a_file_without_test_texts_says_so_and_its_split_can_be_drawn(
     app: AppTest, home: Store, empty_task: Study
 ) -> None:
-    opened(app, "data")
-
-    uploaded(app, TRAIN_ONLY)
-    app.selectbox(key="data.task").select("kind").run()
+    train_only(app)
     assert "No real text of this task would be for testing (train 80)" in said(app)
     app.button(key="data.draw").click().run()
     assert "would be for testing" not in said(app)
@@ -76,9 +77,7 @@ def test_a_file_without_test_texts_says_so_and_its_split_can_be_drawn(
 def test_after_an_import_the_form_is_empty_and_undo_takes_the_words_back(
     app: AppTest, home: Store, empty_task: Study
 ) -> None:
-    opened(app, "data")
-    uploaded(app, TRAIN_ONLY)
-    app.selectbox(key="data.task").select("kind").run()
+    train_only(app)
     app.button(key="data.import").click().run()
 
     assert "80 of 80 rows kept in kind" in app.success[0].value

@@ -260,8 +260,9 @@ def _check_rows(rows: pd.DataFrame, found: labels_in_files.Read, *, table: table
         raise StudyError(f"{table.file} has no row{' where ' if conditions else ''}{conditions}.")
     labels_in_files.check_several(found, options.choices, file=table.file)
     if not (rows["reason"] == "").any():
+        reasons = [f"{reason[:80]} ({n:,})" for reason, n in Counter(rows["reason"]).items()]
         raise StudyError(
-            f"No row of {table.file} can be kept: {_listed(Counter(rows['reason']))}.{_ways_to_map(found)}"
+            f"No row of {table.file} can be kept: {listed(reasons, most=10, longest=100)}.{_ways_to_map(found)}"
         )
 
 
@@ -394,7 +395,3 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
 
 def _sums(counted: pd.DataFrame, column: str) -> dict[str, int]:
     return {str(name): int(n) for name, n in counted.groupby(column)["n"].sum().items()}
-
-
-def _listed(reasons: Mapping[str, int]) -> str:
-    return listed((f"{reason[:80]} ({count:,})" for reason, count in reasons.items()), most=10, longest=100)
