@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import pandas as pd
 
 from core.subjectivity.statistics import agreement, consistency, planning
 from core.subjectivity.statistics.counts import Level
+from tests import memory
 
 PER_ITEM, RATERS = 10, 500
 LABELS = np.array(["anger", "fear", "joy", "neutral", "sadness"])
@@ -112,16 +112,10 @@ def _measured(function: Callable[[pd.DataFrame], Any], items: int, kind: str) ->
     """Wall seconds, processor seconds, and peak memory above the data in MB."""
     ratings = rated(items, kind)
     function(rated(20, kind, raters=20))
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak to the present memory
-    before, began, cpu = _peak(), time.perf_counter(), time.process_time()
+    memory.forgetmemory.peak_mb()
+    before, began, cpu = memory.peak_mb(), time.perf_counter(), time.process_time()
     function(ratings)
-    return time.perf_counter() - began, time.process_time() - cpu, _peak() - before
-
-
-def _peak() -> float:
-    """The peak memory of this process in MB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return time.perf_counter() - began, time.process_time() - cpu, memory.peak_mb() - before
 
 
 def _timed(name: str, function: Callable[..., Any], ratings: pd.DataFrame, level: Level) -> None:

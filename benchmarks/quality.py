@@ -9,7 +9,6 @@ process above the size of its data; every measure runs in a new process.
 import argparse
 import multiprocessing
 import os
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from core.quality import diversity, lexical
 from core.quality.diversity import Distance
 from core.study.splits import duplicates
+from tests import memory
 
 WIDTH = 384
 NAIVE = 2_000
@@ -89,18 +89,14 @@ def _one_measure(name: str, n: int) -> tuple[float, float, float]:
         "all four": lambda: diversity.measure_all(rows),
     }
     diversity.measure_all(rows[:3000])
-    before, began, cpu = _peak(), time.perf_counter(), time.process_time()
+    before, began, cpu = memory.peak_mb(), time.perf_counter(), time.process_time()
     measures[name]()
-    return time.perf_counter() - began, time.process_time() - cpu, _peak() - before
+    return time.perf_counter() - began, time.process_time() - cpu, memory.peak_mb() - before
 
 
 def _in_new_process(function: Callable[..., tuple[float, float, float]], *arguments: Any) -> tuple[float, float, float]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _rows(n: int) -> np.ndarray:

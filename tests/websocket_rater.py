@@ -104,12 +104,15 @@ class Tab:
         await self.until(lambda: self.runs_finished > runs and not self.is_running or None)
 
     async def close(self) -> None:
+        used = None if self._socket is None else self._socket.get_extra_info("socket")
         if self._socket is not None:
             await self._socket.close()
         if self._reading is not None:
             await asyncio.wait([self._reading])
         self._socket = self._reading = None
-        await asyncio.sleep(0)  # the transport closes in the loop's next turn
+        turns = 100
+        while used is not None and used.fileno() >= 0 and (turns := turns - 1):  # it closes in a later turn of the loop
+            await asyncio.sleep(0.01)
 
     async def until(self, found: Callable[[], T | None], *, patience_s: float = PATIENCE_S) -> T:
         """What `found` gives, as soon as it gives something: asked again after every message.

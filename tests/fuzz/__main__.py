@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from core.errors import StudyError
+from tests import memory
 from tests.fuzz import calls, importers, others
 from tests.jobs.bench import end_all
 
@@ -109,7 +110,7 @@ def run(kind: str, first: int, cases: int) -> Found:
         end_all(folder / "home")
         shutil.rmtree(folder, ignore_errors=True)
     found.seconds = time.monotonic() - started
-    found.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found.peak_mb = memory.peak_mb()
     return found
 
 

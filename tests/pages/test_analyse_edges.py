@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.study import tasks
 from core.study.rows.study import Label, Prediction, Run, Study, Task
 from core.study.store import Store
+from core.training.fingerprints import CODE_VERSION
 from tests.finished_study import add_runs, make_task
 from tests.pages.test_pages import opened
 from tests.rated_study import add_comparisons, add_generated, add_ratings
@@ -135,7 +136,7 @@ def test_both_figures_and_every_gap_can_be_chosen(app: AppTest, home: Store, cha
     shown = said(app)
     assert not app.exception, app.exception[0].value
     assert "Points of Macro-F1 lost: " in shown and "Label ceiling: one rater scores" in shown
-    assert "by prompt version 1" in shown and "Training: steps 100, version 1." in shown
+    assert "by prompt version 1" in shown and f"Training: steps 100, version {CODE_VERSION}." in shown
     assert [code.value for code in app.code] == ["You write texts.\n\nWrite a text that is {label}."]
     assert_nothing_undefined(app)
 

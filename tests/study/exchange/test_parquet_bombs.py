@@ -11,16 +11,17 @@ from pyarrow import parquet
 from core.study.exchange import tables
 
 READ = """
-import resource, sys
+import sys
 from pathlib import Path
 from core.errors import StudyError
 from core.study.exchange import tables
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from tests import memory
+before = memory.peak_mb()
 try:
     tables.read(Path(sys.argv[1]))
 except StudyError as error:
     print(error)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(int(memory.peak_mb() - before))
 """
 
 
