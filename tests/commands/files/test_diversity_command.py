@@ -120,26 +120,24 @@ def test_what_cannot_be_done_is_one_sentence(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("distance", ["cosine", "angular"])
-def test_real_tweets_are_more_diverse_than_one_shot_and_those_than_zero_shot(
-    real_data: Path, tmp_path_factory: pytest.TempPathFactory, distance: str
-) -> None:
-    call = CommandLine(tmp_path_factory.getbasetemp() / "diversity-home")
+def test_real_tweets_are_more_diverse_than_one_shot_and_those_than_zero_shot(real_data: Path, tmp_path: Path) -> None:
+    call = CommandLine(tmp_path / "home")
     made, real = real_data / "tweet_sarcasm.synthetic.csv", real_data / "tweet_sarcasm.csv"
 
-    code, stdout, stderr = call.apart(
-        "diversity", made, "--reference", real, "--by", "source", "--distance", distance, "--json"
-    )
+    for distance in ("cosine", "angular"):  # in one home: the second finds the vectors of the first
+        code, stdout, stderr = call.apart(
+            "diversity", made, "--reference", real, "--by", "source", "--distance", distance, "--json"
+        )
 
-    assert code == 0, stderr
-    rows = {row["name"].split("/")[-1]: row for row in json.loads(stdout)["compared"]}
-    assert {row["n"] for row in rows.values()} == {1200}
-    order = [rows["reference"], rows["grounded_norewrite"], rows["simple"]]
-    assert order[0]["remote_clique_low"] > order[1]["remote_clique_high"]
-    assert order[1]["remote_clique_low"] > order[2]["remote_clique_high"]
-    assert order[0]["chamfer_distance_low"] > order[1]["chamfer_distance_high"]
-    assert order[1]["chamfer_distance_low"] > order[2]["chamfer_distance_high"]
-    assert order[1]["nearest_real"] > order[2]["nearest_real"]
+        assert code == 0, stderr
+        rows = {row["name"].split("/")[-1]: row for row in json.loads(stdout)["compared"]}
+        assert {row["n"] for row in rows.values()} == {1200}
+        order = [rows["reference"], rows["grounded_norewrite"], rows["simple"]]
+        assert order[0]["remote_clique_low"] > order[1]["remote_clique_high"]
+        assert order[1]["remote_clique_low"] > order[2]["remote_clique_high"]
+        assert order[0]["chamfer_distance_low"] > order[1]["chamfer_distance_high"]
+        assert order[1]["chamfer_distance_low"] > order[2]["chamfer_distance_high"]
+        assert order[1]["nearest_real"] > order[2]["nearest_real"]
 
 
 def test_a_language_that_the_encoder_does_not_know_is_said(call: CommandLine, tmp_path: Path) -> None:

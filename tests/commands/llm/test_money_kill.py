@@ -34,6 +34,7 @@ PRICE = Price(model=WRITER, input_usd_per_million=1.0, output_usd_per_million=2.
 MOST_TOKENS = 40
 KILLS = 5
 MOST_STARTS = 80
+SEEDS = range(1, 11 if os.environ.get("LITMUS_SIMULATE") else 3)
 LATENCY_S = 0.04
 ROUNDING = 1e-12
 
@@ -171,7 +172,8 @@ def _lives(number: int) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
+@pytest.mark.simulation
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_kills_never_let_what_the_endpoint_charged_cross_the_budget(
     store: Store, settings: Settings, task: Task, forks: Forks, way: str, seed: int
