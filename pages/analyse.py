@@ -12,7 +12,7 @@ from core.analysis.reports import report
 def rendered() -> str:
     """The report as HTML, made when the button is pressed."""
     with ui.store()() as session:
-        return report.render(session, found)
+        return report.render(session, found, settings=ui.settings())
 
 
 study = ui.guard("viewer")

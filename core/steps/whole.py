@@ -71,7 +71,7 @@ def run_study(
     curves = _curves(settings, store, study, request, teller, backend=backend)
     with store() as session:
         collected = findings.collect(session, study, run_ids=queued.run_ids)
-        path = report.write(session, collected, share.folder(settings, study))
+        path = report.write(session, collected, share.folder(settings, study), settings=settings)
         beside = _baselines(session, collected)
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     return findings.as_json(collected, report=str(path), baselines=beside) | {

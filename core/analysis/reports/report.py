@@ -18,10 +18,11 @@ from core.analysis.findings import Findings
 from core.analysis.headline import headline
 from core.analysis.instances import evidence
 from core.analysis.points import METRIC_NAMES, Metric
-from core.analysis.reports.pack import methods, tables
+from core.analysis.reports.pack import methods, tables, texts
 from core.analysis.trust import checks, frozen
 from core.analysis.verdicts import verdict_words
 from core.interval import Interval
+from core.settings import Settings
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.training import runs
@@ -53,16 +54,19 @@ class Drawn(NamedTuple):
     caption: str
 
 
-def write(session: Session, found: Findings, folder: Path) -> Path:
-    """Write `report.html` into a folder, made if missing, and return its path."""
+def write(session: Session, found: Findings, folder: Path, *, settings: Settings | None = None) -> Path:
+    """Write `report.html` into a folder, made if missing, and return its path; `settings` as in `render`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    path.write_text(render(session, found), encoding="utf-8")
+    path.write_text(render(session, found, settings=settings), encoding="utf-8")
     return path
 
 
-def render(session: Session, found: Findings) -> str:
-    """The report as HTML; texts are escaped, and the script of the figures is included."""
+def render(session: Session, found: Findings, *, settings: Settings | None = None) -> str:
+    """The report as HTML; texts are escaped, and the script of the figures is included.
+
+    `settings` name the home that keeps the measures of quality; without them the report has none.
+    """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -88,6 +92,8 @@ def render(session: Session, found: Findings) -> str:
             for title, table in (
                 ("Baselines", tables.baselines(session, found)),
                 ("Beside the paper", tables.published(found)),
+                ("What the synthetic texts took", texts.written(session, found)),
+                ("How varied the texts are", texts.quality(session, found, settings)),
                 ("Raters", tables.raters(session, found)),
             )
             if table.rows

@@ -27,10 +27,10 @@ def report(
     as_json: output.Json = False,
 ) -> None:
     """Write the paper pack: report, tables, figures, methods, prompts, cards, and a study.yaml that redoes it."""
-    with output.opened() as (_, store), store() as session:
+    with output.opened() as (settings, store), store() as session:
         home = find.only_study(session, study)
         found = findings.collect(session, home, metric=metric, measure=measure)
-        made = pack.write(session, found, folder)
+        made = pack.write(session, found, folder, settings=settings)
     if as_json:
         files = [str(folder / part.path) for part in made.parts]
         output.emit({"study": home.name, "files": files, "notes": list(made.notes)})

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from core import files
 from core.analysis.findings import Findings
 from core.analysis.reports import report
-from core.analysis.reports.pack import cards, markup, methods, pictures, prompts, redo, references, tables
+from core.analysis.reports.pack import cards, markup, methods, pictures, prompts, redo, references, tables, texts
 from core.errors import StudyError
+from core.settings import Settings
 
 LIST, SCRIPT = "pack.json", "figures/plotly.min.js"
 OWN = {"report.html", "report.pdf", "index.html", "tables.tex", "tables.md", "methods.md", "methods.tex", "prompts.md", "prompts.tex",
@@ -49,18 +50,19 @@ class Pack:
     notes: tuple[str, ...]
 
 
-def write(session: Session, found: Findings, folder: Path) -> Pack:
+def write(session: Session, found: Findings, folder: Path, *, settings: Settings | None = None) -> Pack:
     """Write the pack of a study's findings into a folder; an earlier pack there is replaced.
 
+    `settings` name the home that keeps the measures of quality; without them the pack has none.
     Figures are HTML always; SVG and PDF need a browser on this machine, and a note says so without one. Raises `StudyError` if
     the folder holds other files or cannot be written.
     """
     _make_room(folder)
-    made = tables.of_study(session, found)
+    made = [*tables.of_study(session, found), *texts.of_study(session, found, settings)]
     said = methods.of_study(session, found)
     asked = prompts.used(session, found.study)
-    page = report.render(session, found)
-    texts = {
+    page = report.render(session, found, settings=settings)
+    contents = {
         "report.html": ("the report with interactive figures, in one file", page),
         "tables.tex": ("all tables for LaTeX (booktabs)", markup.latex(made)),
         "tables.md": ("all tables in Markdown", markup.markdown(made, title=f"Tables of {found.study.name}")),
@@ -76,9 +78,9 @@ def write(session: Session, found: Findings, folder: Path) -> Pack:
         "references.bib": ("BibTeX of the paper and the methods used", references.bibtex(said.references)),
         "CITATION.cff": ("how to cite the study", references.citation(found.study.name)),
     }
-    for name, (_, content) in texts.items():
+    for name, (_, content) in contents.items():
         files.replace(folder / name, content.encode())
-    parts = [Part(name, what) for name, (what, _) in texts.items()]
+    parts = [Part(name, what) for name, (what, _) in contents.items()]
     redone, notes = redo.write(session, found.study, folder)
     parts += [
         Part(path.relative_to(folder).as_posix(), "redoes the study" if path.suffix == ".yaml" else "its data")
