@@ -54,9 +54,8 @@ if view == "Points":
         f"{LEAST_ROOM:.2f}."
     )
     for arm, fit in found.by_arm.items():
-        st.caption(
-            f"{arm} alone: slope {fit.interval.in_points.text(digits=1)} points, {fit.n_groups} tasks. {fit.note}"
-        )
+        alone = f"{arm} alone: slope {fit.interval.in_points.text(digits=1)} points, {fit.n_groups} tasks. {fit.note}"
+        st.caption(ui.plain(alone))
 if view == "Tasks" and measure is None:
     st.info("Nobody has said yet how subjective the tasks are.")
 elif view == "Tasks":

@@ -41,7 +41,9 @@ if table is None:
 st.dataframe(table.frame.head(10), hide_index=True, key="data.preview")
 ui.forget_import(study)
 known_labels = {name: [label.name for label in own] for name, own in labels.items()}
-target = ui.pick_target(known, known_labels, table.file, needy=ui.without_real_texts(arms, known))
+needy = ui.without_real_texts(arms, known)
+ui.begin_file(table.sha256, table.file, needy=needy)
+target = ui.pick_target(known, known_labels, table.file, needy=needy)
 columns = ui.pick_columns(table)
 if columns is None:
     st.stop()

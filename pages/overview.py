@@ -18,6 +18,7 @@ if not study.name and not ui.may_change():
 if not study.name:
     ui.welcome()
     with st.container(horizontal=True):
+        ui.hidden_panel()
         ui.study_import_panel()
         ui.trash_panel(None)
     st.stop()

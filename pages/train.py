@@ -36,7 +36,7 @@ with st.container(border=True):
         chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320, help=ui.WHAT_AN_ARM_IS)
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
-        choice = ui.pick_training(config, chosen, **counting)
+        choice = ui.pick_training(study, config, chosen, **counting)
     encoders, seeds, training = choice.encoders, choice.seeds, choice.settings
     st.caption(ui.plain(choice.words))
     st.caption(ui.plain(ui.training_words(available, chosen, training, encoders=len(encoders), seeds=seeds)))

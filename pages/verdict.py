@@ -69,4 +69,5 @@ with st.container(horizontal=True):
     )
 
 # The same without a browser
-ui.in_terminal(study, ["verdict", "--task", task.name, "--margin", f"{margin:g}", "--metric", metric])
+asked = ["verdict", "--task", task.name, "--margin", f"{margin:g}", "--metric", metric]
+ui.in_terminal(study, [*asked, *(["--measure", found.measure] if found.measure else [])])

@@ -26,7 +26,7 @@ from ui.compare.reads import arms_of, compared_arms
 from ui.compare.sizes import sizes_view
 from ui.compare.stability import stability_view
 from ui.data.done import forget_import, import_view, keep_import
-from ui.data.imports import pick_columns, pick_target, review_import
+from ui.data.imports import begin_file, pick_columns, pick_target, review_import
 from ui.data.tasks import open_task_card, task_card
 from ui.data.trash import show_refusal, trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
@@ -37,7 +37,7 @@ from ui.inspect.fidelity import labels_view
 from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
 from ui.overview.doors import welcome
-from ui.overview.studies import studies_panel
+from ui.overview.studies import hidden_panel, studies_panel
 from ui.planning.answer import plan_answer
 from ui.planning.card import shown_by_ratings, shown_by_runs
 from ui.planning.form import plan_form
@@ -90,6 +90,7 @@ __all__ = [
     "arm_panel",
     "arm_table",
     "baselines_view",
+    "begin_file",
     "beside_words",
     "arms_of",
     "arms_view",
@@ -125,6 +126,7 @@ __all__ = [
     "guard",
     "import_panel",
     "help_view",
+    "hidden_panel",
     "import_view",
     "in_terminal",
     "is_generating",

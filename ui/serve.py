@@ -95,7 +95,7 @@ def dashboard(settings: Settings) -> st.App:
     routes = [
         Route(path + access.ROUTE, sign_in, methods=["POST", "DELETE"]),
         Route(path + health.ROUTE, health.Health(settings).answer),
-        *(Route(path + page, start_page.StartPage(path).answer) for page in ("", *sorted(pages))),
+        *(Route(path + page, start_page.StartPage().answer) for page in ("", *sorted(pages))),
         *_routes_of_the_provider(settings, path),
     ]
     if settings.metrics is not None:

@@ -12,7 +12,8 @@ from core.analysis import data_notes, gap_table, points, regression, slope
 from core.analysis.gap_table import GapTable
 from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.verdicts import verdict
-from core.analysis.verdicts.verdict import ArmGap, KnownTask, Verdict
+from core.analysis.verdicts.measured import ArmGap, KnownTask
+from core.analysis.verdicts.verdict import Verdict
 from core.errors import StudyError
 from core.interval import Interval
 from core.study import tasks
@@ -58,9 +59,16 @@ class Findings:
         return self.measured.table
 
     @property
+    def line(self) -> pd.DataFrame:
+        """The `points` that the regression counts: those whose real arm is shown to have learned."""
+        return _learned(self.points, self.measured)
+
+    @property
     def by_task(self) -> pd.DataFrame:
-        """All gaps with the subjectivity of their tasks, as `points.join`; tasks of unknown subjectivity come last."""
-        return points.join(self.gaps, self.subjectivity, unplaced=True)
+        """All gaps with the subjectivity of their tasks, as `points.join`; tasks of unknown subjectivity come last. `counts`: whether the
+        real arm is shown to have learned, so that the gap means something."""
+        found = points.join(self.gaps, self.subjectivity, unplaced=True)
+        return found.assign(counts=_is_learned(found, self.measured))
 
 
 def collect(
@@ -84,7 +92,7 @@ def collect(
     empty = pd.DataFrame(columns=levels.COLUMNS)
     subjectivity = levels.by_task(session, study, measure) if measure else empty
     table = points.join(measured.table, subjectivity)
-    line = table[~table["task"].isin({task for task, _ in measured.unlearned})]
+    line = _learned(table, measured)
     fit, note = _fit(line)
     placed = subjectivity[subjectivity["task"].isin(line["task"])]
     by_arm = {str(arm): own for arm, group in line.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
@@ -111,11 +119,22 @@ def collect(
     )
 
 
+def _learned(points_: pd.DataFrame, measured: GapTable) -> pd.DataFrame:
+    """The points whose real arm is shown to have learned with their encoder."""
+    return points_[_is_learned(points_, measured)]
+
+
+def _is_learned(points_: pd.DataFrame, measured: GapTable) -> "pd.Series[bool]":
+    pairs = zip(points_["task"], points_["encoder"], strict=True)
+    return pd.Series([pair not in measured.unlearned for pair in pairs], index=points_.index, dtype=bool)
+
+
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
-    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms, and whether its real arm is shown to
-    have learned (with every encoder)."""
+    """What is known of each named task for a verdict: its subjectivity, the gaps of its arms with the encoders whose real arm is shown to
+    have learned, and why there are none if no encoder's is."""
     rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
     places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
+    rated = set(found.subjectivity.loc[found.subjectivity["n"] > 0, "task"])
     kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
     return [
         KnownTask(
@@ -124,9 +143,10 @@ def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
             tuple(
                 ArmGap(arm, ArmKind(kinds[arm]), encoder, gap)
                 for (task, arm, encoder), gap in found.measured.by_arm.items()
-                if task == name
+                if task == name and (task, encoder) not in found.measured.unlearned
             ),
             unlearned=found.measured.why_unlearned(name),
+            is_rated=name in rated,
         )
         for name in names
     ]
@@ -135,7 +155,7 @@ def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
 def verdict_on(session: Session, found: Findings, task: str, *, margin: float = verdict.MARGIN) -> Verdict:
     """The verdict on a task from its own runs and from the study's other tasks.
 
-    `margin`: the largest gap that can be borne, in score units. Raises `StudyError` if the margin is not above 0.
+    `margin`: the largest gap that can be borne, in score units. Raises `StudyError` if the margin is not between 0 and 1.
     """
     others = [known.name for known in tasks.tasks(session, found.study.id) if known.name != task]
     own = replace(known_tasks(found, [task])[0], kinds=_synthetic_kinds(session, found.study, task))
@@ -154,8 +174,8 @@ def _synthetic_kinds(session: Session, study: Study, task: str) -> tuple[ArmKind
 def reading(found: Findings) -> str:
     """The regression over tasks in words, with its interval and degrees of freedom, or the reason why there is no regression; then the
     tasks that no line counts, because their real arm is not shown to have learned."""
-    dull = {task for task, _ in found.measured.unlearned}
-    named = [shown(task) for task in dict.fromkeys(found.points["task"]) if task in dull]
+    in_line = set(found.line["task"])
+    named = [shown(task) for task in dict.fromkeys(found.points["task"]) if task not in in_line]
     if not named:
         return _reading(found)
     tasks_left = counted(len(named), "task")
@@ -169,7 +189,7 @@ def _reading(found: Findings) -> str:
     if found.fit is None:
         return found.fit_note
     fit = found.fit
-    span = found.points["subjectivity"].max() - found.points["subjectivity"].min()
+    span = found.line["subjectivity"].max() - found.line["subjectivity"].min()
     low, rise, high = (100 * span * value for value in (fit.low, fit.slope, fit.high))
     if not math.isfinite(low):
         return f"The slope is {100 * fit.slope:.0f} points over {fit.n_groups} tasks, without an interval. {fit.note}"
@@ -218,14 +238,15 @@ def cautions(found: Findings) -> list[str]:
     noted = [
         (task, note) for task, notes in zip(found.scores["task"], found.scores["notes"], strict=True) for note in notes
     ]
-    dull = sorted({task for task, _ in found.measured.unlearned})
-    nothing = [f"{task}: {found.measured.why_unlearned(task)}, so a gap to it means nothing." for task in dull]
+    nothing = [
+        f"{shown(task)}: {why}, so a gap to it means nothing." for task, why in found.measured.unlearned_clauses()
+    ]
     return [
         *([found.left_out] if found.left_out else []),
         *gap_table.other_devices(found.scores),
         *nothing,
         *found.notes,
-        *(f"{task}: {note}" for task, note in dict.fromkeys(noted)),
+        *(f"{shown(task)}: {note}" for task, note in dict.fromkeys(noted)),
     ]
 
 
@@ -236,7 +257,7 @@ def as_json(found: Findings, *, report: str, baselines: Sequence[Mapping[str, An
     """
     fit = {name: _plain(getattr(found.fit, name)) if found.fit else None for name in REGRESSION_KEYS}
     if found.fit is None:
-        fit["n"] = len(found.points)
+        fit["n"] = len(found.line)
     return {
         "study": found.study.name,
         "sample_data": found.study.is_sample,
@@ -251,7 +272,7 @@ def as_json(found: Findings, *, report: str, baselines: Sequence[Mapping[str, An
         ),
         "subjectivity": _records(found.subjectivity, ["task", "value", "low", "high", "n", "level"]),
         "subjectivity_measure": found.measure,
-        "regression": fit | {"tasks": int(found.points["task"].nunique()), "note": found.fit_note},
+        "regression": fit | {"tasks": int(found.line["task"].nunique()), "note": found.fit_note},
         "regression_by_arm": {
             arm: {name: _plain(getattr(own, name)) for name in REGRESSION_KEYS} for arm, own in found.by_arm.items()
         },

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,9 @@ import pandas as pd
 from core.analysis.inference import gaps
 from core.analysis.inference.gaps import Gap, Scored, SeedSpread
 from core.analysis.points import Metric
+from core.interval import NORMAL_95
 from core.study.rows.kinds import ArmKind
+from core.wording import shown
 
 COLUMNS = [
     "task", "arm", "arm_kind", "encoder", "metric", "score_real", "score", "gap", "low", "high", "se", "df", "chance", "relative",
@@ -30,8 +33,9 @@ class GapTable:
 
     `table` has the columns `COLUMNS`; `by_arm` holds the gap of each (task, arm, encoder). `baselines`: columns task, name,
     macro_f1, accuracy, the scores on the test split of always answering the commonest label. `unlearned`: each (task, encoder)
-    whose real arm is not shown to have learned, so that a gap to it means nothing; of these `unbeaten` are better than chance, but not
-    shown to beat always the commonest label. `spread`: what the study's arms have in common over seeds.
+    whose real arm is not shown to have learned, so that a gap to it means nothing, also without a synthetic arm; of these `unbeaten` are
+    better than chance, but not shown to beat always the commonest label. `learned`: every other (task, encoder) with runs of the real
+    arm. `spread`: what the study's arms have in common over seeds.
     """
 
     table: pd.DataFrame
@@ -40,12 +44,29 @@ class GapTable:
     unlearned: frozenset[tuple[str, str]]
     spread: SeedSpread = gaps.ALONE
     unbeaten: frozenset[tuple[str, str]] = frozenset()
+    learned: frozenset[tuple[str, str]] = frozenset()
 
     def why_unlearned(self, task: str) -> str:
-        """Why a gap to the real arm of a task means nothing, as a clause; "" if the real arm is shown to have learned."""
+        """Why a gap to the real arm of a task means nothing, as a clause; "" if it is shown to have learned with an encoder, or has no
+        runs."""
+        if task in {name for name, _ in self.learned}:
+            return ""
         if task in {name for name, _ in self.unlearned - self.unbeaten}:
             return NO_BETTER
         return UNBEATEN if task in {name for name, _ in self.unbeaten} else ""
+
+    def unlearned_clauses(self) -> list[tuple[str, str]]:
+        """Each task with an encoder whose real arm is not shown to have learned, and why, as a clause, which names the encoders if the
+        real arm has learned with another one."""
+        said = []
+        for task in sorted({name for name, _ in self.unlearned}):
+            if why := self.why_unlearned(task):
+                said.append((task, why))
+                continue
+            for encoder in sorted(encoder for name, encoder in self.unlearned if name == task):
+                why = UNBEATEN if (task, encoder) in self.unbeaten else NO_BETTER
+                said.append((task, f"with {encoder} {why}"))
+        return said
 
 
 @dataclass(frozen=True)
@@ -76,14 +97,16 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     spread = gaps.shared_spread(list(read.cache.values()))
     found = {key: _on_length(gaps.gap(*both, spread=spread), pairs[key]) for key, both in scored.items()}
     rows = [_row(key, pairs[key], scored[key], gap, read.chance(pairs[key].real)) for key, gap in found.items()]
-    commonest = {(task, encoder): read.commonest(pairs[task, arm, encoder].real) for task, arm, encoder in pairs}
-    dull = {(task, encoder) for (task, _, encoder), pair in pairs.items() if not read.has_learned(pair.real)}
-    unbeaten = {
-        (task, encoder)
-        for (task, arm, encoder), (real, _) in scored.items()
-        if gaps.gap(real, commonest[task, encoder][metric], spread=spread).low <= 0
-    } - dull
-    by_task = {task: own for (task, _), own in commonest.items()}
+    reals = _real_runs(scores, pairs)
+    commonest = {key: read.commonest(of_key[0]) for key, of_key in reals.items()}
+    dull = {key for key, of_key in reals.items() if not all(map(read.has_learned, of_key))}
+    beaten = {
+        key
+        for key, of_key in reals.items()
+        if all(_is_above(gaps.gap(read.scored(runs), commonest[key][metric], spread=spread)) for runs in of_key)
+    }
+    unbeaten = set(reals) - beaten - dull
+    by_task = {task: commonest[task, encoder] for task, _, encoder in pairs}
     return GapTable(
         pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "metric"]).assign(metric=str(metric))[COLUMNS],
         found,
@@ -97,7 +120,31 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
         frozenset(dull | unbeaten),
         spread,
         frozenset(unbeaten),
+        frozenset(beaten - dull),
     )
+
+
+def _real_runs(
+    scores: pd.DataFrame, pairs: Mapping[tuple[str, str, str], _Pair]
+) -> dict[tuple[str, str], list[pd.DataFrame]]:
+    """Task and encoder -> the runs of the real arm that gaps are measured against; of a real arm without gaps, those of the conditions
+    with the most runs, then the newest."""
+    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for (task, _, encoder), pair in pairs.items():
+        found.setdefault((task, encoder), []).append(pair.real)
+    known = scores[(scores["n_test"] > 0) & (scores["arm_kind"] == ArmKind.REAL)]
+    for (name, of), own in known.groupby(["task", "encoder"], sort=False):
+        groups = [runs for _, runs in own.groupby("conditions", sort=False)]
+        found.setdefault((str(name), str(of)), [max(groups, key=lambda runs: (len(runs), runs["run_id"].max()))])
+    return found
+
+
+def _is_above(gap: Gap) -> bool:
+    """Whether the first arm of a gap is shown to score higher: the whole 95 % interval lies above 0, of the test texts alone where few
+    seeds leave no other."""
+    if math.isfinite(gap.low):
+        return gap.low > 0
+    return gap.value - NORMAL_95 * math.sqrt(gap.text_variance) > 0 if math.isfinite(gap.text_variance) else False
 
 
 def _on_length(gap: Gap, pair: _Pair) -> Gap:
@@ -139,10 +186,22 @@ def other_devices(scores: pd.DataFrame) -> list[str]:
         own, other = ("; ".join(sorted(set(devices) - {""})) for devices in (pair.synthetic["device"], real["device"]))
         if not pair.n_seeds and own and other and own != other:
             said.append(
-                f"{task}: the runs of {arm} with {encoder} ({own}) and of the real arm ({other}) were trained on different "
+                f"{shown(task)}: the runs of {arm} with {encoder} ({own}) and of the real arm ({other}) were trained on different "
                 "devices, so they are not compared. Train both on the same kind of device."
             )
     return said
+
+
+def beats_commonest(truth: npt.ArrayLike, scored: Scored, *, metric: Metric, spread: SeedSpread) -> bool:
+    """Whether an arm's scores are shown to lie above those of always answering the commonest label of the test texts."""
+    return _is_above(gaps.gap(scored, _commonest(np.asarray(truth), metric), spread=spread))
+
+
+def _commonest(truth: npt.NDArray[Any], metric: Metric) -> Scored:
+    """The scores of answering the commonest label of the test texts to every text."""
+    names, counts = np.unique(truth, return_counts=True)
+    answers = np.full((gaps.FEWEST_SEEDS, len(truth)), names[counts.argmax()])  # each training would answer alike
+    return SCORERS[metric](truth, answers)
 
 
 class _Answers:
@@ -181,9 +240,7 @@ class _Answers:
     def commonest(self, runs: pd.DataFrame) -> dict[Metric, Scored]:
         """The scores of answering the commonest label of the test split to every text."""
         truth = self.truth[self.places[int(runs["run_id"].iloc[0])]]
-        names, counts = np.unique(truth, return_counts=True)
-        answers = np.full((gaps.FEWEST_SEEDS, len(truth)), names[counts.argmax()])  # each training would answer alike
-        return {metric: scorer(truth, answers) for metric, scorer in SCORERS.items()}
+        return {metric: _commonest(truth, metric) for metric in SCORERS}
 
 
 def _pairs(scores: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], _Pair]]:

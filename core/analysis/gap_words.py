@@ -20,7 +20,9 @@ ROWS = (
 def gaps_by_task(points: pd.DataFrame) -> str:
     """For each arm the number of gaps whose 95 % interval lies above 0 (something is lost), then those below 0, those without an
     interval, how many of so many intervals miss the truth by chance, and how many gaps have runs that had not converged. `points` as of
-    `points.join`."""
+    `points.join`; gaps whose `counts` is False, of real arms that are not shown to have learned, are counted apart."""
+    dull = ~points["counts"] if "counts" in points else pd.Series(False, index=points.index)
+    n_dull, points = int(dull.sum()), points[~dull]
     with_interval = points.dropna(subset=["low", "high"])
     counted = with_interval.groupby("arm")["gap"].size()
     what = "gaps" if points["encoder"].nunique() > 1 else "tasks"
@@ -40,6 +42,10 @@ def gaps_by_task(points: pd.DataFrame) -> str:
     if by_chance:
         said.append(
             f"About {by_chance} of {len(with_interval)} such intervals {'misses' if by_chance == 1 else 'miss'} the truth."
+        )
+    if n_dull:
+        said.append(
+            f"{_n(n_dull, 'gap is', 'gaps are')} not judged (faint): the real arm is not shown to beat chance and the commonest label."
         )
     cut = unconverged.sentence(list(points["unconverged"]), "gap")
     return " ".join([*said, *([cut] if cut else []), ROWS])

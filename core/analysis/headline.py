@@ -22,6 +22,10 @@ def headline(found: Findings) -> str:
     metric, several = METRIC_NAMES[found.metric], found.gaps["encoder"].nunique() > 1
     worst = gaps.iloc[int(gaps["gap"].to_numpy().argmax())]
     count = _count(len(gaps), len(found.gaps))
+    sure = gaps[gaps["low"] > 0]
+    if worst["low"] <= 0 and len(sure):
+        worst = sure.iloc[int(sure["gap"].to_numpy().argmax())]
+        count = f"The {'largest' if len(sure) > 1 else 'only'} loss that is shown, of {len(gaps)} gaps"
     if worst["low"] <= 0:
         return (
             f"{count}: on {_place(worst, several)}, {worst['arm']} texts {_verb(worst)} {_amount(worst)} of {metric} against real "
@@ -60,10 +64,10 @@ def _undecided(row: pd.Series, n: int) -> str:
 
 def _nothing_learned(found: Findings) -> str:
     """That no gap may be judged, and what to do, if real arms are not shown to have learned; else ""."""
-    dull = sorted({task for task, _ in found.measured.unlearned})
-    if not dull or found.gaps.dropna(subset=["gap", "low", "high"]).empty:
+    clauses = found.measured.unlearned_clauses()
+    if not clauses or found.gaps.dropna(subset=["gap", "low", "high"]).empty:
         return ""
-    why = "; ".join(f"{shown(task)}: {found.measured.why_unlearned(task)}" for task in dull)
+    why = "; ".join(f"{shown(task)}: {clause}" for task, clause in clauses)
     return f"No gap can be judged yet. {why[0].upper()}{why[1:]}. Train with more steps or on more real texts, or test on more real texts."
 
 

@@ -68,7 +68,12 @@ def verdict(
 def _show(said: Verdict, measure: Measure | None) -> None:
     points, between = verdict_words.points, verdict_words.between
     rows = [[arm.arm, points(arm.gap), between(arm.low, arm.high), f"{arm.chance:.0%}"] for arm in said.arms]
-    columns = ["arm", "points lost", "80 % interval", f"chance to lose at most {points(said.margin)}"]
+    columns = [
+        "arm",
+        "points lost",
+        "80 % interval",
+        f"chance to lose at most {verdict_words.margin_points(said.margin)}",
+    ]
     typer.echo(verdict_words.headline(said, measure))
     if not said.is_withheld:
         output.table(said.task, columns, rows)
@@ -108,7 +113,8 @@ def _json(said: Verdict, measure: Measure | None) -> dict[str, Any]:
                 "chance_within_margin": arm.chance,
                 "tasks": arm.n_tasks,
                 "inside": arm.inside,
-                "measured": asdict(arm.own) if arm.own else None,
+                "measured": asdict(arm.own[0].gap) if len(arm.own) == 1 else None,
+                "measured_by_encoder": [{"encoder": one.encoder} | asdict(one.gap) for one in arm.own],
             }
             for arm in said.arms
         ],

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
@@ -13,7 +14,7 @@ from core.llm import connection
 from core.llm.connection import Connection
 from core.steps import train
 from core.study.rows.kinds import Slot, Work
-from core.study.rows.study import Arm, Job, Study, Task
+from core.study.rows.study import Arm, Job, Prompt, Study, Task
 from core.study.store import Store
 from core.study.upkeep import arms
 from core.synthesis.prompts.drafts import Draft
@@ -43,11 +44,13 @@ def queue_try(
 
 @contextmanager
 def or_no_arm(store: Store, arm_id: int, *, is_new: bool) -> Iterator[None]:
-    """Delete an arm that was made for what runs inside, if that ends with a `StudyError` and the arm holds nothing."""
+    """Delete an arm that was made for what runs inside, if that ends with a `StudyError` and the arm holds nothing, not even a prompt
+    that somebody saved meanwhile."""
     try:
         yield
     except StudyError:
         if is_new:
             with suppress(StudyError), store.write() as session:
-                arms.delete_arm(session, arm_id)
+                if session.scalar(select(Prompt.id).where(Prompt.arm_id == arm_id).limit(1)) is None:
+                    arms.delete_arm(session, arm_id)
         raise

@@ -117,6 +117,44 @@ def test_a_real_arm_not_shown_to_beat_the_commonest_label_has_not_learned_either
     assert found.why_unlearned("t") == "the real arm is not shown to beat always the commonest label"
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_a_real_arm_below_the_commonest_label_has_not_learned_with_any_number_of_seeds(seeds: int) -> None:
+    truth = np.tile([1, 2, 2, 2, 2], 16)
+    scores, answers = [], []
+    for number, arm in enumerate(["real"] * seeds + ["zero-shot"] * seeds):
+        scores.append(Runs().add(arm, seeds=1).scores[0] | {"run_id": number, "seed": number % seeds})
+        hit = np.random.default_rng(number).random(80) < 0.75
+        columns = {"run_id": number, "sample_id": np.arange(80), "label_id": truth}
+        answers.append(pd.DataFrame(columns | {"predicted_id": np.where(hit, truth, 3 - truth)}))
+
+    found = gap_table.of_runs(pd.DataFrame(scores), pd.concat(answers), metric=Metric.ACCURACY)
+
+    assert found.unlearned == {("t", "minilm")} and found.why_unlearned("t")
+
+
+def test_one_seed_that_beats_the_commonest_label_by_its_test_texts_has_learned() -> None:
+    found = Runs().add("real", seeds=1).add("zero-shot", seeds=1).table()
+
+    assert found.learned == {("t", "minilm")} and found.why_unlearned("t") == ""
+
+
+def test_a_real_arm_is_judged_without_a_synthetic_one_and_with_each_encoder_alone() -> None:
+    alone = Runs().add("real", right=0.5).table()
+    both = (
+        Runs()
+        .add("real", right=0.5)
+        .add("zero-shot")
+        .add("real", encoder="bert")
+        .add("zero-shot", encoder="bert")
+        .table()
+    )
+
+    assert alone.table.empty and alone.why_unlearned("t") == gap_table.NO_BETTER
+    assert (both.unlearned, both.learned) == ({("t", "minilm")}, {("t", "bert")})
+    assert both.why_unlearned("t") == ""
+    assert both.unlearned_clauses() == [("t", "with minilm the real arm is no better than chance")]
+
+
 def test_a_study_without_runs_has_an_empty_table() -> None:
     empty = pd.DataFrame(Runs().add("real").scores).iloc[:0]
     answers = pd.DataFrame(columns=["run_id", "sample_id", "label_id", "predicted_id"], dtype=np.int64)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from core.analysis import gap_words
+from core.analysis.figures import gap_forest
 from core.interval import Interval
 from tests.analysis.figures.test_gap_figures import table
 
@@ -30,6 +31,17 @@ def test_gaps_without_an_interval_are_counted_and_nothing_is_claimed() -> None:
         said.startswith("2 gaps have no interval. An interval needs 3 seeds in each arm. The lower")
         and "Lost" not in said
     )
+
+
+def test_gaps_that_mean_nothing_are_counted_apart() -> None:
+    known = table(3, arms=("zero-shot",)).assign(low=0.02, high=0.1, counts=[True, False, False])
+
+    said = gap_words.gaps_by_task(known)
+
+    assert said.startswith("Lost to real texts, with the whole 95 % interval above 0: zero-shot on 1 of 1 tasks.")
+    assert "2 gaps are not judged (faint): the real arm is not shown" in said
+    shown = gap_forest.gaps_by_task(known, metric="macro_f1").data
+    assert [(len(trace.x), trace.opacity) for trace in shown] == [(1, None), (2, gap_forest.FAINT)]
 
 
 def test_many_intervals_are_said_to_miss_now_and_then() -> None:

@@ -37,6 +37,21 @@ def test_the_largest_gap_stands_beside_the_smallest_of_the_same_arm() -> None:
     )
 
 
+def test_a_loss_that_is_shown_stands_before_a_larger_one_that_is_not() -> None:
+    one = said({("a", "zero-shot"): (0.1, -0.02, 0.22), ("b", "zero-shot"): (0.06, 0.04, 0.08)})
+    more = said(
+        {
+            ("a", "zero-shot"): (0.1, -0.02, 0.22),
+            ("b", "few-shot"): (0.06, 0.04, 0.08),
+            ("c", "few-shot"): (0.03, 0.02, 0.04),
+        }
+    )
+
+    assert one.startswith("The only loss that is shown, of 2 gaps: on b, zero-shot texts lose 6 points")
+    assert more.startswith("The largest loss that is shown, of 3 gaps: on b, few-shot texts lose 6 points")
+    assert "not known" not in one + more
+
+
 def test_a_gap_with_runs_that_had_not_converged_says_so_behind_its_number() -> None:
     assert "lose 31 points (95 % interval [20, 43]; 3 runs not converged) of Macro-F1" in said(GAPS, cut=3)
 

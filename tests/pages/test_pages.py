@@ -404,12 +404,12 @@ def test_what_was_typed_into_a_prompt_is_still_there_after_a_look_at_another_pag
     part.set_value("Typed and not saved yet.").run()
 
     app.switch_page(str(links.page_file("train"))).run()
-    app.number_input(key="train.passes").set_value(15).run()
+    app.number_input(key="train.1.passes").set_value(15).run()
     app.switch_page(str(links.page_file("prompts"))).run()
 
     assert "Typed and not saved yet." in {area.value for area in app.text_area}
     app.switch_page(str(links.page_file("train"))).run()
-    assert app.number_input(key="train.passes").value == 15
+    assert app.number_input(key="train.1.passes").value == 15
 
 
 def test_the_length_of_a_training_is_in_passes_or_in_steps(app: AppTest, home: Store, tmp_path: Path) -> None:
@@ -417,8 +417,8 @@ def test_the_length_of_a_training_is_in_passes_or_in_steps(app: AppTest, home: S
     opened(app, "train")
 
     assert any("in 200 steps" in caption.value for caption in app.caption)  # the floor: the task is small
-    app.selectbox(key="train.unit").set_value("steps").run()
-    app.number_input(key="train.steps").set_value(33).run()
+    app.selectbox(key="train.1.unit").set_value("steps").run()
+    app.number_input(key="train.1.steps").set_value(33).run()
 
     assert any("in 33 steps" in caption.value for caption in app.caption)
 
@@ -428,7 +428,7 @@ def test_a_preset_brings_its_encoders_and_settings_and_the_studys_own_stay_as_th
 ) -> None:
     fill(home, tmp_path)
     opened(app, "train")
-    app.number_input(key="train.seeds").set_value(2).run()
+    app.number_input(key="train.1.seeds").set_value(2).run()
 
     app.selectbox(key="train.preset").set_value("paper").run()
 
@@ -444,8 +444,8 @@ def test_a_preset_brings_its_encoders_and_settings_and_the_studys_own_stay_as_th
     told = " ".join(caption.value for caption in app.caption).replace("\\", "")
     assert "The preset quick stands for minilm; 3 seeds" in told and "It leaves the length as it is" in told
     app.selectbox(key="train.preset").set_value("study").run()
-    assert app.multiselect(key="train.encoders").value == ["minilm"]
-    assert app.number_input(key="train.seeds").value == 2
+    assert app.multiselect(key="train.1.encoders").value == ["minilm"]
+    assert app.number_input(key="train.1.seeds").value == 2
 
 
 def test_an_arm_shows_its_own_jobs_and_not_those_of_an_arm_whose_name_begins_alike(

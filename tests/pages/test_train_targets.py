@@ -47,7 +47,7 @@ def test_without_ratings_the_targets_are_labels_and_a_sentence_says_what_soft_on
 
     opened(app, "train")
 
-    assert app.selectbox(key="train.targets").disabled
+    assert app.selectbox(key="train.1.targets").disabled
     assert "no training text of these arms has ratings of people, which soft targets need" in captions(app)
 
 
@@ -59,12 +59,14 @@ def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that
     rate_training_texts(home, study.id)
     opened(app, "train")
 
-    app.selectbox(key="train.targets").set_value("soft").run()
+    app.selectbox(key="train.1.targets").set_value("soft").run()
 
     assert "Soft targets: 4 training texts of these arms with ratings" in captions(app)
     assert any("targets: soft" in block.value for block in app.code)
     app.multiselect(key="train.arms").set_value(["zero-shot"]).run()
-    assert app.selectbox(key="train.targets").disabled and not any("targets: soft" in block.value for block in app.code)
+    assert app.selectbox(key="train.1.targets").disabled and not any(
+        "targets: soft" in block.value for block in app.code
+    )
     app.multiselect(key="train.arms").set_value(["real"]).run()
     app.button(key="train.start").click().run()
     with home() as session:
@@ -77,14 +79,14 @@ def test_weights_of_classes_and_texts_stand_in_the_file_and_texts_without_any_cl
 ) -> None:
     study = fill(home, tmp_path)
     opened(app, "train")
-    assert app.selectbox(key="train.sample_weights").disabled and "Texts count alike" in captions(app)
+    assert app.selectbox(key="train.1.sample_weights").disabled and "Texts count alike" in captions(app)
     with home.write() as session:
         task = tasks.get_task(session, study.id, "urgency")
         for sample in session.scalars(select(Sample).where(Sample.arm_id == tasks.get_arm(session, task, "real").id)):
             sample.weight = 2.0
 
-    app.selectbox(key="train.class_weights").set_value("balanced").run()
-    app.selectbox(key="train.sample_weights").set_value("column").run()
+    app.selectbox(key="train.1.class_weights").set_value("balanced").run()
+    app.selectbox(key="train.1.sample_weights").set_value("column").run()
 
     assert not app.exception and " of these arms with a weight; other texts count 1." in captions(app)
     shown = " ".join(block.value for block in app.code)
@@ -114,10 +116,10 @@ def test_more_settings_are_said_and_stand_in_the_file_that_the_page_shows(
     fill(home, tmp_path)
     opened(app, "train")
 
-    app.number_input(key="train.batch_size").set_value(16)
-    app.number_input(key="train.learning_rate").set_value(2e-5)
-    app.number_input(key="train.max_length").set_value(64)
-    app.number_input(key="train.per_label").set_value(5).run()
+    app.number_input(key="train.1.batch_size").set_value(16)
+    app.number_input(key="train.1.learning_rate").set_value(2e-5)
+    app.number_input(key="train.1.max_length").set_value(64)
+    app.number_input(key="train.1.per_label").set_value(5).run()
 
     shown = " ".join(code.value for code in app.code)
     assert "Batches of 16, learning rate 2e-05, up to 64 tokens, at most 5 training texts a label" in captions(app)
@@ -133,3 +135,24 @@ def test_a_setting_that_is_left_alone_changes_nothing(app: AppTest, home: Store,
     shown = " ".join(code.value for code in app.code)
 
     assert "batch_size: 32" in shown and "per_label" not in shown
+
+
+def test_what_was_typed_for_one_study_is_not_trained_in_another(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    with home.write() as session:
+        other = tasks.study_named(session, "other")
+        other.config = {**other.config, "training": {"steps": 7, "batch_size": 8}}
+        made = tasks.make_task(session, study_id=other.id, name="mood", question="?", labels={"yes": "", "no": ""})
+        tasks.make_arm(session, task_id=made.id, name="real")
+    opened(app, "train")  # the newest study is in hand
+    app.number_input(key=f"train.{other.id}.batch_size").set_value(16).run()
+
+    app.session_state["frame.study"] = app.session_state["frame.choice"] = "tickets"
+    app.run()
+    first = app.number_input(key="train.1.batch_size").value
+    app.session_state["frame.study"] = app.session_state["frame.choice"] = "other"
+    app.run()
+
+    assert not app.exception
+    assert first == 32
+    assert app.number_input(key=f"train.{other.id}.steps").value == 7

@@ -56,7 +56,7 @@ def _forest(found: Findings, points: pd.DataFrame) -> None:
         reading=gap_words.gaps_by_task(points),
         on_select=_take_point,
     )
-    st.caption(findings.reading(found))
+    st.caption(plain(findings.reading(found)))
 
 
 def _scatter(found: Findings, points: pd.DataFrame) -> None:

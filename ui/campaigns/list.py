@@ -62,9 +62,10 @@ def campaign_head(campaign: Campaign) -> str:
     views = [RESULTS, RATERS, LLM, EXPORT] if campaign.source else [LIVE, RESULTS, RATERS, LLM, LINK, EXPORT]
     if st.session_state.get(VIEW) not in views:
         st.session_state[VIEW] = views[0]  # not the widget's default too: Streamlit warns of two
-    return str(
-        st.segmented_control("Show", views, required=True, key=VIEW, bind="query-params", label_visibility="collapsed")
+    chosen = st.segmented_control(
+        "Show", views, required=True, key=VIEW, bind="query-params", label_visibility="collapsed"
     )
+    return str(chosen or views[0])  # nothing is chosen after a step back to an address without a view
 
 
 NOT_HERE = (

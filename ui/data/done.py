@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from core.study import trash
 from core.study.exchange.importing import Imported
 from core.study.rows.study import Import, Study, Task
 from core.wording import counted, shown
@@ -24,9 +23,7 @@ class _Done:
 
 def keep_import(study: Study, task: Task, arm: str, report: Imported) -> None:
     """Keep what an import brought in, to be shown by `import_view`, and empty the form of the import."""
-    with resources.store()() as session:
-        newest = trash.imports(session, task.id)[:1]
-    made = newest[0].id if newest and not report.again else None
+    made = None if report.again else report.id
     st.session_state[_key(study)] = _Done(report, f"{shown(task.name)} · {arm}", made)
     uploads.empty(key="data")
 

@@ -20,6 +20,7 @@ from ui.unsaved import fields as unsaved
 DRAWN = "drawn anew, whatever the file says"
 SPLITS = ["as in the file, or drawn", DRAWN, "train", "validation", "test", "pool"]
 NEW = "A new task"
+IN_HAND = "data.in_hand"  # the digest of the file whose import is being prepared
 MOST_MAPPED = 12
 MOST_VALUES = 100
 WHAT_AN_ARM_IS_HERE = (
@@ -41,6 +42,20 @@ class Target:
     is_new: bool
     known: Sequence[str]
     task_id: int | None = None
+
+
+def begin_file(digest: str, file: str, *, needy: Collection[str]) -> None:
+    """Forget what was decided about another file where it would change the meaning of this one: its split, its rows and its arm.
+
+    `digest`: of the file in hand. `file`, `needy`: as for `pick_target`.
+    """
+    before = st.session_state.get(IN_HAND)
+    st.session_state[IN_HAND] = digest
+    if before in (None, digest):
+        return
+    st.session_state["data.split"], st.session_state["data.split_column"] = SPLITS[0], None
+    st.session_state["data.where"] = []
+    _propose_arm(file, needy)
 
 
 def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str, *, needy: Collection[str]) -> Target:

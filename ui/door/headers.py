@@ -25,7 +25,7 @@ class SecurityHeaders:
     """
 
     def __init__(self, app: ASGIApp, *, path: str) -> None:
-        self.app, self.path, self.headers = app, path, security_headers(path)
+        self.app, self.path, self.headers = app, path, security_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -47,11 +47,11 @@ def is_encrypted(scope: Scope) -> bool:
     return "https" in (scope["scheme"], proxied)
 
 
-def security_headers(path: str) -> dict[str, str]:
-    """Names and values of the headers that every answer carries. `path`: the path of the dashboard."""
+def security_headers() -> dict[str, str]:
+    """Names and values of the headers that every answer carries."""
     return {
         "content-security-policy": "; ".join(
-            f"{directive} {sources}" for directive, sources in _policy(start_page.html(path)).items()
+            f"{directive} {sources}" for directive, sources in _policy(start_page.html()).items()
         ),
         "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",

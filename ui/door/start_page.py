@@ -4,7 +4,6 @@ Without the address, Streamlit's script asks for the server below the address of
 errors 404 in the console of the browser, and half a second lost, for every page that is opened by its address.
 """
 
-import json
 from pathlib import Path
 
 import streamlit as st
@@ -13,21 +12,24 @@ from starlette.responses import HTMLResponse, Response
 
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 HEAD = "<head>"
+SCRIPT = '<script>window.__streamlit = { BACKEND_BASE_URL: new URL(".", window.location.href).href }</script>'
 
 
 class StartPage:
-    """The answer with the HTML; `path`: the path of the dashboard, with a slash at both ends."""
+    """The answer with the HTML, for the addresses of pages, which are all on one level."""
 
-    def __init__(self, path: str) -> None:
-        self._html = html(path)
+    def __init__(self) -> None:
+        self._html = html()
 
     async def answer(self, _request: Request) -> Response:
         """Answer a browser that opens a page."""
         return HTMLResponse(self._html, headers={"cache-control": "no-cache"})
 
 
-def html(path: str) -> str:
-    """Streamlit's HTML with the address of the server, as its script reads it from `window.__streamlit`."""
-    address = json.dumps(path).replace("<", "\\u003c")
-    script = f"<script>window.__streamlit = {{ BACKEND_BASE_URL: window.location.origin + {address} }}</script>"
-    return INDEX.read_text(encoding="utf-8").replace(HEAD, HEAD + script, 1)
+def html() -> str:
+    """Streamlit's HTML with the address of the server, as its script reads it from `window.__streamlit`.
+
+    The address is the folder of the page's own, as the browser sees it: a proxy may show the dashboard under a path of which the
+    server knows nothing.
+    """
+    return INDEX.read_text(encoding="utf-8").replace(HEAD, HEAD + SCRIPT, 1)

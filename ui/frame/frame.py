@@ -66,7 +66,6 @@ kbd { color: inherit !important; opacity: 1 !important; }
 /* As tall as a select box, so that the names of both stand on one line; and room for the toolbar of a table below buttons. */
 [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 [data-testid="stLayoutWrapper"] + .stElementContainer:has(> .stDataFrame) { margin-top: 1.4rem; }
-.js-plotly-plot :is(.xtick, .ytick, .g-xtitle, .g-ytitle) text { fill: currentColor !important; fill-opacity: 0.85; }
 .litmus-picture {
   display: block; margin-bottom: 0.8rem; padding: 0.4rem 0.75rem; border: 1px solid rgba(138,143,152,0.45);
   border-radius: 0.5rem; background: none; color: inherit; font: inherit; font-size: 0.93rem; cursor: pointer;

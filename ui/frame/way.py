@@ -9,6 +9,7 @@ from core.study.rows.study import Study
 from core.wording import shown
 from ui.shared import jobs, links, resources, words
 
+OF_ONE_TASK = ("prompts", "generate", "inspect", "compare", "verdict")  # these choose a task, at first the first one
 OF_ALL_TASKS = ("overview", "plan", "report", "analyse")
 MARKS = {"done": "✓", "next": "➜", "running": "▶", "paused": "‖", "optional": "◦", "open": "·"}
 GOING_ON = {
@@ -16,6 +17,18 @@ GOING_ON = {
     "inspect": "The texts are being checked.",
     "campaigns": "An LLM is rating texts.",
     "train": "Training is going on.",
+}
+WAITING = {
+    "generate": "The writing of LLM texts waits for a free slot.",
+    "inspect": "The check of the texts waits for a free slot.",
+    "campaigns": "The rating by an LLM waits for a free slot.",
+    "train": "Training waits for a free slot.",
+}
+PAUSED = {
+    "generate": "The writing of LLM texts is paused",
+    "inspect": "The check of the texts is paused",
+    "campaigns": "The rating by an LLM is paused",
+    "train": "Training is paused",
 }
 
 
@@ -51,11 +64,14 @@ def _ways(study_id: int, stamp: tuple[object, ...]) -> list[Way]:
 
 
 def _in_hand(found: list[Way], page: str) -> Way | None:
-    """The way of the task in hand; on a page about all tasks, the first way that is not at its end."""
+    """The way of the task in hand, on a page where one is chosen of the first if none is; on a page about all tasks, the first way
+    that is not at its end."""
     if page not in OF_ALL_TASKS:
         name = st.session_state.get("pickers.task") or st.query_params.get("task")
         if (chosen := next((each for each in found if each.task == name), None)) is not None:
             return chosen
+        if page in OF_ONE_TASK and found:
+            return found[0]
     return way.first_open(found)
 
 
@@ -89,14 +105,15 @@ def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
     if following.page == page == "verdict":
         _draw_end(here)
         return
-    if following.is_paused:
+    if following.is_paused and following.doing.resumes_at is None:
         _draw_paused(following)
         return
-    if following.is_running and here.meanwhile is not None:
-        following, lead = here.meanwhile, f"▶ {GOING_ON[following.page]} **Meanwhile:**"
-    elif following.is_running:
-        lead = f"▶ {GOING_ON[following.page]} **Then:**"
-        following = here.steps[here.steps.index(following) + 1]
+    if following.doing.states:
+        lead = _now(following)
+        if here.meanwhile is not None:
+            following, lead = here.meanwhile, f"{lead} **Meanwhile:**"
+        else:
+            following, lead = here.steps[here.steps.index(following) + 1], f"{lead} **Then:**"
     said = following.wanted
     if is_one_of_many and shown(here.task) not in said:
         said = f"{shown(here.task)}. {said}"
@@ -106,14 +123,22 @@ def _draw_next(here: Way, page: str, *, is_one_of_many: bool) -> None:
             return
         if st.button(f"Go to {following.name}", type="primary" if page == "overview" else "secondary", key="way.next"):
             st.session_state["pickers.task"] = here.task
-            st.session_state["inspect.synthetic"] = here.task
+            if following.page == "inspect":
+                st.session_state["inspect.synthetic"] = here.task
             st.switch_page(links.page_file(following.page))
+
+
+def _now(step: Step) -> str:
+    """What jobs do at a step now: work, wait for a slot, or rest until they go on by themselves."""
+    if step.is_paused:
+        return f"‖ {PAUSED[step.page]} and goes on by itself."
+    return f"▶ {(WAITING if step.doing.is_waiting else GOING_ON)[step.page]}"
 
 
 def _draw_paused(step: Step) -> None:
     """Say that the jobs of the next step are paused, with a button to where they are resumed."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"‖ {step.name} is paused. **Next:** Resume it on Jobs.", width="content")
+        st.markdown(f"‖ {PAUSED[step.page]}. **Next:** Resume it on Jobs.", width="content")
         if st.button("Go to Jobs", key="way.next"):
             st.switch_page(links.page_file("jobs"))
 

@@ -1,11 +1,13 @@
 """Three doors for someone who arrives: the sample study, a task of one's own, the paper's ten tasks."""
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from core.jobs import runner
 from core.steps import train
 from core.steps.guide import ten_tasks
 from core.study import tasks
+from core.study.upkeep import studies
 from core.synthesis.prompts import catalogued
 from ui.frame import frame
 from ui.shared import links, resources
@@ -66,6 +68,7 @@ def _start_sample() -> None:
     """Queue the sample study and choose it."""
     with resources.store().write() as session:
         train.queue_sample(session)
+        _show_again(session, train.SAMPLE_NAME)
     runner.ensure(resources.settings())
     frame.choose_study(train.SAMPLE_NAME)
 
@@ -75,6 +78,7 @@ def _start_own(name: str) -> None:
     with show_errors():
         with resources.store().write() as session:
             made = tasks.study_named(session, name).name
+            _show_again(session, made)
         _go(made)
 
 
@@ -82,7 +86,15 @@ def _start_ten(titles: list[str]) -> None:
     with show_errors():
         with resources.store().write() as session:
             made = ten_tasks.make(session, ten_tasks.NAME, titles).name
+            _show_again(session, made)
         _go(made)
+
+
+def _show_again(session: Session, name: str) -> None:
+    """Take a study of this name out of the hidden ones: who begins it wants to see it."""
+    for study in tasks.studies(session, even_aside=True):
+        if study.name == name and studies.is_aside(study):
+            studies.put_aside(session, study.id, False)
 
 
 def _go(study: str) -> None:

@@ -34,6 +34,13 @@ def studies_panel(study: Study) -> None:
             args=(study.id,),
             help="Nothing of it is deleted; it can be shown again from Overview",
         )
+    hidden_panel()
+    with st.popover("Another study", width="content"):
+        doors.doors()
+
+
+def hidden_panel() -> None:
+    """Draw the studies that are hidden from the lists, with a button that shows each again; nothing without any."""
     with resources.store()() as session:
         aside = [each for each in tasks.studies(session, even_aside=True) if studies.is_aside(each)]
     if aside:
@@ -42,8 +49,6 @@ def studies_panel(study: Study) -> None:
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.text(each.name, width="stretch")
                     st.button("Show again", key=f"studies.back.{each.id}", on_click=_take_back, args=(each.id,))
-    with st.popover("Another study", width="content"):
-        doors.doors()
 
 
 def _rename(study_id: int, typed: str) -> None:

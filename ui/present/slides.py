@@ -17,7 +17,7 @@ from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
 from core.subjectivity import results
 from core.subjectivity.sessions import campaigns, live
-from core.wording import shown
+from core.wording import counted, shown
 from ui.campaigns import reads
 from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
@@ -149,9 +149,12 @@ def _result(study: Study) -> None:
 
 def _verdicts(study: Study) -> None:
     jobs.watch_runs(study.id)
-    st.title(f"What to do, if {verdict_words.counted_points(MARGIN)} can be lost", anchor=False)
+    st.title(f"What to do, if {verdict_words.margin_points(MARGIN)} can be lost", anchor=False)
     with resources.store()() as session:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
-        for task in tasks.tasks(session, study.id)[:6]:
+        known = tasks.tasks(session, study.id)
+        for task in known[:6]:
             said = findings.verdict_on(session, found, task.name, margin=MARGIN)
             st.markdown(f"**{plain(shown(task.name))}.** {plain(verdict_words.headline(said, found.measure))}")
+    if len(known) > 6:
+        st.markdown(f"And {counted(len(known) - 6, 'more task')}, on Verdict.")

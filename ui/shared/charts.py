@@ -10,6 +10,7 @@ import streamlit as st
 from core.analysis.arms.classes import Confusion
 from core.analysis.figures import arm_charts
 from core.study.exchange import spreadsheets
+from ui.shared.words import plain
 
 NOT_OF_A_CLASS = re.compile(r"[^a-zA-Z0-9_-]")  # what Streamlit replaces by a dash in the class it makes of a key
 PICTURE = '<button class="litmus-picture" type="button" data-chart="{chart}" data-format="{format}">Picture as {name}</button>'
@@ -38,7 +39,7 @@ def plot(
         st.plotly_chart(figure, key=key, config=config, on_select=on_select, selection_mode="points")
     with st.container(horizontal=True, vertical_alignment="center"):
         if reading:
-            st.caption(reading, width="stretch")
+            st.caption(plain(reading), width="stretch")
         with st.popover("Download", key=f"{key}.download"):
             st.html(
                 "".join(

@@ -74,7 +74,7 @@ def show_notice() -> None:
     """Show the message kept by `set_notice` as a toast, and forget it."""
     message = st.session_state.pop(NOTICE, None)
     if message:
-        st.toast(message)
+        st.toast(plain(message))
 
 
 def set_queued_notice(jobs: list[Job]) -> None:

@@ -103,7 +103,7 @@ def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
     home = resources.settings().home
     prices.set_price(home, name, usd_in, usd_out, date.today().isoformat())
     with resources.store().write() as session:
-        n = priced_later.count_again(session, home)
+        n = priced_later.count_again(session, home, model=name)
     again = f" It also counts for {counted(n, 'stored answer')} whose price was unknown." if n else ""
     set_notice(f"The price of {name} is set.{again}")
     st.rerun()

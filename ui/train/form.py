@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.study.rows.study import Arm
+from core.study.rows.study import Arm, Study
 from core.training import presets
 from core.training.settings import TrainingSettings, training_settings, with_length
 from core.wording import counted
@@ -28,7 +28,12 @@ class TrainingChoice:
 
 
 def pick_training(
-    config: Mapping[str, Any], arms: Sequence[Arm], *, rated: Mapping[int, int], weighed: Mapping[int, int]
+    study: Study,
+    config: Mapping[str, Any],
+    arms: Sequence[Arm],
+    *,
+    rated: Mapping[int, int],
+    weighed: Mapping[int, int],
 ) -> TrainingChoice:
     """Ask how runs of these arms are trained, beginning with the study's own `config` or with a preset.
 
@@ -42,11 +47,7 @@ def pick_training(
             "bundled encoder, of the usual length",
         )
     )  # fmt: skip
-    preset = presets.PRESETS.get(name)
-    known: Mapping[str, Any] = config
-    if preset:
-        known = {"encoders": preset.encoders, "seeds": preset.seeds, "training": preset.training}
-    key = f"train.{name}" if preset else "train"  # every preset has fields of its own, which begin with its choices
+    known, key = _begun_with(study, config, name)
     encoders = st.multiselect(
         "Encoders",
         list(dict.fromkeys([*known["encoders"], "minilm", "bert-base-uncased", "roberta-base"])),
@@ -72,11 +73,22 @@ def pick_training(
     more = _more(training_settings(known["training"]), key=key)
     settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting | more)
     said = (
-        _words(settings, name if preset else ""),
+        _words(settings, name if name in presets.PRESETS else ""),
         _targets_words(settings, n_rated),
         _weights_words(settings, n_weighed),
     )
     return TrainingChoice(list(encoders), int(seeds), settings, " ".join(filter(None, said)))
+
+
+def _begun_with(study: Study, config: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], str]:
+    """The choices that the fields begin with, and the start of their keys: every preset and every study has fields of its own."""
+    if preset := presets.PRESETS.get(name):
+        return {
+            "encoders": preset.encoders,
+            "seeds": preset.seeds,
+            "training": preset.training,
+        }, f"train.{name}"
+    return config, f"train.{study.id}"
 
 
 def _more(known: TrainingSettings, *, key: str) -> dict[str, Any]:
@@ -163,6 +175,7 @@ def _words(settings: TrainingSettings, preset: str) -> str:
         return f"{chosen} Finished runs are not repeated."
     own = presets.PRESETS[preset].training
     length = "" if {"steps", "passes"} & set(own) else LENGTH_IS_OWN
-    is_changed = any(getattr(settings, name) != own.get(name, getattr(settings, name)) for name in MORE)
+    begun_with = training_settings(own)
+    is_changed = any(getattr(settings, name) != getattr(begun_with, name) for name in MORE)
     changed = f" Changed here: {chosen[0].lower()}{chosen[1:]}" if is_changed else ""
     return f"{presets.words(preset)}{length}{changed} Finished runs are not repeated."

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
+from core.analysis import gap_table
 from core.analysis.arms import trained
 from core.analysis.arms.trained import StudyArms, TaskArms, TrainedArm
 from core.analysis.inference import comparisons, gaps
@@ -97,7 +98,7 @@ def between(
     for own, arm in _pairs(chosen, base):
         gap = gaps.gap(scored[own.arm], scored[arm.arm], spread=spread)
         gap = replace(gap, unconverged=own.unconverged + arm.unconverged)
-        withheld = why_withheld(own, arm)
+        withheld = why_withheld(own, arm) or _unbeaten(own, arm, metric=metric, spread=spread)
         shown = comparisons.equivalence(gap, margin=margin)
         p, mcnemar = (math.nan, math.nan) if withheld else (comparisons.difference_p(gap), _single(own, arm))
         one = Difference(arm.arm, own.arm, gap, shown, p, math.nan, mcnemar, None, withheld)
@@ -165,6 +166,14 @@ def why_withheld(base: TrainedArm, arm: TrainedArm) -> str:
     if not base.has_learned and not arm.has_learned:
         return "Neither arm is better than chance, so their difference means nothing."
     return ""
+
+
+def _unbeaten(base: TrainedArm, arm: TrainedArm, *, metric: Metric, spread: SeedSpread) -> str:
+    """Why a difference from the real arm means nothing: it is not shown to beat always the commonest label; else ""."""
+    real = next((one for one in (base, arm) if one.kind == ArmKind.REAL), None)
+    if real is None or gap_table.beats_commonest(real.truth, real.scored(metric), metric=metric, spread=spread):
+        return ""
+    return f"{gap_table.UNBEATEN[0].upper()}{gap_table.UNBEATEN[1:]}, so a difference from it means nothing."
 
 
 def _pairs(chosen: TaskArms, base: str) -> list[tuple[TrainedArm, TrainedArm]]:

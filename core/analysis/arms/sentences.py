@@ -5,7 +5,7 @@ import math
 from core.analysis.arms.differences import Difference, OverTasks
 from core.analysis.inference.comparisons import MOST_TEXTS, SEEDS_ON_OFFER, Equivalence
 from core.analysis.regression import p_words
-from core.analysis.verdicts.verdict_words import between, counted_points, points
+from core.analysis.verdicts.verdict_words import between, counted_points, margin_points, points
 
 
 def difference(found: Difference) -> str:
@@ -67,7 +67,7 @@ def _adjusted(found: Difference) -> str:
 
 def _claim(shown: Equivalence, base: str, *, is_at_95: bool) -> str:
     """The strongest statement about the margin that the 90 % interval supports; never that there is no difference."""
-    margin, interval = counted_points(shown.margin), f"{95 if is_at_95 else 90} % interval"
+    margin, interval = margin_points(shown.margin), f"{95 if is_at_95 else 90} % interval"
     limits = f"{interval} of the loss {between(shown.low, shown.high)}"
     if not math.isfinite(shown.low):
         return f"Whether at most {margin} are lost cannot be said without an interval."

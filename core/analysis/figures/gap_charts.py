@@ -176,16 +176,31 @@ def subjectivity(table: pd.DataFrame, *, measure: str) -> go.Figure:
 
 
 def verdict_table(verdict: Verdict) -> pd.DataFrame:
-    """The arms of a verdict: columns arm, gap, low, high (80 % prediction interval), chance (to lose at most the margin), measured,
-    measured_low, measured_high (the gap of its own runs with its 95 % interval, nan without), unconverged (runs behind its measured gap
-    that had not converged)."""
-    rows = [(arm.arm, arm.gap, arm.low, arm.high, arm.chance, *_measured(arm), arm.unconverged) for arm in verdict.arms]
-    columns = ["arm", "gap", "low", "high", "chance", "measured", "measured_low", "measured_high", "unconverged"]
-    return pd.DataFrame(rows, columns=columns)
+    """The arms of a verdict, a row for each encoder that an arm was measured with: columns arm, gap, low, high (80 % prediction interval
+    of the arm), chance (to lose at most the margin), encoder ("" where nothing is measured), measured, measured_low, measured_high (the gap
+    of its own runs with its 95 % interval, nan without), unconverged (runs behind the measured gap that had not converged)."""
+    columns = [
+        "arm",
+        "gap",
+        "low",
+        "high",
+        "chance",
+        "encoder",
+        "measured",
+        "measured_low",
+        "measured_high",
+        "unconverged",
+    ]
+    return pd.DataFrame(
+        [(arm.arm, arm.gap, arm.low, arm.high, arm.chance, *own) for arm in verdict.arms for own in _measured(arm)],
+        columns=columns,
+    )
 
 
-def _measured(arm: ArmVerdict) -> tuple[float, float, float]:
-    return (arm.own.value, arm.own.low, arm.own.high) if arm.own else (math.nan, math.nan, math.nan)
+def _measured(arm: ArmVerdict) -> list[tuple[str, float, float, float, int]]:
+    """Encoder, gap, low, high and runs that had not converged, for each measured gap; one row of nan without any."""
+    found = [(one.encoder, one.gap.value, one.gap.low, one.gap.high, one.gap.unconverged) for one in arm.own]
+    return found or [("", math.nan, math.nan, math.nan, 0)]
 
 
 def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
@@ -193,12 +208,13 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     gap as a thin bar with ends, and the gap that can be borne as a dotted line. An arm whose own runs had not all converged is hollow."""
     table = verdict_table(verdict)[::-1]
     figure = go.Figure()
-    for arm, row in table.set_index("arm").iterrows():
+    for arm, own in table.groupby("arm", sort=False):
+        row, cut_runs = own.iloc[0], int(own["unconverged"].sum())
         low, gap, high = (100 * row[name] for name in ("low", "gap", "high"))
         told = f"(80 % interval [{low:.1f}, {high:.1f}]), {row['chance']:.0%} within the margin"
-        if math.isfinite(row["measured_low"]):
-            figure.add_trace(_measured_bar(str(arm), row))
-        cut = f"<br>{unconverged.words(int(row['unconverged']))}" if row["unconverged"] else ""
+        for _, one in own.dropna(subset=["measured_low"]).iterrows():
+            figure.add_trace(_measured_bar(str(arm), one, encoder=f" with {one['encoder']}" if len(own) > 1 else ""))
+        cut = f"<br>{unconverged.words(cut_runs)}" if cut_runs else ""
         drawn = go.Scatter(
             x=[gap],
             y=[str(arm)],
@@ -216,14 +232,14 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
             },
             hovertemplate=f"%{{x:.1f}} points lost {told}{cut}<extra></extra>",
         )
-        figure.add_traces(unconverged.traces(drawn, [row["unconverged"]]))
+        figure.add_traces(unconverged.traces(drawn, [cut_runs > 0]))
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.add_vline(x=100 * verdict.margin, line={"color": GREY, "width": 2, "dash": "dot"})
-    styling.apply_layout(figure, x=lost(metric), y="", height=110 + 56 * len(table))
+    styling.apply_layout(figure, x=lost(metric), y="", height=110 + 56 * table["arm"].nunique())
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def _measured_bar(arm: str, row: "pd.Series[Any]") -> go.Scatter:
+def _measured_bar(arm: str, row: "pd.Series[Any]", *, encoder: str) -> go.Scatter:
     """The 95 % interval of an arm's measured gap, in points, behind the mark of its expected gap."""
     low, value, high = (100 * row[name] for name in ("measured_low", "measured", "measured_high"))
     return go.Scatter(
@@ -232,7 +248,7 @@ def _measured_bar(arm: str, row: "pd.Series[Any]") -> go.Scatter:
             "type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "thickness": 1.2, "width": 6,
             "color": colour(arm),
         },
-        hovertemplate=f"measured: %{{x:.1f}} points lost (95 % interval [{low:.1f}, {high:.1f}])<extra></extra>",
+        hovertemplate=f"measured{styling.escaped(encoder)}: %{{x:.1f}} points lost (95 % interval [{low:.1f}, {high:.1f}])<extra></extra>",
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from core.interval import Interval
 FILLED = 0.78  # share of a row's height in which its marks stand
 LEAST_ROW, PER_MARK, AROUND = 40, 13, 130  # pixels
 LEAST_SPAN = 5  # points of the axis of gaps: below, the axis would blow up a difference of nothing
+FAINT = 0.35  # opacity of the gaps of real arms that are not shown to have learned
 ZEBRA = "rgba(138,143,152,0.10)"
 
 
@@ -20,8 +21,8 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
     """The gap of every arm in points with its 95 % interval, in one row for each task, from the most objective to the most subjective task.
 
     `points` has the columns of `core.analysis.points.join`; tasks whose subjectivity is nan come last. Arms of a task are drawn below
-    each other; marks of the second encoder and later encoders have a dot, marks with runs that had not converged are hollow. A gap
-    without an interval has a mark only.
+    each other; marks of the second encoder and later encoders have a dot, marks with runs that had not converged are hollow, marks whose
+    `counts` is False, of real arms that are not shown to have learned, are faint. A gap without an interval has a mark only.
     """
     names = _in_order(points)
     slots = list(dict.fromkeys(zip(points["arm"], points["encoder"], strict=True)))
@@ -35,8 +36,16 @@ def gaps_by_task(points: pd.DataFrame, *, metric: str) -> go.Figure:
         shift = (place - (len(slots) - 1) / 2) * FILLED / max(len(slots), 3)
         at = own["task"].map({name: row + shift for row, name in enumerate(names)})
         number = encoders.index(encoder)
-        drawn = _marks(own, at, (arm, encoder), styles[arm], number=number, is_alone=len(encoders) == 1)
-        figure.add_traces(unconverged.traces(drawn, own["unconverged"]))
+        counts = own["counts"] if "counts" in own else pd.Series(True, index=own.index)
+        for is_judged in (True, False):
+            some = own[counts == is_judged]
+            if some.empty:
+                continue
+            drawn = _marks(
+                some, at[some.index], (arm, encoder), styles[arm], number=number, is_alone=len(encoders) == 1
+            )
+            faint = {} if is_judged else {"opacity": FAINT, "showlegend": not counts.any()}
+            figure.add_traces(unconverged.traces(drawn.update(faint), some["unconverged"]))
     unconverged.explain(figure, points["unconverged"])
     for row in range(1, len(names), 2):
         figure.add_hrect(y0=row - 0.5, y1=row + 0.5, fillcolor=ZEBRA, line_width=0, layer="below")

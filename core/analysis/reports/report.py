@@ -21,6 +21,7 @@ from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.reports.pack import methods, tables, texts
 from core.analysis.trust import checks, frozen
 from core.analysis.verdicts import verdict_words
+from core.analysis.verdicts.verdict import MARGIN
 from core.interval import Interval
 from core.settings import Settings
 from core.study import tasks
@@ -67,6 +68,8 @@ def render(session: Session, found: Findings, *, settings: Settings | None = Non
 
     `settings` name the home that keeps the measures of quality; without them the report has none.
     """
+    plan = frozen.latest(session, found.study.id)
+    margin = float(plan.content["margin"]) if plan else MARGIN
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -76,9 +79,10 @@ def render(session: Session, found: Findings, *, settings: Settings | None = Non
         headline=headline(found),
         reading=findings.reading(found),
         has_line=found.fit is not None,
-        verdicts=_verdicts(session, found),
+        verdicts=_verdicts(session, found, margin),
+        margin=verdict_words.margin_points(margin),
         caution=findings.caution(found),
-        trust=_trust(session, found),
+        trust=_trust(session, found, margin),
         cautions=findings.cautions(found),
         metric=METRIC_NAMES[found.metric],
         figures=_figures(session, found),
@@ -103,16 +107,17 @@ def render(session: Session, found: Findings, *, settings: Settings | None = Non
     )
 
 
-def _verdicts(session: Session, found: Findings) -> list[tuple[str, str]]:
+def _verdicts(session: Session, found: Findings, margin: float) -> list[tuple[str, str]]:
     """Each task that has a gap or a known subjectivity, with its verdict in words."""
     known = {*found.gaps["task"], *found.subjectivity["task"]}
     named = [task.name for task in tasks.tasks(session, found.study.id) if task.name in known]
-    return [(name, verdict_words.headline(findings.verdict_on(session, found, name), found.measure)) for name in named]
+    said = [findings.verdict_on(session, found, name, margin=margin) for name in named]
+    return [(name, verdict_words.headline(one, found.measure)) for name, one in zip(named, said, strict=True)]
 
 
-def _trust(session: Session, found: Findings) -> list[tuple[str, list[str]]]:
+def _trust(session: Session, found: Findings, margin: float) -> list[tuple[str, list[str]]]:
     """What was checked and what was not: of the study with its frozen plan, then of each task with runs, in lines."""
-    plan, deviations = checks.of_plan(session, found.study, metric=found.metric)
+    plan, deviations = checks.of_plan(session, found.study, metric=found.metric, margin=margin)
     frozen_plan = frozen.latest(session, found.study.id)
     said = [(found.study.name, [plan.line, *([frozen.words(frozen_plan)] if frozen_plan else []), *deviations])]
     known = set(found.scores["task"])

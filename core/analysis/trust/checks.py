@@ -18,6 +18,7 @@ from core.study.rows.study import Study, Task
 from core.study.splits import across
 from core.synthesis import judging
 from core.synthesis.contamination import asking, completed
+from core.wording import shown
 
 NOT_TESTED = "not tested"
 RECORDED = "recorded"  # the model of recorded answers, which no endpoint can be asked again
@@ -45,7 +46,7 @@ def of_task(
     arms = trained.read(session, task.study_id) if arms is None else arms
     stale = data_notes.of_test_texts(session, task.study_id, task=task.name)
     return [
-        *(Check("Test texts", sentence.removeprefix(f"{task.name}: ")) for sentence in stale),
+        *(Check("Test texts", sentence.removeprefix(f"{shown(task.name)}: ")) for sentence in stale),
         beside_baselines(session, task, arms, metric=metric),
         contamination(session, task),
         near_duplicates(session, task),

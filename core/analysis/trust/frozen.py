@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.analysis.points import METRIC_NAMES, Metric
+from core.analysis.verdicts import verdict
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import Split
@@ -52,13 +53,12 @@ def freeze(
 
     `config` changes keys of the study's own `config` (encoders, seeds, training); `now` is in seconds since 1970.
     A plan never changes: freezing again makes the next version. Raises `StudyError` without a question, without a task, or
-    if the margin is not above 0.
+    if the margin is not between 0 and 1.
     """
     margin = decision.margin
     if not decision.question.strip():
         raise StudyError("Say the question that the study is to answer, in a sentence.")
-    if not margin > 0:
-        raise StudyError(f"The gap that can be borne must be above 0, such as 0.05 for 5 points; it is {margin:g}.")
+    verdict.check_margin(margin)
     planned = {task.name: _task(session, task) for task in tasks.tasks(session, study.id)}
     if not planned:
         raise StudyError(f"Study {study.name!r} has no task yet, so there is nothing to plan. Import real data first.")

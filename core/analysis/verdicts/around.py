@@ -35,21 +35,22 @@ def of_verdict(session: Session, found: Findings, said: Verdict) -> Around:
 
 def _costs(session: Session, found: Findings, task_name: str) -> list[str]:
     task = tasks.get_task(session, found.study.id, task_name)
-    sentences = []
+    sentences, has_price = [], False
     for arm in tasks.arms(session, task.id):
         cost = costs.of_arm(session, arm)
         if not cost.kept:
             continue
         texts = counted(cost.kept, "kept training text")
         if arm.kind == ArmKind.REAL:
-            sentences.append(
-                f"real: {texts}. {cost.note} Put your own price of a labelled text beside the prices below."
-            )
+            sentences.append(f"real: {texts}. {cost.note}")
         elif cost.usd is None:
             sentences.append(f"{arm.name}: {texts}. {cost.note}")
         else:
             each = 1000 * cost.usd / cost.kept
             sentences.append(f"{arm.name}: {texts} for ${cost.usd:,.2f}, ${each:,.2f} per 1,000. {cost.note}".strip())
+            has_price = True
+    if has_price and sentences[0].startswith("real:"):
+        sentences[0] += " Put your own price of a labelled text beside the prices below."
     return sentences
 
 
@@ -63,7 +64,7 @@ def _changes(session: Session, found: Findings, said: Verdict) -> list[str]:
         sentences.append(
             "Ratings of this task, and of the other tasks that were trained, would let those say more about it."
         )
-    if named.own is None:
+    if not named.own:
         sentences.append(
             f"Trainings of this task on real and on {said.arm} texts would replace the expectation by a measurement."
         )
@@ -83,16 +84,16 @@ def _other_margins(session: Session, found: Findings, said: Verdict) -> list[str
             other = findings.verdict_on(session, found, said.task, margin=margin)
             if other.advice != said.advice:
                 advice = verdict_words.advised(other)
-                sentences.append(f"If you could lose {edge} {verdict_words.counted_points(margin)}: {advice}")
+                sentences.append(f"If you could lose {edge} {verdict_words.margin_points(margin)}: {advice}")
                 break
     return sentences
 
 
 def _more_measuring(arm: ArmVerdict) -> list[str]:
     """By how much more test texts, or more seeds, would narrow the measured interval, with the spread that is usual."""
-    own = arm.own
-    if own is None:
+    if not arm.own:
         return []
+    own = arm.own[0].gap
     noise, seeds = Noise(), min(own.n_seeds)
     now = noise.gap_error(seeds=seeds, texts=own.n_texts)
     more = {

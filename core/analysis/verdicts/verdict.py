@@ -4,17 +4,16 @@ It rests on the task's own runs where there are any, on the gaps of the study's 
 assumption where neither says enough.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import special
 
 from core.analysis.inference import new_task
-from core.analysis.inference.gaps import Gap
 from core.analysis.inference.new_task import LinePrior, Measured, Mixture
+from core.analysis.verdicts import measured
+from core.analysis.verdicts.measured import WITHIN_80, ArmGap, KnownTask, Together
 from core.errors import StudyError
 from core.interval import NORMAL_95, Interval
 from core.study.rows.kinds import ArmKind
@@ -28,12 +27,10 @@ PRIORS = {
     ArmKind.OTHER: LinePrior(0.10, 0.20, 0.05, 0.12),
 }
 CENTRES = {Measure.RATINGS: (0.75, 0.25), Measure.SCALE: (3.0, 1.0), Measure.COMPARISONS: (0.0, 1.5)}
-WITHIN_80 = 1.2815515655446004  # standard deviations that hold 80 % of a normal distribution
 LIKELY, UNLIKELY = 0.8, 0.2
 UNTRIED = {ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT}  # kinds to speak of where a study has no synthetic arm
 FEW_TASKS = 3
 MARGIN = 0.05
-NO_REACH = (math.nan, math.nan)
 
 
 class Advice(StrEnum):
@@ -47,36 +44,14 @@ class Advice(StrEnum):
 
 
 @dataclass(frozen=True)
-class ArmGap:
-    """The gap of one synthetic arm of a task, for one encoder, as its runs measured it."""
-
-    arm: str
-    kind: ArmKind
-    encoder: str
-    gap: Gap
-
-
-@dataclass(frozen=True)
-class KnownTask:
-    """What a study knows of one task. `subjectivity` is None without answers; `unlearned`: why a gap to its real arm means
-    nothing, as a clause ("" where the real arm is shown to have learned, or has no runs). `kinds`: of its synthetic arms, trained
-    or not."""
-
-    name: str
-    subjectivity: Interval | None
-    gaps: tuple[ArmGap, ...] = ()
-    unlearned: str = ""
-    kinds: tuple[ArmKind, ...] = ()
-
-
-@dataclass(frozen=True)
 class ArmVerdict:
-    """What to expect of one kind of arm: `gap` with its 80 % interval and `chance`, the probability to lose at most the margin.
+    """What to expect of an arm with own runs, or of one kind of arm without: `gap` with its 80 % interval, in score units, and `chance`,
+    the probability to lose at most the margin.
 
-    `own`: the gap that runs of this task measured (None without them, or where they have no interval). `n_tasks`: other tasks
-    behind the expectation. `inside`: how many of them lay in the 80 % interval that the rest foretold. `unconverged` of the `n_runs` behind
-    the arm's own gaps had not converged; `cut_tasks`: those of the `n_tasks` with such runs. `reach`: the lowest and the highest end of
-    the 95 % intervals of its own gaps, nan without any.
+    `own`: the gaps that runs of this task measured with an interval, one for each encoder; empty without. `n_tasks`: other tasks
+    behind the expectation. `inside`: how many of them lay in the 80 % interval that the rest foretold; None where too few say so.
+    `tau`: how much tasks differ beyond their subjectivity, as median, 16 % and 84 % quantile, and `sd`, the standard deviation of the
+    expectation, in score units. `cut_tasks`: those of the `n_tasks` with runs that had not converged.
     """
 
     arm: str
@@ -85,30 +60,49 @@ class ArmVerdict:
     low: float
     high: float
     chance: float
-    own: Gap | None
+    own: tuple[ArmGap, ...]
     n_tasks: int
-    inside: int
+    inside: int | None
     tau: tuple[float, float, float]
     sd: float
-    unconverged: int = 0
-    n_runs: int = 0
     cut_tasks: int = 0
-    reach: tuple[float, float] = NO_REACH
+
+    @property
+    def unconverged(self) -> int:
+        """How many of the runs behind the own gaps had not converged."""
+        return sum(one.gap.unconverged for one in self.own)
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs are behind the own gaps."""
+        return sum(sum(one.gap.n_seeds) for one in self.own)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether more than an assumption speaks of the arm: own runs, or more than a few other tasks."""
+        return bool(self.own) or self.n_tasks > FEW_TASKS
 
     @property
     def has_no_loss(self) -> bool:
-        """Whether a gap that this task measured has 0 in its 95 % interval, or lies below, so that no loss is shown."""
-        return self.reach[0] <= 0
+        """Whether a measured gap has 0 in its 95 % interval, or lies below, so that no loss is shown."""
+        return any(one.gap.low <= 0 for one in self.own)
 
     def is_open(self, margin: float) -> bool:
-        """Whether the 95 % interval of the measured gap holds a gain and a loss, each above the margin."""
-        return self.reach[0] < -margin and self.reach[1] > margin
+        """Whether the 95 % interval of a measured gap holds a gain and a loss, each above the margin."""
+        return any(one.gap.low < -margin and one.gap.high > margin for one in self.own)
+
+    def is_undecided(self, margin: float) -> bool:
+        """Whether the 95 % interval of a measured gap holds a loss within the margin, or none, and a loss above it."""
+        return any(one.gap.low <= margin < one.gap.high for one in self.own)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on a task. `expected_gap`, `low`, `high` (80 %) and `chance_within_margin` are those of `arm`.
 
+    `is_rated`: whether people rated the task although its subjectivity is None. `is_extrapolated`: the task lies outside the
+    subjectivities of the tasks behind the expectation. `unlearned` and `unplaced`: other tasks with runs that say nothing here, for their
+    real arm is not shown to have learned, or nobody said how subjective they are.
     `is_withheld`: there is no verdict, because the real arm is not shown to have learned (`why_unlearned`), or because the task is in
     no comparison and has no runs. `is_uncompared`: tasks are placed by comparisons and this task is in none, so that the other tasks say
     nothing about it.
@@ -124,9 +118,10 @@ class Verdict:
     advice: Advice
     arms: tuple[ArmVerdict, ...]
     subjectivity: Interval | None
-    place: float
+    is_rated: bool
     is_extrapolated: bool
     unlearned: tuple[str, ...]
+    unplaced: tuple[str, ...]
     is_withheld: bool
     is_uncompared: bool = False
     why_unlearned: str = ""
@@ -138,22 +133,20 @@ def verdict(
     """The verdict on `task` from its own runs and from the `others` of its study.
 
     `margin`: the largest gap that can be borne, in score units above 0. `measure`: what the subjectivities are measured by;
-    None where no task has answers. Raises `StudyError` if the margin is not above 0.
+    None where no task has answers. Raises `StudyError` if the margin is not between 0 and 1.
     """
-    if not margin > 0:
-        raise StudyError(f"The gap that can be borne must be above 0, such as 0.05 for 5 points; it is {margin:g}.")
+    check_margin(margin)
     is_uncompared = measure == Measure.COMPARISONS and task.subjectivity is None
     placed = [other for other in others if other.subjectivity is not None and not is_uncompared]
     usable = [other for other in placed if not other.unlearned]
     centre, unit = CENTRES[measure] if measure else (0.0, 1.0)
     z, extra = _place(task, placed, centre=centre, unit=unit)
-    own = {} if task.unlearned else _by_kind(task)
-    shown = sorted(
-        {kind for other in usable for kind in _by_kind(other)} | set(own) or set(task.kinds) or UNTRIED,
-        key=list(PRIORS).index,
+    own = {} if task.unlearned else measured.by_arm(task)
+    arms = tuple(
+        _expected(kind, name, own.get((kind, name)), usable, (z, extra), (centre, unit), margin=margin)
+        for kind, name in _to_speak_of(task, own, usable)
     )
-    arms = tuple(_expected(kind, own.get(kind), usable, (z, extra), (centre, unit), margin=margin) for kind in shown)
-    advice, named = _advice(arms, has_runs=bool(own), margin=margin)
+    advice, named = _advice(arms, margin=margin)
     is_withheld = bool(task.unlearned) or (is_uncompared and not own)
     advice = Advice.PILOT if is_withheld else advice
     return Verdict(
@@ -167,13 +160,39 @@ def verdict(
         advice=advice,
         arms=arms,
         subjectivity=task.subjectivity,
-        place=z,
-        is_extrapolated=_is_beyond(task, usable),
+        is_rated=task.is_rated,
+        is_extrapolated=_is_beyond(task, [other for other in usable if named.kind in measured.by_kind(other)]),
         unlearned=tuple(other.name for other in placed if other.unlearned),
+        unplaced=tuple(other.name for other in others if other.gaps and other.subjectivity is None),
         is_withheld=is_withheld,
         is_uncompared=is_uncompared and not task.unlearned,
         why_unlearned=task.unlearned,
     )
+
+
+def check_margin(margin: float) -> None:
+    """Raise `StudyError` unless a margin in score units lies between 0 and 1."""
+    if not 0 < margin < 1:
+        raise StudyError(
+            f"The gap that can be borne must be above 0 and below 1, such as 0.05 for 5 points; it is {margin:g}."
+        )
+
+
+def _to_speak_of(
+    task: KnownTask, own: Iterable[tuple[ArmKind, str]], usable: Sequence[KnownTask]
+) -> list[tuple[ArmKind, str]]:
+    """Kind and name of what the verdict speaks of, the cheaper kinds first: the arms with own runs, and by the name of the kind each
+    other kind that the task has, or that another task was trained with."""
+    trained = list(own)
+    kinds = (
+        {kind for other in usable for kind in measured.by_kind(other)} | {kind for kind, _ in trained} | set(task.kinds)
+    )
+    order = list(PRIORS)
+    return [
+        (kind, name)
+        for kind in sorted(kinds or UNTRIED, key=order.index)
+        for name in ([arm for of, arm in trained if of == kind] or [str(kind)])
+    ]
 
 
 def _place(task: KnownTask, placed: Sequence[KnownTask], *, centre: float, unit: float) -> tuple[float, float]:
@@ -194,60 +213,25 @@ def _error(subjectivity: Interval | None) -> float:
     return (subjectivity.high - subjectivity.low) / (2 * NORMAL_95)
 
 
-@dataclass(frozen=True)
-class _KindGap:
-    """The mean gap over the arms and encoders of one kind; `gap` is that of the single arm, or None for several. `unconverged` of its
-    `n_runs` had not converged. `reach`: the outer ends of the 95 % intervals."""
-
-    names: tuple[str, ...]
-    value: float
-    se: float
-    gap: Gap | None
-    unconverged: int
-    n_runs: int
-    reach: tuple[float, float]
-
-
-def _by_kind(task: KnownTask) -> dict[ArmKind, _KindGap]:
-    """The mean gap of each kind of arm that has a standard error. Arms of a kind share their texts, so averaging does not shrink
-    the error."""
-    found = {}
-    for kind in dict.fromkeys(own.kind for own in task.gaps):
-        own = [arm for arm in task.gaps if arm.kind == kind and math.isfinite(arm.gap.se)]
-        if own:
-            value = float(np.mean([arm.gap.value for arm in own]))
-            se = math.sqrt(float(np.mean([_widened(arm.gap) ** 2 for arm in own])))
-            names = tuple(dict.fromkeys(arm.arm for arm in own))
-            cut, total = sum(arm.gap.unconverged for arm in own), sum(sum(arm.gap.n_seeds) for arm in own)
-            reach = (min(arm.gap.low for arm in own), max(arm.gap.high for arm in own))
-            found[kind] = _KindGap(names, value, se, own[0].gap if len(own) == 1 else None, cut, total, reach)
-    return found
-
-
-def _widened(gap: Gap) -> float:
-    """The standard error with which a normal distribution has the 80 % interval of the gap's t distribution."""
-    return gap.se * float(special.stdtrit(gap.df, 0.9)) / WITHIN_80
-
-
 def _expected(
     kind: ArmKind,
-    own: _KindGap | None,
+    name: str,
+    own: Together | None,
     others: Sequence[KnownTask],
     at: tuple[float, float],
     scale: tuple[float, float],
     *,
     margin: float,
 ) -> ArmVerdict:
-    """What to expect of one kind of arm at a place (z, extra variance) on a scale (centre, unit)."""
-    known_of = [(other.subjectivity, found) for other in others if (found := _by_kind(other).get(kind))]
+    """What to expect of an arm, or of a kind of arm, at a place (z, extra variance) on a scale (centre, unit)."""
+    known_of = [(other.subjectivity, found) for other in others if (found := measured.by_kind(other).get(kind))]
     rest = [(place, found) for place, found in known_of if place]
-    measured = [Measured((place.value - scale[0]) / scale[1], found.value, found.se) for place, found in rest]
-    known = new_task.posterior(measured, PRIORS[kind])
+    told = [Measured((place.value - scale[0]) / scale[1], found.value, found.se) for place, found in rest]
+    known = new_task.posterior(told, PRIORS[kind])
     expected: Mixture = known.at(at[0], extra=at[1])
     if own:
         expected = expected.measured(own.value, own.se)
-    scores = new_task.leave_one_out(measured, PRIORS[kind]) if len(measured) >= FEW_TASKS else np.zeros(0)
-    name = own.names[0] if own and len(own.names) == 1 else str(kind)
+    scores = new_task.leave_one_out(told, PRIORS[kind]) if len(told) >= FEW_TASKS else None
     return ArmVerdict(
         arm=name,
         kind=kind,
@@ -255,28 +239,26 @@ def _expected(
         low=expected.quantile(0.1),
         high=expected.quantile(0.9),
         chance=expected.below(margin),
-        own=own.gap if own else None,
-        n_tasks=len(measured),
-        inside=int((np.abs(scores) <= WITHIN_80).sum()),
+        own=own.gaps if own else (),
+        n_tasks=len(told),
+        inside=None if scores is None else int((np.abs(scores) <= WITHIN_80).sum()),
         tau=known.tau_range,
         sd=expected.sd,
-        unconverged=own.unconverged if own else 0,
-        n_runs=own.n_runs if own else 0,
         cut_tasks=sum(bool(found.unconverged) for _, found in rest),
-        reach=own.reach if own else NO_REACH,
     )
 
 
-def _advice(arms: Sequence[ArmVerdict], *, has_runs: bool, margin: float) -> tuple[Advice, ArmVerdict]:
-    """What to do, and the arm that the advice speaks of; the cheaper arms come first in `arms`. A measured gap that is open, or that
-    shows no loss, never ends in the advice to collect."""
+def _advice(arms: Sequence[ArmVerdict], *, margin: float) -> tuple[Advice, ArmVerdict]:
+    """What to do, and the arm that the advice speaks of; the cheaper arms come first in `arms`.
+
+    Nothing is advised of an arm of which only an assumption speaks. A measured gap that is open, or that shows no loss, never ends in the
+    advice to collect, nor does an arm that was not tried and may well do.
+    """
     best = max(arms, key=lambda arm: arm.chance)
-    if not has_runs and max(arm.n_tasks for arm in arms) <= FEW_TASKS:
-        return Advice.PILOT, best
     for arm in arms:
-        if arm.chance >= LIKELY and not arm.is_open(margin):
+        if arm.is_known and arm.chance >= LIKELY and not arm.is_open(margin):
             return (Advice.MIX if arm.kind == ArmKind.MIXED else Advice.GENERATE), arm
-    if best.chance > UNLIKELY or any(arm.has_no_loss for arm in arms):
+    if best.chance > UNLIKELY or not any(arm.is_known for arm in arms) or any(arm.has_no_loss for arm in arms):
         return Advice.PILOT, best
     return Advice.COLLECT, best
 

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 from core.analysis.inference.power import Noise
-from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, WITHIN_80, Advice, ArmVerdict, Verdict
+from core.analysis.verdicts.measured import WITHIN_80, ArmGap
+from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
-from core.wording import counted
+from core.wording import counted, shown
 
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
@@ -29,8 +30,16 @@ ADVICE_WORDS = {
     Advice.PILOT: "Pilot first: what is known does not decide.",
 }
 OPEN = (
-    "It cannot be told yet whether {arm} texts stay within the margin: the interval holds both no loss and a loss above the margin. More "
+    "It cannot be told yet whether {arm} texts stay within the margin: the interval holds both {within} and a loss above the margin. More "
     "real test texts, more seeds or longer training narrow it."
+)
+TRY = (
+    "Pilot {arm} texts first: they were not trained yet and may stay within the margin; what is measured of {measured} texts does not "
+    "show that they do."
+)
+MORE = (
+    "Measure more: {arm} texts are neither likely nor unlikely to stay within the margin. More real test texts, more seeds or another arm "
+    "may settle it."
 )
 
 
@@ -55,6 +64,11 @@ def amount(gap: float, low: float, high: float, *, level: int, more: str = "") -
     return f"{counted_points(value)} {'gained' if is_gain else 'lost'} ({level} % interval {between(low, high)}{more})"
 
 
+def margin_points(margin: float) -> str:
+    """A margin as points with the word and all its digits, such as "2.5 points"."""
+    return f"{100 * margin:.6g} {'point' if math.isclose(margin, 0.01) else 'points'}"
+
+
 def between(low: float, high: float) -> str:
     """The limits of a gap in points, such as "[19, 26]"."""
     return f"[{points(low)}, {points(high)}]"
@@ -64,14 +78,14 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
     """The verdict in one or two sentences, with the gaps that the task's own runs measured, if there are any."""
     if found.is_withheld:
         return _why_withheld(found)[0]
-    measured = [arm for arm in found.arms if arm.own is not None]
+    measured = [(arm, one) for arm in found.arms for one in arm.own]
     if measured:
-        said = "; ".join(map(_lost, measured))
+        said = "; ".join(_lost(one, named=_name(arm, one)) for arm, one in measured)
         people = agreement_words(found.subjectivity, measure)
         named = next(arm for arm in found.arms if arm.arm == found.arm)
         cut = (
-            f" What is expected of {named.arm} is not settled{_cut(named)}."
-            if named.own is None and _cut(named)
+            f" What is expected of {named.arm} is not settled{_cut_tasks(named)}."
+            if not named.own and _cut_tasks(named)
             else ""
         )
         return f"{said}{f'; {people}' if people else ''}. {advised(found)}{cut}"
@@ -80,7 +94,7 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
     expected = amount(found.expected_gap, found.low, found.high, level=80, more=cut)
     if not any(arm.n_tasks for arm in found.arms):
         return (
-            "Nothing is measured yet: no gap of this task has an interval, and no other task has both runs and subjectivity. "
+            "Nothing is measured yet: no gap of this task has an interval, and no other task has a gap that counts and a subjectivity. "
             f"From a weak assumption alone: {expected} with {found.arm} texts. Trainings of this task on real and on LLM texts, with 3 "
             "seeds each, measure it."
         )
@@ -93,17 +107,21 @@ def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
         return [_why_withheld(found)[1]]
     named = next(arm for arm in found.arms if arm.arm == found.arm)
     said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
-    said += [_own(arm) for arm in found.arms if arm.own is not None] or [_pilot(named)]
+    said += [_own(one, named=_name(arm, one)) for arm in found.arms for one in arm.own] or [_pilot(named)]
     return [reason for reason in (*said, *_warnings(found)) if reason]
 
 
 def advised(found: Verdict) -> str:
     """What to do, in a sentence or two."""
-    if found.advice == Advice.PILOT:
-        undecided = [arm for arm in found.arms if arm.reach[0] <= 0 and arm.reach[1] > found.margin]
+    measured = [arm for arm in found.arms if arm.own]
+    if found.advice == Advice.PILOT and measured:
+        undecided = [arm for arm in measured if arm.is_undecided(found.margin)]
         named = next((arm for arm in undecided if arm.arm == found.arm), next(iter(undecided), None))
         if named is not None:
-            return OPEN.format(arm=named.arm)
+            return OPEN.format(arm=named.arm, within="no loss" if named.has_no_loss else "a loss within the margin")
+        if found.arm not in [arm.arm for arm in measured]:
+            return TRY.format(arm=found.arm, measured=" and ".join(arm.arm for arm in measured))
+        return MORE.format(arm=found.arm)
     return ADVICE_WORDS[found.advice].format(arm=found.arm, arms=" and ".join(arm.arm for arm in found.arms))
 
 
@@ -131,7 +149,7 @@ def markdown(
             "",
             headline(found, measure),
             "",
-            f"| arm | points lost | 80 % interval | chance to lose at most {points(found.margin)} |",
+            f"| arm | points lost | 80 % interval | chance to lose at most {margin_points(found.margin)} |",
             "|---|---:|---:|---:|",
             *rows,
             "",
@@ -152,15 +170,23 @@ def _why_withheld(found: Verdict) -> tuple[str, str]:
     return (UNCOMPARED, COMPARE) if found.is_uncompared else (UNLEARNED.format(why=found.why_unlearned), WITHHELD)
 
 
-def _lost(arm: ArmVerdict) -> str:
-    own = arm.own
-    assert own is not None
-    return f"{arm.arm}: {amount(own.value, own.low, own.high, level=95, more=_inside(_cut(arm)))}"
+def _name(arm: ArmVerdict, one: ArmGap) -> str:
+    """The name of an arm, with the encoder of a gap where the arm has gaps with several."""
+    return f"{arm.arm} with {one.encoder}" if len(arm.own) > 1 else arm.arm
+
+
+def _lost(one: ArmGap, *, named: str) -> str:
+    cut = _inside(_of_runs(one.gap.unconverged, sum(one.gap.n_seeds)))
+    return f"{named}: {amount(one.gap.value, one.gap.low, one.gap.high, level=95, more=cut)}"
 
 
 def _cut(arm: ArmVerdict) -> str:
-    """How many of the runs behind the arm's own gap had not converged, in brackets; "" if all had."""
-    return f" ({arm.unconverged} of {counted(arm.n_runs, 'run')} not converged)" if arm.unconverged else ""
+    """How many of the runs behind the arm's own gaps had not converged, in brackets; "" if all had."""
+    return _of_runs(arm.unconverged, arm.n_runs)
+
+
+def _of_runs(unconverged: int, n: int) -> str:
+    return f" ({unconverged} of {counted(n, 'run')} not converged)" if unconverged else ""
 
 
 def _inside(brackets: str) -> str:
@@ -178,6 +204,11 @@ def _cut_tasks(arm: ArmVerdict) -> str:
 def _subjectivity(found: Verdict, measure: Measure | None) -> str:
     if found.is_uncompared:
         return "It is in no comparison, so the other tasks say nothing about it: compare this task with the others."
+    if found.subjectivity is None and found.is_rated:
+        return (
+            "People rated this task, but their answers give no number for its subjectivity (as where all are alike), so it is taken as an "
+            "average task of the study."
+        )
     if found.subjectivity is None:
         return "Nobody rated this task, so it is taken as an average task of the study."
     words = agreement_words(found.subjectivity, measure)
@@ -190,15 +221,15 @@ def _expectation(found: Verdict, arm: ArmVerdict) -> str:
         if arm.cut_tasks
         else ""
     )
+    chance = f"The chance to lose at most {margin_points(found.margin)} is {arm.chance:.0%}.{resting}"
+    if arm.own:
+        return f"Its own runs and the expectation together: {amount(arm.gap, arm.low, arm.high, level=80)} with {arm.arm} texts. {chance}"
     half = (
         f"Half of tasks like this one lose less than {counted_points(arm.gap)} with {arm.arm}"
         if points(arm.gap)[0] != "-"
         else f"Half of tasks like this one gain more than {counted_points(-arm.gap)} with {arm.arm}"
     )
-    return (
-        f"{half}; 8 of 10 lie between {_side(arm.low)} and {_side(arm.high)}. "
-        f"The chance to lose at most {counted_points(found.margin)} is {arm.chance:.0%}.{resting}"
-    )
+    return f"{half}; 8 of 10 lie between {_side(arm.low)} and {_side(arm.high)}. {chance}"
 
 
 def _side(gap: float) -> str:
@@ -210,13 +241,13 @@ def _tasks(arm: ArmVerdict) -> str:
     n = arm.n_tasks
     if not n:
         assumed = "a weak assumption from published work that was not checked"
-        if _is_measured(arm):
+        if arm.own:
             return (
                 f"The expectation rests on this task's own runs and on {assumed}; no other task says anything about it."
             )
         return f"The expectation rests on {assumed}, not on this study."
     if n <= FEW_TASKS:
-        rest = "this task's own runs and on an assumption" if _is_measured(arm) else "an assumption"
+        rest = "this task's own runs and on an assumption" if arm.own else "an assumption"
         return f"{counted(n, 'other task')} say{'s' if n == 1 else ''} little; the interval rests mostly on {rest}."
     middle, low, high = arm.tau
     few = (
@@ -225,26 +256,21 @@ def _tasks(arm: ArmVerdict) -> str:
         if n < SURE_TASKS
         else ""
     )
-    record = clopper_pearson(arm.inside, n)
+    inside = arm.inside or 0
+    record = clopper_pearson(inside, n)
     bad = " That is fewer than the interval promises: do not trust it." if record.high < LIKELY else ""
     return (
-        f"{counted(n, 'other task')} of the study have such an arm; {arm.inside} of them lie in the interval that the others "
+        f"{n} other tasks with such an arm count; {inside} of them lie in the interval that the others "
         f"foretell.{bad}{few}"
     )
 
 
-def _is_measured(arm: ArmVerdict) -> bool:
-    """Whether runs of this task measured a gap of the arm with an interval."""
-    return math.isfinite(arm.reach[0])
-
-
-def _own(arm: ArmVerdict) -> str:
-    own = arm.own
-    assert own is not None
-    seeds = min(own.n_seeds)
+def _own(one: ArmGap, *, named: str) -> str:
+    own = one.gap
+    seeds = counted(min(own.n_seeds), "seed")
     note = f" {own.note}" if own.note else ""
     return (
-        f"{arm.arm}, measured: {amount(own.value, own.low, own.high, level=95)}, over {own.n_texts} test texts and {seeds} seeds. "
+        f"{named}, measured: {amount(own.value, own.low, own.high, level=95)}, over {counted(own.n_texts, 'test text')} and {seeds}. "
         f"It speaks of new texts and new trainings, not of another set of generated texts.{note}"
     )
 
@@ -265,6 +291,12 @@ def _warnings(found: Verdict) -> list[str]:
         said.append("The task lies outside the subjectivities of the study's tasks: the expectation is extrapolated.")
     if found.unlearned:
         said.append(
-            f"Left out, because their real arm is not shown to beat chance and the commonest label: {', '.join(found.unlearned)}."
+            "Left out, because their real arm is not shown to beat chance and the commonest label: "
+            f"{', '.join(map(shown, found.unlearned))}."
+        )
+    if found.unplaced and not found.is_uncompared:
+        said.append(
+            f"Left out, because their subjectivity is not known: {', '.join(map(shown, found.unplaced))}. Ratings of these tasks let "
+            "them say something about this one."
         )
     return said

@@ -20,23 +20,32 @@ BATCH_SHARE = 0.5  # of the usual price
 MILLION = 1e6
 
 
-def count_again(session: Session, home: Path | None) -> int:
+def count_again(session: Session, home: Path | None, *, model: str | None = None) -> int:
     """Give every stored answer without a cost the cost at its model's price, if that is known now; return their number.
 
-    Answers whose endpoint named no tokens stay without a cost. Raises `StudyError` if the price tables cannot be read.
+    `model`: only the answers at the price of this model; of all models by default. A model goes by the name that was asked for,
+    as its price does: an endpoint may answer under another one. Answers whose endpoint named no tokens stay without a cost.
+    Raises `StudyError` if the price tables cannot be read.
     """
     known: dict[str, Price | None] = {}
+    only = prices.find(home, model) if model is not None else None
 
-    def price_of(model: str) -> Price | None:
-        if model not in known:
-            known[model] = prices.find(home, model)
-        return known[model]
+    def price_of(name: str) -> Price | None:
+        if name not in known:
+            price = prices.find(home, name)
+            known[name] = price if model is None or price == only else None
+        return known[name]
 
-    n = _rows(session, Completion, Completion.model, price_of, _share(), ~Completion.is_recorded)
-    n += _rows(session, Trial, Trial.model, price_of)
+    n = _rows(session, Completion, _asked(Completion), price_of, _share(), ~Completion.is_recorded)
+    n += _rows(session, Trial, _asked(Trial), price_of)
     n += _rows(session, Judgement, Judgement.judge, price_of, 1.0, Judgement.kind == JudgementKind.JUDGE)
     n += _rows(session, Continuation, Continuation.model, price_of)
     return n + _replies(session, price_of)
+
+
+def _asked(table: Any) -> ColumnElement[str]:
+    """The name of the model that was asked, or where it is not stored, the one under which the endpoint answered."""
+    return func.coalesce(func.nullif(table.request["model"].as_string(), ""), table.model)
 
 
 def _share() -> ColumnElement[float]:

@@ -7,19 +7,16 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from core.jobs import queue
+from core.steps.guide import going_on
+from core.steps.guide.going_on import Doing
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, JobState, Purpose, SampleStatus, Split, TrialKind, Work
-from core.study.rows.sessions import Comparison, Item, Rating
-from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Task, Trial
+from core.study.rows.kinds import ArmKind, Purpose, RaterKind, SampleStatus, Split, TrialKind
+from core.study.rows.sessions import Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Judgement, Prompt, Run, Sample, Study, Task, Trial
+from core.subjectivity import ratings
 from core.wording import counted, shown
 
 LEAST_SEEDS = 3  # an interval of a gap needs as many
-WORK_OF = {
-    "generate": (Work.GENERATE,),
-    "inspect": (Work.JUDGE, Work.MEASURE),
-    "campaigns": (Work.RATE_BY_LLM,),
-    "train": (Work.TRAIN, Work.SAMPLE),
-}
 
 
 @dataclass(frozen=True)
@@ -27,8 +24,8 @@ class Step:
     """One step of the way of a task.
 
     `page`: where the step is done. `has`: what the task has of it, in a few words; "" if it has nothing. `wanted`: what to do,
-    as a sentence. An optional step is never the next one: a verdict can be had without it. `is_running`: a job of the study
-    works on such a step; `is_paused`: all such jobs are paused. `is_possible`: there is something to do the step with.
+    as a sentence. An optional step is never the next one: a verdict can be had without it. `doing`: what jobs do there for this task.
+    `is_possible`: there is something to do the step with.
     """
 
     page: str
@@ -37,9 +34,18 @@ class Step:
     wanted: str
     is_done: bool
     is_optional: bool = False
-    is_running: bool = False
-    is_paused: bool = False
     is_possible: bool = True
+    doing: Doing = going_on.NOTHING
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether all jobs that do the step are paused."""
+        return self.doing.is_paused
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job does the step, or waits to do it."""
+        return bool(self.doing.states) and not self.is_paused
 
 
 @dataclass(frozen=True)
@@ -78,16 +84,16 @@ class _Counts:
 def ways(session: Session, study_id: int) -> list[Way]:
     """The way of every task of a study, in the order of its tasks."""
     known = tasks.tasks(session, study_id)
-    states = {page: _states(session, study_id, work) for page, work in WORK_OF.items()}
-    counted = _counts(session, [task.id for task in known])
-    return [Way(task.name, _steps(task, counted[task.id], states)) for task in known]
+    doing = going_on.of_tasks(session, study_id)
+    counted = _counts(session, [task.id for task in known], people=ratings.people(session.get_one(Study, study_id)))
+    return [Way(task.name, _steps(task, counted[task.id], doing[task.id])) for task in known]
 
 
 def stamp(session: Session, study_id: int) -> tuple[object, ...]:
     """What `ways` depends on beside `core.study.state.stamp`: names of tasks, prompt versions, tried calls and active jobs."""
     known = tuple((task.id, task.name) for task in tasks.tasks(session, study_id))
     jobs = queue.rows(session, study_id=study_id, active_only=True, limit=None)
-    active = tuple((job.id, job.state == JobState.PAUSED) for job in jobs)
+    active = tuple((job.id, job.state, job.resume_at) for job in jobs)
     return known, session.scalar(select(func.max(Prompt.id))), session.scalar(select(func.max(Trial.id))), active
 
 
@@ -96,15 +102,7 @@ def first_open(found: Sequence[Way]) -> Way | None:
     return next((way for way in found if way.next.page != "verdict"), found[0] if found else None)
 
 
-def _states(session: Session, study_id: int, work: Sequence[Work]) -> set[JobState]:
-    """The states of the active jobs that do a work. The sample study counts only while it has no training of its own."""
-    for some in [(Work.TRAIN,), work] if Work.TRAIN in work else [work]:
-        if found := {job.state for job in queue.rows(session, study_id=study_id, work=some, active_only=True)}:
-            return found
-    return set()
-
-
-def _steps(task: Task, counts: _Counts, states: Mapping[str, set[JobState]]) -> tuple[Step, ...]:
+def _steps(task: Task, counts: _Counts, doing: Mapping[str, Doing]) -> tuple[Step, ...]:
     name, seeds = shown(task.name), min(counts.seeds_real, counts.seeds_synthetic)
     real = (
         f"Bring in real test texts of {name}, each with its label: models are scored on them."
@@ -151,13 +149,7 @@ def _steps(task: Task, counts: _Counts, states: Mapping[str, set[JobState]]) -> 
         ),
         Step("verdict", "Verdict", "", f"Read the verdict on {name}.", False),
     )
-    return tuple(_with_jobs(step, states.get(step.page, set())) for step in steps)
-
-
-def _with_jobs(step: Step, states: set[JobState]) -> Step:
-    """A step that says whether jobs in these states do it."""
-    is_paused = states == {JobState.PAUSED}
-    return replace(step, is_running=bool(states) and not is_paused, is_paused=is_paused)
+    return tuple(replace(step, doing=doing.get(step.page, going_on.NOTHING)) for step in steps)
 
 
 def _prompt(task: str, counts: _Counts) -> str:
@@ -181,8 +173,8 @@ def _has(n: int, noun: str) -> str:
     return counted(n, noun) if n else ""
 
 
-def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
-    """The counts of each task, read in one query for each kind of row."""
+def _counts(session: Session, task_ids: Sequence[int], *, people: Sequence[RaterKind]) -> dict[int, _Counts]:
+    """The counts of each task, read in one query for each kind of row; answers are those of raters of the kinds `people`."""
     is_real = Arm.kind == ArmKind.REAL
     kept = (
         select(Arm.task_id, is_real, Sample.split, func.count(Sample.id))
@@ -198,6 +190,7 @@ def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
         elif not real and split == Split.TRAIN:
             found[task_id] = replace(found[task_id], synthetic=n)
     of_tasks = Arm.task_id.in_(task_ids)
+    counts = (Rater.kind.in_(people), Rater.excluded_at.is_(None))
     prompts = select(Arm.task_id, func.count(Prompt.id)).join(Prompt, Prompt.arm_id == Arm.id).where(of_tasks)
     tried = select(Arm.task_id, func.count(Trial.id)).join(Trial, Trial.arm_id == Arm.id)
     tried = tried.where(of_tasks, Trial.kind == TrialKind.TRY)
@@ -212,13 +205,15 @@ def _counts(session: Session, task_ids: Sequence[int]) -> dict[int, _Counts]:
         .join(Sample, Sample.arm_id == Arm.id)
         .join(Item, Item.sample_id == Sample.id)
         .join(Rating, Rating.item_id == Item.id)
-        .where(of_tasks)
+        .join(Rater, Rater.id == Rating.rater_id)
+        .where(of_tasks, *counts)
     )
     for name, query in {"prompts": prompts, "tries": tried, "judged": judged, "answers": rated}.items():
         for task_id, n in session.execute(query.group_by(Arm.task_id)):
             found[task_id] = replace(found[task_id], **{name: n})
     for side in (Comparison.left_task_id, Comparison.right_task_id):
-        compared = select(side, func.count(Comparison.id)).where(side.in_(task_ids)).group_by(side)
+        compared = select(side, func.count(Comparison.id)).join(Rater, Rater.id == Comparison.rater_id)
+        compared = compared.where(side.in_(task_ids), *counts).group_by(side)
         for compared_id, n in session.execute(compared):
             if compared_id is not None:
                 found[compared_id] = replace(found[compared_id], answers=found[compared_id].answers + n)

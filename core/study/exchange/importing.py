@@ -75,7 +75,7 @@ class Imported:
     """The result of an import: numbers of rows read and kept, rejected rows by reason, kept rows by label and by split.
 
     `moved` is the number of earlier training texts that were rejected because the file has them in its test split. `again`
-    is True if the file was imported before with the same options and nothing was stored now.
+    is True if the file was imported before with the same options and nothing was stored now. `id`: of the stored import.
     """
 
     read: int
@@ -86,6 +86,7 @@ class Imported:
     moved: int
     again: bool
     notes: list[str] = field(default_factory=list)
+    id: int = 0
 
 
 def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, options: Options) -> Imported:
@@ -388,6 +389,7 @@ def _report(session: Session, record: Import, *, moved: int, again: bool) -> Imp
         rejected=dict(record.rejected),
         moved=moved,
         again=again,
+        id=record.id,
         labels=_sums(counted, "label"),
         splits=_sums(counted, "split"),
     )

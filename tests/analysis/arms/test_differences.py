@@ -1,6 +1,7 @@
 """Differences of arms: real against each arm first, one family of tests, and no claim where nothing was learned."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,3 +170,22 @@ def test_one_arm_alone_has_no_difference_and_an_empty_table() -> None:
     assert between(trained_arm("real")) == []
     assert list(differences.table([]).columns) == differences.COLUMNS
     assert np.array_equal(differences.table(between(trained_arm("real"), trained_arm("zero-shot")))["n_test"], [200])
+
+
+def test_a_real_arm_that_does_not_beat_the_commonest_label_gives_no_difference() -> None:
+    few = np.array([1] * 8 + [2] * 72)
+    real, made = (skewed(arm, few, hits) for arm, hits in (("real", 0.85), ("zero-shot", 0.85)))
+
+    [found] = between(real, made, margin=0.3)
+
+    assert found.withheld == (
+        "The real arm is not shown to beat always the commonest label, so a difference from it means nothing."
+    )
+    assert "As good" not in sentences.difference(found)
+
+
+def skewed(arm: str, truth: Any, right: float) -> TrainedArm:
+    """An arm tested on texts of which nine in ten have one label, right on a share of each label's texts."""
+    rng = np.random.default_rng(len(arm))
+    predicted = np.where(rng.random((3, len(truth))) < right, truth, 3 - truth)
+    return replace(trained_arm(arm), texts=np.arange(len(truth)), truth=truth, predicted=predicted)

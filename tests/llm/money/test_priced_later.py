@@ -24,6 +24,8 @@ def unpriced(store: Store) -> int:
             session.execute(update(table).values(cost_usd=None, tokens_in=1000, tokens_out=100))
         for table in (Completion, Trial, Continuation):
             session.execute(update(table).values(model="m-2026-01-01"))
+        for table in (Completion, Trial):
+            session.execute(update(table).values(request={"model": ""}))
         session.execute(update(Judgement).values(judge="m"))
         session.execute(update(Completion).values(is_recorded=False))
         session.execute(update(Rater).values(kind=RaterKind.LLM, facts={"model": "m@https://example.org/v1"}))
@@ -63,3 +65,18 @@ def test_answers_without_tokens_and_of_other_models_stay_unknown(store: Store, u
         assert set(session.scalars(select(Trial.cost_usd))) == {None}
         assert set(session.scalars(select(Continuation.cost_usd))) == {None}
         assert any(money.unpriced for money in committed.of_study(session, unpriced))
+
+
+def test_a_model_goes_by_the_name_that_was_asked_for(store: Store, unpriced: int, tmp_path: Path) -> None:
+    prices.set_price(tmp_path, "asked", 3.0, 20.0, "2026-11")
+    prices.set_price(tmp_path, "m", 1.0, 1.0, "2026-11")
+    with store.write() as session:
+        session.execute(update(Trial).values(request={"model": "asked"}, model="served-under-this-name"))
+
+        done = priced_later.count_again(session, tmp_path, model="asked")
+
+        tried = session.scalars(select(Trial.cost_usd)).all()
+        assert tried == [pytest.approx(0.005)] * done and done
+        assert set(session.scalars(select(Completion.cost_usd))) == {None}
+        priced_later.count_again(session, tmp_path)
+        assert None not in session.scalars(select(Completion.cost_usd)).all()

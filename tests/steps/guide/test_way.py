@@ -4,16 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from core.jobs import queue
 from core.steps.guide import ten_tasks, way
 from core.study import state, tasks
 from core.study.exchange import importing, tables
-from core.study.rows.kinds import Slot, TrialKind
-from core.study.rows.study import Study, Task, Trial
+from core.study.rows.kinds import RaterKind, Slot, TrialKind, Work
+from core.study.rows.sessions import Rater
+from core.study.rows.study import Job, Run, Study, Task, Trial
 from core.study.store import Store
 from core.synthesis.prompts import catalogued, drafts, versions
 from tests.finished_study import add_runs, make_task
+from tests.study.archive import whole_study
 
 MADE = "text,label\nso glad,yes\nnot at all,no\n"
 
@@ -222,3 +225,53 @@ def test_no_text_is_to_be_looked_at_before_one_is_written(store: Store, study: S
         found = way.ways(session, study.id)[0]
 
     assert found.meanwhile is None
+
+
+def steps_of(store: Store, study: Study, task: str) -> dict[str, way.Step]:
+    with store() as session:
+        return {step.page: step for found in way.ways(session, study.id) if found.task == task for step in found.steps}
+
+
+def test_a_job_is_told_of_the_task_that_it_works_on_alone(store: Store, study: Study, urgency: Task) -> None:
+    with store.write() as session:
+        other = make_task(session, study, "topic", test_texts=4, arms=["zero-shot"])
+        arm = tasks.make_arm(session, task_id=urgency.id, name="zero-shot")
+        add_runs(session, other, {"real": 0.9}, seeds=1)
+        job = queue.enqueue(
+            session, title="G", key=Work.GENERATE.key(arm.id), command=["-m", "c"], slot=Slot.API, study_id=study.id
+        )
+        train = queue.enqueue(session, title="T", key="train:x", command=["-m", "c"], slot=Slot.CPU, study_id=study.id)
+        for run in session.scalars(select(Run)):
+            run.job_id, run.finished_at = train.id, None
+
+    mine, others = steps_of(store, study, "urgency"), steps_of(store, study, "topic")
+    assert mine["generate"].is_running and mine["generate"].doing.is_waiting and not others["generate"].is_running
+    assert others["train"].is_running and not mine["train"].is_running
+    with store.write() as session:
+        queue.request_pause(session, job.id)
+    assert steps_of(store, study, "urgency")["generate"].is_paused
+    with store.write() as session:
+        session.get_one(Job, job.id).resume_at = 2e9
+    assert steps_of(store, study, "urgency")["generate"].doing.resumes_at == 2e9
+
+
+def test_answers_of_models_and_of_excluded_raters_are_no_ratings(store: Store) -> None:
+    with store.write() as session:
+        made = whole_study.fill(session)
+        session.execute(update(Rater).values(kind=RaterKind.PERSON, excluded_at=None))
+        study_id = made.id
+
+    def answers() -> int:
+        with store() as session:
+            found = [
+                step.has for each in way.ways(session, study_id) for step in each.steps if step.page == "campaigns"
+            ]
+        return sum(int(has.split()[0]) for has in found if has)
+
+    by_people = answers()
+    with store.write() as session:
+        session.execute(update(Rater).values(kind=RaterKind.LLM))
+    by_models = answers()
+    with store.write() as session:
+        session.execute(update(Rater).values(kind=RaterKind.PERSON, excluded_at=1.0))
+    assert (by_people > 0, by_models, answers()) == (True, 0, 0)
