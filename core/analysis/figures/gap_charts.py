@@ -207,20 +207,21 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     """Draw, in points, the expected gap of each arm with its 80 % prediction interval as a thick bar, the 95 % interval of its measured
     gap as a thin bar with ends, and the gap that can be borne as a dotted line. An arm whose own runs had not all converged is hollow."""
     table = verdict_table(verdict)[::-1]
-    figure = go.Figure()
+    figure, styles = go.Figure(), arm_styles(in_order(table["arm"]))
     for arm, own in table.groupby("arm", sort=False):
         row, cut_runs = own.iloc[0], int(own["unconverged"].sum())
         low, gap, high = (100 * row[name] for name in ("low", "gap", "high"))
         told = f"(80 % interval [{low:.1f}, {high:.1f}]), {row['chance']:.0%} within the margin"
         for _, one in own.dropna(subset=["measured_low"]).iterrows():
-            figure.add_trace(_measured_bar(str(arm), one, encoder=f" with {one['encoder']}" if len(own) > 1 else ""))
+            with_encoder = f" with {one['encoder']}" if len(own) > 1 else ""
+            figure.add_trace(_measured_bar(str(arm), one, colour=styles[arm].colour, encoder=with_encoder))
         cut = f"<br>{unconverged.words(cut_runs)}" if cut_runs else ""
         drawn = go.Scatter(
             x=[gap],
             y=[str(arm)],
             mode="markers",
             name=str(arm),
-            marker={"color": colour(str(arm)), "symbol": marker(str(arm)), "size": 14},
+            marker={"color": styles[arm].colour, "symbol": styles[arm].symbol, "size": 14},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -228,7 +229,7 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
                 "arrayminus": [gap - low],
                 "thickness": 5,
                 "width": 0,
-                "color": colour(str(arm)),
+                "color": styles[arm].colour,
             },
             hovertemplate=f"%{{x:.1f}} points lost {told}{cut}<extra></extra>",
         )
@@ -239,14 +240,14 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     return figure.update_layout(showlegend=False, margin_b=48)
 
 
-def _measured_bar(arm: str, row: "pd.Series[Any]", *, encoder: str) -> go.Scatter:
+def _measured_bar(arm: str, row: "pd.Series[Any]", *, colour: str, encoder: str) -> go.Scatter:
     """The 95 % interval of an arm's measured gap, in points, behind the mark of its expected gap."""
     low, value, high = (100 * row[name] for name in ("measured_low", "measured", "measured_high"))
     return go.Scatter(
-        x=[value], y=[arm], mode="markers", marker={"color": colour(arm), "size": 2},
+        x=[value], y=[arm], mode="markers", marker={"color": colour, "size": 2},
         error_x={
             "type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "thickness": 1.2, "width": 6,
-            "color": colour(arm),
+            "color": colour,
         },
         hovertemplate=f"measured{styling.escaped(encoder)}: %{{x:.1f}} points lost (95 % interval [{low:.1f}, {high:.1f}])<extra></extra>",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from core.analysis.inference.power import Noise
 from core.analysis.verdicts.measured import WITHIN_80, ArmGap
-from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, Advice, ArmVerdict, Verdict
+from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, UNLIKELY, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
 from core.wording import counted, shown
@@ -33,6 +33,7 @@ OPEN = (
     "It cannot be told yet whether {arm} texts stay within the margin: the interval holds both {within} and a loss above the margin. More "
     "real test texts, more seeds or longer training narrow it."
 )
+OF_OWN = "{it} of new test texts and new trainings, not of another set of generated texts."
 TRY = (
     "Pilot {arm} texts first: they were not trained yet and may stay within the margin; what is measured of {measured} texts does not "
     "show that they do."
@@ -107,7 +108,8 @@ def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
         return [_why_withheld(found)[1]]
     named = next(arm for arm in found.arms if arm.arm == found.arm)
     said = [_subjectivity(found, measure), _expectation(found, named), _tasks(named)]
-    said += [_own(one, named=_name(arm, one)) for arm in found.arms for one in arm.own] or [_pilot(named)]
+    own = [_own(one, named=_name(arm, one)) for arm in found.arms for one in arm.own]
+    said += [*own, OF_OWN.format(it="They speak" if len(own) > 1 else "It speaks")] if own else [_pilot(named)]
     return [reason for reason in (*said, *_warnings(found)) if reason]
 
 
@@ -115,7 +117,8 @@ def advised(found: Verdict) -> str:
     """What to do, in a sentence or two."""
     measured = [arm for arm in found.arms if arm.own]
     if found.advice == Advice.PILOT and measured:
-        undecided = [arm for arm in measured if arm.is_undecided(found.margin)]
+        may_do = [arm for arm in measured if arm.chance > UNLIKELY or arm.has_no_loss]
+        undecided = [arm for arm in may_do if arm.is_undecided(found.margin)]
         named = next((arm for arm in undecided if arm.arm == found.arm), next(iter(undecided), None))
         if named is not None:
             return OPEN.format(arm=named.arm, within="no loss" if named.has_no_loss else "a loss within the margin")
@@ -267,12 +270,9 @@ def _tasks(arm: ArmVerdict) -> str:
 
 def _own(one: ArmGap, *, named: str) -> str:
     own = one.gap
-    seeds = counted(min(own.n_seeds), "seed")
+    over = f"{counted(own.n_texts, 'test text')} and {counted(min(own.n_seeds), 'seed')}"
     note = f" {own.note}" if own.note else ""
-    return (
-        f"{named}, measured: {amount(own.value, own.low, own.high, level=95)}, over {counted(own.n_texts, 'test text')} and {seeds}. "
-        f"It speaks of new texts and new trainings, not of another set of generated texts.{note}"
-    )
+    return f"{named}, measured: {amount(own.value, own.low, own.high, level=95)}, over {over}.{note}"
 
 
 def _pilot(arm: ArmVerdict) -> str:

@@ -88,6 +88,8 @@ def test_an_arm_that_was_not_tried_keeps_the_advice_from_being_to_collect() -> N
     assert [arm.arm for arm in found.arms] == ["zero-shot", "few-shot"]
     assert (found.advice, found.arm) == (Advice.PILOT, "few-shot")
     assert "Pilot few-shot texts first" in verdict_words.headline(found)
+    hardly = judged(KnownTask("new", None, (measured(0.1, 0.03),), kinds=kinds), [])
+    assert hardly.arms[0].is_undecided(0.05) and "Pilot few-shot texts first" in verdict_words.headline(hardly)
 
 
 def test_an_arm_of_which_few_tasks_speak_is_not_advised_because_another_one_was_trained() -> None:
