@@ -91,20 +91,25 @@ def _price_form(name: str, price: Price | None) -> None:
                     ("A million tokens out", price.output_usd_per_million if price else None),
                 )
             ]
-            if st.form_submit_button("Set"):
-                with show_errors():
-                    _set_price(name, *typed)
+            is_set = st.form_submit_button("Set")
+        is_mistaken = price is not None and st.checkbox(
+            "The price before was a mistake: what was counted at it counts anew", key=f"prices.{name}.mistaken"
+        )
+        if is_set:
+            with show_errors():
+                _set_price(name, *typed, mistaken=price if is_mistaken else None)
 
 
-def _set_price(name: str, usd_in: float | None, usd_out: float | None) -> None:
+def _set_price(name: str, usd_in: float | None, usd_out: float | None, *, mistaken: Price | None) -> None:
     if usd_in is None or usd_out is None:
         st.error("Give both prices; 0 is fine for a model that costs nothing.")
         return
     home = resources.settings().home
     prices.set_price(home, name, usd_in, usd_out, date.today().isoformat())
     with resources.store().write() as session:
-        n = priced_later.count_again(session, home, model=name)
-    again = f" It also counts for {counted(n, 'stored answer')} whose price was unknown." if n else ""
+        n = priced_later.count_again(session, home, model=name, mistaken=mistaken)
+    what = "that had the price before or none" if mistaken else "whose price was unknown"
+    again = f" It also counts for {counted(n, 'stored answer')} {what}." if n else ""
     set_notice(f"The price of {name} is set.{again}")
     st.rerun()
 

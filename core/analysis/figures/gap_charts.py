@@ -208,19 +208,20 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
     gap as a thin bar with ends, and the gap that can be borne as a dotted line. An arm whose own runs had not all converged is hollow."""
     table = verdict_table(verdict)[::-1]
     figure, styles = go.Figure(), arm_styles(in_order(table["arm"]))
-    for arm, own in table.groupby("arm", sort=False):
+    for name, own in table.groupby("arm", sort=False):
+        arm = str(name)
         row, cut_runs = own.iloc[0], int(own["unconverged"].sum())
         low, gap, high = (100 * row[name] for name in ("low", "gap", "high"))
         told = f"(80 % interval [{low:.1f}, {high:.1f}]), {row['chance']:.0%} within the margin"
         for _, one in own.dropna(subset=["measured_low"]).iterrows():
             with_encoder = f" with {one['encoder']}" if len(own) > 1 else ""
-            figure.add_trace(_measured_bar(str(arm), one, colour=styles[arm].colour, encoder=with_encoder))
+            figure.add_trace(_measured_bar(arm, one, colour=styles[arm].colour, encoder=with_encoder))
         cut = f"<br>{unconverged.words(cut_runs)}" if cut_runs else ""
         drawn = go.Scatter(
             x=[gap],
-            y=[str(arm)],
+            y=[arm],
             mode="markers",
-            name=str(arm),
+            name=arm,
             marker={"color": styles[arm].colour, "symbol": styles[arm].symbol, "size": 14},
             error_x={
                 "type": "data",

@@ -18,14 +18,16 @@ from core.study.rows.study import Completion, Continuation, Judgement, Trial
 
 BATCH_SHARE = 0.5  # of the usual price
 MILLION = 1e6
+SAME_USD = 1e-10  # costs that differ by less were counted at the same price
 
 
-def count_again(session: Session, home: Path | None, *, model: str | None = None) -> int:
+def count_again(session: Session, home: Path | None, *, model: str | None = None, mistaken: Price | None = None) -> int:
     """Give every stored answer without a cost the cost at its model's price, if that is known now; return their number.
 
     `model`: only the answers at the price of this model; of all models by default. A model goes by the name that was asked for,
     as its price does: an endpoint may answer under another one. Answers whose endpoint named no tokens stay without a cost.
-    Raises `StudyError` if the price tables cannot be read.
+    `mistaken`: a price of the model that was wrong; what was counted at it is counted anew, unless it was 0, which free answers cost
+    too. Raises `StudyError` if the price tables cannot be read.
     """
     known: dict[str, Price | None] = {}
     only = prices.find(home, model) if model is not None else None
@@ -36,11 +38,12 @@ def count_again(session: Session, home: Path | None, *, model: str | None = None
             known[name] = price if model is None or price == only else None
         return known[name]
 
-    n = _rows(session, Completion, _asked(Completion), price_of, _share(), ~Completion.is_recorded)
-    n += _rows(session, Trial, _asked(Trial), price_of)
-    n += _rows(session, Judgement, Judgement.judge, price_of, 1.0, Judgement.kind == JudgementKind.JUDGE)
-    n += _rows(session, Continuation, Continuation.model, price_of)
-    return n + _replies(session, price_of)
+    old = None if mistaken is None or mistaken.is_free else mistaken
+    n = _rows(session, Completion, _asked(Completion), price_of, ~Completion.is_recorded, share=_share(), old=old)
+    n += _rows(session, Trial, _asked(Trial), price_of, old=old)
+    n += _rows(session, Judgement, Judgement.judge, price_of, Judgement.kind == JudgementKind.JUDGE, old=old)
+    n += _rows(session, Continuation, Continuation.model, price_of, old=old)
+    return n + _replies(session, price_of, old)
 
 
 def _asked(table: Any) -> ColumnElement[str]:
@@ -58,11 +61,12 @@ def _rows(
     table: Any,
     model: Any,
     price_of: Callable[[str], Price | None],
-    share: Any = 1.0,
     *where: ColumnElement[bool],
+    share: Any = 1.0,
+    old: Price | None,
 ) -> int:
     """Set the costs in a table whose rows name their model in a column."""
-    open_ones = (*_open(table), *where)
+    open_ones = (*_open(table, share, old), *where)
     done = 0
     for name in session.scalars(select(model).where(*open_ones).distinct()).all():
         if price := price_of(name):
@@ -70,28 +74,34 @@ def _rows(
     return done
 
 
-def _replies(session: Session, price_of: Callable[[str], Price | None]) -> int:
+def _replies(session: Session, price_of: Callable[[str], Price | None], old: Price | None) -> int:
     """Set the costs of replies, whose model stands with their rater."""
     of_llm: Select[int, dict[str, Any]] = (
         select(Rater.id, Rater.facts)
-        .where(Rater.kind == RaterKind.LLM, Rater.id.in_(select(Reply.rater_id).where(*_open(Reply))))
+        .where(Rater.kind == RaterKind.LLM, Rater.id.in_(select(Reply.rater_id).where(*_open(Reply, 1.0, old))))
     )  # fmt: skip
     done = 0
     for rater_id, facts in session.execute(of_llm).all():
         if price := price_of(str(facts.get("model", "")).partition("@http")[0]):
-            done += _set(session, Reply, price, 1.0, *_open(Reply), Reply.rater_id == rater_id)
+            done += _set(session, Reply, price, 1.0, *_open(Reply, 1.0, old), Reply.rater_id == rater_id)
     return done
 
 
-def _open(table: Any) -> tuple[ColumnElement[bool], ...]:
-    return table.cost_usd.is_(None), or_(table.tokens_in > 0, table.tokens_out > 0)
+def _open(table: Any, share: Any, old: Price | None) -> tuple[ColumnElement[bool], ...]:
+    """The rows to count: with tokens, and without a cost or with the cost at the old price."""
+    is_open = table.cost_usd.is_(None)
+    if old is not None:
+        is_open = or_(is_open, func.abs(table.cost_usd - _usd(table, old) * share) <= SAME_USD)
+    return is_open, or_(table.tokens_in > 0, table.tokens_out > 0)
+
+
+def _usd(table: Any, price: Price) -> Any:
+    return (table.tokens_in * price.input_usd_per_million + table.tokens_out * price.output_usd_per_million) / MILLION
 
 
 def _set(session: Session, table: Any, price: Price, share: Any, *where: ColumnElement[bool]) -> int:
     """Set the cost of rows and return their number."""
     n = session.scalar(select(func.count()).select_from(table).where(*where)) or 0
-    usd = (table.tokens_in * price.input_usd_per_million + table.tokens_out * price.output_usd_per_million) / MILLION
-    session.execute(
-        update(table).where(*where).values(cost_usd=usd * share).execution_options(synchronize_session=False)
-    )
+    values = {"cost_usd": _usd(table, price) * share}
+    session.execute(update(table).where(*where).values(values).execution_options(synchronize_session=False))
     return n

@@ -80,3 +80,22 @@ def test_a_model_goes_by_the_name_that_was_asked_for(store: Store, unpriced: int
         assert set(session.scalars(select(Completion.cost_usd))) == {None}
         priced_later.count_again(session, tmp_path)
         assert None not in session.scalars(select(Completion.cost_usd)).all()
+
+
+def test_a_mistaken_price_is_counted_anew_and_only_where_it_was_used(
+    store: Store, unpriced: int, tmp_path: Path
+) -> None:
+    wrong = prices.set_price(tmp_path, "m", 0.03, 0.2, "2026-11")
+    with store.write() as session:
+        priced_later.count_again(session, tmp_path)
+        session.execute(update(Trial).values(cost_usd=0.7))
+        prices.set_price(tmp_path, "m", 3.0, 20.0, "2026-11")
+        assert priced_later.count_again(session, tmp_path, model="m") == 0
+
+        done = priced_later.count_again(session, tmp_path, model="m", mistaken=wrong)
+
+        assert done > 0 and priced_later.count_again(session, tmp_path, model="m", mistaken=wrong) == 0
+        assert session.scalars(select(Completion.cost_usd)).all() == [pytest.approx(0.0025)]
+        replies = session.scalars(select(Reply.cost_usd)).all()
+        assert replies == [pytest.approx(0.005)] * len(replies) and replies
+        assert set(session.scalars(select(Trial.cost_usd))) == {0.7}
