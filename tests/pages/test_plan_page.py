@@ -46,7 +46,7 @@ def test_the_cards_beside_train_and_campaigns_follow_the_seeds(app: AppTest, hom
     fill(home, seeds=0)
     opened(app, "train")
     three = said(app)
-    app.number_input(key="train.seeds").set_value(2).run()
+    app.number_input(key="train.1.seeds").set_value(2).run()
 
     assert "With 3 seeds and 120 test texts a difference from real by" in three
     assert "With 2 seeds no gap has an interval: 3 are needed." in said(app)

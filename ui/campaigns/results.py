@@ -72,7 +72,7 @@ def _labels(campaign: Campaign) -> None:
     chart = rating_charts.agreement_histogram(items, low=found.mean_majority_low, high=found.mean_majority_high)
     charts.plot(
         chart.figure, key="results.histogram", filename=f"campaign-{campaign.id}-agreement", data=items,
-        reading=plain(f"{chart.reading} The line is the mean, the band its 95 % interval."),
+        reading=f"{chart.reading} The line is the mean, the band its 95 % interval.",
     )  # fmt: skip
     _by_arm(campaign)
     st.header("Items", anchor=False)
@@ -106,7 +106,7 @@ def _tasks(campaign: Campaign) -> None:
     st.header("The majority graph", anchor=False)
     charts.plot(
         chart.figure, key="results.graph", filename=f"campaign-{campaign.id}-majority-graph",
-        reading=plain(f"{chart.reading} An arrow points from the task that most raters called more subjective to the other task."),
+        reading=f"{chart.reading} An arrow points from the task that most raters called more subjective to the other task.",
     )  # fmt: skip
     st.header("Both rankings side by side", anchor=False)
     _ranking_table(table, ["name"], key="results.tasks")
@@ -141,7 +141,7 @@ def _strengths(campaign: Campaign) -> pd.DataFrame:
         chart = strengths_chart(campaign, table)
         charts.plot(
             chart.figure, key="results.strengths", filename=f"campaign-{campaign.id}-strengths", data=table,
-            reading=plain(chart.reading),
+            reading=chart.reading,
         )  # fmt: skip
     return table
 

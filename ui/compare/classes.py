@@ -28,7 +28,7 @@ def classes_view(found: Compared) -> None:
         key="compare.classes",
         filename=f"{found.chosen.task}-{arm}-classes",
         data=pair.by_class,
-        reading=plain(f"{classes.class_sentence(pair)} {unconverged.sentence_of_arms(cut)}".strip()),
+        reading=f"{classes.class_sentence(pair)} {unconverged.sentence_of_arms(cut)}".strip(),
     )
     table(compact(pair.by_class), key="compare.classes.table")
     st.header("Which labels are mistaken for which", anchor=False)

@@ -106,7 +106,7 @@ def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
         key="fidelity.confusion",
         filename=f"{task.name}-{arm.name}-labels",
         data=found.per_class,
-        reading=plain(f"{reading} {found.note}".strip()),
+        reading=f"{reading} {found.note}".strip(),
     )
     table(found.per_class, key="fidelity.classes")
 
