@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
+from core.study.exchange import importing, tables
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Sample, Study
 from core.study.store import Store
@@ -89,3 +90,34 @@ def test_after_an_import_the_form_is_empty_and_undo_takes_the_words_back(
     assert splits(home) == {}
     assert not app.success
     assert "80" not in str([frame.value for frame in app.dataframe])
+
+
+def test_a_file_in_place_of_another_begins_with_its_own_split_and_arm(
+    app: AppTest, home: Store, empty_task: Study
+) -> None:
+    train_only(app)
+    app.button(key="data.draw").click().run()
+    assert app.selectbox(key="data.split").value != "as in the file, or drawn"
+
+    uploaded(app, "text,label,split\na b c,yes,test\nd e f,no,test\n", "kind.zero_shot.csv")
+
+    assert app.selectbox(key="data.split").value == "as in the file, or drawn"
+    assert app.selectbox(key="data.arm").value == "zero-shot"
+    assert app.selectbox(key="data.task").value == "kind"
+
+
+def test_undo_takes_back_this_import_and_no_newer_one(
+    app: AppTest, home: Store, empty_task: Study, tmp_path: Path
+) -> None:
+    train_only(app)
+    app.button(key="data.import").click().run()
+    path = tmp_path / "other.csv"
+    path.write_text("text,label,split\nquite another text,yes,test\n")
+    with home.write() as session:
+        task = tasks.get_task(session, empty_task.id, "kind")
+        real = tasks.get_arm(session, task, "real")
+        importing.bring_in(session, task=task, arm=real, table=tables.read(path), options=importing.Options())
+
+    app.button(key="data.undo").click().run()
+
+    assert splits(home) == {"test": 1}
