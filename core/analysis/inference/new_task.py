@@ -81,6 +81,10 @@ class Mixture:
         variance = 1 / (1 / self.variance + 1 / error)
         return Mixture(variance * (self.mean / self.variance + gap / error), variance, _normalised(log))
 
+    def spread(self, variance: float) -> "Mixture":
+        """The distribution of a gap that differs from this one by something of mean 0 and this variance."""
+        return Mixture(self.mean, self.variance + variance, self.weight)
+
     def blurred(self, se: float) -> "Mixture":
         """The distribution of a measurement of the gap with standard error `se`."""
         return Mixture(self.mean, self.variance + max(se, NARROWEST_ERROR) ** 2, self.weight)

@@ -1,12 +1,13 @@
 """What a study knows of a task for a verdict, and its measured gaps put together: by arm over encoders, by kind over arms.
 
-The gaps g_1 ... g_k of a group become one number, their mean, with the standard error
+The gaps g_1 ... g_k of a group become one number, their mean, with the standard error se, where se^2 is the mean of the s_i^2, and s_i
+the standard error with which a normal distribution has the 80 % interval of gap i: gaps of a group share test texts, and arms of a kind
+may share synthetic texts, so averaging does not shrink the errors. How much the true gaps of a group differ is
 
-    se^2 = mean of s_i^2 + variance of the g_i (divisor k - 1, 0 for one gap),
+    between = max(0, variance of the g_i (divisor k - 1) - se^2), and 0 for one gap.
 
-where s_i is the standard error with which a normal distribution has the 80 % interval of gap i. Gaps of a group share test texts, and
-arms of a kind may share synthetic texts, so averaging does not shrink the errors; the spread between them is in the error, for the
-expectation speaks of one arm with one encoder, not of their mean.
+A verdict speaks of one arm with one encoder, not of a mean. So `between` of the encoders of an arm is added to the squared error of its
+own gap, and `between` of other tasks, as far as their means have averaged it away, to what they foretell of an arm.
 """
 
 import math
@@ -60,11 +61,23 @@ class KnownTask:
 
 @dataclass(frozen=True)
 class Together:
-    """Gaps of one task put together: their mean `value` and its standard error `se`, both in score units; see the module."""
+    """Gaps of one task put together: their mean `value`, its standard error `se`, both in score units, and `between`, the variance of the
+    true gaps; see the module."""
 
     gaps: tuple[ArmGap, ...]
     value: float
     se: float
+    between: float
+
+    @property
+    def error_of_one(self) -> float:
+        """The standard error of the mean as a guess at the gap of any one of the group."""
+        return math.sqrt(self.se**2 + self.between)
+
+    @property
+    def averaged(self) -> float:
+        """The part of `between` that the mean has averaged away."""
+        return self.between * (1 - 1 / len(self.gaps))
 
     @property
     def unconverged(self) -> int:
@@ -91,9 +104,9 @@ def _grouped(gaps: Iterable[tuple[Key, ArmGap]]) -> dict[Key, Together]:
 
 def _together(gaps: list[ArmGap]) -> Together:
     values = [one.gap.value for one in gaps]
-    spread = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
     error = float(np.mean([_normal_error(one.gap) ** 2 for one in gaps]))
-    return Together(tuple(gaps), float(np.mean(values)), math.sqrt(error + spread))
+    spread = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+    return Together(tuple(gaps), float(np.mean(values)), math.sqrt(error), max(0.0, spread - error))
 
 
 def _normal_error(gap: Gap) -> float:

@@ -228,9 +228,10 @@ def _expected(
     rest = [(place, found) for place, found in known_of if place]
     told = [Measured((place.value - scale[0]) / scale[1], found.value, found.se) for place, found in rest]
     known = new_task.posterior(told, PRIORS[kind])
-    expected: Mixture = known.at(at[0], extra=at[1])
+    arms_differ = float(np.mean([found.averaged for _, found in rest])) if rest else 0.0
+    expected: Mixture = known.at(at[0], extra=at[1]).spread(arms_differ)
     if own:
-        expected = expected.measured(own.value, own.se)
+        expected = expected.measured(own.value, own.error_of_one)
     scores = new_task.leave_one_out(told, PRIORS[kind]) if len(told) >= FEW_TASKS else None
     return ArmVerdict(
         arm=name,

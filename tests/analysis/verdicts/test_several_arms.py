@@ -46,14 +46,17 @@ def test_arms_of_one_kind_are_judged_one_by_one() -> None:
     assert "zero-shot-b: 8 points lost" in verdict_words.headline(found)
 
 
-def test_the_spread_between_gaps_put_together_is_in_the_error() -> None:
+def test_how_much_gaps_that_are_put_together_differ_widens_what_is_said_of_one() -> None:
     close, apart = (
         put_together.by_kind(KnownTask("t", None, (named(-by, 0.01, "a"), named(by, 0.01, "b"))))[ArmKind.ZERO_SHOT]
         for by in (0.0, 0.08)
     )
 
     assert close.value == apart.value == 0
-    assert apart.se**2 - close.se**2 == pytest.approx(2 * 0.08**2)
+    assert (close.between, close.error_of_one) == (0, close.se)
+    assert apart.se == close.se
+    assert apart.error_of_one**2 == pytest.approx(2 * 0.08**2)
+    assert apart.averaged == pytest.approx((2 * 0.08**2 - apart.se**2) / 2)
 
 
 def test_arms_that_never_disagree_are_measured() -> None:
