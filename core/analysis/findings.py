@@ -33,9 +33,9 @@ class Findings:
     """The findings of a study for one metric and one measure of subjectivity.
 
     `measure` is None if the study has no answers on subjectivity. `scores`, `subjectivity` and `points`: tables of
-    `runs.scores`, `levels.by_task` and `points.join`. `gaps`: those of `gap_table`. `fit`: the regression over tasks, None if it
-    cannot be computed, for the reason in `fit_note`; without tasks whose real arm is not shown to have learned. `exact`: its slope if
-    subjectivity were known without error. `by_arm`: arm -> regression over tasks of the arm alone.
+    `runs.scores`, `levels.by_task` and `points.join`, the last with `counts`: whether the real arm is shown to have learned. `gaps`: those
+    of `gap_table`. `fit`: the regression over tasks, None if it cannot be computed, for the reason in `fit_note`; of the points that count.
+    `exact`: its slope if subjectivity were known without error. `by_arm`: arm -> regression over tasks of the arm alone.
     `left_out`: a sentence on runs of other settings, or "". `notes`: sentences on the data.
     """
 
@@ -103,7 +103,7 @@ def collect(
         scores=scores,
         measured=measured,
         subjectivity=subjectivity,
-        points=table,
+        points=table.assign(counts=_is_learned(table, measured)),
         fit=fit,
         fit_note=note,
         exact=slope.exact(fit, placed, value="value", low="low", high="high") if fit else None,

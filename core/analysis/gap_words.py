@@ -12,9 +12,10 @@ from core.analysis.gap_table import LEAST_ROOM
 from core.interval import Interval
 
 ROWS = (
-    "The lower a row, the more subjective the task; the number under its name is its subjectivity with a 95 % interval. Right of the "
-    "line real texts were better."
+    "The lower a row, the more subjective the task; the number under its name is its subjectivity with a 95 % interval."
 )
+UNPLACED = "Tasks whose subjectivity is not known stand last."
+RIGHT = "Right of the line real texts were better."
 
 
 def gaps_by_task(points: pd.DataFrame) -> str:
@@ -48,7 +49,13 @@ def gaps_by_task(points: pd.DataFrame) -> str:
             f"{_n(n_dull, 'gap is', 'gaps are')} not judged (faint): the real arm is not shown to beat chance and the commonest label."
         )
     cut = unconverged.sentence(list(points["unconverged"]), "gap")
-    return " ".join([*said, *([cut] if cut else []), ROWS])
+    return " ".join([*said, *([cut] if cut else []), *_order(points["subjectivity"]), RIGHT])
+
+
+def _order(subjectivity: "pd.Series[float]") -> list[str]:
+    """What the order of the rows means, where the subjectivity of tasks is known."""
+    is_known = subjectivity.notna()
+    return [*([ROWS] if is_known.any() else []), *([UNPLACED] if is_known.any() and not is_known.all() else [])]
 
 
 def _why_none(points: pd.DataFrame) -> list[str]:

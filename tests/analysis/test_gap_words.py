@@ -33,6 +33,16 @@ def test_gaps_without_an_interval_are_counted_and_nothing_is_claimed() -> None:
     )
 
 
+def test_the_order_of_rows_is_said_where_it_means_something() -> None:
+    known = table(3, arms=("zero-shot",)).assign(subjectivity=[0.2, 0.3, 0.4])
+    unknown = known.assign(subjectivity=math.nan)
+    some = known.assign(subjectivity=[0.2, 0.4, math.nan])
+
+    assert "The lower a row" in gap_words.gaps_by_task(known) and "stand last" not in gap_words.gaps_by_task(known)
+    assert "The lower a row" not in gap_words.gaps_by_task(unknown)
+    assert gap_words.gaps_by_task(some).endswith(f"{gap_words.UNPLACED} {gap_words.RIGHT}")
+
+
 def test_gaps_that_mean_nothing_are_counted_apart() -> None:
     known = table(3, arms=("zero-shot",)).assign(low=0.02, high=0.1, counts=[True, False, False])
 

@@ -42,7 +42,7 @@ class RayCluster:
         while True:
             with suppress(OSError):
                 asked = urllib.request.Request(
-                    f"{self.address}/api/version", headers={"Authorization": f"Bearer {TOKEN}"}
+                    f"{self.address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}
                 )
                 urllib.request.urlopen(asked, timeout=5)
                 return

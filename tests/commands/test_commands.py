@@ -84,7 +84,7 @@ def test_import_prints_one_json_object_and_a_second_task_file_keeps_to_the_label
     assert code == 0
     assert json.loads(stdout) | {"again": None} == {
         "read": 40, "kept": 40, "rejected": {}, "labels": {"glad": 20, "sad": 20},
-        "splits": {"train": 20, "test": 20}, "moved": 0, "again": None, "notes": [],
+        "splits": {"train": 20, "test": 20}, "moved": 0, "again": None, "notes": [], "id": 1,
     }  # fmt: skip
     assert json.loads(second)["rejected"] == {"unknown label 'cross'": 1}
 

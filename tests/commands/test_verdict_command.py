@@ -61,7 +61,7 @@ def test_own_runs_speak_first_and_plainly(studied: CommandLine) -> None:
     assert said.code == 0, said.stderr
     assert said.stdout.startswith("zero-shot: ") and "points lost (95 % interval [" in said.stdout.splitlines()[0]
     assert "Collect real texts" in said.stdout.splitlines()[0] + said.stdout.splitlines()[1]
-    assert "It speaks of new texts and new trainings, not of another set of generated texts." in " ".join(
+    assert "It speaks of new test texts and new trainings, not of another set of generated texts." in " ".join(
         said.stdout.split()
     )
 

@@ -18,12 +18,7 @@ GOING_ON = {
     "campaigns": "An LLM is rating texts.",
     "train": "Training is going on.",
 }
-WAITING = {
-    "generate": "The writing of LLM texts waits for a free slot.",
-    "inspect": "The check of the texts waits for a free slot.",
-    "campaigns": "The rating by an LLM waits for a free slot.",
-    "train": "Training waits for a free slot.",
-}
+WAITING = {"train": "Training waits for a free slot."}  # every page notices when a training begins, but not other work
 PAUSED = {
     "generate": "The writing of LLM texts is paused",
     "inspect": "The check of the texts is paused",
@@ -132,7 +127,8 @@ def _now(step: Step) -> str:
     """What jobs do at a step now: work, wait for a slot, or rest until they go on by themselves."""
     if step.is_paused:
         return f"‖ {PAUSED[step.page]} and goes on by itself."
-    return f"▶ {(WAITING if step.doing.is_waiting else GOING_ON)[step.page]}"
+    waiting = WAITING.get(step.page) if step.doing.is_waiting else None
+    return f"▶ {waiting or GOING_ON[step.page]}"
 
 
 def _draw_paused(step: Step) -> None:

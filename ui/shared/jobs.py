@@ -115,7 +115,8 @@ def places() -> None:
 
 
 def watch_runs(study_id: int) -> None:
-    """While a training job of a study is active, run the page again whenever a run has finished or a task or arm is new."""
+    """While a training job of a study is active, run the page again whenever a run has finished, a job has begun, or a task or arm is
+    new."""
     with resources.store()() as session:
         seen, is_training = _made_so_far(session, study_id)
     if is_training:
@@ -131,10 +132,11 @@ def _watch_runs(study_id: int, seen: tuple[int, ...]) -> None:
 
 
 def _made_so_far(session: Session, study_id: int) -> tuple[tuple[int, ...], bool]:
-    """The numbers of tasks, arms and finished runs of a study, and whether a job that trains is active."""
-    active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True, limit=1)
+    """The numbers of tasks, arms and finished runs of a study with whether a job trains now, and whether such a job is active."""
+    active = queue.rows(session, study_id=study_id, work=TRAINING, active_only=True)
     found = [tasks.arms(session, task.id) for task in tasks.tasks(session, study_id)]
-    return (len(found), sum(map(len, found)), runs.finished(session, study_id)), bool(active)
+    trains = any(job.state in queue.HELD for job in active)
+    return (len(found), sum(map(len, found)), runs.finished(session, study_id), trains), bool(active)
 
 
 def said_of_training(study_id: int) -> str:

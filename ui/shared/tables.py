@@ -16,8 +16,8 @@ from core.wording import shown
 HEADINGS = {
     "accuracy": "Accuracy", "agreement": "Agreement", "alpha": "Alpha", "alpha_high": "Alpha, high",
     "alpha_low": "Alpha, low", "amount": "Value", "answers": "Answers", "arm": "Arm", "attention": "Attention right",
-    "base": "Against", "bt_rank": "Rank", "chance": "Chance within the margin", "changed": "Changes with the seed",
-    "changed_high": "Changes, high", "changed_low": "Changes, low", "coefficient": "Coefficient",
+    "base": "Against", "bt_rank": "Rank", "chance": "Score of chance", "changed": "Changes with the seed",
+    "changed_high": "Changes, high", "changed_low": "Changes, low", "coefficient": "Coefficient", "counts": "Real arm has learned",
     "commonest": "Share of the commonest label", "confidence": "Confidence", "converged": "Converged", "correct": "Correct",
     "cosine": "Cosine",
     "cost_usd": "US dollars", "cross_entropy": "Cross-entropy (nats)", "device": "Device", "df": "Degrees of freedom",

@@ -28,14 +28,15 @@ def gap_against_subjectivity(
 
     `points` has the columns of `core.analysis.points.join`. Upright bars are 95 % intervals of gaps; the interval of a task's
     subjectivity stands once, in the task's row. Marks of the arms of a task stand side by side, hollow with runs that had not
-    converged. With a `fit`, its line and 95 % band are drawn over the range of the points, with
+    converged. With a `fit`, its line and 95 % band are drawn over the range of the points whose `counts` is not False, with
     `by_arm` also the line of each arm if there are several.
     """
     names = [str(name) for name in points.sort_values("subjectivity", kind="stable")["task"].unique()]
     rows = ROW * len(names) + 16
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.02, row_heights=[PLOT, rows])
+    counting = points[points["counts"]] if "counts" in points else points
     if fit is not None:
-        _add_fit(figure, fit, points["subjectivity"])
+        _add_fit(figure, fit, counting["subjectivity"])
     styles = gap_charts.arm_styles(points["arm"])
     span = float(np.ptp(points["subjectivity"])) or 1.0
     for place, (arm, style) in enumerate(styles.items()):
@@ -44,7 +45,7 @@ def gap_against_subjectivity(
         for trace in unconverged.traces(_gap_marks(own, own["subjectivity"] + shift, arm, style), own["unconverged"]):
             figure.add_trace(trace, row=1, col=1)
         if by_arm and len(styles) > 1 and arm in by_arm:
-            _add_arm_line(figure, by_arm[arm], own["subjectivity"], style)
+            _add_arm_line(figure, by_arm[arm], counting.loc[counting["arm"] == arm, "subjectivity"], style)
     unconverged.explain(figure, points["unconverged"])
     _add_places(figure, points.drop_duplicates("task").set_index("task").loc[names].reset_index())
     figure.add_hline(y=0, line={"color": gap_charts.GREY, "width": 1, "dash": "dot"}, row=1, col=1)
