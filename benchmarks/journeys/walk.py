@@ -110,7 +110,7 @@ class Walk:
 
     def see(self, name: str, *, looks: bool = True) -> None:
         """End a step: note it, and take its pictures, with `looks` in the other looks too; they cost the person no time."""
-        settled(self.page)
+        self._drawn(self.page)
         now = time.monotonic()
         step = Step(name, self.clicks, now - self._began, self._waiting)
         self.steps.append(step)
@@ -125,11 +125,16 @@ class Walk:
             flush=True,
         )
 
+    def _drawn(self, page: Page) -> None:
+        """Wait until a page stands still and none of its parts is still being drawn."""
+        settled(page)
+        page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')")
+
     def _picture(self, path: Path, size: dict[str, Any]) -> None:
         page = self.opened(**size)
         page.goto(self.page.url)
         page.get_by_role("heading", level=1).first.wait_for()
-        settled(page)
+        self._drawn(page)
         page.screenshot(path=path)
         page.context.close()
 

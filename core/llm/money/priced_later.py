@@ -11,12 +11,11 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.llm.money import prices
-from core.llm.money.prices import Price
+from core.llm.money.prices import BATCH_SHARE, Price
 from core.study.rows.kinds import JudgementKind, RaterKind
 from core.study.rows.sessions import Rater, Reply
 from core.study.rows.study import Completion, Continuation, Judgement, Trial
 
-BATCH_SHARE = 0.5  # of the usual price
 MILLION = 1e6
 SAME_USD = 1e-10  # costs that differ by less were counted at the same price
 

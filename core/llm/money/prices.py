@@ -18,6 +18,9 @@ SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?")
 
 
+BATCH_SHARE = 0.5  # of the usual price, for the calls of a batch
+
+
 class Price(BaseModel):
     """The price of a model in US dollars per million tokens; `as_of` is the day or month of the price."""
 

@@ -20,7 +20,7 @@ from core.llm.endpoint import failures
 from core.llm.endpoint.endpoint import SYSTEM, OpenAIProvider, refuses_system
 from core.llm.money import committed, prices
 from core.llm.money.committed import Account, Way
-from core.llm.money.prices import Price
+from core.llm.money.prices import BATCH_SHARE, Price
 from core.reports import Report, silent
 from core.study import claim
 from core.study.rows.kinds import BatchState
@@ -107,8 +107,8 @@ def half(price: Price | None) -> Price | None:
         return None
     return price.model_copy(
         update={
-            "input_usd_per_million": price.input_usd_per_million / 2,
-            "output_usd_per_million": price.output_usd_per_million / 2,
+            "input_usd_per_million": price.input_usd_per_million * BATCH_SHARE,
+            "output_usd_per_million": price.output_usd_per_million * BATCH_SHARE,
         }
     )
 
