@@ -1,6 +1,7 @@
 """Forecasts of training time: from the pace of finished runs, never from runs of another device, and unknown where nothing is known."""
 
 import math
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -84,3 +85,23 @@ def test_a_request_has_the_forecast_of_the_runs_that_it_plans(store: Store, task
 
         assert asked.runs == len(runs)
         assert asked.seconds == pytest.approx(sum(pace.work_of(session, runs).values()) / 150)
+
+
+def test_a_processor_without_bfloat16_is_guessed_to_be_slower(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    guesses = {}
+    for name, flags in (
+        ("with", "flags : fma avx512_bf16 amx_bf16"),
+        ("without", "flags : fma avx2"),
+        ("unknown", None),
+    ):
+        path = tmp_path / name
+        if flags is not None:
+            path.write_text(flags)
+        monkeypatch.setattr(pace, "CPUINFO", path)
+        with store() as session:
+            guesses[name] = pace.paces(session, ["minilm"], has_gpu=False)["minilm"].characters
+
+    assert guesses["without"] == pytest.approx(pace.WITHOUT_BF16 * guesses["with"])
+    assert guesses["unknown"] == guesses["with"]
