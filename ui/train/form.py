@@ -72,11 +72,7 @@ def pick_training(
     counting = _pick_counting(known["training"], n_rated, n_weighed, key=key)
     more = _more(training_settings(known["training"]), key=key)
     settings = training_settings(with_length(known["training"], length) | {"balance": balance} | counting | more)
-    said = (
-        _words(settings, name if name in presets.PRESETS else ""),
-        _targets_words(settings, n_rated),
-        _weights_words(settings, n_weighed),
-    )
+    said = (_words(settings, name), _targets_words(settings, n_rated), _weights_words(settings, n_weighed))
     return TrainingChoice(list(encoders), int(seeds), settings, " ".join(filter(None, said)))
 
 
@@ -171,7 +167,7 @@ def _words(settings: TrainingSettings, preset: str) -> str:
     """What a preset stands for, and the settings under More settings where they differ from it."""
     limit = f", at most {settings.per_label:,} training texts a label" if settings.per_label else ""
     chosen = f"Batches of {settings.batch_size}, learning rate {settings.learning_rate:g}, up to {settings.max_length} tokens{limit}."
-    if not preset:
+    if preset not in presets.PRESETS:
         return f"{chosen} Finished runs are not repeated."
     own = presets.PRESETS[preset].training
     length = "" if {"steps", "passes"} & set(own) else LENGTH_IS_OWN
