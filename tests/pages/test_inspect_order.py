@@ -1,9 +1,11 @@
-"""Inspect names the arm to start with, and after training how far that held."""
+"""Inspect names the arm to start with, and after training how far that held; all tasks are measured by one press."""
 
 import pytest
+from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from core import settings as settings_module
+from core.jobs import queue
 from core.quality import measures
 from core.quality.measures import ArmMeasures
 from core.study import tasks
@@ -58,3 +60,24 @@ def test_after_training_the_two_orders_stand_beside_each_other(home: Store, lang
         assert "start with grid" not in said(shown)
     else:
         assert "Spearman -1.00 over 3 arms, where 100% of all orders do at least as well" in said(shown)
+
+
+def test_one_press_measures_all_tasks_that_have_texts_and_are_not_measured(home: Store) -> None:
+    with home.write() as session:
+        study = tasks.study_named(session, "deeds")
+        for name in ("mood", "tone", "news"):
+            finished_study.make_task(session, study, name)
+        finished_study.make_task(session, study, "empty", test_texts=0)
+        done = tasks.get_task(session, study.id, "news")
+        found = measured.task(measured.arm("real", 0.4), task_id=done.id, digest=measures.digest(session, done.id))
+    measures.write(settings_module.load(), found)
+    app = apps.of_file(ROOT / "pages" / "inspect.py")
+    app.query_params["inspect.view"] = "Quality"
+    app.run()
+
+    with FileLock(settings_module.load().home / "runner.lock"):
+        next(button for button in app.button if button.label == "Measure all 2 tasks").click().run()
+
+    assert not app.exception
+    with home() as session:
+        assert sorted(job.title for job in queue.rows(session)) == ["Measure mood", "Measure tone"]

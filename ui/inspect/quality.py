@@ -12,9 +12,9 @@ from core.quality import measures, readings
 from core.quality.beside_real import order
 from core.quality.measures import ArmMeasures, Measures
 from core.steps import measure as measuring
-from core.study import browse
+from core.study import browse, samples, tasks
 from core.study.exchange import spreadsheets
-from core.study.rows.kinds import ArmKind, Work
+from core.study.rows.kinds import ArmKind, SampleStatus, Work
 from core.study.rows.study import Study, Task
 from core.wording import counted
 from ui.inspect import reading
@@ -171,14 +171,35 @@ def _measured(study: Study, task: Task) -> Measures | None:
     elif found.stale:
         st.warning("The samples have changed since these were measured.")
     is_wanted = (found is None or found.stale) and resources.may_change()
-    if is_wanted and st.button(label, type="primary", key="quality.measure"):
-        with resources.store().write() as session:
-            job = measuring.queue_measuring(session, study=study, task=task)
-        runner.ensure(resources.settings())
-        set_queued_notice([job])
-        st.rerun()
+    if is_wanted:
+        with st.container(horizontal=True):
+            if st.button(label, type="primary", key="quality.measure"):
+                _queue(study, [task])
+            others = _not_measured(study)
+            if len(others) > 1 and st.button(f"Measure all {len(others)} tasks", key="quality.measure_all"):
+                _queue(study, others)
     jobs.job_panel(study.id, of=Work.MEASURE.key(task.id), key="quality.jobs")
     return found.measures if found else None
+
+
+def _not_measured(study: Study) -> list[Task]:
+    """The tasks of the study that have kept texts and no measures of them."""
+    settings = resources.settings()
+    with resources.store()() as session:
+        counted_texts = samples.counts(session, study.id)
+        filled = set(counted_texts.loc[counted_texts["status"] == SampleStatus.KEPT, "task"])
+        found = [each for each in tasks.tasks(session, study.id) if each.name in filled]
+        stored = {each.id: measures.read(settings, session, each.id) for each in found}
+    return [each for each in found if (known := stored[each.id]) is None or known.stale]
+
+
+def _queue(study: Study, wanted: Sequence[Task]) -> None:
+    """Queue the measuring of tasks, one job each, and draw the page again."""
+    with resources.store().write() as session:
+        queued = [measuring.queue_measuring(session, study=study, task=each) for each in wanted]
+    runner.ensure(resources.settings())
+    set_queued_notice(queued)
+    st.rerun()
 
 
 def _of(found: Measures, wanted: Sequence[str]) -> pd.DataFrame:

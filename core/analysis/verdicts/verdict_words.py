@@ -8,7 +8,7 @@ from core.analysis.verdicts.measured import WITHIN_80, ArmGap
 from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, UNLIKELY, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
-from core.wording import counted, shown
+from core.wording import counted, listed, shown
 
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
@@ -125,7 +125,20 @@ def advised(found: Verdict) -> str:
         if found.arm not in [arm.arm for arm in measured]:
             return TRY.format(arm=found.arm, measured=" and ".join(arm.arm for arm in measured))
         return MORE.format(arm=found.arm)
-    return ADVICE_WORDS[found.advice].format(arm=found.arm, arms=" and ".join(arm.arm for arm in found.arms))
+    said = ADVICE_WORDS[found.advice].format(arm=found.arm, arms=" and ".join(arm.arm for arm in found.arms))
+    return said + (_surer(found) if found.advice in (Advice.GENERATE, Advice.MIX) else "")
+
+
+def _surer(found: Verdict) -> str:
+    """A sentence about arms that are surer than the one advised, which is the simplest of the likely ones; "" without any."""
+    named = next(arm for arm in found.arms if arm.arm == found.arm)
+    percent = round(100 * named.chance)
+    surer = [
+        arm.arm for arm in found.arms if arm.is_known and round(100 * arm.chance) > percent and arm.gap < named.gap
+    ]
+    if not surer:
+        return ""
+    return f" They are the simplest that are likely to lose at most {margin_points(found.margin)}; {listed(surer)} texts are surer still."
 
 
 def agreement_words(subjectivity: Interval | None, measure: Measure | None) -> str:

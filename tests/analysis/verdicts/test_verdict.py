@@ -71,6 +71,19 @@ def test_few_tasks_ask_for_a_pilot_and_own_runs_decide() -> None:
     )
 
 
+def test_an_arm_that_is_surer_than_the_simplest_likely_one_is_named() -> None:
+    def said(few_shot: float) -> str:
+        gaps = (measured(0.025, 0.02), measured(few_shot, 0.02, arm="few-shot"))
+        return verdict_words.headline(judged(KnownTask("new", rated(0.7), gaps), study(n=2)))
+
+    surer = said(-0.03)
+    assert (
+        "Generate: train on zero-shot texts. They are the simplest that are likely to lose at most 5 points; " in surer
+    )
+    assert surer.endswith("few-shot texts are surer still.")
+    assert said(0.04).endswith("Generate: train on zero-shot texts.")
+
+
 def test_runs_that_had_not_converged_are_told_beside_the_number_that_rests_on_them() -> None:
     own = measured(0.2)
     cut = KnownTask("new", rated(0.7), (replace(own, gap=replace(own.gap, unconverged=2)),))
