@@ -106,7 +106,7 @@ def collect(
         points=table.assign(counts=_is_learned(table, measured)),
         fit=fit,
         fit_note=note,
-        exact=slope.exact(fit, placed, value="value", low="low", high="high") if fit else None,
+        exact=_exact(fit, placed, measure),
         by_arm=by_arm,
         left_out=left_out,
         notes=(
@@ -129,11 +129,19 @@ def _is_learned(points_: pd.DataFrame, measured: GapTable) -> "pd.Series[bool]":
     return pd.Series([pair not in measured.unlearned for pair in pairs], index=points_.index, dtype=bool)
 
 
+def _exact(fit: regression.Fit | None, placed: pd.DataFrame, measure: levels.Measure | None) -> slope.Exact | None:
+    if fit is None:
+        return None
+    return slope.exact(fit, placed, value="value", error="error", is_centred=measure is levels.Measure.COMPARISONS)
+
+
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
     """What is known of each named task for a verdict: its subjectivity, the gaps of its arms with the encoders whose real arm is shown to
     have learned, and why there are none if no encoder's is."""
-    rows = found.subjectivity[["task", "value", "low", "high", "n"]].dropna(subset=["value"]).to_dict("records")
-    places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"])) for row in rows}
+    rows = (
+        found.subjectivity[["task", "value", "low", "high", "n", "error"]].dropna(subset=["value"]).to_dict("records")
+    )
+    places = {row["task"]: Interval(row["value"], row["low"], row["high"], int(row["n"]), row["error"]) for row in rows}
     rated = set(found.subjectivity.loc[found.subjectivity["n"] > 0, "task"])
     kinds = dict(zip(found.gaps["arm"], found.gaps["arm_kind"], strict=True))
     return [

@@ -12,7 +12,6 @@ from core.analysis import regression
 from core.analysis.inference import clusters
 from core.analysis.regression import Fit
 from core.errors import StudyError
-from core.interval import NORMAL_95
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,7 +26,7 @@ class Exact:
     """The slope if the predictor were known without error: slope and limits divided by `reliability`.
 
     `reliability`: share of the variance of the predictor that is not error of measurement, in [0, 1]; nan where the predictor
-    has no intervals. The slope and its limits are nan where the reliability is unknown or below 0.5.
+    has no standard errors. The slope and its limits are nan where the reliability is unknown or below 0.5.
     """
 
     reliability: float
@@ -87,20 +86,31 @@ def over_groups(
     return fit if n_groups >= LEAST_GROUPS else _without_interval(fit, group)
 
 
-def exact(fit: Fit, table: pd.DataFrame, *, value: str, low: str, high: str) -> Exact:
-    """The slope corrected for the error of the predictor, from its values and 95 % limits per group (one row each).
+def exact(fit: Fit, table: pd.DataFrame, *, value: str, error: str, is_centred: bool = False) -> Exact:
+    """The slope corrected for the error of the predictor, from its values and standard errors per group (one row each).
 
-    Source: Fuller (1987), Measurement Error Models, section 1.2, with the reliability taken as known.
+    With x the values of n groups and e their standard errors,
+
+        reliability = 1 - c mean(e^2) / var(x)
+
+    where c is 1 for errors that are independent, and n / (n - 1) where the values are shifted to mean 0 (`is_centred`), as the
+    strengths of comparisons are: their errors sum to 0, too. Source: Fuller (1987), Measurement Error Models, section 1.2,
+    with the reliability taken as known.
     """
-    known = table.dropna(subset=[value, low, high])
+    known = table.dropna(subset=[value, error])
     variance = float(known[value].var(ddof=1)) if len(known) > 1 else 0.0
     if not variance:
         return Exact(math.nan, math.nan, math.nan, math.nan)
-    error = float((((known[high] - known[low]) / (2 * NORMAL_95)) ** 2).mean())
-    reliability = max(0.0, 1 - error / variance)
+    reliability = max(0.0, 1 - error_variance(known[error], is_centred=is_centred) / variance)
     if reliability < CORRECTED_FROM:
         return Exact(reliability, math.nan, math.nan, math.nan)
     return Exact(reliability, fit.slope / reliability, fit.low / reliability, fit.high / reliability)
+
+
+def error_variance(errors: "pd.Series[float]", *, is_centred: bool) -> float:
+    """What errors of measurement add to the variance of the values of at least two groups, from the standard errors (`exact`)."""
+    n = len(errors)
+    return float((errors**2).mean()) * (n / (n - 1) if is_centred else 1.0)
 
 
 def _without_interval(fit: Fit, group: str) -> Fit:

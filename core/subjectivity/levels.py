@@ -15,10 +15,10 @@ from core.subjectivity.statistics import agreement, ranking, scale_means
 from core.subjectivity.statistics.counts import Level
 
 SCALE_ENDS = 1, 5
-COLUMNS = ["task", "value", "low", "high", "n", "level", "commonest"]
+COLUMNS = ["task", "value", "low", "high", "n", "level", "commonest", "error"]
 NAN = float("nan")
 
-Row = tuple[str, float, float, float, int, float, float]  # columns as in `COLUMNS`
+Row = tuple[str, float, float, float, int, float, float, float]  # columns as in `COLUMNS`
 
 
 class Measure(StrEnum):
@@ -46,12 +46,12 @@ def measures(session: Session, study: Study) -> list[Measure]:
 
 
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:
-    """Compute the subjectivity of each task: columns task, value, low, high (95 % interval), n (answers), level, commonest.
+    """Compute the subjectivity of each task: columns task, value, low, high (95 % interval), n (answers), level, commonest, error.
 
     `level` is the level in the majority graph, nan for other measures than comparisons. `commonest` is the share of the commonest
-    label among the ratings, in (0, 1], nan for other measures than ratings. Tasks without answers are left
-    out. value, low and high are nan if the statistic is undefined. Strengths without a finite estimate have no interval
-    (`ranking.bradley_terry`). A text that was rated in several sessions counts as one text.
+    label among the ratings, in (0, 1], nan for other measures than ratings. `error` is the standard error of the value. Tasks
+    without answers are left out. value, low, high and error are nan if the statistic is undefined. Strengths without a finite
+    estimate have no interval (`ranking.bradley_terry`). A text that was rated in several sessions counts as one text.
     """
     read = {Measure.COMPARISONS: _compared, Measure.RATINGS: _rated, Measure.SCALE: _scaled}[measure]
     return pd.DataFrame(read(session, study), columns=COLUMNS).sort_values("value", ignore_index=True)
@@ -64,7 +64,7 @@ def _compared(session: Session, study: Study) -> list[Row]:
         return []
     ranked = ranking.bradley_terry(answers)
     return [
-        (name, strength.value, strength.low, strength.high, strength.n, float(ranked.levels[name]), NAN)
+        (name, strength.value, strength.low, strength.high, strength.n, float(ranked.levels[name]), NAN, strength.error)
         for name, strength in ranked.strength.items()
     ]
 
@@ -78,7 +78,7 @@ def _rated(session: Session, study: Study) -> list[Row]:
             continue
         alpha = agreement.alpha_interval(ratings.by_text(answers), level=Level.NOMINAL)
         share = float(answers["label"].value_counts(normalize=True).max())
-        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(answers), NAN, share))
+        rows.append((task.name, 1 - alpha.value, 1 - alpha.high, 1 - alpha.low, len(answers), NAN, share, alpha.error))
     return rows
 
 
@@ -91,7 +91,7 @@ def _scaled(session: Session, study: Study) -> list[Row]:
             continue
         mean = scale_means.mean_rating(ratings.by_text(answers))
         low, high = np.clip([mean.low, mean.high], *SCALE_ENDS)
-        rows.append((task.name, mean.value, float(low), float(high), len(answers), NAN, NAN))
+        rows.append((task.name, mean.value, float(low), float(high), len(answers), NAN, NAN, mean.error))
     return rows
 
 

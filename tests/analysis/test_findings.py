@@ -34,7 +34,7 @@ def found(*, low: float, n_tasks: int = 4) -> Findings:
         points=table.reindex(columns=points.POINT_COLUMNS),
         fit=fit,
         fit_note="",
-        exact=slope.exact(fit, known, value="value", low="low", high="high"),
+        exact=slope.exact(fit, known.assign(error=low / 2), value="value", error="error"),
         by_arm={},
         left_out="5 runs were left out.",
     )

@@ -89,16 +89,16 @@ def test_an_arm_in_every_task_of_its_own_leaves_no_slope() -> None:
 
 def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
     fit = over_tasks(a_study(tasks=10))
-    table = a_study(tasks=10, arms=1, encoders=1).assign(
-        low=lambda rows: rows["x"] - 0.8, high=lambda rows: rows["x"] + 0.8
-    )
+    table = a_study(tasks=10, arms=1, encoders=1).assign(error=0.4)
 
-    found = slope.exact(fit, table, value="x", low="low", high="high")
-    lost = slope.exact(fit, table.assign(low=table["x"] - 3, high=table["x"] + 3), value="x", low="low", high="high")
-    unknown = slope.exact(fit, table.assign(low=math.nan), value="x", low="low", high="high")
+    found = slope.exact(fit, table, value="x", error="error")
+    lost = slope.exact(fit, table.assign(error=1.5), value="x", error="error")
+    unknown = slope.exact(fit, table.assign(error=math.nan), value="x", error="error")
+    centred = slope.exact(fit, table, value="x", error="error", is_centred=True)
 
-    expected = 1 - (0.8 / 1.959964) ** 2 / table["x"].var()
+    expected = 1 - 0.4**2 / table["x"].var()
     assert found.reliability == pytest.approx(expected, abs=1e-6)
+    assert centred.reliability == pytest.approx(1 - 10 / 9 * 0.4**2 / table["x"].var(), abs=1e-6)
     assert (found.slope, found.low) == pytest.approx((fit.slope / expected, fit.low / expected), rel=1e-6)
     assert lost.reliability < 0.5 and math.isnan(lost.slope)
     assert math.isnan(unknown.reliability)

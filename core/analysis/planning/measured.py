@@ -9,10 +9,10 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.analysis import slope
 from core.analysis.findings import Findings
 from core.analysis.inference.gaps import Gap
 from core.analysis.planning.inputs import Inputs, Number, Origin
-from core.interval import NORMAL_95
 from core.study import samples
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
@@ -74,12 +74,12 @@ def _over_tasks(found: Findings) -> dict[str, Number]:
 
 def _of_answers(found: Findings) -> dict[str, Number]:
     """What a single answer says about a task's subjectivity. With ratings and too few tasks for that, a plan asks for comparisons."""
-    places = found.subjectivity.dropna(subset=["value", "low", "high"])
+    places = found.subjectivity.dropna(subset=["value", "error"])
     is_comparing = found.measure is levels.Measure.COMPARISONS
     numbers = {}
     if len(places) >= (FEWEST_TASKS if is_comparing else FEWEST_RATED):
-        errors = ((places["high"] - places["low"]) / (2 * NORMAL_95)) ** 2
-        true = float(places["value"].var(ddof=1) - errors.mean())
+        errors = places["error"] ** 2
+        true = float(places["value"].var(ddof=1)) - slope.error_variance(places["error"], is_centred=is_comparing)
         if true > 0:
             one = float((errors * places["n"]).mean()) / true
             numbers["rating_variance"] = Number(one, Origin.STUDY, f"{found.measure} of {len(places)} tasks")

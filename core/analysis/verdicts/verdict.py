@@ -4,6 +4,7 @@ It rests on the task's own runs where there are any, on the gaps of the study's 
 assumption where neither says enough.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -207,9 +208,11 @@ def _place(task: KnownTask, placed: Sequence[KnownTask], *, centre: float, unit:
 
 
 def _error(subjectivity: Interval | None) -> float:
-    """The standard error behind a 95 % interval; 0 where the interval is undefined."""
+    """The standard error of a subjectivity, of one with limits alone that of a normal interval; 0 where it has no interval."""
     if subjectivity is None or not subjectivity.is_defined:
         return 0.0
+    if math.isfinite(subjectivity.error):
+        return subjectivity.error
     return (subjectivity.high - subjectivity.low) / (2 * NORMAL_95)
 
 

@@ -48,6 +48,8 @@ def estimates(
 ) -> dict[Coefficient, Interval]:
     """Compute the wanted coefficients with their intervals; `n` is the number of items with two ratings or more.
 
+    `error` is half the width of the interval over the quantile of Student's t with n - 1 degrees of freedom.
+
     `table` (items x labels) and `values` as `counts.on_level` returns them. Limits are nan with fewer than two items.
     Resamples in which a coefficient is undefined are left out. Resampling cannot see rare items that the sample lacks,
     so three cases get other limits:
@@ -67,8 +69,10 @@ def estimates(
     value = {name: float(statistic(whole, rows)[0]) for name, statistic in chosen.items()}
     if n < 2:
         return {name: Interval(value[name], np.nan, np.nan, n) for name in chosen}
+    t = student_quantile((1 + confidence) / 2, df=n - 1)
     if (rows.max(axis=1) == rows.sum(axis=1)).all():
-        return {name: unanimous(name, value[name], rows, frequency, confidence=confidence) for name in chosen}
+        every = {name: unanimous(name, value[name], rows, frequency, confidence=confidence) for name in chosen}
+        return {name: _with_error(found.value, (found.low, found.high), n, t) for name, found in every.items()}
     limits = _limits(chosen, rows, frequency, resamples=resamples, seed=seed, confidence=confidence)
     for name in {Coefficient.MAJORITY, Coefficient.PERCENT} & set(chosen):
         if limits[name][1] - limits[name][0] <= SAME:
@@ -79,7 +83,12 @@ def estimates(
         wider = _limits(corrected, *extended, resamples=resamples, seed=seed, confidence=confidence)
         for name, (_, high) in wider.items():
             limits[name] = (limits[name][0], float(np.fmax(limits[name][1], high)))
-    return {name: Interval(value[name], *limits[name], n) for name in chosen}
+    return {name: _with_error(value[name], limits[name], n, t) for name in chosen}
+
+
+def _with_error(value: float, limits: tuple[float, float], n: int, t: float) -> Interval:
+    low, high = limits
+    return Interval(value, low, high, n, (high - low) / (2 * t))
 
 
 def value(coefficient: Coefficient, table: Floats, values: Floats, *, level: Level) -> float:

@@ -26,7 +26,7 @@ LISTED, SPELLED = 3, 4  # groups in a sentence, names in a group
 class Ranking:
     """Bradley-Terry strengths of names, from `n` comparisons of which `ties` are ties.
 
-    `order`: names, the highest strength first. `strength`: natural-log strength with its interval and the number of
+    `order`: names, the highest strength first. `strength`: natural-log strength with its interval, standard error and the number of
     comparisons of the name; exp(a - b) are the odds that a wins over b; the limits are nan without a finite estimate
     and if all raters answered alike. `levels`: from 1, the least, by the majority graph. `method`: the source of the
     intervals. `note`: a warning, else "". `coverage`: a warning if simulated coverage is off (not simulated for one
@@ -188,7 +188,7 @@ def _ranking(estimate: Estimate) -> Ranking:
     can_warn = tally.n_raters > 1 and bool(np.isfinite(margin).any())
     return Ranking(
         order=tuple(names[i] for i in order),
-        strength={names[i]: _strength(estimate.value[i], margin[i], n_of_name[i]) for i in order},
+        strength={names[i]: _strength(estimate.value[i], margin[i], n_of_name[i], estimate.errors[i]) for i in order},
         levels=majority.levels_of(tally),
         connected=estimate.connected,
         n=len(tally.share),
@@ -202,8 +202,8 @@ def _ranking(estimate: Estimate) -> Ranking:
     )
 
 
-def _strength(value: float, margin: float, n: int) -> Interval:
-    return Interval(float(value), float(value - margin), float(value + margin), int(n))
+def _strength(value: float, margin: float, n: int, error: float) -> Interval:
+    return Interval(float(value), float(value - margin), float(value + margin), int(n), float(error))
 
 
 def _order(estimate: Estimate) -> npt.NDArray[np.intp]:

@@ -15,7 +15,7 @@ from core.interval import Interval
 
 
 def mean_rating(ratings: pd.DataFrame, *, confidence: float = 0.95) -> Interval:
-    """The mean over texts of the mean rating of each text; `n` counts texts.
+    """The mean over texts of the mean rating of each text, with its standard error; `n` counts texts.
 
     `ratings`: one row per answer, columns item_id, rater_id, label (a number). The limits are nan with one text, one rater, or
     where all answers are equal. Source: Cameron, Gelbach and Miller (2011), JBES 29, for clusters that cross, each with its
@@ -37,7 +37,7 @@ def mean_rating(ratings: pd.DataFrame, *, confidence: float = 0.95) -> Interval:
     variance = max(of_texts + of_raters - both, of_texts, of_raters)
     df = (of_texts + of_raters) ** 2 / (of_texts**2 / (n - 1) + of_raters**2 / (m - 1))
     half = float(stats.t.ppf((1 + confidence) / 2, df)) * math.sqrt(variance)
-    return Interval(value, value - half, value + half, n)
+    return Interval(value, value - half, value + half, n, math.sqrt(variance))
 
 
 def _of(parts: npt.NDArray[np.float64], group: npt.NDArray[np.intp], n: int) -> float:

@@ -32,9 +32,14 @@ class Estimate:
     t: float
 
     @property
+    def errors(self) -> Floats:
+        """The standard error of each strength; nan if the covariance is unknown or the standard error is 0."""
+        return _standard_errors(np.diag(self.covariance))
+
+    @property
     def margins(self) -> Floats:
-        """Half the width of each strength's interval; nan if the covariance is unknown or the standard error is 0."""
-        return self.t * _standard_errors(np.diag(self.covariance))
+        """Half the width of each strength's interval; nan as in `errors`."""
+        return self.t * self.errors
 
     @property
     def margins_of_differences(self) -> Floats:
