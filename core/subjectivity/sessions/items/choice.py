@@ -106,6 +106,13 @@ def choose(
     return None
 
 
+def has_more(session: Session, campaign: Campaign, rater_id: int) -> bool:
+    """Whether a rater has seen fewer items of some role than the personal quota."""
+    items = items_of(session, campaign)
+    seen = Counter(items.role_of[item_id] for item_id in seen_by(session, rater_id))
+    return any(seen[role] < n for role, n in quota_of(campaign, items.counts).items())
+
+
 def has_room(session: Session, campaign: Campaign, *, now: float) -> bool:
     """Whether a new rater would get an item: some item has fewer raters than wanted (counted as in `next_item`)."""
     counts = (
