@@ -55,9 +55,10 @@ def items_of(session: Session, campaign: Campaign) -> Items:
 def quota_of(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
     """The largest number of items of each role that a rater sees."""
     rules = protocol.of(campaign)
+    items = min(campaign.items_per_rater, roles[ItemRole.ITEM])
     return {
-        ItemRole.ITEM: min(campaign.items_per_rater, roles[ItemRole.ITEM]),
-        ItemRole.ATTENTION: roles[ItemRole.ATTENTION] if rules.attention_every else 0,
+        ItemRole.ITEM: items,
+        ItemRole.ATTENTION: min(rules.attention_checks(items), roles[ItemRole.ATTENTION]),
         ItemRole.GOLD: min(rules.gold_per_rater, roles[ItemRole.GOLD]),
     }
 
