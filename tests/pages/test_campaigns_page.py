@@ -245,6 +245,15 @@ def test_excluding_a_rater_gives_a_reason_and_counting_again_takes_it_back(
 
     with home() as session:
         assert session.get_one(Rater, first.id).excluded_because == "answered at random"
+    app.session_state[f"raters.table.{campaign.id}.1"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.run()
+    assert any("the code of a completed session" in note.value for note in app.caption)
+
+    app.button(key=f"raters.include.{first.id}").click().run()
+
+    with home() as session:
+        again = session.get_one(Rater, first.id)
+    assert (again.excluded_at, again.excluded_because) == (None, "")
 
 
 def test_closing_a_campaign_and_opening_it_again(app: AppTest, home: Store, study: Study) -> None:

@@ -14,7 +14,7 @@ from core.study.rows.kinds import CampaignKind, RaterState, Split
 from core.study.rows.sessions import Campaign, Rater, Rating, Skip
 from core.study.rows.study import Sample, Task
 from core.study.store import Store
-from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
+from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
 from tests import apps
 from ui.shared import links
@@ -368,7 +368,9 @@ def test_a_preview_takes_the_same_way_and_stores_nothing(home: Store, make: Make
     assert count(home, Rater) + count(home, Rating) == 0
 
 
-def test_a_rater_excluded_while_rating_sees_no_more_items(app: AppTest, home: Store, make: Make) -> None:
+def test_a_rater_excluded_while_rating_sees_no_more_items_until_counted_again(
+    app: AppTest, home: Store, make: Make
+) -> None:
     campaign = make()
     agree(visit(app, campaign))
     with home.write() as session:
@@ -378,6 +380,12 @@ def test_a_rater_excluded_while_rating_sees_no_more_items(app: AppTest, home: St
     app.run()
 
     assert app.code[0].value == protocol.of(campaign).codes.failed_check
+    with home.write() as session:
+        conduct.include(session, rater_id=rater.id, now=2)
+
+    app.run()
+
+    assert answers(app) and not app.code
 
 
 @pytest.mark.parametrize("kind", [CampaignKind.SCALE, CampaignKind.COMPARE_ITEMS])

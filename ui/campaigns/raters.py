@@ -20,6 +20,10 @@ KINDS = {
     RaterKind.LLM: "LLM",
 }
 FIRST = ("rater", "kind", "state", "answers", "warned", "excluded")
+COUNTED_AGAIN = (
+    "The answers count again. A session that the exclusion ended goes on when the rater comes back, and ends with the code of a "
+    "completed session. Where a rule excluded the rater, rules only warn from then on."
+)
 OPTIONAL = ("skips", "attention", "gold", "warned", "excluded")
 
 
@@ -58,6 +62,7 @@ def _rater(rater_id: int, name: str, *, excluded: str) -> None:
         if excluded:
             st.caption(plain(f"Excluded because: {excluded}"))
             st.button("Count again", key=f"raters.include.{rater_id}", on_click=_include, args=(rater_id,))
+            st.caption(COUNTED_AGAIN)
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             key = f"raters.because.{rater_id}"
@@ -74,7 +79,7 @@ def _exclude(rater_id: int, key: str) -> None:
 
 def _include(rater_id: int) -> None:
     with resources.store().write() as session:
-        conduct.include(session, rater_id=rater_id)
+        conduct.include(session, rater_id=rater_id, now=time.time())
     _changed("The rater counts again.")
 
 

@@ -57,8 +57,9 @@ class Rater(Base):
     """A rater of one campaign, known by a pseudonym and a personal code.
 
     `assigned_item_id` is the item on the rater's screen. Answers of an excluded rater stay stored and are left out of
-    every statistic. `panel_id` is the id of the person at a crowdsourcing panel, exported only on request. `facts`
-    holds model, persona and temperature of an LLM rater, or further ids of the panel.
+    every statistic; `excluded_because` is kept without `excluded_at` if an organiser counts a rater again whom a rule had
+    excluded, so that no rule excludes the rater once more. `panel_id` is the id of the person at a crowdsourcing panel,
+    exported only on request. `facts` holds model, persona and temperature of an LLM rater, or further ids of the panel.
     """
 
     __tablename__ = "rater"

@@ -1,7 +1,6 @@
 """Create, find, open and close campaigns (labelling sessions)."""
 
 import itertools
-import math
 import random
 import secrets
 from dataclasses import dataclass, field
@@ -71,7 +70,8 @@ def make(session: Session, *, study_id: int, plan: Plan) -> Campaign:
     items = items_of(session, study_id=study_id, plan=plan)
     session.add(campaign)
     session.flush()
-    for item in items + _attention(session, campaign, plan):
+    n_items = sum(item.role != ItemRole.GOLD for item in items)
+    for item in items + _attention(session, campaign, plan, n_items=n_items):
         item.campaign_id = campaign.id
         session.add(item)
     session.flush()
@@ -204,10 +204,9 @@ def _task_pairs(session: Session, study_id: int) -> list[Item]:
     ]
 
 
-def _attention(session: Session, campaign: Campaign, plan: Plan) -> list[Item]:
+def _attention(session: Session, campaign: Campaign, plan: Plan, *, n_items: int) -> list[Item]:
     """The attention checks of a campaign, as many as a rater can see; each asks for an answer drawn at random."""
-    every = plan.protocol.attention_every
-    n = math.ceil(plan.items_per_rater / every) if every else 0
+    n = plan.protocol.attention_checks(min(plan.items_per_rater, n_items))
     rng, answers = random.Random(f"{plan.seed}/{campaign.token}"), allowed(session, campaign)
     return [
         Item(

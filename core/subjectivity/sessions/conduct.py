@@ -1,6 +1,7 @@
 """Find the rules of a campaign that a rater broke, from attention checks to skips, and warn or exclude the rater.
 
-The answers of an excluded rater stay in the store, are flagged in every export, and count in no statistic.
+The answers of an excluded rater stay in the store, are flagged in every export, and count in no statistic. An organiser
+can count the rater again; from then on, rules only warn about the rater.
 """
 
 import statistics
@@ -11,9 +12,11 @@ from itertools import groupby
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.study.rows.kinds import ItemRole, RaterState
+from core.study.rows.kinds import ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
-from core.subjectivity.sessions import campaigns, protocol
+from core.study.store import ONE_AT_A_TIME
+from core.subjectivity.sessions import campaigns, enrolment, protocol
+from core.subjectivity.sessions.items import choice
 from core.subjectivity.sessions.protocol import Action, Rules
 
 SPEED_AFTER = 5  # answers from which on the median time is checked
@@ -73,12 +76,14 @@ def longest_run(answers: Sequence[str]) -> int:
 
 
 def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> None:
-    """Store the warnings about a rater, and exclude the rater if a rule says so; an excluded rater gets no more items."""
-    skips = session.scalar(select(func.count(Skip.id)).where(Skip.rater_id == rater.id)) or 0
-    found = broken(protocol.of(campaign).rules, given(session, campaign, rater.id), skips=skips)
-    rater.warned_because = "; ".join(reason for action, reason in found if action == Action.WARN)
-    reasons = [reason for action, reason in found if action == Action.EXCLUDE]
-    if not reasons or rater.excluded_at is not None:
+    """Store the warnings about a rater, and exclude the rater if a rule says so; an excluded rater gets no more items.
+
+    A rule that would exclude a rater whom an organiser has counted again is stored as a warning.
+    """
+    warnings, reasons = _reasons(session, campaign, rater)
+    is_trusted = rater.excluded_at is None and bool(rater.excluded_because)
+    rater.warned_because = "; ".join(warnings + reasons if is_trusted else warnings)
+    if not reasons or is_trusted or rater.excluded_at is not None:
         return
     rater.excluded_at, rater.excluded_because = now, "; ".join(reasons)
     rater.assigned_item_id = None
@@ -93,7 +98,46 @@ def exclude(session: Session, *, rater_id: int, because: str, now: float) -> Non
     rater.excluded_at, rater.excluded_because = now, because.replace("\0", "").strip() or "by the organiser"
 
 
-def include(session: Session, *, rater_id: int) -> None:
-    """Include the answers of an excluded rater in the statistics again."""
-    rater = session.get_one(Rater, rater_id)
-    rater.excluded_at, rater.excluded_because = None, ""
+def include(session: Session, *, rater_id: int, now: float) -> None:
+    """Include the answers of an excluded rater in the statistics again, and undo what the exclusion did to the session.
+
+    A session that the exclusion cut off goes on when the rater comes back; it is done if the rater has met the personal
+    quota or the campaign is closed. The rules that are broken now are stored as warnings, and if one of these rules would
+    exclude the rater, no rule excludes the rater from now on.
+    """
+    rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
+    if rater.excluded_at is None:
+        return
+    campaign = session.get_one(Campaign, rater.campaign_id)
+    rater.excluded_at = None
+    warnings, reasons = _reasons(session, campaign, rater)
+    if reasons:
+        rater.warned_because = "; ".join(warnings + reasons)
+    else:
+        rater.excluded_because = ""
+    if not _is_cut_off(rater):
+        return
+    if campaign.is_open and choice.has_more(session, campaign, rater_id):
+        rater.state, rater.finished_at = RaterState.RATING, None
+    else:
+        rater.state, rater.finished_at, rater.assigned_item_id = RaterState.DONE, rater.finished_at or now, None
+    session.flush()
+
+
+def _reasons(session: Session, campaign: Campaign, rater: Rater) -> tuple[list[str], list[str]]:
+    """Why rules warn about a rater, and why rules exclude the rater; empty lists if no rule is broken."""
+    skips = session.scalar(select(func.count(Skip.id)).where(Skip.rater_id == rater.id)) or 0
+    found = broken(protocol.of(campaign).rules, given(session, campaign, rater.id), skips=skips)
+    return (
+        [reason for action, reason in found if action == Action.WARN],
+        [reason for action, reason in found if action == Action.EXCLUDE],
+    )
+
+
+def _is_cut_off(rater: Rater) -> bool:
+    """Whether an exclusion has kept the rater from further items: by a rule, or by hand in mid-session.
+
+    A rater who failed the comprehension check has never had an item, and was not cut off by an exclusion.
+    """
+    by_rule = rater.state == RaterState.FAILED_CHECK and enrolment.has_passed(rater)
+    return (by_rule or rater.state == RaterState.RATING) and rater.kind != RaterKind.LLM

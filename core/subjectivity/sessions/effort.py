@@ -47,8 +47,7 @@ def of_plan(session: Session, *, study_id: int, plan: Plan) -> Effort:
     roles = Counter(item.role or ItemRole.ITEM for item in drawn)
     items = roles[ItemRole.ITEM]
     per_rater = min(plan.items_per_rater, items)
-    every = plan.protocol.attention_every
-    checks = math.ceil(plan.items_per_rater / every) if every else 0
+    checks = plan.protocol.attention_checks(per_rater)
     checks += min(plan.protocol.gold_per_rater, roles[ItemRole.GOLD])
     answers = items * plan.raters_per_item
     raters = max(plan.raters_per_item, math.ceil(answers / per_rater))

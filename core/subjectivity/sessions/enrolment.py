@@ -273,7 +273,7 @@ def go_on(session: Session, *, rater_id: int) -> None:
     if rater.state != RaterState.LEFT:
         return
     rules = protocol.of(session.get_one(Campaign, rater.campaign_id))
-    is_new = bool(rules.check) and rater.kind == RaterKind.PERSON and not _has_passed(rater)
+    is_new = bool(rules.check) and rater.kind == RaterKind.PERSON and not has_passed(rater)
     rater.state, rater.finished_at = RaterState.CHECKING if is_new else RaterState.RATING, None
     session.flush()
 
@@ -299,15 +299,15 @@ def ending(session: Session, campaign: Campaign, rater: Rater) -> Ending:
     return Ending(state, sum(answered.values()), code, url)
 
 
+def has_passed(rater: Rater) -> bool:
+    """Whether the rater passed the comprehension check, as only then an item was assigned."""
+    return rater.assigned_at is not None
+
+
 def tidy_code(typed: str) -> str:
     """Normalise a typed personal code to its stored form: capitals, in groups joined by dashes."""
     letters = "".join(letter for letter in typed.upper() if letter.isalnum())
     return "-".join(letters[start : start + CODE_GROUP] for start in range(0, len(letters), CODE_GROUP))
-
-
-def _has_passed(rater: Rater) -> bool:
-    """Whether the rater passed the comprehension check before leaving, as only then an item was assigned."""
-    return rater.assigned_at is not None
 
 
 def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> Rater | None:

@@ -3,6 +3,7 @@
 A campaign stores its `Protocol` as JSON in `Campaign.settings`; settings that are missing there have the defaults below.
 """
 
+import math
 import re
 import secrets
 from enum import StrEnum
@@ -156,6 +157,10 @@ class Protocol(_Part):
     rules: Rules = Rules()
     panel: Panel = Panel()
     codes: Codes = Codes()
+
+    def attention_checks(self, items: int) -> int:
+        """The number of attention checks among so many items of a rater; 0 for a session without checks."""
+        return math.ceil(items / self.attention_every) if self.attention_every else 0
 
 
 def of(campaign: Campaign) -> Protocol:

@@ -1,7 +1,7 @@
 """Tables of a campaign's raters: answers, speed, checks, agreement with other raters; and panel ids for payment."""
 
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from core.study.rows.kinds import ItemRole, RaterKind
@@ -54,8 +54,9 @@ def panel(session: Session, campaign: Campaign) -> pd.DataFrame:
     counts = (
         select(table.rater_id, func.count(table.id).label("n")).group_by(table.rater_id).subquery()
     )  # answers to checks and gold items count, because they are work too
+    excluded = case((Rater.excluded_at.is_not(None), Rater.excluded_because), else_="")
     query = (
-        select(Rater.pseudonym, Rater.panel_id, Rater.state, func.coalesce(counts.c.n, 0), Rater.excluded_because)
+        select(Rater.pseudonym, Rater.panel_id, Rater.state, func.coalesce(counts.c.n, 0), excluded)
         .outerjoin(counts, counts.c.rater_id == Rater.id)
         .where(Rater.campaign_id == campaign.id, Rater.panel_id.is_not(None))
         .order_by(Rater.id)

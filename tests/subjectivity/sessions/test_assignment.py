@@ -238,6 +238,33 @@ def test_checks_and_gold_items_come_on_top_spread_over_the_session(sessions: Ses
     assert places[-1] - places[0] > 6
 
 
+def test_a_pair_of_tasks_comes_with_one_check(sessions: Sessions) -> None:
+    rules = Protocol(attention_every=5)
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None, protocol=rules)
+
+    seen = sessions.rate(sessions.rater(campaign), lambda item: item.expected or "left")
+
+    assert [item.role for item in seen] == [ItemRole.ITEM, ItemRole.ATTENTION]
+
+
+def test_an_earlier_campaign_with_more_checks_than_its_items_ask_for_shows_the_number_asked_for(
+    sessions: Sessions,
+) -> None:
+    rules = Protocol(attention_every=5)
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None, protocol=rules)
+    with sessions.store.write() as session:
+        for place in range(1, 4):
+            check = Item(campaign_id=campaign.id, external_id=f"attention-{place}", expected="tie")
+            check.role = ItemRole.ATTENTION
+            session.add(check)
+    rater = sessions.rater(campaign)
+
+    seen = sessions.rate(rater, lambda item: item.expected or "left")
+
+    assert [item.role for item in seen] == [ItemRole.ITEM, ItemRole.ATTENTION]
+    assert sessions.again(rater).state == RaterState.DONE
+
+
 @pytest.mark.slow
 def test_every_rater_meets_every_check_whatever_the_quotas() -> None:
     drawn = random.Random(1)

@@ -266,6 +266,19 @@ def test_the_effort_of_a_plan_is_what_the_campaign_then_asks_for(store: Store, t
     assert (found.raters, found.invited) == (8, 9)
 
 
+def test_a_campaign_of_few_items_has_no_more_checks_than_its_items_ask_for(store: Store, task: Task) -> None:
+    rules = Protocol(attention_every=2)
+    plan = Plan(name="c", task=task, per_class=2, raters_per_item=1, items_per_rater=20, protocol=rules)
+    with store.write() as session:
+        found = effort.of_plan(session, study_id=task.study_id, plan=plan)
+        campaign = campaigns.make(session, study_id=task.study_id, plan=plan)
+        rater = rated(session, campaign, 6)
+        ended = assignment.next_item(session, rater_id=rater.id, now=NOW + 9, rng=random.Random(0))
+        total = assignment.progress(session, campaign, rater.id).total
+
+    assert (found.per_rater, found.checks, total, ended) == (4, 2, 6, None)
+
+
 def test_an_item_needs_as_many_raters_however_many_items_each_sees(store: Store, task: Task) -> None:
     plan = Plan(name="c", task=task, per_class=1, raters_per_item=5, items_per_rater=100)
     with store.write() as session:

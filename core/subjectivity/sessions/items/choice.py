@@ -55,9 +55,10 @@ def items_of(session: Session, campaign: Campaign) -> Items:
 def quota_of(campaign: Campaign, roles: Counter[str]) -> dict[str, int]:
     """The largest number of items of each role that a rater sees."""
     rules = protocol.of(campaign)
+    items = min(campaign.items_per_rater, roles[ItemRole.ITEM])
     return {
-        ItemRole.ITEM: min(campaign.items_per_rater, roles[ItemRole.ITEM]),
-        ItemRole.ATTENTION: roles[ItemRole.ATTENTION] if rules.attention_every else 0,
+        ItemRole.ITEM: items,
+        ItemRole.ATTENTION: min(rules.attention_checks(items), roles[ItemRole.ATTENTION]),
         ItemRole.GOLD: min(rules.gold_per_rater, roles[ItemRole.GOLD]),
     }
 
@@ -104,6 +105,13 @@ def choose(
             return _take(session, campaign, items.of_role[role], seen, now, rng)
         return session.get_one(Item, rng.choice([item_id for item_id in items.of_role[role] if item_id not in seen]))
     return None
+
+
+def has_more(session: Session, campaign: Campaign, rater_id: int) -> bool:
+    """Whether a rater has seen fewer items of some role than the personal quota."""
+    items = items_of(session, campaign)
+    seen = Counter(items.role_of[item_id] for item_id in seen_by(session, rater_id))
+    return any(seen[role] < n for role, n in quota_of(campaign, items.counts).items())
 
 
 def has_room(session: Session, campaign: Campaign, *, now: float) -> bool:
