@@ -33,8 +33,9 @@ class Column:
     """A column of a file.
 
     `refers_to`: the table whose rows the column refers to, None for a column of values. `is_pointer`: whether the row is
-    whole without the row that the column refers to. `ids_of`: the same as `refers_to` for a column with lists of rows. `longest`: the largest number of characters, None without a limit. `choices`: the values that an
-    enum allows, () without a limit. `may_be_missing`: whether the database fills in a value for files of an earlier version.
+    whole without the row that the column refers to. `ids_of`: the same as `refers_to` for a column with lists of rows.
+    `longest`: the largest number of characters, None without a limit. `choices`: the values that an enum allows, () without
+    a limit. `may_be_missing`: whether the database fills in a value for files of an earlier version.
     """
 
     name: str
