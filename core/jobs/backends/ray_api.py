@@ -59,7 +59,7 @@ class RayApi:
     def job(self, name: str) -> dict[str, Any] | None:
         """What Ray knows of a job, with `status` and `message`; None if it knows no such job."""
         try:
-            return self._read(f"/api/jobs/{name}", lambda found: found | {"status": found["status"]})
+            return self._read(f"/api/jobs/{name}", lambda found: {**found, "status": found["status"]})
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
