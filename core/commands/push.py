@@ -57,7 +57,7 @@ def push(
 def _push_model(
     session: Session, settings: Settings, run_id: int, destination: hub.Destination, *, as_json: bool
 ) -> None:
-    kept = models.models_in(settings).get(run_id)
+    kept = models.get(session, settings, run_id)
     models.refresh_card(session, kept)
     pushed = hub_models.push(kept.path, to=destination)
     if as_json:

@@ -10,6 +10,7 @@ import typer
 from core.commands import output
 from core.errors import StudyError
 from core.steps import find
+from core.steps.trained import models
 from core.study import tasks, trash
 
 
@@ -42,7 +43,7 @@ def use(
 ) -> None:
     """List, fill and empty the trash. A study or task in the trash is kept for 30 days and can be restored whole."""
     now = time.time()
-    with output.opened() as (_settings, store):
+    with output.opened() as (settings, store):
         with store.write() as session:
             if action == Action.PUT and task is not None:
                 home = find.find_study(session, study, task)
@@ -66,8 +67,8 @@ def use(
                 if not imports:
                     raise StudyError(f"Task {task!r} has no import that could be undone.")
                 trash.undo_import(session, imports[0].id, now=now)
-            elif action == Action.EMPTY:
-                trash.empty(session, now=now, days=days)
+        if action == Action.EMPTY:
+            models.empty_trash(store, settings, now=now, days=days)
         with store() as session:
             trashed = trash.listed(session, now=now)
     if as_json:

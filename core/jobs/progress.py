@@ -43,10 +43,10 @@ def reporter(store: Store, environ: Mapping[str, str] | None = None) -> Callable
 
     The row is written at most about twice a second. A report that comes sooner waits and is replaced by any newer
     report, so the last report is always written. `Job.progress` then holds `done`, `total`, `message`, `started_at` and
-    `at` (seconds since 1970), `done_at_start` and `kept_at_start` (done and kept before this attempt), `recent_at` and `recent_done` (of
-    some minutes ago), and the extra values. Extra values
-    that are neither finite numbers nor mappings to finite numbers are left out. Of counts by name, the 19 largest are
-    kept and the others are added up as "other".
+    `at` (seconds since 1970), `done_at_start` and `kept_at_start` (done and kept before this attempt, in checkpoints too),
+    `recent_at` and `recent_done` (of some minutes ago), and the extra values. Extra values that are neither finite numbers
+    nor mappings to finite numbers are left out. Of counts by name, the 19 largest are kept and the others are added up as
+    "other".
     """
     job = job_in(os.environ if environ is None else environ)
     return (lambda _progress: None) if job is None else _Reporter(store, job_id=job[0], attempt=job[1])
@@ -96,6 +96,7 @@ class _Reporter:
         self.store, self.job_id, self.attempt = store, job_id, attempt
         self.lock = threading.Lock()
         self.first: dict[str, Any] | None = None
+        self.resumed_at = 0
         self.newest: dict[str, Any] | None = None
         self.marks: deque[tuple[float, int]] = deque(maxlen=MARKS)
         self.written_at = -math.inf
@@ -104,9 +105,15 @@ class _Reporter:
     def __call__(self, progress: Progress) -> None:
         now = time.time()
         with self.lock:
+            told = _numbers(progress.extra)
+            resumed_at = int(told.get("resumed_at", 0))
             if self.first is None:
-                kept = _numbers(progress.extra).get("kept", 0.0)
-                self.first = {"started_at": now, "done_at_start": progress.done, "kept_at_start": kept}
+                self.first = {
+                    "started_at": now, "done_at_start": progress.done, "kept_at_start": told.get("kept", 0.0),
+                }  # fmt: skip
+            elif resumed_at and not self.resumed_at:
+                self._leave_out(resumed_at)
+            self.resumed_at = resumed_at
             if not self.marks or now - self.marks[-1][0] >= MARK_SECONDS:
                 self.marks.append((now, progress.done))
             recent_at, recent_done = self.marks[0]
@@ -120,6 +127,12 @@ class _Reporter:
             elif self.timer is None:
                 self.timer = threading.Timer(wait, self._write_later)
                 self.timer.start()
+
+    def _leave_out(self, steps: int) -> None:
+        """Count the steps of a checkpoint, which an earlier attempt has done, as done and kept before this attempt."""
+        assert self.first is not None
+        self.first |= {name: self.first[name] + steps for name in ("done_at_start", "kept_at_start")}
+        self.marks = deque(((at, done + steps) for at, done in self.marks), maxlen=MARKS)
 
     def _write_later(self) -> None:
         with self.lock:

@@ -15,6 +15,7 @@ is the list of arguments after the interpreter, `["-m", MODULE, ...]`.
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.jobs import carried
 from core.settings import Settings
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Slot, Work
 from core.study.rows.study import Job
@@ -185,16 +187,20 @@ def resume(session: Session, job_id: int) -> Job:
 def retry(session: Session, job_id: int) -> Job:
     """Queue a failed or cancelled job again, with empty progress, no error, and as many attempts as a new job.
 
-    Raises `StudyError` if the job is in another state, or if another job of the same key is active.
+    Runs that another active job trains meanwhile are left to that job. Raises `StudyError` if the job is in another state,
+    if another job of the same key is active, or if other jobs train all of its runs.
     """
     job = get(session, job_id)
+    frm = (JobState.FAILED, JobState.CANCELLED)
+    if job.state not in frm:
+        raise StudyError(f"Job {job_id} is {job.state}; only a failed or cancelled job can be retried.")
     fresh: dict[str, Any] = {
         "progress": {}, "handle": {}, "error": None, "cancel_requested": False, "pause_requested": False,
         "resume_at": None, "beat_at": None, "started_at": None, "finished_at": None, "max_attempts": job.attempt + ATTEMPTS,
     }  # fmt: skip
-    frm = (JobState.FAILED, JobState.CANCELLED)
     try:
         with session.begin_nested():
+            fresh["command"] = carried.take(session, job)
             moved = move(session, job_id, attempt=job.attempt, frm=frm, to=JobState.QUEUED, changes=fresh)
     except IntegrityError as error:
         raise StudyError(
@@ -209,31 +215,37 @@ def retry(session: Session, job_id: int) -> Job:
 def retry_failed(session: Session, *, study_id: int | None = None) -> list[Job]:
     """Queue again the failed jobs, of one study or of all, and return them; a job that was done again since then is left.
 
-    Of several jobs of one key only the newest counts, and only if it failed: cancelled jobs stay cancelled.
+    Of several jobs of one key only the newest counts, and only if it failed: cancelled jobs stay cancelled. Of several jobs
+    that train the same runs the newest trains them.
     """
     newest: dict[str, Job] = {}
     for job in rows(session, study_id=study_id, limit=None):
         newest.setdefault(job.key, job)
-    return [
-        retry(session, job.id)
-        for job in sorted(newest.values(), key=lambda job: job.id)
-        if job.state == JobState.FAILED
-    ]
+    again = []
+    for job in newest.values():
+        if job.state == JobState.FAILED:
+            with suppress(StudyError):  # another job does the same work
+                again.append(retry(session, job.id))
+    return sorted(again, key=lambda job: job.id)
 
 
 def clone(session: Session, job_id: int) -> Job:
     """Add a new job with the title, command, slot and backend of a job that has ended; finished parts are not done again.
 
-    Raises `StudyError` if the job is unknown, or if a job that does the same work is active.
+    Runs that another active job trains meanwhile are left to that job. Raises `StudyError` if the job is unknown, or if
+    other active jobs do the same work.
     """
     job = get(session, job_id)
     same = active(session, job.key)
     if same is not None:
         raise StudyError(f"Job {same.id} does the same work and is {same.state}: wait for it, or cancel it first.")
-    return enqueue(
-        session, title=job.title, command=list(job.command), key=job.key, slot=job.slot, study_id=job.study_id,
+    command = carried.take(session, job)
+    made = enqueue(
+        session, title=job.title, command=command, key=job.key, slot=job.slot, study_id=job.study_id,
         backend=job.backend,
     )  # fmt: skip
+    carried.hand_over(session, job, made)
+    return made
 
 
 def move(

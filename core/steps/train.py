@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.jobs import queue
+from core.jobs import carried, queue
 from core.jobs.backends import choice
 from core.steps.trained import title as titles
 from core.study import tasks as study_tasks
-from core.study.rows.kinds import ACTIVE_JOB_STATES, Slot, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Slot, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.training import pace, plan
 from core.training.baselines import students
@@ -51,7 +51,7 @@ class Queued:
 def queue_training(
     session: Session, settings: settings_module.Settings, *, study: Study, request: TrainingRequest
 ) -> Queued:
-    """Plan the runs of a request and queue the runs that are neither finished nor in an active job.
+    """Plan the runs of a request and queue the runs that are neither finished nor in an active job; resume paused jobs.
 
     The runs are dealt out over the slots of this machine: one job carries many runs, since starting a job costs as much
     as a short run. On a cluster every run is a job of its own. Raises `StudyError` if jobs cannot run on the backend.
@@ -156,7 +156,7 @@ def queue_sample(session: Session) -> Job:
 def _queued(
     session: Session, settings: settings_module.Settings, study: Study, runs: Sequence[Run], backend: str
 ) -> Queued:
-    """Queue those of the runs that are neither finished nor in an active job."""
+    """Queue those of the runs that are neither finished nor in an active job, and resume the paused jobs of the others."""
     unfinished = [run for run in runs if run.finished_at is None]
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
@@ -169,7 +169,7 @@ def _queued(
         _train(session, study, share, title=titles.of(session, share, place, len(shares)), slot=slot, backend=backend)
         for place, share in enumerate(shares, start=1)
     ]
-    jobs += _jobs(session, {run.job_id for run in unfinished if run.id in active})
+    jobs += [_resumed(session, job) for job in _jobs(session, {run.job_id for run in unfinished if run.id in active})]
     return Queued(jobs=jobs, run_ids=[run.id for run in runs])
 
 
@@ -180,7 +180,7 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, title: str, 
         session,
         title=title,
         key=Work.TRAIN.key(digest),
-        command=["-m", "core", "train-runs", "--runs", numbers],
+        command=carried.command([run.id for run in share]),
         slot=slot,
         study_id=study.id,
         backend=backend,
@@ -189,6 +189,11 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, title: str, 
         run.job_id = job.id
     session.flush()
     return job
+
+
+def _resumed(session: Session, job: Job) -> Job:
+    """A job, queued again if it was paused: whoever asks for its runs wants them trained."""
+    return queue.resume(session, job.id) if job.state == JobState.PAUSED else job
 
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:

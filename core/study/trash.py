@@ -15,7 +15,7 @@ from core.errors import StudyError
 from core.study import samples
 from core.study.chunks import chunks
 from core.study.rows import baselines  # noqa: F401  (so that their rows are deleted too)
-from core.study.rows.base import Base
+from core.study.rows.base import POINTER, Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Study, Task
@@ -211,17 +211,24 @@ def _check_unused(session: Session, record: Import) -> None:
 
 
 def _delete_whole(session: Session, table: str, ids: Sequence[int]) -> None:
-    """Delete rows of a table and all rows that refer to them, directly or through other rows."""
+    """Delete rows of a table and all rows that belong to them, directly or through other rows.
+
+    A column marked as `POINTER` that points at a deleted row is emptied, and its own row stays.
+    """
     ids_of: dict[str, set[int]] = {table: set(ids)}
     tables = Base.metadata.sorted_tables
-    for child in tables:
-        for key in child.foreign_keys:
-            parents = ids_of.get(key.column.table.name)
-            if not parents or child.name == key.column.table.name:
-                continue
-            for chunk in chunks(sorted(parents)):
-                found = session.execute(select(child.c.id).where(key.parent.in_(chunk))).scalars()
-                ids_of.setdefault(child.name, set()).update(found)
+    keys = [(child, key) for child in tables for key in child.foreign_keys if child.name != key.column.table.name]
+    for child, key in keys:
+        if key.parent.info == POINTER:
+            continue
+        for chunk in chunks(sorted(ids_of.get(key.column.table.name, ()))):
+            found = session.execute(select(child.c.id).where(key.parent.in_(chunk))).scalars()
+            ids_of.setdefault(child.name, set()).update(found)
+    for child, key in keys:
+        if key.parent.info != POINTER:
+            continue
+        for chunk in chunks(sorted(ids_of.get(key.column.table.name, ()))):
+            session.execute(update(child).where(key.parent.in_(chunk)).values({key.parent.name: None}))
     for child in reversed(tables):
         for chunk in chunks(sorted(ids_of.get(child.name, ()))):
             session.execute(delete(child).where(child.c.id.in_(chunk)))

@@ -83,8 +83,8 @@ def _keeping(report: Report, *, done: int, total: int) -> Report:
 
 def _is_to_keep(session: Session, keeper: Keeper, run_id: int) -> bool:
     """Whether a run keeps its model for certain, not as a candidate for the best one, and the model is not there."""
-    keep = run_data.run_of(session, run_id).config.get("keep")
-    return keep == Keep.ALL and not keeper.models.of(run_id).is_dir()
+    run = run_data.run_of(session, run_id)
+    return run.config.get("keep") == Keep.ALL and keeper.models.find(run_id, run.fingerprint) is None
 
 
 def _train_and_store(

@@ -106,7 +106,9 @@ def restore_rows(connection: Connection, manifest: Manifest, folder: Path) -> No
 def pause_jobs(connection: Connection) -> int:
     """Pause the jobs that were under way in a restored database, and return their number."""
     job = Table("job", MetaData(), autoload_with=connection)
-    changes: dict[str, Any] = {"state": "paused", "error": WHY_PAUSED, "resume_at": None, "cancel_requested": False}
+    changes: dict[str, Any] = {
+        "state": "paused", "error": WHY_PAUSED, "resume_at": None, "cancel_requested": False, "pause_requested": False,
+    }  # fmt: skip
     known = {name: value for name, value in changes.items() if name in job.columns}
     return connection.execute(job.update().where(job.c.state.in_(UNDER_WAY)).values(known)).rowcount
 

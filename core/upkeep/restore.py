@@ -5,7 +5,7 @@ import secrets
 import shutil
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
     with archive.reading(file) as (manifest, zipped):
         _check_revision(manifest, file.name)
         _check_target(settings, manifest, replace=replace)
-        _check_room(home, manifest)
+        _check_room(settings, manifest)
         checksum = archive.checksum(file)
         stage = home.with_name(f".{home.name}.restore.{secrets.token_hex(8)}")
         try:
@@ -60,41 +60,77 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             archive.unpack(zipped, manifest, stage)
             moved, paused = _put(settings, manifest, stage)
         except OSError as error:
-            raise StudyError(f"The home could not be restored: {error.strerror or error}, at {home}.") from error
+            place = error.filename2 or error.filename or home
+            raise StudyError(
+                f"The home could not be restored: {error.strerror or error}, at {place}. Nothing was changed."
+            ) from error
         finally:
             shutil.rmtree(stage, ignore_errors=True)
     return Restored(list(manifest.members), checksum, manifest.made, moved, paused)
 
 
+class _Moves:
+    """Renames of files and folders that are undone, the last first, if the work that they are part of fails."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> "_Moves":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            return
+        for path, to in reversed(self.done):
+            try:
+                to.rename(path)
+            except OSError as error:
+                raise StudyError(
+                    f"The restore failed, and {path} could not be moved back: {error.strerror or error}. Rename {to} to {path}."
+                ) from error
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Rename a file or folder, and remember its old name."""
+        path.rename(to)
+        self.done.append((path, to))
+
+
 def _put(settings: Settings, manifest: archive.Manifest, stage: Path) -> tuple[list[str], int]:
-    """Put the unpacked files and the database into their places."""
+    """Put the unpacked files and the database into their places; all that takes room is done before the first rename."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = contents.database_file(settings)
     if target is None:
         return _put_with_rows(settings, manifest, stage, stamp=stamp)
     unpacked = stage / database.FILE
     paused = _prepare(unpacked)
-    is_inside = target.is_relative_to(settings.home)
-    if is_inside:
+    if target.is_relative_to(settings.home):
         inner = stage / archive.HOME / target.relative_to(settings.home)
         inner.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unpacked.replace(inner)
-    moved = _move_home_aside(settings.home, stamp)
-    if not is_inside:
-        moved += _put_database_elsewhere(unpacked, target, stamp)
-    _take_place(stage / archive.HOME, settings.home, moved)
-    return moved, paused
+        with _Moves() as moves:
+            return _put_home(moves, stage, settings.home, stamp), paused
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        _copy(unpacked, draft)
+        with _Moves() as moves:
+            aside = _put_database(moves, draft, target, stamp)
+            return [*_put_home(moves, stage, settings.home, stamp), *aside], paused
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _put_with_rows(settings: Settings, manifest: archive.Manifest, stage: Path, *, stamp: str) -> tuple[list[str], int]:
-    """Fill the database, which is undone if the files cannot be put into their place."""
-    moved: list[str] = []
-    with database.engine_of(settings.database_url) as engine, engine.begin() as connection:
-        moved += _move_tables_aside(connection, stamp)
+    """Fill the database, which is undone if the files cannot be put into their place, and the other way round."""
+    with (
+        database.engine_of(settings.database_url) as engine,
+        _Moves() as moves,
+        engine.begin() as connection,
+    ):
+        moved = _move_tables_aside(connection, stamp)
         database.restore_rows(connection, manifest, stage)
         paused = database.pause_jobs(connection)
-        homes = _move_home_aside(settings.home, stamp)
-        _take_place(stage / archive.HOME, settings.home, homes)
+        homes = _put_home(moves, stage, settings.home, stamp)
     return [*moved, *homes], paused
 
 
@@ -115,43 +151,38 @@ def _prepare(file: Path) -> int:
         engine.dispose()
 
 
-def _take_place(stage: Path, home: Path, moved: list[str]) -> None:
-    """Rename the new home to its name; if that fails, the old home gets its name back."""
-    try:
-        stage.rename(home)
-    except OSError:
-        if moved and Path(moved[0]).is_dir():
-            Path(moved[0]).rename(home)
-        raise
-    archive.sync_folder(home.parent)
-
-
-def _move_home_aside(home: Path, stamp: str) -> list[str]:
-    if not home.exists():
-        return []
-    if not any(home.iterdir()):
+def _put_home(moves: _Moves, stage: Path, home: Path, stamp: str) -> list[str]:
+    """Put the new home to its place, after an older home there was moved aside; return where to."""
+    moved = []
+    if home.exists() and any(home.iterdir()):
+        aside = _free_name(home, stamp)
+        moves.rename(home, aside)
+        moved.append(str(aside))
+    elif home.exists():
         home.rmdir()
-        return []
-    aside = _free_name(home, stamp)
-    home.rename(aside)
-    return [str(aside)]
+    moves.rename(stage / archive.HOME, home)
+    archive.sync_folder(home.parent)
+    return moved
 
 
-def _put_database_elsewhere(unpacked: Path, target: Path, stamp: str) -> list[str]:
-    """Put the database to a place outside of the home, after an older file there was moved aside."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    moved, aside = [], _free_name(target, stamp)
-    for ending in contents.SQLITE_ENDINGS:
-        old = target.with_name(target.name + ending)
-        if old.exists():
-            old.rename(aside.with_name(aside.name + ending))
-            moved.append(f"{aside}{ending}")
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+def _copy(unpacked: Path, draft: Path) -> None:
+    """Copy the database to the disk on which it will be, down to the disk itself."""
+    draft.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(unpacked, draft)
     draft.chmod(0o600)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    draft.replace(target)
+
+
+def _put_database(moves: _Moves, draft: Path, target: Path, stamp: str) -> list[str]:
+    """Put the database to a place outside of the home, after an older file there was moved aside; return where to."""
+    moved, aside = [], _free_name(target, stamp)
+    for ending in contents.SQLITE_ENDINGS:
+        old = target.with_name(target.name + ending)
+        if old.exists():
+            moves.rename(old, aside.with_name(aside.name + ending))
+            moved.append(f"{aside}{ending}")
+    moves.rename(draft, target)
     archive.sync_folder(target.parent)
     return moved
 
@@ -251,13 +282,22 @@ def _check_server(url: str, *, replace: bool) -> None:
         raise StudyError(f"The database of LITMUS_DATABASE is in use by {others} other connections. {STOP_FIRST}")
 
 
-def _check_room(home: Path, manifest: archive.Manifest) -> None:
-    folder = next(parent for parent in (home, *home.parents) if parent.exists())
-    needed, free = sum(member.size for member in manifest.members.values()), shutil.disk_usage(folder).free
-    if needed > free:
-        raise StudyError(
-            f"The backup unpacks to {needed:,} bytes, and the disk of {home} has {free:,} free. Free some disk space."
-        )
+def _check_room(settings: Settings, manifest: archive.Manifest) -> None:
+    """Raise `StudyError` if the disk of the home, or that of a database outside of the home, has too little room."""
+    needed = {settings.home: sum(member.size for member in manifest.members.values())}
+    target = contents.database_file(settings)
+    if target is not None and not target.is_relative_to(settings.home):
+        needed[target] = manifest.members[database.FILE].size
+    of_disks: dict[int, int] = {}
+    for path, size in needed.items():
+        folder = next(parent for parent in path.parents if parent.is_dir())
+        disk = folder.stat().st_dev
+        of_disks[disk] = of_disks.get(disk, 0) + size
+        free = shutil.disk_usage(folder).free
+        if of_disks[disk] > free:
+            raise StudyError(
+                f"The backup unpacks to {of_disks[disk]:,} bytes, and the disk of {path} has {free:,} free. Free some disk space."
+            )
 
 
 def _called(kind: str) -> str:

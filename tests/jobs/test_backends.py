@@ -1,6 +1,10 @@
 """Where jobs run: what is set up, what is refused, what a cluster is told, and when a silent job is given up."""
 
+import contextlib
+import socketserver
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,3 +155,57 @@ def test_a_node_reads_its_own_file_and_refuses_another_database(
     file.write_text("")
     with pytest.raises(StudyError, match="has no LITMUS_DATABASE: write it into"):
         node.open_store({"LITMUS_NODE_FILE": str(file)}, job.id, mark="00000000")
+
+
+ANSWERS = {
+    "a login page": b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n<html>Please log in</html>",
+    "other JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    "JSON of another form": b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"data": [null]}',
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "a cut answer": b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_jobs_wait_where_another_program_answers_at_the_address_of_ray(
+    settings: Settings, store: Store, answer: bytes
+) -> None:
+    with answering(answer) as port:
+        found = settings_module.load(
+            {"LITMUS_HOME": str(settings.home), "LITMUS_RAY_ADDRESS": f"http://127.0.0.1:{port}",
+             "LITMUS_DATABASE": "postgresql+psycopg://user:secret@host/litmus"}
+        )  # fmt: skip
+        ray = Ray(found)
+        waiting = queued(store, backend="ray")
+        started = claimed(store, queued(store, backend="ray", key="train:2"), beat_at=time.time())
+
+        for _round in range(2):
+            runner.step(store, {"ray": ray}, now=time.time())
+            ray.api.failure = ""  # so that the next call is made at once
+
+        said = choice.conditions(found)["Ray"].problems[0]
+        with pytest.raises(StudyError, match="on the Ray cluster, and it does not answer"):
+            ray.log(started, lines=10)
+        with pytest.raises(OSError):
+            ray.api.job("a-job")
+    with store() as session:
+        assert queue.get(session, waiting.id).state == JobState.QUEUED
+        assert queue.get(session, started.id).state == JobState.STARTING
+    assert said.startswith("It does not answer at http://127.0.0.1") and "correct LITMUS_RAY_ADDRESS" in said
+
+
+@contextlib.contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """The port of a server that gives the same bytes to whoever asks."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()

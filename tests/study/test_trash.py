@@ -13,10 +13,10 @@ from core.study import store as store_module
 from core.study import tasks, trash
 from core.study.exchange import importing, tables
 from core.study.exchange.data_set import exporting
-from core.study.rows.base import Base
-from core.study.rows.kinds import SampleStatus, Slot
-from core.study.rows.sessions import Campaign, Item, Rater, Rating
-from core.study.rows.study import Arm, Import, Sample, Study, Task
+from core.study.rows.base import POINTER, Base
+from core.study.rows.kinds import JobState, SampleStatus, Slot
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
+from core.study.rows.study import Arm, Import, Run, Sample, Study, Task
 from core.study.store import Store
 
 DAY = 86_400.0
@@ -193,3 +193,72 @@ def test_a_task_is_gone_with_its_study(store: Store, tmp_path: Path) -> None:
 
     with store() as session:
         assert session.scalars(select(Task)).all() == [] and session.scalars(select(Study.is_trash)).all() == [True]
+
+
+def test_answers_about_other_tasks_stay_if_their_rater_last_saw_a_task_that_is_deleted(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "s")
+        a, b, c = (
+            tasks.make_task(session, study_id=study.id, name=name, question="?", labels={"yes": "", "no": ""})
+            for name in "abc"
+        )
+        campaign = Campaign(study_id=study.id, name="compare", kind="compare", token="x", is_open=False)
+        session.add(campaign)
+        session.flush()
+        gone = Item(campaign_id=campaign.id, external_id="a-b", left_task_id=a.id, right_task_id=b.id)
+        kept = Item(campaign_id=campaign.id, external_id="b-c", left_task_id=b.id, right_task_id=c.id)
+        session.add_all([gone, kept])
+        session.flush()
+        rater = Rater(
+            campaign_id=campaign.id, pseudonym="r", kind="person", code="k", assigned_item_id=gone.id, assigned_at=1.0
+        )
+        session.add(rater)
+        session.flush()
+        session.add(
+            Comparison(
+                campaign_id=campaign.id, rater_id=rater.id, winner="left", left_task_id=b.id, right_task_id=c.id,
+                item_id=kept.id,
+            )
+        )  # fmt: skip
+        trash.put_task(session, a.id, now=0.0)
+
+    with store.write() as session:
+        assert trash.empty(session, now=31 * DAY) == 1
+
+    with store() as session:
+        assert session.scalars(select(Item.external_id)).all() == ["b-c"]
+        assert session.scalars(select(Comparison.item_id)).all() == [kept.id]
+        assert session.scalars(select(Rater.assigned_item_id)).all() == [None]
+
+
+def test_a_run_stays_if_the_study_of_its_job_is_deleted(store: Store) -> None:
+    with store.write() as session:
+        gone, kept = tasks.study_named(session, "gone"), tasks.study_named(session, "kept")
+        task = tasks.make_task(session, study_id=kept.id, name="t", question="?", labels={"yes": "", "no": ""})
+        arm = tasks.make_arm(session, task_id=task.id, name="real")
+        job = queue.enqueue(session, title="Train", command=["-m", "core"], key="k", slot=Slot.CPU, study_id=gone.id)
+        job.state = JobState.DONE
+        session.add(Run(arm_id=arm.id, encoder="e", seed=1, n_train=1, config={}, fingerprint="f", job_id=job.id))
+        session.flush()
+        trash.put_study(session, gone.id, name="gone", now=0.0)
+
+    with store.write() as session:
+        trash.empty(session, now=31 * DAY)
+
+    with store() as session:
+        assert session.scalars(select(Run.job_id)).all() == [None]
+
+
+def test_every_reference_that_may_be_empty_says_whether_its_row_goes_with_the_other() -> None:
+    """A new one is either what its row is about, and is added here, or is marked as `POINTER`."""
+    subjects = {
+        "campaign.task_id", "item.sample_id", "item.left_task_id", "item.right_task_id", "item.left_sample_id",
+        "item.right_sample_id", "comparison.left_task_id", "comparison.right_task_id", "comparison.left_sample_id",
+        "comparison.right_sample_id", "comparison.item_id", "completion.batch_id", "sample.import_id",
+        "sample.completion_id", "judgement.label_id", "job.study_id",
+    }  # fmt: skip
+
+    columns = [column for table in Base.metadata.sorted_tables for column in table.columns]
+
+    found = {str(column) for column in columns if column.foreign_keys and column.nullable and column.info != POINTER}
+    assert found == subjects

@@ -206,6 +206,52 @@ def test_replace_moves_the_old_home_and_its_database_aside(new_home: Callable[[s
     engine.dispose()
 
 
+@pytest.mark.parametrize("fault", ["no place for a database", "a name that is taken", "a full disk"])
+def test_a_restore_that_fails_leaves_the_old_home_and_the_old_database_where_they_are(
+    small: Path, tmp_path: Path, fault: str
+) -> None:
+    home, elsewhere = tmp_path / "other", tmp_path / "elsewhere"
+    write_text(home / "note.txt", "mine")
+    write_text(home / "runner.lock", "")
+    target = elsewhere / "litmus.db"
+    said = "could not be restored: .* Nothing was changed"
+    if fault == "no place for a database":
+        write_text(elsewhere, "a file where a folder should be")
+    else:
+        elsewhere.mkdir()
+    if fault == "a name that is taken":
+        now = time.time()
+        for second in range(120):
+            stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now + second))
+            (elsewhere / f"litmus.db.before-restore-{stamp}-shm").mkdir()
+    is_mounted = False
+    try:
+        if fault == "a full disk":
+            mount = [shutil.which("mount") or "false", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(elsewhere)]
+            if subprocess.run(mount, check=False).returncode:
+                pytest.skip("mounting a disk is not allowed here")
+            is_mounted, said = True, "the disk of .*litmus.db has .* free. Free some disk space"
+        if fault != "no place for a database":
+            with closing(sqlite3.connect(target)) as connection:
+                connection.execute("CREATE TABLE mine (id)")
+            write_text(Path(f"{target}-shm"), "mine")
+        before = tree(tmp_path)
+
+        with pytest.raises(StudyError, match=said):
+            restore.restore(settings_of(home, f"sqlite:///{target}"), small, replace=True)
+
+        assert tree(tmp_path) == before
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", "-l", str(elsewhere)], check=True)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """The content of every file below a folder, and nothing for every folder."""
+    found = sorted(folder.rglob("*"))
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in found}
+
+
 @pytest.fixture
 def small(store: Store, settings: Settings, make_arm: Callable[[str], Arm], tmp_path: Path) -> Path:
     """The backup of a home with a task."""
@@ -328,7 +374,8 @@ def test_a_damaged_database_is_not_backed_up_as_if_it_were_whole(
 
 def test_jobs_under_way_are_paused_in_the_restored_home(settings: Settings, store: Store, tmp_path: Path) -> None:
     with store.write() as session:
-        queue.enqueue(session, title="Train", command=["-m", "core"], key="a", slot=Slot.CPU)
+        job = queue.enqueue(session, title="Train", command=["-m", "core"], key="a", slot=Slot.CPU)
+        job.state, job.pause_requested = JobState.RUNNING, True
     backup.write(settings, tmp_path / "b.zip")
     new = settings_of(tmp_path / "new")
 
@@ -337,6 +384,9 @@ def test_jobs_under_way_are_paused_in_the_restored_home(settings: Settings, stor
     opened = store_module.open_store(new)
     with opened() as session:
         assert session.scalars(select(Job.state)).all() == [JobState.PAUSED]
+        assert session.scalars(select(Job.pause_requested)).all() == [
+            False
+        ]  # or it would pause again when it is resumed
     opened.close()
     assert found.paused_jobs == 1
 

@@ -58,11 +58,13 @@ def _rename(study_id: int, typed: str) -> None:
 
 def _copy(study_id: int, typed: str) -> None:
     try:
-        made = studies.copy(resources.store(), study_id, str(st.session_state[typed]).strip())
+        made, left_out = studies.copy(resources.store(), study_id, str(st.session_state[typed]).strip())
     except StudyError as error:
         st.session_state[REFUSED] = str(error)
         return
-    words.set_notice(f"The copy {made.name} is in hand.")
+    rows = ", ".join(f"{n:,} rows of {table}" for table, n in left_out.items())
+    missing = f" Left out, since they are about a task in the trash: {rows}." if rows else ""
+    words.set_notice(f"The copy {made.name} is in hand.{missing}")
     frame.choose_study(made.name)
 
 

@@ -5,8 +5,8 @@ import time
 import streamlit as st
 
 from core import settings as settings_module
+from core.steps.trained import models
 from core.study import store as store_module
-from core.study import trash
 from core.study.store import Store
 from ui.unsaved import files
 
@@ -41,11 +41,10 @@ def may_change() -> bool:
 def whole_store() -> Store:
     """The store of the server itself, outside of visitors' sessions.
 
-    Opening the store also deletes for good what has been in the trash for longer than `trash.KEPT_DAYS`, and unsaved words
+    Opening the store also deletes for good what has been in the trash for longer than `core.study.trash.KEPT_DAYS`, and unsaved words
     older than `files.KEPT_DAYS`.
     """
     opened = store_module.open_store(settings())
-    with opened.write() as session:
-        trash.empty(session, now=time.time())
+    models.empty_trash(opened, settings(), now=time.time())
     files.prune(settings().home, now=time.time())
     return opened

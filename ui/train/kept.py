@@ -11,13 +11,14 @@ from ui.shared import resources, words
 def kept_model(run_id: int) -> None:
     """Say whether the model of a finished run is kept, with a button to keep or remove it."""
     settings = resources.settings()
-    folder = models.models_in(settings).of(run_id)
+    with resources.store()() as session:
+        kept = models.find(session, settings, run_id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if folder.is_dir():
-            size = models.megabytes(models.models_in(settings).get(run_id).size)
+        if kept:
+            size = models.megabytes(kept.size)
             if resources.may_change():
                 st.button("Remove the model", key=f"run.remove.{run_id}", on_click=_remove, args=(run_id,))
-            st.caption(words.plain(f"Kept, {size}, in {folder}. To send it: push --model {run_id} --to owner/name"))
+            st.caption(words.plain(f"Kept, {size}, in {kept.path}. To send it: push --model {run_id} --to owner/name"))
             return
         if resources.may_change():
             st.button("Keep this model", key=f"run.keep.{run_id}", on_click=_keep, args=(run_id,))

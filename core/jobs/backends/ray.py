@@ -4,7 +4,6 @@ The code of this installation travels to the nodes as a package, once for each s
 database and all keys stay off the wire: a node has them in its environment or in a file.
 """
 
-import json
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -91,7 +90,7 @@ class Ray:
     def condition(self) -> Condition:
         try:
             version, nodes = self.api.version(), self._nodes()
-        except (OSError, json.JSONDecodeError) as error:
+        except OSError as error:
             return Condition(problems=[f"{self._unreachable(error)[:1].upper()}{self._unreachable(error)[1:]}"])
         offer = f"{counted(nodes.alive, 'node')} with {counted(int(nodes.cpus), 'CPU')} and {counted(int(nodes.gpus), 'GPU')}"
         problems = [] if nodes.alive else ["No node is alive: start one with: ray start --address=HEAD:6379."]

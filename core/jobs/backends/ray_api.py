@@ -2,20 +2,24 @@
 
 import functools
 import hashlib
+import http.client
 import io
 import json
 import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 TIMEOUT_SECONDS = 10.0
 REST_SECONDS = 5.0
 CODE = Path(__file__).resolve().parents[2]
+STRANGER = "what answers there is not Ray but another program, such as a proxy or a login page"
+Part = TypeVar("Part")
 SAME_TIME = (2020, 1, 1, 0, 0, 0)
 
 
@@ -38,15 +42,11 @@ class RayApi:
 
     def version(self) -> str:
         """The version of Ray."""
-        return str(json.loads(self._call("GET", "/api/version"))["ray_version"])
+        return self._read("/api/version", lambda found: str(found["ray_version"]))
 
     def nodes(self) -> Nodes:
         """How many nodes there are, and the CPUs and GPUs of those alive."""
-        found = json.loads(self._call("GET", "/nodes?view=summary"))["data"]["summary"]
-        raylets = [node.get("raylet", {}) for node in found]
-        alive = [raylet.get("resourcesTotal", {}) for raylet in raylets if raylet.get("state") == "ALIVE"]
-        cpus, gpus = (sum(float(total.get(kind, 0.0)) for total in alive) for kind in ("CPU", "GPU"))
-        return Nodes(alive=len(alive), dead=len(raylets) - len(alive), cpus=cpus, gpus=gpus)
+        return self._read("/nodes?view=summary", _nodes)
 
     def submit(self, request: dict[str, Any]) -> None:
         """Submit a job, unless a job of the same `submission_id` is there already."""
@@ -59,12 +59,11 @@ class RayApi:
     def job(self, name: str) -> dict[str, Any] | None:
         """What Ray knows of a job, with `status` and `message`; None if it knows no such job."""
         try:
-            found: dict[str, Any] = json.loads(self._call("GET", f"/api/jobs/{name}"))
+            return self._read(f"/api/jobs/{name}", lambda found: {**found, "status": found["status"]})
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
             raise
-        return found
 
     def try_to_stop(self, name: str) -> None:
         """Ask Ray to end a job; nothing happens if Ray cannot be asked, or if the job has ended."""
@@ -74,7 +73,7 @@ class RayApi:
     def log(self, name: str) -> str:
         """What a job has printed; "" if Ray knows no such job."""
         try:
-            return str(json.loads(self._call("GET", f"/api/jobs/{name}/logs"))["logs"] or "")
+            return self._read(f"/api/jobs/{name}/logs", lambda found: str(found["logs"] or ""))
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return ""
@@ -92,6 +91,15 @@ class RayApi:
             self._call("PUT", f"/api/packages/gcs/{package}", content)
         return f"gcs://{package}"
 
+    def _read(self, path: str, part: Callable[[Any], Part]) -> Part:
+        """A part of what Ray answers. Raises `OSError` if a program other than Ray answers, such as a login page."""
+        content = self._call("GET", path)
+        try:
+            return part(json.loads(content))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.failed_at, self.failure = time.monotonic(), STRANGER
+            raise OSError(STRANGER) from error
+
     def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
         if time.monotonic() - self.failed_at < REST_SECONDS and self.failure:
             raise OSError(self.failure)
@@ -105,8 +113,11 @@ class RayApi:
                 return bytes(answer.read())
         except urllib.error.HTTPError:
             raise
-        except (OSError, ValueError) as error:
-            self.failed_at, self.failure = time.monotonic(), str(getattr(error, "reason", error))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self.failed_at, self.failure = (
+                time.monotonic(),
+                str(getattr(error, "reason", error)) or type(error).__name__,
+            )
             raise OSError(self.failure) from error
 
 
@@ -123,6 +134,17 @@ def _package() -> bytes:
     return made.getvalue()
 
 
+def _nodes(found: Any) -> Nodes:
+    """The nodes in an answer of Ray. Raises `KeyError`, `TypeError`, `ValueError` or `AttributeError` for any other answer."""
+    raylets = [node.get("raylet", {}) for node in found["data"]["summary"]]
+    alive = [raylet.get("resourcesTotal", {}) for raylet in raylets if raylet.get("state") == "ALIVE"]
+    cpus, gpus = (sum(float(total.get(kind, 0.0)) for total in alive) for kind in ("CPU", "GPU"))
+    return Nodes(alive=len(alive), dead=len(raylets) - len(alive), cpus=cpus, gpus=gpus)
+
+
 def _last_line(error: urllib.error.HTTPError) -> str:
-    lines = error.read().decode(errors="replace").strip().splitlines()
+    try:
+        lines = error.read().decode(errors="replace").strip().splitlines()
+    except (OSError, http.client.HTTPException):
+        return str(error)
     return lines[-1][:300] if lines else str(error)

@@ -1,6 +1,7 @@
 """Keep models of runs: mark runs whose models are kept, train finished runs again for their weights, list and describe models."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,17 @@ from sqlalchemy.orm import Session
 
 from core import settings as settings_module
 from core.errors import StudyError
-from core.jobs import queue
+from core.jobs import carried, queue
 from core.jobs.backends import choice
 from core.reports import Teller
 from core.steps import train
 from core.steps.trained import model_card, wait
+from core.study import trash
 from core.study.rows.kinds import Purpose, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.study.store import Store
 from core.training import runs
-from core.training.kept.folder import Keep, KeptModel, Models
+from core.training.kept.folder import NO_MODEL, Keep, KeptModel, Models
 
 
 def models_in(settings: settings_module.Settings) -> Models:
@@ -48,17 +50,49 @@ def queue_model(session: Session, settings: settings_module.Settings, run_id: in
     such run, or its model is kept already.
     """
     study, run = model_card.run_of_study(session, run_id)
-    if models_in(settings).of(run_id).is_dir():
+    if models_in(settings).find(run_id, run.fingerprint):
         raise StudyError(f"The model of run {run_id} is kept already, in {models_in(settings).of(run_id)}.")
     run.config = {**run.config, "keep": str(Keep.ALL), "best_of_seeds": is_best}
     return queue.enqueue(
         session,
         title=f"Keep the model of run {run_id}",
         key=Work.TRAIN.key(f"keep-{run_id}"),
-        command=["-m", "core", "train-runs", "--runs", str(run_id)],
+        command=carried.command([run_id]),
         slot=train.worker_slot(),
         study_id=study.id,
     )
+
+
+def find(session: Session, settings: settings_module.Settings, run_id: int) -> KeptModel | None:
+    """The kept model of a run; None if it has none, or if the folder of its id holds the model of a deleted run."""
+    run = session.get(Run, run_id)
+    return None if run is None else models_in(settings).find(run_id, run.fingerprint)
+
+
+def get(session: Session, settings: settings_module.Settings, run_id: int) -> KeptModel:
+    """The kept model of a run. Raises `StudyError` if the run has no kept model."""
+    found = find(session, settings, run_id)
+    if found is None:
+        raise StudyError(NO_MODEL.format(run_id))
+    return found
+
+
+def empty_trash(store: Store, settings: settings_module.Settings, *, now: float, days: int = trash.KEPT_DAYS) -> int:
+    """Delete for good what has been in the trash for `days` days, with the kept models of its runs.
+
+    Return the number of studies and tasks. A model that the disk does not let go stays, and the doctor names it.
+    """
+    ids = select(Run.id)
+    with store.write() as session:
+        before = set(session.scalars(ids))
+        n = trash.empty(session, now=now, days=days)
+        gone = before - set(session.scalars(ids)) if n else set()
+    kept = models_in(settings)
+    for model in kept.listed() if gone else []:
+        if model.run_id in gone:
+            with suppress(OSError):
+                kept.remove(model.run_id)
+    return n
 
 
 def remove(session: Session, settings: settings_module.Settings, run_id: int) -> KeptModel:
@@ -77,11 +111,10 @@ def keep_after(
 
     With `Keep.BEST`, that with the highest macro-F1 of each task, arm and encoder. The rows are as those of `rows`.
     """
-    models = models_in(settings)
     with store.write() as session:
         scores = runs.scores(session, study.id, run_ids=run_ids)
         wanted = runs.best(session, study.id, run_ids) if keep == Keep.BEST else sorted(map(int, scores["run_id"]))
-        missing = [run_id for run_id in wanted if not models.of(run_id).is_dir()]
+        missing = [run_id for run_id in wanted if find(session, settings, run_id) is None]
         jobs = [queue_model(session, settings, run_id, is_best=keep == Keep.BEST).id for run_id in missing]
     if missing:
         teller.say(f"{len(missing)} finished runs have no kept model; each is trained once more for its weights.")
@@ -93,7 +126,7 @@ def keep_after(
 def rows(session: Session, settings: settings_module.Settings) -> list[dict[str, Any]]:
     """The kept models, each with its run: run_id, study, task, arm, encoder, seed, macro_f1, megabytes, path.
 
-    For a run that is gone from the database, task, arm, encoder and seed are None.
+    For the model of a run that is gone from the database, task, arm, encoder and seed are None.
     """
     return [_row(session, model) for model in models_in(settings).listed()]
 
@@ -127,7 +160,7 @@ def _lines(path: Path) -> list[str]:
 def _row(session: Session, model: KeptModel) -> dict[str, Any]:
     sizes = {"megabytes": model.size / 1e6, "path": str(model.path)}
     query = (
-        select(Study.name, Task.name, Arm.name, Run.encoder, Run.seed)
+        select(Run.fingerprint, Study.name, Task.name, Arm.name, Run.encoder, Run.seed)
         .select_from(Run)
         .join(Arm, Arm.id == Run.arm_id)
         .join(Task, Task.id == Arm.task_id)
@@ -136,6 +169,7 @@ def _row(session: Session, model: KeptModel) -> dict[str, Any]:
     )
     names = ("study", "task", "arm", "encoder", "seed")
     found = session.execute(query).one_or_none()
-    known = dict(zip(names, found or [None] * len(names), strict=True))
-    score = runs.macro_f1(session, model.run_id) if found else None
+    is_known = found is not None and model.is_of(found[0])
+    known = dict(zip(names, found[1:] if found is not None and is_known else [None] * len(names), strict=True))
+    score = runs.macro_f1(session, model.run_id) if is_known else None
     return {"run_id": model.run_id, **known, "macro_f1": score, **sizes}

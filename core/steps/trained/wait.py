@@ -21,7 +21,8 @@ LEAST_FREE = 1 << 17  # bytes: below that, a database cannot store the end of a 
 def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int], teller: Teller) -> None:
     """Wait until jobs have ended, and report their progress.
 
-    Raises `StudyError` with the error of a failed job, or if the disk is full: then no job can store how it ended.
+    Raises `StudyError` with the error of a failed job, if only jobs are left that a person paused, or if the disk is full:
+    then no job can store how it ended.
     """
     if not job_ids:
         return
@@ -36,6 +37,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             if all(job.state not in ACTIVE_JOB_STATES for job in jobs):
                 break
             _check_disk(settings)
+            _check_not_held(jobs)
             runner.ensure(settings)
             time.sleep(0.5)
     for job in jobs:
@@ -44,6 +46,16 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
                 f"{_where_logged(settings, job)}"
             )
+
+
+def _check_not_held(jobs: Sequence[Job]) -> None:
+    """Raise `StudyError` if every job that has not ended is paused until a person resumes it."""
+    active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
+    if active and all(job.state == JobState.PAUSED and job.resume_at is None for job in active):
+        raise StudyError(
+            f"Job {active[0].id} ({active[0].title}) is paused, and nothing is left to wait for. Give the same command again "
+            f"to go on, or resume it with: jobs resume {active[0].id}."
+        )
 
 
 def _check_disk(settings: settings_module.Settings) -> None:

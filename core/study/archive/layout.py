@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy.orm import Mapped
 
 from core.study.rows import baselines, sessions, study  # noqa: F401  (a table is known only if its module is loaded)
-from core.study.rows.base import Base
+from core.study.rows.base import POINTER, Base
 
 Kind = Literal["integer", "number", "boolean", "text", "object", "list"]
 Format = Literal["csv", "jsonl", "parquet"]
@@ -32,9 +32,10 @@ ID_LISTS = {("completion", "example_ids"): "sample", ("completion", "source_ids"
 class Column:
     """A column of a file.
 
-    `refers_to`: the table whose rows the column refers to, None for a column of values. `ids_of`: the same for a column
-    with lists of rows. `longest`: the largest number of characters, None without a limit. `choices`: the values that an
-    enum allows, () without a limit. `may_be_missing`: whether the database fills in a value for files of an earlier version.
+    `refers_to`: the table whose rows the column refers to, None for a column of values. `is_pointer`: whether the row is
+    whole without the row that the column refers to. `ids_of`: the same as `refers_to` for a column with lists of rows.
+    `longest`: the largest number of characters, None without a limit. `choices`: the values that an enum allows, () without
+    a limit. `may_be_missing`: whether the database fills in a value for files of an earlier version.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     longest: int | None
     choices: tuple[str, ...]
     may_be_missing: bool
+    is_pointer: bool = False
 
 
 # Tables with texts that a model may have written -> each row says whether a model wrote its text.
@@ -80,6 +82,11 @@ class File:
     def references(self) -> tuple[Column, ...]:
         """The columns that refer to a row of another file."""
         return tuple(column for column in self.columns if column.refers_to)
+
+    @property
+    def subjects(self) -> tuple[Column, ...]:
+        """The columns that refer to a row without which their own row is not whole."""
+        return tuple(column for column in self.references if not column.is_pointer)
 
 
 @functools.cache
@@ -129,6 +136,7 @@ def _column(table: sqlalchemy.Table, column: "sqlalchemy.Column[Any]", hint: Any
         longest=getattr(column.type, "length", None),
         choices=tuple(column.type.enums) if isinstance(column.type, sqlalchemy.Enum) else (),
         may_be_missing=bool(column.nullable) or has_default,
+        is_pointer=column.info == POINTER,
     )
 
 

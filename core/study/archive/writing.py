@@ -1,4 +1,4 @@
-"""Write a whole study as files. A row is left out, and counted, if it refers to a row outside the study."""
+"""Write a whole study as files. A row is left out, and counted, if it is about a row outside the study."""
 
 import time
 from array import array
@@ -133,10 +133,10 @@ def _numbered(session: Session, study_id: int) -> tuple[Numbers, dict[str, int]]
     numbers, left_out = Numbers(), dict[str, int]()
     referred = {column.refers_to for file in layout.files() for column in file.references}
     for file in layout.files():
-        keys = [file.table.c[column.name] for column in file.references]
+        keys = [file.table.c[column.name] for column in file.subjects]
         query = select(file.table.c.id, *keys).where(layout.belongs(file, study_id)).order_by(file.table.c.id)
-        for id, *references in session.execute(query.execution_options(yield_per=formats.GROUP)):
-            if _is_whole(file, references, numbers):
+        for id, *subjects in session.execute(query.execution_options(yield_per=formats.GROUP)):
+            if _is_whole(file, subjects, numbers):
                 if file.table.name in referred:
                     numbers.add(file.table.name, id)
             else:
@@ -160,11 +160,11 @@ def _by_models(file: File, group: list[dict[str, Any]]) -> int:
     return len(group) if file.table.name in described.BY_MODELS else 0
 
 
-def _is_whole(file: File, references: list[int | None], numbers: Numbers) -> bool:
-    """Whether every reference of a row is to an exported row."""
+def _is_whole(file: File, subjects: list[int | None], numbers: Numbers) -> bool:
+    """Whether every row that a row is about is exported; a pointer to a row that is not exported is written as none."""
     return all(
         id is None or numbers.of(str(column.refers_to), id) is not None
-        for column, id in zip(file.references, references, strict=True)
+        for column, id in zip(file.subjects, subjects, strict=True)
     )
 
 
@@ -178,7 +178,7 @@ def _rows(
     for partition in session.execute(query.execution_options(yield_per=formats.GROUP)).mappings().partitions():
         group = []
         for row in partition:
-            if _is_whole(file, [row[column.name] for column in file.references], numbers):
+            if _is_whole(file, [row[column.name] for column in file.subjects], numbers):
                 found = _exported(file, row, number, numbers, panel_ids=panel_ids)
                 group.append(found | {mark.name: _is_synthetic(file, row, real) for mark in file.marks})
                 number += 1

@@ -9,6 +9,8 @@ from sqlalchemy import JSON, Dialect, Enum, Float, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+# The mark of a column that points at a row of which its own row is no part: such a column is emptied where the row goes.
+POINTER = {"pointer": True}
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.study.rows.base import Base
+from core.study.rows.base import POINTER, Base
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 
 
@@ -72,7 +72,7 @@ class Rater(Base):
     kind: Mapped[RaterKind]
     code: Mapped[str] = mapped_column(String(64), unique=True)
     consented_at: Mapped[float | None] = mapped_column(default=None)
-    assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None)
+    assigned_item_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"), default=None, info=POINTER)
     assigned_at: Mapped[float | None] = mapped_column(default=None)
     is_swapped: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[RaterState] = mapped_column(default=RaterState.RATING, server_default=RaterState.RATING)

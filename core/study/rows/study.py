@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.study.rows.base import Base, Shares, named
+from core.study.rows.base import POINTER, Base, Shares, named
 from core.study.rows.kinds import (
     ArmKind,
     BatchState,
@@ -334,7 +334,7 @@ class Run(Base):
     n_train: Mapped[int]
     config: Mapped[dict[str, Any]]
     fingerprint: Mapped[str] = mapped_column(String(64))
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), default=None, index=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), default=None, index=True, info=POINTER)
     facts: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     finished_at: Mapped[float | None] = mapped_column(default=None)
     purpose: Mapped[Purpose] = mapped_column(default=Purpose.COMPARISON, server_default="comparison")

@@ -25,19 +25,20 @@ def rename(session: Session, study_id: int, name: str) -> Study:
     return study
 
 
-def copy(store: Store, study_id: int, name: str) -> Study:
-    """Store a copy of a whole study under another name and return the copy: texts, prompts, answers, runs and predictions.
+def copy(store: Store, study_id: int, name: str) -> tuple[Study, dict[str, int]]:
+    """Store a copy of a whole study under another name: texts, prompts, answers, runs and predictions.
 
-    Links of campaigns, personal codes and panel ids are not copied, and jobs neither. Raises `StudyError` if the name is not
-    valid or taken.
+    Return the copy, and the number of rows that are left out since they are about a task in the trash, by the name of their
+    table. Links of campaigns, personal codes and panel ids are not copied, and jobs neither. Raises `StudyError` if the name
+    is not valid or taken.
     """
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(spare) / "study"
         with store() as session:
             _free(session, name)
-            writing.write(writing.snapshot(session), session.get_one(Study, study_id), folder)
+            written, _ = writing.write(writing.snapshot(session), session.get_one(Study, study_id), folder)
         with store.write() as session:
-            return reading.read(session, folder, name=name)[0]
+            return reading.read(session, folder, name=name)[0], written.left_out
 
 
 def put_aside(session: Session, study_id: int, is_aside: bool) -> None:

@@ -1,5 +1,6 @@
 """The folder of kept models: which runs have one, how much disk they take, and how one is removed."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,8 @@ from pathlib import Path
 from core.errors import StudyError
 
 START = "run-"
+MARK = "litmus.json"
+NO_MODEL = "Run {0} has no kept model. Keep it first: models keep {0}."
 
 
 class Keep(StrEnum):
@@ -19,12 +22,20 @@ class Keep(StrEnum):
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A kept model: the id of its run, its folder, its size in bytes, and when it was written (seconds since 1970)."""
+    """A kept model: the id of its run, its folder, its size in bytes, and when it was written (seconds since 1970).
+
+    `fingerprint` is that of the run whose training wrote the model; "" if the folder does not say.
+    """
 
     run_id: int
     path: Path
     size: int
     kept_at: float
+    fingerprint: str = ""
+
+    def is_of(self, fingerprint: str) -> bool:
+        """Whether the model is of the run with this fingerprint, and not of a deleted run that had the same id."""
+        return self.fingerprint in ("", fingerprint)
 
 
 @dataclass(frozen=True)
@@ -40,21 +51,24 @@ class Models:
     def listed(self) -> list[KeptModel]:
         """All kept models, by run."""
         folders = [path for path in self.path.glob(f"{START}*") if path.name.removeprefix(START).isdecimal()]
-        found = [
-            KeptModel(int(path.name.removeprefix(START)), path, _size(path), path.stat().st_mtime) for path in folders
-        ]
-        return sorted(found, key=lambda model: model.run_id)
+        return sorted(map(_model, folders), key=lambda model: model.run_id)
 
-    def get(self, run_id: int) -> KeptModel:
-        """The kept model of a run. Raises `StudyError` if the run has no kept model."""
-        for model in self.listed():
-            if model.run_id == run_id:
-                return model
-        raise StudyError(f"Run {run_id} has no kept model. Keep it first: models keep {run_id}.")
+    def find(self, run_id: int, fingerprint: str) -> KeptModel | None:
+        """The kept model of a run with this fingerprint; None without one, and if the folder is that of a deleted run."""
+        if not self.of(run_id).is_dir():
+            return None
+        model = _model(self.of(run_id))
+        return model if model.is_of(fingerprint) else None
+
+    def mark(self, folder: Path, fingerprint: str) -> None:
+        """Write into a model's folder of which run it is: ids are given anew after runs are deleted, fingerprints are not."""
+        (folder / MARK).write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
 
     def remove(self, run_id: int) -> KeptModel:
         """Remove the model of a run; its scores and predictions stay. Raises `StudyError` if the run has no kept model."""
-        model = self.get(run_id)
+        if not self.of(run_id).is_dir():
+            raise StudyError(NO_MODEL.format(run_id))
+        model = _model(self.of(run_id))
         going = self.path / f".{model.path.name}.removed"
         shutil.rmtree(going, ignore_errors=True)
         model.path.rename(going)  # no reader ever finds half a model
@@ -62,5 +76,18 @@ class Models:
         return model
 
 
+def _model(folder: Path) -> KeptModel:
+    number = int(folder.name.removeprefix(START))
+    return KeptModel(number, folder, _size(folder), folder.stat().st_mtime, fingerprint=_marked(folder))
+
+
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _marked(folder: Path) -> str:
+    """The fingerprint that a folder names; "" for a folder without one, as older versions and other programs write it."""
+    try:
+        return str(json.loads((folder / MARK).read_text(encoding="utf-8"))["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

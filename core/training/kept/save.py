@@ -48,6 +48,7 @@ class Keeper:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             (folder / "README.md").write_text(text, encoding="utf-8")
+            self.models.mark(folder, data.run.fingerprint)
             shutil.rmtree(final, ignore_errors=True)
             folder.rename(final)
         except (OSError, SafetensorError) as error:
@@ -67,7 +68,7 @@ class Keeper:
             rivals = [
                 other.id
                 for other in session.scalars(group)
-                if other.config.get("keep") == Keep.BEST and self.models.of(other.id).is_dir()
+                if other.config.get("keep") == Keep.BEST and self.models.find(other.id, other.fingerprint)
             ]
             task = session.get_one(Task, session.get_one(Arm, run.arm_id).task_id)
             best = runs.best(session, task.study_id, rivals)

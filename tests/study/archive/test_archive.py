@@ -25,7 +25,7 @@ from core.study.exchange import addresses
 from core.study.exchange.data_set import croissant
 from core.study.rows.base import Base
 from core.study.rows.kinds import ArmKind
-from core.study.rows.sessions import Campaign
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.rows.study import Arm, Job, Prediction, Run, Sample, Study, Task
 from core.study.store import Store
 from tests.study.archive import whole_study
@@ -195,7 +195,10 @@ def test_rows_that_refer_to_a_task_in_the_trash_are_left_out_and_counted(
     with whole.write() as session:
         session.execute(update(Campaign).values(is_open=False))
         session.execute(update(Job).values(state="done"))
-        trash.put_task(session, session.scalars(select(Task.id).where(Task.name == "news")).one(), now=1.0)
+        news = session.scalars(select(Task.id).where(Task.name == "news")).one()
+        last_seen = session.scalars(select(Item.id).where(Item.left_task_id == news).limit(1)).one()
+        session.execute(update(Rater).where(Rater.pseudonym == "p1").values(assigned_item_id=last_seen))
+        trash.put_task(session, news, now=1.0)
     with whole() as session:
         study = session.scalars(select(Study).where(Study.name == "whole")).one()
         said, _ = writing.write(session, study, tmp_path / "a")
@@ -204,6 +207,7 @@ def test_rows_that_refer_to_a_task_in_the_trash_are_left_out_and_counted(
         reading.read(session, tmp_path / "a")
 
     assert said.rows["task"] == 3 and said.left_out["comparison"] == 15 and said.left_out["item"] == 3
+    assert "rater" not in said.left_out and said.rows["comparison"] == 15
 
 
 def damaged(folder: Path, change: Callable[[Path], None], *, sealed: bool = True) -> None:

@@ -2,14 +2,17 @@
 
 import pandas as pd
 import pytest
+from sqlalchemy import select, update
 
 from core.errors import StudyError
-from core.study import tasks
-from core.study.rows.study import Study
+from core.study import tasks, trash
+from core.study.rows.sessions import Campaign
+from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
 from core.study.upkeep import studies
 from core.training import runs
 from tests.finished_study import add_runs, make_task
+from tests.study.archive import whole_study
 
 
 @pytest.fixture
@@ -53,8 +56,9 @@ def test_the_sample_study_keeps_its_name(store: Store) -> None:
 
 
 def test_a_copy_has_the_scores_of_its_original_and_later_changes_do_not_meet(store: Store, study: Study) -> None:
-    copied = studies.copy(store, study.id, "tickets-2")
+    copied, left_out = studies.copy(store, study.id, "tickets-2")
 
+    assert left_out == {}
     with store() as session:
         ours, theirs = runs.scores(session, study.id), runs.scores(session, copied.id)
     pd.testing.assert_series_equal(ours["macro_f1"], theirs["macro_f1"])
@@ -64,6 +68,21 @@ def test_a_copy_has_the_scores_of_its_original_and_later_changes_do_not_meet(sto
     with store() as session:
         first = tasks.get_task(session, study.id, "urgency")
         assert [arm.name for arm in tasks.arms(session, first.id)] == ["real", "zero-shot"]
+
+
+def test_a_copy_says_which_rows_it_leaves_out_since_they_are_about_a_task_in_the_trash(store: Store) -> None:
+    with store.write() as session:
+        whole = whole_study.fill(session)
+        session.execute(update(Campaign).values(is_open=False))
+        session.execute(update(Job).values(state="done"))
+        trash.put_task(session, session.scalars(select(Task.id).where(Task.name == "news")).one(), now=1.0)
+
+    copied, left_out = studies.copy(store, whole.id, "without news")
+
+    assert left_out["comparison"] == 15 and left_out["item"] == 3
+    with store() as session:
+        names = [task.name for task in tasks.tasks(session, copied.id)]
+    assert "news" not in names and len(names) == 3
 
 
 def test_a_copy_under_a_taken_name_is_refused_before_anything_is_stored(store: Store, study: Study) -> None:

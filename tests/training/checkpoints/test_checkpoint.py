@@ -2,7 +2,8 @@
 
 import dataclasses
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors.numpy import load_file
 from sqlalchemy import delete, select, update
 
 from core import stopping
+from core.jobs import progress, queue, transitions
 from core.study import tasks
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Prediction, Run, Task
 from core.study.store import Store
 from core.training import fit, plan
@@ -89,6 +92,45 @@ def test_a_training_killed_twice_ends_bit_for_bit_like_one_that_was_not(
         assert session.get_one(Run, run_id).facts["resumed_at"] == [4, 11]
     assert "goes on at step 11, from its checkpoint" in said[-1]
     assert list(kept.path.iterdir()) == []
+
+
+def test_a_training_killed_again_and_again_before_its_next_checkpoint_ends_as_failed(
+    store: Store, task: Task, tiny: Path, tmp_path: Path
+) -> None:
+    run_id = plan_run(store, task, tiny)
+    with store.write() as session:
+        job = queue.enqueue(session, title="Train", command=["-m", "core"], key="train:1", slot=Slot.CPU)
+    states = []
+    for attempt in range(1, 2 * queue.ATTEMPTS):
+        with store.write() as session:
+            claimed = transitions.claim(session, queue.get(session, job.id), place={}, now=time.time())
+            if claimed is None:
+                break
+            transitions.begin(session, job.id, attempt=attempt, handle={}, now=time.time())
+        tell = progress.reporter(store, {progress.VARIABLE: f"{job.id} {attempt}"})
+        kept = Folder(tmp_path / "kept", 0 if attempt == 1 else 3600, silent)
+
+        with pytest.raises(Killed):
+            fit.execute(store, [run_id], report=told_until(tell, 12 if attempt == 1 else 17), checkpoints=kept)
+        with store.write() as session:
+            states.append(transitions.lost(session, queue.get(session, job.id), now=time.time()))
+
+    assert states == [*[JobState.QUEUED] * queue.ATTEMPTS, JobState.FAILED]
+    with store() as session:
+        stored = queue.get(session, job.id).progress
+    assert (stored["kept"], stored["kept_at_start"], stored["done_at_start"]) == (12, 12, 12)
+
+
+def told_until(tell: Callable[[progress.Progress], None], step: int) -> Any:
+    """A report that stores what it is told, at once, and is killed at a step."""
+
+    def report(done: int, total: int, message: str, extra: Mapping[str, Any]) -> None:
+        tell(progress.Progress(done, total, message, extra))
+        if done == step:
+            time.sleep(progress.INTERVAL + 0.3)  # until the report is stored
+            raise Killed
+
+    return report
 
 
 def test_a_pause_keeps_every_step_although_no_checkpoint_is_due(

@@ -1,6 +1,7 @@
 """Kept models: a folder that Hugging Face's libraries load, its card, the best seed alone, and errors in sentences."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from core.errors import StudyError
 from core.reports import silent
 from core.settings import Settings
 from core.steps.trained import model_card, models
-from core.study import tasks
+from core.study import tasks, trash
 from core.study.rows.study import Label, Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, runs
@@ -111,7 +112,7 @@ def test_a_finished_run_is_trained_again_for_its_weights_and_its_result_stays(
     said = (kept.of(run_id) / "README.md").read_text(encoding="utf-8")
     assert "its answers equal the stored ones on 16 of 16 test texts." in said
     with store() as session:
-        models.refresh_card(session, kept.get(run_id))
+        models.refresh_card(session, models.get(session, settings, run_id))
     assert (kept.of(run_id) / "README.md").read_text(encoding="utf-8") == said
     with store.write() as session, pytest.raises(StudyError, match="is kept already"):
         models.queue_model(session, settings, run_id)
@@ -140,7 +141,7 @@ def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_wi
 ) -> None:
     run_id, other = planned(store, task, encoder, [0], Keep.ALL)
     kept = trained(store, settings, [run_id])
-    size = kept.get(run_id).size
+    size = kept.listed()[0].size
 
     with store.write() as session:
         gone = models.remove(session, settings, run_id)
@@ -150,7 +151,30 @@ def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_wi
         trained(store, settings, [other])
 
     assert gone.size == size > 10_000
-    with pytest.raises(StudyError, match="has no kept model. Keep it first"):
-        Models(settings.models).get(run_id)
+    with store() as session, pytest.raises(StudyError, match="has no kept model. Keep it first"):
+        models.get(session, settings, run_id)
     with store() as session:
         assert session.get_one(Run, other).finished_at is not None
+
+
+def test_the_model_of_a_deleted_run_is_removed_and_never_taken_for_that_of_a_new_run_of_its_number(
+    store: Store, task: Task, settings: Settings, encoder: str
+) -> None:
+    run_id, other = planned(store, task, encoder, [0], Keep.ALL)
+    kept = trained(store, settings, [run_id])
+    shutil.copytree(kept.of(run_id), kept.of(other))  # as a deleted run of that number has left it
+
+    with store() as session:
+        rows = models.rows(session, settings)
+        found = models.find(session, settings, run_id), models.find(session, settings, other)
+    trained(store, settings, [run_id, other])
+    with store() as session:
+        own = models.get(session, settings, other)
+        fingerprint = session.get_one(Run, other).fingerprint
+    with store.write() as session:
+        trash.put_task(session, task.id, now=0.0)
+    models.empty_trash(store, settings, now=1.0, days=0)
+
+    assert [row["arm"] for row in rows] == ["real", None]
+    assert found[0] is not None and found[1] is None
+    assert own.fingerprint == fingerprint and kept.listed() == []
