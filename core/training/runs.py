@@ -15,6 +15,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import convergence, fingerprints, score
+from core.training.settings import training_settings, with_length
 
 SCORE_COLUMNS = [
     "task",
@@ -109,6 +110,26 @@ def best(session: Session, study_id: int, run_ids: Sequence[int]) -> list[int]:
     ranked = found.sort_values(["macro_f1", "run_id"], ascending=[False, True])
     first = ranked.drop_duplicates(["task", "arm", "encoder", "conditions"])
     return sorted(int(run_id) for run_id in first["run_id"])
+
+
+def trained_alike(session: Session, study_id: int, run_id: int) -> list[int]:
+    """The ids of a study's finished runs, of comparisons and learning curves, that were trained with the settings of one run.
+
+    Runs count whose settings are the same, and whose steps are those that the rule of the run's length gives for their number
+    of training texts: also those that were planned under another rule, which gave as many steps. Raises `StudyError` if
+    there is no such run.
+    """
+    like = get(session, run_id).config
+    length = like.get("rule") or {"steps": like["training"]["steps"]}
+    asked = training_settings(with_length(like["training"], length))
+    finished = _finished(session, study_id, (Purpose.COMPARISON, Purpose.LEARNING_CURVE))
+    told = zip(finished["run_id"], finished["config"], finished["n_train"], strict=True)
+    return [
+        int(number)
+        for number, config, n in told
+        if config.get("code") == like.get("code")
+        and training_settings(config["training"]).for_texts(n) == asked.for_texts(n)
+    ]
 
 
 def macro_f1(session: Session, run_id: int) -> float | None:
