@@ -143,9 +143,7 @@ def _config(
     uneven = bool(counts.max() - counts.min() > 1)
     words = ", ".join(f"{label} {count}" for label, count in counts.items())
     return {
-        "training": own.model_dump(),
-        "code": fingerprints.CODE_VERSION,
-        "test": fingerprints.data_digest(test),
+        **fingerprints.recorded(own, test=test),
         "notes": [f"A run of the learning curve on {len(chosen):,} texts trains on {words}."] * uneven
         + weights.notes(arm, chosen),
         **({"rule": asked.rule} if asked.rule else {}),

@@ -94,12 +94,7 @@ def _shared_config(
     asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame, has_rule: bool
 ) -> dict[str, Any]:
     """What the runs of a plan have in common: settings, and where the number of steps follows from a rule, this rule."""
-    return {
-        "training": own.model_dump(),
-        "code": fingerprints.CODE_VERSION,
-        "test": fingerprints.data_digest(test),
-        **({"rule": asked.rule} if asked.rule and has_rule else {}),
-    }
+    return fingerprints.recorded(own, test=test) | ({"rule": asked.rule} if asked.rule and has_rule else {})
 
 
 def adopt(run: Run, purpose: Purpose, rule: Mapping[str, float] | None) -> None:

@@ -71,7 +71,12 @@ def scores(
     )
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     finished["converged"] = pd.Series(
-        [convergence.judge(facts).is_converged for facts in finished["facts"]], index=finished.index, dtype=object
+        [
+            convergence.judge(facts, config["training"]).is_converged
+            for facts, config in zip(finished["facts"], finished["config"], strict=True)
+        ],
+        index=finished.index,
+        dtype=object,
     )
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
@@ -127,7 +132,7 @@ def trained_alike(session: Session, study_id: int, run_id: int) -> list[int]:
     return [
         int(number)
         for number, config, n in told
-        if config.get("code") == like.get("code")
+        if all(config.get(name) == like.get(name) for name in ("code", "stopping"))
         and training_settings(config["training"]).for_texts(n) == asked.for_texts(n)
     ]
 
@@ -279,7 +284,8 @@ def _settings(config: Mapping[str, Any]) -> str:
     rule, training = config.get("rule"), config["training"]
     told = training if rule is None else rule | {name: value for name, value in training.items() if name != "steps"}
     parts = [f"{name} {value!r}" for name, value in sorted(told.items())]
-    return ", ".join([*parts, f"version {config.get('code', 1)}"])
+    parts += [f"version {config.get('code', 1)}"]
+    return ", ".join([*parts, *([f"stopping {config['stopping']}"] if "stopping" in config else [])])
 
 
 def _answers_where(session: Session, condition: ColumnElement[bool], *, with_probability: bool = False) -> pd.DataFrame:

@@ -34,10 +34,7 @@ def plan(
                 known[digest] = Run(
                     arm_id=real.id, encoder=encoder, seed=seed, n_train=len(texts.chosen), fingerprint=digest,
                     purpose=Purpose.SEED_STUDENT,
-                    config={
-                        "training": own.model_dump(), "code": fingerprints.CODE_VERSION, "test": fingerprints.data_digest(test),
-                        "notes": [],
-                    },
+                    config=fingerprints.recorded(own, test=test) | {"notes": []},
                 )  # fmt: skip
                 session.add(known[digest])
             found.append(known[digest])

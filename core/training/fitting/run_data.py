@@ -11,7 +11,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Sample, Task
-from core.training import fingerprints, runs, selection
+from core.training import convergence, fingerprints, runs, selection
+from core.training.convergence import Guess
 from core.training.settings import TrainingSettings, training_settings
 from core.training.targets import rated, weights
 
@@ -49,6 +50,13 @@ class RunData:
     test_ids: list[int]
     test_texts: list[str]
     train_digest: str
+
+    @property
+    def guess(self) -> Guess:
+        """The best answer to the training texts that does not look at them, in the loss of the training."""
+        classes, is_balanced = len(self.label_ids), self.settings.class_weights == "balanced"
+        own = weights.in_the_loss(self.train.targets, self.train.weights, classes=classes, is_balanced=is_balanced)
+        return convergence.guess_of(self.train.targets, classes=classes, shares=self.train.shares, weights=own)
 
 
 def read(session: Session, run_id: int, *, again: bool = False) -> RunData | None:
