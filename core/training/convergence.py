@@ -173,7 +173,7 @@ def _least(least: float) -> str:
 
 def _entropy(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The entropy in nats over the last axis."""
-    return -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=-1)
+    return np.asarray(-(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=-1), dtype=float)
 
 
 def _window(curve: Sequence[Sequence[float]], step: int) -> float:

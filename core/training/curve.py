@@ -85,7 +85,8 @@ def plan_curve(
                         adopt(same, Purpose.LEARNING_CURVE, settings.rule)
                     planned.existing.append(same)
                     continue
-                planned.new.append(_run(point, encoder, seed, digest, _config(point.arm, settings, own, test, chosen)))
+                config = fingerprints.held_weights(encoder) | _config(point.arm, settings, own, test, chosen)
+                planned.new.append(_run(point, encoder, seed, digest, config))
     session.add_all(planned.new)
     session.flush()
     return planned

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
+from core.training.fitting import run_data
 from core.training.settings import TrainingSettings, training_settings
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
 
@@ -135,6 +137,44 @@ def test_early_stopping_keeps_out_a_tenth_of_the_real_and_of_the_synthetic_texts
     }  # fmt: skip
     assert set(kept_out[kept_out["is_real"]]["sample_id"]) == set(alone.validation["sample_id"])
     assert len(mix.train) + len(mix.validation) == len(mix.chosen) == 104
+
+
+def test_an_encoder_that_only_one_folder_can_find_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session, pytest.raises(StudyError, match="Give its whole path"):
+        plan.plan(
+            session,
+            task=task,
+            arms=tasks.arms(session, task.id),
+            encoders=["minilm", "./enc"],
+            seeds=[0],
+            settings=SETTINGS,
+        )
+
+
+def test_other_weights_in_the_folder_of_an_encoder_make_another_run(store: Store, task: Task, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_text("old")
+    ids = []
+    for weights in ("old", "old", "new"):
+        (tmp_path / "model.safetensors").write_text(weights)
+        with store.write() as session:
+            made = plan.plan(
+                session,
+                task=task,
+                arms=[tasks.get_arm(session, task, "real")],
+                encoders=[str(tmp_path)],
+                seeds=[0],
+                settings=SETTINGS,
+            )
+            ids += [run.id for run in (*made.new, *made.existing)]
+
+    assert ids[0] == ids[1] != ids[2]
+    with store() as session:
+        old, new = (session.get_one(Run, run_id).config for run_id in (ids[0], ids[2]))
+        assert fingerprints.conditions(old, n_train=9) != fingerprints.conditions(new, n_train=9)
+        assert run_data.read(session, ids[2]) is not None
+        with pytest.raises(StudyError, match="files in .* have changed since"):
+            run_data.read(session, ids[0])
 
 
 def test_balancing_a_skewed_real_arm_is_said_beside_its_score(store: Store, task: Task) -> None:

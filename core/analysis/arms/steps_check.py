@@ -155,6 +155,7 @@ def _key(row: Mapping[Any, Any], config: Mapping[str, Any], *, times: float) -> 
         config.get("test"),
         config.get("code"),
         config.get("stopping"),
+        config.get("weights"),
         told,
     )
 
