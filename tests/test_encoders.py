@@ -1,5 +1,6 @@
 """Finding encoders by name, in packages and in folders."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,51 @@ def test_only_what_is_on_this_machine_is_offline(tmp_path: Path) -> None:
     assert encoders.offline("minilm")
     assert encoders.offline(str(tmp_path))
     assert not encoders.offline("roberta-base")
+
+
+def test_a_path_is_relative_to_the_folder_that_is_given_and_names_stay_names(tmp_path: Path) -> None:
+    for folder in ("enc", "roberta-base", "results"):
+        (tmp_path / folder).mkdir()
+    for folder in ("enc", "roberta-base"):
+        (tmp_path / folder / "config.json").write_text("{}")
+
+    found = {
+        name: encoders.absolute(name, tmp_path)
+        for name in ("./enc", "enc", "../x", "~/x", "/x", "roberta-base", "results", "org/name", "minilm")
+    }
+
+    assert found == {
+        "./enc": f"{tmp_path}/enc",
+        "enc": f"{tmp_path}/enc",
+        "../x": f"{tmp_path.parent}/x",
+        "~/x": f"{Path.home()}/x",
+        "/x": "/x",
+        "roberta-base": f"{tmp_path}/roberta-base",
+        "results": "results",
+        "org/name": "org/name",
+        "minilm": "minilm",
+    }
+
+
+def test_weights_of_a_folder_are_known_by_their_content_and_read_once(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in ("config.json", "model.safetensors", "README.md"):
+            (tmp_path / folder / name).write_text(f"{name} of both")
+    weights = tmp_path / "one" / "model.safetensors"
+    at = weights.stat().st_mtime_ns
+
+    first = encoders.weights_digest(str(tmp_path / "one"))
+    (tmp_path / "two" / "README.md").write_text("of two alone")
+    again = [encoders.weights_digest(str(tmp_path / folder)) for folder in ("one", "two")]
+    weights.write_text(weights.read_text().upper())
+    os.utime(weights, ns=(at, at))
+    unread = encoders.weights_digest(str(tmp_path / "one"))
+    weights.write_text("other weights")
+
+    assert [first, first] == again and unread == first  # of the same size and time: not read again
+    assert encoders.weights_digest(str(tmp_path / "one")) != first
+    assert [encoders.weights_digest(name) for name in ("minilm", "roberta-base", str(tmp_path / "gone"))] == [""] * 3
 
 
 def test_a_missing_package_says_how_to_get_it() -> None:

@@ -1,5 +1,6 @@
 """The command measure: measure the texts of a task's arms beside its real data."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import typer
 from core.analysis import foretold_order
 from core.analysis.foretold_order import Kept
 from core.commands import output
+from core.encoders import absolute
 from core.quality import measures, readings
 from core.quality.beside_real import order
 from core.quality.beside_real.order import Foretold
@@ -36,7 +38,12 @@ def measure(
             home = find.find_study(session, study, task)
             task_id = tasks.get_task(session, home.id, task).id
         measured = measure_task(
-            settings, store, task_id=task_id, title=task, encoder=encoder, teller=output.teller(store)
+            settings,
+            store,
+            task_id=task_id,
+            title=task,
+            encoder=absolute(encoder, Path.cwd()),
+            teller=output.teller(store),
         )
         foretold = order.foretell(measured)
         with store() as session:

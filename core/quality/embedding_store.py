@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core import encoders
 from core.errors import StudyError
 from core.study.chunks import chunks
 
@@ -47,9 +48,11 @@ def write(texts: Sequence[str], vectors: NDArray[np.float32], *, encoder: str, h
 
 
 def path(encoder: str, home: Path) -> Path:
-    """The path of an encoder's vectors; encoders whose names differ in any character have different paths."""
+    """The path of an encoder's vectors; encoders whose names differ in any character have different paths, and so have other weights
+    in the same folder."""
     name = re.sub(r"[^\w.-]+", "_", encoder)[-40:]
-    return home / FOLDER / f"{name}-{hashlib.sha256(encoder.encode()).hexdigest()[:8]}.db"
+    whose = hashlib.sha256((encoder + encoders.weights_digest(encoder)).encode()).hexdigest()
+    return home / FOLDER / f"{name}-{whose[:8]}.db"
 
 
 def key(text: str) -> bytes:

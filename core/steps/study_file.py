@@ -108,15 +108,15 @@ def _check_encoders(study_import: StudyImport) -> None:
     for name in study_import.request.spec.encoders:
         with study_import.at("encoders"):
             folder = Path(encoders.resolve(name))
+            is_here = folder.is_absolute() and files.is_folder(folder)
             near = difflib.get_close_matches(name.casefold(), encoders.PACKAGES, n=1, cutoff=0.8)
-            if near and name not in encoders.PACKAGES and not files.is_folder(folder):
+            if near and name not in encoders.PACKAGES and not is_here:
                 raise StudyError(f"There is no encoder {name!r} here. Did you mean {near[0]!r}?")
-            is_path = name.startswith((".", "/", "~")) or len(Path(name).parts) > 2
-            if is_path and not files.is_folder(folder):
+            if encoders.is_path(name) and not is_here:
                 raise StudyError(
                     f"There is no folder {name}. Give the folder of a model, or a model's name such as minilm."
                 )
-            if files.is_folder(folder) and (fault := encoders.fault_of(folder)):
+            if is_here and (fault := encoders.fault_of(folder)):
                 raise StudyError(f"The encoder {name!r} {fault}")
             most = _longest(folder)
             if most and study_import.request.training.max_length > most:

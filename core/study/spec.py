@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
-from core import files
+from core import encoders, files
 from core.errors import StudyError
 
 
@@ -220,9 +220,9 @@ def _labels_of_list(labels: list[Any]) -> dict[str, str]:
 
 
 class StudySpec(Part):
-    """The content of a study file. `sample` marks the bundled sample study; `training` may be the name of a preset; `curve`
-    is the learning curve of every task that has none of its own; `keep_models` says which runs of the comparison keep their
-    model: the best seed of each task, arm and encoder, or all."""
+    """The content of a study file. `encoders` are names, or folders of models relative to the file; `sample` marks the bundled
+    sample study; `training` may be the name of a preset; `curve` is the learning curve of every task that has none of its own;
+    `keep_models` says which runs of the comparison keep their model: the best seed of each task, arm and encoder, or all."""
 
     study: str
     encoders: list[Annotated[str, Field(min_length=1)]] = Field(default=["minilm"], min_length=1)
@@ -302,6 +302,7 @@ def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 def make_absolute(spec: StudySpec, folder: Path) -> None:
     """Make the relative paths in a study absolute; they are relative to the folder of the study file."""
+    spec.encoders = [encoders.absolute(name, folder) for name in spec.encoders]
     for task in spec.tasks.values():
         task.real.file = folder / task.real.file
         if task.ratings:

@@ -85,7 +85,8 @@ def plan_curve(
                         adopt(same, Purpose.LEARNING_CURVE, settings.rule)
                     planned.existing.append(same)
                     continue
-                planned.new.append(_run(point, encoder, seed, digest, _config(point.arm, settings, own, test, chosen)))
+                config = fingerprints.held_weights(encoder) | _config(point.arm, settings, own, test, chosen)
+                planned.new.append(_run(point, encoder, seed, digest, config))
     session.add_all(planned.new)
     session.flush()
     return planned
@@ -143,9 +144,7 @@ def _config(
     uneven = bool(counts.max() - counts.min() > 1)
     words = ", ".join(f"{label} {count}" for label, count in counts.items())
     return {
-        "training": own.model_dump(),
-        "code": fingerprints.CODE_VERSION,
-        "test": fingerprints.data_digest(test),
+        **fingerprints.recorded(own, test=test),
         "notes": [f"A run of the learning curve on {len(chosen):,} texts trains on {words}."] * uneven
         + weights.notes(arm, chosen),
         **({"rule": asked.rule} if asked.rule else {}),

@@ -17,7 +17,7 @@ from core.errors import StudyError
 from core.reports import Report, shifted
 from core.study.rows.study import Prediction, Run
 from core.study.store import Store
-from core.training import convergence, predict
+from core.training import predict
 from core.training.checkpoints.checkpoint import Checkpoint
 from core.training.checkpoints.folder import Folder
 from core.training.fitting import encoder, loop, run_data
@@ -141,8 +141,10 @@ def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, se
         "steps": trained.steps,
         "stopped_early": trained.steps < data.settings.length,
         "loss": trained.curve,
-        "validation": {"n": len(data.validation), "loss": trained.validation},
-        "guess": convergence.loss_of_a_guess(data.train.targets, data.train.weights),
+        "validation": {"n": len(data.validation), "loss": trained.validation}
+        | ({"guess": data.guess.loss_on(data.validation.targets)} if len(data.validation) else {}),
+        "guess": data.guess.loss,
+        "least": data.guess.least,
         "train_digest": data.train_digest,
         "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
         **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.encoders import is_path
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose, Split
@@ -75,8 +77,9 @@ def plan(
             continue
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms, per_label=settings.per_label)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
+        config = shared | fingerprints.held_weights(encoder) | {"notes": notes}
         planned.new.append(Run(
-            arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=shared | {"notes": notes}, fingerprint=digest, purpose=purpose
+            arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=config, fingerprint=digest, purpose=purpose
         ))  # fmt: skip
     session.add_all(planned.new)
     session.flush()
@@ -94,12 +97,7 @@ def _shared_config(
     asked: TrainingSettings, own: TrainingSettings, *, test: pd.DataFrame, has_rule: bool
 ) -> dict[str, Any]:
     """What the runs of a plan have in common: settings, and where the number of steps follows from a rule, this rule."""
-    return {
-        "training": own.model_dump(),
-        "code": fingerprints.CODE_VERSION,
-        "test": fingerprints.data_digest(test),
-        **({"rule": asked.rule} if asked.rule and has_rule else {}),
-    }
+    return fingerprints.recorded(own, test=test) | ({"rule": asked.rule} if asked.rule and has_rule else {})
 
 
 def adopt(run: Run, purpose: Purpose, rule: Mapping[str, float] | None) -> None:
@@ -178,9 +176,15 @@ def _too_few_texts_error(task: Task, labels: int, n: int) -> str:
 
 
 def check_asked(arms: Sequence[Arm], encoders: Sequence[str], seeds: Sequence[int]) -> None:
-    """Raise `StudyError` if arms, encoders or seeds are empty, or a seed is out of range."""
+    """Raise `StudyError` if arms, encoders or seeds are empty, a seed is out of range, or an encoder is a path that is not absolute."""
     if not (len(arms) and len(encoders) and len(seeds)):
         raise StudyError("Choose at least one arm, one encoder and one seed to train.")
+    for name in encoders:
+        if is_path(name) and not Path(name).is_absolute():
+            raise StudyError(
+                f"The encoder {name!r} is a path from one folder, and trainings run in another one. Give its whole path, which "
+                "begins with /."
+            )
     if not all(0 <= seed < SEED_LIMIT for seed in seeds):
         raise StudyError(f"Seeds are whole numbers from 0 to {SEED_LIMIT - 1}; found {', '.join(map(str, seeds))}.")
 

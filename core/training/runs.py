@@ -15,6 +15,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Label, Prediction, Run, Sample, Task
 from core.training import convergence, fingerprints, score
+from core.training.settings import training_settings, with_length
 
 SCORE_COLUMNS = [
     "task",
@@ -70,7 +71,12 @@ def scores(
     )
     finished = finished.drop_duplicates(["task", "arm", "encoder", "seed", "conditions"], keep="last")
     finished["converged"] = pd.Series(
-        [convergence.judge(facts).is_converged for facts in finished["facts"]], index=finished.index, dtype=object
+        [
+            convergence.judge(facts, config["training"]).is_converged
+            for facts, config in zip(finished["facts"], finished["config"], strict=True)
+        ],
+        index=finished.index,
+        dtype=object,
     )
     told = zip(finished["arm"], finished["config"], finished["facts"], strict=True)
     finished["notes"] = pd.Series([_notes(*one) for one in told], index=finished.index, dtype=object)
@@ -109,6 +115,26 @@ def best(session: Session, study_id: int, run_ids: Sequence[int]) -> list[int]:
     ranked = found.sort_values(["macro_f1", "run_id"], ascending=[False, True])
     first = ranked.drop_duplicates(["task", "arm", "encoder", "conditions"])
     return sorted(int(run_id) for run_id in first["run_id"])
+
+
+def trained_alike(session: Session, study_id: int, run_id: int) -> list[int]:
+    """The ids of a study's finished runs, of comparisons and learning curves, that were trained with the settings of one run.
+
+    Runs count whose settings are the same, and whose steps are those that the rule of the run's length gives for their number
+    of training texts: also those that were planned under another rule, which gave as many steps. Raises `StudyError` if
+    there is no such run.
+    """
+    like = get(session, run_id).config
+    length = like.get("rule") or {"steps": like["training"]["steps"]}
+    asked = training_settings(with_length(like["training"], length))
+    finished = _finished(session, study_id, (Purpose.COMPARISON, Purpose.LEARNING_CURVE))
+    told = zip(finished["run_id"], finished["config"], finished["n_train"], strict=True)
+    return [
+        int(number)
+        for number, config, n in told
+        if all(config.get(name) == like.get(name) for name in ("code", "stopping"))
+        and training_settings(config["training"]).for_texts(n) == asked.for_texts(n)
+    ]
 
 
 def macro_f1(session: Session, run_id: int) -> float | None:
@@ -258,7 +284,8 @@ def _settings(config: Mapping[str, Any]) -> str:
     rule, training = config.get("rule"), config["training"]
     told = training if rule is None else rule | {name: value for name, value in training.items() if name != "steps"}
     parts = [f"{name} {value!r}" for name, value in sorted(told.items())]
-    return ", ".join([*parts, f"version {config.get('code', 1)}"])
+    parts += [f"version {config.get('code', 1)}"]
+    return ", ".join([*parts, *([f"stopping {config['stopping']}"] if "stopping" in config else [])])
 
 
 def _answers_where(session: Session, condition: ColumnElement[bool], *, with_probability: bool = False) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -78,19 +79,20 @@ def run_texts(
     """The texts of a run on `n` chosen texts of an arm; with `n_real` so many of the `n` are real training texts of the task.
 
     With early stopping, a tenth of the chosen texts of each label (at least one, if the label has two) are the validation
-    texts, in every arm alike. Else the arm trains on all chosen texts, and its validation texts are, as far as there are
-    any, those of its own split `validation`, or its kept training texts that were not chosen: equally many of each label
-    as far as possible, at most `VALIDATION` in all. Raises `StudyError` as `choose_training_samples` does.
+    texts, in every arm alike; in a mix a tenth of the real and a tenth of the synthetic ones. Else the arm trains on all
+    chosen texts, and its validation texts are, as far as there are any, those of its own split `validation`, or its kept
+    training texts that were not chosen: equally many of each label as far as possible, at most `VALIDATION` in all. Raises
+    `StudyError` as `choose_training_samples` does.
     """
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     task = session.get_one(Task, arm.task_id)
     pool = weights.targeted(session, task, training_pool(session, task, arm, labels, test), settings)
-    chosen = choose(pool, labels, n=n - (n_real or 0), seed=seed, balance=settings.balance).samples
+    chosen = [choose(pool, labels, n=n - (n_real or 0), seed=seed, balance=settings.balance).samples]
     if n_real:
         real_pool = training_pool(session, task, tasks.get_arm(session, task, ArmKind.REAL), labels, test)
         real_pool = weights.targeted(session, task, real_pool, settings)
-        real = choose(real_pool, labels, n=n_real, seed=seed, balance=settings.balance).samples
-        pool, chosen = pd.concat([real_pool, pool]), pd.concat([real, chosen], ignore_index=True)
+        pool = pd.concat([real_pool, pool])
+        chosen.insert(0, choose(real_pool, labels, n=n_real, seed=seed, balance=settings.balance).samples)
     return _parted(session, arm, chosen, pool, test=test, seed=seed, settings=settings)
 
 
@@ -109,7 +111,7 @@ def pool_texts(session: Session, real: Arm, *, test: pd.DataFrame, seed: int, se
     labels = sorted(set(pool["label"]))
     chosen = choose(pool, labels, n=len(pool), seed=seed, balance="natural").samples
     spare = kept_samples(session, real.id, Split.TRAIN)
-    return _parted(session, real, chosen, spare, test=test, seed=seed, settings=settings)
+    return _parted(session, real, [chosen], spare, test=test, seed=seed, settings=settings)
 
 
 def pool_samples(session: Session, real: Arm, test: pd.DataFrame) -> pd.DataFrame:
@@ -119,13 +121,14 @@ def pool_samples(session: Session, real: Arm, test: pd.DataFrame) -> pd.DataFram
 
 
 def _parted(
-    session: Session, arm: Arm, chosen: pd.DataFrame, pool: pd.DataFrame, *, test: pd.DataFrame, seed: int,
+    session: Session, arm: Arm, sources: Sequence[pd.DataFrame], pool: pd.DataFrame, *, test: pd.DataFrame, seed: int,
     settings: TrainingSettings,
 ) -> RunTexts:  # fmt: skip
-    """The chosen texts of an arm with the texts that are kept out of them, or else with validation texts from the pool."""
+    """The texts chosen from each source (of a mix the real and the synthetic ones) with the texts that are kept out of them, or else
+    with validation texts from the pool."""
+    chosen = pd.concat(sources, ignore_index=True)
     if settings.stops_early:
-        place, size = chosen.groupby("label").cumcount(), chosen.groupby("label")["label"].transform("size")
-        is_kept_out = (place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)
+        is_kept_out = np.concatenate([_is_kept_out(source) for source in sources])
         return RunTexts(chosen, chosen[~is_kept_out].reset_index(drop=True), chosen[is_kept_out].reset_index(drop=True))
     spare = kept_samples(session, arm.id, Split.VALIDATION)
     if spare.empty:
@@ -137,6 +140,13 @@ def _parted(
     labels = [label.name for label in tasks.labels_of(session, arm.task_id)]
     validation = choose(spare, labels, n=min(VALIDATION, len(spare)), seed=seed, balance=settings.balance).samples
     return RunTexts(chosen, chosen, validation)
+
+
+def _is_kept_out(chosen: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether early stopping keeps each chosen text out of training: the last tenth of each label."""
+    by_label = chosen.groupby("label")["label"]
+    place, size = by_label.cumcount(), by_label.transform("size")
+    return ((place >= size - np.maximum(1, size // HELD_OUT)) & (size > 1)).to_numpy(dtype=bool)
 
 
 def choose_training_samples(

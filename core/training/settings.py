@@ -33,8 +33,8 @@ class TrainingSettings(BaseModel):
     `balance` says which texts of an arm are drawn: equally many of each label ("equal"), or texts at random, so that an
     arm keeps its own shares of the labels ("natural"). `class_weights` "balanced" weighs the loss of a text by the inverse
     frequency of its label. With `stop` "early", a tenth of an arm's chosen texts are kept out of training, and a run ends
-    once the loss on this tenth no longer falls; its best weights count. `per_label` limits the training texts of an arm to
-    so many times the number of labels, where the task has no training size of its own. With `targets` "soft", the target of
+    once the loss on them no longer falls after the warm-up; its best weights count. `per_label` limits the training texts of
+    an arm to so many times the number of labels, where the task has no training size of its own. With `targets` "soft", the target of
     a training text with ratings is the share of its raters who chose each label, not its label alone. With
     `sample_weights` "column", a text counts in the loss by the column `weight` of the file it came from, 1 without; a weight of 2
     counts like the text given twice. `preset` names choices of
@@ -116,6 +116,11 @@ class TrainingSettings(BaseModel):
     def stops_early(self) -> bool:
         """Whether a run may end before its last step."""
         return self.stop == "early"
+
+    @property
+    def warmup(self) -> int:
+        """The number of steps in which the learning rate rises, at least 1, of settings that `for_texts` returned."""
+        return max(1, round(self.warmup_share * self.length))
 
     @property
     def length(self) -> int:

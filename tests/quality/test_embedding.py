@@ -127,3 +127,11 @@ def test_encoders_are_kept_apart_and_a_broken_file_is_named(tmp_path: Path) -> N
     assert one != other
     with pytest.raises(StudyError, match=one.name):
         embedding_store.read(["a"], encoder="owner/name", home=tmp_path)
+
+
+def test_other_weights_in_the_same_folder_are_another_encoder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    before = embedding_store.path(str(tmp_path), tmp_path)
+    (tmp_path / "model.safetensors").write_text("weights")
+
+    assert embedding_store.path(str(tmp_path), tmp_path) != before

@@ -304,7 +304,7 @@ def test_a_generated_arm_that_cannot_reach_the_training_size_is_refused_before_i
         ("[bad, good]", "[bad]", "needs at least two labels"),
         ("max_length: 16", "max_length: 4000", "reads at most 512 tokens"),
         ("seeds: [0]", "seeds: [0]\nencoders: [MiniLM]", "Did you mean 'minilm'?"),
-        ("seeds: [0]", "seeds: [0]\nencoders: [./no/such/model]", "There is no folder ./no/such/model"),
+        ("seeds: [0]", "seeds: [0]\nencoders: [./no/such/model]", "/no/such/model. Give the folder of a model"),
     ],
 )
 def test_a_name_or_setting_that_cannot_be_is_told_once_and_first(

@@ -46,6 +46,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert found.seeds == [0, 1, 2]
 
 
+def test_a_folder_of_an_encoder_is_relative_to_the_file(tmp_path: Path) -> None:
+    found = read(written(tmp_path, GOOD + "encoders: [./enc, minilm, roberta-base]\n"))
+
+    assert found.encoders == [f"{tmp_path}/enc", "minilm", "roberta-base"]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -21,6 +21,7 @@ from core.study.rows.study import Job, Prediction, Run, Study, Task
 from core.study.store import Store
 from core.training import curve, plan, runs, selection
 from core.training.curve import CurveRequest
+from core.training.settings import TrainingSettings
 from tests.training.conftest import SETTINGS
 
 
@@ -102,6 +103,44 @@ def test_a_size_is_a_number_or_all(text: str, size: int | None) -> None:
     assert curve.size_of(text) == size
     with pytest.raises(StudyError, match="whole number"):
         curve.size_of("some")
+
+
+@pytest.mark.parametrize("is_curve_first", [False, True])
+def test_a_run_that_two_rules_of_length_ask_for_stands_on_the_curve(
+    store: Store, task: Task, is_curve_first: bool
+) -> None:
+    compared, drawn = (TrainingSettings(passes=passes, least_steps=200) for passes in (10, 5))
+    request = CurveRequest([6, 12, None])
+    with store.write() as session:
+
+        def compare() -> None:
+            plan.plan(
+                session,
+                task=task,
+                arms=[tasks.get_arm(session, task, "real")],
+                encoders=["minilm"],
+                seeds=[0],
+                settings=compared,
+            )
+
+        def draw() -> plan.Planned:
+            return curve.plan_curve(session, task=task, request=request, encoders=["minilm"], seeds=[0], settings=drawn)
+
+        for step in (draw, compare) if is_curve_first else (compare, draw):
+            step()
+        test = selection.test_samples(session, task)
+        for run in session.scalars(select(Run)).all():
+            run.finished_at = 1.0
+            session.add_all(
+                Prediction(run_id=run.id, sample_id=int(row.sample_id), label_id=1, probability=1.0, created_at=1.0)
+                for row in test.itertuples()
+            )
+        session.flush()
+
+        found = trained.read_curves(session, trained.read(session, task.study_id), task.study_id)
+
+    assert sorted(arm.n_train for arm in found.arms) == [6, 12, 24]
+    assert found.left_out == ()
 
 
 @pytest.mark.slow

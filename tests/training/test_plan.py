@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fingerprints, plan, selection
+from core.training.fitting import run_data
 from core.training.settings import TrainingSettings, training_settings
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
 
@@ -93,6 +95,86 @@ def test_a_balance_is_part_of_a_fingerprint_and_its_default_changes_no_earlier_o
         for settings in (earlier, natural)
     )
     assert first != second
+
+
+def test_runs_without_early_stopping_keep_the_fingerprints_of_earlier_ones() -> None:
+    """The first two digests are of the code before runs with early stopping had a version of their own; the third was theirs."""
+    samples = pd.DataFrame({"exact": ["1", "2"], "label": ["x", "y"]})
+    plain, balanced, early = (
+        fingerprints.fingerprint(
+            encoder="minilm", seed=0, settings=TrainingSettings(steps=6, **changes), train=samples, test=samples
+        )
+        for changes in ({}, {"class_weights": "balanced"}, {"stop": "early"})
+    )
+
+    assert plain == "2c45f047542b83fe9cb302a9aa7fcc20314fb32bcc1478784a32795db786c340"
+    assert balanced == "31795a66f4745cd09b6e100607b4a36f63214df2b2fe1e4f9da5ff8ee4299945"
+    assert early != "e90106b2dbf78b1a91ccdf0137c82f8d038d7597cf08efe70467056c59cb2afa"
+
+
+def test_runs_with_early_stopping_of_an_earlier_version_are_never_compared_with_new_ones() -> None:
+    samples = pd.DataFrame({"exact": ["1"], "label": ["x"]})
+    now = fingerprints.recorded(TrainingSettings(steps=6, stop="early"), test=samples)
+    before = {name: value for name, value in now.items() if name != "stopping"}
+
+    assert fingerprints.conditions(now, n_train=9) != fingerprints.conditions(before, n_train=9)
+
+
+def test_early_stopping_keeps_out_a_tenth_of_the_real_and_of_the_synthetic_texts_of_a_mix(
+    store: Store, task: Task
+) -> None:
+    early = SETTINGS.model_copy(update={"stop": "early"})
+    with store.write() as session:
+        real, written = tasks.get_arm(session, task, "real"), new_arm(session, task, good=40, bad=40)
+        test = selection.test_samples(session, task)
+        mix = selection.run_texts(session, written, test=test, n=104, seed=3, settings=early, n_real=24)
+        alone = selection.run_texts(session, real, test=test, n=24, seed=3, settings=early)
+
+    real_texts = set(alone.chosen["sample_id"])
+    kept_out = mix.validation.assign(is_real=mix.validation["sample_id"].isin(real_texts))
+    assert kept_out.groupby(["is_real", "label"]).size().to_dict() == {
+        (False, "bad"): 4, (False, "good"): 4, (True, "bad"): 1, (True, "good"): 1,
+    }  # fmt: skip
+    assert set(kept_out[kept_out["is_real"]]["sample_id"]) == set(alone.validation["sample_id"])
+    assert len(mix.train) + len(mix.validation) == len(mix.chosen) == 104
+
+
+def test_an_encoder_that_only_one_folder_can_find_is_refused(store: Store, task: Task) -> None:
+    with store.write() as session, pytest.raises(StudyError, match="Give its whole path"):
+        plan.plan(
+            session,
+            task=task,
+            arms=tasks.arms(session, task.id),
+            encoders=["minilm", "./enc"],
+            seeds=[0],
+            settings=SETTINGS,
+        )
+
+
+def test_other_weights_in_the_folder_of_an_encoder_make_another_run(store: Store, task: Task, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_text("old")
+    ids = []
+    for weights in ("old", "old", "new"):
+        (tmp_path / "model.safetensors").write_text(weights)
+        with store.write() as session:
+            made = plan.plan(
+                session,
+                task=task,
+                arms=[tasks.get_arm(session, task, "real")],
+                encoders=[str(tmp_path)],
+                seeds=[0],
+                settings=SETTINGS,
+            )
+            ids += [run.id for run in (*made.new, *made.existing)]
+
+    assert ids[0] == ids[1] != ids[2]
+    with store() as session:
+        old, new = (session.get_one(Run, run_id).config for run_id in (ids[0], ids[2]))
+        assert fingerprints.conditions(old, n_train=9) != fingerprints.conditions(new, n_train=9)
+        assert run_data.read(session, ids[2]) is not None
+        with pytest.raises(StudyError, match="files in .* have changed since"):
+            run_data.read(session, ids[0])
 
 
 def test_balancing_a_skewed_real_arm_is_said_beside_its_score(store: Store, task: Task) -> None:

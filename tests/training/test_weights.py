@@ -1,5 +1,6 @@
 """Weights of texts: a weight of 2 is the text given twice, equal weights change nothing, and files, runs and notes carry them."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.study.rows.kinds import Split
 from core.study.rows.study import Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fit, plan
-from core.training.convergence import loss_of_a_guess
+from core.training.convergence import guess_of
 from core.training.fitting import loop, run_data
 from core.training.fitting.run_data import Labelled, RunData
 from core.training.settings import TrainingSettings, training_settings
@@ -102,7 +103,7 @@ def test_balanced_weights_give_every_class_the_same_weight_in_all() -> None:
     assert own.mean() == pytest.approx(1) and own[:3].sum() == pytest.approx(own[3]) == pytest.approx(2)
     assert own[1] == pytest.approx(2 * own[0])
     assert weights.in_the_loss([0, 1], [], classes=2, is_balanced=False) == []
-    assert loss_of_a_guess([0, 0, 0, 1], [1.0, 1.0, 1.0, 3.0]) == pytest.approx(loss_of_a_guess([0, 1]))
+    assert guess_of([0, 0, 0, 1], classes=2, weights=[1.0, 1.0, 1.0, 3.0]).loss == pytest.approx(math.log(2))
 
 
 def weigh(store: Store, task: Task, weight: float, *, texts: int) -> None:

@@ -56,7 +56,7 @@ def pick_training(
         key=f"{key}.encoders",
         width=260,
         persist_state="session",
-        help="minilm is bundled; other names are downloaded once from the Hugging Face hub, or give the path of a model",
+        help="minilm is bundled; other names are downloaded once from the Hugging Face hub, or give the whole path of a model's folder",
     )
     seeds = st.number_input(
         "Seeds", 1, 50, len(known["seeds"]), key=f"{key}.seeds", width=110, persist_state="session",

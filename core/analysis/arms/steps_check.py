@@ -154,6 +154,8 @@ def _key(row: Mapping[Any, Any], config: Mapping[str, Any], *, times: float) -> 
         row["n_train"],
         config.get("test"),
         config.get("code"),
+        config.get("stopping"),
+        config.get("weights"),
         told,
     )
 

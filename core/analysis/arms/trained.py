@@ -104,14 +104,15 @@ def read(session: Session, study_id: int) -> StudyArms:
 
 
 def read_curves(session: Session, study: StudyArms, study_id: int) -> StudyArms:
-    """The trained arms at several sizes: the runs of learning curves of one setting (the one with the most runs), and those of
-    the comparison with the same settings. `study` itself if there is no run of a learning curve."""
+    """The trained arms at several sizes: the runs of learning curves of one setting (the one with the most runs), and all others
+    that were trained alike (`runs.trained_alike`). `study` itself if there is no run of a learning curve."""
     of_curves = runs.scores(session, study_id, purposes=(Purpose.LEARNING_CURVE,))
     if of_curves.empty:
         return study
     every = runs.scores(session, study_id, purposes=(Purpose.COMPARISON, Purpose.LEARNING_CURVE))
     best = of_curves["settings"].value_counts().index[0]
-    own = every[every["settings"] == best].reset_index(drop=True)
+    first = int(of_curves[of_curves["settings"] == best]["run_id"].iloc[0])
+    own = every[every["run_id"].isin(runs.trained_alike(session, study_id, first))].reset_index(drop=True)
     n = len(every) - len(own)
     left_out = f"{_runs(n)} trained with other settings than the learning curve ({best})." if n else ""
     return of_runs(own, runs.answers(session, study_id), left_out=left_out)

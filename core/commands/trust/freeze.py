@@ -1,6 +1,7 @@
 """The command freeze: write a study's plan down with a hash and a date, or show the plan and the departures from it."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from core.analysis.trust import frozen
 from core.analysis.trust.frozen import Decision, Headline
 from core.analysis.verdicts.verdict import MARGIN
 from core.commands import output
+from core.encoders import absolute
 from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
@@ -58,7 +60,7 @@ def _config(study: Study, encoders: list[str], seeds: int | None, steps: int | N
     """The keys of the study's config that the options change."""
     training = (tasks.DEFAULT_CONFIG | study.config)["training"]
     return {
-        **({"encoders": encoders} if encoders else {}),
+        **({"encoders": [absolute(name, Path.cwd()) for name in encoders]} if encoders else {}),
         **({"seeds": list(range(seeds))} if seeds else {}),
         **({"training": with_length(training, {"steps": steps})} if steps else {}),
     }

@@ -90,13 +90,17 @@ def read(
         config = _config(repo, placed, config)
         chosen = _splits(repo, placed[config], split)
         _check_size(repo, info, chosen)
-        names = hub_layout.names_in_card(card, config)
-        frames, digests = [], []
+        names = hub_layout.names_in_card(card, config, is_only=len(placed) == 1)
+        frames, digests, notes = [], list[str](), list[str]()
         for name, paths in chosen.items():
             for path in paths:
                 local = Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=info.sha, cache_dir=folder))
                 table = tables.read(local)
-                frame = table.frame if hub_layout.names_in_file(local) else hub_layout.named(table.frame, names)
+                in_file = hub_layout.names_in_file(local)
+                frame = table.frame if in_file else hub_layout.named(table.frame, names)
+                notes += table.notes
+                if not in_file and not names:
+                    notes.append(hub_layout.numbers_note(card, config, table.frame.columns))
                 frames.append(frame if len(placed[config]) == 1 and split is None else frame.assign(split=name))
                 digests.append(table.sha256)
     return tables.Table(
@@ -105,6 +109,7 @@ def read(
         file=f"{PREFIX}{repo}:{config}",
         sha256=hashlib.sha256("".join(digests).encode()).hexdigest(),
         source={"dataset": repo, "config": config, "splits": ",".join(chosen), "revision": str(info.sha)},
+        notes=tuple(note for note in dict.fromkeys(notes) if note),
     )
 
 

@@ -4,12 +4,14 @@ import fnmatch
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
+
+from core.wording import listed
 
 SHARD = re.compile(r"^(?P<split>.+?)-\d+-of-\d+(?:-[0-9a-f]+)?$")
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "pool")
@@ -35,12 +37,38 @@ def placed(paths: Sequence[str], card: Mapping[str, Any]) -> Placed:
     return {config: dict(splits) for config, splits in placed.items()}
 
 
-def names_in_card(card: Mapping[str, Any], config: str) -> dict[str, list[str]]:
-    """Column -> names of its classes in order of their numbers, from `dataset_info` in the card."""
+def names_in_card(card: Mapping[str, Any], config: str, *, is_only: bool) -> dict[str, list[str]]:
+    """Column -> names of its classes in order of their numbers, from `dataset_info` in the card.
+
+    An entry for another configuration is never taken, unless the configuration `is_only` one of the data set and the entry
+    the only one of the card; an entry without a name is that of every configuration without an entry of its own.
+    """
     infos = _mappings(card.get("dataset_info"))
-    own = [info for info in infos if str(info.get("config_name", "default")) == config] or infos[:1]
+    own = [info for info in infos if str(info.get("config_name", "default")) == config]
+    own += [info for info in infos if "config_name" not in info or (is_only and len(infos) == 1)]
+    return _class_names(own[0]) if own else {}
+
+
+def numbers_note(card: Mapping[str, Any], config: str, columns: Collection[str]) -> str:
+    """A sentence that the labels of a configuration stay numbers, if the card names classes of such columns for others only; else ""."""
+    others = {
+        str(info.get("config_name", "default")): sorted(set(_class_names(info)) & set(columns))
+        for info in _mappings(card.get("dataset_info"))
+    }
+    named = [other for other, found in others.items() if found and other != config]
+    if not named:
+        return ""
+    whose = sorted({column for other in named for column in others[other]})
+    return (
+        f"The data set names the classes of {listed(whose)} for {listed(named)}, not for {config}: what stands there was left as it is. "
+        "If the labels are numbers, map them to the labels of the task."
+    )
+
+
+def _class_names(info: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Column -> names of its classes in order of their numbers, from an entry of `dataset_info`."""
     found = {}
-    for feature in _mappings(own[0].get("features")) if own else []:
+    for feature in _mappings(info.get("features")):
         kind = feature.get("dtype")
         classes = kind.get("class_label") if isinstance(kind, dict) else None
         names = classes.get("names") if isinstance(classes, dict) else None

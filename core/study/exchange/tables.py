@@ -127,7 +127,11 @@ def _read_separated(
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     if fault := parquet_size.fault_of(path):
         raise StudyError(f"{path.name} {fault} Split it into several files, or leave columns out.")
-    frame = _as_text(pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True))
+    found = pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)
+    unread = [column for column in found.columns if not _is_readable(found[column])]
+    if unread:
+        notes.append(f"Bytes that are no UTF-8 text were left out: {listed(map(str, unread))}.")
+    frame = _as_text(found.drop(columns=unread))
     classes_of = hub_layout.names_in_file(path)
     names = {column: classes for column, classes in classes_of.items() if column in frame.columns}
     if names:
@@ -236,6 +240,17 @@ def _json_rows(found: list[object]) -> tuple[pd.DataFrame, list[str]]:
     return _as_text(pd.DataFrame(rows, dtype=object)), bad
 
 
+def _is_readable(column: pd.Series) -> bool:
+    """Whether no cell of a column holds bytes that are no UTF-8 text, as pictures and sound are stored."""
+    if not (pd.api.types.is_object_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype)):
+        return True
+    try:
+        column.map(_cell)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(_cell).astype("str")
 
@@ -247,8 +262,16 @@ def _cell(cell: object) -> str:
         cell = cell.tolist()
     if isinstance(cell, float | np.floating) and float(cell).is_integer() and abs(float(cell)) < WHOLE:
         cell = int(cell)
-    text = json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else str(cell)
-    return text.replace("\x00", "")
+    if isinstance(cell, list | dict):
+        return json.dumps(cell, ensure_ascii=False, default=_plain).replace("\x00", "")
+    return str(_plain(cell)).replace("\x00", "")
+
+
+def _plain(value: object) -> object:
+    """Bytes as UTF-8 text, an array as a list, any other value in words. Raises `UnicodeDecodeError` for other bytes."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _is_missing(cell: object) -> bool:

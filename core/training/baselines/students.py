@@ -10,6 +10,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
+from core.training.plan import check_asked
 from core.training.settings import TrainingSettings
 
 
@@ -22,6 +23,7 @@ def plan(
     Raises `StudyError` if the pool has fewer than two labels, or the real arm lacks test texts of a label.
     """
     real = real_arm(session, task)
+    check_asked([real], encoders, seeds)
     test = selection.test_samples(session, task)
     own = settings.for_texts(max(1, len(selection.pool_samples(session, real, test))))
     known = {run.fingerprint: run for run in session.scalars(select(Run).where(Run.arm_id == real.id))}
@@ -34,10 +36,7 @@ def plan(
                 known[digest] = Run(
                     arm_id=real.id, encoder=encoder, seed=seed, n_train=len(texts.chosen), fingerprint=digest,
                     purpose=Purpose.SEED_STUDENT,
-                    config={
-                        "training": own.model_dump(), "code": fingerprints.CODE_VERSION, "test": fingerprints.data_digest(test),
-                        "notes": [],
-                    },
+                    config=fingerprints.recorded(own, test=test) | fingerprints.held_weights(encoder) | {"notes": []},
                 )  # fmt: skip
                 session.add(known[digest])
             found.append(known[digest])

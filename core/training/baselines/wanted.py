@@ -79,8 +79,8 @@ def of_task(session: Session, task: Task) -> Wanted:
     """The fits that a task should have now: for every arm on the training texts of each of its runs, and on the few-shot pool.
 
     An arm without runs is fitted on as many texts, with the same seeds and settings, as most runs of the task; without any run,
-    as the study would train now. A task without usable test texts, or an arm without usable training texts, gets no fit, and a
-    sentence says so.
+    as the study would train now. A choice of runs that can no longer be made, since texts have left the arm, is passed over. A task
+    without usable test texts, or an arm with which no choice can be made, gets no fit, and a sentence says so.
     """
     try:
         test = selection.test_samples(session, task)
@@ -164,15 +164,21 @@ def _to_come(session: Session, task: Task, arms: Sequence[Arm], test: pd.DataFra
 
 
 def _of_arm(session: Session, arm: Arm, test: pd.DataFrame, choices: Sequence[_Choice]) -> list[Fit]:
-    """The fits of an arm on its training texts. Raises `StudyError` if the arm has too few for a choice."""
-    fits, digest = [], fingerprints.data_digest(test)
+    """The fits of an arm on its training texts, without choices for which it has too few texts now.
+
+    Raises `StudyError` if that is every choice; the sentence speaks of the choice with the fewest texts.
+    """
+    fits, digest, too_many = [], fingerprints.data_digest(test), dict[int, int]()
     for choice in choices:
         settings = TrainingSettings.model_validate(choice.config)
         texts = selection.run_texts(session, arm, test=test, n=choice.n, seed=choice.seed, settings=settings)
         if len(texts.chosen) < choice.n:
-            raise StudyError(
-                f"Arm {arm.name} has {len(texts.chosen):,} training texts where its baselines need {choice.n:,}; add some, or lower "
-                "the training size."
-            )
+            too_many[choice.n] = len(texts.chosen)
+            continue
         fits.append(Fit(arm, Split.TRAIN, choice.seed, choice.config, texts.chosen, texts.train, digest))
+    if too_many and not fits:
+        n = min(too_many)
+        raise StudyError(
+            f"Arm {arm.name} has {too_many[n]:,} training texts where its baselines need {n:,}; add some, or lower the training size."
+        )
     return fits

@@ -21,10 +21,14 @@ class Validation:
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def since_best(self) -> int:
-        """The number of validation losses after the lowest one."""
-        losses = [loss for _, loss in self.losses]
-        return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    def best_step(self) -> int:
+        """The step of the lowest loss of a model that was trained at all; 0 before the first such loss."""
+        trained = [point for point in self.losses if point[0] > 0]
+        return int(min(trained, key=lambda point: point[1])[0]) if trained else 0
+
+    def waited(self, warmup: int) -> int:
+        """The number of losses after the lowest one and after so many steps of warm-up."""
+        return sum(step > max(self.best_step, warmup) for step, _ in self.losses)
 
 
 @dataclass

@@ -28,5 +28,5 @@ def batches(lengths: Sequence[int], size: int, *, rng: np.random.Generator) -> I
 
 def rate(step: int, settings: TrainingSettings) -> float:
     """The learning rate at a step (from 0) as a share of the highest rate: linear rise in the warm-up, then linear decay."""
-    warmup = max(1, round(settings.warmup_share * settings.length))
+    warmup = settings.warmup
     return min((step + 1) / warmup, (settings.length - step) / (settings.length - warmup + 1))

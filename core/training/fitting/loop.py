@@ -27,7 +27,7 @@ LOSS_POINTS = 200  # stored points of a loss curve
 MAX_GRADIENT = 1.0  # norm
 CHECKS = 20  # with early stopping, how often the validation loss is measured
 MEASURED = 128  # training texts on which the loss is measured at the end
-PATIENCE = 4  # with early stopping, checks in a row without a lower loss, after which a run ends
+PATIENCE = 4  # with early stopping, checks in a row after the warm-up without a lower loss, after which a run ends
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> 
 
 def _is_over(state: State, settings: TrainingSettings) -> bool:
     """Whether all steps are done or early stopping ends the training."""
-    return state.step >= settings.length or (settings.stops_early and state.validation.since_best >= PATIENCE)
+    return state.step >= settings.length or (
+        settings.stops_early and state.validation.waited(settings.warmup) >= PATIENCE
+    )
 
 
 def _kept(state: State, checkpoint: Checkpoint | None) -> dict[str, int]:
@@ -190,7 +192,7 @@ def _validate(fit: Fit, validation: Validation, *, step: int) -> None:
     if not fit.validation:
         return
     validation.losses.append([step, fit.mean_loss(fit.validation, fit.data.validation)])
-    if fit.data.settings.stops_early and validation.since_best == 0:
+    if fit.data.settings.stops_early and step > 0 and validation.best_step == step:
         validation.best = {name: weight.detach().clone() for name, weight in fit.model.state_dict().items()}
 
 

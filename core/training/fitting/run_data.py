@@ -11,7 +11,8 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Sample, Task
-from core.training import fingerprints, runs, selection
+from core.training import convergence, fingerprints, runs, selection
+from core.training.convergence import Guess
 from core.training.settings import TrainingSettings, training_settings
 from core.training.targets import rated, weights
 
@@ -50,6 +51,13 @@ class RunData:
     test_texts: list[str]
     train_digest: str
 
+    @property
+    def guess(self) -> Guess:
+        """The best answer to the training texts that does not look at them, in the loss of the training."""
+        classes, is_balanced = len(self.label_ids), self.settings.class_weights == "balanced"
+        own = weights.in_the_loss(self.train.targets, self.train.weights, classes=classes, is_balanced=is_balanced)
+        return convergence.guess_of(self.train.targets, classes=classes, shares=self.train.shares, weights=own)
+
 
 def read(session: Session, run_id: int, *, again: bool = False) -> RunData | None:
     """The data of a run; None if the run has finished and is not to be trained `again`.
@@ -69,11 +77,7 @@ def read(session: Session, run_id: int, *, again: bool = False) -> RunData | Non
         texts = selection.run_texts(
             session, arm, test=test, n=run.n_train, seed=run.seed, settings=settings, n_real=run.n_real
         )
-    fingerprint = fingerprints.fingerprint(
-        encoder=run.encoder, seed=run.seed, settings=settings, train=texts.chosen, test=test
-    )
-    if fingerprint != run.fingerprint:
-        raise StudyError(f"The texts of {title} have changed since it was planned. Queue the runs again on Train.")
+    _check_unchanged(run, title, settings, train=texts.chosen, test=test)
     labels = sorted(tasks.labels_of(session, task.id), key=lambda label: label.name)
     places = {label.name: place for place, label in enumerate(labels)}
     real = next(other for other in tasks.arms(session, task.id) if other.kind == ArmKind.REAL)
@@ -89,6 +93,29 @@ def read(session: Session, run_id: int, *, again: bool = False) -> RunData | Non
         test_texts=[known[sample_id] for sample_id in test["sample_id"]],
         train_digest=fingerprints.data_digest(texts.chosen),
     )
+
+
+def _check_unchanged(
+    run: Run, title: str, settings: TrainingSettings, *, train: pd.DataFrame, test: pd.DataFrame
+) -> None:
+    """Raise `StudyError` if the texts of a run have changed since it was planned, or the weights of an encoder in a folder of its
+    own. A folder that is not there is for the loading to name."""
+    held = {"weights": run.config["weights"]} if "weights" in run.config else {}
+    now = fingerprints.fingerprint(
+        encoder=run.encoder, seed=run.seed, settings=settings, train=train, test=test, held=held
+    )
+    if now != run.fingerprint:
+        older = settings.stops_early and "stopping" not in run.config
+        what = (
+            "The rule of early stopping has changed since {} was planned"
+            if older
+            else "The texts of {} have changed since it was planned"
+        )
+        raise StudyError(f"{what.format(title)}. Queue the runs again on Train.")
+    if held and fingerprints.held_weights(run.encoder) not in (held, {}):
+        raise StudyError(
+            f"The files in {run.encoder} have changed since {title} was planned. Queue the runs again on Train, or put the files back."
+        )
 
 
 def run_of(session: Session, run_id: int) -> Run:

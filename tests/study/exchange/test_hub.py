@@ -90,6 +90,36 @@ def test_class_names_come_from_the_card_when_the_files_do_not_say_them(server: H
     assert list(found.frame["label"]) == ["ham", "spam"]
 
 
+def card_of(*infos: dict[str, object]) -> bytes:
+    return f"---\n{yaml.safe_dump({'dataset_info': list(infos)})}---\n".encode()
+
+
+def features(*classes: str) -> list[dict[str, object]]:
+    return [{"name": "label", "dtype": {"class_label": {"names": {str(at): name for at, name in enumerate(classes)}}}}]
+
+
+def test_class_names_of_another_configuration_are_never_taken(server: HubServer, tmp_path: Path) -> None:
+    card = card_of({"config_name": "emotion", "features": features("anger", "joy")})
+    files = {f"{name}/train-00000-of-00001.parquet": parquet(rows(name)) for name in ("emotion", "irony")}
+    server.add("me/tweets", {"README.md": card, **files})
+
+    irony, emotion = (fetch(server, tmp_path, f"hf:me/tweets:{name}") for name in ("irony", "emotion"))
+
+    assert list(irony.frame["label"]) == ["0", "1"] and list(emotion.frame["label"]) == ["anger", "joy"]
+    assert len(irony.notes) == 1 and "classes of label for emotion, not for irony" in irony.notes[0]
+    assert emotion.notes == ()
+
+
+@pytest.mark.parametrize("info", [{}, {"config_name": "another"}])
+def test_class_names_of_the_only_entry_are_those_of_the_only_configuration(
+    server: HubServer, tmp_path: Path, info: dict[str, object]
+) -> None:
+    card = card_of(info | {"features": features("ham", "spam")})
+    server.add("me/mail", {"README.md": card, "plain/train-00000-of-00001.parquet": parquet(rows("a"))})
+
+    assert list(fetch(server, tmp_path, "hf:me/mail").frame["label"]) == ["ham", "spam"]
+
+
 def test_the_hub_s_own_parquet_is_preferred(server: HubServer, tmp_path: Path) -> None:
     server.add("me/old", {"old.py": b"", "train.csv": b"text,label\n"})
     converted = server.add(

@@ -57,6 +57,23 @@ def test_lists_in_parquet_stay_as_json(tmp_path: Path) -> None:
     assert tables.read(tmp_path / "t.parquet").frame["a"].tolist() == ['["x", "y"]', ""]
 
 
+def test_bytes_in_parquet_are_read_as_the_text_that_they_encode(tmp_path: Path) -> None:
+    texts = ["héllo", "日本", None]
+    held = pa.array([text and text.encode() for text in texts], pa.binary())
+    pictures = pa.array([b"\x89PNG\xff", b"\xff\xd8", None], pa.large_binary())
+    nested = pa.array([[b"h\xc3\xa9"], [], None], pa.list_(pa.binary()))
+    pq.write_table(
+        pa.table({"text": held, "code": held.dictionary_encode(), "picture": pictures, "list": nested}),
+        tmp_path / "t.parquet",
+    )
+
+    table = tables.read(tmp_path / "t.parquet")
+
+    assert table.frame["text"].tolist() == table.frame["code"].tolist() == ["héllo", "日本", ""]
+    assert table.frame["list"].tolist() == ['["hé"]', "[]", ""]
+    assert "picture" not in table.frame and table.notes == ("Bytes that are no UTF-8 text were left out: picture.",)
+
+
 @pytest.mark.parametrize("cell", ["", "plain", "[not json", "{", "1", '"x"'])
 def test_a_cell_without_a_list_or_object_holds_none(cell: str) -> None:
     assert tables.nested(cell) is None

@@ -98,6 +98,24 @@ def test_an_arm_with_too_few_texts_is_said_and_the_others_are_fitted(store: Stor
     assert "Arm zero-shot has 20 training texts where its baselines need 24" in left_out[0]
 
 
+def test_runs_on_texts_that_have_left_an_arm_do_not_take_the_baselines_of_its_newest_runs(
+    store: Store, task: Task
+) -> None:
+    planned(store, task, arms=["real", "zero-shot"], seeds=[0])
+    with store.write() as session:
+        arm = tasks.get_arm(session, task, "zero-shot")
+        for sample in session.scalars(select(Sample).where(Sample.arm_id == arm.id, Sample.split == Split.TRAIN)).all()[
+            :2
+        ]:
+            sample.status = SampleStatus.REJECTED
+    planned(store, task, arms=["real", "zero-shot"], seeds=[0])
+
+    _, left_out = compute.execute(store, task.id, embed=lengths)
+
+    fitted = {(row.arm_id == arm.id, row.n_train) for row in rows(store)}
+    assert (left_out, fitted) == ((), {(True, 18), (False, 18), (False, 20)})
+
+
 def test_a_task_without_runs_is_fitted_as_the_study_would_train(store: Store, task: Task) -> None:
     compute.execute(store, task.id, embed=lengths)
 
