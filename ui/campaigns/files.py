@@ -164,8 +164,15 @@ def _on_a_page(sentence: str) -> str:
         ("(--fold takes them for one)", "(a box above takes them for one)"),
         ("(--whole-sets)", "(a box above)"),
         ("(--keep-labels)", "(a box above)"),
+        ("item was rated: --column item_id=NAME.", "item was rated, choose it in the field “Column item_id”."),
+        ("Where others are meant: --rater-column NAME for each.", "Where others are meant, choose them above."),
     ):
         sentence = sentence.replace(option, field)
+    sentence = re.sub(
+        r"\(--column item_id=(.*?) (keeps the ids|takes each text for one item)\)",
+        r"(\1 as “Column item_id” \2)",
+        sentence,
+    )
     sentence = re.sub(r"\(--has '.*?'\)", "(in the last field)", sentence)
     return re.sub(r"Say which is which \(.*?\), or keep", "Say above what they mean, or keep", sentence)
 

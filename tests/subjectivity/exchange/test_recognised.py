@@ -119,6 +119,27 @@ def test_remarks_and_links_beside_raters_are_no_raters(tmp_path: Path) -> None:
     assert set(ratings(tmp_path / "w.csv", content, wide=True, raters=("ann",)).frame["rater_id"]) == {"ann"}
 
 
+def test_columns_that_sum_the_answers_up_are_no_raters(tmp_path: Path) -> None:
+    rows = [f"{item},{1 + item % 5},{1 + 3 * item % 5},2,{(2 + item % 5 + 3 * item % 5) / 2:g},4" for item in range(12)]
+
+    found = ratings(tmp_path / "w.csv", "\n".join(["item_id,r1,r2,n_raters,mean,Majority Vote", *rows]), wide=True)
+
+    assert set(found.frame["rater_id"]) == {"r1", "r2"}
+    assert found.columns["not a rater"] == "n_raters, mean, Majority Vote"
+    assert found.notes == [
+        "The columns taken for raters: r1, r2. Where others are meant: --rater-column NAME for each."
+    ]
+
+
+def test_a_rater_with_one_answer_is_a_rater_and_is_said(tmp_path: Path) -> None:
+    content = "item_id,m,n\n1,1,1\n2,0,1\n3,1,1\n"
+
+    found = ratings(tmp_path / "w.csv", content, wide=True)
+
+    assert set(found.frame["rater_id"]) == {"m", "n"} and "n (always '1')" in found.notes[0]
+    assert not ratings(tmp_path / "w.csv", content, wide=True, raters=("m", "n")).notes
+
+
 @pytest.mark.parametrize("name", ["label", "rater_id", "why"])
 def test_a_column_of_a_wide_table_may_be_called_as_ours_are(tmp_path: Path, name: str) -> None:
     content = f"item_id,{name},ann,ben\n1,red,x,y\n2,blue,x,x\n3,green,y,y\n"
