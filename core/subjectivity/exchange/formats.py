@@ -331,7 +331,10 @@ def _about_items(
     """Tidy the ids of items and raters, and compare the ids of items with their texts unless a person named the ids."""
     clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["rater_id"])
     clean = clean.assign(reason=_reasons(clean, ["item_id", "rater_id"]))
-    if "text" not in clean.columns or "item_id" in options.names:
+    asked = options.names.get("item_id")
+    if "text" in clean.columns and asked is not None and asked == named.get("text") != named["item_id"]:
+        return clean.assign(item_id=distinct.mapped(clean["text"], items.keys)), {**named, "item_id": asked}, []
+    if "text" not in clean.columns or asked is not None:
         return clean, named, []
     return items.told_apart(clean, named)
 
