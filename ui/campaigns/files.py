@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from core import wording
 from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import tables
@@ -178,8 +179,14 @@ def _on_a_page(sentence: str) -> str:
 
 
 def _summary(result: Imported) -> str:
-    """The numbers of answers that an import kept and left out, in words."""
+    """The numbers of answers that an import kept, replaced and left out, in words."""
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.rejected.items())
-    return f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples." + (
-        f" Left out: {left_out}." if left_out else ""
+    replaced = (
+        f" They took the place of {wording.counted(result.replaced, 'answer')} from an earlier file of this name."
+        if result.replaced
+        else ""
+    )
+    return (
+        f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples.{replaced}"
+        + (f" Left out: {left_out}." if left_out else "")
     )
