@@ -89,7 +89,7 @@ def import_ratings(
     origin = _Origin(task.study_id, task.id, table.file, _source(table, answers, stored[columns]))
     earlier = _earlier(session, origin)
     if _is_current(session, earlier, origin, stored[[*formats.RATINGS, "kind"]]):
-        return _brought_before(answers)
+        return _brought_before(answers, table.file)
     replaced = sum(_delete(session, campaign) for campaign in earlier)
     campaign = _campaign(session, origin, kind=CampaignKind.LABEL)
     raters = _raters(session, campaign, kinds)
@@ -103,18 +103,12 @@ def import_ratings(
             for item, rater, label in rows
         ],
     )
-    return Imported(
-        read=answers.read,
+    return replace(
+        _reading(answers, table.file, replaced=replaced),
         kept=len(answers.frame),
-        rejected=answers.left_out,
         items=len(items),
         raters=len(raters),
         matched=matched,
-        again=False,
-        columns=answers.columns,
-        pseudonyms=answers.pseudonyms,
-        notes=[*answers.notes, *_replaced_words(replaced, table.file)],
-        replaced=replaced,
     )
 
 
@@ -143,7 +137,7 @@ def import_comparisons(
     origin = _Origin(study_id, None, table.file, _source(table, answers, stored))
     earlier = _earlier(session, origin)
     if _is_current(session, earlier, origin, stored):
-        return _brought_before(answers)
+        return _brought_before(answers, table.file)
     replaced = sum(_delete(session, campaign) for campaign in earlier)
     campaign = _campaign(session, origin, kind=CampaignKind.COMPARE)
     raters = _raters(session, campaign, kinds)
@@ -158,32 +152,30 @@ def import_comparisons(
             for rater, left, right, winner in good[formats.COMPARISONS].itertuples(index=False, name=None)
         ],
     )  # fmt: skip
-    return Imported(
-        read=answers.read,
+    return replace(
+        _reading(answers, table.file, replaced=replaced),
         kept=len(good),
         rejected=answers.left_out | dict(Counter(name for name in unknown if name).most_common()),
         items=len(named),
         raters=len(raters),
         matched=len(named),
-        again=False,
-        columns=answers.columns,
-        pseudonyms=answers.pseudonyms,
-        notes=[*answers.notes, *_replaced_words(replaced, table.file)],
-        replaced=replaced,
     )
 
 
-def _replaced_words(n: int, file: str) -> list[str]:
-    """A note on the answers that an earlier file of this name had brought in, if any were replaced."""
-    return [f"These took the place of {counted(n, 'answer')} that came from an earlier {file}."] if n else []
-
-
-def _brought_before(answers: formats.Answers) -> Imported:
-    """The result for a file that was imported before."""
+def _reading(answers: formats.Answers, file: str, *, replaced: int = 0) -> Imported:
+    """The result of reading a file, before any answer is stored; `replaced` as in `Imported`."""
+    took = (
+        [f"These took the place of {counted(replaced, 'answer')} that came from an earlier {file}."] if replaced else []
+    )
     return Imported(
-        answers.read, 0, {"imported before": answers.read}, 0, 0, 0,
-        again=True, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=answers.notes,
+        answers.read, 0, answers.left_out, 0, 0, 0,
+        again=False, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=[*answers.notes, *took], replaced=replaced,
     )  # fmt: skip
+
+
+def _brought_before(answers: formats.Answers, file: str) -> Imported:
+    """The result for a file that was imported before."""
+    return replace(_reading(answers, file), rejected={"imported before": answers.read}, again=True)
 
 
 def _source(table: tables.Table, answers: formats.Answers, stored: pd.DataFrame) -> str:
