@@ -7,9 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -219,7 +220,7 @@ def _rows_of(session: Session, campaign: Campaign) -> Counter[tuple[str, ...]]:
     """The answers that an import stored, without those of raters who were asked about its items later."""
     if campaign.kind == CampaignKind.COMPARE:
         left, right = aliased(Task), aliased(Task)
-        query = (
+        query: Select[Any] = (
             select(Rater.pseudonym, left.name, right.name, Comparison.winner, Rater.kind)
             .join(Rater, Rater.id == Comparison.rater_id)
             .join(left, left.id == Comparison.left_task_id)
