@@ -299,7 +299,10 @@ def _ratings(study_import: StudyImport, place: str, task: Task, ratings_spec: sp
         _strange_answers(
             study_import, place, formats.ratings_in(table, options), named if not ratings_spec.keep_labels else []
         )
-        imported.import_ratings(study_import.session, task=task, table=table, kind=_kind(ratings_spec), options=options)
+        result = imported.import_ratings(
+            study_import.session, task=task, table=table, kind=_kind(ratings_spec), options=options
+        )
+        _replaced_answers(study_import, place, result)
 
 
 def _strange_answers(study_import: StudyImport, place: str, answers: formats.Answers, named: list[str]) -> None:
@@ -330,9 +333,16 @@ def _comparisons(study_import: StudyImport, study: Study, ratings_spec: spec.Rat
         named = list(dict.fromkeys([*answers["left"], *answers["right"]]))
         if strange := [name for name in named if name not in known]:
             study_import.note(_strange_tasks(strange, named, study_import.request.spec.tasks))
-        imported.import_comparisons(
+        result = imported.import_comparisons(
             study_import.session, study_id=study.id, table=table, kind=_kind(ratings_spec), options=study_import.options
         )
+        _replaced_answers(study_import, "comparisons", result)
+
+
+def _replaced_answers(study_import: StudyImport, place: str, result: imported.Imported) -> None:
+    """Note that answers of an earlier version of the file, or of the file read otherwise, were replaced."""
+    if result.replaced:
+        study_import.note(Problem(place, result.notes[-1], is_fatal=False))
 
 
 def _answers_in(path: Path) -> tables.Table:

@@ -24,6 +24,13 @@ OPTION = re.compile(
     r"|--rename (?P<theirs>'[^']+'|[^\s=]+)=(?P<ours>'[^']+'|[\w-]+)"
 )
 
+# what the command's option does about items -> what the file can do, since a study file names no columns
+ABOUT_ITEMS = (
+    (re.compile(r"\(--column item_id=.*? keeps the ids\)"), "(without the column of texts the ids are kept)"),
+    (re.compile(r"\(--column item_id=.*? takes each text for one item\)"), "(without the column of ids each text is an item)"),
+    (re.compile(r"If another column says which item was rated: --column item_id=NAME\."),
+     "If another column says which item was rated, name that column item_id in the file."),
+)  # fmt: skip
 NAMING = ("text", "label", "split", "split-column")
 LISTED = 15
 
@@ -152,6 +159,8 @@ def _with_preset(study: spec.StudySpec) -> tuple[spec.StudySpec, list[Problem]]:
 
 def in_yaml(sentence: str) -> str:
     """Return a sentence in which each option of the command import is replaced by the key of a study file."""
+    for option, way_out in ABOUT_ITEMS:
+        sentence = option.sub(way_out, sentence)
     return OPTION.sub(_as_key, sentence)
 
 

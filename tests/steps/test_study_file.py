@@ -387,6 +387,34 @@ def test_ratings_with_other_labels_than_the_task_are_told_with_the_key_to_write(
     assert not [one for one in told("sets.csv, has: bad") if one[0]]
 
 
+def test_an_edit_of_how_ratings_are_read_replaces_them_and_is_told(call: CommandLine, tmp_path: Path) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    path = written(tmp_path, "alike.csv", "item_id,rater_id,label\n1,a,Bad\n1,b,good\n2,a,bad\n")
+    code, _, stderr = call("import", tmp_path / "reviews.csv", "--study", "shop", "--task", "tone", "--arm", "real")
+    assert code == 0, stderr
+    code, _, stderr = call("ratings", path, "--study", "shop", "--task", "tone")
+    assert code == 0, stderr
+
+    found = problems(call, study(tmp_path, more="    ratings: {file: alike.csv, fold: true}\n"), "--check")
+
+    assert any(str(one["what"]).startswith("These took the place of 2 answers") for one in found if not one["is_fatal"])
+
+
+def test_ratings_whose_ids_are_no_items_are_told_without_an_option_of_a_command(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    reviews(tmp_path)
+    made(tmp_path)
+    rows = [f"tone,text {n},{rater},bad" for n in range(3) for rater in "ab"]
+    written(tmp_path, "r.csv", "\n".join(["task,text,worker,label", *rows]))
+
+    found = problems(call, study(tmp_path, more="    ratings: {file: r.csv}\n"), "--check")
+
+    told = [str(one["what"]) for one in found if one["where"] == "tasks.tone.ratings"]
+    assert len(told) == 1 and "each of these texts counts as an item" in told[0] and "--" not in told[0]
+
+
 @pytest.mark.slow
 def test_an_arm_cut_to_a_few_texts_says_so_in_the_terminal_the_json_and_the_report(
     call: CommandLine, tmp_path: Path

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from core import wording
 from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import tables
@@ -164,15 +165,28 @@ def _on_a_page(sentence: str) -> str:
         ("(--fold takes them for one)", "(a box above takes them for one)"),
         ("(--whole-sets)", "(a box above)"),
         ("(--keep-labels)", "(a box above)"),
+        ("item was rated: --column item_id=NAME.", "item was rated, choose it in the field “Column item_id”."),
+        ("Where others are meant: --rater-column NAME for each.", "Where others are meant, choose them above."),
     ):
         sentence = sentence.replace(option, field)
+    sentence = re.sub(
+        r"\(--column item_id=(.*?) (keeps the ids|takes each text for one item)\)",
+        r"(\1 as “Column item_id” \2)",
+        sentence,
+    )
     sentence = re.sub(r"\(--has '.*?'\)", "(in the last field)", sentence)
     return re.sub(r"Say which is which \(.*?\), or keep", "Say above what they mean, or keep", sentence)
 
 
 def _summary(result: Imported) -> str:
-    """The numbers of answers that an import kept and left out, in words."""
+    """The numbers of answers that an import kept, replaced and left out, in words."""
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.rejected.items())
-    return f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples." + (
-        f" Left out: {left_out}." if left_out else ""
+    replaced = (
+        f" They took the place of {wording.counted(result.replaced, 'answer')} from an earlier file of this name."
+        if result.replaced
+        else ""
+    )
+    return (
+        f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples.{replaced}"
+        + (f" Left out: {left_out}." if left_out else "")
     )

@@ -67,6 +67,10 @@ EFFORT = re.compile(r"(?:^|_)(?:duration|seconds|ms|place|excluded|because|kind|
 ABOUT = re.compile(
     r"(?:^|_)(?:remarks?|comments?|notes?|link|url|date|time|timestamp|source|split|created|updated|gold)(?:_|$)"
 )
+SUMMARY = re.compile(
+    r"(?:^|_)(?:majority|consensus|final|mean|avg|average|median|std|sd|variance|n|num|count|counts|total|sum|agreement|entropy|"
+    r"aggregated?|adjudicated|adjudication|truth|version|round|batch)(?:_|$)"
+)
 
 
 def has(ours: str, names: Iterable[str], given: Mapping[str, str]) -> bool:
@@ -83,6 +87,11 @@ def telling_apart(names: Iterable[str], *, taken: Collection[str]) -> list[str]:
 def is_about(name: str) -> bool:
     """Whether a column's name says that it describes an item (a remark, link, date, source), so that it is no rater."""
     return ABOUT.search(_plain(name)) is not None
+
+
+def is_summary(name: str) -> bool:
+    """Whether a column's name says that its cells were computed from the answers of raters (a mean, majority, number)."""
+    return SUMMARY.search(_plain(name)) is not None
 
 
 def text_of(names: Iterable[str]) -> str | None:

@@ -1,15 +1,28 @@
 """Decide which ratings of a file count, and their labels: sets of labels, missing labels, spellings, repeated ratings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core.errors import StudyError
 from core.study.exchange import labels_in_files
+from core.study.rows.kinds import ItemRole, RaterKind
 from core.subjectivity.exchange import distinct, pseudonyms, sets
+from core.subjectivity.exchange.potato import MACHINE
+from core.wording import listed
 
+TRUE = ("true", "t", "yes", "y", "1", "1.0")
+FALSE = ("", "false", "f", "no", "n", "0", "0.0", "nan", "none", "null", "<na>")
+# column of a file -> cell in lower case -> why the row does not count; "" if it counts
+STANDING: dict[str, dict[str, str]] = {
+    "was_cancelled": {**dict.fromkeys(FALSE, ""), **dict.fromkeys(TRUE, "skipped by the rater")},
+    "excluded": {**dict.fromkeys(FALSE, ""), **dict.fromkeys(TRUE, "an excluded rater")},
+    "role": {"": "", ItemRole.ITEM: "", ItemRole.ATTENTION: "an attention check", ItemRole.GOLD: "a gold item"},
+    "kind": {"": "", **dict.fromkeys(RaterKind, ""), RaterKind.LLM: "an LLM rater"},
+}
 NO_SUCH = "the task has no label"
 AGAIN, REPEATED = "answered again later", "repeated row"
 SHOWN = 5
@@ -50,6 +63,47 @@ class Counted:
     several: int = 0
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a file says itself about which of its rows count.
+
+    `reason`: why the row does not count, "" if it does. `columns`: the columns role and kind, in lower case, if the file
+    has them. `notes`: sentences about cells that are not understood; their rows count.
+    """
+
+    reason: "pd.Series[str]"
+    columns: dict[str, "pd.Series[str]"]
+    notes: list[str]
+
+
+def standing(frame: pd.DataFrame, *, taken: Collection[str]) -> Standing:
+    """Find the rows of a file that were skipped, of excluded raters, checks or gold items, or of machines.
+
+    `taken`: columns that hold item, rater, answer or text. Upper and lower case are equal in names and cells.
+    """
+    by_name = {name.casefold(): name for name in reversed(frame.columns) if name not in taken}
+    reason = pd.Series("", index=frame.index, dtype="str")
+    found: dict[str, pd.Series[Any]] = {}
+    notes = []
+    for column, meanings in STANDING.items():
+        if column not in by_name:
+            continue
+        cells = distinct.mapped(frame[by_name[column]], lambda values: values.astype("str").str.strip().str.casefold())
+        because = distinct.mapped(cells, {cell: meanings.get(cell, "") for cell in distinct.values(cells)})
+        reason = reason.mask((reason == "") & (because != ""), because.astype("str"))
+        if strange := {str(cell): n for cell, n in distinct.counts(cells).items() if cell not in meanings and n}:
+            told = listed((f"{cell!r} ({n:,})" for cell, n in strange.items()), most=SHOWN)
+            notes.append(
+                f"The column {by_name[column]} holds {told}, which say nothing about whether a row counts; these rows count."
+            )
+        if column in ("role", "kind"):
+            found[column] = cells.astype("str")
+    if origin := by_name.get("annotator_origin"):
+        machine = ~frame[origin].str.strip().str.casefold().isin(["", "human"])
+        reason = reason.mask((reason == "") & machine, MACHINE)
+    return Standing(reason, found, notes)
+
+
 def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file: str) -> Counted:
     """Decide which ratings count and what their labels are.
 
@@ -76,7 +130,10 @@ def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file:
     clean = clean.assign(reason=_without_repeats(clean))
     again = int((clean["reason"] == AGAIN).sum())
     if again:
-        notes.append(f"{again:,} answers were given again by the same rater about the same item; the last one counts.")
+        doubt = " If another column says which item was rated: --column item_id=NAME." if 2 * again > len(clean) else ""
+        notes.append(
+            f"{again:,} answers were given again by the same rater about the same item; the last one counts.{doubt}"
+        )
     return Counted(clean, found.alike, notes, several)
 
 

@@ -6,25 +6,23 @@ Potato (1 and 2), Prodigy, Mechanical Turk, Google Forms and doccano. `long_form
 
 import dataclasses
 import functools
-import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from core import files
 from core.errors import StudyError
 from core.study.exchange import spreadsheets, tables
-from core.study.rows.kinds import ItemRole, RaterKind
 from core.subjectivity.exchange import (
     columns,
     counted,
     distinct,
+    items,
     label_studio,
     potato,
     pseudonyms,
@@ -34,7 +32,6 @@ from core.subjectivity.exchange import (
 )
 
 LONGEST = 200
-LONGEST_KEY = 80
 TEXT_KEY = "\x01text"  # a column of keys made from texts; no file has it
 RATINGS = ["item_id", "rater_id", "label"]
 COMPARISONS = ["rater_id", "left", "right", "winner"]
@@ -47,9 +44,7 @@ CALLED = {
     "winner": "winner",
 }
 NOTHING = {"nan", "NaN", "NAN", "<NA>", "null", "NULL"}
-TRUE = {"true", "yes", "1"}
 WHOLE, DECIMAL = re.compile(r"-?\d+"), re.compile(r"-?\d+\.0+")
-OWN: dict[str, set[str]] = {"role": set(ItemRole), "kind": set(RaterKind)}
 ABOUT = ("annotation_id", "created_at", "updated_at", "lead_time", "agreement", "was_cancelled", "annotator_origin",
          "annotator_origin_detail")  # fmt: skip
 
@@ -143,17 +138,19 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
     rating is left.
     """
     options = options or Options()
+    notes: Sequence[str] = ()
     if label_studio.is_export(table.frame):
         found, named = _of_field(label_studio.ratings(table), table, options, label_studio.COLUMNS, ours="label")
     elif potato.is_export(table.frame):
         found, named = _of_field(potato.ratings(table), table, options, potato.COLUMNS, ours="label")
     elif options.wide:
-        found, named = wide.ratings(table, names=options.names, raters=options.raters)
+        found, named, notes = wide.ratings(table, names=options.names, raters=options.raters)
     elif (known := recognised.ratings(table)) is not None:
-        table = dataclasses.replace(table, notes=(*table.notes, *known.notes))
+        notes = known.notes
         found, named = _of_field(known.frame, table, options, known.named, ours="label")
     else:
-        found, named = _long(table, options)
+        found, named, notes = _long(table, options)
+    table = dataclasses.replace(table, notes=(*table.notes, *notes))
     return _answers(found, named, RATINGS, table=table, options=options)
 
 
@@ -171,8 +168,10 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
     else:
         table = winners.one_column(table)
         named = _matched(table, COMPARISONS, options, answer="winner")
-        found = _taken(table, named, options)
-    tidy = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in ("left", "right", "winner")})
+        found, about_rows = _taken(table, named, options)
+        table = dataclasses.replace(table, notes=(*table.notes, *about_rows))
+    tidy = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in COMPARISONS})
+    tidy, personal = _pseudonymous(tidy, options)
     clean = _whole_numbers(tidy, ["left", "right", "winner"])
     clean, notes = winners.same_names(clean, fold=options.choices.fold)
     decided = winners.decided(clean, named, rename=options.choices.rename, file=table.file)
@@ -180,7 +179,7 @@ def comparisons_in(table: tables.Table, options: Options | None = None) -> Answe
     about = [item] if item else columns.telling_apart(table.frame.columns, taken={*named.values(), *ABOUT})
     differing = table.frame[about] if len(table.frame) == len(decided) else None
     counted_once, notes_on_repeats = winners.without_repeats(decided, differing)
-    answers = _answers(counted_once, named, COMPARISONS, table=table, options=options)
+    answers = _answers(counted_once, named, COMPARISONS, table=table, options=options, personal=personal)
     return dataclasses.replace(answers, notes=[*answers.notes, *notes, *notes_on_repeats])
 
 
@@ -204,30 +203,20 @@ def _of_field(
     return _with_rater(found, options), named | {ours: wanted}
 
 
-def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Ratings of a table with a row per rating, and the column of the file that each of our columns was read from."""
+def _long(table: tables.Table, options: Options) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """Ratings of a table with a row per rating, our column -> column of the file, and notes on rows left out."""
     names = list(table.frame.columns)
     text = columns.text_of(names)
-    if text is not None and not columns.has("item_id", [name for name in names if name != text], options.names):
-        table = dataclasses.replace(table, frame=table.frame.assign(**{TEXT_KEY: _keys(table.frame[text])}))
+    others = [name for name in names if name != text]
+    is_item = options.names.get("item_id") == text or not columns.has("item_id", others, options.names)
+    if text is not None and is_item:
+        table = dataclasses.replace(table, frame=table.frame.assign(**{TEXT_KEY: items.keys(table.frame[text])}))
         options = dataclasses.replace(options, names={**options.names, "item_id": TEXT_KEY})
     named = _matched(table, RATINGS, options, answer="label")
     text = columns.text_of([name for name in table.frame.columns if name not in named.values()])
     named |= {"text": text} if text else {}
-    taken = _choices_only(_taken(table, named, options))
-    return taken, named | ({"item_id": text or ""} if named["item_id"] == TEXT_KEY else {})
-
-
-def _keys(texts: "pd.Series[str]") -> "pd.Series[str]":
-    """An item id for each text: the text itself, or its beginning and a digest if the text is long."""
-    tidy = texts.str.strip()
-    short = {
-        text: text
-        if len(text) <= LONGEST_KEY
-        else f"{text[:LONGEST_KEY]}… {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        for text in tidy.unique().tolist()
-    }
-    return tidy.map(short).astype("str")
+    taken, notes = _taken(table, named, options)
+    return _choices_only(taken), named | ({"item_id": text or ""} if named["item_id"] == TEXT_KEY else {}), notes
 
 
 def _matched(table: tables.Table, wanted: Sequence[str], options: Options, *, answer: str) -> dict[str, str]:
@@ -260,32 +249,15 @@ def _not_texts(frame: pd.DataFrame, names: Sequence[str], *, key: str | None) ->
     return [name for name in names if not (pairs[name] == items == frame[name].nunique() and len(frame) > items)]
 
 
-def _taken(table: tables.Table, named: dict[str, str], options: Options) -> pd.DataFrame:
-    """The columns of the file under our names, categorical, with the reason why a row does not count ("" if it does)."""
+def _taken(table: tables.Table, named: dict[str, str], options: Options) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of the file under our names, categorical, with the reason why a row does not count ("" if it does).
+
+    Also returns notes on cells that may say that a row does not count and are not understood.
+    """
     cells = {ours: distinct.categorical(table.frame[theirs]) for ours, theirs in named.items()}
-    frame = pd.DataFrame(cells, index=table.frame.index).assign(reason="")
-    for name, known in OWN.items():
-        if name in table.frame.columns and set(table.frame[name]) <= known | {""}:
-            frame[name] = table.frame[name]
-    reasons = {
-        "skipped by the rater": _flags(table, "was_cancelled"),
-        "an excluded rater": _flags(table, "excluded"),
-        "an attention check": frame.get("role") == ItemRole.ATTENTION,
-        "a gold item": frame.get("role") == ItemRole.GOLD,
-        "an LLM rater": frame.get("kind") == RaterKind.LLM,
-        potato.MACHINE: ~table.frame["annotator_origin"].isin(["", "human"])
-        if "annotator_origin" in table.frame.columns
-        else False,
-    }
-    for reason, rows in reasons.items():
-        if np.any(rows):
-            frame["reason"] = frame["reason"].mask((frame["reason"] == "") & rows, reason)
-    return _with_rater(frame, options)
-
-
-def _flags(table: tables.Table, name: str) -> "pd.Series[bool] | bool":
-    """Whether a cell of a column means true; False if the column is missing."""
-    return table.frame[name].str.casefold().isin(TRUE) if name in table.frame.columns else False
+    standing = counted.standing(table.frame, taken=named.values())
+    frame = pd.DataFrame(cells, index=table.frame.index).assign(**standing.columns, reason=standing.reason)
+    return _with_rater(frame, options), standing.notes
 
 
 def _with_rater(found: pd.DataFrame, options: Options) -> pd.DataFrame:
@@ -309,23 +281,29 @@ def _labels(value: object) -> list[str]:
 
 
 def _answers(
-    found: pd.DataFrame, named: dict[str, str], needed: list[str], *, table: tables.Table, options: Options
+    found: pd.DataFrame,
+    named: dict[str, str],
+    needed: list[str],
+    *,
+    table: tables.Table,
+    options: Options,
+    personal: Collection[str] = (),
 ) -> Answers:
     """Tidy the cells, decide which rows count, and replace personal names. Raises `StudyError` if no row is left.
 
     `found`: our columns and reason. `named`: our column -> column of the file. `needed`: `RATINGS` or `COMPARISONS`.
+    `personal`: pseudonyms that stand for personal names already.
     """
-    kept = [*needed, *(name for name in ("text", "kind") if name in found.columns)]
-    clean = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in kept})
+    clean = found.assign(**{name: distinct.mapped(found[name], _tidy) for name in _kept(found, needed)})
     alike: list[tuple[str, ...]] = []
     notes, several = list(table.notes), 0
     if needed == RATINGS:
-        clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["rater_id"])
-        clean = clean.assign(reason=_reasons(clean, ["item_id", "rater_id"]))
+        clean, named, about_items = _about_items(clean, named, options)
+        clean, personal = _pseudonymous(clean, options)
         done = counted.decide(clean, options.choices, known=options.known, file=table.file)
         clean, alike, several = done.frame, done.alike, done.several
-        notes += done.notes
-    reason = _reasons(clean, needed)
+        notes += [*about_items, *done.notes]
+    reason, kept = _reasons(clean, needed), _kept(clean, needed)
     counts = reason == ""
     frame = (clean[kept] if counts.all() else clean.loc[counts, kept]).reset_index(drop=True)
     left_out = Counter(table.unreadable) + Counter(reason[~counts].tolist())
@@ -336,11 +314,38 @@ def _answers(
             " Say whose answers they are with --rater NAME." if "no rater" in left_out and len(left_out) == 1 else ""
         )
         raise StudyError(f"{table.file} holds no {what} that can be kept: {because}.{advice}")
-    frame["rater_id"], personal = pseudonyms.replaced(frame["rater_id"], key=options.key)
     for name in kept:
         frame[name] = distinct.sorted_categories(frame[name]) if name in needed else frame[name].astype("str")
-    n = len(frame) + left_out.total()
-    return Answers(frame, n, dict(left_out.most_common()), named, personal, alike, notes, several)
+    n, replaced = len(frame) + left_out.total(), len(set(personal) & set(frame["rater_id"].cat.categories))
+    return Answers(frame, n, dict(left_out.most_common()), named, replaced, alike, notes, several)
+
+
+def _kept(found: pd.DataFrame, needed: Sequence[str]) -> list[str]:
+    """The needed columns, and text and kind if the table has them."""
+    return [*needed, *(name for name in ("text", "kind") if name in found.columns)]
+
+
+def _about_items(
+    clean: pd.DataFrame, named: dict[str, str], options: Options
+) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """Tidy the ids of items and raters, and compare the ids of items with their texts unless a person named the ids."""
+    clean = _whole_numbers(_whole_numbers(clean, ["item_id"]), ["rater_id"])
+    clean = clean.assign(reason=_reasons(clean, ["item_id", "rater_id"]))
+    asked = options.names.get("item_id")
+    if "text" in clean.columns and asked is not None and asked == named.get("text") != named["item_id"]:
+        return clean.assign(item_id=distinct.mapped(clean["text"], items.keys)), {**named, "item_id": asked}, []
+    if "text" not in clean.columns or asked is not None:
+        return clean, named, []
+    return items.told_apart(clean, named)
+
+
+def _pseudonymous(frame: pd.DataFrame, options: Options) -> tuple[pd.DataFrame, Collection[str]]:
+    """Replace personal names before repeated answers are looked for: two spellings of an address are one rater.
+
+    Also returns the pseudonyms. Overlong names get a reason first and stay out.
+    """
+    names, pseudonyms_used = pseudonyms.replaced(frame["rater_id"], key=options.key)
+    return frame.assign(reason=_reasons(frame, ["rater_id"]), rater_id=names), pseudonyms_used
 
 
 def _reasons(clean: pd.DataFrame, needed: list[str]) -> "pd.Series[str]":

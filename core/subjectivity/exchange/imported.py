@@ -1,14 +1,17 @@
 """Import ratings and comparisons from files into a study: each file becomes a closed campaign."""
 
+import hashlib
 import re
 import secrets
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import samples, tasks
@@ -17,8 +20,10 @@ from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, 
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
 from core.study.rows.study import Arm, Sample, Task
 from core.subjectivity.exchange import formats
+from core.wording import counted
 
 DIGEST = re.compile("[0-9a-f]{64}")
+ANSWERS = " answers="  # stands before the digest of the answers in `Campaign.source`
 ASKED_HERE = (RaterKind.PERSON, RaterKind.LLM)
 
 
@@ -28,10 +33,11 @@ class Imported:
 
     - read, kept: answers in the file, answers stored; rejected: reason -> answers left out
     - items, raters: numbers stored; matched: items whose text is a sample of the task
-    - again: whether the same file was imported before, so that no answer was stored
+    - again: whether the same answers of this file were imported before, so that no answer was stored
     - columns: our column -> column of the file
     - pseudonyms: raters whose personal name was replaced
     - notes: sentences about what was done to the answers
+    - replaced: answers of an earlier file of this name, or of this file read otherwise, that were deleted
     """
 
     read: int
@@ -44,6 +50,21 @@ class Imported:
     columns: dict[str, str]
     pseudonyms: int
     notes: list[str] = field(default_factory=list)
+    replaced: int = 0
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """The file of an import, and where its answers go.
+
+    `source`: the text that identifies the import: the file's name, its SHA-256, the columns read under other names, and a
+    digest of the answers to store, which follow from the file, the options and the labels or tasks of the study.
+    """
+
+    study_id: int
+    task_id: int | None
+    file: str
+    source: str
 
 
 def import_ratings(
@@ -57,19 +78,22 @@ def import_ratings(
     """Import the ratings of a table, in any form that `formats.ratings_in` reads, as a closed campaign of a task.
 
     Items with a text are linked to the sample of that text. Labels that the task does not have are left out and counted,
-    unless the options keep them. If the file was imported before in another version or with other options, the earlier
-    campaign is replaced. Raises `StudyError` if no rating can be kept, if no label is one of the task's, or if raters were
-    asked about the items of the earlier campaign.
+    unless the options keep them. If other answers of a file of this name are stored (of another version of the file, or read
+    with other options), the earlier campaign is replaced. Raises `StudyError` if no rating can be kept, if no label is one
+    of the task's, or if raters were asked about the items of the earlier campaign.
     """
     names = [label.name for label in tasks.labels_of(session, task.id)]
     answers = formats.ratings_in(table, replace(options or formats.Options(), known=names))
-    source = _source(table, answers)
-    if _is_current(session, task.study_id, task.id, table.file, source):
-        return _brought_before(answers)
-    campaign = _campaign(
-        session, study_id=task.study_id, task_id=task.id, kind=CampaignKind.LABEL, table=table, source=source
-    )
-    raters = _raters(session, campaign, answers.frame, kind)
+    kinds = _kinds(answers.frame, kind)
+    stored = answers.frame.assign(kind=answers.frame["rater_id"].map(kinds))
+    columns = [*formats.RATINGS, "kind", *(["text"] if "text" in stored.columns else [])]
+    origin = _Origin(task.study_id, task.id, table.file, _source(table, answers, stored[columns]))
+    earlier = _earlier(session, origin)
+    if _is_current(session, earlier, origin, stored[[*formats.RATINGS, "kind"]]):
+        return _brought_before(answers, table.file)
+    replaced = sum(_delete(session, campaign) for campaign in earlier)
+    campaign = _campaign(session, origin, kind=CampaignKind.LABEL)
+    raters = _raters(session, campaign, kinds)
     items, matched = _items(session, campaign, task, answers.frame)
     now = time.time()
     rows = answers.frame[formats.RATINGS].itertuples(index=False, name=None)
@@ -80,17 +104,12 @@ def import_ratings(
             for item, rater, label in rows
         ],
     )
-    return Imported(
-        read=answers.read,
+    return replace(
+        _reading(answers, table.file, replaced=replaced),
         kept=len(answers.frame),
-        rejected=answers.left_out,
         items=len(items),
         raters=len(raters),
         matched=matched,
-        again=False,
-        columns=answers.columns,
-        pseudonyms=answers.pseudonyms,
-        notes=answers.notes,
     )
 
 
@@ -110,17 +129,19 @@ def import_comparisons(
     """
     answers = formats.comparisons_in(table, options)
     named = {task.name: task.id for task in tasks.tasks(session, study_id)}
-    source = f"{_source(table, answers)} {','.join(sorted(named))}"
-    if _is_current(session, study_id, None, table.file, source):
-        return _brought_before(answers)
     unknown = [_unknown(*pair, named) for pair in zip(answers.frame["left"], answers.frame["right"], strict=True)]
     good = answers.frame[[not name for name in unknown]]
     if good.empty:
         raise StudyError(f"No comparison in {table.file} can be kept: {unknown[0]}.")
-    campaign = _campaign(
-        session, study_id=study_id, task_id=None, kind=CampaignKind.COMPARE, table=table, source=source
-    )
-    raters = _raters(session, campaign, good, kind)
+    kinds = _kinds(good, kind)
+    stored = good[formats.COMPARISONS].assign(kind=good["rater_id"].map(kinds))
+    origin = _Origin(study_id, None, table.file, _source(table, answers, stored))
+    earlier = _earlier(session, origin)
+    if _is_current(session, earlier, origin, stored):
+        return _brought_before(answers, table.file)
+    replaced = sum(_delete(session, campaign) for campaign in earlier)
+    campaign = _campaign(session, origin, kind=CampaignKind.COMPARE)
+    raters = _raters(session, campaign, kinds)
     now = time.time()
     session.execute(
         insert(Comparison),
@@ -132,32 +153,38 @@ def import_comparisons(
             for rater, left, right, winner in good[formats.COMPARISONS].itertuples(index=False, name=None)
         ],
     )  # fmt: skip
-    return Imported(
-        read=answers.read,
+    return replace(
+        _reading(answers, table.file, replaced=replaced),
         kept=len(good),
         rejected=answers.left_out | dict(Counter(name for name in unknown if name).most_common()),
         items=len(named),
         raters=len(raters),
         matched=len(named),
-        again=False,
-        columns=answers.columns,
-        pseudonyms=answers.pseudonyms,
-        notes=answers.notes,
     )
 
 
-def _brought_before(answers: formats.Answers) -> Imported:
-    """The result for a file that was imported before."""
+def _reading(answers: formats.Answers, file: str, *, replaced: int = 0) -> Imported:
+    """The result of reading a file, before any answer is stored; `replaced` as in `Imported`."""
+    took = (
+        [f"These took the place of {counted(replaced, 'answer')} that came from an earlier {file}."] if replaced else []
+    )
     return Imported(
-        answers.read, 0, {"imported before": answers.read}, 0, 0, 0,
-        again=True, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=answers.notes,
+        answers.read, 0, answers.left_out, 0, 0, 0,
+        again=False, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=[*answers.notes, *took], replaced=replaced,
     )  # fmt: skip
 
 
-def _source(table: tables.Table, answers: formats.Answers) -> str:
-    """The text that identifies an import: the file's name, its SHA-256, and the columns read under other names."""
+def _brought_before(answers: formats.Answers, file: str) -> Imported:
+    """The result for a file that was imported before."""
+    return replace(_reading(answers, file), rejected={"imported before": answers.read}, again=True)
+
+
+def _source(table: tables.Table, answers: formats.Answers, stored: pd.DataFrame) -> str:
+    """`_Origin.source`; `stored`: the answers to store, in any order."""
     read_as = ",".join(f"{ours}={theirs}" for ours, theirs in sorted(answers.columns.items()) if ours != theirs)
-    return f"{table.file} {table.sha256} {read_as}".strip()
+    rows = sorted("\x1f".join(row) for row in _tuples(stored))
+    digest = hashlib.sha256("\x1e".join(rows).encode()).hexdigest()[:32]
+    return f"{table.file} {table.sha256} {read_as}".strip() + f"{ANSWERS}{digest}"
 
 
 def _unknown(left: str, right: str, named: dict[str, int]) -> str:
@@ -165,19 +192,52 @@ def _unknown(left: str, right: str, named: dict[str, int]) -> str:
     return next((f"unknown task {name!r}" for name in (left, right) if name not in named), "")
 
 
-def _is_current(session: Session, study_id: int, task_id: int | None, file: str, source: str) -> bool:
-    """Whether the same import is stored already; campaigns from other versions of the file are deleted."""
+def _earlier(session: Session, origin: _Origin) -> list[Campaign]:
+    """The stored campaigns from files of this name, about the same task or all tasks."""
     imported = select(Campaign).where(
-        Campaign.study_id == study_id,
-        Campaign.task_id == task_id,
-        Campaign.source.startswith(f"{file} ", autoescape=True),
+        Campaign.study_id == origin.study_id,
+        Campaign.task_id == origin.task_id,
+        Campaign.source.startswith(f"{origin.file} ", autoescape=True),
     )
-    found = [campaign for campaign in session.scalars(imported) if _is_of(file, campaign.source)]
-    if any(campaign.source == source for campaign in found):
-        return True
-    for campaign in found:
-        _delete(session, campaign)
+    return [campaign for campaign in session.scalars(imported) if _is_of(origin.file, campaign.source)]
+
+
+def _is_current(session: Session, earlier: Sequence[Campaign], origin: _Origin, stored: pd.DataFrame) -> bool:
+    """Whether one of the earlier campaigns holds the answers to store.
+
+    Campaigns from before answers had a digest are compared row by row, and get the digest if they hold these answers.
+    """
+    for campaign in earlier:
+        if campaign.source == origin.source:
+            return True
+        if ANSWERS not in campaign.source and _rows_of(session, campaign) == Counter(_tuples(stored)):
+            campaign.source = origin.source
+            return True
     return False
+
+
+def _rows_of(session: Session, campaign: Campaign) -> Counter[tuple[str, ...]]:
+    """The answers that an import stored, without those of raters who were asked about its items later."""
+    if campaign.kind == CampaignKind.COMPARE:
+        left, right = aliased(Task), aliased(Task)
+        query: Select[Any] = (
+            select(Rater.pseudonym, left.name, right.name, Comparison.winner, Rater.kind)
+            .join(Rater, Rater.id == Comparison.rater_id)
+            .join(left, left.id == Comparison.left_task_id)
+            .join(right, right.id == Comparison.right_task_id)
+        )
+    else:
+        query = (
+            select(Item.external_id, Rater.pseudonym, Rating.label, Rater.kind)
+            .join(Item, Item.id == Rating.item_id)
+            .join(Rater, Rater.id == Rating.rater_id)
+        )
+    stored = session.execute(query.where(Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE)))
+    return Counter(tuple(map(str, row)) for row in stored)
+
+
+def _tuples(stored: pd.DataFrame) -> list[tuple[str, ...]]:
+    return list(stored.astype("str").itertuples(index=False, name=None))
 
 
 def _is_of(file: str, source: str) -> bool:
@@ -185,15 +245,18 @@ def _is_of(file: str, source: str) -> bool:
     return DIGEST.fullmatch(source.removeprefix(f"{file} ").partition(" ")[0]) is not None
 
 
-def _delete(session: Session, campaign: Campaign) -> None:
-    """Delete an imported campaign with its answers. Raises `StudyError` if raters were asked about its items."""
+def _delete(session: Session, campaign: Campaign) -> int:
+    """Delete an imported campaign; return its number of answers. Raises `StudyError` if raters were asked about its items."""
     asked = select(Rater.id).where(Rater.campaign_id == campaign.id, Rater.kind.in_(ASKED_HERE)).limit(1)
     if session.scalar(asked) is not None:
         raise StudyError(
-            f"Raters were asked about the items of {campaign.name!r}; another version of the file would take their answers "
+            f"Raters were asked about the items of {campaign.name!r}; other answers of a file of this name would take theirs "
             "away. Rename the file to bring it in beside the earlier one."
         )
     raters = select(Rater.id).where(Rater.campaign_id == campaign.id)
+    ratings = select(func.count()).select_from(Rating).where(Rating.rater_id.in_(raters))
+    comparisons = select(func.count()).select_from(Comparison).where(Comparison.campaign_id == campaign.id)
+    n = (session.scalar(ratings) or 0) + (session.scalar(comparisons) or 0)
     session.execute(delete(Rating).where(Rating.rater_id.in_(raters)))
     session.execute(delete(Skip).where(Skip.rater_id.in_(raters)))
     session.execute(delete(Reply).where(Reply.rater_id.in_(raters)))
@@ -201,17 +264,16 @@ def _delete(session: Session, campaign: Campaign) -> None:
     session.execute(delete(Rater).where(Rater.campaign_id == campaign.id))
     session.execute(delete(Item).where(Item.campaign_id == campaign.id))
     session.execute(delete(Campaign).where(Campaign.id == campaign.id))
+    return n
 
 
-def _campaign(
-    session: Session, *, study_id: int, task_id: int | None, kind: CampaignKind, table: tables.Table, source: str
-) -> Campaign:
+def _campaign(session: Session, origin: _Origin, *, kind: CampaignKind) -> Campaign:
     campaign = Campaign(
-        study_id=study_id,
-        task_id=task_id,
-        name=f"Imported: {table.file}"[:200],
+        study_id=origin.study_id,
+        task_id=origin.task_id,
+        name=f"Imported: {origin.file}"[:200],
         kind=kind,
-        source=source,
+        source=origin.source,
         token=secrets.token_urlsafe(16),
         is_open=False,
     )
@@ -220,18 +282,23 @@ def _campaign(
     return campaign
 
 
-def _raters(session: Session, campaign: Campaign, frame: pd.DataFrame, kind: RaterKind) -> dict[str, int]:
-    """Store the raters: pseudonym -> id. Raters that the file marks as simulated keep this kind, the others get `kind`."""
+def _kinds(frame: pd.DataFrame, kind: RaterKind) -> dict[str, RaterKind]:
+    """Rater -> kind: raters that the file marks as simulated keep this kind, the others get `kind`."""
     simulated = set(frame.loc[frame["kind"] == RaterKind.SIMULATED, "rater_id"]) if "kind" in frame.columns else set()
+    return {name: RaterKind.SIMULATED if name in simulated else kind for name in frame["rater_id"].unique().tolist()}
+
+
+def _raters(session: Session, campaign: Campaign, kinds: Mapping[str, RaterKind]) -> dict[str, int]:
+    """Store the raters: pseudonym -> id."""
     raters = [
         Rater(
             campaign_id=campaign.id,
             pseudonym=name,
-            kind=RaterKind.SIMULATED if name in simulated else kind,
+            kind=kind,
             code=secrets.token_urlsafe(16),
             state=RaterState.DONE,
         )
-        for name in frame["rater_id"].unique().tolist()
+        for name, kind in kinds.items()
     ]
     session.add_all(raters)
     session.flush()
@@ -239,20 +306,21 @@ def _raters(session: Session, campaign: Campaign, frame: pd.DataFrame, kind: Rat
 
 
 def _items(session: Session, campaign: Campaign, task: Task, frame: pd.DataFrame) -> tuple[dict[str, int], int]:
-    """Store the items: item id of the file -> id; also return the number of items that are linked to a sample."""
+    """Store the items: item id of the file -> id; also return the number of items that are linked to a sample.
+
+    An item whose text is no sample of the task keeps the text itself.
+    """
     first = frame.drop_duplicates("item_id")
     texts = first["text"].tolist() if "text" in first.columns else [""] * len(first)
     known = _sample_ids(session, task)
     now = time.time()
-    items = [
-        {
-            "campaign_id": campaign.id,
-            "external_id": item,
-            "sample_id": known.get(samples.text_hash(text)) if text else None,
-            "created_at": now,
-        }
-        for item, text in zip(first["item_id"].tolist(), texts, strict=True)
-    ]
+    items = []
+    for item, text in zip(first["item_id"].tolist(), texts, strict=True):
+        sample_id = known.get(samples.text_hash(text)) if text else None
+        own = text if sample_id is None else ""
+        items.append(
+            {"campaign_id": campaign.id, "external_id": item, "sample_id": sample_id, "text": own, "created_at": now}
+        )
     stored = session.execute(insert(Item).returning(Item.external_id, Item.id), items)
     return {row.external_id: row.id for row in stored}, sum(item["sample_id"] is not None for item in items)
 

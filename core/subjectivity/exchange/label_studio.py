@@ -17,6 +17,7 @@ from core.study.exchange.columns_in_files import TEXT_NAMES
 COLUMNS = {"item_id": "id", "rater_id": "completed_by", "text": "data"}
 ANNOTATIONS = ("annotations", "completions")
 REGION = ("start", "end", "startOffset", "x", "y")
+PART = "about a part of the item"
 SIDES = ("left", "right")
 PAIR = "pairwise"
 
@@ -68,7 +69,7 @@ def labels_of(result: dict[str, Any]) -> tuple[list[str], str]:
     """The labels of a result and "", or no label and the reason. Also reads the short form of JSON_MIN without `type`."""
     value = _value(result)
     if any(name in value for name in REGION):
-        return [], "about a part of the item"
+        return [], PART
     for name in ("choices", "rating", "number", "taxonomy"):
         if name in value:
             labels = value[name] if isinstance(value[name], list) else [value[name]]

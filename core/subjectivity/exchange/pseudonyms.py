@@ -27,15 +27,15 @@ def is_personal(name: str) -> bool:
     return PERSONAL.search(name) is not None
 
 
-def replaced(names: "pd.Series[str]", *, key: bytes | None) -> tuple["pd.Series[str]", int]:
-    """Replace every personal name by a pseudonym; also return the number of raters with a pseudonym.
+def replaced(names: "pd.Series[str]", *, key: bytes | None) -> tuple["pd.Series[str]", frozenset[str]]:
+    """Replace every personal name by a pseudonym; also return the pseudonyms in use.
 
     With the same key a person has the same pseudonym in every file (upper and lower case are equal). Without a key a
     random key is used once, so that nobody can match the people of two files or find a person by trying addresses.
     """
     secret = secrets.token_bytes(32) if key is None else key
     pseudonyms = {name: _pseudonym(name, secret) for name in distinct.values(names) if is_personal(name)}
-    return (distinct.mapped(names, pseudonyms) if pseudonyms else names), len(set(pseudonyms.values()))
+    return (distinct.mapped(names, pseudonyms) if pseudonyms else names), frozenset(pseudonyms.values())
 
 
 def key_in(home: Path) -> bytes:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from core.study.exchange import tables
 from core.study.exchange.columns_in_files import TEXT_NAMES
+from core.subjectivity.exchange import items, label_studio
 
 Row = tuple[str, str, str, str, str, str]
 COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]
@@ -27,6 +28,7 @@ ROW = "row "
 MAILS = ("email", "e-mail", "username", "user name")
 NOT_APPROVED = ("rejected",)
 TRUE = ("true", "1", "yes")
+SPAN = ("start_offset", "end_offset")
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,17 @@ def _is_mturk(frame: pd.DataFrame) -> bool:
 def _mturk(table: tables.Table) -> Iterator[Row]:
     """Yield a row per assignment and question of Mechanical Turk.
 
-    A question is a column of answers, or several columns of true and false, one for each possible answer.
+    A question is a column of answers, or several columns of true and false, one for each possible answer. What workers were
+    shown (all inputs together) is the item.
     """
     frame = _with_answers_apart(table.frame)
     inputs = [name for name in frame.columns if name.startswith("Input.")]
     by_name = {name.removeprefix("Input.").casefold(): name for name in inputs}
     text = next((by_name[name] for name in TEXT_NAMES if name in by_name), inputs[-1] if inputs else "")
-    item = next((name for name in inputs if name != text), "")
+    keys = _items_of_inputs(frame, inputs, text=text)
     questions = _questions(frame)
-    for row in frame.to_dict("records"):
-        key = row.get(item) or row.get("HITId", "")
+    for row, item in zip(frame.to_dict("records"), keys, strict=True):
+        key = item or row.get("HITId", "")
         state = row.get("AssignmentStatus", "").casefold()
         rejected = (
             state in NOT_APPROVED or bool(row.get("RejectionTime", "").strip()) or bool(row.get("Reject", "").strip())
@@ -111,6 +114,21 @@ def _mturk(table: tables.Table) -> Iterator[Row]:
                 row.get(text, ""),
                 "rejected by the requester" if rejected else "",
             )
+
+
+def _items_of_inputs(frame: pd.DataFrame, inputs: list[str], *, text: str) -> list[str]:
+    """The item of each row: the cell of an input that tells all shown inputs apart, else of the text, else all inputs.
+
+    An input such as a topic, which several texts share, is no item. "" for a row without inputs.
+    """
+    if not inputs:
+        return [""] * len(frame)
+    shown = frame[inputs].apply(lambda cells: cells.str.strip())
+    different = len(shown.drop_duplicates())
+    for name in [*(name for name in inputs if name != text), text]:
+        if shown[name].nunique() == different and (shown[name] != "").all():
+            return items.keys(shown[name]).tolist()
+    return items.keys(pd.Series([" · ".join(filter(None, row)) for row in shown.to_numpy()], dtype="str")).tolist()
 
 
 def _questions(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -190,13 +208,24 @@ def _is_doccano(frame: pd.DataFrame) -> bool:
 
 
 def _doccano(table: tables.Table) -> Iterator[Row]:
-    """Yield a row per text and user of doccano; several labels of a user for a text are a JSON list."""
+    """Yield a row per text and user of doccano; several labels of a user for a text are a JSON list.
+
+    A label of a part of the text (a span) yields a row of its own that does not count.
+    """
     for row in table.frame.to_dict("records"):
         labels_of: dict[str, list[str]] = {}
+        spans: list[str] = []
         for annotation in tables.nested(row["annotations"]) or []:
-            if isinstance(annotation, dict) and annotation.get("label") not in (None, ""):
-                labels_of.setdefault(str(annotation.get("user", "")), []).append(str(annotation["label"]))
-        if not labels_of:
+            if not isinstance(annotation, dict) or annotation.get("label") in (None, ""):
+                continue
+            user = str(annotation.get("user", ""))
+            if any(name in annotation for name in SPAN):
+                spans.append(user)
+            else:
+                labels_of.setdefault(user, []).append(str(annotation["label"]))
+        for user in spans:
+            yield "", row["id"], user, "", row["text"], label_studio.PART
+        if not labels_of and not spans:
             yield "", row["id"], "", "", row["text"], "a text without annotations"
         for user, labels in labels_of.items():
             label = labels[0] if len(labels) == 1 else json.dumps(labels, ensure_ascii=False)
@@ -206,7 +235,7 @@ def _doccano(table: tables.Table) -> Iterator[Row]:
 Form = tuple[Callable[[pd.DataFrame], bool], Callable[[tables.Table], Iterator[Row]], Mapping[str, Any]]
 FORMS: tuple[Form, ...] = (
     (_is_prodigy, _prodigy, {"item_id": "_input_hash", "rater_id": "_annotator_id", "text": "text"}),
-    (_is_mturk, _mturk, {"item_id": "Input", "rater_id": "WorkerId", "text": "Input"}),
+    (_is_mturk, _mturk, {"item_id": "the inputs", "rater_id": "WorkerId", "text": "Input"}),
     (_is_form, _form, {"item_id": "the brackets", "rater_id": "one row each", "text": "the brackets"}),
     (_is_doccano, _doccano, {"item_id": "id", "rater_id": "user", "text": "text"}),
 )

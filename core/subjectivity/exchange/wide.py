@@ -19,8 +19,8 @@ _RATER, _CELL = " rater", " cell"  # no column of a table begins with a blank
 
 def ratings(
     table: tables.Table, *, names: Mapping[str, str], raters: Sequence[str]
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return one row per cell of a rater's column (an empty cell with a reason), and our column -> column of the file.
+) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """Return one row per cell of a rater's column (an empty cell with a reason), our column -> column of the file, and notes.
 
     `raters`: the columns of raters, if they cannot be guessed. `names`: our column -> column of the file, if it cannot be
     guessed. Raises `StudyError` if a column is missing or no column is a rater's.
@@ -44,18 +44,29 @@ def ratings(
     origin = {"rater_id": ", ".join(found), "label": "its cells"} | (
         {"not a rater": ", ".join(unused)} if unused else {}
     )
-    return melted, named | origin
+    note = f"The columns taken for raters: {_told(table.frame, found)}. Where others are meant: --rater-column NAME for each."
+    return melted, named | origin, [] if raters else [note]
+
+
+def _told(frame: pd.DataFrame, raters: Sequence[str]) -> str:
+    """The columns of raters, with the answer of a rater who gave the same one everywhere."""
+    answers = {name: {cell.strip() for cell in frame[name]} - {""} for name in raters}
+    return listed(
+        f"{name} (always {next(iter(own))!r})" if len(own) == 1 and len(frame) > 1 else name
+        for name, own in answers.items()
+    )
 
 
 def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The columns that are likely raters: their cells are labels that other columns also have, or that recur often.
 
-    Columns named like remarks, links or dates are no raters. If no column is likely, all other columns are returned.
+    Columns named like remarks, links, dates or numbers computed from the answers are no raters. If no column is likely, all
+    other columns are returned.
     """
     cells = {name: [cell.strip() for cell in frame[name] if cell.strip()] for name in names}
     used = Counter(value for own in cells.values() for value in set(own))
     shared = {name: sum(used[cell] > 1 for cell in own) / len(own) if own else 0.0 for name, own in cells.items()}
-    named = {name for name in names if columns.is_about(name)}
+    named = {name for name in names if columns.is_about(name) or _is_summary(name, names)}
     likely = [
         name
         for name, own in cells.items()
@@ -64,3 +75,9 @@ def _likely(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
         and (shared[name] >= SHARED or (shared[name] > 0 and len(own) >= REPEATED * len(set(own))))
     ]
     return likely or [name for name in names if name not in named]
+
+
+def _is_summary(name: str, names: Sequence[str]) -> bool:
+    """Whether a column sums the answers up by its name; `n` between other single letters is a rater."""
+    is_letter = len(name) == 1 and any(len(other) == 1 and other != name for other in names)
+    return columns.is_summary(name) and not is_letter

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.study.rows.kinds import ItemRole, RaterKind
@@ -64,10 +64,12 @@ def skipped(session: Session, campaign: Campaign) -> pd.DataFrame:
 
 
 def _labels(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
-    """The ratings that meet the conditions, columns `LABELS`."""
+    """The ratings that meet the conditions, columns `LABELS`. An imported item without a sample may have a text of its own."""
+    own = case((Item.role == ItemRole.ITEM, func.nullif(Item.text, "")))
+    text = func.coalesce(Sample.text, own)
     query = (
         select(
-            Rating.item_id, Item.sample_id, Sample.text, Arm.name, Label.name, Rating.label, Item.role, Item.expected,
+            Rating.item_id, Item.sample_id, text, Arm.name, Label.name, Rating.label, Item.role, Item.expected,
             Rater.pseudonym, Rater.kind, Rating.place, Rating.duration_ms, Rating.created_at, Rater.excluded_at,
             Rater.excluded_because,
         )

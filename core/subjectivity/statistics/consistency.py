@@ -73,6 +73,7 @@ def _pairs(coded: Coded) -> _Pairs:
     k = len(coded.labels)
     keys, pair = np.unique(coded.item * len(coded.raters) + coded.rater, return_inverse=True)
     item, rater = np.divmod(keys, len(coded.raters))
+    counts.check_size(coded, rows=len(keys))
     own = np.bincount(pair * k + coded.label, minlength=len(keys) * k).reshape(len(keys), k)
     return _Pairs(item, rater, (counts.per_item(coded)[item] - own).astype(float), pair)
 

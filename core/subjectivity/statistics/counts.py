@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 
 COLUMNS = ["item_id", "rater_id", "label"]
+MOST_CELLS = 50_000_000  # of a table of counts; some 32 bytes of memory each while a coefficient is computed
+FEW_LABELS = 200  # up to this number, labels that hardly recur are no reason to doubt them
 JOINED = " + "  # stands between the labels of a set, on the level `sets`
 
 
@@ -77,17 +79,36 @@ def code(ratings: pd.DataFrame) -> Coded:
 
 
 def per_item(coded: Coded) -> npt.NDArray[np.int64]:
-    """Count how often each item got each label: an array of items x labels."""
+    """Count how often each item got each label: an array of items x labels. Raises as `check_size`."""
     k = len(coded.labels)
+    check_size(coded, rows=len(coded.items))
     cells = np.bincount(coded.item * k + coded.label, minlength=len(coded.items) * k)
     return cells.reshape(len(coded.items), k)
+
+
+def check_size(coded: Coded, *, rows: int) -> None:
+    """Raise `StudyError` if a table of `rows` x labels takes too much memory, or the labels look like texts.
+
+    Labels look like texts if they are no numbers and more than half of the ratings have a label of their own.
+    """
+    k, n = len(coded.labels), len(coded.label)
+    is_text = (
+        k > FEW_LABELS
+        and 2 * k > n
+        and pd.to_numeric(pd.Series(coded.labels).astype(str), errors="coerce").isna().any()
+    )
+    if is_text or rows * k > MOST_CELLS:
+        raise StudyError(
+            f"These {n:,} ratings have {k:,} different labels, too many to count agreement. Check that the label is read from a "
+            "column of labels, not of texts or numbers of rows."
+        )
 
 
 def on_level(coded: Coded, *, level: Level) -> tuple[Floats, Floats]:
     """Count the labels of the items with two ratings or more, and give the labels their values as in `with_values`.
 
     Returns counts (items x labels) and values (one per label; on the level `sets` the distances, labels x labels).
-    Raises `StudyError` for labels that are no numbers on the ordinal and interval levels.
+    Raises `StudyError` for labels that are no numbers on the ordinal and interval levels, and as `check_size`.
     """
     coded, values = with_values(coded, level=level)
     table = per_item(coded).astype(float)

@@ -90,6 +90,20 @@ def test_ratings_come_into_a_study_once(studied: CommandLine, tmp_path: Path) ->
     assert json.loads(again.stdout)["again"]
 
 
+def test_answers_read_with_other_options_replace_the_earlier_ones_and_it_is_said(
+    studied: CommandLine, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "r.csv", "task,worker,label\n1,a,Ja\n1,b,Nein\n")
+    options = ("--task", "mood", "--rename", "Ja=no", "--rename", "Nein=yes")
+
+    studied("ratings", path, *options)
+    said = studied("ratings", path, "--task", "mood", "--rename", "Ja=yes", "--rename", "Nein=no").stderr
+    back = json.loads(studied("ratings", path, *options, "--json").stdout)
+
+    assert "These took the place of 2 answers that came from an earlier r.csv." in said
+    assert (back["replaced"], back["kept"], back["again"]) == (2, 2, False)
+
+
 def test_comparisons_come_in_and_go_out_again(studied: CommandLine, tmp_path: Path) -> None:
     path = written(tmp_path / "c.csv", "rater_id,left,right,winner\na,mood,tone,left\nb,mood,tone,tie\nc,x,tone,left\n")
 

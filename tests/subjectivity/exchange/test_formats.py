@@ -215,9 +215,150 @@ def test_what_does_not_count_in_our_export_is_left_out_by_reason(tmp_path: Path)
 
 
 def test_columns_named_like_ours_with_other_contents_change_nothing(tmp_path: Path) -> None:
-    found = ratings(tmp_path / "r.csv", "task,worker,label,kind,role\n1,a,x,llm-ish,gold\n1,b,y,other,manager\n")
+    found = ratings(tmp_path / "r.csv", "task,worker,label,kind,role\n1,a,x,llm-ish,editor\n1,b,y,other,manager\n")
 
-    assert len(found.frame) == 2
+    assert len(found.frame) == 2 and not found.left_out
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "reason", "strange"),
+    [
+        ("kind", ["person", "llm", "expert"], "an LLM rater", "The column kind holds 'expert' (1), which"),
+        ("Kind", ["Person", "LLM", ""], "an LLM rater", ""),
+        ("role", ["item", "attention", "practice"], "an attention check", "holds 'practice' (1)"),
+        ("Role", ["Item", "GOLD", "item"], "a gold item", ""),
+        ("excluded", ["0.0", "1.0", "0.0"], "an excluded rater", ""),
+        ("Excluded", ["no", "Y", "perhaps"], "an excluded rater", "holds 'perhaps' (1)"),
+        ("was_cancelled", ["False", "1.0", "False"], "skipped by the rater", ""),
+    ],
+)
+def test_a_cell_that_is_not_understood_does_not_make_the_others_count(
+    tmp_path: Path, head: str, cells: list[str], reason: str, strange: str
+) -> None:
+    rows = "\n".join(f"1,{rater},x,{cell}" for rater, cell in zip("abc", cells, strict=True))
+
+    found = ratings(tmp_path / "r.csv", f"item_id,rater_id,label,{head}\n{rows}\n")
+
+    assert (found.frame["rater_id"].tolist(), found.left_out) == (["a", "c"], {reason: 1})
+    assert bool(found.notes) == bool(strange) and (not strange or strange in found.notes[0])
+
+
+def test_an_llm_s_comparison_is_left_out_however_its_kind_is_written(tmp_path: Path) -> None:
+    found = comparisons(tmp_path / "c.csv", "rater_id,left,right,winner,kind\na,x,y,left,Expert\ngpt,x,y,left,LLM\n")
+
+    assert found.frame["rater_id"].tolist() == ["a"] and found.left_out == {"an LLM rater": 1}
+    assert "'expert' (1)" in found.notes[0]
+
+
+def test_a_column_of_answers_called_kind_is_read_as_answers(tmp_path: Path) -> None:
+    found = ratings(tmp_path / "r.csv", "item_id,rater_id,kind\n1,a,person\n1,b,llm\n", field="kind")
+
+    assert found.frame["label"].tolist() == ["person", "llm"] and not found.notes
+
+
+# Ids and texts of items
+
+
+def test_a_number_for_each_row_is_no_item(tmp_path: Path) -> None:
+    content = "id,text,annotator,label\n1,hello,ann,yes\n2,hello,ben,no\n3,bye,ann,yes\n4,Bye,ben,yes\n"
+
+    found, kept = ratings(tmp_path / "r.csv", content), ratings(tmp_path / "r.csv", content, names={"item_id": "id"})
+
+    assert triples(found) == [
+        ("hello", "ann", "yes"),
+        ("hello", "ben", "no"),
+        ("bye", "ann", "yes"),
+        ("bye", "ben", "yes"),
+    ]
+    assert found.columns["item_id"] == "text"
+    assert found.notes == [
+        "No id has two raters, and 2 texts have: each text counts as an item (--column item_id=id keeps the ids)."
+    ]
+    assert kept.frame["item_id"].nunique() == 4 and not kept.notes
+
+
+def test_the_same_name_in_every_row_is_no_item(tmp_path: Path) -> None:
+    rows = [
+        f"sentiment,text {text},w{rater},{'yes' if (text + rater) % 2 else 'no'}"
+        for text in range(5)
+        for rater in (1, 2)
+    ]
+
+    found = ratings(tmp_path / "r.csv", "\n".join(["task,text,worker,label", *rows]))
+
+    assert (len(found.frame), found.frame["item_id"].nunique(), found.left_out) == (10, 5, {})
+    assert found.notes[0].startswith(
+        "1 item id of the file stands beside several texts ('sentiment' beside 'text 0' and"
+    )
+
+
+def test_texts_under_the_same_id_are_different_items(tmp_path: Path) -> None:
+    content = "item_id,text,rater_id,label\n1,easy text 1,ann,yes\n1,easy text 2,ben,no\n2,a text,ann,yes\n2,A  text,ben,yes\n"
+
+    found = ratings(tmp_path / "r.csv", content)
+
+    assert found.frame["item_id"].tolist() == ["easy text 1", "easy text 2", "2", "2"]
+    assert "'1' beside 'easy text 1' and 'easy text 2'" in found.notes[0]
+
+
+def test_several_questions_about_a_text_stay_apart(tmp_path: Path) -> None:
+    rows = [f"{item},{question},{rater},yes" for item in (1, 2) for question in ("Rude?", "True?") for rater in "ab"]
+
+    found = ratings(tmp_path / "r.csv", "\n".join(["item_id,question,rater_id,label", *rows]))
+
+    assert set(found.frame["item_id"]) == {"1 · Rude?", "1 · True?", "2 · Rude?", "2 · True?"} and not found.left_out
+
+
+def test_ids_with_several_raters_stay_though_a_text_recurs(tmp_path: Path) -> None:
+    rows = [f"{item},{text},{rater},yes" for item, text in ((1, "Hi"), (2, "Hi"), (3, "Bye")) for rater in "ab"]
+
+    found = ratings(tmp_path / "r.csv", "\n".join(["item_id,text,rater_id,label", *rows]))
+
+    assert set(found.frame["item_id"]) == {"1", "2", "3"} and not found.left_out
+    assert found.notes == [
+        "1 text stands under several item ids, which count as different items (--column item_id=text takes each text for one item)."
+    ]
+    together = ratings(tmp_path / "r.csv", "\n".join(["item_id,text,rater_id,label", *rows]), names={"item_id": "text"})
+    assert set(together.frame["item_id"]) == {"Hi", "Bye"} and together.columns["text"] == "text"
+
+
+def test_remarks_of_raters_are_no_texts_of_items(tmp_path: Path) -> None:
+    content = "item_id,rater_id,label,comment\n1,ann,yes,clear\n1,ben,no,not so clear\n2,ann,yes,\n2,ben,no,hm\n"
+
+    found = ratings(tmp_path / "r.csv", content)
+
+    assert found.frame["item_id"].tolist() == ["1", "1", "2", "2"] and "text" not in found.frame.columns
+    assert "differs between the raters of an item" in found.notes[0] and "text" not in found.columns
+
+
+def test_most_answers_given_again_ask_for_the_item(tmp_path: Path) -> None:
+    found = ratings(
+        tmp_path / "r.csv", "task,worker,label\n" + "".join(f"mood,a,l{n}\nmood,b,l{n}\n" for n in range(5))
+    )
+
+    assert "say which item was rated" in found.notes[0].replace("says", "say") and len(found.frame) == 2
+
+
+# People under two spellings
+
+
+def test_two_spellings_of_an_address_are_one_rater(tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,Ann@x.org,yes\n1,ann@x.org,{}\n1,ben@x.org,no\n"
+
+    same, changed = (ratings(tmp_path / "r.csv", content.format(label), key=b"k") for label in ("yes", "no"))
+
+    assert (len(same.frame), same.left_out, same.pseudonyms) == (2, {"repeated row": 1}, 2)
+    assert (len(changed.frame), changed.left_out) == (2, {"answered again later": 1})
+    assert changed.frame["label"].tolist() == ["no", "no"]
+
+
+def test_two_spellings_of_an_address_compare_once(tmp_path: Path) -> None:
+    content = "rater_id,left,right,winner\nAnn@x.org,easy,hard,left\n ann@x.org,easy,hard,right\n"
+
+    found = comparisons(tmp_path / "c.csv", content, key=b"k")
+
+    assert (found.frame["winner"].tolist(), found.left_out) == (["right"], {"answered again later": 1})
+    assert found.pseudonyms == 1
 
 
 def test_a_plain_table_with_a_dotted_column_is_plain(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.study.rows.study import Study, Task
 from core.study.store import Store
 from core.subjectivity import ratings
 from core.subjectivity.exchange import formats, imported, long_form, pseudonyms
+from core.subjectivity.exchange.counted import Choices
 from core.subjectivity.sessions import answers
 
 REPLY = {
@@ -57,13 +58,14 @@ def bring(
     *,
     kind: RaterKind = RaterKind.IMPORTED,
     field: str | None = None,
+    choices: Choices | None = None,
 ) -> imported.Imported:
     """Import a file with the given content into the task `easy`."""
     path.write_text(content, encoding="utf-8")
     with store.write() as session:
         return imported.import_ratings(
             session, task=easy(store, study), table=formats.read(path), kind=kind,
-            options=formats.Options(field=field, key=b"k"),
+            options=formats.Options(field=field, key=b"k", choices=choices or Choices()),
         )  # fmt: skip
 
 
@@ -99,6 +101,102 @@ def test_the_same_file_comes_in_once_and_a_changed_one_takes_its_place(
     assert (first.again, again.again, changed.again) == (False, True, False)
     assert again.rejected == {"imported before": 3}
     assert (count(store, Campaign), count(store, Rating), count(store, Rater)) == (1, 4, 2)
+
+
+def test_other_options_take_the_place_of_the_first(store: Store, study: Study, tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,ann,yes\n1,ben,Yes\n2,ann,no\n2,ben,NO\n"
+
+    first = bring(store, study, tmp_path / "r.csv", content)
+    folded = bring(store, study, tmp_path / "r.csv", content, choices=Choices(fold=True))
+    again = bring(store, study, tmp_path / "r.csv", content, choices=Choices(fold=True))
+
+    assert (first.kept, folded.kept, folded.again, folded.replaced, again.again) == (2, 4, False, 2, True)
+    assert folded.notes[-1] == "These took the place of 2 answers that came from an earlier r.csv."
+    assert not first.replaced and not again.replaced and (count(store, Campaign), count(store, Rating)) == (1, 4)
+
+
+def test_winners_that_are_renamed_anew_take_the_place_of_the_first(store: Store, study: Study, tmp_path: Path) -> None:
+    found = [
+        compare(store, study, tmp_path / "c.csv", "rater_id,left,right,winner\na,easy,hard,0\nb,easy,hard,0\n", rename)
+        for rename in ({"0": "left", "1": "right"}, {"0": "right", "1": "left"}, {"0": "right"})
+    ]
+
+    with store() as session:
+        stored = ratings.comparisons(session, study.id, kinds=ratings.people(study))
+    assert [(one.kept, one.replaced, one.again) for one in found] == [(2, 0, False), (2, 2, False), (0, 0, True)]
+    assert stored["winner"].tolist() == ["right", "right"]
+
+
+def compare(store: Store, study: Study, path: Path, content: str, rename: dict[str, str]) -> imported.Imported:
+    """Import comparisons of tasks from a file with the given content."""
+    path.write_text(content)
+    with store.write() as session:
+        return imported.import_comparisons(
+            session,
+            study_id=study.id,
+            table=formats.read(path),
+            options=formats.Options(choices=Choices(rename=rename)),
+        )
+
+
+def test_imports_from_before_their_answers_had_a_digest_are_known_again(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+    renamed = {"0": "left"}
+    compare(store, study, tmp_path / "c.csv", "rater_id,left,right,winner\na,easy,hard,0\n", renamed)
+    with store.write() as session:
+        campaigns = {campaign.name: campaign for campaign in session.scalars(select(Campaign))}
+        without = {name: campaign.source.partition(imported.ANSWERS)[0] for name, campaign in campaigns.items()}
+        campaigns["Imported: r.csv"].source = without["Imported: r.csv"]
+        campaigns["Imported: c.csv"].source = f"{without['Imported: c.csv']} easy,hard"
+        session.add(Rater(campaign_id=campaigns["Imported: r.csv"].id, pseudonym="m", kind=RaterKind.LLM, code="c"))
+
+    again = bring(store, study, tmp_path / "r.csv", ROWS)
+    compared = compare(store, study, tmp_path / "c.csv", "rater_id,left,right,winner\na,easy,hard,0\n", renamed)
+
+    assert again.again and compared.again
+    with store() as session:
+        assert all(imported.ANSWERS in source for source in session.scalars(select(Campaign.source)))
+
+
+def test_a_file_from_before_that_reads_otherwise_now_is_replaced(store: Store, study: Study, tmp_path: Path) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+    with store.write() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        campaign.source = campaign.source.partition(imported.ANSWERS)[0]
+
+    changed = bring(store, study, tmp_path / "r.csv", ROWS, choices=Choices(rename={"no": "yes"}))
+
+    assert (changed.again, changed.replaced, count(store, Campaign), count(store, Rating)) == (False, 3, 1, 3)
+
+
+def test_a_file_of_the_same_name_says_what_it_replaced(store: Store, study: Study, tmp_path: Path) -> None:
+    (tmp_path / "round1").mkdir()
+    (tmp_path / "round2").mkdir()
+    bring(store, study, tmp_path / "round1" / "ratings.csv", "item_id,rater_id,label\n1,ann,yes\n1,ben,yes\n")
+
+    found = bring(store, study, tmp_path / "round2" / "ratings.csv", "item_id,rater_id,label\n7,cat,no\n")
+
+    assert found.replaced == 2 and "took the place of 2 answers" in found.notes[-1]
+
+
+def test_texts_that_are_no_samples_are_kept_with_their_items(store: Store, study: Study, tmp_path: Path) -> None:
+    bring(store, study, tmp_path / "r.csv", ROWS)
+
+    with store() as session:
+        stored = {item.external_id: (item.text, item.sample_id is None) for item in session.scalars(select(Item))}
+        listed = answers.of_campaign(session, session.scalars(select(Campaign)).one())
+    assert stored == {"1": ("", False), "2": ("elsewhere", True)}
+    assert listed["text"].tolist() == ["easy text 3", "easy text 3", "elsewhere"]
+
+
+def test_two_spellings_of_an_address_are_stored_as_one_rater(store: Store, study: Study, tmp_path: Path) -> None:
+    content = "item_id,rater_id,label\n1,Ann@x.org,yes\n1,ann@x.org,yes\n1,ben@x.org,no\n"
+
+    found = bring(store, study, tmp_path / "r.csv", content)
+
+    assert (found.kept, found.raters, found.rejected) == (2, 2, {"repeated row": 1})
 
 
 def test_another_question_of_the_same_file_takes_the_place_of_the_first(

@@ -66,6 +66,32 @@ def test_mechanical_turk_leaves_rejected_work_out(tmp_path: Path) -> None:
     assert found.frame["text"].tolist() == ["A note"]
 
 
+def test_an_input_that_several_texts_share_is_no_item_of_mechanical_turk(tmp_path: Path) -> None:
+    rows = [
+        f"H{text},W{worker},Approved,{'sport' if text < 3 else 'news'},text {text},good"
+        for text in range(5)
+        for worker in "ab"
+    ]
+    head = "HITId,WorkerId,AssignmentStatus,Input.topic,Input.text,Answer.tone.label"
+
+    found = ratings(tmp_path / "m.csv", "\n".join([head, *rows]))
+
+    assert set(found.frame["item_id"]) == {f"text {text}" for text in range(5)}
+    assert len(found.frame) == 10 and not found.left_out
+
+
+def test_the_item_of_mechanical_turk_is_all_that_workers_were_shown(tmp_path: Path) -> None:
+    head = "HITId,WorkerId,AssignmentStatus,Input.question,Input.reply,Answer.tone.label"
+    shown = [("H1", "Why?", "So."), ("H2", "Why?", "No."), ("H3", "Why?", "So.")]
+
+    found = ratings(
+        tmp_path / "m.csv",
+        "\n".join([head, *(f"{hit},W{n},Approved,{q},{a},good" for n, (hit, q, a) in enumerate(shown))]),
+    )
+
+    assert found.frame["item_id"].tolist() == ["So.", "No.", "So."]
+
+
 def test_radio_buttons_of_mechanical_turk_are_one_answer(tmp_path: Path) -> None:
     content = (
         f"{MTURK},Answer.tone.good,Answer.tone.bad\nH,W1,Submitted,n1,A,true,false\nH,W2,Submitted,n1,A,false,true\n"
@@ -95,6 +121,28 @@ def test_doccano_with_the_users_inside_is_read(tmp_path: Path) -> None:
     assert triples(found) == [("4", "1", "1"), ("4", "2", "2")] and found.left_out == {"a text without annotations": 1}
 
 
+def test_spans_of_doccano_are_no_labels_of_the_text(tmp_path: Path) -> None:
+    span = {"label": 3, "start_offset": 0, "end_offset": 2, "user": 1}
+    lines = [
+        {"id": 4, "text": "t", "annotations": [span, {"label": 1, "user": 1}]},
+        {"id": 5, "text": "u", "annotations": [span]},
+    ]
+
+    found = ratings(tmp_path / "d.jsonl", "\n".join(map(json.dumps, lines)))
+
+    assert triples(found) == [("4", "1", "1")] and found.left_out == {"about a part of the item": 2}
+    with pytest.raises(StudyError, match="holds no ratings that can be kept: about a part of the item 1"):
+        ratings(tmp_path / "e.jsonl", json.dumps(lines[1]))
+
+
+def test_the_texts_of_a_tool_s_file_are_the_items_on_request(tmp_path: Path) -> None:
+    lines = [prodigy(1, "a", ["x"]), prodigy(1, "b", ["y"]), prodigy(2, "a", ["x"]).replace("text 2", "text 1")]
+
+    found = ratings(tmp_path / "p.jsonl", "\n".join(lines), names={"item_id": "text"})
+
+    assert set(found.frame["item_id"]) == {"text 1"}
+
+
 @pytest.mark.parametrize("header", ["itemId,annotatorId,labelName", "taskId,workerId,label", "ItemID,RaterID,Label"])
 def test_names_in_camel_case_are_understood(tmp_path: Path, header: str) -> None:
     assert triples(ratings(tmp_path / "c.csv", f"{header}\n1,a,yes\n")) == [("1", "a", "yes")]
@@ -117,6 +165,27 @@ def test_remarks_and_links_beside_raters_are_no_raters(tmp_path: Path) -> None:
 
     assert set(found.frame["rater_id"]) == {"ann", "ben"} and found.columns["not a rater"] == "remarks, link"
     assert set(ratings(tmp_path / "w.csv", content, wide=True, raters=("ann",)).frame["rater_id"]) == {"ann"}
+
+
+def test_columns_that_sum_the_answers_up_are_no_raters(tmp_path: Path) -> None:
+    rows = [f"{item},{1 + item % 5},{1 + 3 * item % 5},2,{(2 + item % 5 + 3 * item % 5) / 2:g},4" for item in range(12)]
+
+    found = ratings(tmp_path / "w.csv", "\n".join(["item_id,r1,r2,n_raters,mean,Majority Vote", *rows]), wide=True)
+
+    assert set(found.frame["rater_id"]) == {"r1", "r2"}
+    assert found.columns["not a rater"] == "n_raters, mean, Majority Vote"
+    assert found.notes == [
+        "The columns taken for raters: r1, r2. Where others are meant: --rater-column NAME for each."
+    ]
+
+
+def test_a_rater_with_one_answer_is_a_rater_and_is_said(tmp_path: Path) -> None:
+    content = "item_id,m,n\n1,1,1\n2,0,1\n3,1,1\n"
+
+    found = ratings(tmp_path / "w.csv", content, wide=True)
+
+    assert set(found.frame["rater_id"]) == {"m", "n"} and "n (always '1')" in found.notes[0]
+    assert not ratings(tmp_path / "w.csv", content, wide=True, raters=("m", "n")).notes
 
 
 @pytest.mark.parametrize("name", ["label", "rater_id", "why"])

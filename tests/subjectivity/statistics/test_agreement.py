@@ -4,6 +4,7 @@ import itertools
 import json
 import tracemalloc
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import fleiss_kappa
 
 from core.errors import StudyError
-from core.subjectivity.statistics import agreement, counts
+from core.subjectivity.statistics import aggregation, agreement, consistency, counts
 from core.subjectivity.statistics.counts import Level
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -327,6 +328,41 @@ def test_a_million_ratings_take_little_memory(kind: str) -> None:
     tracemalloc.stop()
 
     assert peak < 100e6
+
+
+@pytest.mark.timeout(60)  # 0.1 s on a quiet core
+@pytest.mark.parametrize("count", [agreement.summary, agreement.by_item, aggregation.majority, consistency.by_rater])
+def test_texts_in_place_of_labels_are_one_sentence_and_take_no_gigabytes(
+    count: Callable[[pd.DataFrame], object],
+) -> None:
+    n = 8_000
+    texts = pd.DataFrame(
+        {
+            "item_id": np.repeat(np.arange(n), 2),
+            "rater_id": ["a", "b"] * n,
+            "label": [f"text {row}" for row in range(2 * n)],
+        }
+    )
+    few = texts.assign(label=[f"text {row % 10_000}" for row in range(2 * n)])
+
+    for found in (texts, texts[:500], few.assign(label=few["label"].str[5:])):
+        tracemalloc.start()
+        with pytest.raises(
+            StudyError, match=r"different labels, too many to count agreement\. Check that the label is read"
+        ):
+            count(found)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+        tracemalloc.stop()
+
+
+def test_many_labels_that_recur_and_numbers_of_a_slider_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    items = np.repeat(np.arange(300), 2)
+    slider = pd.DataFrame({"item_id": items, "rater_id": np.tile(["a", "b"], 300), "label": rng.random(600).round(6)})
+    words = slider.assign(label=[f"word {n}" for n in rng.integers(0, 290, 600)])
+
+    assert np.isfinite(agreement.krippendorff_alpha(slider, level=Level.INTERVAL))
+    assert np.isfinite(agreement.krippendorff_alpha(words))
 
 
 @pytest.mark.timeout(60)  # 0.2 s on a quiet core
