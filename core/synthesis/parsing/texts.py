@@ -93,8 +93,8 @@ def parse(
     such as "length" rejects the last, broken text. Texts of a single word under 8 characters, texts of over 4,000
     characters, texts that repeat the instructions, and texts that speak of a label are rejected.
     """
-    unthought, thoughts = llm_text.spoken(content)
-    visible = llm_text.FENCE.sub("", unthought).strip()
+    spoken = llm_text.spoken(content)
+    visible = llm_text.FENCE.sub("", spoken.text).strip()
     if finish_reason in (llm_text.PROMPT_TOO_LONG, llm_text.PROMPT_REFUSED):  # the content is the endpoint's sentence
         return Parsed([], [], WITHOUT_TEXT[finish_reason])
     if refusal or finish_reason == "refusal":
@@ -103,7 +103,7 @@ def parse(
         return Parsed([], [], _why_empty(finish_reason))
     names = Names(asked.label, asked.others)
     found = _raw_list(visible, names, expected=expected, is_cut=llm_text.is_cut(finish_reason))
-    if llm_text.is_refusal(found.head):
+    if (llm_text.declines if found.is_prose else llm_text.is_refusal)(found.head):
         return Parsed([], [], llm_text.REFUSAL)
     if found.reason:
         return Parsed([], [], found.reason)
@@ -113,11 +113,11 @@ def parse(
     marks = label_marks.Marks([one.text for one in cleaned], label=asked.label, others=asked.others)
     parsed = _checked(cleaned, marks, names, is_cut=found.is_cut)
     _reject_slips(parsed, asked.instructions, labels=names.shown)
-    beside = [(thought, THINKING) for thought in thoughts]
-    beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(unthought) if fence["tag"]]
+    beside = [(thought, THINKING) for thought in spoken.thoughts]
+    beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(spoken.text) if fence["tag"]]
     beside += [(one.lead, LEAD) for one in cleaned if one.lead]
     beside += [(mark, LEAD) for mark in marks.cut]
-    beside += _reasoned(found.beside)
+    beside += _reasoned([*found.beside, *pieces.outside(spoken.after)])
     parsed.rejected.extend(piece for piece in beside if piece[1] == OUTSIDE)
     parsed.left_out.extend(piece for piece in beside if piece[1] != OUTSIDE)
     return parsed
