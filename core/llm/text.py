@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from core.study import refusals
@@ -20,7 +21,7 @@ THINK = (
 )
 THINK_TOKEN = r"(?:thought|thinking|think|reasoning)"
 OPENED = re.compile(
-    rf"<{THINK}(?:\s[^<>]*)?>|<details\s[^<>]*reasoning[^<>]*>|\[(?:BEGIN[ _])?(?:THINK|THINKING|REASONING)\]|◁think▷"
+    rf"<{THINK}(?:\s[^<>]*)?>|<details\s[^<>]{{0,200}}?reasoning[^<>]{{0,200}}>|\[(?:BEGIN[ _])?(?:THINK|THINKING|REASONING)\]|◁think▷"
     rf"|<\|(?:(?:begin|start)_(?:of_)?)?{THINK_TOKEN}(?:_(?:begin|start))?\|>|<unused94>",
     re.IGNORECASE,
 )
@@ -50,9 +51,11 @@ FILTER_ENDS = re.compile(
     re.IGNORECASE,
 )
 FENCE = re.compile(
-    r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?|[ \t]*```[ \t]*$",
+    r"^[ \t]*```(?:(?:json|jsonl|text|txt|plaintext|markdown|md|csv|yaml)\b[ \t]*|(?P<tag>[\w-]*)[ \t]*$)?"
+    r"|(?<![ \t])[ \t]*```[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
+STRUCK_OUT = re.compile(r"<s>[^<\n]{1,200}</s>", re.IGNORECASE)  # struck-out words of HTML, no marks of a template
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 THING = r"(?:that|this|these|those|such|any|your|the\s+request|content|texts?|tweets?|messages?|examples?|spam)"
@@ -70,6 +73,50 @@ REFUSING = re.compile(
         |^\s*(?:request\s+)?(?:refused|declined)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
+OPENER = re.compile(
+    r"""\W*(?:(?:hi|hello|well|oh|okay|ok|however|but|and|so|therefore|unfortunately|regretfully|sadly|thank\ you|thanks)\b
+        |(?:i['’]?m|i\ am|we['’]re|we\ are)\ (?:very\ |so\ |truly\ |really\ )?sorry\b|sorry\b|(?:my|i|we)\ (?:sincere(?:ly)?\ )?apolog\w+
+        |apologies\b|i\ (?:understand|appreciate|see|know)\b[^.!?]{0,120}?(?:[.!]\s|,?\ but\b)
+        |as\ an?\ (?:\w+\ ){0,3}?(?:ai|assistant|model|language\ model)\b(?=\s*,))[\s,.;:!—–-]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+REQUESTED = (
+    r"(?:contents?|texts?|tweets?|messages?|examples?|reviews?|posts?|comments?|sentences?|headlines?|samples?|requests?|prompts?"
+    r"|items|materials?|spam|articles?|statements?|e?mails?|jokes?|responses?|writing|speech|news|propaganda|misinformation)"
+)
+AT_END = r"(?=\s*(?:[.!,;:]|$)|\s+(?:as|because|since|for\s+(?:you|ethical|safety)|due)\b)"
+LIMITED = r"(?!\s+(?:\w+\s+){0,2}?(?:without|anymore|again|enough|before|now|today|tonight|yet|because\s+i\s+(?:never|have|had)))"
+DECLINING = re.compile(
+    rf"""(?:i|we)(?:\s+(?:simply|just|really|also|respectfully|therefore|sadly|unfortunately))?
+        (?:\s*['’]?m|\s+am|\s*['’]re|\s+are)?\s+
+        (?:(?:can(?:no|['’]|)t|can\ not|won['’]t|will\ not|(?:simply\ )?(?:unable|not\ able|not\ allowed|not\ permitted|not\ willing)\ to
+                |(?:not|don['’]t\ feel|do\ not\ feel)\ comfortable(?:\ with)?)\s+(?:\w+ly\s+|in\s+good\s+conscience\s+)?
+            (?:(?:help|assist)(?:ing)?(?:\s+you)?(?:\s*(?:[.!]|,(?!\s*(?:said|she|he|they)\b)|$)|\s+(?:with|in)\s+(?:your|such|(?:the|that|this|these|those)\s+(?:\w+\s+)?
+                        (?:{REQUESTED}|kinds?|types?|sorts?|tasks?|topics?)|(?:writ|creat|generat|produc|provid|mak)ing)\b
+                    |\s+with\s+(?:that|this|it|those|these){AT_END})
+              |comply{AT_END}|comply\s+with\s+(?:that|this|your|the|such)\b
+              |(?:fulfil+|continue\s+with|engag(?:e|ing)\s+(?:in|with)|support|respond\s+to|proceed\s+with)\s+(?:that|this|these|your|the|such)\s+
+                    (?:\w+\s+)?(?:{REQUESTED}|kinds?|types?|sorts?|tasks?|behaviou?r)\b
+              |(?:do|doing|writ(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|produc(?:e|ing)|provid(?:e|ing)|share)\s+
+                    (?:that|this|those|these|it|such){AT_END}
+              |(?:writ(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|produc(?:e|ing)|compos(?:e|ing)|provid(?:e|ing)|offer(?:ing)?|mak(?:e|ing))
+                    \s+(?:\w+[\s,]+){{0,5}}?{REQUESTED}\b{LIMITED}
+              |(?:share|discuss|give\s+you)\s+(?:that|this|those|these|such|any)\s+(?:\w+\s+)?(?:kinds?|types?|sorts?|contents?|information)\b)
+          |(?:must|have\s+to|need\s+to)\s+(?:\w+ly\s+)?(?:decline|refuse)(?:\s+(?:to\b|that\b|this\b|your\b|(?:the|such)\s+(?:request|prompt|task))|\s*[.!,]|$)
+          |(?:decline|refuse)\s+to\s+(?:writ|creat|generat|produc|provid|help|assist|answer|respond|engage)\w*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+SAYS_NO = re.compile(
+    r"""\W*(?:as\s+an?\s+(?:artificial\s+intelligence|(?:\w+\s+)?language\s+model|ai(?:\s+(?:language\s+)?(?:model|assistant|system|chatbot))?)\b
+            (?=\s*,|\s+(?:i|my|developed|trained|created|language|without)\b)
+        |(?:request\s+)?(?:refused|declined)\W*$|request\s+(?:refused|declined)\b
+        |(?:this|that|it|(?:this|that|the|your)\s+(?:request|prompt|task|content)|(?:writing|creating|generating|producing|providing)\b[^.!?]{0,60}?)\s+
+            (?:\w+\s+){0,2}?(?:against|violat(?:e|es|ing))\s+(?:my|our|openai['’]?s?|the\s+(?:usage|content|safety|community))\s+
+            (?:\w+\s+){0,2}?(?:guidelines|polic(?:y|ies)|programming))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+CLAUSE = re.compile(r"[.!?]\s+(?=\w)|,?\s(?:but|so|and|therefore),?\s+(?=(?:i|we)\b)", re.IGNORECASE)
+MOST_CLAUSES = 4
 APOLOGY = re.compile(
     r"(?:i['’]m\s+|i\s+am\s+|my\s+)?(?:very\s+|so\s+)?(?:sorry|apolog\w+)\b.{0,20}?"
     r"\bi\s*(?:can(?:no|['’])t|won['’]t|will\s+not|['’]?\s*a?m\s+(?:unable|not\s+able|not\s+comfortable))\b",
@@ -84,14 +131,23 @@ def storable(content: str) -> str:
 
 def visible(content: str) -> str:
     """Return an answer without its thinking, without code fences and without characters that no database takes."""
-    return FENCE.sub("", spoken(content)[0]).strip()
+    return FENCE.sub("", spoken(content).text).strip()
 
 
-def spoken(content: str) -> tuple[str, list[str]]:
-    """Return an answer without its thinking and the marks of a chat template, and the pieces of the thinking.
+@dataclass(frozen=True)
+class Spoken:
+    """An answer without its thinking and the marks of a chat template, the pieces of the thinking, and what follows the turn."""
+
+    text: str
+    thoughts: list[str]
+    after: str
+
+
+def spoken(content: str) -> Spoken:
+    """Return what an answer says, apart from its thinking and from what stands behind the mark of the end of its turn.
 
     Thinking is everything before the last closing mark of thinking, with or without an opening mark, and everything
-    after an opening mark that is never closed. Text after the end of the turn is dropped.
+    after an opening mark that is never closed. Words struck out by `<s>` and `</s>` stay as they are.
     """
     text = storable(content)
     thoughts: list[str] = []
@@ -113,9 +169,10 @@ def spoken(content: str) -> tuple[str, list[str]]:
         text = text[: opened.start()]
     start = MARK.match(text.lstrip())
     text = text.lstrip()[start.end() :] if start and not END_OF_TURN.match(text.lstrip()) else text
-    if ended := END_OF_TURN.search(text):
-        text = text[: ended.start()]
-    return WRAPPER.sub("", MARK.sub("", text)), [thought for thought in thoughts if thought.strip()]
+    ended = _end_of_turn(text)
+    after = text[ended.end() :] if ended else ""
+    said, after = (_without_marks(part) for part in (text[: ended.start()] if ended else text, after))
+    return Spoken(said, [thought for thought in thoughts if thought.strip()], END_OF_TURN.sub(" ", after))
 
 
 def had_no_room(content: str, request: Mapping[str, Any], *, room: int | None) -> bool:
@@ -125,8 +182,32 @@ def had_no_room(content: str, request: Mapping[str, Any], *, room: int | None) -
 
 
 def is_refusal(head: str) -> bool:
-    """Whether an answer that begins with `head` declines the request, in one of the known languages."""
+    """Whether an answer that begins with `head` declines the request, in one of the known languages.
+
+    For words before a list, or beside a choice; a text may hold such words itself (see `declines`).
+    """
     return REFUSING.search(head[:300]) is not None or refusals.is_refusal(head)
+
+
+def declines(prose: str) -> bool:
+    """Whether an answer of nothing but prose declines the request, instead of being the text that was asked for.
+
+    In English, one of its first sentences has to say "I" or "we", that the writer cannot or will not, and the thing that
+    was asked for: "They told me they can't help with my refund" and "I can't support this film" are texts.
+    """
+    start = " ".join(prose[:1000].split())[:300]
+    if refusals.is_refusal(start):
+        return True
+    for clause in [0, *(found.end() for found in CLAUSE.finditer(start))][:MOST_CLAUSES]:
+        at = clause
+        while not (SAYS_NO.match(start, at) or DECLINING.match(start, at)):
+            opener = OPENER.match(start, at)
+            if opener is None:
+                break
+            at = opener.end()
+        else:
+            return True
+    return False
 
 
 def is_filtered(finish_reason: str) -> bool:
@@ -137,3 +218,24 @@ def is_filtered(finish_reason: str) -> bool:
 def is_cut(finish_reason: str) -> bool:
     """Whether an answer was cut off: every `finish_reason` that is not a known word for a usual end means a cut."""
     return finish_reason.strip().lower() not in FINISHED
+
+
+def _end_of_turn(text: str) -> re.Match[str] | None:
+    """The first mark that ends the turn of an answer, the end of struck-out words aside."""
+    struck = [found.span() for found in STRUCK_OUT.finditer(text)]
+    at = 0
+    for mark in END_OF_TURN.finditer(text):
+        while at < len(struck) and struck[at][1] <= mark.start():
+            at += 1
+        if at == len(struck) or not struck[at][0] <= mark.start() < struck[at][1]:
+            return mark
+    return None
+
+
+def _without_marks(text: str) -> str:
+    """A text without the marks of a chat template; words struck out by `<s>` and `</s>` stay as they are."""
+    parts, at = [], 0
+    for struck in STRUCK_OUT.finditer(text):
+        parts += [MARK.sub("", text[at : struck.start()]), struck[0]]
+        at = struck.end()
+    return WRAPPER.sub("", "".join([*parts, MARK.sub("", text[at:])]))

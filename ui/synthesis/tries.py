@@ -64,11 +64,9 @@ def try_panel(study: Study, task: Task, arm: Arm, draft: Draft, wanted: Connecti
         return
     jobs.job_panel(study.id, of=Work.TRY.key(arm.id), key="prompts.tries")
     jobs.job_panel(study.id, of=Work.KINDS.key(arm.id), key="prompts.lists")
-    by_id = {label.id: label.name for label in labels}
     with resources.store()() as session:
         tried = [
-            trials.as_tried(trial, label=by_id[trial.label_id])
-            for trial in trials.of(session, arm_id=arm.id, draft=draft)
+            trials.as_tried(trial, task=task, labels=labels) for trial in trials.of(session, arm_id=arm.id, draft=draft)
         ]
         kinds = taxonomy.newest(session, arm_id=arm.id)
     if tried:

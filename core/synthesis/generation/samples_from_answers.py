@@ -21,7 +21,6 @@ from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample, Task
 from core.study.store import Store
 from core.synthesis.generation import standing
-from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 
@@ -68,8 +67,9 @@ class SampleWriter:
         self.store = store
         self.arm_id = arm_id
         self.per_label = per_label
-        self._asked: dict[int, tuple[int, slips.Instructions]] = {}  # texts a call and wording, by prompt id
-        self._label_names: dict[int, str] = {}
+        self._asked: dict[
+            tuple[int, int], tuple[int, parsing.Asked]
+        ] = {}  # number of texts and more, by prompt and label
         self._kept: dict[int, int] = {}
         self._rejected_by_people: set[str] = set()
         self._tested_task_id: int | None = None
@@ -122,22 +122,16 @@ class SampleWriter:
         return Outcome(kept.get(completion.label_id, 0), is_fruitful=True)
 
     def _parsed(self, completion: Completion) -> parsing.Parsed:
-        if completion.prompt_id not in self._asked:
+        key = (completion.prompt_id, completion.label_id)
+        if key not in self._asked:
             with self.store() as session:
                 prompt = session.get_one(Prompt, completion.prompt_id)
                 task = session.get_one(Task, session.get_one(Arm, self.arm_id).task_id)
                 labels = tasks.labels_of(session, task.id)
-            self._asked[completion.prompt_id] = (prompt.texts_per_call, versions.instructions(prompt, task, labels))
-            self._label_names = {label.id: label.name for label in labels}
-        expected, instructions = self._asked[completion.prompt_id]
-        return parsing.parse(
-            completion.content,
-            finish_reason=completion.finish_reason,
-            expected=expected,
-            label=self._label_names.get(completion.label_id, ""),
-            others=[name for label_id, name in self._label_names.items() if label_id != completion.label_id],
-            instructions=instructions,
-        )
+            asked = versions.asked(prompt, task, labels, label_id=completion.label_id)
+            self._asked[key] = (prompt.texts_per_call, asked)
+        expected, asked = self._asked[key]
+        return parsing.parse(completion.content, finish_reason=completion.finish_reason, expected=expected, asked=asked)
 
     def _recount(self, session: Session) -> None:
         """Read again, at most once a second, what people may have changed."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-NOUN = r"label|class|category|sentiment|answer|emotion|intent|topic|tone|etiqueta|categoría|catégorie|kategorie|标签|标注|情感|ラベル"
+from core.synthesis.parsing.label_names import NOUN, SHORTEST, any_of
+
 OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
 TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
-SHORTEST = 3  # characters; a shorter label name is a mark only beside a noun such as "label" or in brackets
 
 
 class Marks:
@@ -39,8 +39,8 @@ class Marks:
 
 def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
     """Patterns of a mark of one of the labels that a single text may bear."""
-    name = _any_of(labels)
-    bare = _any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
+    name = any_of(labels)
+    bare = any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
     return [
         re.compile(pattern, re.IGNORECASE)
         for pattern in (
@@ -55,7 +55,7 @@ def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
 
 def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
     """Patterns of a mark of one of the labels that only several texts of a list prove."""
-    name = _any_of(labels)
+    name = any_of(labels)
     return [
         re.compile(pattern, re.IGNORECASE)
         for pattern in (
@@ -64,10 +64,3 @@ def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
             rf"\s*[(（]{name}[)）]\.?$|\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$",
         )
     ]
-
-
-def _any_of(labels: Sequence[str]) -> str:
-    """A pattern of any of the names, whatever joins their words; it matches nothing if there are no names."""
-    parts = [re.split(r"[\s_-]+", label.strip()) for label in labels if label.strip()]
-    names = [r"[\s_-]+".join(map(re.escape, filter(None, words))) for words in parts]
-    return f"(?:{'|'.join(filter(None, names)) or '(?!)'})"

@@ -6,18 +6,18 @@ listed with the reason.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.llm import text as llm_text
-from core.synthesis.parsing import json_shapes, label_marks, markdown_tables, slips
+from core.synthesis.parsing import json_shapes, label_marks, lists, markdown_tables, pieces, slips
+from core.synthesis.parsing.label_names import TEXT_NOUN, Names
+from core.synthesis.parsing.pieces import FRAME, OUTSIDE, RawList
 
 NO_LIST = "no list found"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
-OUTSIDE = json_shapes.OUTSIDE
-FRAME = "around the list"
+UNCLEAR = pieces.UNCLEAR
 LEAD = "lead-in"
 THINKING = "thinking"
 OTHER_LABEL = "marked with another label"
@@ -32,26 +32,8 @@ MIN_CHARACTERS = 8
 MIN_UNSPACED = 4
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
-RULE_OR_HEADING = re.compile(r"^\s*(?:[-*_=]{3,}\s*$|#{1,6}\s)")
-
-NOUN = r"text|tweet|example|sentence|review|headline|message|item|sample|comment|post|entry"
-NOUNS = (
-    rf"{NOUN}|texto|ejemplo|reseña|mensaje|oración|frase|exemplo|mensagem|avaliação|texte|exemple|phrase|avis|beispiel|satz"
-    r"|rezension|bewertung|nachricht|testo|esempio|recensione|messaggio|voorbeeld|zin|tekst|przykład|пример|текст|отзыв|第"
-    r"|文本|例|例子|示例|评论|評論|句子|例文|レビュー|テキスト|예시|문장|리뷰"
-)
-COUNTED = r"\d{1,4}|[①-⑳]|[一二三四五六七八九十]{1,3}(?=[、．.)）:：条條个個句])"
-NUMBER = re.compile(
-    rf"^(?P<indent>\s*)(?:\#{{1,6}}\s*)?(?P<bold>\*\*|__)?(?:(?:{NOUNS})\s*\#?)?(?P<open>[(\[（【〔])?(?P<number>{COUNTED})"
-    r"(?:\ufe0f?\u20e3|(?<=[①-⑳])[、.．:：]?|[条條个個句]?[.):\]](?=\D|$)|[条條个個句]?[、．：）】〕]|\s*[-–—](?=\s))"
-    r"(?:\*\*|__)?\s*(?P<rest>.*)$",
-    re.IGNORECASE,
-)
-HAN_DIGITS = "〇一二三四五六七八九"
-BULLET = re.compile(r"^(?P<indent>\s*)[-*+•‣·–—]\s+(?P<rest>.*)$")
-
 BOLD_LEAD = re.compile(r"^(?:\*\*|__)[^*_\n]{1,60}?(?:[:：](?:\*\*|__)|(?:\*\*|__)\s*(?:[:：]|[-–—]\s))\s*(?=\S)")
-NOUN_LEAD = re.compile(rf"^(?:{NOUN})\s*\#?\d*\s*:\s+(?=\S)", re.IGNORECASE)
+NOUN_LEAD = re.compile(rf"^(?:{TEXT_NOUN})\s*\#?\d*\s*:\s+(?=\S)", re.IGNORECASE)
 WRAPPED = [re.compile(p, re.DOTALL) for p in (r"^\*\*([^*]+)\*\*$", r"^__([^_]+)__$", r"^\*([^*]+)\*$", r"^`([^`]+)`$")]
 QUOTED = [
     re.compile(p, re.DOTALL)
@@ -64,19 +46,6 @@ QUOTED = [
         r"^„([^„“”]+)[“”],?$",
     )
 ]
-
-PREAMBLE = re.compile(
-    r"^(?:.*[:：]|(?:sure|certainly|of\ course|absolutely|okay|ok|here|below|the\ following)\b"
-    rf".*\b(?:here|list|(?:{NOUN})s)\b.*)$",
-    re.IGNORECASE,
-)
-REMARK = re.compile(
-    rf"""^\W*(?:let\ me\ know|i\ hope|hope\ (?:this|these|that)|feel\ free|is\ there\ anything|end\ of\ list
-        |would\ you\ like|do\ you\ (?:want|need)\ (?:more|me)
-        |if\ you(?:['’]d|\ would)?\ (?:like|want|need)\b.*\b(?:me|more|let|different|changes?)\b
-        |(?:please\ )?note(?:\ that)?\b.*\b(?:{NOUN})s\b|(?:these|all|each\ of\ these)\ (?:{NOUN})s?\b)""",
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -93,17 +62,19 @@ class Parsed:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-@dataclass
-class _RawList:
-    """The raw texts of an answer, the `head` before them (where a refusal would stand), and all pieces `beside` them.
+@dataclass(frozen=True)
+class Asked:
+    """What a call asked for beyond a number of texts: texts of a `label`, not of the `others` of the task.
 
-    Pieces beside the texts are pairs (piece, reason). `is_cut` says whether the last raw text is broken off.
+    `instructions` is the wording of its prompt; None if unknown.
     """
 
-    head: str
-    items: list[str]
-    beside: list[tuple[str, str]]
-    is_cut: bool
+    label: str = ""
+    others: Sequence[str] = ()
+    instructions: slips.Instructions | None = None
+
+
+ANYTHING = Asked()
 
 
 def parse(
@@ -112,41 +83,41 @@ def parse(
     finish_reason: str,
     refusal: str | None = None,
     expected: int | None = None,
-    label: str = "",
-    others: Sequence[str] = (),
-    instructions: slips.Instructions | None = None,
+    asked: Asked = ANYTHING,
 ) -> Parsed:
     """The texts of an answer, each on one line, in the order of the answer.
 
-    The name of the `label` that was asked for is cut if it marks a text, before or behind it; a text that is marked with
-    the name of one of the `others` is rejected. `expected` is the number of texts asked for: if 1, prose without a list is
-    one text; if more, prose with too few lines is not a list. A `finish_reason` such as "length" rejects the last, broken
-    text. Texts of a single word under 8 characters, texts of over 4,000 characters, texts that repeat the `instructions`, and
-    texts that speak of a label are rejected.
+    The name of the label that was asked for is cut if it marks a text, before or behind it. A text is rejected if a mark,
+    a field beside it, the key of its list or the heading above it names another label. `expected` is the number of texts
+    asked for: if 1, prose without a list is one text; if more, prose with too few lines is not a list. A `finish_reason`
+    such as "length" rejects the last, broken text. Texts of a single word under 8 characters, texts of over 4,000
+    characters, texts that repeat the instructions, and texts that speak of a label are rejected.
     """
-    unthought, thoughts = llm_text.spoken(content)
-    visible = llm_text.FENCE.sub("", unthought).strip()
+    spoken = llm_text.spoken(content)
+    visible = llm_text.FENCE.sub("", spoken.text).strip()
     if finish_reason in (llm_text.PROMPT_TOO_LONG, llm_text.PROMPT_REFUSED):  # the content is the endpoint's sentence
         return Parsed([], [], WITHOUT_TEXT[finish_reason])
     if refusal or finish_reason == "refusal":
         return Parsed([], [], llm_text.REFUSAL)
     if not visible:
         return Parsed([], [], _why_empty(finish_reason))
-    found = _raw_list(visible, expected, is_cut=llm_text.is_cut(finish_reason))
-    if llm_text.is_refusal(found.head):
+    names = Names(asked.label, asked.others)
+    found = _raw_list(visible, names, expected=expected, is_cut=llm_text.is_cut(finish_reason))
+    if (llm_text.declines if found.is_prose else llm_text.is_refusal)(found.head):
         return Parsed([], [], llm_text.REFUSAL)
-    cleaned = [(text, lead) for text, lead in map(_clean, found.items) if text]
+    if found.reason:
+        return Parsed([], [], found.reason)
+    cleaned = [one for item in found.items if (one := _clean(item)).text]
     if not cleaned:
         return Parsed([], [], llm_text.REFUSAL if llm_text.APOLOGY.match(visible) else NO_LIST)
-    texts = [text for text, _ in cleaned]
-    marks = label_marks.Marks(texts, label=label, others=others)
-    parsed = _checked(texts, marks, is_cut=found.is_cut)
-    _reject_slips(parsed, instructions, labels=[label, *others])
-    beside = [(thought, THINKING) for thought in thoughts]
-    beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(unthought) if fence["tag"]]
-    beside += [(lead, LEAD) for _, lead in cleaned if lead]
+    marks = label_marks.Marks([one.text for one in cleaned], label=asked.label, others=asked.others)
+    parsed = _checked(cleaned, marks, names, is_cut=found.is_cut)
+    _reject_slips(parsed, asked.instructions, labels=names.shown)
+    beside = [(thought, THINKING) for thought in spoken.thoughts]
+    beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(spoken.text) if fence["tag"]]
+    beside += [(one.lead, LEAD) for one in cleaned if one.lead]
     beside += [(mark, LEAD) for mark in marks.cut]
-    beside += _reasoned(found.beside)
+    beside += _reasoned([*found.beside, *pieces.outside(spoken.after)])
     parsed.rejected.extend(piece for piece in beside if piece[1] == OUTSIDE)
     parsed.left_out.extend(piece for piece in beside if piece[1] != OUTSIDE)
     return parsed
@@ -157,114 +128,30 @@ def _reasoned(pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
     found = []
     for raw, reason in pieces:
         text = " ".join(llm_text.storable(raw).split())
-        if reason == OUTSIDE and (RULE_OR_HEADING.match(text) or PREAMBLE.match(text) or REMARK.match(text)):
+        if reason == OUTSIDE and _frames(text):
             reason = FRAME
         if any(sign.isalnum() for sign in text):
             found.append((text, reason))
     return found
 
 
-def _raw_list(visible: str, expected: int | None, *, is_cut: bool) -> _RawList:
+def _frames(line: str) -> bool:
+    """Whether a line is a rule or a heading, introduces a list, or closes it with a remark to the reader."""
+    return any(pattern.match(line) for pattern in (lists.RULE_OR_HEADING, lists.PREAMBLE, lists.REMARK))
+
+
+def _raw_list(visible: str, names: Names, *, expected: int | None, is_cut: bool) -> RawList:
     """The list in an answer: whichever of numbered list and JSON begins first, else a table, bullets, or prose."""
     lines = visible.splitlines()
-    numbered = _listed(lines, _numbered_starts(lines), expected, is_cut=is_cut)
-    shaped = json_shapes.find(visible)
-    if shaped and (numbered is None or len(shaped.head) < len(numbered.head)):
-        return _RawList(shaped.head, shaped.texts, [*_outside(shaped.head), *shaped.beside], shaped.is_cut)
-    table = None if numbered else markdown_tables.find(lines)
+    numbered = lists.find(lines, names, expected=expected, is_cut=is_cut)
+    shaped = json_shapes.find(visible, names)
+    if shaped and (numbered is None or (len(shaped.head) < len(numbered.head) and shaped.items)):
+        return replace(shaped, beside=[*pieces.outside(shaped.head), *shaped.beside])
+    table = None if numbered else markdown_tables.find(lines, names, is_cut=is_cut)
     if table:
-        return _RawList(table.head, table.texts, [*_outside(table.head), *table.beside], is_cut and table.is_last)
-    listed = numbered or _listed(lines, _bullet_starts(lines), expected, is_cut=is_cut)
-    if listed:
-        return listed
-    blocks, beside = _blocks(lines)
-    head = blocks[0] if blocks and len(blocks) <= 3 else ""
-    if expected == 1:
-        return _RawList(head, [" ".join(blocks)], beside, is_cut)
-    return _RawList(head, blocks if 2 * len(blocks) >= (expected or 1) else [], beside, is_cut)
-
-
-def _outside(text: str) -> list[tuple[str, str]]:
-    """The lines of a text as pieces outside the list."""
-    return [(line, OUTSIDE) for line in text.splitlines()]
-
-
-def _numbered_starts(lines: list[str]) -> list[int]:
-    """The indices of the lines that begin an item of a numbered list.
-
-    Their numbers grow by up to 3, repeat (`1. 1. 1.`), or start again at 1. Empty if the numbers are not those of a list.
-    """
-    starts: list[int] = []
-    last, indent = 0, 0
-    for at, line in enumerate(lines):
-        match = NUMBER.match(line)
-        if match is None:
-            continue
-        number, depth = _counted(match["number"]), len(match["indent"])
-        if not starts:
-            last, indent = number, depth
-        elif depth > indent + 1 or not (number in (1, last) or last < number <= last + 3):
-            continue
-        starts.append(at)
-        last = number
-    first = NUMBER.match(lines[starts[0]]) if starts else None
-    plausible = len(starts) > 1 or (first is not None and _counted(first["number"]) == 1)
-    return starts if plausible else []
-
-
-def _counted(number: str) -> int:
-    """The value of a number written in any digits (2, ２, ②, 二)."""
-    if number.isdecimal():
-        return int(number)
-    if number[0] not in HAN_DIGITS + "十":
-        return int(unicodedata.numeric(number))
-    tens, found, ones = number.partition("十")
-    ten = 10 * (HAN_DIGITS.find(tens) if tens else 1) if found else 0
-    return ten + max(0, HAN_DIGITS.find((ones if found else number)[:1] or "〇"))
-
-
-def _bullet_starts(lines: list[str]) -> list[int]:
-    """The indices of the lines that begin an item of a bulleted list, nested bullets left out."""
-    found = [(at, len(match["indent"])) for at, line in enumerate(lines) if (match := BULLET.match(line))]
-    least = min((depth for _, depth in found), default=0)
-    return [at for at, depth in found if depth <= least + 1]
-
-
-def _listed(lines: list[str], starts: list[int], expected: int | None, *, is_cut: bool) -> _RawList | None:
-    """The list whose items begin at the lines `starts`; None if these are too few for a list."""
-    if not starts or (len(starts) == 1 and (expected or 1) > 1 and not NUMBER.match(lines[starts[0]])):
-        return None
-    head = "\n".join(lines[: starts[0]])
-    bodies, beside = [], _outside(head)
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        match = NUMBER.match(lines[start]) or BULLET.match(lines[start])
-        first = match["rest"] if match else lines[start]
-        bold = match.groupdict().get("bold") if match else None
-        if bold and first.count(bold) == 1:
-            first = first.removesuffix(bold)
-        body, after = _paragraphs([first, *lines[start + 1 : end]])
-        bodies.append(body)
-        beside += [(line, OUTSIDE) for line in after]
-    last = bodies[-1]
-    if len(bodies) > 1 and all(len(body) <= 1 for body in bodies[:-1]):
-        last = last[:1]
-    last = _without_remarks(last)
-    beside += [(part, OUTSIDE) for part in bodies[-1][len(last) :]]
-    return _RawList(head, [" ".join(body) for body in [*bodies[:-1], last]], beside, is_cut)
-
-
-def _paragraphs(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The paragraphs of an item, each on one line, and the lines from the first heading or rule on, which ends the item."""
-    end = next((at for at, line in enumerate(lines) if RULE_OR_HEADING.match(line)), len(lines))
-    parts = re.split(r"\n\s*\n", "\n".join(lines[:end]).strip())
-    return [" ".join(part.split()) for part in parts if part.strip()], lines[end:]
-
-
-def _without_remarks(parts: list[str]) -> list[str]:
-    """The paragraphs without closing remarks to the reader; the first paragraph always stays."""
-    while len(parts) > 1 and REMARK.match(parts[-1]):
-        parts = parts[:-1]
-    return parts
+        return replace(table, beside=[*pieces.outside(table.head), *table.beside])
+    listed = numbered or lists.find_bullets(lines, names, expected=expected, is_cut=is_cut)
+    return listed or lists.prose(lines, names, expected=expected, is_cut=is_cut)
 
 
 def _why_empty(finish_reason: str) -> str:
@@ -274,26 +161,18 @@ def _why_empty(finish_reason: str) -> str:
     return CUT_EARLY if llm_text.is_cut(finish_reason) else llm_text.EMPTY
 
 
-def _blocks(lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The lines or paragraphs of prose, and the pieces beside them: headings, preamble and remarks.
+@dataclass(frozen=True)
+class _Cleaned:
+    """A text without its lead-ins (`lead`), and what `said` beside it may name its label, the lead-ins included."""
 
-    Prose is split into paragraphs if there are several and one of them has several lines, else into lines.
-    """
-    beside = [(line, FRAME) for line in lines if RULE_OR_HEADING.match(line)]
-    prose = [line.strip() for line in lines if not RULE_OR_HEADING.match(line)]
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", "\n".join(prose)) if part.strip()]
-    pieces = [line for line in prose if line]
-    blocks = paragraphs if 1 < len(paragraphs) < len(pieces) else pieces
-    if len(blocks) > 1 and PREAMBLE.match(blocks[0]):
-        beside.append((blocks[0], FRAME))
-        blocks = blocks[1:]
-    kept = _without_remarks(blocks)
-    return kept, beside + [(remark, FRAME) for remark in blocks[len(kept) :]]
+    text: str
+    lead: str
+    said: tuple[str, ...]
 
 
-def _clean(item: str) -> tuple[str, str]:
-    """An item without lead-ins, bold marks and quotes, and its lead-ins."""
-    text = " ".join(llm_text.storable(item).split())
+def _clean(item: pieces.Leaf) -> _Cleaned:
+    """A raw text without lead-ins, bold marks and quotes."""
+    text = " ".join(llm_text.storable(item.text).split())
     leads = []
     for _ in range(4):
         before = text
@@ -306,19 +185,19 @@ def _clean(item: str) -> tuple[str, str]:
                 text = match[1].strip()
         if text == before:
             break
-    return text, " ".join(leads)
+    return _Cleaned(text, " ".join(leads), (*item.said, *leads))
 
 
-def _checked(cleaned: list[str], marks: label_marks.Marks, *, is_cut: bool) -> Parsed:
+def _checked(cleaned: list[_Cleaned], marks: label_marks.Marks, names: Names, *, is_cut: bool) -> Parsed:
     """The usable texts without the marks of their label, and the rejected texts with their reasons."""
     texts: list[str] = []
     rejected: list[tuple[str, str]] = []
-    for position, marked in enumerate(cleaned):
-        unmarked, is_other = marks.without(marked)
-        text = marked if unmarked == marked else _clean(unmarked)[0]
+    for position, one in enumerate(cleaned):
+        unmarked, is_marked = marks.without(one.text)
+        text = one.text if unmarked == one.text else _clean(pieces.Leaf(unmarked)).text
         if is_cut and position == len(cleaned) - 1:
             rejected.append((text, llm_text.CUT))
-        elif is_other:
+        elif is_marked or names.is_other(one.said):
             rejected.append((text, OTHER_LABEL))
         elif len(text) > MAX_CHARACTERS:
             rejected.append((text, TOO_LONG))

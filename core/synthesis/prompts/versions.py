@@ -21,6 +21,7 @@ from core.llm.answers import Message
 from core.study import tasks
 from core.study.rows.study import Arm, Label, Prompt, Task
 from core.synthesis.parsing import slips
+from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import attributes as grids
 from core.synthesis.prompts import grid
 from core.synthesis.prompts.drafts import Draft
@@ -99,6 +100,15 @@ def instructions(prompt: Prompt | Draft, task: Task, labels: Sequence[Label]) ->
     """The wording that every call of a prompt sends: its parts, the task's question and labels, but no example."""
     about = [task.question, *(label.description or "" for label in labels)]
     return slips.Instructions([prompt.context, prompt.generation, prompt.diversity, *about])
+
+
+def asked(prompt: Prompt | Draft, task: Task, labels: Sequence[Label], *, label_id: int) -> parsing.Asked:
+    """What a call of a prompt asked for, as the parser of its answer needs it; a label that is gone has no name."""
+    return parsing.Asked(
+        label=next((label.name for label in labels if label.id == label_id), ""),
+        others=[label.name for label in labels if label.id != label_id],
+        instructions=instructions(prompt, task, labels),
+    )
 
 
 def draw(prompt: Prompt | Draft, *, label: Label, slot: int, seed: int) -> dict[str, str]:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from core.llm.answers import Message
 from core.llm.money import budget, prices
 from core.llm.money.prices import Price
+from core.study import tasks
 from core.study.rows.kinds import SampleStatus, Split
-from core.study.rows.study import Completion, Prompt, Sample, Trial
+from core.study.rows.study import Arm, Completion, Prompt, Sample, Task, Trial
 from core.synthesis.generation import samples_from_answers
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
@@ -58,7 +59,12 @@ def of(session: Session, *, arm_id: int, draft: Draft) -> list[Call]:
     """
     tried = trials.of(session, arm_id=arm_id, draft=draft)
     live = [trial for trial in tried if trial.provider != RECORDED]
-    return [_of_trial(trial, draft) for trial in live] + _of_completions(session, arm_id, draft)
+    task = session.get_one(Task, session.get_one(Arm, arm_id).task_id)
+    labels = tasks.labels_of(session, task.id)
+    kept = [len(trials.as_tried(trial, task=task, labels=labels).texts) for trial in live]
+    return [_of_trial(trial, draft, kept=n) for trial, n in zip(live, kept, strict=True)] + _of_completions(
+        session, arm_id, draft
+    )
 
 
 def tokens(messages: Sequence[Message], known: Sequence[Call] = ()) -> int:
@@ -89,14 +95,17 @@ def _answer(draft: Draft) -> int:
     return math.ceil(CHARACTERS_PER_WORD * draft.words * draft.texts_per_call / prices.CHARACTERS_PER_TOKEN)
 
 
-def _of_trial(trial: Trial, draft: Draft) -> Call:
-    """A try as a call. A try is a first turn, so the tokens that later turns send again are added, on average over turns."""
+def _of_trial(trial: Trial, draft: Draft, *, kept: int) -> Call:
+    """A try as a call; `kept` of its texts would be kept.
+
+    A try is a first turn, so the tokens that later turns send again are added, on average over turns.
+    """
     messages = trial.request["messages"]
     ratio = sum(len(message["content"]) for message in messages) / max(1, trial.tokens_in)
     sent_again = trial.tokens_out + len(messages[-1]["content"]) / max(ratio, 1e-9)
     return Call(
         model=str(trial.request["model"]),
-        kept=len(trials.as_tried(trial, label="").texts),
+        kept=kept,
         tokens_in=trial.tokens_in + (draft.turns - 1) / 2 * sent_again,
         tokens_out=trial.tokens_out,
         latency_s=trial.latency_s,

@@ -18,7 +18,7 @@ from core.llm.money.committed import Account, Way
 from core.llm.money.spending import Spending, open_spending
 from core.study import claim, samples, tasks
 from core.study.rows.kinds import ArmKind, TrialKind
-from core.study.rows.study import Arm, Prompt, Study, Task, Trial
+from core.study.rows.study import Arm, Label, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.synthesis.generation import requests, samples_from_answers
 from core.synthesis.generation.obedience import Obedience
@@ -93,7 +93,7 @@ def try_prompt(
                 trial = await ask(store, provider, try_call, spending=spending)
             except StudyError as error:
                 return Tried(request.label.name, request.messages, error=str(error))
-            return as_tried(trial, label=request.label.name)
+            return as_tried(trial, task=plan.task, labels=plan.labels)
 
         async def together() -> list[Tried]:
             try:
@@ -112,21 +112,16 @@ def of(session: Session, *, arm_id: int, draft: Draft) -> list[Trial]:
     return list(session.scalars(found.order_by(Trial.id.desc())))
 
 
-def as_tried(trial: Trial, *, label: str) -> Tried:
-    """A stored try with the texts of its answer that would be kept or rejected.
+def as_tried(trial: Trial, *, task: Task, labels: Sequence[Label]) -> Tried:
+    """A stored try with the texts of its answer that a generation for the `task` with these `labels` would keep or reject.
 
     A text that stands word for word in the messages is a copy of an example or of a text to rewrite; without such texts
     it repeats the prompt.
     """
-    draft = trial.draft
-    parsed = parsing.parse(
-        trial.content,
-        finish_reason=trial.finish_reason,
-        expected=int(draft.get("texts_per_call", 1)),
-        label=label,
-        instructions=slips.Instructions(str(draft.get(part, "")) for part in ("context", "generation", "diversity")),
-    )
-    copied = samples_from_answers.COPY if draft.get("examples") or draft.get("sources") else slips.ECHO
+    draft = Draft(**trial.draft)
+    asked = versions.asked(draft, task, labels, label_id=trial.label_id)
+    parsed = parsing.parse(trial.content, finish_reason=trial.finish_reason, expected=draft.texts_per_call, asked=asked)
+    copied = samples_from_answers.COPY if draft.examples or draft.sources else slips.ECHO
     sent = " ".join(" ".join(message["content"].split()) for message in trial.request["messages"])
     texts: list[str] = []
     rejected = list(parsed.rejected)
@@ -140,7 +135,7 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
         else:
             texts.append(text)
     return Tried(
-        label=label,
+        label=asked.label,
         messages=trial.request["messages"],
         content=trial.content,
         texts=tuple(texts),
@@ -151,7 +146,7 @@ def as_tried(trial: Trial, *, label: str) -> Tried:
         cost_usd=trial.cost_usd,
         latency_s=trial.latency_s,
         model=trial.model,
-        asked=int(draft.get("texts_per_call", 1)),
+        asked=draft.texts_per_call,
     )
 
 

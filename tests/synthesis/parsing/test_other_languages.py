@@ -4,6 +4,7 @@ import pytest
 
 from core.llm import choices
 from core.llm import text as llm_text
+from core.synthesis.parsing import lists
 from core.synthesis.parsing import texts as parsing
 
 ZH = ["快递太慢了，等了整整八天还没有到", "客服态度很差，问了三次都不回复", "味道不太好"]
@@ -34,7 +35,7 @@ def test_enumeration_marks_of_other_scripts_are_cut(marks: list[str]) -> None:
 def test_numbers_in_han_are_counted_past_ten() -> None:
     numbers = ["九", "十", "十一", "十二", "二十", "二十一"]
 
-    assert [parsing._counted(number) for number in numbers] == [9, 10, 11, 12, 20, 21]
+    assert [lists.counted(number) for number in numbers] == [9, 10, 11, 12, 20, 21]
 
 
 @pytest.mark.parametrize("noun", ["Ejemplo", "Beispiel", "Exemple", "Testo", "Пример"])
@@ -65,7 +66,9 @@ def test_the_mark_of_the_label_that_was_asked_for_is_cut(form: str) -> None:
     texts = ["The soup was cold again", "The train left us behind"]
     content = "\n".join(f"{n}. {form.format(text)}" for n, text in enumerate(texts, start=1))
 
-    parsed = parsing.parse(content, finish_reason="stop", expected=2, label="very_negative", others=["positive"])
+    parsed = parsing.parse(
+        content, finish_reason="stop", expected=2, asked=parsing.Asked("very_negative", ["positive"])
+    )
 
     assert parsed.texts == texts
 
@@ -73,7 +76,7 @@ def test_the_mark_of_the_label_that_was_asked_for_is_cut(form: str) -> None:
 def test_a_text_that_is_marked_with_another_label_is_rejected() -> None:
     content = "1. Negative: The soup was cold\n2. Positive: The soup was warm"
 
-    parsed = parsing.parse(content, finish_reason="stop", expected=2, label="negative", others=["positive"])
+    parsed = parsing.parse(content, finish_reason="stop", expected=2, asked=parsing.Asked("negative", ["positive"]))
 
     assert parsed.texts == ["The soup was cold"]
     assert parsed.rejected == [("Positive: The soup was warm", parsing.OTHER_LABEL)]
@@ -85,7 +88,7 @@ def test_a_text_that_is_marked_with_another_label_is_rejected() -> None:
 def test_a_text_that_only_holds_a_name_of_a_label_stays_as_it_is(text: str) -> None:
     content = f"1. {text}\n2. I shall stay at home then\n3. My sister has the flu"
 
-    parsed = parsing.parse(content, finish_reason="stop", expected=3, label="no", others=["yes"])
+    parsed = parsing.parse(content, finish_reason="stop", expected=3, asked=parsing.Asked("no", ["yes"]))
 
     assert parsed.texts[0] == text
 

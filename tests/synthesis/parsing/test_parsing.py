@@ -97,6 +97,107 @@ def test_a_text_that_apologises_is_still_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "They told me they can't help with my refund, worst company ever.",
+        "I can't support this movie in any way, it is dull.",
+        "The director said he won't do that again, and I believe him.",
+        "As an AI thriller this film disappoints from start to end.",
+        "The hero cannot share this secret with anyone, and neither can we.",
+        "The bank is not able to help with my card and hung up.",
+        "I can't do this anymore, the noise is too much.",
+        "I won't do that again.",
+        "I cannot provide enough praise for this hotel.",
+        "I'm unable to provide a review because I never received it.",
+        "I can't help with the feeling that we were cheated.",
+        "Declined twice at the till, what a bank.",
+        "This is against the store policy, they said.",
+        "I must decline the invitation, my aunt is ill.",
+        "We cannot continue with the project for lack of money.",
+        "I can't create an account on this site.",
+        "As an AI researcher I loved it.",
+        "Sorry, I can't help you, said the clerk, and hung up on me twice.",
+        "I cannot write this review without crying.",
+    ],
+)
+def test_a_complaint_is_a_text_and_no_refusal(text: str) -> None:
+    assert parsing.parse(text, finish_reason="stop", expected=1).texts == [text]
+    assert parsing.parse(f"{text}\n{SUN}\n{RAIN}", finish_reason="stop", expected=3).texts == [text, SUN, RAIN]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "I understand your request. However, I can't help with that.",
+        "I understand that you want a spam message, but I can't create one like this text.",
+        "Hate speech is harmful, and I won't produce it.",
+        "Writing phishing messages is illegal. I can't help with that.",
+        "As an AI, I can't do that.",
+        "I can't do that.",
+        "I'm not comfortable writing that.",
+        "I respectfully decline to write this.",
+        "I can't write a review that promotes hate.",
+        "Unfortunately, I can't assist with creating offensive tweets.",
+        "We are unable to comply with this request.",
+        "I can't engage in that kind of behavior.\n\nIs there something else?",
+        "Request refused.",
+    ],
+)
+def test_the_first_sentences_of_prose_tell_a_refusal(refusal: str) -> None:
+    assert parsing.parse(refusal, finish_reason="stop", expected=1).reason == llm_text.REFUSAL
+
+
+def test_struck_out_words_end_no_answer_and_what_follows_the_end_is_listed() -> None:
+    struck = "1. The sun came out.\n2. Now only <s>$50</s> $20 today\n3. Third text here"
+    ended = f"<s>1. {SUN}\n2. {RAIN}</s>\n<|im_start|>user\nAnd three more words"
+
+    parsed = parsing.parse(ended, finish_reason="stop", expected=2)
+
+    assert parsing.parse(struck, finish_reason="stop", expected=3).texts[1:] == [
+        "Now only <s>$50</s> $20 today",
+        "Third text here",
+    ]
+    assert parsed.texts == [SUN, RAIN]
+    assert parsed.rejected == [("user", parsing.OUTSIDE), ("And three more words", parsing.OUTSIDE)]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (f"1. {SUN}\n2. {RAIN}\n8. {SNOW}\n9. They left", [SUN, RAIN, SNOW, "They left"]),
+        (f"1. {SUN}\n2. {RAIN}\n8. {SNOW}\n10. They left\n11. Bye bye", [SUN, RAIN, SNOW, "They left", "Bye bye"]),
+        (f"1. They won\n1998. A year.\n1999. Another.\n2. {RAIN}", ["They won 1998. A year. 1999. Another.", RAIN]),
+        (f"1. {SUN}\n9. {RAIN}\n10. {SNOW}\n1. {SUN}\n2. Bye bye", [SUN, RAIN, SNOW, SUN, "Bye bye"]),
+        (f"1. {SUN}\n  8. nested\n  9. nested\n2. {RAIN}", [f"{SUN} 8. nested 9. nested", RAIN]),
+    ],
+)
+def test_a_jump_in_the_numbers_that_goes_on_begins_a_text(content: str, found: list[str]) -> None:
+    assert parsing.parse(content, finish_reason="stop", expected=5).texts == found
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (f"2. {SUN}", SUN),
+        (f"14) {SUN}", SUN),
+        (f"Here is one more:\n\n7. {SUN}", SUN),
+        (f"3. {SUN}\n\nIt stayed.", f"{SUN} It stayed."),
+        (f"1984. {SUN}", f"1984. {SUN}"),
+        (f"10 - {SUN}", f"10 - {SUN}"),
+        ("Pros:\n- Very light\n- Cheap\n\nCons:\n- Bad filter", "Pros: - Very light - Cheap Cons: - Bad filter"),
+        ("I like it.\nPros:\n1. It is light\n2. Cheap", "I like it. Pros: 1. It is light 2. Cheap"),
+        (f"Sure!\n\n- {SUN}", SUN),
+        (f"Here is a review:\n1. {SUN}", SUN),
+        (f"Hier ist der Text:\n\n- {SUN}", SUN),
+        (f"Voilà :\n1. {SUN}", SUN),
+        (f"Here is a review for you:\n\n{SUN}\nPros:\n- Light\n- Cheap", f"{SUN} Pros: - Light - Cheap"),
+    ],
+)
+def test_a_single_text_loses_its_number_and_keeps_the_list_in_it(content: str, text: str) -> None:
+    assert parsing.parse(content, finish_reason="stop", expected=1).texts == [text]
+
+
+@pytest.mark.parametrize(
     ("content", "finish_reason", "reason"),
     [
         ("", "stop", llm_text.EMPTY),

@@ -23,7 +23,7 @@ INSTRUCTIONS = versions.instructions(
     ],
 )
 def test_a_text_that_repeats_the_prompt_is_an_echo(text: str) -> None:
-    parsed = texts.parse(f"1. {text}", finish_reason="stop", expected=1, instructions=INSTRUCTIONS)
+    parsed = texts.parse(f"1. {text}", finish_reason="stop", expected=1, asked=texts.Asked(instructions=INSTRUCTIONS))
 
     assert (parsed.texts, [reason for _, reason in parsed.rejected]) == ([], [slips.ECHO])
 
@@ -45,7 +45,9 @@ def test_a_text_with_a_few_words_of_the_prompt_is_no_echo(text: str) -> None:
     "text", ["By the label of glad, it rains", "The train was late (its label is sad).", "label “sad”: no tea"]
 )
 def test_a_text_that_says_its_label_is_not_kept(text: str) -> None:
-    parsed = texts.parse(f"1. a fine text\n2. {text}", finish_reason="stop", expected=2, label="glad", others=["sad"])
+    parsed = texts.parse(
+        f"1. a fine text\n2. {text}", finish_reason="stop", expected=2, asked=texts.Asked("glad", ["sad"])
+    )
 
     assert text not in parsed.texts and len(parsed.texts) == 1
 

@@ -11,10 +11,12 @@ from core.llm import text as llm_text
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Completion, Label, Task
+from core.study.rows.study import Arm, Completion, Label, Sample, Task
 from core.study.store import Store
-from core.synthesis.generation import generation
+from core.synthesis.generation import generation, samples_from_answers
 from core.synthesis.limits import TryLimits
+from core.synthesis.parsing import slips
+from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
 from core.synthesis.trials import calls, estimates, trials
@@ -58,7 +60,9 @@ def test_five_tries_are_exactly_the_first_calls_of_generation(store: Store, arm:
     assert len({str(one.messages) for one in tried}) == 5 and max(by_key.values()) == 1
 
 
-def test_every_answer_is_stored_under_the_draft_that_was_tried(store: Store, arm: Arm) -> None:
+def test_every_answer_is_stored_under_the_draft_that_was_tried(
+    store: Store, arm: Arm, task: Task, labels: list[Label]
+) -> None:
     with LlmServer() as server:
         trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=2)
         trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1)
@@ -71,7 +75,7 @@ def test_every_answer_is_stored_under_the_draft_that_was_tried(store: Store, arm
     assert (len(found), len(other), len(keys)) == (3, 1, 4)
     assert found[0].draft_hash == versions.digest(FEW) and Draft(**found[0].draft) == FEW
     assert found[0].request["model"] == "test-model" and found[0].request["messages"]
-    assert trials.as_tried(found[0], label="glad").texts
+    assert trials.as_tried(found[0], task=task, labels=labels).texts
 
 
 def test_a_call_that_fails_says_why_and_the_others_go_on(store: Store, arm: Arm) -> None:
@@ -84,6 +88,41 @@ def test_a_call_that_fails_says_why_and_the_others_go_on(store: Store, arm: Arm)
     assert llm_text.REFUSAL in reasons and any(reason == llm_text.CUT for one in tried for _, reason in one.rejected)
     with store() as session:
         assert len(trials.of(session, arm_id=arm.id, draft=FEW)) == 4
+
+
+def test_a_try_keeps_what_a_generation_keeps(
+    store: Store, make_arm: Callable[[str], Arm], task: Task, labels: list[Label]
+) -> None:
+    arm, plain = make_arm("zero-shot"), replace(FEW, examples=0, generation="{n} {label} {mood}")
+    written = [
+        "Sad: the letter never came",
+        "How does the writer feel?",
+        "Glad: the ship is in port",
+        "We dance at dusk",
+    ]
+    with LlmServer() as server:
+        trials.try_prompt(store, arm_id=arm.id, draft=plain, provider=provider_of(server), calls=1)
+    with store.write() as session:
+        [trial] = trials.of(session, arm_id=arm.id, draft=plain)
+        trial.content = "\n".join(f"{number}. {text}" for number, text in enumerate(written, start=1))
+        prompt = versions.save(session, arm_id=arm.id, draft=plain)
+    answer = {name: getattr(trial, name) for name in ("provider", "model", "request", "content", "finish_reason")}
+    answer |= {"tokens_in": 1, "tokens_out": 1, "cost_usd": None, "latency_s": 0.1}
+
+    tried = trials.as_tried(trial, task=task, labels=labels)
+    writer = samples_from_answers.SampleWriter(store, arm_id=arm.id, per_label=9)
+    stored = Completion(arm_id=arm.id, label_id=trial.label_id, slot=0, prompt_id=prompt.id, **answer)
+    writer.store_texts(writer.store_answers([stored]), now=0.0)
+    with store() as session:
+        found = [
+            (row.text, row.reject_reason) for row in session.scalars(select(Sample).where(Sample.arm_id == arm.id))
+        ]
+        counted = calls.of(session, arm_id=arm.id, draft=plain)
+
+    assert sorted(text for text, reason in found if reason is None) == sorted(tried.texts)
+    assert sorted(pair for pair in found if pair[1]) == sorted(tried.rejected)
+    assert {reason for _, reason in tried.rejected} == {parsing.OTHER_LABEL, slips.ECHO}
+    assert [call.kept for call in counted] == [2, 2]
 
 
 def test_a_copy_of_an_example_would_not_be_kept(store: Store, arm: Arm) -> None:
