@@ -57,6 +57,36 @@ def ending(answer: Answer) -> str:
     return "refusal" if answer.refusal and answer.finish_reason not in kept else answer.finish_reason[:50]
 
 
+def to_refused_prompt(
+    why: str, *, said: str, model: str, messages: Sequence[Message], parameters: Mapping[str, Any] | None = None
+) -> Answer:
+    """Return the refusal of one prompt as the answer to the prompt, with 0 tokens.
+
+    `why` is the `finish_reason` to store, `said` the sentence of the endpoint or of the model's provider.
+    """
+    return Answer(
+        content="",
+        finish_reason=why,
+        tokens_in=0,
+        tokens_out=0,
+        request_id=None,
+        model=model,
+        latency_s=0.0,
+        refusal=said or why,
+        parameters=parameters or {},
+        messages=messages,
+    )
+
+
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with the system text at the start of the first other message, for models without that role."""
+    system = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
+    others = [part for part in messages if part["role"] != "system"]
+    if not system or not others:
+        return list(messages)
+    return [{**others[0], "content": f"{system}\n\n{others[0]['content']}"}, *others[1:]]
+
+
 class AnswerLost(ProviderError):
     """The answer to a call did not arrive, and the call may be billed; the provider does not repeat the call."""
 

@@ -16,12 +16,14 @@ NUMBERS = ("texts_per_call", "turns", "examples", "sources", "words")
 def ready(session: Session, task: Task, arm: Arm, wanted: spec.GenerateSpec) -> None:
     """Save the prompt that the file describes as the arm's newest version.
 
-    If the file describes no prompt, an arm with a prompt keeps its prompt. Raises `StudyError` if the prompt cannot
-    be sent.
+    If the file describes no prompt, an arm with a prompt keeps its prompt. So does an arm whose newest version asks for one
+    text a call because the file's prompt brought too few. Raises `StudyError` if the prompt cannot be sent.
     """
     if versions.latest(session, arm.id) is None or _describes_prompt(wanted):
-        labels = tasks.labels_of(session, task.id)
-        versions.save(session, arm_id=arm.id, draft=draft(task, labels, arm.kind, wanted))
+        described = draft(task, tasks.labels_of(session, task.id), arm.kind, wanted)
+        changed = versions.fallback(session, arm.id)
+        if changed is None or changed[1] != described:
+            versions.save(session, arm_id=arm.id, draft=described)
 
 
 def draft(task: Task, labels: Sequence[Label], kind: ArmKind, wanted: spec.GenerateSpec) -> Draft:

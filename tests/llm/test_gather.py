@@ -1,5 +1,6 @@
 """Questions asked side by side: each kept once, the budget and the note of what calls may cost, an end by signal."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -91,6 +92,23 @@ def test_what_lost_answers_may_have_cost_stays_noted() -> None:
     asked = 4 + pace.MOST_IN_VAIN  # those at a time at first, then one after the other
     assert pace.MOST_IN_VAIN * most <= sum(noted) <= asked * most + 1e-9
     assert slow.seen.requests <= asked
+    assert (
+        noted[-1] <= 1e-9
+    )  # all of it was noted while the calls were under way, so that a kill would have hidden nothing
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_calls_without_a_budget_are_noted_for_a_later_budget(is_lost: bool) -> None:
+    noted: list[float] = []
+
+    with LlmServer(models=["test-model"], latency=1.0 if is_lost else 0.0) as server:
+        client = provider(server, price=PRICE, timeout_s=0.2 if is_lost else 10.0)
+        with pytest.raises(StudyError) if is_lost else contextlib.nullcontext():
+            ask(client, questions(client, []), noted=noted)
+
+    most = PRICE.of(tokens_in=budget.most_tokens_in(questions(client, [])[0].messages), tokens_out=gather.ANSWER_TOKENS)
+    assert noted[0] >= 4 * most
+    assert sum(noted) >= pace.MOST_IN_VAIN * most if is_lost else sum(noted) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_failure_of_storing_stops_the_asking_and_leaves_the_note(server: LlmServer) -> None:

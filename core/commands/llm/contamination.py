@@ -29,7 +29,9 @@ def contamination(
     task: Annotated[str, typer.Option("--task")],
     model: Annotated[str, typer.Option(help="The model to test; NAME@URL names a model at another endpoint.")],
     texts: Annotated[int, typer.Option(min=1, help="Real test texts to ask about.")] = asking.MOST_TEXTS,
-    dataset: Annotated[str, typer.Option(help="The name by which the data are known. Default: the task's.")] = "",
+    dataset: Annotated[
+        str, typer.Option(help="The name of the data. Default: that of earlier answers, or the task's.")
+    ] = "",
     provider: model_options.AskedProvider = "openai",
     base_url: model_options.BaseUrl = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = 0.0,

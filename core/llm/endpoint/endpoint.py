@@ -18,9 +18,11 @@ import truststore
 from yarl import URL
 
 from core.errors import ProviderError, ProviderPaused, ProviderRefused
+from core.llm import answers
 from core.llm.answers import Answer, AnswerLost, Message, SlotKey
 from core.llm.endpoint import failures, proxies, responses
 from core.llm.endpoint.failures import FORMAT, Cause, Failure
+from core.llm.endpoint.prompt_refusals import FEWEST_TOKENS
 from core.llm.money import prices
 from core.llm.settings import USUAL, CallSettings
 
@@ -33,7 +35,6 @@ LONGEST_CONNECT_S = 60.0
 QUOTA_S = 3600.0
 LONGEST_BUSY = 400  # times the first wait: so long without an answer, and the job pauses
 BUSY = (429, 503, 529)
-FEWEST_TOKENS = 16
 SYSTEM = "a system message (its text begins the first message instead)"
 LIMITS = ("max_tokens", "max_completion_tokens")
 PASSING = (408, 409, 425)
@@ -102,16 +103,18 @@ class OpenAIProvider:
         arrive in time and may still be billed; also if the answer broke off, except at the
         first try of a call without `max_tokens`.
         """
-        count = 0
+        count, limit = 0, max_tokens
         while True:
             await self._wait_for_turn()
-            sent = self.body(messages, max_tokens=max_tokens)
+            sent = self.body(messages, max_tokens=limit)
             try:
                 return await self._send(sent, slot_key)
             except Failure as failure:
-                if why := failure.of_prompt(has_limit=any(name in sent for name in LIMITS)):
+                if why := failure.of_prompt(limit=_limit(sent)):
                     return self._refusal_as_answer(failure, sent, why)
-                if failure.status in BUSY or failure.has_no_quota:
+                if room := failure.room_beside_prompt(_limit(sent)):
+                    limit = room  # of this call alone: other prompts are shorter
+                elif failure.status in BUSY or failure.has_no_quota:
                     self._pause(failure)
                 elif failure.status in (400, 422) or refuses_system(failure, sent):
                     self.adapt(failure, sent, must_limit=max_tokens is not None)
@@ -163,7 +166,7 @@ class OpenAIProvider:
         """Return the JSON body of a call for these messages, without the parts that the endpoint has refused so far."""
         limit = max_tokens or self.max_tokens
         limit = min(limit, self._most_tokens) if limit else limit
-        messages = list(messages) if self._takes_system else _without_system(messages)
+        messages = list(messages) if self._takes_system else answers.without_system(messages)
         sent: dict[str, Any] = {"model": self.model, "messages": messages, **self._parameters}
         if limit and self._limit_name:
             sent[self._limit_name] = limit
@@ -180,7 +183,7 @@ class OpenAIProvider:
         """
         choices = response.get("choices") if isinstance(response, Mapping) else None
         if not isinstance(choices, list):
-            raise ProviderRefused(failures.no_completion(self.shown_url, json.dumps(response, ensure_ascii=False)))
+            raise self._no_completion(json.dumps(response, ensure_ascii=False))
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
         message, usage = responses.mapping(choice.get("message")), responses.mapping(response.get("usage"))
         content = responses.text(message.get("content"))
@@ -246,26 +249,25 @@ class OpenAIProvider:
 
     def _lower_limit(self, failure: Failure, sent: Mapping[str, Any]) -> bool:
         """Halve the limit on answers if the endpoint calls the limit too large; return whether the limit was halved."""
-        limit = next((sent[name] for name in LIMITS if name in sent), None)
+        limit = _limit(sent)
         if limit is None or limit <= FEWEST_TOKENS or not failure.is_of_limit():
             return False
         self._most_tokens = limit // 2
         return True
 
     def _refusal_as_answer(self, failure: Failure, sent: Mapping[str, Any], finish_reason: str) -> Answer:
-        """Return the refusal of a prompt as the answer to the prompt, with 0 tokens."""
-        return Answer(
-            content="",
-            finish_reason=finish_reason,
-            tokens_in=0,
-            tokens_out=0,
-            request_id=None,
+        return answers.to_refused_prompt(
+            finish_reason,
+            said=responses.storable(failure.said),
             model=self.model,
-            latency_s=0.0,
-            refusal=responses.storable(failure.said) or finish_reason,
-            parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
             messages=sent["messages"],
+            parameters={name: value for name, value in sent.items() if name not in ("model", "messages")},
         )
+
+    def _no_completion(self, said: str) -> ProviderRefused:
+        """Return the error for a response that is no chat completion, whose words are quoted without the key."""
+        failure = Failure(Cause.NO_COMPLETION, said).without(self._key)
+        return ProviderRefused(failures.no_completion(self.shown_url, failure.said))
 
     async def _wait_for_turn(self) -> None:
         """Wait until the shared pause is over and, with `rpm`, until enough time has passed since the last request."""
@@ -301,7 +303,7 @@ class OpenAIProvider:
         try:
             body = responses.streamed(raw) or json.loads(raw)
         except (ValueError, TypeError, RecursionError):
-            raise ProviderRefused(failures.no_completion(self.shown_url, raw.decode(errors="replace"))) from None
+            raise self._no_completion(raw.decode(errors="replace")) from None
         if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
         answer = self.answer(body, sent=sent, latency_s=latency)
@@ -385,13 +387,9 @@ def refuses_system(failure: Failure, sent: Mapping[str, Any]) -> bool:
     return failure.refuses_system() and "system" in roles and len(roles) > 1
 
 
-def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """Return the messages with the system text at the start of the first other message, for models without that role."""
-    system = "\n\n".join(part["content"] for part in messages if part["role"] == "system")
-    others = [part for part in messages if part["role"] != "system"]
-    if not system or not others:
-        return list(messages)
-    return [{**others[0], "content": f"{system}\n\n{others[0]['content']}"}, *others[1:]]
+def _limit(sent: Mapping[str, Any]) -> int | None:
+    """The most tokens of an answer that the body of a call allows; None without a limit."""
+    return next((sent[name] for name in LIMITS if name in sent), None)
 
 
 def _is_passing(status: int | None) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from core.llm.endpoint import prompt_refusals
+from core.llm.text import PROMPT_TOO_LONG
 
 if TYPE_CHECKING:
     import openai
@@ -119,14 +120,23 @@ class Failure(Exception):
     kind: str = ""
     is_billed: bool = False
 
-    def of_prompt(self, *, has_limit: bool = False) -> str | None:
+    def of_prompt(self, *, limit: int | None = None) -> str | None:
         """Return the `finish_reason` to store if this failure refuses one prompt; None for a failure that concerns more than a prompt.
 
-        `has_limit` says that the call limited its answer, so that the failure may be about that limit.
+        `limit` is the call's limit on its answer in tokens, None without a limit: the failure may be about that limit.
         """
-        if has_limit and self.is_of_limit():
-            return None
+        if limit is not None and self.is_of_limit():
+            return PROMPT_TOO_LONG if self.room_beside_prompt(limit) == 0 else None
         return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=self.said)
+
+    def room_beside_prompt(self, limit: int | None) -> int | None:
+        """Return a lower limit, in tokens, for the answer to this call's prompt; 0 if too few tokens are left for an answer.
+
+        None if the failure is not about prompt and answer together: another prompt would not mend it.
+        """
+        if limit is None or self.status not in (400, 413, 422) or not self.is_of_limit():
+            return None
+        return prompt_refusals.room_beside_prompt(said=self.said, limit=limit)
 
     def is_of_limit(self) -> bool:
         """Whether the call failed because its limit on the answer is larger than the endpoint allows."""

@@ -21,6 +21,10 @@ PROMPT_TOKENS = re.compile(
     r"|(\d+) `inputs` tokens",
     re.IGNORECASE,
 )
+OF_PROMPT = re.compile(
+    r"\b(?:prompts?|inputs?|messages?|context|sequence|total)(?:\b|_)|max_model_len|上下文", re.IGNORECASE
+)
+FEWEST_TOKENS = 16
 TOO_LONG = re.compile(
     r"context[\s_-]?(?:length|window|size|limit)|maximum (?:context|sequence|input|prompt|model) ?(?:length|tokens?)?"
     r"|max_model_len|too many (?:input |prompt )?tokens|tokens? (?:count|number|limit)\b.{0,60}exceed|token limit"
@@ -83,3 +87,17 @@ def is_of_limit(*, param: str, said: str) -> bool:
     if (asked := PROMPT_TOKENS.search(said)) and (most := CONTEXT_TOKENS.search(said)):
         return int(next(filter(None, asked.groups()))) < int(most[1])
     return LIMIT_NAME.search(f"{param} {said}") is not None and LIMIT_WORDS.search(said) is not None
+
+
+def room_beside_prompt(*, said: str, limit: int) -> int | None:
+    """Return a limit on the answer, in tokens, that is lower than `limit` and may fit beside the prompt; 0 if none of use fits.
+
+    `said` refuses `limit`. None if the limit is refused for every prompt: it is as large as the whole context, or the
+    words do not speak of the prompt.
+    """
+    asked, most = PROMPT_TOKENS.search(said), CONTEXT_TOKENS.search(said)
+    if limit >= int(most[1]) if most else OF_PROMPT.search(said) is None:
+        return None
+    left = int(most[1]) - int(next(filter(None, asked.groups()))) if most and asked else limit
+    room = left if left < limit else limit // 2
+    return room if room >= FEWEST_TOKENS else 0

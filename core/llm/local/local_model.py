@@ -16,10 +16,12 @@ import torch
 import transformers
 from torch import Tensor
 
-from core.errors import ProviderError, ProviderRefused, StudyError
+from core.errors import ProviderError, StudyError
+from core.llm import answers as llm_answers
 from core.llm.answers import Answer, Message, SlotKey
 from core.llm.local import places
 from core.llm.money import prices
+from core.llm.text import PROMPT_TOO_LONG
 
 MAX_TOKENS = 1024
 BATCH_SIZE = 8
@@ -76,7 +78,7 @@ class LocalProvider:
     async def complete(
         self, messages: Sequence[Message], *, slot_key: SlotKey, max_tokens: int | None = None
     ) -> Answer:
-        """Return the model's answer. Raises `ProviderRefused` if the messages are longer than the model can read."""
+        """Return the model's answer; if the messages are longer than the model can read, the answer is that refusal."""
         limit = min(max_tokens or MAX_TOKENS, self.max_tokens or MAX_TOKENS)
         call = _Call(messages, slot_key, limit, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -115,19 +117,24 @@ class LocalProvider:
         while len(self._waiting) < self._batch_size and time.monotonic() < until:
             await asyncio.sleep(GATHER_S / 10)
 
-    def _answers(self, calls: Sequence[_Call]) -> list[Answer | StudyError]:
-        """Return an answer or an error for each call; a batch that does not fit into memory is halved."""
+    def _answers(self, calls: Sequence[_Call]) -> list[Answer]:
+        """Return an answer for each call; a batch that does not fit into memory is halved.
+
+        The answer to a prompt that is too long is a refusal.
+        """
         prompts = [self._prompt(call.messages) for call in calls]
         lengths = [len(row) for row in prompts]
         longest = _context(self._network)
         room = [min(call.limit, longest - length) for call, length in zip(calls, lengths, strict=True)]
         fits = [place for place, left in enumerate(room) if left > 0]
-        answers: list[Answer | StudyError] = [
-            ProviderRefused(
-                f"The prompt has {length} tokens and the model {self.model} reads {longest}, its answer included. "
-                "Show fewer examples, ask for fewer turns, or use another model."
+        answers = [
+            llm_answers.to_refused_prompt(
+                PROMPT_TOO_LONG,
+                said=f"The prompt has {length} tokens and the model {self.model} reads {longest}, its answer included.",
+                model=self.model,
+                messages=call.messages,
             )
-            for length in lengths
+            for call, length in zip(calls, lengths, strict=True)
         ]
         if fits:
             generated = self._generated(
@@ -199,7 +206,7 @@ class LocalProvider:
         try:
             text = self._in_template(messages)
         except jinja2.TemplateError:  # some templates know no system role
-            text = self._in_template(_without_system(messages))
+            text = self._in_template(llm_answers.without_system(messages))
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _in_template(self, messages: Sequence[Message]) -> str:
@@ -311,15 +318,6 @@ def _context(network: Any) -> int:
     """Return the most tokens of prompt and answer together; 2^30 if the model's config does not say."""
     config = network.config.get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 1 << 30)
-
-
-def _without_system(messages: Sequence[Message]) -> list[Message]:
-    """Return the messages with the system text at the start of the first other message."""
-    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
-    rest = [dict(message) for message in messages if message["role"] != "system"]
-    if system and rest:
-        rest[0]["content"] = f"{system}\n\n{rest[0]['content']}"
-    return rest
 
 
 def _first_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import StudyError
@@ -13,6 +13,7 @@ from core.study.rows.sessions import Campaign, Rater, Reply
 from core.study.rows.study import Arm, Batch, Completion, Continuation, Judgement, Sample, Task, Trial
 from core.study.store import ONE_AT_A_TIME, Store
 
+LEAST_USD = 1e-9
 UNDER_WAY = (BatchState.PREPARING, BatchState.SUBMITTED)
 
 
@@ -110,17 +111,27 @@ def for_budget(store: Store, account: Account, *, limit: float | None) -> float:
 
 
 def note(store: Store, account: Account, usd: float) -> None:
-    """Add `usd` to the most that calls without a stored answer may have cost the account. `usd` may be negative."""
+    """Add `usd` to the most that calls without a stored answer may have cost the account, in a transaction of its own."""
     with store.write() as session:
-        if account.way in LOST_BY_MODEL:
-            task = session.get_one(Task, account.id, with_for_update=ONE_AT_A_TIME, populate_existing=True)
-            by_model = dict(getattr(task, LOST_BY_MODEL[account.way]))
-            by_model[account.judge] = max(0.0, by_model.get(account.judge, 0.0) + usd)
-            setattr(task, LOST_BY_MODEL[account.way], by_model)
-            return
-        lost = LOST_COLUMNS[account.way]
-        change = update(lost.class_).where(lost.class_.id == account.id).values({lost: lost + usd})
-        session.execute(change.execution_options(synchronize_session=False))
+        note_in(session, account, usd)
+
+
+def note_in(session: Session, account: Account, usd: float) -> None:
+    """Add `usd` to the most that calls without a stored answer may have cost the account. `usd` may be negative.
+
+    A sum under a billionth of a dollar, which is left by rounding, is stored as 0.
+    """
+    if account.way in LOST_BY_MODEL:
+        task = session.get_one(Task, account.id, with_for_update=ONE_AT_A_TIME, populate_existing=True)
+        by_model = dict(getattr(task, LOST_BY_MODEL[account.way]))
+        total = by_model.get(account.judge, 0.0) + usd
+        by_model[account.judge] = total if total >= LEAST_USD else 0.0
+        setattr(task, LOST_BY_MODEL[account.way], by_model)
+        return
+    lost = LOST_COLUMNS[account.way]
+    summed = case((lost + usd >= LEAST_USD, lost + usd), else_=0.0)
+    change = update(lost.class_).where(lost.class_.id == account.id).values({lost: summed})
+    session.execute(change.execution_options(synchronize_session=False))
 
 
 def of_study(session: Session, study_id: int) -> list[Committed]:

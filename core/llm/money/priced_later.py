@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.llm.money import prices
-from core.llm.money.prices import BATCH_SHARE, Price
+from core.llm.money.prices import BATCH_FILE, BATCH_SHARE, Price
 from core.study.rows.kinds import JudgementKind, RaterKind
 from core.study.rows.sessions import Rater, Reply
 from core.study.rows.study import Completion, Continuation, Judgement, Trial
@@ -51,8 +51,9 @@ def _asked(table: Any) -> ColumnElement[str]:
 
 
 def _share() -> ColumnElement[float]:
-    """What a completion costs of the usual price."""
-    return case((Completion.batch_id.is_not(None), BATCH_SHARE), else_=1.0)
+    """What a completion costs of the usual price: half in a batch, sent by Litmus or as a file by hand."""
+    is_batch = or_(Completion.batch_id.is_not(None), Completion.provider == BATCH_FILE)
+    return case((is_batch, BATCH_SHARE), else_=1.0)
 
 
 def _rows(

@@ -19,6 +19,7 @@ DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?")
 
 
 BATCH_SHARE = 0.5  # of the usual price, for the calls of a batch
+BATCH_FILE = "batch file"  # the provider of answers that were read from the file of a batch
 
 
 class Price(BaseModel):

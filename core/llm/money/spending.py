@@ -20,17 +20,23 @@ SPARE = 1.25  # of the amount needed: a ledger that notes a little more is writt
 class Ledger:
     """A note in the store of the money that calls under way may cost, in case the process is killed.
 
-    While calls are under way, the note is at least the most that the calls may cost, but never above `at_most` (US
-    dollars); after `settle`, the note holds only the cost of lost answers. `add` adds US dollars to the stored note.
+    While calls are under way, the note is at least the most that these calls and the answers lost since the last `settle` may
+    cost, but never above `at_most` (US dollars); after `settle`, the note holds only the cost of lost answers. `add` adds
+    US dollars to the stored note.
     """
 
     def __init__(self, add: Callable[[float], None], *, concurrency: int, at_most: float = math.inf) -> None:
         self._add, self._concurrency, self._at_most = add, concurrency, at_most
-        self._noted = 0.0
+        self._noted = self._most = 0.0
 
-    def cover(self, most: float) -> None:
-        """Raise the note, before a call of up to `most` US dollars is sent, to the cost of `concurrency` such calls."""
-        needed = min(self._concurrency * most, self._at_most)
+    def cover(self, most: float, *, lost: float) -> None:
+        """Raise the note, before a call of up to `most` US dollars is sent.
+
+        The note then covers `lost`, the US dollars of the answers lost since the last `settle`, and `concurrency` calls as
+        dear as the dearest call so far.
+        """
+        self._most = max(self._most, most)
+        needed = min(lost + self._concurrency * self._most, self._at_most)
         if needed > self._noted:
             wanted = min(needed * SPARE, self._at_most)
             self._add(wanted - self._noted)
@@ -40,7 +46,7 @@ class Ledger:
         """Lower the note to `lost`, the most that lost answers may have cost. Only while no call is under way."""
         if self._noted or lost:
             self._add(lost - self._noted)
-            self._noted = 0.0
+            self._noted = self._most = 0.0
 
 
 class Spending:
@@ -77,7 +83,7 @@ class Spending:
         bound, limit = self._bound(provider, messages, room)
         most = bound * self._excess
         async with self.budget.hold(most):
-            self.ledger.cover(most)
+            self.ledger.cover(most, lost=self.lost_usd)
             started = time.monotonic()
             try:
                 answer = await provider.complete(messages, slot_key=slot_key, max_tokens=limit)
@@ -102,11 +108,16 @@ class Spending:
         return self.budget.stopped(error, status)
 
     def _bound(self, provider: Provider, messages: Sequence[Message], room: int) -> tuple[float, int | None]:
-        """Return the most a call can cost (US dollars) and the limit of its answer (tokens); 0 and None without budget."""
-        if self.budget.limit is None or provider.price is None:
+        """Return the most a call can cost (US dollars) and the limit of its answer (tokens).
+
+        Without a budget the limit is None, as `room` is not sent: the cost is then that of an answer of up to `room` tokens,
+        which is noted all the same for budgets of later attempts. The cost is 0 if the price is unknown.
+        """
+        if provider.price is None:
             return 0.0, None
         limit = provider.max_tokens or room
-        return provider.price.of(tokens_in=most_tokens_in(messages), tokens_out=limit), limit
+        most = provider.price.of(tokens_in=most_tokens_in(messages), tokens_out=limit)
+        return most, None if self.budget.limit is None else limit
 
     def _pay(self, bound: float, paid: float | None) -> None:
         """Count the true cost of an answer. After a cost above `bound`, later calls hold proportionally more money.

@@ -212,8 +212,9 @@ class _Batches:
             try:
                 remote = self.remote.look(str(batch.remote_id))
             except batch_remote.NoBatches as error:
-                self._note_lost(float(batch.counts.get("most_usd") or 0.0))  # it was taken, and may be billed
-                self._failed(batch, error, remote_state=batch.remote_state)
+                most = sum(float(row.get("most_usd", 0.0)) for row in batch.requests)
+                lost = float(batch.counts.get("most_usd") or most)  # it was taken, and may be billed
+                self._failed(batch, error, remote_state=batch.remote_state, lost_usd=lost)
                 raise
             if remote.status != batch.remote_state:
                 self._change(batch, remote_state=remote.status)
@@ -236,10 +237,10 @@ class _Batches:
             price=self.price if batch.model == self.provider.model else half(prices.price(batch.model)),
             per_label=self.per_label,
         )
-        self._note_lost(sum(float(row.get("most_usd", 0.0)) for row, failure in found.unanswered if failure is None))
         sentence = _sentence(remote, found)
         self._change(
             batch,
+            lost_usd=sum(float(row.get("most_usd", 0.0)) for row, failure in found.unanswered if failure is None),
             state=BatchState.COLLECTED if found.answered else BatchState.FAILED,
             ended_at=time.time(),
             counts={**batch.counts, "answered": found.answered, "missing": found.missing},
@@ -254,7 +255,7 @@ class _Batches:
 
         Raises `ProviderRefused` if no request was answered and one was refused for its key, address or model.
         """
-        fruitless = Counter(request["label_id"] for request in batch.requests)
+        fruitless = found.fruitless + Counter(request["label_id"] for request, _ in found.unanswered)
         adapted: set[str] = set()
         for request, failure in found.unanswered:
             self._reasons[request["label_id"]][collect.reason(failure)] += 1
@@ -282,21 +283,22 @@ class _Batches:
                     f"gave up: {self._fruitless[label.id]} requests in a row without a new text; most were: {most}"
                 )
 
-    def _note_lost(self, usd: float) -> None:
-        """Store what requests without a reply may have cost, in US dollars."""
-        if usd:
-            committed.note(self.store, Account(Way.GENERATE, self.plan.arm.id), usd)
+    def _failed(self, batch: Batch, error: StudyError, *, remote_state: str, lost_usd: float = 0.0) -> None:
+        """Store that a batch has failed, which frees its slots, and what its requests may have cost in US dollars."""
+        ended: dict[str, Any] = {"state": BatchState.FAILED, "remote_state": remote_state, "ended_at": time.time()}
+        self._change(batch, lost_usd=lost_usd, error=str(error), **ended)
 
-    def _failed(self, batch: Batch, error: StudyError, *, remote_state: str) -> None:
-        """Store that a batch has failed, which frees its slots."""
-        self._change(batch, state=BatchState.FAILED, error=str(error), remote_state=remote_state, ended_at=time.time())
+    def _change(self, batch: Batch, *, lost_usd: float = 0.0, **values: Any) -> None:
+        """Set columns of a batch, in memory and in the database.
 
-    def _change(self, batch: Batch, **values: Any) -> None:
-        """Set columns of a batch, in memory and in the database."""
+        In the same transaction, so that a kill never counts it twice, note what requests without a reply may have cost.
+        """
         for name, value in values.items():
             setattr(batch, name, value)
         with self.store.write() as session:
             session.execute(update(Batch).where(Batch.id == batch.id).values(**values))
+            if lost_usd:
+                committed.note_in(session, Account(Way.GENERATE, batch.arm_id), lost_usd)
 
     def _report(self, batch: Batch, message: str, *, done: int) -> None:
         with self.store() as session:

@@ -28,12 +28,14 @@ StoredRequest = Mapping[str, Any]  # as `prepare` made it
 class Collected:
     """What an ended batch brought.
 
-    `fruitful` counts answers with a text that could be kept, by label id; `rejected` the other texts of each label id,
-    by reason. `unanswered` pairs each request without an answer with its failure, None if the files do not mention it.
+    `fruitful` counts answers with a text that could be kept, `fruitless` answers without such a text, by label id; `rejected`
+    counts the other texts of each label id, by reason. All three count the answers that an earlier attempt stored, too.
+    `unanswered` pairs each request without an answer with its failure, None if the files do not mention it.
     """
 
     answered: int
     fruitful: Counter[int] = field(default_factory=Counter)
+    fruitless: Counter[int] = field(default_factory=Counter)
     rejected: dict[int, Counter[str]] = field(default_factory=dict)
     unanswered: list[tuple[StoredRequest, Failure | None]] = field(default_factory=list)
 
@@ -73,16 +75,17 @@ def collect(
         else:
             answered.append((request, reply.body))
     unanswered += [(request, None) for request in waiting.values()]
-    found = Collected(len(answered), unanswered=unanswered)
+    samples_from_answers.parse_left_over(store, batch.arm_id, per_label=per_label)  # of an attempt that was killed
     new = _not_stored(store, batch, answered)
     rows = _CompletionMaker(store, plan, batch, provider=provider, price=price)
     writer = samples_from_answers.SampleWriter(store, arm_id=batch.arm_id, per_label=per_label)
     for chunk in chunks(new, AT_ONCE):
         stored = writer.store_answers([rows.make(request, body) for request, body in chunk])
-        for row, outcome in zip(stored, writer.store_texts(stored, now=time.time()), strict=True):
-            found.fruitful[row.label_id] += outcome.is_fruitful
-            found.rejected.setdefault(row.label_id, Counter()).update(outcome.rejected)
-    return found
+        writer.store_texts(stored, now=time.time())
+    with store() as session:
+        fruitful, fruitless = samples_from_answers.fruits(session, batch_id=batch.id)
+        rejected = standing.rejected_by_label(session, batch.arm_id, batch_id=batch.id)
+    return Collected(len(answered), fruitful, fruitless, rejected, unanswered)
 
 
 def _not_stored(

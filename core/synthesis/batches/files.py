@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
+from core.llm.money import prices
 from core.llm.money.prices import Price
 from core.study.rows.study import Prompt
 from core.study.store import Store
 from core.synthesis.batches import jsonl, prepare
 from core.synthesis.generation import requests, samples_from_answers
-from core.synthesis.prompts import examples
 
 MARK = re.compile(r"^(?P<key>.+)/v(?P<version>\d{1,9})/s(?P<seed>-?\d{1,18})$")
 LONGEST_INDEX = 9
@@ -69,7 +68,7 @@ def from_batch_file(
         raise StudyError(f"{path} cannot be read: {error}. Give the file of answers of a batch.") from error
     counts = dict.fromkeys(("answers", "without an answer", "of another arm", "stored before"), 0)
     plans: dict[tuple[int, int], requests.Plan] = {}
-    reader = OpenAIProvider("batch file", base_url="http://localhost", api_key=None, price=price)
+    reader = OpenAIProvider(prices.BATCH_FILE, base_url="http://localhost", api_key=None, price=price)
     writer = samples_from_answers.SampleWriter(store, arm_id=arm_id, per_label=per_label)
     for reply in jsonl.replies(content, name=path.name):
         found = _request_of(store, arm_id, reply.custom_id, plans)
@@ -81,7 +80,7 @@ def from_batch_file(
             plan, request = found
             answer = reader.answer(reply.body, sent={"model": "", "messages": request.messages})
             row = requests.completion(plan, request, answer, provider=reader)
-            row.provider, row.request = "batch file", {"model": answer.model, "messages": request.messages}
+            row.provider, row.request = prices.BATCH_FILE, {"model": answer.model, "messages": request.messages}
             row.cost_usd = price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out) if price else None
             stored = writer.store_answers([row])
             writer.store_texts(stored, now=now)
@@ -106,10 +105,7 @@ def _request_of(
             prompt = _version(session, arm_id, version)
             if prompt is None:
                 return None
-            pool = examples.pool(
-                session, task=plan.task, labels=plan.labels, per_call=prompt.examples, sources=prompt.sources, seed=seed
-            )
-        plans[version, seed] = replace(plan, prompt=prompt, pool=pool)
+            plans[version, seed] = requests.with_prompt(session, plan, prompt)
     plan = plans[version, seed]
     index = mark["key"].rpartition("/")[2]
     for label in plan.labels if index.isdecimal() and len(index) <= LONGEST_INDEX else ():

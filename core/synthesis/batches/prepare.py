@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from core.llm.answers import Message
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, committed
 from core.llm.money.committed import Account, Way
@@ -38,7 +37,7 @@ def prepare(
     wanted = [[(quota, slot) for slot in wanted_slots(quota)] for quota in quotas]
     in_turn = [pair for pairs in itertools.zip_longest(*wanted) for pair in pairs if pair]
     rows = (
-        _row(store, plan, quota, slot, provider=provider, price=price if limit is not None else None)
+        _row(store, plan, quota, slot, provider=provider, price=price, is_limited=limit is not None)
         for quota, slot in in_turn
     )
     spent = committed.for_budget(store, Account(Way.GENERATE, plan.arm.id), limit=limit)
@@ -52,7 +51,10 @@ def prepare(
         model=provider.model,
         base_url=provider.shown_url,
         requests=fitting,
-        counts={"requests": len(fitting), "most_usd": sum(row["most_usd"] for row in fitting)},
+        counts={
+            "requests": len(fitting),
+            "most_usd": sum(row["most_usd"] for row in fitting) if limit is not None else 0.0,
+        },
     )
 
 
@@ -76,15 +78,22 @@ def wanted_slots(quota: Quota) -> list[int]:
 
 
 def _row(
-    store: Store, plan: requests.Plan, quota: Quota, slot: int, *, provider: OpenAIProvider, price: Price | None
+    store: Store,
+    plan: requests.Plan,
+    quota: Quota,
+    slot: int,
+    *,
+    provider: OpenAIProvider,
+    price: Price | None,
+    is_limited: bool,
 ) -> dict[str, Any]:
     """A request as the batch stores it: its body, the ids that its answer will point to, and the most it can cost.
 
-    Without a `price` the answer has no limit of tokens, and the most is 0.
+    If the answer is not limited, the most is that of an answer as long as a budget would allow. Without a `price` it is 0.
     """
     request = requests.request(store, plan, label=quota.label, slot=slot)
-    limit = _answer_limit(plan, provider) if price else None
-    body = provider.body(request.messages, max_tokens=limit)
+    limit = _answer_limit(plan, provider)
+    body = provider.body(request.messages, max_tokens=limit if price and is_limited else None)
     return {
         "custom_id": str(request.key),
         "label_id": quota.label.id,
@@ -94,7 +103,7 @@ def _row(
         "example_ids": [sample.id for sample in request.examples],
         "source_ids": [sample.id for sample in request.sources],
         "attributes": request.attributes,
-        "most_usd": _most_usd(body["messages"], price, limit),
+        "most_usd": price.of(tokens_in=budget.most_tokens_in(body["messages"]), tokens_out=limit) if price else 0.0,
     }
 
 
@@ -102,11 +111,6 @@ def _answer_limit(plan: requests.Plan, provider: OpenAIProvider) -> int:
     """The most tokens of an answer, so that its cost has a bound."""
     room = budget.answer_limit(texts_per_call=plan.prompt.texts_per_call, words=plan.prompt.words)
     return provider.max_tokens or room
-
-
-def _most_usd(messages: Sequence[Message], price: Price | None, limit: int | None) -> float:
-    """The most that a call can cost in US dollars; 0 without a price or a limit of tokens."""
-    return price.of(tokens_in=budget.most_tokens_in(messages), tokens_out=limit) if price and limit else 0.0
 
 
 def _fitting(rows: Iterable[dict[str, Any]], *, spent: float, limit: float | None) -> Iterable[dict[str, Any]]:

@@ -7,8 +7,9 @@ stopped or killed.
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -39,6 +40,7 @@ CONTEXT = "You continue texts. You answer with the continuation alone, without q
 GUIDED = """\
 Below is the first half of a text from the {split} split of the data set {dataset}. Write its second half exactly as it \
 stands in the data set."""
+BEFORE_NAME, _, AFTER_NAME = GUIDED.partition("{dataset}")
 GENERAL = "Below is the first half of a text. Write a second half that completes it."
 
 
@@ -67,10 +69,12 @@ def ask(
 ) -> Contamination:
     """Ask a model to complete `n` real test texts of a task, or all texts if there are fewer, in both wordings.
 
-    `dataset` is the name that the guided wording says; by default the name of the task. The texts are drawn by a hash
-    of their ids: a later, larger `n` keeps the texts already asked about. The budget bounds what this test of the model
-    costs. Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or `BudgetReached`) if asking must
-    stop early; the answers that came are stored. An answer that did not come in time is left for the next attempt.
+    `dataset` is the name that the guided wording says; by default the name in the model's earlier answers, or else the name
+    of the task. Under a new name the guided wording is asked anew, and each answer takes the place of the one before. The
+    texts are drawn by a hash of their ids: a later, larger `n` keeps the texts already asked about. The budget bounds what
+    this test of the model costs. Raises `StudyError` (`ProviderError`, `ProviderPaused`, `ProviderRefused` or
+    `BudgetReached`) if asking must stop early; the answers that came are stored. An answer that did not come in time is
+    left for the next attempt.
     """
     if limits.concurrency < 1 or n < 1:
         raise StudyError(f"Texts and concurrency are 1 or more; they are {n} and {limits.concurrency}.")
@@ -90,27 +94,29 @@ def ask(
             progress = Progress(wanted - len(plan.left), wanted, f"Completions by {plan.model}", "answers are stored")
             gather.ask(_questions(store, plan, provider), runner, progress=progress)
     with store() as session:
-        return of_task(session, task_id, plan.model, n=n)
+        return of_task(session, task_id, plan.model, n=n, dataset=plan.dataset)
 
 
-def of_task(session: Session, task_id: int, model: str, *, n: int | None = None) -> Contamination:
+def of_task(
+    session: Session, task_id: int, model: str, *, n: int | None = None, dataset: str | None = None
+) -> Contamination:
     """What a model has completed of a task's real test texts, read from the stored answers.
 
-    `n` chooses the texts as in `ask`; with `n` None, all texts that the model was asked about count. Raises
-    `StudyError` if the task has no real test text.
+    `n` chooses the texts as in `ask`; with `n` None, all texts that the model was asked about count. Guided answers count
+    if they were asked by the name `dataset`, by default the name in most of them. Raises `StudyError` if the task has no
+    real test text.
     """
     halved, too_short = _halved(session, _real_arm(session, task_id))
     known: dict[int, dict[Wording, Continuation]] = {}
-    for some in chunks(list(halved)):
-        query = select(Continuation).where(Continuation.model == model[:200], Continuation.sample_id.in_(some))
-        for row in session.scalars(query):
-            known.setdefault(row.sample_id, {})[row.wording] = row
+    for row in _answers(session, model[:200], list(halved)):
+        known.setdefault(row.sample_id, {})[row.wording] = row
     chosen = list(known) if n is None else _drawn(halved, n=n)
     reasons: Counter[str] = Counter()
     pairs = []
     rows = [row for number in chosen for row in known.get(number, {}).values()]
+    name = dataset or _usual_name(rows)
     for number in chosen:
-        answers = known.get(number, {})
+        answers = {wording: row for wording, row in known.get(number, {}).items() if _is_under(name, row)}
         why = {wording: completed.unusable(row.content, row.finish_reason) for wording, row in answers.items()}
         reasons.update(reason for reason in why.values() if reason)
         if len(answers) == len(Wording) and not any(why.values()):
@@ -164,17 +170,45 @@ def _plan(session: Session, arm: Arm, model: str, *, dataset: str, n: int, room:
         why = f"all {too_short:,} are too short to be halved" if too_short else "it has none"
         raise StudyError(f"Contamination is tested on real test texts of task {task.name!r}, and {why}.")
     chosen = _drawn(halved, n=n)
-    done = set()
-    for some in chunks(chosen):
-        query = select(Continuation).where(Continuation.model == model, Continuation.sample_id.in_(some))
-        done |= {
-            (row.sample_id, row.wording)
-            for row in session.scalars(query)
-            if not llm_text.had_no_room(row.content, row.request, room=room)
-        }
+    rows = _answers(session, model, chosen)
+    dataset = dataset or _usual_name(rows) or task.name
+    done = {
+        (row.sample_id, row.wording)
+        for row in rows
+        if _is_under(dataset, row) and not llm_text.had_no_room(row.content, row.request, room=room)
+    }
     left = [(number, wording) for number in chosen for wording in Wording if (number, wording) not in done]
     study = session.get_one(Study, task.study_id)
-    return _Plan(study, task, arm, model, dataset or task.name, {number: halved[number] for number in chosen}, left)
+    return _Plan(study, task, arm, model, dataset, {number: halved[number] for number in chosen}, left)
+
+
+def _answers(session: Session, model: str, sample_ids: Sequence[int]) -> list[Continuation]:
+    """A model's stored answers about some test texts."""
+    found: list[Continuation] = []
+    for some in chunks(sample_ids):
+        query = select(Continuation).where(Continuation.model == model, Continuation.sample_id.in_(some))
+        found += session.scalars(query.order_by(Continuation.id))
+    return found
+
+
+def _name_in(request: Mapping[str, Any]) -> str | None:
+    """The name of the data set that a stored request says; None if it says no such name."""
+    for message in request.get("messages", []):
+        _, is_guided, rest = message["content"].partition(BEFORE_NAME.format(split=Split.TEST))
+        if is_guided:
+            return str(rest.partition(AFTER_NAME)[0])
+    return None
+
+
+def _usual_name(rows: Sequence[Continuation]) -> str | None:
+    """The name of the data set that most of some requests say; None if no request says a name."""
+    names = Counter(name for row in rows if (name := _name_in(row.request)) is not None)
+    return names.most_common(1)[0][0] if names else None
+
+
+def _is_under(name: str | None, row: Continuation) -> bool:
+    """Whether an answer was asked by this name of the data set, or by no name."""
+    return _name_in(row.request) in (None, name)
 
 
 def _halved(session: Session, arm: Arm) -> tuple[dict[int, Halves], int]:
@@ -194,13 +228,15 @@ def _drawn(halved: Mapping[int, Halves], *, n: int) -> list[int]:
 
 def _questions(store: Store, plan: _Plan, provider: Provider) -> Iterator[gather.Question]:
     """The call for each text and wording that is left; the id of the text is the index of its slot."""
+    is_named = plan.dataset != plan.task.name
     for number, wording in plan.left:
+        name = f" as {plan.dataset}" if is_named and wording == Wording.GUIDED else ""
         yield gather.Question(
             key=SlotKey(
                 plan.study.name,
                 plan.task.name,
                 plan.arm.name,
-                label=f"{wording} completion by {plan.model}",
+                label=f"{wording} completion by {plan.model}{name}",
                 index=number,
             ),
             messages=messages_for(plan.chosen[number], wording, dataset=plan.dataset),
@@ -210,7 +246,10 @@ def _questions(store: Store, plan: _Plan, provider: Provider) -> Iterator[gather
 
 
 def _store(store: Store, model: str, sample_id: int, wording: Wording, received: Received) -> None:
-    """Store an answer. An answer that is stored already stays, unless it is empty: then the costs of both are added up."""
+    """Store an answer. An answer that is stored already stays, unless it is empty or names the data set otherwise.
+
+    Then the costs of both are added up.
+    """
     row = Continuation(sample_id=sample_id, model=model, wording=wording, **vars(received))
     try:
         with store.write() as session:
@@ -223,7 +262,7 @@ def _store(store: Store, model: str, sample_id: int, wording: Wording, received:
                 Continuation.wording == wording,
             )
             old = session.scalars(select(Continuation).where(*of_slot).with_for_update()).one()
-            if llm_text.visible(old.content):
+            if llm_text.visible(old.content) and _name_in(old.request) == _name_in(received.request):
                 return
             is_known = old.cost_usd is not None and received.cost_usd is not None
             old.cost_usd = (old.cost_usd or 0.0) + (received.cost_usd or 0.0) if is_known else None

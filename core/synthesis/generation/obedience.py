@@ -61,10 +61,9 @@ class Obedience:
 def sentences(session: Session, arm_id: int) -> list[str]:
     """What went wrong with each model of an arm, and whether the prompt was changed to one text a call because of that."""
     said = [sentence for found in of(session, arm_id) for sentence in found.sentences]
-    newest = versions.versions(session, arm_id)[:2]
-    if len(newest) == 2 and _is_fallback(*newest):
+    if changed := versions.fallback(session, arm_id):
         said.append(
-            f"The first answers brought too few texts a call, so version {newest[0].version} of the prompt asks for one text "
+            f"The first answers brought too few texts a call, so version {changed[0].version} of the prompt asks for one text "
             "a call."
         )
     return said
@@ -117,9 +116,3 @@ def _naming(session: Session, arm_id: int) -> dict[str, tuple[int, int]]:
         looked_at[model] += 1
         naming[model] += slips.names_label(text, label)
     return {model: (n, naming[model]) for model, n in looked_at.items()}
-
-
-def _is_fallback(newest: Prompt, earlier: Prompt) -> bool:
-    """Whether a prompt version differs from the one before only in asking for one text a call."""
-    draft = versions.as_draft(earlier)
-    return draft.texts_per_call > 1 and versions.as_draft(newest) == versions.of_one_text(draft)

@@ -1,9 +1,10 @@
 """What the call for a slot says: its messages with the drawn examples and attributes, and the row of its answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.llm import received
@@ -65,6 +66,14 @@ def plan(store: Store, *, arm_id: int, seed: int = 0) -> Plan:
             session, task=task, labels=labels, per_call=prompt.examples, sources=prompt.sources, seed=seed
         )
         return Plan(session.get_one(Study, task.study_id), task, arm, labels, prompt, pool, seed)
+
+
+def with_prompt(session: Session, plan: Plan, prompt: Prompt) -> Plan:
+    """The plan with another prompt version of the arm and the real texts that this version shows, as after a restart."""
+    pool = examples.pool(
+        session, task=plan.task, labels=plan.labels, per_call=prompt.examples, sources=prompt.sources, seed=plan.seed
+    )
+    return replace(plan, prompt=prompt, pool=pool)
 
 
 def quotas(store: Store, plan: Plan, *, per_label: int) -> list[Quota]:

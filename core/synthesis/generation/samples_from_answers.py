@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -192,14 +192,32 @@ def restore_surplus(store: Store, *, arm_id: int, label_id: int, per_label: int)
         found = list(session.scalars(surplus.order_by(Sample.id)))
         known = judgements.kept_hashes(session, arm_id, [sample.text_hash for sample in found])
         known |= _rejected_by_people(session, arm_id) if found else set()
+        tested = _tested_hashes(session, _tested_task(session, arm_id), [sample.text_hash for sample in found])
         for sample in found:
-            if sample.text_hash in known:
+            if sample.text_hash in tested:
+                sample.reject_reason = samples.LEAK
+            elif sample.text_hash in known:
                 sample.reject_reason = samples.DUPLICATE
             elif kept < per_label:
                 sample.status, sample.reject_reason = SampleStatus.KEPT, None
                 known.add(sample.text_hash)
                 kept += 1
         return kept
+
+
+def fruits(session: Session, *, batch_id: int) -> tuple[Counter[int], Counter[int]]:
+    """How many answers of a batch hold a text that could be kept (over quota counts as well), and how many hold none, by label id."""
+    is_useful = or_(Sample.status == SampleStatus.KEPT, Sample.reject_reason == OVER_QUOTA)
+    answers = (
+        select(Completion.label_id, func.max(case((is_useful, 1), else_=0)))
+        .outerjoin(Sample, Sample.completion_id == Completion.id)
+        .where(Completion.batch_id == batch_id)
+        .group_by(Completion.id, Completion.label_id)
+    )
+    fruitful, fruitless = Counter[int](), Counter[int]()
+    for label_id, is_fruitful in session.execute(answers):
+        (fruitful if is_fruitful else fruitless)[label_id] += 1
+    return fruitful, fruitless
 
 
 @dataclass(frozen=True)

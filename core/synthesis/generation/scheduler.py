@@ -5,7 +5,7 @@ import functools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.llm import not_taken
@@ -14,7 +14,6 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget
 from core.llm.providers import RecordedProvider, RecordingsUsedUp
 from core.llm.side_by_side import CallRunner, Progress, error_of
-from core.study.rows.study import Prompt
 from core.synthesis.generation import requests
 from core.synthesis.generation.quota import Quota
 from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
@@ -154,14 +153,16 @@ class SlotScheduler:
     async def _ask_for_one_text_a_call(self) -> None:
         """Store a prompt version that asks for one text a call, and go on with it."""
         draft = versions.of_one_text(versions.as_draft(self.plan.prompt))
-        saved: list[Prompt] = []
+        saved: list[requests.Plan] = []
 
         def save() -> None:
             with self.store.write() as session:
-                saved.append(versions.save(session, arm_id=self.plan.arm.id, draft=draft))
+                prompt = versions.save(session, arm_id=self.plan.arm.id, draft=draft)
+            with self.store() as session:
+                saved.append(requests.with_prompt(session, self.plan, prompt))
 
         await self.in_writing_thread(save)
-        self.plan = replace(self.plan, prompt=saved[0])
+        self.plan = saved[0]
         self._yield = Yield()
         for quota in self.quotas:
             quota.begin_version(texts_per_call=1)

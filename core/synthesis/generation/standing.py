@@ -97,10 +97,12 @@ def kept_by_label(session: Session, arm_id: int) -> dict[int, int]:
     return dict(session.execute(kept).all())
 
 
-def rejected_by_label(session: Session, arm_id: int, *, prompt_id: int | None = None) -> dict[int, Counter[str]]:
+def rejected_by_label(
+    session: Session, arm_id: int, *, prompt_id: int | None = None, batch_id: int | None = None
+) -> dict[int, Counter[str]]:
     """Label id -> reason -> number rejected; a rejected text counts one, and so does an answer rejected as a whole.
 
-    With `prompt_id`, only those that this prompt version brought.
+    With `prompt_id`, only those that this prompt version brought; with `batch_id`, only those of this batch.
     """
     texts = select(Sample.label_id, Sample.reject_reason, func.count(Sample.id)).where(
         Sample.arm_id == arm_id, Sample.status == SampleStatus.REJECTED
@@ -108,9 +110,10 @@ def rejected_by_label(session: Session, arm_id: int, *, prompt_id: int | None = 
     answers = select(Completion.label_id, Completion.reject_reason, func.count(Completion.id)).where(
         Completion.arm_id == arm_id, Completion.reject_reason.is_not(None)
     )
-    if prompt_id is not None:
-        texts = texts.join(Completion, Completion.id == Sample.completion_id).where(Completion.prompt_id == prompt_id)
-        answers = answers.where(Completion.prompt_id == prompt_id)
+    by = ((Completion.prompt_id, prompt_id), (Completion.batch_id, batch_id))
+    if only := [column == wanted for column, wanted in by if wanted is not None]:
+        texts = texts.join(Completion, Completion.id == Sample.completion_id).where(*only)
+        answers = answers.where(*only)
     found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for query in (
         texts.group_by(Sample.label_id, Sample.reject_reason),

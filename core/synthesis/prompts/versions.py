@@ -96,6 +96,16 @@ def of_one_text(draft: Draft) -> Draft:
     return replace(draft, texts_per_call=1, sources=min(draft.sources, 1))
 
 
+def fallback(session: Session, arm_id: int) -> tuple[Prompt, Draft] | None:
+    """An arm's newest version and the draft of the version before, if they differ only in asking for one text a call; else None."""
+    newest = versions(session, arm_id)[:2]
+    if len(newest) < 2:
+        return None
+    draft = as_draft(newest[1])
+    is_fallback = draft.texts_per_call > 1 and as_draft(newest[0]) == of_one_text(draft)
+    return (newest[0], draft) if is_fallback else None
+
+
 def instructions(prompt: Prompt | Draft, task: Task, labels: Sequence[Label]) -> slips.Instructions:
     """The wording that every call of a prompt sends: its parts, the task's question and labels, but no example."""
     about = [task.question, *(label.description or "" for label in labels)]

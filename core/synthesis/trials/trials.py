@@ -64,15 +64,18 @@ def try_prompt(
 ) -> list[Tried]:
     """Make a number of calls with a draft side by side, for the labels in turn, and return what each call brought.
 
-    Every answer is stored before it is read. Each call is the first turn of a conversation; conversation c goes to
-    provider c modulo their number. A call that fails, or that the budget has no room for, carries its error, and the
-    other calls go on. Raises `StudyError` if the draft cannot be sent at all.
+    Every answer is stored before it is read. Each call is the first turn of a conversation. Several providers take the labels
+    of each round in turn, and a label's calls go round all providers. A call that fails, or that the budget has no room for,
+    carries its error, and the other calls go on. Raises `StudyError` if the draft cannot be sent at all.
     """
     providers = list(provider) if isinstance(provider, Sequence) else [provider]
     plan = _plan(store, arm_id=arm_id, draft=draft, seed=seed)
     turns = [divmod(number, len(plan.labels)) for number in range(calls)]
     asked = [
-        requests.request(store, plan, label=plan.labels[at], slot=conversation * draft.turns)
+        (
+            requests.request(store, plan, label=plan.labels[at], slot=conversation * draft.turns),
+            providers[(conversation + at) % len(providers)],
+        )
         for conversation, at in turns
     ]
     room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
@@ -80,7 +83,7 @@ def try_prompt(
         with store() as session:
             number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
-        async def call(request: requests.Request) -> Tried:
+        async def call(request: requests.Request, provider: Provider) -> Tried:
             try_call = OneCall(
                 request.messages,
                 trial_key(request.key, number=number),
@@ -89,7 +92,6 @@ def try_prompt(
                 seconds=limits.seconds,
             )
             try:
-                provider = providers[request.slot // draft.turns % len(providers)]
                 trial = await ask(store, provider, try_call, spending=spending)
             except StudyError as error:
                 return Tried(request.label.name, request.messages, error=str(error))
@@ -97,7 +99,7 @@ def try_prompt(
 
         async def together() -> list[Tried]:
             try:
-                return await asyncio.gather(*(call(request) for request in asked))
+                return await asyncio.gather(*(call(request, provider) for request, provider in asked))
             finally:
                 await asyncio.gather(*(provider.close() for provider in providers))
 

@@ -82,7 +82,7 @@ def ask(url: str, **settings: Any) -> Answer:
     limit = settings.pop("limit", None)
 
     async def once() -> Answer:
-        provider = endpoints.client("m", base_url=url, api_key=None, first_wait_s=0.01, **settings)
+        provider = endpoints.client("m", base_url=url, first_wait_s=0.01, **settings)
         try:
             return await provider.complete(MESSAGES, slot_key=SlotKey("s", "t", "a", "l", 0), max_tokens=limit)
         finally:
@@ -352,6 +352,49 @@ def test_a_limit_that_is_too_large_is_lowered(message: str) -> None:
     assert asked[-1]["max_tokens"] == 500
 
 
+def in_context(body: dict[str, Any]) -> Reply:
+    """The reply of a model whose context holds 4,096 tokens, to a prompt of as many tokens as its last message says."""
+    asked, limit = int(body["messages"][-1]["content"]), body["max_tokens"]
+    if asked + limit <= 4096:
+        return 200, written("1. fine"), {}
+    message = f"This model's maximum context length is 4096 tokens. However, you requested {asked + limit} tokens ({asked} in the "
+    return 400, said(f"{message}messages, {limit} in the completion). Please reduce the length of the messages."), {}
+
+
+def test_a_long_prompt_lowers_the_limit_of_its_own_answer_alone() -> None:
+    async def each(url: str) -> list[Answer]:
+        provider = endpoints.client("m", base_url=url, max_tokens=1600)
+        prompts = [[{"role": "user", "content": str(asked)}] for asked in (4000, 10, 4090, 10)]
+        found = [await provider.complete(prompt, slot_key=SlotKey("s", "t", "a", "l", 0)) for prompt in prompts]
+        await provider.close()
+        return found
+
+    with endpoint(lambda _n, body, _k: in_context(body)) as (url, asked):
+        answers = asyncio.run(each(url))
+
+    assert [body["max_tokens"] for body in asked] == [1600, 96, 1600, 1600, 1600]
+    assert [answer.finish_reason for answer in answers] == ["stop", "stop", text.PROMPT_TOO_LONG, "stop"]
+
+
+def test_a_limit_that_is_refused_without_numbers_is_halved_for_the_long_prompt_alone() -> None:
+    def reply(_number: int, body: dict[str, Any], _key: str) -> Reply:
+        is_long = body["messages"][-1]["content"] == "long" and body["max_tokens"] > 300
+        return (400, said("prompt and max_tokens exceed the maximum"), {}) if is_long else (200, written("1. fine"), {})
+
+    async def each(url: str) -> None:
+        provider = endpoints.client("m", base_url=url, max_tokens=1000)
+        for content in ("long", "short"):
+            await provider.complete(
+                [{"role": "user", "content": content}], slot_key=SlotKey("s", "t", "a", "l", 0), max_tokens=800
+            )
+        await provider.close()
+
+    with endpoint(reply) as (url, asked):
+        asyncio.run(each(url))
+
+    assert [body["max_tokens"] for body in asked] == [800, 400, 200, 800]
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [
@@ -418,6 +461,17 @@ def test_what_is_no_completion_is_quoted() -> None:
         pytest.raises(ProviderRefused, match="Ollama is running.*Check the base URL"),
     ):
         ask(url)
+
+
+@pytest.mark.parametrize("body", [{"headers": {"Authorization": "Bearer sk-SECRET123"}}, b"key=sk-SECRET123"])
+def test_a_key_in_what_is_no_completion_is_not_quoted(body: Any) -> None:
+    with (
+        endpoint(lambda *_: (200, body, {})) as (url, _),
+        pytest.raises(ProviderRefused, match=r"something else.*\*\*\*") as found,
+    ):
+        ask(url, api_key="sk-SECRET123")
+
+    assert "SECRET" not in str(found.value)
 
 
 def test_a_wait_that_is_asked_in_words_is_kept_to() -> None:

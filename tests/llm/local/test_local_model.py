@@ -15,14 +15,18 @@ import transformers
 from sqlalchemy import select
 from tokenizers import models, pre_tokenizers, processors, trainers
 
-from core.errors import ProviderRefused, StudyError
+from core.errors import StudyError
 from core.llm import connection, providers
 from core.llm.answers import Answer, Message, SlotKey
 from core.llm.connection import Connection
 from core.llm.local.local_model import LocalProvider, in_memory
+from core.llm.text import PROMPT_TOO_LONG
 from core.settings import Settings
-from core.study.rows.study import Arm, Completion
+from core.study import samples
+from core.study.rows.kinds import Split
+from core.study.rows.study import Arm, Completion, Label, Sample
 from core.study.store import Store
+from core.synthesis import judging
 from core.synthesis.generation import generation
 from core.synthesis.limits import Limits
 from core.synthesis.prompts import versions
@@ -53,18 +57,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.train_from_iterator(WORDS * 20, trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", eos_token="<end>")
     tokenizer.save_pretrained(folder)
+    save_network(folder, tokenizer, positions=64)
+    return folder
+
+
+def save_network(folder: Path, tokenizer: Any, *, positions: int) -> None:
+    """Save two layers with random weights that read a number of positions."""
     config = transformers.GPT2Config(
         vocab_size=len(tokenizer),
         n_layer=2,
         n_head=2,
         n_embd=32,
-        n_positions=64,
+        n_positions=positions,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=tokenizer.eos_token_id,
     )
     transformers.set_seed(0)
     transformers.GPT2LMHeadModel(config).save_pretrained(folder)
-    return folder
 
 
 def slot(index: int = 0) -> SlotKey:
@@ -130,18 +139,44 @@ def test_an_answer_that_meets_its_limit_is_marked_as_cut(model: Path) -> None:
     assert answer.finish_reason == "length" and answer.tokens_out == 3
 
 
-def test_a_prompt_that_does_not_fit_is_refused_and_the_others_are_answered(model: Path) -> None:
+def test_a_prompt_that_does_not_fit_is_answered_by_its_refusal_and_the_others_as_usual(model: Path) -> None:
     provider = LocalProvider(str(model), max_tokens=5)
     long = [{"role": "user", "content": "garden " * 100}]
 
-    async def both() -> list[Any]:
+    async def both() -> list[Answer]:
         calls = [provider.complete(given, slot_key=slot()) for given in (long, MESSAGES)]
-        return list(await asyncio.gather(*calls, return_exceptions=True))
+        return list(await asyncio.gather(*calls))
 
     refused, answer = asyncio.run(both())
 
-    assert isinstance(refused, ProviderRefused) and "reads 64, its answer included" in str(refused)
-    assert isinstance(answer, Answer) and provider.batches == 1
+    assert "reads 64, its answer included" in str(refused.refusal) and answer.refusal is None
+    assert (refused.finish_reason, refused.tokens_in, refused.tokens_out) == (PROMPT_TOO_LONG, 0, 0)
+    assert answer.tokens_out and provider.batches == 1
+
+
+def test_a_local_judge_goes_on_after_a_text_that_is_too_long(
+    store: Store, labels: list[Label], make_arm: Callable[[str], Arm], model: Path, tmp_path: Path
+) -> None:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    tokenizer.save_pretrained(tmp_path / "roomy")
+    save_network(tmp_path / "roomy", tokenizer, positions=1024)  # for the judge's instructions, not for the garden
+    arm = make_arm("zero-shot")
+    with store.write() as session:
+        for text in ("garden " * 1000, "rain", "a letter"):
+            session.add(
+                Sample(
+                    arm_id=arm.id,
+                    label_id=labels[0].id,
+                    split=Split.TRAIN,
+                    text=text,
+                    text_hash=samples.text_hash(text),
+                )
+            )
+    provider = LocalProvider(str(tmp_path / "roomy"), max_tokens=4)
+
+    found = judging.judge(store, arm_ids=[arm.id], provider=provider)
+
+    assert (found.wanted, found.judged) == (3, 3) and found.unclear[PROMPT_TOO_LONG] == 1
 
 
 def test_a_chat_template_is_used_and_one_without_a_system_role_is_served(model: Path, tmp_path: Path) -> None:

@@ -54,6 +54,18 @@ def test_every_way_of_spending_is_counted_once_at_the_price_that_is_known_now(
         assert not any(money.unpriced for money in committed.of_study(session, unpriced))
 
 
+def test_answers_that_were_read_from_the_file_of_a_batch_cost_half(store: Store, unpriced: int, tmp_path: Path) -> None:
+    wrong = prices.set_price(tmp_path, "m", 0.03, 0.2, "2026-11")
+    with store.write() as session:
+        session.execute(update(Completion).values(batch_id=None, provider=prices.BATCH_FILE))
+        priced_later.count_again(session, tmp_path)
+        prices.set_price(tmp_path, "m", 3.0, 20.0, "2026-11")
+
+        assert session.scalars(select(Completion.cost_usd)).all() == [pytest.approx(0.000025)]
+        priced_later.count_again(session, tmp_path, model="m", mistaken=wrong)
+        assert session.scalars(select(Completion.cost_usd)).all() == [pytest.approx(0.0025)]
+
+
 def test_answers_without_tokens_and_of_other_models_stay_unknown(store: Store, unpriced: int, tmp_path: Path) -> None:
     prices.set_price(tmp_path, "m", 3.0, 20.0, "2026-11")
     with store.write() as session:

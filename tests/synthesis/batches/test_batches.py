@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from core.errors import ProviderRefused, StudyError
 from core.llm.endpoint.endpoint import OpenAIProvider
@@ -253,6 +253,50 @@ def stop_at(store: Store, arm: Arm, provider: OpenAIProvider, step: int) -> None
         fill(store, arm, provider, report=report)
 
 
+@contextlib.contextmanager
+def killed_before_a_batch_is_collected(store: Store) -> Iterator[None]:
+    """Inside, a process ends with `Stopped` after its answers are stored, just before their batch counts as collected."""
+    engine = store.writer.kw["bind"]
+
+    def stop(*statement: Any) -> None:
+        if statement[2].startswith("UPDATE batch ") and "COLLECTED" in str(statement[3]).upper():
+            raise Stopped
+
+    event.listen(engine, "before_cursor_execute", stop)
+    try:
+        with pytest.raises(Stopped):
+            yield
+    finally:
+        event.remove(engine, "before_cursor_execute", stop)
+
+
+def test_killed_after_the_answers_are_stored_no_label_is_given_up(store: Store, make_arm: Callable[[str], Arm]) -> None:
+    arm = make_arm("zero-shot")
+    with store.write() as session:
+        versions.save(session, arm_id=arm.id, draft=Draft(**{**vars(SIMPLE), "texts_per_call": 1}))
+    with LlmServer() as server:
+        with killed_before_a_batch_is_collected(store):
+            fill(store, arm, provider_at(server.url), per_label=20)
+        stored = len(completions(store, arm))
+        made = fill(store, arm, provider_at(server.url), per_label=25)
+
+    assert stored == 40 and made.stopped == {} and made.kept == 50
+    assert_nothing_is_paid_twice(server, store, arm)
+
+
+def test_killed_before_a_batch_is_collected_a_lost_request_counts_once(store: Store, arm: Arm) -> None:
+    with LlmServer(batch_drops=1) as server:  # one request of each batch is lost
+        with killed_before_a_batch_is_collected(store):
+            fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
+        (left,) = batches_of(store, arm)
+        fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
+
+    with store() as session:
+        found = committed.of(session, Account(Way.GENERATE, arm.id))
+    dearest = max(row["most_usd"] for row in left.requests)
+    assert round(found.lost_usd / dearest) == len(batches_of(store, arm)) and found.held_usd == 0
+
+
 def test_while_a_batch_is_under_way_its_slots_are_asked_by_nothing_else(store: Store, arm: Arm) -> None:
     with LlmServer() as server:
         provider = provider_at(server.url)
@@ -410,9 +454,12 @@ def test_a_batch_goes_on_without_what_the_model_does_not_take_and_says_so(store:
     assert made.kept == 40 and [len(parts) for parts in made.not_taken.values()] == [1]
 
 
-def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(store: Store, arm: Arm) -> None:
+@pytest.mark.parametrize("budget_usd", [100.0, None])
+def test_requests_that_nothing_is_heard_of_count_with_what_they_may_have_cost(
+    store: Store, arm: Arm, budget_usd: float | None
+) -> None:
     with LlmServer(batch_drops=1) as server:
-        fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=100.0)
+        fill(store, arm, provider_at(server.url, price=PRICE), budget_usd=budget_usd)
         charged = batch_generation.half(PRICE).of(tokens_in=server.seen.tokens_in, tokens_out=server.seen.tokens_out)
 
     with store() as session:

@@ -112,6 +112,22 @@ def test_the_guided_wording_alone_names_the_data_set_and_none_shows_the_second_h
     assert all("\n\nfirst half" in said[-1]["content"] for said in (guided, general))
 
 
+def test_under_another_name_of_the_data_set_the_guided_wording_is_asked_anew(
+    store: Store, server: KnowingServer, task: Task, letters: list[int]
+) -> None:
+    found, answered = [], []
+    for dataset in (task.name, "GLUE SST-2", ""):
+        found.append(asking.ask(store, task_id=task.id, provider=client(server, price=PRICE), dataset=dataset))
+        answered.append(server.counts()["answered"])
+    named, other, kept = found
+
+    assert answered == [20, 30, 30] and set(server.counts()["by_key"].values()) == {1}
+    assert (named.n, named.only_guided) == (other.n, 4) and other.only_guided == 0 and kept == other
+    assert named.cost_usd and other.cost_usd and other.cost_usd > named.cost_usd
+    with store() as session:
+        assert asking.of_task(session, task.id, "test-model") == other
+
+
 def test_what_a_model_knows_is_counted_and_asked_once(
     store: Store, server: KnowingServer, task: Task, letters: list[int]
 ) -> None:

@@ -217,6 +217,31 @@ def test_texts_over_the_quota_are_kept_before_anything_new_is_asked(store: Store
     assert third.kept == 42 and third.completions == 6
 
 
+def test_a_text_over_the_quota_that_is_a_test_text_by_now_is_not_kept(
+    store: Store, arm: Arm, labels: list[Label], make_arm: Callable[[str], Arm]
+) -> None:
+    real = make_arm("real")
+    with LlmServer() as server:
+        fill(store, arm, server.url, per_label=13)
+        with store.write() as session:
+            surplus = select(Sample).where(Sample.reject_reason == samples_from_answers.OVER_QUOTA)
+            over = session.scalars(surplus.where(Sample.label_id == labels[0].id).order_by(Sample.id)).all()
+            tested = Sample(
+                arm_id=real.id,
+                label_id=labels[0].id,
+                split=Split.TEST,
+                text=over[0].text,
+                text_hash=over[0].text_hash,
+            )
+            session.add(tested)
+        fill(store, arm, server.url, per_label=20)
+
+    with store() as session:
+        left = session.get_one(Sample, over[0].id)
+    assert (left.status, left.reject_reason) == (SampleStatus.REJECTED, samples.LEAK)
+    assert kept_by_label(store, arm) == {label.id: 20 for label in labels}
+
+
 def test_used_up_recordings_stop_their_label_alone(store: Store, arm: Arm, labels: list[Label]) -> None:
     use(store, arm, SIMPLE)
 

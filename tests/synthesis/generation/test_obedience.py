@@ -1,14 +1,16 @@
 """A model that follows its prompt badly is noticed, whatever it is: counted, said, and asked for one text a call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
 from core.llm.money.prices import Price
+from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Completion, Label, Prompt, Sample
 from core.study.store import Store
-from core.synthesis.generation import generation, obedience
+from core.synthesis.generation import generation, obedience, requests
 from core.synthesis.generation.samples_from_answers import Outcome
 from core.synthesis.generation.scheduler import Yield
 from core.synthesis.parsing import slips
@@ -53,6 +55,31 @@ def test_a_model_that_writes_one_text_of_five_is_asked_for_one_text_a_call_and_f
     assert len(set(asked.values())) == 2 and len(asked) < 16 + 5
     assert "one-of-many wrote" in made.slips[0]
     assert "version 2 of the prompt asks for one text a call" in made.slips[-1]
+
+
+def test_one_text_a_call_rewrites_one_text_as_after_a_restart(
+    store: Store,
+    labels: list[Label],
+    make_arm: Callable[[str], Arm],
+    add_real: Callable[[Split, int], None],
+) -> None:
+    add_real(Split.POOL, 6)
+    arm = make_arm("rewritten")
+    draft = replace(DRAFT, generation=f"{DRAFT.generation}\nRewrite each of them once:\n{{sources}}", sources=3)
+    with store.write() as session:
+        versions.save(session, arm_id=arm.id, draft=draft)
+
+    fill(store, arm, "one-of-many", DEAR)
+
+    again = requests.plan(store, arm_id=arm.id)
+    with store() as session:
+        rows = session.scalars(select(Completion).where(Completion.prompt_id == again.prompt.id)).all()
+    by_id = {label.id: label for label in labels}
+    assert again.prompt.texts_per_call == again.prompt.sources == 1 and rows
+    for row in rows:
+        wanted = requests.request(store, again, label=by_id[row.label_id], slot=row.slot)
+        assert row.request["messages"] == wanted.messages
+        assert row.source_ids == [sample.id for sample in wanted.sources] and len(row.source_ids) == 1
 
 
 def test_two_texts_of_five_are_cheaper_than_one_so_only_a_free_model_is_asked_for_one(

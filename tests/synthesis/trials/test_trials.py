@@ -141,14 +141,14 @@ def test_a_copy_of_an_example_would_not_be_kept(store: Store, arm: Arm) -> None:
     assert [reason for _, reason in tried[0].rejected] == ["copy of an example"] * 8
 
 
-def test_several_models_are_tried_in_turn_as_generation_mixes_them(store: Store, arm: Arm) -> None:
+@pytest.mark.parametrize("n", [2, 4, 5])  # of two labels: also with no more calls than labels, each model is tried
+def test_several_models_are_tried_in_turn_and_each_label_by_all(store: Store, arm: Arm, n: int) -> None:
     with LlmServer() as server:
         mixed = [provider_of(server), provider_of(server, "gpt-4o-mini")]
-        trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=mixed)
-    with store() as session:
-        tried = calls.of(session, arm_id=arm.id, draft=FEW)
+        tried = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=mixed, calls=n)
 
-    assert sorted(call.model for call in tried) == ["gpt-4o-mini"] * 2 + ["test-model"] * 3
+    assert sorted(call.model for call in tried) == ["gpt-4o-mini"] * (n // 2) + ["test-model"] * (n - n // 2)
+    assert n == 2 or len({(call.label, call.model) for call in tried}) == 4
 
 
 def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
