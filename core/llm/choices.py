@@ -21,6 +21,7 @@ LEAD = re.compile(
 )
 REASON = re.compile(r"^(?P<named>.+?)[\s,;:.\-–—(*_`\"'”’]+(?:because|since|as\s+the)\b", re.IGNORECASE | re.DOTALL)
 AROUND = " \t\r\n-•\"'`*_“”«»‘’.,;:!()[]{}<>"
+LONGEST_CLAIM = 300  # characters of a line, or twice the longest form, in which the name of a choice is looked for
 KEYS = frozenset(NOUN.replace("judge?ment", "judgment|judgement").split("|")) | {"winner", "value"}
 
 
@@ -44,7 +45,9 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
     visible = text.visible(content)
     if not visible:
         return None, text.FILTERED if text.is_filtered(finish_reason) else text.EMPTY
-    named = {choice.name: choice for claim in _claims(visible) if (choice := _match(claim, choices))}
+    named = {
+        choice.name: choice for claim in _claims(visible, room=_room(choices)) if (choice := _match(claim, choices))
+    }
     if len(named) == 1:
         return next(iter(named.values())), None
     if named or len(_mentioned(visible, choices)) > 1:
@@ -54,13 +57,26 @@ def read(content: str, choices: Sequence[Choice], *, finish_reason: str = "stop"
     return None, text.CUT if text.is_cut(finish_reason) else NONE_NAMED
 
 
-def _claims(visible: str) -> list[str]:
-    """Return the parts of an answer that may name a choice: values in JSON; without JSON, texts after "Label:" and whole lines."""
+def _room(choices: Sequence[Choice]) -> int:
+    """The number of characters in which a line may name a choice."""
+    return max(LONGEST_CLAIM, *(2 * len(form) for choice in choices for form in choice.forms), 0)
+
+
+def _claims(visible: str, *, room: int) -> list[str]:
+    """Return the parts of an answer that may name a choice: values in JSON; without JSON, texts after "Label:" and whole lines.
+
+    No part is longer than `room`; of a longer line only the words before "because" can name a choice.
+    """
     if in_json := _in_json(visible):
-        return in_json
-    lines = [line.strip() for line in visible.splitlines() if line.strip()]
-    led = [match["rest"] for line in lines if (match := LEAD.match(line))]
-    return [*led, *lines, *(match["named"] for claim in (*led, *lines) if (match := REASON.match(claim)))]
+        return [claim for claim in in_json if len(claim) <= room]
+    stripped = [line.strip() for line in visible.splitlines() if line.strip()]
+    lines = [line if len(line) <= room else line.strip(AROUND) for line in stripped]
+    whole = [line for line in lines if len(line) <= room]
+    heads = [line[:room] for line in lines]
+    led = [match["rest"] for line in whole if (match := LEAD.match(line))]
+    led_heads = [match["rest"] for head in heads if (match := LEAD.match(head))]
+    reasoned = [match["named"] for claim in (*led_heads, *heads) if (match := REASON.match(claim))]
+    return [*led, *whole, *reasoned]
 
 
 def _in_json(visible: str) -> list[str]:

@@ -84,6 +84,14 @@ def test_an_answer_cut_before_its_end_says_so() -> None:
     assert choices.read("Well, let me think", IRONY, finish_reason="length") == (None, text.CUT)
 
 
+def test_a_long_reason_does_not_hide_the_choice_and_a_long_line_is_no_choice() -> None:
+    reason = "it says the opposite of what it means, " * 50
+
+    assert choices.read(f"Label: sarcastic, because {reason}", IRONY)[0] == IRONY[0]
+    assert choices.read('"' * 400 + "sarcastic" + '"' * 400, IRONY)[0] == IRONY[0]
+    assert choices.read('"' * 291 + "sarcastic" + " words that go on" * 30, IRONY) == (None, choices.NONE_NAMED)
+
+
 @given(st.text(max_size=200))
 def test_whatever_is_answered_is_a_choice_or_a_reason(answer: str) -> None:
     found, reason = choices.read(answer, SCALE)

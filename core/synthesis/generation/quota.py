@@ -28,6 +28,7 @@ ADVICE = {
     parsing.NO_LIST: "The answers hold no list: ask for one more plainly, or for structured output.",
     parsing.UNCLEAR: "The answers are JSON or tables in which several fields could be the text: ask for a plain numbered list.",
     parsing.OTHER_LABEL: "The model writes for other labels as well: ask for one label more plainly, or use a larger model.",
+    parsing.TOO_LONG: "The texts are longer than asked for: ask for fewer words, or for one text a call.",
     parsing.CUT_EARLY: "The answers end before any text: raise the limit on their length.",
     text.EMPTY: "The answers are empty: raise the limit on their length, or use another model.",
 }

@@ -2,26 +2,29 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.synthesis.parsing.label_names import NOUN, SHORTEST, any_of
 
 OPEN, CLOSE = r"[\[(<{*_\"'“【（「]*", r"[\])>}*_\"'”】）」]*"
 TEXT_NOUN = r"(?:(?:text|texto|texte|testo|sentence|review|example|文本)\s*[:：]\s*)?"
 
+ROOM = 200  # characters of a text, beyond the name of the label, in which a mark is looked for
+
 
 class Marks:
     """The marks of the label of some texts, and of other labels; `cut` lists the marks that were cut.
 
     A name before a dash and a name in round brackets may belong to a text ("No - I can't come"), so these count as marks
-    only if at least two texts, and at least half of the texts, bear one.
+    only if at least two texts, and at least half of the texts, bear one; for another label all texts have to.
     """
 
     def __init__(self, texts: Sequence[str], *, label: str, others: Sequence[str]) -> None:
         self.cut: list[str] = []
         self._own = _patterns([label])
         self._other = _patterns(others)
-        habits = _habits([label])
-        self._own += [habit for habit in habits if 2 <= sum(map(bool, map(habit.search, texts))) >= len(texts) / 2]
+        self._own += [habit for habit in _habits([label]) if 2 <= _borne(habit, texts) >= len(texts) / 2]
+        self._other += [habit for habit in _habits(others) if 2 <= _borne(habit, texts) == len(texts)]
 
     def without(self, text: str) -> tuple[str, bool]:
         """The text with the marks of its own label cut, and whether it bears a mark of another label but none of its own.
@@ -31,36 +34,59 @@ class Marks:
         if any(pattern.search(text) for pattern in self._other):
             return text, not any(pattern.search(text) for pattern in self._own)
         for pattern in self._own:
-            if (match := pattern.search(text)) and (rest := (text[: match.start()] + text[match.end() :]).strip()):
-                self.cut.append(match[0].strip())
+            if (found := pattern.search(text)) and (rest := (text[: found[0]] + text[found[1] :]).strip()):
+                self.cut.append(text[found[0] : found[1]].strip())
                 text = rest
         return text, False
 
 
-def _patterns(labels: Sequence[str]) -> list[re.Pattern[str]]:
-    """Patterns of a mark of one of the labels that a single text may bear."""
+@dataclass(frozen=True)
+class _Mark:
+    """A pattern of a mark before a text or behind it; only the first or last `room` characters of a text are looked at."""
+
+    pattern: re.Pattern[str]
+    is_behind: bool
+    room: int
+
+    def search(self, text: str) -> tuple[int, int] | None:
+        """Where the mark begins and ends in a text, None if the text does not bear it."""
+        skipped = max(0, len(text) - self.room) if self.is_behind else 0
+        found = self.pattern.search(text[skipped : skipped + self.room])
+        return (skipped + found.start(), skipped + found.end()) if found else None
+
+
+def _borne(mark: _Mark, texts: Sequence[str]) -> int:
+    return sum(mark.search(text) is not None for text in texts)
+
+
+def _patterns(labels: Sequence[str]) -> list[_Mark]:
+    """Marks of one of the labels that a single text may bear."""
     name = any_of(labels)
     bare = any_of([label for label in labels if len(label.strip()) >= SHORTEST or not label.isascii()])
-    return [
-        re.compile(pattern, re.IGNORECASE)
-        for pattern in (
-            rf"^{OPEN}(?:{NOUN}){CLOSE}\s*[:：=]\s*{OPEN}{name}{CLOSE}(?:\s*[:：|,;.–—-]\s*|\s+){TEXT_NOUN}",
-            rf"[\s,;|–—-]*[\[(【（]?(?:{NOUN})\s*[:：=]\s*{OPEN}{name}{CLOSE}\W?$",
-            rf"^[\[【]{name}[\]】]{CLOSE}\s*[:：|–—-]?\s*",
-            rf"\s*[\[【]{name}[\]】]\W?$",
-            rf"^{OPEN}{bare}{CLOSE}\s*[:：]\s*{TEXT_NOUN}",
-        )
-    ]
+    before = (
+        rf"^{OPEN}(?:{NOUN}){CLOSE}\s*[:：=]\s*{OPEN}{name}{CLOSE}(?:\s*[:：|,;.–—-]\s*|\s+){TEXT_NOUN}",
+        rf"^[\[【]{name}[\]】]{CLOSE}\s*[:：|–—-]?\s*",
+        rf"^{OPEN}{bare}{CLOSE}\s*[:：]\s*{TEXT_NOUN}",
+    )
+    behind = (
+        rf"(?<![\s,;|–—-])[\s,;|–—-]*[\[(【（]?(?:{NOUN})\s*[:：=]\s*{OPEN}{name}{CLOSE}\W?$",
+        rf"(?<!\s)\s*[\[【]{name}[\]】]\W?$",
+    )
+    return _marks(labels, before, behind)
 
 
-def _habits(labels: Sequence[str]) -> list[re.Pattern[str]]:
-    """Patterns of a mark of one of the labels that only several texts of a list prove."""
+def _habits(labels: Sequence[str]) -> list[_Mark]:
+    """Marks of one of the labels that only several texts of a list prove."""
     name = any_of(labels)
-    return [
-        re.compile(pattern, re.IGNORECASE)
-        for pattern in (
-            rf"^{OPEN}{name}{CLOSE}\s*(?:[|–—-]|=>|->|→)\s+{TEXT_NOUN}",
-            rf"^[(（]{name}[)）]\s*[:：|–—-]?\s*",
-            rf"\s*[(（]{name}[)）]\.?$|\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$",
-        )
-    ]
+    before = (
+        rf"^{OPEN}{name}{CLOSE}\s*(?:[|–—-]|=>|->|→)\s+{TEXT_NOUN}",
+        rf"^[(（]{name}[)）]\s*[:：|–—-]?\s*",
+    )
+    behind = (rf"(?<!\s)\s*[(（]{name}[)）]\.?$|(?<!\s)\s+(?:[|–—-]|->|→|=>)\s*{name}\.?$",)
+    return _marks(labels, before, behind)
+
+
+def _marks(labels: Sequence[str], before: Sequence[str], behind: Sequence[str]) -> list[_Mark]:
+    room = ROOM + max(map(len, labels), default=0)
+    made = [_Mark(re.compile(pattern, re.IGNORECASE), False, room) for pattern in before]
+    return made + [_Mark(re.compile(pattern, re.IGNORECASE), True, room) for pattern in behind]

@@ -187,11 +187,16 @@ def _listed(lines: list[str], starts: list[int], names: Names, *, expected: int 
 def _stands_in_a_text(lines: list[str], starts: list[int], names: Names) -> bool:
     """Whether the list that begins at the lines `starts` is part of a single text, as the lines before it are of that text.
 
-    They are not if each is a greeting or introduces texts; any line with a colon introduces a list of one.
+    They are not if each is a greeting or introduces texts. A list of nothing but number 1 is no part of a text, nor is a
+    single bullet below lines that end no sentence.
     """
     before = [line.strip() for line in lines[: starts[0]] if line.strip() and not RULE_OR_HEADING.match(line)]
+    number = NUMBER.match(lines[starts[0]]) if len(starts) == 1 else None
+    if number and counted(number["number"]) == 1:
+        return False
+    is_alone = len(starts) == 1 and number is None
     return not all(
-        _is_section(line, names) or introduces(line) or (len(starts) == 1 and line[-1] in ":：") for line in before
+        _is_section(line, names) or introduces(line) or (is_alone and line[-1] not in ".!?。！？") for line in before
     )
 
 

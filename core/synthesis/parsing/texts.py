@@ -28,6 +28,7 @@ WITHOUT_TEXT = {
 }
 
 MAX_CHARACTERS = 4000
+CHARACTERS_PER_WORD = 12  # twice those of a word of English with its space: a text may be longer than was asked for
 MIN_CHARACTERS = 8
 MIN_UNSPACED = 4
 UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -66,12 +67,19 @@ class Parsed:
 class Asked:
     """What a call asked for beyond a number of texts: texts of a `label`, not of the `others` of the task.
 
-    `instructions` is the wording of its prompt; None if unknown.
+    `instructions` is the wording of its prompt; None if unknown. `words` is the length of a text that it asked for, 0 if
+    unknown.
     """
 
     label: str = ""
     others: Sequence[str] = ()
     instructions: slips.Instructions | None = None
+    words: int = 0
+
+    @property
+    def most_characters(self) -> int:
+        """The length of the longest text that is kept: 4,000 characters, or 12 for each word that was asked for."""
+        return max(MAX_CHARACTERS, CHARACTERS_PER_WORD * self.words)
 
 
 ANYTHING = Asked()
@@ -91,7 +99,7 @@ def parse(
     a field beside it, the key of its list or the heading above it names another label. `expected` is the number of texts
     asked for: if 1, prose without a list is one text; if more, prose with too few lines is not a list. A `finish_reason`
     such as "length" rejects the last, broken text. Texts of a single word under 8 characters, texts of over 4,000
-    characters, texts that repeat the instructions, and texts that speak of a label are rejected.
+    characters (or 12 for each word asked for), texts that repeat the instructions, and texts that speak of a label are rejected.
     """
     spoken = llm_text.spoken(content)
     visible = llm_text.FENCE.sub("", spoken.text).strip()
@@ -111,8 +119,8 @@ def parse(
     if not cleaned:
         return Parsed([], [], llm_text.REFUSAL if llm_text.APOLOGY.match(visible) else NO_LIST)
     marks = label_marks.Marks([one.text for one in cleaned], label=asked.label, others=asked.others)
-    parsed = _checked(cleaned, marks, names, is_cut=found.is_cut)
-    _reject_slips(parsed, asked.instructions, labels=names.shown)
+    checked = _checked(cleaned, marks, names, is_cut=found.is_cut, longest=asked.most_characters)
+    parsed = _without_slips(checked, asked.instructions, labels=names.shown)
     beside = [(thought, THINKING) for thought in spoken.thoughts]
     beside += [(fence["tag"], FRAME) for fence in llm_text.FENCE.finditer(spoken.text) if fence["tag"]]
     beside += [(one.lead, LEAD) for one in cleaned if one.lead]
@@ -188,19 +196,20 @@ def _clean(item: pieces.Leaf) -> _Cleaned:
     return _Cleaned(text, " ".join(leads), (*item.said, *leads))
 
 
-def _checked(cleaned: list[_Cleaned], marks: label_marks.Marks, names: Names, *, is_cut: bool) -> Parsed:
+def _checked(cleaned: list[_Cleaned], marks: label_marks.Marks, names: Names, *, is_cut: bool, longest: int) -> Parsed:
     """The usable texts without the marks of their label, and the rejected texts with their reasons."""
     texts: list[str] = []
     rejected: list[tuple[str, str]] = []
     for position, one in enumerate(cleaned):
-        unmarked, is_marked = marks.without(one.text)
+        is_too_long = len(one.text) > longest
+        unmarked, is_marked = (one.text, False) if is_too_long else marks.without(one.text)
         text = one.text if unmarked == one.text else _clean(pieces.Leaf(unmarked)).text
         if is_cut and position == len(cleaned) - 1:
             rejected.append((text, llm_text.CUT))
+        elif is_too_long:
+            rejected.append((text, TOO_LONG))
         elif is_marked or names.is_other(one.said):
             rejected.append((text, OTHER_LABEL))
-        elif len(text) > MAX_CHARACTERS:
-            rejected.append((text, TOO_LONG))
         elif not any(sign.isalnum() for sign in text) or (len(text.split()) < 2 and len(text) < _least(text)):
             rejected.append((text, TOO_SHORT))
         else:
@@ -208,13 +217,17 @@ def _checked(cleaned: list[_Cleaned], marks: label_marks.Marks, names: Names, *,
     return Parsed(texts, rejected, None)
 
 
-def _reject_slips(parsed: Parsed, instructions: slips.Instructions | None, *, labels: Sequence[str]) -> None:
-    """Move the texts that repeat the prompt or speak of a label from the usable to the rejected texts."""
-    for text in list(parsed.texts):
-        is_echo = instructions is not None and instructions.are_echoed(text)
-        if is_echo or slips.speaks_of_label(text, labels):
-            parsed.texts.remove(text)
-            parsed.rejected.append((text, slips.ECHO if is_echo else slips.SPEAKS_OF_LABEL))
+def _without_slips(parsed: Parsed, instructions: slips.Instructions | None, *, labels: Sequence[str]) -> Parsed:
+    """The same content with the texts that repeat the prompt or speak of a label among the rejected texts."""
+    texts, rejected = [], list(parsed.rejected)
+    for text in parsed.texts:
+        if instructions is not None and instructions.are_echoed(text):
+            rejected.append((text, slips.ECHO))
+        elif slips.speaks_of_label(text, labels):
+            rejected.append((text, slips.SPEAKS_OF_LABEL))
+        else:
+            texts.append(text)
+    return replace(parsed, texts=texts, rejected=rejected)
 
 
 def _least(text: str) -> int:

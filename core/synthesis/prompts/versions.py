@@ -118,6 +118,7 @@ def asked(prompt: Prompt | Draft, task: Task, labels: Sequence[Label], *, label_
         label=next((label.name for label in labels if label.id == label_id), ""),
         others=[label.name for label in labels if label.id != label_id],
         instructions=instructions(prompt, task, labels),
+        words=prompt.words,
     )
 
 

@@ -7,6 +7,7 @@ from core.llm import text as llm_text
 from core.synthesis.parsing import lists
 from core.synthesis.parsing import texts as parsing
 
+NEGATIVE = parsing.Asked("negative", ["positive"])
 ZH = ["快递太慢了，等了整整八天还没有到", "客服态度很差，问了三次都不回复", "味道不太好"]
 
 
@@ -80,6 +81,15 @@ def test_a_text_that_is_marked_with_another_label_is_rejected() -> None:
 
     assert parsed.texts == ["The soup was cold"]
     assert parsed.rejected == [("Positive: The soup was warm", parsing.OTHER_LABEL)]
+
+
+@pytest.mark.parametrize("form", ["Positive - {}", "({}) {}", "{} (positive)"])
+def test_a_habit_of_naming_another_label_rejects_all_texts(form: str) -> None:
+    texts = [form.replace("({}) {}", "(positive) {}").format(text) for text in ("The soup was warm", "We had tea")]
+
+    parsed = parsing.parse("\n".join(f"1. {text}" for text in texts), finish_reason="stop", expected=2, asked=NEGATIVE)
+
+    assert parsed.rejected == [(text, parsing.OTHER_LABEL) for text in texts]
 
 
 @pytest.mark.parametrize(

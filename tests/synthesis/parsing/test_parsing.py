@@ -190,6 +190,9 @@ def test_a_jump_in_the_numbers_that_goes_on_begins_a_text(content: str, found: l
         (f"Here is a review:\n1. {SUN}", SUN),
         (f"Hier ist der Text:\n\n- {SUN}", SUN),
         (f"Voilà :\n1. {SUN}", SUN),
+        (f"Length: 20 words\n1. {SUN}", SUN),
+        (f"Voilà :\n- {SUN}", SUN),
+        (f"{SUN}\n- John", f"{SUN} - John"),
         (f"Here is a review for you:\n\n{SUN}\nPros:\n- Light\n- Cheap", f"{SUN} Pros: - Light - Cheap"),
     ],
 )
@@ -310,6 +313,15 @@ def test_texts_too_short_or_too_long_are_rejected_with_their_reason() -> None:
 
     assert parsed.texts == [SUN, "Marvellous!"]
     assert [reason for _, reason in parsed.rejected] == [parsing.TOO_SHORT, parsing.TOO_LONG, parsing.TOO_SHORT]
+
+
+def test_the_longest_text_that_is_kept_follows_the_words_that_were_asked_for() -> None:
+    story = "1. " + "word and " * 600
+
+    asked = parsing.parse(story, finish_reason="stop", expected=1, asked=parsing.Asked(words=1000))
+
+    assert len(asked.texts) == 1
+    assert parsing.parse(story, finish_reason="stop", expected=1).rejected[0][1] == parsing.TOO_LONG
 
 
 def test_escapes_in_json_are_undone_and_what_no_database_takes_is_dropped() -> None:
