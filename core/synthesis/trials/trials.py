@@ -70,14 +70,7 @@ def try_prompt(
     """
     providers = list(provider) if isinstance(provider, Sequence) else [provider]
     plan = _plan(store, arm_id=arm_id, draft=draft, seed=seed)
-    turns = [divmod(number, len(plan.labels)) for number in range(calls)]
-    asked = [
-        (
-            requests.request(store, plan, label=plan.labels[at], slot=conversation * draft.turns),
-            providers[(conversation + at) % len(providers)],
-        )
-        for conversation, at in turns
-    ]
+    asked = list(_asked(store, plan, providers, calls=calls))
     room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
     with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as spending:
         with store() as session:
@@ -226,6 +219,16 @@ def trial_key(key: SlotKey, *, number: int) -> SlotKey:
 def of_draft(draft: Draft) -> dict[str, Any]:
     """The fields of a `Trial` that hold its draft."""
     return {"draft": asdict(draft), "draft_hash": versions.digest(draft)}
+
+
+def _asked(
+    store: Store, plan: requests.Plan, providers: Sequence[Provider], *, calls: int
+) -> Iterator[tuple[requests.Request, Provider]]:
+    """The first calls for the labels in turn, each with its provider: of every round of labels, and of every label's calls, in turn."""
+    for number in range(calls):
+        conversation, at = divmod(number, len(plan.labels))
+        request = requests.request(store, plan, label=plan.labels[at], slot=conversation * plan.prompt.turns)
+        yield request, providers[(conversation + at) % len(providers)]
 
 
 def _plan(store: Store, *, arm_id: int, draft: Draft, seed: int) -> requests.Plan:
