@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -237,3 +238,12 @@ def test_only_commands_jobs_and_benchmarks_print() -> None:
     }
 
     assert {path for path in printing if not path.startswith(tuple(MAY_PRINT))} == set()
+
+
+def test_no_file_has_an_odd_name() -> None:
+    """A program that is tried with odd arguments may write into the checkout: such files are seen here before they are kept."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+
+    assert [name for name in listed.split("\0") if not re.fullmatch(r"[\w./-]*", name)] == []

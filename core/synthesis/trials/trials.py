@@ -73,8 +73,7 @@ def try_prompt(
     asked = list(_asked(store, plan, providers, calls=calls))
     room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
     with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as spending:
-        with store() as session:
-            number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
+        number = _tries(store, arm_id)
 
         async def call(request: requests.Request, provider: Provider) -> Tried:
             try_call = OneCall(
@@ -97,6 +96,12 @@ def try_prompt(
                 await asyncio.gather(*(provider.close() for provider in providers))
 
         return asyncio.run(together())
+
+
+def _tries(store: Store, arm_id: int) -> int:
+    """The number of stored tries of an arm."""
+    with store() as session:
+        return session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
 
 
 def of(session: Session, *, arm_id: int, draft: Draft) -> list[Trial]:
