@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from core.llm import text as llm_text
 from core.synthesis.parsing import json_shapes, label_marks, lists, markdown_tables, pieces, slips
 from core.synthesis.parsing.label_names import TEXT_NOUN, Names
-from core.synthesis.parsing.pieces import FRAME, OUTSIDE, RawList
+from core.synthesis.parsing.pieces import RawList
 
 NO_LIST = "no list found"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
-UNCLEAR = pieces.UNCLEAR
+OUTSIDE, FRAME, UNCLEAR = pieces.OUTSIDE, pieces.FRAME, pieces.UNCLEAR
 LEAD = "lead-in"
 THINKING = "thinking"
 OTHER_LABEL = "marked with another label"
