@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy
 from filelock import FileLock, Timeout
@@ -41,15 +42,23 @@ LOCK_SECONDS = 3.0
 OUTAGE_SECONDS = 600.0
 BATCH = 8
 ADVISORY = 0x4C69746D7573
+_started: dict[Path, "subprocess.Popen[bytes]"] = {}  # home -> the runner that this process started last
 
 
 def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
-    """Start a runner in the background if no runner holds the lock; cheap if a runner works already."""
+    """Start a runner in the background if no runner holds the lock; cheap if a runner works already.
+
+    A runner that this process has started and that is still starting counts as one that works: on a busy machine that takes
+    seconds, in which a waiting command asks for a runner again and again.
+    """
     try:
         settings.logs.mkdir(parents=True, exist_ok=True)
         with _lock(settings, timeout=0):
             pass
     except Timeout:
+        return
+    last = _started.get(settings.home)
+    if last is not None and last.poll() is None:
         return
     with (settings.logs / "runner.log").open("ab") as log:
         child = subprocess.Popen(
@@ -57,6 +66,7 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
             cwd=local.ROOT, env=local.child_environment(settings, os.environ), stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    _started[settings.home] = child
     threading.Thread(target=child.wait, name="reap runner", daemon=True).start()
 
 

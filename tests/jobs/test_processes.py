@@ -242,6 +242,17 @@ def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Ben
     assert processes(settings) == []
 
 
+def test_a_runner_that_is_still_starting_is_not_started_again(bench: Bench, settings: Settings) -> None:
+    for _ in range(10):
+        runner.ensure(settings, idle=0.1)
+
+    assert len(processes(settings, "core.jobs.runner")) == 1
+    until(lambda: not processes(settings))
+    runner.ensure(settings, idle=0.1)
+    assert len(processes(settings, "core.jobs.runner")) == 1
+    until(lambda: not processes(settings))
+
+
 @pytest.mark.slow
 def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 3)
