@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats import meta_analysis
 
-from core.analysis.inference.gaps import RULE_OF_THREE, Gap
+from core.analysis.inference.gaps import ROUNDING, RULE_OF_THREE, Gap
 from core.errors import StudyError
 
 SEEDS_ON_OFFER = (3, 5, 10, 20, 30)
@@ -102,8 +102,8 @@ def _within(margin: float, low: float, high: float, *, p: float = math.nan, p_as
 class Pooled:
     """The mean of an effect over tasks that differ: `tau` is their standard deviation beyond the errors of measurement.
 
-    `low`, `high`, `p`: Knapp-Hartung, t with tasks - 1 degrees; nan with fewer than 2 tasks, and where all effects are equal to
-    the last digit, which would leave no width at all.
+    `low`, `high`, `p`: Knapp-Hartung, t with tasks - 1 degrees; nan with fewer than 2 tasks, and where all effects are equal, which
+    would leave no width at all.
     """
 
     value: float
@@ -123,7 +123,7 @@ def pooled(effects: Sequence[float], errors: Sequence[float], *, confidence: flo
     values, se = np.asarray(effects, dtype=float), np.asarray(errors, dtype=float)
     if not len(values) or not np.isfinite([*values, *se]).all() or not (se > 0).all():
         raise StudyError("Pooling over tasks needs a finite effect and a standard error above 0 for every task.")
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= ROUNDING:
         tau = math.nan if len(values) == 1 else 0.0
         return Pooled(float(values[0]), math.nan, math.nan, math.nan, tau, len(values))
     found = meta_analysis.combine_effects(values, se**2, method_re="iterated", use_t=True, alpha=1 - confidence)

@@ -23,6 +23,7 @@ FEWEST_SEEDS = 3  # in each arm, before an interval rests on the arm's own seeds
 FEWEST_ARMS = 6  # with 2 seeds or more, before the arms of a study lend one another their spread over seeds
 FEWEST_OF_A_CLASS = 30  # test texts; below, macro-F1 of the class hangs on a few texts
 SMALLEST_VARIANCE = 1e-8  # of scores over seeds: seeds that agree to the last digit have not shown that they always do
+ROUNDING = 1e-9  # of scores; what lies nearer is equal
 RULE_OF_THREE = 3.0  # an event that n tries did not show has a probability of at most 3 / n (95 %)
 
 
@@ -218,7 +219,7 @@ def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
     hits = (answers == actual).mean(axis=0)
     recall = np.bincount(own, weights=hits) / size
     error = math.sqrt(float((((hits - recall[own]) / (size[own] * len(classes))) ** 2).sum()))
-    return float(recall.mean()) - 1 / len(classes) > 2 * error
+    return float(recall.mean()) - 1 / len(classes) > 2 * error + ROUNDING
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ def test_one_task_has_no_interval_and_errors_of_zero_are_refused() -> None:
         comparisons.pooled([0.1, 0.2], [0.02, 0.0])
 
 
+def test_effects_that_are_equal_but_for_rounding_have_no_interval() -> None:
+    found = comparisons.pooled([0.80 - 0.75, 0.30 - 0.25], [0.03, 0.03])
+
+    assert found.value == pytest.approx(0.05) and math.isnan(found.low) and math.isnan(found.p)
+
+
 def a_gap(value: float, se: float, df: float) -> gaps.Gap:
     return gaps.Gap(value, math.nan, math.nan, se, df, 100, (3, 3), 0, 0, "")
 

@@ -208,3 +208,13 @@ def test_only_an_arm_that_looks_at_the_texts_has_learned() -> None:
     assert not gaps.has_learned(truth, np.zeros((3, 200), dtype=int))
     guessed = [gaps.has_learned(truth, rng.integers(0, 2, (3, 200))) for _ in range(200)]
     assert np.mean(guessed) < 0.06
+
+
+def test_an_arm_whose_every_training_collapses_has_not_learned_whatever_the_sizes() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        classes = int(rng.integers(2, 5))
+        truth = np.repeat(np.arange(classes), rng.integers(10, 200, classes))
+        named = rng.integers(0, classes, (int(rng.integers(3, 8)), 1))  # by each training, of every text
+
+        assert not gaps.has_learned(truth, np.tile(named, (1, len(truth))))
