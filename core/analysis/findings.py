@@ -203,16 +203,17 @@ def _reading(found: Findings) -> str:
         return f"The slope is {100 * fit.slope:.0f} points over {fit.n_groups} tasks, without an interval. {fit.note}"
     where = "from the most objective to the most subjective task"
     size = f"{fit.n_groups} tasks, {fit.df:.1f} degrees of freedom"
+    note = f" {fit.note}" if fit.note else ""
     lost = f"{METRIC_NAMES[found.metric]} lost by training on synthetic data"
     change = f"changes by {rise:+z.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})"
     if fit.df < slope.SPEAKING_DF:
-        return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend."
+        return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend.{note}"
     if low <= 0 <= high:
-        return f"Whether the {lost} depends on subjectivity is not known: it {change}."
+        return f"Whether the {lost} depends on subjectivity is not known: it {change}.{note}"
     verb = "grows" if rise > 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low
-    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})."
+    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size}).{note}"
 
 
 def caution(found: Findings) -> str:
