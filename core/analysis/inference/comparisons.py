@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats import meta_analysis
 
-from core.analysis.inference.gaps import ROUNDING, RULE_OF_THREE, Gap
+from core.analysis.inference.gaps import ROUNDING, Gap
 from core.errors import StudyError
 
 SEEDS_ON_OFFER = (3, 5, 10, 20, 30)
@@ -81,9 +81,8 @@ def sizes_to_settle(gap: Gap, *, margin: float) -> Sizes | None:
     """
     if not math.isfinite(gap.se):
         room = margin - abs(gap.value) if math.isfinite(gap.low) else 0.0
-        return (
-            Sizes(math.ceil(RULE_OF_THREE / room) + 1, min(gap.n_seeds)) if room > RULE_OF_THREE / MOST_TEXTS else None
-        )
+        times_texts = gap.n_texts * max(gap.high - gap.value, gap.value - gap.low)  # 3 for accuracy
+        return Sizes(math.ceil(times_texts / room) + 1, min(gap.n_seeds)) if room > times_texts / MOST_TEXTS else None
     allowed = ((margin - gap.value) / float(stats.norm.ppf(0.95) + stats.norm.ppf(0.8))) ** 2
     fewest = min(gap.n_seeds)
     for seeds in [fewest, *(offered for offered in SEEDS_ON_OFFER if offered > fewest)]:

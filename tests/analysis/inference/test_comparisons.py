@@ -109,7 +109,7 @@ def test_two_one_sided_tests_are_those_of_r(case: dict[str, Any]) -> None:
 
 
 def test_arms_that_never_disagree_are_judged_by_the_rule_of_three() -> None:
-    many = gaps.Gap(0.0, -0.01, 0.01, math.nan, math.nan, 300, (3, 3), 0, 0, "")
+    many = gaps.Gap(0.0, -0.01, 0.01, math.nan, math.nan, 300, (3, 3), 0, 0, "")  # 3 / 300
 
     assert comparisons.equivalence(many, margin=0.02).is_equivalent
     assert not comparisons.equivalence(many, margin=0.005).is_as_good
