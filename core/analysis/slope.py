@@ -65,25 +65,13 @@ def over_groups(
     regression.need_columns(points, [x, y, group, *alike])
     complete = points[np.isfinite(points[[x, y]].to_numpy(dtype=float)).all(axis=1) & points[group].notna().to_numpy()]
     known = _informative(complete, x=x, alike=alike)
-    n_groups = known[group].nunique()
-    if n_groups < 3:
-        beside = f" that share {' and '.join(alike)} with another one" if alike else ""
-        raise StudyError(f"Regression needs at least 3 values of {group} with {x} and {y}{beside}; found {n_groups}.")
-    indicators = np.column_stack([np.empty((len(known), 0)), *(clusters.dummies(known[name]) for name in alike)])
-    indicators -= indicators.mean(axis=0)
-    at, names = known[x].to_numpy(dtype=float), known[group].astype(str).to_numpy()
-    design = np.column_stack([np.ones(len(known)), at - at.mean(), indicators])
-    found = clusters.fit(design, known[y].to_numpy(dtype=float), names)
+    n_groups = _enough_groups(known, x=x, y=y, group=group, alike=alike)
+    names, outcome = known[group].astype(str).to_numpy(), known[y].to_numpy(dtype=float)
+    design, at = _design(known, x=x, alike=alike), known[x].to_numpy(dtype=float)
+    found = clusters.fit(design, outcome, names)
     slope = found.coefficient(1, confidence=confidence)
-    rows = _Rows(
-        x=at,
-        y=known[y].to_numpy(dtype=float),
-        group=pd.factorize(names)[0],
-        cell=pd.factorize(known[list(alike)].astype(str).agg("\n".join, axis=1))[0]
-        if alike
-        else np.zeros(len(at), int),
-        basis=np.linalg.svd(np.delete(design, 1, axis=1), full_matrices=False)[0],
-    )
+    basis = np.linalg.svd(np.delete(design, 1, axis=1), full_matrices=False)[0]
+    rows = _Rows(at, outcome, group=pd.factorize(names)[0], cell=_cells(known, alike), basis=basis)
     plain = _one_point_each(rows, confidence=confidence, seed=seed)
     fit = dataclasses.replace(
         plain,
@@ -106,31 +94,31 @@ def over_groups(
     return fit if n_groups >= LEAST_GROUPS else _without_interval(fit, group)
 
 
-def exact(fit: Fit, table: pd.DataFrame, *, value: str, error: str, is_centred: bool = False) -> Exact:
+def exact(fit: Fit, table: pd.DataFrame, *, value: str, error: str, n_compared: int = 0) -> Exact:
     """The slope corrected for the error of the predictor, from its values and standard errors per group (one row each).
 
     With x the values of n groups and e their standard errors,
 
         reliability = 1 - c mean(e^2) / var(x)
 
-    where c is 1 for errors that are independent, and n / (n - 1) where the values are shifted to mean 0 (`is_centred`), as the
-    strengths of comparisons are: their errors sum to 0, too. Source: Fuller (1987), Measurement Error Models, section 1.2,
+    where c is 1 for errors that are independent, and N / (N - 1) where the values of N groups (`n_compared`) were shifted to mean 0, as the
+    strengths of comparisons are: the errors of all N sum to 0, too, whichever of the N are in the table.
+    Source: Fuller (1987), Measurement Error Models, section 1.2,
     with the reliability taken as known.
     """
     known = table.dropna(subset=[value, error])
     variance = float(known[value].var(ddof=1)) if len(known) > 1 else 0.0
     if not variance:
         return Exact(math.nan, math.nan, math.nan, math.nan)
-    reliability = max(0.0, 1 - error_variance(known[error], is_centred=is_centred) / variance)
+    reliability = max(0.0, 1 - error_variance(known[error], n_compared=n_compared) / variance)
     if reliability < CORRECTED_FROM:
         return Exact(reliability, math.nan, math.nan, math.nan)
     return Exact(reliability, fit.slope / reliability, fit.low / reliability, fit.high / reliability)
 
 
-def error_variance(errors: "pd.Series[float]", *, is_centred: bool) -> float:
+def error_variance(errors: "pd.Series[float]", *, n_compared: int = 0) -> float:
     """What errors of measurement add to the variance of the values of at least two groups, from the standard errors (`exact`)."""
-    n = len(errors)
-    return float((errors**2).mean()) * (n / (n - 1) if is_centred else 1.0)
+    return float((errors**2).mean()) * (n_compared / (n_compared - 1) if n_compared > 1 else 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +158,29 @@ def _informative(known: pd.DataFrame, *, x: str, alike: Sequence[str]) -> pd.Dat
             break
         known = known[is_kept]
     return known
+
+
+def _enough_groups(known: pd.DataFrame, *, x: str, y: str, group: str, alike: Sequence[str]) -> int:
+    """The number of groups; raises `StudyError` for fewer than 3."""
+    n_groups = int(known[group].nunique())
+    if n_groups < 3:
+        beside = f" that share {' and '.join(alike)} with another one" if alike else ""
+        raise StudyError(f"Regression needs at least 3 values of {group} with {x} and {y}{beside}; found {n_groups}.")
+    return n_groups
+
+
+def _design(known: pd.DataFrame, *, x: str, alike: Sequence[str]) -> Floats:
+    """The columns of the regression: a constant, x, and the indicators of `alike`, all but the constant with mean 0."""
+    indicators = np.column_stack([np.empty((len(known), 0)), *(clusters.dummies(known[name]) for name in alike)])
+    columns = np.column_stack([known[x].to_numpy(dtype=float), indicators])
+    return np.column_stack([np.ones(len(known)), columns - columns.mean(axis=0)])
+
+
+def _cells(known: pd.DataFrame, alike: Sequence[str]) -> Codes:
+    """The combination of the values of `alike` in each row, as a code from 0."""
+    if not alike:
+        return np.zeros(len(known), dtype=np.intp)
+    return np.asarray(known.groupby(list(alike), sort=False, dropna=False).ngroup().to_numpy(), dtype=np.intp)
 
 
 def _one_point_each(rows: _Rows, *, confidence: float, seed: int) -> Fit:

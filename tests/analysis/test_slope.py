@@ -146,11 +146,11 @@ def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
     found = slope.exact(fit, table, value="x", error="error")
     lost = slope.exact(fit, table.assign(error=1.5), value="x", error="error")
     unknown = slope.exact(fit, table.assign(error=math.nan), value="x", error="error")
-    centred = slope.exact(fit, table, value="x", error="error", is_centred=True)
+    centred = slope.exact(fit, table, value="x", error="error", n_compared=15)
 
     expected = 1 - 0.4**2 / table["x"].var()
     assert found.reliability == pytest.approx(expected, abs=1e-6)
-    assert centred.reliability == pytest.approx(1 - 10 / 9 * 0.4**2 / table["x"].var(), abs=1e-6)
+    assert centred.reliability == pytest.approx(1 - 15 / 14 * 0.4**2 / table["x"].var(), abs=1e-6)
     assert (found.slope, found.low) == pytest.approx((fit.slope / expected, fit.low / expected), rel=1e-6)
     assert lost.reliability < 0.5 and math.isnan(lost.slope)
     assert math.isnan(unknown.reliability)
