@@ -94,7 +94,6 @@ def collect(
     table = points.join(measured.table, subjectivity)
     line = _learned(table, measured)
     fit, note = _fit(line)
-    placed = subjectivity[subjectivity["task"].isin(line["task"])]
     by_arm = {str(arm): own for arm, group in line.groupby("arm", sort=False) if (own := _fit(group)[0]) is not None}
     return Findings(
         study=study,
@@ -106,7 +105,7 @@ def collect(
         points=table.assign(counts=_is_learned(table, measured)),
         fit=fit,
         fit_note=note,
-        exact=_exact(fit, placed, measure),
+        exact=_exact(fit, line, subjectivity, measure),
         by_arm=by_arm,
         left_out=left_out,
         notes=(
@@ -129,10 +128,15 @@ def _is_learned(points_: pd.DataFrame, measured: GapTable) -> "pd.Series[bool]":
     return pd.Series([pair not in measured.unlearned for pair in pairs], index=points_.index, dtype=bool)
 
 
-def _exact(fit: regression.Fit | None, placed: pd.DataFrame, measure: levels.Measure | None) -> slope.Exact | None:
+def _exact(
+    fit: regression.Fit | None, line: pd.DataFrame, subjectivity: pd.DataFrame, measure: levels.Measure | None
+) -> slope.Exact | None:
+    """The slope corrected for errors of subjectivity; the strengths of comparisons were centred over all tasks that were compared."""
     if fit is None:
         return None
-    return slope.exact(fit, placed, value="value", error="error", is_centred=measure is levels.Measure.COMPARISONS)
+    placed = subjectivity[subjectivity["task"].isin(line["task"])]
+    n_compared = int(subjectivity["value"].notna().sum()) if measure is levels.Measure.COMPARISONS else 0
+    return slope.exact(fit, placed, value="value", error="error", n_compared=n_compared)
 
 
 def known_tasks(found: Findings, names: Sequence[str]) -> list[KnownTask]:
@@ -203,16 +207,17 @@ def _reading(found: Findings) -> str:
         return f"The slope is {100 * fit.slope:.0f} points over {fit.n_groups} tasks, without an interval. {fit.note}"
     where = "from the most objective to the most subjective task"
     size = f"{fit.n_groups} tasks, {fit.df:.1f} degrees of freedom"
+    note = f" {fit.note}" if fit.note else ""
     lost = f"{METRIC_NAMES[found.metric]} lost by training on synthetic data"
     change = f"changes by {rise:+z.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})"
     if fit.df < slope.SPEAKING_DF:
-        return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend."
+        return f"The {lost} {change}; so few degrees of freedom are no evidence of a trend.{note}"
     if low <= 0 <= high:
-        return f"Whether the {lost} depends on subjectivity is not known: it {change}."
+        return f"Whether the {lost} depends on subjectivity is not known: it {change}.{note}"
     verb = "grows" if rise > 0 else "shrinks"
     if rise < 0:
         low, rise, high = -high, -rise, -low
-    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size})."
+    return f"The {lost} {verb} by {rise:.0f} points [{low:z.0f}, {high:z.0f}] {where} ({size}).{note}"
 
 
 def caution(found: Findings) -> str:

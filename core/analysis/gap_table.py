@@ -200,8 +200,13 @@ def beats_commonest(truth: npt.ArrayLike, scored: Scored, *, metric: Metric, spr
 def _commonest(truth: npt.NDArray[Any], metric: Metric) -> Scored:
     """The scores of answering the commonest label of the test texts to every text."""
     names, counts = np.unique(truth, return_counts=True)
-    answers = np.full((gaps.FEWEST_SEEDS, len(truth)), names[counts.argmax()])  # each training would answer alike
-    return SCORERS[metric](truth, answers)
+    return fixed(truth, np.full((1, len(truth)), names[counts.argmax()]), metric)
+
+
+def fixed(truth: npt.NDArray[Any], answers: npt.NDArray[Any], metric: Metric) -> Scored:
+    """The scores of answers (1 x texts) that another training could not change, in as many rows as an interval takes of seeds."""
+    scored = SCORERS[metric](truth, np.repeat(answers, gaps.FEWEST_SEEDS, axis=0))
+    return replace(scored, is_fixed=True)
 
 
 class _Answers:

@@ -145,7 +145,8 @@ def macro_f1(session: Session, run_id: int) -> float | None:
 
 def _macro_f1(found: pd.DataFrame) -> float:
     labels = sorted({*found["label"], *found["predicted"]})
-    return score.macro_f1(list(found["label"]), list(found["predicted"]), labels=labels)
+    of_labels = score.per_class(list(found["label"]), list(found["predicted"]), labels=labels)
+    return float(of_labels.loc[of_labels["n"] > 0, "f1"].mean())
 
 
 def title(task: str, arm: str, seed: int) -> str:
@@ -342,7 +343,7 @@ def _percent(share: float) -> str:
 def _scored(answered: pd.DataFrame) -> pd.DataFrame:
     """The scores of each run on its answers: columns run_id, macro_f1, accuracy, n_test, in the order of the runs.
 
-    Macro-F1 is over the labels that are the truth or the answer of any of the run's texts, as `score.macro_f1`.
+    Macro-F1 is over the labels that are the truth of any of the run's texts, as in every gap; an answer outside them is a miss.
     """
     counts = answered.groupby(["run_id", "label_id", "predicted_id"]).size().rename("n").reset_index()
     hits = counts[counts["label_id"] == counts["predicted_id"]].set_index(["run_id", "label_id"])["n"]
@@ -350,6 +351,7 @@ def _scored(answered: pd.DataFrame) -> pd.DataFrame:
     named = counts.groupby(["run_id", "predicted_id"])["n"].sum().rename_axis(["run_id", "label_id"])
     f1 = (2 * hits).div(true.add(named, fill_value=0), fill_value=0)
     by_run = counts.groupby("run_id")["n"].sum()
+    f1 = f1[f1.index.isin(true.index)]
     scored = pd.DataFrame({"macro_f1": f1.groupby("run_id").mean(), "n_test": by_run})
     scored["accuracy"] = hits.groupby("run_id").sum().reindex(by_run.index, fill_value=0) / by_run
     return scored.reset_index()

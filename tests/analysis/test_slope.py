@@ -83,8 +83,60 @@ def test_three_tasks_have_a_slope_but_no_interval_and_two_are_refused() -> None:
 
 def test_an_arm_in_every_task_of_its_own_leaves_no_slope() -> None:
     points = a_study(tasks=4, arms=1, encoders=1)
-    with pytest.raises(StudyError, match="determined by the other columns"):
+    with pytest.raises(StudyError, match="that share arm with another one; found 0"):
         slope.over_groups(points.assign(arm=points["task"]), x="x", y="gap", group="task", alike=("arm",))
+
+
+def laid_out(arms: dict[str, str], *, x: list[float], encoders: int = 1, seed: int = 0) -> pd.DataFrame:
+    """Gaps without a slope. `arms`: task -> its arms, one letter each."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (task, arm, f"e{encoder}", at, 0.1 + rng.normal() * 0.05)
+        for (task, own), at in zip(arms.items(), x, strict=True)
+        for arm in own
+        for encoder in range(encoders)
+    ]
+    return pd.DataFrame(rows, columns=["task", "arm", "encoder", "x", "gap"])
+
+
+@pytest.mark.parametrize("encoders", [1, 2])
+def test_tasks_with_arms_of_their_own_neither_count_nor_narrow_the_slope(encoders: int) -> None:
+    alone = {"A": "z", "B": "z", "C": "c", "D": "d"}
+    five = {"A": "z", "B": "z", "C": "z", "D": "z", "E": "c", "F": "d"}
+
+    with pytest.raises(StudyError, match="share arm and encoder with another one; found 2"):
+        over_tasks(laid_out(alone, x=[0, 1, 0.3, 0.7], encoders=encoders))
+    with pytest.raises(StudyError, match="found 2"):  # an arm at one x says nothing of the slope
+        over_tasks(laid_out({"A": "z", "B": "z", "C": "f", "D": "f", "E": "f"}, x=[0, 1, 2, 2, 2], encoders=encoders))
+    points = laid_out(five, x=[0, 1, 0.3, 0.7, 0.2, 0.9], encoders=encoders)
+    found, without = over_tasks(points), over_tasks(points[points["task"] < "E"])
+
+    assert (found.slope, found.p, found.r2, found.spearman_p) == pytest.approx(
+        (without.slope, without.p, without.r2, without.spearman_p)
+    )
+    assert (found.n_groups, found.dropped) == (4, 2 * encoders)
+    assert found.note == f"Not counted: {2 * encoders} points whose arm or encoder stands at one x only."
+
+
+def test_a_slope_that_one_task_decides_has_no_interval() -> None:
+    found = over_tasks(laid_out(dict.fromkeys("ABCDE", "z"), x=[0, 0, 0, 0, 1]))
+
+    assert math.isfinite(found.slope) and math.isnan(found.low) and math.isnan(found.p) and math.isnan(found.df)
+    assert found.note == "Without one task the slope is unknown, so it has no interval."
+
+
+def test_arms_on_other_tasks_are_reordered_among_their_own() -> None:
+    points = laid_out(dict.fromkeys("ABCD", "z") | dict.fromkeys("EFG", "f"), x=[0, 1, 2, 3, 4, 5, 6.5])
+    moved = points.assign(gap=points["gap"] + (points["arm"] == "f"))  # the arm alone, not subjectivity
+    some = laid_out({"A": "z", "B": "z", "C": "zf", "D": "f", "E": "f"}, x=[0, 1, 2, 3, 4])
+
+    plain, lifted, few = over_tasks(points), over_tasks(moved), over_tasks(some)
+
+    assert (lifted.permutation_p * 144) == pytest.approx(round(lifted.permutation_p * 144))  # of 4! x 3! orders
+    assert (lifted.slope, lifted.r2, lifted.spearman, lifted.spearman_p, lifted.permutation_p) == pytest.approx(
+        (plain.slope, plain.r2, plain.spearman, plain.spearman_p, plain.permutation_p)
+    )
+    assert math.isnan(few.permutation_p) and math.isnan(few.spearman_p) and math.isfinite(few.spearman)
 
 
 def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
@@ -94,11 +146,11 @@ def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
     found = slope.exact(fit, table, value="x", error="error")
     lost = slope.exact(fit, table.assign(error=1.5), value="x", error="error")
     unknown = slope.exact(fit, table.assign(error=math.nan), value="x", error="error")
-    centred = slope.exact(fit, table, value="x", error="error", is_centred=True)
+    centred = slope.exact(fit, table, value="x", error="error", n_compared=15)
 
     expected = 1 - 0.4**2 / table["x"].var()
     assert found.reliability == pytest.approx(expected, abs=1e-6)
-    assert centred.reliability == pytest.approx(1 - 10 / 9 * 0.4**2 / table["x"].var(), abs=1e-6)
+    assert centred.reliability == pytest.approx(1 - 15 / 14 * 0.4**2 / table["x"].var(), abs=1e-6)
     assert (found.slope, found.low) == pytest.approx((fit.slope / expected, fit.low / expected), rel=1e-6)
     assert lost.reliability < 0.5 and math.isnan(lost.slope)
     assert math.isnan(unknown.reliability)

@@ -41,7 +41,7 @@ def study(rng: np.random.Generator, *, tasks: int, raters: int, times: int) -> t
         return None
     table["gap"] += rng.normal(0, NOISE, tasks)
     fit = slope.over_groups(table, x="value", y="gap", group="task")
-    said = slope.exact(fit, table, value="value", error="error", is_centred=True)
+    said = slope.exact(fit, table, value="value", error="error", n_compared=tasks)
     off = table["value"] - (true - true.mean())
     return said.reliability, 1 - float((off**2).sum() / (tasks - 1) / table["value"].var(ddof=1)), said.slope
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.analysis.inference import gaps
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import Split
@@ -68,6 +69,24 @@ def test_scores_are_those_of_the_predictions_one_by_one(store: Store, task: Task
     truth, answers = own["label"].tolist(), own["predicted"].tolist()
     assert found["macro_f1"] == score.macro_f1(truth, answers, labels=sorted({*truth, *answers}))
     assert found["accuracy"] == score.accuracy(truth, answers)
+
+
+@pytest.mark.parametrize("wrong", [2, 0])
+def test_macro_f1_is_over_the_labels_of_the_test_texts_as_in_a_gap(store: Store, task: Task, wrong: int) -> None:
+    with store.write() as session:
+        elsewhere = Label(task_id=task.id, name="neutral", position=2)
+        session.add(elsewhere)
+        run = add_run(session, task, wrong=wrong)
+        last = session.scalars(select(Prediction).where(Prediction.run_id == run.id)).all()[-1]
+        last.label_id = elsewhere.id  # no test text has it
+        session.flush()
+
+        found = runs.scores(session, task.study_id)["macro_f1"][0]
+        own, alone = runs.predictions(session, run.id), runs.macro_f1(session, run.id)
+
+    codes = {"good": 0, "bad": 1, "neutral": 2}
+    expected = gaps.macro_f1(own["label"].map(codes), [own["predicted"].map(codes)]).scores[0]
+    assert (found, alone) == (pytest.approx(expected, abs=1e-12), pytest.approx(expected, abs=1e-12))
 
 
 def test_a_run_without_predictions_has_no_score_rather_than_0(store: Store, task: Task) -> None:

@@ -70,8 +70,7 @@ class _Lengths:
 
     def change(self, metric: Metric) -> Scored:
         """The score with twice the steps minus the score, seed by seed and text by text."""
-        own, twice = self.own.scored(metric), self.twice.scored(metric)
-        return Scored(twice.scores - own.scores, twice.influence - own.influence)
+        return gaps.change(self.twice.scored(metric), self.own.scored(metric))
 
 
 def read(session: Session, study_id: int, metric: Metric) -> StepsCheck:

@@ -66,8 +66,9 @@ class Result:
 
     def scored(self, metric: Metric) -> Scored:
         """The scores of the fits; a fixed baseline answers alike in as many trainings as an interval takes."""
-        rows = np.repeat(self.predicted, gaps.FEWEST_SEEDS, axis=0) if self.is_fixed else self.predicted
-        return gap_table.SCORERS[metric](self.truth, rows)
+        if not self.is_fixed:
+            return gap_table.SCORERS[metric](self.truth, self.predicted)
+        return gap_table.fixed(self.truth, self.predicted, metric)
 
     @property
     def short_words(self) -> str:

@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 DETERMINED = 1e-9  # a column that lies this near to the span of the other columns is determined by them
 SMALLEST_ROOT = 1e-10  # eigenvalues of a cluster's residual maker below this are 0
 NO_ERROR = 1e-9  # residuals below this share of the outcome's spread are rounding
+SEEN = 1 - 1e-6  # share of a coefficient's variance that residuals must show, for the rest has left none
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Fit:
     """A regression with its cluster-robust covariance.
 
     `values` (k): the coefficients. `covariance` (k x k): CR2, nan where the data leave no residuals, for then nothing tells how
-    far a coefficient could be off. `df` (k): Satterthwaite degrees of freedom of each coefficient, at most the number of
-    clusters minus 1.
+    far a coefficient could be off, and in the row and column of a coefficient that is unknown without one of the clusters: the error of
+    that cluster goes into it whole and leaves no residual. `df` (k): Satterthwaite degrees of freedom of each coefficient, at most
+    the number of clusters minus 1. `is_exact`: whether there are no residuals at all.
     """
 
     values: Floats
@@ -35,6 +37,7 @@ class Fit:
     df: Floats
     n: int
     n_clusters: int
+    is_exact: bool = False
 
     def coefficient(self, column: int, *, confidence: float = 0.95) -> "Coefficient":
         """One coefficient with its interval and the two-sided p of the value 0."""
@@ -81,10 +84,17 @@ def fit(design: npt.ArrayLike, outcome: npt.ArrayLike, clusters: npt.ArrayLike) 
     moved = weights @ residual  # coefficients x clusters
     if np.abs(residual).max() <= NO_ERROR * max(float(np.ptp(y)), NO_ERROR):
         nothing = np.full(x.shape[1], math.nan)
-        return Fit(values, np.full((x.shape[1], x.shape[1]), math.nan), nothing, len(y), len(members))
+        return Fit(values, np.full((x.shape[1], x.shape[1]), math.nan), nothing, len(y), len(members), is_exact=True)
     grams = [(own @ maker) @ (own @ maker).T for own in weights]
-    df = np.array([np.trace(gram) ** 2 / (gram**2).sum() for gram in grams])
-    return Fit(values, moved @ moved.T, df, len(y), len(members))
+    shown = np.array([np.trace(gram) for gram in grams]) / (solve**2).sum(
+        axis=1
+    )  # CR2's mean by the true variance, with equal errors
+    is_seen = shown >= SEEN
+    df = np.array(
+        [np.trace(gram) ** 2 / (gram**2).sum() if seen else math.nan for gram, seen in zip(grams, is_seen, strict=True)]
+    )
+    covariance = np.where(np.outer(is_seen, is_seen), moved @ moved.T, math.nan)
+    return Fit(values, covariance, df, len(y), len(members))
 
 
 def dummies(values: npt.ArrayLike) -> Floats:

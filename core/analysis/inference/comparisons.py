@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats import meta_analysis
 
-from core.analysis.inference.gaps import RULE_OF_THREE, Gap
+from core.analysis.inference.gaps import ROUNDING, Gap
 from core.errors import StudyError
 
 SEEDS_ON_OFFER = (3, 5, 10, 20, 30)
@@ -81,9 +81,8 @@ def sizes_to_settle(gap: Gap, *, margin: float) -> Sizes | None:
     """
     if not math.isfinite(gap.se):
         room = margin - abs(gap.value) if math.isfinite(gap.low) else 0.0
-        return (
-            Sizes(math.ceil(RULE_OF_THREE / room) + 1, min(gap.n_seeds)) if room > RULE_OF_THREE / MOST_TEXTS else None
-        )
+        times_texts = gap.n_texts * max(gap.high - gap.value, gap.value - gap.low)  # 3 for accuracy
+        return Sizes(math.ceil(times_texts / room) + 1, min(gap.n_seeds)) if room > times_texts / MOST_TEXTS else None
     allowed = ((margin - gap.value) / float(stats.norm.ppf(0.95) + stats.norm.ppf(0.8))) ** 2
     fewest = min(gap.n_seeds)
     for seeds in [fewest, *(offered for offered in SEEDS_ON_OFFER if offered > fewest)]:
@@ -102,8 +101,8 @@ def _within(margin: float, low: float, high: float, *, p: float = math.nan, p_as
 class Pooled:
     """The mean of an effect over tasks that differ: `tau` is their standard deviation beyond the errors of measurement.
 
-    `low`, `high`, `p`: Knapp-Hartung, t with tasks - 1 degrees; nan with fewer than 2 tasks, and where all effects are equal to
-    the last digit, which would leave no width at all.
+    `low`, `high`, `p`: Knapp-Hartung, t with tasks - 1 degrees; nan with fewer than 2 tasks, and where all effects are equal, which
+    would leave no width at all.
     """
 
     value: float
@@ -123,7 +122,7 @@ def pooled(effects: Sequence[float], errors: Sequence[float], *, confidence: flo
     values, se = np.asarray(effects, dtype=float), np.asarray(errors, dtype=float)
     if not len(values) or not np.isfinite([*values, *se]).all() or not (se > 0).all():
         raise StudyError("Pooling over tasks needs a finite effect and a standard error above 0 for every task.")
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= ROUNDING:
         tau = math.nan if len(values) == 1 else 0.0
         return Pooled(float(values[0]), math.nan, math.nan, math.nan, tau, len(values))
     found = meta_analysis.combine_effects(values, se**2, method_re="iterated", use_t=True, alpha=1 - confidence)

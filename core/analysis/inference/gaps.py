@@ -23,6 +23,7 @@ FEWEST_SEEDS = 3  # in each arm, before an interval rests on the arm's own seeds
 FEWEST_ARMS = 6  # with 2 seeds or more, before the arms of a study lend one another their spread over seeds
 FEWEST_OF_A_CLASS = 30  # test texts; below, macro-F1 of the class hangs on a few texts
 SMALLEST_VARIANCE = 1e-8  # of scores over seeds: seeds that agree to the last digit have not shown that they always do
+ROUNDING = 1e-9  # of scores; what lies nearer is equal
 RULE_OF_THREE = 3.0  # an event that n tries did not show has a probability of at most 3 / n (95 %)
 
 
@@ -31,11 +32,23 @@ class Scored:
     """The scores of one arm on a test split.
 
     `scores` (seeds): one for each training, in [0, 1]. `influence` (seeds x texts): n times the derivative of the score with
-    respect to the weight of the text; each row has mean 0.
+    respect to the weight of the text; each row has mean 0. `step`: the most that another answer to one text could change the score,
+    in [0, 1]; nan stands for 1 / texts. `answers` (seeds x texts): the classes answered, None where the influence tells all of them.
+    `is_fixed`: whether another training could not answer otherwise, as of a rule without training; its rows are then equal, and no
+    part of its error comes from seeds.
     """
 
     scores: Floats
     influence: Floats
+    step: float = math.nan
+    answers: Codes | None = None
+    is_fixed: bool = False
+
+    @property
+    def half_width(self) -> float:
+        """By the rule of three, how far the score of an arm that never erred, or never differed, could be off."""
+        step = self.step if math.isfinite(self.step) else 1 / self.influence.shape[1]
+        return min(1.0, RULE_OF_THREE * step)
 
 
 @dataclass(frozen=True)
@@ -88,11 +101,13 @@ def macro_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Scored:
     actual, answers = _checked(truth, predicted)
     classes = np.unique(actual)
     scores, influence = np.zeros(len(answers)), np.zeros(answers.shape)
+    steps = []
     for own in classes:
         of_class = class_f1(actual, answers, own=own)
         scores += of_class.scores
         influence += of_class.influence
-    return Scored(scores / len(classes), influence / len(classes))
+        steps.append(of_class.step)
+    return Scored(scores / len(classes), influence / len(classes), step_of_mean(steps), answers)
 
 
 def class_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, own: int) -> Scored:
@@ -107,7 +122,30 @@ def class_f1(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, own: int) -> Sco
     hit, wrong = named & is_own, named ^ is_own
     tp, errors = hit.sum(axis=1, keepdims=True), wrong.sum(axis=1, keepdims=True)
     size = 2 * tp + errors  # 2 TP + FP + FN
-    return Scored((2 * tp / size)[:, 0], len(actual) * (2 * errors / size**2 * hit - 2 * tp / size**2 * wrong))
+    influence = len(actual) * (2 * errors / size**2 * hit - 2 * tp / size**2 * wrong)
+    return Scored((2 * tp / size)[:, 0], influence, step_of_f1(tp, size), answers)
+
+
+def step_of_f1(tp: npt.ArrayLike, size: npt.ArrayLike) -> float:
+    """The most that another answer to one text could change F1 = 2 TP / size, size = 2 TP + FP + FN: a true positive that is lost,
+    2 (size - TP) / (size (size - 1)); of several true positives and sizes the largest, in [0, 1]."""
+    hits, whole = np.asarray(tp, dtype=float), np.asarray(size, dtype=float)
+    return float(np.minimum(1.0, 2 * (whole - hits) / (whole * np.maximum(whole - 1, 1))).max())
+
+
+def step_of_mean(steps: Sequence[float]) -> float:
+    """The most that another answer to one text could change the mean of F1 over classes, from that of each class: an answer counts in
+    two classes at most."""
+    return sum(sorted(steps)[-2:]) / len(steps)
+
+
+def change(after: Scored, before: Scored) -> Scored:
+    """The scores of an arm after some change minus those before it, seed by seed and text by text."""
+    answers = None
+    if after.answers is not None and before.answers is not None:
+        answers = after.answers * (int(before.answers.max()) + 1) + before.answers
+    step = after.half_width / RULE_OF_THREE + before.half_width / RULE_OF_THREE
+    return Scored(after.scores - before.scores, after.influence - before.influence, step, answers)
 
 
 def shared_spread(arms: Sequence[Scored]) -> SeedSpread:
@@ -144,6 +182,8 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
 
     The arms are paired over texts and independent over seeds, whose variance `spread` moderates. Raises `StudyError` if the
     arms were scored on different numbers of texts.
+    Arms that never disagree, and one that never errs beside one that always does, have the rule of three: at most 3 answers in n could
+    have been others, each worth `Scored.step`.
     Source: variance of a two-way layout by influence functions; Satterthwaite (1946) for the degrees.
     """
     n = one.influence.shape[1]
@@ -155,16 +195,16 @@ def gap(one: Scored, other: Scored, *, spread: SeedSpread = ALONE, confidence: f
     seeds = (len(one.scores), len(other.scores))
     influence = one.influence.mean(axis=0) - other.influence.mean(axis=0)
     text = _of_texts(influence)
-    if n < 2 or (min(seeds) < FEWEST_SEEDS and spread.df == 0):
+    drawn = [len(arm.scores) for arm in (one, other) if not arm.is_fixed] or [FEWEST_SEEDS]
+    if n < 2 or (min(drawn) < FEWEST_SEEDS and spread.df == 0):
         nan = math.nan
         return Gap(value, nan, nan, nan, nan, n, seeds, text, nan, _too_few(n, seeds))
     error = _error((one, other), text, spread)
     if text == 0 and all(float(np.ptp(arm.scores)) == 0 for arm in (one, other)):
-        low, high = max(-1.0, value - RULE_OF_THREE / n), min(1.0, value + RULE_OF_THREE / n)
-        note = f"No disagreement in {n} texts, so the interval is the rule of three."
+        low, high, note = _rule_of_three(one, other, value)
         return Gap(value, low, high, math.nan, math.nan, n, seeds, text, error.seed, note)
     half = float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
-    note = _borrowed(seeds, spread)
+    note = _borrowed(min(drawn), spread)
     return Gap(value, value - half, value + half, error.se, error.df, n, seeds, text, error.seed, note, error.shared)
 
 
@@ -175,12 +215,12 @@ def mean_score(arm: Scored, *, spread: SeedSpread = ALONE, confidence: float = 0
     three where no text has any influence, such as a score of 1. Source: as for `gap`, with one arm.
     """
     n, value = arm.influence.shape[1], float(arm.scores.mean())
-    if n < 2 or (len(arm.scores) < FEWEST_SEEDS and spread.df == 0):
+    if n < 2 or (len(arm.scores) < FEWEST_SEEDS and spread.df == 0 and not arm.is_fixed):
         return Interval(value, math.nan, math.nan, n)
     text = _of_texts(arm.influence.mean(axis=0))
     error = _error((arm,), text, spread)
     is_still = text == 0 and float(np.ptp(arm.scores)) == 0
-    half = RULE_OF_THREE / n if is_still else float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
+    half = arm.half_width if is_still else float(stats.t.ppf((1 + confidence) / 2, error.df)) * error.se
     return Interval(value, max(0.0, value - half), min(1.0, value + half), n)
 
 
@@ -197,7 +237,10 @@ class SeedPart:
 
 
 def seed_part(arm: Scored, spread: SeedSpread) -> SeedPart:
-    """The error of an arm's mean score that comes from its seeds; with one seed all of it is taken from `spread`."""
+    """The error of an arm's mean score that comes from its seeds; with one seed all of it is taken from `spread`, and a fixed arm has
+    none."""
+    if arm.is_fixed:
+        return SeedPart(0.0, math.inf, 0.0)
     n_seeds, n = arm.influence.shape
     own = max(float(np.var(arm.scores, ddof=1)), SMALLEST_VARIANCE) if n_seeds > 1 else 0.0
     variance = moderated(own, n_seeds - 1, spread) / n_seeds
@@ -218,7 +261,7 @@ def has_learned(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> bool:
     hits = (answers == actual).mean(axis=0)
     recall = np.bincount(own, weights=hits) / size
     error = math.sqrt(float((((hits - recall[own]) / (size[own] * len(classes))) ** 2).sum()))
-    return float(recall.mean()) - 1 / len(classes) > 2 * error
+    return float(recall.mean()) - 1 / len(classes) > 2 * error + ROUNDING
 
 
 @dataclass(frozen=True)
@@ -243,6 +286,29 @@ def _error(arms: Sequence[Scored], text: float, spread: SeedSpread) -> _Error:
     return _Error(math.sqrt(variance), (text + seed) ** 2 / of_seeds if of_seeds else math.nan, seed, twice)
 
 
+def _rule_of_three(one: Scored, other: Scored, value: float) -> tuple[float, float, str]:
+    """The limits of a gap on which no text has any influence, and the note; nan where the arms answer texts differently without any
+    influence on the gap, such as two arms that answer no text of a class rightly."""
+    n = one.influence.shape[1]
+    differing = _differing(one, other)
+    if differing:
+        said = f"The arms answer {differing} of {n} texts differently, but none of these moves the difference of the scores"
+        return math.nan, math.nan, f"{said}, so it has no interval."
+    half = max(one.half_width, other.half_width)
+    note = f"No disagreement in {n} texts, so the interval is the rule of three."
+    return max(-1.0, value - half), min(1.0, value + half), note
+
+
+def _differing(one: Scored, other: Scored) -> int:
+    """The number of texts to which the trainings of two arms give other answers; 0 where the influence tells all of them."""
+    if one.answers is None or other.answers is None:
+        return 0
+    pair = [np.sort(arm.answers, axis=0) for arm in (one, other) if arm.answers is not None]
+    if len(pair[0]) != len(pair[1]):
+        pair = [answers[[0, -1]] for answers in pair]
+    return int((pair[0] != pair[1]).any(axis=0).sum())
+
+
 def _of_texts(influence: Floats) -> float:
     """The variance, from the draw of test texts, of a number on which the texts have this influence; 0 for a single text."""
     n = len(influence)
@@ -262,8 +328,8 @@ def _too_few(n: int, seeds: tuple[int, int]) -> str:
     return f"An interval needs {FEWEST_SEEDS} seeds in each arm; there are {seeds[0]} and {seeds[1]}."
 
 
-def _borrowed(seeds: tuple[int, int], spread: SeedSpread) -> str:
-    if min(seeds) >= FEWEST_SEEDS or spread.df == 0:
+def _borrowed(seeds: int, spread: SeedSpread) -> str:
+    if seeds >= FEWEST_SEEDS or spread.df == 0:
         return ""
-    few = "One seed" if min(seeds) == 1 else f"{min(seeds)} seeds"
+    few = "One seed" if seeds == 1 else f"{seeds} seeds"
     return f"{few} in an arm: the spread over seeds is taken from the other arms of the study."

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.analysis.inference import gaps
 from core.analysis.points import Metric
 from core.interval import Interval, undefined, wilson
 from core.subjectivity.statistics import counts
@@ -15,7 +16,6 @@ Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
 FEWEST_TEXTS = 10  # below, resampling texts gives no interval
 ROUNDING = 1e-9
-RULE_OF_THREE = 3.0  # an event that n texts did not show has a probability of at most 3 / n (95 %)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ def label_ceiling(ratings: pd.DataFrame, *, metric: Metric, confidence: float = 
 
     `ratings`: columns item_id, rater_id, label; texts with one rating are left out, and ratings without a label. Where the others are
     tied, each tied label counts with equal weight. Each text has the weight 1, however many raters it has. The interval resamples
-    texts (percentiles); it has no limits under 10 texts, and if no text shows any disagreement it is the rule of three.
+    texts (percentiles); it has no limits under 10 texts, and if no text shows any disagreement it is the rule
+    of three, by what one text of the smallest labels is worth.
     nan if no text has two ratings.
     """
     table = _pairable(ratings)
@@ -43,7 +44,7 @@ def label_ceiling(ratings: pd.DataFrame, *, metric: Metric, confidence: float = 
     if n < FEWEST_TEXTS:
         return Interval(value, np.nan, np.nan, n)
     if value > 1 - ROUNDING:
-        return Interval(value, max(0.0, 1 - RULE_OF_THREE / n), 1.0, n)
+        return Interval(value, max(0.0, 1 - gaps.RULE_OF_THREE * _step(table, metric)), 1.0, n)
     cells, weights = np.unique(confusions.round(12), axis=0, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(n, weights / n, size=RESAMPLES).astype(float)
     tail = (1 - confidence) / 2
@@ -90,6 +91,14 @@ def _confusion(table: Floats) -> Floats:
         majority = (others == top) / (others == top).sum(axis=1, keepdims=True)
         found[:, :, own] = majority * (table[:, own] / table.sum(axis=1))[:, None]
     return found.reshape(texts, labels * labels)
+
+
+def _step(table: Floats, metric: Metric) -> float:
+    """The most that another rating could change a score of 1: for macro-F1 it weighs what the smallest labels are worth."""
+    if metric == Metric.ACCURACY:
+        return 1 / len(table)
+    sizes = (table > 0).sum(axis=0)
+    return gaps.step_of_mean([gaps.step_of_f1(n, 2 * n) for n in sizes[sizes > 0]])
 
 
 def _score(cells: Floats, weights: Floats, metric: Metric) -> Floats:

@@ -20,6 +20,7 @@ from core.study.rows.study import Arm, Completion, Run, Sample, Task
 from core.subjectivity import levels, ratings
 
 FEWEST_TASKS = 6  # with gaps, before the spread of tasks is taken from the study
+LEAST_FOR_A_LINE = 3  # tasks with gaps of one arm and encoder
 FEWEST_RATED = 3  # with ratings, before what a rating says is taken from the study
 LEAST_TAU = 0.01
 HOUR_MS = 3_600_000  # an answer that took longer was left open
@@ -60,15 +61,21 @@ def of_gaps(gaps: Sequence[Gap], whose: str) -> dict[str, Number]:
 
 
 def _over_tasks(found: Findings) -> dict[str, Number]:
-    """The spread of tasks beyond their subjectivity."""
-    points = found.points.dropna(subset=["gap", "se"])
-    means = points.assign(gap=points["gap"] - points.groupby("arm")["gap"].transform("mean"))
-    means = means.groupby("task")[["subjectivity", "gap", "se"]].mean()
-    if len(means) >= FEWEST_TASKS and means["subjectivity"].nunique() > 1:
-        line = np.polynomial.Polynomial.fit(means["subjectivity"], means["gap"], 1)
-        beyond = float(((means["gap"] - line(means["subjectivity"])) ** 2).sum() / (len(means) - 2))
-        tau = math.sqrt(max(LEAST_TAU**2, beyond - float((means["se"] ** 2).mean())))
-        return {"tau": Number(tau, Origin.STUDY, f"{len(means)} tasks around their line")}
+    """The spread of tasks beyond their subjectivity, of one arm with one encoder, for a plan is about one: the squares around the line of
+    each over tasks, without the squared error of its gaps, pooled by their degrees of freedom. Gaps that mean nothing do not count."""
+    points = found.line.dropna(subset=["gap", "se"])
+    beyond, df = 0.0, 0
+    for _, own in points.groupby(["arm", "encoder"], sort=False):
+        if len(own) < LEAST_FOR_A_LINE or own["subjectivity"].nunique() < 2:
+            continue
+        line = np.polynomial.Polynomial.fit(own["subjectivity"], own["gap"], 1)
+        degrees = len(own) - 2
+        squares = float(((own["gap"] - line(own["subjectivity"])) ** 2).sum())
+        beyond, df = beyond + squares - degrees * float((own["se"] ** 2).mean()), df + degrees
+    n = points["task"].nunique()
+    if n >= FEWEST_TASKS and df >= FEWEST_TASKS - 2:
+        tau = math.sqrt(max(LEAST_TAU**2, beyond / df))
+        return {"tau": Number(tau, Origin.STUDY, f"{n} tasks around their line")}
     return {}
 
 
@@ -79,7 +86,9 @@ def _of_answers(found: Findings) -> dict[str, Number]:
     numbers = {}
     if len(places) >= (FEWEST_TASKS if is_comparing else FEWEST_RATED):
         errors = places["error"] ** 2
-        true = float(places["value"].var(ddof=1)) - slope.error_variance(places["error"], is_centred=is_comparing)
+        true = float(places["value"].var(ddof=1)) - slope.error_variance(
+            places["error"], n_compared=int(found.subjectivity["value"].notna().sum()) if is_comparing else 0
+        )
         if true > 0:
             one = float((errors * places["n"]).mean()) / true
             numbers["rating_variance"] = Number(one, Origin.STUDY, f"{found.measure} of {len(places)} tasks")

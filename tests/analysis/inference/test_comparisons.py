@@ -31,6 +31,12 @@ def test_one_task_has_no_interval_and_errors_of_zero_are_refused() -> None:
         comparisons.pooled([0.1, 0.2], [0.02, 0.0])
 
 
+def test_effects_that_are_equal_but_for_rounding_have_no_interval() -> None:
+    found = comparisons.pooled([0.80 - 0.75, 0.30 - 0.25], [0.03, 0.03])
+
+    assert found.value == pytest.approx(0.05) and math.isnan(found.low) and math.isnan(found.p)
+
+
 def a_gap(value: float, se: float, df: float) -> gaps.Gap:
     return gaps.Gap(value, math.nan, math.nan, se, df, 100, (3, 3), 0, 0, "")
 
@@ -103,7 +109,7 @@ def test_two_one_sided_tests_are_those_of_r(case: dict[str, Any]) -> None:
 
 
 def test_arms_that_never_disagree_are_judged_by_the_rule_of_three() -> None:
-    many = gaps.Gap(0.0, -0.01, 0.01, math.nan, math.nan, 300, (3, 3), 0, 0, "")
+    many = gaps.Gap(0.0, -0.01, 0.01, math.nan, math.nan, 300, (3, 3), 0, 0, "")  # 3 / 300
 
     assert comparisons.equivalence(many, margin=0.02).is_equivalent
     assert not comparisons.equivalence(many, margin=0.005).is_as_good

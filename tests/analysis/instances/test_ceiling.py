@@ -80,9 +80,15 @@ def test_texts_count_alike_however_many_raters_they_have_and_in_any_order() -> N
 
 
 def test_without_any_disagreement_the_interval_is_the_rule_of_three() -> None:
-    found = ceiling.label_ceiling(ratings(*["aaa", "bbb"] * 15), metric=Metric.MACRO_F1)
+    even, rare = ratings(*["aaa", "bbb"] * 15), ratings(*["aaa"] * 27, *["bbb"] * 3)
+    hits, f1, of_few = (
+        ceiling.label_ceiling(given, metric=metric)
+        for given, metric in ((even, Metric.ACCURACY), (even, Metric.MACRO_F1), (rare, Metric.MACRO_F1))
+    )
 
-    assert (found.value, found.low, found.high, found.n) == (1.0, 0.9, 1.0, 30)
+    assert (hits.value, hits.low, hits.high, hits.n) == (1.0, 0.9, 1.0, 30)
+    assert f1.low == pytest.approx(1 - 3 / 29)  # a lost true positive of 15 leaves 28 / 29 of a label's F1
+    assert of_few.low == pytest.approx(1 - 3 * (1 / 5 + 1 / 53) / 2)
 
 
 @pytest.mark.parametrize(("items", "n"), [(["a", "b"], 0), (["aab"] * 9, 9)])
