@@ -187,7 +187,13 @@ def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.
     """The title, threshold curves and caption of each task with rated texts that runs predicted."""
     drawn: list[tuple[str, go.Figure, str]] = []
     for task in tasks.tasks(session, found.study.id):
-        agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
+        agreed = evidence.of_task(
+            session,
+            found.study,
+            task.name,
+            run_ids=list(found.scores["run_id"]),
+            unlearned=found.unlearned_encoders(task.name),
+        )
         if agreed and agreed.curves:
             cut = data_notes.cut_arms(found.scores, task.name) & set(agreed.curves)
             drawn.append(
