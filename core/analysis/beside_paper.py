@@ -17,10 +17,12 @@ from core.analysis.findings import Findings
 from core.errors import StudyError
 from core.study.rows.kinds import ArmKind
 from core.synthesis.prompts import catalogued
+from core.wording import counted
 
 RECALLED = "recalled, not checked"
 STANDS_IN = "bert-base-uncased"  # the published encoder that is shown beside an encoder that the paper did not train
 UNCLEAR = ", not clear here"  # the interval of our gap holds 0, or there is none
+NOT_JUDGED = "not judged"  # the real arm is not shown to have learned, so our gap means nothing
 FEWEST_TASKS = 4
 COLUMNS = ["task", "arm", "arm_kind", "encoder", "gap", "low", "high", "paper_gap", "direction", "status",
            "n_seeds", "n_test", "paper_task", "paper_encoder", "paper_real", "paper_score"]  # fmt: skip
@@ -42,7 +44,8 @@ class RankAgreement:
 
 @dataclass(frozen=True)
 class BesidePaper:
-    """Our gaps beside the published ones. `table` has the columns `COLUMNS`, a row for each task, arm and encoder."""
+    """Our gaps beside the published ones. `table` has the columns `COLUMNS`, a row for each task, arm and encoder; gaps to a real arm that
+    is not shown to have learned are `NOT_JUDGED` and stand in no count of directions and no order."""
 
     table: pd.DataFrame
     ranks: tuple[RankAgreement, ...]
@@ -52,13 +55,19 @@ class BesidePaper:
         """What the table says, in sentences: directions, order of tasks, and how far the published numbers can be trusted."""
         if self.table.empty:
             return []
-        same = self.table["direction"].str.contains("in both")
-        clear = int((same & ~self.table["direction"].str.endswith(UNCLEAR)).sum())
-        rows, tasks = len(self.table), self.table["task"].nunique()
+        judged = _judged(self.table)
+        same = judged["direction"].str.contains("in both")
+        clear = int((same & ~judged["direction"].str.endswith(UNCLEAR)).sum())
+        rows, tasks, unjudged = len(self.table), judged["task"].nunique(), len(self.table) - len(judged)
         said = [
-            f"{int(same.sum())} of {rows} gaps over {tasks} task{'s' if tasks > 1 else ''} have the direction of the published gap; "
+            f"{int(same.sum())} of {len(judged)} gaps over {tasks} task{'s' if tasks > 1 else ''} have the direction of the published gap; "
             f"the 95 % interval of {clear} of these leaves out 0."
-        ]
+        ] * (len(judged) > 0)
+        if unjudged:
+            said.append(
+                f"{counted(unjudged, 'gap')} {'is' if unjudged == 1 else 'are'} not judged: the real arm is not shown to beat chance and "
+                "the commonest label."
+            )
         said += [_rank_words(rank) for rank in self.ranks]
         recalled = int(self.table["status"].eq(RECALLED).sum())
         said.append(
@@ -79,9 +88,18 @@ def beside(found: Findings) -> BesidePaper:
     published = pd.read_csv(catalogue.PUBLISHED)
     published = published[published["metric"] == found.metric]
     rows = [ours | theirs for ours in found.gaps.to_dict("records") if (theirs := _published(published, ours))]
+    for row in rows:
+        if (row["task"], row["encoder"]) in found.measured.unlearned:
+            row["direction"] = NOT_JUDGED
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
-    kinds = [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if (table["arm_kind"] == kind).any()]
-    return BesidePaper(table, tuple(_ranks(table[table["arm_kind"] == kind], kind) for kind in kinds))
+    judged = _judged(table)
+    kinds = [kind for kind in (ArmKind.ZERO_SHOT, ArmKind.FEW_SHOT) if (judged["arm_kind"] == kind).any()]
+    return BesidePaper(table, tuple(_ranks(judged[judged["arm_kind"] == kind], kind) for kind in kinds))
+
+
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose real arm is shown to have learned."""
+    return table[table["direction"].ne(NOT_JUDGED)]
 
 
 def _published(scores: pd.DataFrame, ours: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

@@ -86,11 +86,11 @@ def cut_arms(scores: pd.DataFrame, task: str) -> set[str]:
 
 
 def of_gaps(measured: GapTable) -> list[str]:
-    """Tasks whose real arm beats chance by so little that hardly anything can be lost."""
+    """Tasks whose real arm beats chance by so little that there is little above chance to lose."""
     near = measured.table[measured.table["score_real"] - measured.table["chance"] < LEAST_ROOM]
     return [
-        f"{shown(str(task))}: the real arm scores {row['score_real']:.3f} where chance is {row['chance']:.3f}, so at most "
-        f"{max(0.0, row['score_real'] - row['chance']):.3f} can be lost; its gap is not comparable with that of other tasks."
+        f"{shown(str(task))}: the real arm scores {row['score_real']:.3f} where chance is {row['chance']:.3f}, so there is "
+        "little above chance to lose; its gap is not comparable with that of other tasks."
         for task, row in near.drop_duplicates("task").set_index("task").iterrows()
         if not measured.why_unlearned(str(task))
     ]

@@ -63,6 +63,10 @@ class Findings:
         """The `points` that the regression counts: those whose real arm is shown to have learned."""
         return _learned(self.points, self.measured)
 
+    def unlearned_encoders(self, task: str) -> tuple[str, ...]:
+        """The encoders with which the real arm of a task is not shown to have learned, sorted."""
+        return tuple(sorted(encoder for name, encoder in self.measured.unlearned if name == task))
+
     @property
     def by_task(self) -> pd.DataFrame:
         """All gaps with the subjectivity of their tasks, as `points.join`; tasks of unknown subjectivity come last. `counts`: whether the

@@ -23,10 +23,10 @@ class Kept:
     """How far the foretold order held on `n` trained arms.
 
     `table`: columns arm, foretold (place by Chamfer distance, from 1), trained (place by macro-F1), chamfer_distance, macro_f1
-    (mean over seeds and encoders), n_runs; in the order foretold. `rho`: Spearman's correlation of Chamfer distance and
-    macro-F1, in [-1, 1]; nan below three arms or for equal scores. `by_chance`: the share of all orders of the arms that are
-    at least as near to the order after training, in (0, 1]; nan where `rho` is. `untrained`: arms of the foretold order
-    without a finished run under the same conditions.
+    (mean over seeds, then over the encoders and conditions that trained the same arms), n_runs; in the order foretold. `rho`:
+    Spearman's correlation of Chamfer distance and macro-F1, in [-1, 1]; nan below three arms or for equal scores. `by_chance`: the
+    share of all orders of the arms that are at least as near to the order after training, in (0, 1]; nan where `rho` is. `untrained`:
+    arms of the foretold order without a finished run under the same conditions.
     """
 
     table: pd.DataFrame
@@ -43,7 +43,8 @@ class Kept:
 def of_task(session: Session, task: Task, foretold: Foretold) -> Kept | None:
     """The foretold order of a task's arms beside their scores; None if no order was foretold or under two arms are trained.
 
-    Of the runs with the settings that the study's findings use, those of the encoders that trained the most arms count.
+    Of the runs with the settings that the study's findings use, those of the encoder and conditions that trained the most arms (then the
+    most runs, then the newest) count, and those of other encoders and conditions that trained the very same arms.
     """
     if not foretold.arms:
         return None
@@ -51,12 +52,13 @@ def of_task(session: Session, task: Task, foretold: Foretold) -> Kept | None:
     own = scores[(scores["task"] == task.name) & scores["arm"].isin(foretold.arms)].dropna(subset=["macro_f1"])
     if own.empty:
         return None
-    own = own.assign(arms=own.groupby(["encoder", "conditions"])["arm"].transform("nunique"))
-    own = own[own["arms"] == own["arms"].max()]
-    by_encoder = own.groupby(["arm", "encoder"])["macro_f1"].mean()
+    groups = [group for _, group in own.groupby(["encoder", "conditions"], sort=False)]
+    best = max(groups, key=lambda group: (group["arm"].nunique(), len(group), group["run_id"].max()))
+    own = pd.concat([group for group in groups if set(group["arm"]) == set(best["arm"])])
+    by_group = own.groupby(["arm", "encoder", "conditions"])["macro_f1"].mean()
     return compare(
         {arm: foretold.chamfer[arm].value for arm in foretold.arms},
-        by_encoder.groupby("arm").mean().to_dict(),
+        by_group.groupby("arm").mean().to_dict(),
         n_runs=own.groupby("arm").size().to_dict(),
     )
 
@@ -89,9 +91,9 @@ def sentence(kept: Kept) -> str:
         correlation = (
             f"Spearman {kept.rho:.2f} over {kept.n} arms, where {kept.by_chance:.0%} of all orders do at least as well"
         )
-    seeds = (
-        f"{kept.table['n_runs'].min()} runs each" if kept.table["n_runs"].min() > 1 else "1 run each, which says little"
-    )
+    fewest, most = int(kept.table["n_runs"].min()), int(kept.table["n_runs"].max())
+    seeds = f"{fewest if fewest == most else f'{fewest} to {most}'} run{'s' if most > 1 else ''} each"
+    seeds += ", which says little" if fewest < 2 else ""
     said = f"After training (macro-F1, {seeds}): {scores}. Foretold: {', '.join(kept.table['arm'])}; {correlation}; {held}."
     return f"{said} Not trained yet: {', '.join(kept.untrained)}." if kept.untrained else said
 

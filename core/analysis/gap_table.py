@@ -192,6 +192,11 @@ def other_devices(scores: pd.DataFrame) -> list[str]:
     return said
 
 
+def conditions_of_gaps(scores: pd.DataFrame) -> dict[tuple[str, str, str], str]:
+    """Task, synthetic arm and encoder -> the conditions of the runs that the gap is measured by; arms without a gap are left out."""
+    return {key: str(pair.synthetic["conditions"].iloc[0]) for key, pair in _pairs(scores) if pair.n_seeds}
+
+
 def beats_commonest(truth: npt.ArrayLike, scored: Scored, *, metric: Metric, spread: SeedSpread) -> bool:
     """Whether an arm's scores are shown to lie above those of always answering the commonest label of the test texts."""
     return _is_above(gaps.gap(scored, _commonest(np.asarray(truth), metric), spread=spread))

@@ -29,7 +29,7 @@ def headline(found: Findings) -> str:
     if worst["low"] <= 0:
         return (
             f"{count}: on {_place(worst, several)}, {worst['arm']} texts {_verb(worst)} {_amount(worst)} of {metric} against real "
-            f"texts. {_undecided(worst, len(gaps))}"
+            f"texts. {_undecided(worst, gaps, total=len(found.gaps))}"
         )
     same = gaps[(gaps["arm"] == worst["arm"]) & (gaps["encoder"] == worst["encoder"]) & (gaps["task"] != worst["task"])]
     said = f"{count}: on {_place(worst, several)}, {worst['arm']} texts lose {_amount(worst)} of {metric} against real texts"
@@ -50,11 +50,13 @@ def _verb(row: pd.Series) -> str:
     return "gain" if row["gap"] < 0 and points(row["gap"]) != "0" else "lose"
 
 
-def _undecided(row: pd.Series, n: int) -> str:
-    """What an interval that reaches 0 says of a loss: that there is none of note, or that more must be measured."""
+def _undecided(row: pd.Series, gaps: pd.DataFrame, *, total: int) -> str:
+    """What an interval that reaches 0 says of a loss: that there is none of note, or that more must be measured. `gaps`: those that count,
+    of `total`."""
     if row["high"] <= 0:
-        return "No gap is a loss."
-    held = "the interval holds" if n == 1 else "even this interval holds"
+        may_be = total - int((gaps["high"] <= 0).sum())
+        return f"This gap is no loss, but {may_be} of {total} gaps may be one." if may_be else "No gap is a loss."
+    held = "the interval holds" if len(gaps) == 1 else "even this interval holds"
     return (
         f"Whether anything is lost is not known: {held} 0 and a loss of {counted_points(row['high'])}."
         if row["low"] <= 0 and row["high"] > MARGIN

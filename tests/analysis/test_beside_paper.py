@@ -78,3 +78,16 @@ def test_three_tasks_have_no_order_that_could_be_compared(store: Store) -> None:
 
     assert math.isnan(found.ranks[0].spearman)
     assert any("needs at least 4 tasks; 3 tasks are in both studies" in sentence for sentence in found.readings)
+
+
+def test_gaps_to_a_real_arm_that_learned_nothing_stand_in_no_count_and_no_order(store: Store) -> None:
+    with store.write() as session:
+        study = study_of(session, {"ag_news": 0.08, "imdb": 0.2, "humor": 0.4})
+        add_runs(
+            session, make_task(session, study, "sarcasm_news", arms=["zero-shot"]), {"real": 0.5, "zero-shot": 0.4}
+        )
+        found = beside_paper.beside(findings.collect(session, study))
+
+    assert found.table.set_index("task")["direction"]["sarcasm_news"] == beside_paper.NOT_JUDGED
+    assert found.ranks[0].n == 3 and " of 3 gaps over 3 tasks have the direction" in found.readings[0]
+    assert found.readings[1].startswith("1 gap is not judged: the real arm is not shown to beat chance")

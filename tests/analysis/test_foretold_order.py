@@ -52,6 +52,32 @@ def test_two_arms_have_an_order_without_a_correlation_and_one_arm_has_none() -> 
     assert foretold_order.compare(CHAMFER, {"grid": 0.7}, n_runs={}) is None
 
 
+def test_arms_that_were_trained_with_different_encoders_are_not_ranked_in_one_table(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "deeds")
+        task = finished_study.make_task(session, study, "mood", arms=["grid", "long", "short", "odd"])
+        foretold = order.foretell(
+            measured.by_distance({"real": 0.5, "grid": 0.4, "long": 0.3, "short": 0.2, "odd": 0.1})
+        )
+        finished_study.add_runs(session, task, {"grid": 0.9, "long": 0.75})
+        finished_study.add_runs(session, task, {"short": 0.6, "odd": 0.55}, encoder="bert", seeds=2)
+
+        found = foretold_order.of_task(session, task, foretold)
+        finished_study.add_runs(session, task, {"grid": 0.9, "long": 0.75}, encoder="roberta", seeds=2)
+        twice = foretold_order.of_task(session, task, foretold)
+
+    assert found is not None and twice is not None
+    assert found.table["arm"].tolist() == ["grid", "long"] and found.untrained == ("short", "odd")
+    assert "macro-F1, 3 runs each)" in foretold_order.sentence(found)
+    assert twice.table["arm"].tolist() == ["grid", "long"] and twice.table["n_runs"].tolist() == [5, 5]
+
+
+def test_unequal_numbers_of_runs_are_said() -> None:
+    found = foretold_order.compare(CHAMFER, {"grid": 0.7, "odd": 0.6}, n_runs={"grid": 5, "odd": 3})
+
+    assert found is not None and "macro-F1, 3 to 5 runs each)" in foretold_order.sentence(found)
+
+
 def test_scores_are_those_of_finished_runs_of_the_arms_in_the_order(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "deeds")

@@ -88,6 +88,14 @@ def test_a_narrow_interval_around_zero_shows_no_loss_and_the_only_gap_with_an_in
     )
 
 
+def test_no_gap_is_called_no_loss_while_another_gap_may_be_one() -> None:
+    sure = {("a", "x"): (-0.03, -0.05, -0.01)}
+
+    assert said(sure | {("b", "x"): (-0.04, -0.06, -0.02)}).endswith(" No gap is a loss.")
+    for other in ((-0.04, -0.14, 0.06), (0.2, NAN, NAN)):
+        assert said(sure | {("b", "x"): other}).endswith(" This gap is no loss, but 1 of 2 gaps may be one.")
+
+
 def test_one_gap_and_several_encoders_are_named() -> None:
     assert (
         said({("a", "x"): (0.2, 0.1, 0.3)})

@@ -62,7 +62,8 @@ def scores_of(session: Session, study_id: int) -> pd.DataFrame:
 def evidence_of(session: Session, found: findings.Findings, task: str) -> Evidence | None:
     """What the rated test texts of a task show, as `evidence.of_task` with the runs of the findings, computed once for each state of
     the stored rows."""
-    return _evidence(found.study.id, task, tuple(map(int, found.scores["run_id"])), state.stamp(session))
+    run_ids, unlearned = tuple(map(int, found.scores["run_id"])), found.unlearned_encoders(task)
+    return _evidence(found.study.id, task, run_ids, unlearned, state.stamp(session))
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the runs…")
@@ -73,10 +74,13 @@ def _scores(study_id: int, stamp: tuple[object, ...]) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing…")
-def _evidence(study_id: int, task: str, run_ids: tuple[int, ...], stamp: tuple[object, ...]) -> Evidence | None:
+def _evidence(
+    study_id: int, task: str, run_ids: tuple[int, ...], unlearned: tuple[str, ...], stamp: tuple[object, ...]
+) -> Evidence | None:
     del stamp
     with resources.store()() as session:
-        return evidence.of_task(session, session.get_one(Study, study_id), task, run_ids=run_ids)
+        study = session.get_one(Study, study_id)
+        return evidence.of_task(session, study, task, run_ids=run_ids, unlearned=unlearned)
 
 
 @st.cache_data(max_entries=32, show_spinner="Computing…")

@@ -116,18 +116,21 @@ def over_tasks(
 ) -> list[OverTasks]:
     """The differences of each pair of arms that at least two tasks have, in the mean over tasks; pairs with real first.
 
+    Each pair has one row, in whatever order a task made its arms: the base is that of the first task with both.
     `names`: only pairs of these arms; empty for all. `base`: as for `between`. Raises `StudyError` if the margin is not in (0, 1).
     """
     _check(margin)
     spread = trained.shared_spread(study, metric)
-    by_pair: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
+    by_pair: dict[tuple[str, str], list[_InTask]] = {}
     for task in dict.fromkeys(arm.task for arm in study.arms if arm.encoder == encoder):
         chosen = trained.comparable(study, task, encoder=encoder)
         if base and base not in {arm.arm for arm in chosen.arms}:
             continue
         for one in between(chosen, metric=metric, margin=margin, spread=spread, base=base):
             if not names or {one.arm, one.base} <= set(names):
-                by_pair.setdefault((one.arm, one.base), []).append((task, one))
+                is_reversed = (one.base, one.arm) in by_pair
+                key = (one.base, one.arm) if is_reversed else (one.arm, one.base)
+                by_pair.setdefault(key, []).append(_InTask(task, one, -1 if is_reversed else 1))
     found = [row for key, rows in by_pair.items() if (row := _pooled(key, rows, margin=margin)) is not None]
     p_adjusted = comparisons.adjusted([row.pooled.p for row in found])
     adjusted = [replace(row, p_adjusted=p) for row, p in zip(found, p_adjusted, strict=True)]
@@ -187,16 +190,25 @@ def _pairs(chosen: TaskArms, base: str) -> list[tuple[TrainedArm, TrainedArm]]:
     return [(own, arm) for arm in chosen.arms if arm is not own]
 
 
-def _pooled(key: tuple[str, str], rows: Sequence[tuple[str, Difference]], *, margin: float) -> OverTasks | None:
+@dataclass(frozen=True)
+class _InTask:
+    """A difference of a pair of arms in one task; `sign` is -1 where the task has the arm as base and the base as arm."""
+
+    task: str
+    difference: Difference
+    sign: int
+
+
+def _pooled(key: tuple[str, str], rows: Sequence[_InTask], *, margin: float) -> OverTasks | None:
     """The mean over the tasks whose difference has a standard error and a meaning; None if fewer than two are left."""
-    used = [(task, one.gap) for task, one in rows if not one.withheld and math.isfinite(one.gap.se)]
+    used = [row for row in rows if not row.difference.withheld and math.isfinite(row.difference.gap.se)]
     if len(used) < 2:
         return None
-    effects, errors = [gap.value for _, gap in used], [gap.se for _, gap in used]
-    left_out = tuple(task for task, _ in rows if task not in {name for name, _ in used})
+    effects, errors = [row.sign * row.difference.gap.value for row in used], [row.difference.gap.se for row in used]
+    left_out = tuple(row.task for row in rows if row not in used)
     return OverTasks(
         *key, comparisons.pooled(effects, errors), comparisons.pooled_equivalence(effects, errors, margin=margin),
-        math.nan, left_out, sum(gap.unconverged for _, gap in used),
+        math.nan, left_out, sum(row.difference.gap.unconverged for row in used),
     )  # fmt: skip
 
 

@@ -113,13 +113,8 @@ def sentence(found: StepsCheck) -> str:
             "check again."
         )
     open_ = sum(not (row["low"] >= -MATTERS and row["high"] <= MATTERS) for row in rows)
-    said = "With twice the steps the gap is not shown to move"
-    said = (
-        f"{said}."
-        if len(rows) == 1
-        else f"With twice the steps none of {len(rows)} gaps is shown to move by more than {_points()}."
-    )
-    return said + (
+    which = "the gap is not" if len(rows) == 1 else f"none of {len(rows)} gaps is"
+    return f"With twice the steps {which} shown to move by more than {_points()}." + (
         f" For {open_} of {len(rows)} a move of more than {_points()} is not ruled out either." if open_ else ""
     )
 

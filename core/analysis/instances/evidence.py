@@ -1,6 +1,6 @@
 """What single test texts of a task show: accuracy over agreement, the label ceiling, soft-label scores, and texts from both ends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,8 +99,16 @@ def ceilings(session: Session, study: Study, *, metric: Metric) -> dict[str, Int
     return {task: value for task, value in found.items() if np.isfinite(value.value)}
 
 
-def of_task(session: Session, study: Study, task_name: str, *, run_ids: Sequence[int] | None = None) -> Evidence | None:
-    """The evidence of a task's texts from all runs or from these; None if no test text has two ratings by people."""
+def of_task(
+    session: Session,
+    study: Study,
+    task_name: str,
+    *,
+    run_ids: Sequence[int] | None = None,
+    unlearned: Collection[str] = (),
+) -> Evidence | None:
+    """The evidence of a task's texts from all runs or from these; None if no test text has two ratings by people. `unlearned`: encoders
+    with which the real arm is not shown to have learned, so that no arm is compared with it."""
     people = rated(session, study, tasks.get_task(session, study.id, task_name))
     if people.ratings.empty or people.ratings["item_id"].value_counts().max() < 2:
         return None
@@ -109,21 +117,21 @@ def of_task(session: Session, study: Study, task_name: str, *, run_ids: Sequence
         n_texts=int((people.ratings["item_id"].value_counts() >= 2).sum()),
         curves=_curves(instances),
         ceiling_curve=_ceiling_curve(instances, people),
-        effects=points.over_agreement(instances),
+        effects=points.over_agreement(instances, unlearned=unlearned),
         ceiling=ceiling.label_ceiling(people.ratings, metric=Metric.ACCURACY),
         doubted=ceiling.doubted_labels(people.ratings, people.truth),
-        soft=None if instances.empty else _soft(session, instances, people),
+        soft=None if instances.empty else _soft(session, instances, people, unlearned),
         ends=_ends(session, instances, people),
         n_foreign=people.n_foreign,
     )
 
 
-def _soft(session: Session, instances: pd.DataFrame, people: Rated) -> SoftScores:
+def _soft(session: Session, instances: pd.DataFrame, people: Rated, unlearned: Collection[str]) -> SoftScores:
     if people.shares.shape[1] > 2:
         stored = runs.probabilities(session, [int(number) for number in instances["run_id"].unique()])
         keys = ["run_id", "sample_id"]
         instances = instances.merge(stored[[*keys, "probabilities"]], on=keys, how="left")
-    return soft_labels.soft_scores(people.shares, instances, people.truth, real=str(ArmKind.REAL))
+    return soft_labels.soft_scores(people.shares, instances, people.truth, real=str(ArmKind.REAL), unlearned=unlearned)
 
 
 def _curves(instances: pd.DataFrame) -> dict[str, pd.DataFrame]:

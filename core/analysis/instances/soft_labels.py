@@ -1,5 +1,6 @@
 """Score models against the whole distribution of the raters' labels, for texts on which people disagree."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,9 @@ class SoftScores:
     """How far arms are from the raters, smaller is nearer.
 
     `table`: columns `COLUMNS`, a row for each arm, then one for the labels of the texts themselves; limits are nan under 10 texts.
-    `further`: synthetic arm -> its Manhattan distance minus that of the real arm, paired over texts. `entropy`: mean entropy of the
-    raters' labels in nats, the least cross-entropy that is possible. `is_whole`: whether the models' probabilities of all labels are
-    known; if not, distances are to the predicted label alone and cross-entropy is nan.
+    `further`: synthetic arm -> its Manhattan distance minus that of the real arm, paired over texts, encoders and conditions. `entropy`:
+    mean entropy of the raters' labels in nats, the least cross-entropy that is possible. `is_whole`: whether the models' probabilities of
+    all labels are known; if not, distances are to the predicted label alone and cross-entropy is nan.
     """
 
     table: pd.DataFrame
@@ -36,13 +37,22 @@ class SoftScores:
     is_whole: bool
 
 
-def soft_scores(shares: pd.DataFrame, predictions: pd.DataFrame, truth: "pd.Series[str]", *, real: str) -> SoftScores:
+def soft_scores(
+    shares: pd.DataFrame,
+    predictions: pd.DataFrame,
+    truth: "pd.Series[str]",
+    *,
+    real: str,
+    unlearned: Collection[str] = (),
+) -> SoftScores:
     """Compare each arm with the raters.
 
     `shares` (texts x labels of the task): index sample_id, share of the raters who chose the label; rows add to 1. `predictions`: columns
-    arm, sample_id, predicted, probability (of the predicted label), a row per run and text; and, where they were stored,
+    arm, sample_id, predicted, probability (of the predicted label), a row per run and text; encoder and conditions, where runs differ in
+    them; and, where they were stored,
     probabilities (of all labels, in the order of their names; None where only the winning one was). `truth`: sample_id -> label of
-    the text. With two labels the probability of the other label follows. Manhattan distance, in [0, 2]: sum over labels of |rater share -
+    the text. With two labels the probability of the other label follows. `unlearned`: encoders with which the real arm is not shown to have
+    learned; with these no arm is compared with it. Manhattan distance, in [0, 2]: sum over labels of |rater share -
     model share|; cross-entropy in nats. Means over the runs of an arm, then over texts; 95 % intervals over texts (Student's t).
     Source: Uma et al. (2021), Learning from disagreement, JAIR 72, for soft evaluation.
     """
@@ -51,11 +61,12 @@ def soft_scores(shares: pd.DataFrame, predictions: pd.DataFrame, truth: "pd.Seri
     is_whole = len(labels) == 2 or ("probabilities" in known and bool(known["probabilities"].notna().all()))
     people = shares.loc[known["sample_id"]].to_numpy(dtype=float)
     model = _model_shares(known, labels, is_whole=is_whole)
-    scored = known[["arm", "sample_id"]].assign(
+    alike = [name for name in ("encoder", "conditions") if name in known]
+    scored = known[["arm", *alike, "sample_id"]].assign(
         manhattan=np.abs(people - model).sum(axis=1),
         cross_entropy=_cross_entropy(people, model) if is_whole else np.nan,
     )
-    by_text = scored.groupby(["arm", "sample_id"], sort=False).mean()
+    by_text = scored.groupby(["arm", "sample_id"], sort=False)[["manhattan", "cross_entropy"]].mean()
     arms = list(dict.fromkeys(known["arm"]))
     rows = [_row(str(arm), by_text.loc[arm]) for arm in arms]
     own = shares.loc[shares.index.intersection(truth.index)]
@@ -64,15 +75,24 @@ def soft_scores(shares: pd.DataFrame, predictions: pd.DataFrame, truth: "pd.Seri
         {"manhattan": np.abs(own.to_numpy(dtype=float) - given).sum(axis=1), "cross_entropy": np.nan}
     )
     rows.append(_row("labels of the texts", distances))
-    further = {}
-    if real in arms:
-        base = by_text.loc[real, "manhattan"]
-        for arm in arms:
-            if arm != real:
-                further[str(arm)] = _mean((by_text.loc[arm, "manhattan"] - base).dropna().to_numpy(dtype=float))
+    paired = scored[~scored["encoder"].isin(list(unlearned))] if "encoder" in scored else scored
     values = shares.to_numpy(dtype=float)
     entropy = float(_cross_entropy(values, values).mean()) if len(values) else float("nan")
-    return SoftScores(pd.DataFrame(rows, columns=COLUMNS), further, entropy, is_whole)
+    return SoftScores(pd.DataFrame(rows, columns=COLUMNS), _further(paired, alike, real=real), entropy, is_whole)
+
+
+def _further(scored: pd.DataFrame, alike: list[str], *, real: str) -> dict[str, Interval]:
+    """Synthetic arm -> its Manhattan distance minus that of the real arm of the same encoder and conditions (`alike`), over texts."""
+    keys = [*alike, "sample_id"]
+    means = scored.groupby(["arm", *keys], sort=False)["manhattan"].mean().reset_index()
+    base = means.loc[means["arm"] == real].drop(columns="arm")
+    found = {}
+    for arm, own in means[means["arm"] != real].groupby("arm", sort=False):
+        pairs = own.merge(base, on=keys, suffixes=("", "_real"))
+        if len(pairs):
+            by_text = (pairs["manhattan"] - pairs["manhattan_real"]).groupby(pairs["sample_id"]).mean()
+            found[str(arm)] = _mean(by_text.to_numpy(dtype=float))
+    return found
 
 
 def _model_shares(predictions: pd.DataFrame, labels: list[str], *, is_whole: bool) -> Floats:

@@ -237,12 +237,16 @@ def _candidates(asked: Asked, inputs: Inputs) -> Iterator[Sizes | None]:
         for sizes in product(_seeds(asked, FEW_SEEDS), texts, ratings if asked.question is Question.SLOPE else [0])
     ]
     if asked.is_over_tasks:
-        yield from (_fewest_tasks(asked, inputs, sizes, power_of) for sizes in grid)
+        found = [_fewest_tasks(asked, inputs, sizes, power_of) for sizes in grid]
+        yield from found if any(found) else [_fewest_tasks(asked, inputs, _largest(asked, inputs), power_of)]
         return
     ruled = [sizes for one in grid if (sizes := _fewest_tasks(asked, inputs, one, _by_rule)) is not None]
     ruled.sort(key=lambda sizes: effort_usd(asked, sizes, inputs))
-    for sizes in ruled[:SIMULATED] or [_largest(asked, inputs)]:
-        yield _fewest_tasks(asked, inputs, sizes, power_of)
+    first = [_fewest_tasks(asked, inputs, sizes, power_of) for sizes in ruled[:SIMULATED]]
+    if not any(first) and (largest := _fewest_tasks(asked, inputs, _largest(asked, inputs), power_of)) is not None:
+        further = (_fewest_tasks(asked, inputs, sizes, power_of) for sizes in ruled[SIMULATED:])
+        first.append(next(filter(None, further), largest))
+    yield from first
 
 
 def _by_rule(asked: Asked, sizes: Sizes, inputs: Inputs) -> float:

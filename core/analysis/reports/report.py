@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import plotly.offline
 from sqlalchemy.orm import Session
 
-from core.analysis import data_notes, findings, gap_words
+from core.analysis import data_notes, findings, gap_words, score_rows
 from core.analysis.arms import trained
 from core.analysis.figures import gap_charts, gap_forest, gap_scatter, unconverged
 from core.analysis.findings import Findings
@@ -25,7 +25,6 @@ from core.analysis.verdicts.verdict import MARGIN
 from core.interval import Interval
 from core.settings import Settings
 from core.study import tasks
-from core.study.rows.kinds import ArmKind
 from core.training import runs
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -35,9 +34,10 @@ HEADINGS: dict[str, str] = {
     "task": "Task",
     "arm": "Arm",
     "encoder": "Encoder",
-    "runs": "Seeds",
+    "seeds": "Seeds",
     "n_train": "Training texts",
     "n_test": "Test texts",
+    "device": "Device",
     **METRIC_NAMES,
     "gap": "Points lost [95 % interval]",
     "value": "Subjectivity [95 % interval]",
@@ -88,8 +88,8 @@ def render(session: Session, found: Findings, *, settings: Settings | None = Non
         figures=_figures(session, found),
         plotly_script=plotly.offline.get_plotlyjs(),
         tables=[
-            ("Scores on real test data", _table(_score_table(found))),
-            ("Subjectivity of the tasks, most objective first", _table(_subjectivity_table(found))),
+            ("Scores on real test data", _score_note(found), _table(_score_table(found))),
+            ("Subjectivity of the tasks, most objective first", "", _table(_subjectivity_table(found))),
         ],
         captioned=[
             (title, table)
@@ -187,7 +187,13 @@ def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.
     """The title, threshold curves and caption of each task with rated texts that runs predicted."""
     drawn: list[tuple[str, go.Figure, str]] = []
     for task in tasks.tasks(session, found.study.id):
-        agreed = evidence.of_task(session, found.study, task.name, run_ids=list(found.scores["run_id"]))
+        agreed = evidence.of_task(
+            session,
+            found.study,
+            task.name,
+            run_ids=list(found.scores["run_id"]),
+            unlearned=found.unlearned_encoders(task.name),
+        )
         if agreed and agreed.curves:
             cut = data_notes.cut_arms(found.scores, task.name) & set(agreed.curves)
             drawn.append(
@@ -203,27 +209,17 @@ def _agreement_figures(session: Session, found: Findings) -> list[tuple[str, go.
 
 
 def _score_table(found: Findings) -> pd.DataFrame:
-    """Mean scores with gaps in points, a row per task, arm and encoder; the gap of the real arm is a dash."""
-    columns = ["task", "arm", "encoder", "runs", "n_train", "n_test", Metric.MACRO_F1, Metric.ACCURACY, "gap"]
-    if found.scores.empty:
-        return pd.DataFrame(columns=columns)
-    means = (
-        found.scores.groupby(["task", "arm", "arm_kind", "encoder"], sort=False)
-        .agg(
-            runs=("seed", "size"),
-            n_train=("n_train", "first"),
-            n_test=("n_test", "first"),
-            macro_f1=("macro_f1", "mean"),
-            accuracy=("accuracy", "mean"),
-        )
-        .reset_index()
-    )
-    beside = means.merge(
-        found.gaps[["task", "arm", "encoder", "gap", "low", "high"]], on=["task", "arm", "encoder"], how="left"
-    )
-    beside.loc[beside["arm_kind"] == ArmKind.REAL, ["gap", "low", "high"]] = math.nan
-    spans = zip(100 * beside["gap"], 100 * beside["low"], 100 * beside["high"], strict=True)
-    return beside.assign(gap=[Interval(*span, n=0).text(digits=1) for span in spans])[columns]
+    """Mean scores with gaps in points, a row per task, arm, encoder and conditions; without a gap there stands a dash."""
+    rows = score_rows.of_study(found)
+    spans = zip(100 * rows["gap"], 100 * rows["low"], 100 * rows["high"], strict=True)
+    written = rows.assign(gap=[Interval(*span, n=0).text(digits=1) for span in spans])
+    device = ["device"] if written["device"].nunique() > 1 else []
+    return written[["task", "arm", "encoder", "seeds", "n_train", "n_test", *device, *Metric, "gap"]]
+
+
+def _score_note(found: Findings) -> str:
+    """What a row of the scores holds, if an arm stands in several rows; else ""."""
+    return score_rows.SEVERAL if score_rows.has_several_conditions(score_rows.of_study(found)) else ""
 
 
 def _subjectivity_table(found: Findings) -> pd.DataFrame:

@@ -22,7 +22,7 @@ MOST_BINS = 10
 TEXTS_PER_BIN = 20  # fewer texts in a bin say little about its accuracy
 FEWEST_ERRORS = 5  # texts, on average over the runs; with fewer, resampling hardly ever changes an error
 DRAWS = 1000
-AT_ONCE = 100  # draws computed at once
+AT_ONCE = 2_000_000  # weights of texts that are held at once
 SCALES = np.linspace(0, 3, 121)  # multiples of the observed miscalibration that the interval is searched over
 BINS = ["bin", "confidence", "accuracy", "low", "high", "n"]
 NOT_STORED = "not stored: only the winning probability"
@@ -78,17 +78,18 @@ def calibration(sure: Sure, *, seed: int = 0) -> Calibration:
     if not n:
         raise StudyError("Calibration needs predictions on test texts; there are none.")
     n_bins = min(MOST_BINS, n // TEXTS_PER_BIN)
-    rng = np.random.default_rng(seed)
-    weights = [rng.multinomial(n, np.full(n, 1 / n), size=AT_ONCE) / n for _ in range(DRAWS // AT_ONCE)]
     places = np.vstack([_bins(row, max(1, n_bins)) for row in sure.confidence])
     deviations = _by_bin(sure.correct - sure.confidence, places, max(1, n_bins))
     observed = float(np.abs(deviations.mean(axis=0)).sum()) / n_runs
     few, rare = _too_few(n), _too_rare(sure)
+    squared, loss = _by_text(sure.squared), _by_text(None if sure.true is None else _negative_log(sure.true))
+    finite = [np.zeros(n) if values is None or not np.isfinite(values).all() else values for values in (squared, loss)]
+    drawn = _resampled(np.column_stack([deviations, *finite]), seed=seed)
     return Calibration(
-        ece=undefined(n) if few or rare else _error(deviations, weights, n_runs),
+        ece=undefined(n) if few or rare else _error(deviations, drawn[:, :-2], n_runs),
         observed=math.nan if few else observed,
-        brier=_mean(sure.squared, weights, n),
-        log_loss=_mean(None if sure.true is None else _negative_log(sure.true), weights, n),
+        brier=_mean(squared, drawn[:, -2], n),
+        log_loss=_mean(loss, drawn[:, -1], n),
         bins=pd.DataFrame(columns=BINS) if few else _table(sure, places, n_bins),
         n_bins=0 if few else n_bins,
         n_runs=n_runs,
@@ -195,25 +196,40 @@ def _by_bin(values: Floats, places: npt.NDArray[np.intp], n_bins: int) -> Floats
     return table
 
 
-def _error(deviations: Floats, weights: Sequence[npt.NDArray[np.float64]], n_runs: int) -> Interval:
-    """The expected calibration error from the deviations of texts by run and bin, by inverting the test of each error."""
+def _by_text(values: Floats | None) -> Floats | None:
+    """The mean over runs of each text; None for None."""
+    return None if values is None else np.asarray(values.mean(axis=0))
+
+
+def _resampled(columns: Floats, *, seed: int) -> Floats:
+    """The mean of each column (texts x columns) in `DRAWS` resamples of the texts (draws x columns), a few draws at once."""
+    n, rng = len(columns), np.random.default_rng(seed)
+    at_once = max(1, AT_ONCE // n)
+    means = []
+    for first in range(0, DRAWS, at_once):
+        counts = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(min(at_once, DRAWS - first))]
+        means.append(np.array(counts, dtype=float) @ columns / n)
+    return np.vstack(means)
+
+
+def _error(deviations: Floats, drawn: Floats, n_runs: int) -> Interval:
+    """The expected calibration error from the deviations of texts by run and bin, by inverting the test of each error; `drawn` (draws x
+    runs * bins): their means in resamples."""
     mean = deviations.mean(axis=0)
     observed = np.abs(mean).sum() / n_runs
-    noise = np.vstack([some @ deviations for some in weights]) - mean  # (draws, runs * bins)
+    noise = drawn - mean  # (draws, runs * bins)
     foretold = np.array([np.abs(scale * mean + noise).sum(axis=1) / n_runs for scale in SCALES])  # (scales, draws)
     low, middle, high = np.maximum.accumulate(np.quantile(foretold, [0.025, 0.5, 0.975], axis=1), axis=1)
     value, least, most = (float(np.interp(observed, curve, SCALES)) * observed for curve in (middle, high, low))
     return Interval(value, least, most, len(deviations))
 
 
-def _mean(values: Floats | None, weights: Sequence[npt.NDArray[np.float64]], n: int) -> Interval:
-    """The mean over texts and runs with its percentile interval over texts; undefined for None."""
-    if values is None:
+def _mean(by_text: Floats | None, drawn: Floats, n: int) -> Interval:
+    """The mean over texts with its percentile interval from the means `drawn`; undefined for None."""
+    if by_text is None:
         return undefined(n)
-    by_text = values.mean(axis=0)
     if not np.isfinite(by_text).all():
         return Interval(math.inf, math.nan, math.nan, n)
-    drawn = np.concatenate([some @ by_text for some in weights])
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(by_text.mean()), float(low), float(high), n)
 

@@ -15,7 +15,7 @@ from core.analysis.points import METRIC_NAMES, Metric
 from core.analysis.verdicts import verdict
 from core.errors import StudyError
 from core.study import tasks
-from core.study.rows.kinds import Split
+from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import Arm, FrozenPlan, Run, Study, Task
 from core.training import fingerprints, runs, selection
 from core.training.settings import training_settings
@@ -166,9 +166,11 @@ def _test(session: Session, task: Task) -> tuple[str, int]:
 
 
 def _of_task(session: Session, task: Task, content: Mapping[str, Any]) -> list[str]:
-    """The ways in which a task and its finished runs depart from a plan."""
+    """The ways in which a task and its finished runs of the comparison depart from a plan."""
     query = select(Arm.name, Run.encoder, Run.seed, Run.n_train, Run.config).join(Arm, Arm.id == Run.arm_id)
-    finished = session.execute(query.where(Arm.task_id == task.id, Run.finished_at.is_not(None))).all()
+    finished = session.execute(
+        query.where(Arm.task_id == task.id, Run.finished_at.is_not(None), Run.purpose == Purpose.COMPARISON)
+    ).all()
     planned = content["tasks"].get(task.name)
     if planned is None:
         return ["it was not planned, and has runs."] if finished else []

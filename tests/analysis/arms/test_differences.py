@@ -189,3 +189,23 @@ def skewed(arm: str, truth: Any, right: float) -> TrainedArm:
     rng = np.random.default_rng(len(arm))
     predicted = np.where(rng.random((3, len(truth))) < right, truth, 3 - truth)
     return replace(trained_arm(arm), texts=np.arange(len(truth)), truth=truth, predicted=predicted)
+
+
+def test_a_pair_of_arms_is_one_row_in_whatever_order_tasks_made_them() -> None:
+    orders = {"a": ("zero-shot", "few-shot"), "b": ("few-shot", "zero-shot"), "c": ("few-shot", "zero-shot")}
+    right = {"zero-shot": 0.7, "few-shot": 0.85}
+    arms = [
+        trained_arm(arm, right=right.get(arm, 0.95) - 0.02 * (task == "b"), task=task)
+        for task, order in orders.items()
+        for arm in ("real", *order)
+    ]
+    alike = sorted(arms, key=lambda arm: (arm.task, arm.arm != "real", arm.arm != "zero-shot"))
+
+    found, expected = over(arms), over(alike)
+
+    assert [(row.arm, row.base) for row in found] == [
+        ("zero-shot", "real"), ("few-shot", "real"), ("few-shot", "zero-shot"),
+    ]  # fmt: skip
+    assert found[-1].pooled.value == pytest.approx(expected[-1].pooled.value) and found[-1].pooled.value < 0
+    assert found[-1].pooled.n_tasks == 3 and found[-1].p_adjusted == pytest.approx(expected[-1].p_adjusted)
+    assert found[-1].equivalence.high == pytest.approx(expected[-1].equivalence.high)

@@ -1,6 +1,7 @@
 """The steps check: gaps at half, once and twice the steps, from runs of equal seeds, and no other run enters the comparison."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -71,8 +72,20 @@ def test_a_gap_that_stays_is_not_shown_to_move_and_what_is_not_ruled_out_is_said
 
     found = check(store, study)
 
-    assert steps_check.sentence(found).startswith("With twice the steps the gap is not shown to move.")
+    assert steps_check.sentence(found).startswith(
+        "With twice the steps the gap is not shown to move by more than 2 points."
+    )
     assert found.table["low"].iloc[0] < 0 < found.table["high"].iloc[0]
+
+
+def test_a_small_move_that_is_shown_is_not_denied() -> None:
+    row = ["tone", "zero-shot", "minilm", 100, 0.1, 0.1, 0.115, 0.015, 0.005, 0.025, 3, 500]
+    found = steps_check.StepsCheck(pd.DataFrame([row], columns=steps_check.COLUMNS), 0)
+
+    assert steps_check.sentence(found) == (
+        "With twice the steps the gap is not shown to move by more than 2 points. For 1 of 1 a move of more than 2 points is not ruled out "
+        "either."
+    )
 
 
 def test_seeds_without_all_lengths_are_left_out_and_counted(store: Store, study: Study) -> None:

@@ -127,3 +127,31 @@ def test_soft_labels_of_three_labels_are_whole_once_every_probability_is_stored(
 
     assert found is not None and found.soft is not None and found.soft.is_whole == is_stored
     assert math.isnan(found.soft.table.set_index("arm").loc["real", "cross_entropy"]) != is_stored
+
+
+def test_an_arm_is_compared_over_agreement_with_the_real_arm_of_its_own_encoder(store: Store) -> None:
+    study = studied(store)
+    alone = of(store, study)
+    with store.write() as session:
+        task = tasks.get_task(session, study.id, "t")
+        add_runs(session, task, {"real": 1.0}, encoder="bert")
+    mixed = of(store, study)
+
+    assert alone is not None and mixed is not None and alone.soft is not None and mixed.soft is not None
+    assert mixed.effects == alone.effects and mixed.effects["zero-shot"].n_texts == 60
+    assert mixed.soft.further == alone.soft.further
+
+
+def test_no_arm_is_compared_with_a_real_arm_that_learned_nothing(store: Store) -> None:
+    study = studied(store)
+    with store.write() as session:
+        label = tasks.labels_of(session, tasks.get_task(session, study.id, "t").id)[0]
+        for prediction in session.scalars(select(Prediction)):
+            prediction.label_id = label.id
+    with store() as session:
+        found = findings.collect(session, study)
+        unlearned = found.unlearned_encoders("t")
+        own = evidence.of_task(session, study, "t", unlearned=unlearned)
+
+    assert unlearned == ("minilm",) and own is not None and own.soft is not None
+    assert own.soft.further == {} and own.reading.startswith("zero-shot: No real arm that is shown to have learned")

@@ -82,6 +82,23 @@ def test_arms_are_compared_with_the_real_arm_over_the_same_texts() -> None:
     assert of(found, "real")["manhattan"] == pytest.approx(0, abs=1e-12)
 
 
+def test_an_arm_is_compared_with_the_real_arm_of_its_own_encoder() -> None:
+    rng = np.random.default_rng(1)
+    shares = pd.DataFrame({"yes": rng.random(40)}).assign(no=lambda table: 1 - table["yes"])
+    rows = [
+        (arm, encoder, "c", n, "yes", float(np.clip(shares["yes"][n] + off, 0, 1)))
+        for arm, encoder, off in (("real", "near", 0.3), ("zero-shot", "near", 0.3), ("real", "far", 0.0))
+        for n in range(40)
+    ]
+    known = pd.DataFrame(rows, columns=["arm", "encoder", "conditions", "sample_id", "predicted", "probability"])
+    truth = pd.Series("yes", index=range(40))
+
+    found = soft_labels.soft_scores(shares, known, truth, real="real").further["zero-shot"]
+
+    assert found.value == pytest.approx(0, abs=1e-12) and found.n == 40
+    assert soft_labels.soft_scores(shares, known, truth, real="real", unlearned={"near"}).further == {}
+
+
 def test_a_certain_and_wrong_answer_has_a_finite_cross_entropy() -> None:
     found = soft_labels.soft_scores(SHARES, answers(("real", 1, "no", 1.0)), TRUTH, real="real")
 

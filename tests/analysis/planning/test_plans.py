@@ -110,3 +110,9 @@ def test_numbers_that_are_no_numbers_are_refused() -> None:
         Inputs().given(tau=math.nan)
     with pytest.raises(StudyError, match="nothing to plan"):
         plans.plan(asked(Question.GAP), Inputs().given(seed_sd=0.0, text_variance=0.0))
+
+
+def test_a_study_that_reaches_the_power_is_not_called_out_of_reach() -> None:
+    made = plans.plan(asked(Question.SLOPE, effect=0.3, fixed=Sizes(tasks=7)), Inputs())
+
+    assert made.is_reached and made.power >= made.asked.wanted

@@ -1,6 +1,7 @@
 """Calibration: equal to closed forms and to scikit-learn, honest at chance, and from stored runs of old and new kinds."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -129,3 +130,17 @@ def test_stored_runs_of_two_labels_lack_nothing_and_of_three_say_what_was_not_st
         table["probabilities"] = [[0.2, 0.7, 0.1]] * len(table)
         full = calibration.sure(table, [label.id for label in (first, *labels)])
         assert full.true is not None and set(np.unique(full.true)) == {0.2, 0.7}
+
+
+def test_intervals_of_many_texts_hold_few_draws_at_once() -> None:
+    sure = drawn(20_000, overconfident=1.5)
+    tracemalloc.start()
+
+    found = calibration.calibration(sure)
+
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100e6 and sure.squared is not None
+    error = sure.squared.std() / math.sqrt(20_000)
+    assert found.brier.low == pytest.approx(found.brier.value - 1.96 * error, abs=0.2 * error)
+    assert found.brier.high == pytest.approx(found.brier.value + 1.96 * error, abs=0.2 * error)

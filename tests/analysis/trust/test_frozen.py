@@ -10,7 +10,7 @@ from core.analysis.trust import checks, frozen
 from core.analysis.trust.frozen import Decision, Headline
 from core.errors import StudyError
 from core.study import samples, tasks
-from core.study.rows.kinds import Split
+from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import FrozenPlan, Sample, Study, Task
 from core.study.store import Store
 from tests.finished_study import add_runs, make_task
@@ -112,6 +112,22 @@ def test_every_departure_is_listed(store: Store, study: Study) -> None:
         "t: 9 of 9 runs were scored on other test texts than planned.",
         "new: it was not planned, and has runs.",
     ]
+
+
+def test_only_runs_of_the_comparison_are_held_against_the_plan(store: Store, study: Study) -> None:
+    plan = freeze(store, study)
+    with store.write() as session:
+        task = session.scalars(select(Task)).one()
+        others = {Purpose.STEPS_CHECK: 50, Purpose.LEARNING_CURVE: 200, Purpose.SEED_STUDENT: 300}
+        for purpose, steps in others.items():
+            before = set(session.scalars(select(frozen.Run.id)))
+            add_runs(session, task, {"real": 0.9, "zero-shot": 0.8}, steps=steps)
+            for run in session.scalars(select(frozen.Run).where(frozen.Run.id.not_in(before))):
+                run.purpose = purpose
+        assert frozen.deviations(session, session.get_one(FrozenPlan, plan.id)) == ["t: no run has finished yet."]
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.8}, seeds=2)
+
+    assert departures(store, plan) == ["t: seed 2 was planned, and has no finished run."]
 
 
 def test_what_is_planned_and_not_done_and_runs_before_the_plan_are_said(store: Store, study: Study) -> None:

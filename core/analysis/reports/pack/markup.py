@@ -8,7 +8,7 @@ from core.analysis.reports.pack.tables import PaperTable
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--",
-    "−": r"\textminus{}", "²": r"\textsuperscript{2}", "[": "{[}", "]": "{]}", '"': r"\textquotedbl{}",
+    "−": r"\textminus{}", "²": r"\textsuperscript{2}", "[": "{[}", "]": "{]}", "*": "{*}", "†": r"\dag{}", '"': r"\textquotedbl{}",
 }  # fmt: skip
 PREAMBLE = (
     "% Needs \\usepackage{booktabs}, \\usepackage[T1]{fontenc} and UTF-8; \\usepackage{graphicx} for the figures."
@@ -16,7 +16,7 @@ PREAMBLE = (
 
 
 def latex_text(words: str) -> str:
-    """Words on one line as LaTeX prints them; brackets stand in braces, so that no row begins with an option."""
+    """Words on one line as LaTeX prints them; brackets and stars stand in braces, or a line break before them would take them."""
     return "".join(LATEX.get(sign, sign) for sign in " ".join(words.split()))
 
 

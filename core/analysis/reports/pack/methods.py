@@ -50,7 +50,8 @@ def of_study(session: Session, found: Findings) -> Methods:
     runs = _runs(session, found)
     encoders = sorted({run.encoder for run in runs})
     measured, key = OF_MEASURES.get(found.measure, ("", "")) if found.measure else ("", "")
-    keys = ["li2023synthetic", *filter(None, map(references.of_encoder, encoders)), "smyth2004linear"]
+    keys = ["li2023synthetic", *filter(None, map(references.of_encoder, encoders))]
+    keys += ["smyth2004linear"] if found.measured.spread.df else []
     keys += ["bell2002bias", "pustejovsky2018small"] if found.fit else []
     keys += [key] if key else []
     training = _training(found, runs, encoders)
@@ -119,8 +120,11 @@ def _training(found: Findings, runs: list[Run], encoders: list[str]) -> str:
         return ""
     settings = {name: value for run in runs for name, value in run.config.get("training", {}).items()}
     told = [*_length(runs), *(form.format(settings[name]) for name, form in SETTINGS.items() if name in settings)]
-    sizes = found.scores.groupby("task", sort=False)["n_train"].first()
-    size = ", ".join(f"{task} {n}" for task, n in sizes.items())
+    by_task = found.scores.groupby("task", sort=False)["n_train"]
+    sizes = {str(task): sorted(set(map(int, own))) for task, own in by_task}
+    size = ", ".join(f"{task} {' or '.join(map(str, numbers))}" for task, numbers in sizes.items())
+    if any(len(numbers) > 1 for numbers in sizes.values()):
+        size += " (arms are compared on equal numbers of texts)"
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
     ends = [run.finished_at or 0.0 for run in runs]
     return (
@@ -146,9 +150,10 @@ def _length(runs: list[Run]) -> list[str]:
 
 
 def _statistics(found: Findings) -> str:
+    moderated = ", moderated over arms after Smyth 2004" if found.measured.spread.df else ""
     said = (
         "A gap is the mean score of the trainings on real texts minus that on the arm's texts; its 95 % interval speaks of new test "
-        "texts (by influence functions) and new trainings (by the variance over seeds, moderated over arms after Smyth 2004)."
+        f"texts (by influence functions) and new trainings (by the variance over seeds{moderated})."
     )
     if found.fit:
         said += (

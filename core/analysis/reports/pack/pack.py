@@ -103,7 +103,8 @@ def read(folder: Path) -> Pack | None:
 def _listed(folder: Path, title: str, pack: Pack) -> Pack:
     """Write the list of the pack and the page that links to its files."""
     links = "\n".join(
-        f'<li><a href="{html.escape(part.path)}">{html.escape(part.path)}</a>: {part.what}</li>' for part in pack.parts
+        f'<li><a href="{html.escape(part.path)}">{html.escape(part.path)}</a>: {html.escape(part.what)}</li>'
+        for part in pack.parts
     )
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in pack.notes)
     files.replace(folder / "index.html", INDEX.format(title=html.escape(title), parts=links, notes=notes).encode())

@@ -9,7 +9,7 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.analysis import beside_paper
+from core.analysis import beside_paper, score_rows
 from core.analysis.arms import trained
 from core.analysis.baselines import results, sentences
 from core.analysis.findings import Findings
@@ -23,6 +23,7 @@ from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
 from core.training import runs
 
 NOTHING = "–"
+DAGGER = "†"
 PAY_UNKNOWN = "Pay is not stored in Litmus: state what raters were paid, and how consent was asked, before you publish."
 
 
@@ -139,37 +140,68 @@ def _seconds(session: Session, campaign: Campaign, kind: str) -> "pd.Series[floa
 
 
 def _scores(found: Findings) -> PaperTable:
-    means = found.scores.groupby(["task", "arm", "encoder"], sort=False).agg(
-        runs=("seed", "size"), n_train=("n_train", "first"), n_test=("n_test", "first"),
-        macro_f1=("macro_f1", "mean"), macro_f1_sd=("macro_f1", "std"), accuracy=("accuracy", "mean"), accuracy_sd=("accuracy", "std"),
-    )  # fmt: skip
+    means = score_rows.of_study(found)
+    device = ["device"] if means["device"].nunique() > 1 else []
     rows = [
-        (*map(str, key), str(row["runs"]), str(row["n_train"]), str(row["n_test"]),
-         _with_sd(row["macro_f1"], row["macro_f1_sd"]), _with_sd(row["accuracy"], row["accuracy_sd"]))
-        for key, row in zip(means.index, _records(means), strict=True)
+        (row["task"], row["arm"], row["encoder"], *(row[name] or NOTHING for name in device), str(row["seeds"]), str(row["n_train"]),
+         str(row["n_test"]), _with_sd(row["macro_f1"], row["macro_f1_sd"]), _with_sd(row["accuracy"], row["accuracy_sd"]))
+        for row in _records(means)
     ]  # fmt: skip
+    caption = "Scores on the real test split: mean over seeds, in brackets the standard deviation over seeds."
     return PaperTable(
         "scores",
-        "Scores on the real test split: mean over seeds, in brackets the standard deviation over seeds.",
-        ("Task", "Arm", "Encoder", "Seeds", "Training texts", "Test texts", "Macro-F1", "Accuracy"),
+        f"{caption} {score_rows.SEVERAL}" if score_rows.has_several_conditions(means) else caption,
+        (
+            "Task",
+            "Arm",
+            "Encoder",
+            *(["Device"] if device else []),
+            "Seeds",
+            "Training texts",
+            "Test texts",
+            "Macro-F1",
+            "Accuracy",
+        ),
         tuple(rows),
-        3,
+        3 + len(device),
     )
 
 
 def _gaps(found: Findings) -> PaperTable:
+    """The gaps, those to a real arm that is not shown to have learned with a dagger; notes on single gaps stand in the caption."""
+    records = _records(found.gaps)
+    is_dull = [(row["task"], row["encoder"]) in found.measured.unlearned for row in records]
+    is_cut = any(row["unconverged"] for row in records)
     rows = [
-        (row["task"], row["arm"], row["encoder"], str(row["n_seeds"]), str(row["n_test"]), _gap(row))
-        for row in _records(found.gaps)
+        (row["task"], row["arm"], row["encoder"], str(row["n_seeds"]), str(row["n_test"]),
+         *([str(row["unconverged"])] if is_cut else []), _gap(row) + f" {DAGGER}" * dull)
+        for row, dull in zip(records, is_dull, strict=True)
+    ]  # fmt: skip
+    said = [
+        f"Gap in {_metric(found)}: score with real training texts minus score with the arm's, with 95 % intervals over new test "
+        "texts and new trainings.",
+        *([f"{DAGGER} The real arm is not shown to beat chance and the commonest label: the gap means nothing."] if any(is_dull) else []),
+        *_notes(records),
     ]  # fmt: skip
     return PaperTable(
         "gaps",
-        f"Gap in {_metric(found)}: score with real training texts minus score with the arm's, with 95 % intervals over new test "
-        "texts and new trainings; no interval under three seeds.",
-        ("Task", "Arm", "Encoder", "Seeds", "Test texts", "Gap [95 %]"),
+        " ".join(said),
+        ("Task", "Arm", "Encoder", "Seeds", "Test texts", *(["Runs not converged"] if is_cut else []), "Gap [95 %]"),
         tuple(rows),
         3,
     )
+
+
+def _notes(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The notes of gaps, each once after the names of its gaps; runs that had not converged stand in a column of their own."""
+    named: dict[str, list[str]] = {}
+    for row in records:
+        note = str(row["note"])
+        if row["unconverged"]:
+            note = note.partition(f"{row['unconverged']} of its ")[0].strip()
+        if note:
+            named.setdefault(note, []).append(f"{row['task']}, {row['arm']}")
+    return [f"{'; '.join(names)}: {note}" for note, names in named.items()]
 
 
 def _subjectivity(found: Findings) -> PaperTable:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.analysis import findings
-from core.analysis.reports.pack import markup, pack, pictures, references, tables
+from core.analysis.reports.pack import markup, methods, pack, pictures, prompts, references, tables
 from core.analysis.reports.pack.tables import PaperTable
 from core.errors import StudyError
 from core.settings import Settings
@@ -24,7 +24,8 @@ from core.study import store as store_module
 from core.study.rows.study import Study
 from core.study.store import Store
 from core.subjectivity.levels import Measure
-from tests.finished_study import make_task
+from tests.finished_study import add_runs, make_task
+from tests.rated_study import add_ratings
 from tests.study.archive import whole_study
 
 
@@ -129,12 +130,15 @@ def test_a_study_without_runs_or_ratings_has_a_pack_with_a_checked_study_file(
 def test_names_from_people_stay_text_in_every_part(store: Store, tmp_path: Path) -> None:
     name = "<script>alert(1)</script> 50% of a_b & {c} \\input{d} [x] $y$ #z"
     with store.write() as session:
-        make_task(session, tasks.study_named(session, "../<b>s</b>"), name, test_texts=10)
+        task = make_task(session, tasks.study_named(session, "../<b>s</b>"), name, test_texts=60, arms=["zero-shot"])
+        add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
+        add_ratings(session, task, noise=0.8)
 
     written(store, tmp_path / "pack", "../<b>s</b>")
 
     assert "<script>alert" not in (tmp_path / "pack" / "report.html").read_text()
-    assert "<b>s</b>" not in (tmp_path / "pack" / "index.html").read_text()
+    index = (tmp_path / "pack" / "index.html").read_text()
+    assert "<b>s</b>" not in index and "<script>" not in index and "raters agree on: &lt;script&gt;" in index
     assert "\\input{d}" not in (tmp_path / "pack" / "methods.tex").read_text()
     assert "<script>" not in (tmp_path / "pack" / "data-card.md").read_text().replace("\\<script", "")
     assert yaml.safe_load((tmp_path / "pack" / "study.yaml").read_text())["tasks"][name]["question"] == "?"
@@ -174,6 +178,34 @@ def test_latex_escapes_every_special_character_and_keeps_rows_whole() -> None:
     assert r"\#\textasciitilde{}\textasciicircum{}\$ & -- \\" in written
     assert r"\caption{50 \% \& more}" in written and r"\begin{tabular}{lr}" in written
     assert written.count("{") - written.count(r"\{") == written.count("}") - written.count(r"\}")
+
+
+def test_a_line_of_a_prompt_that_begins_with_a_star_keeps_it_in_latex() -> None:
+    used = prompts.UsedPrompt("t", "a", 1, 3, "s", (("Context", "Rules:\n* be short\n[x] be odd"),))
+
+    assert "Rules:\\\\\n{*} be short\\\\\n{[}x{]} be odd" in prompts.latex([used])
+
+
+def test_the_methods_and_the_table_of_gaps_say_what_holds_of_this_study(store: Store) -> None:
+    with store.write() as session:
+        study = tasks.study_named(session, "s")
+        for name, right in (("tone", 0.9), ("dull", 0.5)):
+            add_runs(
+                session, make_task(session, study, name, arms=["zero-shot"]), {"real": right, "zero-shot": 0.8}, seeds=2
+            )
+        alone = findings.collect(session, study)
+        few, written_few = methods.of_study(session, alone), tables.of_study(session, alone)
+        add_runs(session, make_task(session, study, "more", arms=["zero-shot"]), {"real": 0.9, "zero-shot": 0.8})
+        many = findings.collect(session, study)
+        shared, written_many = methods.of_study(session, many), tables.of_study(session, many)
+
+    assert "Smyth" not in " ".join(few.paragraphs) and "smyth2004linear" not in few.references
+    assert "Smyth" in " ".join(shared.paragraphs) and "smyth2004linear" in shared.references
+    first, then = (tables.described(written, "gaps") for written in (written_few, written_many))
+    assert first is not None and then is not None
+    assert {row[0]: tables.DAGGER in row[-1] for row in then.rows} == {"tone": False, "dull": True, "more": False}
+    assert "An interval needs 3 seeds in each arm; there are 2 and 2." in first.caption
+    assert "the spread over seeds is taken from the other arms" in then.caption and "no interval" not in then.caption
 
 
 def test_markdown_cells_cannot_end_a_cell_and_code_cannot_end_its_block() -> None:
