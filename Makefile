@@ -1,4 +1,4 @@
-# make run | demo | test | check | fix | e2e | simulate | docs | screenshots | wheel | lock | locked | sbom | audit. Everything is installed into .venv, and only when requirements changed.
+# make run | demo | sample | test | check | fix | e2e | simulate | docs | screenshots | wheel | lock | locked | sbom | audit. Everything is installed into .venv, and only when requirements changed.
 PYTHON ?= python3
 # Compiled modules are kept: the tests start hundreds of processes, and each would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
@@ -10,13 +10,18 @@ SUPPLY := .venv-supply/.installed
 WORKERS ?= 2
 TORCH := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run demo test check fix e2e simulate docs screenshots wheel lock locked sbom audit
+.PHONY: run demo sample test check fix e2e simulate docs screenshots wheel lock locked sbom audit
 
 run: $(USE)
 	$(BIN)/python -m ui.serve
 
 demo: $(USE)
 	$(BIN)/python -m core demo
+
+# The finished sample study of the first screen, anew: when its texts or the code of the training change, a test asks for it.
+sample: $(USE)
+	export LITMUS_HOME=$$(mktemp -d) && $(BIN)/python -m core demo --full \
+		&& rm -f core/catalogue/sample/finished.zip && $(BIN)/python -m core export core/catalogue/sample/finished.zip
 
 # With AGAIN=1 what failed beside other tests is run once more, alone; it stays named above, and if it fails again, so does this.
 test: $(DEV)
@@ -40,7 +45,6 @@ docs: $(DEV)
 	$(BIN)/python -m tests.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# LITMUS_HOME names a home in which the sample study is finished; without it the study is run first, in some minutes.
 screenshots: $(DEV)
 	$(BIN)/python -m tests.e2e.screenshots
 

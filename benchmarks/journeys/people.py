@@ -24,26 +24,31 @@ ITEMS = 20
 
 
 def newcomer(browser: Browser, folder: Path, pictures: Path) -> Walk:
-    """Opens it, runs the sample study, looks at texts, waits for the first finding, reads a verdict."""
+    """Opens it, opens the finished sample study, looks at its finding, texts and verdict, then runs the study anew until its first
+    finding."""
     server = _server(folder)
     walk = Walk("newcomer", browser, server.url, pictures)
     walk.begin()
     walk.see("first screen")
-    walk.press("Run the sample study")
-    with walk.waiting():
-        walk.page.get_by_text("Synthetic texts").first.wait_for()
-        expect(walk.page.get_by_test_id("stMetric").filter(has_text="Synthetic texts")).to_contain_text(
-            re.compile("[1-9]00")
-        )
-    walk.see("texts are there")
-    walk.visit("Inspect")
-    walk.see("reads texts")
-    walk.visit("Overview")
+    walk.press("Open a finished sample study")
     with walk.waiting():
         walk.page.locator(".js-plotly-plot").first.wait_for(timeout=LONG_MS)
     walk.see("first finding")
     walk.visit("Verdict")
     walk.see("first verdict")
+    walk.visit("Inspect")
+    walk.see("reads texts")
+    walk.visit("Overview")
+    walk.press("Another study")
+    walk.press("Run the sample study yourself")
+    with walk.waiting():
+        expect(walk.page.get_by_test_id("stMetric").filter(has_text="Synthetic texts")).to_contain_text(
+            re.compile("[1-9]00")
+        )
+    walk.see("its own run: texts are there")
+    with walk.waiting():
+        walk.page.locator(".js-plotly-plot").first.wait_for(timeout=LONG_MS)
+    walk.see("its own run: first finding")
     return _ended(walk, server)
 
 
@@ -95,11 +100,11 @@ def practitioner(browser: Browser, folder: Path, pictures: Path, *, texts: Path)
 
 def presenter(browser: Browser, folder: Path, pictures: Path) -> Walk:
     """Shows a finished study to a room, lets the room rate, and sees the numbers move; the study was run the day before."""
-    _command(folder, "demo", "--seeds", "0")
+    _command(folder, "demo", "--finished")
     server = _server(folder)
     walk = Walk("presenter", browser, server.url, pictures, look="1920-light")
     page = walk.page
-    walk.begin("campaigns?study=sample-study")
+    walk.begin("campaigns?study=finished-sample")
     walk.write("Name", "the room")
     walk.press("Make the campaign")
     link = page.get_by_test_id("stCode").filter(has_text="/rate?campaign=").first.inner_text().strip()

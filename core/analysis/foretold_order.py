@@ -58,8 +58,8 @@ def of_task(session: Session, task: Task, foretold: Foretold) -> Kept | None:
     by_group = own.groupby(["arm", "encoder", "conditions"])["macro_f1"].mean()
     return compare(
         {arm: foretold.chamfer[arm].value for arm in foretold.arms},
-        by_group.groupby("arm").mean().to_dict(),
-        n_runs=own.groupby("arm").size().to_dict(),
+        {str(arm): float(value) for arm, value in by_group.groupby("arm").mean().items()},
+        n_runs={str(arm): int(n) for arm, n in own.groupby("arm").size().items()},
     )
 
 

@@ -153,8 +153,10 @@ def _informative(known: pd.DataFrame, *, x: str, alike: Sequence[str]) -> pd.Dat
     """The rows whose values of `alike` each stand at more than one x; columns with one value are not looked at."""
     names = [name for name in alike if known[name].nunique() > 1]
     while len(known):
-        is_kept = np.all([known.groupby(name)[x].transform("nunique") > 1 for name in names] or [True], axis=0)
-        if np.all(is_kept):
+        is_kept = np.ones(len(known), dtype=bool)
+        for name in names:
+            is_kept &= (known.groupby(name)[x].transform("nunique") > 1).to_numpy()
+        if is_kept.all():
             break
         known = known[is_kept]
     return known

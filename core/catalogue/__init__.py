@@ -4,6 +4,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SAMPLE_STUDY = FOLDER / "sample" / "study.yaml"
+FINISHED_SAMPLE = FOLDER / "sample" / "finished.zip"
 PRICES = FOLDER / "prices.json"
 TASKS = FOLDER / "tasks"
 PUBLISHED = FOLDER / "published.csv"

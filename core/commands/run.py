@@ -15,8 +15,8 @@ from core.commands import curve, kept, output
 from core.errors import StudyError
 from core.interval import Interval
 from core.jobs.backends import choice
-from core.steps import study_intake
-from core.steps.whole import check_study, run_study
+from core.steps import finished_sample, study_intake
+from core.steps.whole import check_study, run_study, told
 from core.study import checks
 from core.training.kept.folder import Keep
 
@@ -77,12 +77,24 @@ def demo(
         str | None,
         typer.Option(help="Seeds separated by commas, instead of 0,1,2; one seed takes a third of the time."),
     ] = None,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Bring in a finished copy that was trained before: nothing is trained.")
+    ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Train each model 80 steps in place of 20, until nearly every run has converged."),
+    ] = False,
     as_json: output.Json = False,
 ) -> None:
     """Run the bundled sample study: no key, no network, no GPU."""
+    if finished and (full or seeds):
+        raise typer.BadParameter("--finished trains nothing: leave --full and --seeds out")
     with output.opened() as (settings, store), _listing(as_json=as_json):
-        request = study_intake.request_of(checks.read(catalogue.SAMPLE_STUDY), seeds=seeds)
-        _answer(run_study(settings, store, request, output.teller(store)), as_json=as_json)
+        if finished:
+            return _answer(told(settings, store, finished_sample.bring_in(store)), as_json=as_json)
+        length = {"steps": finished_sample.STEPS} if full else None
+        request = study_intake.request_of(checks.read(catalogue.SAMPLE_STUDY), seeds=seeds, training=length)
+        return _answer(run_study(settings, store, request, output.teller(store)), as_json=as_json)
 
 
 @contextmanager

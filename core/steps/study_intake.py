@@ -114,7 +114,7 @@ def line_of(problem: Problem) -> str:
 
 
 def request_of(
-    reading: checks.Reading, *, seeds: str | None, training: Mapping[str, str] | None = None
+    reading: checks.Reading, *, seeds: str | None, training: Mapping[str, Any] | None = None
 ) -> StudyRequest:
     """Return the request of a study file: training settings checked, `seeds` in place of the file's own unless None, and the
     settings in `training` in place of those of the file.

@@ -1,5 +1,6 @@
 """Run a whole study: import, generation, training, findings and report."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -69,19 +70,31 @@ def run_study(
         _compute_baselines(settings, store, task, teller)
     kept = models.keep_after(settings, store, study, queued.run_ids, keep, teller) if keep else []
     curves = _curves(settings, store, study, request, teller, backend=backend)
+    return told(settings, store, study, run_ids=queued.run_ids) | {
+        "curves": curves,
+        "models": kept,
+        "imports": imported.imports,
+        "problems": [asdict(problem) for problem in imported.problems],
+    }
+
+
+def told(
+    settings: settings_module.Settings, store: Store, study: Study, *, run_ids: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Write the report of a study from its finished runs, or from those given, and return its findings as the JSON of `run`."""
     with store() as session:
-        collected = findings.collect(session, study, run_ids=queued.run_ids)
+        collected = findings.collect(session, study, run_ids=run_ids)
         path = report.write(session, collected, share.folder(settings, study), settings=settings)
         beside = _baselines(session, collected)
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     return findings.as_json(collected, report=str(path), baselines=beside) | {
         "steps_check": steps_check.as_json(checked),
         "steps_check_reading": steps_check.sentence(checked),
-        "curves": curves,
-        "models": kept,
+        "curves": [],
+        "models": [],
         "headline": headline(collected),
-        "imports": imported.imports,
-        "problems": [asdict(problem) for problem in imported.problems],
+        "imports": [],
+        "problems": [],
     }
 
 

@@ -1,7 +1,6 @@
 """Take the pictures of README.md and docs/tour.md from the sample study: `make screenshots`.
 
-The dashboard runs on LITMUS_HOME, a home in which the sample study is finished; without it, on a new home in which the sample
-study is run first, in some minutes. Pictures are WebP files of the first screen at 1280 x 800.
+The dashboard runs on a new home with the finished sample study in it. Pictures are WebP files of the first screen at 1280 x 800.
 """
 
 import io
@@ -16,10 +15,11 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from core.steps import finished_sample
 from tests.e2e.conftest import ROOT, Server
 
 FOLDER = ROOT / "docs" / "screenshots"
-STUDY = "sample-study"
+STUDY = finished_sample.NAME
 TASK = "headline_sarcasm"
 PICTURES = {
     "overview": "",
@@ -37,11 +37,9 @@ MOST_BYTES = 150_000
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="litmus-pictures-") as folder:
-        home = Path(os.environ.get("LITMUS_HOME") or folder)
-        if home == Path(folder):
-            environ = {**os.environ, "LITMUS_HOME": folder}
-            subprocess.run([sys.executable, "-m", "core", "demo"], cwd=ROOT, env=environ, check=True)
-        server = Server(home, {"LITMUS_LOCAL_SERVERS": "none"})
+        environ = {**os.environ, "LITMUS_HOME": folder}
+        subprocess.run([sys.executable, "-m", "core", "demo", "--finished"], cwd=ROOT, env=environ, check=True)
+        server = Server(Path(folder), {"LITMUS_LOCAL_SERVERS": "none"})
         server.start()
         try:
             take_all(server.url)

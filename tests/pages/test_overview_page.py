@@ -1,4 +1,4 @@
-"""Overview: the finding stands above the work that is going on."""
+"""Overview: the finding stands above the work that is going on, and the finished sample study opens with its finding."""
 
 from streamlit.testing.v1 import AppTest
 
@@ -25,3 +25,15 @@ def test_the_finding_stands_above_the_jobs_that_are_going_on(app: AppTest, home:
     finding = next(place for place, words in enumerate(drawn) if "gap" in words and words.startswith("**"))
     job = next(place for place, words in enumerate(drawn) if "Train more" in words)
     assert finding < job
+
+
+def test_one_press_on_the_first_screen_opens_the_finished_sample_with_its_finding(app: AppTest, home: Store) -> None:
+    app.run()
+
+    app.button(key="overview.finished").click().run()
+
+    assert not app.exception
+    assert app.title[0].value == "finished-sample"
+    assert any(element.value.startswith("**") and "gap" in element.value for element in app.markdown)
+    with home() as session:
+        assert queue.rows(session) == []

@@ -4,7 +4,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.jobs import runner
-from core.steps import train
+from core.steps import finished_sample, train
 from core.steps.guide import ten_tasks
 from core.study import tasks
 from core.study.upkeep import studies
@@ -37,14 +37,18 @@ def doors() -> None:
     see, own, ten = st.columns(3, border=True)
     with see:
         st.header("See it work", anchor=False)
-        st.write(
-            "Four small tasks, from objective to subjective. Texts and answers are there at once; 36 trainings follow while you watch."
-        )
-        st.caption(
-            "Texts in half a minute; the trainings take from some minutes to an hour, by the machine. No key, no GPU, no network."
-        )
+        st.write("Four small tasks, from objective to subjective: texts, ratings, the scores of 36 models, a verdict.")
         st.button(
-            "Run the sample study", type="primary", on_click=_start_sample, key="overview.sample", width="stretch"
+            "Open a finished sample study",
+            type="primary",
+            on_click=_open_finished,
+            key="overview.finished",
+            width="stretch",
+        )
+        st.button("Run the sample study yourself", on_click=_start_sample, key="overview.sample", width="stretch")
+        st.caption(
+            "The finished one opens in seconds. Your own run trains for some minutes to an hour, by the machine. No key, no GPU, no "
+            "network."
         )
     with own:
         st.header("My task", anchor=False)
@@ -62,6 +66,11 @@ def doors() -> None:
         chosen = st.multiselect("Tasks", titles, default=titles, key="overview.ten")
         if st.button("Make this study", key="overview.make_ten", width="stretch"):
             _start_ten(chosen)
+
+
+def _open_finished() -> None:
+    """Bring in a fresh copy of the finished sample study and choose it."""
+    frame.choose_study(finished_sample.bring_in(resources.store()).name)
 
 
 def _start_sample() -> None:

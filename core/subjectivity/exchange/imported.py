@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
@@ -220,20 +220,25 @@ def _rows_of(session: Session, campaign: Campaign) -> Counter[tuple[str, ...]]:
     """The answers that an import stored, without those of raters who were asked about its items later."""
     if campaign.kind == CampaignKind.COMPARE:
         left, right = aliased(Task), aliased(Task)
-        query: Select[Any] = (
+        compared = (
             select(Rater.pseudonym, left.name, right.name, Comparison.winner, Rater.kind)
             .join(Rater, Rater.id == Comparison.rater_id)
             .join(left, left.id == Comparison.left_task_id)
             .join(right, right.id == Comparison.right_task_id)
         )
+        stored: Sequence[Any] = session.execute(compared.where(*_imported_by(campaign))).all()
     else:
-        query = (
+        rated = (
             select(Item.external_id, Rater.pseudonym, Rating.label, Rater.kind)
             .join(Item, Item.id == Rating.item_id)
             .join(Rater, Rater.id == Rating.rater_id)
         )
-    stored = session.execute(query.where(Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE)))
+        stored = session.execute(rated.where(*_imported_by(campaign))).all()
     return Counter(tuple(map(str, row)) for row in stored)
+
+
+def _imported_by(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:
+    return Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE)
 
 
 def _tuples(stored: pd.DataFrame) -> list[tuple[str, ...]]:
