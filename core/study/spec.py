@@ -302,7 +302,10 @@ def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 def make_absolute(spec: StudySpec, folder: Path) -> None:
     """Make the relative paths in a study absolute; they are relative to the folder of the study file."""
-    spec.encoders = [encoders.absolute(name, folder) for name in spec.encoders]
+    if (
+        "encoders" in spec.model_fields_set
+    ):  # an encoder that the file does not name stays one that a preset may replace
+        spec.encoders = [encoders.absolute(name, folder) for name in spec.encoders]
     for task in spec.tasks.values():
         task.real.file = folder / task.real.file
         if task.ratings:
