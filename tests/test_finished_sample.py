@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from core import catalogue
 from core.llm import providers
-from core.steps import finished_sample
+from core.steps.guide import finished_sample
 from core.study import checks
 from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import ArmKind, Split

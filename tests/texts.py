@@ -6,8 +6,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.study import samples
-from core.study.rows.kinds import SampleStatus
-from core.study.rows.study import Sample
+from core.study.rows.kinds import SampleStatus, Split
+from core.study.rows.study import Arm, Label, Prompt, Sample
+from core.study.store import Store
+
+
+def sample(arm: Arm, label: Label, text: str) -> Sample:
+    """A training text of an arm, not stored yet."""
+    return Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))
+
+
+def texts_a_call(store: Store, arm: Arm) -> list[int]:
+    """Texts a call of each version of an arm's prompt, the oldest first."""
+    with store() as session:
+        found = select(Prompt.texts_per_call).where(Prompt.arm_id == arm.id).order_by(Prompt.version)
+        return list(session.scalars(found))
 
 
 def keep_new(session: Session, made: Iterable[Sample]) -> list[Sample]:

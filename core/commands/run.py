@@ -15,7 +15,8 @@ from core.commands import curve, kept, output
 from core.errors import StudyError
 from core.interval import Interval
 from core.jobs.backends import choice
-from core.steps import finished_sample, study_intake
+from core.steps import study_intake
+from core.steps.guide import finished_sample
 from core.steps.whole import check_study, run_study, told
 from core.study import checks
 from core.training.kept.folder import Keep

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -66,6 +67,7 @@ def plan(
     planned = Planned(new=[], existing=[])
     wanted = product({arm.id: arm for arm in arms}.values(), dict.fromkeys(encoders), dict.fromkeys(seeds))
     shared = _shared_config(settings, own, test=test, has_rule=purpose == Purpose.COMPARISON)
+    made = partial(Run, n_train=n, purpose=purpose)
     for arm, encoder, seed in wanted:
         choice = chosen[arm.id, seed]
         digest = fingerprints.fingerprint(encoder=encoder, seed=seed, settings=own, train=choice.samples, test=test)
@@ -78,9 +80,7 @@ def plan(
         notes = _notes(task, arm, choice=choice, pools=pools, arms=arms, per_label=settings.per_label)
         notes += _balance_notes(arm, choice, pools[arm.id], labels, balance=settings.balance)
         config = shared | fingerprints.held_weights(encoder) | {"notes": notes}
-        planned.new.append(Run(
-            arm_id=arm.id, encoder=encoder, seed=seed, n_train=n, config=config, fingerprint=digest, purpose=purpose
-        ))  # fmt: skip
+        planned.new.append(made(arm_id=arm.id, encoder=encoder, seed=seed, config=config, fingerprint=digest))
     session.add_all(planned.new)
     session.flush()
     return planned

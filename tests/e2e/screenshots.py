@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from core.steps import finished_sample
+from core.steps.guide import finished_sample
 from tests.e2e.conftest import ROOT, Server
 
 FOLDER = ROOT / "docs" / "screenshots"

@@ -1,13 +1,13 @@
 """The prompt that a study file describes: saved once, and not again after a fallback to one text a call."""
 
 import pytest
-from sqlalchemy import select
 
 from core.steps import drafting
 from core.study import spec, tasks
-from core.study.rows.study import Arm, Prompt, Task
+from core.study.rows.study import Task
 from core.study.store import Store
 from core.synthesis.prompts import versions
+from tests.texts import texts_a_call
 
 
 @pytest.fixture
@@ -15,13 +15,6 @@ def task(store: Store) -> Task:
     with store.write() as session:
         study = tasks.study_named(session, "s")
         return tasks.make_task(session, study_id=study.id, name="t", question="?", labels={"yes": "", "no": ""})
-
-
-def asked(store: Store, arm: Arm) -> list[int]:
-    """Texts a call of each version, the oldest first."""
-    with store() as session:
-        rows = select(Prompt.texts_per_call).where(Prompt.arm_id == arm.id).order_by(Prompt.version)
-        return list(session.scalars(rows))
 
 
 def test_a_prompt_that_fell_back_to_one_text_a_call_is_not_asked_again_by_the_same_file(
@@ -37,11 +30,11 @@ def test_a_prompt_that_fell_back_to_one_text_a_call_is_not_asked_again_by_the_sa
 
     with store.write() as session:
         drafting.ready(session, task, arm, wanted)
-    assert asked(store, arm) == [10, 1]
+    assert texts_a_call(store, arm) == [10, 1]
 
     with store.write() as session:
         drafting.ready(session, task, arm, wanted.model_copy(update={"texts_per_call": 5}))
-    assert asked(store, arm) == [10, 1, 5]
+    assert texts_a_call(store, arm) == [10, 1, 5]
 
 
 def test_a_file_that_asks_for_more_texts_a_call_than_before_is_followed(store: Store, task: Task) -> None:
@@ -51,4 +44,4 @@ def test_a_file_that_asks_for_more_texts_a_call_than_before_is_followed(store: S
         for wanted in (one, one.model_copy(update={"texts_per_call": 10})):
             drafting.ready(session, task, arm, wanted)
 
-    assert asked(store, arm) == [1, 10]
+    assert texts_a_call(store, arm) == [1, 10]

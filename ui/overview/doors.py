@@ -4,8 +4,8 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from core.jobs import runner
-from core.steps import finished_sample, train
-from core.steps.guide import ten_tasks
+from core.steps import train
+from core.steps.guide import finished_sample, ten_tasks
 from core.study import tasks
 from core.study.upkeep import studies
 from core.synthesis.prompts import catalogued

@@ -26,6 +26,7 @@ from core.synthesis.trials import taxonomy
 from tests import endpoints
 from tests.llm.endpoint.test_bad_habits import Reply as Replied
 from tests.llm.endpoint.test_bad_habits import endpoint, said, written
+from tests.texts import sample
 
 FILTERED = said(
     "The response was filtered due to the prompt triggering the content management policy", code="content_filter"
@@ -67,15 +68,7 @@ def test_a_judge_goes_on_and_asks_nothing_again(
     with store.write() as session:
         for n in range(8):
             text = f"A letter number {n} about the sea"
-            session.add(
-                Sample(
-                    arm_id=arm.id,
-                    label_id=labels[0].id,
-                    split=Split.TRAIN,
-                    text=text,
-                    text_hash=samples.text_hash(text),
-                )
-            )
+            session.add(sample(arm, labels[0], text))
 
     with endpoint(refusing("glad")) as (url, asked):
         client = endpoints.client("m", base_url=url, api_key=None)

@@ -22,15 +22,14 @@ from core.llm.connection import Connection
 from core.llm.local.local_model import LocalProvider, in_memory
 from core.llm.text import PROMPT_TOO_LONG
 from core.settings import Settings
-from core.study import samples
-from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Completion, Label, Sample
+from core.study.rows.study import Arm, Completion, Label
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.generation import generation
 from core.synthesis.limits import Limits
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
+from tests.texts import sample
 
 ROOT = Path(__file__).parents[3]
 WORDS = ["1. a glad letter about the garden", "2. a sad letter about the rain", "user: assistant: system: write texts"]
@@ -163,15 +162,7 @@ def test_a_local_judge_goes_on_after_a_text_that_is_too_long(
     arm = make_arm("zero-shot")
     with store.write() as session:
         for text in ("garden " * 1000, "rain", "a letter"):
-            session.add(
-                Sample(
-                    arm_id=arm.id,
-                    label_id=labels[0].id,
-                    split=Split.TRAIN,
-                    text=text,
-                    text_hash=samples.text_hash(text),
-                )
-            )
+            session.add(sample(arm, labels[0], text))
     provider = LocalProvider(str(tmp_path / "roomy"), max_tokens=4)
 
     found = judging.judge(store, arm_ids=[arm.id], provider=provider)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.llm.money.prices import Price
 from core.study.rows.kinds import Split
-from core.study.rows.study import Arm, Completion, Label, Prompt, Sample
+from core.study.rows.study import Arm, Completion, Label, Sample
 from core.study.store import Store
 from core.synthesis.generation import generation, obedience, requests
 from core.synthesis.generation.samples_from_answers import Outcome
@@ -18,6 +18,7 @@ from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
 from tests import endpoints
 from tests.llm_server import LlmServer
+from tests.texts import texts_a_call
 
 DRAFT = Draft(context="", generation="Number of texts: {n}\nLabel: {label}", diversity="", texts_per_call=5, turns=1)
 FREE = Price(model="m", input_usd_per_million=0, output_usd_per_million=0)
@@ -38,18 +39,12 @@ def fill(store: Store, arm: Arm, model: str, price: Price, *, per_label: int = 8
         return generation.generate(store, arm_id=arm.id, per_label=per_label, provider=provider)
 
 
-def prompts(store: Store, arm: Arm) -> list[int]:
-    with store() as session:
-        found = select(Prompt.texts_per_call).where(Prompt.arm_id == arm.id).order_by(Prompt.version)
-        return list(session.scalars(found))
-
-
 def test_a_model_that_writes_one_text_of_five_is_asked_for_one_text_a_call_and_fills_the_arm(
     store: Store, arm: Arm
 ) -> None:
     made = fill(store, arm, "one-of-many", DEAR)
 
-    assert prompts(store, arm) == [5, 1] and made.kept == 16 and made.stopped == {}
+    assert texts_a_call(store, arm) == [5, 1] and made.kept == 16 and made.stopped == {}
     with store() as session:
         asked = dict(session.execute(select(Completion.id, Completion.prompt_id)).all())
     assert len(set(asked.values())) == 2 and len(asked) < 16 + 5
@@ -86,7 +81,7 @@ def test_two_texts_of_five_are_cheaper_than_one_so_only_a_free_model_is_asked_fo
     store: Store, arm: Arm, make_arm: Callable[[str], Arm]
 ) -> None:
     dear = fill(store, arm, "two-of-many", DEAR)
-    after_dear = prompts(store, arm)
+    after_dear = texts_a_call(store, arm)
     other = make_arm("few-shot")
     with store.write() as session:
         versions.save(session, arm_id=other.id, draft=DRAFT)
@@ -94,13 +89,13 @@ def test_two_texts_of_five_are_cheaper_than_one_so_only_a_free_model_is_asked_fo
 
     assert after_dear == [5] and dear.kept == 16
     assert "two-of-many wrote 16 of the 40 texts that 8 calls asked for" in dear.slips[0]
-    assert prompts(store, other) == [5, 1]
+    assert texts_a_call(store, other) == [5, 1]
 
 
 def test_a_model_that_does_as_it_is_asked_is_not_mentioned(store: Store, arm: Arm) -> None:
     made = fill(store, arm, "test-model", FREE)
 
-    assert made.slips == [] and prompts(store, arm) == [5]
+    assert made.slips == [] and texts_a_call(store, arm) == [5]
 
 
 def test_kept_texts_that_name_their_label_are_counted_by_model(store: Store, arm: Arm, labels: list[Label]) -> None:
