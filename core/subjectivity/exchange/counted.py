@@ -94,7 +94,7 @@ def standing(frame: pd.DataFrame, *, taken: Collection[str]) -> Standing:
         if strange := {str(cell): n for cell, n in distinct.counts(cells).items() if cell not in meanings and n}:
             told = listed((f"{cell!r} ({n:,})" for cell, n in strange.items()), most=SHOWN)
             notes.append(
-                f"The column {by_name[column]} holds {told}, which say nothing about whether a row counts; these rows count."
+                f"The column {by_name[column]} holds {told}: that does not say whether a row counts, so these rows count."
             )
         if column in ("role", "kind"):
             found[column] = cells.astype("str")
