@@ -223,7 +223,7 @@ def test_columns_named_like_ours_with_other_contents_change_nothing(tmp_path: Pa
 @pytest.mark.parametrize(
     ("head", "cells", "reason", "strange"),
     [
-        ("kind", ["person", "llm", "expert"], "an LLM rater", "The column kind holds 'expert' (1), which"),
+        ("kind", ["person", "llm", "expert"], "an LLM rater", "The column kind holds 'expert' (1): that"),
         ("Kind", ["Person", "LLM", ""], "an LLM rater", ""),
         ("role", ["item", "attention", "practice"], "an attention check", "holds 'practice' (1)"),
         ("Role", ["Item", "GOLD", "item"], "a gold item", ""),
