@@ -18,6 +18,7 @@ def rendered() -> str:
 study = ui.guard("viewer")
 ui.title("Performance and subjectivity", study)
 ui.watch_runs(study.id)
+ui.watch_answers(study.id)
 
 # Choices
 with ui.store()() as session:

@@ -32,6 +32,7 @@ with ui.store()() as session:
 if found.gaps.empty:
     ui.job_panel(study.id, key="overview.jobs")
 ui.watch_runs(study.id)
+ui.watch_answers(study.id)
 
 # The main finding
 if not found.gaps.empty:
@@ -46,6 +47,8 @@ if not found.gaps.empty:
     )
     ui.cautions(findings.cautions(found))
     ui.link("analyse", "All findings")
+    with ui.store()() as session:
+        ui.verdict_cards(session, found)
     ui.job_panel(study.id, key="overview.jobs")
 
 # What there is

@@ -12,6 +12,7 @@ study = ui.guard("viewer")
 ui.show_notice()
 ui.title("Verdict", study)
 ui.watch_runs(study.id)
+ui.watch_answers(study.id)
 
 # Task and the gap that can be borne
 with ui.store()() as session:

@@ -13,7 +13,7 @@ from ui.campaigns.list import (
     campaigns_of,
     chosen_campaign,
 )
-from ui.campaigns.live import live_view
+from ui.campaigns.live import live_view, watch_answers
 from ui.campaigns.llm import llm_view
 from ui.campaigns.raters import raters_view
 from ui.campaigns.results import results_view
@@ -38,6 +38,7 @@ from ui.inspect.quality import leakage_view, map_view, quality_view
 from ui.inspect.samples import samples_view
 from ui.overview.doors import welcome
 from ui.overview.studies import hidden_panel, studies_panel
+from ui.overview.verdicts import verdict_cards
 from ui.planning.answer import plan_answer
 from ui.planning.card import shown_by_ratings, shown_by_runs
 from ui.planning.form import plan_form
@@ -201,6 +202,8 @@ __all__ = [
     "try_panel",
     "undo_panel",
     "view_links_panel",
+    "verdict_cards",
+    "watch_answers",
     "watch_runs",
     "welcome",
     "without_real_texts",

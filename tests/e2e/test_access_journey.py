@@ -125,11 +125,8 @@ def test_another_browser_is_the_organisers(
     other.close()
 
 
-@BOTH
-def test_the_organisers_key_takes_the_mark_away_for_good(
-    context: "BrowserContext", serve: Any, tmp_path: Path, bare: bool
-) -> None:
-    server = serve(bare=bare)
+def test_the_organisers_key_takes_the_mark_away_for_good(context: "BrowserContext", serve: Any, tmp_path: Path) -> None:
+    server = serve()
     come_as_rater(context, server.url)
     page = opened(context, f"{server.url}/jobs")
     page.get_by_text("organiser.key").wait_for()
@@ -204,9 +201,8 @@ def test_a_preview_leaves_no_mark(context: "BrowserContext", serve: Any) -> None
     opened(context, f"{server.url}/jobs").get_by_role("heading", name="Jobs").wait_for()
 
 
-@BOTH
-def test_a_link_with_an_unknown_campaign_leaves_no_mark(context: "BrowserContext", serve: Any, bare: bool) -> None:
-    server = serve(bare=bare)
+def test_a_link_with_an_unknown_campaign_leaves_no_mark(context: "BrowserContext", serve: Any) -> None:
+    server = serve()
     page = opened(context, f"{server.url}/rate?campaign=unknown")
     page.get_by_text("does not belong to a labelling session").wait_for()
     settled(page)

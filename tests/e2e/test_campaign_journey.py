@@ -90,6 +90,10 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
 
     page.get_by_text("Live", exact=True).click()
     expect(page.get_by_text("0 of 20 answers")).to_be_visible()
+    overview = context.new_page()
+    overview.goto(server.url)
+    counted = overview.get_by_test_id("stMetric").filter(has_text="Answers about subjectivity")
+    expect(counted.get_by_test_id("stMetricValue")).to_have_text("0")
     for name in ("first", "second"):
         rate_on_a_phone(browser, link, reloads=name == "first")
 
@@ -97,6 +101,7 @@ def test_an_organiser_makes_a_campaign_copies_its_link_and_watches_agreement(
     alpha = page.get_by_test_id("stMetric").filter(has_text="Alpha so far").get_by_test_id("stMetricValue")
     expect(alpha).to_have_text(re.compile(r"^-?\d\.\d\d$"))
     expect(page.get_by_text("Least agreed")).to_be_visible()
+    expect(counted.get_by_test_id("stMetricValue")).to_have_text("20")
     assert not warned
 
 

@@ -1,5 +1,7 @@
 """Overview: the finding stands above the work that is going on, and the finished sample study opens with its finding."""
 
+import re
+
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
@@ -37,3 +39,24 @@ def test_one_press_on_the_first_screen_opens_the_finished_sample_with_its_findin
     assert any(element.value.startswith("**") and "gap" in element.value for element in app.markdown)
     with home() as session:
         assert queue.rows(session) == []
+
+
+def test_every_task_has_its_verdict_in_a_card_and_the_way_to_its_reasons(app: AppTest, home: Store) -> None:
+    with home.write() as session:
+        study = tasks.study_named(session, "deeds")
+        for name, real in (("mood", 0.95), ("tone", 0.5)):
+            task = finished_study.make_task(session, study, name, arms=["zero-shot"])
+            finished_study.add_runs(session, task, {"real": real, "zero-shot": 0.45})
+
+    app.run()
+
+    assert not app.exception
+    assert [badge.value.partition("[")[2] for badge in app.markdown if "-badge[" in badge.value] == [
+        "Collect real texts]",
+        "No verdict yet]",
+    ]
+    lost = re.compile(r"zero-shot: \d+ points lost \(95 % interval \[\d+,\xa0\d+\]\)")
+    assert any(lost.fullmatch(caption.value.replace("\\", "")) for caption in app.caption)
+    app.button(key="overview.why.tone").click().run()
+    assert not app.exception
+    assert app.session_state["pickers.task"] == "tone"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from core.analysis.figures import rating_charts
 from core.errors import StudyError
@@ -13,7 +14,7 @@ from core.interval import Interval
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign
 from core.subjectivity import results
-from core.subjectivity.sessions import live
+from core.subjectivity.sessions import campaigns, live
 from core.subjectivity.sessions.live import Live
 from ui.campaigns import reads
 from ui.campaigns.list import NOT_HERE, rating_link
@@ -23,6 +24,7 @@ from ui.shared.durations import duration
 from ui.shared.words import plain
 
 TICK = 4
+TICK_OF_OTHER_PAGES = 10  # seconds: these compute all findings of a study anew
 SHOWN = 3
 WIDTH = 140
 BARS = 28  # pixels: height of the bars of answers per minute
@@ -36,6 +38,26 @@ NOTHING_YET = "Nobody has answered yet. New answers appear on this page by thems
 def live_view(campaign: Campaign) -> None:
     """Draw the state of a campaign, again every few seconds while the campaign is open."""
     st.fragment(_draw, run_every=TICK if campaign.is_open else None)(campaign.id)
+
+
+def watch_answers(study_id: int) -> None:
+    """While a session of a study is open, run the page again when answers came in or a rater was excluded or included."""
+    with resources.store()() as session:
+        seen = _answered(session, study_id)
+    if seen:
+        st.fragment(_watch_answers, run_every=TICK_OF_OTHER_PAGES)(study_id, seen)
+
+
+def _watch_answers(study_id: int, seen: list[tuple[object, ...]]) -> None:
+    with resources.store()() as session:
+        now = _answered(session, study_id)
+    if now != seen:
+        st.rerun()
+
+
+def _answered(session: Session, study_id: int) -> list[tuple[object, ...]]:
+    """A value for each open session of a study that changes with its answers."""
+    return [live.stamp(session, one) for one in campaigns.of_study(session, study_id) if one.is_open and not one.source]
 
 
 def _draw(campaign_id: int) -> None:

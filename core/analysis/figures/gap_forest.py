@@ -75,7 +75,7 @@ def _row_name(point: "pd.Series[Any]") -> str:
     found = Interval(point["subjectivity"], point["subjectivity_low"], point["subjectivity_high"], n=0)
     place = found.text() if math.isfinite(found.value) else "subjectivity not known"
     name = gap_charts.short(str(point["task"]))
-    return f'{name}<br><span style="font-size:0.78em;color:{styling.TEXT_GREY}">{place}</span>'
+    return f'{name}<br><span style="font-size:0.92em;color:{styling.TEXT_GREY}">{place}</span>'
 
 
 def _marks(

@@ -102,6 +102,17 @@ def headline(found: Verdict, measure: Measure | None = None) -> str:
     return f"Expected with {found.arm}: {expected}. {advised(found)}"
 
 
+def brief(found: Verdict) -> str:
+    """What stands behind the advice, in a line: the gap of the arm that it names, measured or expected."""
+    if found.is_withheld:
+        return _why_withheld(found)[0]
+    named = next(arm for arm in found.arms if arm.arm == found.arm)
+    if named.own:
+        return "; ".join(_lost(one, named=_name(named, one)) for one in named.own)
+    cut = _inside(_cut_tasks(named))
+    return f"Expected with {named.arm}: {amount(named.gap, named.low, named.high, level=80, more=cut)}"
+
+
 def reasons(found: Verdict, measure: Measure | None = None) -> list[str]:
     """Why the verdict is what it is, a sentence or two for each reason."""
     if found.is_withheld:
