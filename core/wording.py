@@ -8,6 +8,16 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share from 0 to 1 in percent, such as "88 %"; "nan %" where it is undefined."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def percent_within(share: float, low: float, high: float, digits: int = 0) -> str:
+    """A share with its interval in percent, such as "88 % [80, 93]"."""
+    return f"{percent(share, digits)} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+
+
 def shown(name: str) -> str:
     """The name of a task or a label as people read it: with spaces for underscores, which names in files and commands have."""
     return name.replace("_", " ").strip() or name

@@ -49,7 +49,7 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == "Points":
-    ui.table(found.by_task, key="analyse.points")
+    ui.table(found.by_task, key="analyse.points", in_points=("gap", "low", "high", "se"))
     st.caption(
         "Share of real over chance: the gap divided by what the real arm scores above chance, with a dash where that is under "
         f"{LEAST_ROOM:.2f}."

@@ -41,7 +41,7 @@ if not ui.pack_view(study):
 beside = beside_paper.beside(found)
 if not beside.table.empty:
     st.header("Beside the paper", anchor=False)
-    ui.table(beside.table, key="report.beside")
+    ui.table(beside.table, key="report.beside", in_points=("gap", "low", "high", "paper_gap"))
     ui.beside_words(beside.readings)
 
 # The whole study

@@ -44,8 +44,7 @@ if not said.is_withheld:
         + unconverged.sentence([arm.unconverged for arm in said.arms], "arm"),
     )
 st.header("What to do" if said.is_withheld else "Why", anchor=False)
-for reason in verdict_words.reasons(said, found.measure):
-    st.markdown(f"- {ui.plain(reason)}")
+st.markdown("\n".join(f"- {ui.plain(reason)}" for reason in verdict_words.reasons(said, found.measure)))
 
 for title, sentences in (("What it costs", beside.costs), ("What would change it", beside.changes)):
     if sentences:

@@ -11,7 +11,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run
 from core.training import fingerprints, selection
-from core.wording import shown
+from core.wording import percent, shown
 
 COMMON = 0.7  # share of the commonest label among ratings above which 1 - alpha says much about this share
 
@@ -108,9 +108,9 @@ def of_subjectivity(gaps: pd.DataFrame, subjectivity: pd.DataFrame) -> list[str]
         )
     skewed = subjectivity[subjectivity["commonest"] > COMMON]
     return found + [
-        f"{shown(str(row.task))}: {row.commonest:.0%} of its ratings are one label. 1 − alpha rises with such a share even if raters err "
-        "as rarely as elsewhere, so its place on the axis may be too far to the subjective side."
-        for row in skewed.itertuples()
+        f"{shown(str(task))}: {percent(share)} of its ratings are one label. 1 − alpha rises with such a share even if "
+        "raters err as rarely as elsewhere, so its place on the axis may be too far to the subjective side."
+        for task, share in zip(skewed["task"], skewed["commonest"], strict=True)
     ]
 
 

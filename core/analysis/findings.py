@@ -21,7 +21,7 @@ from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Study
 from core.subjectivity import levels
 from core.training import runs
-from core.wording import counted, shown
+from core.wording import counted, percent, shown
 
 REGRESSION_KEYS = (
     "slope", "intercept", "r2", "p", "low", "high", "df", "spearman", "spearman_p", "permutation_p", "n",
@@ -235,7 +235,7 @@ def caution(found: Findings) -> str:
 def _reliability(exact: slope.Exact) -> str:
     if not math.isfinite(exact.reliability):
         return "The subjectivity of the tasks has no interval yet, so their places on the axis may change. "
-    share = f"{exact.reliability:.0%} of the spread of the tasks on the axis is more than error of measurement"
+    share = f"{percent(exact.reliability)} of the spread of the tasks on the axis is more than error of measurement"
     if not math.isfinite(exact.low):
         return f"{share}. "
     return (

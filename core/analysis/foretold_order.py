@@ -13,6 +13,7 @@ from core.analysis import gap_table
 from core.quality.beside_real.order import Foretold
 from core.study.rows.study import Task
 from core.training import runs
+from core.wording import percent
 
 MOST_LISTED = 7  # arms whose orders are all listed; of more arms, DRAWN orders are drawn
 DRAWN = 5_000
@@ -88,9 +89,7 @@ def sentence(kept: Kept) -> str:
         held = f"the first of these, {first['arm']}, was number {first['trained']}, {lost:.3f} below {best['arm']}"
     correlation = f"no correlation can be computed over {kept.n} arms"
     if math.isfinite(kept.rho):
-        correlation = (
-            f"Spearman {kept.rho:.2f} over {kept.n} arms, where {kept.by_chance:.0%} of all orders do at least as well"
-        )
+        correlation = f"Spearman {kept.rho:.2f} over {kept.n} arms, where {percent(kept.by_chance)} of all orders do at least as well"
     fewest, most = int(kept.table["n_runs"].min()), int(kept.table["n_runs"].max())
     seeds = f"{fewest if fewest == most else f'{fewest} to {most}'} run{'s' if most > 1 else ''} each"
     seeds += ", which says little" if fewest < 2 else ""

@@ -10,6 +10,7 @@ from core.analysis.figures import unconverged
 from core.analysis.figures.gap_charts import in_order
 from core.analysis.gap_table import LEAST_ROOM
 from core.interval import Interval
+from core.wording import percent
 
 ROWS = (
     "The lower a row, the more subjective the task; the number under its name is its subjectivity with a 95 % interval."
@@ -72,7 +73,7 @@ def gap_in_full(point: "pd.Series[Any]", *, metric: str) -> str:
         f"{point['score_real']:.3f}, synthetic {point['score']:.3f}, chance {point['chance']:.3f}."
     )
     if math.isfinite(point["relative"]):
-        return f"{said} That is {point['relative']:.0%} of what real texts bring over chance."
+        return f"{said} That is {percent(point['relative'])} of what real texts bring over chance."
     return (
         f"{said} Real texts bring less than {LEAST_ROOM:.2f} over chance, so there is hardly anything to lose and the gap is not "
         "comparable with that of other tasks."
@@ -86,7 +87,7 @@ def beside_ceiling(point: "pd.Series[Any]", ceiling: Interval) -> str:
         said += " Real texts reach it: what they miss may be disagreement about the labels."
     room = ceiling.value - point["chance"]
     return (
-        f"{said} The gap is {point['gap'] / room:.0%} of what one rater has over chance."
+        f"{said} The gap is {percent(point['gap'] / room)} of what one rater has over chance."
         if room >= LEAST_ROOM
         else said
     )

@@ -17,6 +17,7 @@ from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
 from core.subjectivity.levels import Measure
+from core.wording import percent
 
 OVER = 3  # the exit code if the expected gap lies above --fail-over
 
@@ -67,7 +68,7 @@ def verdict(
 
 def _show(said: Verdict, measure: Measure | None) -> None:
     points, between = verdict_words.points, verdict_words.between
-    rows = [[arm.arm, points(arm.gap), between(arm.low, arm.high), f"{arm.chance:.0%}"] for arm in said.arms]
+    rows = [[arm.arm, points(arm.gap), between(arm.low, arm.high), percent(arm.chance)] for arm in said.arms]
     columns = [
         "arm",
         "points lost",

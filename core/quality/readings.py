@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from core.quality import measures as kept_measures
 from core.quality.measures import ArmMeasures, Measures
-from core.wording import counted
+from core.wording import counted, percent
 
 NAMES = {
     "remote_clique_cosine": "Remote clique (cosine)",
@@ -91,7 +91,7 @@ def _duplicates(arm: ArmMeasures, _real: ArmMeasures | None) -> str:
     if not arm.n:
         return ""
     return (
-        f"{arm.arm}: {len(arm.removable)} of {counted(arm.n, 'text')} ({len(arm.removable) / arm.n:.1%}) nearly repeat an earlier "
+        f"{arm.arm}: {len(arm.removable)} of {counted(arm.n, 'text')} ({percent(len(arm.removable) / arm.n, 1)}) nearly repeat an earlier "
         f"text; exact repeats rejected on arrival: {arm.exact_duplicates}."
     )
 

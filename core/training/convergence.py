@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.wording import percent
+
 MARKS = (0.25, 0.5, 0.75, 1.0)  # shares of the steps after which the validation loss is measured
 LEAST_VALIDATION = 48
 WINDOW = 0.1  # share of the steps over which a loss in training is averaged
@@ -138,7 +140,7 @@ def _made_all_steps(facts: Mapping[str, Any], steps: int, *, guess: float, least
         f"(a guess: {guess:.2f}{_least(least)})"
     )
     if late > LATE and measured[0] - measured[1] > MATTERS * (guess - least):
-        return Convergence(False, late, f"Not converged: {seen}, {late:.0%} of its whole fall. Train longer.")
+        return Convergence(False, late, f"Not converged: {seen}, {percent(late)} of its whole fall. Train longer.")
     return Convergence(True, late, f"Converged: {seen}.")
 
 

@@ -20,6 +20,7 @@ from core.training import fingerprints, selection
 from core.training.selection import Choice
 from core.training.settings import TrainingSettings
 from core.training.targets import weights
+from core.wording import percent
 
 SEED_LIMIT = 2**32
 UNEVEN = 1.3  # the commonest label's share over an equal share, from which balancing the real arm is said
@@ -234,7 +235,7 @@ def _balance_notes(
     if arm.kind != ArmKind.REAL or share.iloc[0] < UNEVEN / len(labels):
         return []
     return [
-        f"Arm {arm.name} trains on equally many texts of each label, though {share.iloc[0]:.0%} of its texts are "
+        f"Arm {arm.name} trains on equally many texts of each label, though {percent(share.iloc[0])} of its texts are "
         f"{share.index[0]}; with the class shares as they are (balance: natural) its accuracy is often higher, and gaps "
         "in accuracy larger."
     ]

@@ -66,7 +66,7 @@ def test_a_gap_is_said_beside_chance_and_as_a_share_of_what_can_be_lost() -> Non
     said = gap_words.gap_in_full(row(gap=0.1, low=0.05, high=0.15, relative=0.25), metric="Macro-F1")
 
     assert said.startswith("Points of Macro-F1 lost: 10.0 [5.0, 15.0], over 200 test texts and 3 seeds.")
-    assert "chance 0.500" in said and said.endswith("That is 25% of what real texts bring over chance.")
+    assert "chance 0.500" in said and said.endswith("That is 25 % of what real texts bring over chance.")
 
 
 def test_where_hardly_anything_can_be_lost_no_share_is_invented() -> None:
@@ -80,6 +80,6 @@ def test_a_real_score_at_the_ceiling_is_said() -> None:
     above = gap_words.beside_ceiling(row(gap=0.1), Interval(0.85, 0.8, 0.9, 80))
     none = gap_words.beside_ceiling(row(gap=0.1), Interval(0.55, 0.5, 0.6, 80))
 
-    assert below.endswith("The gap is 22% of what one rater has over chance.") and "reach it" not in below
+    assert below.endswith("The gap is 22 % of what one rater has over chance.") and "reach it" not in below
     assert "Real texts reach it" in above
     assert "over chance" not in none

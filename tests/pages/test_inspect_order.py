@@ -59,7 +59,7 @@ def test_after_training_the_two_orders_stand_beside_each_other(home: Store, lang
         assert "No arm is named to start with: the encoder minilm does not know the language of real" in said(shown)
         assert "start with grid" not in said(shown)
     else:
-        assert "Spearman -1.00 over 3 arms, where 100% of all orders do at least as well" in said(shown)
+        assert "Spearman -1.00 over 3 arms, where 100 % of all orders do at least as well" in said(shown)
 
 
 def test_one_press_measures_all_tasks_that_have_texts_and_are_not_measured(home: Store) -> None:

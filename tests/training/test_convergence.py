@@ -40,7 +40,9 @@ def test_a_loss_that_still_falls_has_not_converged_and_the_sentence_says_by_how_
     found = convergence.judge(facts(falling(rate)))
 
     assert found.is_converged is False and found.late_share > convergence.LATE
-    assert f"{found.late_share:.0%} of its whole fall" in found.sentence and found.sentence.endswith("Train longer.")
+    assert f"{100 * found.late_share:.0f} % of its whole fall" in found.sentence and found.sentence.endswith(
+        "Train longer."
+    )
 
 
 def test_texts_kept_out_of_training_decide_where_there_are_enough() -> None:

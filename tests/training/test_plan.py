@@ -188,7 +188,7 @@ def test_balancing_a_skewed_real_arm_is_said_beside_its_score(store: Store, task
         real = tasks.get_arm(session, task, "real").id
 
     notes = {run.arm_id: " ".join(run.config["notes"]) for run in equal.new}
-    assert "equally many texts of each label, though 78% of its texts are good" in notes[real]
+    assert "equally many texts of each label, though 78 % of its texts are good" in notes[real]
     assert all("balance: natural" not in notes[arm.id] for arm in arms if arm.id != real)
     assert not any("balance: natural" in note for run in natural.new for note in run.config["notes"])
     assert {run.config["training"]["balance"] for run in natural.new} == {"natural"}

@@ -10,6 +10,7 @@ from ui.shared import charts
 from ui.shared.tables import table
 
 SHOWN = ["arm", "base", "lost", "low", "high", "p", "p_adjusted", "mcnemar_p", "n_seeds", "n_test", "note"]
+IN_POINTS = ("lost", "low", "high", "tau")
 
 
 def arms_view(found: Compared) -> None:
@@ -28,7 +29,7 @@ def arms_view(found: Compared) -> None:
         + unconverged.sentence(list(rows["unconverged"]), "difference"),
     )
     listed(map(sentences.difference, found.differences))
-    table(compact(rows[SHOWN]), key="compare.differences.table")
+    table(compact(rows[SHOWN]), key="compare.differences.table", in_points=IN_POINTS)
     st.header("Over tasks", anchor=False)
     if not found.over_tasks:
         st.caption("The mean over tasks needs a pair of arms with usable differences on at least two tasks.")
@@ -43,4 +44,4 @@ def arms_view(found: Compared) -> None:
         "of training texts. " + unconverged.sentence(list(over["unconverged"]), "difference"),
     )
     listed(map(sentences.over_tasks, found.over_tasks))
-    table(compact(over.drop(columns=["low_90", "high_90"])), key="compare.tasks.table")
+    table(compact(over.drop(columns=["low_90", "high_90"])), key="compare.tasks.table", in_points=IN_POINTS)

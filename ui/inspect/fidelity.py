@@ -19,6 +19,7 @@ from core.study.rows.study import Arm, Study, Task
 from core.subjectivity import ratings
 from core.synthesis import judging, judging_cost
 from core.synthesis.judging import Texts
+from core.wording import percent, percent_within
 from ui.shared import charts, jobs, pickers, resources
 from ui.shared.tables import intervals, table
 from ui.shared.words import WHAT_AN_ARM_IS, plain, set_queued_notice, show_errors
@@ -89,7 +90,7 @@ def _show_beside(found: pd.DataFrame, *, other: str) -> None:
     worst = found.iloc[int(found["agreement"].to_numpy().argmin())]
     st.caption(
         plain(
-            f"{other} and the label that the texts came with differ most in {worst['arm']}: {1 - worst['agreement']:.0%}."
+            f"{other} and the label that the texts came with differ most in {worst['arm']}: {percent(1 - worst['agreement'])}."
         )
     )
 
@@ -97,7 +98,7 @@ def _show_beside(found: pd.DataFrame, *, other: str) -> None:
 def _show(found: Fidelity, *, task: Task, arm: Arm, other: str) -> None:
     share = found.agreement
     reading = (
-        f"{SUBJECTS.get(other, f'{other} gives')} the intended label to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] "
+        f"{SUBJECTS.get(other, f'{other} gives')} the intended label to {percent_within(share.value, share.low, share.high)} "
         f"of {found.n} samples; "
         f"Cohen's kappa {found.kappa:.2f}."
     )

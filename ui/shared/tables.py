@@ -81,10 +81,15 @@ NOTHING = "–"
 Height = int | Literal["auto", "content"]
 
 
-def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",)) -> None:
-    """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, and the columns in `HIDDEN` are left out."""
+def table(frame: pd.DataFrame, *, key: str, wide: Sequence[str] = ("text",), in_points: Sequence[str] = ()) -> None:
+    """Show a table that sorts by a click on a heading; the columns `wide` are drawn wider, and the columns in `HIDDEN` are left out.
+
+    Columns `in_points` hold differences of scores and are shown in points, as sentences and figures show them.
+    """
+    points = [name for name in in_points if name in frame]
+    frame = frame.assign(**{name: 100 * frame[name] for name in points})
     st.dataframe(
-        _readable(frame), hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide),
+        _readable(frame), hide_index=True, key=key, height=_height(frame), column_config=_columns(frame, wide, in_points=points),
         lazy=len(frame) > LAZY, placeholder=NOTHING,
     )  # fmt: skip
 
@@ -139,12 +144,16 @@ def _height(frame: pd.DataFrame) -> Height:
     return "content" if len(frame) <= SHORT else TALL
 
 
-def _columns(frame: pd.DataFrame, wide: Sequence[str], *, room: int = ROOM) -> Mapping[str, ColumnConfig | None]:
+def _columns(
+    frame: pd.DataFrame, wide: Sequence[str], *, room: int = ROOM, in_points: Sequence[str] = ()
+) -> Mapping[str, ColumnConfig | None]:
     """Heading, decimals and width of every column of a table; None hides a column."""
     found: dict[str, ColumnConfig | None] = {}
     for name in frame.columns:
         heading = HEADINGS.get(name, name)
-        if pd.api.types.is_float_dtype(frame[name]):
+        if name in in_points:
+            found[name] = st.column_config.NumberColumn(f"{heading}, points", format="%.1f")
+        elif pd.api.types.is_float_dtype(frame[name]):
             found[name] = st.column_config.NumberColumn(heading, format=FORMATS.get(name, TWO_DECIMALS))
         else:
             found[name] = st.column_config.Column(heading, width=room if name in wide else None)

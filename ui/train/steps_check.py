@@ -14,6 +14,7 @@ WHAT_THE_CHECK_DOES = (
     "Trains the chosen runs also with half and with twice the steps, in three and a half times the time, and shows whether "
     "the gaps depend on the length of the training"
 )
+IN_POINTS = ("gap_half", "gap", "gap_twice", "change", "low", "high")
 
 
 def steps_check_view(study: Study, metric: Metric) -> None:
@@ -24,7 +25,7 @@ def steps_check_view(study: Study, metric: Metric) -> None:
         return
     st.header("Steps check", anchor=False)
     st.caption(plain(steps_check.sentence(found)))
-    tables.table(found.table, key="train.steps_check")
+    tables.table(found.table, key="train.steps_check", in_points=IN_POINTS)
     if found.waiting:
         st.caption(
             f"{found.waiting:,} runs have no finished run of half and twice their steps; they are left out here."

@@ -12,6 +12,7 @@ from core.analysis.arms.trained import TrainedArm
 from core.analysis.inference import comparisons, gaps
 from core.analysis.inference.gaps import Floats, Gap, Scored
 from core.errors import StudyError
+from core.wording import percent
 
 CLASS_COLUMNS = [
     "label", "score_base", "score_arm", "lost", "low", "high", "p", "p_adjusted", "n_class", "n_seeds", "note",
@@ -130,10 +131,14 @@ def cell_sentence(found: Classes) -> str:
     if wrong.empty:
         return f"{arm} mistakes no label for another more often than {base}."
     worst = wrong.iloc[0]
-    limits = f" [{worst['low']:+.0%}, {worst['high']:+.0%}]" if math.isfinite(worst["low"]) else ", without an interval"
+    limits = (
+        f" [{100 * worst['low']:+.0f}, {100 * worst['high']:+.0f}]"
+        if math.isfinite(worst["low"])
+        else ", without an interval"
+    )
     return (
-        f"{arm} calls {worst['share_arm']:.0%} of the {worst['n_class']} texts of {worst['label']!r} {worst['predicted']!r}, {base} "
-        f"{worst['share_base']:.0%}: {worst['more']:+.0%}{limits}."
+        f"{arm} calls {percent(worst['share_arm'])} of the {worst['n_class']} texts of {worst['label']!r} {worst['predicted']!r}, {base} "
+        f"{percent(worst['share_base'])}: {100 * worst['more']:+.0f} points{limits}."
     )
 
 

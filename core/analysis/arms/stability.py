@@ -10,6 +10,7 @@ import pandas as pd
 from core.analysis.arms.trained import TrainedArm
 from core.interval import Interval, undefined, wilson
 from core.subjectivity.statistics import agreement
+from core.wording import percent_within
 
 COLUMNS = [
     "arm",
@@ -74,6 +75,6 @@ def sentence(found: Stability) -> str:
         return f"{found.arm}: {found.note}"
     share, alpha = found.changed, f"alpha over seeds {found.alpha.text()}" if not found.note else found.note
     return (
-        f"{found.arm}: the answer to {share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {share.n:,} test texts changes with "
+        f"{found.arm}: the answer to {percent_within(share.value, share.low, share.high)} of {share.n:,} test texts changes with "
         f"the seed ({found.n_seeds} seeds); {alpha}"
     ).rstrip(".") + "."

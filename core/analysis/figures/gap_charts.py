@@ -15,7 +15,7 @@ from core.analysis.verdicts.verdict import ArmVerdict, Verdict
 from core.interval import Interval
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
-from core.wording import shown
+from core.wording import percent, shown
 
 COLOURS = {ArmKind.REAL: "#009E73", ArmKind.ZERO_SHOT: "#D55E00", ArmKind.FEW_SHOT: "#0072B2", ArmKind.MIXED: "#CC79A7"}
 OTHERS = ("#E69F00", "#56B4E9")
@@ -212,7 +212,7 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
         arm = str(name)
         row, cut_runs = own.iloc[0], int(own["unconverged"].sum())
         low, gap, high = (100 * row[name] for name in ("low", "gap", "high"))
-        told = f"(80 % interval [{low:.1f}, {high:.1f}]), {row['chance']:.0%} within the margin"
+        told = f"(80 % interval [{low:.1f}, {high:.1f}]), {percent(row['chance'])} within the margin"
         for _, one in own.dropna(subset=["measured_low"]).iterrows():
             with_encoder = f" with {one['encoder']}" if len(own) > 1 else ""
             figure.add_trace(_measured_bar(arm, one, colour=styles[arm].colour, encoder=with_encoder))

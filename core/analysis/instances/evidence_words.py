@@ -5,7 +5,7 @@ from core.analysis.instances.evidence import PER_END, Evidence
 from core.analysis.instances.soft_labels import SMALLEST_SHARE, SoftScores
 from core.analysis.thresholds import FEWEST_SAMPLES
 from core.interval import Interval
-from core.wording import counted
+from core.wording import counted, percent_within
 
 CURVES = (
     "Accuracy on the test texts whose raters agree at least as much as the horizontal axis says, with the labels weighted as at the "
@@ -23,7 +23,8 @@ def ceiling_words(found: Evidence) -> str:
     )
     share, tied = found.doubted.share, found.doubted.n_tied
     if share.n:
-        said += f" {share.value:.0%} {_percent(share)} of the labels differ from the majority of the raters ({share.n} texts)."
+        differ = percent_within(share.value, share.low, share.high)
+        said += f" {differ} of the labels differ from the majority of the raters ({share.n} texts)."
     if tied:
         said += f" {counted(tied, 'text')} without one majority label {'is' if tied == 1 else 'are'} left out of that share."
     if found.n_foreign:
@@ -77,7 +78,3 @@ def ends_words(found: Evidence) -> str:
 def _further(value: Interval) -> str:
     where = "further" if value.low > 0 else "nearer" if value.high < 0 else "not told apart"
     return f"{value.value:+.2f} {value.limits()}".rstrip() + f" ({where}, {value.n} texts)"
-
-
-def _percent(share: Interval) -> str:
-    return f"[{share.low:.0%}, {share.high:.0%}]"

@@ -26,6 +26,7 @@ from core.interval import Interval
 from core.settings import Settings
 from core.study import tasks
 from core.training import runs
+from core.wording import percent
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 NOTHING = "–"
@@ -230,7 +231,7 @@ def _subjectivity_table(found: Findings) -> pd.DataFrame:
         value=[Interval(*span, n=0).text() for span in spans],
         n=[f"{int(n):,}" for n in known["n"]],
         level=[_whole(level) for level in known["level"]],
-        commonest=[f"{share:.0%}" if math.isfinite(share) else NOTHING for share in known["commonest"]],
+        commonest=[percent(share) if math.isfinite(share) else NOTHING for share in known["commonest"]],
     )[["task", "value", "n", *(name for name in ("level", "commonest") if known[name].notna().any())]]
 
 

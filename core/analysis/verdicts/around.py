@@ -12,7 +12,7 @@ from core.analysis.verdicts import verdict_words
 from core.analysis.verdicts.verdict import ArmVerdict, Verdict
 from core.study import tasks
 from core.study.rows.kinds import ArmKind
-from core.wording import counted
+from core.wording import counted, percent
 
 MARGINS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3)
 MORE_TEXTS, MORE_SEEDS = 4, 10  # times as many test texts; seeds in all
@@ -103,7 +103,7 @@ def _more_measuring(arm: ArmVerdict) -> list[str]:
         f"{MORE_SEEDS} seeds in place of {seeds}": noise.gap_error(seeds=max(seeds, MORE_SEEDS), texts=own.n_texts),
     }
     return [
-        f"{what} would narrow the interval of the measured gap by about {1 - error / now:.0%}, "
+        f"{what} would narrow the interval of the measured gap by about {percent(1 - error / now)}, "
         "if texts and seeds vary as they usually do."
         for what, error in more.items()
         if error / now < WORTH_SAYING

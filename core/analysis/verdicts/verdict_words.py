@@ -8,7 +8,7 @@ from core.analysis.verdicts.measured import WITHIN_80, ArmGap
 from core.analysis.verdicts.verdict import FEW_TASKS, LIKELY, UNLIKELY, Advice, ArmVerdict, Verdict
 from core.interval import Interval, clopper_pearson
 from core.subjectivity.levels import Measure
-from core.wording import counted, listed, shown
+from core.wording import counted, listed, percent, shown
 
 PILOT_SEEDS, PILOT_TEXTS = 3, 300
 SURE_TASKS = 6  # from so many tasks on, how much tasks differ is known well enough to say no more about it
@@ -167,7 +167,7 @@ def markdown(
     if found.is_withheld:
         return f"### {found.task}: no verdict\n\n{' '.join(_why_withheld(found))}\n"
     rows = [
-        f"| {arm.arm}{_cut(arm)} | {points(arm.gap)} | {between(arm.low, arm.high)} | {arm.chance:.0%} |"
+        f"| {arm.arm}{_cut(arm)} | {points(arm.gap)} | {between(arm.low, arm.high)} | {percent(arm.chance)} |"
         for arm in found.arms
     ]
     return "\n".join(
@@ -248,7 +248,7 @@ def _expectation(found: Verdict, arm: ArmVerdict) -> str:
         if arm.cut_tasks
         else ""
     )
-    chance = f"The chance to lose at most {margin_points(found.margin)} is {arm.chance:.0%}.{resting}"
+    chance = f"The chance to lose at most {margin_points(found.margin)} is {percent(arm.chance)}.{resting}"
     if arm.own:
         return f"Its own runs and the expectation together: {amount(arm.gap, arm.low, arm.high, level=80)} with {arm.arm} texts. {chance}"
     half = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.quality import lexical
+from core.wording import percent
 
 # Measured with minilm (docs/methods.md): words of 41 collections of English texts have 3.04 to 5.7 characters a token and at most
 # 0.3 % unknown tokens; of 80 other languages and variants none has both 3 characters a token and under 5 % unknown tokens.
@@ -63,7 +64,7 @@ def reason(encoder: str, arms: Sequence[tuple[str, Tokens]], *, advice: str = AD
     others = f" (and of {', '.join(arm for arm, _ in arms[1:])})" if len(arms) > 1 else ""
     found = "finds no words in"
     if math.isfinite(read.unknown):
-        found = f"lacks {read.unknown:.0%} of the tokens and reads {read.characters:.1f} characters a token in"
+        found = f"lacks {percent(read.unknown)} of the tokens and reads {read.characters:.1f} characters a token in"
     return (
         f"the encoder {encoder} does not know the language of {name}{others}: it {found} {read.n:,} texts, so distances between "
         f"texts mean nothing. {advice}."

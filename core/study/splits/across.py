@@ -12,6 +12,7 @@ from core.interval import Interval, wilson
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Sample
 from core.study.splits import duplicates
+from core.wording import percent_within
 
 COLUMNS = ["test_id", "other_id", "split", "similarity", "test_text", "other_text"]
 OTHERS = (Split.TRAIN, Split.VALIDATION, Split.POOL)
@@ -73,7 +74,7 @@ def reading(found: Across) -> str:
     k = len(found.tested)
     have = "has a near-duplicate" if k == 1 else "have near-duplicates"
     return (
-        f"{k:,} {looked} {have} there ({where}): {found.share.value:.1%} [{found.share.low:.1%}, {found.share.high:.1%}]. "
+        f"{k:,} {looked} {have} there ({where}): {percent_within(found.share.value, found.share.low, found.share.high, 1)}. "
         "A model trained on real texts may know their answers, which inflates the real score and the gap."
     )
 

@@ -15,6 +15,7 @@ from core.errors import StudyError
 from core.interval import Interval, wilson
 from core.study.rows.kinds import RaterKind
 from core.subjectivity.statistics.counts import Level
+from core.wording import percent
 
 FEWEST_RATERS, FEWEST_ITEMS = 3, 30
 LEVEL = 0.05  # the false discovery rate over the raters
@@ -120,7 +121,7 @@ def reading(found: AltTest) -> str:
     return (
         f"{found.llm} {verdict}: it wins against {won} of {len(found.against)} (winning rate {found.winning_rate:.2f}, half is "
         f"needed; epsilon {EPSILON[found.skill]:g} for {found.skill}) and matches the others at least as well as a person on "
-        f"{found.advantage:.0%} of {n:,} comparisons.{out} Standing in does not make it a person: it adds no second opinion."
+        f"{percent(found.advantage)} of {n:,} comparisons.{out} Standing in does not make it a person: it adds no second opinion."
     )
 
 

@@ -13,6 +13,7 @@ from core.interval import Interval
 from core.subjectivity.statistics import counts, coverage, intervals
 from core.subjectivity.statistics.counts import Coded, Level
 from core.subjectivity.statistics.intervals import Coefficient
+from core.wording import percent
 
 RELIABLE, TENTATIVE = 0.8, 0.667  # Krippendorff (2004), p. 241
 PARADOX_SHARE = (
@@ -192,7 +193,7 @@ def _paradox_words(label: str, share: float, *, alpha: float, majority: float) -
     if share < PARADOX_SHARE or majority < PARADOX_SHARE or alpha >= TENTATIVE:
         return ""
     return (
-        f"{share:.0%} of the ratings are {label!r}, so they would mostly agree by chance as well: alpha is low although the mean "
+        f"{percent(share)} of the ratings are {label!r}, so they would mostly agree by chance as well: alpha is low although the mean "
         f"majority agreement is {majority:.2f}. Report both."
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.interval import Interval, clopper_pearson
 from core.llm import text as llm_text
+from core.wording import percent, percent_within
 
 FEWEST_UNITS = 4  # words (or characters of a script without spaces) in each half; shorter halves are guessed too easily
 COMPLETED = 0.8  # of the second half
@@ -111,11 +112,11 @@ def reading(found: Contamination) -> str:
     short = f" {found.too_short:,} texts are too short to be halved and left out." if found.too_short else ""
     if not k and not general:
         return (
-            f"{found.model} completed none {where}: no sign that it knows them by heart (at most {found.guided.high:.1%} of "
+            f"{found.model} completed none {where}: no sign that it knows them by heart (at most {percent(found.guided.high, 1)} of "
             f"such texts, 95 %).{short}"
         )
     said = (
-        f"{found.model} completed {k:,} {where} ({found.guided.value:.1%} [{found.guided.low:.1%}, {found.guided.high:.1%}]) "
+        f"{found.model} completed {k:,} {where} ({percent_within(found.guided.value, found.guided.low, found.guided.high, 1)}) "
         f"with the data set named, {general:,} without"
     )
     if found.p < SHOWN:

@@ -65,7 +65,7 @@ def test_an_arm_that_answers_one_label_to_every_text_is_described() -> None:
     assert found.by_class["score_arm"].tolist() == pytest.approx([2 / 3, 0])
     assert found.cells["share_arm"].max() == 1.0
     assert "largest loss of F1 on 'no', +0.8" in classes.class_sentence(found)
-    assert "calls 100% of the 100 texts of 'no' 'yes'" in classes.cell_sentence(found)
+    assert "calls 100 % of the 100 texts of 'no' 'yes'" in classes.cell_sentence(found)
 
 
 def test_no_class_is_compared_where_nothing_was_learned() -> None:

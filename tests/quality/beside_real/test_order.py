@@ -82,7 +82,7 @@ def test_a_small_arm_is_said_not_to_be_in_the_order() -> None:
         ),
         (
             measured.task(*(measured.arm(name, tokens=measured.THAI) for name in ("real", "grid", "simple"))),
-            "does not know the language of real (and of grid, simple): it lacks 56% of the tokens",
+            "does not know the language of real (and of grid, simple): it lacks 56 % of the tokens",
         ),
     ],
 )

@@ -197,7 +197,7 @@ def test_the_prevalence_paradox_is_told() -> None:
 
     assert found.alpha < 0.1
     assert found.prevalence == pytest.approx({"1": 118 / 120, "2": 2 / 120})
-    assert found.note.startswith("98% of the ratings are '1'")
+    assert found.note.startswith("98 % of the ratings are '1'")
 
 
 def test_text_labels_have_no_interval_and_the_first_is_named() -> None:
