@@ -197,12 +197,17 @@ def _resumed(session: Session, job: Job) -> Job:
 
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:
-    """Deal runs out to slots that end at about the same time: the longest first, each run to the least loaded slot."""
+    """Deal runs out to slots that end at about the same time: the longest first, each run to the least loaded slot.
+
+    A slot trains task by task and seed by seed, so that the first gaps with an interval are there before all seeds are.
+    """
     work = pace.work_of(session, runs)
+    of_arms = select(Arm.id, Arm.task_id).where(Arm.id.in_({run.arm_id for run in runs}))
+    task = dict(session.execute(of_arms).tuples().all())
     shares: list[list[Run]] = [[] for _ in range(slots)]
     for longest in sorted(runs, key=lambda run: -work[run.id]):
         min(shares, key=lambda share: sum(work[run.id] for run in share)).append(longest)
-    return [share for share in shares if share]
+    return [sorted(share, key=lambda run: (task[run.arm_id], run.seed)) for share in shares if share]
 
 
 def _in_active_jobs(session: Session, runs: Sequence[Run]) -> set[int]:

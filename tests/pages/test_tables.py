@@ -1,9 +1,11 @@
 """The shared table widget and durations: headings, cells with intervals, and times in words."""
 
+import json
 import math
 
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ui.inspect import reading
 from ui.shared import tables, uploads
@@ -80,3 +82,27 @@ def test_how_an_answer_ended_is_said_in_words() -> None:
     assert reading._end("stop") == "the model ended it"
     assert reading._end("length") == "cut off at the longest length allowed"
     assert "odd" in reading._end("odd")
+
+
+def test_differences_of_scores_stand_in_points_and_scores_as_they_are() -> None:
+    def page() -> None:
+        import math
+
+        import pandas as pd
+
+        from ui.shared import tables
+
+        frame = pd.DataFrame({"score_real": [0.905], "gap": [0.0234], "low": [math.nan], "high": [0.0712]})
+        tables.table(frame, key="differences", in_points=("gap", "low", "high", "tau"))
+
+    drawn = AppTest.from_function(page).run().dataframe[0]
+
+    assert drawn.value.iloc[0].fillna(-1).round(6).to_dict() == {
+        "score_real": 0.905,
+        "gap": 2.34,
+        "low": -1,
+        "high": 7.12,
+    }
+    columns = json.loads(drawn.proto.columns)
+    assert (columns["gap"]["label"], columns["high"]["label"]) == ("Gap, points", "High, points")
+    assert columns["gap"]["type_config"]["format"] == "%.1f" and columns["score_real"]["label"] == "Real"

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.jobs import carried as carried_runs
 from core.settings import Settings
 from core.steps import train
 from core.study import tasks
@@ -545,3 +546,18 @@ def test_training_jobs_that_were_queued_together_are_told_apart_by_their_titles(
     assert sorted(job.title.split(" · ")[0] for job in queued) == ["Train 1 run", "Train 2 runs"]
     assert all(f" · {task.name} · {arms[0].name} · " in job.title for job in queued)
     assert sorted(job.title[-13:] for job in queued) == ["(part 1 of 2)", "(part 2 of 2)"]
+
+
+def test_a_job_trains_seed_by_seed_so_that_early_gaps_have_an_interval(
+    store: Store, task: Task, settings: Settings
+) -> None:
+    with store.write() as session:
+        study = session.get_one(Study, task.study_id)
+        request = train.TrainingRequest([task], tasks.arms(session, task.id), ["minilm"], [2, 0, 1], SETTINGS)
+        jobs = train.queue_training(session, replace(settings, slots=2), study=study, request=request).jobs
+        carried = [[session.get_one(Run, number) for number in carried_runs.run_ids(job)] for job in jobs]
+
+        assert [len(runs) for runs in carried] == [3, 3]
+        assert all([run.seed for run in runs] == sorted(run.seed for run in runs) for runs in carried)
+        early = [(run.arm_id, run.seed) for runs in carried for run in runs[:2]]
+        assert sorted(Counter(arm for arm, _ in early).values()) == [2, 2]
