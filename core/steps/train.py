@@ -203,7 +203,7 @@ def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]
     """
     work = pace.work_of(session, runs)
     of_arms = select(Arm.id, Arm.task_id).where(Arm.id.in_({run.arm_id for run in runs}))
-    task = dict(session.execute(of_arms).tuples().all())
+    task = {row.id: row.task_id for row in session.execute(of_arms)}
     shares: list[list[Run]] = [[] for _ in range(slots)]
     for longest in sorted(runs, key=lambda run: -work[run.id]):
         min(shares, key=lambda share: sum(work[run.id] for run in share)).append(longest)
