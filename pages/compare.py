@@ -31,16 +31,7 @@ with ui.store()() as session:
     found = ui.compared_arms(session, study, task, asked)
 
 # The view, and what stands in the way of reading it
-view = st.segmented_control(
-    "Show",
-    list(VIEWS),
-    default="Arms",
-    required=True,
-    key="compare.view",
-    label_visibility="collapsed",
-    bind="query-params",
-)
-VIEWS[view]()
+VIEWS[ui.pick_view(list(VIEWS), key="compare.view", is_labelled=False)]()
 ui.cautions(compared.cautions(found))
 
 # The same without a browser

@@ -19,9 +19,7 @@ VIEWS = {
 # Task and view
 with ui.store()() as session, st.container(horizontal=True):
     task = ui.pick_task(session, study, key="inspect")
-    view = st.segmented_control(
-        "Show", list(VIEWS), default="Samples", required=True, key="inspect.view", bind="query-params"
-    )
+    view = ui.pick_view(list(VIEWS), key="inspect.view")
 
 # The view
 VIEWS[view]()

@@ -60,9 +60,7 @@ if st.toggle("Doctor: check the folder in which this dashboard keeps everything"
 state, words, of_study = "All", "", None
 if numbers:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        state = st.segmented_control(
-            "Show", list(STATES), default="All", required=True, key="jobs.show", bind="query-params"
-        )
+        state = ui.pick_view(list(STATES), key="jobs.show")
         words = st.text_input("Title contains", key="jobs.words", width=220)
         if len(studies) > 1:
             of_study = st.selectbox(

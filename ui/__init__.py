@@ -50,7 +50,7 @@ from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs, without_runs, without_tasks
 from ui.shared.links import link
-from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task
+from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task, pick_view
 from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
@@ -158,6 +158,7 @@ __all__ = [
     "pick_start",
     "pick_target",
     "pick_task",
+    "pick_view",
     "pick_training",
     "plain",
     "plan_answer",

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,16 @@ def left_at_recent_rate(job: Job, now: float) -> float:
     if gained <= 0 or elapsed < MARK_SECONDS:
         return math.nan
     return float(max(0.0, (stored["total"] - stored["done"]) * elapsed / gained - max(0.0, now - stored["at"])))
+
+
+def longest_left(jobs: Iterable[Job], now: float) -> float:
+    """The seconds until all running ones of the jobs have ended, at the rate of their last minutes if known; nan if one does not know,
+    or none runs."""
+    left = [
+        (left_at_recent_rate(job, now), rate_and_left(job, now)[1]) for job in jobs if job.state == JobState.RUNNING
+    ]
+    every = [recent if math.isfinite(recent) else overall for recent, overall in left]
+    return max(every) if every and all(map(math.isfinite, every)) else math.nan
 
 
 class _Reporter:

@@ -1,6 +1,7 @@
 """The connection of a study to language models: models, endpoints and settings of calls; never a key."""
 
 import dataclasses
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +74,28 @@ def made(**fields: Any) -> Connection:
         )
     _check_addresses(wanted)
     return wanted
+
+
+def with_scheme(address: str) -> str:
+    """An address as people type it with the scheme that was left out: http:// before localhost, an IP address or a host with a port,
+    https:// before other hosts. What cannot be read stays as it is."""
+    address = address.strip()
+    if not address or "://" in address:
+        return address
+    try:
+        parts = urlsplit(f"//{address}")
+        is_plain = parts.port is not None or parts.hostname == "localhost" or _is_ip(parts.hostname or "")
+    except ValueError:
+        return address
+    return f"{'http' if is_plain else 'https'}://{address}"
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def of(study: Study) -> Connection:

@@ -30,11 +30,13 @@ class Grid:
     """The cells of a study, and its runs that are not finished.
 
     `cells`: a row per task, arm, encoder and seed, in the order of tasks and arms: `COLUMNS`. `share` is the share of its steps
-    that a running run has done, in [0, 1], nan for other states. Of several runs of a cell the unfinished one counts, else the newest.
+    that a running run has done, in [0, 1], nan for other states. Of several runs of a cell one that is to come counts, else the one that
+    finished or stopped last. `carriers`: the jobs of the unfinished runs.
     """
 
     cells: pd.DataFrame
     unfinished: tuple[Run, ...]
+    carriers: tuple[Job, ...]
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -63,15 +65,22 @@ def read(session: Session, study_id: int) -> Grid:
         if run.purpose != Purpose.COMPARISON:
             continue
         key = (task, arm, run.encoder, run.seed)
-        before = chosen.get(key)
-        if before is None or before.finished_at is not None or run.finished_at is None:
+        if key not in chosen or _newness(run, jobs) >= _newness(chosen[key], jobs):
             chosen[key] = run
     rows = [
         (*key, run.n_train, _state(run, jobs, running), running.get(run.id, float("nan")), run.id, run.job_id)
         for key, run in chosen.items()
     ]
     unfinished = tuple(run for run in chosen.values() if run.finished_at is None and _is_to_come(run, jobs))
-    return Grid(pd.DataFrame(rows, columns=COLUMNS), unfinished)
+    carriers = tuple(jobs[number] for number in sorted({run.job_id or 0 for run in unfinished}))
+    return Grid(pd.DataFrame(rows, columns=COLUMNS), unfinished, carriers)
+
+
+def _newness(run: Run, jobs: Mapping[int, Job]) -> tuple[bool, float]:
+    """Orders the runs of a cell: those to come are newer than all others, which go by the time at which they finished or stopped."""
+    job = jobs.get(run.job_id or 0)
+    ended = run.finished_at or (job.finished_at if job is not None else None) or 0.0
+    return run.finished_at is None and _is_to_come(run, jobs), ended
 
 
 def _is_to_come(run: Run, jobs: Mapping[int, Job]) -> bool:

@@ -66,7 +66,7 @@ def click_in(page: "Page", drawing: "Locator", x: float, y: float) -> None:
 def connect(page: "Page", *, model: str, url: str = "", instead_of: str = "") -> None:
     """Fill in the connection panel of a page and press Test and keep."""
     if url and not instead_of:
-        address = page.get_by_role("combobox", name=re.compile("Address of the endpoint"))
+        address = page.get_by_role("textbox", name=re.compile("Address of the endpoint"))
         address.fill(url)
         address.press("Enter")
     if instead_of:

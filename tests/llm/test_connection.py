@@ -336,3 +336,22 @@ def test_an_address_with_a_key_in_it_is_refused_and_the_key_is_not_repeated(addr
         connection.made(provider="openai", models=("m",), base_url=address)
 
     assert "planted" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("127.0.0.1:8791/v1", "http://127.0.0.1:8791/v1"),
+        (" localhost/v1 ", "http://localhost/v1"),
+        ("[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("10.0.0.7/v1", "http://10.0.0.7/v1"),
+        ("gpu-box:8000/v1", "http://gpu-box:8000/v1"),
+        ("api.example.org/v1", "https://api.example.org/v1"),
+        ("https://api.example.org:8443/v1", "https://api.example.org:8443/v1"),
+        ("http://", "http://"),
+        ("host:port/v1", "host:port/v1"),
+        ("", ""),
+    ],
+)
+def test_a_scheme_that_was_left_out_is_added(typed: str, address: str) -> None:
+    assert connection.with_scheme(typed) == address

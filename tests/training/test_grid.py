@@ -1,11 +1,12 @@
 """The grid of trainings: every cell once, with the state of its run and its job."""
 
 import math
+import time
 
 import pytest
 from sqlalchemy.orm import Session
 
-from core.jobs import queue
+from core.jobs import progress, queue
 from core.study import tasks
 from core.study.rows.kinds import JobState, Purpose, Slot
 from core.study.rows.study import Job, Run, Task
@@ -43,7 +44,7 @@ def test_a_study_without_runs_has_an_empty_grid(store: Store, task: Task) -> Non
         found = grid.read(session, task.study_id)
 
     assert found.cells.empty
-    assert (found.counts, found.unfinished) == ({}, ())
+    assert (found.counts, found.unfinished, found.carriers) == ({}, (), ())
 
 
 def test_a_run_waits_runs_is_done_or_has_stopped(store: Store, task: Task) -> None:
@@ -91,6 +92,40 @@ def test_of_two_runs_of_a_cell_the_unfinished_one_counts_else_the_newest(store: 
 
     assert list(cells["run_id"]) == [run.id for run in new]
     assert list(cells["state"]) == [CellState.DONE] + [CellState.WAITING] * 5
+
+
+def test_a_run_that_was_stopped_hides_none_that_finished_later(store: Store, task: Task) -> None:
+    with store.write() as session:
+        cancelled, done = planned(session, task), planned(session, task, steps=8)
+        in_job(session, cancelled, JobState.CANCELLED).finished_at = 5.0
+        for run in done[:4]:
+            run.finished_at = 9.0
+        for run in done[4:]:
+            run.finished_at = 3.0
+
+        found = grid.read(session, task.study_id)
+
+    assert list(found.cells["run_id"]) == [run.id for run in (*done[:4], *cancelled[4:])]
+    assert found.counts == {"done": 4, "stopped": 2}
+    assert found.unfinished == ()
+
+
+def test_the_time_left_is_that_of_the_job_that_ends_last(store: Store, task: Task) -> None:
+    now = time.time()
+    with store.write() as session:
+        runs = planned(session, task)
+        for share, done in ((runs[:3], 9), (runs[3:], 3)):
+            at = {"message": "", "done": done, "total": 30, "started_at": now - 90, "at": now, "done_at_start": 0}
+            in_job(session, share, JobState.RUNNING, progress=at)
+        slow = progress.longest_left(grid.read(session, task.study_id).carriers, now)
+        in_job(session, runs[3:], JobState.RUNNING, progress=at | {"recent_at": now - 60, "recent_done": 0})
+        recent = progress.longest_left(grid.read(session, task.study_id).carriers, now)
+        in_job(session, runs, JobState.QUEUED)
+        waiting = progress.longest_left(grid.read(session, task.study_id).carriers, now)
+
+    assert slow == pytest.approx(27 * 30, abs=20)
+    assert recent == pytest.approx(27 * 20, abs=20)
+    assert math.isnan(waiting)
 
 
 def test_a_job_that_also_carries_a_run_of_another_purpose_shows_the_right_share(store: Store, task: Task) -> None:

@@ -11,7 +11,7 @@ from core.study.rows.study import Study, Task
 from core.subjectivity.sessions import standing
 from core.wording import shown
 from ui.campaigns import reads
-from ui.shared import links, resources
+from ui.shared import links, pickers, resources
 from ui.shared.words import plain
 
 KIND_NAMES = {
@@ -60,12 +60,7 @@ def campaign_head(campaign: Campaign) -> str:
         st.header(plain(campaign.name), width="content", anchor=False)
         _badges(campaign)
     views = [RESULTS, RATERS, LLM, EXPORT] if campaign.source else [LIVE, RESULTS, RATERS, LLM, LINK, EXPORT]
-    if st.session_state.get(VIEW) not in views:
-        st.session_state[VIEW] = views[0]  # not the widget's default too: Streamlit warns of two
-    chosen = st.segmented_control(
-        "Show", views, required=True, key=VIEW, bind="query-params", label_visibility="collapsed"
-    )
-    return str(chosen or views[0])  # nothing is chosen after a step back to an address without a view
+    return pickers.pick_view(views, key=VIEW, is_labelled=False)
 
 
 NOT_HERE = (

@@ -1,6 +1,7 @@
 """What Streamlit lacks for screen readers and the keyboard: lists in the sidebar, names of messages and charts, a way to the content.
 
-Also the buttons that save the picture of a chart, which only the browser can draw.
+Also the buttons that save the picture of a chart, which only the browser can draw, and one step of the browser's history for a page:
+Streamlit makes another one when a page writes its first choices into the address.
 """
 
 from streamlit.components import v2
@@ -58,7 +59,14 @@ const save = (event) => {
   Object.assign(chart._context.toImageButtonOptions, { format, scale: format === "png" ? 3 : 1 })
   camera.click()
 }
+const push = history.pushState
+const step = (state, title, url) => {
+  const from = new URL(location.href), to = new URL(url ?? location.href, location.href)
+  const isAdding = to.pathname === from.pathname && [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value)
+  return (isAdding ? history.replaceState : push).call(history, state, title, url)
+}
 export default () => {
+  history.pushState = step
   const mend = () => { lists(); charts(); uploads() }
   const link = skip()
   mend()
@@ -75,6 +83,7 @@ export default () => {
   return () => {
     watching.disconnect()
     document.removeEventListener("click", save)
+    history.pushState = push
     link.remove()
   }
 }

@@ -218,7 +218,7 @@ def progress_words(job: Job, *, now: float) -> str:
     rate, seconds_left = progress.rate_and_left(job, now)
     words = [f"{at['done']:,} of {at['total']:,}"]
     if math.isfinite(rate):
-        words += [f"{rate:.1f} a second" if rate >= 0.95 else f"{rate * 60:.0f} a minute"]
+        words += [_rate(rate)]
     if seconds_left >= LEAST_LEFT and at["done"] - at["done_at_start"] >= min(FIRST_STEPS, at["total"] / 20):
         words += [_left(seconds_left, progress.left_at_recent_rate(job, now))]
     if "loss" in at:
@@ -230,6 +230,13 @@ def progress_words(job: Job, *, now: float) -> str:
     if job.state == JobState.RUNNING:
         words += _calls(at)
     return " · ".join(words + _not_taken(at) + _rejected(at))
+
+
+def _rate(rate: float) -> str:
+    """A rate per second in the unit in which it is not below 1: a second, a minute or an hour."""
+    if rate >= 0.95:
+        return f"{rate:.1f} a second"
+    return f"{rate * 60:.0f} a minute" if rate * 60 >= 0.95 else f"{rate * 3600:.0f} an hour"
 
 
 def _left(overall: float, recent: float) -> str:

@@ -1,5 +1,7 @@
 """Widgets that choose a task, an arm, a metric or a measure of subjectivity."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from sqlalchemy.orm import Session
 
@@ -66,6 +68,24 @@ def pick_arm(session: Session, task: Task, *, key: str, synthetic: bool = False,
     st.session_state[f"pickers.arm.{task.id}"] = st.query_params["arm"] = str(name)
     stored = next((arm for arm in found if arm.name == name), None)
     return stored or Arm(task_id=task.id, name=str(name), kind=tasks.kind_of(str(name)))
+
+
+def pick_view(views: Sequence[str], *, key: str, is_labelled: bool = True) -> str:
+    """Choose a view of a page; the choice stands in the URL under the widget's key.
+
+    Streamlit's own binding of a widget to the URL is not used: with it no button may lead to another page.
+    """
+    asked, chosen = st.query_params.get(key), st.session_state
+    if asked in views and (key not in chosen or asked != chosen.get(f"{key}.in_url")):
+        chosen[key] = asked
+    elif chosen.get(key) not in views:
+        chosen[key] = views[0]
+    named = st.segmented_control(
+        "Show", views, required=True, key=key, label_visibility="visible" if is_labelled else "collapsed"
+    )
+    view = str(named or views[0])
+    st.query_params[key] = chosen[f"{key}.in_url"] = view
+    return view
 
 
 def pick_metric(*, key: str) -> Metric:

@@ -1,6 +1,6 @@
 """The connection of a study to its models: a panel that tests it and stores it without the API key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -85,16 +85,15 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"provider": provider}
     with st.container(horizontal=True):
         if provider == "openai":
-            addresses = list(dict.fromkeys([kept.base_url or _default_url(), *servers, providers.OPENAI_URL]))
-            fields["base_url"] = st.selectbox(
+            typed = st.text_input(
                 "Address of the endpoint",
-                addresses,
-                accept_new_options=True,
+                kept.base_url or _default_url(),
                 key=f"{key}.url",
                 width=360,
-                help="Any server with the OpenAI protocol: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio. The list has the "
-                "servers found on this machine.",
+                help="Any server with the OpenAI protocol: OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio",
             )
+            fields["base_url"] = connection.with_scheme(typed or "") or None
+            _others(servers, str(fields["base_url"]), key=f"{key}.url")
         server = servers.get(str(fields.get("base_url")))
         stored = kept.models if kept.provider == provider else ()
         offered = [*(server.models if server else ()), *offered_models(fields.get("base_url")), *added]
@@ -114,6 +113,20 @@ def _fields(kept: Connection, key: str) -> dict[str, Any]:
         found = "; ".join(f"{server.name} at {server.base_url} with {_names(server.models)}" for server in _servers())
         st.caption(plain(f"Found on this machine: {found}."))
     return fields | _limits(kept, key, is_endpoint=provider == "openai")
+
+
+def _others(servers: Mapping[str, probe.Found], address: str, *, key: str) -> None:
+    """Draw the other addresses that the field with this key may hold: servers that were found, and OpenAI."""
+    known = {url: server.name for url, server in servers.items()} | {providers.OPENAI_URL: "OpenAI"}
+    others = {url: name for url, name in known.items() if url != address}
+    if others:
+        with st.popover("Others", help="Servers that were found, and OpenAI"):
+            for url, name in others.items():
+                st.button(f"{name}: {plain(url)}", key=f"{key}.{url}", on_click=_use, args=(key, url))
+
+
+def _use(key: str, address: str) -> None:
+    st.session_state[key] = address
 
 
 def _suggested() -> Connection:

@@ -1,12 +1,14 @@
 """The grid of a study's trainings on the screen, which fills while they run, and how long they take."""
 
 import math
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.jobs import progress
 from core.study.rows.study import Arm, Study
 from core.training import grid, pace
 from core.training.grid import CellState, Grid
@@ -66,7 +68,11 @@ def _live(study_id: int) -> None:
         found = grid.read(session, study_id)
         expected = pace.of_runs(session, found.unfinished, has_gpu=resources.settings().gpus > 0)
     begun = CellState.RUNNING in found.counts
-    left = f" {_left_words(expected, has_begun=begun)}" if found.unfinished else ""
+    left = (
+        f" {_left_words(expected, has_begun=begun, seconds=progress.longest_left(found.carriers, time.time()))}"
+        if found.unfinished
+        else ""
+    )
     st.caption(plain(f"{_summary(found)}.{left}"))
     _draw(study_id, found)
 
@@ -130,9 +136,14 @@ def _expected_words(expected: Forecast) -> str:
     return words + f"){energy_words(expected.seconds / (machine.gpus or machine.slots), machine.watts)}."
 
 
-def _left_words(expected: Forecast, *, has_begun: bool) -> str:
-    """The time left of a training that has begun; else how long it takes once it begins, as nobody knows when a slot is free."""
+def _left_words(expected: Forecast, *, has_begun: bool, seconds: float = math.nan) -> str:
+    """The time left of a training that has begun; else how long it takes once it begins, as nobody knows when a slot is free.
+
+    `seconds`: what the running jobs say themselves; nan if they do not know yet.
+    """
     machine = resources.settings()
+    if has_begun and math.isfinite(seconds):
+        return f"About {duration(seconds)} left at the pace of the last minutes."
     if math.isnan(expected.seconds):
         return "The time left is not known before a first run has finished."
     takes = duration(expected.wall(machine.gpus or machine.slots))
