@@ -96,3 +96,32 @@ def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_a
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
     assert page.evaluate("document.querySelector('.st-key-analyse-metric').contains(document.activeElement)")
     page.close()
+
+
+def test_a_view_in_the_address_stands_in_no_buttons_way_and_a_page_is_one_step_of_the_history(
+    browser: "Browser", serve: Any, tmp_path: Path
+) -> None:
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
+    with store.write() as session:
+        whole_study.fill(session)
+    store.close()
+    server = serve()
+    page = opened(browser, f"{server.url}/plan?study=whole")
+
+    for path, view, other in (("inspect", "inspect.view", "Labels"), ("compare", "compare.view", "Classes")):
+        page.get_by_role("link", name=path.capitalize(), exact=True).click()
+        page.get_by_role("heading", name=path.capitalize(), level=1).wait_for(timeout=walking.PATIENCE)
+        walking.settled(page)
+        page.get_by_test_id("stMain").get_by_role("radio", name=other, exact=True).click()
+        page.wait_for_function(f"() => new URL(location).searchParams.get('{view}') === '{other}'")
+        walking.settled(page)
+        page.get_by_role("button", name="Go to").click()
+        page.wait_for_function(f"() => !location.pathname.startsWith('/{path}') && location.search.includes('task=')")
+        page.wait_for_timeout(CLICK_ARRIVES)
+        walking.settled(page)
+        assert page.get_by_text("has encountered an error").count() == 0
+
+    page.go_back()
+    page.get_by_role("heading", name="Compare", level=1).wait_for(timeout=walking.PATIENCE)
+    page.get_by_role("radio", name="Classes", exact=True, checked=True).wait_for(timeout=walking.PATIENCE)
+    page.close()

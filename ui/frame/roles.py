@@ -60,10 +60,15 @@ const save = (event) => {
   camera.click()
 }
 const push = history.pushState
+let due
 const step = (state, title, url) => {
+  clearTimeout(due)
   const from = new URL(location.href), to = new URL(url ?? location.href, location.href)
-  const isAdding = to.pathname === from.pathname && [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value)
-  return (isAdding ? history.replaceState : push).call(history, state, title, url)
+  if (to.pathname !== from.pathname) return push.call(history, state, title, url)
+  const isAdding = [...from.searchParams].every(([name, value]) => to.searchParams.get(name) === value)
+  if (isAdding) return history.replaceState(state, title, url)
+  // Before Streamlit goes to another page it changes the choices under the old one: that is no step of its own.
+  due = setTimeout(() => push.call(history, state, title, url), 400)
 }
 export default () => {
   history.pushState = step
