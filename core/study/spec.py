@@ -22,6 +22,7 @@ def _refuse_bool(value: Any) -> Any:
 
 NOT_BOOL = pydantic.BeforeValidator(_refuse_bool)
 MISSING = "is missing."
+LONGEST_KEY = 60  # letters of a key that a sentence repeats
 UNION = ("float", "int", "str")  # names that pydantic adds to the place of an error in a training setting
 
 
@@ -286,7 +287,7 @@ def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     """The place of a validation error in the study file, and a sentence that says what is wrong."""
     keys = details["loc"]
     steps = keys[:-1] if keys[:1] == ("training",) and keys[-1] in UNION else keys
-    where = ".".join(map(str, steps)).removesuffix(".[key]")
+    where = ".".join(_short(step) for step in steps).removesuffix(".[key]")
     if keys and keys[-1] == "[key]":
         kind = type(details["input"]).__name__
         return where, f"the name {details['input']!r} was read as {kind}, not as text; put it in quotes."
@@ -298,6 +299,12 @@ def described(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     near = difflib.get_close_matches(str(keys[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}."
     return where, f"unknown key {where!r}; {hint}"
+
+
+def _short(step: int | str) -> str:
+    """A key of a study file, cut to what a sentence can hold."""
+    name = str(step)
+    return name if len(name) <= LONGEST_KEY else f"{name[: LONGEST_KEY - 1]}…"
 
 
 def make_absolute(spec: StudySpec, folder: Path) -> None:

@@ -76,6 +76,7 @@ def main() -> None:
         said = subprocess.run([*command, "--first", str(asked.first)], stdout=subprocess.PIPE, text=True, check=True)
         found = Found(**json.loads(said.stdout.splitlines()[-1]))
         faults += found.faults
+        print(*found.faults, sep="\n", file=sys.stderr, flush=True)  # at once: a later kind may take an hour
         numbers = [found.cases, found.refused, found.taken, found.tracebacks, found.hangs, found.half]
         print(
             f"| {kind} | " + " | ".join(map(str, numbers)) + f" | {found.peak_mb:.0f} | {found.seconds:.0f} |",

@@ -37,10 +37,11 @@ def requests(
 ) -> None:
     """Write the requests that an arm still needs to a file for a Batch API, one JSON object a line; nothing is sent."""
     with output.opened() as (_settings, store):
+        files.check_place(to)
+        connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         with store.write() as session:
             home = find.find_study(session, study, task)
             arm_id = generate.ready_arm(session, tasks.get_task(session, home.id, task), arm).id
-        connection.made(models=(model,), temperature=temperature, max_tokens=max_tokens)
         numbers = {"temperature": temperature, "max_tokens": max_tokens}
         parameters = {name: value for name, value in numbers.items() if value is not None}
         n = files.to_batch_file(store, arm_id=arm_id, per_label=per_label, model=model, path=to, parameters=parameters)

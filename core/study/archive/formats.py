@@ -57,7 +57,7 @@ def most_rows(format: Format, path: Path) -> int:
 
     try:
         return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names that are not UTF-8
         raise StudyError(f"{path.name} is not a Parquet file.") from error
 
 

@@ -53,6 +53,18 @@ def to_batch_file(
     return len(lines)
 
 
+def check_place(path: Path) -> None:
+    """Raise `StudyError` if no file can be written at a place, before an arm and its prompt are made for it."""
+    try:
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise StudyError(f"{path} cannot be written: {error.strerror}. Name a file in a folder that exists.") from error
+    if is_folder:
+        raise StudyError(f"{path} cannot be written: it is a folder. Name a file in it.")
+    if not has_folder:
+        raise StudyError(f"{path} cannot be written: its folder does not exist. Name a file in a folder that exists.")
+
+
 def from_batch_file(
     store: Store, *, arm_id: int, per_label: int, path: Path, now: float, price: Price | None = None
 ) -> dict[str, int]:

@@ -78,6 +78,20 @@ def test_a_try_that_cannot_be_answered_says_why(call: CommandLine, tmp_path: Pat
         assert found.execute("SELECT name FROM arm WHERE kind != 'real'").fetchall() == []
 
 
+def test_requests_that_cannot_be_written_leave_no_arm_behind(call: CommandLine, tmp_path: Path) -> None:
+    with_task(call, tmp_path)
+    for place, said in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "none/r.jsonl", "does not exist"),
+        ("x" * 300, "too long"),
+    ):
+        code, _, stderr = call("requests", place, "--task", "mood", "--arm", "new", "--per-label", 2, "--model", "m")
+
+        assert code == 1 and said in " ".join(stderr.split())
+    with sqlite3.connect(call.home / "litmus.db") as rows:
+        assert rows.execute("SELECT count(*) FROM arm WHERE name = 'new'").fetchone() == (0,)
+
+
 def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
     arm = ("--task", "mood", "--arm", "zero-shot", "--per-label", "20")
