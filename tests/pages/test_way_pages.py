@@ -93,7 +93,7 @@ def test_the_way_ends_at_the_verdict_with_what_can_be_done_next(app: AppTest, ho
         finished_study.add_runs(session, tasks.get_task(session, study.id, "urgency"), {"real": 0.9, "zero-shot": 0.7})
     opened(app, "verdict")
 
-    assert "The way of urgency ends here" in words(app)
+    assert "The last step of urgency" in words(app)
     assert "Next:" not in words(app)
     app.button(key="way.report").click().run()
     assert app.title[0].value == "Report"

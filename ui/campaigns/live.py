@@ -142,12 +142,16 @@ def _time_left_note(state: Live) -> str:
     if state.wanted and not state.missing:
         return "all answers are in"
     if math.isfinite(state.seconds_left):
-        return "at this rate"
+        return "at this rate" if state.raters.active else "nobody is rating now"
     return "too few answers to tell" if state.per_minute else "no answers lately"
 
 
 def _time_left(state: Live) -> str:
-    return "none" if state.wanted and not state.missing else duration(state.seconds_left)
+    return (
+        "none"
+        if state.wanted and not state.missing
+        else duration(state.seconds_left if state.raters.active else math.nan)
+    )
 
 
 def _enough(campaign: Campaign) -> None:

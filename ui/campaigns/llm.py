@@ -8,7 +8,7 @@ from core.interval import Interval
 from core.jobs import queue, runner
 from core.llm.connection import Connection
 from core.steps import rate
-from core.study.rows.kinds import Work
+from core.study.rows.kinds import JobState, Work
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
 from core.subjectivity.llm import alternative_annotator, personas
@@ -80,7 +80,16 @@ def _beside_people(campaign: Campaign) -> bool:
     """Draw people and LLM raters side by side; return False, after a note, if no LLM has rated."""
     found = reads.side_by_side(campaign, pooled=False)
     if found.llm is None:
-        st.info("No LLM has rated these items yet.")
+        with resources.store()() as session:
+            of_campaign = queue.rows(session, study_id=campaign.study_id, work=(Work.RATE_BY_LLM,))
+        has_asked = any(
+            job.key == Work.RATE_BY_LLM.key(campaign.id) and job.state == JobState.DONE for job in of_campaign
+        )
+        st.info(
+            "No answer of an LLM names a label. The log of its job on Jobs counts the replies; try another model."
+            if has_asked
+            else "No LLM has rated these items yet."
+        )
         return False
     st.header("Beside people", anchor=False)
     if st.toggle("Also pool both groups", key="llm.pooled", help="Pooled in this table only, while this is on."):

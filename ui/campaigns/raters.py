@@ -8,6 +8,7 @@ from core.study.exchange import spreadsheets
 from core.study.rows.kinds import RaterKind
 from core.study.rows.sessions import Campaign
 from core.subjectivity.sessions import conduct, roster
+from core.wording import counted
 from ui.campaigns import reads
 from ui.shared import resources
 from ui.shared.tables import choose_row
@@ -34,7 +35,7 @@ def raters_view(campaign: Campaign) -> None:
         st.info("No rater has come yet.")
         return
     excluded = int((table["excluded"] != "").sum())
-    count = f"{len(table):,} raters" + (f", {excluded} of them excluded" if excluded else "")
+    count = counted(len(table), "rater") + (f", {excluded} of them excluded" if excluded else "")
     st.caption(f"{count}. Choose a rater to exclude or to count again. Names are pseudonyms.")
     shown = table.drop(columns="id").assign(kind=[KINDS[kind] for kind in table["kind"]])
     shown["state"] = shown["state"].str.replace("-", " ")

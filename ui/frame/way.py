@@ -141,10 +141,10 @@ def _draw_paused(step: Step) -> None:
 
 def _draw_end(here: Way) -> None:
     """Say on the page of the verdict that the way ends there, and what can be done with a verdict or against its doubts."""
-    more = " It gets surer with more seeds and test texts" + (", and with ratings." if here.meanwhile else ".")
+    more = "more seeds, more test texts" + (" and ratings" if here.meanwhile else "")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**The way of {words.plain(shown(here.task))} ends here:** share or present the verdict.{more}",
+            f"**The last step of {words.plain(shown(here.task))}:** read the verdict and share it; {more} make it surer.",
             width="content",
         )
         for page, label in (("report", "Share a report"), ("present", "Present it")):

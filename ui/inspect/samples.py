@@ -14,6 +14,7 @@ from core.study.exchange.data_set import exporting
 from core.study.rows.kinds import ArmKind, SampleStatus
 from core.study.rows.study import Arm, Task
 from core.synthesis.generation import obedience
+from core.wording import counted
 from ui.inspect import reading
 from ui.shared import resources
 from ui.shared.tables import choose_rows
@@ -55,7 +56,7 @@ def samples_view(task: Task) -> None:
             "Way to read", [LIST, IN_TURN], default=LIST, required=True, key="samples.way", label_visibility="collapsed",
             persist_state="session",
         )  # fmt: skip
-        st.caption(f"{total:,} samples. {HINTS[way]}", width="stretch")
+        st.caption(f"{counted(total, 'sample')}. {HINTS[way]}", width="stretch")
         _export(task)
     place = f"samples.at.{task.id}.{hash(wanted)}"
     if way == IN_TURN:
@@ -177,8 +178,8 @@ def _choice(title: str, options: dict[str, Any], task: Task, width: int) -> Any:
     return options.get(name)
 
 
-def _named(counted: dict[str, int]) -> dict[str, str]:
-    return {name: name for name in counted}
+def _named(counts: dict[str, int]) -> dict[str, str]:
+    return {name: name for name in counts}
 
 
 def _shown(rows: pd.DataFrame, *, one_arm: bool) -> pd.DataFrame:

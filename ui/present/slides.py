@@ -15,7 +15,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Study
-from core.subjectivity import results
+from core.subjectivity import levels, results
 from core.subjectivity.sessions import campaigns, live
 from core.wording import counted, shown
 from ui.campaigns import live as live_view
@@ -27,6 +27,7 @@ from ui.shared import reads as study_reads
 from ui.shared.words import plain, sample_badge
 
 TICK = 2
+MOST, ACROSS = 8, 4  # tasks whose agreement is shown, and how many in a row
 TYPE = 1.6  # times the size of the other pages
 SHARE = 0.72  # of the height of the figure that stays on a small screen, so that the buttons below it do too
 STYLE = """<style>
@@ -96,8 +97,7 @@ def _rating(study: Study) -> None:
     with resources.store()() as session:
         campaign = next((one for one in campaigns.of_study(session, study.id) if one.is_open and not one.source), None)
     if campaign is None:
-        st.title("How far do people agree?", anchor=False)
-        st.markdown("No campaign is open. Make one on Campaigns, and its code and numbers stand here.")
+        _agreement(study)
         return
     st.title(plain(campaign.name), anchor=False)
     code, numbers = st.columns([2, 3], gap="large", vertical_alignment="center")
@@ -105,8 +105,31 @@ def _rating(study: Study) -> None:
         st.image(
             qr_code(rating_link(campaign), kind="png", scale=14), width="stretch", alt="QR code of the link for raters"
         )
+        st.code(rating_link(campaign), language=None, wrap_lines=True)
+        if links.is_only_here(rating_link(campaign)):
+            st.caption("This address works on this machine only; Campaigns says how to let others in.")
     with numbers:
         st.fragment(_numbers, run_every=TICK)(campaign.id)
+
+
+def _agreement(study: Study) -> None:
+    """How far the raters of each task agreed so far, where no session is open."""
+    st.title("How far do people agree?", anchor=False)
+    with resources.store()() as session:
+        rated = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=levels.Measure.RATINGS)
+    known = (
+        rated.subjectivity.dropna(subset=["value"])
+        if rated.measure == levels.Measure.RATINGS
+        else rated.subjectivity.iloc[:0]
+    )
+    if known.empty:
+        st.markdown("No campaign is open. Make one on Campaigns, and its code and numbers stand here.")
+        return
+    for first in range(0, min(len(known), MOST), ACROSS):
+        row = known.iloc[first : first + ACROSS]
+        for column, (task, value) in zip(st.columns(ACROSS), zip(row["task"], row["value"], strict=True), strict=False):
+            column.metric(shown(str(task)), f"{1 - value:.2f}")
+    st.markdown("Krippendorff's alpha: 1 is full agreement, 0 is chance. No campaign is open now.")
 
 
 def _numbers(campaign_id: int) -> None:

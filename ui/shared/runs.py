@@ -1,5 +1,6 @@
 """The table of finished runs, how long new runs train, and on how many texts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,11 +81,19 @@ def training_words(
         listed = ", ".join(f"{name} {count:,}" for name, count in by_arm.items())
         sentences.append(
             f"{wording.shown(available.task.name)}: every arm trains on {n:,} texts, {_reason(available, by_arm, settings, n)} "
-            f"(available: {listed}), in {settings.for_texts(n).length:,} steps."
+            f"(available: {listed}), in {_steps(settings, n)}."
         )
     if without:
         sentences.append(f"A chosen arm has no training text yet on {', '.join(without)}, so no arm trains there.")
     return " ".join(sentences)
+
+
+def _steps(settings: TrainingSettings, n: int) -> str:
+    """The steps of a run on `n` texts, and whether they are the least that is made in place of fewer for the passes."""
+    made = settings.for_texts(n)
+    asked = math.ceil(settings.rule["passes"] * n / settings.batch_size) if settings.rule else made.length
+    more = f" (the least; {settings.rule['passes']:g} passes would be {asked:,})" if asked < made.length else ""
+    return f"{made.length:,} steps{more}"
 
 
 def _reason(available: Available, by_arm: Mapping[str, int], settings: TrainingSettings, n: int) -> str:

@@ -233,8 +233,8 @@ def _subjectivity(found: Verdict, measure: Measure | None) -> str:
         return "It is in no comparison, so the other tasks say nothing about it: compare this task with the others."
     if found.subjectivity is None and found.is_rated:
         return (
-            "People rated this task, but their answers give no number for its subjectivity (as where all are alike), so it is taken as an "
-            "average task of the study."
+            "People rated this task, but their answers give no number for its subjectivity (as where all are alike, or each text has one "
+            "rater), so it is taken as an average task of the study."
         )
     if found.subjectivity is None:
         return "Nobody rated this task, so it is taken as an average task of the study."
@@ -312,7 +312,9 @@ def _pilot(arm: ArmVerdict) -> str:
 def _warnings(found: Verdict) -> list[str]:
     said = []
     if found.is_extrapolated:
-        said.append("The task lies outside the subjectivities of the study's tasks: the expectation is extrapolated.")
+        said.append(
+            "The task lies outside the subjectivities of the study's other tasks: the expectation is extrapolated."
+        )
     if found.unlearned:
         said.append(
             "Left out, because their real arm is not shown to beat chance and the commonest label: "
