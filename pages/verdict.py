@@ -38,7 +38,7 @@ if not said.is_withheld:
         filename=f"{task.name}-verdict",
         data=gap_charts.verdict_table(said),
         reading="Marks are expected gaps, thick bars their 80 % prediction intervals; "
-        + "thin bars are the 95 % intervals of the gaps measured here, as in the sentence above; "
+        + "upright ticks are the gaps measured here, thin bars their 95 % intervals, as in the sentence above; "
         * any(arm.own for arm in said.arms)
         + "the dotted line is what you can afford to lose. "
         + unconverged.sentence([arm.unconverged for arm in said.arms], "arm"),

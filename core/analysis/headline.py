@@ -5,7 +5,7 @@ import pandas as pd
 from core.analysis.findings import Findings
 from core.analysis.points import METRIC_NAMES
 from core.analysis.verdicts.verdict import MARGIN
-from core.analysis.verdicts.verdict_words import between, counted_points, points
+from core.analysis.verdicts.verdict_words import between, between_gains, counted_points, points
 from core.wording import counted, shown
 
 
@@ -86,7 +86,5 @@ def _place(row: pd.Series, several: bool) -> str:
 
 def _amount(row: pd.Series) -> str:
     cut = f"; {counted(row['unconverged'], 'run')} not converged" if row["unconverged"] else ""
-    value, low, high = (
-        (-row["gap"], -row["high"], -row["low"]) if _verb(row) == "gain" else (row["gap"], row["low"], row["high"])
-    )
-    return f"{counted_points(value)} (95 % interval {between(low, high)}{cut})"
+    limits = between_gains(row["low"], row["high"]) if _verb(row) == "gain" else between(row["low"], row["high"])
+    return f"{counted_points(abs(row['gap']))} (95 % interval {limits}{cut})"

@@ -5,7 +5,7 @@ import math
 from core.analysis.arms.differences import Difference, OverTasks
 from core.analysis.inference.comparisons import MOST_TEXTS, SEEDS_ON_OFFER, Equivalence
 from core.analysis.regression import p_words
-from core.analysis.verdicts.verdict_words import between, counted_points, margin_points, points
+from core.analysis.verdicts.verdict_words import between, between_gains, counted_points, margin_points, points
 
 
 def difference(found: Difference) -> str:
@@ -46,9 +46,8 @@ def over_tasks(found: OverTasks) -> str:
 
 def _lost(arm: str, base: str, value: float, low: float, high: float) -> str:
     is_gain = value < 0 and points(value) != "0"
-    if is_gain:
-        value, low, high = -value, -high, -low
-    return f"{arm} {'gains' if is_gain else 'loses'} {counted_points(value)} {between(low, high)} against {base}"
+    limits = between_gains(low, high) if is_gain else between(low, high)
+    return f"{arm} {'gains' if is_gain else 'loses'} {counted_points(abs(value))} {limits} against {base}"
 
 
 def _way(value: float) -> str:

@@ -242,10 +242,11 @@ def verdict_intervals(verdict: Verdict, *, metric: str) -> go.Figure:
 
 
 def _measured_bar(arm: str, row: "pd.Series[Any]", *, colour: str, encoder: str) -> go.Scatter:
-    """The 95 % interval of an arm's measured gap, in points, behind the mark of its expected gap."""
+    """An arm's measured gap as an upright tick with its 95 % interval, in points, behind the mark of its expected gap."""
     low, value, high = (100 * row[name] for name in ("measured_low", "measured", "measured_high"))
     return go.Scatter(
-        x=[value], y=[arm], mode="markers", marker={"color": colour, "size": 2},
+        x=[value], y=[arm], mode="markers",
+        marker={"symbol": "line-ns", "size": 24, "line": {"color": colour, "width": 2}, "color": colour},
         error_x={
             "type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low], "thickness": 1.2, "width": 6,
             "color": colour,

@@ -61,8 +61,8 @@ def amount(gap: float, low: float, high: float, *, level: int, more: str = "") -
     """A gap as points lost, or gained where it lies below 0, with its interval and the level of the interval in percent, such as
     "20 points lost (95 % interval [16, 24])"; `more` stands in the brackets too."""
     is_gain = gap < 0 and points(gap) != "0"
-    value, low, high = (-gap, -high, -low) if is_gain else (gap, low, high)
-    return f"{counted_points(value)} {'gained' if is_gain else 'lost'} ({level} % interval {between(low, high)}{more})"
+    limits = between_gains(low, high) if is_gain else between(low, high)
+    return f"{counted_points(abs(gap))} {'gained' if is_gain else 'lost'} ({level} % interval {limits}{more})"
 
 
 def margin_points(margin: float) -> str:
@@ -73,6 +73,14 @@ def margin_points(margin: float) -> str:
 def between(low: float, high: float) -> str:
     """The limits of a gap in points, such as "[19, 26]"."""
     return f"[{points(low)}, {points(high)}]"
+
+
+def between_gains(low: float, high: float) -> str:
+    """The limits of a gap in points where its value is a gain, such as "[2, 6]" for a gain of 2 to 6; a limit that is a loss is named,
+    such as "[4 lost, 6 gained]", as figures show losses to the right."""
+    if not high > 0 or points(high) == "0":
+        return between(-high, -low)
+    return f"[{points(high)} lost, {points(-low)} gained]"
 
 
 def headline(found: Verdict, measure: Measure | None = None) -> str:

@@ -40,6 +40,14 @@ def judged(task: KnownTask, others: list[KnownTask], **given: float) -> verdict.
     return verdict.verdict(task, others, measure=Measure.RATINGS, **given)
 
 
+def test_a_limit_of_a_gain_that_is_a_loss_is_named() -> None:
+    assert verdict_words.between_gains(-0.06, -0.02) == "[2, 6]"
+    assert verdict_words.between_gains(-0.06, 0.04) == "[4 lost, 6 gained]"
+    assert verdict_words.between_gains(-0.06, 0.0003) == "[0, 6]"
+    said = verdict_words.amount(-0.0141, -0.07, 0.04, level=95)
+    assert said == "1 point gained (95 % interval [4 lost, 7 gained])"
+
+
 def test_an_objective_task_of_a_study_where_little_is_lost_may_be_generated() -> None:
     found = judged(KnownTask("new", rated(0.45)), study(n=10, a=0.05, b=0.05))
 
