@@ -146,8 +146,8 @@ def test_a_whole_small_study_runs_and_running_it_again_trains_nothing(call: Comm
         + "comparisons: {file: votes.csv}\n",
     )
 
-    code, stdout, stderr = call("run", path, "--json")
-    _, again, _ = call("run", path, "--json")
+    code, stdout, stderr = call("run", path, "--json", LITMUS_SLOTS="2")
+    _, again, _ = call("run", path, "--json", LITMUS_SLOTS="2")
 
     assert code == 0, stderr
     found = json.loads(stdout)
