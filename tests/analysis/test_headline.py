@@ -83,8 +83,8 @@ def test_a_narrow_interval_around_zero_shows_no_loss_and_the_only_gap_with_an_in
     found = said({("a", "x"): (-0.009, -0.03, 0.01), ("a", "y"): (0.04, NAN, NAN)})
 
     assert found == (
-        "The only one of 2 gaps that can be judged yet: on a, x texts gain 0.9 points (95 % interval [1 lost, 3 gained]) of Macro-F1 against real "
-        "texts. No loss is shown: the interval holds 0."
+        "The only one of 2 gaps that can be judged yet: on a, x texts gain 0.9 points (95 % interval [1 lost, 3 gained]) of "
+        "Macro-F1 against real texts. No loss is shown: the interval holds 0."
     )
 
 

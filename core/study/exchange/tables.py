@@ -128,7 +128,12 @@ def _read_separated(
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     if fault := parquet_size.fault_of(path):
         raise StudyError(f"{path.name} {fault} Split it into several files, or leave columns out.")
-    found = pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)
+    try:
+        found = pd.read_parquet(path, dtype_backend="numpy_nullable").reset_index(drop=True)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise StudyError(
+            f"{path.name} cannot be read: what it says of its own columns is damaged. Write it again, or give it as CSV."
+        ) from error
     unread = [column for column in found.columns if not _is_readable(found[column])]
     if unread:
         notes.append(f"Bytes that are no UTF-8 text were left out: {listed(map(str, unread))}.")

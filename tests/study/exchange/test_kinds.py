@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import StudyError
@@ -40,3 +42,18 @@ def test_brackets_alone_make_no_json(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
 
     assert len(tables.read(path).frame) == 1
+
+
+@pytest.mark.parametrize("damaged", [b"numpy_tyqe", b"pandas_tyqe"])
+def test_a_damaged_description_of_parquet_columns_is_a_sentence(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / "texts.parquet"
+    pd.DataFrame({"text": ["a", "b"], "label": [1, 2]}).to_parquet(path)
+    pq.write_table(
+        pq.read_table(path).replace_schema_metadata(
+            {b"pandas": pq.read_schema(path).metadata[b"pandas"].replace(damaged.replace(b"q", b"p"), damaged)}
+        ),
+        path,
+    )
+
+    with pytest.raises(StudyError, match=r"what it says of its own columns is damaged. Write it again"):
+        tables.read(path)
