@@ -90,11 +90,9 @@ def left_at_recent_rate(job: Job, now: float) -> float:
 
 
 def longest_left(jobs: Iterable[Job], now: float) -> float:
-    """The seconds until all running ones of the jobs have ended, at the rate of their last minutes if known; nan if one does not know,
-    or none runs."""
-    left = [
-        (left_at_recent_rate(job, now), rate_and_left(job, now)[1]) for job in jobs if job.state == JobState.RUNNING
-    ]
+    """The seconds until all of the jobs have ended, at the rate of their last minutes if known; nan if one does not know it, as one that
+    does not run, or if there is none."""
+    left = [(left_at_recent_rate(job, now), rate_and_left(job, now)[1]) for job in jobs]
     every = [recent if math.isfinite(recent) else overall for recent, overall in left]
     return max(every) if every and all(map(math.isfinite, every)) else math.nan
 

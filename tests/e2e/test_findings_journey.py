@@ -28,6 +28,14 @@ def opened(browser: "Browser", address: str) -> "Page":
     return page
 
 
+def fill_home(folder: Path) -> None:
+    """Put the study `whole` into the home of the test's server."""
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(folder / "home")}))
+    with store.write() as session:
+        whole_study.fill(session)
+    store.close()
+
+
 def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", serve: Any, tmp_path: Path) -> None:
     store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
     with store.write() as session:
@@ -45,10 +53,7 @@ def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", s
 
 
 def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser", serve: Any, tmp_path: Path) -> None:
-    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
-    with store.write() as session:
-        whole_study.fill(session)
-    store.close()
+    fill_home(tmp_path)
     page = opened(browser, f"{serve().url}/analyse?study=whole")
     marks = page.locator(".js-plotly-plot .scatterlayer .points path.point")
     marks.first.wait_for(timeout=walking.PATIENCE)
@@ -79,10 +84,7 @@ def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser"
 def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_away(
     browser: "Browser", serve: Any, tmp_path: Path
 ) -> None:
-    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
-    with store.write() as session:
-        whole_study.fill(session)
-    store.close()
+    fill_home(tmp_path)
     page = opened(browser, f"{serve().url}/analyse?study=whole")
 
     page.get_by_role("img", name="Chart. Lost to real texts").wait_for(timeout=walking.PATIENCE)
@@ -101,10 +103,7 @@ def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_a
 def test_a_view_in_the_address_stands_in_no_buttons_way_and_a_page_is_one_step_of_the_history(
     browser: "Browser", serve: Any, tmp_path: Path
 ) -> None:
-    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
-    with store.write() as session:
-        whole_study.fill(session)
-    store.close()
+    fill_home(tmp_path)
     server = serve()
     page = opened(browser, f"{server.url}/plan?study=whole")
 

@@ -18,10 +18,10 @@ from core.study.rows.study import Study
 from core.subjectivity import levels, results
 from core.subjectivity.sessions import campaigns, live
 from core.wording import counted, shown
-from ui.campaigns import live as live_view
 from ui.campaigns import reads
 from ui.campaigns.link import qr_code
 from ui.campaigns.list import rating_link
+from ui.campaigns.live import watch_answers
 from ui.shared import jobs, links, resources, words
 from ui.shared import reads as study_reads
 from ui.shared.words import plain, sample_badge
@@ -147,7 +147,7 @@ def _numbers(campaign_id: int) -> None:
 
 def _result(study: Study) -> None:
     jobs.watch_runs(study.id)
-    live_view.watch_answers(study.id)
+    watch_answers(study.id)
     with resources.store()() as session:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)
     if found.gaps.empty:
@@ -174,7 +174,7 @@ def _result(study: Study) -> None:
 
 def _verdicts(study: Study) -> None:
     jobs.watch_runs(study.id)
-    live_view.watch_answers(study.id)
+    watch_answers(study.id)
     st.title(f"What to do, if {verdict_words.margin_points(MARGIN)} can be lost", anchor=False)
     with resources.store()() as session:
         found = study_reads.findings_of(session, study, metric=Metric.MACRO_F1, measure=None)

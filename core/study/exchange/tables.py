@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from core import files, parquet_size
 from core.errors import StudyError
-from core.study.exchange import columns_in_files, hub_layout, kinds, separated
+from core.study.exchange import columns_in_files, file_kinds, hub_layout, separated
 from core.wording import listed
 
 WHOLE = 2**53  # below this number a float is exact for every whole number
@@ -66,7 +66,7 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     notes: list[str] = []
     doubt = ""
     try:
-        kinds.refuse_other(path, suffix)
+        file_kinds.refuse_other(path, suffix)
         if suffix in SEPARATED:
             frame, unreadable, doubt = _read_separated(path, suffix, notes, header)
         else:
