@@ -322,15 +322,20 @@ class Memory:
         with store() as session:
             titles = {f"job {[str(job.id)]}": f"job: {job.title}" for job in session.scalars(select(Job))}
         store.close()
-        print("  memory after the warm-up     MB first, last, slope in MB an hour")
+        print("  memory after the warm-up     MB first, last, slope in MB an hour, slope of the last half")
         for name, samples in self.samples.items():
             late = [(at, size) for at, size in samples if at >= since]
             if len(late) < 3:
                 continue
-            slope = np.polyfit([at / 3600 for at, _ in late], [size for _, size in late], 1)[0]
-            print(
-                f"    {titles.get(name, name)[:40]:40} {late[0][1]:7.0f} {late[-1][1]:7.0f} {slope:+8.1f}  n {len(late)}"
-            )
+            slopes = "  ".join(f"{slope(part):+8.1f}" for part in (late, late[len(late) // 2 :]))
+            print(f"    {titles.get(name, name)[:40]:40} {late[0][1]:7.0f} {late[-1][1]:7.0f} {slopes}  n {len(late)}")
+
+
+def slope(samples: list[tuple[float, float]]) -> float:
+    """The slope of (Unix seconds, MB) in MB an hour, by least squares; nan with fewer than two."""
+    if len(samples) < 2:
+        return float("nan")
+    return float(np.polyfit([at / 3600 for at, _ in samples], [size for _, size in samples], 1)[0])
 
 
 def statements(found: Site, token: str) -> None:

@@ -48,22 +48,31 @@ class RunTexts:
 
 @dataclass(frozen=True)
 class Available:
-    """The kept training texts of a task: `counts` by arm id, for every arm with such texts, and the number of labels."""
+    """The kept training texts of a task: `counts` by arm id and label, for every arm with such texts, and the names of its labels.
+
+    Training texts that also stand in the test split are counted.
+    """
 
     task: Task
-    counts: Mapping[int, int]
-    labels: int
+    counts: Mapping[int, Mapping[str, int]]
+    labels: tuple[str, ...]
 
     def by_arm(self, arms: Sequence[Arm]) -> dict[str, int]:
         """Name -> number of training texts, for those of the arms that are of this task."""
-        return {arm.name: self.counts.get(arm.id, 0) for arm in arms if arm.task_id == self.task.id}
+        return {arm.name: sum(self.counts.get(arm.id, {}).values()) for arm in arms if arm.task_id == self.task.id}
 
     def size(self, arms: Sequence[Arm], settings: TrainingSettings) -> int:
         """On how many texts each of these arms would train; 0 if no arm is of this task."""
         counts = self.by_arm(arms).values()
         if not counts:
             return 0
-        return settings.texts_of(train_size=self.task.train_size, smallest=min(counts), labels=self.labels)
+        return settings.texts_of(train_size=self.task.train_size, smallest=min(counts), labels=len(self.labels))
+
+    def unbalanced(self, arms: Sequence[Arm], n: int) -> dict[str, dict[str, int]]:
+        """Name -> label -> number of texts of a balanced choice of `n`, for those of the arms with too few texts of a label."""
+        own = {arm.name: self.counts.get(arm.id, {}) for arm in arms if arm.task_id == self.task.id}
+        complete = {name: {label: counts.get(label, 0) for label in self.labels} for name, counts in own.items()}
+        return {name: _samples_per_label(counts, n) for name, counts in complete.items() if _short(counts, n)}
 
 
 def run_texts(
@@ -186,23 +195,19 @@ def no_test_texts(task: Task) -> str:
     return f"Task {task.name!r} has no real test texts. Import real data with a test split on Tasks and data."
 
 
-def training_texts(session: Session, task: Task) -> dict[int, int]:
-    """Arm id -> number of kept training texts, for every arm of a task with such texts.
-
-    Training texts that also stand in the test split are counted.
-    """
-    counted = (
-        select(Sample.arm_id, func.count())
-        .join(Arm, Arm.id == Sample.arm_id)
-        .where(Arm.task_id == task.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
-        .group_by(Sample.arm_id)
-    )
-    return dict(session.execute(counted).all())
-
-
 def available(session: Session, task: Task) -> Available:
-    """The training texts of a task, counted as by `training_texts`."""
-    return Available(task, training_texts(session, task), len(tasks.labels_of(session, task.id)))
+    """The training texts of a task."""
+    counted = (
+        select(Sample.arm_id, Label.name, func.count())
+        .join(Arm, Arm.id == Sample.arm_id)
+        .join(Label, Label.id == Sample.label_id)
+        .where(Arm.task_id == task.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
+        .group_by(Sample.arm_id, Label.name)
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for arm_id, label, n in session.execute(counted):
+        counts.setdefault(arm_id, {})[label] = n
+    return Available(task, counts, tuple(label.name for label in tasks.labels_of(session, task.id)))
 
 
 def training_pool(session: Session, task: Task, arm: Arm, labels: Sequence[str], test: pd.DataFrame) -> pd.DataFrame:
@@ -268,8 +273,12 @@ def choose(pool: pd.DataFrame, labels: Sequence[str], *, n: int, seed: int, bala
     shares = _samples_per_label(available, n)
     place = ranked.groupby("label").cumcount()
     chosen = ranked[place < ranked["label"].map(shares)].reset_index(drop=True)
-    short = sum(max(0, n // len(labels) - count) for count in available.values())
-    return Choice(samples=chosen, short=short)
+    return Choice(samples=chosen, short=_short(available, n))
+
+
+def _short(available: Mapping[str, int], n: int) -> int:
+    """How many texts are missing, over all labels, for equally many of each among `n`."""
+    return sum(max(0, n // len(available) - count) for count in available.values())
 
 
 def _samples_per_label(available: Mapping[str, int], n: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from core.study import tasks
-from core.study.rows.kinds import CampaignKind, RaterKind, Split
+from core.study.rows.kinds import CampaignKind, RaterKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
 from core.study.rows.study import Run, Sample
 from core.study.store import Store
@@ -108,6 +108,31 @@ def test_tasks_without_training_texts_are_named_in_one_sentence(app: AppTest, ho
         "A chosen arm has no training text yet on first mood, second mood, third mood, so no arm trains there." in said
     )
     assert "trains on 0 texts" not in said
+
+
+def test_an_arm_with_too_few_texts_of_a_label_is_named_before_anything_is_queued(
+    app: AppTest, home: Store, tmp_path: Path
+) -> None:
+    study = fill(home, tmp_path)
+    with home.write() as session:
+        task = tasks.get_task(session, study.id, "urgency")
+        label = tasks.labels_of(session, task.id)[0].id
+        made = tasks.make_arm(session, task_id=task.id, name="lopsided")
+        own = {"arm_id": made.id, "split": Split.TRAIN, "status": SampleStatus.KEPT}
+        for n in range(30):
+            text, other = f"one more text {n}", tasks.labels_of(session, task.id)[1].id
+            session.add(Sample(text=text, text_hash=text, label_id=label if n < 3 else other, **own))
+
+    opened(app, "train")
+    app.multiselect(key="train.arms").set_value(["real", "lopsided"]).run()
+
+    with home() as session:
+        few, many = (name.name for name in tasks.labels_of(session, task.id))
+    said = captions(app)
+    assert (
+        f"Arm lopsided has too few texts of a label for equally many of each: it trains on {many} 17, {few} 3" in said
+    )
+    assert f"more texts of {few} would help" in said and "Arm real has too few" not in said
 
 
 def test_more_settings_are_said_and_stand_in_the_file_that_the_page_shows(

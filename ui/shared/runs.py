@@ -83,9 +83,27 @@ def training_words(
             f"{wording.shown(available.task.name)}: every arm trains on {n:,} texts, {_reason(available, by_arm, settings, n)} "
             f"(available: {listed}), in {_steps(settings, n)}."
         )
+        sentences += _unbalanced(available, arms, settings, n)
     if without:
         sentences.append(f"A chosen arm has no training text yet on {', '.join(without)}, so no arm trains there.")
     return " ".join(sentences)
+
+
+def _unbalanced(available: Available, arms: Sequence[Arm], settings: TrainingSettings, n: int) -> list[str]:
+    """A sentence for each arm that has too few texts of a label for as many of each."""
+    if settings.balance == "natural":
+        return []
+    found = available.unbalanced(arms, n)
+    return [
+        f"Arm {name} has too few texts of a label for equally many of each: it trains on {_listed(counts)}; more texts of "
+        f"{min(counts, key=counts.__getitem__)} would help."
+        for name, counts in found.items()
+    ]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    largest = sorted(counts.items(), key=lambda pair: -pair[1])
+    return wording.listed([f"{label} {count:,}" for label, count in largest])
 
 
 def _steps(settings: TrainingSettings, n: int) -> str:
