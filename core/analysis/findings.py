@@ -278,16 +278,16 @@ def as_json(found: Findings, *, report: str, baselines: Sequence[Mapping[str, An
     return {
         "study": found.study.name,
         "sample_data": found.study.is_sample,
-        "scores": _records(
+        "scores": records(
             found.scores, ["task", "arm", "encoder", "seed", "n_train", "macro_f1", "accuracy", "n_test", "converged"]
         ),
-        "baselines": _records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"])
+        "baselines": records(found.measured.baselines, ["task", "name", "macro_f1", "accuracy"])
         if baselines is None
         else list(baselines),
-        "gaps": _records(
+        "gaps": records(
             found.gaps, ["task", "arm", "encoder", "metric", "gap", "low", "high", "n_seeds", "n_test", "note"]
         ),
-        "subjectivity": _records(found.subjectivity, ["task", "value", "low", "high", "n", "level"]),
+        "subjectivity": records(found.subjectivity, ["task", "value", "low", "high", "n", "level"]),
         "subjectivity_measure": found.measure,
         "regression": fit | {"tasks": int(found.line["task"].nunique()), "note": found.fit_note},
         "regression_by_arm": {
@@ -312,7 +312,8 @@ def _fit(table: pd.DataFrame) -> tuple[regression.Fit | None, str]:
         return None, str(error)
 
 
-def _records(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    """The rows of a table for JSON; None where a number is not computable."""
     return [{str(name): _plain(value) for name, value in row.items()} for row in frame[columns].to_dict("records")]
 
 

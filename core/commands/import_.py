@@ -18,6 +18,7 @@ from core.study import tasks
 from core.study.exchange import columns_in_files, held_texts, hub, importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind
 from core.study.rows.study import Task
+from core.wording import listed
 
 File = Annotated[
     str,
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_in(
+    context: typer.Context,
     file: File,
     task: TaskName = None,
     arm: ArmName = None,
@@ -73,7 +75,11 @@ def bring_in(
 ) -> None:
     """Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`."""
     if task is None and arm is None and (files.is_folder(Path(file)) or Path(file).suffix == ".zip"):
-        return study_files.bring_in(Path(file), name=study, as_json=as_json)
+        if others := output.typed(context, "file", "study", "check", "as_json"):
+            raise typer.BadParameter(
+                f"An exported study is read whole: leave {listed(others)} out. For a file of texts give --task and --arm."
+            )
+        return study_files.bring_in(Path(file), name=study, is_check=check, as_json=as_json)
     if task is None or arm is None:
         raise typer.BadParameter("--task and --arm are needed for a file of texts")
     with output.opened() as (settings, store):

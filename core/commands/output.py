@@ -35,6 +35,14 @@ def answering() -> Iterator[None]:
         raise SystemExit(1) from error
 
 
+def typed(context: typer.Context, *but: str) -> list[str]:
+    """The names of the options that a person typed for this command, without those named `but`."""
+    given = [
+        name for name in context.params if str(getattr(context.get_parameter_source(name), "name", "")) == "COMMANDLINE"
+    ]
+    return [f"--{name.replace('_', '-')}" for name in given if name not in but]
+
+
 def printable(text: str) -> str:
     """Text without control characters, which could clear the terminal or set its title; tabs and new lines stay."""
     return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from core import catalogue
-from core.analysis import regression
+from core.analysis import regression, score_rows
 from core.commands import curve, kept, output
 from core.errors import StudyError
 from core.interval import Interval
@@ -161,22 +161,17 @@ def _answer(result: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_scores(result: dict[str, Any]) -> None:
-    """Print the headline, and the mean score and the gap of every task, arm and encoder."""
-    gaps = {(row["task"], row["arm"], row["encoder"]): row for row in result["gaps"]}
-    means: dict[tuple[str, str, str], list[float]] = {}
-    for row in result["scores"]:
-        means.setdefault((row["task"], row["arm"], row["encoder"]), []).append(row["macro_f1"])
-    rows = []
-    for key, values in means.items():
-        gap = gaps.get(key, {})
-        rows.append([*key, len(values), sum(values) / len(values), gap.get("gap"), gap.get("low"), gap.get("high")])
+    """Print the headline, and the mean score of every task, arm and encoder with the gap that is measured by the same runs."""
+    names = ["task", "arm", "encoder", "seeds", "macro_f1", "gap", "low", "high"]
+    titles = ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"]
+    keys = [(row["task"], row["arm"], row["encoder"]) for row in result["mean_scores"]]
+    several = ["n_train", "device"] if len(set(keys)) < len(keys) else []
     if result["headline"]:
         typer.echo(result["headline"])
-    output.table(
-        f"{result['study']}: macro-F1 on real test data",
-        ["task", "arm", "encoder", "runs", "macro-F1", "gap", "low", "high"],
-        rows,
-    )
+    rows = [[row[name] for name in (*names, *several)] for row in result["mean_scores"]]
+    output.table(f"{result['study']}: macro-F1 on real test data", [*titles, *several], rows)
+    if several:
+        typer.echo(score_rows.SEVERAL)
 
 
 def _regression_words(fit: dict[str, Any]) -> str:

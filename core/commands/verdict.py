@@ -16,6 +16,7 @@ from core.commands import output
 from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
+from core.subjectivity import levels
 from core.subjectivity.levels import Measure
 from core.wording import percent
 
@@ -47,6 +48,7 @@ def verdict(
         home = find.find_study(session, study, task)
         if fail_over is not None and not 0 < fail_over < 1:
             raise StudyError(f"--fail-over is a gap between 0 and 1, such as 0.05 for 5 points; it is {fail_over:g}.")
+        levels.check_has(session, home, measure)
         found = findings.collect(session, home, metric=metric, measure=measure)
         home_task = tasks.get_task(session, home.id, task)
         said = findings.verdict_on(session, found, home_task.name, margin=margin)
@@ -95,6 +97,7 @@ def _json(said: Verdict, measure: Measure | None) -> dict[str, Any]:
     return {
         "task": said.task,
         "margin": said.margin,
+        "measure": measure,
         "expected_gap": said.expected_gap,
         "low": said.low,
         "high": said.high,

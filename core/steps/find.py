@@ -17,13 +17,12 @@ def study_called(session: Session, name: str) -> Study:
     """Return the study of this name. Raises `StudyError` with the names of all studies if no study has this name."""
     study = session.scalar(select(Study).where(Study.name == name))
     if study is None:
-        known = ", ".join(study.name for study in tasks.studies(session)) or "none yet"
-        raise StudyError(f"There is no study {name!r}. Studies: {known}.")
+        raise StudyError(f"There is no study {name!r}. Studies: {_all_studies(session)}.")
     return study
 
 
 def find_study(session: Session, name: str | None, task: str) -> Study:
-    """Return the study of this name; with name None, the only study that has the task.
+    """Return the study of this name; with name None, the only study that has the task, those hidden from the lists last.
 
     Raises `StudyError` if no study has the name or the task, or several studies have the task.
     """
@@ -37,8 +36,10 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
             .distinct()
         )
     )
-    if len(studies) == 1:
-        return studies[0]
+    shown = {study.id for study in tasks.studies(session)}
+    in_lists = [study for study in studies if study.id in shown]
+    if len(in_lists or studies) == 1:
+        return (in_lists or studies)[0]
     if studies:
         raise StudyError(
             f"Several studies have a task {task!r}: {', '.join(s.name for s in studies)}. Say which with --study."
@@ -57,12 +58,23 @@ def _known(session: Session, task: str) -> str:
 
 
 def only_study(session: Session, name: str | None) -> Study:
-    """Return the study of this name; with name None, the only study. Raises `StudyError` unless exactly one study exists."""
+    """Return the study of this name; with name None, the only study that is not hidden from the lists.
+
+    Raises `StudyError` unless exactly one such study exists.
+    """
     if name is not None:
         return study_called(session, name)
     known = tasks.studies(session)
     if len(known) == 1:
         return known[0]
-    raise StudyError(
-        f"Say which study with --study. Studies: {', '.join(study.name for study in known) or 'none yet'}."
-    )
+    raise StudyError(f"Say which study with --study. Studies: {_all_studies(session)}.")
+
+
+def _all_studies(session: Session) -> str:
+    """The names of all studies outside the trash; those hidden from the lists are marked."""
+    shown = {study.id for study in tasks.studies(session)}
+    names = [
+        study.name if study.id in shown else f"{study.name} (hidden from the lists)"
+        for study in tasks.studies(session, even_aside=True)
+    ]
+    return ", ".join(names) or "none yet"

@@ -14,8 +14,10 @@ from core.subjectivity.levels import Measure
 
 
 def folder(settings: settings_module.Settings, study: Study) -> Path:
-    """The folder of a study within the exports, without characters that could lead out of it."""
-    return settings.exports / (re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or f"study-{study.id}")
+    """The folder of a study within the exports, without characters that could lead out of it; no other study has the same one."""
+    clean = re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or "study"
+    is_its_own = clean == study.name and not re.search(r"-\d+$", clean)
+    return settings.exports / (clean if is_its_own else f"{clean}-{study.id}")
 
 
 def pack_folder(settings: settings_module.Settings, study: Study) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.analysis import findings
+from core.analysis import findings, score_rows
 from core.analysis.arms import steps_check, trained
 from core.analysis.baselines import results
 from core.analysis.headline import headline
@@ -87,7 +87,9 @@ def told(
         path = report.write(session, collected, share.folder(settings, study), settings=settings)
         beside = _baselines(session, collected)
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
+    means = score_rows.of_study(collected)
     return findings.as_json(collected, report=str(path), baselines=beside) | {
+        "mean_scores": findings.records(means, score_rows.COLUMNS),
         "steps_check": steps_check.as_json(checked),
         "steps_check_reading": steps_check.sentence(checked),
         "curves": [],

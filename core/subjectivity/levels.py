@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
 
+from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.study import Study, Task
@@ -43,6 +44,15 @@ def measures(session: Session, study: Study) -> list[Measure]:
     if any(ratings.are_there(session, task.id, kinds=kinds, campaign_kind=CampaignKind.SCALE) for task in known):
         found.append(Measure.SCALE)
     return found
+
+
+def check_has(session: Session, study: Study, measure: Measure | None) -> None:
+    """Raise `StudyError` if a measure is asked for by name and the study has no answers for it."""
+    known = measures(session, study)
+    if measure is not None and measure not in known:
+        raise StudyError(
+            f"This study has no answers for the measure {measure!r}. It has: {', '.join(known) or 'none yet'}."
+        )
 
 
 def by_task(session: Session, study: Study, measure: Measure) -> pd.DataFrame:

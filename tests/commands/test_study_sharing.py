@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from core import settings as settings_module
+from core.errors import StudyError
+from core.steps import find, share
+from core.study import tasks
+from core.study.rows.study import Study
 from core.study.store import Store
+from core.study.upkeep import studies
 from tests.command_line import CommandLine
 from tests.study.archive import whole_study
 
@@ -29,6 +35,85 @@ def test_a_study_is_exported_and_imported_into_an_empty_home(call: CommandLine, 
     for name in json.loads(said.stdout)["files"]:
         if Path(name).suffix == ".csv":
             assert (tmp_path / "again" / Path(name).name).read_bytes() == Path(name).read_bytes()
+
+
+def test_a_check_of_an_exported_study_stores_nothing_and_options_for_texts_are_refused(
+    call: CommandLine, store: Store, tmp_path: Path
+) -> None:
+    with store.write() as session:
+        whole_study.fill(session)
+    call("export", tmp_path / "files", "--study", "whole")
+    fresh = CommandLine(tmp_path / "fresh")
+
+    checked = fresh("import", tmp_path / "files", "--check", "--json")
+    said = fresh("import", tmp_path / "files", "--check")
+    refused = fresh("import", tmp_path / "files", "--rename", "a=b", "--split", "test")
+    stored = fresh("import", tmp_path / "files", "--json")
+
+    assert json.loads(checked.stdout)["stored"] is False and "Nothing is stored." in said.stdout
+    assert refused.code == 2 and "--rename" in refused.stderr and "--split" in refused.stderr
+    assert json.loads(stored.stdout)["stored"] is True and json.loads(stored.stdout)["study"] == "whole"
+
+
+def test_the_trash_takes_no_option_it_would_not_heed_and_asks_which_of_two_is_meant(
+    call: CommandLine, store: Store, tmp_path: Path
+) -> None:
+    with store.write() as session:
+        for name in ("one", "two"):
+            study = tasks.study_named(session, name)
+            tasks.make_task(session, study_id=study.id, name=f"of_{name}", question="?", labels={"yes": "", "no": ""})
+    for name in ("one", "two"):
+        assert call("trash", "put", "--task", f"of_{name}").code == 0
+    assert call("trash", "put", "--study", "one").code == 0
+
+    emptied = call("trash", "empty", "--number", "1", "--days", "0")
+    several = call("trash", "restore", "--number", "1")
+    nothing = call("trash", "restore", "--number", "7")
+    by_name = call("trash", "restore", "--study", "one", "--json")
+
+    assert emptied.code == 2 and "does not take --number; nothing was done" in " ".join(emptied.stderr.split())
+    assert several.code == 1 and "study 'one' (--number 1)" in several.stderr and "task 'of_one'" in several.stderr
+    assert nothing.code == 1 and "Nothing in the trash fits" in nothing.stderr
+    assert [row["name"] for row in json.loads(by_name.stdout)["trash"]] == ["of_two", "of_one"]
+
+
+def test_an_import_that_is_undone_is_named(call: CommandLine, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        rows = "".join(f"{name} text {n},{'yes' if n % 2 else 'no'}\n" for n in range(20))
+        (tmp_path / f"{name}.csv").write_text(f"text,label\n{rows}")
+        assert call("import", tmp_path / f"{name}.csv", "--task", "u", "--arm", "real").code == 0
+
+    said = call("trash", "undo-import", "--task", "u")
+    refused = call("trash", "undo-import", "--task", "u", "--number", "1")
+
+    assert "Undone: the import of second.csv into arm real; texts left out: 20." in " ".join(said.stdout.split())
+    assert refused.code == 2 and "--number" in refused.stderr
+
+
+def test_studies_whose_names_look_alike_as_folders_share_none(store: Store, tmp_path: Path) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
+    with store.write() as session:
+        names = ["mood-1", "mood 1", "mood", "mood/", "..", "mood-2", "mood 1-2"]
+        made = [Study(name=name, config={}) for name in names]
+        session.add_all(made)
+        session.flush()
+        folders = [share.folder(settings, study) for study in made]
+
+    assert len(set(folders)) == len(names) and folders[2].name == "mood"
+    assert all(folder.parent == settings.exports for folder in folders)
+
+
+def test_a_study_is_named_where_it_is_hidden_and_one_in_the_lists_comes_first(store: Store) -> None:
+    with store.write() as session:
+        for name in ("old", "new"):
+            study = tasks.study_named(session, name)
+            tasks.make_task(session, study_id=study.id, name="tone", question="?", labels={"yes": "", "no": ""})
+        studies.put_aside(session, find.study_called(session, "old").id, True)
+
+        assert find.find_study(session, None, "tone").name == "new" == find.only_study(session, None).name
+        studies.put_aside(session, find.study_called(session, "new").id, True)
+        with pytest.raises(StudyError, match=r"--study\. Studies: new \(hidden from the lists\), old \(hidden"):
+            find.only_study(session, None)
 
 
 def test_a_folder_that_is_no_export_is_refused_and_texts_still_need_their_task(

@@ -55,6 +55,18 @@ def test_a_task_without_runs_is_judged_by_the_others(studied: CommandLine) -> No
     assert any("A pilot with 300 labelled test texts" in reason for reason in found["reasons"])
 
 
+def test_a_measure_that_the_study_does_not_have_is_refused_and_the_one_in_use_is_named(
+    studied: CommandLine, tmp_path: Path
+) -> None:
+    refused = studied("verdict", "--task", "new", "--measure", "scale")
+    pack = studied("report", tmp_path / "pack", "--measure", "comparisons")
+    found = json.loads(studied("verdict", "--task", "new", "--json").stdout)
+
+    for said in (refused, pack):
+        assert said.code == 1 and "It has: ratings." in said.stderr and said.stderr.count("\n") == 1
+    assert found["measure"] == "ratings"
+
+
 def test_own_runs_speak_first_and_plainly(studied: CommandLine) -> None:
     said = studied("verdict", "--task", "humour", "--margin", "0.05")
 

@@ -1,11 +1,43 @@
 """Jobs: the list is narrowed by state and by words of the title."""
 
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
 from core.study.rows.kinds import JobState, Slot
 from core.study.store import Store
 from tests.pages.test_pages import opened
+from ui.shared import resources
+
+
+def test_a_click_is_carried_out_although_the_page_is_asked_to_draw_itself_anew_meanwhile(
+    app: AppTest, home: Store, home_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FileLock(home_folder / "runner.lock"):  # nobody takes the job
+        with home.write() as session:
+            job = queue.enqueue(session, title="Train", command=["-m", "core", "jobs"], key="t", slot=Slot.CPU)
+        opened(app, "jobs")
+        asked = []
+
+        def interrupted() -> bool:
+            context = get_script_run_ctx()
+            if not asked and context is not None and context.script_requests is not None:
+                asked.append(
+                    context.script_requests.request_rerun(RerunData(page_script_hash=context.page_script_hash))
+                )
+            return reads_only()
+
+        reads_only = resources.reads_only
+        monkeypatch.setattr(resources, "reads_only", interrupted)
+        cancel = next(button for button in app.button if button.label == "Cancel")
+        cancel.click().run()
+
+    with home() as session:
+        assert asked == [True] and queue.get(session, job.id).state == JobState.CANCELLED
 
 
 def listed(app: AppTest) -> list[str]:

@@ -84,6 +84,14 @@ def test_every_callback_is_called_in_one_place_that_can_be_checked() -> None:
     assert "fragment_ids_this_run" in ScriptRunContext.__dataclass_fields__, message
 
 
+def test_a_read_of_the_session_state_asks_for_interruptions_in_one_place_that_can_be_held() -> None:
+    from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+    message = "SafeSessionState ends a callback elsewhere (ui/frame/clicks.py, _undisturbed)"
+    assert "_yield_callback" in SafeSessionState.__annotations__, message
+    assert "self._yield_callback()" in inspect.getsource(SafeSessionState.__getitem__), message
+
+
 def test_the_options_of_streamlit_run_are_parsed_without_starting_a_server() -> None:
     from streamlit.web import cli
 

@@ -2,10 +2,14 @@
 
 Streamlit calls the callback of a button, and runs a part of a page that is drawn by itself, before or without the page's guard.
 A page that stands open after its sign-in has expired or ended in another tab would carry out one more click.
+
+A click that counts is carried out whole: Streamlit ends a callback that reads the session state while the page is asked to draw
+itself anew, and says nothing, so that the click would be lost.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -35,15 +39,33 @@ def _watch() -> None:
 def _checked(call: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(call)
     def checked(state: session_state.SessionState, **replayed: Any) -> None:
-        drawn, now = st.session_state.get(DRAWN_FOR), _visitor()
+        with _undisturbed():
+            drawn, now = st.session_state.get(DRAWN_FOR), _visitor()
         has_ended = drawn in (Visitor.ORGANISER, Visitor.VIEWER) and now is not drawn
         if has_ended or (now is Visitor.STRANGER and _is_of_a_part()):
             st.rerun()
         if now is not Visitor.STRANGER:  # a stranger's page has a form and no callbacks
-            call(state, **replayed)
+            with _undisturbed():
+                call(state, **replayed)
 
     checked.is_checked = True  # type: ignore[attr-defined]
     return checked
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let nothing end the block when it reads or writes the session state; what was asked for meanwhile happens after it."""
+    context = get_script_run_ctx()
+    if context is None:
+        yield
+        return
+    guarded = context.session_state
+    interrupt = guarded._yield_callback
+    object.__setattr__(guarded, "_yield_callback", lambda: None)  # its own __setattr__ would write to the session state
+    try:
+        yield
+    finally:
+        object.__setattr__(guarded, "_yield_callback", interrupt)
 
 
 def _visitor() -> Visitor:

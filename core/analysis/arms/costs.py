@@ -19,9 +19,10 @@ from core.quality import fidelity, measures, readings
 from core.quality.fidelity import By
 from core.quality.measures import StoredMeasures
 from core.study import tasks
-from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Arm, Completion, Task
+from core.study.rows.kinds import ArmKind, SampleStatus, Split
+from core.study.rows.study import Arm, Completion, Sample, Task
 from core.synthesis.generation import standing
+from core.wording import counted
 
 COST_COLUMNS = [
     "arm", "mean_score", "low", "high", "kept", "n_train", "cost_usd", "usd_per_1000", "usd_per_point", "note",
@@ -37,11 +38,20 @@ FEWEST_ARMS = 4  # synthetic arms, before a measure is said to rank them
 
 @dataclass(frozen=True)
 class ArmCost:
-    """The generation of an arm: kept training texts, its known cost in US dollars (None: unknown), and what to know of it."""
+    """The generation of an arm: its known cost in US dollars (None: unknown), and what to know of it.
+
+    `kept`: kept training texts, of which the money paid for `generated`; the others were imported.
+    """
 
     kept: int
+    generated: int
     usd: float | None
     note: str
+
+    @property
+    def usd_per_1000(self) -> float:
+        """US dollars per 1,000 kept texts that were generated; nan if unknown, or if none was kept."""
+        return math.nan if self.usd is None or not self.generated else 1000 * self.usd / self.generated
 
 
 def table(
@@ -51,8 +61,8 @@ def table(
 
     `mean_score`, `low`, `high`: mean score with its 95 % interval. `cost_usd`: of all stored answers of the arm's generation, nan if
     the price of one is unknown or the texts were imported; calls of tries and judges are not in it. `usd_per_1000`: per 1,000
-    kept texts. `usd_per_point`: per point of the score above always answering the commonest label; nan where there is no such
-    point.
+    kept texts that were generated. `usd_per_point`: per point of the score above always answering the commonest label; nan
+    where there is no such point.
     """
     stored = {arm.name: arm for arm in tasks.arms(session, task.id)}
     rows = []
@@ -64,7 +74,7 @@ def table(
         rows.append(
             (
                 arm.arm, score.value, score.low, score.high, cost.kept, arm.n_train, usd,
-                1000 * usd / cost.kept if cost.kept else math.nan, usd / above if above > 0 else math.nan, cost.note,
+                cost.usd_per_1000, usd / above if above > 0 else math.nan, cost.note,
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COST_COLUMNS)
@@ -74,10 +84,13 @@ def of_arm(session: Session, arm: Arm) -> ArmCost:
     """What the generation of an arm has cost so far, and what is not in the sum."""
     found = standing.of(session, arm.id)
     if arm.kind == ArmKind.REAL:
-        return ArmCost(found.n_kept, None, "What real texts and their labels cost is not stored.")
+        return ArmCost(found.n_kept, 0, None, "What real texts and their labels cost is not stored.")
     if not found.completions:
-        return ArmCost(found.n_kept, None, "Its texts were not generated here, so their cost is unknown.")
+        return ArmCost(found.n_kept, 0, None, "Its texts were not generated here, so their cost is unknown.")
     money, said = found.money, []
+    generated = _generated(session, arm)
+    if imported := found.n_kept - generated:
+        said.append(f"{counted(imported, 'more kept text')} came from files; what they cost is not known.")
     if money.unpriced:
         said.append(f"Answers without a known price: {money.unpriced:,} of {found.completions:,}.")
     recorded = session.scalar(
@@ -89,7 +102,14 @@ def of_arm(session: Session, arm: Arm) -> ArmCost:
         said.append(f"Up to ${money.lost_usd:,.4f} more may be lost with calls without an answer.")
     if money.held_usd or money.unbounded:
         said.append("Batches under way are not counted.")
-    return ArmCost(found.n_kept, money.cost_usd, " ".join(said))
+    return ArmCost(found.n_kept, generated, money.cost_usd, " ".join(said))
+
+
+def _generated(session: Session, arm: Arm) -> int:
+    """The number of kept training texts of an arm that come from a generation."""
+    kept = (Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
+    query = select(func.count()).select_from(Sample).where(*kept, Sample.completion_id.is_not(None))
+    return int(session.scalar(query) or 0)
 
 
 def with_measures(

@@ -46,8 +46,9 @@ def _costs(session: Session, found: Findings, task_name: str) -> list[str]:
         elif cost.usd is None:
             sentences.append(f"{arm.name}: {texts}. {cost.note}")
         else:
-            each = 1000 * cost.usd / cost.kept
-            sentences.append(f"{arm.name}: {texts} for ${cost.usd:,.2f}, ${each:,.2f} per 1,000. {cost.note}".strip())
+            paid = counted(cost.generated, "kept training text")
+            each = f", ${cost.usd_per_1000:,.2f} per 1,000" if cost.generated else ""
+            sentences.append(f"{arm.name}: {paid} for ${cost.usd:,.2f}{each}. {cost.note}".strip())
             has_price = True
     if has_price and sentences[0].startswith("real:"):
         sentences[0] += " Put your own price of a labelled text beside the prices below."

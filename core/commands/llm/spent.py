@@ -9,9 +9,8 @@ from core.commands import output
 from core.llm.money import committed
 from core.llm.money.committed import Committed, Way
 from core.steps import find
-from core.study import tasks
 from core.study.rows.sessions import Campaign
-from core.study.rows.study import Arm, Study, Task
+from core.study.rows.study import Arm, Task
 
 SUMS = ("stored_usd", "held_usd", "lost_usd", "most_usd")
 
@@ -23,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
     """Show what a study has cost: stored answers, batches under way, and calls whose answer never arrived."""
     with output.opened() as (_settings, store), store() as session:
-        home = _study(session, study)
+        home = find.only_study(session, study)
         rows = [_row(session, money) for money in committed.of_study(session, home.id)]
     total = {name: _sum([row[name] for row in rows]) for name in SUMS}
     if as_json:
@@ -33,12 +32,6 @@ def spent(study: output.StudyName = None, as_json: output.Json = False) -> None:
     shown = [[row["way"], row["of"], *(row[name] for name in SUMS), row["unpriced"]] for row in rows]
     whole = ["all", "", *total.values(), sum(row["unpriced"] for row in rows)]
     output.table(f"{home.name}: committed, in US dollars", columns, [*shown, whole])
-
-
-def _study(session: Session, name: str | None) -> Study:
-    """Return the study of this name; with name None, the only study. Raises `StudyError` if no such study exists."""
-    studies = tasks.studies(session)
-    return studies[0] if name is None and len(studies) == 1 else find.study_called(session, name or find.DEFAULT_STUDY)
 
 
 def _sum(values: list[float | None]) -> float | None:

@@ -10,6 +10,7 @@ from core.analysis.points import Metric
 from core.analysis.reports.pack import pack
 from core.commands import output
 from core.steps import find
+from core.subjectivity import levels
 from core.subjectivity.levels import Measure
 
 
@@ -29,6 +30,7 @@ def report(
     """Write the paper pack: report, tables, figures, methods, prompts, cards, and a study.yaml that redoes it."""
     with output.opened() as (settings, store), store() as session:
         home = find.only_study(session, study)
+        levels.check_has(session, home, measure)
         found = findings.collect(session, home, metric=metric, measure=measure)
         made = pack.write(session, found, folder, settings=settings)
     if as_json:

@@ -54,7 +54,7 @@ def baselines(
         with store() as session:
             found_task = session.get_one(Task, task_id)
             arms = trained.read(session, home.id)
-            chosen = trained.comparable(arms, task) if arms.encoders(task) else None
+            chosen = trained.comparable(arms, found_task.name) if arms.encoders(found_task.name) else None
             found = results.of_task(session, found_task, chosen)
             said = sentences.not_beaten(found, chosen, metric=metric, spread=trained.shared_spread(arms, metric))
     return _show(found, new=new, said=[*said, *without, *found.left_out], as_json=as_json)

@@ -32,7 +32,8 @@ STATUS_NAMES = (  # HTTP statuses by the names that endpoints give to errors
         r"|moderation|sensitive|flagged|safety",
     ),
 )
-TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+LONGEST_PAGE = 20_000  # characters of an HTML page in which its words are looked for
+TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 IN_WORDS = re.compile(
     r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s)(?:in(?:ute)?s?)?)?\s*"
     r"(?:(\d+(?:\.\d+)?)\s*s\w*)?",
@@ -349,7 +350,7 @@ def _beneath(error: Mapping[str, Any]) -> str:
 
 def _plain(words: str) -> str:
     """Return words on one line; of an HTML page, only the text."""
-    page = TAG.sub(" ", words) if words.lstrip().startswith("<") else words
+    page = TAG.sub(" ", words[:LONGEST_PAGE]) if words.lstrip().startswith("<") else words
     return " ".join(page.split())
 
 

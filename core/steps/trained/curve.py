@@ -60,12 +60,12 @@ def train_curve(
     wait.wait(settings, store, [job.id for job in queued.jobs], teller)
     with store() as session:
         read = trained.read(session, study.id)
-        if not read.encoders(task):  # the task has no runs but those of its curve
+        if not read.encoders(own.name):  # the task has no runs but those of its curve
             read = trained.read_curves(session, read, study.id)
         found = compared.collect(session, read, own, Asked())
     curves = sizes.curves(found.at_sizes, metric=found.asked.metric, spread=found.spread)
     reading = [*sizes.worth_sentences(found.worth), *([found.curve_note] if found.curve_note else [])]
-    return TrainedCurve(task, curves.to_dict("records"), found.worth, reading)
+    return TrainedCurve(own.name, curves.to_dict("records"), found.worth, reading)
 
 
 def of_file(curve_spec: spec.CurveSpec | None, request: StudyRequest) -> CurveRuns | None:

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from core.study.exchange.columns_in_files import is_split
 from core.wording import listed
 
 SHARD = re.compile(r"^(?P<split>.+?)-\d+-of-\d+(?:-[0-9a-f]+)?$")
-SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "pool")
 HIDDEN = ("-1", "")
 
 Placed = dict[str, dict[str, list[str]]]
@@ -131,6 +131,6 @@ def _place(path: PurePosixPath) -> tuple[str, str]:
     folders = [part for part in path.parts[:-1] if part != "data"]
     shard = SHARD.match(path.stem)
     split = shard["split"] if shard else path.stem
-    if path.stem.isdecimal() or (not shard and split.casefold() not in SPLITS):
-        split = folders.pop() if folders and (path.stem.isdecimal() or folders[-1] in SPLITS) else "train"
+    if path.stem.isdecimal() or (not shard and not is_split(split)):
+        split = folders.pop() if folders and (path.stem.isdecimal() or is_split(folders[-1])) else "train"
     return "/".join(folders) or "default", split.removeprefix("partial-")

@@ -16,6 +16,7 @@ import pandas as pd
 
 from core.errors import StudyError
 from core.study.exchange import tables
+from core.wording import listed as named_in_words
 
 MISSING = frozenset(
     [
@@ -41,7 +42,7 @@ MISSING = frozenset(
 WHOLE = re.compile(r"(?P<whole>-?\d+)\.0+")
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 PLAIN_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
-BREAKS = r"\s*[\n\r\t\v\f\x85\u2028\u2029]\s*"
+BREAKS = r"(?<!\s)\s*[\n\r\t\v\f\x85\u2028\u2029]\s*"
 MOST_LABELS = 50
 NEARLY_ALL = 0.5
 FEWEST_ROWS = 8
@@ -73,7 +74,7 @@ class Read:
     label. `alike` lists groups of labels that differ in case, blanks or Unicode form only, or are equal numbers. `folded` maps
     a spelling to the label it was read as, `whole` a number with decimals to the whole number it was read as where the file
     has both; `written` counts the rows of each spelling. `unknown` counts labels that the task does not have; `meant` maps
-    some of these to the label of the task that is probably meant.
+    some of these to the label of the task that is probably meant. `unrenamed`: the labels to be renamed that no row has.
     """
 
     labels: "pd.Series[str]"
@@ -84,18 +85,25 @@ class Read:
     meant: dict[str, str] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     whole: dict[str, str] = field(default_factory=dict)
+    unrenamed: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
         """Label -> number of rows, the largest number first."""
         return {str(name): int(n) for name, n in self.labels[self.labels != ""].value_counts().items()}
 
+    @property
+    def unmet(self) -> list[str]:
+        """A sentence on the labels to be renamed that no row has, or nothing."""
+        names = named_in_words(map(repr, self.unrenamed), most=SHOWN)
+        return [f"No row has a label that is to be renamed: {names}."] if self.unrenamed else []
+
 
 def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str, str], choices: Choices) -> Read:
     """Read the labels of a column of cells.
 
     `known` are the labels of the task, empty if the file defines the labels. `rename` maps a label in the file to another
-    label before anything else is decided.
+    label before anything else is decided; a number with decimals goes by the name of its whole number too.
     """
     codes, uniques = pd.factorize(cells)  # decide once for each distinct value
     rows = np.bincount(codes, minlength=len(uniques))
@@ -107,7 +115,9 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
         .str.replace(BREAKS, " ", regex=True)
     )
     reasons = single.map(lambda found: found if found in (SEVERAL, AN_OBJECT) else "")
-    labels = single.where(reasons == "", "").replace(dict(rename))
+    labels = single.where(reasons == "", "")
+    renames, unrenamed = _renames(set(labels), rename, known)
+    labels = labels.replace(renames)
     if choices.cuts:
         labels, reasons = _cut(labels, reasons, choices.cuts)
     missing = MISSING | choices.missing
@@ -129,7 +139,7 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     of_rows = [column.astype("str").take(codes).set_axis(cells.index) for column in (labels, reasons)]
     of_rows[0].name = cells.name
     both = {spelling: number for spelling, number in numbers.items() if number in before}
-    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both)
+    return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both, unrenamed)
 
 
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
@@ -222,6 +232,17 @@ def _cut(
     classes = ["" if math.isnan(number) else names[sum(number >= limit for limit in limits)] for number in numbers]
     wrong = numbers.isna() & ~labels.str.casefold().isin(MISSING) & (reasons == "")
     return pd.Series(classes, index=labels.index, dtype="str"), reasons.mask(wrong, "label is no number")
+
+
+def _renames(
+    labels: Collection[str], rename: Mapping[str, str], known: Collection[str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Label in the file -> its new name, and the labels of `rename` that the file does not have; "1.0" goes by the name of "1" too."""
+    spelt = {value: value for value in labels} | {
+        value: whole for value, whole in _whole_numbers(labels, known).items() if value not in rename
+    }
+    found = {value: rename[name] for value, name in spelt.items() if name in rename}
+    return found, tuple(name for name in rename if name not in spelt.values())
 
 
 def _whole_numbers(labels: Collection[str], known: Collection[str]) -> dict[str, str]:

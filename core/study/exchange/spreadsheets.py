@@ -1,7 +1,10 @@
 """Write tables as CSV, unchanged or escaped so that no spreadsheet runs a cell as a formula."""
 
+import re
+
 import pandas as pd
 
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -11,8 +14,13 @@ def plain_csv(table: pd.DataFrame) -> str:
 
 
 def safe_csv(table: pd.DataFrame) -> str:
-    """The table as CSV with an apostrophe before every cell that starts like a formula of a spreadsheet."""
+    """The table as CSV with an apostrophe before every cell that starts like a formula of a spreadsheet; numbers stay as they are."""
     escaped = table.copy()
     for column in table.select_dtypes(include=["str", "object"]).columns:
-        escaped[column] = [f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in table[column]]
+        cells = [f"'{cell}" if _is_formula(str(cell)) else cell for cell in table[column]]
+        escaped[column] = pd.Series(cells, index=table.index, dtype=table[column].dtype)
     return escaped.to_csv(index=False)
+
+
+def _is_formula(cell: str) -> bool:
+    return cell.startswith(FORMULA) and not NUMBER.fullmatch(cell)

@@ -126,7 +126,7 @@ def decide(frame: pd.DataFrame, choices: Choices, *, known: Sequence[str], file:
         reason = reason.mask(unknown, f"{NO_SUCH} '" + found.labels.str.slice(0, 40) + "'")
     raters, notes_on_raters = _fold_raters(frame["rater_id"], fold=choices.fold)
     clean = frame.assign(label=distinct.categorical(found.labels), reason=reason, rater_id=raters)
-    notes += [*_notes_on_spellings(found, choices), *notes_on_raters]
+    notes += [*found.unmet, *_notes_on_spellings(found, choices), *notes_on_raters]
     clean = clean.assign(reason=_without_repeats(clean))
     again = int((clean["reason"] == AGAIN).sum())
     if again:

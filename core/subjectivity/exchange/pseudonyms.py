@@ -14,7 +14,7 @@ from core.subjectivity.exchange import distinct
 
 KEY_FILE = "pseudonyms.key"
 PERSONAL = re.compile(
-    r"""[^@\s]+@[^@\s]+\.[^@\s]+                 # e-mail address
+    r"""(?<![^@\s])[^@\s]++@[^@\s]+\.[^@\s]+      # e-mail address; `++` and the start keep the search linear
       | (?<![0-9a-zA-Z])[0-9a-fA-F]{24}(?![0-9a-zA-Z])  # Prolific id
       | ^A(?=[A-Z0-9]*[0-9])[A-Z0-9]{11,20}$      # Mechanical Turk worker id
     """,

@@ -1,7 +1,6 @@
 """Formats with one rule each: Prodigy, Mechanical Turk, Google Forms, doccano. A further tool is an entry in `FORMS`."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from core.subjectivity.exchange import items, label_studio
 
 Row = tuple[str, str, str, str, str, str]
 COLUMNS = ["field", "item_id", "rater_id", "label", "text", "reason"]
-BRACKET = re.compile(r"^(?P<question>.*?)\s*\[(?P<item>.+)\]\s*$", re.DOTALL)
 TASK_ANSWERS = "Answer.taskAnswers"
 STAMPS = (
     "timestamp",
@@ -183,7 +181,13 @@ def _answer(row: Mapping[Any, str], answers: Mapping[str, str]) -> str:
 
 def _is_form(frame: pd.DataFrame) -> bool:
     first = str(frame.columns[0]).casefold() if len(frame.columns) else ""
-    return first in STAMPS and sum(BRACKET.match(name) is not None for name in frame.columns) > 0
+    return first in STAMPS and any(_bracketed(str(name)) for name in frame.columns)
+
+
+def _bracketed(heading: str) -> tuple[str, str] | None:
+    """Question and item of a heading such as "How does it sound? [first text]"; None for another heading."""
+    question, bracket, item = heading.rstrip().partition("[")
+    return (question.rstrip(), item[:-1]) if bracket and item.endswith("]") and len(item) > 1 else None
 
 
 def _form(table: tables.Table) -> Iterator[Row]:
@@ -193,11 +197,11 @@ def _form(table: tables.Table) -> Iterator[Row]:
     """
     frame = table.frame
     mail = next((name for name in frame.columns if name.casefold().startswith(MAILS)), None)
-    grids = [(name, match) for name in frame.columns if (match := BRACKET.match(name))]
+    grids = [(name, *found) for name in frame.columns if (found := _bracketed(name))]
     for place, row in enumerate(frame.to_dict("records"), start=1):
         rater = (row[mail] if mail else "") or f"{ROW}{place}"
-        for name, match in grids:
-            yield match["question"], match["item"], rater, row[name], match["item"], ""
+        for name, question, item in grids:
+            yield question, item, rater, row[name], item, ""
 
 
 def _is_doccano(frame: pd.DataFrame) -> bool:

@@ -78,6 +78,7 @@ LIST_KEY = re.compile(
     re.IGNORECASE,
 )
 BESIDE_LIST = _words_of("tags labels keywords hashtags explanations reasons notes metadata meta categories topics")
+LONGEST_NAME = 500  # characters; the search for a number at the end grows with their square
 NUMBER = re.compile(r"[\s_#.-]*\d+\s*$")
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 BETWEEN = re.compile(r"[\s_\-.:#/]+")
@@ -93,7 +94,7 @@ class Record:
 
 def rank(key: str, names: Names) -> Rank:
     """How likely the field `key` of an object holds a text."""
-    stem = NUMBER.sub("", key.strip())
+    stem = _without_number(key)
     words = _words(stem)
     if not words:
         return Rank.USUAL
@@ -105,7 +106,7 @@ def rank(key: str, names: Names) -> Rank:
 
 def rank_of_list(key: str, names: Names) -> Rank:
     """How likely the list under `key` holds the texts."""
-    stem = NUMBER.sub("", key.strip())
+    stem = _without_number(key)
     if LIST_KEY.match(stem):
         return Rank.SURE
     if set(_words(stem)) & BESIDE_LIST:
@@ -193,6 +194,11 @@ def _is_mark(string: str) -> bool:
     if not any(sign.isalpha() for sign in string):
         return True
     return len(string.split()) < 2 and any(sign.isdigit() or sign == "_" for sign in string)
+
+
+def _without_number(key: str) -> str:
+    """A key without the number at its end; one that is too long for a name as it is."""
+    return NUMBER.sub("", key.strip()) if len(key) <= LONGEST_NAME else key.strip()
 
 
 def _words(key: str) -> list[str]:

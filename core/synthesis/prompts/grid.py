@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import StudyError
 
-LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<label>.+?)\])?\s*:(?P<values>.*)$")
+LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*+(?:\[(?P<label>.+?)\]\s*+)?:(?P<values>.*)$")
 
 
 def parse(text: str, *, labels: Sequence[str]) -> dict[str, Any]:

@@ -32,12 +32,17 @@ def paid(session: Session, task: Task, arm: Arm, prices: list[float | None], **c
             "request": {}, "content": "", "finish_reason": "stop", "tokens_in": 1, "tokens_out": 1, "cost_usd": price,
             "latency_s": 0.1,
         }  # fmt: skip
-        session.add(Completion(**(plain | changes)))
-        session.add(
-            Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=f"{arm.name} {slot}",
-                   text_hash=f"{arm.name} {slot}")
-        )  # fmt: skip
+        answer = Completion(**(plain | changes))
+        session.add(answer)
+        session.flush()
+        kept(session, arm, label.id, f"{arm.name} {slot}", completion_id=answer.id)
     session.flush()
+
+
+def kept(session: Session, arm: Arm, label_id: int, text: str, *, completion_id: int | None = None) -> None:
+    session.add(
+        Sample(arm_id=arm.id, label_id=label_id, split=Split.TRAIN, text=text, text_hash=text, completion_id=completion_id)
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -67,6 +72,18 @@ def test_costs_are_those_of_stored_answers_and_unknown_ones_say_why(store: Store
     assert found.loc["mixed", "note"] == "Recorded answers, which cost nothing here: 1 of 1."
     assert found.loc["old", "note"] == "Its texts were not generated here, so their cost is unknown."
     assert found.loc["real", "note"] == "What real texts and their labels cost is not stored."
+
+
+def test_texts_from_files_make_those_that_were_paid_for_no_cheaper(store: Store, task: Task) -> None:
+    with store.write() as session:
+        arm = tasks.get_arm(session, task, "zero-shot")
+        for number in range(98):
+            kept(session, arm, tasks.labels_of(session, task.id)[0].id, f"from a file {number}")
+    with store() as session:
+        found = costs.of_arm(session, arm)
+
+    assert (found.kept, found.generated, found.usd_per_1000) == (100, 2, pytest.approx(25.0))
+    assert found.note.startswith("98 more kept texts came from files; what they cost is not known.")
 
 
 def test_arms_without_measures_have_their_scores_only(store: Store, task: Task) -> None:

@@ -90,6 +90,16 @@ def test_texts_leave_as_they_are_and_are_escaped_for_a_spreadsheet_on_request(
     assert "'=What a FINE Étude day" in spreadsheets.safe_csv(parquet)
 
 
+def test_numbers_are_no_formulas_and_stay_numbers() -> None:
+    table = pd.DataFrame(
+        {"label": ["-1", "+1", "1", "-1.5e3", "-1+2", "-", "=1"], "gap": [-0.5, None, 1, 2, 3, 4, 5]}, dtype=object
+    )
+
+    lines = spreadsheets.safe_csv(table).splitlines()[1:]
+
+    assert lines == ["-1,-0.5", "+1,", "1,1", "-1.5e3,2", "'-1+2,3", "'-,4", "'=1,5"]
+
+
 ODD_TEXTS = [
     "@ferry thanks for the quick help", "-- not impressed at all", "+1 for the new timetable", "=) what a crew", "=SUM(A1:A9)",
     'She said "never again", twice', '"quoted whole"', "two\nlines", "a\rreturn", "both\r\nof them",

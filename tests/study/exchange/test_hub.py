@@ -358,3 +358,15 @@ def test_a_model_is_pushed_privately_and_never_to_a_public_model_unasked(server:
         hub_models.push(tmp_path, to=destination)
     with pytest.raises(StudyError, match="names no model"):
         hub_models.push(tmp_path, to=replace(destination, repo="tone"))
+
+
+def test_every_usual_name_of_a_split_is_known_in_paths() -> None:
+    from core.study.exchange import columns_in_files, hub_layout
+
+    for name in columns_in_files.SPLIT_NAMES:
+        placed = hub_layout.placed([f"data/{name}.parquet", f"more/{name.upper()}/0000.parquet"], {})
+        assert placed == {
+            "default": {name: [f"data/{name}.parquet"]},
+            "more": {name.upper(): [f"more/{name.upper()}/0000.parquet"]},
+        }
+    assert hub_layout.placed(["data/people.parquet"], {}) == {"default": {"train": ["data/people.parquet"]}}

@@ -142,3 +142,15 @@ def test_findings_count_the_texts_of_each_label_that_go_into_the_test_split(tmp_
 @pytest.mark.parametrize("cell", ["[b'a']", "[{1}]", "[...]", "[('a', 'b')]", "[1j]"])
 def test_a_list_of_python_with_other_things_than_labels_is_left_out(cell: str) -> None:
     assert read([cell]).reasons.tolist() == [labels_in_files.AN_OBJECT]
+
+
+def test_a_rename_meets_whole_numbers_with_decimals_and_says_which_names_it_did_not_meet() -> None:
+    def renamed(cells: list[str], rename: dict[str, str], known: list[str]) -> labels_in_files.Read:
+        return labels_in_files.read(pd.Series(cells, dtype="str"), known=known, rename=rename, choices=Choices())
+
+    found = renamed(["1.0", "0.0", "", "1"], {"1": "pos", "0": "neg", "Pos": "pos"}, [])
+
+    assert found.labels.tolist() == ["pos", "neg", "", "pos"]
+    assert found.unmet == ["No row has a label that is to be renamed: 'Pos'."]
+    assert renamed(["1.0", "2"], {"1": "one", "1.0": "one point"}, []).labels.tolist() == ["one point", "2"]
+    assert renamed(["1.0", "2"], {"1": "one"}, ["1.0", "2"]).labels.tolist() == ["1.0", "2"], "the task writes it so"

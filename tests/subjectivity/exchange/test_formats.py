@@ -796,7 +796,7 @@ def test_ratings_come_back_as_they_went_out(tmp_path: Path, names: Names) -> Non
     out = spreadsheets.safe_csv(long_form.labels(raw(), names=names))
     found = ratings(tmp_path / "out.csv", out)
 
-    assert "\n1,a,'-1,'=SUM(A1)," in out
+    assert "\n1,a,-1,'=SUM(A1)," in out
     assert triples(found) == [("1", "a", "-1"), ("1", "b", "yes"), ("2", "a", "@no")]
     assert found.frame["text"].tolist() == ["=SUM(A1)", "=SUM(A1)", "fine\nthanks"]
     assert found.left_out == {}
