@@ -75,10 +75,7 @@ def bring_in(
 ) -> None:
     """Import a file of texts and labels into an arm; with `--arm real`, a new task gets its labels. Or a whole study of `export`."""
     if task is None and arm is None and (files.is_folder(Path(file)) or Path(file).suffix == ".zip"):
-        if others := output.typed(context, "file", "study", "check", "as_json"):
-            raise typer.BadParameter(
-                f"An exported study is read whole: leave {listed(others)} out. For a file of texts give --task and --arm."
-            )
+        _check_whole(context)
         return study_files.bring_in(Path(file), name=study, is_check=check, as_json=as_json)
     if task is None or arm is None:
         raise typer.BadParameter("--task and --arm are needed for a file of texts")
@@ -103,6 +100,14 @@ def bring_in(
     if as_json:
         return output.emit(found)
     return _say(found, title=f"{file} into {task} · {arm}")
+
+
+def _check_whole(context: typer.Context) -> None:
+    """Refuse the options of a file of texts beside an exported study."""
+    if others := output.typed(context, "file", "study", "check", "as_json"):
+        raise typer.BadParameter(
+            f"An exported study is read whole: leave {listed(others)} out. For a file of texts give --task and --arm."
+        )
 
 
 def _table(settings: Settings, file: str, *, split: str | None, header: bool | None) -> tables.Table:
