@@ -28,7 +28,7 @@ from ui.compare.stability import stability_view
 from ui.data.done import forget_import, import_view, keep_import
 from ui.data.imports import begin_file, pick_columns, pick_target, review_import
 from ui.data.tasks import open_task_card, task_card
-from ui.data.trash import show_refusal, trash_panel, undo_panel
+from ui.data.trash import trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
 from ui.frame.runs import logged_run
 from ui.frame.way import title
@@ -69,6 +69,7 @@ from ui.shared.words import (
 )
 from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
+    keep_refusal,
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
 from ui.train.curve import curve_panel
@@ -142,6 +143,7 @@ __all__ = [
     "map_view",
     "logged_run",
     "may_change",
+    "keep_refusal",
     "models_words",
     "new_campaign",
     "pack_view",
@@ -181,7 +183,6 @@ __all__ = [
     "settings",
     "show_errors",
     "show_notice",
-    "show_refusal",
     "sizes_view",
     "stability_view",
     "shown_by_ratings",
