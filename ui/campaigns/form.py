@@ -50,6 +50,8 @@ def new_campaign(study: Study) -> None:
     kind = CampaignKind(str(chosen_kind))
     with resources.store()() as session:
         known = tasks.tasks(session, study.id)
+    if not known:
+        st.rerun()  # the last task has gone meanwhile: the page says what to do
     task = _task(known, kind)
     suggested = f"{KIND_NAMES[kind]}: {task.name}" if task else KIND_NAMES[kind]
     scope = study.name
