@@ -50,7 +50,16 @@ from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs, without_runs, without_tasks
 from ui.shared.links import link
-from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task, pick_view
+from ui.shared.pickers import (
+    pick_arm,
+    pick_budget,
+    pick_measure,
+    pick_metric,
+    pick_points,
+    pick_several,
+    pick_task,
+    pick_view,
+)
 from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
@@ -60,6 +69,7 @@ from ui.shared.uploads import table_to_import
 from ui.shared.words import (
     WHAT_AN_ARM_IS,
     cautions,
+    keep_refusal,
     plain,
     sample_badge,
     set_notice,
@@ -69,7 +79,6 @@ from ui.shared.words import (
 )
 from ui.synthesis.connection import pick_connection
 from ui.synthesis.drafts import compare_versions, draft_status, edit, forget_start, pick_start, preview, start_menu
-    keep_refusal,
 from ui.synthesis.generation import arm_panel, estimate_panel, is_generating, prices_of
 from ui.synthesis.tries import call_cost, try_panel
 from ui.train.curve import curve_panel
@@ -134,6 +143,7 @@ __all__ = [
     "is_generating",
     "job_panel",
     "keep_import",
+    "keep_refusal",
     "labels_view",
     "leakage_view",
     "link",
@@ -143,7 +153,6 @@ __all__ = [
     "map_view",
     "logged_run",
     "may_change",
-    "keep_refusal",
     "models_words",
     "new_campaign",
     "pack_view",
@@ -157,6 +166,7 @@ __all__ = [
     "pick_measure",
     "pick_metric",
     "pick_points",
+    "pick_several",
     "pick_start",
     "pick_target",
     "pick_task",
