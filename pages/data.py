@@ -8,7 +8,6 @@ from core.study.exchange import importing
 
 study = ui.guard("organiser")
 ui.show_notice()
-ui.show_refusal()
 ui.title("Tasks and data", study)
 
 # Tasks and arms

@@ -11,7 +11,6 @@ from core.study.rows.kinds import ArmKind
 
 study = ui.guard("viewer", need_study=False)
 ui.show_notice()
-ui.show_refusal()
 if not study.name and not ui.may_change():
     st.info("There is no study yet.")
     st.stop()

@@ -17,9 +17,10 @@ ui.title("Report", study)
 
 def build(metric: Metric, measure: Measure | None) -> None:
     """Queue the pack."""
-    with ui.store().write() as session:
-        share.queue_pack(session, ui.settings(), study=study, metric=metric, measure=measure)
-    runner.ensure(ui.settings())
+    with ui.keep_refusal():
+        with ui.store().write() as session:
+            share.queue_pack(session, ui.settings(), study=study, metric=metric, measure=measure)
+        runner.ensure(ui.settings())
 
 
 # What it is about

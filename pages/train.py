@@ -32,8 +32,12 @@ names = list(dict.fromkeys(arm.name for found in arms.values() for arm in found)
 with st.container(border=True):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = [task.name for task in known]
-        wanted = st.multiselect("Tasks", titles, default=titles, format_func=shown, key="train.tasks", width=640)
-        chosen_arms = st.multiselect("Arms", names, default=names, key="train.arms", width=320, help=ui.WHAT_AN_ARM_IS)
+        wanted = ui.pick_several(
+            "Tasks", titles, default=titles, format_func=shown, key=f"train.tasks.{study.id}", width=640
+        )
+        chosen_arms = ui.pick_several(
+            "Arms", names, default=names, key=f"train.arms.{study.id}", width=320, help=ui.WHAT_AN_ARM_IS
+        )
         chosen_tasks = [task for task in known if task.name in wanted]
         chosen = [arm for task in chosen_tasks for arm in arms[task.id] if arm.name in chosen_arms]
         choice = ui.pick_training(study, config, chosen, **counting)
@@ -45,8 +49,11 @@ with st.container(border=True):
     ui.shown_by_runs(study, tasks=len(chosen_tasks), seeds=seeds)
     backend = ui.pick_backend(key="train")
     with st.container(horizontal=True):
-        is_clicked = st.button("Queue the runs", type="primary", key="train.start")
-        is_check = st.button("Check the steps", key="train.check", help=ui.WHAT_THE_CHECK_DOES)
+        is_off = not (chosen and encoders)
+        is_clicked = st.button(
+            "Queue the runs", type="primary", key="train.start", disabled=is_off, help=train.NOTHING_CHOSEN if is_off else None
+        )  # fmt: skip
+        is_check = st.button("Check the steps", key="train.check", disabled=is_off, help=ui.WHAT_THE_CHECK_DOES)
 
 # Start
 if is_clicked or is_check:

@@ -28,7 +28,7 @@ from ui.compare.stability import stability_view
 from ui.data.done import forget_import, import_view, keep_import
 from ui.data.imports import begin_file, pick_columns, pick_target, review_import
 from ui.data.tasks import open_task_card, task_card
-from ui.data.trash import show_refusal, trash_panel, undo_panel
+from ui.data.trash import trash_panel, undo_panel
 from ui.frame.frame import choose_study, draw_frame, guard
 from ui.frame.runs import logged_run
 from ui.frame.way import title
@@ -50,7 +50,16 @@ from ui.shared.arms import arm_menu
 from ui.shared.charts import plot
 from ui.shared.jobs import job_panel, pick_backend, watch_runs, without_runs, without_tasks
 from ui.shared.links import link
-from ui.shared.pickers import pick_arm, pick_budget, pick_measure, pick_metric, pick_points, pick_task, pick_view
+from ui.shared.pickers import (
+    pick_arm,
+    pick_budget,
+    pick_measure,
+    pick_metric,
+    pick_points,
+    pick_several,
+    pick_task,
+    pick_view,
+)
 from ui.shared.reads import arm_table, ceilings_of, findings_of, scores_of, without_real_texts
 from ui.shared.resources import may_change, settings, store
 from ui.shared.runs import run_table, training_words
@@ -60,6 +69,7 @@ from ui.shared.uploads import table_to_import
 from ui.shared.words import (
     WHAT_AN_ARM_IS,
     cautions,
+    keep_refusal,
     plain,
     sample_badge,
     set_notice,
@@ -133,6 +143,7 @@ __all__ = [
     "is_generating",
     "job_panel",
     "keep_import",
+    "keep_refusal",
     "labels_view",
     "leakage_view",
     "link",
@@ -155,6 +166,7 @@ __all__ = [
     "pick_measure",
     "pick_metric",
     "pick_points",
+    "pick_several",
     "pick_start",
     "pick_target",
     "pick_task",
@@ -181,7 +193,6 @@ __all__ = [
     "settings",
     "show_errors",
     "show_notice",
-    "show_refusal",
     "sizes_view",
     "stability_view",
     "shown_by_ratings",

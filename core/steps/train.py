@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
+from core.errors import StudyError
 from core.jobs import carried, queue
 from core.jobs.backends import choice
 from core.steps.trained import title as titles
@@ -20,6 +21,7 @@ from core.training.curve import CurveRequest, plan_curve
 from core.training.settings import CHECK_TIMES, TrainingSettings, training_settings
 
 SAMPLE_NAME = "sample-study"
+NOTHING_CHOSEN = "Choose a task, an arm and an encoder."
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def queue_training(
     """Plan the runs of a request and queue the runs that are neither finished nor in an active job; resume paused jobs.
 
     The runs are dealt out over the slots of this machine: one job carries many runs, since starting a job costs as much
-    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if jobs cannot run on the backend.
+    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if the request has no run, or if jobs cannot
+    run on the backend.
     """
     choice.check(settings, request.backend)
     runs: list[Run] = []
@@ -71,6 +74,8 @@ def queue_training(
                 times=request.times,
             )
             runs += [*planned.new, *planned.existing]
+    if not runs:
+        raise StudyError(NOTHING_CHOSEN)
     return _queued(session, settings, study, runs, request.backend)
 
 

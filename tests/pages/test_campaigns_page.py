@@ -16,6 +16,7 @@ from core.study.store import Store
 from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.campaigns import Plan
+from tests import apps
 from tests.pages.test_pages import fill, opened
 from ui.shared import links, words
 
@@ -129,6 +130,32 @@ def test_several_arms_are_mixed_blind_and_the_form_says_so(app: AppTest, home: S
     with home() as session:
         drawn = session.scalars(select(Sample.arm_id).join(Item, Item.sample_id == Sample.id)).all()
     assert {arm_id: drawn.count(arm_id) for arm_id in arms} == {arms[0]: 20, arms[1]: 2}
+
+
+def form_whose_last_task_has_gone() -> None:
+    import streamlit as st
+
+    from core.study import tasks
+    from ui.campaigns import form
+    from ui.shared import resources
+
+    with resources.store()() as session:
+        study = tasks.studies(session)[0]
+    if "drawn" in st.session_state:
+        st.info("drawn again")
+        st.stop()
+    st.session_state["drawn"] = True
+    form.new_campaign(study)
+
+
+def test_the_form_whose_last_task_has_gone_draws_the_page_again_which_says_what_to_do(home: Store) -> None:
+    with home.write() as session:
+        tasks.study_named(session, "empty")
+
+    page = apps.of_function(form_whose_last_task_has_gone).run()
+
+    assert not page.exception
+    assert [info.value for info in page.info] == ["drawn again"]
 
 
 def test_the_rules_that_were_set_are_those_of_the_campaign(app: AppTest, home: Store, study: Study) -> None:

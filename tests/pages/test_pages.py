@@ -198,7 +198,7 @@ def test_nothing_can_be_generated_before_a_model_is_connected(app: AppTest, home
 def test_queuing_runs_twice_makes_one_set_of_jobs(app: AppTest, home: Store, tmp_path: Path) -> None:
     fill(home, tmp_path)
     opened(app, "train")
-    app.multiselect(key="train.arms").set_value(["real"]).run()
+    app.multiselect(key="train.arms.1").set_value(["real"]).run()
 
     app.button(key="train.start").click().run()
     with home() as session:
@@ -618,7 +618,7 @@ def test_names_of_tasks_are_chosen_and_thrown_away_without_underscores(app: AppT
         task = make_task(session, tasks.study_named(session, "names"), "news_topic", arms=["zero-shot"])
         add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
 
-    on_train = opened(app, "train").multiselect(key="train.tasks").proto.options
+    on_train = opened(app, "train").multiselect(key="train.tasks.1").proto.options
     on_analyse = next(
         box for box in opened(app, "analyse").selectbox if box.label.startswith("What a gap came from")
     ).options

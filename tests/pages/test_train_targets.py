@@ -63,11 +63,11 @@ def test_soft_targets_stand_in_the_file_that_the_page_shows_and_in_the_runs_that
 
     assert "Soft targets: 4 training texts of these arms with ratings" in captions(app)
     assert any("targets: soft" in block.value for block in app.code)
-    app.multiselect(key="train.arms").set_value(["zero-shot"]).run()
+    app.multiselect(key="train.arms.1").set_value(["zero-shot"]).run()
     assert app.selectbox(key="train.1.targets").disabled and not any(
         "targets: soft" in block.value for block in app.code
     )
-    app.multiselect(key="train.arms").set_value(["real"]).run()
+    app.multiselect(key="train.arms.1").set_value(["real"]).run()
     app.button(key="train.start").click().run()
     with home() as session:
         queued = list(session.scalars(select(Run)))
@@ -124,7 +124,7 @@ def test_an_arm_with_too_few_texts_of_a_label_is_named_before_anything_is_queued
             session.add(Sample(text=text, text_hash=text, label_id=label if n < 3 else other, **own))
 
     opened(app, "train")
-    app.multiselect(key="train.arms").set_value(["real", "lopsided"]).run()
+    app.multiselect(key="train.arms.1").set_value(["real", "lopsided"]).run()
 
     with home() as session:
         few, many = (name.name for name in tasks.labels_of(session, task.id))

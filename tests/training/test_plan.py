@@ -1,6 +1,7 @@
 """Plans of runs: new and existing runs, their training texts, and refusals."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -561,3 +562,17 @@ def test_a_job_trains_seed_by_seed_so_that_early_gaps_have_an_interval(
         assert all([run.seed for run in runs] == sorted(run.seed for run in runs) for runs in carried)
         early = [(run.arm_id, run.seed) for runs in carried for run in runs[:2]]
         assert sorted(Counter(arm for arm, _ in early).values()) == [2, 2]
+
+
+@pytest.mark.parametrize("queue", [train.queue_training, train.queue_steps_check])
+@pytest.mark.parametrize("missing", ["tasks", "arms"])
+def test_a_request_without_a_run_is_refused_and_not_said_to_be_done_before(
+    store: Store, task: Task, settings: Settings, queue: Callable[..., train.Queued], missing: str
+) -> None:
+    with store() as session:
+        arms = tasks.arms(session, task.id)
+        study = session.get_one(Study, task.study_id)
+    request = replace(train.TrainingRequest([task], arms, ["minilm"], [0], SETTINGS), **{missing: []})
+
+    with pytest.raises(StudyError, match="Choose a task, an arm and an encoder"), store.write() as session:
+        queue(session, settings, study=study, request=request)

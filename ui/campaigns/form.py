@@ -14,7 +14,7 @@ from core.subjectivity.sessions.protocol import Protocol
 from core.wording import shown
 from ui.campaigns import rules
 from ui.campaigns.list import KIND_NAMES
-from ui.shared import resources
+from ui.shared import pickers, resources
 from ui.shared.words import plain, set_notice, show_errors
 from ui.unsaved import fields as unsaved
 
@@ -50,6 +50,8 @@ def new_campaign(study: Study) -> None:
     kind = CampaignKind(str(chosen_kind))
     with resources.store()() as session:
         known = tasks.tasks(session, study.id)
+    if not known:
+        st.rerun()  # the last task has gone meanwhile: the page says what to do
     task = _task(known, kind)
     suggested = f"{KIND_NAMES[kind]}: {task.name}" if task else KIND_NAMES[kind]
     scope = study.name
@@ -104,7 +106,7 @@ def _arms(task: Task) -> tuple[int, ...]:
     with resources.store()() as session:
         found = {arm.id: arm for arm in tasks.arms(session, task.id)}
     real = [arm.id for arm in found.values() if arm.kind == ArmKind.REAL]
-    chosen = st.multiselect(
+    chosen = pickers.pick_several(
         "Texts from",
         list(found),
         default=real,

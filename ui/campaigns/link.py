@@ -11,7 +11,7 @@ from core.subjectivity.sessions.protocol import Panel, Protocol
 from ui.campaigns import rules as campaign_rules
 from ui.campaigns.list import NOT_HERE, preview_link, rating_link
 from ui.shared import links, resources
-from ui.shared.words import plain, set_notice, show_errors
+from ui.shared.words import keep_refusal, plain, set_notice, show_errors
 
 QUIET_ZONE = 4
 COPIED = ".st-key-campaign_addresses [data-testid=stCode] > div"
@@ -154,6 +154,7 @@ def _placeholders(panel: Panel) -> str:
 
 
 def _toggle(campaign_id: int, is_open: bool) -> None:
-    with resources.store().write() as session:
-        campaigns.set_open(session, campaign_id, is_open=is_open)
-    set_notice("The campaign is open again." if is_open else "The campaign is closed.")
+    with keep_refusal():
+        with resources.store().write() as session:
+            campaigns.set_open(session, campaign_id, is_open=is_open)
+        set_notice("The campaign is open again." if is_open else "The campaign is closed.")

@@ -12,7 +12,7 @@ from core.wording import counted
 from ui.campaigns import reads
 from ui.shared import resources
 from ui.shared.tables import choose_row
-from ui.shared.words import plain, set_notice
+from ui.shared.words import keep_refusal, plain, set_notice
 
 KINDS = {
     RaterKind.PERSON: "person",
@@ -73,15 +73,18 @@ def _rater(rater_id: int, name: str, *, excluded: str) -> None:
 
 
 def _exclude(rater_id: int, key: str) -> None:
-    with resources.store().write() as session:
-        conduct.exclude(session, rater_id=rater_id, because=str(st.session_state.get(key, "")), now=time.time())
-    _changed("The rater counts in no statistic from now on.")
+    because = str(st.session_state.get(key, ""))
+    with keep_refusal():
+        with resources.store().write() as session:
+            conduct.exclude(session, rater_id=rater_id, because=because, now=time.time())
+        _changed("The rater counts in no statistic from now on.")
 
 
 def _include(rater_id: int) -> None:
-    with resources.store().write() as session:
-        conduct.include(session, rater_id=rater_id, now=time.time())
-    _changed("The rater counts again.")
+    with keep_refusal():
+        with resources.store().write() as session:
+            conduct.include(session, rater_id=rater_id, now=time.time())
+        _changed("The rater counts again.")
 
 
 def _changed(message: str) -> None:

@@ -36,7 +36,7 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
             "Training texts", sizes, format_func=_size_words, key=f"compare.size.{task.id}.{encoder}", width=200
         )
     names = [arm.arm for arm in trained.comparable(known, task.name, encoder=encoder, size=size).arms]
-    chosen = st.multiselect(
+    chosen = pickers.pick_several(
         "Arms", names, default=names, key=f"compare.arms.{task.id}.{encoder}.{size}", width=360, help=WHAT_AN_ARM_IS
     )
     if not chosen:

@@ -1,12 +1,9 @@
 """Undo an import, put a task or a study into the trash, and take it out again."""
 
 import time
-from collections.abc import Callable
 
 import streamlit as st
-from sqlalchemy.orm import Session
 
-from core.errors import StudyError
 from core.study import trash
 from core.study.rows.study import Study, Task
 from core.wording import shown
@@ -53,43 +50,29 @@ def trash_panel(study: Study | None) -> None:
 
 def undo(import_id: int) -> None:
     """Take the texts of an import back, from a callback."""
-    _change(lambda session: f"{trash.undo_import(session, import_id, now=time.time()):,} texts were taken back.")
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            n = trash.undo_import(session, import_id, now=time.time())
+        words.set_notice(f"{n:,} texts were taken back.")
 
 
 def _put_task(task_id: int) -> None:
-    def put(session: Session) -> str:
-        trash.put_task(session, task_id, now=time.time())
-        return "The task is in the trash, at the end of Overview."
-
-    _change(put)
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            trash.put_task(session, task_id, now=time.time())
+        words.set_notice("The task is in the trash, at the end of Overview.")
 
 
 def _put_study(study_id: int, name: str) -> None:
-    def put(session: Session) -> str:
-        trash.put_study(session, study_id, name=name, now=time.time())
-        return "The study is in the trash."
-
-    if _change(put):
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            trash.put_study(session, study_id, name=name, now=time.time())
+        words.set_notice("The study is in the trash.")
         st.session_state.pop("frame.study", None)
 
 
 def _restore(kind: str, id: int) -> None:
-    _change(lambda session: f"{trash.restore(session, kind=kind, id=id)} is back.")
-
-
-def _change(change: Callable[[Session], str]) -> bool:
-    """Make a change and keep its message, or the reason of its refusal, for the next run; return whether it was made."""
-    try:
+    with words.keep_refusal():
         with resources.store().write() as session:
-            message = change(session)
-    except StudyError as error:
-        st.session_state["trash.refused"] = str(error)
-        return False
-    words.set_notice(message)
-    return True
-
-
-def show_refusal() -> None:
-    """Show why the last change was refused, once."""
-    if reason := st.session_state.pop("trash.refused", None):
-        st.warning(words.plain(reason))
+            name = trash.restore(session, kind=kind, id=id)
+        words.set_notice(f"{name} is back.")

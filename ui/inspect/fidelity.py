@@ -120,7 +120,7 @@ def _ask(study: Study, task: Task) -> None:
         found = {arm.name: arm for arm in tasks.arms(session, task.id)}
         writers = judging.writers(session, [arm.id for arm in found.values()])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = st.multiselect(
+        names = pickers.pick_several(
             "Arms", list(found), default=list(found), key=f"fidelity.arms.{task.id}", width=320, help=WHAT_AN_ARM_IS
         )
         per_label = st.number_input("Samples per label and arm", 1, 10_000, 50, key="fidelity.per_label", width=190)

@@ -20,7 +20,7 @@ from core.wording import counted
 from ui.inspect import reading
 from ui.shared import charts, jobs, resources
 from ui.shared.tables import table
-from ui.shared.words import WHAT_AN_ARM_IS, plain, set_notice, set_queued_notice
+from ui.shared.words import WHAT_AN_ARM_IS, keep_refusal, plain, set_notice, set_queued_notice, show_errors
 
 GROUPS = {
     "Diversity": ["remote_clique_cosine", "chamfer_distance_cosine", "nearest_real"],
@@ -195,11 +195,12 @@ def _not_measured(study: Study) -> list[Task]:
 
 def _queue(study: Study, wanted: Sequence[Task]) -> None:
     """Queue the measuring of tasks, one job each, and draw the page again."""
-    with resources.store().write() as session:
-        queued = [measuring.queue_measuring(session, study=study, task=each) for each in wanted]
-    runner.ensure(resources.settings())
-    set_queued_notice(queued)
-    st.rerun()
+    with show_errors():
+        with resources.store().write() as session:
+            queued = [measuring.queue_measuring(session, study=study, task=each) for each in wanted]
+        runner.ensure(resources.settings())
+        set_queued_notice(queued)
+        st.rerun()
 
 
 def _of(found: Measures, wanted: Sequence[str]) -> pd.DataFrame:
@@ -257,6 +258,7 @@ def _near_duplicates(arm: ArmMeasures) -> None:
 
 
 def _reject(arm_id: int, groups: list[list[int]]) -> None:
-    with resources.store().write() as session:
-        n = measures.reject_near_duplicates(session, arm_id=arm_id, groups=groups)
-    set_notice(f"{n} near-duplicates rejected; generating again fills the gaps.")
+    with keep_refusal():
+        with resources.store().write() as session:
+            n = measures.reject_near_duplicates(session, arm_id=arm_id, groups=groups)
+        set_notice(f"{n} near-duplicates rejected; generating again fills the gaps.")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.errors import StudyError
 from core.quality import neighbours
 from core.study import browse, judgements, tasks
 from core.study.browse import Origin
@@ -15,7 +14,7 @@ from core.study.rows.kinds import JudgementKind, SampleStatus
 from core.study.rows.study import Task
 from ui.shared import resources
 from ui.shared.tables import table
-from ui.shared.words import money, plain, set_notice
+from ui.shared.words import keep_refusal, money, plain, set_notice
 
 NO_HUMAN = "none"
 MOST_KEYS = 9  # labels that have a key
@@ -93,8 +92,8 @@ def _decide(origin: Origin, key: str, *, on: int) -> None:
 
 
 def _act_and_turn(action: str, sample_id: int, key: str, on: int) -> None:
-    _act(action, [sample_id])
-    if "samples.problem" not in st.session_state:
+    with keep_refusal():
+        _decided(action, [sample_id])
         _turn(key, on)
 
 
@@ -117,8 +116,9 @@ def _label_buttons(task: Task, origin: Origin, labels: Sequence[str], key: str, 
 
 
 def _give(task_id: int, sample_id: int, name: str, key: str, on: int) -> None:
-    _store_label(task_id, sample_id, name)
-    _turn(key, on)
+    with keep_refusal():
+        _store_label(task_id, sample_id, name)
+        _turn(key, on)
 
 
 def _own_label(origin: Origin) -> str:
@@ -151,13 +151,15 @@ def actions(ids: Sequence[int], *, has_rejected: bool) -> None:
 
 
 def _act(action: str, ids: list[int]) -> None:
+    with keep_refusal():
+        _decided(action, ids)
+
+
+def _decided(action: str, ids: list[int]) -> None:
+    """Reject or restore samples. Raises `StudyError` as `judgements.reject` and `judgements.restore` do."""
     change = judgements.reject if action == "reject" else judgements.restore
-    try:
-        with resources.store().write() as session:
-            n = change(session, ids)
-    except StudyError as error:
-        st.session_state["samples.problem"] = str(error)
-        return
+    with resources.store().write() as session:
+        n = change(session, ids)
     st.session_state["samples.changes"] = st.session_state.get("samples.changes", 0) + (len(ids) > 1)
     set_notice(f"{n} {'rejected' if action == 'reject' else 'restored'}.")
 
@@ -193,11 +195,12 @@ def _label_words(origin: Origin) -> str:
 
 
 def _label(key: str, task_id: int, sample_id: int) -> None:
-    _store_label(task_id, sample_id, st.session_state[key])
+    with keep_refusal():
+        _store_label(task_id, sample_id, st.session_state[key])
 
 
 def _store_label(task_id: int, sample_id: int, name: str) -> None:
-    """Store a person's label of a sample; a name that is no label of the task removes it."""
+    """Store a person's label of a sample; a name that is no label of the task removes it. Raises `StudyError` as the store does."""
     with resources.store().write() as session:
         ids = {label.name: label.id for label in tasks.labels_of(session, task_id)}
         judgements.set_human_label(session, sample_id, ids.get(name))

@@ -45,9 +45,6 @@ def samples_view(task: Task) -> None:
         slips = obedience.sentences(session, wanted.arm_ids[0]) if len(wanted.arm_ids) == 1 else []
     for sentence in slips:
         st.caption(plain(f"⚠️ {sentence}"))
-    refusal = st.session_state.pop("samples.problem", None)
-    if refusal:
-        st.error(plain(refusal))
     if not total:
         st.info("No sample passes this filter.")
         return

@@ -11,7 +11,7 @@ from core.study.upkeep import studies
 from core.synthesis.prompts import catalogued
 from ui.frame import frame
 from ui.shared import links, resources
-from ui.shared.words import show_errors
+from ui.shared.words import keep_refusal, show_errors
 
 OWN_NAME = "my-study"
 
@@ -70,16 +70,18 @@ def doors() -> None:
 
 def _open_finished() -> None:
     """Bring in a fresh copy of the finished sample study and choose it."""
-    frame.choose_study(finished_sample.bring_in(resources.store()).name)
+    with keep_refusal():
+        frame.choose_study(finished_sample.bring_in(resources.store()).name)
 
 
 def _start_sample() -> None:
     """Queue the sample study and choose it."""
-    with resources.store().write() as session:
-        train.queue_sample(session)
-        _show_again(session, train.SAMPLE_NAME)
-    runner.ensure(resources.settings())
-    frame.choose_study(train.SAMPLE_NAME)
+    with keep_refusal():
+        with resources.store().write() as session:
+            train.queue_sample(session)
+            _show_again(session, train.SAMPLE_NAME)
+        runner.ensure(resources.settings())
+        frame.choose_study(train.SAMPLE_NAME)
 
 
 def _start_own(name: str) -> None:

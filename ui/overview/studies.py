@@ -1,11 +1,7 @@
 """What can be done with a study as a whole: rename, copy, put aside; and the doors to another study."""
 
-from collections.abc import Callable
-
 import streamlit as st
-from sqlalchemy.orm import Session
 
-from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.study import Study
 from core.study.upkeep import studies
@@ -13,13 +9,9 @@ from ui.frame import frame
 from ui.overview import doors
 from ui.shared import resources, words
 
-REFUSED = "studies.refused"
-
 
 def studies_panel(study: Study) -> None:
     """Draw the menu of the study in hand, and the doors to another study."""
-    if reason := st.session_state.pop(REFUSED, None):
-        st.warning(words.plain(reason))
     with st.popover("This study"):
         renamed, copied = f"studies.rename.{study.id}", f"studies.copy.{study.id}"
         st.text_input("Another name", study.name, key=renamed)
@@ -52,43 +44,32 @@ def hidden_panel() -> None:
 
 
 def _rename(study_id: int, typed: str) -> None:
-    name = str(st.session_state[typed]).strip()
-    _change(lambda session: studies.rename(session, study_id, name).name, "The study is now called {}.")
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            name = studies.rename(session, study_id, str(st.session_state[typed]).strip()).name
+        words.set_notice(f"The study is now called {name}.")
+        frame.choose_study(name)
 
 
 def _copy(study_id: int, typed: str) -> None:
-    try:
+    with words.keep_refusal():
         made, left_out = studies.copy(resources.store(), study_id, str(st.session_state[typed]).strip())
-    except StudyError as error:
-        st.session_state[REFUSED] = str(error)
-        return
-    rows = ", ".join(f"{n:,} rows of {table}" for table, n in left_out.items())
-    missing = f" Left out, since they are about a task in the trash: {rows}." if rows else ""
-    words.set_notice(f"The copy {made.name} is in hand.{missing}")
-    frame.choose_study(made.name)
+        rows = ", ".join(f"{n:,} rows of {table}" for table, n in left_out.items())
+        missing = f" Left out, since they are about a task in the trash: {rows}." if rows else ""
+        words.set_notice(f"The copy {made.name} is in hand.{missing}")
+        frame.choose_study(made.name)
 
 
 def _put_aside(study_id: int) -> None:
-    with resources.store().write() as session:
-        studies.put_aside(session, study_id, True)
-    st.session_state.pop("frame.study", None)
-    words.set_notice("The study is hidden from the lists; nothing of it is deleted.")
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            studies.put_aside(session, study_id, True)
+        words.set_notice("The study is hidden from the lists; nothing of it is deleted.")
+        st.session_state.pop("frame.study", None)
 
 
 def _take_back(study_id: int) -> None:
-    with resources.store().write() as session:
-        studies.put_aside(session, study_id, False)
-        name = session.get_one(Study, study_id).name
-    frame.choose_study(name)
-
-
-def _change(change: Callable[[Session], str], notice: str) -> None:
-    """Make a change that returns the name of a study, choose that study, and keep a notice; keep the reason of a refusal."""
-    try:
+    with words.keep_refusal():
         with resources.store().write() as session:
-            name = change(session)
-    except StudyError as error:
-        st.session_state[REFUSED] = str(error)
-        return
-    words.set_notice(notice.format(name))
-    frame.choose_study(name)
+            name = studies.put_aside(session, study_id, False).name
+        frame.choose_study(name)

@@ -34,9 +34,7 @@ def export_panel(study: Study) -> None:
 
 
 def study_import_panel() -> None:
-    """Draw the import of a whole study from the zip of an export; a refused import says why."""
-    if reason := st.session_state.pop("study.refused", None):
-        st.warning(words.plain(reason))
+    """Draw the import of a whole study from the zip of an export."""
     with st.popover("Bring in an exported study"):
         key = f"study.zip.{st.session_state.get('study.imports', 0)}"  # a new key empties the field after an import
         uploaded = st.file_uploader("The zip that Report made of a whole study", type=["zip"], key=key)
@@ -52,7 +50,7 @@ def _bring_in(key: str) -> None:
     try:
         study = _read(uploaded.getvalue(), name or None)
     except StudyError as error:
-        st.session_state["study.refused"] = f"{error} Nothing was imported.".replace("with --study NAME", "below")
+        words.set_refusal(f"{error} Nothing was imported.".replace("with --study NAME", "below"))
         return
     st.session_state["study.imports"] = st.session_state.get("study.imports", 0) + 1
     words.set_notice(f"The study {study.name} is here, with all its rows.")
@@ -70,6 +68,7 @@ def _read(content: bytes, name: str | None) -> Study:
 
 
 def _export(study: Study) -> None:
-    with resources.store().write() as session:
-        share.queue_export(session, resources.settings(), study=study)
-    runner.ensure(resources.settings())
+    with words.keep_refusal():
+        with resources.store().write() as session:
+            share.queue_export(session, resources.settings(), study=study)
+        runner.ensure(resources.settings())

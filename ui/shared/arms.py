@@ -1,9 +1,6 @@
 """The menu of arms beside the choice of an arm: make a new arm, copy, rename or delete the chosen one."""
 
-from collections.abc import Callable
-
 import streamlit as st
-from sqlalchemy.orm import Session
 
 from core.errors import StudyError
 from core.study import tasks
@@ -11,17 +8,14 @@ from core.study.rows.study import Arm, Task
 from core.study.upkeep import arms
 from core.synthesis.prompts import drafts, versions
 from ui.shared import resources
-from ui.shared.words import plain, set_notice
+from ui.shared.words import keep_refusal, set_notice
 from ui.unsaved import fields as unsaved
 
-REFUSED = "arms.refused"
 COPY = "the prompt of the chosen arm"
 
 
 def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
-    """Draw the menu, and the reason of the last refusal once. A new arm begins with a ready prompt, or with the chosen arm's."""
-    if reason := st.session_state.pop(REFUSED, None):
-        st.warning(plain(reason))
+    """Draw the menu. A new arm begins with a ready prompt, or with the chosen arm's."""
     made = st.session_state.get(f"{key}.arms.made", 0)  # a new key empties the form after a change
     with st.popover("Arms…", key=f"{key}.arms.{made}"):
         unsaved.text("A new arm", key=f"{key}.arms.name.{made}", scope=task.name, placeholder="zero-shot-short")
@@ -33,11 +27,15 @@ def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
         st.divider()
         typed = f"{key}.arms.rename.{arm.id}.{made}"
         st.text_input("Another name for this arm", arm.name, key=typed)
-        st.button("Rename", key=f"{key}.arms.rename", on_click=_rename, args=(arm.id, typed, key))
+        st.button("Rename", key=f"{key}.arms.rename", on_click=_rename, args=(task.id, arm.id, typed, key))
         with resources.store()() as session:
             held = arms.why_kept(session, arm.id)
         st.button(
-            "Delete this arm", key=f"{key}.arms.delete", on_click=_delete, args=(arm.id, key), disabled=bool(held)
+            "Delete this arm",
+            key=f"{key}.arms.delete",
+            on_click=_delete,
+            args=(task.id, arm.id, key),
+            disabled=bool(held),
         )
         if held:
             st.caption(f"It holds {held} and cannot be deleted.")
@@ -46,45 +44,42 @@ def arm_menu(task: Task, arm: Arm, *, key: str) -> None:
 def _make(task_id: int, chosen: Arm, key: str, made: int) -> None:
     name = str(st.session_state[f"{key}.arms.name.{made}"]).strip()
     begin = str(st.session_state[f"{key}.arms.begin.{made}"])
-
-    def make(session: Session) -> str:
-        if tasks.find_arm(session, task_id, name) is not None:
-            raise StudyError(f"The task has an arm {name!r} already. Choose another name.")
-        arm = tasks.make_arm(session, task_id=task_id, name=name)
-        if begin == COPY and chosen.id and (newest := versions.latest(session, chosen.id)) is not None:
-            versions.save(session, arm_id=arm.id, draft=versions.as_draft(newest))
-        elif begin != COPY:
-            st.session_state[f"drafts.start.{task_id}.{name}"] = (begin, 1)
-        return name
-
-    _change(make, task_id, key, "The arm {} is made.")
-
-
-def _rename(arm_id: int, typed: str, key: str) -> None:
-    name = str(st.session_state[typed]).strip()
-    with resources.store()() as session:
-        task_id = session.get_one(Arm, arm_id).task_id
-    _change(lambda session: arms.rename(session, arm_id, name).name, task_id, key, "The arm is now called {}.")
-
-
-def _delete(arm_id: int, key: str) -> None:
-    with resources.store()() as session:
-        task_id = session.get_one(Arm, arm_id).task_id
-    if _change(lambda session: arms.delete_arm(session, arm_id), task_id, key, "The arm {} is deleted."):
-        st.session_state.pop(f"pickers.arm.{task_id}", None)
-
-
-def _change(change: Callable[[Session], str], task_id: int, key: str, notice: str) -> bool:
-    """Make a change that returns the name of an arm, and choose that arm; keep the reason of a refusal."""
-    try:
+    with keep_refusal():
         with resources.store().write() as session:
-            name = change(session)
-    except StudyError as error:
-        st.session_state[REFUSED] = str(error)
-        return False
-    set_notice(notice.format(name))
-    st.session_state[f"pickers.arm.{task_id}"] = name
-    st.session_state[f"{key}.arm.{task_id}"] = name
+            if tasks.find_arm(session, task_id, name) is not None:
+                raise StudyError(f"The task has an arm {name!r} already. Choose another name.")
+            arm = tasks.make_arm(session, task_id=task_id, name=name)
+            if begin == COPY and chosen.id and (newest := versions.latest(session, chosen.id)) is not None:
+                versions.save(session, arm_id=arm.id, draft=versions.as_draft(newest))
+        if begin != COPY:
+            st.session_state[f"drafts.start.{task_id}.{name}"] = (begin, 1)
+        set_notice(f"The arm {name} is made.")
+        _choose(task_id, name, key)
+
+
+def _rename(task_id: int, arm_id: int, typed: str, key: str) -> None:
+    with keep_refusal():
+        with resources.store().write() as session:
+            name = arms.rename(session, arm_id, str(st.session_state[typed]).strip()).name
+        set_notice(f"The arm is now called {name}.")
+        _choose(task_id, name, key)
+
+
+def _delete(task_id: int, arm_id: int, key: str) -> None:
+    with keep_refusal():
+        with resources.store().write() as session:
+            name = arms.delete_arm(session, arm_id)
+        set_notice(f"The arm {name} is deleted.")
+        st.session_state.pop(f"pickers.arm.{task_id}", None)
+        _empty_form(key)
+
+
+def _choose(task_id: int, name: str, key: str) -> None:
+    """Choose the arm of this name, and empty the form of a new arm."""
+    st.session_state[f"pickers.arm.{task_id}"] = st.session_state[f"{key}.arm.{task_id}"] = name
+    _empty_form(key)
+
+
+def _empty_form(key: str) -> None:
     unsaved.forget(f"{key}.arms.name.")
     st.session_state[f"{key}.arms.made"] = st.session_state.get(f"{key}.arms.made", 0) + 1
-    return True

@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from core.errors import StudyError
 from core.jobs import progress, queue, runner
 from core.jobs.backends import choice
 from core.study import tasks
@@ -19,7 +18,7 @@ from core.training import runs
 from core.wording import counted, shown
 from ui.shared import links, resources
 from ui.shared.durations import duration
-from ui.shared.words import plain, set_notice
+from ui.shared.words import keep_refusal, plain, set_notice
 
 MARKS = {
     JobState.QUEUED: "⏳",
@@ -195,14 +194,12 @@ def row(job: Job, *, key: str, study: str = "") -> None:
 
 def retry_failed() -> None:
     """Queue every failed job again, and say how many there were."""
-    try:
+    with keep_refusal():
         with resources.store().write() as session:
             n = len(queue.retry_failed(session))
         set_notice(
             f"{n} failed job{'s are' if n != 1 else ' is'} queued again." if n else "No failed job is left to retry."
         )
-    except StudyError as error:
-        set_notice(str(error))
     runner.ensure(resources.settings())
 
 
@@ -381,9 +378,6 @@ def _draw(jobs: list[Job], key: str) -> None:
 
 
 def _change(action: str, job_id: int) -> None:
-    try:
-        with resources.store().write() as session:
-            CHANGES[action](session, job_id)
-    except StudyError as error:
-        set_notice(str(error))
+    with keep_refusal(), resources.store().write() as session:
+        CHANGES[action](session, job_id)
     runner.ensure(resources.settings())

@@ -1,6 +1,7 @@
 """Widgets that choose a task, an arm, a metric or a measure of subjectivity."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ MEASURE_NAMES = {
     levels.Measure.RATINGS: "Ratings of samples",
     levels.Measure.SCALE: "Ratings from 1 to 5",
 }
+T = TypeVar("T", str, int)
 
 
 def pick_task(session: Session, study: Study, *, key: str) -> Task:
@@ -86,6 +88,28 @@ def pick_view(views: Sequence[str], *, key: str, is_labelled: bool = True) -> st
     view = str(named or views[0])
     st.query_params[key] = chosen[f"{key}.in_url"] = view
     return view
+
+
+def pick_several(
+    label: str,
+    options: Sequence[T],
+    *,
+    default: Sequence[T],
+    key: str,
+    width: int,
+    format_func: Callable[[T], str] = str,
+    help: str | None = None,
+) -> list[T]:
+    """Choose several of the options: first those of `default`, also where it changes, until the visitor chooses others.
+
+    Streamlit alone keeps the value of a widget with a key, whatever becomes of its options.
+    """
+    state, first = st.session_state, list(default)
+    before = state.get(f"{key}.default", [])
+    if key not in state or (first != before and set(state[key]) == set(before)):
+        state[key] = first
+    state[f"{key}.default"] = first
+    return list(st.multiselect(label, options, format_func=format_func, key=key, width=width, help=help))
 
 
 def pick_metric(*, key: str) -> Metric:

@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import StudyError
 from core.study.rows.study import Job
 
-NOTICE = "words.notice"
+NOTICE, REFUSED = "words.notice", "words.refused"
 WHAT_AN_ARM_IS = (
     "An arm is one source of training texts of a task: real (written by people), zero-shot or few-shot (written by an LLM), "
     "or another. Each arm trains a model of its own, and all are scored on the same real test texts."
@@ -65,16 +65,35 @@ def show_errors() -> Iterator[None]:
         st.error(plain(str(error)))
 
 
+@contextmanager
+def keep_refusal() -> Iterator[None]:
+    """Keep the sentence of a `StudyError` raised inside the block for `show_notice`: for callbacks, which run before the page is drawn."""
+    try:
+        yield
+    except StudyError as error:
+        set_refusal(str(error))
+
+
 def set_notice(message: str) -> None:
     """Keep a message for `show_notice` after the next rerun."""
     st.session_state[NOTICE] = message
 
 
+def set_refusal(reason: str) -> None:
+    """Keep the reason why a change was refused for `show_notice` after the next rerun."""
+    st.session_state[REFUSED] = reason
+
+
 def show_notice() -> None:
-    """Show the message kept by `set_notice` as a toast, and forget it."""
-    message = st.session_state.pop(NOTICE, None)
-    if message:
+    """Show the message kept by `set_notice` as a toast, and the reason of a refusal as a warning; forget both.
+
+    A refusal is a toast too, which is seen wherever the visitor has scrolled, but is cut and goes away.
+    """
+    if message := st.session_state.pop(NOTICE, None):
         st.toast(plain(message))
+    if reason := st.session_state.pop(REFUSED, None):
+        st.toast(plain(reason), icon="⚠️")
+        st.warning(plain(reason))
 
 
 def set_queued_notice(jobs: list[Job]) -> None:

@@ -11,7 +11,7 @@ from core.study.rows.study import Arm, Study, Task
 from core.training.curve import USUAL, CurveRequest, size_of
 from core.training.settings import TrainingSettings
 from core.wording import shown
-from ui.shared import resources, words
+from ui.shared import pickers, resources, words
 
 MORE = ("800", "1600")
 
@@ -37,12 +37,9 @@ def curve_panel(
                 "Numbers of real texts", [*USUAL, *MORE], default=USUAL, accept_new_options=True, key="train.curve.sizes", width=420,
                 help="0 stands for synthetic texts alone; all are the real training texts of the task",
             )  # fmt: skip
-            added = st.multiselect(
-                "With the texts of",
-                [arm.name for arm in arms if arm.kind != ArmKind.REAL],
-                default=[arm.name for arm in arms if arm.kind != ArmKind.REAL][:1],
-                key=f"train.curve.arms.{task.id}",
-                width=260,
+            made = [arm.name for arm in arms if arm.kind != ArmKind.REAL]
+            added = pickers.pick_several(
+                "With the texts of", made, default=made[:1], key=f"train.curve.arms.{task.id}", width=260
             )
         n = max(0, len(chosen) * (1 + len(added)) - ("0" in chosen)) * len(encoders) * seeds
         st.caption(

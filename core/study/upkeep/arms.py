@@ -23,10 +23,10 @@ PLURALS = {"paid try": "paid tries", "set of sent requests": "sets of sent reque
 def rename(session: Session, arm_id: int, name: str) -> Arm:
     """Give an arm another name; its kind follows from the new name.
 
-    Raises `StudyError` if the name is not valid or taken, if either name is that of the real arm, or if a job of the study is
-    active: jobs find an arm by its name.
+    Raises `StudyError` if the arm was deleted meanwhile, if the name is not valid or taken, if either name is that of the real
+    arm, or if a job of the study is active: jobs find an arm by its name.
     """
-    arm = session.get_one(Arm, arm_id)
+    arm = _known(session, arm_id)
     if name == arm.name:
         return arm
     if ArmKind.REAL in (arm.kind, tasks.kind_of(name)):
@@ -55,10 +55,10 @@ def why_kept(session: Session, arm_id: int) -> str:
 def delete_arm(session: Session, arm_id: int) -> str:
     """Delete an arm with its prompt versions, and return its name.
 
-    Raises `StudyError` if the arm holds texts, runs, or anything that was or may have been paid for, if it is the real arm, or if a
-    job of the study is active.
+    Raises `StudyError` if the arm was deleted meanwhile, if it holds texts, runs, or anything that was or may have been paid for,
+    if it is the real arm, or if a job of the study is active.
     """
-    arm = session.get_one(Arm, arm_id)
+    arm = _known(session, arm_id)
     if arm.kind == ArmKind.REAL:
         raise StudyError("The real arm cannot be deleted: every other arm is measured against it.")
     if held := why_kept(session, arm_id):
@@ -73,6 +73,13 @@ def delete_arm(session: Session, arm_id: int) -> str:
     session.delete(arm)
     session.flush()
     return name
+
+
+def _known(session: Session, arm_id: int) -> Arm:
+    arm = session.get(Arm, arm_id)
+    if arm is None:
+        raise StudyError("This arm does not exist any more: it was deleted meanwhile. Choose another arm.")
+    return arm
 
 
 def _check_no_job(session: Session, arm: Arm) -> None:

@@ -14,8 +14,12 @@ from core.study.store import Store
 
 
 def rename(session: Session, study_id: int, name: str) -> Study:
-    """Give a study another name. Raises `StudyError` if the name is not valid or taken, or the study is the bundled sample."""
-    study = session.get_one(Study, study_id)
+    """Give a study another name.
+
+    Raises `StudyError` if the study is in the trash or deleted, if the name is not valid or taken, or if the study is the bundled
+    sample.
+    """
+    study = _known(session, study_id)
     if name == study.name:
         return study
     if study.is_sample:
@@ -29,28 +33,42 @@ def copy(store: Store, study_id: int, name: str) -> tuple[Study, dict[str, int]]
     """Store a copy of a whole study under another name: texts, prompts, answers, runs and predictions.
 
     Return the copy, and the number of rows that are left out since they are about a task in the trash, by the name of their
-    table. Links of campaigns, personal codes and panel ids are not copied, and jobs neither. Raises `StudyError` if the name
-    is not valid or taken.
+    table. Links of campaigns, personal codes and panel ids are not copied, and jobs neither. Raises `StudyError` if the study
+    is in the trash or deleted, or if the name is not valid or taken.
     """
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(spare) / "study"
         with store() as session:
+            study = _known(session, study_id)
             _free(session, name)
-            written, _ = writing.write(writing.snapshot(session), session.get_one(Study, study_id), folder)
+            written, _ = writing.write(writing.snapshot(session), study, folder)
         with store.write() as session:
             return reading.read(session, folder, name=name)[0], written.left_out
 
 
-def put_aside(session: Session, study_id: int, is_aside: bool) -> None:
-    """Leave a study out of lists, or take it back into the lists. Nothing of the study changes or is deleted."""
-    study = session.get_one(Study, study_id)
+def put_aside(session: Session, study_id: int, is_aside: bool) -> Study:
+    """Leave a study out of lists, or take it back into the lists, and return it. Nothing else of the study changes.
+
+    Raises `StudyError` if the study is in the trash or deleted.
+    """
+    study = _known(session, study_id)
     rest = {key: value for key, value in study.config.items() if key != tasks.PUT_ASIDE}
     study.config = rest | {tasks.PUT_ASIDE: True} if is_aside else rest
+    return study
 
 
 def is_aside(study: Study) -> bool:
     """Whether a study was put aside."""
     return bool(study.config.get(tasks.PUT_ASIDE))
+
+
+def _known(session: Session, study_id: int) -> Study:
+    study = session.get(Study, study_id)
+    if study is None or study.is_trash or study.trashed_at is not None:
+        raise StudyError(
+            "This study is in the trash, or it was deleted. Take it out of the trash at the end of Overview, then try again."
+        )
+    return study
 
 
 def _free(session: Session, name: str) -> str:

@@ -110,3 +110,16 @@ def test_the_real_arm_cannot_be_deleted(store: Store, make_arm: Callable[[str], 
 
     with pytest.raises(StudyError, match="measured against"), store.write() as session:
         arms.delete_arm(session, arm.id)
+
+
+def test_an_arm_that_is_gone_is_neither_renamed_nor_deleted(
+    store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    gone = make_arm("zero-shot")
+    with store.write() as session:
+        arms.delete_arm(session, gone.id)
+
+    with pytest.raises(StudyError, match="does not exist any more"), store.write() as session:
+        arms.rename(session, gone.id, "few-shot")
+    with pytest.raises(StudyError, match="does not exist any more"), store.write() as session:
+        arms.delete_arm(session, gone.id)

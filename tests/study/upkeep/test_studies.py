@@ -106,3 +106,19 @@ def test_a_study_put_aside_is_in_no_list_until_it_is_taken_back(store: Store, st
 
     with store() as session:
         assert [known.config for known in tasks.studies(session)] == [study.config]
+
+
+def test_a_study_in_the_trash_is_not_renamed_copied_or_put_aside(store: Store, study: Study) -> None:
+    with store.write() as session:
+        trash.put_study(session, study.id, name="tickets", now=1.0)
+
+    with pytest.raises(StudyError, match="is in the trash"), store.write() as session:
+        studies.rename(session, study.id, "letters")
+    with pytest.raises(StudyError, match="is in the trash"), store.write() as session:
+        studies.put_aside(session, study.id, True)
+    with pytest.raises(StudyError, match="is in the trash"):
+        studies.copy(store, study.id, "tickets-2")
+
+    with store() as session:
+        kept = session.scalars(select(Study)).one()
+    assert (kept.id, studies.is_aside(kept)) == (study.id, False)
