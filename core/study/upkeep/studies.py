@@ -39,9 +39,10 @@ def copy(store: Store, study_id: int, name: str) -> tuple[Study, dict[str, int]]
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(spare) / "study"
         with store() as session:
+            writing.snapshot(session)  # before the first read
             study = _known(session, study_id)
             _free(session, name)
-            written, _ = writing.write(writing.snapshot(session), study, folder)
+            written, _ = writing.write(session, study, folder)
         with store.write() as session:
             return reading.read(session, folder, name=name)[0], written.left_out
 
