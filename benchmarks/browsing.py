@@ -19,11 +19,12 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from core import settings as settings_module
-from core.study import browse, samples, tasks
+from core.study import browse, tasks
 from core.study import store as store_module
 from core.study.browse import Filter, Opinion
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Judgement, Label, Prompt, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 
 WORDS = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split()
@@ -101,7 +102,7 @@ def _sample(arm: Arm, answer: "tuple[int, int]", place: int, rng: random.Random)
     reason = rng.choice(["duplicate text", "over quota", "too short"]) if rng.random() < 0.2 else None
     return {
         "arm_id": arm.id, "label_id": answer[1], "split": Split.TRAIN, "text": text,
-        "text_hash": samples.text_hash(text), "status": SampleStatus.REJECTED if reason else SampleStatus.KEPT,
+        "text_hash": equal_texts.text_hash(text), "status": SampleStatus.REJECTED if reason else SampleStatus.KEPT,
         "reject_reason": reason, "completion_id": answer[0], "part": place % 2, "created_at": 0.0,
     }  # fmt: skip
 

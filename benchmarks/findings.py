@@ -31,12 +31,13 @@ from core.analysis.figures import gap_charts
 from core.analysis.planning import measured
 from core.analysis.points import Metric
 from core.analysis.reports import report
-from core.study import samples, state, tasks
+from core.study import state, tasks
 from core.study import store as store_module
 from core.study.rows.base import Base
 from core.study.rows.kinds import CampaignKind, RaterKind, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.rows.study import Prediction, Run, Sample, Study
+from core.study.splits import equal_texts
 from core.subjectivity import levels
 from core.training import runs
 
@@ -105,7 +106,7 @@ def _texts(session: Session, arm_id: int, task: int, labels: np.ndarray) -> np.n
             "label_id": int(label),
             "split": Split.TEST,
             "text": text,
-            "text_hash": samples.text_hash(text),
+            "text_hash": equal_texts.text_hash(text),
         }
         for text, label in zip(words, labels, strict=True)
     ]

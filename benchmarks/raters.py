@@ -26,12 +26,13 @@ from sqlalchemy import select
 
 from core import settings as settings_module
 from core.settings import Settings
-from core.study import samples, tasks
 from core.study import store as store_module
+from core.study import tasks
 from core.study.rows.kinds import CampaignKind, Split
 from core.study.rows.sessions import Rater as RaterRow
 from core.study.rows.sessions import Rating
 from core.study.rows.study import Sample
+from core.study.splits import equal_texts
 from core.subjectivity.sessions import campaigns
 from core.subjectivity.sessions.campaigns import Plan
 from tests import postgresql
@@ -128,7 +129,7 @@ def campaign(
 
 def _sample(arm_id: int, label_id: int, place: int) -> Sample:
     text = f"Letter {place}: " + "what was said and what was meant were not the same thing that day. " * (1 + place % 4)
-    return Sample(arm_id=arm_id, label_id=label_id, split=Split.TEST, text=text, text_hash=samples.text_hash(text))
+    return Sample(arm_id=arm_id, label_id=label_id, split=Split.TEST, text=text, text_hash=equal_texts.text_hash(text))
 
 
 def measure(server: Server, token: str, asked: argparse.Namespace, watched: psutil.Process | None) -> None:

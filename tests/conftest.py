@@ -12,10 +12,11 @@ from hypothesis import settings as of_hypothesis
 
 from core import settings as settings_module
 from core.settings import Settings
-from core.study import samples, tasks
 from core.study import store as store_module
+from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests import postgresql
 from tests.command_line import CommandLine
@@ -141,7 +142,11 @@ def add_real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) 
                 session.add_all(
                     [
                         Sample(
-                            arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text)
+                            arm_id=arm.id,
+                            label_id=label.id,
+                            split=split,
+                            text=text,
+                            text_hash=equal_texts.text_hash(text),
                         )
                         for text in texts
                     ]

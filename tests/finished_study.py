@@ -6,9 +6,10 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Label, Prediction, Run, Sample, Study, Task
+from core.study.splits import equal_texts
 from core.training import fingerprints, selection
 from tests.texts import keep_new
 
@@ -26,7 +27,9 @@ def make_task(session: Session, study: Study, name: str, *, test_texts: int = 12
     keep_new(
         session,
         [
-            Sample(arm_id=real.id, label_id=ids[label], split=Split.TEST, text=text, text_hash=samples.text_hash(text))
+            Sample(
+                arm_id=real.id, label_id=ids[label], split=Split.TEST, text=text, text_hash=equal_texts.text_hash(text)
+            )
             for text, label in texts
         ],
     )

@@ -4,10 +4,11 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterKind, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.rows.study import Completion, Label, Prompt, Sample, Study, Task
+from core.study.splits import equal_texts
 from tests.finished_study import add_runs, make_task
 
 FIVE_ARMS = ("zero-shot", "zero-shot-persona", "few-shot", "few-shot-long", "mixed")
@@ -81,7 +82,7 @@ def add_generated(session: Session, task: Task, arm: str, *, texts: int = 6) -> 
         session.add(answer)
         session.flush()
         session.add(
-            Sample(arm_id=own.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text),
+            Sample(arm_id=own.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text),
                    completion_id=answer.id)
         )  # fmt: skip
     session.flush()

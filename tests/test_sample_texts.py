@@ -13,7 +13,8 @@ import pytest
 from core import catalogue
 from core.catalogue.sample import simulate_raters
 from core.llm import providers
-from core.study import checks, samples
+from core.study import checks
+from core.study.splits import equal_texts
 from core.synthesis.parsing import texts as parsing
 
 STUDY = checks.read(catalogue.SAMPLE_STUDY).spec
@@ -44,7 +45,9 @@ def synthetic_texts(task: str) -> dict[tuple[str, str], list[str]]:
 @pytest.mark.parametrize("task", list(STUDY.tasks))
 def test_every_group_has_the_texts_it_promises(task: str) -> None:
     counted = Counter((row["label"], row["split"]) for row in real_rows(task))
-    distinct = {key: len({samples.text_hash(text) for text in texts}) for key, texts in synthetic_texts(task).items()}
+    distinct = {
+        key: len({equal_texts.text_hash(text) for text in texts}) for key, texts in synthetic_texts(task).items()
+    }
 
     for label in STUDY.tasks[task].labels:
         assert counted[label, "train"] >= 50

@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from core.study import samples
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Label, Prompt, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 
 
 def sample(arm: Arm, label: Label, text: str) -> Sample:
     """A training text of an arm, not stored yet."""
-    return Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))
+    return Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text))
 
 
 def texts_a_call(store: Store, arm: Arm) -> list[int]:

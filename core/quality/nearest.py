@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import StudyError
 from core.quality import diversity
-from core.study import samples
-from core.study.splits import duplicates
+from core.study.splits import duplicates, equal_texts
 
 K = 5
 BLOCK = 1024
@@ -51,7 +50,7 @@ def copies(
 
 
 def _digests(texts: Sequence[str]) -> list[str]:
-    return [samples.text_hash(text) for text in texts]
+    return [equal_texts.text_hash(text) for text in texts]
 
 
 def _units(*embeddings: NDArray[Any]) -> tuple[NDArray[np.float32], ...]:

@@ -1,7 +1,5 @@
-"""Compare texts by a digest, and count the samples of a study."""
+"""Find texts that stand in the test split, and count the samples of a study."""
 
-import hashlib
-import unicodedata
 from collections.abc import Iterable
 
 import pandas as pd
@@ -14,12 +12,6 @@ from core.study.rows.study import Arm, Completion, Label, Sample, Task
 DUPLICATE = "duplicate text"
 UNDONE = "import undone"
 LEAK = "also in the test split"
-
-
-def text_hash(text: str) -> str:
-    """A digest of 32 hexadecimal digits, the same for texts that differ in case, width of spaces or Unicode form only."""
-    normalised = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.sha256(normalised.encode()).hexdigest()[:32]
 
 
 def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core import settings as settings_module
-from core.study import samples, tasks
 from core.study import store as store_module
+from core.study import tasks
 from core.study.rows.kinds import JobState, Split
 from core.study.rows.study import Job, Run, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.e2e import walking
 from tests.texts import keep_new
@@ -45,7 +46,7 @@ def make_study(store: Store) -> None:
                                 label_id=ids[label],
                                 split=split,
                                 text=text,
-                                text_hash=samples.text_hash(text),
+                                text_hash=equal_texts.text_hash(text),
                             )
                             for text in texts
                         ],

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, event, func, select
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import CampaignKind, RaterState, Split
 from core.study.rows.sessions import Campaign, Rater, Rating, Skip
 from core.study.rows.study import Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, conduct, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
@@ -56,7 +57,7 @@ def fill(session, task: Task) -> None:  # type: ignore[no-untyped-def]
                 label_id=labels[place % 2].id,
                 split=Split.TEST,
                 text=text,
-                text_hash=samples.text_hash(text),
+                text_hash=equal_texts.text_hash(text),
             )
         )
     session.flush()

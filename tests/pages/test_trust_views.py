@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.llm import connection
 from core.llm.connection import Connection
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import FrozenPlan, Job, Sample, Study
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.llm_server import LlmServer
@@ -34,7 +35,9 @@ def study(home: Store) -> Study:
         for split, text, label in (
             (Split.TEST, SAME, labels[0]), (Split.TRAIN, SAME.lower() + "!!", labels[0]), (Split.TRAIN, "Nothing like it", labels[1]),
         ):  # fmt: skip
-            row = Sample(arm_id=real.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text))
+            row = Sample(
+                arm_id=real.id, label_id=label.id, split=split, text=text, text_hash=equal_texts.text_hash(text)
+            )
             session.add(row)
     return made
 

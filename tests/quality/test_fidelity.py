@@ -16,10 +16,11 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.quality import fidelity
 from core.quality.fidelity import By
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, JudgementKind, RaterKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
 from core.study.rows.study import Judgement, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -48,7 +49,7 @@ def arm_id(store: Store, task: Task) -> int:
         glad, sad = tasks.labels_of(session, task.id)
         session.add_all([
                 Sample(
-                    arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text),
+                    arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text),
                     status=SampleStatus.REJECTED if text == "letter 6" else SampleStatus.KEPT,
                 )
                 for k, label in enumerate([glad] * 3 + [sad] * 4)

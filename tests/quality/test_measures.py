@@ -20,10 +20,11 @@ from core.quality import arms, leakage, measures, readings
 from core.quality.measures import Measures
 from core.settings import Settings
 from core.steps import measure
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Slot, Split
 from core.study.rows.sessions import Campaign, Item
 from core.study.rows.study import Arm, Completion, Job, Prompt, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.texts import keep_new
 
@@ -42,7 +43,7 @@ def add(session: Session, arm: Arm, texts: Sequence[str], *, split: Split = Spli
     """Store texts with alternating labels in an arm, and return their samples."""
     ids = [label.id for label in tasks.labels_of(session, arm.task_id)]
     made = [
-        Sample(arm_id=arm.id, label_id=ids[k % 2], split=split, text=text, text_hash=samples.text_hash(text))
+        Sample(arm_id=arm.id, label_id=ids[k % 2], split=split, text=text, text_hash=equal_texts.text_hash(text))
         for k, text in enumerate(texts)
     ]
     return keep_new(session, made)

@@ -5,9 +5,10 @@ import pytest
 
 from core.quality import embedding_store, neighbours
 from core.settings import Settings
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 
 VECTORS = {"asked": (1.0, 0.0), "near": (0.8, 0.6), "far": (0.0, 1.0), "tested": (1.0, 0.0)}
@@ -23,10 +24,12 @@ def asked(store: Store) -> Sample:
         real, made = (tasks.make_arm(session, task_id=task.id, name=name) for name in ("real", "zero-shot"))
         for name in ("far", "near", "tested", "new"):
             split = Split.TEST if name == "tested" else Split.TRAIN
-            row = Sample(arm_id=real.id, label_id=label.id, split=split, text=name, text_hash=samples.text_hash(name))
+            row = Sample(
+                arm_id=real.id, label_id=label.id, split=split, text=name, text_hash=equal_texts.text_hash(name)
+            )
             session.add(row)
         sample = Sample(
-            arm_id=made.id, label_id=label.id, split=Split.TRAIN, text="asked", text_hash=samples.text_hash("asked")
+            arm_id=made.id, label_id=label.id, split=Split.TRAIN, text="asked", text_hash=equal_texts.text_hash("asked")
         )
         session.add(sample)
     return sample

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Import, Label, Prompt, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 
 
@@ -75,7 +76,7 @@ def _sample(arm: Arm, label: Label, text: str, *, reason: str | None = None, **m
     given = {"split": Split.TRAIN} | more
     status = SampleStatus.REJECTED if reason else SampleStatus.KEPT
     return Sample(
-        arm_id=arm.id, label_id=label.id, text=text, text_hash=samples.text_hash(text), status=status,
+        arm_id=arm.id, label_id=label.id, text=text, text_hash=equal_texts.text_hash(text), status=status,
         reject_reason=reason, **given,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from core.study import store as store_module
 from core.study.rows.kinds import CampaignKind, JudgementKind, RaterKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.rows.study import Arm, Judgement, Label, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.study.conftest import Letters
 
@@ -38,7 +39,7 @@ def state(store: Store, sample: Sample) -> tuple[str, str | None, int]:
 def add(store: Store, arm: Arm, label: Label, text: str, **more: object) -> Sample:
     given = {"split": Split.TRAIN, "status": SampleStatus.REJECTED, "reject_reason": "duplicate text"} | more
     with store.write() as session:
-        sample = Sample(arm_id=arm.id, label_id=label.id, text=text, text_hash=samples.text_hash(text), **given)
+        sample = Sample(arm_id=arm.id, label_id=label.id, text=text, text_hash=equal_texts.text_hash(text), **given)
         session.add(sample)
     return sample
 

@@ -15,9 +15,9 @@ from core.llm import text as llm_text
 from core.llm.answers import AnswerLost
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, prices
-from core.study import samples
 from core.study.rows.kinds import JudgementKind, Split
 from core.study.rows.study import Arm, Judgement, Label, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.limits import Limits
@@ -54,7 +54,9 @@ def fill(store: Store, arm: Arm, labels: list[Label], texts: dict[str, list[str]
     """Add texts to an arm, given as intended label -> texts."""
     with store.write() as session:
         made = [
-            Sample(arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text))
+            Sample(
+                arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text)
+            )
             for label in labels
             for text in texts.get(label.name, [])
         ]

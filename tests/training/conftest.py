@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.orm import Session
 
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.training import plan
 from core.training.settings import TrainingSettings
@@ -33,7 +34,7 @@ def add_samples(session: Session, arm: Arm, *, label: str, texts: Sequence[str],
     keep_new(
         session,
         [
-            Sample(arm_id=arm.id, label_id=ids[label], split=split, text=text, text_hash=samples.text_hash(text))
+            Sample(arm_id=arm.id, label_id=ids[label], split=split, text=text, text_hash=equal_texts.text_hash(text))
             for text in texts
         ],
     )

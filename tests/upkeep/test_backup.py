@@ -22,11 +22,12 @@ from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import queue
 from core.settings import Settings
-from core.study import migrate, samples
+from core.study import migrate
 from core.study import store as store_module
 from core.study.rows.kinds import JobState, Slot, Split
 from core.study.rows.sessions import Rating
 from core.study.rows.study import Arm, Job, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
 from core.upkeep import archive, backup, restore
@@ -147,7 +148,7 @@ def test_a_restored_home_goes_on_numbering_and_holds_what_the_old_one_held(
     store = store_module.open_store(old)
     with store.write() as session:
         sample = session.scalars(select(Sample).order_by(Sample.id)).all()[-1]
-        sample.text, sample.text_hash = text, samples.text_hash(text)
+        sample.text, sample.text_hash = text, equal_texts.text_hash(text)
         session.add(Sample(arm_id=sample.arm_id, label_id=sample.label_id, split=Split.POOL, text="x", text_hash="x"))
     store.close()
     write_text(old.home / "organiser.key", "key")

@@ -17,10 +17,10 @@ from core.jobs import queue
 from core.llm import connection
 from core.llm.connection import Connection
 from core.settings import Settings
-from core.study import samples
 from core.study import store as store_module
 from core.study.rows.kinds import JobState, Slot, Split
 from core.study.rows.study import Arm, Job, Label, Run, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.upkeep import doctor
 from tests.command_line import CommandLine
@@ -48,7 +48,7 @@ def broken(
         connection.keep(session, task.study_id, Connection(models=("gpt-4o-mini",)))  # no key
         session.add(Run(arm_id=arm.id, encoder="/nowhere/encoder", seed=0, n_train=2, config={}, fingerprint="a"))
         row = Sample(
-            arm_id=arm.id, label_id=labels[0].id, split=Split.TRAIN, text="t", text_hash=samples.text_hash("t")
+            arm_id=arm.id, label_id=labels[0].id, split=Split.TRAIN, text="t", text_hash=equal_texts.text_hash("t")
         )
         session.add(row)
         session.flush()

@@ -14,6 +14,7 @@ from core.study import samples, tasks
 from core.study.exchange import columns_in_files, held_texts, labels_in_files, tables
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Import, Sample, Task
+from core.study.splits import equal_texts
 from core.wording import listed
 
 EXAMPLES_KEPT = 200
@@ -243,7 +244,7 @@ def _rows(
     rows = pd.DataFrame(
         {"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels}
     )
-    rows["text_hash"] = [samples.text_hash(text) for text in rows["text"]]
+    rows["text_hash"] = [equal_texts.text_hash(text) for text in rows["text"]]
     split = _split_column(table, chosen)
     rows["split"] = columns_in_files.splits(frame, rows["text_hash"], chosen["split"], split, real=real)
     rows["reason"] = found.reasons

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from core.study import samples
 from core.study.combining import JOINER, MARKS
+from core.study.splits import equal_texts
 
 THRESHOLD = 0.7
 SHINGLE = 3  # letters
@@ -50,7 +50,7 @@ def exact(texts: Sequence[str]) -> list[list[int]]:
     """Groups of at least two texts that differ only in case, spaces or Unicode form, as indices, in order."""
     places: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
-        places.setdefault(samples.text_hash(text), []).append(place)
+        places.setdefault(equal_texts.text_hash(text), []).append(place)
     return [group for group in places.values() if len(group) > 1]
 
 

@@ -14,11 +14,12 @@ from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
 from core.study.rows.study import Arm, Sample, Task
+from core.study.splits import equal_texts
 from core.subjectivity.exchange import formats
 from core.wording import counted
 
@@ -321,7 +322,7 @@ def _items(session: Session, campaign: Campaign, task: Task, frame: pd.DataFrame
     now = time.time()
     items = []
     for item, text in zip(first["item_id"].tolist(), texts, strict=True):
-        sample_id = known.get(samples.text_hash(text)) if text else None
+        sample_id = known.get(equal_texts.text_hash(text)) if text else None
         own = text if sample_id is None else ""
         items.append(
             {"campaign_id": campaign.id, "external_id": item, "sample_id": sample_id, "text": own, "created_at": now}

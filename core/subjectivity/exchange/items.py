@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.study import samples
+from core.study.splits import equal_texts
 from core.subjectivity.exchange import columns, distinct
 from core.wording import counted
 
@@ -61,7 +61,7 @@ def _coded(frame: pd.DataFrame) -> _Coded:
     good = (frame["reason"] == "").to_numpy(copy=True)
     for name in ("item_id", "rater_id", "text"):
         good &= ~distinct.holds(frame[name], lambda cells: cells.str.strip() == "")
-    texts = distinct.mapped(frame["text"], lambda cells: cells.map(samples.text_hash).astype("str"))
+    texts = distinct.mapped(frame["text"], lambda cells: cells.map(equal_texts.text_hash).astype("str"))
     item, text, rater = (
         distinct.categorical(cells).cat.codes.to_numpy().astype(np.int64)[good]
         for cells in (frame["item_id"], texts, frame["rater_id"])

@@ -19,6 +19,7 @@ from core.study import judgements, samples, tasks
 from core.study.chunks import chunks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Prompt, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis.generation import standing
 from core.synthesis.parsing import texts as parsing
@@ -253,7 +254,7 @@ def _rows(completion: Completion, parsed: parsing.Parsed) -> list[dict[str, Any]
             "label_id": completion.label_id,
             "split": Split.TRAIN.value,
             "text": text,
-            "text_hash": samples.text_hash(text),
+            "text_hash": equal_texts.text_hash(text),
             "status": SampleStatus.REJECTED.value,
             "reject_reason": reason,
             "completion_id": completion.id,

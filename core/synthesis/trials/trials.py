@@ -19,6 +19,7 @@ from core.llm.money.spending import Spending, open_spending
 from core.study import claim, samples, tasks
 from core.study.rows.kinds import ArmKind, TrialKind
 from core.study.rows.study import Arm, Label, Prompt, Study, Task, Trial
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis.generation import requests, samples_from_answers
 from core.synthesis.generation.obedience import Obedience
@@ -127,7 +128,7 @@ def as_tried(trial: Trial, *, task: Task, labels: Sequence[Label]) -> Tried:
     rejected = list(parsed.rejected)
     seen: set[str] = set()
     for text in parsed.texts:
-        hashed = samples.text_hash(text)
+        hashed = equal_texts.text_hash(text)
         reason = copied if text in sent else samples.DUPLICATE if hashed in seen else None
         seen.add(hashed)
         if reason:

@@ -9,9 +9,10 @@ from core.analysis.reports import report
 from core.analysis.trust import checks, frozen
 from core.analysis.trust.frozen import Decision, Headline
 from core.errors import StudyError
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import FrozenPlan, Sample, Study, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from tests.finished_study import add_runs, make_task
 from tests.rated_study import add_ratings
@@ -92,7 +93,7 @@ def test_every_departure_is_listed(store: Store, study: Study) -> None:
         session.add(
             Sample(
                 arm_id=real.id, label_id=tasks.labels_of(session, task.id)[0].id, split=Split.TEST, text=extra,
-                text_hash=samples.text_hash(extra),
+                text_hash=equal_texts.text_hash(extra),
             )
         )  # fmt: skip
         tasks.make_arm(session, task_id=task.id, name="few-shot")

@@ -11,9 +11,9 @@ from core.llm.answers import Provider
 from core.llm.money import committed, prices
 from core.llm.money.budget import BudgetReached
 from core.llm.money.committed import Account, Way
-from core.study import samples
 from core.study.rows.kinds import SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Label, Prompt, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis import judging
 from core.synthesis.generation import generation
@@ -184,7 +184,11 @@ def six_texts(store: Store, arm: Arm, labels: list[Label]) -> None:
     with store.write() as session:
         session.add_all(
             Sample(
-                arm_id=arm.id, label_id=labels[0].id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text)
+                arm_id=arm.id,
+                label_id=labels[0].id,
+                split=Split.TRAIN,
+                text=text,
+                text_hash=equal_texts.text_hash(text),
             )
             for text in texts
         )

@@ -13,11 +13,12 @@ from core.llm.money import prices
 from core.settings import Settings
 from core.steps import rate
 from core.steps.rate import RatingRequest
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import Split
 from core.study.rows.sessions import Campaign, Reply
 from core.study.rows.study import Arm, Judgement, Label, Sample, Task, Trial
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.subjectivity.sessions import campaigns
 from core.synthesis import judging
@@ -156,7 +157,7 @@ def test_a_judgement_that_found_no_room_is_asked_again_with_more(
                 label_id=labels[0].id,
                 split=Split.TRAIN,
                 text="A letter",
-                text_hash=samples.text_hash("A letter"),
+                text_hash=equal_texts.text_hash("A letter"),
             )
         )
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.analysis.points import Metric
 from core.analysis.trust import frozen
-from core.study import samples, tasks
+from core.study import tasks
 from core.study.rows.baselines import Baseline
 from core.study.rows.kinds import (
     ArmKind,
@@ -35,6 +35,7 @@ from core.study.rows.study import (
     Task,
     Trial,
 )  # fmt: skip
+from core.study.splits import equal_texts
 from tests.finished_study import add_runs, make_task
 
 SECRETS = ("hunter2", "sk-secret", "TOKEN-OF-LINK", "CODE-OF-RATER", "COMPLETE-ME", "/home/ann")
@@ -76,7 +77,11 @@ def add_training_texts(session: Session, task: Task, name: str) -> None:
             text = f"{name} {label.name} {task.name} to train on {number}"
             session.add(
                 Sample(
-                    arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text)
+                    arm_id=arm.id,
+                    label_id=label.id,
+                    split=Split.TRAIN,
+                    text=text,
+                    text_hash=equal_texts.text_hash(text),
                 )
             )
 
@@ -164,7 +169,7 @@ def _synthesis(session: Session, study: Study, task: Task) -> None:
     session.flush()
     for part, text in enumerate(ODD):
         made = Sample(
-            arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=samples.text_hash(text),
+            arm_id=arm.id, label_id=label.id, split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text),
             completion_id=answer.id, import_id=taken.id, part=part,
         )  # fmt: skip
         session.add(made)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import StudyError
-from core.study import samples, state
+from core.study import state
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Label, Sample, Task
-from core.study.splits import across, regrouping
+from core.study.splits import across, equal_texts, regrouping
 from core.study.store import Store
 from core.synthesis.prompts import examples
 
@@ -37,7 +37,7 @@ def real(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> A
         for number, (split, text) in enumerate([*texts, *more]):
             label = labels[0] if number < len(texts) else next(label for label in labels if text.startswith(label.name))
             session.add(
-                Sample(arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=samples.text_hash(text))
+                Sample(arm_id=arm.id, label_id=label.id, split=split, text=text, text_hash=equal_texts.text_hash(text))
             )
     return arm
 
@@ -107,7 +107,11 @@ def test_nothing_moves_without_groups_or_where_a_label_would_lose_its_last_text(
         ):
             session.add(
                 Sample(
-                    arm_id=arm.id, label_id=labels[label].id, split=split, text=text, text_hash=samples.text_hash(text)
+                    arm_id=arm.id,
+                    label_id=labels[label].id,
+                    split=split,
+                    text=text,
+                    text_hash=equal_texts.text_hash(text),
                 )
             )
 

@@ -11,9 +11,9 @@ from core.errors import ProviderPaused, StudyError
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import committed, prices
 from core.llm.money.committed import Account, Way
-from core.study import samples
 from core.study.rows.kinds import Split, Wording
 from core.study.rows.study import Arm, Continuation, Label, Sample, Task
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis.contamination import asking, completed
 from core.synthesis.limits import Limits
@@ -56,7 +56,7 @@ def letters(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -
     real = make_arm("real")
     texts = [text_of(number) for number in range(1, 11)] + ["too short", "also far too short a text"]
     made = [
-        Sample(arm_id=real.id, label_id=labels[0].id, split=split, text=text, text_hash=samples.text_hash(text))
+        Sample(arm_id=real.id, label_id=labels[0].id, split=split, text=text, text_hash=equal_texts.text_hash(text))
         for split, text in [*((Split.TEST, text) for text in texts), (Split.TRAIN, text_of(99))]
     ]
     with store.write() as session:

@@ -17,6 +17,7 @@ from core.llm.providers import RecordedAnswer, RecordedProvider
 from core.study import judgements, samples
 from core.study.rows.kinds import BatchState, SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Label, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.synthesis.generation import generation, requests, samples_from_answers
 from core.synthesis.limits import Limits
@@ -79,7 +80,9 @@ def test_what_a_person_rejected_is_filled_up_and_never_comes_back(store: Store, 
         generation.generate(store, arm_id=arm.id, per_label=14, provider=provider_at(server.url))
 
     assert made.kept == 26 and made.rejected[judgements.BY_PERSON] == 4
-    assert not {samples.text_hash(text) for text in repeating} & {row.text_hash for row in texts_of(store, arm, "kept")}
+    assert not {equal_texts.text_hash(text) for text in repeating} & {
+        row.text_hash for row in texts_of(store, arm, "kept")
+    }
 
 
 def test_a_text_handed_over_for_rewriting_does_not_come_back_as_it_was(

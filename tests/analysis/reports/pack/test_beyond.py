@@ -14,9 +14,10 @@ from core.analysis.reports.pack import pack
 from core.settings import Settings
 from core.steps import study_file, study_intake
 from core.steps.trained import curve
-from core.study import checks, samples, tasks
+from core.study import checks, tasks
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Run, Sample, Study
+from core.study.splits import equal_texts
 from core.study.store import Store
 from core.training import plan
 from core.training.curve import CurveRequest, plan_curve
@@ -39,7 +40,7 @@ def study(store: Store) -> Study:
         for name, n in (("real", 24), ("zero-shot", 12)):
             arm, texts = tasks.get_arm(session, task, name), [f"{name} for training {place}" for place in range(n)]
             keep_new(session, [
-                Sample(arm_id=arm.id, label_id=ids[LABELS[place % 2]], split=Split.TRAIN, text=text, text_hash=samples.text_hash(text),
+                Sample(arm_id=arm.id, label_id=ids[LABELS[place % 2]], split=Split.TRAIN, text=text, text_hash=equal_texts.text_hash(text),
                        weight=2.0 if place == 0 else None)
                 for place, text in enumerate(texts)
             ])  # fmt: skip
