@@ -70,7 +70,7 @@ class Guesses:
 def network(address: str | None) -> str:
     """The address under which a visitor's guesses are counted: an IPv6 address counts as its /64 network.
 
-    Streamlit says nothing of an address on loopback, and nor does a test without a server.
+    No address, as Streamlit reports it for a visitor on loopback and in tests without a server, counts as "this machine".
     """
     try:
         found = ipaddress.ip_address(str(address).partition("%")[0])
