@@ -1,7 +1,8 @@
 """`python -m ui.serve`: start the dashboard's web server. The options are those of `streamlit run`.
 
 Beyond `streamlit run`, this server
-- answers to its own names only, so that no other site's page can use the dashboard, and bounds its websockets;
+- answers to its own names only, so that no other site's page can use the dashboard, bounds its websockets, and takes files from
+  organisers only;
 - imports the dashboard before it accepts visitors, so that the first visitor does not wait for imports;
 - switches off Streamlit's own menu of the folder `pages`, which the first visitor would see until `st.navigation` runs;
 - sets the rater mark as a cookie in the response to a rater's link, and the sign-in as a cookie that scripts cannot read.
@@ -45,7 +46,7 @@ from core import settings as settings_module
 from core.analysis.reports import report
 from core.settings import Settings
 from core.synthesis.generation import generation
-from ui.door import connections, headers, health, hosts, metrics, requests, start_page, tokens
+from ui.door import connections, headers, health, hosts, metrics, requests, start_page, tokens, uploads
 from ui.door.oidc import routes as oidc_routes
 from ui.frame import access, frame, runs
 
@@ -107,6 +108,7 @@ def dashboard(settings: Settings) -> st.App:
             Middleware(requests.Requests, path=path, pages=pages, seconds=seconds),
             Middleware(hosts.KnownHosts, names=hosts.configured(settings.hosts)),
             Middleware(connections.Connections, most=connections.most_connections(), connected=connected),
+            Middleware(uploads.Uploads, path=path, may_upload=access.may_upload),
             Middleware(RaterMark, name=access.cookie_names(settings.home).rater, path=path),
         ],
         routes=routes,

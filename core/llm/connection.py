@@ -113,6 +113,15 @@ def keep(session: Session, study_id: int, connection: Connection) -> None:
     study.config = {**study.config, KEPT_AS: connection.model_dump(mode="json")}
 
 
+def check_known(url: str, study: Study, settings: settings_module.Settings) -> None:
+    """Raise `StudyError` for an address that stands in the rows of a study and that nobody has named here: the API key would go there."""
+    own = of(study).base_url or settings.openai_base_url or providers.OPENAI_URL
+    if urlsplit(url).netloc not in {urlsplit(known).netloc for known in (own, providers.OPENAI_URL)}:
+        raise StudyError(
+            f"This came with the study and would send your key to {url}. If you trust it, name it: --base-url {url}."
+        )
+
+
 def arguments(connection: Connection) -> list[str]:
     """Return a connection as options of the command generate."""
     fields = connection.model_dump(exclude={"models", "structured"}, exclude_none=True)

@@ -262,6 +262,8 @@ def _is_safe(name: str) -> bool:
     return (
         name.startswith((HOME, DATABASE))
         and len(parts) > 1
-        and not any(part in ("", ".", "..") or "\\" in part or "\0" in part or ":" in part for part in parts)
+        and not any(
+            part in ("", ".", "..") or "\0" in part or (os.name != "posix" and set(part) & set(":\\")) for part in parts
+        )
         and str(PurePosixPath(name)) == name
     )

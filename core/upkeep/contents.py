@@ -17,7 +17,12 @@ CACHES = {
     "backups": "older backups",
 }
 LOCK, DRAFT, LINK = "locks", "unfinished files", "links and files of another kind"
+NO_TEXT = "files whose name is no text (UTF-8)"
 IS_DRAFT = re.compile(r"^\..+\.([0-9a-f]{16}|part)$")
+VIEW_LINKS, SIGNED_OUT = (
+    "view-links",
+    "signed-out",
+)  # the doors of a dashboard: read-only links, and sign-ins that were ended
 SQLITE_ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -42,14 +47,17 @@ def database_file(settings: Settings) -> Path | None:
 
 
 def of(settings: Settings, *, without: Path) -> Contents:
-    """The files of the home except the database, which is copied in its own way, and except the file `without`."""
+    """The files of the home except the database, which is copied in its own way, and except the file `without`.
+
+    Raises `OSError` for a folder that cannot be listed.
+    """
     files: list[str] = []
     left_out: Counter[str] = Counter()
     database = database_file(settings)
     skipped = {without.absolute()}
     if database is not None:
         skipped |= {database.with_name(database.name + ending) for ending in SQLITE_ENDINGS}
-    for folder, folders, names in os.walk(settings.home):
+    for folder, folders, names in os.walk(settings.home, onerror=_refuse):
         folders.sort()
         here = Path(folder)
         left_out[LINK] += sum((here / name).is_symlink() for name in folders)
@@ -65,12 +73,27 @@ def of(settings: Settings, *, without: Path) -> Contents:
     return Contents(files, {reason: n for reason, n in left_out.items() if n})
 
 
+def is_text(path: Path) -> bool:
+    """Whether a name can be written as text: a file system takes any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
 def _reason(path: Path, relative: Path) -> str | None:
     """Why a file is left out of a backup; None if the file belongs into a backup."""
     if path.is_symlink() or not path.is_file():
         return LINK
     if len(relative.parts) > 1 and relative.parts[0] in CACHES:
         return CACHES[relative.parts[0]]
+    if not is_text(relative):
+        return NO_TEXT
     if path.suffix == ".lock":
         return LOCK
     return DRAFT if IS_DRAFT.match(path.name) else None

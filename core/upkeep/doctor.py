@@ -18,7 +18,14 @@ from core.upkeep.findings import Finding
 
 LEAST_FREE = 1 << 30
 LARGEST_WAL = 64 << 20
+AS_ITS_USER = "Run this as the user that Litmus runs as, or let this user read and write the home and its files."
 RESTORE = "Stop the dashboard, and restore the newest backup with `litmus restore FILE --replace`."
+WAYS = {
+    "locked": "Stop the program that holds the lock.",
+    "unable to open": AS_ITS_USER,
+    "readonly": AS_ITS_USER,
+    "full": "Free some disk space, then examine the home again.",
+}
 
 
 def examine(settings: Settings, *, now: float) -> list[Finding]:
@@ -28,14 +35,26 @@ def examine(settings: Settings, *, now: float) -> list[Finding]:
     """
     if not settings.home.is_dir():
         raise StudyError(f"There is no home at {settings.home}. Set LITMUS_HOME to the home that is to be examined.")
+    if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
+        return [
+            Finding(
+                f"This user may not enter the home {settings.home} or write to it, so nothing in it was examined.",
+                AS_ITS_USER,
+            )
+        ]
     file = contents.database_file(settings)
     inside = list(_of_file(file) if file is not None else [])
-    rows = [] if any(finding.how_to_mend == RESTORE for finding in inside) else list(_of_rows(settings, now))
+    rows = (
+        []
+        if any(finding.how_to_mend in (RESTORE, AS_ITS_USER) for finding in inside)
+        else list(_of_rows(settings, now))
+    )
     return [
         *inside,
         *rows,
         *_of_disk(settings),
         *home_files.permissions(settings.home, file),
+        *home_files.shut_folders(settings.home),
         *home_files.leftovers(settings.home, now=now),
         *home_files.damaged(settings),
     ]
@@ -43,6 +62,9 @@ def examine(settings: Settings, *, now: float) -> list[Finding]:
 
 def _of_file(file: Path) -> Iterator[Finding]:
     """What is wrong with the file of an SQLite database."""
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        yield Finding(f"This user may not read and write the database {file}.", AS_ITS_USER)
+        return
     if not file.is_file():
         if list(_holders_of_deleted(file)):
             yield Finding(
@@ -62,11 +84,8 @@ def _of_file(file: Path) -> Iterator[Finding]:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=10)) as connection:
             problems = database.integrity(connection)
     except sqlite3.OperationalError as error:
-        is_locked = "locked" in str(error)
-        yield Finding(
-            f"The database {file} cannot be read: {error}.",
-            "Stop the program that holds the lock." if is_locked else RESTORE,
-        )
+        way = next((way for words, way in WAYS.items() if words in str(error)), RESTORE)
+        yield Finding(f"The database {file} cannot be read: {error}.", way)
         return
     except sqlite3.DatabaseError as error:
         yield Finding(f"The database {file} is damaged: {error}.", RESTORE)

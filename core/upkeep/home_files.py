@@ -39,6 +39,21 @@ def permissions(home: Path, database: Path | None) -> Iterator[Finding]:
         )
 
 
+def shut_folders(home: Path) -> Iterator[Finding]:
+    """Folders of the home that this user cannot list: no backup can be made with them."""
+    shut = [
+        Path(folder, name)
+        for folder, names, _ in os.walk(home)
+        for name in names
+        if not os.access(Path(folder, name), os.R_OK | os.X_OK)
+    ]
+    if shut:
+        yield Finding(
+            f"{counted([str(path.relative_to(home)) for path in shut], 'folder')} of the home cannot be read, so no backup can be made.",
+            f"Run: chmod u+rwx {shlex.join(map(str, shut[:5]))}",
+        )
+
+
 def leftovers(home: Path, *, now: float) -> Iterator[Finding]:
     """Files and folders that a stopped write, backup or restore has left behind."""
     found = [path for path in home.rglob(".*") if IS_DRAFT.match(path.name) or path.name.startswith(".backup.")]

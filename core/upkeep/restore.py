@@ -23,13 +23,17 @@ STOP_FIRST = "Stop the dashboard and its jobs first, then restore again."
 
 @dataclass(frozen=True)
 class Restored:
-    """A home that was restored: its files, the checksum of the backup, where the old home went, and the jobs now paused."""
+    """A home that was restored: its files, the checksum of the backup, where the old home went, and the jobs now paused.
+
+    `shut_links`: read-only links of the backup that had been ended since, and stay so.
+    """
 
     files: list[str]
     checksum: str
     made: float
     moved_aside: list[str]
     paused_jobs: int
+    shut_links: int
 
 
 def check(file: Path) -> archive.Manifest:
@@ -58,6 +62,7 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             stage.mkdir(mode=0o700)
             (stage / archive.HOME).mkdir(mode=0o700)
             archive.unpack(zipped, manifest, stage)
+            shut = _keep_shut(stage / archive.HOME, home)
             moved, paused = _put(settings, manifest, stage)
         except OSError as error:
             place = error.filename2 or error.filename or home
@@ -66,7 +71,22 @@ def restore(settings: Settings, file: Path, *, replace: bool = False) -> Restore
             ) from error
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-    return Restored(list(manifest.members), checksum, manifest.made, moved, paused)
+    return Restored(list(manifest.members), checksum, manifest.made, moved, paused, shut)
+
+
+def _keep_shut(new: Path, old: Path) -> int:
+    """Let what was ended at the old home's door since the backup stay ended in the new one; return the number of read-only links."""
+    if not old.is_dir() or not any(old.iterdir()):
+        return 0
+    for ended in (old / contents.SIGNED_OUT).glob("*"):
+        (new / contents.SIGNED_OUT).mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(ended, new / contents.SIGNED_OUT / ended.name)
+    shut = [
+        link for link in (new / contents.VIEW_LINKS).glob("*") if not (old / contents.VIEW_LINKS / link.name).exists()
+    ]
+    for link in shut:
+        link.unlink()
+    return len(shut)
 
 
 class _Moves:

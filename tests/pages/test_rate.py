@@ -173,6 +173,27 @@ def test_two_failed_tries_end_with_the_code_for_it(app: AppTest, make: Make) -> 
     assert app.code[0].value == protocol.of(campaign).codes.failed_check
 
 
+def test_questions_that_were_changed_meanwhile_cost_no_try_and_are_shown(app: AppTest, home: Store, make: Make) -> None:
+    campaign = make(Protocol(check=CHECK, check_tries=1))
+    agree(visit(app, campaign))
+    app.button(key="rate.read_it").click().run()
+    changed = tuple(
+        question.model_copy(
+            update={"text": f"New: {question.text}", "answer": (question.answer + 1) % len(question.options)}
+        )
+        for question in CHECK
+    )
+    with home.write() as session:
+        stored = session.get_one(Campaign, campaign.id)
+        stored.settings = stored.settings | Protocol(check=changed, check_tries=1).model_dump(mode="json")
+
+    take_check(app, 1, rightly=True)
+
+    assert "not counted as a try" in app.error[0].value and app.radio(key="rate.check.0").label.startswith("New")
+    with home() as session:
+        assert session.scalar(select(Rater.check_tries)) == 0
+
+
 def test_an_unanswered_check_costs_no_try(app: AppTest, home: Store, make: Make) -> None:
     agree(visit(app, make(Protocol(check=CHECK))))
     app.button(key="rate.read_it").click().run()

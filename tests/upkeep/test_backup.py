@@ -1,6 +1,7 @@
 """Backup and restore: a copy while fifty raters answer, any damaged byte refused, and no home overwritten."""
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -30,9 +31,10 @@ from core.study.rows.study import Arm, Job, Sample, Task
 from core.study.splits import equal_texts
 from core.study.store import Store
 from core.subjectivity.sessions import assignment, campaigns, enrolment
-from core.upkeep import archive, backup, restore
+from core.upkeep import archive, backup, doctor, restore
 from tests import postgresql
 from tests.command_line import CommandLine
+from ui.door import ended, tokens, view_links
 
 RATERS, ITEMS = 50, 40
 
@@ -411,6 +413,57 @@ def test_the_commands_say_what_is_in_the_file_and_what_is_not(call: CommandLine,
     assert json.loads(checked.stdout)["files"] == ["database/litmus.db", "home/organiser.key"]
     assert json.loads(back.stdout)["checksum"] == archive.checksum(tmp_path / "b.zip")
     assert Path(json.loads(back.stdout)["moved_aside"][0]).is_dir()
+
+
+def test_any_name_that_a_file_may_have_is_kept_or_counted(settings: Settings, store: Store, tmp_path: Path) -> None:
+    odd = ["exports/study 12:30.csv", "exports/a\\b.csv", "exports/..c.csv", "exports/é\u202e.csv"]
+    for name in odd:
+        write_text(settings.home / name, name)
+    (settings.home / "exports" / os.fsdecode(b"caf\xe9.csv")).write_text("x")
+
+    made = backup.write(settings, tmp_path / "b.zip")
+    restore.restore(settings_of(tmp_path / "new"), tmp_path / "b.zip")
+
+    assert made.left_out["files whose name is no text (UTF-8)"] == 1
+    assert [(tmp_path / "new" / name).read_text() for name in odd] == odd
+
+
+def test_a_folder_that_cannot_be_listed_ends_the_backup_with_a_sentence(
+    settings: Settings, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(settings.home / "models/run-1/w.safetensors", "x")
+    listing, asking = os.scandir, os.access
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("models"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("models") and asking(path, mode))
+
+    with pytest.raises(StudyError, match="Permission denied"):
+        backup.write(settings, tmp_path / "b.zip")
+
+    assert list(tmp_path.glob("*b.zip*")) == []
+    assert any("models" in found.what for found in doctor.examine(settings, now=time.time()))
+
+
+def test_what_was_ended_since_the_backup_stays_ended(settings: Settings, store: Store, tmp_path: Path) -> None:
+    home, now = settings.home, time.time()
+    ended_link, kept_link = (view_links.make(home, name=name, now=now, days=9) for name in ("a", "b"))
+    token = tokens.sign(home, "secret", expires=now + 3600)
+    backup.write(settings, tmp_path / "b.zip")
+    store.close()
+    view_links.end(home, next(link.id for link in view_links.links(home) if link.name == "a"))
+    ended.end(home, token, expires=int(now + 3600), now=now)
+    assert not view_links.is_open(home, ended_link, now=now)
+
+    found = restore.restore(settings, tmp_path / "b.zip", replace=True)
+
+    assert found.shut_links == 1 and view_links.is_open(home, kept_link, now=now)
+    assert not view_links.is_open(home, ended_link, now=now)
+    assert ended.has_ended(home, token, expires=int(now + 3600))
 
 
 def test_a_full_disk_leaves_no_half_backup(settings: Settings, store: Store, tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ def whats(settings: Settings) -> str:
     return "\n".join(finding.what for finding in doctor.examine(settings, now=time.time()))
 
 
+def test_a_sound_home_is_no_ruin_to_a_user_who_may_not_read_it(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = os.access
+    for closed in (settings.home, settings.home / "litmus.db"):
+        monkeypatch.setattr(os, "access", lambda path, mode, closed=closed: Path(path) != closed and asking(path, mode))
+
+        found = doctor.examine(settings, now=time.time())
+
+        assert [finding.how_to_mend for finding in found] == [doctor.AS_ITS_USER] and "restore" not in found[0].what
+
+
 def test_a_new_home_is_private_and_sound(call: CommandLine) -> None:
     assert call("jobs").code == 0
 

@@ -35,9 +35,14 @@ PROXIES = (
 
 def why_not_local() -> str:
     """The sign that this session's visitor may be on another machine, as the start of a sentence; "" without a sign."""
+    return why_not_from_here(dict(st.context.headers.items()))
+
+
+def why_not_from_here(headers: Mapping[str, str]) -> str:
+    """The sign that the visitor with these headers may be on another machine, as the start of a sentence; "" without a sign."""
     if not hosts.is_loopback(config.get_option("server.address")):
         return "This server can be reached by others"
-    return sign_of_a_proxy(dict(st.context.headers.items()))
+    return sign_of_a_proxy(headers)
 
 
 def sign_of_a_proxy(headers: Mapping[str, str]) -> str:

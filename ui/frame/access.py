@@ -9,6 +9,7 @@ reads cookies only when a session starts, so changes during a session are kept i
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -112,6 +113,15 @@ def signed_in_as(settings: Settings, token: str, *, now: float) -> Visitor | Non
         if secret and tokens.is_signed(settings.home, secret, token, now=now, purpose=PURPOSES[who]):
             return who
     return None
+
+
+def may_upload(cookies: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    """Whether a request outside of any session is an organiser's, by its cookies, or without a sign-in by where it comes from."""
+    settings = resources.settings()
+    names = cookie_names(settings.home)
+    if settings.asks_sign_in:
+        return signed_in_as(settings, cookies.get(names.organiser, ""), now=time.time()) is Visitor.ORGANISER
+    return names.rater not in cookies and not local.why_not_from_here(headers)
 
 
 def rater_token() -> str:

@@ -34,7 +34,7 @@ def kept(does: Callable[P, None]) -> Callable[P, None]:
             does(*args, **kwargs)
         except StoreFault:
             st.session_state[WAITING] = (does.__name__, args)
-            st.session_state[TRIED_AT] = time.time()
+            st.session_state[TRIED_AT] = time.monotonic()
         else:
             st.session_state.pop(WAITING, None)
 
@@ -56,7 +56,7 @@ def show_refusals() -> Iterator[None]:
 def notice(*, is_reached: bool) -> None:
     """Draw that a click waits or that the data cannot be read, and try again every few seconds; nothing if all is well."""
     if WAITING in st.session_state or not is_reached:
-        st.session_state.setdefault(TRIED_AT, time.time())
+        st.session_state.setdefault(TRIED_AT, time.monotonic())
         _again()
     else:
         st.session_state.pop(TRIED_AT, None)
@@ -66,9 +66,9 @@ def notice(*, is_reached: bool) -> None:
 def _again() -> None:
     waiting: tuple[str, tuple[Any, ...]] | None = st.session_state.get(WAITING)
     st.warning(UNSAVED if waiting else UNREACHED)
-    if time.time() - st.session_state.get(TRIED_AT, 0.0) < SECONDS - 1:
+    if time.monotonic() - st.session_state.get(TRIED_AT, -SECONDS) < SECONDS - 1:
         return
-    st.session_state[TRIED_AT] = time.time()
+    st.session_state[TRIED_AT] = time.monotonic()
     if waiting is not None:
         name, args = waiting
         CLICKS[name](*args)

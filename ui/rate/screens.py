@@ -133,7 +133,7 @@ def check(visit: Visit) -> None:
             "Check my answers",
             type="primary",
             on_click=rating.check,
-            args=(visit.rater.id, visit.rater.check_tries, orders),
+            args=(visit.rater.id, visit.rater.check_tries, orders, rating.asked(visit.rules)),
             key=f"rate.check.go.{visit.rater.check_tries}",
             width="stretch",
         )

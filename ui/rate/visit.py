@@ -3,6 +3,7 @@
 An organiser's preview takes the same steps on a copy of the campaign that is kept in memory only.
 """
 
+import hashlib
 import random
 import time
 from collections.abc import Sequence
@@ -174,18 +175,30 @@ def have_read() -> None:
     st.session_state[READ] = True
 
 
+def asked(rules: Protocol) -> str:
+    """A digest of the questions of a comprehension check and of what counts as right."""
+    return hashlib.sha256(rules.model_dump_json(include={"check"}).encode()).hexdigest()
+
+
 @retry.kept
-def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]]) -> None:
+def check(rater_id: int, tries: int, orders: Sequence[Sequence[int]], questions: str) -> None:
     """Store a try at the comprehension check with the answers on the screen.
 
     `orders`: for each question, the positions of its options in the order shown. `tries`: tries made before this one; if
-    the number has changed since, as after a double click, nothing is stored.
+    the number has changed since, as after a double click, nothing is stored. `questions`: `asked` of those on the screen; if
+    the organiser has changed them since, nothing is stored, and the new ones are shown.
     """
     shown = [st.session_state.get(f"rate.check.{place}") for place in range(len(orders))]
     chosen = [order[choice] for order, choice in zip(orders, shown, strict=True) if choice is not None]
     with retry.show_refusals(), _writing() as session:
-        if session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME).check_tries != tries:
+        rater = session.get_one(Rater, rater_id, with_for_update=ONE_AT_A_TIME)
+        if rater.check_tries != tries:
             return
+        if asked(protocol.of(session.get_one(Campaign, rater.campaign_id))) != questions:
+            st.session_state[WRONG] = []
+            raise StudyError(
+                "The questions were changed a moment ago. Please answer the new ones; this was not counted as a try."
+            )
         st.session_state[WRONG] = enrolment.check(session, rater_id=rater_id, answers=chosen, now=time.time())
         assignment.next_item(session, rater_id=rater_id, now=time.time(), rng=random.Random())
 

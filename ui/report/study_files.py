@@ -53,7 +53,9 @@ def _bring_in(key: str) -> None:
         words.set_refusal(f"{error} Nothing was imported.".replace("with --study NAME", "below"))
         return
     st.session_state["study.imports"] = st.session_state.get("study.imports", 0) + 1
-    words.set_notice(f"The study {study.name} is here, with all its rows.")
+    words.set_notice(
+        f"The study {study.name} is here, with all its rows. A connection to a language model is not taken over."
+    )
     frame.choose_study(study.name)
 
 

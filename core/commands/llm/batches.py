@@ -93,6 +93,8 @@ def under_way(
             arm_id = tasks.get_arm(session, tasks.get_task(session, home.id, task), arm).id
         batches = batch_generation.open_batches(store, arm_id=arm_id)
         if cancel and batches:
+            if base_url is None:
+                connection.check_known(batches[0].base_url, home, settings)
             wanted = connection.made(models=(batches[0].model,), base_url=base_url or batches[0].base_url)
             client = connection.open_all(wanted, settings)[0]
             assert isinstance(client, OpenAIProvider)

@@ -32,4 +32,6 @@ def bring_in(path: Path, *, name: str | None, is_check: bool, as_json: bool) -> 
     if is_check:
         typer.echo("The files are whole and can be imported. Nothing is stored.")
         return
-    typer.echo("All of it is stored. The links of its campaigns are new; API keys were never in the files.")
+    typer.echo(
+        "All of it is stored. The links of its campaigns are new; a connection to a language model is not taken over: make your own."
+    )

@@ -69,12 +69,15 @@ def restore(
                 "checksum": found.checksum,
                 "moved_aside": found.moved_aside,
                 "paused_jobs": found.paused_jobs,
+                "shut_links": found.shut_links,
             }
         )
         return
     typer.echo(f"{settings.home}: {len(found.files)} files restored, as they were on {_date(found.made)}.")
     for place in found.moved_aside:
         typer.echo(f"Moved aside: {place}. Delete it when the restored home is as it should be.")
+    if found.shut_links:
+        typer.echo(f"Read-only links that were ended after the backup stay ended: {found.shut_links}.")
     if found.paused_jobs:
         typer.echo(
             f"{found.paused_jobs} jobs that were under way are paused, since another copy of the home may be at work on them. "

@@ -25,7 +25,7 @@ def bring_in(store: Store) -> Study:
     with tempfile.TemporaryDirectory() as spare:
         folder = zipped.unpack_study(catalogue.FINISHED_SAMPLE, Path(spare))
         with store.write() as session:
-            return reading.read(session, folder, name=_free_name(session))[0]
+            return reading.read(session, folder, name=_free_name(session), is_own=True)[0]
 
 
 def _free_name(session: Session) -> str:

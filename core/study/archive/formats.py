@@ -7,15 +7,18 @@ missing values, a text that is empty or begins with a backslash has a backslash 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from core.errors import StudyError
 from core.study.archive.layout import Column, Format
 from core.study.exchange import separated, spreadsheets
 
 GROUP = 5000  # rows that are held at a time
+LONGEST_ROW = (
+    2 * separated.LONGEST_CELL
+)  # characters; the longest cells of a row that Litmus writes are texts and answers of models
+HELD = 2 * LONGEST_ROW  # characters of rows that are held at a time
 Row = Mapping[str, Any]
 
 
@@ -40,9 +43,16 @@ def read(format: Format, path: Path, columns: Sequence[Column], *, escaped: bool
     Raises `StudyError` if the file is not of the format or has other columns.
     """
     readers = {"jsonl": _json_lines, "csv": _csv_rows, "parquet": _parquet_rows}
-    rows = readers[format](path, columns, escaped)
+    group: list[Row] = []
+    held = 0
     try:
-        while group := list(islice(rows, GROUP)):
+        for row, size in readers[format](path, columns, escaped):
+            group.append(row)
+            held += size
+            if len(group) == GROUP or held > HELD:
+                yield group
+                group, held = [], 0
+        if group:
             yield group
     except UnicodeDecodeError as error:
         raise StudyError(f"{path.name} is not UTF-8.") from error
@@ -125,24 +135,45 @@ def _escaped(cell: str) -> str:
     return f"'{cell}" if cell.startswith((*spreadsheets.FORMULA, "'")) else cell
 
 
-def _json_lines(path: Path, columns: Sequence[Column], _escaped: bool) -> Iterator[Row]:
+class _Lines:
+    """The lines of a file, none of them and no row of them longer than `LONGEST_ROW`. `size`: characters since the last row."""
+
+    def __init__(self, file: TextIO, name: str) -> None:
+        self._file, self._name, self.size = file, name, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(LONGEST_ROW + 1):
+            self.size += len(line)
+            if self.size > LONGEST_ROW:
+                raise StudyError(f"{self._name} holds a row of over {LONGEST_ROW:,} characters, which no study has.")
+            yield line
+
+    def row_size(self) -> int:
+        """The characters of the row that was read, when the next one begins."""
+        size, self.size = self.size, 0
+        return size
+
+
+def _json_lines(path: Path, columns: Sequence[Column], _escaped: bool) -> Iterator[tuple[Row, int]]:
     names = [column.name for column in columns]
     with path.open(encoding="utf-8", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
+        lines = _Lines(file, path.name)
+        for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise StudyError(f"{path.name}, line {number}, is not JSON.") from error
             if not isinstance(row, dict) or list(row) != names:
                 raise StudyError(f"{path.name}, line {number}, does not hold the columns {', '.join(names)}.")
-            yield row
+            yield row, lines.row_size()
 
 
-def _csv_rows(path: Path, columns: Sequence[Column], escaped: bool) -> Iterator[Row]:
+def _csv_rows(path: Path, columns: Sequence[Column], escaped: bool) -> Iterator[tuple[Row, int]]:
     csv.field_size_limit(separated.LONGEST_CELL)
     names = [column.name for column in columns]
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file, strict=True)
+        lines = _Lines(file, path.name)
+        rows = csv.reader(iter(lines), strict=True)
         try:
             if next(rows, None) != names:
                 raise StudyError(f"{path.name} does not begin with the columns {', '.join(names)}.")
@@ -152,7 +183,8 @@ def _csv_rows(path: Path, columns: Sequence[Column], escaped: bool) -> Iterator[
                         f"{path.name}, line {rows.line_num}, has {len(cells)} cells in place of {len(names)}."
                     )
                 own = [cell[1:] if escaped and cell.startswith("'") else cell for cell in cells]
-                yield {column.name: _value(cell, column, path) for cell, column in zip(own, columns, strict=True)}
+                row = {column.name: _value(cell, column, path) for cell, column in zip(own, columns, strict=True)}
+                yield row, lines.row_size()
         except csv.Error as error:
             raise StudyError(f"{path.name}, line {rows.line_num}, is not CSV: {error}.") from error
 
@@ -177,7 +209,7 @@ def _value(cell: str, column: Column, path: Path) -> Any:
         ) from error
 
 
-def _parquet_rows(path: Path, columns: Sequence[Column], _escaped: bool) -> Iterator[Row]:
+def _parquet_rows(path: Path, columns: Sequence[Column], _escaped: bool) -> Iterator[tuple[Row, int]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -193,6 +225,7 @@ def _parquet_rows(path: Path, columns: Sequence[Column], _escaped: bool) -> Iter
                 raise StudyError(f"{path.name} does not hold the columns {', '.join(names)}.")
             for batch in file.iter_batches(GROUP):
                 for row in batch.to_pylist():
-                    yield row | {name: json.loads(row[name]) for name in nested if row[name] is not None}
+                    whole = row | {name: json.loads(row[name]) for name in nested if row[name] is not None}
+                    yield whole, 0  # `fault_of` has bounded what a group can hold
     except (pa.ArrowException, OSError, ValueError, TypeError, RecursionError) as error:
         raise StudyError(f"{path.name} is not a Parquet file of an exported study: {str(error)[:80]}.") from error

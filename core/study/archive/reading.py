@@ -18,6 +18,7 @@ from core.study.archive.manifest import Manifest
 from core.study.rows.study import Study
 
 LARGEST_INTEGER = 2**63 - 1
+OF_ITS_OWNER = "connection"  # in a study's config: an address to which this home's API key would be sent
 TYPES: Mapping[str, Any] = {"integer": int, "number": float, "boolean": bool, "text": str, "object": dict, "list": list}
 
 
@@ -28,6 +29,7 @@ class Import:
     said: Manifest
     folder: Path
     name: str | None
+    is_own: bool
     offsets: dict[str, int] = field(default_factory=dict)
 
     def id_of(self, table: str, number: Any, *, where: str) -> int:
@@ -39,29 +41,33 @@ class Import:
         return self.offsets[table] + number
 
 
-def read(session: Session, folder: Path, *, name: str | None = None) -> tuple[Study, Manifest]:
+def read(session: Session, folder: Path, *, name: str | None = None, is_own: bool = False) -> tuple[Study, Manifest]:
     """Store the study of a folder that `writing.write` made, and return the study with its manifest.
 
-    `name`: a new name for the study. All rows are stored in the caller's transaction, which must be rolled back on an error.
-    Raises `StudyError` if the name is taken, or a file is missing, changed, not readable, or does not fit the others.
+    `name`: a new name for the study. `is_own`: the files were made here and now; the connection to a language model of other files
+    is left out, so that no key is sent to an address that somebody else has chosen. All rows are stored in the caller's
+    transaction, which must be rolled back on an error. Raises `StudyError` if the name is taken, or a file is missing, changed,
+    not readable, or does not fit the others.
     """
     said = manifest.read(folder)
     files = [file for file in layout.files() if file.table.name in said.rows]
     if said.rows[layout.ROOT] != 1:
         raise StudyError(f"The files hold {said.rows[layout.ROOT]} studies in place of one. Export the study again.")
-    ours = Import(said, folder, name)
+    ours = Import(said, folder, name, is_own)
     try:
         for file in files:
-            ours.offsets[file.table.name] = _reserved(session, ours, file)
+            ours.offsets[file.table.name] = _before(session, ours, file)
         for file in files:
             _store(session, ours, file)
+        for file in files:
+            _use_up(session, ours, file)
     except sqlalchemy.exc.StatementError as error:
         raise StudyError(f"The files do not fit together: {_reason(error)}. Export the study again.") from error
     return session.get_one(Study, ours.offsets[layout.ROOT] + 1), said
 
 
-def _reserved(session: Session, ours: Import, file: File) -> int:
-    """Keep free as many ids as a file has rows, and return the number before the first of these ids."""
+def _before(session: Session, ours: Import, file: File) -> int:
+    """The number before the ids of a file's rows; nobody else stores rows of its table until the transaction ends."""
     table, name = file.table, f"{file.stem}.{ours.said.format}"
     rows = ours.said.rows[table.name]
     if rows > formats.most_rows(ours.said.format, ours.folder / name):
@@ -69,10 +75,18 @@ def _reserved(session: Session, ours: Import, file: File) -> int:
     if session.get_bind().dialect.name != "postgresql":  # SQLite's writing session lets nobody else write
         return session.scalar(select(func.max(table.c.id))) or 0
     session.execute(sqlalchemy.text(f'LOCK TABLE "{table.name}" IN EXCLUSIVE MODE'))
-    sequence = func.pg_get_serial_sequence(f'"{table.name}"', "id")
-    before = int(session.scalar(select(func.nextval(sequence))) or 0)
-    session.execute(select(func.setval(sequence, before + rows + 1)))
-    return before
+    return int(session.scalar(select(func.nextval(_sequence(file)))) or 0)
+
+
+def _use_up(session: Session, ours: Import, file: File) -> None:
+    """Let the next row have an id after those of a file whose rows are stored: PostgreSQL takes no step of a sequence back."""
+    if session.get_bind().dialect.name == "postgresql":
+        last = ours.offsets[file.table.name] + ours.said.rows[file.table.name]
+        session.execute(select(func.setval(_sequence(file), last + 1)))
+
+
+def _sequence(file: File) -> Any:
+    return func.pg_get_serial_sequence(f'"{file.table.name}"', "id")
 
 
 def _store(session: Session, ours: Import, file: File) -> None:
@@ -91,7 +105,7 @@ def _store(session: Session, ours: Import, file: File) -> None:
             _row(ours, file, columns, row, number=number, name=name) for number, row in enumerate(group, start=done + 1)
         ]
         if file.table.name == layout.ROOT:
-            rows = [row | _as_new(session, row["name"] if ours.name is None else ours.name) for row in rows]
+            rows = [_as_new(session, row, ours) for row in rows]
         session.execute(insert(file.table), rows)
         done += len(rows)
     if done != entry.rows:
@@ -146,14 +160,15 @@ def _is_of(column: Column, value: Any) -> bool:
     return type(value) is TYPES[column.kind]
 
 
-def _as_new(session: Session, name: str) -> dict[str, Any]:
-    """What a study's row gets when it is imported: a name that no study has, and a place outside the trash."""
-    wanted = tasks.checked_name(name, "study")
+def _as_new(session: Session, row: Mapping[str, Any], ours: Import) -> dict[str, Any]:
+    """A study's row as it is imported: with a name that no study has, outside the trash, without the connection of somebody else."""
+    wanted = tasks.checked_name(row["name"] if ours.name is None else ours.name, "study")
     if session.scalar(select(Study.id).where(Study.name == wanted)) is not None:
         raise StudyError(
             f"There is a study {wanted[:80]!r} already. Import this one under another name with --study NAME."
         )
-    return {"name": wanted, "trashed_at": None, "is_trash": False}
+    config = {key: value for key, value in row["config"].items() if ours.is_own or key != OF_ITS_OWNER}
+    return {**row, "name": wanted, "config": config, "trashed_at": None, "is_trash": False}
 
 
 def _reason(error: sqlalchemy.exc.StatementError) -> str:

@@ -10,6 +10,7 @@ from core.study.archive import manifest
 
 LARGEST = 8 << 30  # bytes, unpacked
 TIGHTEST = 500  # times that a file may shrink in a zip
+MOST_FILES = 200  # a study has a file for each kind of row, and a few beside them
 PIECE = 1 << 20
 
 
@@ -49,14 +50,18 @@ def unpack_study(file: Path, folder: Path) -> Path:
 
 
 def _check(entries: Sequence[zipfile.ZipInfo], name: str) -> None:
-    names = [entry.filename for entry in entries]
+    names = {entry.filename for entry in entries}
     if manifest.NAME not in names:
         raise StudyError(
             f"{name} holds no {manifest.NAME} at its top, so it is no exported study. Choose the zip that `export` made."
         )
+    if len(names) < len(entries) or len(names) > MOST_FILES:
+        raise StudyError(
+            f"{name} holds a name twice, or {len(names):,} files, which no study has. Nothing was unpacked."
+        )
     for entry in entries:
         is_plain = entry.filename in manifest.BESIDE or manifest.PLAIN_NAME.fullmatch(entry.filename)
-        if not is_plain or PurePosixPath(entry.filename).name != entry.filename or names.count(entry.filename) > 1:
+        if not is_plain or PurePosixPath(entry.filename).name != entry.filename:
             raise StudyError(f"{name} holds a file that no study has, {entry.filename[:60]!r}. Nothing was unpacked.")
     size, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
     if size > LARGEST or size > TIGHTEST * max(packed, 1) + PIECE:

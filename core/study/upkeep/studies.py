@@ -44,7 +44,7 @@ def copy(store: Store, study_id: int, name: str) -> tuple[Study, dict[str, int]]
             _free(session, name)
             written, _ = writing.write(session, study, folder)
         with store.write() as session:
-            return reading.read(session, folder, name=name)[0], written.left_out
+            return reading.read(session, folder, name=name, is_own=True)[0], written.left_out
 
 
 def put_aside(session: Session, study_id: int, is_aside: bool) -> Study:

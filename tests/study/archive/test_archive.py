@@ -12,14 +12,16 @@ from pathlib import Path
 import mlcroissant
 import pandas as pd
 import pytest
+import sqlalchemy
 from sqlalchemy import func, insert, select, update
 
 from core import settings as settings_module
 from core.analysis import findings
 from core.errors import StudyError
+from core.llm import connection
 from core.study import store as store_module
 from core.study import trash
-from core.study.archive import layout, manifest, reading, writing, zipped
+from core.study.archive import formats, layout, manifest, reading, writing, zipped
 from core.study.archive.layout import Format
 from core.study.exchange import addresses
 from core.study.exchange.data_set import croissant
@@ -86,7 +88,7 @@ def test_a_study_read_back_gives_the_same_files(
     with other.write() as session:
         session.add(Study(name="in the way, so that ids differ"))
         session.flush()
-        reading.read(session, tmp_path / "a")
+        reading.read(session, tmp_path / "a", is_own=True)
     exported(other, tmp_path / "b", format=format, panel_ids=True, escaped=escaped)
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
@@ -282,6 +284,63 @@ def test_a_damaged_export_is_refused_in_a_sentence_and_nothing_is_stored(
     assert set(counts(other).values()) == {0}
 
 
+def test_the_connection_of_somebody_else_is_left_out_so_that_no_key_goes_to_its_address(
+    whole: Store, other: Store, tmp_path: Path
+) -> None:
+    with whole.write() as session:
+        study = session.scalars(select(Study).where(Study.name == "whole")).one()
+        connection.keep(
+            session, study.id, connection.Connection(models=("m",), base_url="https://collector.example/v1")
+        )
+    exported(whole, tmp_path / "a")
+
+    with other.write() as session:
+        foreign, _ = reading.read(session, tmp_path / "a")
+        own, _ = reading.read(session, tmp_path / "a", name="own", is_own=True)
+
+    assert connection.of(foreign) == connection.Connection() and foreign.config["encoders"] == own.config["encoders"]
+    assert connection.of(own).base_url == "https://collector.example/v1"
+    with pytest.raises(StudyError, match="--base-url https://collector"):
+        connection.check_known(
+            "https://collector.example/v1", foreign, settings_module.load({"LITMUS_HOME": str(tmp_path)})
+        )
+    connection.check_known("https://collector.example/v1", own, settings_module.load({"LITMUS_HOME": str(tmp_path)}))
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_a_row_without_an_end_is_refused_before_it_fills_the_memory(
+    whole: Store, other: Store, tmp_path: Path, format: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(whole, tmp_path / "a", format=format)
+    monkeypatch.setattr(formats, "LONGEST_ROW", 5_000)
+    name = f"tasks.{format}"
+    text = (tmp_path / "a" / name).read_text(encoding="utf-8")
+    endless = '["' + "a" * 6_000 if format == "jsonl" else '1,"' + "b\nc\n" * 2_000
+    damaged(tmp_path / "a", lambda folder: (folder / name).write_text(text + endless, encoding="utf-8"))  # type: ignore[arg-type, return-value]
+
+    with pytest.raises(StudyError, match=f"{name} holds a row of over 5,000 characters"), other.write() as session:
+        reading.read(session, tmp_path / "a")
+
+    assert set(counts(other).values()) == {0}
+
+
+def test_groups_hold_as_many_rows_as_there_is_room_for(
+    whole: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(whole, tmp_path / "a")
+    file = next(file for file in layout.files() if file.table.name == "sample")
+    path = tmp_path / "a" / f"{file.stem}.jsonl"
+    columns = [
+        column for column in file.written if f'"{column.name}":' in path.read_text(encoding="utf-8").splitlines()[0]
+    ]
+    whole_group = list(formats.read("jsonl", path, columns))
+    monkeypatch.setattr(formats, "HELD", 1_000)
+
+    small = list(formats.read("jsonl", path, columns))
+
+    assert len(whole_group) == 1 < len(small) and [row for group in small for row in group] == whole_group[0]
+
+
 def test_a_taken_name_is_refused_with_the_way_out(whole: Store, tmp_path: Path) -> None:
     exported(whole, tmp_path / "a")
     before = counts(whole)
@@ -348,6 +407,21 @@ def test_a_zip_is_unpacked_and_one_that_leads_outside_is_refused(whole: Store, t
         assert list((tmp_path / "empty").iterdir()) == []
 
 
+def test_a_zip_of_thousands_of_files_is_refused_by_their_number(tmp_path: Path) -> None:
+    with zipped.zipfile.ZipFile(tmp_path / "many.zip", "w") as made:
+        made.writestr("manifest.json", "{}")
+        for number in range(20_000):
+            made.writestr(f"{''.join(chr(97 + int(digit)) for digit in str(number))}.csv", b"")
+
+    with pytest.raises(StudyError, match="20,001 files, which no study has"):
+        zipped.unpack_study(tmp_path / "many.zip", tmp_path)
+    with zipped.zipfile.ZipFile(tmp_path / "twice.zip", "w") as made, pytest.warns(UserWarning, match="Duplicate"):
+        for _ in range(2):
+            made.writestr("manifest.json", "{}")
+    with pytest.raises(StudyError, match="holds a name twice"):
+        zipped.unpack_study(tmp_path / "twice.zip", tmp_path)
+
+
 def test_a_zip_whose_packed_bytes_are_damaged_is_refused_in_a_sentence(whole: Store, tmp_path: Path) -> None:
     paths = exported(whole, tmp_path / "a")
     good = zipped.pack(paths, tmp_path / "a", tmp_path / "good.zip").read_bytes()
@@ -410,9 +484,16 @@ def test_postgresql_reads_and_writes_the_same(whole: Store, migrated_postgresql_
 
     for name in ("whole", "again"):
         with server.write() as session:
-            reading.read(session, tmp_path / "a", name=name)
+            reading.read(session, tmp_path / "a", name=name, is_own=True)
+    damaged(shutil.copytree(tmp_path / "a", tmp_path / "half"), in_file("skips.jsonl", "{", "("))
+    for _ in range(3):
+        with pytest.raises(StudyError, match="is not JSON"), server.write() as session:
+            reading.read(session, tmp_path / "half", name="half")
     with server.write() as session:
         session.add(Study(name="one more, by the sequence"))
+        session.flush()
+        last = session.scalar(sqlalchemy.text("SELECT last_value FROM sample_id_seq"))
+        assert last < counts(server)["sample"] + 10, "a refused import uses up one id of a table, not one for each row"
     with server() as session:
         study = writing.snapshot(session).scalars(select(Study).where(Study.name == "whole")).one()
         writing.write(session, study, tmp_path / "b")
