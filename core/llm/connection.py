@@ -20,6 +20,7 @@ from core.llm.money import prices as prices_module
 from core.llm.money.prices import Price
 from core.llm.probe import Tested
 from core.llm.settings import LONGEST_ANSWER_S, CallSettings
+from core.study import tasks
 from core.study.rows.study import Study
 
 KEPT_AS = "connection"
@@ -114,7 +115,9 @@ def keep(session: Session, study_id: int, connection: Connection) -> None:
 
 
 def check_known(url: str, study: Study, settings: settings_module.Settings) -> None:
-    """Raise `StudyError` for an address that stands in the rows of a study and that nobody has named here: the API key would go there."""
+    """Raise `StudyError` for an address in the rows of an imported study that nobody has named here: the API key would go there."""
+    if not study.config.get(tasks.IMPORTED):
+        return
     own = of(study).base_url or settings.openai_base_url or providers.OPENAI_URL
     if urlsplit(url).netloc not in {urlsplit(known).netloc for known in (own, providers.OPENAI_URL)}:
         raise StudyError(

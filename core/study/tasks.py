@@ -12,6 +12,7 @@ from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
 PUT_ASIDE = "put_aside"  # the key in `Study.config` of a study that lists leave out
+IMPORTED = "imported"  # in the config of a study that came from files: what its rows name was not chosen here
 ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
 
 DEFAULT_CONFIG: dict[str, Any] = {

@@ -167,7 +167,9 @@ def _as_new(session: Session, row: Mapping[str, Any], ours: Import) -> dict[str,
         raise StudyError(
             f"There is a study {wanted[:80]!r} already. Import this one under another name with --study NAME."
         )
-    config = {key: value for key, value in row["config"].items() if ours.is_own or key != OF_ITS_OWNER}
+    config = row["config"]
+    if not ours.is_own:
+        config = {key: value for key, value in config.items() if key != OF_ITS_OWNER} | {tasks.IMPORTED: True}
     return {**row, "name": wanted, "config": config, "trashed_at": None, "is_trash": False}
 
 
