@@ -33,7 +33,7 @@ def test_a_study_is_exported_and_imported_into_an_empty_home(call: CommandLine, 
     assert taken.code == 1 and taken.stderr.count("\n") == 1 and "--study NAME" in taken.stderr
     assert json.loads(renamed.stdout)["study"] == "second"
     for name in json.loads(said.stdout)["files"]:
-        if Path(name).suffix == ".csv":
+        if Path(name).suffix == ".csv" and Path(name).name != "studies.csv":  # without the connection that it had
             assert (tmp_path / "again" / Path(name).name).read_bytes() == Path(name).read_bytes()
 
 
