@@ -29,7 +29,12 @@ ON_THE_PAGE = {
     "drop_several": "data.drop_several",
     "cut": "data.cut",
 }
-OF_A_TERMINAL = {"check", "study", "as_json"}  # the page always shows the findings first, for the study in hand
+OF_A_TERMINAL = {
+    "context",
+    "check",
+    "study",
+    "as_json",
+}  # the page always shows the findings first, for the study in hand
 
 
 def uploaded(app: AppTest, content: str, name: str = "f.csv") -> AppTest:
