@@ -370,11 +370,13 @@ def _working(jobs: list[Job]) -> list[int]:
 
 
 def _draw(jobs: list[Job], key: str) -> None:
-    """Draw the active jobs; if no job is active, the newest job if it failed or was cancelled."""
+    """Draw the active jobs, and those that failed or were cancelled since the oldest of them, or else the newest job, was queued."""
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
-    failed = [job for job in jobs[:1] if job.state in (JobState.FAILED, JobState.CANCELLED)]
-    for job in active or failed:
-        row(job, key=key)
+    since = min((job.created_at for job in active or jobs[:1]), default=0.0)
+    ended = (JobState.FAILED, JobState.CANCELLED)
+    for job in jobs:
+        if job in active or (job.state in ended and (job.finished_at or 0.0) >= since):
+            row(job, key=key)
 
 
 def _change(action: str, job_id: int) -> None:
