@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 from core.errors import StudyError
 
 SECRETS = Path(".streamlit/secrets.toml")
+VIEW_LINKS, SIGNED_OUT = (
+    "view-links",
+    "signed-out",
+)  # folders of a home: its read-only links, and sign-ins that were ended
 CHECKPOINT_SECONDS = 20
 
 

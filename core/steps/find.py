@@ -36,10 +36,10 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
             .distinct()
         )
     )
-    shown = {study.id for study in tasks.studies(session)}
-    in_lists = [study for study in studies if study.id in shown]
-    if len(in_lists or studies) == 1:
-        return (in_lists or studies)[0]
+    in_lists = {study.id for study in tasks.studies(session)}
+    studies = [study for study in studies if study.id in in_lists] or studies
+    if len(studies) == 1:
+        return studies[0]
     if studies:
         raise StudyError(
             f"Several studies have a task {task!r}: {', '.join(s.name for s in studies)}. Say which with --study."

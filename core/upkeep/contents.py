@@ -19,10 +19,6 @@ CACHES = {
 LOCK, DRAFT, LINK = "locks", "unfinished files", "links and files of another kind"
 NO_TEXT = "files whose name is no text (UTF-8)"
 IS_DRAFT = re.compile(r"^\..+\.([0-9a-f]{16}|part)$")
-VIEW_LINKS, SIGNED_OUT = (
-    "view-links",
-    "signed-out",
-)  # the doors of a dashboard: read-only links, and sign-ins that were ended
 SQLITE_ENDINGS = ("", "-wal", "-shm", "-journal")
 
 

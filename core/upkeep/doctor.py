@@ -44,11 +44,8 @@ def examine(settings: Settings, *, now: float) -> list[Finding]:
         ]
     file = contents.database_file(settings)
     inside = list(_of_file(file) if file is not None else [])
-    rows = (
-        []
-        if any(finding.how_to_mend in (RESTORE, AS_ITS_USER) for finding in inside)
-        else list(_of_rows(settings, now))
-    )
+    is_shut = any(finding.how_to_mend in (RESTORE, AS_ITS_USER) for finding in inside)
+    rows = [] if is_shut else list(_of_rows(settings, now))
     return [
         *inside,
         *rows,

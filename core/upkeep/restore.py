@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, inspect
 
 from core.errors import StudyError
-from core.settings import Settings
+from core.settings import SIGNED_OUT, VIEW_LINKS, Settings
 from core.study import migrate
 from core.upkeep import archive, contents, database
 
@@ -78,12 +78,10 @@ def _keep_shut(new: Path, old: Path) -> int:
     """Let what was ended at the old home's door since the backup stay ended in the new one; return the number of read-only links."""
     if not old.is_dir() or not any(old.iterdir()):
         return 0
-    for ended in (old / contents.SIGNED_OUT).glob("*"):
-        (new / contents.SIGNED_OUT).mkdir(mode=0o700, exist_ok=True)
-        shutil.copyfile(ended, new / contents.SIGNED_OUT / ended.name)
-    shut = [
-        link for link in (new / contents.VIEW_LINKS).glob("*") if not (old / contents.VIEW_LINKS / link.name).exists()
-    ]
+    for ended in (old / SIGNED_OUT).glob("*"):
+        (new / SIGNED_OUT).mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(ended, new / SIGNED_OUT / ended.name)
+    shut = [link for link in (new / VIEW_LINKS).glob("*") if not (old / VIEW_LINKS / link.name).exists()]
     for link in shut:
         link.unlink()
     return len(shut)

@@ -95,11 +95,12 @@ def test_forty_guessers_never_slow_the_organisers_sign_in(server: Server, known:
         took, found = await organiser()
         return took, found, sum(await asyncio.gather(*guessers))
 
+    alone, _ = asyncio.run(organiser())
     took, found, tried = asyncio.run(attack())
 
     assert found
     assert tried >= GUESSERS
-    assert took < 5  # a guesser waits 1, 2, 4 ... seconds; on two busy cores the page alone may take two
+    assert took < alone + 2  # a guesser waits 1, 2, 4 ... seconds
 
 
 @pytest.mark.slow
@@ -168,7 +169,7 @@ def test_an_ended_sign_in_is_remembered_until_it_would_have_expired(tmp_path: Pa
 
     ended.end(tmp_path, "c", expires=300, now=200.0)
 
-    assert [path.name.partition(".")[0] for path in (tmp_path / ended.FOLDER).iterdir()] == ["300"]
+    assert [path.name.partition(".")[0] for path in (tmp_path / settings_module.SIGNED_OUT).iterdir()] == ["300"]
 
 
 def test_a_guesser_waits_ever_longer_and_nobody_else_does() -> None:

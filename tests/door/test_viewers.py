@@ -121,7 +121,7 @@ def test_a_link_needs_a_name(tmp_path: Path, name: str) -> None:
 
 def test_a_damaged_file_opens_nothing(tmp_path: Path) -> None:
     token = view_links.make(tmp_path, name="group", now=NOON, days=1)
-    (path,) = (tmp_path / view_links.FOLDER).iterdir()
+    (path,) = (tmp_path / settings_module.VIEW_LINKS).iterdir()
     path.write_text('{"name": "group"')
 
     assert not view_links.is_open(tmp_path, token, now=NOON)

@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from core import files
-
-FOLDER = "signed-out"
+from core.settings import SIGNED_OUT
 
 
 def end(home: Path, token: str, *, expires: int, now: float) -> None:
     """Remember that this sign-in has ended. Raises `OSError` if the home cannot be written."""
-    folder = home / FOLDER
+    folder = home / SIGNED_OUT
     for path in folder.glob("*.*") if folder.exists() else []:
         until = path.name.partition(".")[0]
         if until.isdecimal() and int(until) <= now:
@@ -26,7 +25,7 @@ def end(home: Path, token: str, *, expires: int, now: float) -> None:
 def has_ended(home: Path, token: str, *, expires: int) -> bool:
     """Whether this sign-in was ended by any dashboard on this home. A folder that cannot be read counts as ended."""
     with suppress(PermissionError):
-        return (home / FOLDER / _name(token, expires)).exists()
+        return (home / SIGNED_OUT / _name(token, expires)).exists()
     return True
 
 

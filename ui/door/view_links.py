@@ -13,8 +13,8 @@ from pathlib import Path
 
 from core import files
 from core.errors import StudyError
+from core.settings import VIEW_LINKS
 
-FOLDER = "view-links"
 MOST = 100
 
 
@@ -43,30 +43,32 @@ def make(home: Path, *, name: str, now: float, days: float) -> str:
     token = secrets.token_urlsafe(24)
     content = json.dumps({"name": name, "made": now, "ends": now + days * 86_400})
     try:
-        files.create(home / FOLDER / f"{_digest(token)}.json", content.encode())
+        files.create(home / VIEW_LINKS / f"{_digest(token)}.json", content.encode())
     except OSError as error:
-        raise StudyError(f"The link could not be stored in {home / FOLDER}: {error.strerror}.") from error
+        raise StudyError(f"The link could not be stored in {home / VIEW_LINKS}: {error.strerror}.") from error
     return token
 
 
 def is_open(home: Path, token: str, *, now: float) -> bool:
     """Whether a token is that of a link that holds: neither ended by an organiser nor past its date."""
-    found = _read(home / FOLDER / f"{_digest(token)}.json")
+    found = _read(home / VIEW_LINKS / f"{_digest(token)}.json")
     return found is not None and now < found.ends
 
 
 def links(home: Path) -> list[ViewLink]:
     """The links that nobody has ended, the newest first. A file that cannot be read is left out, and opens nothing."""
-    paths = (home / FOLDER).glob("*.json") if (home / FOLDER).is_dir() else []
+    paths = (home / VIEW_LINKS).glob("*.json") if (home / VIEW_LINKS).is_dir() else []
     return sorted((link for path in paths if (link := _read(path)) is not None), key=lambda link: -link.made)
 
 
 def end(home: Path, id: str) -> None:
     """End a link, for every dashboard on the home. Raises `StudyError` if the home cannot be written."""
     try:
-        (home / FOLDER / f"{id}.json").unlink(missing_ok=True)
+        (home / VIEW_LINKS / f"{id}.json").unlink(missing_ok=True)
     except OSError as error:
-        raise StudyError(f"The link could not be ended: {error.strerror}. Delete {home / FOLDER} to end it.") from error
+        raise StudyError(
+            f"The link could not be ended: {error.strerror}. Delete {home / VIEW_LINKS} to end it."
+        ) from error
 
 
 def _read(path: Path) -> ViewLink | None:

@@ -117,11 +117,9 @@ def signed_in_as(settings: Settings, token: str, *, now: float) -> Visitor | Non
 
 def may_upload(cookies: Mapping[str, str], headers: Mapping[str, str]) -> bool:
     """Whether a request outside of any session is an organiser's, by its cookies, or without a sign-in by where it comes from."""
-    settings = resources.settings()
-    names = cookie_names(settings.home)
-    if settings.asks_sign_in:
-        return signed_in_as(settings, cookies.get(names.organiser, ""), now=time.time()) is Visitor.ORGANISER
-    return names.rater not in cookies and not local.why_not_from_here(headers)
+    names = cookie_names(resources.settings().home)
+    who = _by_sign_in(cookies.get(names.organiser, ""), local.why_not_from_here(headers))
+    return who is Visitor.ORGANISER and (resources.settings().asks_sign_in or names.rater not in cookies)
 
 
 def rater_token() -> str:
@@ -212,9 +210,15 @@ def _visitor() -> Visitor:
         return Visitor.VIEWER if view_links.is_open(settings.home, link, now=now) else Visitor.STRANGER
     if _came_as_rater():
         return Visitor.RATER
+    return _by_sign_in(session_token(), local.why_not_local())
+
+
+def _by_sign_in(token: str, why_not_local: str) -> Visitor:
+    """Who a visitor is by the sign-in with this token; where none is asked for, whoever is surely on this machine is the organiser."""
+    settings = resources.settings()
     if not settings.asks_sign_in:
-        return Visitor.STRANGER if local.why_not_local() else Visitor.ORGANISER
-    return signed_in_as(settings, session_token(), now=now) or Visitor.STRANGER
+        return Visitor.STRANGER if why_not_local else Visitor.ORGANISER
+    return signed_in_as(settings, token, now=time.time()) or Visitor.STRANGER
 
 
 def _came_as_rater() -> bool:

@@ -370,12 +370,14 @@ def _working(jobs: list[Job]) -> list[int]:
 
 
 def _draw(jobs: list[Job], key: str) -> None:
-    """Draw the active jobs, and those that failed or were cancelled since the oldest of them, or else the newest job, was queued."""
+    """Draw the active jobs, and those that failed or were cancelled since the oldest of them, or else the newest job, was queued; not
+    those whose work a newer job has taken up. `jobs`: the newest first."""
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     since = min((job.created_at for job in active or jobs[:1]), default=0.0)
-    ended = (JobState.FAILED, JobState.CANCELLED)
+    newest = {job.key: job for job in reversed(jobs)}
     for job in jobs:
-        if job in active or (job.state in ended and (job.finished_at or 0.0) >= since):
+        is_left = job.state in (JobState.FAILED, JobState.CANCELLED) and newest[job.key] is job
+        if job in active or (is_left and (job.finished_at or 0.0) >= since):
             row(job, key=key)
 
 

@@ -316,8 +316,7 @@ def _notes(table: tables.Table, chosen: dict[str, Any], found: labels_in_files.R
         seen = ", ".join(f"{name!r} {n}" for name, n in list(found.unknown.items())[:5])
         notes.append(f"Labels that the task does not have: {seen}.{_ways_to_map(found)}")
     if found.folded:
-        folded = ", ".join(f"{name!r} as {label!r}" for name, label in found.folded.items())
-        notes.append(f"Taken for one label: {folded}.")
+        notes.append(f"Taken for one label: {labels_in_files.pairs(found.folded)}.")
     return notes
 
 

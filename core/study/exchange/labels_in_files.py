@@ -142,6 +142,11 @@ def read(cells: "pd.Series[str]", *, known: Collection[str], rename: Mapping[str
     return Read(of_rows[0], of_rows[1], alike, folded, unknown, meant, written, both, unrenamed)
 
 
+def pairs(taken: Mapping[str, str]) -> str:
+    """Spellings with the names they were read as, in words."""
+    return ", ".join(f"{spelling!r} as {name!r}" for spelling, name in taken.items())
+
+
 def check_new(found: Read, choices: Choices, *, file: str, column: str) -> None:
     """Raise `StudyError` if the labels of a file cannot become the labels of a new task.
 

@@ -162,12 +162,9 @@ def _fold_raters(names: "pd.Series[str]", *, fold: bool) -> tuple["pd.Series[str
     nested = distinct.holds(names, lambda values: values.str.startswith(("[", "{", "(")))
     found = labels_in_files.read(distinct.blanked(names, nested), known=(), rename={}, choices=reading)
     if found.folded:
-        pairs = [
-            f"{spelling!r} as {name!r}"
-            for spelling, name in found.folded.items()
-            if not pseudonyms.is_personal(spelling)
-        ]
-        return distinct.mapped(names, found.folded), [f"Taken for one rater: {', '.join(pairs)}."] if pairs else []
+        told = {spelling: name for spelling, name in found.folded.items() if not pseudonyms.is_personal(spelling)}
+        notes = [f"Taken for one rater: {labels_in_files.pairs(told)}."] if told else []
+        return distinct.mapped(names, found.folded), notes
     groups = [group for group in found.alike if not any(map(pseudonyms.is_personal, group))]
     return names, [
         f"These raters look alike and count as different: {', '.join(map(repr, group))} (--fold takes them for one)."

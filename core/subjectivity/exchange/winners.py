@@ -26,8 +26,7 @@ def same_names(frame: pd.DataFrame, *, fold: bool) -> tuple[pd.DataFrame, list[s
     found = labels_in_files.read(names, known=(), rename={}, choices=choices)
     if found.folded:
         changed = {column: distinct.mapped(frame[column], found.folded) for column in ("left", "right", "winner")}
-        pairs = ", ".join(f"{spelling!r} as {name!r}" for spelling, name in found.folded.items())
-        return frame.assign(**changed), [f"Taken for one name: {pairs}."]
+        return frame.assign(**changed), [f"Taken for one name: {labels_in_files.pairs(found.folded)}."]
     groups = [", ".join(map(repr, group)) for group in found.alike]
     return frame, [
         f"These names look alike and count as different: {names} (--fold takes them for one)." for names in groups
