@@ -49,7 +49,8 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
     """Start a runner in the background if no runner holds the lock; cheap if a runner works already.
 
     A runner that this process has started and that is still starting counts as one that works: on a busy machine that takes
-    seconds, in which a waiting command asks for a runner again and again.
+    seconds, in which a waiting command asks for a runner again and again. One that has held the lock and gave it up is
+    ending, and sees no job that is queued from then on: another is started.
     """
     try:
         settings.logs.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
     except Timeout:
         return
     last = _started.get(settings.home)
-    if last is not None and last.poll() is None:
+    if last is not None and last.poll() is None and not _has_begun(settings, last.pid):
         return
     with (settings.logs / "runner.log").open("ab") as log:
         child = subprocess.Popen(
@@ -220,6 +221,7 @@ def _alone(settings: Settings, store: Store) -> Iterator[Callable[[], object] | 
         yield None
         return
     try:
+        _begun(settings).write_text(str(os.getpid()), encoding="utf-8")
         with _alone_on_database(store) as check:
             yield check
     finally:
@@ -236,6 +238,18 @@ def _alone_on_database(store: Store) -> Iterator[Callable[[], object] | None]:
         connection.detach()  # closed at the end and not pooled: the lock lives as long as the connection
         is_locked = connection.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY})
         yield partial(connection.execute, sqlalchemy.text("SELECT 1")) if is_locked else None
+
+
+def _begun(settings: Settings) -> Path:
+    """The file with the process number of the runner that took the lock last."""
+    return settings.home / "runner.pid"
+
+
+def _has_begun(settings: Settings, pid: int) -> bool:
+    try:
+        return _begun(settings).read_text(encoding="utf-8") == str(pid)
+    except FileNotFoundError:
+        return False
 
 
 def _lock(settings: Settings, *, timeout: float) -> FileLock:

@@ -90,6 +90,6 @@ def _reason(path: Path, relative: Path) -> str | None:
         return CACHES[relative.parts[0]]
     if not is_text(relative):
         return NO_TEXT
-    if path.suffix == ".lock":
+    if path.suffix in {".lock", ".pid"}:
         return LOCK
     return DRAFT if IS_DRAFT.match(path.name) else None

@@ -81,7 +81,7 @@ def test_a_sweep_is_planned_watched_cancelled_tried_again_and_read(
     page.get_by_role("button", name="Retry").first.click()
 
     # the other job is still training: what was waited for before Retry came is waited for here
-    expect(page.get_by_text("6 runs planned: 6 done")).to_be_visible(timeout=2 * walking.PATIENCE)
+    expect(page.get_by_text("6 runs planned: 6 done")).to_be_visible(timeout=5 * walking.PATIENCE)
     with store() as session:
         assert session.get_one(Job, stopped).state == JobState.DONE
         assert all(run.finished_at for run in session.query(Run))

@@ -253,6 +253,24 @@ def test_a_runner_that_is_still_starting_is_not_started_again(bench: Bench, sett
     until(lambda: not processes(settings))
 
 
+def test_a_runner_that_has_given_up_its_lock_and_is_still_ending_does_not_count(
+    bench: Bench, settings: Settings
+) -> None:
+    runner.ensure(settings, idle=0.1)
+    ending = runner._started[settings.home]
+    until(lambda: (settings.home / "runner.pid").exists())
+    os.kill(ending.pid, signal.SIGSTOP)
+    until(lambda: psutil.Process(ending.pid).status() == psutil.STATUS_STOPPED)
+    (settings.home / "runner.lock").rename(
+        settings.home / "given up"
+    )  # as if released: nobody holds the lock at this path
+
+    runner.ensure(settings, idle=0.1)
+    assert runner._started[settings.home].pid != ending.pid
+    os.kill(ending.pid, signal.SIGCONT)
+    until(lambda: not processes(settings))
+
+
 @pytest.mark.slow
 def test_the_next_runner_takes_over_the_same_process(bench: Bench, settings: Settings, tmp_path: Path) -> None:
     job_id = bench.add("sleepy", tmp_path / "log", 3)
