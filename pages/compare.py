@@ -23,9 +23,10 @@ with ui.store()() as session:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = ui.pick_task(session, study, key="compare")
         metric = ui.pick_metric(key="compare")
-        asked = ui.pick_comparison(ui.arms_of(session, study), task, metric=metric)
+        known = ui.arms_of(session, study)
+        asked = ui.pick_comparison(known, task, metric=metric)
     if asked is None:
-        ui.without_runs(study.id, "A comparison needs finished runs of two arms of this task.")
+        ui.without_comparison(study, task, known)
         ui.baselines_view(study, task, None, metric=metric)
         st.stop()
     found = ui.compared_arms(session, study, task, asked)
@@ -35,4 +36,4 @@ VIEWS[ui.pick_view(list(VIEWS), key="compare.view", is_labelled=False)]()
 ui.cautions(compared.cautions(found))
 
 # The same without a browser
-ui.in_terminal(study, ["compare", "--task", task.name, "--metric", metric])
+ui.in_terminal(study, ui.compare_command(task, asked))

@@ -19,7 +19,7 @@ from ui.campaigns.raters import raters_view
 from ui.campaigns.results import results_view
 from ui.compare.arms import arms_view
 from ui.compare.baselines import baselines_view
-from ui.compare.choices import pick_comparison
+from ui.compare.choices import compare_command, pick_comparison, without_comparison
 from ui.compare.classes import classes_view
 from ui.compare.costs import costs_view
 from ui.compare.reads import arms_of, compared_arms
@@ -117,6 +117,7 @@ __all__ = [
     "chosen_campaign",
     "classes_view",
     "compare_versions",
+    "compare_command",
     "compared_arms",
     "costs_view",
     "curve_panel",
@@ -218,6 +219,7 @@ __all__ = [
     "watch_answers",
     "watch_runs",
     "welcome",
+    "without_comparison",
     "without_real_texts",
     "without_runs",
     "without_tasks",

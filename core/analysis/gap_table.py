@@ -1,5 +1,6 @@
 """Gaps of a study's arms from the predictions of their runs, one row per task, synthetic arm and encoder."""
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -93,8 +94,8 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     """
     pairs = {key: pair for key, pair in _pairs(scores) if pair.n_seeds}
     read = _Answers(answers, metric)
+    spread = gaps.shared_spread([read.scored(runs) for runs in runs_of_spread(scores)])
     scored = {key: (read.scored(pair.real), read.scored(pair.synthetic)) for key, pair in pairs.items()}
-    spread = gaps.shared_spread(list(read.cache.values()))
     found = {key: _on_length(gaps.gap(*both, spread=spread), pairs[key]) for key, both in scored.items()}
     rows = [_row(key, pairs[key], scored[key], gap, read.chance(pairs[key].real)) for key, gap in found.items()]
     reals = _real_runs(scores, pairs)
@@ -103,7 +104,7 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, metric: Metric) -> G
     beaten = {
         key
         for key, of_key in reals.items()
-        if all(_is_above(gaps.gap(read.scored(runs), commonest[key][metric], spread=spread)) for runs in of_key)
+        if all(_is_above(gaps.gap(read.scored(runs), read.commonest(runs)[metric], spread=spread)) for runs in of_key)
     }
     unbeaten = set(reals) - beaten - dull
     by_task = {task: commonest[task, encoder] for task, _, encoder in pairs}
@@ -137,6 +138,15 @@ def _real_runs(
         groups = [runs for _, runs in own.groupby("conditions", sort=False)]
         found.setdefault((str(name), str(of)), [max(groups, key=lambda runs: (len(runs), runs["run_id"].max()))])
     return found
+
+
+def runs_of_spread(scores: pd.DataFrame) -> list[pd.DataFrame]:
+    """The runs whose scores tell the spread over seeds that the arms of a study have in common, a table for each arm, encoder and
+    conditions: those that gaps are measured by, and those of arms without a gap."""
+    pairs = dict(_pairs(scores))
+    real = _real_runs(scores, {key: pair for key, pair in pairs.items() if pair.n_seeds})
+    every = [*(pair.synthetic for pair in pairs.values()), *itertools.chain.from_iterable(real.values())]
+    return list({tuple(runs["run_id"]): runs for runs in every}.values())
 
 
 def _is_above(gap: Gap) -> bool:

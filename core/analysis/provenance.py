@@ -6,6 +6,7 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.analysis import gap_table
 from core.study import browse, tasks
 from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.study import Arm, Completion, Import, Prompt, Sample, Task
@@ -18,7 +19,7 @@ RUN_COLUMNS = ["arm", "seed", "macro_f1", "accuracy", "n_train", "n_test", "run_
 class Provenance:
     """What the gap of an arm on a task came from.
 
-    `runs`: the runs of the arm and of the real arm with this encoder, columns `RUN_COLUMNS`. `settings`: the training settings of
+    `runs`: the runs of the arm and of the real arm that the gap is measured by, columns `RUN_COLUMNS`. `settings`: the training settings of
     these runs, in words. `notes`: sentences on the runs. `n_texts`: kept training texts of the arm. `texts`: two of these for each label,
     columns label, text, model, version. `prompts`: the prompt versions that wrote kept texts, with their number, the newest first;
     `files`: file name -> number of kept texts that came from the file.
@@ -36,11 +37,14 @@ class Provenance:
 
 
 def of_gap(session: Session, scores: pd.DataFrame, *, task: Task, arm: Arm, encoder: str) -> Provenance:
-    """Walk back from the gap of an arm with an encoder; `scores` has the columns of `core.training.runs.scores`."""
+    """Walk back from the gap of an arm with an encoder; `scores` has the columns of `core.training.runs.scores`, of which those runs
+    count that the gap is measured by."""
+    conditions = gap_table.conditions_of_gaps(scores).get((task.name, arm.name, encoder))
     used = scores[
         (scores["task"] == task.name)
-        & scores["arm"].isin([arm.name, str(ArmKind.REAL)])
+        & ((scores["arm"] == arm.name) | (scores["arm_kind"] == ArmKind.REAL))
         & (scores["encoder"] == encoder)
+        & (scores["conditions"] == conditions)
     ]
     kept = (Sample.arm_id == arm.id, Sample.status == SampleStatus.KEPT, Sample.split == Split.TRAIN)
     by_prompt = select(Completion.prompt_id, func.count(Sample.id)).join(Sample, Sample.completion_id == Completion.id)

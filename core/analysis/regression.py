@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 EXACT_UP_TO = 7  # points; with more, a permutation test samples orders in place of all 7! = 5,040
 ROUNDING = 1e-9
+FLAT = 1e-12  # a spread below this share of the largest value is rounding
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def fit(points: pd.DataFrame, *, x: str, y: str, confidence: float = 0.95, seed:
     n = len(rows)
     leverage = 1 / n + (xs - xs.mean()) ** 2 / ((xs - xs.mean()) ** 2).sum()
     slope, intercept = _line(xs, ys)
-    covariance = _hc3(xs, ys) if leverage.max() < 1 - ROUNDING else np.full((2, 2), np.nan)
+    is_known = leverage.max() < 1 - ROUNDING and not _is_flat(ys)
+    covariance = _hc3(xs, ys) if is_known else np.full((2, 2), np.nan)
     p, margin = _test(slope, math.sqrt(covariance[1, 1]), degrees=n - 2, confidence=confidence)
     influence = _influence(rows, xs, ys, leverage)
     without = [point.slope_without for point in influence if math.isfinite(point.slope_without)]
@@ -156,8 +158,15 @@ def _line(xs: Floats, ys: Floats) -> tuple[float, float]:
     """The least-squares slope and intercept; nan if x is constant."""
     deviation = xs - xs.mean()
     spread = float((deviation**2).sum())
-    slope = float((deviation * (ys - ys.mean())).sum() / spread) if np.ptp(xs) > 0 else float("nan")
+    if np.ptp(xs) == 0:
+        return math.nan, math.nan
+    slope = 0.0 if _is_flat(ys) else float((deviation * (ys - ys.mean())).sum() / spread)
     return slope, float(ys.mean() - slope * xs.mean())
+
+
+def _is_flat(ys: Floats) -> bool:
+    """Whether all values are equal, rounding aside."""
+    return bool(np.ptp(ys) <= FLAT * np.abs(ys).max())
 
 
 def _hc3(xs: Floats, ys: Floats) -> Floats:
@@ -182,13 +191,13 @@ def _note(leverage: Floats, p: float) -> str:
 
 
 def _r2(xs: Floats, ys: Floats) -> float:
-    return float("nan") if np.ptp(ys) == 0 else float(np.corrcoef(xs, ys)[0, 1] ** 2)
+    return math.nan if _is_flat(ys) else float(np.corrcoef(xs, ys)[0, 1] ** 2)
 
 
 def _spearman(xs: Floats, ys: Floats) -> tuple[float, float]:
     """Spearman's rho and its two-sided p; both nan for a constant y."""
-    if np.ptp(ys) == 0:
-        return float("nan"), float("nan")
+    if _is_flat(ys):
+        return math.nan, math.nan
     rank_x, rank_y = stats.rankdata(xs), stats.rankdata(ys)
     rho = float(np.corrcoef(rank_x, rank_y)[0, 1])
     if len(xs) <= EXACT_UP_TO:
@@ -201,7 +210,7 @@ def _permutation_p(xs: Floats, ys: Floats, *, resamples: int, rng: np.random.Gen
 
     A sample of orders counts the observed order too (Phipson and Smyth 2010).
     """
-    if np.ptp(ys) == 0:
+    if _is_flat(ys):
         return 1.0
     if len(xs) <= EXACT_UP_TO:
         return _share_as_far(xs, ys, _all_orders(len(xs)))
@@ -225,7 +234,7 @@ def _influence(rows: npt.NDArray[np.intp], xs: Floats, ys: Floats, leverage: Flo
     slope, intercept = _line(xs, ys)
     residual = ys - intercept - slope * xs
     variance = float((residual**2).sum() / (len(xs) - 2))
-    exact = variance <= (ROUNDING * max(float(np.ptp(ys)), ROUNDING)) ** 2
+    exact = variance <= max(ROUNDING * float(np.ptp(ys)), FLAT * float(np.abs(ys).max())) ** 2
     cooks = np.full(len(xs), np.nan)
     if not exact:
         np.divide(residual**2 * leverage, 2 * variance * (1 - leverage) ** 2, out=cooks, where=leverage < 1 - ROUNDING)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from core.analysis import gap_table
+from core.analysis.arms import trained
 from core.analysis.gap_table import GapTable
 from core.analysis.points import Metric
 
@@ -178,3 +179,37 @@ def test_arms_trained_on_different_devices_have_no_gap_and_it_is_said() -> None:
         "t: the runs of zero-shot with minilm (GPU, bfloat16) and of the real arm (CPU, float32) were trained on different "
         "devices, so they are not compared. Train both on the same kind of device."
     ]
+
+
+def test_arms_that_were_paired_under_different_test_splits_each_have_a_gap() -> None:
+    more = np.arange(120)
+    runs = Runs().add("real").add("zero-shot", right=0.7)
+    first = len(runs.scores)
+    runs.add("real", conditions="120 test texts", n_test=120).add(
+        "few-shot", right=0.7, conditions="120 test texts", n_test=120
+    )
+    for number in range(first, len(runs.scores)):
+        truth = np.tile([1, 2], 60)
+        wrong = more % (10 if runs.scores[number]["arm"] == "real" else 3) == number % 3
+        columns = {"run_id": number + 1, "sample_id": more, "label_id": truth}
+        runs.answers[number] = pd.DataFrame(columns | {"predicted_id": np.where(wrong, 3 - truth, truth)})
+
+    found = runs.table()
+
+    assert dict(zip(found.table["arm"], found.table["n_test"], strict=True)) == {"zero-shot": 80, "few-shot": 120}
+    assert found.learned == {("t", "minilm")} and not found.unlearned
+
+
+def test_the_spread_over_seeds_is_that_of_every_arm_also_of_a_task_with_real_texts_only() -> None:
+    runs = Runs()
+    for task in ("t", "u"):
+        runs.add("real", task=task).add("zero-shot", task=task, right=0.7)
+    alone = runs.table().spread
+    for task in ("v", "w"):
+        runs.add("real", task=task)
+    scores, answers = pd.DataFrame(runs.scores), pd.concat(runs.answers)
+
+    found = gap_table.of_runs(scores, answers, metric=Metric.ACCURACY).spread
+
+    assert alone.df == 0 and found.df > 0
+    assert trained.shared_spread(trained.of_runs(scores, answers), Metric.ACCURACY) == found

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import select
 
 from core.analysis import provenance
 from core.analysis.provenance import Provenance
 from core.study import tasks
 from core.study.exchange import importing, tables
-from core.study.rows.study import Study
+from core.study.rows.study import Run, Study
 from core.study.store import Store
 from core.training import runs
 from tests.finished_study import add_runs, make_task
@@ -60,3 +61,15 @@ def test_imported_texts_name_their_file_and_an_arm_without_texts_says_so(store: 
 
     assert (empty.n_texts, empty.files, empty.prompts, len(empty.texts)) == (0, {}, (), 0)
     assert found.files == {"made.csv": 2} and found.n_texts == 2 and (found.texts["version"] == "").all()
+
+
+def test_runs_that_the_gap_is_not_measured_by_are_not_listed(store: Store) -> None:
+    study = studied(store)
+    with store.write() as session:
+        task = tasks.get_task(session, study.id, "t")
+        before = set(session.scalars(select(Run.id)))
+        add_runs(session, task, {"real": 0.6, "zero-shot": 0.5}, seeds=1, steps=101)
+        for run in session.scalars(select(Run).where(Run.id.not_in(before))):
+            run.n_train, run.config = 50, run.config | {"training": {"steps": 100}}
+
+    assert of(store, study, "zero-shot").runs["n_train"].tolist() == [100] * 4

@@ -202,3 +202,15 @@ def test_a_fit_is_plain_data_with_named_influence() -> None:
 )
 def test_a_p_value_never_reads_as_zero(p: float, words: str) -> None:
     assert regression.p_words(p) == words
+
+
+@pytest.mark.parametrize("always", [0.3, 0.1, 0.07, 0.62, -0.3])
+def test_an_outcome_that_is_always_the_same_has_no_interval_whatever_the_rounding(always: float) -> None:
+    points = pd.DataFrame({"x": [0.1, 0.2, 0.35, 0.5, 0.8], "y": [always] * 5})
+
+    found = regression.fit(points, x="x", y="y")
+
+    assert found.slope == 0 and found.leave_one_out == (0, 0)
+    assert all(math.isnan(value) for value in (found.low, found.high, found.p, found.r2, found.spearman))
+    assert all(math.isnan(point.cooks_d) for point in found.influence)
+    assert found.note == "The points lie on the line exactly, so nothing tells how far the slope could be off."

@@ -154,3 +154,18 @@ def test_errors_of_the_predictor_are_taken_out_where_enough_is_left() -> None:
     assert (found.slope, found.low) == pytest.approx((fit.slope / expected, fit.low / expected), rel=1e-6)
     assert lost.reliability < 0.5 and math.isnan(lost.slope)
     assert math.isnan(unknown.reliability)
+
+
+@pytest.mark.parametrize("always", [0.3, 0.1, 0.62])
+@pytest.mark.parametrize("arms", [["z"], ["z", "f"]])
+def test_gaps_that_are_all_the_same_have_no_slope_to_tell_and_say_so(always: float, arms: list[str]) -> None:
+    at = zip("abcde", [0.1, 0.2, 0.35, 0.5, 0.8], strict=True)
+    points = pd.DataFrame(
+        [(task, arm, x, always) for task, x in at for arm in arms], columns=["task", "arm", "x", "gap"]
+    )
+
+    found = slope.over_groups(points, x="x", y="gap", group="task", alike=("arm",))
+
+    assert found.slope == pytest.approx(0, abs=1e-12)
+    assert all(math.isnan(value) for value in (found.low, found.p, found.r2, found.spearman))
+    assert found.note == slope.EXACT_LINE

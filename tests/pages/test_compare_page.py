@@ -121,3 +121,25 @@ def test_missing_baselines_are_offered_until_they_are_computed_and_after_a_text_
     changed = [button.key for button in app.button if button.key == "compare.baselines.compute"]
 
     assert (bool(is_offered), bool(after), bool(changed)) == (True, False, True)
+
+
+def test_what_is_not_chosen_is_said_so_and_the_command_names_every_choice(app: AppTest, home: Store) -> None:
+    fill(home, real=0.9, zero_shot=0.7, few_shot=0.85)
+    opened(app, "compare")
+    untouched = app.code[-1].value
+    app.number_input(key="compare.margin").set_value(5.0)
+    arms = app.multiselect(key="compare.arms.1.minilm.None")
+    arms.set_value(["zero-shot", "few-shot"]).run()
+
+    assert untouched == (
+        "litmus compare --task tone --metric macro_f1 --margin 0.02 --encoder minilm --against real --study s"
+    )
+    assert "The real arm is not among the chosen ones, so arms are compared with one another only." in said(app)
+    assert (
+        "--margin 0.05" in app.code[-1].value and "--arms zero-shot,few-shot --against zero-shot" in app.code[-1].value
+    )
+
+    app.multiselect(key="compare.arms.1.minilm.None").set_value(["real"]).run()
+    assert "Only real is chosen. Choose a second arm to compare it with." in said(app)
+    app.multiselect(key="compare.arms.1.minilm.None").set_value([]).run()
+    assert "No arm is chosen." in said(app) and "needs finished runs" not in said(app)

@@ -7,8 +7,8 @@ from core.analysis.arms.compared import Asked
 from core.analysis.arms.differences import MARGIN
 from core.analysis.arms.trained import StudyArms
 from core.analysis.points import Metric
-from core.study.rows.study import Task
-from ui.shared import pickers
+from core.study.rows.study import Study, Task
+from ui.shared import jobs, pickers
 from ui.shared.words import WHAT_AN_ARM_IS
 
 EVERY_PAIR = "each other"
@@ -45,6 +45,24 @@ def pick_comparison(known: StudyArms, task: Task, *, metric: Metric) -> Asked | 
     wanted = () if len(chosen) == len(names) else tuple(chosen)
     against = "" if base == EVERY_PAIR else str(base)
     return Asked(metric=metric, margin=margin, encoder=encoder, size=size, names=wanted, base=against)
+
+
+def without_comparison(study: Study, task: Task, known: StudyArms) -> None:
+    """Draw why there is nothing to compare: no arm is chosen, or no run of the task has finished."""
+    if known.encoders(task.name):
+        st.info("No arm is chosen. Choose at least one arm, or two to compare them.")
+    else:
+        jobs.without_runs(study.id, "A comparison needs finished runs of two arms of this task.")
+
+
+def compare_command(task: Task, asked: Asked) -> list[object]:
+    """The words of the command that compares what is chosen."""
+    words: list[object] = ["compare", "--task", task.name, "--metric", asked.metric, "--margin", f"{asked.margin:g}"]
+    for option, value in (
+        ("--encoder", asked.encoder), ("--size", asked.size), ("--arms", ",".join(asked.names)), ("--against", asked.base)
+    ):  # fmt: skip
+        words += [option, value] if value else []
+    return words
 
 
 def _size_words(size: int | None) -> str:

@@ -47,7 +47,7 @@ class StepsCheck:
 
     `table`: `COLUMNS`, a row per task, synthetic arm and encoder whose runs exist at all three lengths; `change` is the gap
     with twice the steps minus the gap, its limits are nan where fewer than 3 seeds have runs of all lengths. `waiting`: runs of
-    the comparison without a finished run of half or of twice the steps.
+    the comparison without a finished run of half or of twice the steps on the same test texts.
     """
 
     table: pd.DataFrame
@@ -83,20 +83,19 @@ def read(session: Session, study_id: int, metric: Metric) -> StepsCheck:
         row.id: row.config for row in session.execute(select(Run.id, Run.config).where(Run.id.in_(numbers)))
     }
     known = {_key(row, configs[row["run_id"]], times=1.0): int(row["run_id"]) for row in every.to_dict("records")}
-    arms: dict[tuple[str, str, str], _Lengths] = {}
+    arms: dict[tuple[str, ...], _Lengths] = {}
     waiting = 0
-    for (task, arm, encoder), own in scores.groupby(["task", "arm", "encoder"], sort=False):
+    for key, own in scores.groupby(trained.KEY, sort=False):
         triples = [_triple(row, configs[row["run_id"]], known) for row in own.to_dict("records")]
         whole = [triple for triple in triples if None not in triple]
-        waiting += len(triples) - len(whole)
         found = _at_lengths(whole, every, answers, configs)
+        waiting += len(triples) - (len(whole) if found is not None else 0)
         if found is not None:
-            arms[str(task), str(arm), str(encoder)] = found
+            arms[tuple(map(str, key))] = found
     rows = [
-        _row(key, real, arm, metric)
-        for key, arm in arms.items()
-        for real in [_real_of(key, arms)]
-        if arm.own.kind != ArmKind.REAL and real is not None and real.own.is_tested_like(arm.own)
+        _row(key, real, arms[*key, conditions], metric)
+        for key, conditions in gap_table.conditions_of_gaps(scores).items()
+        if (*key, conditions) in arms and (real := _real_of((*key, conditions), arms)) is not None
     ]
     return StepsCheck(pd.DataFrame(rows, columns=COLUMNS), waiting)
 
@@ -150,6 +149,7 @@ def _key(row: Mapping[Any, Any], config: Mapping[str, Any], *, times: float) -> 
         config.get("code"),
         config.get("stopping"),
         config.get("weights"),
+        row["device"],
         told,
     )
 
@@ -184,9 +184,14 @@ def _at_lengths(
     return _Lengths(steps, half, own, twice) if own.is_tested_like(half) and own.is_tested_like(twice) else None
 
 
-def _real_of(key: tuple[str, str, str], arms: Mapping[tuple[str, str, str], _Lengths]) -> _Lengths | None:
-    task, _, encoder = key
-    own = [arm for (t, _, e), arm in arms.items() if (t, e) == (task, encoder) and arm.own.kind == ArmKind.REAL]
+def _real_of(key: tuple[str, ...], arms: Mapping[tuple[str, ...], _Lengths]) -> _Lengths | None:
+    """The real arm of the same task, encoder and conditions, if it has runs at all lengths on the same test texts."""
+    task, _, *rest = key
+    own = [
+        arm
+        for (t, _, *others), arm in arms.items()
+        if (t, others) == (task, rest) and arm.own.kind == ArmKind.REAL and arm.own.is_tested_like(arms[key].own)
+    ]
     return own[0] if own else None
 
 

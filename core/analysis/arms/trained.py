@@ -16,6 +16,8 @@ from core.errors import StudyError
 from core.study.rows.kinds import ArmKind, Purpose
 from core.training import runs
 
+KEY = ["task", "arm", "encoder", "conditions"]
+
 
 @dataclass(frozen=True)
 class TrainedArm:
@@ -58,11 +60,13 @@ class TrainedArm:
 class StudyArms:
     """The trained arms of a study, one for each task, arm, encoder and conditions, in the order of tasks and arms.
 
-    `left_out`: sentences on runs that stand in no figure.
+    `left_out`: sentences on runs that stand in no figure. `of_spread`: the arms whose seeds tell the spread that the study's arms have in
+    common (`gap_table.runs_of_spread`).
     """
 
     arms: tuple[TrainedArm, ...]
     left_out: tuple[str, ...]
+    of_spread: tuple[TrainedArm, ...] = ()
 
     def of(self, task: str, encoder: str) -> list[TrainedArm]:
         """The trained arms of a task with an encoder, under all conditions."""
@@ -123,17 +127,18 @@ def of_runs(scores: pd.DataFrame, answers: pd.DataFrame, *, left_out: str = "") 
     ordered = answers.sort_values(["run_id", "sample_id"], kind="stable")
     by_run = {int(str(number)): rows for number, rows in ordered.groupby("run_id")}
     known = scores[scores["run_id"].isin(list(by_run))]
-    found, other_texts = [], 0
-    for _, own in known.groupby(["task", "arm", "encoder", "conditions"], sort=False):
-        arm = _trained(own, by_run)
-        found.append(arm)
+    found, other_texts = {}, 0
+    for key, own in known.groupby(KEY, sort=False):
+        arm = found[key] = _trained(own, by_run)
         other_texts += len(own) - len(arm.seeds)
+    of_spread = [found[tuple(own.iloc[0][KEY])] for own in gap_table.runs_of_spread(known)]
     tested = (
         f"{_runs(other_texts)} tested on other texts than the newest run; no figure counts such runs."
         if other_texts
         else ""
     )
-    return StudyArms(tuple(found), tuple(sentence for sentence in (left_out, tested) if sentence))
+    said = tuple(sentence for sentence in (left_out, tested) if sentence)
+    return StudyArms(tuple(found.values()), said, tuple(of_spread))
 
 
 def comparable(
@@ -164,10 +169,8 @@ def comparable(
 
 
 def shared_spread(study: StudyArms, metric: Metric) -> SeedSpread:
-    """The spread over seeds that the arms of a study have in common, each in the conditions in which its task is compared."""
-    keys = dict.fromkeys((arm.task, arm.encoder) for arm in study.arms)
-    chosen = [arm for task, encoder in keys for arm in comparable(study, task, encoder=encoder).arms]
-    return gaps.shared_spread([arm.scored(metric) for arm in chosen])
+    """The spread over seeds that the arms of a study have in common: the one of its gaps (`gap_table.of_runs`)."""
+    return gaps.shared_spread([arm.scored(metric) for arm in study.of_spread])
 
 
 def _trained(own: pd.DataFrame, by_run: dict[int, pd.DataFrame]) -> TrainedArm:

@@ -310,9 +310,12 @@ def _differing(one: Scored, other: Scored) -> int:
 
 
 def _of_texts(influence: Floats) -> float:
-    """The variance, from the draw of test texts, of a number on which the texts have this influence; 0 for a single text."""
+    """The variance, from the draw of test texts, of a number on which the texts have this influence; 0 for a single text, and where
+    rounding alone is left, as of arms that never disagree but have unequal numbers of seeds."""
     n = len(influence)
-    return float((influence**2).sum() / (n * (n - 1))) if n > 1 else 0.0
+    if n < 2 or np.abs(influence).max() < ROUNDING:
+        return 0.0
+    return float((influence**2).sum() / (n * (n - 1)))
 
 
 def _checked(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Codes, Codes]:

@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from core.analysis.inference.clusters import dummies
 from core.errors import StudyError
+from core.wording import counted
 
 LEAST_TEXTS = 20
 CAVEAT = (
@@ -22,7 +23,8 @@ class Effect:
     """The change of the gap from no agreement to full agreement: below 0 where the gap is larger on texts with less agreement.
 
     `slope` in score units per unit of agreement. `low`, `high`, `p` are nan, and `note` says why, where texts are too few, all
-    have the same agreement, or both arms answer all texts alike.
+    have the same agreement, or both arms answer all texts alike. Else `note` counts the texts that are left out, as the only one of a
+    label: such a text says nothing on a slope within labels.
     """
 
     slope: float
@@ -51,6 +53,11 @@ def gap_over_agreement(
     at, own = np.asarray(agreement, dtype=float), np.asarray(classes)
     if not len(gap) == len(at) == len(own):
         raise StudyError(f"Every text needs an agreement and a label; found {len(gap)}, {len(at)} and {len(own)}.")
+    _, place, size = np.unique(own, return_inverse=True, return_counts=True)
+    is_kept = (
+        size[place] > 1
+    )  # a label's only text says nothing on a slope within labels, and HC3 does not exist with it
+    alone, gap, at, own = int((~is_kept).sum()), gap[is_kept], at[is_kept], own[is_kept]
     n = len(gap)
     if n < LEAST_TEXTS:
         return _undefined(
@@ -66,16 +73,16 @@ def gap_over_agreement(
         return _undefined(n, "Agreement is the same for all texts of a label, so it cannot be told from the label.")
     found = sm.OLS(gap, np.column_stack([np.ones(n), at, indicators])).fit(cov_type="HC3", use_t=True)
     low, high = found.conf_int(alpha=1 - confidence)[1]
-    return Effect(float(found.params[1]), float(low), float(high), float(found.pvalues[1]), n, "")
+    note = f"{counted(alone, 'text')} left out as the only one of a label" if alone else ""
+    return Effect(float(found.params[1]), float(low), float(high), float(found.pvalues[1]), n, note)
 
 
 def effect_words(effect: Effect) -> str:
     """The effect in a sentence, without a verb where the interval holds 0."""
     if not math.isfinite(effect.slope):
         return effect.note
-    numbers = (
-        f"{effect.slope:+.2f} [{effect.low:.2f}, {effect.high:.2f}] from no to full agreement, {effect.n_texts} texts"
-    )
+    beside = f"; {effect.note}" if effect.note else ""
+    numbers = f"{effect.slope:+.2f} [{effect.low:.2f}, {effect.high:.2f}] from no to full agreement, {effect.n_texts} texts{beside}"
     if effect.high < 0:
         return f"the gap is larger on texts with less agreement ({numbers})"
     if effect.low > 0:

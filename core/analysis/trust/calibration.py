@@ -15,6 +15,7 @@ from core.interval import Interval, undefined, wilson
 from core.study import tasks
 from core.study.rows.study import Task
 from core.training import runs
+from core.wording import counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -142,14 +143,21 @@ def reading(found: Calibration, arm: str) -> str:
     if found.note:
         return f"{arm}: {found.note} {beside}"
     error = f"{100 * found.ece.value:.1f} points [{100 * found.ece.low:.1f}, {100 * found.ece.high:.1f}]"
-    gap = float((found.bins["confidence"] - found.bins["accuracy"]).mean())
+    gap = float(np.average(found.bins["confidence"] - found.bins["accuracy"], weights=found.bins["n"]))
     way = "surer than it is right" if gap > 0 else "less sure than it is right"
     said = (
         f"{arm}: no miscalibration is shown; its probabilities may be off by up to {100 * found.ece.high:.1f} points"
         if found.ece.low <= 0
         else f"{arm} is {way}: its probabilities are off by {error}"
     )
-    return f"{said} ({found.n_bins} bins of equally many texts, {n}). {beside}"
+    return f"{said} ({_bin_words(found.bins)}, {n}). {beside}"
+
+
+def _bin_words(bins: pd.DataFrame) -> str:
+    """How many bins there are, and whether equal confidences left them with unequally many texts."""
+    if bins["n"].max() - bins["n"].min() <= 1:
+        return f"{len(bins)} bins of equally many texts"
+    return f"{counted(len(bins), 'bin')} of {bins['n'].min():.0f} to {bins['n'].max():.0f} texts, as equal probabilities share a bin"
 
 
 def _too_few(n: int) -> str:

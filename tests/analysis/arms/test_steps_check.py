@@ -16,12 +16,15 @@ from core.training import runs
 from tests.finished_study import add_runs, make_task
 
 
-def add(session: Session, task: Task, right: dict[str, float], *, steps: int, seeds: int = 3) -> None:
+def add(
+    session: Session, task: Task, right: dict[str, float], *, steps: int, seeds: int = 3, n_train: int = 100
+) -> None:
     """Runs of the arms; those with other steps than 100 belong to a check."""
     before = set(session.scalars(select(Run.id)))
     add_runs(session, task, right, steps=steps, seeds=seeds)
     for run in session.scalars(select(Run).where(Run.id.not_in(before))):
         run.purpose = Purpose.COMPARISON if steps == 100 else Purpose.STEPS_CHECK
+        run.n_train, run.fingerprint = n_train, f"{run.fingerprint} {n_train}"
     session.flush()
 
 
@@ -109,3 +112,19 @@ def test_runs_of_a_check_stand_in_no_table_of_scores(store: Store, study: Study)
         after = runs.scores(session, study.id)
 
     assert list(after["run_id"]) == list(before["run_id"])
+
+
+def test_runs_on_another_number_of_texts_stand_in_no_change(store: Store, study: Study) -> None:
+    with store.write() as session:
+        task = session.query(Task).one()
+        for steps in (50, 200):
+            add(session, task, {"real": 0.9, "zero-shot": 0.7}, steps=steps)
+        for steps in (50, 100, 200):
+            add(session, task, {"real": 0.6}, steps=steps, n_train=60)
+
+    found = check(store, study)
+    row = found.table.iloc[0]
+
+    assert found.waiting == 0
+    assert row["n_seeds"] == 3
+    assert [row["gap_half"], row["gap"], row["gap_twice"]] == pytest.approx([0.2, 0.2, 0.2], abs=0.06)

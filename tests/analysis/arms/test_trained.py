@@ -76,7 +76,7 @@ def test_the_encoder_with_the_most_arms_counts_and_the_others_are_named() -> Non
 def test_a_runs_texts_are_matched_by_their_number_and_runs_on_other_texts_are_said() -> None:
     scores = pd.DataFrame(
         [
-            {"task": "t", "arm": "real", "arm_kind": "real", "encoder": "m", "seed": seed, "n_train": 9,
+            {"task": "t", "arm": "real", "arm_kind": "real", "encoder": "m", "seed": seed, "n_train": 9, "n_test": 2,
              "conditions": "a", "run_id": seed, "converged": seed != 3}
             for seed in (1, 2, 3)
         ]

@@ -258,3 +258,18 @@ def test_an_arm_whose_every_training_collapses_has_not_learned_whatever_the_size
         named = rng.integers(0, classes, (int(rng.integers(3, 8)), 1))  # by each training, of every text
 
         assert not gaps.has_learned(truth, np.tile(named, (1, len(truth))))
+
+
+@pytest.mark.parametrize("score", [gaps.accuracy, gaps.macro_f1])
+@pytest.mark.parametrize("seeds", [(3, 3), (3, 5), (3, 4), (5, 10)])
+def test_arms_that_never_disagree_have_the_rule_of_three_for_any_numbers_of_seeds(
+    score: Any, seeds: tuple[int, int]
+) -> None:
+    truth = np.arange(200) % 2
+    answers = np.where(np.arange(200) < 7, 1 - truth, truth)
+
+    one, other = (score(truth, np.tile(answers, (n, 1))) for n in seeds)
+    found = gaps.gap(one, other)
+
+    assert (round(found.low, 3), round(found.high, 3)) in {(-0.015, 0.015), (-0.016, 0.016)}
+    assert "No disagreement" in found.note

@@ -52,3 +52,17 @@ def test_what_cannot_be_told_says_why(real: list[float], agreement: list[float],
 def test_lengths_must_agree() -> None:
     with pytest.raises(StudyError, match="found 3, 2 and 3"):
         on_agreement.gap_over_agreement([1, 0, 1], [1, 0, 0], agreement=[1, 1], classes=[0, 1, 0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_only_text_of_a_label_is_left_out_and_counted(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    classes = np.array(["a"] * 20 + ["b"] * 19 + ["c"])
+    agreement, real, synthetic = (rng.choice(values, 40) for values in ([0.6, 0.8, 1.0], [0, 0.5, 1], [0, 0.5, 1]))
+
+    found = on_agreement.gap_over_agreement(real, synthetic, agreement=agreement, classes=classes)
+    without = on_agreement.gap_over_agreement(real[:39], synthetic[:39], agreement=agreement[:39], classes=classes[:39])
+
+    assert (found.slope, found.low, found.high) == (without.slope, without.low, without.high)
+    assert math.isfinite(found.low) and found.n_texts == 39
+    assert "39 texts; 1 text left out as the only one of a label" in effect_words(found)

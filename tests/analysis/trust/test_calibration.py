@@ -144,3 +144,14 @@ def test_intervals_of_many_texts_hold_few_draws_at_once() -> None:
     error = sure.squared.std() / math.sqrt(20_000)
     assert found.brier.low == pytest.approx(found.brier.value - 1.96 * error, abs=0.2 * error)
     assert found.brier.high == pytest.approx(found.brier.value + 1.96 * error, abs=0.2 * error)
+
+
+def test_bins_of_unequal_size_count_by_their_texts() -> None:
+    rng = np.random.default_rng(0)
+    confidence = np.concatenate([rng.uniform(0.5, 0.9, 100), np.full(300, 0.99)])[None, :]
+    correct = np.concatenate([rng.random(100) < 0.95, rng.random(300) < 0.8])[None, :]
+
+    said = calibration.reading(calibration.calibration(Sure(confidence, correct, None, None)), "real")
+
+    assert "real is surer than it is right" in said
+    assert "(3 bins of 40 to 320 texts, as equal probabilities share a bin, 400 test texts" in said
