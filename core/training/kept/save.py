@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,8 @@ class Keeper:
             task = session.get_one(Task, session.get_one(Arm, run.arm_id).task_id)
             best = runs.best(session, task.study_id, rivals)
         for rival in set(rivals) - set(best):
-            self.models.remove(rival)
+            with suppress(StudyError):  # a job of other seeds of the arm may have removed it a moment before
+                self.models.remove(rival)
 
 
 def same_answers(session: Session, run_id: int, answers: dict[int, int]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from core.study import tasks, trash
 from core.study.rows.study import Label, Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, runs
-from core.training.kept.folder import Keep, Models
+from core.training.kept.folder import Keep, KeptModel, Models
 from core.training.kept.save import Keeper
 from tests import tiny_encoder
 from tests.training.conftest import SETTINGS
@@ -134,6 +135,47 @@ def test_of_the_seeds_of_an_arm_the_best_alone_stays_and_a_job_that_runs_again_t
         assert "so its score is a little too high." in (kept.of(run_id) / "README.md").read_text(encoding="utf-8")
     trained(store, settings, ids)
     assert [model.run_id for model in kept.listed()] == best
+
+
+class SharedModels(Models):
+    """A folder from which another job removes each model a moment earlier."""
+
+    def remove(self, run_id: int) -> KeptModel:
+        Models(self.path).remove(run_id)
+        return super().remove(run_id)
+
+
+def test_a_model_that_the_job_of_another_seed_has_removed_fails_no_training(
+    store: Store, task: Task, settings: Settings, encoder: str
+) -> None:
+    ids = planned(store, task, encoder, [0, 1, 2], Keep.BEST)
+    kept = SharedModels(models.models_in(settings).path)
+
+    fit.execute(store, ids, report=silent, keeper=Keeper(kept, model_card.text))
+
+    with store() as session:
+        assert [model.run_id for model in kept.listed()] == runs.best(session, task.study_id, ids)
+
+
+def test_of_two_that_remove_a_model_at_once_one_is_told_that_there_is_no_model(tmp_path: Path) -> None:
+    kept, ends = Models(tmp_path), list[str]()
+
+    def remove_all() -> None:
+        for run_id in range(200):
+            try:
+                ends.append(str(kept.remove(run_id).run_id))
+            except StudyError as error:
+                ends.append(str(error))
+
+    for run_id in range(200):
+        kept.of(run_id).mkdir()
+        kept.mark(kept.of(run_id), "")
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(remove_all) for _ in range(4)]:
+            done.result()
+
+    assert sum("has no kept model" in end for end in ends) == 600 and len(ends) == 800
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_with_the_scores_stored(
