@@ -181,7 +181,7 @@ def test_of_two_that_remove_a_model_at_once_one_is_told_that_there_is_no_model(t
 def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_with_the_scores_stored(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
-    run_id, other = planned(store, task, encoder, [0], Keep.ALL)
+    run_id, other, later, _ = planned(store, task, encoder, [0, 1], Keep.ALL)
     kept = trained(store, settings, [run_id])
     size = kept.listed()[0].size
 
@@ -190,13 +190,14 @@ def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_wi
     kept.path.rmdir()
     kept.path.write_text("in the way")
     with pytest.raises(StudyError, match=f"could not be kept: .*write: models keep {other}"):
-        trained(store, settings, [other])
+        trained(store, settings, [other, later])
 
     assert gone.size == size > 10_000
     with store() as session, pytest.raises(StudyError, match="has no kept model. Keep it first"):
         models.get(session, settings, run_id)
     with store() as session:
         assert session.get_one(Run, other).finished_at is not None
+        assert session.get_one(Run, later).finished_at is None  # nothing more is computed for a disk that takes nothing
 
 
 def test_the_model_of_a_deleted_run_is_removed_and_never_taken_for_that_of_a_new_run_of_its_number(
