@@ -76,6 +76,17 @@ def read(session: Session, study_id: int) -> Grid:
     return Grid(pd.DataFrame(rows, columns=COLUMNS), unfinished, carriers)
 
 
+def has_begun(session: Session, job: Job, run: Run) -> bool:
+    """Whether a job that is to train a run has begun the run, or is past it, as far as its progress says."""
+    at = job.progress
+    if job.state != JobState.RUNNING or not at or at.get("started_at", 0) < (job.started_at or 0):
+        return False
+    order = _order(job)
+    ahead = order[: order.index(run.id)] if run.id in order else []
+    found = session.scalars(select(Run).where(Run.id.in_(ahead)))
+    return bool(at["done"] >= sum(_steps(other) for other in found))
+
+
 def _newness(run: Run, jobs: Mapping[int, Job]) -> tuple[bool, float]:
     """Orders the runs of a cell: those to come are newer than all others, which go by the time at which they finished or stopped."""
     job = jobs.get(run.job_id or 0)

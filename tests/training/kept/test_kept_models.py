@@ -3,20 +3,25 @@
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from core.errors import StudyError
+from core.jobs import carried
 from core.reports import silent
 from core.settings import Settings
+from core.steps import train
 from core.steps.trained import model_card, models
 from core.study import tasks, trash
-from core.study.rows.study import Label, Prediction, Run, Sample, Task
+from core.study.rows.kinds import JobState
+from core.study.rows.study import Job, Label, Prediction, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fit, plan, runs
 from core.training.kept.folder import Keep, KeptModel, Models
@@ -117,6 +122,36 @@ def test_a_finished_run_is_trained_again_for_its_weights_and_its_result_stays(
     assert (kept.of(run_id) / "README.md").read_text(encoding="utf-8") == said
     with store.write() as session, pytest.raises(StudyError, match="is kept already"):
         models.queue_model(session, settings, run_id)
+
+
+def queued(session: Session, settings: Settings, task: Task, encoder: str) -> Job:
+    """The one job of the runs of the real arm with three seeds that no other active job is to train."""
+    arms = [tasks.get_arm(session, task, "real")]
+    request = train.TrainingRequest([task], arms, [encoder], [0, 1, 2], SETTINGS)
+    one_slot = replace(settings, slots=1, gpus=0)
+    return train.queue_training(session, one_slot, study=session.get_one(Study, task.study_id), request=request).jobs[0]
+
+
+def test_a_run_is_in_one_job_at_a_time_also_if_its_model_is_kept(
+    store: Store, task: Task, settings: Settings, encoder: str
+) -> None:
+    with store.write() as session:
+        job = queued(session, settings, task, encoder)
+        first, second, third = carried.run_ids(job)
+        waiting = models.queue_model(session, settings, third)
+        job.state, job.started_at = JobState.RUNNING, 5.0
+        job.progress = {"done": SETTINGS.length, "total": 18, "message": "", "started_at": 6.0}
+        running = models.queue_model(session, settings, third)
+        with pytest.raises(StudyError, match=f"Job {job.id} trains run {second} without keeping its model. Wait"):
+            models.queue_model(session, settings, second)
+        kept = [session.get_one(Run, run_id).config.get("keep") for run_id in (first, second, third)]
+        job.state = JobState.FAILED
+        session.flush()
+        own = models.queue_model(session, settings, second)
+        others = queued(session, settings, task, encoder)
+
+        assert (waiting.id, running.id, kept) == (job.id, job.id, [None, None, Keep.ALL])
+        assert carried.run_ids(own) == [second] and carried.run_ids(others) == [first, third]
 
 
 def test_of_the_seeds_of_an_arm_the_best_alone_stays_and_a_job_that_runs_again_trains_no_other(
