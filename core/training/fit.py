@@ -177,10 +177,10 @@ def _train_and_store(
 
 
 def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, seconds: float) -> dict[str, Any]:
-    """What is stored about a training: its conditions, time, losses and notes."""
+    """What is stored about a training: its conditions, time, losses and notes. `seconds`: of the run in this process."""
     return {
         **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
-        "seconds": seconds,
+        "seconds": seconds + trained.seconds_before,
         "samples_per_second": trained.steps * data.settings.batch_size / trained.seconds,
         "steps": trained.steps,
         "stopped_early": trained.steps < data.settings.length,
@@ -191,7 +191,7 @@ def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, se
         "least": data.guess.least,
         "train_digest": data.train_digest,
         "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
-        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
+        **({"resumed_at": trained.resumed_at, "seconds_before": trained.seconds_before} if trained.resumed_at else {}),
     }
 
 
