@@ -20,7 +20,7 @@ from core.study.store import Store
 from core.training import predict
 from core.training.checkpoints.checkpoint import Checkpoint
 from core.training.checkpoints.folder import Folder
-from core.training.fitting import encoder, loop, run_data
+from core.training.fitting import encoder, loop, micro_batches, run_data
 from core.training.fitting.loop import Trained
 from core.training.fitting.run_data import RunData
 from core.training.kept import save
@@ -161,7 +161,9 @@ def _train_and_store(
             model, tokenizer, data.test_texts, max_length=settings.max_length, dtype=dtype
         )
         train_loss = fit.mean_loss(fit.train[: loop.MEASURED], data.train)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not micro_batches.is_out_of_memory(error):
+            raise
         raise StudyError(
             f"{data.title} with {data.run.encoder} does not fit into the memory of {_device_name(device)}, not even one text at a "
             f"time. Lower max_length ({settings.max_length}) or choose a smaller encoder."

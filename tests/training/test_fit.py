@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sqlalchemy import delete, select, update
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -233,6 +234,19 @@ def test_a_length_the_encoder_cannot_read_is_refused(store: Store, task: Task) -
     run_id = plan_one(store, task, max_length=600)
 
     with pytest.raises(StudyError, match="reads at most 512 tokens"):
+        fit.execute(store, [run_id], report=silent)
+
+
+def test_a_processor_without_memory_for_an_encoder_is_a_sentence(store: Store, task: Task, tmp_path: Path) -> None:
+    folder = tiny_encoder.build(tmp_path / "huge")
+    told = json.loads((folder / "config.json").read_text()) | {"type_vocab_size": 10**14}
+    (folder / "config.json").write_text(json.dumps(told))
+    held = load_file(folder / "model.safetensors")
+    rest = {name: weight for name, weight in held.items() if "token_type" not in name}
+    save_file(rest, folder / "model.safetensors", metadata={"format": "pt"})
+    run_id = plan_one(store, task, encoder=str(folder))
+
+    with pytest.raises(StudyError, match="does not fit into the memory of cpu, not even one text at a time"):
         fit.execute(store, [run_id], report=silent)
 
 
