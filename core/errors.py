@@ -1,6 +1,7 @@
 """The exceptions of the program; their messages are shown to the user as they are.
 
 StudyError                 the base class: bad input, missing data, a step that cannot be done
+├── StorageError           what was computed cannot be stored, as on a full disk, so that nothing after it could be either
 └── ProviderError          an LLM endpoint refused a call or did not answer
     ├── ProviderPaused     the endpoint asks for a longer wait than a call may take
     └── ProviderRefused    the endpoint will never accept the call (wrong key, unknown model, bad parameter)
@@ -19,6 +20,10 @@ class StudyError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(LONG_WORD.sub(r"\1…", message))
+
+
+class StorageError(StudyError):
+    """What was computed cannot be stored; work that comes after it would be lost as well."""
 
 
 class ProviderError(StudyError):

@@ -1,12 +1,18 @@
 """Finding encoders by name, in packages and in folders."""
 
+import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
+from transformers import RobertaConfig, RobertaForSequenceClassification
 
 from core import encoders
 from core.errors import StudyError
+from core.training.fitting import encoder
+from tests import tiny_encoder
 
 
 def test_minilm_is_a_folder_with_weights() -> None:
@@ -75,3 +81,26 @@ def test_weights_of_a_folder_are_known_by_their_content_and_read_once(tmp_path: 
 def test_a_missing_package_says_how_to_get_it() -> None:
     with pytest.raises(StudyError, match="make run"):
         encoders.packaged("no_such_encoder_package")
+
+
+def test_an_encoder_that_counts_positions_from_its_padding_reads_fewer_tokens_than_it_has_positions(
+    tmp_path: Path,
+) -> None:
+    folder = tiny_encoder.build(tmp_path / "tiny")
+    config = RobertaConfig(
+        vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=20, pad_token_id=0,
+    )  # fmt: skip
+    RobertaForSequenceClassification(config).save_pretrained(folder)
+
+    most = encoders.most_tokens(config)
+    in_file = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    model, _ = encoder.load(str(folder), classes=2, max_length=19, device=torch.device("cpu"))
+
+    assert most == encoders.most_tokens(in_file) == 19
+    assert encoders.most_tokens(SimpleNamespace(model_type="bert", max_position_embeddings=20)) == 20
+    assert model(torch.full((1, 19), 7)).logits.shape == (1, 2)
+    with pytest.raises((IndexError, RuntimeError), match="out of"):
+        model(torch.full((1, 20), 7))
+    with pytest.raises(StudyError, match="reads at most 19 tokens"):
+        encoder.load(str(folder), classes=2, max_length=20, device=torch.device("cpu"))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
-from core import quiet_hub
+from core import encoders, quiet_hub
 from core.errors import StudyError
 from core.quality import embedding_store
 from core.reports import Report, shifted
@@ -88,8 +88,8 @@ def _loaded(encoder: str) -> tuple[Any, Any]:
     read = tokenizer(encoder)
     with quiet_hub.loading(encoder) as (source, options):
         model = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=True, **options)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if read.pad_token_id is None or (limit is not None and limit < MAX_LENGTH):
+    limit = encoders.most_tokens(model.config)
+    if read.pad_token_id is None or limit < MAX_LENGTH:
         fault = "has no padding token" if read.pad_token_id is None else f"reads at most {limit} tokens"
         raise StudyError(f"The encoder {encoder!r} {fault}; choose another encoder.")
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), read

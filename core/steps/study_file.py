@@ -6,9 +6,11 @@ Nothing here calls an endpoint or trains. The command `run` commits the transact
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -119,19 +121,18 @@ def _check_encoders(study_import: StudyImport) -> None:
             if is_here and (fault := encoders.fault_of(folder)):
                 raise StudyError(f"The encoder {name!r} {fault}")
             most = _longest(folder)
-            if most and study_import.request.training.max_length > most:
+            if study_import.request.training.max_length > most:
                 raise StudyError(
                     f"The encoder {name!r} reads at most {most} tokens. Lower max_length, or choose another."
                 )
 
 
-def _longest(folder: Path) -> int:
-    """Return the most tokens that the encoder in a folder reads; 0 if its config.json does not say."""
+def _longest(folder: Path) -> float:
+    """Return the most tokens that the encoder in a folder reads; infinity if its config.json does not say."""
     try:
-        most = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings", 0)
-    except (OSError, ValueError, AttributeError):
-        return 0
-    return most if isinstance(most, int) else 0
+        return encoders.most_tokens(SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError):
+        return math.inf
 
 
 def _study(study_import: StudyImport) -> Study:

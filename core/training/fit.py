@@ -13,21 +13,23 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core import quiet_hub
-from core.errors import StudyError
+from core.errors import StorageError, StudyError
 from core.reports import Report, shifted
 from core.study.rows.study import Prediction, Run
 from core.study.store import Store
 from core.training import predict
 from core.training.checkpoints.checkpoint import Checkpoint
 from core.training.checkpoints.folder import Folder
-from core.training.fitting import encoder, loop, run_data
+from core.training.fitting import encoder, loop, micro_batches, run_data
 from core.training.fitting.loop import Trained
 from core.training.fitting.run_data import RunData
 from core.training.kept import save
 from core.training.kept.folder import Keep
 from core.training.kept.save import Keeper
+from core.wording import counted
 
 ROOM = 32 << 20  # bytes free, below which a checkpoint gives way to the predictions of its run
+MOST_FAULTS = 5  # reasons for which runs could not be trained, in the error of a job
 FULL_DISK = ("disk is full", "disk I/O error", "No space left")  # how databases say that nothing more can be written
 
 
@@ -47,38 +49,80 @@ def execute(
 
     `report` is called with steps done and steps in all over these runs, the title of the current run, its loss, and the
     steps that are `kept` on disk. The same run with the same `threads` on the same processor ends with the same weights,
-    bit by bit, also if its process was killed and it went on from a checkpoint in the folder `checkpoints`. Raises
-    `StudyError` if a run's data has changed since it was planned, if its encoder cannot be loaded, if not one text fits
-    into memory, if its loss is no longer finite, or if its predictions cannot be stored.
+    bit by bit, also if its process was killed and it went on from a checkpoint in the folder `checkpoints`.
+
+    A run cannot be trained if its data has changed since it was planned, if its encoder cannot be loaded, if not one text fits
+    into memory, or if its loss is no longer finite. The others are trained nevertheless; then `StudyError` is raised with the
+    reasons. Raises `StorageError` at once if predictions or a model cannot be stored.
     """
     quiet_hub.be_quiet()
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with store() as session:
-        steps = {
-            run_id: run_data.settings_of(run_data.run_of(session, run_id)).length for run_id in dict.fromkeys(run_ids)
-        }
+    steps, faults = _lengths(store, run_ids)
     if checkpoints:
         checkpoints.sweep(store)
-    total, done = sum(steps.values()), 0
+    total, done, kept = sum(steps.values()), 0, 0
     for run_id, length in steps.items():
-        with store() as session:
-            data = run_data.read(session, run_id, again=keeper is not None and _is_to_keep(session, keeper, run_id))
-        if data is not None:
-            said = _keeping(report, done=done, total=total)
-            said(0, length, data.title, {})
-            own = checkpoints if data.run.finished_at is None else None  # those of finished runs are swept away
-            _train_and_store(store, data, device=device, report=said, checkpoints=own, keeper=keeper)
+        said = _keeping(report, done=done, kept=kept, total=total)
+        try:
+            _train_if_wanted(store, run_id, device=device, report=said, checkpoints=checkpoints, keeper=keeper)
+            kept += length
+        except StorageError:
+            raise
+        except StudyError as error:
+            faults.append(str(error))
         done += length
-    report(done, total, "", {"kept": done})
+    report(kept, total, "", {"kept": kept})
+    _check_trained(faults, n=len(set(run_ids)))
 
 
-def _keeping(report: Report, *, done: int, total: int) -> Report:
-    """A report of a run after others of `done` steps, which are kept: they count among the kept steps of the run."""
+def _lengths(store: Store, run_ids: Sequence[int]) -> tuple[dict[int, int], list[str]]:
+    """The number of steps of each run, by its id, and a sentence about each run that is gone or has no usable settings."""
+    steps, faults = dict[int, int](), list[str]()
+    with store() as session:
+        for run_id in dict.fromkeys(run_ids):
+            try:
+                steps[run_id] = run_data.settings_of(run_data.run_of(session, run_id)).length
+            except StudyError as error:
+                faults.append(str(error))
+    return steps, faults
+
+
+def _check_trained(faults: Sequence[str], *, n: int) -> None:
+    """Raise `StudyError` if some of `n` runs could not be trained: how many were trained, how many not, and for which reasons."""
+    if not faults:
+        return
+    reasons = list(dict.fromkeys(faults))
+    more = f" And {counted(len(reasons) - MOST_FAULTS, 'reason')} more." if len(reasons) > MOST_FAULTS else ""
+    head = f"{n - len(faults):,} of {n:,} runs trained, {len(faults):,} not. " if n > 1 else ""
+    raise StudyError(head + " ".join(reasons[:MOST_FAULTS]) + more)
+
+
+def _keeping(report: Report, *, done: int, kept: int, total: int) -> Report:
+    """A report of a run after others of `done` steps, of which `kept` are stored: they count among the kept steps of the run."""
     told = shifted(report, done=done, total=total)
     return lambda step, steps, message, extra: told(
-        step, steps, message, {**extra, "kept": done + extra.get("kept", 0)}
+        step, steps, message, {**extra, "kept": kept + extra.get("kept", 0)}
     )
+
+
+def _train_if_wanted(
+    store: Store,
+    run_id: int,
+    *,
+    device: torch.device,
+    report: Report,
+    checkpoints: Folder | None,
+    keeper: Keeper | None,
+) -> None:
+    """Train a run that is unfinished, or whose model should be kept and is not there."""
+    with store() as session:
+        data = run_data.read(session, run_id, again=keeper is not None and _is_to_keep(session, keeper, run_id))
+    if data is None:
+        return
+    report(0, data.settings.length, data.title, {})
+    own = checkpoints if data.run.finished_at is None else None  # those of finished runs are swept away
+    _train_and_store(store, data, device=device, report=report, checkpoints=own, keeper=keeper)
 
 
 def _is_to_keep(session: Session, keeper: Keeper, run_id: int) -> bool:
@@ -117,7 +161,9 @@ def _train_and_store(
             model, tokenizer, data.test_texts, max_length=settings.max_length, dtype=dtype
         )
         train_loss = fit.mean_loss(fit.train[: loop.MEASURED], data.train)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not micro_batches.is_out_of_memory(error):
+            raise
         raise StudyError(
             f"{data.title} with {data.run.encoder} does not fit into the memory of {_device_name(device)}, not even one text at a "
             f"time. Lower max_length ({settings.max_length}) or choose a smaller encoder."
@@ -133,10 +179,10 @@ def _train_and_store(
 
 
 def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, seconds: float) -> dict[str, Any]:
-    """What is stored about a training: its conditions, time, losses and notes."""
+    """What is stored about a training: its conditions, time, losses and notes. `seconds`: of the run in this process."""
     return {
         **{name: conditions[name] for name in ("device", "threads", "dtype", "torch", "transformers")},
-        "seconds": seconds,
+        "seconds": seconds + trained.seconds_before,
         "samples_per_second": trained.steps * data.settings.batch_size / trained.seconds,
         "steps": trained.steps,
         "stopped_early": trained.steps < data.settings.length,
@@ -147,7 +193,7 @@ def _facts(data: RunData, conditions: Mapping[str, Any], trained: Trained, *, se
         "least": data.guess.least,
         "train_digest": data.train_digest,
         "notes": [*data.run.config.get("notes", []), *([trained.note] if trained.note else [])],
-        **({"resumed_at": trained.resumed_at} if trained.resumed_at else {}),
+        **({"resumed_at": trained.resumed_at, "seconds_before": trained.seconds_before} if trained.resumed_at else {}),
     }
 
 
@@ -201,7 +247,7 @@ def _store(
     except OperationalError as error:
         if not any(words in str(error.orig) for words in FULL_DISK):
             raise
-        raise StudyError(
+        raise StorageError(
             f"The predictions of {data.title} could not be stored: {str(error.orig).strip().rstrip('.')}. Free some disk "
             "space, then retry the job; runs that are stored are kept."
         ) from error

@@ -76,6 +76,17 @@ def read(session: Session, study_id: int) -> Grid:
     return Grid(pd.DataFrame(rows, columns=COLUMNS), unfinished, carriers)
 
 
+def has_begun(session: Session, job: Job, run: Run) -> bool:
+    """Whether a job that is to train a run has begun the run, or is past it, as far as its progress says."""
+    at = job.progress
+    if job.state != JobState.RUNNING or not at or at.get("started_at", 0) < (job.started_at or 0):
+        return False
+    order = _order(job)
+    ahead = order[: order.index(run.id)] if run.id in order else []
+    found = session.scalars(select(Run).where(Run.id.in_(ahead)))
+    return bool(at["done"] >= sum(_steps(other) for other in found))
+
+
 def _newness(run: Run, jobs: Mapping[int, Job]) -> tuple[bool, float]:
     """Orders the runs of a cell: those to come are newer than all others, which go by the time at which they finished or stopped."""
     job = jobs.get(run.job_id or 0)
@@ -101,25 +112,33 @@ def _state(run: Run, jobs: Mapping[int, Job], running: Mapping[int, float]) -> C
 def _running(planned: Sequence[Run], jobs: Mapping[int, Job], titles: Mapping[int, str]) -> dict[int, float]:
     """The runs that running jobs are training now, with the share of their steps that is done, by run id.
 
-    A job trains its runs one after another and reports the title of the current one and the steps over all of them.
+    A job trains the runs of its command one after another, and reports the title of the current one and the steps over all of
+    them; the steps of runs that another job has finished are counted as done.
     """
     found: dict[int, float] = {}
+    known = {run.id: run for run in planned}
     for job in jobs.values():
         at = job.progress
-        own = {run.id: run for run in planned if run.job_id == job.id}
-        if job.state != JobState.RUNNING or not own or not at.get("message"):
+        if job.state != JobState.RUNNING or not at.get("message"):
             continue
         before = 0
-        for run_id in _order(job, own):
-            steps = int(own[run_id].config["training"].get("steps", 0))
-            if own[run_id].finished_at is None and titles[run_id] == at["message"]:
-                found[run_id] = min(1.0, max(0.0, (at["done"] - before) / steps)) if steps else 0.0
+        for run in [known[run_id] for run_id in _order(job) if run_id in known]:
+            steps = _steps(run)
+            is_past = 0 < steps < at["done"] - before  # it could not be trained, and another one of its title is next
+            is_own = run.job_id == job.id and run.finished_at is None
+            if is_own and not is_past and titles[run.id] == at["message"]:
+                found[run.id] = max(0.0, (at["done"] - before) / steps) if steps else 0.0
                 break
             before += steps
     return found
 
 
-def _order(job: Job, own: Mapping[int, Run]) -> list[int]:
-    """The ids of a job's runs in the order in which it trains them, as its command line says."""
+def _order(job: Job) -> list[int]:
+    """The ids of the runs of a job's command, in the order in which it trains them; some may be carried by other jobs meanwhile."""
     listed = str(job.command[-1]).split(",") if job.command else []
-    return [int(number) for number in listed if number.isdecimal() and int(number) in own]
+    return [int(number) for number in listed if number.isdecimal()]
+
+
+def _steps(run: Run) -> int:
+    """The number of steps with which a run was planned."""
+    return int(run.config["training"].get("steps", 0))

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -72,7 +73,7 @@ def paces(session: Session, encoders: Sequence[str], *, has_gpu: bool) -> dict[s
         done = [run for run in session.scalars(query) if _is_timed(run, has_gpu=has_gpu)]
         total = sum(work_of(session, done).values())
         if total > 0:
-            found[encoder] = Pace(total / sum(run.facts["seconds"] for run in done), len(done))
+            found[encoder] = Pace(total / sum(seconds_of(run.facts) for run in done), len(done))
         elif not has_gpu and encoder in GUESSED:
             found[encoder] = Pace(GUESSED[encoder] * (1.0 if has_bf16() else WITHOUT_BF16), 0)
     return found
@@ -121,6 +122,16 @@ def work_of(session: Session, runs: Sequence[Run]) -> dict[int, float]:
     return found
 
 
+def seconds_of(facts: Mapping[str, Any]) -> float:
+    """The seconds that a run took, in all its processes; nan if its facts do not say.
+
+    Facts of a run that went on from a checkpoint have `seconds_before`; older facts of such a run have the seconds of its last
+    process only.
+    """
+    is_whole = "resumed_at" not in facts or "seconds_before" in facts
+    return float(facts.get("seconds") or math.nan) if is_whole else math.nan
+
+
 def _forecast(wanted: Sequence[tuple[str, float]], session: Session, *, has_gpu: bool) -> Forecast:
     known = paces(session, [encoder for encoder, _ in wanted], has_gpu=has_gpu)
     seconds = [work / known[encoder].characters for encoder, work in wanted if encoder in known]
@@ -135,9 +146,8 @@ def _forecast(wanted: Sequence[tuple[str, float]], session: Session, *, has_gpu:
 def _is_timed(run: Run, *, has_gpu: bool) -> bool:
     facts = run.facts
     is_like = (facts.get("device", "") != PROCESSOR) == has_gpu
-    return (
-        is_like and bool(facts.get("seconds")) and "steps" in run.config["training"] and not facts.get("stopped_early")
-    )
+    is_whole = math.isfinite(seconds_of(facts)) and not facts.get("stopped_early")
+    return is_like and is_whole and "steps" in run.config["training"]
 
 
 def _lengths(session: Session, arm_ids: Sequence[int], *, most: int) -> dict[int, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sqlalchemy import delete, select, update
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -24,6 +25,7 @@ from core.study.rows.study import Prediction, Run, Sample, Task
 from core.study.store import Store
 from core.training import fit, plan, predict, runs
 from core.training.settings import training_settings
+from tests import tiny_encoder
 from tests.training.conftest import SETTINGS, add_samples
 
 Reported = list[tuple[int, int, str, dict[str, float]]]
@@ -210,10 +212,41 @@ def test_an_encoder_that_cannot_be_loaded_is_refused_by_name(store: Store, task:
     assert str(tmp_path) in str(raised.value)
 
 
+def test_a_run_that_cannot_be_trained_holds_up_no_other_run_of_its_job(
+    store: Store, task: Task, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    broken = plan_one(store, task, encoder=str(tmp_path / "empty"))
+    sound = plan_one(store, task, encoder=str(tiny_encoder.build(tmp_path / "tiny")), steps=3)
+    said = Reported()
+
+    with pytest.raises(StudyError) as raised:
+        fit.execute(store, [99, broken, sound], report=lambda *report: said.append(report))
+
+    assert str(raised.value).startswith("1 of 3 runs trained, 2 not. There is no run 99. ")
+    assert "cannot be loaded" in str(raised.value)
+    assert run_of(store, sound).finished_at is not None and len(answers(store, sound)) == 16
+    assert said[-1] == (3, SETTINGS.steps + 3, "", {"kept": 3})
+    assert all(extra["kept"] == 0 for *_, extra in said[:-1])  # the steps of the broken run are not kept
+
+
 def test_a_length_the_encoder_cannot_read_is_refused(store: Store, task: Task) -> None:
     run_id = plan_one(store, task, max_length=600)
 
     with pytest.raises(StudyError, match="reads at most 512 tokens"):
+        fit.execute(store, [run_id], report=silent)
+
+
+def test_a_processor_without_memory_for_an_encoder_is_a_sentence(store: Store, task: Task, tmp_path: Path) -> None:
+    folder = tiny_encoder.build(tmp_path / "huge")
+    told = json.loads((folder / "config.json").read_text()) | {"type_vocab_size": 10**14}
+    (folder / "config.json").write_text(json.dumps(told))
+    held = load_file(folder / "model.safetensors")
+    rest = {name: weight for name, weight in held.items() if "token_type" not in name}
+    save_file(rest, folder / "model.safetensors", metadata={"format": "pt"})
+    run_id = plan_one(store, task, encoder=str(folder))
+
+    with pytest.raises(StudyError, match="does not fit into the memory of cpu, not even one text at a time"):
         fit.execute(store, [run_id], report=silent)
 
 

@@ -140,3 +140,19 @@ def test_a_job_that_also_carries_a_run_of_another_purpose_shows_the_right_share(
 
     assert runs[0].id not in set(cells["run_id"])
     assert cells.loc[cells["run_id"] == runs[1].id, "share"].iloc[0] == pytest.approx(0.5)
+
+
+def test_a_clone_whose_first_run_another_job_has_finished_shows_the_share_of_the_run_that_it_is_at(
+    store: Store, task: Task
+) -> None:
+    with store.write() as session:
+        runs = planned(session, task)
+        in_job(session, runs[:3], JobState.FAILED)
+        runs[0].finished_at = 1.0
+        at = {"message": "reviews · real · seed 1", "done": 6, "total": 18}
+        clone = in_job(session, runs[1:3], JobState.RUNNING, progress=at)
+        clone.command = [*clone.command[:-1], ",".join(str(run.id) for run in runs[:3])]
+
+        cells = grid.read(session, task.study_id).cells
+
+    assert cells.loc[cells["run_id"] == runs[1].id, "share"].iloc[0] == 0.0

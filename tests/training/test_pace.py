@@ -57,6 +57,21 @@ def test_runs_to_come_take_as_long_as_finished_runs_did(store: Store, task: Task
         assert expected.wall(50) == pytest.approx(expected.seconds / 3)
 
 
+def test_a_run_that_went_on_counts_with_the_seconds_of_all_its_processes_or_not_at_all(
+    store: Store, task: Task
+) -> None:
+    with store.write() as session:
+        runs = planned(session, task, seeds=3)
+        finish(session, runs[:3], characters_a_second=200.0)
+        runs[1].facts = {**runs[1].facts, "resumed_at": [3], "seconds_before": 1.0}
+        runs[2].facts = {"seconds": 0.001, "device": "cpu", "resumed_at": [3]}  # of its last process only
+        session.flush()
+
+        found = pace.paces(session, [ENCODER], has_gpu=False)[ENCODER]
+
+        assert (found.characters, found.n) == (pytest.approx(200), 2)
+
+
 def test_an_encoder_of_which_no_run_has_finished_has_no_forecast(store: Store, task: Task) -> None:
     with store.write() as session:
         expected = pace.of_runs(session, planned(session, task, seeds=2), has_gpu=False)

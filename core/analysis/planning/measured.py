@@ -18,6 +18,7 @@ from core.study.rows.kinds import ArmKind, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Rater, Rating
 from core.study.rows.study import Arm, Completion, Run, Sample, Task
 from core.subjectivity import levels, ratings
+from core.training import pace
 
 FEWEST_TASKS = 6  # with gaps, before the spread of tasks is taken from the study
 LEAST_FOR_A_LINE = 3  # tasks with gaps of one arm and encoder
@@ -127,7 +128,7 @@ def _effort(session: Session, study: Findings, task: str | None) -> dict[str, Nu
 def _seconds_per_run(session: Session, study_id: int) -> list[float]:
     of_study = select(Run.facts).join(Arm, Arm.id == Run.arm_id).join(Task, Task.id == Arm.task_id)
     facts = session.scalars(of_study.where(Task.study_id == study_id, Run.finished_at.is_not(None)))
-    return [float(fact["seconds"]) for fact in facts if fact.get("seconds")]
+    return [seconds for seconds in map(pace.seconds_of, facts) if math.isfinite(seconds)]
 
 
 def _paid_texts(session: Session, study_id: int) -> tuple[float | None, int]:

@@ -16,10 +16,10 @@ from core.reports import Teller
 from core.steps import train
 from core.steps.trained import model_card, wait
 from core.study import trash
-from core.study.rows.kinds import Purpose, Work
+from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Purpose, Work
 from core.study.rows.study import Arm, Job, Run, Study, Task
 from core.study.store import Store
-from core.training import runs
+from core.training import grid, runs
 from core.training.kept.folder import NO_MODEL, Keep, KeptModel, Models
 
 
@@ -46,14 +46,18 @@ def mark(session: Session, run_ids: Sequence[int], keep: Keep) -> None:
 def queue_model(session: Session, settings: settings_module.Settings, run_id: int, *, is_best: bool = False) -> Job:
     """Queue the training of a run with its model kept; a finished run is trained again for its weights, with the same scores.
 
-    `is_best`: the run was chosen for its score among seeds, which its model card then says. Raises `StudyError` if there is no
-    such run, or its model is kept already.
+    `is_best`: the run was chosen for its score among seeds, which its model card then says. If an active job is to train the run
+    anyway, that job keeps the model and is returned. Raises `StudyError` if there is no such run, if its model is kept already,
+    or if that job has begun the run or is one of a cluster.
     """
     study, run = model_card.run_of_study(session, run_id)
     if models_in(settings).find(run_id, run.fingerprint):
         raise StudyError(f"The model of run {run_id} is kept already, in {models_in(settings).of(run_id)}.")
+    carrier = _carrier(session, run)
     run.config = {**run.config, "keep": str(Keep.ALL), "best_of_seeds": is_best}
-    return queue.enqueue(
+    if carrier is not None:
+        return queue.resume(session, carrier.id) if carrier.state == JobState.PAUSED else carrier
+    job = queue.enqueue(
         session,
         title=f"Keep the model of run {run_id}",
         key=Work.TRAIN.key(f"keep-{run_id}"),
@@ -61,6 +65,24 @@ def queue_model(session: Session, settings: settings_module.Settings, run_id: in
         slot=train.worker_slot(),
         study_id=study.id,
     )
+    if run.finished_at is None:
+        run.job_id = job.id
+    return job
+
+
+def _carrier(session: Session, run: Run) -> Job | None:
+    """The active job that is to train an unfinished run; None without one. Raises `StudyError` if the job can no longer keep its
+    model."""
+    job = session.get(Job, run.job_id, populate_existing=True) if run.job_id and run.finished_at is None else None
+    if job is None or job.state not in ACTIVE_JOB_STATES:
+        return None
+    is_too_late = not run.config.get("keep") and grid.has_begun(session, job, run)
+    if is_too_late or job.backend != choice.LOCAL:
+        raise StudyError(
+            f"Job {job.id} trains run {run.id} without keeping its model. Wait until the job has ended, then write: models keep "
+            f"{run.id}."
+        )
+    return job
 
 
 def find(session: Session, settings: settings_module.Settings, run_id: int) -> KeptModel | None:

@@ -10,7 +10,7 @@ from core.study import tasks
 from core.study.rows.kinds import ArmKind, Purpose
 from core.study.rows.study import Arm, Run, Task
 from core.training import fingerprints, selection
-from core.training.plan import check_asked
+from core.training.plan import check_asked, lock
 from core.training.settings import TrainingSettings
 
 
@@ -24,6 +24,7 @@ def plan(
     """
     real = real_arm(session, task)
     check_asked([real], encoders, seeds)
+    lock(session, task)
     test = selection.test_samples(session, task)
     own = settings.for_texts(max(1, len(selection.pool_samples(session, real, test))))
     known = {run.fingerprint: run for run in session.scalars(select(Run).where(Run.arm_id == real.id))}

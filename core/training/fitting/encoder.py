@@ -1,6 +1,5 @@
 """Load an encoder with a new classification head, from weights in safetensors, on this machine or from the hub."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def load(name: str, *, classes: int, max_length: int, device: torch.device) -> t
         model = AutoModelForSequenceClassification.from_pretrained(
             source, num_labels=classes, dtype=torch.float32, use_safetensors=True, **options
         )
-    limit = getattr(model.config, "max_position_embeddings", math.inf)
+    limit = encoders.most_tokens(model.config)
     if tokenizer.pad_token_id is None or max_length > limit:
         fault = "has no padding token" if tokenizer.pad_token_id is None else f"reads at most {limit} tokens"
         raise StudyError(f"The encoder {name!r} {fault}; choose another encoder or a lower max_length.")

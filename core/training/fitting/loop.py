@@ -35,11 +35,13 @@ class Trained:
     """How a training went: its steps and seconds, the loss curve as [step, mean loss since the point before], and the
     validation losses as [step, mean loss].
 
-    `resumed_at` holds the steps at which it was taken up from a checkpoint; `note` says that memory ran out, or is "".
+    `seconds_before` are those of its seconds that passed in earlier processes. `resumed_at` holds the steps at which it was taken
+    up from a checkpoint; `note` says that memory ran out, or is "".
     """
 
     steps: int
     seconds: float
+    seconds_before: float
     curve: list[list[float]]
     validation: list[list[float]]
     resumed_at: list[int]
@@ -122,7 +124,15 @@ def train(fit: Fit, *, report: Report, checkpoint: Checkpoint | None = None) -> 
     if state.validation.best:
         fit.model.load_state_dict(state.validation.best)
     note = micro_batches.note(state.part, settings.batch_size)
-    return Trained(state.step, state.trained_for(), state.curve, state.validation.losses, state.resumed_at, note)
+    return Trained(
+        steps=state.step,
+        seconds=state.trained_for(),
+        seconds_before=state.seconds,
+        curve=state.curve,
+        validation=state.validation.losses,
+        resumed_at=state.resumed_at,
+        note=note,
+    )
 
 
 def _is_over(state: State, settings: TrainingSettings) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -51,34 +52,46 @@ class Models:
     def listed(self) -> list[KeptModel]:
         """All kept models, by run."""
         folders = [path for path in self.path.glob(f"{START}*") if path.name.removeprefix(START).isdecimal()]
-        return sorted(map(_model, folders), key=lambda model: model.run_id)
+        found = [model for model in map(_model, folders) if model is not None]
+        return sorted(found, key=lambda model: model.run_id)
 
     def find(self, run_id: int, fingerprint: str) -> KeptModel | None:
         """The kept model of a run with this fingerprint; None without one, and if the folder is that of a deleted run."""
-        if not self.of(run_id).is_dir():
-            return None
         model = _model(self.of(run_id))
-        return model if model.is_of(fingerprint) else None
+        return model if model is not None and model.is_of(fingerprint) else None
 
     def mark(self, folder: Path, fingerprint: str) -> None:
         """Write into a model's folder of which run it is: ids are given anew after runs are deleted, fingerprints are not."""
         (folder / MARK).write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
 
     def remove(self, run_id: int) -> KeptModel:
-        """Remove the model of a run; its scores and predictions stay. Raises `StudyError` if the run has no kept model."""
-        if not self.of(run_id).is_dir():
-            raise StudyError(NO_MODEL.format(run_id))
+        """Remove the model of a run; its scores and predictions stay.
+
+        Raises `StudyError` if the run has no kept model, also if another process removes the model at the same moment.
+        """
         model = _model(self.of(run_id))
+        if model is None:
+            raise StudyError(NO_MODEL.format(run_id))
         going = self.path / f".{model.path.name}.removed"
         shutil.rmtree(going, ignore_errors=True)
-        model.path.rename(going)  # no reader ever finds half a model
-        shutil.rmtree(going)
+        try:
+            model.path.rename(going)  # no reader ever finds half a model
+        except FileNotFoundError as error:
+            raise StudyError(NO_MODEL.format(run_id)) from error
+        with suppress(FileNotFoundError):  # another process clears the same remains
+            shutil.rmtree(going)
         return model
 
 
-def _model(folder: Path) -> KeptModel:
+def _model(folder: Path) -> KeptModel | None:
+    """The model in a folder; None if there is no such folder, or if another process removes it meanwhile."""
     number = int(folder.name.removeprefix(START))
-    return KeptModel(number, folder, _size(folder), folder.stat().st_mtime, fingerprint=_marked(folder))
+    try:
+        if not folder.is_dir():
+            return None
+        return KeptModel(number, folder, _size(folder), folder.stat().st_mtime, fingerprint=_marked(folder))
+    except FileNotFoundError:
+        return None
 
 
 def _size(folder: Path) -> int:

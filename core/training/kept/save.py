@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from safetensors import SafetensorError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import StudyError
+from core.errors import StorageError, StudyError
 from core.study.rows.study import Arm, Label, Prediction, Run, Task
 from core.study.store import Store
 from core.training import runs
@@ -29,7 +30,7 @@ class Keeper:
         """Write a run's model with its tokenizer and model card, whole or not at all, in place of an older one.
 
         With `Keep.BEST`, of the kept runs of the same arm, encoder and conditions only that with the highest macro-F1 stays.
-        Raises `StudyError` if the folder cannot be written.
+        Raises `StorageError` if the folder cannot be written.
         """
         with store() as session:
             names = {
@@ -53,7 +54,7 @@ class Keeper:
             folder.rename(final)
         except (OSError, SafetensorError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise StudyError(
+            raise StorageError(
                 f"The model of {data.title} could not be kept: {str(error).rstrip('.')}. Its scores are stored; free some disk "
                 f"space, then write: models keep {data.run.id}."
             ) from error
@@ -73,7 +74,8 @@ class Keeper:
             task = session.get_one(Task, session.get_one(Arm, run.arm_id).task_id)
             best = runs.best(session, task.study_id, rivals)
         for rival in set(rivals) - set(best):
-            self.models.remove(rival)
+            with suppress(StudyError):  # a job of other seeds of the arm may have removed it a moment before
+                self.models.remove(rival)
 
 
 def same_answers(session: Session, run_id: int, answers: dict[int, int]) -> tuple[int, int]:

@@ -1,11 +1,16 @@
 """Seed students learn from the few-shot pool alone, and stand among the baselines, in no table of scores and in no gap."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
 import pytest
 
+from core import settings as settings_module
 from core.analysis.baselines import results
 from core.analysis.baselines.results import POOL
 from core.errors import StudyError
 from core.reports import silent
+from core.settings import Settings
 from core.study import tasks
 from core.study.rows.kinds import Purpose, Split
 from core.study.rows.study import Run, Task
@@ -14,6 +19,13 @@ from core.training import fingerprints, fit, runs, selection
 from core.training.baselines import students
 from core.training.settings import TrainingSettings
 from tests.training.conftest import BLAME, PRAISE, SETTINGS, add_samples, sentences
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, home_folder: Path) -> Settings:
+    is_postgresql = getattr(request, "param", "") == "postgresql"
+    url = request.getfixturevalue("migrated_postgresql_url") if is_postgresql else ""
+    return settings_module.load({"LITMUS_HOME": str(home_folder), "LITMUS_DATABASE": url})
 
 
 def add_pool(store: Store, task: Task, n: int = 8) -> None:
@@ -35,6 +47,19 @@ def test_a_student_is_planned_once_and_trains_on_the_whole_pool(store: Store, ta
 
     assert [run.id for run in first] == [run.id for run in again]
     assert {(run.n_train, run.purpose) for run in first} == {(8, Purpose.SEED_STUDENT)}
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)  # SQLite lets one transaction write at a time
+def test_two_clicks_at_once_plan_each_student_once(store: Store, task: Task) -> None:
+    add_pool(store, task)
+
+    with ThreadPoolExecutor() as pool:
+        with store.write() as session:
+            first = students.plan(session, task=task, encoders=["minilm"], seeds=[0, 1], settings=SETTINGS)
+            second = pool.submit(plan, store, task)
+            wait([second], timeout=1)
+
+        assert [run.id for run in second.result()] == [run.id for run in first]
 
 
 def test_a_trained_student_is_a_baseline_and_no_run_of_the_comparison(store: Store, task: Task) -> None:

@@ -94,6 +94,30 @@ def test_a_training_killed_twice_ends_bit_for_bit_like_one_that_was_not(
     assert list(kept.path.iterdir()) == []
 
 
+def test_the_seconds_of_a_run_are_those_of_all_its_processes(
+    store: Store, task: Task, tiny: Path, tmp_path: Path
+) -> None:
+    run_id, kept = plan_run(store, task, tiny, steps=4), Folder(tmp_path / "kept", 0)
+
+    def slow_until(step: int) -> Any:
+        def report(done: int, _total: int, _message: str, _extra: Mapping[str, Any]) -> None:
+            if done == step:
+                raise Killed
+            time.sleep(1)
+
+        return report
+
+    with pytest.raises(Killed):
+        fit.execute(store, [run_id], report=slow_until(3), checkpoints=kept)
+    began = time.monotonic()
+    fit.execute(store, [run_id], report=silent, checkpoints=kept)
+    took = time.monotonic() - began
+
+    with store() as session:
+        facts = session.get_one(Run, run_id).facts
+    assert 2 < facts["seconds_before"] < facts["seconds"] < facts["seconds_before"] + took
+
+
 def test_a_training_killed_again_and_again_before_its_next_checkpoint_ends_as_failed(
     store: Store, task: Task, tiny: Path, tmp_path: Path
 ) -> None:

@@ -2,23 +2,29 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from core.errors import StudyError
+from core.jobs import carried
 from core.reports import silent
 from core.settings import Settings
+from core.steps import train
 from core.steps.trained import model_card, models
 from core.study import tasks, trash
-from core.study.rows.study import Label, Prediction, Run, Sample, Task
+from core.study.rows.kinds import JobState
+from core.study.rows.study import Job, Label, Prediction, Run, Sample, Study, Task
 from core.study.store import Store
 from core.training import fit, plan, runs
-from core.training.kept.folder import Keep, Models
+from core.training.kept.folder import Keep, KeptModel, Models
 from core.training.kept.save import Keeper
 from tests import tiny_encoder
 from tests.training.conftest import SETTINGS
@@ -118,6 +124,36 @@ def test_a_finished_run_is_trained_again_for_its_weights_and_its_result_stays(
         models.queue_model(session, settings, run_id)
 
 
+def queued(session: Session, settings: Settings, task: Task, encoder: str) -> Job:
+    """The one job of the runs of the real arm with three seeds that no other active job is to train."""
+    arms = [tasks.get_arm(session, task, "real")]
+    request = train.TrainingRequest([task], arms, [encoder], [0, 1, 2], SETTINGS)
+    one_slot = replace(settings, slots=1, gpus=0)
+    return train.queue_training(session, one_slot, study=session.get_one(Study, task.study_id), request=request).jobs[0]
+
+
+def test_a_run_is_in_one_job_at_a_time_also_if_its_model_is_kept(
+    store: Store, task: Task, settings: Settings, encoder: str
+) -> None:
+    with store.write() as session:
+        job = queued(session, settings, task, encoder)
+        first, second, third = carried.run_ids(job)
+        waiting = models.queue_model(session, settings, third)
+        job.state, job.started_at = JobState.RUNNING, 5.0
+        job.progress = {"done": SETTINGS.length, "total": 18, "message": "", "started_at": 6.0}
+        running = models.queue_model(session, settings, third)
+        with pytest.raises(StudyError, match=f"Job {job.id} trains run {second} without keeping its model. Wait"):
+            models.queue_model(session, settings, second)
+        kept = [session.get_one(Run, run_id).config.get("keep") for run_id in (first, second, third)]
+        job.state = JobState.FAILED
+        session.flush()
+        own = models.queue_model(session, settings, second)
+        others = queued(session, settings, task, encoder)
+
+        assert (waiting.id, running.id, kept) == (job.id, job.id, [None, None, Keep.ALL])
+        assert carried.run_ids(own) == [second] and carried.run_ids(others) == [first, third]
+
+
 def test_of_the_seeds_of_an_arm_the_best_alone_stays_and_a_job_that_runs_again_trains_no_other(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
@@ -136,10 +172,51 @@ def test_of_the_seeds_of_an_arm_the_best_alone_stays_and_a_job_that_runs_again_t
     assert [model.run_id for model in kept.listed()] == best
 
 
+class SharedModels(Models):
+    """A folder from which another job removes each model a moment earlier."""
+
+    def remove(self, run_id: int) -> KeptModel:
+        Models(self.path).remove(run_id)
+        return super().remove(run_id)
+
+
+def test_a_model_that_the_job_of_another_seed_has_removed_fails_no_training(
+    store: Store, task: Task, settings: Settings, encoder: str
+) -> None:
+    ids = planned(store, task, encoder, [0, 1, 2], Keep.BEST)
+    kept = SharedModels(models.models_in(settings).path)
+
+    fit.execute(store, ids, report=silent, keeper=Keeper(kept, model_card.text))
+
+    with store() as session:
+        assert [model.run_id for model in kept.listed()] == runs.best(session, task.study_id, ids)
+
+
+def test_of_two_that_remove_a_model_at_once_one_is_told_that_there_is_no_model(tmp_path: Path) -> None:
+    kept, ends = Models(tmp_path), list[str]()
+
+    def remove_all() -> None:
+        for run_id in range(200):
+            try:
+                ends.append(str(kept.remove(run_id).run_id))
+            except StudyError as error:
+                ends.append(str(error))
+
+    for run_id in range(200):
+        kept.of(run_id).mkdir()
+        kept.mark(kept.of(run_id), "")
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(remove_all) for _ in range(4)]:
+            done.result()
+
+    assert sum("has no kept model" in end for end in ends) == 600 and len(ends) == 800
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_with_the_scores_stored(
     store: Store, task: Task, settings: Settings, encoder: str
 ) -> None:
-    run_id, other = planned(store, task, encoder, [0], Keep.ALL)
+    run_id, other, later, _ = planned(store, task, encoder, [0, 1], Keep.ALL)
     kept = trained(store, settings, [run_id])
     size = kept.listed()[0].size
 
@@ -148,13 +225,14 @@ def test_a_model_is_removed_and_a_folder_that_cannot_be_written_is_a_sentence_wi
     kept.path.rmdir()
     kept.path.write_text("in the way")
     with pytest.raises(StudyError, match=f"could not be kept: .*write: models keep {other}"):
-        trained(store, settings, [other])
+        trained(store, settings, [other, later])
 
     assert gone.size == size > 10_000
     with store() as session, pytest.raises(StudyError, match="has no kept model. Keep it first"):
         models.get(session, settings, run_id)
     with store() as session:
         assert session.get_one(Run, other).finished_at is not None
+        assert session.get_one(Run, later).finished_at is None  # nothing more is computed for a disk that takes nothing
 
 
 def test_the_model_of_a_deleted_run_is_removed_and_never_taken_for_that_of_a_new_run_of_its_number(
