@@ -50,13 +50,14 @@ def enqueue(
 ) -> Job:
     """Add a job for a command to the queue, or return the active job of the same key, even if its end was requested.
 
-    A paused job of the key is queued again with the new command. Raises `StudyError` if the command is not of the form
-    `["-m", MODULE, ...]`.
+    A paused job of the key is queued again with the new title, command, slot and backend. Raises `StudyError` if the
+    command is not of the form `["-m", MODULE, ...]`.
     """
     split(command)
     same = active(session, key)
     if same is not None:
-        changes = {**WOKEN, "command": list(command)}
+        asked = {"title": title[:200], "command": list(command), "slot": slot, "backend": backend}
+        changes = {**WOKEN, **asked}
         move(session, same.id, attempt=same.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
         return get(session, same.id)
     job = Job(

@@ -11,7 +11,7 @@ from core.errors import StudyError
 from core.jobs import queue, runner, transitions
 from core.jobs.backends import local
 from core.settings import Settings
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
@@ -183,6 +183,19 @@ def test_a_paused_job_keeps_its_key_and_goes_on_when_it_is_asked_for_again(bench
     assert bench.add("sleepy", "new", 0, key="generate:1") == job_id
     job = bench.job(job_id)
     assert (job.state, job.command[2:]) == (JobState.QUEUED, ["new", "0"])
+
+
+def test_a_paused_job_that_is_asked_for_with_another_slot_and_backend_takes_these(bench: Bench) -> None:
+    job_id = bench.add("sleepy", "old", 0, key="generate:1", slot=Slot.API)
+    pause(bench, job_id)
+
+    with bench.store.write() as session:
+        job = queue.enqueue(
+            session, title="Again", command=["-m", "core"], key="generate:1", slot=Slot.GPU, backend="ray"
+        )
+
+    assert job.id == job_id
+    assert (job.title, job.slot, job.backend) == ("Again", Slot.GPU, "ray")
 
 
 @pytest.mark.slow
