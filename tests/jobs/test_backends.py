@@ -115,6 +115,17 @@ def test_a_job_counts_as_silent_only_after_two_looks(store: Store) -> None:
     assert not silences.holds(job, first + 12)
 
 
+def test_a_job_of_a_cluster_that_is_cancelled_during_its_pause_has_its_own_seconds_to_end(store: Store) -> None:
+    stops = cluster.Stops()
+    job = claimed(store, queued(store, backend="ray"), beat_at=1000.0)
+    job.state = JobState.RUNNING
+    assert not stops.is_overdue(job, 1000.0)
+
+    job.cancel_requested = True
+
+    assert [stops.is_overdue(job, now) for now in (1020.0, 1029.0, 1031.0)] == [False, False, True]
+
+
 def test_a_silent_job_of_a_cluster_that_is_gone_is_given_up(settings: Settings, store: Store) -> None:
     ray = Ray(with_ray(settings))
     job = claimed(store, queued(store, backend="ray"), beat_at=1000.0)
