@@ -12,7 +12,7 @@ import pytest
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import node, queue, runner, transitions
-from core.jobs.backends import choice, cluster
+from core.jobs.backends import choice, cluster, slurm
 from core.jobs.backends.backend import BEAT_SECONDS, Verdict
 from core.jobs.backends.ray import Ray
 from core.settings import Settings
@@ -78,6 +78,17 @@ def test_a_job_of_a_place_that_is_not_there_fails_with_the_way_out(store: Store)
     with store() as session:
         ended = queue.get(session, job.id)
     assert (ended.state, ended.error) == (JobState.FAILED, choice.SET_UP["ray"])
+
+
+@pytest.mark.parametrize(
+    "states, takes_jobs",
+    [
+        ("idle mixed allocated completing planned reserved idle* allocated+ idle~ idle# mixed# mixed- planned~", True),
+        ("down down* down~ drained draining idle% idle! idle$ maint idle@ failing unknown", False),
+    ],
+)
+def test_nodes_that_slurm_starts_when_a_job_needs_them_take_jobs(states: str, takes_jobs: bool) -> None:
+    assert {state: slurm.takes_jobs(state) for state in states.split()} == dict.fromkeys(states.split(), takes_jobs)
 
 
 def test_what_a_cluster_is_told_holds_no_secret(settings: Settings, store: Store) -> None:
