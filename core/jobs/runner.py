@@ -186,11 +186,14 @@ def _refuse(store: Store, job: Job, error: str) -> None:
 def _work(
     store: Store, backends: Mapping[str, Backend], *, check: Callable[[], object], idle: float, tick: float
 ) -> None:
+    """Do rounds until no job has needed a runner for `idle` seconds, one round at least."""
     active_at = time.monotonic()
-    while time.monotonic() - active_at < idle:
+    while True:
         check()
         if step(store, backends, now=time.time()):
             active_at = time.monotonic()
+        elif time.monotonic() - active_at >= idle:
+            return
         time.sleep(tick)
 
 

@@ -242,6 +242,17 @@ def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Ben
     assert processes(settings) == []
 
 
+def test_a_runner_that_may_not_idle_does_the_work_there_is_and_ends(
+    bench: Bench, settings: Settings, tmp_path: Path
+) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 0)
+
+    started = start_runner(settings, idle=0)
+
+    assert bench.wait_for(job_id, JobState.DONE).attempt == 1
+    until(lambda: started.poll() == 0)
+
+
 def test_a_runner_that_is_still_starting_is_not_started_again(bench: Bench, settings: Settings) -> None:
     for _ in range(10):
         runner.ensure(settings, idle=0.1)
