@@ -140,10 +140,15 @@ def search(
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
-def awaits_runner(session: Session, *, now: float) -> bool:
-    """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day."""
+def awaits_runner(session: Session, *, now: float, backends: Collection[str] | None = None) -> bool:
+    """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day.
+
+    Only jobs of the named backends count, jobs of all backends if `backends` is None.
+    """
     soon = and_(Job.state == JobState.PAUSED, Job.resume_at < now + AWAITED_SECONDS)
     query = select(Job.id).where(or_(Job.state.in_(WORKING), soon)).limit(1)
+    if backends is not None:
+        query = query.where(Job.backend.in_(backends))
     return session.scalar(query) is not None
 
 

@@ -70,14 +70,20 @@ def test_jobs_wait_while_their_cluster_does_not_answer(settings: Settings, store
         assert queue.get(session, job.id).state == JobState.QUEUED
 
 
-def test_a_job_of_a_place_that_is_not_there_fails_with_the_way_out(store: Store) -> None:
+def test_a_job_of_a_place_that_the_runner_lacks_waits_for_a_runner_that_has_it_and_says_what_is_missing(
+    store: Store,
+) -> None:
     job = queued(store, backend="ray")
+    nowhere = queued(store, backend="moon", key="train:2")
 
-    runner.step(store, {}, now=time.time())
+    is_needed = runner.step(store, {}, now=time.time())
 
     with store() as session:
-        ended = queue.get(session, job.id)
-    assert (ended.state, ended.error) == (JobState.FAILED, choice.SET_UP["ray"])
+        waiting, failed = queue.get(session, job.id), queue.get(session, nowhere.id)
+        assert queue.awaits_runner(session, now=time.time()) and not is_needed
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, choice.SET_UP["ray"])
+    assert (failed.state, failed.error) == (JobState.FAILED, choice.missing("moon"))
+    assert claimed(store, waiting, beat_at=time.time()).error is None
 
 
 @pytest.mark.parametrize(
