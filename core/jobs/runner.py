@@ -183,7 +183,7 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
     """Start a claimed job. If the start fails or this process dies here, the job is treated as a vanished job."""
     try:
         handle = backend.start(job)
-    except OSError as error:
+    except (OSError, StudyError) as error:
         _note("the job could not be started.", job, words=str(error))
         handle = job.handle | {"refused": str(error)[:500]}
     with store.write() as session:

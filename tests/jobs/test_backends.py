@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from core.errors import StudyError
 from core.jobs import node, queue, runner, transitions
 from core.jobs.backends import choice, cluster, slurm
 from core.jobs.backends.backend import BEAT_SECONDS, Verdict
+from core.jobs.backends.local import Local
 from core.jobs.backends.ray import Ray
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
@@ -95,6 +97,27 @@ def test_a_job_of_a_place_that_the_runner_lacks_waits_for_a_runner_that_has_it_a
 )
 def test_nodes_that_slurm_starts_when_a_job_needs_them_take_jobs(states: str, takes_jobs: bool) -> None:
     assert {state: slurm.takes_jobs(state) for state in states.split()} == dict.fromkeys(states.split(), takes_jobs)
+
+
+class Refusing(Local):
+    """A backend that refuses to start a job with a sentence."""
+
+    def start(self, job: Job) -> dict[str, Any]:
+        raise StudyError("Write the options anew.")
+
+
+def test_a_start_that_is_refused_with_a_sentence_does_not_end_the_runner(settings: Settings, store: Store) -> None:
+    job = queued(store, backend="local")
+
+    runner.step(store, {"local": Refusing(settings, {})}, now=time.time())
+
+    with store() as session:
+        assert queue.get(session, job.id).handle["refused"] == "Write the options anew."
+
+
+def test_options_for_slurm_with_an_open_quote_are_refused_where_they_are_read() -> None:
+    with pytest.raises(StudyError, match="LITMUS_SLURM_OPTIONS must be options .* every quote closed"):
+        settings_module.load({"LITMUS_SLURM_OPTIONS": '--comment="tonight'})
 
 
 def test_what_a_cluster_is_told_holds_no_secret(settings: Settings, store: Store) -> None:
