@@ -41,6 +41,7 @@ TICK_SECONDS = 0.5
 LOCK_SECONDS = 3.0
 OUTAGE_SECONDS = 600.0
 BATCH = 8
+OLDER = "If that is done, start the dashboard again: the runner of jobs has older settings."
 ADVISORY = 0x4C69746D7573
 _started: dict[Path, "subprocess.Popen[bytes]"] = {}  # home -> the runner that this process started last
 
@@ -203,9 +204,9 @@ def _note_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
         error = choice.missing(job.backend)
         if job.backend not in choice.TITLES:
             _refuse(store, job, error)
-        elif job.error != error:
+        elif job.error != f"{error} {OLDER}":
             with store.write() as session:
-                transitions.note_obstacle(session, job, error)
+                transitions.note_obstacle(session, job, f"{error} {OLDER}")
 
 
 def _refuse(store: Store, job: Job, error: str) -> None:

@@ -83,7 +83,7 @@ def test_a_job_of_a_place_that_the_runner_lacks_waits_for_a_runner_that_has_it_a
     with store() as session:
         waiting, failed = queue.get(session, job.id), queue.get(session, nowhere.id)
         assert queue.awaits_runner(session, now=time.time()) and not is_needed
-    assert (waiting.state, waiting.error) == (JobState.QUEUED, choice.SET_UP["ray"])
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, f"{choice.SET_UP['ray']} {runner.OLDER}")
     assert (failed.state, failed.error) == (JobState.FAILED, choice.missing("moon"))
     assert claimed(store, waiting, beat_at=time.time()).error is None
 
