@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -142,8 +143,9 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> Settings:
     """Read the settings from the environment and from the file `secrets`; a variable of the environment wins.
 
-    Raises `StudyError` if a number, a host name, a password's hash or the address of a provider is not valid, a viewer's password
-    has no organiser's password beside it, a setting of the provider is missing, or the file is not TOML.
+    Raises `StudyError` if a number, a host name, the options for Slurm, a password's hash or the address of a provider is not
+    valid, a viewer's password has no organiser's password beside it, a setting of the provider is missing, or the file is not
+    TOML.
     """
     found = {**_secrets(secrets), **(os.environ if environ is None else environ)}
     _check_passwords(found)
@@ -177,11 +179,22 @@ def _cluster(found: Mapping[str, str]) -> Cluster:
     return Cluster(
         ray_address=found.get("LITMUS_RAY_ADDRESS") or None,
         ray_token=found.get("RAY_AUTH_TOKEN") or None,
-        slurm_options=found.get("LITMUS_SLURM_OPTIONS") or "",
+        slurm_options=_slurm_options(found),
         python=found.get("LITMUS_NODE_PYTHON") or None,
         node_file=found.get("LITMUS_NODE_FILE") or None,
         most_jobs=_number(found, "LITMUS_CLUSTER_JOBS", least=1, default=64),
     )
+
+
+def _slurm_options(found: Mapping[str, str]) -> str:
+    text = found.get("LITMUS_SLURM_OPTIONS") or ""
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise StudyError(
+            f"LITMUS_SLURM_OPTIONS must be options as in a shell, with every quote closed; it is {text!r}."
+        ) from error
+    return text
 
 
 def _secrets(path: Path) -> dict[str, str]:

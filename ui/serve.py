@@ -44,6 +44,7 @@ import ui
 from core import log
 from core import settings as settings_module
 from core.analysis.reports import report
+from core.jobs import runner
 from core.settings import Settings
 from core.synthesis.generation import generation
 from ui.door import connections, headers, health, hosts, metrics, requests, start_page, tokens, uploads
@@ -67,6 +68,7 @@ def main() -> None:
     options = _installed_options() | options
     settings = settings_module.load()
     log.use(settings.log, sys.stderr)
+    runner.replace(settings)
     uvicorn.Config = functools.partial(uvicorn.Config, server_header=False)  # type: ignore[misc, assignment]
     sys.argv = [str(APP)]
     bootstrap.load_config_options(options)

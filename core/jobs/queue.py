@@ -50,13 +50,14 @@ def enqueue(
 ) -> Job:
     """Add a job for a command to the queue, or return the active job of the same key, even if its end was requested.
 
-    A paused job of the key is queued again with the new command. Raises `StudyError` if the command is not of the form
-    `["-m", MODULE, ...]`.
+    A paused job of the key is queued again with the new title, command, slot and backend. Raises `StudyError` if the
+    command is not of the form `["-m", MODULE, ...]`.
     """
     split(command)
     same = active(session, key)
     if same is not None:
-        changes = {**WOKEN, "command": list(command)}
+        asked = {"title": title[:200], "command": list(command), "slot": slot, "backend": backend}
+        changes = {**WOKEN, **asked}
         move(session, same.id, attempt=same.attempt, frm=(JobState.PAUSED,), to=JobState.QUEUED, changes=changes)
         return get(session, same.id)
     job = Job(
@@ -139,10 +140,15 @@ def search(
     return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
-def awaits_runner(session: Session, *, now: float) -> bool:
-    """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day."""
+def awaits_runner(session: Session, *, now: float, backends: Collection[str] | None = None) -> bool:
+    """Whether a runner is needed: some job is queued, starting or running, or is paused and due within a day.
+
+    Only jobs of the named backends count, jobs of all backends if `backends` is None.
+    """
     soon = and_(Job.state == JobState.PAUSED, Job.resume_at < now + AWAITED_SECONDS)
     query = select(Job.id).where(or_(Job.state.in_(WORKING), soon)).limit(1)
+    if backends is not None:
+        query = query.where(Job.backend.in_(backends))
     return session.scalar(query) is not None
 
 

@@ -180,10 +180,11 @@ def _beating(store: Store, job: Job) -> Iterator[None]:
 def _beat(store: Store, job: Job, ended: threading.Event) -> None:
     """Store the beat of a job every second until its command has ended, and stop the command if the row asks for that.
 
-    Work that pauses at a point of its own is not interrupted for a pause. After `local.PATIENCE` seconds the processes of a
-    command that does not stop are killed. While the database cannot be reached, the command goes on.
+    Work that pauses at a point of its own is not interrupted for a pause. `local.PATIENCE` seconds after the pause, or after
+    the cancel that follows it, the processes of a command that does not stop are killed. While the database cannot be
+    reached, the command goes on.
     """
-    wish, asked_at, is_signalled = Wish.WORK, math.inf, False
+    wish, seen, asked_at, is_signalled = Wish.WORK, Wish.WORK, math.inf, False
     while not ended.wait(BEAT_SECONDS):
         try:
             with store.write() as session:
@@ -192,7 +193,8 @@ def _beat(store: Store, job: Job, ended: threading.Event) -> None:
             sys.stderr.write(f"The beat could not be stored: {type(error).__name__}\n")
         if wish == Wish.WORK:
             continue
-        asked_at = min(asked_at, time.monotonic())
+        if wish != seen:
+            seen, asked_at = wish, time.monotonic()
         if not is_signalled and (wish != Wish.PAUSE or not stopping.ask_to_pause()):
             is_signalled = True
             _signal_work(signal.SIGTERM)

@@ -41,6 +41,7 @@ TICK_SECONDS = 0.5
 LOCK_SECONDS = 3.0
 OUTAGE_SECONDS = 600.0
 BATCH = 8
+OLDER = "If that is done, start the dashboard again: the runner of jobs has older settings."
 ADVISORY = 0x4C69746D7573
 _started: dict[Path, "subprocess.Popen[bytes]"] = {}  # home -> the runner that this process started last
 
@@ -61,6 +62,28 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
     last = _started.get(settings.home)
     if last is not None and last.poll() is None and not _has_begun(settings, last.pid):
         return
+    _launch(settings, idle)
+
+
+def replace(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
+    """Ask the runner that works, if any, to end, and start one with the settings and the environment of this process.
+
+    A runner and the jobs that it starts keep the environment in which it was started, and a long job keeps the runner. Jobs
+    that run go on, and the next runner takes them up. Only the dashboard calls this function, once at its start: runners of
+    a dashboard and of a terminal with different keys would otherwise replace one another again and again.
+    """
+    if not _begun(settings).exists():
+        return
+    try:
+        with _lock(settings, timeout=0):
+            return
+    except Timeout:
+        _asked_to_end(settings).write_text(_begun(settings).read_text(encoding="utf-8"), encoding="utf-8")
+        _launch(settings, idle)
+
+
+def _launch(settings: Settings, idle: float) -> None:
+    settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / "runner.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "core.jobs.runner", "--idle", str(idle)],
@@ -74,9 +97,9 @@ def ensure(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
 def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> None:
     """Start and stop jobs until no job has needed a runner for `idle` seconds; return at once if another runner works.
 
-    Paused jobs that are due within a day count as needing a runner. The queue is read once more after the lock is
-    released, so that a job that was queued just before the release is not left waiting. While the database cannot be
-    reached, the runner waits for at most ten minutes, then raises the error.
+    Paused jobs that are due within a day count as needing a runner, jobs of backends that this runner lacks do not. The
+    queue is read once more after the lock is released, so that a job that was queued just before the release is not left
+    waiting. While the database cannot be reached, the runner waits for at most ten minutes, then raises the error.
     """
     store = store_module.open_store(settings)
     backends = choice.offered(settings, os.environ)
@@ -85,9 +108,10 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
             with _alone(settings, store) as check:
                 if check is None:
                     return
-                _work(store, backends, check=check, idle=idle, tick=tick)
+                if not _work(store, backends, settings=settings, check=check, idle=idle, tick=tick):
+                    return
             with store() as session:
-                if not queue.awaits_runner(session, now=time.time()):
+                if not queue.awaits_runner(session, now=time.time(), backends=backends):
                     return
         except OperationalError as error:
             _note(f"the database cannot be reached: {str(error.orig).splitlines()[0]}")
@@ -97,7 +121,7 @@ def serve(settings: Settings, *, idle: float, tick: float = TICK_SECONDS) -> Non
 def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
     """One round: check the started jobs, queue the paused jobs that are due, and start queued jobs if slots are free.
 
-    Return whether a runner is still needed.
+    Return whether a runner with these backends is still needed.
     """
     with store() as session:
         started = transitions.held(session)
@@ -108,12 +132,12 @@ def step(store: Store, backends: Mapping[str, Backend], *, now: float) -> bool:
     if due:
         with store.write() as session:
             _note(f"jobs {transitions.wake(session, now=now)} are queued again after their pause")
-    _refuse_strangers(store, backends)
+    _note_strangers(store, backends)
     for name, backend in backends.items():
         for slot in Slot:
             _start_waiting(store, backend, name=name, slot=slot)
     with store() as session:
-        return queue.awaits_runner(session, now=now)
+        return queue.awaits_runner(session, now=now, backends=backends)
 
 
 def _check(store: Store, backend: Backend, job: Job, now: float) -> None:
@@ -160,7 +184,7 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
     """Start a claimed job. If the start fails or this process dies here, the job is treated as a vanished job."""
     try:
         handle = backend.start(job)
-    except OSError as error:
+    except (OSError, StudyError) as error:
         _note("the job could not be started.", job, words=str(error))
         handle = job.handle | {"refused": str(error)[:500]}
     with store.write() as session:
@@ -169,12 +193,20 @@ def _start(store: Store, backend: Backend, job: Job) -> None:
         _note(f"started: {handle}", job)
 
 
-def _refuse_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
-    """Fail the queued jobs of backends that this machine has not."""
+def _note_strangers(store: Store, backends: Mapping[str, Backend]) -> None:
+    """Note what queued jobs of backends that this runner lacks wait for; fail those of backends that nobody knows.
+
+    A process with other settings may have set the backend up, and the runner that it starts runs the job.
+    """
     with store() as session:
         strangers = transitions.waiting_elsewhere(session, backends=backends)
     for job in strangers:
-        _refuse(store, job, choice.missing(job.backend))
+        error = choice.missing(job.backend)
+        if job.backend not in choice.TITLES:
+            _refuse(store, job, error)
+        elif job.error != f"{error} {OLDER}":
+            with store.write() as session:
+                transitions.note_obstacle(session, job, f"{error} {OLDER}")
 
 
 def _refuse(store: Store, job: Job, error: str) -> None:
@@ -184,13 +216,20 @@ def _refuse(store: Store, job: Job, error: str) -> None:
 
 
 def _work(
-    store: Store, backends: Mapping[str, Backend], *, check: Callable[[], object], idle: float, tick: float
-) -> None:
+    store: Store, backends: Mapping[str, Backend], *, settings: Settings, check: Callable[[], object], idle: float,
+    tick: float,
+) -> bool:  # fmt: skip
+    """Do rounds until no job has needed a runner for `idle` seconds, one round at least; False if asked to end before."""
     active_at = time.monotonic()
-    while time.monotonic() - active_at < idle:
+    while True:
         check()
+        if _is_asked_to_end(settings):
+            _note("another runner takes over, with newer settings")
+            return False
         if step(store, backends, now=time.time()):
             active_at = time.monotonic()
+        elif time.monotonic() - active_at >= idle:
+            return True
         time.sleep(tick)
 
 
@@ -243,6 +282,21 @@ def _alone_on_database(store: Store) -> Iterator[Callable[[], object] | None]:
 def _begun(settings: Settings) -> Path:
     """The file with the process number of the runner that took the lock last."""
     return settings.home / "runner.pid"
+
+
+def _asked_to_end(settings: Settings) -> Path:
+    """The file with the process number of the runner that is asked to end."""
+    return settings.home / "runner-to-end.pid"
+
+
+def _is_asked_to_end(settings: Settings) -> bool:
+    try:
+        is_asked = _asked_to_end(settings).read_text(encoding="utf-8") == str(os.getpid())
+    except FileNotFoundError:
+        return False
+    if is_asked:
+        _asked_to_end(settings).unlink(missing_ok=True)
+    return is_asked
 
 
 def _has_begun(settings: Settings, pid: int) -> bool:

@@ -44,7 +44,8 @@ def claim(session: Session, job: Job, *, place: Mapping[str, Any], now: float) -
 
     `place` is the part of the handle that says which resources the job takes.
     """
-    changes = {"attempt": job.attempt + 1, "handle": _unstarted(job) | dict(place), "beat_at": now}
+    handle = _unstarted(job) | dict(place)
+    changes = {"attempt": job.attempt + 1, "handle": handle, "beat_at": now, "error": None}
     moved = queue.move(
         session, job.id, attempt=job.attempt, frm=(JobState.QUEUED,), to=JobState.STARTING, changes=changes
     )
@@ -95,6 +96,12 @@ def wake(session: Session, *, now: float) -> list[int]:
     """Queue the paused jobs whose `resume_at` has passed, and return their ids."""
     change = update(Job).where(*_is_due(now)).values(state=JobState.QUEUED, **queue.WOKEN)
     return list(session.scalars(change.returning(Job.id).execution_options(synchronize_session=False)))
+
+
+def note_obstacle(session: Session, job: Job, error: str) -> None:
+    """Store why a queued job cannot be started yet, unless the job has been started or ended meanwhile."""
+    change = update(Job).where(Job.id == job.id, Job.attempt == job.attempt, Job.state == JobState.QUEUED)
+    session.execute(change.values(error=error).execution_options(synchronize_session=False))
 
 
 def note_handle(session: Session, job: Job, handle: Mapping[str, Any]) -> None:

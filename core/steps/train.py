@@ -56,8 +56,8 @@ def queue_training(
     """Plan the runs of a request and queue the runs that are neither finished nor in an active job; resume paused jobs.
 
     The runs are dealt out over the slots of this machine: one job carries many runs, since starting a job costs as much
-    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if the request has no run, or if jobs cannot
-    run on the backend.
+    as a short run. On a cluster every run is a job of its own. Raises `StudyError` if the request has no run, if jobs cannot
+    run on the backend, or if a job with some of the runs is still stopping.
     """
     choice.check(settings, request.backend)
     runs: list[Run] = []
@@ -161,7 +161,10 @@ def queue_sample(session: Session) -> Job:
 def _queued(
     session: Session, settings: settings_module.Settings, study: Study, runs: Sequence[Run], backend: str
 ) -> Queued:
-    """Queue those of the runs that are neither finished nor in an active job, and resume the paused jobs of the others."""
+    """Queue those of the runs that are neither finished nor in an active job, and resume the paused jobs of the others.
+
+    Raises `StudyError` if a job of the others is still stopping.
+    """
     unfinished = [run for run in runs if run.finished_at is None]
     active = _in_active_jobs(session, unfinished)
     free = [run for run in unfinished if run.id not in active]
@@ -197,8 +200,16 @@ def _train(session: Session, study: Study, share: Sequence[Run], *, title: str, 
 
 
 def _resumed(session: Session, job: Job) -> Job:
-    """A job, queued again if it was paused: whoever asks for its runs wants them trained."""
-    return queue.resume(session, job.id) if job.state == JobState.PAUSED else job
+    """A job, queued again if it was paused: whoever asks for its runs wants them trained.
+
+    Raises `StudyError` if the job is about to be cancelled or paused: it would train no run, and a second job at its side could
+    train a run twice.
+    """
+    is_held = job.state in queue.HELD
+    if is_held and job.cancel_requested:
+        raise StudyError(f"Job {job.id}, which has some of these runs, is still stopping; try again in a few seconds.")
+    is_to_resume = job.state == JobState.PAUSED or (is_held and job.pause_requested)
+    return queue.resume(session, job.id) if is_to_resume else job
 
 
 def _shares(session: Session, runs: Sequence[Run], slots: int) -> list[list[Run]]:

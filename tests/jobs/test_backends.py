@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import node, queue, runner, transitions
-from core.jobs.backends import choice, cluster
+from core.jobs.backends import choice, cluster, slurm
 from core.jobs.backends.backend import BEAT_SECONDS, Verdict
+from core.jobs.backends.local import Local
 from core.jobs.backends.ray import Ray
 from core.settings import Settings
 from core.study.rows.kinds import JobState, Slot
@@ -70,14 +72,52 @@ def test_jobs_wait_while_their_cluster_does_not_answer(settings: Settings, store
         assert queue.get(session, job.id).state == JobState.QUEUED
 
 
-def test_a_job_of_a_place_that_is_not_there_fails_with_the_way_out(store: Store) -> None:
+def test_a_job_of_a_place_that_the_runner_lacks_waits_for_a_runner_that_has_it_and_says_what_is_missing(
+    store: Store,
+) -> None:
     job = queued(store, backend="ray")
+    nowhere = queued(store, backend="moon", key="train:2")
 
-    runner.step(store, {}, now=time.time())
+    is_needed = runner.step(store, {}, now=time.time())
 
     with store() as session:
-        ended = queue.get(session, job.id)
-    assert (ended.state, ended.error) == (JobState.FAILED, choice.SET_UP["ray"])
+        waiting, failed = queue.get(session, job.id), queue.get(session, nowhere.id)
+        assert queue.awaits_runner(session, now=time.time()) and not is_needed
+    assert (waiting.state, waiting.error) == (JobState.QUEUED, f"{choice.SET_UP['ray']} {runner.OLDER}")
+    assert (failed.state, failed.error) == (JobState.FAILED, choice.missing("moon"))
+    assert claimed(store, waiting, beat_at=time.time()).error is None
+
+
+@pytest.mark.parametrize(
+    "states, takes_jobs",
+    [
+        ("idle mixed allocated completing planned reserved idle* allocated+ idle~ idle# mixed# mixed- planned~", True),
+        ("down down* down~ drained draining idle% idle! idle$ maint idle@ failing unknown", False),
+    ],
+)
+def test_nodes_that_slurm_starts_when_a_job_needs_them_take_jobs(states: str, takes_jobs: bool) -> None:
+    assert {state: slurm.takes_jobs(state) for state in states.split()} == dict.fromkeys(states.split(), takes_jobs)
+
+
+class Refusing(Local):
+    """A backend that refuses to start a job with a sentence."""
+
+    def start(self, job: Job) -> dict[str, Any]:
+        raise StudyError("Write the options anew.")
+
+
+def test_a_start_that_is_refused_with_a_sentence_does_not_end_the_runner(settings: Settings, store: Store) -> None:
+    job = queued(store, backend="local")
+
+    runner.step(store, {"local": Refusing(settings, {})}, now=time.time())
+
+    with store() as session:
+        assert queue.get(session, job.id).handle["refused"] == "Write the options anew."
+
+
+def test_options_for_slurm_with_an_open_quote_are_refused_where_they_are_read() -> None:
+    with pytest.raises(StudyError, match="LITMUS_SLURM_OPTIONS must be options .* every quote closed"):
+        settings_module.load({"LITMUS_SLURM_OPTIONS": '--comment="tonight'})
 
 
 def test_what_a_cluster_is_told_holds_no_secret(settings: Settings, store: Store) -> None:
@@ -113,6 +153,17 @@ def test_a_job_counts_as_silent_only_after_two_looks(store: Store) -> None:
     assert silences.holds(job, first + cluster.SILENCE_SECONDS)
     job.beat_at = first + 11
     assert not silences.holds(job, first + 12)
+
+
+def test_a_job_of_a_cluster_that_is_cancelled_during_its_pause_has_its_own_seconds_to_end(store: Store) -> None:
+    stops = cluster.Stops()
+    job = claimed(store, queued(store, backend="ray"), beat_at=1000.0)
+    job.state = JobState.RUNNING
+    assert not stops.is_overdue(job, 1000.0)
+
+    job.cancel_requested = True
+
+    assert [stops.is_overdue(job, now) for now in (1020.0, 1029.0, 1031.0)] == [False, False, True]
 
 
 def test_a_silent_job_of_a_cluster_that_is_gone_is_given_up(settings: Settings, store: Store) -> None:

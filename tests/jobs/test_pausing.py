@@ -11,7 +11,7 @@ from core.errors import StudyError
 from core.jobs import queue, runner, transitions
 from core.jobs.backends import local
 from core.settings import Settings
-from core.study.rows.kinds import JobState
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.study import Job
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
@@ -129,16 +129,41 @@ def test_a_pause_noted_after_the_runner_looked_is_kept_when_the_process_vanishes
         assert transitions.lost(session, seen, now=time.time()) == JobState.PAUSED
 
 
-def test_a_pause_gives_a_job_longer_to_end_than_a_cancel(bench: Bench) -> None:
-    job = bench.step_until(bench.add("stubborn"), JobState.RUNNING)
+def test_a_pause_gives_a_job_longer_to_end_than_a_cancel_which_counts_from_its_own_moment(
+    bench: Bench, tmp_path: Path
+) -> None:
+    job = bench.step_until(bench.add("storing", tmp_path / "log", 60), JobState.RUNNING)
+    until(lambda: lines(tmp_path / "log"))
 
     for now in (0.0, 10.0, 29.0):
         bench.local.stop(job, now=now)
     assert not is_gone(bench, job)
 
     job.cancel_requested = True
-    bench.local.stop(job, now=29.0)
+    for now in (29.0, 33.0):
+        bench.local.stop(job, now=now)
+    time.sleep(1)
+    assert not is_gone(bench, job)
+    bench.local.stop(job, now=35.0)
     until(lambda: is_gone(bench, job))
+
+
+@pytest.mark.slow
+def test_a_cancel_during_a_pause_leaves_the_job_its_own_seconds_to_store_what_it_has(
+    bench: Bench, tmp_path: Path
+) -> None:
+    seconds = local.PATIENCE[transitions.Wish.END] + 2
+    job_id = bench.add("storing", tmp_path / "log", seconds)
+    bench.step_until(job_id, JobState.RUNNING)
+    until(lambda: lines(tmp_path / "log"))
+
+    pause(bench, job_id)
+    until(lambda: lines(tmp_path / "log")[-1] == ["asked"])
+    time.sleep(seconds - 1)
+    cancel(bench, job_id)
+    bench.step_until(job_id, JobState.CANCELLED)
+
+    assert lines(tmp_path / "log")[-1] == ["stored"]
 
 
 @pytest.mark.slow
@@ -183,6 +208,19 @@ def test_a_paused_job_keeps_its_key_and_goes_on_when_it_is_asked_for_again(bench
     assert bench.add("sleepy", "new", 0, key="generate:1") == job_id
     job = bench.job(job_id)
     assert (job.state, job.command[2:]) == (JobState.QUEUED, ["new", "0"])
+
+
+def test_a_paused_job_that_is_asked_for_with_another_slot_and_backend_takes_these(bench: Bench) -> None:
+    job_id = bench.add("sleepy", "old", 0, key="generate:1", slot=Slot.API)
+    pause(bench, job_id)
+
+    with bench.store.write() as session:
+        job = queue.enqueue(
+            session, title="Again", command=["-m", "core"], key="generate:1", slot=Slot.GPU, backend="ray"
+        )
+
+    assert job.id == job_id
+    assert (job.title, job.slot, job.backend) == ("Again", Slot.GPU, "ray")
 
 
 @pytest.mark.slow

@@ -242,6 +242,35 @@ def test_twelve_runners_started_at_once_leave_one_that_goes_when_idle(bench: Ben
     assert processes(settings) == []
 
 
+def test_a_runner_that_may_not_idle_does_the_work_there_is_and_ends(
+    bench: Bench, settings: Settings, tmp_path: Path
+) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 0)
+
+    started = start_runner(settings, idle=0)
+
+    assert bench.wait_for(job_id, JobState.DONE).attempt == 1
+    until(lambda: started.poll() == 0)
+
+
+def test_a_dashboard_that_starts_puts_a_runner_with_its_own_settings_in_the_place_of_an_older_one(
+    bench: Bench, settings: Settings, tmp_path: Path
+) -> None:
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+    older = start_runner(settings)
+    pid = bench.wait_for(job_id, JobState.RUNNING).handle["pid"]
+
+    runner.replace(dataclasses.replace(settings, slots=settings.slots + 1))
+
+    until(lambda: older.poll() == 0)
+    until(lambda: processes(settings, "core.jobs.runner"))
+    newer = processes(settings, "core.jobs.runner")[0]
+    assert newer.environ()["LITMUS_SLOTS"] == str(settings.slots + 1)
+    until(lambda: (settings.home / "runner.pid").read_text() == str(newer.pid))
+    job = bench.job(job_id)
+    assert (job.state, job.attempt, job.handle["pid"]) == (JobState.RUNNING, 1, pid)
+
+
 def test_a_runner_that_is_still_starting_is_not_started_again(bench: Bench, settings: Settings) -> None:
     for _ in range(10):
         runner.ensure(settings, idle=0.1)

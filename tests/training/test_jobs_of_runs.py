@@ -1,13 +1,15 @@
 """Jobs that train runs: a run is in one active job at a time, and whoever asks for runs of a paused job gets them trained."""
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.jobs import carried, queue
+from core.jobs import carried, queue, transitions
 from core.reports import Teller, silent
 from core.settings import Settings
 from core.steps import train
@@ -117,6 +119,21 @@ def test_asking_for_runs_of_a_paused_job_resumes_it(store: Store, task: Task, on
 
     assert (again.id, again.state) == (paused.id, JobState.QUEUED)
     assert states(store) == {paused.id: JobState.QUEUED}
+
+
+@pytest.mark.parametrize("request_end", [queue.request_cancel, queue.request_pause])
+def test_runs_of_a_job_that_is_still_stopping_are_refused_with_a_sentence_and_not_said_to_be_queued(
+    store: Store, task: Task, one_slot: Settings, request_end: Callable[[Session, int], Job]
+) -> None:
+    stopping = queued(store, one_slot, task)
+    with store.write() as session:
+        transitions.claim(session, stopping, place={}, now=1.0)
+        request_end(session, stopping.id)
+
+    with pytest.raises(StudyError, match=f"Job {stopping.id}.* is still stopping; .* in a few seconds"):
+        queued(store, one_slot, task)
+
+    assert states(store) == {stopping.id: JobState.STARTING}
 
 
 def test_waiting_ends_with_a_sentence_once_only_paused_jobs_are_left(

@@ -44,7 +44,7 @@ class Backend(Protocol):
         """
 
     def start(self, job: Job) -> dict[str, Any]:
-        """Start the current attempt of a job and return its handle. Raises `OSError` if the start fails."""
+        """Start the current attempt of a job and return its handle. Raises `OSError` or `StudyError` if the start fails."""
 
     def poll(self, job: Job, *, now: float) -> Verdict:
         """Whether the process of a starting or running job still exists."""

@@ -52,18 +52,18 @@ def on_same_slot(job: Job, held: Iterable[Job]) -> int:
 
 
 class Stops:
-    """When jobs were first asked to stop.
+    """When jobs were first asked to pause, and when to end for good.
 
     A running job reads in its row that it should end; the cluster is asked to end a job that has not ended by itself in time,
     and a job that has not started yet at once.
     """
 
     def __init__(self) -> None:
-        self.asked: dict[tuple[int, int], float] = {}
+        self.asked: dict[tuple[int, int, bool], float] = {}  # job, attempt, whether it is a cancel
 
     def is_overdue(self, job: Job, now: float) -> bool:
         """Whether the cluster has to end the job at `now`, in seconds since 1970; the first call notes the time."""
-        asked = self.asked.setdefault((job.id, job.attempt), now)
+        asked = self.asked.setdefault((job.id, job.attempt, job.cancel_requested), now)
         patience = PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + GRACE_SECONDS
         return job.state == JobState.STARTING or now - asked > patience
 

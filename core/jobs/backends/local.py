@@ -6,7 +6,7 @@ are late when the machine sleeps or the database is unreachable, and a second pr
 job of another machine, whose process cannot be seen, the age of the last beat decides.
 A job that is asked to stop has `PATIENCE` seconds to end by itself: longer for a pause, so that it can store the answers
 of calls that are paid for, or the checkpoint of a training. Its own process sees a pause first, and is interrupted from
-outside only if it does not.
+outside only if it does not. The seconds of a cancel that follows a pause count from the cancel.
 """
 
 import os
@@ -46,7 +46,7 @@ class Local:
         self.settings = settings
         self.environ = environ
         self.children: dict[tuple[int, int], subprocess.Popen[bytes]] = {}
-        self.stops: dict[tuple[int, int], float] = {}
+        self.stops: dict[tuple[int, int, bool], float] = {}  # job, attempt, whether it is a cancel
 
     def room(self, job: Job, held: Iterable[Job]) -> dict[str, Any] | None:
         same_slot = [other for other in held if other.slot == job.slot and other.backend == job.backend]
@@ -70,7 +70,8 @@ class Local:
         if self._exists(job, now):
             return Verdict.RUNNING
         self.children.pop((job.id, job.attempt), None)
-        self.stops.pop((job.id, job.attempt), None)
+        for is_cancel in (False, True):
+            self.stops.pop((job.id, job.attempt, is_cancel), None)
         return Verdict.GONE
 
     def stop(self, job: Job, *, now: float) -> None:
@@ -78,7 +79,7 @@ class Local:
         if process is None:
             return
         sees_it = job.state == JobState.RUNNING and not job.cancel_requested  # and stops where nothing is lost
-        asked = self.stops.setdefault((job.id, job.attempt), now)
+        asked = self.stops.setdefault((job.id, job.attempt, job.cancel_requested), now)
         if asked == now and not sees_it:
             _signal_group(process, signal.SIGTERM)
         elif now - asked > PATIENCE[Wish.END if job.cancel_requested else Wish.PAUSE] + (GRACE if sees_it else 0):

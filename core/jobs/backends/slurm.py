@@ -25,12 +25,22 @@ from core.wording import counted
 
 TIMEOUT_SECONDS = 15.0
 QUEUE_SECONDS = 1.0
-UP = ("idle", "mixed", "allocated", "completing")
+UP = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
+MARKS = "*+~#-"  # silent for now, completing, powered off, powering up, planned: jobs may still be queued for the node
 
 
 def is_there() -> bool:
     """Whether the commands of Slurm are on this machine."""
     return shutil.which("sbatch") is not None
+
+
+def takes_jobs(state: str) -> bool:
+    """Whether jobs can be queued for a node in a state as sinfo prints it (%T), such as "idle~".
+
+    A node that is powered off to save power is started by Slurm when a job needs it. A node that is being powered down, that
+    reboots or that is in maintenance (marks %, !, @, ^, $) takes no jobs.
+    """
+    return state.rstrip(MARKS) in UP
 
 
 class Slurm:
@@ -90,7 +100,7 @@ class Slurm:
             waits = _said("squeue", "-h", f"--user={getpass.getuser()}", "--states=PENDING", "-o", "%j|%r").splitlines()
         except OSError as error:
             return Condition(problems=[f"It does not answer ({error}): start slurmctld, or ask its administrator."])
-        up = {name: gres for name, state, gres in nodes if state.rstrip("*+") in UP}
+        up = {name: gres for name, state, gres in nodes if takes_jobs(state)}
         gpus = sum(map(_gpus, up.values()))
         here = len({name for name, _state, _gres in nodes})
         problems = [f"{node} is out of use; start it with: scontrol update." for node in why]
