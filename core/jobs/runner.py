@@ -261,6 +261,7 @@ def _alone(settings: Settings, store: Store) -> Iterator[Callable[[], object] | 
         return
     try:
         _begun(settings).write_text(str(os.getpid()), encoding="utf-8")
+        _asked_to_end(settings).unlink(missing_ok=True)  # whatever it says was meant for a runner before
         with _alone_on_database(store) as check:
             yield check
     finally:
