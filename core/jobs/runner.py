@@ -70,16 +70,18 @@ def replace(settings: Settings, *, idle: float = IDLE_SECONDS) -> None:
 
     A runner and the jobs that it starts keep the environment in which it was started, and a long job keeps the runner. Jobs
     that run go on, and the next runner takes them up. Only the dashboard calls this function, once at its start: runners of
-    a dashboard and of a terminal with different keys would otherwise replace one another again and again.
+    a dashboard and of a terminal with different keys would otherwise replace one another again and again. Where nothing can be
+    written, the runner stays.
     """
-    if not _begun(settings).exists():
-        return
-    try:
-        with _lock(settings, timeout=0):
+    with suppress(OSError):
+        if not _begun(settings).exists():
             return
-    except Timeout:
-        _asked_to_end(settings).write_text(_begun(settings).read_text(encoding="utf-8"), encoding="utf-8")
-        _launch(settings, idle)
+        try:
+            with _lock(settings, timeout=0):
+                return
+        except Timeout:
+            _asked_to_end(settings).write_text(_begun(settings).read_text(encoding="utf-8"), encoding="utf-8")
+            _launch(settings, idle)
 
 
 def _launch(settings: Settings, idle: float) -> None:
