@@ -148,3 +148,26 @@ def test_waiting_ends_with_a_sentence_once_only_paused_jobs_are_left(
             wait.wait(one_slot, store, [job.id], Teller(bar=lambda _title: contextlib.nullcontext(silent), say=print))
     finally:
         end_all(one_slot.home)  # the runner
+
+
+def test_waiting_says_what_a_job_waits_for_that_the_runner_cannot_start(
+    store: Store, task: Task, one_slot: Settings
+) -> None:
+    told: list[str] = []
+
+    def report(_done: int, _total: int, message: str, _extra: object) -> None:
+        told.append(message)
+        with store.write() as session:
+            queue.get(session, job.id).state = JobState.FAILED
+
+    job = queued(store, one_slot, task)
+    with store.write() as session:
+        queue.get(session, job.id).backend = "ray"
+        transitions.note_obstacle(session, job, "Jobs on Ray need the address of the cluster.")
+    try:
+        with pytest.raises(StudyError, match="need the address"):
+            wait.wait(one_slot, store, [job.id], Teller(bar=lambda _title: contextlib.nullcontext(report), say=print))
+    finally:
+        end_all(one_slot.home)
+
+    assert told[0] == "Jobs on Ray need the address of the cluster."

@@ -32,8 +32,7 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
             with store() as session:
                 jobs = list(session.scalars(select(Job).where(Job.id.in_(job_ids)).order_by(Job.id)))
             done, total = (sum(job.progress.get(name, 0) for job in jobs) for name in ("done", "total"))
-            running = (job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING)
-            report(done, total or 1, next(running, "waiting for the trainings"), {})
+            report(done, total or 1, _now(jobs), {})
             if all(job.state not in ACTIVE_JOB_STATES for job in jobs):
                 break
             _check_disk(settings)
@@ -46,6 +45,13 @@ def wait(settings: settings_module.Settings, store: Store, job_ids: Sequence[int
                 f"Job {job.id} ({job.title}) {job.state}: {job.error or 'no reason given'} "
                 f"{_where_logged(settings, job)}"
             )
+
+
+def _now(jobs: Sequence[Job]) -> str:
+    """What the jobs are doing: the message of one that runs, else why one cannot be started."""
+    running = [job.progress.get("message", "") for job in jobs if job.state == JobState.RUNNING]
+    obstacles = [job.error for job in jobs if job.state == JobState.QUEUED and job.error]
+    return next(iter([*running, *obstacles]), "waiting for the trainings")
 
 
 def _check_not_held(jobs: Sequence[Job]) -> None:
