@@ -45,7 +45,7 @@ def test_only_some_arms_make_a_smaller_family(store: Store, call: CommandLine) -
 
     assert [(one["arm"], one["base"]) for one in found["differences"]] == [("few-shot", "zero-shot")]
     assert found["differences"][0]["p"] == found["differences"][0]["p_adjusted"] and len(found["over_tasks"]) == 1
-    assert "The real arm has no finished run here" in found["cautions"][0]
+    assert "The real arm is not among the chosen ones" in found["cautions"][0]
 
 
 @pytest.mark.slow

@@ -96,11 +96,15 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
     page.get_by_role("option", name="steps").click()
     page.get_by_role("spinbutton", name="Steps").fill("60")
     page.get_by_role("button", name="Queue the runs").click()
-    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible(
+        timeout=3 * PATIENCE
+    )  # jobs give way to other tests
     server.kill()
     server.start()
     page.goto(f"{server.url}/train")
-    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible(
+        timeout=3 * PATIENCE
+    )  # jobs give way to other tests
     expect(page.get_by_text("on real test data", exact=False).first).to_be_visible(timeout=4 * PATIENCE)
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=4 * PATIENCE)
 

@@ -79,7 +79,7 @@ def test_one_task_gets_its_verdict_by_the_next_step_alone(browser: "Browser", se
         page.get_by_role("spinbutton", name="Steps").press("Enter")
         settled(page)
         page.get_by_role("button", name="Queue the runs").click()
-        expect(page.get_by_text(re.compile("Training is going on"))).to_be_visible()
+        expect(page.get_by_text(re.compile("Training is going on"))).to_be_visible(timeout=3 * PATIENCE)
         expect(page.get_by_text("Read the verdict on mood")).to_be_visible(timeout=6 * PATIENCE)
 
         walk.next("Verdict", heading="Verdict")
