@@ -20,6 +20,7 @@ VIEW_LINKS, SIGNED_OUT = (
     "signed-out",
 )  # folders of a home: its read-only links, and sign-ins that were ended
 CHECKPOINT_SECONDS = 20
+NICENESS, LEAST_PRIORITY = 10, 19
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Settings:
     `files` is the folder or URL where nodes of a cluster keep files for one another, None without. `slots` is the number of
     jobs that may use the processor at a time, `gpus` the number of GPUs that jobs may use, `slots_per_gpu` the number of jobs
     that share a GPU and its memory.
+    `niceness`, from 0 to 19, is how far jobs give way to whatever else wants the processor.
     `watts` is the power that the machine draws under load, for forecasts of energy; None if it is not known.
     `local_servers` maps names of servers of language models on this machine to their ports, None for the usual ports.
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
@@ -97,6 +99,7 @@ class Settings:
     local_servers: Mapping[str, int] | None = None
     hosts: tuple[str, ...] = ()
     slots_per_gpu: int = 1
+    niceness: int = NICENESS
     password_hash: str | None = field(default=None, repr=False)
     viewer_password: str | None = field(default=None, repr=False)
     viewer_password_hash: str | None = field(default=None, repr=False)
@@ -166,6 +169,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         local_servers=_ports(found),
         hosts=_hosts(found),
         slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
+        niceness=min(LEAST_PRIORITY, _number(found, "LITMUS_NICENESS", least=0, default=NICENESS)),
         password_hash=_password_hash(found, "LITMUS_PASSWORD"),
         metrics=found.get("LITMUS_METRICS") or None,
         log=_log(found),

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     job_id, attempt = map(int, numbers)
     signal.signal(signal.SIGTERM, _stop)
     if not is_on_node:
-        local.give_way()
+        local.give_way(int(os.environ.get("LITMUS_NICENESS", settings_module.NICENESS)))  # set by the runner
     try:
         store = node.open_store(os.environ, job_id, mark=option[1]) if is_on_node else _store()
     except StudyError as error:

@@ -13,7 +13,7 @@ import pytest
 
 from core.jobs import progress, queue, runner, transitions
 from core.jobs.backends import local
-from core.settings import Settings
+from core.settings import NICENESS, Settings
 from core.study.rows.kinds import JobState, Slot
 from tests.jobs.bench import Bench, lines, processes, start_runner, until
 
@@ -34,10 +34,20 @@ def test_a_job_and_what_it_starts_give_way_to_the_dashboard(bench: Bench, tmp_pa
     job = bench.step_until(job_id, JobState.RUNNING)
 
     process = psutil.Process(job.handle["pid"])
-    until(lambda: all(each.nice() == local.NICENESS for each in [process, *process.children(recursive=True)]))
+    until(lambda: all(each.nice() == NICENESS for each in [process, *process.children(recursive=True)]))
     if local.AUTOGROUP.exists():
-        assert Path(f"/proc/{process.pid}/autogroup").read_text().endswith(f"nice {local.NICENESS}\n")
-    assert psutil.Process().nice() < local.NICENESS
+        assert Path(f"/proc/{process.pid}/autogroup").read_text().endswith(f"nice {NICENESS}\n")
+    assert psutil.Process().nice() < NICENESS
+
+
+def test_a_job_gives_way_to_nobody_where_that_is_asked_for(bench: Bench, settings: Settings, tmp_path: Path) -> None:
+    bench.local.settings = dataclasses.replace(settings, niceness=0)
+    job_id = bench.add("sleepy", tmp_path / "log", 60)
+
+    job = bench.step_until(job_id, JobState.RUNNING)
+
+    process = psutil.Process(job.handle["pid"])
+    assert all(each.nice() == psutil.Process().nice() for each in [process, *process.children(recursive=True)])
 
 
 @pytest.mark.slow

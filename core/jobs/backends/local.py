@@ -35,7 +35,6 @@ API_SLOTS = 4
 PATIENCE = {Wish.END: 5.0, Wish.PAUSE: 30.0}
 GRACE = 10.0  # seconds that a running job has beyond that to end itself, since it counts from when it saw the pause
 LARGE = str(1 << 28)
-NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")  # on Linux a session's own niceness, which counts between sessions
 
 
@@ -130,6 +129,7 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
         "LITMUS_SLOTS": str(settings.slots),
         "LITMUS_GPUS": str(settings.gpus),
         "LITMUS_SLOTS_PER_GPU": str(settings.slots_per_gpu),
+        "LITMUS_NICENESS": str(settings.niceness),
         "OMP_WAIT_POLICY": "passive",
         "MALLOC_MMAP_THRESHOLD_": LARGE,
         "MALLOC_TRIM_THRESHOLD_": LARGE,
@@ -137,15 +137,17 @@ def child_environment(settings: Settings, environ: Mapping[str, str]) -> dict[st
     }
 
 
-def give_way() -> None:
+def give_way(niceness: int) -> None:
     """Make this process and those it starts wait for the processor where others want it: visitors' clicks go first."""
+    if niceness == 0:
+        return
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         return
-    os.nice(max(0, NICENESS - os.nice(0)))
+    os.nice(max(0, niceness - os.nice(0)))
     if os.getsid(0) == os.getpid():
         with suppress(OSError):
-            AUTOGROUP.write_text(str(NICENESS))
+            AUTOGROUP.write_text(str(niceness))
 
 
 def process_handle(pid: int) -> dict[str, Any]:
