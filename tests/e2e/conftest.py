@@ -73,7 +73,7 @@ def serve(tmp_path: Path) -> Iterator[Any]:
     started: list[Server] = []
 
     def start(*, bare: bool = False, **environ: str) -> Server:
-        server = Server(tmp_path / "home", {"LITMUS_NICENESS": "0", **environ}, bare=bare)
+        server = Server(tmp_path / "home", environ, bare=bare)
         started.append(server)
         server.start()
         return server
