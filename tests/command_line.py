@@ -56,14 +56,7 @@ class CommandLine:
     def _environ(self, given: dict[str, str]) -> dict[str, str]:
         ours = ("LITMUS_", "OPENAI_", "HF_")
         known = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return {
-            **known,
-            "LITMUS_HOME": str(self.home),
-            "LITMUS_SLOTS": "1",
-            "LITMUS_GPUS": "0",
-            "LITMUS_NICENESS": "0",
-            **given,
-        }
+        return {**known, "LITMUS_HOME": str(self.home), "LITMUS_SLOTS": "1", "LITMUS_GPUS": "0", **given}
 
 
 def _code(arguments: list[str]) -> int:
