@@ -11,6 +11,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
+from core.analysis.inference.clusters import FLAT
 from core.errors import StudyError
 from core.interval import Interval
 
@@ -18,7 +19,6 @@ Floats = npt.NDArray[np.float64]
 
 EXACT_UP_TO = 7  # points; with more, a permutation test samples orders in place of all 7! = 5,040
 ROUNDING = 1e-9
-FLAT = 1e-12  # a spread below this share of the largest value is rounding
 
 
 @dataclass(frozen=True)

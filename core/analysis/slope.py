@@ -188,7 +188,7 @@ def _cells(known: pd.DataFrame, alike: Sequence[str]) -> Codes:
 def _one_point_each(rows: _Rows, *, confidence: float, seed: int) -> Fit:
     """The regression of one point per group, with permutation tests among the groups that are alike."""
     at, level = rows.beyond(rows.x), rows.beyond(rows.y)
-    if np.abs(level).max() <= clusters.ROUNDING * np.abs(rows.y).max():
+    if np.abs(level).max() <= clusters.FLAT * np.abs(rows.y).max():
         level = np.zeros_like(level)
     means = pd.DataFrame({"x": rows.means(at), "y": rows.means(level)})
     plain = regression.fit(means, x="x", y="y", confidence=confidence, seed=seed)

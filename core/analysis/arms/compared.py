@@ -90,16 +90,17 @@ def collect(session: Session, study: StudyArms, task: Task, asked: Asked) -> Com
 def cautions(found: Compared) -> list[str]:
     """Sentences on what is missing from a comparison, or stands in the way of reading it."""
     arms, said = found.chosen.arms, [*found.notes, *found.chosen.left_out]
-    is_asked = bool(found.asked.names)
+    names = found.asked.names
     if len(arms) == 1:
         name = arms[0].arm
         said.append(
             f"Only {name} is chosen. Choose a second arm to compare it with."
-            if is_asked
+            if len(names) == 1
             else f"Only {name} has finished runs here. Train a second arm to compare it with."
         )
     elif found.chosen.real is None:
-        why = "is not among the chosen ones" if is_asked else "has no finished run here"
+        is_left_out = bool(names) and ArmKind.REAL not in map(tasks.kind_of, names)
+        why = "is not among the chosen ones" if is_left_out else "has no finished run here"
         said.append(f"The real arm {why}, so arms are compared with one another only.")
     dull = [arm.arm for arm in arms if not arm.has_learned]
     said += [f"No better than chance: {', '.join(dull)}."] if dull else []

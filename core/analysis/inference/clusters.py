@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 DETERMINED = 1e-9  # a column that lies this near to the span of the other columns is determined by them
 SMALLEST_ROOT = 1e-10  # eigenvalues of a cluster's residual maker below this are 0
 NO_ERROR = 1e-9  # residuals below this share of the outcome's spread are rounding
-ROUNDING = 1e-12  # so are residuals below this share of the largest outcome, as of an outcome that is always the same
+FLAT = 1e-12  # so is what lies below this share of the largest outcome, as of an outcome that is always the same
 SEEN = 1 - 1e-6  # share of a coefficient's variance that residuals must show, for the rest has left none
 
 
@@ -83,7 +83,7 @@ def fit(design: npt.ArrayLike, outcome: npt.ArrayLike, clusters: npt.ArrayLike) 
     for row, own in enumerate(members):
         weights[:, row, own] = (_inverse_root(maker[np.ix_(own, own)]) @ (solve @ solve.T @ x[own].T).T).T
     moved = weights @ residual  # coefficients x clusters
-    if np.abs(residual).max() <= max(NO_ERROR * float(np.ptp(y)), ROUNDING * float(np.abs(y).max())):
+    if np.abs(residual).max() <= max(NO_ERROR * float(np.ptp(y)), FLAT * float(np.abs(y).max())):
         nothing = np.full(x.shape[1], math.nan)
         return Fit(values, np.full((x.shape[1], x.shape[1]), math.nan), nothing, len(y), len(members), is_exact=True)
     grams = [(own @ maker) @ (own @ maker).T for own in weights]

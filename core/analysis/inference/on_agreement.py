@@ -54,9 +54,7 @@ def gap_over_agreement(
     if not len(gap) == len(at) == len(own):
         raise StudyError(f"Every text needs an agreement and a label; found {len(gap)}, {len(at)} and {len(own)}.")
     _, place, size = np.unique(own, return_inverse=True, return_counts=True)
-    is_kept = (
-        size[place] > 1
-    )  # a label's only text says nothing on a slope within labels, and HC3 does not exist with it
+    is_kept = size[place] > 1  # HC3 does not exist with a label's only text
     alone, gap, at, own = int((~is_kept).sum()), gap[is_kept], at[is_kept], own[is_kept]
     n = len(gap)
     if n < LEAST_TEXTS:
