@@ -10,8 +10,10 @@ seconds. A rater ends after `--items` answers, and another comes, with a new ses
 After a broken session a rater comes back with the personal code.
 
 Printed: answers acknowledged, stored, lost and doubled; the statuses in the log of nginx; quantiles of the seconds from a
-click to the next item; the memory of every process and its slope, by least squares, both after `--warm-up` minutes (memory
-that processes share is counted in parts: PSS); statements of the database a click. Needs nginx and openssl.
+click to the next item; the memory of every process and its slope, by least squares, both after `--warm-up` minutes; statements
+of the database a click. Memory is what a process holds alone (USS): a part of what it shares would grow when another process
+that shares it ends. PostgreSQL's buffers are shared by its own processes alone: they are counted in parts (PSS). Needs nginx
+and openssl.
 """
 
 import argparse
@@ -287,7 +289,8 @@ class Memory:
         at, total = time.monotonic(), Counter[str]()
         for name, process in self.processes():
             with suppress(psutil.Error):
-                total[name] += process.memory_full_info().pss
+                held = process.memory_full_info()
+                total[name] += held.pss if name == "postgresql" else held.uss
         for name, size in total.items():
             self.samples[name].append((at, size / 2**20))
 

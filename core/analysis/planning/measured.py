@@ -62,8 +62,9 @@ def of_gaps(gaps: Sequence[Gap], whose: str) -> dict[str, Number]:
 
 
 def _over_tasks(found: Findings) -> dict[str, Number]:
-    """The spread of tasks beyond their subjectivity, of one arm with one encoder, for a plan is about one: the squares around the line of
-    each over tasks, without the squared error of its gaps, pooled by their degrees of freedom. Gaps that mean nothing do not count."""
+    """The spread of tasks' gaps beyond what their subjectivity and their errors explain, for one arm with one encoder: that is what
+    a plan is about. Each arm and encoder has its own line over tasks; the squares around the lines, less the squared errors of the
+    gaps, are pooled by their degrees of freedom. Gaps that mean nothing do not count."""
     points = found.line.dropna(subset=["gap", "se"])
     beyond, df = 0.0, 0
     for _, own in points.groupby(["arm", "encoder"], sort=False):
