@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 from core.analysis.inference.clusters import FLAT
 from core.errors import StudyError
@@ -171,7 +172,7 @@ def _is_flat(ys: Floats) -> bool:
 
 def _hc3(xs: Floats, ys: Floats) -> Floats:
     """The HC3 covariance of (intercept, slope), shape (2, 2)."""
-    return np.asarray(sm.OLS(ys, sm.add_constant(xs)).fit(cov_type="HC3", use_t=True).cov_params())
+    return np.asarray(OLS(ys, add_constant(xs)).fit(cov_type="HC3", use_t=True).cov_params())
 
 
 def _test(slope: float, error: float, *, degrees: int, confidence: float) -> tuple[float, float]:

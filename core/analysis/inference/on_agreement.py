@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
 
 from core.analysis.inference.clusters import dummies
 from core.errors import StudyError
@@ -69,7 +69,7 @@ def gap_over_agreement(
     within = np.column_stack([np.ones(n), indicators])
     if np.abs(at - within @ np.linalg.lstsq(within, at, rcond=None)[0]).max() < 1e-9:
         return _undefined(n, "Agreement is the same for all texts of a label, so it cannot be told from the label.")
-    found = sm.OLS(gap, np.column_stack([np.ones(n), at, indicators])).fit(cov_type="HC3", use_t=True)
+    found = OLS(gap, np.column_stack([np.ones(n), at, indicators])).fit(cov_type="HC3", use_t=True)
     low, high = found.conf_int(alpha=1 - confidence)[1]
     note = f"{counted(alone, 'text')} left out as the only one of a label" if alone else ""
     return Effect(float(found.params[1]), float(low), float(high), float(found.pvalues[1]), n, note)
