@@ -114,7 +114,7 @@ def test_weights_that_are_damaged_fail_the_job_with_a_sentence(call: CommandLine
     weights = tmp_path / "damaged/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
 
-    said = call.apart("run", study_file(tmp_path / "study", tmp_path / "damaged"))
+    said = call("run", study_file(tmp_path / "study", tmp_path / "damaged"))
 
     assert_one_sentence(said, "cannot be loaded")
     assert stored(call.home) == (0, 0)
@@ -127,7 +127,7 @@ def test_a_gpu_asked_for_where_there_is_none_fails_the_job_with_a_sentence(
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")
 
-    said = call.apart("run", study_file(tmp_path / "study", tiny), LITMUS_GPUS="1")
+    said = call("run", study_file(tmp_path / "study", tiny), LITMUS_GPUS="1")
 
     assert_one_sentence(said, "LITMUS_GPUS offers 1 for training, but this machine has no GPU that PyTorch could use.")
     assert stored(call.home) == (0, 0)
@@ -153,7 +153,7 @@ def test_a_full_disk_ends_the_command_with_a_sentence_and_space_lets_it_end_well
 ) -> None:
     call, file = CommandLine(small_disk / "home"), study_file(tmp_path / "study", tiny)
     study = json.loads(file.read_text())
-    study["training"]["steps"] = 500
+    study["training"]["steps"] = 150
     file.write_text(json.dumps(study))
     with call.start("run", file, LITMUS_CHECKPOINT_SECONDS="0") as process:
         kept = small_disk / "home/checkpoints"
@@ -169,7 +169,7 @@ def test_a_full_disk_ends_the_command_with_a_sentence_and_space_lets_it_end_well
     assert predicted == 16 * finished
 
     filler.unlink()
-    said = call.apart("run", file)
+    said = call("run", file)
 
     assert said.code == 0, said.stderr
     assert stored(small_disk / "home") == (2, 32)

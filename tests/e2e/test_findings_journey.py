@@ -1,7 +1,7 @@
 """From a verdict on one task, and from a mark in the figure of gaps to the prompt behind it, in the browser."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -9,6 +9,7 @@ from core import settings as settings_module
 from core.study import store as store_module
 from core.study import tasks
 from tests.e2e import walking
+from tests.e2e.conftest import Server
 from tests.finished_study import add_runs, make_task
 from tests.study.archive import whole_study
 
@@ -28,22 +29,26 @@ def opened(browser: "Browser", address: str) -> "Page":
     return page
 
 
-def fill_home(folder: Path) -> None:
-    """Put the study `whole` into the home of the test's server."""
-    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(folder / "home")}))
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server whose home holds the study `whole` and one of a single task without ratings."""
+    home = tmp_path_factory.mktemp("findings") / "home"
+    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(home)}))
     with store.write() as session:
         whole_study.fill(session)
-    store.close()
-
-
-def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", serve: Any, tmp_path: Path) -> None:
-    store = store_module.open_store(settings_module.load({"LITMUS_HOME": str(tmp_path / "home")}))
-    with store.write() as session:
         task = make_task(session, tasks.study_named(session, "one"), "tickets", arms=["zero-shot"])
         add_runs(session, task, {"real": 0.9, "zero-shot": 0.7})
     store.close()
+    server = Server(home, {})
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.end()
 
-    page = opened(browser, f"{serve().url}/verdict?study=one&task=tickets")
+
+def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", address: str) -> None:
+    page = opened(browser, f"{address}/verdict?study=one&task=tickets")
 
     page.get_by_text("points lost (95 % interval [").first.wait_for(timeout=walking.PATIENCE)
     page.get_by_text("Collect real texts").wait_for(timeout=walking.PATIENCE)
@@ -52,9 +57,8 @@ def test_a_study_of_one_task_without_ratings_has_a_verdict(browser: "Browser", s
     page.close()
 
 
-def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser", serve: Any, tmp_path: Path) -> None:
-    fill_home(tmp_path)
-    page = opened(browser, f"{serve().url}/analyse?study=whole")
+def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser", address: str) -> None:
+    page = opened(browser, f"{address}/analyse?study=whole")
     marks = page.locator(".js-plotly-plot .scatterlayer .points path.point")
     marks.first.wait_for(timeout=walking.PATIENCE)
     chosen = page.get_by_role("combobox", name="What a gap came from")
@@ -82,10 +86,9 @@ def test_a_mark_that_is_clicked_leads_to_the_prompt_behind_it(browser: "Browser"
 
 
 def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_away(
-    browser: "Browser", serve: Any, tmp_path: Path
+    browser: "Browser", address: str
 ) -> None:
-    fill_home(tmp_path)
-    page = opened(browser, f"{serve().url}/analyse?study=whole")
+    page = opened(browser, f"{address}/analyse?study=whole")
 
     page.get_by_role("img", name="Chart. Lost to real texts").wait_for(timeout=walking.PATIENCE)
     page.locator(".st-key-analyse-plot-download button").click()
@@ -101,11 +104,9 @@ def test_a_chart_is_read_out_and_saved_in_one_press_and_the_content_is_one_key_a
 
 
 def test_a_view_in_the_address_stands_in_no_buttons_way_and_a_page_is_one_step_of_the_history(
-    browser: "Browser", serve: Any, tmp_path: Path
+    browser: "Browser", address: str
 ) -> None:
-    fill_home(tmp_path)
-    server = serve()
-    page = opened(browser, f"{server.url}/plan?study=whole")
+    page = opened(browser, f"{address}/plan?study=whole")
 
     for path, view, other in (("inspect", "inspect.view", "Labels"), ("compare", "compare.view", "Classes")):
         page.get_by_role("link", name=path.capitalize(), exact=True).click()

@@ -41,7 +41,7 @@ def test_from_real_data_to_scores_and_ratings(browser: "Browser", serve: Any, tm
         page.get_by_label("What a labeller is asked").fill("How does the writer feel?")
         page.get_by_label("What a labeller is asked").press("Enter")
         page.get_by_role("button", name="Import", exact=True).click()
-        expect(page.get_by_text("60 of 60 rows kept").first).to_be_visible()
+        expect(page.get_by_text("60 of 30 rows kept").first).to_be_visible()
 
         at(page, "Prompts")
         page.get_by_role("button", name="Save as a new version").click()
@@ -94,15 +94,15 @@ def train_through_a_restart(page: "Page", server: Any) -> None:
     page.get_by_role("spinbutton", name="Seeds").fill("1")
     page.get_by_role("combobox", name="Length in").click()
     page.get_by_role("option", name="steps").click()
-    page.get_by_role("spinbutton", name="Steps").fill("60")
+    page.get_by_role("spinbutton", name="Steps").fill("30")
     page.get_by_role("button", name="Queue the runs").click()
-    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible(
+    expect(page.get_by_text(re.compile(r"\d+ of 30")).first).to_be_visible(
         timeout=3 * PATIENCE
     )  # jobs give way to other tests
     server.kill()
     server.start()
     page.goto(f"{server.url}/train")
-    expect(page.get_by_text(re.compile(r"\d+ of 60")).first).to_be_visible(
+    expect(page.get_by_text(re.compile(r"\d+ of 30")).first).to_be_visible(
         timeout=3 * PATIENCE
     )  # jobs give way to other tests
     expect(page.get_by_text("on real test data", exact=False).first).to_be_visible(timeout=4 * PATIENCE)

@@ -184,6 +184,6 @@ def test_asking_for_more_texts_than_there_are_names_the_smallest_arm() -> None:
 
 @pytest.mark.slow
 def test_thirty_thousand_texts_are_measured_whole() -> None:
-    rows = random_rows(30_000, d=384).astype(np.float32)
+    rows = random_rows(30_000, d=32).astype(np.float32)
 
     assert diversity.measure_all(rows)[Distance.COSINE].n == 30_000
