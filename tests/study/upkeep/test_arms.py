@@ -7,9 +7,10 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.jobs import queue
+from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Slot, TrialKind
-from core.study.rows.study import Arm, Batch, Label, Prompt, Task, Trial
+from core.study.rows.study import Arm, Batch, Label, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.study.upkeep import arms
 from core.synthesis.prompts import drafts, versions
@@ -57,6 +58,29 @@ def test_an_arm_is_not_renamed_while_a_job_looks_for_it_by_name(
 
     with pytest.raises(StudyError, match="Generate"), store.write() as session:
         arms.rename(session, arm.id, "zero-shot-2")
+
+
+def test_a_job_that_is_tried_again_fills_the_arm_under_its_new_name(
+    store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    arm, other = make_arm("zero-shot"), make_arm("few-shot")
+    with store.write() as session:
+        study = session.get_one(Study, task.study_id)
+        asked = [
+            train.queue_generation(session, study=study, task=task, arm=each, arguments=["--model", "zero-shot"])
+            for each in (arm, other)
+        ]
+        for job in asked:
+            queue.request_cancel(session, job.id)
+
+    with store.write() as session:
+        arms.rename(session, arm.id, "zero-shot-2")
+        again = [queue.retry(session, job.id) for job in asked]
+
+    names = ["--study", study.name, "--task", task.name, "--arm"]
+    assert [job.command for job in again] == [
+        ["-m", "core", "generate", *names, name, "--model", "zero-shot"] for name in ("zero-shot-2", "few-shot")
+    ]
 
 
 def test_an_arm_with_prompts_alone_is_deleted_with_them_and_no_other_arm_is(
