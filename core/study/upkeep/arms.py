@@ -15,10 +15,10 @@ KEEPS = (
     (Sample, "text"),
     (Completion, "paid answer"),
     (Trial, "paid try"),
-    (Batch, "set of sent requests"),
+    (Batch, "set of requests"),
     (Run, "run"),
 )
-PLURALS = {"paid try": "paid tries", "set of sent requests": "sets of sent requests"}
+PLURALS = {"paid try": "paid tries", "set of requests": "sets of requests"}
 
 
 def rename(session: Session, arm_id: int, name: str) -> Arm:

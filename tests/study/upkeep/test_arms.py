@@ -124,7 +124,7 @@ def test_what_was_or_may_have_been_paid_for_keeps_an_arm(
         session.add(Batch(arm_id=sent.id, key="k", provider="p", model="m", base_url="u", requests=[]))
         session.get_one(Arm, lost.id).unaccounted_usd = 0.25
 
-    for arm, said in ((tried, "1 paid try"), (sent, "1 set of sent requests"), (lost, r"up to \$0\.2500")):
+    for arm, said in ((tried, "1 paid try"), (sent, "1 set of requests"), (lost, r"up to \$0\.2500")):
         with pytest.raises(StudyError, match=said), store.write() as session:
             arms.delete_arm(session, arm.id)
 
