@@ -181,9 +181,9 @@ class OpenAIProvider:
 
         Raises `ProviderRefused` if the JSON is no chat completion.
         """
-        choices = response.get("choices") if isinstance(response, Mapping) else None
-        if not isinstance(choices, list):
+        if not responses.is_completion(response):
             raise self._no_completion(json.dumps(response, ensure_ascii=False))
+        choices = response["choices"]
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
         message, usage = responses.mapping(choice.get("message")), responses.mapping(response.get("usage"))
         content = responses.text(message.get("content"))
@@ -300,12 +300,13 @@ class OpenAIProvider:
         latency = time.monotonic() - started
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
-        try:
-            body = responses.streamed(raw) or json.loads(raw)
-        except (ValueError, TypeError, RecursionError):
-            raise self._no_completion(raw.decode(errors="replace")) from None
+        body = responses.read(raw)
         if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
+        if self._has_answered and not responses.is_completion(body):  # the address is right
+            raise Failure(Cause.LOST, "something else than a chat completion", is_billed=True)
+        if body is None:
+            raise self._no_completion(raw.decode(errors="replace"))
         answer = self.answer(body, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
