@@ -108,6 +108,7 @@ class Failure(Exception):
     `said` is the error in the endpoint's own words; `code`, `kind` and `param` are fields of the endpoint's error, empty
     if missing. `retry_after` is the wait in seconds that the endpoint asks for, None if the endpoint asks for no wait.
     `is_daily` says that a quota of the day is used up, `is_billed` that the endpoint counted tokens for the call.
+    `is_json` says that the error was JSON, as an endpoint of a model writes it.
     """
 
     cause: Cause
@@ -120,6 +121,7 @@ class Failure(Exception):
     is_daily: bool = False
     kind: str = ""
     is_billed: bool = False
+    is_json: bool = False
 
     def of_prompt(self, *, limit: int | None = None) -> str | None:
         """Return the `finish_reason` to store if this failure refuses one prompt; None for a failure that concerns more than a prompt.
@@ -128,7 +130,8 @@ class Failure(Exception):
         """
         if limit is not None and self.is_of_limit():
             return PROMPT_TOO_LONG if self.room_beside_prompt(limit) == 0 else None
-        return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=self.said)
+        said = self.said if self.is_json else ""  # the page of a firewall speaks of policies too
+        return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=said)
 
     def room_beside_prompt(self, limit: int | None) -> int | None:
         """Return a lower limit, in tokens, for the answer to this call's prompt; 0 if too few tokens are left for an answer.
@@ -338,6 +341,7 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
         param=str(error.get("param") or "").split(".")[0],
         is_daily=status in (403, 429) and DAILY.search(words) is not None,
         retry_after=_retry_after(headers, words),
+        is_json=body is not None,
     )
 
 

@@ -332,6 +332,12 @@ def test_a_refusal_of_the_account_is_no_answer_to_a_prompt(status: int, message:
     assert message.rstrip(".") in str(found.value)
 
 
+def test_the_page_of_a_firewall_is_no_answer_to_a_prompt() -> None:
+    page = b"<html><h1>Web Page Blocked!</h1>This address is in violation of your Internet usage policy.</html>"
+    with endpoint(lambda *_: (403, page, {})) as (url, _), pytest.raises(ProviderRefused, match="usage policy"):
+        ask(url)
+
+
 @pytest.mark.parametrize(
     "message",
     [
