@@ -363,10 +363,8 @@ class OpenAIProvider:
         self._pauses += now >= self._paused_until
         wait = max(self._growing_wait(self._pauses), failure.retry_after or 0.0)
         if failure.has_no_quota or failure.is_daily:
-            raise ProviderPaused(
-                f"{failures.no_quota(failure, url=self.shown_url)} It is tried again in an hour.",
-                seconds=max(wait, QUOTA_S),
-            ) from None
+            said = failures.no_quota(failure, url=self.shown_url)
+            raise ProviderPaused(said, seconds=max(wait, QUOTA_S)) from None
         patience = LONGEST_BUSY * self.settings.first_wait_s if self.settings.tries > 1 else 0.0
         is_long = self._pauses > self.settings.tries and now + wait - self._busy_since > patience
         if wait > LONGEST_PAUSE_S or is_long:

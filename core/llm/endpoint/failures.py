@@ -35,11 +35,11 @@ STATUS_NAMES = (  # HTTP statuses by the names that endpoints give to errors
 LONGEST_PAGE = 20_000  # characters of an HTML page in which its words are looked for
 TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 IN_WORDS = re.compile(
-    r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s)(?:in(?:ute)?s?)?)?\s*"
-    r"(?:(\d+(?:\.\d+)?)\s*s\w*)?",
+    r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s|illi)(?:in(?:ute)?s?)?)?\s*"
+    r"(?:(\d+(?:\.\d+)?)\s*s\w*)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:illi)?s\w*)?",
     re.IGNORECASE,
 )
-UNITS_S = (3600.0, 60.0, 1.0)
+UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 SECONDS = re.compile(r"\d+\.?\d*", re.ASCII)
 UNSUPPORTED = (
     "unsupported",

@@ -237,6 +237,7 @@ def test_an_account_without_quota_is_named_and_pauses_the_job(status: int, body:
         ask(url)
 
     assert len(asked) == 1 and found.value.seconds >= 3600
+    assert str(found.value).endswith("or use another key.")  # when it is tried again, only a job can say
 
 
 def test_a_quota_of_a_minute_is_waited_for() -> None:

@@ -205,7 +205,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
     with LlmServer(latency=0.05) as server:
         generation.generate(store, arm_id=arm.id, per_label=20, provider=provider_of(server))
 
-    def estimated(texts: int, **rate: float) -> estimates.Estimate:
+    def estimated(texts: int, *others: str, **rate: float) -> estimates.Estimate:
         with store() as session:
             return estimates.estimate(
                 session,
@@ -213,7 +213,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
                 draft=FEW,
                 texts_per_label=texts,
                 labels=labels,
-                models={"test-model": PRICE},
+                models=dict.fromkeys(["test-model", *others], PRICE),
                 rate=estimates.CallRate(**rate),  # type: ignore[arg-type]
             )
 
@@ -221,11 +221,13 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
         latency = session.scalars(select(func.avg(Completion.latency_s)).where(Completion.arm_id == arm.id)).one()
 
     none, more, slow = estimated(20), estimated(60, concurrency=4), estimated(60, rpm=10)
+    shared = estimated(60, "another", rpm=10)
 
     assert none.texts == 0 and none.cost_usd == estimates.Range(0, 0, 0) == none.calls
     assert more.texts == 80 and more.calls.value == 20 and more.n_calls == 10
     assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * latency, rel=1e-9)
     assert slow.seconds is not None and slow.seconds.value == pytest.approx(120, rel=1e-9)
+    assert shared.calls.value == 20 and shared.seconds is not None and shared.seconds.value == pytest.approx(60)
 
 
 def test_fruitless_tries_give_no_estimate(store: Store, arm: Arm, labels: list[Label]) -> None:
