@@ -1,5 +1,6 @@
 """Trials and estimates: five calls as generation would send them, and what a generation takes by them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ from sqlalchemy import func, select
 from core.errors import StudyError
 from core.llm import text as llm_text
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import prices
+from core.llm.money import committed, prices
+from core.llm.money.committed import Account, Way
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Completion, Label, Sample, Task
 from core.study.store import Store
@@ -19,8 +21,9 @@ from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
-from core.synthesis.trials import calls, estimates, trials
+from core.synthesis.trials import calls, estimates, taxonomy, trials
 from tests import endpoints
+from tests.llm.endpoint.test_bad_habits import endpoint, written
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="test-model", input_usd_per_million=1.0, output_usd_per_million=4.0)
@@ -153,11 +156,42 @@ def test_several_models_are_tried_in_turn_and_each_label_by_all(store: Store, ar
 
 def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
     with LlmServer(latency=1.0) as server:
-        [tried] = trials.try_prompt(
-            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, limits=TryLimits(seconds=0.1)
-        )
+        slow = endpoints.client("test-model", base_url=server.url, price=PRICE, timeout_s=0.1)
+        [tried] = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=slow, calls=1)
 
-    assert tried.error == "test-model gave no answer within 0.1 seconds. Try again later."
+    assert tried.error is not None and "did not answer within 0.1 seconds" in tried.error
+
+
+def test_waiting_for_a_turn_is_no_waiting_for_an_answer(store: Store, arm: Arm) -> None:
+    with LlmServer() as server:
+        calm = endpoints.client("test-model", base_url=server.url, price=PRICE, timeout_s=0.8, rpm=120)
+        tried = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=calm, calls=4)
+
+    assert [one.error for one in tried] == [None] * 4
+    with store() as session:
+        assert committed.of(session, Account(Way.TRY, arm.id)).lost_usd == 0
+
+
+@pytest.mark.parametrize("is_taxonomy", [False, True])
+def test_no_more_calls_are_made_side_by_side_than_allowed(store: Store, arm: Arm, is_taxonomy: bool) -> None:
+    now: list[str] = []
+    most: list[int] = []
+
+    def before(key: str) -> None:
+        now.append(key)
+        most.append(len(now))
+        time.sleep(0.1)
+        now.remove(key)
+
+    limits = TryLimits(concurrency=1)
+    with endpoint(lambda *_: (200, written("1. praise that is meant well"), {}), before=before) as (url, asked):
+        provider = endpoints.client("m", base_url=url)
+        if is_taxonomy:
+            taxonomy.ask(store, provider, arm_id=arm.id, limits=limits)
+        else:
+            trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider, calls=3, limits=limits)
+
+    assert len(asked) >= 2 and max(most) == 1
 
 
 def test_a_draft_that_cannot_be_sent_is_refused_before_anything_is_asked(store: Store, arm: Arm) -> None:
