@@ -331,7 +331,8 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
     message = next((error[name] for name in WORDS if error.get(name)), words)
     details = message[0] if isinstance(message, list) and message and isinstance(message[0], Mapping) else {}
     if details:
-        message = f"{details.get('msg', '')} ({'.'.join(map(str, details.get('loc', [])))})"
+        where = details.get("loc")
+        message = f"{details.get('msg', '')} ({'.'.join(map(str, where if isinstance(where, list) else [where]))})"
     return Failure(
         Cause.STATUS,
         (_plain(str(message)) + _beneath(error))[: 10 * LONGEST_SAID],

@@ -252,6 +252,10 @@ def test_a_wait_without_sense_is_bounded_or_left_out(asked: str, seconds: float 
     assert failures.of_response(429, {"retry-after": asked}, b"{}").retry_after == seconds
 
 
+def test_an_error_whose_place_is_missing_is_read_all_the_same() -> None:
+    assert "wrong" in failures.of_response(422, {}, b'{"detail": [{"msg": "wrong", "loc": null}]}').said
+
+
 @pytest.mark.parametrize(
     ("said", "seconds"),
     [("Please try again in 45 milliseconds.", 0.045), ("try again in 800ms", 0.8), ("retry after 2 minutes", 120.0)],
