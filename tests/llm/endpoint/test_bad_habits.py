@@ -480,7 +480,7 @@ def test_one_odd_body_among_answers_is_a_lost_answer(odd: Any, limit: int | None
     async def calls(url: str) -> list[Answer | BaseException]:
         provider = endpoints.client("m", base_url=url, first_wait_s=0.01)
         keys = [SlotKey("s", "t", "a", "l", number) for number in range(2)]
-        came = []
+        came: list[Answer | BaseException] = []
         try:
             for key in keys:
                 call = provider.complete(MESSAGES, slot_key=key, max_tokens=limit)
