@@ -10,8 +10,7 @@ from sqlalchemy import func, select
 from core.errors import StudyError
 from core.llm import text as llm_text
 from core.llm.endpoint.endpoint import OpenAIProvider
-from core.llm.money import committed, prices
-from core.llm.money.committed import Account, Way
+from core.llm.money import prices
 from core.study.rows.kinds import Split
 from core.study.rows.study import Arm, Completion, Label, Sample, Task
 from core.study.store import Store
@@ -160,16 +159,6 @@ def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
         [tried] = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=slow, calls=1)
 
     assert tried.error is not None and "did not answer within 0.1 seconds" in tried.error
-
-
-def test_waiting_for_a_turn_is_no_waiting_for_an_answer(store: Store, arm: Arm) -> None:
-    with LlmServer() as server:
-        calm = endpoints.client("test-model", base_url=server.url, price=PRICE, timeout_s=0.8, rpm=120)
-        tried = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=calm, calls=4)
-
-    assert [one.error for one in tried] == [None] * 4
-    with store() as session:
-        assert committed.of(session, Account(Way.TRY, arm.id)).lost_usd == 0
 
 
 @pytest.mark.parametrize("is_taxonomy", [False, True])
