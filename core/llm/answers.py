@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from core.errors import ProviderError
 from core.llm.money.prices import Price
-from core.llm.text import PROMPT_REFUSED, PROMPT_TOO_LONG
+from core.llm.text import OF_PROMPT
 
 Message = dict[str, str]  # the keys role and content
 
@@ -53,8 +53,7 @@ class Answer:
 
 def ending(answer: Answer) -> str:
     """Return the `finish_reason` to store: "refusal" for an answer with a refusal, unless the prompt itself was refused."""
-    kept = (PROMPT_TOO_LONG, PROMPT_REFUSED)
-    return "refusal" if answer.refusal and answer.finish_reason not in kept else answer.finish_reason[:50]
+    return "refusal" if answer.refusal and answer.finish_reason not in OF_PROMPT else answer.finish_reason[:50]
 
 
 def to_refused_prompt(

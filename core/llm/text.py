@@ -13,6 +13,7 @@ REFUSAL = "refusal"
 CUT = "cut by length"
 PROMPT_TOO_LONG = "prompt too long"  # also a finish_reason; the content is then the endpoint's sentence
 PROMPT_REFUSED = "prompt refused"  # also a finish_reason, for a prompt that an endpoint's filter refused
+OF_PROMPT = (PROMPT_TOO_LONG, PROMPT_REFUSED)  # the call was not answered and costs nothing
 
 THINK = (
     r"(?:think|thinking|thought|thoughts|thinking_process|reason|reasoning|reflection|reflections|rationale|scratchpad|analysis"

@@ -19,6 +19,7 @@ from core.study.rows.base import POINTER, Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, SampleStatus, Split
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Study, Task
+from core.study.upkeep import job_commands
 
 KEPT_DAYS = 30
 UNDONE = samples.UNDONE
@@ -62,7 +63,8 @@ def put_study(session: Session, study_id: int, *, name: str, now: float) -> None
             f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written."
         )
     _check_no_active_job(session, study_id, f"study {study.name!r}")
-    study.trashed_at, study.name = now, _marked(study.name, study.id)
+    _rename(session, study, _marked(study.name, study.id))
+    study.trashed_at = now
 
 
 def put_task(session: Session, task_id: int, *, now: float) -> None:
@@ -80,9 +82,9 @@ def put_task(session: Session, task_id: int, *, now: float) -> None:
     if (campaign := session.scalar(compared.limit(1))) is not None:
         raise StudyError(f"Raters are asked about this task in the open campaign {campaign!r}. Close it first.")
     home, hidden = task.study_id, _hidden(session)
+    _rename(session, task, _marked(task.name, task.id))
     session.execute(update(Campaign).where(Campaign.task_id == task.id).values(study_id=hidden.id))
     task.study_id, task.trashed_from, task.trashed_at = hidden.id, home, now
-    task.name = _marked(task.name, task.id)
     session.flush()
 
 
@@ -107,7 +109,8 @@ def restore(session: Session, *, kind: str, id: int) -> str:
         row.study_id, row.trashed_from = home.id, None
     else:
         used_names = set(session.scalars(select(Study.name)))
-    row.name, row.trashed_at = _unused_name(MARK.sub("", row.name), used_names), None
+    _rename(session, row, _unused_name(MARK.sub("", row.name), used_names))
+    row.trashed_at = None
     session.flush()
     return row.name
 
@@ -165,6 +168,15 @@ def _marked(name: str, id: int) -> str:
     """The name of a row in the trash: the old name, so that others can use it, with a mark; at most 200 characters."""
     mark = f" (in the trash, {id})"
     return f"{name[: 200 - len(mark)]}{mark}"
+
+
+def _rename(session: Session, row: Study | Task, name: str) -> None:
+    """Give a study or a task another name, in the stored commands of its jobs too: no job may find a namesake in its place."""
+    if isinstance(row, Task):
+        job_commands.rename(session, row.study_id, job_commands.TASK, old=row.name, new=name)
+    else:
+        job_commands.rename(session, row.id, job_commands.STUDY, old=row.name, new=name)
+    row.name = name
 
 
 def _unused_name(name: str, used_names: set[str]) -> str:

@@ -1,4 +1,4 @@
-"""The limits that a caller sets for a generation, a batch or a try, as values: money, calls side by side, seconds."""
+"""The limits that a caller sets for a generation, a batch or a try, as values: money, calls side by side."""
 
 from dataclasses import dataclass
 
@@ -32,12 +32,12 @@ class BatchLimits:
 class TryLimits:
     """Limits of the tries of a prompt.
 
-    `seconds` is the longest wait for one answer. `budget_usd` is in US dollars for all tries and lists of kinds of an
-    arm, over all attempts; None for no limit.
+    `budget_usd` is in US dollars for all tries and lists of kinds of an arm, over all attempts; None for no limit.
+    `concurrency` is the most calls side by side, 1 or more. How long an answer may take is a setting of the provider.
     """
 
-    seconds: float = 600.0
     budget_usd: float | None = None
+    concurrency: int = 8
 
 
 NO_BUDGET = Limits()

@@ -161,6 +161,29 @@ def test_a_study_at_work_is_not_put_away(store: Store, tmp_path: Path) -> None:
             trash.put_task(session, task_id, now=0.0)
 
 
+def test_a_job_of_a_study_that_was_put_away_finds_no_namesake_and_the_study_again_once_it_is_back(
+    store: Store, tmp_path: Path
+) -> None:
+    bring(store, tmp_path, "a.csv", rows(4))
+    old, task_id = ids(store)
+    with store.write() as session:
+        command = ["-m", "core", "measure", "--study", "s", "--task", "t"]
+        job = queue.enqueue(session, title="Measure", command=command, key="k", slot=Slot.CPU, study_id=old)
+        job.state = JobState.FAILED
+
+    with store.write() as session:
+        trash.put_task(session, task_id, now=1.0)
+        trash.put_study(session, old, name="s", now=1.0)
+        tasks.study_named(session, "s")
+        aside = queue.retry(session, job.id).command
+        trash.restore(session, kind="study", id=old)
+        trash.restore(session, kind="task", id=task_id)
+
+    assert aside[4::2] == [f"s (in the trash, {old})", f"t (in the trash, {task_id})"]
+    with store() as session:
+        assert queue.get(session, job.id).command[4::2] == ["s (2)", "t"]
+
+
 def test_after_thirty_days_what_was_put_away_is_gone_and_the_rest_is_not(store: Store, tmp_path: Path) -> None:
     bring(store, tmp_path, "keep.csv", rows(3), study="keep")
     with_one = everything(store)

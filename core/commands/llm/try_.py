@@ -67,7 +67,7 @@ def try_prompt(
             max_tokens=max_tokens, concurrency=concurrency, rpm=rpm, timeout=timeout, structured=structured,
         )  # fmt: skip
         connection.check(wanted, settings)
-        limits = TryLimits(wanted.timeout or TryLimits.seconds, budget)
+        limits = TryLimits(budget, wanted.concurrency)
         clients = _clients(settings, wanted, limits)
         with store.write() as session:
             home = find.find_study(session, study, task)

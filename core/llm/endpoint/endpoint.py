@@ -181,9 +181,9 @@ class OpenAIProvider:
 
         Raises `ProviderRefused` if the JSON is no chat completion.
         """
-        choices = response.get("choices") if isinstance(response, Mapping) else None
-        if not isinstance(choices, list):
+        if not responses.is_completion(response):
             raise self._no_completion(json.dumps(response, ensure_ascii=False))
+        choices = response["choices"]
         choice = choices[0] if choices and isinstance(choices[0], Mapping) else {}
         message, usage = responses.mapping(choice.get("message")), responses.mapping(response.get("usage"))
         content = responses.text(message.get("content"))
@@ -300,12 +300,13 @@ class OpenAIProvider:
         latency = time.monotonic() - started
         if response.status >= 300:
             raise failures.of_response(response.status, response.headers, raw).without(self._key)
-        try:
-            body = responses.streamed(raw) or json.loads(raw)
-        except (ValueError, TypeError, RecursionError):
-            raise self._no_completion(raw.decode(errors="replace")) from None
+        body = responses.read(raw)
         if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
+        if self._has_answered and not responses.is_completion(body):  # the address is right
+            raise Failure(Cause.LOST, "something else than a chat completion", is_billed=True)
+        if body is None:
+            raise self._no_completion(raw.decode(errors="replace"))
         answer = self.answer(body, sent=sent, latency_s=latency)
         self._has_answered, self._pauses = True, 0
         named = response.headers.get("x-request-id")
@@ -362,10 +363,8 @@ class OpenAIProvider:
         self._pauses += now >= self._paused_until
         wait = max(self._growing_wait(self._pauses), failure.retry_after or 0.0)
         if failure.has_no_quota or failure.is_daily:
-            raise ProviderPaused(
-                f"{failures.no_quota(failure, url=self.shown_url)} It is tried again in an hour.",
-                seconds=max(wait, QUOTA_S),
-            ) from None
+            said = failures.no_quota(failure, url=self.shown_url)
+            raise ProviderPaused(said, seconds=max(wait, QUOTA_S)) from None
         patience = LONGEST_BUSY * self.settings.first_wait_s if self.settings.tries > 1 else 0.0
         is_long = self._pauses > self.settings.tries and now + wait - self._busy_since > patience
         if wait > LONGEST_PAUSE_S or is_long:

@@ -35,11 +35,11 @@ STATUS_NAMES = (  # HTTP statuses by the names that endpoints give to errors
 LONGEST_PAGE = 20_000  # characters of an HTML page in which its words are looked for
 TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 IN_WORDS = re.compile(
-    r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s)(?:in(?:ute)?s?)?)?\s*"
-    r"(?:(\d+(?:\.\d+)?)\s*s\w*)?",
+    r"(?:try again in|retry after|retry in|\"retryDelay\":\s*\")\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?!s|illi)(?:in(?:ute)?s?)?)?\s*"
+    r"(?:(\d+(?:\.\d+)?)\s*s\w*)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:illi)?s\w*)?",
     re.IGNORECASE,
 )
-UNITS_S = (3600.0, 60.0, 1.0)
+UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 SECONDS = re.compile(r"\d+\.?\d*", re.ASCII)
 UNSUPPORTED = (
     "unsupported",
@@ -108,6 +108,7 @@ class Failure(Exception):
     `said` is the error in the endpoint's own words; `code`, `kind` and `param` are fields of the endpoint's error, empty
     if missing. `retry_after` is the wait in seconds that the endpoint asks for, None if the endpoint asks for no wait.
     `is_daily` says that a quota of the day is used up, `is_billed` that the endpoint counted tokens for the call.
+    `is_json` says that the error was JSON, as an endpoint of a model writes it.
     """
 
     cause: Cause
@@ -120,6 +121,7 @@ class Failure(Exception):
     is_daily: bool = False
     kind: str = ""
     is_billed: bool = False
+    is_json: bool = False
 
     def of_prompt(self, *, limit: int | None = None) -> str | None:
         """Return the `finish_reason` to store if this failure refuses one prompt; None for a failure that concerns more than a prompt.
@@ -128,7 +130,8 @@ class Failure(Exception):
         """
         if limit is not None and self.is_of_limit():
             return PROMPT_TOO_LONG if self.room_beside_prompt(limit) == 0 else None
-        return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=self.said)
+        said = self.said if self.is_json else ""  # the page of a firewall speaks of policies too
+        return prompt_refusals.ending(status=self.status, code=f"{self.code} {self.kind}", said=said)
 
     def room_beside_prompt(self, limit: int | None) -> int | None:
         """Return a lower limit, in tokens, for the answer to this call's prompt; 0 if too few tokens are left for an answer.
@@ -328,7 +331,8 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
     message = next((error[name] for name in WORDS if error.get(name)), words)
     details = message[0] if isinstance(message, list) and message and isinstance(message[0], Mapping) else {}
     if details:
-        message = f"{details.get('msg', '')} ({'.'.join(map(str, details.get('loc', [])))})"
+        where = details.get("loc")
+        message = f"{details.get('msg', '')} ({'.'.join(map(str, where if isinstance(where, list) else [where]))})"
     return Failure(
         Cause.STATUS,
         (_plain(str(message)) + _beneath(error))[: 10 * LONGEST_SAID],
@@ -338,6 +342,7 @@ def _of_status(status: int, headers: Mapping[str, str], body: Any, words: str) -
         param=str(error.get("param") or "").split(".")[0],
         is_daily=status in (403, 429) and DAILY.search(words) is not None,
         retry_after=_retry_after(headers, words),
+        is_json=body is not None,
     )
 
 

@@ -1,12 +1,16 @@
 """Read text and token counts from the JSON of a chat completion, in the shapes that endpoints give them."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from core.llm import text as llm_text
 
 MOST_TOKENS = 2**31 - 1
+EVENT = re.compile(
+    rb"\s*(?:data|event|id|retry)?:"
+)  # the first line of a stream; a comment has no name before its colon
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -42,11 +46,30 @@ def tokens_out(usage: Mapping[str, Any]) -> int | None:
     return max((found for found in (written, beside) if found is not None), default=None)
 
 
-def streamed(raw: bytes) -> dict[str, Any] | None:
-    """Return the chat completion in a stream of events, which some endpoints send unasked; None for other bodies."""
-    if not raw.lstrip().startswith(b"data:"):
+def read(raw: bytes) -> Any:
+    """Return the JSON of a response, put together if it came as a stream; None for a body that cannot be read."""
+    try:
+        return streamed(raw) or json.loads(raw)
+    except (ValueError, TypeError, RecursionError):
         return None
-    lines = [line[5:].strip() for line in raw.decode(errors="replace").splitlines() if line.startswith("data:")]
+
+
+def is_completion(response: Any) -> bool:
+    """Whether the JSON of a response is a chat completion."""
+    return isinstance(response, Mapping) and isinstance(response.get("choices"), list)
+
+
+def streamed(raw: bytes) -> dict[str, Any] | None:
+    """Return the chat completion in a stream of events, which some endpoints send unasked; None for other bodies.
+
+    Lines end with a line feed alone, since the JSON in a line may hold other separators of lines.
+    """
+    if not EVENT.match(raw):
+        return None
+    events = raw.decode(errors="replace").lstrip().split("\n")
+    lines = [line[5:].strip() for line in events if line.startswith("data:")]
+    if not lines:
+        return None
     chunks = [mapping(json.loads(line)) for line in lines if line and line != "[DONE]"]
     if failed := next((chunk for chunk in chunks if chunk.get("error")), None):
         return dict(failed)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.llm.money import prices
 from core.llm.money.prices import BATCH_FILE, BATCH_SHARE, Price
+from core.llm.text import OF_PROMPT
 from core.study.rows.kinds import JudgementKind, RaterKind
 from core.study.rows.sessions import Rater, Reply
 from core.study.rows.study import Completion, Continuation, Judgement, Trial
@@ -24,7 +25,8 @@ def count_again(session: Session, home: Path | None, *, model: str | None = None
     """Give every stored answer without a cost the cost at its model's price, if that is known now; return their number.
 
     `model`: only the answers at the price of this model; of all models by default. A model goes by the name that was asked for,
-    as its price does: an endpoint may answer under another one. Answers whose endpoint named no tokens stay without a cost.
+    as its price does: an endpoint may answer under another one. Answers whose endpoint named no tokens stay without a cost. Prompts
+    that were refused cost 0, whatever the model.
     `mistaken`: a price of the model that was wrong; what was counted at it is counted anew, unless it was 0, which free answers cost
     too. Raises `StudyError` if the price tables cannot be read.
     """
@@ -42,7 +44,7 @@ def count_again(session: Session, home: Path | None, *, model: str | None = None
     n += _rows(session, Trial, _asked(Trial), price_of, old=old)
     n += _rows(session, Judgement, Judgement.judge, price_of, Judgement.kind == JudgementKind.JUDGE, old=old)
     n += _rows(session, Continuation, Continuation.model, price_of, old=old)
-    return n + _replies(session, price_of, old)
+    return n + _replies(session, price_of, old) + _refused(session)
 
 
 def _asked(table: Any) -> ColumnElement[str]:
@@ -84,6 +86,19 @@ def _replies(session: Session, price_of: Callable[[str], Price | None], old: Pri
     for rater_id, facts in session.execute(of_llm).all():
         if price := price_of(str(facts.get("model", "")).partition("@http")[0]):
             done += _set(session, Reply, price, 1.0, *_open(Reply, 1.0, old), Reply.rater_id == rater_id)
+    return done
+
+
+def _refused(session: Session) -> int:
+    """Set the cost of prompts that were refused, which nobody bills; as stored before, it was unknown."""
+    done = 0
+    tables: tuple[Any, ...] = (Completion, Trial, Judgement, Continuation, Reply)
+    for table in tables:
+        ended = table.request["finish_reason"].as_string() if table is Judgement else table.finish_reason
+        refused = (table.cost_usd.is_(None), ended.in_(OF_PROMPT))
+        done += session.scalar(select(func.count()).select_from(table).where(*refused)) or 0
+        free = update(table).where(*refused).values(cost_usd=0.0)
+        session.execute(free.execution_options(synchronize_session=False))
     return done
 
 

@@ -12,6 +12,7 @@ from core.llm.money import committed
 from core.llm.money.budget import Budget, most_tokens_in
 from core.llm.money.committed import Account
 from core.llm.pace import Pace
+from core.llm.text import OF_PROMPT
 from core.study.store import Store
 
 SPARE = 1.25  # of the amount needed: a ledger that notes a little more is written less often
@@ -143,6 +144,8 @@ def open_spending(store: Store, account: Account, *, limit: float | None, concur
 
 
 def cost_of(provider: Provider, answer: Answer) -> float | None:
-    """Return the cost of an answer in US dollars; None if the provider's price is unknown."""
+    """Return the cost of an answer in US dollars; None if the provider's price is unknown. A refused prompt costs 0."""
+    if answer.finish_reason in OF_PROMPT:
+        return 0.0
     price = provider.price
     return None if price is None else price.of(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out)

@@ -92,12 +92,16 @@ class TrialKind(StrEnum):
 
 
 class BatchState(StrEnum):
-    """How far a batch of requests is; only `preparing` and `submitted` batches may still bring answers."""
+    """How far a batch of requests is; `preparing` and `submitted` batches hold their slots, as they may still bring answers.
+
+    `written`: its requests were written to a file, and a person brings in the answers, if anybody sends the file.
+    """
 
     PREPARING = "preparing"
     SUBMITTED = "submitted"
     COLLECTED = "collected"
     FAILED = "failed"
+    WRITTEN = "written"
 
 
 class Purpose(StrEnum):

@@ -158,11 +158,11 @@ class Trial(Base):
 
 
 class Batch(Base):
-    """Requests sent to a Batch API in one file. The requests hold their slots until the batch is collected or failed.
+    """Requests sent to a Batch API in one file, or written to a file. Sent ones hold their slots until the batch has ended.
 
     `key` is written into the metadata of the remote batch, so that a batch that was created just before a crash is found
     again although its `remote_id` was not stored. `remote_state` is the state in the endpoint's own words; `requests`
-    lists label and slot of each line of the file, with the request itself until the batch is collected.
+    lists label and slot of each line of the file, with the request itself until its answer is collected.
     """
 
     __tablename__ = "batch"

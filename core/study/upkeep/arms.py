@@ -8,20 +8,21 @@ from core.study import tasks
 from core.study.rows.base import Base
 from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind
 from core.study.rows.study import Arm, Batch, Completion, Job, Run, Sample, Task, Trial
+from core.study.upkeep import job_commands
 from core.wording import counted
 
 KEEPS = (
     (Sample, "text"),
     (Completion, "paid answer"),
     (Trial, "paid try"),
-    (Batch, "set of sent requests"),
+    (Batch, "set of requests"),
     (Run, "run"),
 )
-PLURALS = {"paid try": "paid tries", "set of sent requests": "sets of sent requests"}
+PLURALS = {"paid try": "paid tries", "set of requests": "sets of requests"}
 
 
 def rename(session: Session, arm_id: int, name: str) -> Arm:
-    """Give an arm another name; its kind follows from the new name.
+    """Give an arm another name; its kind follows from the new name, and ended jobs that are done again find the arm by it.
 
     Raises `StudyError` if the arm was deleted meanwhile, if the name is not valid or taken, if either name is that of the real
     arm, or if a job of the study is active: jobs find an arm by its name.
@@ -34,6 +35,8 @@ def rename(session: Session, arm_id: int, name: str) -> Arm:
     if tasks.find_arm(session, arm.task_id, tasks.checked_name(name, "arm")) is not None:
         raise StudyError(f"The task has an arm {name!r} already. Choose another name.")
     _check_no_job(session, arm)
+    task = session.get_one(Task, arm.task_id)
+    job_commands.rename(session, task.study_id, job_commands.ARM, old=arm.name, new=name, task=task.name)
     arm.name, arm.kind = name, tasks.kind_of(name)
     session.flush()
     return arm

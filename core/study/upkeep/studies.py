@@ -11,20 +11,27 @@ from core.study import tasks
 from core.study.archive import reading, writing
 from core.study.rows.study import Study
 from core.study.store import Store
+from core.study.upkeep import job_commands
 
 
 def rename(session: Session, study_id: int, name: str) -> Study:
-    """Give a study another name.
+    """Give a study another name; its jobs that wait, or are done again, find the study by it.
 
-    Raises `StudyError` if the study is in the trash or deleted, if the name is not valid or taken, or if the study is the bundled
-    sample.
+    Raises `StudyError` if the study is in the trash or deleted, if the name is not valid or taken, if the study is the bundled
+    sample, or if a job runs that looks for the study by its name.
     """
     study = _known(session, study_id)
     if name == study.name:
         return study
     if study.is_sample:
         raise StudyError("The sample study keeps its name, by which it is found again. Copy it under another name.")
-    study.name = _free(session, name)
+    _free(session, name)
+    if (title := job_commands.running_by_name(session, study.id)) is not None:
+        raise StudyError(
+            f"The job {title!r} is running and looks for this study by its name. Let it end, or pause or cancel it first."
+        )
+    job_commands.rename(session, study.id, job_commands.STUDY, old=study.name, new=name)
+    study.name = name
     session.flush()
     return study
 

@@ -77,7 +77,7 @@ def collect(
     unanswered += [(request, None) for request in waiting.values()]
     samples_from_answers.parse_left_over(store, batch.arm_id, per_label=per_label)  # of an attempt that was killed
     new = _not_stored(store, batch, answered)
-    rows = _CompletionMaker(store, plan, batch, provider=provider, price=price)
+    rows = CompletionMaker(store, plan, batch, provider=provider, price=price)
     writer = samples_from_answers.SampleWriter(store, arm_id=batch.arm_id, per_label=per_label)
     for chunk in chunks(new, AT_ONCE):
         stored = writer.store_answers([rows.make(request, body) for request, body in chunk])
@@ -97,7 +97,7 @@ def _not_stored(
     return [(request, body) for request, body in answered if request["slot"] not in stored.get(request["label_id"], {})]
 
 
-class _CompletionMaker:
+class CompletionMaker:
     """Makes the rows of answers, each with the prompt version that wrote its request."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """Prepare a batch: the requests that an arm still needs, the most that each may cost, and as many as budget and file allow."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +77,22 @@ def wanted_slots(quota: Quota) -> list[int]:
     return found
 
 
+def stored(
+    plan: requests.Plan, request: requests.Request, body: Mapping[str, Any], *, custom_id: str
+) -> dict[str, Any]:
+    """A request with the body to send as a batch stores it, with the ids that its answer will point to."""
+    return {
+        "custom_id": custom_id,
+        "label_id": request.label.id,
+        "slot": request.slot,
+        "prompt_id": plan.prompt.id,
+        "body": body,
+        "example_ids": [sample.id for sample in request.examples],
+        "source_ids": [sample.id for sample in request.sources],
+        "attributes": request.attributes,
+    }
+
+
 def _row(
     store: Store,
     plan: requests.Plan,
@@ -94,17 +110,9 @@ def _row(
     request = requests.request(store, plan, label=quota.label, slot=slot)
     limit = _answer_limit(plan, provider)
     body = provider.body(request.messages, max_tokens=limit if price and is_limited else None)
-    return {
-        "custom_id": str(request.key),
-        "label_id": quota.label.id,
-        "slot": slot,
-        "prompt_id": plan.prompt.id,
-        "body": body,
-        "example_ids": [sample.id for sample in request.examples],
-        "source_ids": [sample.id for sample in request.sources],
-        "attributes": request.attributes,
-        "most_usd": price.of(tokens_in=budget.most_tokens_in(body["messages"]), tokens_out=limit) if price else 0.0,
-    }
+    row = stored(plan, request, body, custom_id=str(request.key))
+    most = price.of(tokens_in=budget.most_tokens_in(body["messages"]), tokens_out=limit) if price else 0.0
+    return row | {"most_usd": most}
 
 
 def _answer_limit(plan: requests.Plan, provider: OpenAIProvider) -> int:

@@ -14,6 +14,7 @@ from core.synthesis.prompts import versions
 
 LOOKED_AT = 1000  # newest kept texts whose label names are counted
 ENOUGH = 0.9  # of the texts asked for: fewer are said
+ANSWERS_TO_JUDGE = 4  # before a prompt is found to bring too few texts a call
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,22 @@ class Obedience:
 def sentences(session: Session, arm_id: int) -> list[str]:
     """What went wrong with each model of an arm, and whether the prompt was changed to one text a call because of that."""
     said = [sentence for found in of(session, arm_id) for sentence in found.sentences]
-    if changed := versions.fallback(session, arm_id):
+    if (changed := versions.fallback(session, arm_id)) and _brought_too_few(session, arm_id):
         said.append(
             f"The first answers brought too few texts a call, so version {changed[0].version} of the prompt asks for one text "
             "a call."
         )
     return said
+
+
+def _brought_too_few(session: Session, arm_id: int) -> bool:
+    """Whether the version before an arm's newest had answers enough to be judged, with too few texts; else a person changed it."""
+    before = versions.versions(session, arm_id)[1]
+    of_version = Completion.prompt_id == before.id
+    answers = session.scalar(select(func.count(Completion.id)).where(of_version)) or 0
+    texts = select(func.count(Sample.id)).join(Completion, Completion.id == Sample.completion_id).where(of_version)
+    written = session.scalar(texts.where(func.coalesce(Sample.reject_reason, "") != parsing.OUTSIDE)) or 0
+    return answers >= ANSWERS_TO_JUDGE and written < ENOUGH * answers * before.texts_per_call
 
 
 def of(session: Session, arm_id: int) -> list[Obedience]:

@@ -14,7 +14,7 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget
 from core.llm.providers import RecordedProvider, RecordingsUsedUp
 from core.llm.side_by_side import CallRunner, Progress, error_of
-from core.synthesis.generation import requests
+from core.synthesis.generation import obedience, requests
 from core.synthesis.generation.quota import Quota
 from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
 from core.synthesis.generation.write_queue import WriteQueue
@@ -24,7 +24,6 @@ from core.synthesis.prompts import versions
 
 RATE_OVER_S = 10.0
 TRIES_WHEN_LOST = 2  # then the slot is left for a later start
-ANSWERS_TO_JUDGE = 4  # before a prompt is found to bring too few texts a call
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Yield:
     def is_poor(self, *, texts_per_call: int, is_free: bool) -> bool:
         """Whether one text a call is better: under half of the texts came, and it costs nothing, or no more for each text."""
         asked = self.answers * texts_per_call
-        is_short = self.answers >= ANSWERS_TO_JUDGE and texts_per_call > 1 and 2 * self.texts < asked
+        is_short = self.answers >= obedience.ANSWERS_TO_JUDGE and texts_per_call > 1 and 2 * self.texts < asked
         return is_short and (is_free or self.texts <= self.answers)
 
 

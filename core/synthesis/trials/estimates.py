@@ -52,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CallRate:
-    """How fast calls are made: `concurrency` calls side by side, at most `rpm` calls begun a minute (None: no limit)."""
+    """How fast calls are made: `concurrency` calls side by side, at most `rpm` calls of each model begun a minute (None: no limit)."""
 
     concurrency: int = 8
     rpm: float | None = None
@@ -103,7 +103,7 @@ def estimate(
         tokens_in=_summed([share.tokens_in for share in shares]),
         tokens_out=_summed([share.tokens_out for share in shares]),
         cost_usd=_sum([share.cost_usd for share in shares]),
-        seconds=_paced(seconds, calls, rate) if seconds else None,
+        seconds=_paced(seconds, calls, rate, by_model=[share.calls for share in shares]) if seconds else None,
         n_calls=sum(call.model in models for call in known),
         is_approximate=any(share.is_approximate for share in shares),
     )
@@ -207,12 +207,14 @@ def _summed(parts: Sequence[Range]) -> Range:
     return Range(*(sum(getattr(part, bound) for part in parts) for bound in ("value", "low", "high")))
 
 
-def _paced(latencies: Range, calls: Range, rate: CallRate) -> Range:
-    """The seconds from first call to last answer at a call rate, given the sum of the calls' latencies."""
+def _paced(latencies: Range, calls: Range, rate: CallRate, *, by_model: Sequence[Range]) -> Range:
+    """The seconds from first call to last answer at a call rate, given the sum of the calls' latencies and each model's calls."""
     bounds = []
-    for seconds, n in ((latencies.value, calls.value), (latencies.low, calls.low), (latencies.high, calls.high)):
-        latency = seconds / n if n else 0.0
-        bounds.append(max(math.ceil(n / rate.concurrency) * latency, n / rate.rpm * 60 if rate.rpm else 0.0))
+    for bound in ("value", "low", "high"):
+        n = getattr(calls, bound)
+        latency = getattr(latencies, bound) / n if n else 0.0
+        most = max(getattr(of_model, bound) for of_model in by_model)
+        bounds.append(max(math.ceil(n / rate.concurrency) * latency, most / rate.rpm * 60 if rate.rpm else 0.0))
     return Range(*bounds)
 
 

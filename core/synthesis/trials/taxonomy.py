@@ -59,6 +59,7 @@ def ask(
     with trials.few_calls(store, arm_id=arm_id, limits=limits, calls=len(labels)) as spending:
         with store() as session:
             number = session.scalar(select(func.count(Trial.id)).where(Trial.arm_id == arm_id)) or 0
+        turns = asyncio.Semaphore(limits.concurrency)
 
         async def asked(label: Label) -> Trial:
             key = SlotKey(study=study.name, task=task.name, arm=arm.name, label=label.name, index=0)
@@ -67,9 +68,9 @@ def ask(
                 trials.trial_key(key, number=number),
                 {"arm_id": arm_id, "label_id": label.id, **trials.of_draft(draft), "kind": TrialKind.KINDS},
                 room=room,
-                seconds=limits.seconds,
             )
-            return await trials.ask(store, provider, call, spending=spending)
+            async with turns:
+                return await trials.ask(store, provider, call, spending=spending)
 
         async def together() -> list[Trial | BaseException]:
             try:

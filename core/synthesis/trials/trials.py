@@ -63,7 +63,7 @@ def try_prompt(
     seed: int = 0,
     limits: TryLimits = TRY_WITHOUT_BUDGET,
 ) -> list[Tried]:
-    """Make a number of calls with a draft side by side, for the labels in turn, and return what each call brought.
+    """Make a number of calls with a draft, some side by side, for the labels in turn, and return what each call brought.
 
     Every answer is stored before it is read. Each call is the first turn of a conversation. Several providers take the labels
     of each round in turn, and a label's calls go round all providers. A call that fails, or that the budget has no room for,
@@ -75,6 +75,7 @@ def try_prompt(
     room = budget.answer_limit(texts_per_call=draft.texts_per_call, words=draft.words)
     with few_calls(store, arm_id=arm_id, limits=limits, calls=calls) as spending:
         number = _tries(store, arm_id)
+        turns = asyncio.Semaphore(limits.concurrency)
 
         async def call(request: requests.Request, provider: Provider) -> Tried:
             try_call = OneCall(
@@ -82,10 +83,10 @@ def try_prompt(
                 trial_key(request.key, number=number),
                 {"arm_id": arm_id, "label_id": request.label.id, **of_draft(draft), "kind": TrialKind.TRY},
                 room=room,
-                seconds=limits.seconds,
             )
             try:
-                trial = await ask(store, provider, try_call, spending=spending)
+                async with turns:
+                    trial = await ask(store, provider, try_call, spending=spending)
             except StudyError as error:
                 return Tried(request.label.name, request.messages, error=str(error))
             return as_tried(trial, task=plan.task, labels=plan.labels)
@@ -173,15 +174,13 @@ def obedience_of(tried: Sequence[Tried]) -> list[Obedience]:
 class OneCall:
     """A call that fills no slot.
 
-    `row` holds the fields of its `Trial`. `room` is the most tokens of its answer under a budget. `seconds` is the longest
-    wait for the answer.
+    `row` holds the fields of its `Trial`. `room` is the most tokens of its answer under a budget.
     """
 
     messages: Sequence[Message]
     key: SlotKey
     row: Mapping[str, Any]
     room: int
-    seconds: float
 
 
 @contextmanager
@@ -191,7 +190,8 @@ def few_calls(store: Store, *, arm_id: int, limits: TryLimits, calls: int) -> It
     If the block fails by another error than `StudyError`, answers may be paid and not stored, and count as lost.
     """
     with claim.one_at_a_time(store, claim.Claim(claim.Kind.TRY, arm_id), waiting=lambda: None):
-        spending = open_spending(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=calls)
+        at_once = min(calls, limits.concurrency)
+        spending = open_spending(store, Account(Way.TRY, arm_id), limit=limits.budget_usd, concurrency=at_once)
         try:
             yield spending
         except StudyError:
@@ -201,12 +201,8 @@ def few_calls(store: Store, *, arm_id: int, limits: TryLimits, calls: int) -> It
 
 
 async def ask(store: Store, provider: Provider, call: OneCall, *, spending: Spending) -> Trial:
-    """Make a call and store its answer as a `Trial`. Raises `StudyError` if no answer comes."""
-    completing = spending.complete(provider, call.messages, slot_key=call.key, room=call.room)
-    try:
-        answer = await asyncio.wait_for(completing, call.seconds)
-    except TimeoutError:
-        raise StudyError(f"{provider.model} gave no answer within {call.seconds:g} seconds. Try again later.") from None
+    """Make a call and store its answer as a `Trial`. Raises `StudyError` if no answer comes in the time of the provider's settings."""
+    answer = await spending.complete(provider, call.messages, slot_key=call.key, room=call.room)
     trial = Trial(
         **call.row,
         **vars(received.received(provider, call.messages, answer)),

@@ -110,6 +110,17 @@ def test_requests_go_out_as_a_file_and_their_answers_come_back_once(call: Comman
     assert again["answers"] == 0
 
 
+def test_a_try_that_waits_for_its_turn_does_not_wait_for_its_answer(call: CommandLine, tmp_path: Path) -> None:
+    with_task(call, tmp_path)
+    with LlmServer(models=["m"]) as llm:
+        pace = ("--rpm", 120, "--timeout", 1, "--calls", 4, "--json")
+        arm = ("--task", "mood", "--arm", "zero-shot")
+        code, stdout, stderr = call("try", *arm, "--model", "m", "--base-url", llm.url, *pace)
+
+    assert (code, stderr) == (0, "")
+    assert [one["error"] for one in json.loads(stdout)["tried"]] == [None] * 4
+
+
 def test_a_draft_of_another_shape_is_told_in_a_sentence(call: CommandLine, tmp_path: Path) -> None:
     with_task(call, tmp_path)
     whole = {"context": "", "generation": "{label}", "diversity": "", "turns": 1}

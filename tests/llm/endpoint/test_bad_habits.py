@@ -237,6 +237,7 @@ def test_an_account_without_quota_is_named_and_pauses_the_job(status: int, body:
         ask(url)
 
     assert len(asked) == 1 and found.value.seconds >= 3600
+    assert str(found.value).endswith("or use another key.")  # when it is tried again, only a job can say
 
 
 def test_a_quota_of_a_minute_is_waited_for() -> None:
@@ -330,6 +331,12 @@ def test_a_refusal_of_the_account_is_no_answer_to_a_prompt(status: int, message:
         ask(url)
 
     assert message.rstrip(".") in str(found.value)
+
+
+def test_the_page_of_a_firewall_is_no_answer_to_a_prompt() -> None:
+    page = b"<html><h1>Web Page Blocked!</h1>This address is in violation of your Internet usage policy.</html>"
+    with endpoint(lambda *_: (403, page, {})) as (url, _), pytest.raises(ProviderRefused, match="usage policy"):
+        ask(url)
 
 
 @pytest.mark.parametrize(
@@ -453,6 +460,42 @@ def test_an_answer_that_is_streamed_unasked_is_put_together() -> None:
         answer = ask(url)
 
     assert (answer.content, answer.finish_reason, answer.tokens_out) == ("1. fine", "length", 7)
+
+
+@pytest.mark.parametrize("before", ["", ": PING\n\n", "event: message\nid: 1\n"])
+def test_a_stream_is_read_whatever_its_first_line_and_the_separators_in_its_texts(before: str) -> None:
+    part = {"choices": [{"delta": {"content": "1. one\u2028two\x85three"}}]}
+    raw = f"{before}data: {json.dumps(part, ensure_ascii=False)}\r\n\r\ndata: [DONE]\r\n\r\n"
+    with endpoint(lambda *_: (200, raw.encode(), {})) as (url, _):
+        answer = ask(url)
+
+    assert (answer.content, answer.finish_reason) == ("1. one\u2028two\x85three", "stop")
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\n\n", b'{"choices": [{"mess', {"choices": None, "usage": {"completion_tokens": 9}}, b": PING\n\n"]
+)
+@pytest.mark.parametrize("limit", [None, 100])
+def test_one_odd_body_among_answers_is_a_lost_answer(odd: Any, limit: int | None) -> None:
+    async def calls(url: str) -> list[Answer | BaseException]:
+        provider = endpoints.client("m", base_url=url, first_wait_s=0.01)
+        keys = [SlotKey("s", "t", "a", "l", number) for number in range(2)]
+        came: list[Answer | BaseException] = []
+        try:
+            for key in keys:
+                call = provider.complete(MESSAGES, slot_key=key, max_tokens=limit)
+                came += await asyncio.gather(call, return_exceptions=True)
+        finally:
+            await provider.close()
+        return came
+
+    with endpoint(lambda number, *_: (200, odd if number == 2 else written("1. A letter"), {})) as (url, asked):
+        _, found = asyncio.run(calls(url))
+
+    if limit is None:
+        assert isinstance(found, Answer) and len(asked) == 3
+    else:
+        assert isinstance(found, AnswerLost) and "may be billed" in str(found) and len(asked) == 2
 
 
 def test_what_is_no_completion_is_quoted() -> None:

@@ -252,6 +252,18 @@ def test_a_wait_without_sense_is_bounded_or_left_out(asked: str, seconds: float 
     assert failures.of_response(429, {"retry-after": asked}, b"{}").retry_after == seconds
 
 
+def test_an_error_whose_place_is_missing_is_read_all_the_same() -> None:
+    assert "wrong" in failures.of_response(422, {}, b'{"detail": [{"msg": "wrong", "loc": null}]}').said
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("Please try again in 45 milliseconds.", 0.045), ("try again in 800ms", 0.8), ("retry after 2 minutes", 120.0)],
+)
+def test_a_wait_in_words_is_read_in_its_unit(said: str, seconds: float) -> None:
+    assert failures.of_response(429, {}, said.encode()).retry_after == pytest.approx(seconds)
+
+
 def test_headers_and_query_go_with_every_request_and_a_key_is_never_shown() -> None:
     heads: list[bytes] = []
     with cut_off(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", heads) as url:

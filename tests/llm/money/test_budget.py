@@ -1,11 +1,15 @@
 """Budget: a limit that requests in flight share."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from core.errors import StudyError
-from core.llm.money import budget
+from core.llm import answers
+from core.llm.money import budget, spending
+from core.llm.text import PROMPT_REFUSED
+from tests import endpoints
 
 
 def test_requests_side_by_side_wait_for_each_other_and_never_cross_the_limit() -> None:
@@ -42,6 +46,14 @@ def test_without_a_limit_nothing_waits() -> None:
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(StudyError, match="more than 0"):
         budget.Budget(0.0)
+
+
+def test_a_refused_prompt_costs_nothing_where_the_cost_of_an_answer_is_unknown() -> None:
+    provider = endpoints.client("no-such-model", base_url="http://localhost")
+    refused = answers.to_refused_prompt(PROMPT_REFUSED, said="no", model="m", messages=[])
+
+    assert spending.cost_of(provider, refused) == 0.0
+    assert spending.cost_of(provider, replace(refused, finish_reason="stop")) is None
 
 
 def test_no_text_has_more_tokens_than_are_held_for_it() -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from core.llm.money import committed, priced_later, prices
+from core.llm.text import PROMPT_REFUSED, PROMPT_TOO_LONG
 from core.study.rows.kinds import JudgementKind, RaterKind
 from core.study.rows.sessions import Rater, Reply
 from core.study.rows.study import Completion, Continuation, Judgement, Trial
@@ -77,6 +78,21 @@ def test_answers_without_tokens_and_of_other_models_stay_unknown(store: Store, u
         assert set(session.scalars(select(Trial.cost_usd))) == {None}
         assert set(session.scalars(select(Continuation.cost_usd))) == {None}
         assert any(money.unpriced for money in committed.of_study(session, unpriced))
+
+
+def test_prompts_that_were_refused_cost_nothing_whatever_the_price_of_their_model(
+    store: Store, unpriced: int, tmp_path: Path
+) -> None:
+    with store.write() as session:
+        for table in (Completion, Trial, Continuation, Reply):
+            session.execute(update(table).values(tokens_in=0, tokens_out=0, finish_reason=PROMPT_REFUSED))
+        said = {"model": "m", "finish_reason": PROMPT_TOO_LONG}
+        session.execute(update(Judgement).values(tokens_in=0, tokens_out=0, request=said))
+
+        priced_later.count_again(session, tmp_path)
+
+        assert {cost for table in TABLES for cost in session.scalars(select(table.cost_usd))} == {0.0}
+        assert not any(money.unpriced for money in committed.of_study(session, unpriced))
 
 
 def test_a_model_goes_by_the_name_that_was_asked_for(store: Store, unpriced: int, tmp_path: Path) -> None:

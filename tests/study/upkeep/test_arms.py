@@ -7,9 +7,10 @@ from sqlalchemy import select
 
 from core.errors import StudyError
 from core.jobs import queue
+from core.steps import train
 from core.study import tasks
 from core.study.rows.kinds import ArmKind, Slot, TrialKind
-from core.study.rows.study import Arm, Batch, Label, Prompt, Task, Trial
+from core.study.rows.study import Arm, Batch, Label, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.study.upkeep import arms
 from core.synthesis.prompts import drafts, versions
@@ -59,6 +60,29 @@ def test_an_arm_is_not_renamed_while_a_job_looks_for_it_by_name(
         arms.rename(session, arm.id, "zero-shot-2")
 
 
+def test_a_job_that_is_tried_again_fills_the_arm_under_its_new_name(
+    store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    arm, other = make_arm("zero-shot"), make_arm("few-shot")
+    with store.write() as session:
+        study = session.get_one(Study, task.study_id)
+        asked = [
+            train.queue_generation(session, study=study, task=task, arm=each, arguments=["--model", "zero-shot"])
+            for each in (arm, other)
+        ]
+        for job in asked:
+            queue.request_cancel(session, job.id)
+
+    with store.write() as session:
+        arms.rename(session, arm.id, "zero-shot-2")
+        again = [queue.retry(session, job.id) for job in asked]
+
+    names = ["--study", study.name, "--task", task.name, "--arm"]
+    assert [job.command for job in again] == [
+        ["-m", "core", "generate", *names, name, "--model", "zero-shot"] for name in ("zero-shot-2", "few-shot")
+    ]
+
+
 def test_an_arm_with_prompts_alone_is_deleted_with_them_and_no_other_arm_is(
     store: Store, task: Task, make_arm: Callable[[str], Arm]
 ) -> None:
@@ -100,7 +124,7 @@ def test_what_was_or_may_have_been_paid_for_keeps_an_arm(
         session.add(Batch(arm_id=sent.id, key="k", provider="p", model="m", base_url="u", requests=[]))
         session.get_one(Arm, lost.id).unaccounted_usd = 0.25
 
-    for arm, said in ((tried, "1 paid try"), (sent, "1 set of sent requests"), (lost, r"up to \$0\.2500")):
+    for arm, said in ((tried, "1 paid try"), (sent, "1 set of requests"), (lost, r"up to \$0\.2500")):
         with pytest.raises(StudyError, match=said), store.write() as session:
             arms.delete_arm(session, arm.id)
 

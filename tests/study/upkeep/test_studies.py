@@ -3,9 +3,12 @@
 import pandas as pd
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from core.errors import StudyError
+from core.jobs import queue
 from core.study import tasks, trash
+from core.study.rows.kinds import JobState, Slot
 from core.study.rows.sessions import Campaign
 from core.study.rows.study import Job, Study, Task
 from core.study.store import Store
@@ -31,6 +34,38 @@ def test_a_renamed_study_is_found_by_its_new_name_only(store: Store, study: Stud
     with store() as session:
         assert [known.name for known in tasks.studies(session)] == ["letters to support"]
         assert [task.name for task in tasks.tasks(session, study.id)] == ["urgency"]
+
+
+@pytest.mark.parametrize(("by_name", "state"), [(True, JobState.PAUSED), (False, JobState.RUNNING)])
+def test_a_job_that_waits_or_needs_no_name_goes_on_after_its_study_is_renamed(
+    store: Store, study: Study, by_name: bool, state: JobState
+) -> None:
+    with store.write() as session:
+        job = queued(session, study, by_name=by_name)
+        job.state = state
+
+    with store.write() as session:
+        studies.rename(session, study.id, "letters")
+
+    with store() as session:
+        assert queue.get(session, job.id).command == [
+            "-m",
+            "core",
+            *(["judge", "--study", "letters"] if by_name else []),
+        ]
+
+
+def test_a_study_keeps_its_name_while_a_running_job_may_look_for_it(store: Store, study: Study) -> None:
+    with store.write() as session:
+        queued(session, study, by_name=True).state = JobState.STARTING
+
+    with pytest.raises(StudyError, match="'Judge' is running"), store.write() as session:
+        studies.rename(session, study.id, "letters")
+
+
+def queued(session: Session, study: Study, *, by_name: bool) -> Job:
+    command = ["-m", "core", *(["judge", "--study", study.name] if by_name else [])]
+    return queue.enqueue(session, title="Judge", command=command, key="judge:1", slot=Slot.API, study_id=study.id)
 
 
 @pytest.mark.parametrize("name", ["other", " ", "x" * 201, "two\nlines"])

@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,18 +18,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
 from core.errors import ProviderRefused, StudyError
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.settings import Settings
-from core.study.rows.kinds import BatchState, SampleStatus
+from core.study.rows.kinds import BatchState, SampleStatus, Split
 from core.study.rows.study import Arm, Batch, Completion, Label, Sample
+from core.study.splits import equal_texts
 from core.study.store import Store
+from core.study.upkeep import arms
 from core.synthesis.batches import batch_generation, files, jsonl
 from core.synthesis.batches.remote import Remote
-from core.synthesis.generation import generation, standing
+from core.synthesis.generation import generation, samples_from_answers, standing
 from core.synthesis.generation.generation import Generated
 from core.synthesis.limits import BatchLimits, Limits
 from core.synthesis.prompts import drafts, versions
@@ -368,9 +373,12 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     )
 
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert n == len(lines) == 8 and batches_of(store, arm) == []
+    assert n == len(lines) == 8
+    with store() as session:
+        assert standing.slots(session, arm.id).held == {}
     assert set(lines[0]) == {"custom_id", "method", "url", "body"} and lines[0]["url"] == "/v1/chat/completions"
-    assert lines[0]["body"]["temperature"] == 1 and lines[0]["custom_id"] == "letters/mood/zero-shot/glad/0/v1/s0"
+    assert lines[0]["body"]["temperature"] == 1
+    assert re.fullmatch(r"letters/mood/zero-shot/glad/0/v1/s0/f[0-9a-f]{12}", lines[0]["custom_id"])
     with LlmServer(rate_500=0.2, seed=2) as server:
         remote = Remote(provider_at(server.url))
         batch = remote.submit(file.read_bytes(), key="k", made_at=time.time())
@@ -394,6 +402,72 @@ def test_requests_can_be_written_to_a_file_and_their_answers_read_back(
     assert {row.provider for row in stored} == {"batch file"} and all(row.cost_usd and row.parsed_at for row in stored)
     with store() as session:
         assert standing.of(session, arm.id).n_kept == 5 * len(stored)
+
+
+def test_an_answer_in_a_file_is_stored_with_what_was_sent_though_texts_came_and_the_arm_was_renamed(
+    store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
+) -> None:
+    few, file, back = few_shot(store, labels, make_arm), tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    files.to_batch_file(store, arm_id=few.id, per_label=2, model="m", path=file)
+    sent = [json.loads(line) for line in file.read_text().splitlines()]
+
+    with store.write() as session:
+        add_real(session, make_arm("real"), labels, range(20, 40))
+        arms.rename(session, few.id, "few-shot-2")
+    back.write_text(repeating_what_was_shown(sent))
+    found, again = (files.from_batch_file(store, arm_id=few.id, per_label=2, path=back, now=1.0) for _ in range(2))
+
+    assert found["answers"] == again["stored before"] == len(sent) == 2
+    assert [row.request for row in completions(store, few)] == [line["body"] for line in sent]
+    assert [row.requests[0].keys() & {"body"} for row in batches_of(store, few)] == [set()]
+    with store() as session:
+        reasons = Counter(session.scalars(select(Sample.reject_reason).where(Sample.arm_id == few.id)))
+        assert reasons == {samples_from_answers.COPY: 4, None: 2}
+
+
+def test_a_file_from_before_requests_were_stored_is_read_too(
+    store: Store, labels: list[Label], make_arm: Callable[[str], Arm], tmp_path: Path
+) -> None:
+    few, file, back = few_shot(store, labels, make_arm), tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    files.to_batch_file(store, arm_id=few.id, per_label=2, model="m", path=file)
+    sent = [json.loads(line) for line in file.read_text().splitlines()]
+
+    back.write_text(re.sub(r"/f[0-9a-f]{12}", "", repeating_what_was_shown(sent)))
+    found = files.from_batch_file(store, arm_id=few.id, per_label=2, path=back, now=1.0)
+
+    assert found["answers"] == 2
+    assert [row.request["messages"] for row in completions(store, few)] == [line["body"]["messages"] for line in sent]
+
+
+def few_shot(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Arm:
+    """An arm whose prompt shows two of 20 real texts of each label."""
+    real, few = make_arm("real"), make_arm("few-shot")
+    draft = Draft("", "{n} texts like:\n{examples}", "", texts_per_call=5, turns=1, examples=2)
+    with store.write() as session:
+        add_real(session, real, labels, range(20))
+        versions.save(session, arm_id=few.id, draft=draft)
+    return few
+
+
+def add_real(session: Session, real: Arm, labels: list[Label], numbers: range) -> None:
+    for label in labels:
+        for number in numbers:
+            text = f"A {label.name} letter on the matter of number {number * number * 7919}"
+            session.add(
+                Sample(arm_id=real.id, label_id=label.id, split=Split.POOL, text=text,
+                       text_hash=equal_texts.text_hash(text), status=SampleStatus.KEPT, part=0)
+            )  # fmt: skip
+
+
+def repeating_what_was_shown(sent: list[dict[str, Any]]) -> str:
+    """A file of answers to requests, each the examples of its request and a new text."""
+    lines = []
+    for number, line in enumerate(sent):
+        shown = re.findall(r"^- (.+)$", line["body"]["messages"][-1]["content"], re.MULTILINE)
+        content = "\n".join(f"- {text}" for text in [*shown, f"This is a new text with the number {number}"])
+        body = {"choices": [{"message": {"content": content}}]}
+        lines.append(json.dumps({"custom_id": line["custom_id"], "response": {"status_code": 200, "body": body}}))
+    return "\n".join(lines)
 
 
 def test_a_file_that_holds_no_answers_is_named_by_its_line(store: Store, arm: Arm, tmp_path: Path) -> None:

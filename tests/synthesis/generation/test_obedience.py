@@ -52,6 +52,13 @@ def test_a_model_that_writes_one_text_of_five_is_asked_for_one_text_a_call_and_f
     assert "version 2 of the prompt asks for one text a call" in made.slips[-1]
 
 
+def test_a_version_that_a_person_made_is_not_laid_at_the_door_of_answers(store: Store, arm: Arm) -> None:
+    with store.write() as session:
+        versions.save(session, arm_id=arm.id, draft=versions.of_one_text(DRAFT))
+
+        assert obedience.sentences(session, arm.id) == []
+
+
 def test_one_text_a_call_rewrites_one_text_as_after_a_restart(
     store: Store,
     labels: list[Label],

@@ -1,5 +1,6 @@
 """Trials and estimates: five calls as generation would send them, and what a generation takes by them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,8 +20,9 @@ from core.synthesis.parsing import slips
 from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 from core.synthesis.prompts.drafts import Draft
-from core.synthesis.trials import calls, estimates, trials
+from core.synthesis.trials import calls, estimates, taxonomy, trials
 from tests import endpoints
+from tests.llm.endpoint.test_bad_habits import endpoint, written
 from tests.llm_server import LlmServer
 
 PRICE = prices.Price(model="test-model", input_usd_per_million=1.0, output_usd_per_million=4.0)
@@ -153,11 +155,32 @@ def test_several_models_are_tried_in_turn_and_each_label_by_all(store: Store, ar
 
 def test_a_slow_endpoint_is_not_waited_for(store: Store, arm: Arm) -> None:
     with LlmServer(latency=1.0) as server:
-        [tried] = trials.try_prompt(
-            store, arm_id=arm.id, draft=FEW, provider=provider_of(server), calls=1, limits=TryLimits(seconds=0.1)
-        )
+        slow = endpoints.client("test-model", base_url=server.url, price=PRICE, timeout_s=0.1)
+        [tried] = trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=slow, calls=1)
 
-    assert tried.error == "test-model gave no answer within 0.1 seconds. Try again later."
+    assert tried.error is not None and "did not answer within 0.1 seconds" in tried.error
+
+
+@pytest.mark.parametrize("is_taxonomy", [False, True])
+def test_no_more_calls_are_made_side_by_side_than_allowed(store: Store, arm: Arm, is_taxonomy: bool) -> None:
+    now: list[str] = []
+    most: list[int] = []
+
+    def before(key: str) -> None:
+        now.append(key)
+        most.append(len(now))
+        time.sleep(0.1)
+        now.remove(key)
+
+    limits = TryLimits(concurrency=1)
+    with endpoint(lambda *_: (200, written("1. praise that is meant well"), {}), before=before) as (url, asked):
+        provider = endpoints.client("m", base_url=url)
+        if is_taxonomy:
+            taxonomy.ask(store, provider, arm_id=arm.id, limits=limits)
+        else:
+            trials.try_prompt(store, arm_id=arm.id, draft=FEW, provider=provider, calls=3, limits=limits)
+
+    assert len(asked) >= 2 and max(most) == 1
 
 
 def test_a_draft_that_cannot_be_sent_is_refused_before_anything_is_asked(store: Store, arm: Arm) -> None:
@@ -205,7 +228,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
     with LlmServer(latency=0.05) as server:
         generation.generate(store, arm_id=arm.id, per_label=20, provider=provider_of(server))
 
-    def estimated(texts: int, **rate: float) -> estimates.Estimate:
+    def estimated(texts: int, *others: str, **rate: float) -> estimates.Estimate:
         with store() as session:
             return estimates.estimate(
                 session,
@@ -213,7 +236,7 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
                 draft=FEW,
                 texts_per_label=texts,
                 labels=labels,
-                models={"test-model": PRICE},
+                models=dict.fromkeys(["test-model", *others], PRICE),
                 rate=estimates.CallRate(**rate),  # type: ignore[arg-type]
             )
 
@@ -221,11 +244,13 @@ def test_only_missing_texts_are_estimated_and_completions_of_the_same_prompt_cou
         latency = session.scalars(select(func.avg(Completion.latency_s)).where(Completion.arm_id == arm.id)).one()
 
     none, more, slow = estimated(20), estimated(60, concurrency=4), estimated(60, rpm=10)
+    shared = estimated(60, "another", rpm=10)
 
     assert none.texts == 0 and none.cost_usd == estimates.Range(0, 0, 0) == none.calls
     assert more.texts == 80 and more.calls.value == 20 and more.n_calls == 10
     assert more.seconds is not None and more.seconds.value == pytest.approx(20 / 4 * latency, rel=1e-9)
     assert slow.seconds is not None and slow.seconds.value == pytest.approx(120, rel=1e-9)
+    assert shared.calls.value == 20 and shared.seconds is not None and shared.seconds.value == pytest.approx(60)
 
 
 def test_fruitless_tries_give_no_estimate(store: Store, arm: Arm, labels: list[Label]) -> None:
