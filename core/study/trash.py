@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
@@ -115,23 +115,25 @@ def restore(session: Session, *, kind: str, id: int) -> str:
 def undo_import(session: Session, import_id: int, *, now: float) -> int:
     """Reject the texts of an import and return their number; training texts that the import had moved out are kept again.
 
-    Raises `StudyError` if runs, ratings or predictions depend on the texts of the import, or if the import is unknown or
-    was undone already.
+    A moved text stays out if its own import was undone, or if it is in the test split of the real texts by now. Raises
+    `StudyError` if runs, ratings or predictions depend on the texts of the import, or if the import is unknown or was undone
+    already.
     """
     record = session.get(Import, import_id, with_for_update=True)
     if record is None or record.undone_at is not None:
         raise StudyError("This import was undone already, or it does not exist: there is nothing to do.")
+    arm = session.get_one(Arm, record.arm_id, with_for_update=True)
     _check_unused(session, record)
-    kept = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
+    mine = Sample.import_id == record.id
+    kept = (mine, Sample.status == SampleStatus.KEPT)
     tested = set(session.scalars(select(Sample.text_hash).where(*kept, Sample.split == Split.TEST)))
-    change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
-    left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
-    aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
+    change = update(Sample).execution_options(synchronize_session=False)
+    undone = change.values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
+    left = session.scalars(undone.where(*kept).returning(Sample.id)).all()
+    session.execute(undone.where(mine, Sample.reject_reason.in_((samples.MOVED, samples.LEAK))))
     for chunk in chunks(sorted(tested)):
-        back = update(Sample).where(*aside, Sample.text_hash.in_(chunk))
-        session.execute(
-            back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
-        )
+        back = change.where(Sample.id.in_(_moved_out(session, arm, chunk)))
+        session.execute(back.values(status=SampleStatus.KEPT, reject_reason=None))
     record.undone_at = now
     session.flush()
     session.expire_all()
@@ -153,6 +155,20 @@ def empty(session: Session, *, now: float, days: int = KEPT_DAYS) -> int:
         if ids:
             _delete_whole(session, table, ids)
     return len(studies) + len(tasks)
+
+
+def _moved_out(session: Session, arm: Arm, tested: Sequence[str]) -> list[int]:
+    """Ids of the texts of an arm that imports moved out for test texts with these digests, and that may be kept again.
+
+    The last such text of each digest, without texts that are in the test split of the real texts.
+    """
+    # Up to the version before `samples.MOVED`, a moved text had the same reason as a text that was never kept.
+    was_kept = or_(
+        Sample.reject_reason == samples.MOVED, and_(Sample.reject_reason == samples.LEAK, Sample.import_id.is_not(None))
+    )
+    allowed = set(tested) - samples.tested_hashes(session, arm.task_id, tested)
+    last = select(func.max(Sample.id)).where(Sample.arm_id == arm.id, Sample.split != Split.TEST, was_kept)
+    return list(session.scalars(last.where(Sample.text_hash.in_(allowed)).group_by(Sample.text_hash)))
 
 
 def _trashed(kind: str, row: Study | Task, now: float) -> Trashed:

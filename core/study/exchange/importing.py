@@ -355,7 +355,7 @@ def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame, held: held_texts.
         session.execute(
             update(Sample)
             .where(Sample.arm_id == arm.id, Sample.text_hash == digest, Sample.status == SampleStatus.KEPT)
-            .values(status=SampleStatus.REJECTED, reject_reason=samples.LEAK)
+            .values(status=SampleStatus.REJECTED, reject_reason=samples.MOVED)
         )
     return len(leaks)
 
