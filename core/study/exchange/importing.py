@@ -242,7 +242,7 @@ def _rows(
         frame = frame[frame[column] == value]
     found = labels_in_files.read(frame[chosen["label"]], known=known, rename=chosen["rename"], choices=options.choices)
     rows = pd.DataFrame(
-        {"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels}
+        {"row": table.numbers(frame.index), "text": frame[chosen["text"]].str.strip(), "label": found.labels}
     )
     rows["text_hash"] = [equal_texts.text_hash(text) for text in rows["text"]]
     split = _split_column(table, chosen)
