@@ -11,6 +11,7 @@ from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterK
 from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
+SAMPLE_NAME = "sample-study"  # of the bundled sample, which is found again by it
 PUT_ASIDE = "put_aside"  # the key in `Study.config` of a study that lists leave out
 IMPORTED = "imported"  # in the config of a study that came from files: what its rows name was not chosen here
 ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
