@@ -38,6 +38,22 @@ def test_a_study_is_exported_and_imported_into_an_empty_home(call: CommandLine, 
             assert (tmp_path / "again" / Path(name).name).read_bytes() == Path(name).read_bytes()
 
 
+@pytest.mark.parametrize("name", ["folder.zip", "file/x.zip", "file/x"])
+def test_an_export_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
+    call: CommandLine, store: Store, tmp_path: Path, name: str
+) -> None:
+    with store.write() as session:
+        tasks.study_named(session, "s")
+    place = tmp_path / "place"
+    (place / "folder.zip").mkdir(parents=True)
+    (place / "file").write_text("mine")
+
+    said = call("export", place / name, "--study", "s")
+
+    assert said.code == 1 and said.stderr.count("\n") == 1 and "cannot be written: " in said.stderr
+    assert sorted(path.name for path in place.rglob("*")) == ["file", "folder.zip"]
+
+
 def test_a_check_of_an_exported_study_stores_nothing_and_options_for_texts_are_refused(
     call: CommandLine, store: Store, tmp_path: Path
 ) -> None:
