@@ -23,6 +23,8 @@ from core.study.rows.study import Arm, Import, Job, Prediction, Run, Sample, Stu
 KEPT_DAYS = 30
 UNDONE = samples.UNDONE
 MARK = re.compile(r" \(in the trash, \d+\)$")
+LONGEST = 200  # characters of a name
+NAMES = "names_in_trash"  # in the config of a study: id -> name of a row in the trash whose name was cut for its mark
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def listed(session: Session, *, now: float) -> list[Trashed]:
     """The studies and tasks in the trash, the newest first."""
     studies = session.scalars(select(Study).where(Study.trashed_at.is_not(None))).all()
     tasks = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
-    found = [_trashed("study", study, now) for study in studies] + [_trashed("task", task, now) for task in tasks]
+    found = [_trashed("study", study, study, now) for study in studies]
+    found += [_trashed("task", task, session.get_one(Study, task.study_id), now) for task in tasks]
     return sorted(found, key=lambda trashed: -trashed.trashed_at)
 
 
@@ -62,7 +65,8 @@ def put_study(session: Session, study_id: int, *, name: str, now: float) -> None
             f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written."
         )
     _check_no_active_job(session, study_id, f"study {study.name!r}")
-    study.trashed_at, study.name = now, _marked(study.name, study.id)
+    study.trashed_at = now
+    _mark(study, study)
 
 
 def put_task(session: Session, task_id: int, *, now: float) -> None:
@@ -82,7 +86,7 @@ def put_task(session: Session, task_id: int, *, now: float) -> None:
     home, hidden = task.study_id, _hidden(session)
     session.execute(update(Campaign).where(Campaign.task_id == task.id).values(study_id=hidden.id))
     task.study_id, task.trashed_from, task.trashed_at = hidden.id, home, now
-    task.name = _marked(task.name, task.id)
+    _mark(task, hidden)
     session.flush()
 
 
@@ -96,6 +100,7 @@ def restore(session: Session, *, kind: str, id: int) -> str:
     )
     if row is None or row.trashed_at is None:
         raise StudyError(f"This {kind} is not in the trash: it was taken out already, or deleted for good.")
+    holder = row if isinstance(row, Study) else session.get_one(Study, row.study_id, with_for_update=True)
     if isinstance(row, Task):
         home = session.get(Study, row.trashed_from or 0)
         if home is None:
@@ -107,7 +112,8 @@ def restore(session: Session, *, kind: str, id: int) -> str:
         row.study_id, row.trashed_from = home.id, None
     else:
         used_names = set(session.scalars(select(Study.name)))
-    row.name, row.trashed_at = _unused_name(MARK.sub("", row.name), used_names), None
+    row.name, row.trashed_at = _unused_name(_name_before(row, holder), used_names), None
+    _keep_name(holder, row.id, None)
     session.flush()
     return row.name
 
@@ -171,23 +177,38 @@ def _moved_out(session: Session, arm: Arm, tested: Sequence[str]) -> list[int]:
     return list(session.scalars(last.where(Sample.text_hash.in_(allowed)).group_by(Sample.text_hash)))
 
 
-def _trashed(kind: str, row: Study | Task, now: float) -> Trashed:
+def _trashed(kind: str, row: Study | Task, holder: Study, now: float) -> Trashed:
     at = row.trashed_at or now
     left = max(0, int(KEPT_DAYS - (now - at) / 86_400))
-    return Trashed(kind, row.id, MARK.sub("", row.name), at, left)
+    return Trashed(kind, row.id, _name_before(row, holder), at, left)
 
 
-def _marked(name: str, id: int) -> str:
-    """The name of a row in the trash: the old name, so that others can use it, with a mark; at most 200 characters."""
-    mark = f" (in the trash, {id})"
-    return f"{name[: 200 - len(mark)]}{mark}"
+def _mark(row: Study | Task, holder: Study) -> None:
+    """Add a mark to the name of a row, so that others can use the name; `holder` keeps a name that is cut for the mark."""
+    mark, name = f" (in the trash, {row.id})", row.name
+    row.name = f"{name[: LONGEST - len(mark)]}{mark}"
+    _keep_name(holder, row.id, name if len(name) + len(mark) > LONGEST else None)
+
+
+def _name_before(row: Study | Task, holder: Study) -> str:
+    """The name of a row in the trash before it was marked."""
+    return str(holder.config.get(NAMES, {}).get(str(row.id)) or MARK.sub("", row.name))
+
+
+def _keep_name(holder: Study, id: int, name: str | None) -> None:
+    """Keep the name of the row with this id in the config of a study, or forget it if the name is None."""
+    names = {key: kept for key, kept in holder.config.get(NAMES, {}).items() if key != str(id)}
+    names |= {} if name is None else {str(id): name}
+    rest = {key: value for key, value in holder.config.items() if key != NAMES}
+    holder.config = rest | ({NAMES: names} if names else {})
 
 
 def _unused_name(name: str, used_names: set[str]) -> str:
     """The name, with the smallest number from 2 that makes it unused if it is in use."""
     if name not in used_names:
         return name
-    numbered = (f"{name} ({number})" for number in range(2, 10_000))
+    endings = (f" ({number})" for number in range(2, 10_000))
+    numbered = (f"{name[: LONGEST - len(ending)]}{ending}" for ending in endings)
     return next(candidate for candidate in numbered if candidate not in used_names)
 
 

@@ -275,6 +275,25 @@ def test_answers_about_other_tasks_stay_if_their_rater_last_saw_a_task_that_is_d
         assert session.scalars(select(Rater.assigned_item_id)).all() == [None]
 
 
+def test_long_names_come_back_from_the_trash_whole(store: Store) -> None:
+    long, longest = "n" * 196, "m" * 200
+    with store.write() as session:
+        study = tasks.study_named(session, long)
+        task = tasks.make_task(session, study_id=study.id, name=longest, question="?", labels={"yes": "", "no": ""})
+        config = dict(study.config)
+        trash.put_task(session, task.id, now=0.0)
+        trash.put_study(session, study.id, name=long, now=0.0)
+
+    with store.write() as session:
+        assert {one.name for one in trash.listed(session, now=0.0)} == {long, longest}
+        assert trash.restore(session, kind="study", id=study.id) == long
+        assert trash.restore(session, kind="task", id=task.id) == longest
+        assert session.get_one(Study, study.id).config == config
+        trash.put_study(session, study.id, name=long, now=0.0)
+        tasks.study_named(session, long)
+        assert trash.restore(session, kind="study", id=study.id) == f"{long} (2)"
+
+
 def test_a_run_stays_if_the_study_of_its_job_is_deleted(store: Store) -> None:
     with store.write() as session:
         gone, kept = tasks.study_named(session, "gone"), tasks.study_named(session, "kept")
