@@ -96,6 +96,7 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
     Raises `StudyError`, and stores nothing, if a column is missing or the rows cannot be imported as a whole.
     """
     chosen = _columns(table, options)
+    session.get_one(Arm, arm.id, with_for_update=True)  # of two imports of one file at once, the second sees the first
     held = held_texts.read(session, task_id=task.id, arm=arm.name, sha256=table.sha256)
     if (earlier := _earlier(held, chosen)) is not None:
         return _report(session, earlier, moved=0, again=True)
