@@ -17,7 +17,7 @@ from core.steps import find
 from core.study import tasks
 from core.study.exchange import columns_in_files, held_texts, hub, importing, labels_in_files, tables
 from core.study.rows.kinds import ArmKind
-from core.study.rows.study import Task
+from core.study.rows.study import Study, Task
 from core.wording import listed
 
 File = Annotated[
@@ -139,9 +139,7 @@ def _look(
     session: Session, table: tables.Table, options: importing.Options, *, study: str | None, task: str, arm: str
 ) -> importing.Findings:
     """Return the findings about a file before its import into an arm; the task need not exist yet."""
-    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
-    home = find.find_study(session, study, task) if known or tasks.kind_of(arm) != ArmKind.REAL else None
-    found_task = tasks.find_task(session, home.id, task) if home else None
+    _, found_task = _place(session, study=study, task=task, arm=arm)
     names = [label.name for label in tasks.labels_of(session, found_task.id)] if found_task else []
     held = held_texts.read(session, task_id=found_task.id, arm=arm, sha256=table.sha256) if found_task else None
     return importing.look(table, options, known=names, real=tasks.kind_of(arm) == ArmKind.REAL, held=held)
@@ -179,22 +177,30 @@ def _task_for_import(
     arm: str,
     question: str,
 ) -> Task:
-    if tasks.kind_of(arm) != ArmKind.REAL:
-        return tasks.get_task(session, find.find_study(session, study, task).id, task)
-    known = session.scalar(select(Task.id).where(Task.name == task, Task.trashed_at.is_(None))) is not None
-    home = (
-        find.find_study(session, study, task)
-        if known and study is None
-        else tasks.study_named(session, find.DEFAULT_STUDY if study is None else study)
-    )
-    found_task = tasks.find_task(session, home.id, task)
+    home, found_task = _place(session, study=study, task=task, arm=arm)
     if found_task is not None:
+        if question.strip():
+            tasks.describe(session, found_task.id, question=question, descriptions={})
         return found_task
     labels = importing.real_labels(table, options)
     return tasks.make_task(
         session,
-        study_id=home.id,
+        study_id=tasks.study_named(session, home).id,
         name=task,
         question=question or f"Which label fits this text ({task})?",
         labels=labels,
     )
+
+
+def _place(session: Session, *, study: str | None, task: str, arm: str) -> tuple[str, Task | None]:
+    """The name of the study into which a file is imported, and its task; neither need exist yet if the arm is the real arm.
+
+    Raises `StudyError` if several studies have the task and none is named, or if the task of another arm does not exist.
+    """
+    if tasks.kind_of(arm) != ArmKind.REAL:
+        home = find.find_study(session, study, task)
+        return home.name, tasks.get_task(session, home.id, task)
+    if study is None:
+        study = find.find_study(session, None, task).name if find.has_task(session, task) else find.DEFAULT_STUDY
+    study_id = session.scalar(select(Study.id).where(Study.name == study))
+    return study, None if study_id is None else tasks.task_called(session, study_id, task)

@@ -28,14 +28,7 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
     """
     if name is not None:
         return study_called(session, name)
-    studies = list(
-        session.scalars(
-            select(Study)
-            .join(Task, Task.study_id == Study.id)
-            .where(Task.name.in_((task, task.replace(" ", "_"))), Study.trashed_at.is_(None))
-            .distinct()
-        )
-    )
+    studies = _with_task(session, task)
     in_lists = {study.id for study in tasks.studies(session)}
     studies = [study for study in studies if study.id in in_lists] or studies
     if len(studies) == 1:
@@ -45,6 +38,18 @@ def find_study(session: Session, name: str | None, task: str) -> Study:
             f"Several studies have a task {task!r}: {', '.join(s.name for s in studies)}. Say which with --study."
         )
     raise StudyError(f"There is no task {task!r}. {_known(session, task)}")
+
+
+def has_task(session: Session, task: str) -> bool:
+    """Whether a study outside the trash has a task of this name, also as pages write it."""
+    return bool(_with_task(session, task))
+
+
+def _with_task(session: Session, task: str) -> list[Study]:
+    """The studies outside the trash with a task of this name, also as pages write it, with spaces for underscores."""
+    named = Task.name.in_((task, task.replace(" ", "_")))
+    found = select(Study).join(Task, Task.study_id == Study.id).where(named, Study.trashed_at.is_(None)).distinct()
+    return list(session.scalars(found))
 
 
 def _known(session: Session, task: str) -> str:

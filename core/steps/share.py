@@ -1,6 +1,9 @@
 """Share a study: where its pack and its export are kept, and the jobs that write them."""
 
 import re
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -12,12 +15,34 @@ from core.study.rows.kinds import Slot, Work
 from core.study.rows.study import Job, Study
 from core.subjectivity.levels import Measure
 
+LONGEST = 50  # letters of a name, of up to four bytes each: a file system takes 255 bytes
+
 
 def folder(settings: settings_module.Settings, study: Study) -> Path:
-    """The folder of a study within the exports, without characters that could lead out of it; no other study has the same one."""
-    clean = re.sub(r"[^\w.-]+", "-", study.name).strip(".-") or "study"
-    is_its_own = clean == study.name and not re.search(r"-\d+$", clean)
-    return settings.exports / (clean if is_its_own else f"{clean}-{study.id}")
+    """The folder of a study within the exports, found by the id of the study: a study that gets another name keeps its folder.
+
+    No other study has the same folder. The characters of its name cannot lead out of the exports.
+    """
+    found = _folders(settings, study.id)
+    return found[-1] if found else settings.exports / f"{plain_name(study)}-{study.id}"
+
+
+def plain_name(study: Study) -> str:
+    """The name of a study for files: its first characters, without those that a file system or an address may not take."""
+    return re.sub(r"[^\w.-]+", "-", study.name)[:LONGEST].strip(".-") or "study"
+
+
+def let_go(settings: settings_module.Settings, study_ids: Iterable[int]) -> None:
+    """Rename the folders of studies that were deleted for good: a database may give the id of a deleted study to a new one."""
+    for found in [path for id in study_ids for path in _folders(settings, id)]:
+        with suppress(OSError):
+            found.rename(found.with_name(f"{found.name}-deleted-{secrets.token_hex(4)}"))
+
+
+def _folders(settings: settings_module.Settings, study_id: int) -> list[Path]:
+    """The folders in the exports that end in the id of a study, the one that was changed last at the end."""
+    found = [path for path in settings.exports.glob(f"*-{study_id}") if path.is_dir()]
+    return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
 def pack_folder(settings: settings_module.Settings, study: Study) -> Path:

@@ -20,7 +20,6 @@ from core.training.baselines import students
 from core.training.curve import CurveRequest, plan_curve
 from core.training.settings import CHECK_TIMES, TrainingSettings, training_settings
 
-SAMPLE_NAME = "sample-study"
 NOTHING_CHOSEN = "Choose a task, an arm and an encoder."
 
 
@@ -152,7 +151,7 @@ def worker_slot() -> Slot:
 
 def queue_sample(session: Session) -> Job:
     """Queue the bundled sample study, with the command `python -m core demo`."""
-    study = study_tasks.study_named(session, SAMPLE_NAME, is_sample=True)
+    study = study_tasks.study_named(session, study_tasks.SAMPLE_NAME, is_sample=True)
     return queue.enqueue(
         session, title="Sample study", command=["-m", "core", "demo"], key=Work.SAMPLE, slot=Slot.API, study_id=study.id
     )

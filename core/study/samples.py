@@ -12,6 +12,7 @@ from core.study.rows.study import Arm, Completion, Label, Sample, Task
 DUPLICATE = "duplicate text"
 UNDONE = "import undone"
 LEAK = "also in the test split"
+MOVED = "in the test split of a later import"  # a text that was kept until that import
 
 
 def tested_hashes(session: Session, task_id: int, hashes: Iterable[str]) -> set[str]:

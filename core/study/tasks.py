@@ -11,6 +11,7 @@ from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterK
 from core.study.rows.sessions import Campaign, Rater
 from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
+SAMPLE_NAME = "sample-study"  # of the bundled sample, which is found again by it
 PUT_ASIDE = "put_aside"  # the key in `Study.config` of a study that lists leave out
 IMPORTED = "imported"  # in the config of a study that came from files: what its rows name was not chosen here
 ASKED_RATERS = (RaterKind.PERSON, RaterKind.LLM)
@@ -55,12 +56,17 @@ def find_task(session: Session, study_id: int, name: str) -> Task | None:
     return session.scalar(select(Task).where(Task.study_id == study_id, Task.name == name))
 
 
+def task_called(session: Session, study_id: int, name: str) -> Task | None:
+    """The task of this name in a study, also as pages write it, with spaces for underscores; None if there is no such task."""
+    return find_task(session, study_id, name) or find_task(session, study_id, name.replace(" ", "_"))
+
+
 def get_task(session: Session, study_id: int, name: str) -> Task:
     """The task of this name in a study, also as pages write it, with spaces for underscores.
 
     Raises `StudyError`, which names the tasks of the study, if there is no such task.
     """
-    task = find_task(session, study_id, name) or find_task(session, study_id, name.replace(" ", "_"))
+    task = task_called(session, study_id, name)
     if task is None:
         names = ", ".join(found.name for found in tasks(session, study_id)) or "none yet"
         raise StudyError(f"There is no task {name!r} in this study. Tasks here: {names}.")

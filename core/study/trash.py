@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
@@ -24,6 +24,8 @@ from core.study.upkeep import job_commands
 KEPT_DAYS = 30
 UNDONE = samples.UNDONE
 MARK = re.compile(r" \(in the trash, \d+\)$")
+LONGEST = 200  # characters of a name
+NAMES = "names_in_trash"  # in the config of a study: id -> name of a row in the trash whose name was cut for its mark
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def listed(session: Session, *, now: float) -> list[Trashed]:
     """The studies and tasks in the trash, the newest first."""
     studies = session.scalars(select(Study).where(Study.trashed_at.is_not(None))).all()
     tasks = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
-    found = [_trashed("study", study, now) for study in studies] + [_trashed("task", task, now) for task in tasks]
+    found = [_trashed("study", study, study, now) for study in studies]
+    found += [_trashed("task", task, session.get_one(Study, task.study_id), now) for task in tasks]
     return sorted(found, key=lambda trashed: -trashed.trashed_at)
 
 
@@ -63,7 +66,7 @@ def put_study(session: Session, study_id: int, *, name: str, now: float) -> None
             f"Write the name of the study, {study.name!r}, to put it into the trash; {name!r} was written."
         )
     _check_no_active_job(session, study_id, f"study {study.name!r}")
-    _rename(session, study, _marked(study.name, study.id))
+    _mark(session, study, study)
     study.trashed_at = now
 
 
@@ -82,7 +85,7 @@ def put_task(session: Session, task_id: int, *, now: float) -> None:
     if (campaign := session.scalar(compared.limit(1))) is not None:
         raise StudyError(f"Raters are asked about this task in the open campaign {campaign!r}. Close it first.")
     home, hidden = task.study_id, _hidden(session)
-    _rename(session, task, _marked(task.name, task.id))
+    _mark(session, task, hidden)
     session.execute(update(Campaign).where(Campaign.task_id == task.id).values(study_id=hidden.id))
     task.study_id, task.trashed_from, task.trashed_at = hidden.id, home, now
     session.flush()
@@ -98,6 +101,7 @@ def restore(session: Session, *, kind: str, id: int) -> str:
     )
     if row is None or row.trashed_at is None:
         raise StudyError(f"This {kind} is not in the trash: it was taken out already, or deleted for good.")
+    holder = row if isinstance(row, Study) else session.get_one(Study, row.study_id, with_for_update=True)
     if isinstance(row, Task):
         home = session.get(Study, row.trashed_from or 0)
         if home is None:
@@ -109,7 +113,8 @@ def restore(session: Session, *, kind: str, id: int) -> str:
         row.study_id, row.trashed_from = home.id, None
     else:
         used_names = set(session.scalars(select(Study.name)))
-    _rename(session, row, _unused_name(MARK.sub("", row.name), used_names))
+    _rename(session, row, _unused_name(_name_before(row, holder), used_names))
+    _keep_name(holder, row.id, None)
     row.trashed_at = None
     session.flush()
     return row.name
@@ -118,23 +123,25 @@ def restore(session: Session, *, kind: str, id: int) -> str:
 def undo_import(session: Session, import_id: int, *, now: float) -> int:
     """Reject the texts of an import and return their number; training texts that the import had moved out are kept again.
 
-    Raises `StudyError` if runs, ratings or predictions depend on the texts of the import, or if the import is unknown or
-    was undone already.
+    A moved text stays out if its own import was undone, or if it is in the test split of the real texts by now. Raises
+    `StudyError` if runs, ratings or predictions depend on the texts of the import, or if the import is unknown or was undone
+    already.
     """
     record = session.get(Import, import_id, with_for_update=True)
     if record is None or record.undone_at is not None:
         raise StudyError("This import was undone already, or it does not exist: there is nothing to do.")
+    arm = session.get_one(Arm, record.arm_id, with_for_update=True)
     _check_unused(session, record)
-    kept = (Sample.import_id == record.id, Sample.status == SampleStatus.KEPT)
+    mine = Sample.import_id == record.id
+    kept = (mine, Sample.status == SampleStatus.KEPT)
     tested = set(session.scalars(select(Sample.text_hash).where(*kept, Sample.split == Split.TEST)))
-    change = update(Sample).where(*kept).values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
-    left = session.execute(change.returning(Sample.id).execution_options(synchronize_session=False)).all()
-    aside = (Sample.arm_id == record.arm_id, Sample.reject_reason == samples.LEAK, Sample.split != Split.TEST)
+    change = update(Sample).execution_options(synchronize_session=False)
+    undone = change.values(status=SampleStatus.REJECTED, reject_reason=UNDONE)
+    left = session.scalars(undone.where(*kept).returning(Sample.id)).all()
+    session.execute(undone.where(mine, Sample.reject_reason.in_((samples.MOVED, samples.LEAK))))
     for chunk in chunks(sorted(tested)):
-        back = update(Sample).where(*aside, Sample.text_hash.in_(chunk))
-        session.execute(
-            back.values(status=SampleStatus.KEPT, reject_reason=None).execution_options(synchronize_session=False)
-        )
+        back = change.where(Sample.id.in_(_moved_out(session, arm, chunk)))
+        session.execute(back.values(status=SampleStatus.KEPT, reject_reason=None))
     record.undone_at = now
     session.flush()
     session.expire_all()
@@ -158,16 +165,44 @@ def empty(session: Session, *, now: float, days: int = KEPT_DAYS) -> int:
     return len(studies) + len(tasks)
 
 
-def _trashed(kind: str, row: Study | Task, now: float) -> Trashed:
+def _moved_out(session: Session, arm: Arm, tested: Sequence[str]) -> list[int]:
+    """Ids of the texts of an arm that imports moved out for test texts with these digests, and that may be kept again.
+
+    The last such text of each digest, without texts that are in the test split of the real texts.
+    """
+    # Up to the version before `samples.MOVED`, a moved text had the same reason as a text that was never kept.
+    was_kept = or_(
+        Sample.reject_reason == samples.MOVED, and_(Sample.reject_reason == samples.LEAK, Sample.import_id.is_not(None))
+    )
+    allowed = set(tested) - samples.tested_hashes(session, arm.task_id, tested)
+    last = select(func.max(Sample.id)).where(Sample.arm_id == arm.id, Sample.split != Split.TEST, was_kept)
+    return list(session.scalars(last.where(Sample.text_hash.in_(allowed)).group_by(Sample.text_hash)))
+
+
+def _trashed(kind: str, row: Study | Task, holder: Study, now: float) -> Trashed:
     at = row.trashed_at or now
     left = max(0, int(KEPT_DAYS - (now - at) / 86_400))
-    return Trashed(kind, row.id, MARK.sub("", row.name), at, left)
+    return Trashed(kind, row.id, _name_before(row, holder), at, left)
 
 
-def _marked(name: str, id: int) -> str:
-    """The name of a row in the trash: the old name, so that others can use it, with a mark; at most 200 characters."""
-    mark = f" (in the trash, {id})"
-    return f"{name[: 200 - len(mark)]}{mark}"
+def _mark(session: Session, row: Study | Task, holder: Study) -> None:
+    """Add a mark to the name of a row, so that others can use the name; `holder` keeps a name that is cut for the mark."""
+    mark, name = f" (in the trash, {row.id})", row.name
+    _rename(session, row, f"{name[: LONGEST - len(mark)]}{mark}")
+    _keep_name(holder, row.id, name if len(name) + len(mark) > LONGEST else None)
+
+
+def _name_before(row: Study | Task, holder: Study) -> str:
+    """The name of a row in the trash before it was marked."""
+    return str(holder.config.get(NAMES, {}).get(str(row.id)) or MARK.sub("", row.name))
+
+
+def _keep_name(holder: Study, id: int, name: str | None) -> None:
+    """Keep the name of the row with this id in the config of a study, or forget it if the name is None."""
+    names = {key: kept for key, kept in holder.config.get(NAMES, {}).items() if key != str(id)}
+    names |= {} if name is None else {str(id): name}
+    rest = {key: value for key, value in holder.config.items() if key != NAMES}
+    holder.config = rest | ({NAMES: names} if names else {})
 
 
 def _rename(session: Session, row: Study | Task, name: str) -> None:
@@ -183,7 +218,8 @@ def _unused_name(name: str, used_names: set[str]) -> str:
     """The name, with the smallest number from 2 that makes it unused if it is in use."""
     if name not in used_names:
         return name
-    numbered = (f"{name} ({number})" for number in range(2, 10_000))
+    endings = (f" ({number})" for number in range(2, 10_000))
+    numbered = (f"{name[: LONGEST - len(ending)]}{ending}" for ending in endings)
     return next(candidate for candidate in numbered if candidate not in used_names)
 
 

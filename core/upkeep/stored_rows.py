@@ -12,7 +12,7 @@ from core.llm import connection as connections
 from core.settings import Settings
 from core.study.rows.kinds import JobState
 from core.study.rows.sessions import Comparison, Rating
-from core.study.rows.study import Completion, Job, Run, Sample, Study
+from core.study.rows.study import Arm, Completion, Job, Run, Sample, Study, Task
 from core.upkeep.findings import Finding, counted
 
 SILENT_SECONDS = 120.0
@@ -99,8 +99,11 @@ def _models(connection: Connection, settings: Settings) -> Iterator[Finding]:
 
 
 def _encoders(connection: Connection) -> Iterator[Finding]:
-    """Encoders of unfinished runs that are not on this machine, as far as that is known without a hub."""
-    for name in connection.scalars(select(Run.encoder).where(Run.finished_at.is_(None)).distinct()):
+    """Encoders of unfinished runs outside the trash that are not on this machine, as far as that is known without a hub."""
+    unfinished = select(Run.encoder).join(Arm, Arm.id == Run.arm_id).join(Task, Task.id == Arm.task_id)
+    unfinished = unfinished.join(Study, Study.id == Task.study_id).where(Run.finished_at.is_(None))
+    outside = unfinished.where(Task.trashed_at.is_(None), Study.trashed_at.is_(None))
+    for name in connection.scalars(outside.distinct()):
         try:
             folder = encoders.resolve(name)
         except StudyError as error:
@@ -114,8 +117,8 @@ def _encoders(connection: Connection) -> Iterator[Finding]:
 
 
 def _keys(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    """Studies whose connection cannot be opened, as when the API key is missing."""
-    for row in connection.execute(select(Study.name, Study.config)):
+    """Studies outside the trash whose connection cannot be opened, as when the API key is missing."""
+    for row in connection.execute(select(Study.name, Study.config).where(Study.trashed_at.is_(None))):
         try:
             kept = connections.Connection.model_validate(row.config.get(connections.KEPT_AS, {}))
             if kept.models and kept.provider != "local":

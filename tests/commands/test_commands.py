@@ -275,3 +275,36 @@ def test_a_bar_leaves_no_empty_line_where_there_is_no_terminal(capsys: pytest.Ca
         report(1, 2, "half", {})
 
     assert capsys.readouterr().err == ""
+
+
+def test_real_texts_of_a_task_whose_study_is_in_the_trash_make_a_new_task(call: CommandLine, tmp_path: Path) -> None:
+    brought = ("import", letters(tmp_path), "--task", "mood", "--arm", "real")
+    assert call(*brought, "--study", "A").code == 0
+    assert call("trash", "put", "--study", "A").code == 0
+
+    looked, done = call(*brought, "--check", "--json"), call(*brought, "--json")
+
+    assert json.loads(looked.stdout)["findings"]["splits"] == json.loads(done.stdout)["splits"]
+
+
+def test_a_check_takes_the_name_of_a_new_study_as_the_import_does(call: CommandLine, tmp_path: Path) -> None:
+    brought = ("import", letters(tmp_path), "--task", "mood", "--arm", "real")
+    assert call(*brought, "--study", "A").code == 0
+
+    looked = call(*brought, "--study", "B", "--check", "--json")
+
+    assert json.loads(looked.stdout)["findings"]["refused"] == "" and not looked.stderr
+    assert call(*brought, "--study", "B").code == 0
+
+
+def test_a_task_is_met_as_pages_write_it_and_gets_the_question_that_is_given(call: CommandLine, tmp_path: Path) -> None:
+    assert call("import", letters(tmp_path), "--task", "letter_mood", "--arm", "real").code == 0
+    more = written(tmp_path, "more.csv", "text,label\nnew glad text,glad\nnew sad text,sad\n")
+
+    done = call("import", more, "--task", "letter mood", "--arm", "real", "--question", "Is it a glad letter?")
+
+    assert done.code == 0
+    with sqlite3.connect(tmp_path / "home" / "litmus.db") as connection:
+        assert connection.execute("SELECT name, question FROM task").fetchall() == [
+            ("letter_mood", "Is it a glad letter?")
+        ]

@@ -8,7 +8,8 @@ import pytest
 from core import settings as settings_module
 from core.errors import StudyError
 from core.steps import find, share
-from core.study import tasks
+from core.steps.trained import models
+from core.study import tasks, trash
 from core.study.rows.study import Study
 from core.study.store import Store
 from core.study.upkeep import studies
@@ -35,6 +36,22 @@ def test_a_study_is_exported_and_imported_into_an_empty_home(call: CommandLine, 
     for name in json.loads(said.stdout)["files"]:
         if Path(name).suffix == ".csv" and Path(name).name != "studies.csv":  # without the connection that it had
             assert (tmp_path / "again" / Path(name).name).read_bytes() == Path(name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["folder.zip", "file/x.zip", "file/x"])
+def test_an_export_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
+    call: CommandLine, store: Store, tmp_path: Path, name: str
+) -> None:
+    with store.write() as session:
+        tasks.study_named(session, "s")
+    place = tmp_path / "place"
+    (place / "folder.zip").mkdir(parents=True)
+    (place / "file").write_text("mine")
+
+    said = call("export", place / name, "--study", "s")
+
+    assert said.code == 1 and said.stderr.count("\n") == 1 and "cannot be written: " in said.stderr
+    assert sorted(path.name for path in place.rglob("*")) == ["file", "folder.zip"]
 
 
 def test_a_check_of_an_exported_study_stores_nothing_and_options_for_texts_are_refused(
@@ -99,8 +116,35 @@ def test_studies_whose_names_look_alike_as_folders_share_none(store: Store, tmp_
         session.flush()
         folders = [share.folder(settings, study) for study in made]
 
-    assert len(set(folders)) == len(names) and folders[2].name == "mood"
+    assert len(set(folders)) == len(names) and folders[2].name == f"mood-{made[2].id}"
     assert all(folder.parent == settings.exports for folder in folders)
+
+
+def test_a_folder_of_exports_stays_with_its_study_whatever_name_the_study_gets(store: Store, tmp_path: Path) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
+    with store.write() as session:
+        first = tasks.study_named(session, "alpha")
+        share.folder(settings, first).mkdir(parents=True)
+        share.export_file(settings, first).write_bytes(b"of the first")
+        studies.rename(session, first.id, "beta")
+        second = tasks.study_named(session, "alpha")
+
+    assert share.export_file(settings, first).read_bytes() == b"of the first"
+    assert not share.export_file(settings, second).exists()
+
+
+def test_a_study_with_the_id_of_a_deleted_one_has_none_of_its_exports(store: Store, tmp_path: Path) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
+    with store.write() as session:
+        first = tasks.study_named(session, "alpha")
+        share.folder(settings, first).mkdir(parents=True)
+        share.export_file(settings, first).write_bytes(b"of the first")
+        trash.put_study(session, first.id, name="alpha", now=0.0)
+
+    models.empty_trash(store, settings, now=1e9)
+
+    assert not share.folder(settings, first).exists()
+    assert [path.read_bytes() for path in settings.exports.glob("alpha-*/study.zip")] == [b"of the first"]
 
 
 def test_a_study_is_named_where_it_is_hidden_and_one_in_the_lists_comes_first(store: Store) -> None:

@@ -87,6 +87,19 @@ def test_texts_that_the_task_holds_are_told_before_anything_is_stored(
     assert "1 of 4 rows kept" in app.success[0].value
 
 
+def test_a_new_task_with_the_name_of_another_one_is_not_brought_in(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+    opened(app, "data")
+
+    uploaded(app, "text,label\none,yes\ntwo,no\n")
+    app.selectbox(key="data.task").select("A new task").run()
+    assert not app.button(key="data.import").disabled
+    app.text_input(key="data.name.f").set_value("urgency").run()
+
+    assert "This study has a task “urgency” already" in said(app)
+    assert app.button(key="data.import").disabled
+
+
 def test_a_file_without_names_of_columns_is_asked_about_and_loses_no_row(
     app: AppTest, home: Store, tmp_path: Path
 ) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from core import settings as settings_module
 from core.errors import StudyError
 from core.jobs import queue
+from core.study import samples, tasks, trash
 from core.study import store as store_module
-from core.study import tasks, trash
 from core.study.exchange import importing, tables
 from core.study.exchange.data_set import exporting
 from core.study.rows.base import POINTER, Base
@@ -78,6 +78,50 @@ def test_an_import_is_undone_and_can_be_brought_in_again(store: Store, tmp_path:
     assert bring(store, tmp_path, "wrong.csv", ["text train 0,no,test", "other,yes,test"]).kept == 2
     with store.write() as session, pytest.raises(StudyError, match="undone already"):
         trash.undo_import(session, wrong.id, now=2.0)
+
+
+def undo(store: Store, file: str) -> None:
+    with store.write() as session:
+        found = select(Import.id).where(Import.file == file, Import.undone_at.is_(None))
+        trash.undo_import(session, session.scalars(found).one(), now=1.0)
+
+
+def status_of(store: Store, text: str) -> list[tuple[str, str, str | None]]:
+    """The split, status and reason of each sample of this text, the oldest first."""
+    with store() as session:
+        found = select(Sample).where(Sample.text == text).order_by(Sample.id)
+        return [(str(row.split), str(row.status), row.reject_reason) for row in session.scalars(found)]
+
+
+def test_a_text_that_a_later_import_moved_stays_out_when_both_imports_are_undone(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "first.csv", ["alpha,yes,train", "beta,no,train"])
+    bring(store, tmp_path, "second.csv", ["alpha,yes,test", "gamma,no,test"])
+
+    undo(store, "first.csv")
+    undo(store, "second.csv")
+
+    assert status_of(store, "alpha") == [
+        ("train", "rejected", trash.UNDONE),
+        ("test", "rejected", trash.UNDONE),
+    ]
+
+
+def test_generated_texts_that_were_never_kept_stay_out_when_an_import_is_undone(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "real.csv", ["alpha,yes,test", *rows(4)])
+    bring(store, tmp_path, "made.csv", ["beta,no,train", "delta,yes,train"], arm="zero-shot")
+    with store.write() as session:
+        like = session.scalars(select(Sample).where(Sample.text == "beta")).one()
+        tested = session.scalars(select(Sample.text_hash).where(Sample.text == "alpha")).one()
+        leak = {"split": "train", "text": "alpha", "text_hash": tested, "status": "rejected", "created_at": 0.0}
+        places = {"arm_id": like.arm_id, "label_id": like.label_id, "reject_reason": samples.LEAK}
+        session.execute(insert(Sample), [leak | places, leak | places])
+    bring(store, tmp_path, "tested.csv", ["alpha,yes,test", "beta,no,test"], arm="zero-shot")
+
+    undo(store, "tested.csv")
+
+    never_kept = ("train", "rejected", samples.LEAK)
+    assert status_of(store, "alpha")[1:] == [never_kept, never_kept, ("test", "rejected", trash.UNDONE)]
+    assert status_of(store, "beta") == [("train", "kept", None), ("test", "rejected", trash.UNDONE)]
 
 
 def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> None:
@@ -252,6 +296,25 @@ def test_answers_about_other_tasks_stay_if_their_rater_last_saw_a_task_that_is_d
         assert session.scalars(select(Item.external_id)).all() == ["b-c"]
         assert session.scalars(select(Comparison.item_id)).all() == [kept.id]
         assert session.scalars(select(Rater.assigned_item_id)).all() == [None]
+
+
+def test_long_names_come_back_from_the_trash_whole(store: Store) -> None:
+    long, longest = "n" * 196, "m" * 200
+    with store.write() as session:
+        study = tasks.study_named(session, long)
+        task = tasks.make_task(session, study_id=study.id, name=longest, question="?", labels={"yes": "", "no": ""})
+        config = dict(study.config)
+        trash.put_task(session, task.id, now=0.0)
+        trash.put_study(session, study.id, name=long, now=0.0)
+
+    with store.write() as session:
+        assert {one.name for one in trash.listed(session, now=0.0)} == {long, longest}
+        assert trash.restore(session, kind="study", id=study.id) == long
+        assert trash.restore(session, kind="task", id=task.id) == longest
+        assert session.get_one(Study, study.id).config == config
+        trash.put_study(session, study.id, name=long, now=0.0)
+        tasks.study_named(session, long)
+        assert trash.restore(session, kind="study", id=study.id) == f"{long} (2)"
 
 
 def test_a_run_stays_if_the_study_of_its_job_is_deleted(store: Store) -> None:

@@ -18,6 +18,7 @@ from core.llm import connection
 from core.llm.connection import Connection
 from core.settings import Settings
 from core.study import store as store_module
+from core.study import trash
 from core.study.rows.kinds import JobState, Slot, Split
 from core.study.rows.study import Arm, Job, Label, Run, Sample, Task
 from core.study.splits import equal_texts
@@ -115,6 +116,21 @@ def test_every_planted_defect_is_named_with_a_way_to_mend_it(broken: Settings) -
     assert len(findings) == 14
     assert all(finding["how_to_mend"] for finding in findings)
     assert said.code == 1
+
+
+def test_what_is_in_the_trash_needs_neither_key_nor_encoder(
+    settings: Settings, store: Store, task: Task, make_arm: Callable[[str], Arm]
+) -> None:
+    arm = make_arm("real")
+    with store.write() as session:
+        connection.keep(session, task.study_id, Connection(models=("gpt-4o-mini",)))  # no key
+        session.add(Run(arm_id=arm.id, encoder="/nowhere/encoder", seed=0, n_train=2, config={}, fingerprint="a"))
+    assert "cannot be opened" in whats(settings) and "/nowhere/encoder" in whats(settings)
+
+    with store.write() as session:
+        trash.put_study(session, task.study_id, name="letters", now=1.0)
+
+    assert "cannot be opened" not in whats(settings) and "/nowhere/encoder" not in whats(settings)
 
 
 def test_the_person_s_table_numbers_the_findings(broken: Settings) -> None:

@@ -79,7 +79,8 @@ def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str, 
                 placeholder="Is this ticket urgent?",
                 width=320,
             )
-            return Target(name.strip(), str(ArmKind.REAL), question, True, ())
+            is_free = _is_free(name.strip(), known)
+            return Target(name.strip() if is_free else "", str(ArmKind.REAL), question, True, ())
         kinds = [str(kind) for kind in ArmKind if kind != ArmKind.OTHER]
         arm = st.selectbox(
             "Arm", kinds, index=None, key="data.arm", accept_new_options=True, width=220, placeholder="Choose or write an arm",
@@ -87,6 +88,16 @@ def pick_target(known: Sequence[Task], labels: dict[str, list[str]], file: str, 
         )  # fmt: skip
     ids = {task.name: task.id for task in known}
     return Target(chosen or "", arm or "", "", False, labels.get(chosen or "", []), ids.get(chosen or ""))
+
+
+def _is_free(name: str, known: Sequence[Task]) -> bool:
+    """Whether no task has this name, also as pages write it; say so if a task has it."""
+    taken = next((task.name for task in known if shown(task.name) == shown(name)), None)
+    if taken is not None:
+        st.warning(
+            words.plain(f"This study has a task “{shown(taken)}” already. Choose it above, or write another name.")
+        )
+    return taken is None
 
 
 def _propose_arm(file: str, needy: Collection[str]) -> None:

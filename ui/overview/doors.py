@@ -79,9 +79,9 @@ def _start_sample() -> None:
     with keep_refusal():
         with resources.store().write() as session:
             train.queue_sample(session)
-            _show_again(session, train.SAMPLE_NAME)
+            _show_again(session, tasks.SAMPLE_NAME)
         runner.ensure(resources.settings())
-        frame.choose_study(train.SAMPLE_NAME)
+        frame.choose_study(tasks.SAMPLE_NAME)
 
 
 def _start_own(name: str) -> None:

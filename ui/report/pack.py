@@ -34,11 +34,11 @@ def pack_view(study: Study) -> bool:
     with st.container(horizontal=True):
         for name, label in MAIN.items():
             if any(part.path == name for part in built.parts):
-                _download(label, folder / name, file_name=f"{folder.parent.name}-{name}")
+                _download(label, folder / name, file_name=f"{share.plain_name(study)}-{name}")
         st.download_button(
             "Whole pack as zip",
             lambda: _zipped(folder, built),
-            file_name=f"{folder.parent.name}-pack.zip",
+            file_name=f"{share.plain_name(study)}-pack.zip",
             mime="application/zip",
             key="report.zip",
             on_click="ignore",

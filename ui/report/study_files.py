@@ -25,7 +25,7 @@ def export_panel(study: Study) -> None:
             st.download_button(
                 "Study as zip",
                 path.read_bytes,
-                file_name=f"{path.parent.name}.zip",
+                file_name=f"{share.plain_name(study)}.zip",
                 mime="application/zip",
                 key="report.study",
                 on_click="ignore",

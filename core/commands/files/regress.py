@@ -65,7 +65,8 @@ def _numbers(table: tables.Table, columns: list[str], group: str | None) -> pd.D
             points[column].isna() & ~cells.str.lower().isin(["", "nan", "na", "n/a", "-", "null", "none"])
         ]
         if len(wrong):
+            number = table.numbers(wrong)[0]
             raise StudyError(
-                f"Column {column!r} must hold numbers; row {wrong[0] + 2} holds {table.frame[column][wrong[0]]!r}."
+                f"Column {column!r} must hold numbers; row {number} holds {table.frame[column][wrong[0]]!r}."
             )
     return points

@@ -13,7 +13,7 @@ from core.errors import StudyError
 from core.jobs import carried, queue
 from core.jobs.backends import choice
 from core.reports import Teller
-from core.steps import train
+from core.steps import share, train
 from core.steps.trained import model_card, wait
 from core.study import trash
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Purpose, Work
@@ -102,13 +102,15 @@ def get(session: Session, settings: settings_module.Settings, run_id: int) -> Ke
 def empty_trash(store: Store, settings: settings_module.Settings, *, now: float, days: int = trash.KEPT_DAYS) -> int:
     """Delete for good what has been in the trash for `days` days, with the kept models of its runs.
 
-    Return the number of studies and tasks. A model that the disk does not let go stays, and the doctor names it.
+    Return the number of studies and tasks. A model that the disk does not let go stays, and the doctor names it. The files
+    that were exported of a study stay too, in a folder that no later study takes for its own.
     """
-    ids = select(Run.id)
+    ids, study_ids = select(Run.id), select(Study.id)
     with store.write() as session:
-        before = set(session.scalars(ids))
+        before, studies = set(session.scalars(ids)), set(session.scalars(study_ids))
         n = trash.empty(session, now=now, days=days)
         gone = before - set(session.scalars(ids)) if n else set()
+        share.let_go(settings, studies - set(session.scalars(study_ids)))
     kept = models_in(settings)
     for model in kept.listed() if gone else []:
         if model.run_id in gone:

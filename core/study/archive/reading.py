@@ -161,13 +161,13 @@ def _is_of(column: Column, value: Any) -> bool:
 
 
 def _as_new(session: Session, row: Mapping[str, Any], ours: Import) -> dict[str, Any]:
-    """A study's row as it is imported: with a name that no study has, outside the trash, without the connection of somebody else."""
+    """A study's row as it is imported: with a name that no study has, in the lists, without the connection of somebody else."""
     wanted = tasks.checked_name(row["name"] if ours.name is None else ours.name, "study")
     if session.scalar(select(Study.id).where(Study.name == wanted)) is not None:
         raise StudyError(
             f"There is a study {wanted[:80]!r} already. Import this one under another name with --study NAME."
         )
-    config = row["config"]
+    config = {key: value for key, value in row["config"].items() if key != tasks.PUT_ASIDE}
     if not ours.is_own:
         config = {key: value for key, value in config.items() if key != OF_ITS_OWNER} | {tasks.IMPORTED: True}
     return {**row, "name": wanted, "config": config, "trashed_at": None, "is_trash": False}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import files as whole_files
-from core.errors import StudyError
+from core.errors import StorageError, StudyError
 from core.study import migrate
 from core.study.archive import described, formats, layout, manifest, readme, secrets
 from core.study.archive.layout import Column, File, Format
@@ -59,10 +59,29 @@ def write(
     The session should be a snapshot (`snapshot`). An earlier export in the folder is replaced. `panel_ids`: also write the ids
     that raters have at a panel. `escaped`: an apostrophe stands before every cell that a spreadsheet would run; for CSV only.
     Keys, links of campaigns, personal codes and completion codes are never written. Raises `StudyError` if the folder
-    holds other files, or `escaped` is asked for another format.
+    holds other files, or `escaped` is asked for another format, and `StorageError` if the folder cannot be written.
     """
     if escaped and format != "csv":
         raise StudyError(CSV_ONLY.format(format))
+    try:
+        return _write(session, study, folder, format=format, panel_ids=panel_ids, escaped=escaped)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(
+            f"The folder {folder} cannot be written: {reason}. Name another folder, or free some disk space."
+        ) from error
+
+
+def snapshot(session: Session) -> Session:
+    """Make a new session see one state of the database throughout: on PostgreSQL by REPEATABLE READ, on SQLite it does anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session
+
+
+def _write(
+    session: Session, study: Study, folder: Path, *, format: Format, panel_ids: bool, escaped: bool
+) -> tuple[Manifest, list[Path]]:
     _make_room(folder)
     numbers, left_out = _numbered(session, study.id)
     entries: dict[str, FileEntry] = {}
@@ -103,29 +122,19 @@ def _describe(folder: Path, said: Manifest, told: list[tuple[str, str]], synthet
     whole_files.replace(folder / manifest.NAME, said.model_dump_json(indent=2).encode())
 
 
-def snapshot(session: Session) -> Session:
-    """Make a new session see one state of the database throughout: on PostgreSQL by REPEATABLE READ, on SQLite it does anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    return session
-
-
 def _make_room(folder: Path) -> None:
     """Make the folder, or empty it of an earlier export. Raises `StudyError` if it holds other files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        ours = {
-            *manifest.BESIDE,
-            *(f"{file.stem}.{format}" for file in layout.files() for format in ("csv", "jsonl", "parquet")),
-        }
-        found = {path.name for path in folder.iterdir()}
-        if found - ours or (found and manifest.NAME not in found):
-            raise StudyError(f"The folder {folder} holds other files already. Name an empty or a new folder.")
-        for name in found:
-            (folder / name).unlink()
-        whole_files.replace(folder / manifest.NAME, b"{}")  # says whose folder it is, should the writing be cut off
-    except OSError as error:
-        raise StudyError(f"The folder {folder} cannot be written: {error.strerror}. Name another folder.") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = {
+        *manifest.BESIDE,
+        *(f"{file.stem}.{format}" for file in layout.files() for format in ("csv", "jsonl", "parquet")),
+    }
+    found = {path.name for path in folder.iterdir()}
+    if found - ours or (found and manifest.NAME not in found):
+        raise StudyError(f"The folder {folder} holds other files already. Name an empty or a new folder.")
+    for name in found:
+        (folder / name).unlink()
+    whole_files.replace(folder / manifest.NAME, b"{}")  # says whose folder it is, should the writing be cut off
 
 
 def _numbered(session: Session, study_id: int) -> tuple[Numbers, dict[str, int]]:

@@ -1,11 +1,13 @@
 """Zip a folder of files, and unpack such a zip without ever writing outside a folder."""
 
+import secrets
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from core.errors import StudyError
+from core.errors import StorageError, StudyError
 from core.study.archive import manifest
 
 LARGEST = 8 << 30  # bytes, unpacked
@@ -15,13 +17,22 @@ PIECE = 1 << 20
 
 
 def pack(paths: Sequence[Path], folder: Path, target: Path) -> Path:
-    """Zip files under their paths within `folder`, and return `target`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as zipped:
-        for path in paths:
-            zipped.write(path, path.relative_to(folder).as_posix())
-    return draft.replace(target)
+    """Zip files under their paths within `folder`, and return `target`. Raises `StorageError` if it cannot be written."""
+    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as zipped:
+            for path in paths:
+                zipped.write(path, path.relative_to(folder).as_posix())
+        return draft.replace(target)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(
+            f"The file {target} cannot be written: {reason}. Name another file, or free some disk space."
+        ) from error
+    finally:
+        with suppress(OSError):  # the folder may be none
+            draft.unlink(missing_ok=True)
 
 
 def unpack_study(file: Path, folder: Path) -> Path:

@@ -88,12 +88,19 @@ def judge(rows: pd.DataFrame, names: Sequence[str], held: Held, *, real: bool) -
     `rows` has the columns text, label, split, text_hash and reason. `names` are the labels of the task, empty if the file
     defines the labels. `real` says that the rows go into the real arm.
     """
-    leaking = set(held.tested) | (set(rows.loc[rows["split"] == Split.TEST, "text_hash"]) if real else set())
+    columns = (rows[name] for name in ("text", "label", "split", "reason"))
+    faults = [
+        (EMPTY if not text else known_reason) or unusable(text, label, split, names)
+        for text, label, split, known_reason in zip(*columns, strict=True)
+    ]
+    tests = rows.loc[
+        (rows["split"] == Split.TEST) & (pd.Series(faults, index=rows.index, dtype=object) == ""), "text_hash"
+    ]
+    leaking = set(held.tested) | (set(tests) if real else set())
     seen: dict[str, str] = {}
     reasons = []
-    columns = (rows[name] for name in ("text", "label", "split", "text_hash", "reason"))
-    for text, label, split, digest, known_reason in zip(*columns, strict=True):
-        reason = (EMPTY if not text else known_reason) or unusable(text, label, split, names)
+    columns = (rows[name] for name in ("label", "split", "text_hash"))
+    for label, split, digest, reason in zip(*columns, faults, strict=True):
         if not reason and split != Split.TEST and digest in leaking:
             reason = LEAK
         held_split, held_label = held.own.get(digest, ("", ""))

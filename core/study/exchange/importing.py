@@ -96,6 +96,7 @@ def bring_in(session: Session, *, task: Task, arm: Arm, table: tables.Table, opt
     Raises `StudyError`, and stores nothing, if a column is missing or the rows cannot be imported as a whole.
     """
     chosen = _columns(table, options)
+    session.get_one(Arm, arm.id, with_for_update=True)  # of two imports of one file at once, the second sees the first
     held = held_texts.read(session, task_id=task.id, arm=arm.name, sha256=table.sha256)
     if (earlier := _earlier(held, chosen)) is not None:
         return _report(session, earlier, moved=0, again=True)
@@ -242,7 +243,7 @@ def _rows(
         frame = frame[frame[column] == value]
     found = labels_in_files.read(frame[chosen["label"]], known=known, rename=chosen["rename"], choices=options.choices)
     rows = pd.DataFrame(
-        {"row": frame.index + table.first_row, "text": frame[chosen["text"]].str.strip(), "label": found.labels}
+        {"row": table.numbers(frame.index), "text": frame[chosen["text"]].str.strip(), "label": found.labels}
     )
     rows["text_hash"] = [equal_texts.text_hash(text) for text in rows["text"]]
     split = _split_column(table, chosen)
@@ -355,7 +356,7 @@ def _set_aside(session: Session, arm: Arm, kept: pd.DataFrame, held: held_texts.
         session.execute(
             update(Sample)
             .where(Sample.arm_id == arm.id, Sample.text_hash == digest, Sample.status == SampleStatus.KEPT)
-            .values(status=SampleStatus.REJECTED, reject_reason=samples.LEAK)
+            .values(status=SampleStatus.REJECTED, reject_reason=samples.MOVED)
         )
     return len(leaks)
 

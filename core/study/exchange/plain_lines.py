@@ -11,7 +11,7 @@ from core.study.exchange import headers
 
 
 def read(content: str, separator: str) -> pd.DataFrame | None:
-    """The rows below the header without blank lines, all cells as text; None if a line may not be a row.
+    """The rows below the header without blank lines, all cells as text, under their numbers; None if a line may not be a row.
 
     A line may not be a row if the file holds a quote or a single carriage return, the header has an empty cell, or a row
     is longer or shorter than the header. `core.study.exchange.separated` reads such files.
@@ -35,11 +35,21 @@ def read(content: str, separator: str) -> pd.DataFrame | None:
         return None
     frame: pd.DataFrame = found.to_pandas().astype("str")
     frame.columns = pd.Index([name.strip() for name in header])
-    return frame
+    numbers = _numbers(content, len(frame))
+    return None if numbers is None else frame.set_index(pd.Index(numbers))
+
+
+def _numbers(content: str, n: int) -> Sequence[int] | None:
+    """The numbers of the n lines below the header that are not blank, where the header is 1; None if there are not n."""
+    lines = content.count("\n") + (not content.endswith("\n"))
+    if lines == n + 1:
+        return range(2, n + 2)
+    filled = [number for number, line in enumerate(content.split("\n"), start=1) if line.rstrip("\r")]
+    return filled[1:] if len(filled) == n + 1 else None
 
 
 def sorted_out(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows without empty rows and repeated headers, and the reason for each row that was removed."""
+    """The rows without empty rows and repeated headers, under their numbers, and the reason for each row that was removed."""
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
     empty = _all_equal(columns, [""] * len(columns))
     again = pd.Series(False, index=frame.index)
@@ -48,7 +58,7 @@ def sorted_out(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if not (empty | again).any():
         return frame, []
     unreadable = ["empty row"] * int(empty.sum()) + [headers.AGAIN] * int(again.sum())
-    return frame[~(empty | again)].reset_index(drop=True), unreadable
+    return frame[~(empty | again)], unreadable
 
 
 def _all_equal(columns: Iterable["pd.Series[str]"], cells: Sequence[str]) -> "pd.Series[bool]":

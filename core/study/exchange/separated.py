@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,15 +24,17 @@ WAY_OUT = "Double every quote inside a quoted cell, or save the file as JSON lin
 class Separated:
     """The content of a CSV or TSV file.
 
-    `frame` holds the rows, all cells as text; `unreadable` the reason for each row that was left out; `notes` sentences
-    about how the file was read. `doubt` says why the first row may not be a header; "" if there is no doubt or the caller
-    said what the first row is.
+    `frame` holds the rows, all cells as text; `rows` the number of each row in the file, where the first row is 1 and empty
+    rows count too, or no numbers if the rows follow one another from the second on. `unreadable` holds the reason for each
+    row that was left out; `notes` sentences about how the file was read. `doubt` says why the first row may not be a header;
+    "" if there is no doubt or the caller said what the first row is.
     """
 
     frame: pd.DataFrame
     unreadable: list[str]
     notes: list[str]
     doubt: str = ""
+    rows: Sequence[int] = ()
 
 
 def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
@@ -53,14 +55,17 @@ def read(path: Path, usual: str, *, header: bool | None = None) -> Separated:
     separator = usual if named else _separator(content.partition("\n")[0], usual=usual)
     plain = None if header is False else plain_lines.read(content, separator)
     if plain is not None:
-        table = Separated(*plain_lines.sorted_out(plain), notes)
+        frame, unreadable = plain_lines.sorted_out(plain)
+        whole = frame.index.equals(pd.RangeIndex(2, len(frame) + 2))
+        table = Separated(frame.reset_index(drop=True), unreadable, notes, rows=() if whole else frame.index.tolist())
     else:
         found = _rows(content, separator, name=path.name, notes=notes)
-        while found and not any(cell.strip() for cell in found[0]):
-            found.pop(0)
-        if not found:
+        filled = [number for number, row in found.items() if any(cell.strip() for cell in row)]
+        if not filled:
             return Separated(pd.DataFrame(), [], notes)
-        table = _in_columns(found if header is not False else [[""] * len(found[0]), *found], notes)
+        names = [""] * len(found[filled[0]]) if header is False else found[filled[0]]
+        first = filled[0] if header is False else filled[0] + 1
+        table = _in_columns(names, {number: row for number, row in found.items() if number >= first}, notes)
     return table if header is not None else replace(table, doubt=headers.doubt(list(table.frame.columns), table.frame))
 
 
@@ -70,8 +75,8 @@ def encoding(path: Path) -> str:
         return "utf-16" if start.read(2) in UTF_16 else "utf-8-sig"
 
 
-def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[list[str]]:
-    """All rows that are not empty, the header first.
+def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> dict[int, list[str]]:
+    """All rows that are not empty by their numbers in the file, the header first.
 
     Cells are read as quoted; if that fails, as cells with quotes escaped by backslashes. A TSV file whose quotes are parts
     of texts is read without quoting. Raises `StudyError` if rows cannot be told apart for certain.
@@ -80,7 +85,8 @@ def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[
         _refuse_two_readings(content, separator, name=name)
         if '"' in content:
             notes.append("Quotes in this file are parts of the texts, so no quote was read as the end of a cell.")
-        return [line.split(separator) for line in _lines(content) if line.strip(" ")]
+        lines = enumerate(_lines(content), start=1)
+        return {number: line.split(separator) for number, line in lines if line.strip(" ")}
     try:
         found = _parsed(content, separator)
     except csv.Error as error:
@@ -93,24 +99,24 @@ def _rows(content: str, separator: str, *, name: str, notes: list[str]) -> list[
     return found
 
 
-def _parsed(content: str, separator: str, **dialect: object) -> list[list[str]]:
-    """The rows with any content. Raises `csv.Error`, with the number of the line, if a quote is wrong."""
+def _parsed(content: str, separator: str, **dialect: object) -> dict[int, list[str]]:
+    """The rows with any content by their numbers in the file. Raises `csv.Error`, with the number of the line, if a quote is wrong."""
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True, **dialect)  # type: ignore[arg-type]
     try:
-        return [row for row in reader if len(row) > 1 or any(row)]
+        return {number: row for number, row in enumerate(reader, start=1) if len(row) > 1 or any(row)}
     except csv.Error as error:
         raise csv.Error(f"line {reader.line_num}, {error}") from error
 
 
-def _with_backslashes(content: str, separator: str) -> list[list[str]] | None:
-    """The rows of a file that escapes quotes in cells by backslashes; None if the file does not."""
+def _with_backslashes(content: str, separator: str) -> dict[int, list[str]] | None:
+    """The rows of a file that escapes quotes in cells by backslashes, by their numbers; None if the file does not."""
     if '\\"' not in content:
         return None
     try:
         found = _parsed(content, separator, escapechar="\\", doublequote=False)
     except csv.Error:
         return None
-    widths = Counter(len(row) for row in found)
+    widths = Counter(len(row) for row in found.values())
     return found if len(widths) == 1 else None
 
 
@@ -130,7 +136,7 @@ def _refuse_two_readings(content: str, separator: str, *, name: str) -> None:
     except csv.Error:
         return
     plain = sum(1 for line in _lines(content) if line.strip(" "))
-    if len({len(row) for row in quoted}) == 1 and len(quoted) != plain:
+    if len({len(row) for row in quoted.values()}) == 1 and len(quoted) != plain:
         raise StudyError(
             f"{name} cannot be read for certain: it has {len(quoted) - 1} rows if quotes enclose cells, and {plain - 1} if quotes "
             f"are parts of the texts. {WAY_OUT}."
@@ -148,13 +154,14 @@ def _is_quoted_well(cell: str) -> bool:
     return len(cell) > 1 and cell.startswith('"') and cell.endswith('"') and '"' not in inner.replace('""', "")
 
 
-def _refuse_merged(rows: list[list[str]], separator: str, *, name: str) -> None:
+def _refuse_merged(rows: dict[int, list[str]], separator: str, *, name: str) -> None:
     """Raise `StudyError` if a line of a cell looks like a whole row, so that a closing quote seems to be missing."""
-    width = len(rows[0]) if rows else 0
+    width = len(next(iter(rows.values()))) if rows else 0
     if width < 2:
         return
-    usual = _usual_cells(rows[1:], width)
-    for number, row in enumerate(rows[1:], start=2):
+    below = dict(list(rows.items())[1:])
+    usual = _usual_cells(list(below.values()), width)
+    for number, row in below.items():
         for place, cell in enumerate(row[:width]):
             lines = cell.splitlines() if "\n" in cell else []
             for at, line in enumerate(lines):
@@ -190,26 +197,31 @@ def _looks_like_a_row(line: str, separator: str, usual: list[set[str]]) -> bool:
     return any(piece in repeated for end in ends for piece, repeated in zip(end, usual, strict=False))
 
 
-def _in_columns(found: list[list[str]], notes: list[str]) -> Separated:
-    """The rows as a table with the first row as header; unnamed columns get names, rows that do not fit are left out."""
-    header = [cell.strip() for cell in found[0]]
-    body = found[1:]
-    while header and not header[-1] and not any(_cells(body, len(header) - 1)):
+def _in_columns(names: list[str], body: dict[int, list[str]], notes: list[str]) -> Separated:
+    """The rows as a table under a header of names; unnamed columns get names, rows that do not fit are left out.
+
+    `body` maps the number of a row in the file to its cells.
+    """
+    header = [cell.strip() for cell in names]
+    while header and not header[-1] and not any(_cells(body.values(), len(header) - 1)):
         header.pop()
-    if len(header) < len(found[0]):
-        notes.append(f"{len(found[0]) - len(header)} empty columns at the end were left out.")
+    if len(header) < len(names):
+        notes.append(f"{len(names) - len(header)} empty columns at the end were left out.")
     unnamed = [place for place, name in enumerate(header) if not name]
     for place in unnamed:
         header[place] = f"column {place + 1}"
     if unnamed:
         notes.append(f"Columns without a name are called {', '.join(header[place] for place in unnamed)}.")
     width = len(header)
-    filled = [row for row in body if any(row)]
-    fitting = [row[:width] + [""] * (width - len(row)) for row in filled if not any(row[width:])]
-    good = [row for row in fitting if not headers.is_again(header, row)]
+    filled = {number: row for number, row in body.items() if any(row)}
+    fitting = {
+        number: row[:width] + [""] * (width - len(row)) for number, row in filled.items() if not any(row[width:])
+    }
+    good = {number: row for number, row in fitting.items() if not headers.is_again(header, row)}
     unreadable = ["too many columns"] * (len(filled) - len(fitting)) + ["empty row"] * (len(body) - len(filled))
-    frame = pd.DataFrame(good, columns=pd.Index(header), dtype="str")
-    return Separated(frame, unreadable + [headers.AGAIN] * (len(fitting) - len(good)), notes)
+    unreadable += [headers.AGAIN] * (len(fitting) - len(good))
+    frame = pd.DataFrame(list(good.values()), columns=pd.Index(header), dtype="str")
+    return Separated(frame, unreadable, notes, rows=list(good))
 
 
 def _cells(rows: Iterable[list[str]], place: int) -> Iterable[str]:

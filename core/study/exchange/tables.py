@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ class Table:
     reason for each row that could not be read. `file` is the name of the file and `sha256` its digest; `source` holds
     data set, configuration, splits and revision if it came from the hub, else nothing. `notes` are sentences about how
     the file was read. `doubt` says why the first row, which was used as header, may be a row of data; "" if there is no
-    doubt. `first_row` is the number of the frame's first row in the file.
+    doubt. `first_row` is the number of the first row of data in the file. `rows` are the numbers of the frame's rows in the
+    file, which count rows that were left out; no numbers if the rows follow one another from `first_row` on.
     """
 
     frame: pd.DataFrame
@@ -40,12 +41,18 @@ class Table:
     source: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     doubt: str = ""
-    first_row: int = 2
+    first_row: int = 1
+    rows: Sequence[int] = ()
 
     @property
     def has_first_row(self) -> bool:
         """Whether the column names come from the first row of a CSV or TSV file, which may be a row of data instead."""
         return self.first_row == 2 and self.file.lower().endswith(SEPARATED)
+
+    def numbers(self, places: Iterable[int]) -> list[int]:
+        """The numbers in the file of rows of the frame, given by their places in the frame from 0."""
+        known = self.rows or range(self.first_row, self.first_row + len(self.frame))
+        return [known[place] for place in places]
 
 
 def read(path: Path, *, header: bool | None = None) -> Table:
@@ -68,9 +75,9 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     try:
         file_kinds.refuse_other(path, suffix)
         if suffix in SEPARATED:
-            frame, unreadable, doubt = _read_separated(path, suffix, notes, header)
+            frame, unreadable, doubt, rows = _read_separated(path, suffix, notes, header)
         else:
-            frame, unreadable = _read(path, suffix, notes)
+            frame, unreadable, rows = _read(path, suffix, notes)
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{path.name} is not UTF-8 (byte {error.start}). Save it as UTF-8 and import it again."
@@ -88,8 +95,10 @@ def read(path: Path, *, header: bool | None = None) -> Table:
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise StudyError(f"{path.name} has two columns named {twice[0]!r}. Rename one of them.")
-    first = 1 if header is False else 2
-    return Table(frame, unreadable, path.name, files.digest(path), notes=tuple(notes), doubt=doubt, first_row=first)
+    first = 2 if suffix in SEPARATED and header is not False else 1
+    return Table(
+        frame, unreadable, path.name, files.digest(path), notes=tuple(notes), doubt=doubt, first_row=first, rows=rows
+    )
 
 
 def nested(cell: str) -> Any:
@@ -109,9 +118,9 @@ def need_columns(frame: pd.DataFrame, columns: list[str], *, file: str) -> None:
         raise StudyError(f"{file} has no column {listed(map(repr, missing))}. Its columns are {listed(frame.columns)}.")
 
 
-def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list[str], Sequence[int]]:
     if suffix == ".parquet":
-        return _read_parquet(path, notes), []
+        return _read_parquet(path, notes), [], ()
     if suffix == ".json":
         return _read_json(path, notes)
     return _read_json_lines(path)
@@ -119,10 +128,10 @@ def _read(path: Path, suffix: str, notes: list[str]) -> tuple[pd.DataFrame, list
 
 def _read_separated(
     path: Path, suffix: str, notes: list[str], header: bool | None
-) -> tuple[pd.DataFrame, list[str], str]:
+) -> tuple[pd.DataFrame, list[str], str, Sequence[int]]:
     found = separated.read(path, "\t" if suffix == ".tsv" else ",", header=header)
     notes += found.notes
-    return found.frame, found.unreadable, found.doubt
+    return found.frame, found.unreadable, found.doubt, found.rows
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
@@ -145,7 +154,7 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     return hub_layout.named(frame, names) if names else frame
 
 
-def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str], list[int]]:
     """Read a list of objects, one object as a single row, a table by columns or by splits, or JSON lines."""
     try:
         found = json.loads(path.read_text(encoding=separated.encoding(path)))
@@ -163,7 +172,7 @@ def _read_json(path: Path, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
     elif isinstance(found, dict) and (rows := _rows_by_column(found)) is not None:
         notes.append("The file holds its table column by column; it was turned into rows.")
         found = rows
-    return _json_rows(found if isinstance(found, list) else [found])
+    return _json_rows(enumerate(found if isinstance(found, list) else [found], start=1))
 
 
 def _rows_by_split(found: dict[str, Any]) -> tuple[list[Any], dict[str, int]] | None:
@@ -215,25 +224,27 @@ def _rows_by_column(found: dict[str, Any]) -> list[Any] | None:
     return None
 
 
-def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    rows: list[object] = []
+def _read_json_lines(path: Path) -> tuple[pd.DataFrame, list[str], list[int]]:
+    rows: list[tuple[int, object]] = []
     bad: list[str] = []
     with path.open(encoding=separated.encoding(path)) as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                rows.append(json.loads(line))
+                rows.append((number, json.loads(line)))
             except (json.JSONDecodeError, RecursionError):
                 bad.append("not JSON")
-    frame, refused = _json_rows(rows)
-    return frame, bad + refused
+    frame, refused, numbers = _json_rows(rows)
+    return frame, bad + refused, numbers
 
 
-def _json_rows(found: list[object]) -> tuple[pd.DataFrame, list[str]]:
+def _json_rows(found: Iterable[tuple[int, object]]) -> tuple[pd.DataFrame, list[str], list[int]]:
+    """The objects among numbered rows as a table, the reason for each other row, and the numbers of the objects."""
     rows: list[dict[str, object]] = []
     bad: list[str] = []
-    for row in found:
+    numbers: list[int] = []
+    for number, row in found:
         if not isinstance(row, dict):
             bad.append("not a JSON object")
             continue
@@ -243,7 +254,8 @@ def _json_rows(found: list[object]) -> tuple[pd.DataFrame, list[str]]:
             bad.append("not valid Unicode")
             continue
         rows.append(row)
-    return _as_text(pd.DataFrame(rows, dtype=object)), bad
+        numbers.append(number)
+    return _as_text(pd.DataFrame(rows, dtype=object)), bad, numbers
 
 
 def _is_readable(column: pd.Series) -> bool:

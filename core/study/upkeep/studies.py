@@ -23,7 +23,7 @@ def rename(session: Session, study_id: int, name: str) -> Study:
     study = _known(session, study_id)
     if name == study.name:
         return study
-    if study.is_sample:
+    if study.is_sample and study.name == tasks.SAMPLE_NAME:
         raise StudyError("The sample study keeps its name, by which it is found again. Copy it under another name.")
     _free(session, name)
     if (title := job_commands.running_by_name(session, study.id)) is not None:

@@ -66,6 +66,13 @@ def test_synthetic_texts_of_the_real_test_split_and_of_real_training_are_told_be
     assert found.notes == done.notes
 
 
+def test_a_test_row_that_cannot_be_kept_takes_no_text_out_of_training(bring: Bring) -> None:
+    found, done = bring("text,label,split\na,yes,train\na,,test\nb,no,test\nb,no,train\n")
+
+    assert (found.left_out, found.splits) == (done.rejected, done.splits)
+    assert done.splits == {"train": 1, "test": 1}
+
+
 def test_real_test_texts_that_another_arm_holds_are_told(bring: Bring) -> None:
     bring("text,label\na,yes\nb,no\n", arm="zero-shot")
 

@@ -70,6 +70,7 @@ def test_splits_and_class_names_come_from_the_files_and_the_commit_is_pinned(ser
         ("a 0", "neg", "train"), ("a 1", "pos", "train"), ("b 0", "neg", "train"), ("b 1", "pos", "train"),
         ("c", "", "test"),
     ]  # fmt: skip
+    assert found.numbers(found.frame.index) == [1, 2, 3, 4, 5]
     assert found.source == {
         "dataset": "me/films", "config": "default", "splits": "test,train", "revision": made.sha("main"),
     }  # fmt: skip

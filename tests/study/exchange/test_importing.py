@@ -1,13 +1,16 @@
 """Importing files into arms: which rows are kept, which are rejected and why."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from core import settings as settings_module
 from core.errors import StudyError
+from core.study import store as store_module
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.exchange.importing import Options
@@ -110,6 +113,26 @@ def test_other_kinds_of_file_give_the_same_samples(store: Store, tmp_path: Path,
 
     assert found.kept == 2
     assert found.rejected == ({"not JSON": 1, "not a JSON object": 1} if kind == "jsonl" else {})
+
+
+def test_of_two_imports_of_one_file_at_once_the_second_says_that_it_was_imported_before(
+    migrated_postgresql_url: str, tmp_path: Path
+) -> None:
+    environ = {"LITMUS_HOME": str(tmp_path / "home"), "LITMUS_DATABASE": migrated_postgresql_url}
+    store = store_module.open_store(settings_module.load(environ))
+    path = csv(tmp_path, "text,label,split\na,yes,train\nb,no,test\n")
+    bring(store, csv(tmp_path, "text,label,split\nc,yes,train\nd,no,test\n", "first.csv"))
+    with ThreadPoolExecutor() as pool:
+        with store.write() as session:
+            task = session.scalars(select(Task)).one()
+            arm = tasks.get_arm(session, task, "real")
+            importing.bring_in(session, task=task, arm=arm, table=tables.read(path), options=Options())
+            second = pool.submit(bring, store, path)
+            wait([second], timeout=1.0)
+            is_waiting = not second.done()
+
+        assert is_waiting and second.result().again
+    store.close()
 
 
 def test_columns_and_labels_can_be_mapped(store: Store, tmp_path: Path) -> None:

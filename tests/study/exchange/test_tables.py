@@ -292,8 +292,39 @@ def test_lines_without_quotes_are_read_by_columns_as_they_are_read_with_care(
         path.write_bytes(f"{first}{mark}label{mark}x{end}{body}".encode())
         try:
             table = tables.read(path)
-            found.append((table.frame.to_dict("list"), sorted(table.unreadable), table.doubt))
+            numbers = table.numbers(table.frame.index)
+            found.append((table.frame.to_dict("list"), sorted(table.unreadable), table.doubt, numbers))
         except StudyError as error:
             found.append(str(error))
 
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "numbers"),
+    [
+        ("f.csv", "text,label\none,a\ntwo,b\n", [2, 3]),
+        ("f.csv", "text,label\n\none,a\n\ntwo,b\n", [3, 5]),
+        ("f.csv", 'text,label\n"one",a\n\ntoo,many,cells\n"two\nlines",b\nthree,a\n', [2, 5, 6]),
+        ("f.csv", '\n"text",label\none,a\n,\ntwo,b\n', [3, 5]),
+        ("f.tsv", 'text\tlabel\n\na "big" one\ta\n', [3]),
+        ("f.jsonl", '{"text": "one"}\n{no json\n\n[1]\n{"text": "two"}\n', [1, 5]),
+        ("f.json", '[{"text": "one"}, 7, {"text": "two"}]', [1, 3]),
+    ],
+)
+def test_rows_keep_their_number_in_the_file_whatever_is_left_out_before_them(
+    tmp_path: Path, name: str, content: str, numbers: list[int]
+) -> None:
+    (tmp_path / name).write_text(content)
+
+    table = tables.read(tmp_path / name)
+
+    assert table.numbers(table.frame.index) == numbers
+
+
+def test_rows_of_parquet_are_counted_from_one(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["one", "two"]}).to_parquet(tmp_path / "f.parquet")
+
+    table = tables.read(tmp_path / "f.parquet")
+
+    assert table.numbers(table.frame.index[1:]) == [2]

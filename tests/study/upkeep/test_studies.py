@@ -90,6 +90,26 @@ def test_the_sample_study_keeps_its_name(store: Store) -> None:
         studies.rename(session, sample.id, "mine")
 
 
+def test_a_copy_of_the_sample_gets_another_name(store: Store) -> None:
+    with store.write() as session:
+        sample = tasks.study_named(session, "sample-study", is_sample=True)
+    copied, _ = studies.copy(store, sample.id, "sample-2")
+
+    with store.write() as session:
+        assert studies.rename(session, copied.id, "mine").is_sample
+
+
+def test_the_copy_of_a_study_put_aside_is_in_the_lists(store: Store, study: Study) -> None:
+    with store.write() as session:
+        studies.put_aside(session, study.id, True)
+
+    copied, _ = studies.copy(store, study.id, "second")
+
+    with store() as session:
+        assert [known.name for known in tasks.studies(session)] == ["second"]
+        assert not studies.is_aside(session.get_one(Study, copied.id))
+
+
 def test_a_copy_has_the_scores_of_its_original_and_later_changes_do_not_meet(store: Store, study: Study) -> None:
     copied, left_out = studies.copy(store, study.id, "tickets-2")
 
