@@ -158,6 +158,18 @@ def test_the_first_of_a_ranking_is_told_with_its_interval_and_whether_it_is_told
     assert re.fullmatch(words, results.words(given, campaign))
 
 
+def test_people_who_were_turned_away_or_excluded_are_no_raters_of_the_sentence(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task)
+        rated(session, campaign, 2)
+        conduct.exclude(session, rater_id=rated(session, campaign, 1).id, because="", now=NOW)
+        for _ in range(3):
+            enrolment.join(session, campaign, now=NOW, passed_screening=False)
+        found = standing.of(session, campaign, now=NOW)
+
+    assert found.sentence.startswith("2 of 8 answers · 1 rater · 3 turned away · 1 excluded")
+
+
 def test_answers_of_llm_raters_are_no_answers_of_people(store: Store, task: Task) -> None:
     with store.write() as session:
         campaign = made(session, task)
