@@ -253,6 +253,18 @@ def test_an_excluded_rater_has_a_row_that_says_why(store: Store, task: Task) -> 
     assert table["excluded"].tolist() == ["answered at random"]
 
 
+def test_an_llm_rater_of_an_imported_campaign_has_a_state_of_its_own(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task)
+        rated(session, campaign, 1)
+        rated(session, campaign, 4).kind = RaterKind.LLM
+        campaign.source = "r.csv"
+        session.flush()
+        table = roster.of_campaign(session, campaign)
+
+    assert table["state"].tolist() == ["from a file", RaterState.RATING]
+
+
 def test_panel_ids_are_in_no_other_table(store: Store, task: Task) -> None:
     with store.write() as session:
         campaign = made(session, task)
