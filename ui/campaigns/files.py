@@ -163,6 +163,8 @@ def _on_a_page(sentence: str) -> str:
         ("Say it: --rename 0=left --rename 1=right, or the other way round; a tie is --rename 0=tie.", "Say it above."),
         ("(--fold takes them for one)", "(a box above takes them for one)"),
         ("(--whole-sets)", "(a box above)"),
+        ("(--wide)", "(a box above)"),
+        ("(--rater)", "(a field above)"),
         ("(--keep-labels)", "(a box above)"),
         ("item was rated: --column item_id=NAME.", "item was rated, choose it in the field “Column item_id”."),
         ("Where others are meant: --rater-column NAME for each.", "Where others are meant, choose them above."),

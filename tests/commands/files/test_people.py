@@ -119,6 +119,18 @@ def test_answers_read_with_other_options_replace_the_earlier_ones_and_it_is_said
     assert (back["replaced"], back["kept"], back["again"]) == (2, 2, False)
 
 
+def test_options_that_do_not_apply_are_refused(studied: CommandLine, tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", "item_id,ann,ben\n1,yes,no\n2,yes,yes\n")
+
+    wide = studied("agreement", path, "--wide", "--rater", "zoe")
+    compared = studied("ratings", path, "--comparisons", "--wide", "--has", "yes")
+
+    assert wide.code == 1 and "(--wide) has no one rater of all answers (--rater)" in wide.stderr
+    assert compared.code == 2 and "Comparisons have no --wide or --has" in " ".join(
+        compared.stderr.replace("│", " ").split()
+    )
+
+
 def test_comparisons_come_in_and_go_out_again(studied: CommandLine, tmp_path: Path) -> None:
     path = written(tmp_path / "c.csv", "rater_id,left,right,winner\na,mood,tone,left\nb,mood,tone,tie\nc,x,tone,left\n")
 
