@@ -18,8 +18,9 @@ from core.study import tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
-from core.study.rows.study import Arm, Sample, Task
+from core.study.rows.study import Arm, Sample, Study, Task
 from core.study.splits import equal_texts
+from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.exchange import formats, potato
 from core.wording import counted
 
@@ -227,7 +228,8 @@ def _unknown(left: str, right: str, named: dict[str, int]) -> str:
 
 
 def _earlier(session: Session, origin: _Origin) -> list[Campaign]:
-    """The stored campaigns from files of this name, about the same task or all tasks."""
+    """The stored campaigns from files of this name, about the same task or all tasks; other imports wait for this one."""
+    session.get_one(Study, origin.study_id, with_for_update=ONE_AT_A_TIME)
     imported = select(Campaign).where(
         Campaign.study_id == origin.study_id,
         Campaign.task_id == origin.task_id,
