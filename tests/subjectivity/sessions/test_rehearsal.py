@@ -90,6 +90,6 @@ def test_a_comparison_of_tasks_is_shown_after_a_task_went_to_the_trash_but_asked
     with copy() as session:
         item = session.scalars(select(Item)).one()
         assert screens.of(session, session.get_one(Campaign, campaign.id), item).parts
-    with store.write() as session, pytest.raises(StudyError, match="'hard.*so it is not opened"):
+    with store.write() as session, pytest.raises(StudyError, match="the task 'hard', which is in the trash"):
         campaigns.set_open(session, campaign.id, is_open=True)
     copy.close()
