@@ -21,6 +21,7 @@ VIEW_LINKS, SIGNED_OUT = (
 )  # folders of a home: its read-only links, and sign-ins that were ended
 CHECKPOINT_SECONDS = 20
 NICENESS, LEAST_PRIORITY = 10, 19
+OFF = ("", "off", "no", "0", "false")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Settings:
     `checkpoint_seconds` is the least time between two checkpoints of a training; with 0, one is written after every step.
     `password_hash` is an argon2 hash of the organiser's password, in place of the password; `viewer_password` and
     `viewer_password_hash` are those of visitors who may look and change nothing.
-    `metrics` opens the numbers for Prometheus: "on", or the token that Prometheus sends; None if they stay closed.
+    `metrics` opens the numbers for Prometheus: "on", or the token that Prometheus sends; None if they stay closed, as where
+    the variable is one of `OFF`.
     `log` says how the log is written: "" for warnings only, "lines" or "json" for everything.
     `hosts` are further names by which browsers reach the dashboard.
     `oidc` is the provider at which organisers and viewers sign in, beside or in place of passwords; None without.
@@ -171,7 +173,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Path = SECRETS) -> S
         slots_per_gpu=_number(found, "LITMUS_SLOTS_PER_GPU", least=1, default=1),
         niceness=min(LEAST_PRIORITY, _number(found, "LITMUS_NICENESS", least=0, default=NICENESS)),
         password_hash=_password_hash(found, "LITMUS_PASSWORD"),
-        metrics=found.get("LITMUS_METRICS") or None,
+        metrics=None if found.get("LITMUS_METRICS", "").strip().lower() in OFF else found["LITMUS_METRICS"],
         log=_log(found),
         viewer_password=found.get("LITMUS_VIEWER_PASSWORD") or None,
         viewer_password_hash=_password_hash(found, "LITMUS_VIEWER_PASSWORD"),

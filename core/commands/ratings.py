@@ -48,6 +48,9 @@ def import_or_export(
     """Import ratings of a task, or comparisons between tasks, into a study; or export a campaign's answers to a CSV file."""
     if sum((task is not None, comparisons, export is not None)) != 1:
         raise typer.BadParameter("Say one of --task T, --comparisons and --export CAMPAIGN.")
+    of_ratings = {"--wide": wide, "--rater-column": rater_column, "--keep-labels": keep_labels, "--has": has}
+    if comparisons:
+        _refuse([name for name, given in {**of_ratings, "--whole-sets": whole_sets}.items() if given])
     if export is not None:
         _write(file, export, names, study=study, as_json=as_json)
         return
@@ -68,6 +71,14 @@ def import_or_export(
                 home = find.only_study(session, study)
                 result = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
     _show_import(result, title=f"{file.name} into {task or home.name}", as_json=as_json)
+
+
+def _refuse(of_ratings: list[str]) -> None:
+    """Refuse options that only ratings have."""
+    if of_ratings:
+        raise typer.BadParameter(
+            f"Comparisons have no {' or '.join(of_ratings)}: these options are about ratings. Leave them out."
+        )
 
 
 def _show_import(result: imported.Imported, *, title: str, as_json: bool) -> None:

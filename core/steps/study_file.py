@@ -303,7 +303,7 @@ def _ratings(study_import: StudyImport, place: str, task: Task, ratings_spec: sp
         result = imported.import_ratings(
             study_import.session, task=task, table=table, kind=_kind(ratings_spec), options=options
         )
-        _replaced_answers(study_import, place, result)
+        _earlier_answers(study_import, place, table.file, result)
 
 
 def _strange_answers(study_import: StudyImport, place: str, answers: formats.Answers, named: list[str]) -> None:
@@ -337,13 +337,13 @@ def _comparisons(study_import: StudyImport, study: Study, ratings_spec: spec.Rat
         result = imported.import_comparisons(
             study_import.session, study_id=study.id, table=table, kind=_kind(ratings_spec), options=study_import.options
         )
-        _replaced_answers(study_import, "comparisons", result)
+        _earlier_answers(study_import, "comparisons", table.file, result)
 
 
-def _replaced_answers(study_import: StudyImport, place: str, result: imported.Imported) -> None:
-    """Note that answers of an earlier version of the file, or of the file read otherwise, were replaced."""
-    if result.replaced:
-        study_import.note(Problem(place, result.notes[-1], is_fatal=False))
+def _earlier_answers(study_import: StudyImport, place: str, file: str, result: imported.Imported) -> None:
+    """Note which answers of earlier files of this name, or of the file read otherwise, were replaced and which stayed."""
+    for note in imported.about_earlier(file, replaced=result.replaced, beside=result.beside):
+        study_import.note(Problem(place, note, is_fatal=False))
 
 
 def _answers_in(path: Path) -> tables.Table:

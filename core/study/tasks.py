@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, RaterKind, Work
-from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState, CampaignKind, RaterKind, Work
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.rows.study import Arm, Batch, Completion, Import, Job, Judgement, Label, Run, Sample, Study, Task, Trial
 
 SAMPLE_NAME = "sample-study"  # of the bundled sample, which is found again by it
@@ -85,8 +85,9 @@ def make_task(
     """Get or create the task of this name; `labels` maps the name of a label to its description.
 
     An existing task gets the new question, descriptions and training size, unless these are empty. It gets other labels
-    only if no run was trained and no rater was asked with the present labels, and nothing is stored under a label that is
-    removed; otherwise, and for fewer than two labels or a name that is not valid, this raises `StudyError`.
+    only if no run was trained and no rater was asked with the present labels, nothing is stored under a label that is
+    removed, and no check of a campaign asks for it; otherwise, and for fewer than two labels or a name that is not valid,
+    this raises `StudyError`.
     """
     task = find_task(session, study_id, checked_name(name, "task"))
     if task is None:
@@ -225,11 +226,24 @@ def _why_labels_are_fixed(session: Session, task: Task, gone: Sequence[Label]) -
     asked = select(Rater.id).join(Campaign, Campaign.id == Rater.campaign_id)
     if session.scalar(asked.where(Campaign.task_id == task.id, Rater.kind.in_(ASKED_RATERS)).limit(1)):
         return "raters were asked with them"
+    if asks := _asked_answer(session, task, [label.name for label in gone]):
+        return asks
     for label in gone:
         for table in (Sample, Completion, Trial, Judgement):
             if session.scalar(select(table.id).where(table.label_id == label.id).limit(1)):
                 return f"something is stored under {label.name!r}"
     return _work_under_way(session, task) if gone else ""
+
+
+def _asked_answer(session: Session, task: Task, labels: Sequence[str]) -> str:
+    """The attention check or gold item of a campaign that expects one of the labels, in words; "" if there is none.
+
+    Raters who come later would be asked for an answer that has no button.
+    """
+    query = select(Campaign.name, Item.expected).join(Item, Item.campaign_id == Campaign.id)
+    query = query.where(Campaign.task_id == task.id, Campaign.kind == CampaignKind.LABEL, Item.expected.in_(labels))
+    found = session.execute(query.limit(1)).first()
+    return "" if found is None else f"a check in the campaign {found[0]!r} asks its raters for {found[1]!r}"
 
 
 def _work_under_way(session: Session, task: Task) -> str:

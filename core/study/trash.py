@@ -249,7 +249,9 @@ def _check_unused(session: Session, record: Import) -> None:
     rated = exists().where(Item.sample_id == Sample.id, Rating.item_id == Item.id)
     predicted = exists().where(Prediction.sample_id == Sample.id)
     compared = exists().where(or_(Comparison.left_sample_id == Sample.id, Comparison.right_sample_id == Sample.id))
-    shown = exists().where(Item.sample_id == Sample.id, Item.campaign_id == Campaign.id, Campaign.is_open)
+    opened = select(Campaign.id).where(Campaign.is_open)
+    sides = (Item.sample_id, Item.left_sample_id, Item.right_sample_id)
+    shown = or_(*(Sample.id.in_(select(side).where(side.is_not(None), Item.campaign_id.in_(opened))) for side in sides))
     used = session.scalar(select(Sample.id).where(*mine, or_(rated, predicted, compared, shown)).limit(1))
     if used is not None or session.scalar(trained.limit(1)) is not None:
         raise StudyError(

@@ -168,6 +168,9 @@ def test_a_histogram_counts_each_request_in_every_bound_above_it() -> None:
 
 def test_metrics_are_closed_unless_asked_for_and_the_log_has_two_kinds() -> None:
     assert settings_module.load({}).metrics is None
+    assert [settings_module.load({"LITMUS_METRICS": off}).metrics for off in ("off", "No", "0", "false", "")] == [
+        None
+    ] * 5
     with pytest.raises(StudyError, match="LITMUS_LOG must be lines or json"):
         settings_module.load({"LITMUS_LOG": "xml"})
 

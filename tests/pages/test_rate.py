@@ -402,6 +402,7 @@ def test_a_rater_excluded_while_rating_sees_no_more_items_until_counted_again(
     app.run()
 
     assert app.code[0].value == protocol.of(campaign).codes.failed_check
+    assert "ended by its rules, or by the people who run it" in said(app) and "did not fit" not in said(app)
     with home.write() as session:
         conduct.include(session, rater_id=rater.id, now=2)
 

@@ -9,7 +9,7 @@ from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import importing, tables
 from core.study.rows.kinds import JobState, RaterKind, RaterState
-from core.study.rows.sessions import Campaign, Rater
+from core.study.rows.sessions import Campaign, Item, Rater
 from core.study.rows.study import Batch, Job, Run, Task
 from core.study.store import Store
 from tests.study.conftest import Letters
@@ -73,6 +73,19 @@ def test_labels_stay_once_a_person_was_asked(store: Store, letters: Letters) -> 
 
     with store.write() as session, pytest.raises(StudyError, match="raters were asked with them"):
         made(session, letters.task.study_id, ["glad", "sad", "calm"])
+
+
+def test_a_label_that_a_check_of_a_campaign_asks_for_stays(store: Store, letters: Letters) -> None:
+    study_id, task_id = letters.task.study_id, letters.task.id
+    with store.write() as session:
+        made(session, study_id, ["glad", "sad", "calm"])
+        campaign = Campaign(study_id=study_id, task_id=task_id, name="c", kind="label", token="t", is_open=True)
+        session.add(campaign)
+        session.flush()
+        session.add(Item(campaign_id=campaign.id, external_id="attention-0", role="attention", expected="calm"))
+
+    with store.write() as session, pytest.raises(StudyError, match="campaign 'c' asks its raters for 'calm'"):
+        made(session, study_id, ["glad", "sad"])
 
 
 def test_a_label_can_be_added_beside_stored_texts_but_a_task_keeps_two(store: Store, letters: Letters) -> None:

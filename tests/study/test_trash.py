@@ -146,6 +146,24 @@ def test_an_import_that_answers_rest_on_stays(store: Store, tmp_path: Path) -> N
         trash.undo_import(session, record.id, now=1.0)
 
 
+def test_an_import_whose_texts_an_open_campaign_compares_stays(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, "a.csv", rows(4))
+    study_id, task_id = ids(store)
+    with store.write() as session:
+        campaign = Campaign(study_id=study_id, task_id=task_id, name="c", kind="compare-items", token="x", is_open=True)
+        session.add(campaign)
+        session.flush()
+        left, right, *_ = session.scalars(select(Sample.id).order_by(Sample.id)).all()
+        session.add(Item(campaign_id=campaign.id, external_id="1", left_sample_id=left, right_sample_id=right))
+        record = session.scalars(select(Import)).one()
+
+    with store.write() as session, pytest.raises(StudyError, match="depend on the texts of a.csv"):
+        trash.undo_import(session, record.id, now=1.0)
+    with store.write() as session:
+        session.get_one(Campaign, campaign.id).is_open = False
+        assert trash.undo_import(session, record.id, now=1.0) == 4
+
+
 def test_a_task_leaves_its_study_and_comes_back_whole(store: Store, tmp_path: Path) -> None:
     bring(store, tmp_path, "a.csv", rows(6))
     study_id, task_id = ids(store)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from core import wording
 from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import tables
@@ -48,7 +47,7 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
                         result = imported.import_comparisons(session, study_id=study.id, table=table, options=options)
                     else:
                         result = imported.import_ratings(session, task=known[target], table=table, options=options)
-                set_notice(_summary(result))
+                set_notice(_summary(result, table.file))
                 st.rerun()
 
 
@@ -164,6 +163,8 @@ def _on_a_page(sentence: str) -> str:
         ("Say it: --rename 0=left --rename 1=right, or the other way round; a tie is --rename 0=tie.", "Say it above."),
         ("(--fold takes them for one)", "(a box above takes them for one)"),
         ("(--whole-sets)", "(a box above)"),
+        ("(--wide)", "(a box above)"),
+        ("(--rater)", "(a field above)"),
         ("(--keep-labels)", "(a box above)"),
         ("item was rated: --column item_id=NAME.", "item was rated, choose it in the field “Column item_id”."),
         ("Where others are meant: --rater-column NAME for each.", "Where others are meant, choose them above."),
@@ -178,15 +179,13 @@ def _on_a_page(sentence: str) -> str:
     return re.sub(r"Say which is which \(.*?\), or keep", "Say above what they mean, or keep", sentence)
 
 
-def _summary(result: Imported) -> str:
-    """The numbers of answers that an import kept, replaced and left out, in words."""
+def _summary(result: Imported, file: str) -> str:
+    """The numbers of answers that an import kept and left out, and what became of earlier files of this name, in words."""
     left_out = ", ".join(f"{n} {reason}" for reason, n in result.rejected.items())
-    replaced = (
-        f" They took the place of {wording.counted(result.replaced, 'answer')} from an earlier file of this name."
-        if result.replaced
-        else ""
-    )
-    return (
-        f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples.{replaced}"
-        + (f" Left out: {left_out}." if left_out else "")
-    )
+    earlier = imported.about_earlier(words.plain(file), replaced=result.replaced, beside=result.beside)
+    sentences = [
+        f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples.",
+        *earlier,
+        *([f"Left out: {left_out}."] if left_out else []),
+    ]
+    return " ".join(sentences)

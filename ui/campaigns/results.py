@@ -45,15 +45,15 @@ def strengths_chart(campaign: Campaign, table: pd.DataFrame) -> Chart:
 
     `table`: the frame of `reads.strengths`.
     """
-    differences, named = reads.differences(campaign), table
-    chart = rating_charts.strengths(named, differences)
+    differences = reads.differences(campaign)
+    has_texts = "text" in table.columns
+    short = dict(zip(table["name"], table["text"].str.slice(0, SHORT), strict=True)) if has_texts else {}
+    chart = rating_charts.strengths(table, differences, shown=short)
     pairs, quote = chart.reading, "{}"
-    if "text" in table.columns:
-        short = dict(zip(table["name"], table["text"].str.slice(0, SHORT), strict=True))
-        named = table.assign(name=table["name"].map(short))
-        differences = differences.assign(a=differences["a"].map(short), b=differences["b"].map(short))
-        chart, quote = rating_charts.strengths(named, differences), "“{}”"
+    if has_texts:
+        quote = "“{}”"
         pairs = f"{int(differences['told_apart'].sum()):,} of {len(differences):,} pairs of texts can be told apart."
+    named = table.assign(name=table["name"].map(lambda name: short.get(name, name)))
     noun = "task" if campaign.kind == CampaignKind.COMPARE else "text"
     first, last = (
         f"{quote.format(shown(str(row['name'])))} {Interval(row['strength'], row['low'], row['high'], row['n']).text()}"

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterState
-from core.subjectivity.sessions import enrolment
+from core.subjectivity.sessions import conduct, enrolment
 from core.subjectivity.sessions.screens import Option
 from core.wording import shown
 from ui.frame import access
@@ -42,6 +42,11 @@ ENDED = {
         "stored. Thank you for your time.",
     ),
 }
+
+STOPPED = (
+    "This session has been ended by its rules, or by the people who run it, so there are no further items. Your answers are "
+    "stored. Thank you for your time."
+)
 
 
 def welcome(visit: Visit) -> None:
@@ -176,6 +181,8 @@ def end(visit: Visit) -> None:
     assert visit.rater is not None
     ending = rating.ending(visit.campaign, visit.rater)
     title, message = ENDED.get(ending.state, ("Thank you", _thanks(visit, ending)))
+    if ending.state == RaterState.FAILED_CHECK and not conduct.failed_checks(visit.rater):
+        message = STOPPED
     st.title(title, anchor=False)
     st.write(message)
     if ending.state == RaterState.LEFT:

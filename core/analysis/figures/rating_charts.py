@@ -5,7 +5,7 @@ files: figures show them escaped, and a page must show the sentence as plain tex
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,13 +35,21 @@ class Chart:
     reading: str
 
 
-def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = "subjective") -> Chart:
+def strengths(
+    table: pd.DataFrame,
+    differences: pd.DataFrame,
+    *,
+    quality: str = "subjective",
+    shown: Mapping[str, str] | None = None,
+) -> Chart:
     """The strengths of names with intervals, highest on top; tie lines at the right join names of similar strength.
 
     `table` has the columns of `ranking.side_by_side`, `differences` those of `ranking.differences`, both of the same
-    comparisons. `quality` is the adjective that was compared.
+    comparisons. `quality` is the adjective that was compared. `shown`: name -> what labels and hover boxes write, such as the
+    beginning of a text; several names may be written alike.
     """
     rows = range(len(table))
+    names = table["name"].map(lambda name: (shown or {}).get(name, name))
     n = int(table["n"].sum()) // 2
     figure = go.Figure(
         go.Scatter(
@@ -50,7 +58,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
             mode="markers",
             marker={"color": TEAL, "size": 11},
             error_x=styling.error_bars(table["strength"], table["low"], table["high"]),
-            customdata=np.column_stack([table["name"].map(styling.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
+            customdata=np.column_stack([names.map(styling.escaped), *(table[name] for name in ("low", "high", "n", "level"))]),
             hovertemplate=(
                 "%{customdata[0]}: %{x:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<br>"
                 "%{customdata[3]} answers, level %{customdata[4]}<extra></extra>"
@@ -63,7 +71,7 @@ def strengths(table: pd.DataFrame, differences: pd.DataFrame, *, quality: str = 
     styling.apply_layout(figure, x=f"More {quality} →<br>log strength, n {n:,}", y="", height=140 + 34 * len(table))
     figure.update_layout(margin={"b": 68, "t": 26, "r": 20 + 12 * groups})
     figure.update_xaxes(nticks=6, tickangle=0)
-    return Chart(_names_on_y(figure, table["name"]), ranking.told_apart_words(differences, quality=quality))
+    return Chart(_names_on_y(figure, names), ranking.told_apart_words(differences, quality=quality))
 
 
 def majority_graph(graph: MajorityGraph, *, quality: str = "subjective") -> Chart:

@@ -7,6 +7,7 @@ import typer
 
 from core.commands import output
 from core.commands.files import answer_files
+from core.errors import StudyError
 from core.subjectivity.exchange import formats
 from core.subjectivity.statistics import agreement
 from core.subjectivity.statistics.counts import Level
@@ -24,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 def agree(
     file: answer_files.File,
-    level: Annotated[Level, typer.Option(help="Level of measurement of the labels.")] = Level.NOMINAL,
+    level: Annotated[
+        Level | None,
+        typer.Option(
+            help="Level of measurement of the labels: ordinal with --order, nominal without it.", show_default=False
+        ),
+    ] = None,
     items: Annotated[bool, typer.Option("--items", help="Also list every item.")] = False,
     field: answer_files.Field = None,
     wide: answer_files.Wide = False,
@@ -41,6 +47,7 @@ def agree(
 ) -> None:
     """Compute Krippendorff's alpha with its interval. Columns: item_id, rater_id, label, or usual names for these."""
     with output.answering():
+        level = _level(level, order)
         chosen = answer_files.choices(fold, keep_labels, whole_sets, has, rename)
         choices = replace(chosen, as_sets=level in AS_SETS and not (whole_sets or has))
         options = answer_files.options(field, column, wide=wide, rater=rater, raters=rater_column, choices=choices)
@@ -60,3 +67,14 @@ def agree(
     )
     if listed:
         output.table("Items", [str(name) for name in listed[0]], [list(row.values()) for row in listed])
+
+
+def _level(wanted: Level | None, order: str | None) -> Level:
+    """The level of measurement; an order of the labels means the ordinal level. Raises `StudyError` for another level."""
+    if order is None:
+        return wanted or Level.NOMINAL
+    if wanted not in (None, Level.ORDINAL):
+        raise StudyError(
+            f"--order gives the labels an order, which --level {wanted} does not use. Leave one of the two out."
+        )
+    return Level.ORDINAL

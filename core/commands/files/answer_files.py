@@ -21,7 +21,7 @@ Raters = Annotated[
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", help="The labels from least to most, separated by commas; with --level ordinal."),
+    typer.Option("--order", help="The labels from least to most, separated by commas; the level is ordinal then."),
 ]
 Rater = Annotated[str | None, typer.Option("--rater", help="The one rater of all answers, for a file without raters.")]
 Columns = Annotated[

@@ -143,6 +143,10 @@ def ratings_in(table: tables.Table, options: Options | None = None) -> Answers:
         found, named = _of_field(label_studio.ratings(table), table, options, label_studio.COLUMNS, ours="label")
     elif potato.is_export(table.frame):
         found, named = _of_field(potato.ratings(table), table, options, potato.COLUMNS, ours="label")
+    elif options.wide and options.rater is not None:
+        raise StudyError(
+            "A table with a column for each rater (--wide) has no one rater of all answers (--rater). Leave one of the two out."
+        )
     elif options.wide:
         found, named, notes = wide.ratings(table, names=options.names, raters=options.raters)
     elif (known := recognised.ratings(table)) is not None:

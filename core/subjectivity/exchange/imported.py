@@ -18,9 +18,10 @@ from core.study import tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
-from core.study.rows.study import Arm, Sample, Task
+from core.study.rows.study import Arm, Sample, Study, Task
 from core.study.splits import equal_texts
-from core.subjectivity.exchange import formats
+from core.study.store import ONE_AT_A_TIME
+from core.subjectivity.exchange import formats, potato
 from core.wording import counted
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -39,6 +40,7 @@ class Imported:
     - pseudonyms: raters whose personal name was replaced
     - notes: sentences about what was done to the answers
     - replaced: answers of an earlier file of this name, or of this file read otherwise, that were deleted
+    - beside: earlier imports of files of this name that stayed, because their answers are by other raters
     """
 
     read: int
@@ -52,6 +54,7 @@ class Imported:
     pseudonyms: int
     notes: list[str] = field(default_factory=list)
     replaced: int = 0
+    beside: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,16 @@ class _Origin:
 
     `source`: the text that identifies the import: the file's name, its SHA-256, the columns read under other names, and a
     digest of the answers to store, which follow from the file, the options and the labels or tasks of the study.
+    `raters`: the raters of the answers to store. `sha256`: that of a file that names its raters itself; "" otherwise,
+    because two raters who gave equal answers have equal files.
     """
 
     study_id: int
     task_id: int | None
     file: str
     source: str
+    raters: tuple[str, ...]
+    sha256: str
 
 
 def import_ratings(
@@ -79,21 +86,22 @@ def import_ratings(
     """Import the ratings of a table, in any form that `formats.ratings_in` reads, as a closed campaign of a task.
 
     Items with a text are linked to the sample of that text. Labels that the task does not have are left out and counted,
-    unless the options keep them. If other answers of a file of this name are stored (of another version of the file, or read
-    with other options), the earlier campaign is replaced. Raises `StudyError` if no rating can be kept, if no label is one
-    of the task's, or if raters were asked about the items of the earlier campaign.
+    unless the options keep them. If other answers of a file of this name by some of the same raters are stored (of another
+    version of the file, or read with other options), the earlier campaign is replaced. Raises `StudyError` if no rating can
+    be kept, if no label is one of the task's, or if raters were asked about the items of the earlier campaign.
     """
     names = [label.name for label in tasks.labels_of(session, task.id)]
-    answers = formats.ratings_in(table, replace(options or formats.Options(), known=names))
+    options = replace(options or formats.Options(), known=names)
+    answers = formats.ratings_in(table, options)
     kinds = _kinds(answers.frame, kind)
     stored = answers.frame.assign(kind=answers.frame["rater_id"].map(kinds))
     columns = [*formats.RATINGS, "kind", *(["text"] if "text" in stored.columns else [])]
-    origin = _Origin(task.study_id, task.id, table.file, _source(table, answers, stored[columns]))
+    origin = _origin(table, answers, stored[columns], options, study_id=task.study_id, task_id=task.id)
     earlier = _earlier(session, origin)
     if _is_current(session, earlier, origin, stored[[*formats.RATINGS, "kind"]]):
         return _brought_before(answers, table.file)
-    replaced = sum(_delete(session, campaign) for campaign in earlier)
-    campaign = _campaign(session, origin, kind=CampaignKind.LABEL)
+    replaced, beside = _make_room(session, earlier, origin)
+    campaign = _campaign(session, origin, kind=CampaignKind.LABEL, beside=beside)
     raters = _raters(session, campaign, kinds)
     items, matched = _items(session, campaign, task, answers.frame)
     now = time.time()
@@ -106,7 +114,7 @@ def import_ratings(
         ],
     )
     return replace(
-        _reading(answers, table.file, replaced=replaced),
+        _reading(answers, table.file, replaced=replaced, beside=beside),
         kept=len(answers.frame),
         items=len(items),
         raters=len(raters),
@@ -125,9 +133,10 @@ def import_comparisons(
     """Import comparisons between tasks of a study as a closed campaign; the winner is the more subjective task.
 
     Comparisons of tasks that the study does not have are left out and counted. If the file was imported before in another
-    version, or before the tasks of the study changed, the earlier campaign is replaced. Raises `StudyError` if no
-    comparison can be kept.
+    version (with some of the same raters), or before the tasks of the study changed, the earlier campaign is replaced.
+    Raises `StudyError` if no comparison can be kept.
     """
+    options = options or formats.Options()
     answers = formats.comparisons_in(table, options)
     named = {task.name: task.id for task in tasks.tasks(session, study_id)}
     unknown = [_unknown(*pair, named) for pair in zip(answers.frame["left"], answers.frame["right"], strict=True)]
@@ -136,12 +145,12 @@ def import_comparisons(
         raise StudyError(f"No comparison in {table.file} can be kept: {unknown[0]}.")
     kinds = _kinds(good, kind)
     stored = good[formats.COMPARISONS].assign(kind=good["rater_id"].map(kinds))
-    origin = _Origin(study_id, None, table.file, _source(table, answers, stored))
+    origin = _origin(table, answers, stored, options, study_id=study_id)
     earlier = _earlier(session, origin)
     if _is_current(session, earlier, origin, stored):
         return _brought_before(answers, table.file)
-    replaced = sum(_delete(session, campaign) for campaign in earlier)
-    campaign = _campaign(session, origin, kind=CampaignKind.COMPARE)
+    replaced, beside = _make_room(session, earlier, origin)
+    campaign = _campaign(session, origin, kind=CampaignKind.COMPARE, beside=beside)
     raters = _raters(session, campaign, kinds)
     now = time.time()
     session.execute(
@@ -155,7 +164,7 @@ def import_comparisons(
         ],
     )  # fmt: skip
     return replace(
-        _reading(answers, table.file, replaced=replaced),
+        _reading(answers, table.file, replaced=replaced, beside=beside),
         kept=len(good),
         rejected=answers.left_out | dict(Counter(name for name in unknown if name).most_common()),
         items=len(named),
@@ -164,20 +173,45 @@ def import_comparisons(
     )
 
 
-def _reading(answers: formats.Answers, file: str, *, replaced: int = 0) -> Imported:
-    """The result of reading a file, before any answer is stored; `replaced` as in `Imported`."""
-    took = (
-        [f"These took the place of {counted(replaced, 'answer')} that came from an earlier {file}."] if replaced else []
+def about_earlier(file: str, *, replaced: int, beside: int) -> list[str]:
+    """Sentences about earlier files of this name; `replaced` and `beside` as in `Imported`."""
+    stay = (
+        f"The study holds answers of other raters from {counted(beside, 'earlier file')} named {file} too. They stay, and "
+        "these count beside them."
     )
+    gone = f"These took the place of {counted(replaced, 'answer')} that came from an earlier {file}."
+    return [*([stay] if beside else []), *([gone] if replaced else [])]
+
+
+def _reading(answers: formats.Answers, file: str, *, replaced: int = 0, beside: int = 0) -> Imported:
+    """The result of reading a file, before any answer is stored; `replaced` and `beside` as in `Imported`."""
     return Imported(
         answers.read, 0, answers.left_out, 0, 0, 0,
-        again=False, columns=answers.columns, pseudonyms=answers.pseudonyms, notes=[*answers.notes, *took], replaced=replaced,
+        again=False, columns=answers.columns, pseudonyms=answers.pseudonyms,
+        notes=[*answers.notes, *about_earlier(file, replaced=replaced, beside=beside)], replaced=replaced, beside=beside,
     )  # fmt: skip
 
 
 def _brought_before(answers: formats.Answers, file: str) -> Imported:
     """The result for a file that was imported before."""
     return replace(_reading(answers, file), rejected={"imported before": answers.read}, again=True)
+
+
+def _origin(
+    table: tables.Table,
+    answers: formats.Answers,
+    stored: pd.DataFrame,
+    options: formats.Options,
+    *,
+    study_id: int,
+    task_id: int | None = None,
+) -> _Origin:
+    """Where answers come from and go; `stored`: the answers to store."""
+    is_one_persons = options.rater is not None or table.file in (potato.STATE_FILE, potato.LINES_FILE)
+    raters = tuple(sorted(set(stored["rater_id"])))
+    return _Origin(
+        study_id, task_id, table.file, _source(table, answers, stored), raters, "" if is_one_persons else table.sha256
+    )
 
 
 def _source(table: tables.Table, answers: formats.Answers, stored: pd.DataFrame) -> str:
@@ -194,13 +228,31 @@ def _unknown(left: str, right: str, named: dict[str, int]) -> str:
 
 
 def _earlier(session: Session, origin: _Origin) -> list[Campaign]:
-    """The stored campaigns from files of this name, about the same task or all tasks."""
+    """The stored campaigns from files of this name, about the same task or all tasks; other imports wait for this one."""
+    session.get_one(Study, origin.study_id, with_for_update=ONE_AT_A_TIME)
     imported = select(Campaign).where(
         Campaign.study_id == origin.study_id,
         Campaign.task_id == origin.task_id,
         Campaign.source.startswith(f"{origin.file} ", autoescape=True),
     )
     return [campaign for campaign in session.scalars(imported) if _is_of(origin.file, campaign.source)]
+
+
+def _make_room(session: Session, earlier: Sequence[Campaign], origin: _Origin) -> tuple[int, int]:
+    """Delete the earlier campaigns that hold answers of the same file; return the numbers of answers deleted and campaigns kept.
+
+    A file is the same if some rater is in both, or if it has the same bytes and other columns of it were read. One file per
+    annotator often has the same name for all of them.
+    """
+    same = [campaign for campaign in earlier if _is_same_file(session, campaign, origin)]
+    return sum(_delete(session, campaign) for campaign in same), len(earlier) - len(same)
+
+
+def _is_same_file(session: Session, campaign: Campaign, origin: _Origin) -> bool:
+    if origin.sha256 and campaign.source.startswith(f"{origin.file} {origin.sha256}"):
+        return True
+    own = select(Rater.pseudonym).where(Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE))
+    return not set(origin.raters).isdisjoint(session.scalars(own))
 
 
 def _is_current(session: Session, earlier: Sequence[Campaign], origin: _Origin, stored: pd.DataFrame) -> bool:
@@ -273,11 +325,14 @@ def _delete(session: Session, campaign: Campaign) -> int:
     return n
 
 
-def _campaign(session: Session, origin: _Origin, *, kind: CampaignKind) -> Campaign:
+def _campaign(session: Session, origin: _Origin, *, kind: CampaignKind, beside: int) -> Campaign:
+    """Store a campaign; one beside others of this file name is named after its raters too."""
+    first, *more = origin.raters
+    raters = f" ({first}{f' and {len(more):,} more' if more else ''})" if beside else ""
     campaign = Campaign(
         study_id=origin.study_id,
         task_id=origin.task_id,
-        name=f"Imported: {origin.file}"[:200],
+        name=f"Imported: {origin.file}{raters}"[:200],
         kind=kind,
         source=origin.source,
         token=secrets.token_urlsafe(16),

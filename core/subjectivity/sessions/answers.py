@@ -85,7 +85,7 @@ def _labels(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.D
 
 
 def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
-    """The comparisons that meet the conditions, columns `PAIRS`."""
+    """The comparisons that meet the conditions, columns `PAIRS`; without those of a task that is in the trash."""
     left_task, right_task = aliased(Task), aliased(Task)
     left, right = aliased(Sample), aliased(Sample)
     query = (
@@ -100,7 +100,7 @@ def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.Da
         .outerjoin(right_task, right_task.id == Comparison.right_task_id)
         .outerjoin(left, left.id == Comparison.left_sample_id)
         .outerjoin(right, right.id == Comparison.right_sample_id)
-        .where(*conditions)
+        .where(*conditions, left_task.trashed_at.is_(None), right_task.trashed_at.is_(None))
         .order_by(Comparison.id)
     )  # fmt: skip
     rows = session.execute(query).all()

@@ -5,11 +5,11 @@ import random
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from core.errors import StudyError
-from core.study import tasks
+from core.study import tasks, trash
 from core.study.rows.kinds import CampaignKind, ItemRole
 from core.study.rows.sessions import Campaign, Comparison, Item, Rating
 from core.study.rows.study import Study, Task
@@ -140,7 +140,12 @@ def count_items(session: Session, campaign: Campaign) -> int:
 
 
 def set_open(session: Session, campaign_id: int, *, is_open: bool) -> None:
-    """Open or close a campaign."""
+    """Open or close a campaign. Raises `StudyError` if raters would be asked about a task that is in the trash."""
+    if is_open and (name := _trashed_task(session, campaign_id)):
+        raise StudyError(
+            f"This campaign asks about the task {name!r}, which is in the trash, so it is not opened. Take the task out of the "
+            "trash, or make a new campaign of the tasks that are there."
+        )
     session.get_one(Campaign, campaign_id).is_open = is_open
 
 
@@ -161,6 +166,13 @@ def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
     if campaign.kind == CampaignKind.SCALE or campaign.task_id is None:
         return SCALE
     return tuple(label.name for label in tasks.labels_of(session, campaign.task_id))
+
+
+def _trashed_task(session: Session, campaign_id: int) -> str:
+    """The name of a task in the trash that items of a campaign compare with others; "" if there is none."""
+    compared = or_(Item.left_task_id == Task.id, Item.right_task_id == Task.id)
+    query = select(Task.name).join(Item, compared).where(Item.campaign_id == campaign_id, Task.trashed_at.is_not(None))
+    return trash.MARK.sub("", session.scalar(query.limit(1)) or "")
 
 
 def _of_token(session: Session, token: str) -> Campaign | None:

@@ -4,6 +4,7 @@ The answers of an excluded rater stay in the store, are flagged in every export,
 can count the rater again; from then on, rules only warn about the rater.
 """
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from core.subjectivity.sessions.items import choice
 from core.subjectivity.sessions.protocol import Action, Rules
 
 SPEED_AFTER = 5  # answers from which on the median time is checked
+MISSED = re.compile(r"(?:^|; )missed \d+ attention checks(?:$|;)")
 SKIPS_AFTER = 5  # items from which on the share of skips is checked
 
 
@@ -73,6 +75,13 @@ def broken(rules: Rules, answers: Sequence[Given], *, skips: int = 0) -> list[tu
 def longest_run(answers: Sequence[str]) -> int:
     """The largest number of consecutive equal answers; 0 without answers."""
     return max((len(list(run)) for _, run in groupby(answers)), default=0)
+
+
+def failed_checks(rater: Rater) -> bool:
+    """Whether the comprehension check or missed attention checks ended a rater's session, and not another rule or a person."""
+    if rater.state == RaterState.FAILED_CHECK and not enrolment.has_passed(rater):
+        return True
+    return rater.excluded_at is not None and MISSED.search(rater.excluded_because) is not None
 
 
 def apply(session: Session, campaign: Campaign, rater: Rater, *, now: float) -> None:

@@ -319,9 +319,14 @@ def _by_panel_id(session: Session, campaign: Campaign, panel_id: str | None) -> 
 
 
 def _is_made_up(value: str) -> bool:
-    """Whether a value is a placeholder that an organiser made up, such as YOUR_ID_HERE."""
+    """Whether a value is a placeholder that an organiser made up, such as YOUR_ID_HERE.
+
+    One word for an id beside a single letter, such as participant_a, is the id of somebody.
+    """
     words = {word.casefold() for word in WORD.findall(value)}
-    return bool(words & STANDS_FOR_ID) and words <= STANDS_FOR_ID | AROUND_IT
+    for_id, others = words & STANDS_FOR_ID, words - STANDS_FOR_ID
+    is_lettered = len(for_id) == 1 and len(others) == 1 and all(len(word) == 1 for word in others)
+    return bool(for_id) and others <= AROUND_IT and not is_lettered
 
 
 def _folded(text: str) -> str:

@@ -42,7 +42,12 @@ class Raters:
     @property
     def total(self) -> int:
         """All raters."""
-        return self.active + self.idle + self.done + self.left + self.turned_away + self.excluded
+        return self.rating + self.turned_away + self.excluded
+
+    @property
+    def rating(self) -> int:
+        """Raters who rate or rated, and whose answers count."""
+        return self.active + self.idle + self.done + self.left
 
 
 @dataclass(frozen=True)

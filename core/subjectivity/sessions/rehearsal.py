@@ -21,7 +21,7 @@ def of(session: Session, campaign: Campaign) -> Store:
     """Create a store in memory with the campaign, opened, and everything that its items show."""
     engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     Base.metadata.create_all(engine)
-    known = [task.id for task in tasks.tasks(session, campaign.study_id)]
+    known = _tasks(session, campaign)
     wanted: list[tuple[type[Base], ColumnElement[bool]]] = [
         (Study, Study.id == campaign.study_id),
         (Task, Task.id.in_(known)),
@@ -42,15 +42,20 @@ def of(session: Session, campaign: Campaign) -> Store:
     return Store(reader=maker, writer=maker)
 
 
+def _tasks(session: Session, campaign: Campaign) -> list[int]:
+    """The ids of the tasks of a campaign's study, and of those that its items name: one may be in the trash meanwhile."""
+    rows = session.execute(select(Item.left_task_id, Item.right_task_id).where(Item.campaign_id == campaign.id))
+    named = {task_id for row in rows for task_id in row if task_id is not None}
+    return sorted(named | {task.id for task in tasks.tasks(session, campaign.study_id)})
+
+
 def _shown(session: Session, campaign: Campaign) -> Sequence[int]:
     """The ids of the samples that a campaign's items and the descriptions of its tasks show."""
     columns = (Item.sample_id, Item.left_sample_id, Item.right_sample_id)
     rows = session.execute(select(*columns).where(Item.campaign_id == campaign.id))
     found = {sample_id for row in rows for sample_id in row if sample_id is not None}
     if campaign.kind == CampaignKind.COMPARE:
-        labels = [
-            label for task in tasks.tasks(session, campaign.study_id) for label in tasks.labels_of(session, task.id)
-        ]
+        labels = [label for task_id in _tasks(session, campaign) for label in tasks.labels_of(session, task_id)]
         found |= {sample.id for label in labels for sample in screens.examples(session, label)}
     return sorted(found)
 

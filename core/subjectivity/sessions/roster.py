@@ -98,5 +98,5 @@ def _right(own: pd.DataFrame, role: ItemRole, column: str) -> str:
 
 
 def _state(rater: Rater, campaign: Campaign) -> str:
-    """The state of a rater; "from a file" in an imported campaign."""
-    return "from a file" if campaign.source else rater.state
+    """The state of a rater; "from a file" if the rater came with an imported campaign, and was not asked later."""
+    return "from a file" if campaign.source and rater.kind != RaterKind.LLM else rater.state

@@ -10,6 +10,7 @@ from core.study.rows.sessions import Campaign, Rater
 from core.subjectivity import results
 from core.subjectivity.sessions import live
 from core.subjectivity.sessions.live import Live
+from core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Standing:
         """The progress in a sentence: answers, raters, agreement."""
         now = self.live
         done = f"{now.wanted - now.missing:,} of {now.wanted:,} answers" if now.wanted else f"{now.answers:,} answers"
-        words = [done, f"{now.raters.total} rater{'s' if now.raters.total != 1 else ''}"]
+        words = [done, counted(now.raters.rating, "rater")]
+        words += [f"{now.raters.turned_away:,} turned away"] if now.raters.turned_away else []
+        words += [f"{now.raters.excluded:,} excluded"] if now.raters.excluded else []
         words += [f"{now.raters.active} rating now"] if now.raters.active else []
         words += [f"{self.llm_raters} LLM rater{'s' if self.llm_raters != 1 else ''}"] if self.llm_raters else []
         return " · ".join([*words, self.agreement] if self.agreement else words)

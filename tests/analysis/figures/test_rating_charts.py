@@ -50,6 +50,17 @@ def test_names_that_are_tied_are_joined_by_a_line() -> None:
     assert chart.reading == "c is less subjective than all others; a and b cannot be told apart."
 
 
+def test_names_that_are_written_alike_keep_their_own_lines() -> None:
+    comparisons = beats(*["ac", "bc", "ab", "ba", "ad", "bd", "cd", "dc"] * 20, "ca", "cb", "da", "db")
+    alike = {"a": "Same beginning", "c": "Same beginning"}
+
+    table, differences = ranking.side_by_side(comparisons), ranking.differences(comparisons)
+    figures = [rating_charts.strengths(table, differences, shown=shown).figure for shown in (None, alike)]
+
+    assert figures[0].layout.shapes == figures[1].layout.shapes and len(figures[0].layout.shapes) > 4
+    assert sorted(figures[1].layout.yaxis.ticktext) == ["Same beginning", "Same beginning", "b", "d"]
+
+
 def test_strengths_without_intervals_have_no_lines() -> None:
     comparisons = beats("ab", "bc")
 

@@ -40,6 +40,21 @@ def test_agreement_says_what_it_read_and_left_out(call: CommandLine, tmp_path: P
     assert "Left out: repeated row 1, no rater 1." in said
 
 
+def test_an_order_of_the_labels_means_the_ordinal_level(call: CommandLine, tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "r.csv", "item_id,rater_id,label\n1,a,low\n1,b,mid\n2,a,mid\n2,b,high\n3,a,low\n3,b,low\n"
+    )
+    order = ("--order", "low,mid,high", "--json")
+
+    ordered, said = (call("agreement", path, *more, *order) for more in ((), ("--level", "ordinal")))
+    refused = call("agreement", path, "--level", "nominal", *order)
+
+    assert ordered.code == 0, ordered.stderr
+    assert json.loads(ordered.stdout) == json.loads(said.stdout)
+    assert json.loads(ordered.stdout)["alpha"] != json.loads(call("agreement", path, "--json").stdout)["alpha"]
+    assert refused.code == 1 and "which --level nominal does not use" in refused.stderr
+
+
 def test_aggregate_reads_a_wide_table(call: CommandLine, tmp_path: Path) -> None:
     path = written(tmp_path / "r.csv", "item_id,ann,ben,eve\n1,x,x,y\n2,y,,y\n")
 
@@ -102,6 +117,18 @@ def test_answers_read_with_other_options_replace_the_earlier_ones_and_it_is_said
 
     assert "These took the place of 2 answers that came from an earlier r.csv." in said
     assert (back["replaced"], back["kept"], back["again"]) == (2, 2, False)
+
+
+def test_options_that_do_not_apply_are_refused(studied: CommandLine, tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", "item_id,ann,ben\n1,yes,no\n2,yes,yes\n")
+
+    wide = studied("agreement", path, "--wide", "--rater", "zoe")
+    compared = studied("ratings", path, "--comparisons", "--wide", "--has", "yes")
+
+    assert wide.code == 1 and "(--wide) has no one rater of all answers (--rater)" in wide.stderr
+    assert compared.code == 2 and "Comparisons have no --wide or --has" in " ".join(
+        compared.stderr.replace("│", " ").split()
+    )
 
 
 def test_comparisons_come_in_and_go_out_again(studied: CommandLine, tmp_path: Path) -> None:

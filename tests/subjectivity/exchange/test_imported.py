@@ -176,9 +176,52 @@ def test_a_file_of_the_same_name_says_what_it_replaced(store: Store, study: Stud
     (tmp_path / "round2").mkdir()
     bring(store, study, tmp_path / "round1" / "ratings.csv", "item_id,rater_id,label\n1,ann,yes\n1,ben,yes\n")
 
-    found = bring(store, study, tmp_path / "round2" / "ratings.csv", "item_id,rater_id,label\n7,cat,no\n")
+    found = bring(store, study, tmp_path / "round2" / "ratings.csv", "item_id,rater_id,label\n7,ben,no\n")
 
     assert found.replaced == 2 and "took the place of 2 answers" in found.notes[-1]
+
+
+def test_a_file_per_rater_of_the_same_name_takes_the_place_of_that_raters_file_only(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    for rater in ("ann", "ben"):
+        (tmp_path / rater).mkdir()
+    lines = {
+        rater: "\n".join(
+            json.dumps({"id": f"{place}", "label_annotations": {"q": {label: "true"}}}) for place in range(2)
+        )
+        for rater, label in (("ann", "yes"), ("ben", "yes"), ("new", "no"))
+    }
+
+    ann, ben, again, corrected = (
+        bring(store, study, tmp_path / rater / "annotated_instances.jsonl", lines[content])
+        for rater, content in (("ann", "ann"), ("ben", "ben"), ("ann", "ann"), ("ben", "new"))
+    )
+
+    assert (ann.beside, ben.replaced, ben.beside, again.again) == (0, 0, 1, True)
+    assert "answers of other raters from 1 earlier file" in ben.notes[-1] and "They stay" in ben.notes[-1]
+    assert (corrected.replaced, corrected.beside, count(store, Rating)) == (2, 1, 4)
+    with store() as session:
+        assert len(set(session.scalars(select(Campaign.name)))) == 2
+
+
+def test_the_same_file_read_with_another_column_of_raters_takes_the_place_of_the_first(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    content = "item_id,who,worker,label\n1,ann,w1,yes\n1,ben,w2,yes\n"
+    (tmp_path / "r.csv").write_text(content)
+    with store.write() as session:
+        first, second = (
+            imported.import_ratings(
+                session,
+                task=easy(store, study),
+                table=formats.read(tmp_path / "r.csv"),
+                options=formats.Options(names={"rater_id": column}),
+            )
+            for column in ("who", "worker")
+        )
+
+    assert (first.raters, second.raters, second.replaced, second.beside) == (2, 2, 2, 0)
 
 
 def test_texts_that_are_no_samples_are_kept_with_their_items(store: Store, study: Study, tmp_path: Path) -> None:

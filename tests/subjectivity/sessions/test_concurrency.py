@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import select
 
 from benchmarks import raters, writers
 from core import settings as settings_module
 from core.errors import StudyError
 from core.settings import Settings
 from core.study import store as store_module
+from core.study import tasks
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Item, Rater
+from core.study.rows.study import Task
 from core.study.store import Store
+from core.subjectivity.exchange import formats, imported
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
 from core.subjectivity.sessions.protocol import Protocol
 
@@ -115,6 +119,32 @@ def test_who_finds_the_last_items_just_being_given_away_waits_to_know_what_is_le
     assert taken is not None and still_waiting
     assert sorted(item is None for item in others) == [False, True]
     assert taken.id not in {item.id for item in others if item is not None}
+
+
+def test_a_file_of_ratings_that_comes_in_twice_at_once_is_stored_once(
+    migrated_postgresql_url: str, home_folder: Path, tmp_path: Path
+) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(home_folder), "LITMUS_DATABASE": migrated_postgresql_url})
+    store, _ = store_module.open_store(settings), raters.campaign(settings, n=2, items_per_rater=1)
+    with store() as session:
+        task = session.scalars(select(Task)).one()
+        labels = tasks.labels_of(session, task.id)
+    path = tmp_path / "r.csv"
+    path.write_text(f"item_id,rater_id,label\n1,ann,{labels[0].name}\n1,ben,{labels[1].name}\n")
+
+    def bring() -> imported.Imported:
+        with store.write() as session:
+            return imported.import_ratings(session, task=task, table=formats.read(path))
+
+    with ThreadPoolExecutor(1) as threads:
+        with store.write() as session:
+            first = imported.import_ratings(session, task=task, table=formats.read(path))
+            second = threads.submit(bring)
+            wait([second], timeout=1)
+        again = second.result(timeout=30).again
+
+    store.close()
+    assert (first.kept, again) == (2, True)
 
 
 def test_clicks_at_once_on_one_item_give_one_rating(settings: Settings, store: Store) -> None:

@@ -141,6 +141,18 @@ def test_skipping_everything_ends_the_session_where_the_rule_excludes(sessions: 
     assert sessions.again(rater).excluded_because == "skipped 5 of 5 items"
 
 
+def test_only_missed_attention_checks_and_the_comprehension_check_count_as_failed_checks(sessions: Sessions) -> None:
+    rater = sessions.rater(sessions.campaign())
+
+    def is_failed(because: str, *, seen: float | None) -> bool:
+        rater.state, rater.assigned_at = RaterState.FAILED_CHECK, seen
+        rater.excluded_at, rater.excluded_because = (1.0 if because else None), because
+        return conduct.failed_checks(rater)
+
+    assert is_failed("", seen=None) and is_failed("skipped 5 of 5 items; missed 2 attention checks", seen=1.0)
+    assert not any(is_failed(because, seen=1.0) for because in ("0.1 s per item (median)", "by the organiser"))
+
+
 STRAIGHT = Protocol(rules=Rules(straight=Action.EXCLUDE, straight_line=5))
 
 

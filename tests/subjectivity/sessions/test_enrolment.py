@@ -276,6 +276,7 @@ def test_a_placeholder_that_was_never_filled_in_is_nobody(sessions: Sessions, va
     [
         "5f00aa1234567890abcdef12", "A1EXAMPLEAAAA1", "user-17", "ann@panel.example", "000123", "R_2x%3D", "48213", "1111", "Xavier",
         "worker@company.example", "Ann Ahere", "Will Add", "participant-7", "Rater.Nr3", "王小明", "x1", "p1", "ID0042", "a1b2-c3d4", "Max",
+        "participant_a", "rater-s", "PersonA",
     ],
 )  # fmt: skip
 def test_ids_as_panels_give_them_are_taken(value: str) -> None:

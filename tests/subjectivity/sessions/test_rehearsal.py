@@ -5,10 +5,12 @@ import random
 import pytest
 from sqlalchemy import func, select
 
+from core.errors import StudyError
+from core.study import trash
 from core.study.rows.kinds import CampaignKind
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.store import Store
-from core.subjectivity.sessions import assignment, campaigns, enrolment, rehearsal, screens
+from core.subjectivity.sessions import answers, assignment, campaigns, enrolment, rehearsal, screens
 from tests.subjectivity.conftest import Sessions
 
 
@@ -70,4 +72,24 @@ def test_a_closed_session_can_be_tried_out(sessions: Sessions, store: Store) -> 
     with copy.write() as session:
         rater = enrolment.join(session, session.get_one(Campaign, campaign.id), now=0)
         assert assignment.next_item(session, rater_id=rater.id, now=0, rng=random.Random(0)) is not None
+    copy.close()
+
+
+def test_a_comparison_of_tasks_is_shown_after_a_task_went_to_the_trash_but_asked_no_more(
+    sessions: Sessions, store: Store
+) -> None:
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None)
+    sessions.rate(sessions.rater(campaign), "left")
+    with store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+        trash.put_task(session, sessions.task("hard").id, now=1.0)
+
+    with store() as session:
+        copy = rehearsal.of(session, campaign)
+        assert answers.of_campaign(session, campaign).empty
+    with copy() as session:
+        item = session.scalars(select(Item)).one()
+        assert screens.of(session, session.get_one(Campaign, campaign.id), item).parts
+    with store.write() as session, pytest.raises(StudyError, match="the task 'hard', which is in the trash"):
+        campaigns.set_open(session, campaign.id, is_open=True)
     copy.close()

@@ -158,6 +158,18 @@ def test_the_first_of_a_ranking_is_told_with_its_interval_and_whether_it_is_told
     assert re.fullmatch(words, results.words(given, campaign))
 
 
+def test_people_who_were_turned_away_or_excluded_are_no_raters_of_the_sentence(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task)
+        rated(session, campaign, 2)
+        conduct.exclude(session, rater_id=rated(session, campaign, 1).id, because="", now=NOW)
+        for _ in range(3):
+            enrolment.join(session, campaign, now=NOW, passed_screening=False)
+        found = standing.of(session, campaign, now=NOW)
+
+    assert found.sentence.startswith("2 of 8 answers · 1 rater · 3 turned away · 1 excluded")
+
+
 def test_answers_of_llm_raters_are_no_answers_of_people(store: Store, task: Task) -> None:
     with store.write() as session:
         campaign = made(session, task)
@@ -239,6 +251,18 @@ def test_an_excluded_rater_has_a_row_that_says_why(store: Store, task: Task) -> 
         table = roster.of_campaign(session, campaign)
 
     assert table["excluded"].tolist() == ["answered at random"]
+
+
+def test_an_llm_rater_of_an_imported_campaign_has_a_state_of_its_own(store: Store, task: Task) -> None:
+    with store.write() as session:
+        campaign = made(session, task)
+        rated(session, campaign, 1)
+        rated(session, campaign, 4).kind = RaterKind.LLM
+        campaign.source = "r.csv"
+        session.flush()
+        table = roster.of_campaign(session, campaign)
+
+    assert table["state"].tolist() == ["from a file", RaterState.RATING]
 
 
 def test_panel_ids_are_in_no_other_table(store: Store, task: Task) -> None:
