@@ -255,8 +255,8 @@ def _check_unused(session: Session, record: Import) -> None:
     used = session.scalar(select(Sample.id).where(*mine, or_(rated, predicted, compared, shown)).limit(1))
     if used is not None or session.scalar(trained.limit(1)) is not None:
         raise StudyError(
-            f"Runs or ratings depend on the texts of {record.file}, and undoing the import would change them. Put the whole "
-            "task into the trash instead, and import the right file into a new task."
+            f"Runs, ratings or an open campaign depend on the texts of {record.file}, and undoing the import would change "
+            "them. Put the whole task into the trash instead, and import the right file into a new task."
         )
 
 
