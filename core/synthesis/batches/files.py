@@ -15,8 +15,9 @@ from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import prices
 from core.llm.money.prices import Price
+from core.study import tasks
 from core.study.rows.kinds import BatchState
-from core.study.rows.study import Batch, Completion, Prompt
+from core.study.rows.study import Arm, Batch, Completion, Prompt
 from core.study.store import Store
 from core.synthesis.batches import collect, jsonl, prepare
 from core.synthesis.generation import requests, samples_from_answers, standing
@@ -83,8 +84,8 @@ def from_batch_file(
     """Store the answers to a file that `to_batch_file` wrote, one for each slot, and return counts of the replies.
 
     `price` is the price of the batch; without it the cost of the answers is unknown. `now` is in seconds since 1970. The
-    keys of the counts are "answers", "without an answer", "of another arm" and "stored before". Raises `StudyError` if the
-    file cannot be read.
+    keys of the counts are "answers", "without an answer", "of another arm" and "stored before". Requests for a label that was
+    removed meanwhile count as "of another arm". Raises `StudyError` if the file cannot be read.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -121,6 +122,9 @@ class _Requests:
         self._files: dict[str, Batch | None] = {}
         self._by_id: dict[str, dict[str, Any]] = {}
         self._makers: dict[str, collect.CompletionMaker] = {}
+        with store() as session:
+            task_id = session.get_one(Arm, arm_id).task_id
+            self._labels = {label.id: label.name for label in tasks.labels_of(session, task_id)}
 
     def find(self, custom_id: str) -> Callable[[Mapping[str, Any]], Completion | None] | None:
         """What makes the row of the answer to a request from the JSON of a chat completion; None for a request of another arm.
@@ -135,7 +139,7 @@ class _Requests:
             found = self._rendered_anew(mark)
             return functools.partial(self._completion, *found) if found else None
         row = self._by_id.get(custom_id)
-        return functools.partial(self._stored, batch, row) if row else None
+        return functools.partial(self._stored, batch, row) if row and self._has_label(row) else None
 
     def forget_answered(self) -> None:
         """Store no longer what the requests with an answer said: their answers are stored with it."""
@@ -144,7 +148,9 @@ class _Requests:
             for batch in self._files.values():
                 if batch is not None and batch.arm_id == self.arm_id:
                     session.get_one(Batch, batch.id).requests = [
-                        _slot_alone(row) if row["slot"] in answered.get(row["label_id"], {}) else row
+                        _slot_alone(row)
+                        if self._has_label(row) and row["slot"] in answered.get(row["label_id"], {})
+                        else row
                         for row in batch.requests
                     ]
 
@@ -157,6 +163,14 @@ class _Requests:
             if batch is not None and batch.arm_id == self.arm_id:
                 self._by_id |= {row["custom_id"]: row for row in batch.requests}
         return self._files[key]
+
+    def _has_label(self, row: Mapping[str, Any]) -> bool:
+        """Whether the label of a request is still there; a label made later may have the id of one that was removed.
+
+        Requests from before 2026-11-30 are stored without the name of their label: the id decides.
+        """
+        name = self._labels.get(row["label_id"])
+        return name is not None and name == row.get("label", name)
 
     def _stored(self, batch: Batch, row: Mapping[str, Any], body: Mapping[str, Any]) -> Completion | None:
         if "body" not in row:
@@ -197,7 +211,7 @@ class _Requests:
 
 
 def _slot_alone(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("custom_id", "label_id", "slot", "prompt_id")}
+    return {name: row[name] for name in ("custom_id", "label_id", "label", "slot", "prompt_id") if name in row}
 
 
 def _version(session: Session, arm_id: int, version: int) -> Prompt | None:

@@ -84,6 +84,7 @@ def stored(
     return {
         "custom_id": custom_id,
         "label_id": request.label.id,
+        "label": request.label.name,
         "slot": request.slot,
         "prompt_id": plan.prompt.id,
         "body": body,

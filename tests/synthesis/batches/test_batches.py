@@ -25,8 +25,9 @@ from core.llm.endpoint.endpoint import OpenAIProvider
 from core.llm.money import budget, committed, prices
 from core.llm.money.committed import Account, Way
 from core.settings import Settings
+from core.study import tasks
 from core.study.rows.kinds import BatchState, SampleStatus, Split
-from core.study.rows.study import Arm, Batch, Completion, Label, Sample
+from core.study.rows.study import Arm, Batch, Completion, Label, Sample, Task
 from core.study.splits import equal_texts
 from core.study.store import Store
 from core.study.upkeep import arms
@@ -437,6 +438,39 @@ def test_a_file_from_before_requests_were_stored_is_read_too(
 
     assert found["answers"] == 2
     assert [row.request["messages"] for row in completions(store, few)] == [line["body"]["messages"] for line in sent]
+
+
+@pytest.mark.parametrize(("added", "is_named"), [((), True), ((), False), (("tender",), True)])
+def test_answers_about_a_label_that_was_removed_are_stored_under_no_other(
+    store: Store, task: Task, arm: Arm, tmp_path: Path, added: tuple[str, ...], is_named: bool
+) -> None:
+    file, back = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    relabel(store, task, "glad", "sad", "angry")
+    files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=file)
+    if not is_named:
+        forget_names(store, arm)
+
+    relabel(store, task, "glad", "sad")
+    relabel(store, task, "glad", "sad", *added)
+    back.write_text(repeating_what_was_shown([json.loads(line) for line in file.read_text().splitlines()]))
+    found = files.from_batch_file(store, arm_id=arm.id, per_label=5, path=back, now=1.0)
+
+    with store() as session:
+        names = {label.id: label.name for label in tasks.labels_of(session, task.id)}
+    stored = {names[row.label_id] for row in completions(store, arm)}
+    assert stored == {"glad", "sad"} and (found["answers"], found["of another arm"]) == (2, 1)
+
+
+def relabel(store: Store, task: Task, *labels: str) -> None:
+    with store.write() as session:
+        tasks.make_task(session, study_id=task.study_id, name=task.name, question="", labels=dict.fromkeys(labels, ""))
+
+
+def forget_names(store: Store, arm: Arm) -> None:
+    """Store the requests of an arm as they were stored before the names of labels stood in them."""
+    with store.write() as session:
+        for batch in session.scalars(select(Batch).where(Batch.arm_id == arm.id)):
+            batch.requests = [{key: value for key, value in row.items() if key != "label"} for row in batch.requests]
 
 
 def few_shot(store: Store, labels: list[Label], make_arm: Callable[[str], Arm]) -> Arm:
