@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,8 +16,24 @@ def replace(path: Path, content: bytes) -> None:
 
     A process that reads `path` meanwhile gets either the old file or the new one. Raises `OSError` as `Path.write_bytes`.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _draft(path, content, mode=AS_USUAL) as draft:
         draft.replace(path)
+
+
+@contextmanager
+def prepared(path: Path, content: bytes) -> Iterator[Callable[[], object]]:
+    """Write `content` beside `path`, and give the call that puts it in place of any earlier file there, at once.
+
+    Without that call nothing is left behind. A pipe or a device at `path` is written to by the call itself. Raises `OSError`
+    as `Path.write_bytes`.
+    """
+    if path.exists() and not path.is_file():
+        yield lambda: path.write_bytes(content)
+        return
+    place = path.resolve()
+    with _draft(place, content, mode=AS_USUAL) as draft:
+        yield lambda: draft.replace(place)
 
 
 def create(path: Path, content: bytes) -> None:
@@ -26,6 +42,7 @@ def create(path: Path, content: bytes) -> None:
     Of several processes that create one path at once, the first decides its content, and each finds a whole file.
     Raises `OSError` as `Path.write_bytes`.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with _draft(path, content, mode=OWNER_ONLY) as draft, suppress(FileExistsError):
         path.hardlink_to(draft)
 
@@ -39,7 +56,6 @@ def digest(path: Path) -> str:
 @contextmanager
 def _draft(path: Path, content: bytes, *, mode: int) -> Iterator[Path]:
     """A new file with `content` in the folder of `path`, removed afterwards if it still has its own name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

@@ -6,17 +6,20 @@ from sqlalchemy.orm import Session
 from core.errors import StudyError
 from core.study import tasks
 from core.study.rows.base import Base
-from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind
+from core.study.rows.kinds import ACTIVE_JOB_STATES, ArmKind, BatchState
 from core.study.rows.study import Arm, Batch, Completion, Job, Run, Sample, Task, Trial
 from core.study.upkeep import job_commands
 from core.wording import counted
 
 KEEPS = (
-    (Sample, "text"),
-    (Completion, "paid answer"),
-    (Trial, "paid try"),
-    (Batch, "set of requests"),
-    (Run, "run"),
+    (select(Sample.arm_id), "text"),
+    (select(Completion.arm_id), "paid answer"),
+    (select(Trial.arm_id), "paid try"),
+    (
+        select(Batch.arm_id).where(Batch.state != BatchState.WRITTEN),
+        "set of requests",
+    ),  # a file was sent by nobody here
+    (select(Run.arm_id), "run"),
 )
 PLURALS = {"paid try": "paid tries", "set of requests": "sets of requests"}
 
@@ -45,8 +48,9 @@ def rename(session: Session, arm_id: int, name: str) -> Arm:
 def why_kept(session: Session, arm_id: int) -> str:
     """What an arm holds that would be lost with it, such as "120 texts and 6 runs"; "" for an arm that can be deleted."""
     counts = [
-        (session.scalar(select(func.count()).select_from(rows).where(rows.arm_id == arm_id)) or 0, what)
+        (session.scalar(select(func.count()).select_from(rows.where(column == arm_id).subquery())) or 0, what)
         for rows, what in KEEPS
+        for column in rows.selected_columns
     ]
     held = [f"{n:,} {PLURALS[what]}" if n > 1 and what in PLURALS else counted(n, what) for n, what in counts if n]
     arm = session.get_one(Arm, arm_id)
@@ -56,7 +60,7 @@ def why_kept(session: Session, arm_id: int) -> str:
 
 
 def delete_arm(session: Session, arm_id: int) -> str:
-    """Delete an arm with its prompt versions, and return its name.
+    """Delete an arm with its prompt versions and the requests that were only written to files, and return its name.
 
     Raises `StudyError` if the arm was deleted meanwhile, if it holds texts, runs, or anything that was or may have been paid for,
     if it is the real arm, or if a job of the study is active.

@@ -10,6 +10,7 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import files as whole_files
 from core.errors import StudyError
 from core.llm.answers import SlotKey
 from core.llm.endpoint.endpoint import OpenAIProvider
@@ -57,10 +58,14 @@ def to_batch_file(
         state=BatchState.WRITTEN, counts={"requests": len(rows)},
     )  # fmt: skip
     try:
-        with store.write() as session:
+        content = jsonl.written(jsonl.ids_and_bodies(rows))
+        with (
+            whole_files.prepared(path, content) as put_in_place,
+            store.write() as session,
+        ):  # no writer waits for a disk
             session.add_all([written] if rows else [])
             session.flush()
-            path.write_bytes(jsonl.written(jsonl.ids_and_bodies(rows)))
+            put_in_place()
     except OSError as error:
         raise StudyError(f"{path} cannot be written: {error.strerror}. Name a file in a folder that exists.") from error
     return len(rows)

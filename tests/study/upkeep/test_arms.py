@@ -9,7 +9,7 @@ from core.errors import StudyError
 from core.jobs import queue
 from core.steps import train
 from core.study import tasks
-from core.study.rows.kinds import ArmKind, Slot, TrialKind
+from core.study.rows.kinds import ArmKind, BatchState, Slot, TrialKind
 from core.study.rows.study import Arm, Batch, Label, Prompt, Study, Task, Trial
 from core.study.store import Store
 from core.study.upkeep import arms
@@ -127,6 +127,24 @@ def test_what_was_or_may_have_been_paid_for_keeps_an_arm(
     for arm, said in ((tried, "1 paid try"), (sent, "1 set of requests"), (lost, r"up to \$0\.2500")):
         with pytest.raises(StudyError, match=said), store.write() as session:
             arms.delete_arm(session, arm.id)
+
+
+def test_requests_that_were_only_written_to_a_file_keep_no_arm_and_go_with_it(
+    store: Store, make_arm: Callable[[str], Arm]
+) -> None:
+    gone = make_arm("zero-shot")
+    with store.write() as session:
+        session.add(
+            Batch(arm_id=gone.id, key="k", provider="p", model="m", base_url="", requests=[{"body": {}}],
+                  state=BatchState.WRITTEN)
+        )  # fmt: skip
+
+    with store.write() as session:
+        assert arms.why_kept(session, gone.id) == ""
+        arms.delete_arm(session, gone.id)
+
+    with store() as session:
+        assert session.scalars(select(Batch)).all() == []
 
 
 def test_the_real_arm_cannot_be_deleted(store: Store, make_arm: Callable[[str], Arm]) -> None:

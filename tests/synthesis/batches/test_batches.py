@@ -540,6 +540,29 @@ def test_requests_that_cannot_be_written_are_told(store: Store, arm: Arm, tmp_pa
         files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=tmp_path / "no" / "requests.jsonl")
 
 
+def test_requests_are_on_disk_before_they_are_stored_and_whole_or_not_at_all(
+    store: Store, arm: Arm, tmp_path: Path
+) -> None:
+    folder, at_store = tmp_path / "files", list[int]()
+    folder.mkdir()
+    file = folder / "requests.jsonl"
+    file.write_text("as before")
+
+    def stops(*_arguments: Any) -> None:
+        at_store.extend(path.stat().st_size for path in folder.iterdir() if path != file)
+        raise Stopped
+
+    event.listen(Batch, "before_insert", stops)
+    try:
+        with pytest.raises(Stopped):
+            files.to_batch_file(store, arm_id=arm.id, per_label=5, model="m", path=file)
+    finally:
+        event.remove(Batch, "before_insert", stops)
+
+    assert len(at_store) == 1 and at_store[0] > 100
+    assert [path.name for path in folder.iterdir()] == ["requests.jsonl"] and file.read_text() == "as before"
+
+
 def test_a_batch_counts_what_calls_without_an_answer_may_have_cost(store: Store, arm: Arm) -> None:
     account = Account(Way.GENERATE, arm.id)
     committed.note(store, account, 4.999)
