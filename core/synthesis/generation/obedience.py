@@ -1,11 +1,13 @@
 """How far the models of an arm followed the prompt: texts that did not come, repeat the prompt, or name their label"""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
+from core.llm import text as llm_text
 from core.study.rows.kinds import SampleStatus
 from core.study.rows.study import Completion, Label, Prompt, Sample
 from core.synthesis.parsing import slips
@@ -15,6 +17,9 @@ from core.synthesis.prompts import versions
 LOOKED_AT = 1000  # newest kept texts whose label names are counted
 ENOUGH = 0.9  # of the texts asked for: fewer are said
 ANSWERS_TO_JUDGE = 4  # before a prompt is found to bring too few texts a call
+NOT_READ = (  # why the parser takes a piece of an answer for none of the texts that were asked for
+    llm_text.CUT, parsing.TOO_SHORT, parsing.TOO_LONG, parsing.OTHER_LABEL, parsing.OUTSIDE, slips.ECHO, slips.SPEAKS_OF_LABEL,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,40 @@ def sentences(session: Session, arm_id: int) -> list[str]:
     return said
 
 
+def is_poor(answers: int, *, texts: int, texts_per_call: int, is_free: bool) -> bool:
+    """Whether one text a call is better than a prompt whose answers brought so many texts.
+
+    That is so if under half of the texts came, and asking for one costs nothing, or no more for each text.
+    """
+    is_short = answers >= ANSWERS_TO_JUDGE and texts_per_call > 1 and 2 * texts < answers * texts_per_call
+    return is_short and (is_free or texts <= answers)
+
+
+def tells(n_texts: int, rejected: Collection[str]) -> bool:
+    """Whether an answer tells how many texts a call brings; one that no list could be in, such as a refusal, does not."""
+    return n_texts > 0 or parsing.NO_LIST in rejected or slips.ECHO in rejected
+
+
 def _brought_too_few(session: Session, arm_id: int) -> bool:
-    """Whether the version before an arm's newest had answers enough to be judged, with too few texts; else a person changed it."""
+    """Whether a generation would have left the version before an arm's newest by itself; else a person changed it."""
     before = versions.versions(session, arm_id)[1]
-    of_version = Completion.prompt_id == before.id
-    answers = session.scalar(select(func.count(Completion.id)).where(of_version)) or 0
-    texts = select(func.count(Sample.id)).join(Completion, Completion.id == Sample.completion_id).where(of_version)
-    written = session.scalar(texts.where(func.coalesce(Sample.reject_reason, "") != parsing.OUTSIDE)) or 0
-    return answers >= ANSWERS_TO_JUDGE and written < ENOUGH * answers * before.texts_per_call
+    reason = func.coalesce(Sample.reject_reason, "")
+    brought = case((and_(Sample.id.is_not(None), reason.not_in(NOT_READ)), 1), else_=0)
+    answers = (
+        select(
+            Completion.reject_reason,
+            Completion.cost_usd,
+            func.sum(brought),
+            func.sum(case((reason == slips.ECHO, 1), else_=0)),
+        )
+        .outerjoin(Sample, Sample.completion_id == Completion.id)
+        .where(Completion.prompt_id == before.id, Completion.is_recorded.is_(False), Completion.batch_id.is_(None))
+        .group_by(Completion.id, Completion.reject_reason, Completion.cost_usd)
+    )
+    rows = session.execute(answers).all()
+    telling = [n for why, _, n, echoes in rows if tells(n, [why or "", *([slips.ECHO] if echoes else [])])]
+    is_free = all(cost == 0 for _, cost, _, _ in rows)
+    return is_poor(len(telling), texts=sum(telling), texts_per_call=before.texts_per_call, is_free=is_free)
 
 
 def of(session: Session, arm_id: int) -> list[Obedience]:

@@ -18,8 +18,6 @@ from core.synthesis.generation import obedience, requests
 from core.synthesis.generation.quota import Quota
 from core.synthesis.generation.samples_from_answers import Outcome, SampleWriter
 from core.synthesis.generation.write_queue import WriteQueue
-from core.synthesis.parsing import slips
-from core.synthesis.parsing import texts as parsing
 from core.synthesis.prompts import versions
 
 RATE_OVER_S = 10.0
@@ -57,15 +55,13 @@ class Yield:
     texts: int = 0
 
     def count(self, outcome: Outcome) -> None:
-        if outcome.n_texts or parsing.NO_LIST in outcome.rejected or outcome.rejected.get(slips.ECHO):
+        if obedience.tells(outcome.n_texts, outcome.rejected):
             self.answers += 1
             self.texts += outcome.n_texts
 
     def is_poor(self, *, texts_per_call: int, is_free: bool) -> bool:
-        """Whether one text a call is better: under half of the texts came, and it costs nothing, or no more for each text."""
-        asked = self.answers * texts_per_call
-        is_short = self.answers >= obedience.ANSWERS_TO_JUDGE and texts_per_call > 1 and 2 * self.texts < asked
-        return is_short and (is_free or self.texts <= self.answers)
+        """Whether one text a call is better, as `obedience.is_poor` judges."""
+        return obedience.is_poor(self.answers, texts=self.texts, texts_per_call=texts_per_call, is_free=is_free)
 
 
 class SlotScheduler:

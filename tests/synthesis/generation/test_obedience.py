@@ -59,6 +59,18 @@ def test_a_version_that_a_person_made_is_not_laid_at_the_door_of_answers(store: 
         assert obedience.sentences(session, arm.id) == []
 
 
+def test_a_person_s_change_after_answers_that_no_generation_would_have_left_is_not_theirs(
+    store: Store, arm: Arm
+) -> None:
+    fill(store, arm, "two-of-many", DEAR)
+
+    with store.write() as session:
+        versions.save(session, arm_id=arm.id, draft=versions.of_one_text(DRAFT))
+        said = obedience.sentences(session, arm.id)
+
+    assert len(said) == 1 and "two-of-many wrote 16 of the 40 texts" in said[0]
+
+
 def test_one_text_a_call_rewrites_one_text_as_after_a_restart(
     store: Store,
     labels: list[Label],
