@@ -121,7 +121,7 @@ class OpenAIProvider:
                 elif (
                     failure.is_late
                     or (failure.is_billed and max_tokens is not None)
-                    or (failure.cause == Cause.LOST and (max_tokens is not None or count))
+                    or (failure.is_lost and (max_tokens is not None or count))
                 ):
                     raise AnswerLost(
                         f"{self._no_answer(failure, count + 1)} The call may be billed all the same."
@@ -304,7 +304,7 @@ class OpenAIProvider:
         if (failure := failures.in_success(body)) is not None:
             raise failure.without(self._key)
         if self._has_answered and not responses.is_completion(body):  # the address is right
-            raise Failure(Cause.LOST, "something else than a chat completion", is_billed=True)
+            raise failures.of_odd_body(raw).without(self._key)
         if body is None:
             raise self._no_completion(raw.decode(errors="replace"))
         answer = self.answer(body, sent=sent, latency_s=latency)
@@ -338,7 +338,7 @@ class OpenAIProvider:
         Raises `ProviderRefused` if another try cannot help, `ProviderError` after the last try.
         """
         no_connection = failure.cause in (Cause.NO_CONNECTION, Cause.NO_NAME)
-        if not (no_connection or failure.cause == Cause.LOST or _is_passing(failure.status)):
+        if not (no_connection or failure.cause in (Cause.LOST, Cause.ODD) or _is_passing(failure.status)):
             raise ProviderRefused(failures.refusal(failure, url=self.shown_url, model=self.model)) from None
         is_new = no_connection and not self._has_answered
         if count >= (min(2, self.settings.tries) if is_new else self.settings.tries):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from core.llm.endpoint import prompt_refusals
+from core.llm.endpoint import prompt_refusals, responses
 from core.llm.text import PROMPT_TOO_LONG
 
 if TYPE_CHECKING:
@@ -90,10 +90,14 @@ FORMAT_WORDS = (FORMAT, "response format", "json_schema", "structured output")
 
 
 class Cause(StrEnum):
-    """Why a call failed. `LOST`: the answer broke off or did not arrive in time, and may be billed."""
+    """Why a call failed. `LOST`: the answer broke off or did not arrive in time, and may be billed.
+
+    `ODD`: a body that is no chat completion came from an address that gives them.
+    """
 
     STATUS = "status"
     LOST = "lost"
+    ODD = "odd body"
     NO_CONNECTION = "no connection"
     NO_NAME = "no such name"
     NO_TRUST = "no trust"
@@ -107,7 +111,7 @@ class Failure(Exception):
 
     `said` is the error in the endpoint's own words; `code`, `kind` and `param` are fields of the endpoint's error, empty
     if missing. `retry_after` is the wait in seconds that the endpoint asks for, None if the endpoint asks for no wait.
-    `is_daily` says that a quota of the day is used up, `is_billed` that the endpoint counted tokens for the call.
+    `is_daily` says that a quota of the day is used up, `is_billed` that the call is or may be billed.
     `is_json` says that the error was JSON, as an endpoint of a model writes it.
     """
 
@@ -146,6 +150,11 @@ class Failure(Exception):
         """Whether the call failed because its limit on the answer is larger than the endpoint allows."""
         is_taken = not any(word in self.said.lower() for word in UNSUPPORTED)
         return is_taken and prompt_refusals.is_of_limit(param=self.param, said=self.said)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether an answer may have been written and billed that broke off or cannot be read."""
+        return self.cause == Cause.LOST or (self.cause == Cause.ODD and self.is_billed)
 
     @property
     def is_late(self) -> bool:
@@ -189,6 +198,11 @@ def of_response(status: int, headers: Mapping[str, str], raw: bytes) -> Failure:
     except (ValueError, RecursionError):
         body = None
     return _of_status(status, headers, body, raw.decode(errors="replace"))
+
+
+def of_odd_body(raw: bytes) -> Failure:
+    """Return the failure of a body with status 200 that is no chat completion, from an address that gives them."""
+    return Failure(Cause.ODD, _plain(raw.decode(errors="replace")), is_billed=responses.is_of_model(raw))
 
 
 def of_aiohttp(error: aiohttp.ClientError | TimeoutError) -> Failure:
@@ -273,11 +287,13 @@ def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: 
     if failure.status is not None:
         often = "" if tries == 1 else f" {tries} times"
         return f"{url} failed{often} with status {failure.status}: {failure.said}. Try again later."
+    often = f", {tries} times" if tries > 1 else ""
+    if failure.cause == Cause.ODD:
+        return f"{_no_completion(url, failure.said)}{often}. Try again later."
     if failure.is_timeout and failure.cause == Cause.LOST:
-        often = f", {tries} times" if tries > 1 else ""
         return f"{url} did not answer within {timeout:g} seconds{often}. Try again later, or allow more time."
     if failure.cause == Cause.LOST:
-        return f"{url} broke off its answer, {tries} times. Try again later."
+        return f"{url} broke off its answer{often}. Try again later."
     if failure.cause == Cause.NO_NAME:
         return f"Nothing has the name in {url}. Check the spelling of the base URL, and the network."
     return f"Nothing answers at {url}. Start the server there, or check the base URL and the network."
@@ -285,11 +301,13 @@ def no_answer(failure: Failure, *, url: str, timeout: float, tries: int, proxy: 
 
 def no_completion(url: str, said: str = "") -> str:
     """Return the sentence for a response that is no chat completion; `said` is the text of the response."""
+    return f"{_no_completion(url, said)}. Check the base URL; it often ends in /v1."
+
+
+def _no_completion(url: str, said: str) -> str:
     shown = _plain(said)[: LONGEST_SAID // 2]
     quoted = f" ({shown})" if shown else ""
-    return (
-        f"{url} answered with something else than a chat completion{quoted}. Check the base URL; it often ends in /v1."
-    )
+    return f"{url} answered with something else than a chat completion{quoted}"
 
 
 def in_success(body: Any) -> Failure | None:

@@ -11,6 +11,7 @@ MOST_TOKENS = 2**31 - 1
 EVENT = re.compile(
     rb"\s*(?:data|event|id|retry)?:"
 )  # the first line of a stream; a comment has no name before its colon
+OF_MODEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|[\[{\"]|null\s*\Z|(?:data|event|id|retry)?:)")
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -57,6 +58,11 @@ def read(raw: bytes) -> Any:
 def is_completion(response: Any) -> bool:
     """Whether the JSON of a response is a chat completion."""
     return isinstance(response, Mapping) and isinstance(response.get("choices"), list)
+
+
+def is_of_model(raw: bytes) -> bool:
+    """Whether a body is blank, or begins as JSON or a stream does: an answer that may be billed, and no page of a gateway."""
+    return OF_MODEL.match(raw) is not None
 
 
 def streamed(raw: bytes) -> dict[str, Any] | None:

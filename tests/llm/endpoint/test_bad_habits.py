@@ -498,6 +498,39 @@ def test_one_odd_body_among_answers_is_a_lost_answer(odd: Any, limit: int | None
         assert isinstance(found, AnswerLost) and "may be billed" in str(found) and len(asked) == 2
 
 
+@pytest.mark.parametrize(
+    ("odd", "error", "sentence", "calls"),
+    [
+        (
+            b"<html><body><h1>Back soon, sk-SECRET</h1></body></html>",
+            ProviderError,
+            r"\(Back soon, \*\*\*\), 3 times",
+            4,
+        ),
+        (b"upstream is away", ProviderError, r"\(upstream is away\), 3 times", 4),
+        (b'{"choices": [{"mess', AnswerLost, r"\(.\"choices\": ..\"mess\)\. Try again later\. .* may be billed", 2),
+    ],
+)
+def test_an_odd_body_is_quoted_and_billed_only_if_a_model_may_have_written_it(
+    odd: bytes, error: type[Exception], sentence: str, calls: int
+) -> None:
+    async def two_calls(url: str) -> None:
+        provider = endpoints.client("m", base_url=url, api_key="sk-SECRET", first_wait_s=0.01, tries=3)
+        try:
+            for number in range(2):
+                await provider.complete(MESSAGES, slot_key=SlotKey("s", "t", "a", "l", number), max_tokens=100)
+        finally:
+            await provider.close()
+
+    with (
+        endpoint(lambda number, *_: (200, odd if number > 1 else written("1. A letter"), {})) as (url, asked),
+        pytest.raises(error, match=f"something else than a chat completion {sentence}"),
+    ):
+        asyncio.run(two_calls(url))
+
+    assert len(asked) == calls
+
+
 def test_what_is_no_completion_is_quoted() -> None:
     with (
         endpoint(lambda *_: (200, {"welcome": "Ollama is running"}, {})) as (url, _),
