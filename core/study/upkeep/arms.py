@@ -15,10 +15,7 @@ KEEPS = (
     (select(Sample.arm_id), "text"),
     (select(Completion.arm_id), "paid answer"),
     (select(Trial.arm_id), "paid try"),
-    (
-        select(Batch.arm_id).where(Batch.state != BatchState.WRITTEN),
-        "set of requests",
-    ),  # a file was sent by nobody here
+    (select(Batch.arm_id).where(Batch.state != BatchState.WRITTEN), "set of requests"),  # files: nothing was sent
     (select(Run.arm_id), "run"),
 )
 PLURALS = {"paid try": "paid tries", "set of requests": "sets of requests"}
