@@ -17,6 +17,10 @@ from core.study.rows.sessions import Comparison
 from core.subjectivity.exchange import formats, imported, long_form, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
 
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace every earlier file of this name, whoever its raters are.")
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command("ratings")(import_or_export)
@@ -42,6 +46,7 @@ def import_or_export(
     whole_sets: answer_files.Sets = False,
     has: answer_files.Has = None,
     rename: answer_files.Rename = None,
+    replace: Replace = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
@@ -64,12 +69,15 @@ def import_or_export(
         with store.write() as session:
             if task is not None:
                 home = find.find_study(session, study, task)
+                about = tasks.get_task(session, home.id, task)
                 result = imported.import_ratings(
-                    session, task=tasks.get_task(session, home.id, task), table=table, options=options
+                    session, task=about, table=table, options=options, replaces_all=replace
                 )
             else:
                 home = find.only_study(session, study)
-                result = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
+                result = imported.import_comparisons(
+                    session, study_id=home.id, table=table, options=options, replaces_all=replace
+                )
     _show_import(result, title=f"{file.name} into {task or home.name}", as_json=as_json)
 
 
