@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.orm import Session
 
 from core.commands import output
 from core.commands.files import answer_files
 from core.errors import StudyError
 from core.steps import find
 from core.study import tasks
-from core.study.exchange import spreadsheets
+from core.study.exchange import spreadsheets, tables
 from core.study.rows.sessions import Comparison
 from core.subjectivity.exchange import formats, imported, long_form, pseudonyms
 from core.subjectivity.sessions import answers, campaigns
+
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace every earlier file of this name, whoever its raters are.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +47,7 @@ def import_or_export(
     whole_sets: answer_files.Sets = False,
     has: answer_files.Has = None,
     rename: answer_files.Rename = None,
+    replace: Replace = False,
     study: output.StudyName = None,
     as_json: output.Json = False,
 ) -> None:
@@ -62,15 +68,28 @@ def import_or_export(
             field, column, wide=wide, rater=rater, raters=rater_column, key=key, choices=chosen
         )
         with store.write() as session:
-            if task is not None:
-                home = find.find_study(session, study, task)
-                result = imported.import_ratings(
-                    session, task=tasks.get_task(session, home.id, task), table=table, options=options
-                )
-            else:
-                home = find.only_study(session, study)
-                result = imported.import_comparisons(session, study_id=home.id, table=table, options=options)
-    _show_import(result, title=f"{file.name} into {task or home.name}", as_json=as_json)
+            result, into = _bring_in(session, table, options, study=study, task=task, replaces_all=replace)
+    _show_import(result, title=f"{file.name} into {into}", as_json=as_json)
+
+
+def _bring_in(
+    session: Session,
+    table: tables.Table,
+    options: formats.Options,
+    *,
+    study: str | None,
+    task: str | None,
+    replaces_all: bool,
+) -> tuple[imported.Imported, str]:
+    """Import ratings of a task, or comparisons without a task; also return the name of the task or the study."""
+    if task is None:
+        home = find.only_study(session, study)
+        compared = imported.import_comparisons(
+            session, study_id=home.id, table=table, options=options, replaces_all=replaces_all
+        )
+        return compared, home.name
+    about = tasks.get_task(session, find.find_study(session, study, task).id, task)
+    return imported.import_ratings(session, task=about, table=table, options=options, replaces_all=replaces_all), task
 
 
 def _refuse(of_ratings: list[str]) -> None:

@@ -84,7 +84,7 @@ def told(
     """Write the report of a study from its finished runs, or from those given, and return its findings as the JSON of `run`."""
     with store() as session:
         collected = findings.collect(session, study, run_ids=run_ids)
-        path = report.write(session, collected, share.folder(settings, study), settings=settings)
+        path = report.write(session, collected, share.marked_folder(settings, study), settings=settings)
         beside = _baselines(session, collected)
         checked = steps_check.read(session, study.id, Metric.MACRO_F1)
     means = score_rows.of_study(collected)

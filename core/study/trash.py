@@ -47,9 +47,17 @@ def listed(session: Session, *, now: float) -> list[Trashed]:
     """The studies and tasks in the trash, the newest first."""
     studies = session.scalars(select(Study).where(Study.trashed_at.is_not(None))).all()
     tasks = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
-    found = [_trashed("study", study, study, now) for study in studies]
-    found += [_trashed("task", task, session.get_one(Study, task.study_id), now) for task in tasks]
+    found = [_trashed(session, "study", study, now) for study in studies]
+    found += [_trashed(session, "task", task, now) for task in tasks]
     return sorted(found, key=lambda trashed: -trashed.trashed_at)
+
+
+def name_of(session: Session, row: Study | Task) -> str:
+    """The name of a study or a task; for a row in the trash, the name that it had before it was marked."""
+    if row.trashed_at is None:
+        return row.name
+    holder = row if isinstance(row, Study) else session.get_one(Study, row.study_id)
+    return str(holder.config.get(NAMES, {}).get(str(row.id)) or MARK.sub("", row.name))
 
 
 def put_study(session: Session, study_id: int, *, name: str, now: float) -> None:
@@ -102,6 +110,7 @@ def restore(session: Session, *, kind: str, id: int) -> str:
     if row is None or row.trashed_at is None:
         raise StudyError(f"This {kind} is not in the trash: it was taken out already, or deleted for good.")
     holder = row if isinstance(row, Study) else session.get_one(Study, row.study_id, with_for_update=True)
+    name = name_of(session, row)
     if isinstance(row, Task):
         home = session.get(Study, row.trashed_from or 0)
         if home is None:
@@ -113,7 +122,7 @@ def restore(session: Session, *, kind: str, id: int) -> str:
         row.study_id, row.trashed_from = home.id, None
     else:
         used_names = set(session.scalars(select(Study.name)))
-    _rename(session, row, _unused_name(_name_before(row, holder), used_names))
+    _rename(session, row, _unused_name(name, used_names))
     _keep_name(holder, row.id, None)
     row.trashed_at = None
     session.flush()
@@ -179,10 +188,10 @@ def _moved_out(session: Session, arm: Arm, tested: Sequence[str]) -> list[int]:
     return list(session.scalars(last.where(Sample.text_hash.in_(allowed)).group_by(Sample.text_hash)))
 
 
-def _trashed(kind: str, row: Study | Task, holder: Study, now: float) -> Trashed:
+def _trashed(session: Session, kind: str, row: Study | Task, now: float) -> Trashed:
     at = row.trashed_at or now
     left = max(0, int(KEPT_DAYS - (now - at) / 86_400))
-    return Trashed(kind, row.id, _name_before(row, holder), at, left)
+    return Trashed(kind, row.id, name_of(session, row), at, left)
 
 
 def _mark(session: Session, row: Study | Task, holder: Study) -> None:
@@ -190,11 +199,6 @@ def _mark(session: Session, row: Study | Task, holder: Study) -> None:
     mark, name = f" (in the trash, {row.id})", row.name
     _rename(session, row, f"{name[: LONGEST - len(mark)]}{mark}")
     _keep_name(holder, row.id, name if len(name) + len(mark) > LONGEST else None)
-
-
-def _name_before(row: Study | Task, holder: Study) -> str:
-    """The name of a row in the trash before it was marked."""
-    return str(holder.config.get(NAMES, {}).get(str(row.id)) or MARK.sub("", row.name))
 
 
 def _keep_name(holder: Study, id: int, name: str | None) -> None:

@@ -124,7 +124,7 @@ def test_a_folder_of_exports_stays_with_its_study_whatever_name_the_study_gets(s
     settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
     with store.write() as session:
         first = tasks.study_named(session, "alpha")
-        share.folder(settings, first).mkdir(parents=True)
+        share.marked_folder(settings, first)
         share.export_file(settings, first).write_bytes(b"of the first")
         studies.rename(session, first.id, "beta")
         second = tasks.study_named(session, "alpha")
@@ -137,14 +137,31 @@ def test_a_study_with_the_id_of_a_deleted_one_has_none_of_its_exports(store: Sto
     settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
     with store.write() as session:
         first = tasks.study_named(session, "alpha")
-        share.folder(settings, first).mkdir(parents=True)
+        share.marked_folder(settings, first)
         share.export_file(settings, first).write_bytes(b"of the first")
         trash.put_study(session, first.id, name="alpha", now=0.0)
 
     models.empty_trash(store, settings, now=1e9)
 
-    assert not share.folder(settings, first).exists()
+    with store.write() as session:
+        again = tasks.study_named(session, "alpha")
+    assert again.id == first.id and not share.folder(settings, again).exists()
     assert [path.read_bytes() for path in settings.exports.glob("alpha-*/study.zip")] == [b"of the first"]
+
+
+def test_a_folder_that_only_ends_in_the_number_of_a_study_is_not_its_own(store: Store, tmp_path: Path) -> None:
+    settings = settings_module.load({"LITMUS_HOME": str(tmp_path / "home")})
+    with store.write() as session:
+        study = tasks.study_named(session, "rate")
+        for name in ("holiday-pack", "rate"):
+            (settings.exports / f"{name}-{study.id}").mkdir(parents=True)
+            (settings.exports / f"{name}-{study.id}" / "study.zip").write_bytes(b"of another")
+        assert not share.export_file(settings, study).exists()
+
+        share.queue_export(session, settings, study=study)
+
+    own = share.folder(settings, study)
+    assert own.is_dir() and own.name == f"rate-{study.id}-2" and not share.export_file(settings, study).exists()
 
 
 def test_a_study_is_named_where_it_is_hidden_and_one_in_the_lists_comes_first(store: Store) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.study import tasks
 from core.study.rows.kinds import CampaignKind, ItemRole, RaterKind, RaterState
 from core.study.rows.sessions import Campaign, Item, Rater, Rating
-from core.study.rows.study import Sample, Study
+from core.study.rows.study import Label, Sample, Study
 from core.study.store import Store
 from core.subjectivity.exchange.long_form import Names
 from core.subjectivity.sessions import assignment, campaigns, enrolment, protocol
@@ -384,3 +384,29 @@ def test_the_link_for_raters_has_its_warning_on_the_live_view_too(app: AppTest, 
 
     assert any(code.value.endswith(campaign.token) for code in app.code)
     assert any("Do not open this link in your own browser" in caption.value for caption in app.caption)
+
+
+def test_an_import_asks_about_an_earlier_file_of_this_name_where_it_would_stay(
+    app: AppTest, home: Store, study: Study
+) -> None:
+    opened(app, "campaigns")
+    app.selectbox(key="campaigns.target").select("urgency").run()
+    labels = [label.name for label in labels_of(home, study)]
+
+    for rater in ("ann", "p1"):
+        content = f"item_id,rater_id,label\n1,{rater},{labels[0]}\n2,{rater},{labels[1]}\n"
+        app.file_uploader(key="campaigns.file").set_value(("r.csv", content.encode(), "text/csv")).run()
+        asked = [box.label for box in app.checkbox if box.key == "campaigns.replace"]
+        assert asked == ([] if rater == "ann" else ["It replaces the earlier file of this name"])
+        if asked:
+            app.checkbox(key="campaigns.replace").check().run()
+        app.button(key="campaigns.import").click().run()
+
+    assert "took the place of 2 answers" in " ".join(toast.value for toast in app.toast)
+    with home() as session:
+        assert len(session.scalars(select(Campaign).where(Campaign.name.startswith("Imported"))).all()) == 1
+
+
+def labels_of(home: Store, study: Study) -> list[Label]:
+    with home() as session:
+        return list(tasks.labels_of(session, tasks.get_task(session, study.id, "urgency").id))

@@ -59,7 +59,9 @@ def test_a_built_pack_is_offered_and_its_parts_are_shown(
     monkeypatch.setenv("PATH", str(tmp_path))
     with home() as session:
         study = tasks.studies(session)[0]
-        pack.write(session, findings.collect(session, study), share.pack_folder(settings_module.load(), study))
+        pack.write(
+            session, findings.collect(session, study), share.marked_folder(settings_module.load(), study) / "pack"
+        )
 
     opened(app, "report")
     app.selectbox(key="report.part").select("tables.tex").run()

@@ -21,6 +21,7 @@ from ui.shared.words import set_notice, show_errors
 COMPARISONS = "task comparisons"
 GUESS = "as guessed"
 MOST_MAPPED = 12
+REPLACES = "It replaces the earlier file of this name"
 
 
 def import_panel(study: Study, known: dict[str, Task]) -> None:
@@ -37,18 +38,32 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
         table = uploaded_table("Answers", key="campaigns.file")
         if table is None:
             return
-        options = _reviewed(table, _options(table, known.get(target)), known.get(target))
-        if options is None:
+        task = known.get(target)
+        reviewed = _reviewed(table, _options(table, task), task)
+        if reviewed is None:
             return
+        options, raters = reviewed
+        replaces = _replaces(study, task, table.file, raters)
         if st.button("Import answers", key="campaigns.import"):
             with show_errors():
                 with resources.store().write() as session:
                     if target == COMPARISONS:
-                        result = imported.import_comparisons(session, study_id=study.id, table=table, options=options)
+                        result = imported.import_comparisons(
+                            session, study_id=study.id, table=table, options=options, replaces_all=replaces
+                        )
                     else:
-                        result = imported.import_ratings(session, task=known[target], table=table, options=options)
+                        result = imported.import_ratings(
+                            session, task=known[target], table=table, options=options, replaces_all=replaces
+                        )
                 set_notice(_summary(result, table.file))
                 st.rerun()
+
+
+def _replaces(study: Study, task: Task | None, file: str, raters: Sequence[str]) -> bool:
+    """Ask whether earlier files of this name go, where some would stay because other raters gave their answers."""
+    with resources.store()() as session:
+        n = imported.n_beside(session, study_id=study.id, task_id=task.id if task else None, file=file, raters=raters)
+    return n > 0 and st.checkbox(REPLACES, key="campaigns.replace")
 
 
 def _options(table: tables.Table, task: Task | None) -> formats.Options:
@@ -83,10 +98,12 @@ def _options(table: tables.Table, task: Task | None) -> formats.Options:
     )
 
 
-def _reviewed(table: tables.Table, options: formats.Options, task: Task | None) -> formats.Options | None:
+def _reviewed(
+    table: tables.Table, options: formats.Options, task: Task | None
+) -> tuple[formats.Options, list[str]] | None:
     """Show the columns read, the labels with their counts and the rows left out.
 
-    Returns the options with the meanings chosen for unknown labels, or None if the file cannot be read.
+    Returns the options with the meanings chosen for unknown labels, and the raters; None if the file cannot be read.
     """
     known: list[str] = [str(side) for side in winners.SIDES]
     if task is not None:
@@ -113,7 +130,7 @@ def _reviewed(table: tables.Table, options: formats.Options, task: Task | None) 
             shared_tables.table(left_out, key="campaigns.left_out")
     for note in found.notes:
         st.text(_on_a_page(note))
-    return options
+    return options, sorted(set(found.frame["rater_id"]))
 
 
 def _renamed(table: tables.Table, options: formats.Options, task: Task | None, known: Sequence[str]) -> formats.Options:
@@ -165,6 +182,7 @@ def _on_a_page(sentence: str) -> str:
         ("(--whole-sets)", "(a box above)"),
         ("(--wide)", "(a box above)"),
         ("(--rater)", "(a field above)"),
+        (imported.WAY_OUT, f"tick “{REPLACES}” and import it again"),
         ("(--keep-labels)", "(a box above)"),
         ("item was rated: --column item_id=NAME.", "item was rated, choose it in the field “Column item_id”."),
         ("Where others are meant: --rater-column NAME for each.", "Where others are meant, choose them above."),
@@ -185,7 +203,7 @@ def _summary(result: Imported, file: str) -> str:
     earlier = imported.about_earlier(words.plain(file), replaced=result.replaced, beside=result.beside)
     sentences = [
         f"{result.kept:,} of {result.read:,} answers kept; {result.matched:,} items were matched to samples.",
-        *earlier,
+        *map(_on_a_page, earlier),
         *([f"Left out: {left_out}."] if left_out else []),
     ]
     return " ".join(sentences)

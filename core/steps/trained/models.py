@@ -13,7 +13,7 @@ from core.errors import StudyError
 from core.jobs import carried, queue
 from core.jobs.backends import choice
 from core.reports import Teller
-from core.steps import share, train
+from core.steps import train
 from core.steps.trained import model_card, wait
 from core.study import trash
 from core.study.rows.kinds import ACTIVE_JOB_STATES, JobState, Purpose, Work
@@ -103,14 +103,13 @@ def empty_trash(store: Store, settings: settings_module.Settings, *, now: float,
     """Delete for good what has been in the trash for `days` days, with the kept models of its runs.
 
     Return the number of studies and tasks. A model that the disk does not let go stays, and the doctor names it. The files
-    that were exported of a study stay too, in a folder that no later study takes for its own.
+    that were exported of a study stay too; the mark of their folder keeps it from every later study.
     """
-    ids, study_ids = select(Run.id), select(Study.id)
+    ids = select(Run.id)
     with store.write() as session:
-        before, studies = set(session.scalars(ids)), set(session.scalars(study_ids))
+        before = set(session.scalars(ids))
         n = trash.empty(session, now=now, days=days)
         gone = before - set(session.scalars(ids)) if n else set()
-        share.let_go(settings, studies - set(session.scalars(study_ids)))
     kept = models_in(settings)
     for model in kept.listed() if gone else []:
         if model.run_id in gone:

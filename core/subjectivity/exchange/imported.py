@@ -10,23 +10,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from core.errors import StudyError
 from core.study import tasks
 from core.study.exchange import tables
 from core.study.rows.kinds import ArmKind, CampaignKind, RaterKind, RaterState, SampleStatus
-from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Reply, Skip
+from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating
 from core.study.rows.study import Arm, Sample, Study, Task
 from core.study.splits import equal_texts
 from core.study.store import ONE_AT_A_TIME
 from core.subjectivity.exchange import formats, potato
+from core.subjectivity.sessions import removal
 from core.wording import counted
 
 DIGEST = re.compile("[0-9a-f]{64}")
+WAY_OUT = "import it with ratings --replace, which takes the earlier files out"
 ANSWERS = " answers="  # stands before the digest of the answers in `Campaign.source`
-ASKED_HERE = (RaterKind.PERSON, RaterKind.LLM)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,14 @@ def import_ratings(
     table: tables.Table,
     kind: RaterKind = RaterKind.IMPORTED,
     options: formats.Options | None = None,
+    replaces_all: bool = False,
 ) -> Imported:
     """Import the ratings of a table, in any form that `formats.ratings_in` reads, as a closed campaign of a task.
 
     Items with a text are linked to the sample of that text. Labels that the task does not have are left out and counted,
     unless the options keep them. If other answers of a file of this name by some of the same raters are stored (of another
-    version of the file, or read with other options), the earlier campaign is replaced. Raises `StudyError` if no rating can
+    version of the file, or read with other options), the earlier campaign is replaced; with `replaces_all`, every earlier
+    campaign of a file of this name is replaced, whoever its raters are. Raises `StudyError` if no rating can
     be kept, if no label is one of the task's, or if raters were asked about the items of the earlier campaign.
     """
     names = [label.name for label in tasks.labels_of(session, task.id)]
@@ -98,9 +101,10 @@ def import_ratings(
     columns = [*formats.RATINGS, "kind", *(["text"] if "text" in stored.columns else [])]
     origin = _origin(table, answers, stored[columns], options, study_id=task.study_id, task_id=task.id)
     earlier = _earlier(session, origin)
-    if _is_current(session, earlier, origin, stored[[*formats.RATINGS, "kind"]]):
-        return _brought_before(answers, table.file)
-    replaced, beside = _make_room(session, earlier, origin)
+    held = _held(session, earlier, origin, stored[[*formats.RATINGS, "kind"]])
+    replaced, beside = _make_room(session, earlier, origin, held=held, replaces_all=replaces_all)
+    if held is not None:
+        return _brought_before(answers, table.file, replaced=replaced)
     campaign = _campaign(session, origin, kind=CampaignKind.LABEL, beside=beside)
     raters = _raters(session, campaign, kinds)
     items, matched = _items(session, campaign, task, answers.frame)
@@ -129,12 +133,13 @@ def import_comparisons(
     table: tables.Table,
     kind: RaterKind = RaterKind.IMPORTED,
     options: formats.Options | None = None,
+    replaces_all: bool = False,
 ) -> Imported:
     """Import comparisons between tasks of a study as a closed campaign; the winner is the more subjective task.
 
     Comparisons of tasks that the study does not have are left out and counted. If the file was imported before in another
     version (with some of the same raters), or before the tasks of the study changed, the earlier campaign is replaced.
-    Raises `StudyError` if no comparison can be kept.
+    `replaces_all` as in `import_ratings`. Raises `StudyError` if no comparison can be kept.
     """
     options = options or formats.Options()
     answers = formats.comparisons_in(table, options)
@@ -147,9 +152,10 @@ def import_comparisons(
     stored = good[formats.COMPARISONS].assign(kind=good["rater_id"].map(kinds))
     origin = _origin(table, answers, stored, options, study_id=study_id)
     earlier = _earlier(session, origin)
-    if _is_current(session, earlier, origin, stored):
-        return _brought_before(answers, table.file)
-    replaced, beside = _make_room(session, earlier, origin)
+    held = _held(session, earlier, origin, stored)
+    replaced, beside = _make_room(session, earlier, origin, held=held, replaces_all=replaces_all)
+    if held is not None:
+        return _brought_before(answers, table.file, replaced=replaced)
     campaign = _campaign(session, origin, kind=CampaignKind.COMPARE, beside=beside)
     raters = _raters(session, campaign, kinds)
     now = time.time()
@@ -177,10 +183,16 @@ def about_earlier(file: str, *, replaced: int, beside: int) -> list[str]:
     """Sentences about earlier files of this name; `replaced` and `beside` as in `Imported`."""
     stay = (
         f"The study holds answers of other raters from {counted(beside, 'earlier file')} named {file} too. They stay, and "
-        "these count beside them."
+        f"these count beside them. If this file corrects them, {WAY_OUT}."
     )
     gone = f"These took the place of {counted(replaced, 'answer')} that came from an earlier {file}."
     return [*([stay] if beside else []), *([gone] if replaced else [])]
+
+
+def n_beside(session: Session, *, study_id: int, task_id: int | None, file: str, raters: Sequence[str]) -> int:
+    """The number of earlier imports of files of this name that have none of these raters, so that they would stay."""
+    earlier = _of_file(session, file, study_id=study_id, task_id=task_id)
+    return sum(not _has_one_of(session, campaign, raters) for campaign in earlier)
 
 
 def _reading(answers: formats.Answers, file: str, *, replaced: int = 0, beside: int = 0) -> Imported:
@@ -192,9 +204,9 @@ def _reading(answers: formats.Answers, file: str, *, replaced: int = 0, beside: 
     )  # fmt: skip
 
 
-def _brought_before(answers: formats.Answers, file: str) -> Imported:
+def _brought_before(answers: formats.Answers, file: str, *, replaced: int) -> Imported:
     """The result for a file that was imported before."""
-    return replace(_reading(answers, file), rejected={"imported before": answers.read}, again=True)
+    return replace(_reading(answers, file, replaced=replaced), rejected={"imported before": answers.read}, again=True)
 
 
 def _origin(
@@ -230,43 +242,56 @@ def _unknown(left: str, right: str, named: dict[str, int]) -> str:
 def _earlier(session: Session, origin: _Origin) -> list[Campaign]:
     """The stored campaigns from files of this name, about the same task or all tasks; other imports wait for this one."""
     session.get_one(Study, origin.study_id, with_for_update=ONE_AT_A_TIME)
+    return _of_file(session, origin.file, study_id=origin.study_id, task_id=origin.task_id)
+
+
+def _of_file(session: Session, file: str, *, study_id: int, task_id: int | None) -> list[Campaign]:
     imported = select(Campaign).where(
-        Campaign.study_id == origin.study_id,
-        Campaign.task_id == origin.task_id,
-        Campaign.source.startswith(f"{origin.file} ", autoescape=True),
+        Campaign.study_id == study_id,
+        Campaign.task_id == task_id,
+        Campaign.source.startswith(f"{file} ", autoescape=True),
     )
-    return [campaign for campaign in session.scalars(imported) if _is_of(origin.file, campaign.source)]
+    return [campaign for campaign in session.scalars(imported) if _is_of(file, campaign.source)]
 
 
-def _make_room(session: Session, earlier: Sequence[Campaign], origin: _Origin) -> tuple[int, int]:
+def _make_room(
+    session: Session, earlier: Sequence[Campaign], origin: _Origin, *, held: Campaign | None, replaces_all: bool
+) -> tuple[int, int]:
     """Delete the earlier campaigns that hold answers of the same file; return the numbers of answers deleted and campaigns kept.
 
     A file is the same if some rater is in both, or if it has the same bytes and other columns of it were read. One file per
-    annotator often has the same name for all of them.
+    annotator often has the same name for all of them. With `replaces_all`, all count as the same. A campaign that holds
+    the answers to store already stays, and then the others stay too unless `replaces_all`.
     """
-    same = [campaign for campaign in earlier if _is_same_file(session, campaign, origin)]
-    return sum(_delete(session, campaign) for campaign in same), len(earlier) - len(same)
+    others = [campaign for campaign in earlier if campaign is not held]
+    same = [one for one in others if replaces_all or (held is None and _is_same_file(session, one, origin))]
+    return sum(removal.delete_imported(session, campaign) for campaign in same), len(others) - len(same)
 
 
 def _is_same_file(session: Session, campaign: Campaign, origin: _Origin) -> bool:
     if origin.sha256 and campaign.source.startswith(f"{origin.file} {origin.sha256}"):
         return True
-    own = select(Rater.pseudonym).where(Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE))
-    return not set(origin.raters).isdisjoint(session.scalars(own))
+    return _has_one_of(session, campaign, origin.raters)
 
 
-def _is_current(session: Session, earlier: Sequence[Campaign], origin: _Origin, stored: pd.DataFrame) -> bool:
-    """Whether one of the earlier campaigns holds the answers to store.
+def _has_one_of(session: Session, campaign: Campaign, raters: Sequence[str]) -> bool:
+    """Whether an import has one of these raters; names that differ in capitals or outer blanks are those of one rater."""
+    own = session.scalars(select(Rater.pseudonym).where(*_imported_by(campaign)))
+    return not {name.strip().casefold() for name in own}.isdisjoint(name.strip().casefold() for name in raters)
+
+
+def _held(session: Session, earlier: Sequence[Campaign], origin: _Origin, stored: pd.DataFrame) -> Campaign | None:
+    """The earlier campaign that holds the answers to store; None without such a campaign.
 
     Campaigns from before answers had a digest are compared row by row, and get the digest if they hold these answers.
     """
     for campaign in earlier:
         if campaign.source == origin.source:
-            return True
+            return campaign
         if ANSWERS not in campaign.source and _rows_of(session, campaign) == Counter(_tuples(stored)):
             campaign.source = origin.source
-            return True
-    return False
+            return campaign
+    return None
 
 
 def _rows_of(session: Session, campaign: Campaign) -> Counter[tuple[str, ...]]:
@@ -291,7 +316,7 @@ def _rows_of(session: Session, campaign: Campaign) -> Counter[tuple[str, ...]]:
 
 
 def _imported_by(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:
-    return Rater.campaign_id == campaign.id, Rater.kind.not_in(ASKED_HERE)
+    return Rater.campaign_id == campaign.id, Rater.kind.not_in(removal.ASKED_HERE)
 
 
 def _tuples(stored: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -301,28 +326,6 @@ def _tuples(stored: pd.DataFrame) -> list[tuple[str, ...]]:
 def _is_of(file: str, source: str) -> bool:
     """Whether a source names this file, and not a file whose name begins with this name and a space."""
     return DIGEST.fullmatch(source.removeprefix(f"{file} ").partition(" ")[0]) is not None
-
-
-def _delete(session: Session, campaign: Campaign) -> int:
-    """Delete an imported campaign; return its number of answers. Raises `StudyError` if raters were asked about its items."""
-    asked = select(Rater.id).where(Rater.campaign_id == campaign.id, Rater.kind.in_(ASKED_HERE)).limit(1)
-    if session.scalar(asked) is not None:
-        raise StudyError(
-            f"Raters were asked about the items of {campaign.name!r}; other answers of a file of this name would take theirs "
-            "away. Rename the file to bring it in beside the earlier one."
-        )
-    raters = select(Rater.id).where(Rater.campaign_id == campaign.id)
-    ratings = select(func.count()).select_from(Rating).where(Rating.rater_id.in_(raters))
-    comparisons = select(func.count()).select_from(Comparison).where(Comparison.campaign_id == campaign.id)
-    n = (session.scalar(ratings) or 0) + (session.scalar(comparisons) or 0)
-    session.execute(delete(Rating).where(Rating.rater_id.in_(raters)))
-    session.execute(delete(Skip).where(Skip.rater_id.in_(raters)))
-    session.execute(delete(Reply).where(Reply.rater_id.in_(raters)))
-    session.execute(delete(Comparison).where(Comparison.campaign_id == campaign.id))
-    session.execute(delete(Rater).where(Rater.campaign_id == campaign.id))
-    session.execute(delete(Item).where(Item.campaign_id == campaign.id))
-    session.execute(delete(Campaign).where(Campaign.id == campaign.id))
-    return n
 
 
 def _campaign(session: Session, origin: _Origin, *, kind: CampaignKind, beside: int) -> Campaign:

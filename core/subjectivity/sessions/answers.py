@@ -6,6 +6,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
+from core.study import trash
 from core.study.rows.kinds import ItemRole, RaterKind
 from core.study.rows.sessions import Campaign, Comparison, Item, Rater, Rating, Skip
 from core.study.rows.study import Arm, Label, Sample, Task
@@ -23,26 +24,32 @@ def of_campaign(
     kinds: Sequence[RaterKind] = tuple(RaterKind),
     roles: Sequence[ItemRole] = tuple(ItemRole),
     with_excluded: bool = True,
+    with_trashed: bool = True,
 ) -> pd.DataFrame:
     """Read the answers in the order in which they were given: columns `LABELS`, or `PAIRS` for comparisons.
 
     `arm` is the arm of the text and `intended` the label that the text came with (None for pairs and attention checks).
     `left` and `right` are the sides as shown: names of tasks, or `sample-ID`. `rater_id` is the pseudonym; `excluded` is
-    bool; `duration_ms` is in milliseconds.
+    bool; `duration_ms` is in milliseconds. `with_trashed`: also comparisons of a task that is in the trash.
     """
     table = campaigns.answers_of(campaign)
     conditions: list[ColumnElement[bool]] = [Rater.campaign_id == campaign.id, Rater.kind.in_(kinds)]
     if not with_excluded:
         conditions.append(Rater.excluded_at.is_(None))
-    frame = _pairs(session, conditions) if table is Comparison else _labels(session, conditions)
+    frame = (
+        _pairs(session, conditions, with_trashed=with_trashed) if table is Comparison else _labels(session, conditions)
+    )
     frame["role"] = frame["role"].fillna(ItemRole.ITEM)
     frame["excluded"] = frame["excluded_because"].notna()
     return frame[frame["role"].isin(roles)].reset_index(drop=True)
 
 
 def counted(session: Session, campaign: Campaign, *, kinds: Sequence[RaterKind]) -> pd.DataFrame:
-    """Read the answers that statistics use: without checks, gold items and excluded raters, by raters of some kinds."""
-    return of_campaign(session, campaign, kinds=kinds, roles=(ItemRole.ITEM,), with_excluded=False)
+    """Read the answers that statistics use, by raters of some kinds.
+
+    Without checks, gold items, excluded raters and comparisons of a task that is in the trash.
+    """
+    return of_campaign(session, campaign, kinds=kinds, roles=(ItemRole.ITEM,), with_excluded=False, with_trashed=False)
 
 
 def chosen(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -84,9 +91,12 @@ def _labels(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.D
     return _framed(session.execute(query).all(), LABELS)
 
 
-def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.DataFrame:
-    """The comparisons that meet the conditions, columns `PAIRS`; without those of a task that is in the trash."""
+def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]], *, with_trashed: bool) -> pd.DataFrame:
+    """The comparisons that meet the conditions, columns `PAIRS`; a task in the trash has the name that it had before."""
     left_task, right_task = aliased(Task), aliased(Task)
+    away = session.scalars(select(Task).where(Task.trashed_at.is_not(None))).all()
+    before = {task.name: trash.name_of(session, task) for task in away}
+    here = () if with_trashed else (left_task.trashed_at.is_(None), right_task.trashed_at.is_(None))
     left, right = aliased(Sample), aliased(Sample)
     query = (
         select(
@@ -100,14 +110,14 @@ def _pairs(session: Session, conditions: Sequence[ColumnElement[bool]]) -> pd.Da
         .outerjoin(right_task, right_task.id == Comparison.right_task_id)
         .outerjoin(left, left.id == Comparison.left_sample_id)
         .outerjoin(right, right.id == Comparison.right_sample_id)
-        .where(*conditions, left_task.trashed_at.is_(None), right_task.trashed_at.is_(None))
+        .where(*conditions, *here)
         .order_by(Comparison.id)
     )  # fmt: skip
     rows = session.execute(query).all()
     frame = _framed([row[:-2] for row in rows], PAIRS)
     for side, ids in (("left", [row[-2] for row in rows]), ("right", [row[-1] for row in rows])):
         named = pd.Series([None if sample_id is None else f"sample-{sample_id}" for sample_id in ids], dtype="str")
-        frame[side] = frame[side].astype("str").fillna(named)
+        frame[side] = frame[side].astype("str").fillna(named).replace(before)
     return frame
 
 

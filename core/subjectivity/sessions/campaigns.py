@@ -171,8 +171,9 @@ def allowed(session: Session, campaign: Campaign) -> tuple[str, ...]:
 def _trashed_task(session: Session, campaign_id: int) -> str:
     """The name of a task in the trash that items of a campaign compare with others; "" if there is none."""
     compared = or_(Item.left_task_id == Task.id, Item.right_task_id == Task.id)
-    query = select(Task.name).join(Item, compared).where(Item.campaign_id == campaign_id, Task.trashed_at.is_not(None))
-    return trash.MARK.sub("", session.scalar(query.limit(1)) or "")
+    query = select(Task).join(Item, compared).where(Item.campaign_id == campaign_id, Task.trashed_at.is_not(None))
+    task = session.scalar(query.limit(1))
+    return "" if task is None else trash.name_of(session, task)
 
 
 def _of_token(session: Session, token: str) -> Campaign | None:

@@ -105,6 +105,20 @@ def test_ratings_come_into_a_study_once(studied: CommandLine, tmp_path: Path) ->
     assert json.loads(again.stdout)["again"]
 
 
+def test_a_file_with_renamed_raters_replaces_the_earlier_one_where_it_is_told_to(
+    studied: CommandLine, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "r.csv", "item_id,rater_id,label\n1,ann,yes\n1,ben,no\n")
+    studied("ratings", path, "--task", "mood")
+    path.write_text("item_id,rater_id,label\n1,p1,yes\n1,p2,no\n")
+
+    beside = studied("ratings", path, "--task", "mood")
+    mended = json.loads(studied("ratings", path, "--task", "mood", "--replace", "--json").stdout)
+
+    assert "If this file corrects them, import it with ratings --replace" in beside.stderr
+    assert (mended["again"], mended["replaced"]) == (True, 2)
+
+
 def test_answers_read_with_other_options_replace_the_earlier_ones_and_it_is_said(
     studied: CommandLine, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def bring(
     kind: RaterKind = RaterKind.IMPORTED,
     field: str | None = None,
     choices: Choices | None = None,
+    replaces_all: bool = False,
 ) -> imported.Imported:
     """Import a file with the given content into the task `easy`."""
     path.write_text(content, encoding="utf-8")
@@ -66,6 +67,7 @@ def bring(
         return imported.import_ratings(
             session, task=easy(store, study), table=formats.read(path), kind=kind,
             options=formats.Options(field=field, key=b"k", choices=choices or Choices()),
+            replaces_all=replaces_all,
         )  # fmt: skip
 
 
@@ -179,6 +181,44 @@ def test_a_file_of_the_same_name_says_what_it_replaced(store: Store, study: Stud
     found = bring(store, study, tmp_path / "round2" / "ratings.csv", "item_id,rater_id,label\n7,ben,no\n")
 
     assert found.replaced == 2 and "took the place of 2 answers" in found.notes[-1]
+
+
+def test_a_corrected_file_takes_the_place_of_the_first_whatever_the_case_of_its_raters(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    bring(store, study, tmp_path / "r.csv", "item_id,rater_id,label\n1,Ann,yes\n2,Ann,no\n")
+
+    found = bring(store, study, tmp_path / "r.csv", "item_id,rater_id,label\n1,ann,yes\n2,ann,yes\n")
+
+    assert (found.kept, found.replaced, found.beside, count(store, Rating)) == (2, 2, 0, 2)
+
+
+def test_a_file_replaces_the_answers_of_other_raters_where_it_is_told_to(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    first, renamed = (f"item_id,rater_id,label\n1,{rater},yes\n2,{rater},no\n" for rater in ("ann", "p1"))
+    bring(store, study, tmp_path / "r.csv", first)
+
+    doubled = bring(store, study, tmp_path / "r.csv", renamed)
+    again = bring(store, study, tmp_path / "r.csv", renamed, replaces_all=True)
+    back = bring(store, study, tmp_path / "r.csv", first, replaces_all=True)
+
+    assert doubled.beside == 1 and "ratings --replace" in doubled.notes[-1]
+    assert (again.again, again.replaced) == (True, 2)
+    assert (back.kept, back.replaced, back.beside, count(store, Rating)) == (2, 2, 0, 2)
+
+
+def test_a_page_asks_about_earlier_files_of_other_raters_only(store: Store, study: Study, tmp_path: Path) -> None:
+    bring(store, study, tmp_path / "r.csv", "item_id,rater_id,label\n1,ann,yes\n")
+    task = easy(store, study)
+
+    with store() as session:
+        found = [
+            imported.n_beside(session, study_id=study.id, task_id=task.id, file=file, raters=[rater])
+            for file, rater in (("r.csv", "ben"), ("r.csv", "Ann "), ("other.csv", "ben"))
+        ]
+
+    assert found == [1, 0, 0]
 
 
 def test_a_file_per_rater_of_the_same_name_takes_the_place_of_that_raters_file_only(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StudyError
-from core.study import tasks
+from core.study import tasks, trash
 from core.study.exchange import tables
 from core.study.rows.kinds import CampaignKind, RaterKind
 from core.study.rows.study import Study
@@ -121,3 +121,33 @@ def test_characters_that_no_database_takes_are_left_out(sessions: Sessions) -> N
     made = sessions.campaign(name="round\0 one", instructions="Read\0 each.")
 
     assert (made.name, made.instructions) == ("round one", "Read each.")
+
+
+def test_an_export_has_the_comparisons_of_a_task_in_the_trash_too(sessions: Sessions) -> None:
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None)
+    sessions.rate(sessions.rater(campaign), "left")
+    with sessions.store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+        trash.put_task(session, sessions.task("hard").id, now=1.0)
+
+    with sessions.store() as session:
+        exported = answers.of_campaign(session, campaign)
+        counted = answers.counted(session, campaign, kinds=[RaterKind.PERSON])
+    assert set(exported[["left", "right"]].to_numpy().ravel()) == {"easy", "hard"} and counted.empty
+
+
+def test_a_task_in_the_trash_is_called_by_its_whole_name(sessions: Sessions) -> None:
+    long = "n" * 200
+    with sessions.store.write() as session:
+        tasks.get_task(session, sessions.study.id, "hard").name = long
+    campaign = sessions.campaign(kind=CampaignKind.COMPARE, task=None)
+    sessions.rate(sessions.rater(campaign), "left")
+    with sessions.store.write() as session:
+        campaigns.set_open(session, campaign.id, is_open=False)
+        trash.put_task(session, sessions.task(long).id, now=1.0)
+
+    with sessions.store.write() as session, pytest.raises(StudyError, match=f"the task '{long}', which"):
+        campaigns.set_open(session, campaign.id, is_open=True)
+    with sessions.store() as session:
+        exported = answers.of_campaign(session, campaign)
+    assert set(exported[["left", "right"]].to_numpy().ravel()) == {"easy", long}
