@@ -13,6 +13,7 @@ from core.study.exchange import tables
 from core.study.rows.study import Study, Task
 from core.subjectivity.exchange import counted, formats, imported, pseudonyms, winners
 from core.subjectivity.exchange.imported import Imported
+from core.wording import shown
 from ui.shared import resources, words
 from ui.shared import tables as shared_tables
 from ui.shared.uploads import uploaded_table
@@ -34,7 +35,8 @@ def import_panel(study: Study, known: dict[str, Task]) -> None:
             "Ratings: item_id, rater_id, label (or task, worker, label), and, if possible, text, which matches items to samples. "
             "Comparisons of tasks: rater_id, left, right, winner. Label Studio's and Potato's files are read as they are."
         )
-        target = st.selectbox("About", [COMPARISONS, *known], key="campaigns.target", width=420)
+        targets = [COMPARISONS, *known]
+        target = st.selectbox("About", targets, key="campaigns.target", width=420, format_func=shown)
         table = uploaded_table("Answers", key="campaigns.file")
         if table is None:
             return
@@ -63,7 +65,13 @@ def _replaces(study: Study, task: Task | None, file: str, raters: Sequence[str])
     """Ask whether earlier files of this name go, where some would stay because other raters gave their answers."""
     with resources.store()() as session:
         n = imported.n_beside(session, study_id=study.id, task_id=task.id if task else None, file=file, raters=raters)
-    return n > 0 and st.checkbox(REPLACES, key="campaigns.replace")
+    if not n:
+        return False
+    st.caption(
+        f"Answers of other raters came in before from a file of the name {words.plain(file)}. They stay beside these; "
+        "with the box ticked they are deleted."
+    )
+    return st.checkbox(REPLACES, key="campaigns.replace")
 
 
 def _options(table: tables.Table, task: Task | None) -> formats.Options:
