@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from core.analysis.reports.pack.tables import PaperTable
+from core.wording import markdown_text
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
@@ -36,11 +37,6 @@ def latex_table(table: PaperTable) -> str:
 def latex(tables: Sequence[PaperTable]) -> str:
     """All tables as one file to \\input."""
     return "\n\n".join([PREAMBLE, *map(latex_table, tables)]) + "\n"
-
-
-def markdown_text(words: str) -> str:
-    """Words on one line, escaped so that Markdown shows them unchanged."""
-    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(words.split()))
 
 
 def markdown_table(table: PaperTable) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.analysis.reports.pack.markup import fenced, latex_text, markdown_text
+from core.analysis.reports.pack.markup import fenced, latex_text
 from core.study.rows.study import Arm, Completion, Prompt, Study, Task
+from core.wording import markdown_text
 
 
 @dataclass(frozen=True)
