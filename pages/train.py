@@ -66,7 +66,7 @@ if is_clicked or is_check:
         ui.set_queued_notice(queued.jobs)
         st.rerun()
 facts = {"encoders": list(encoders), "seeds": seeds, "training": training.model_dump()}
-ui.in_terminal(study, ["report", "pack"], settings=facts)
+ui.in_terminal(study, ["report", "pack"], settings=facts, redo="pack/study.yaml")
 ui.curve_panel(study, [(task, arms[task.id]) for task in known], encoders=encoders, seeds=seeds, settings=training)
 ui.job_panel(study.id, work=(Work.TRAIN,), key="train.jobs")
 ui.watch_runs(study.id)

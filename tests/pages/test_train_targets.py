@@ -202,3 +202,13 @@ def test_the_seeds_of_the_study_are_trained_and_more_only_beyond_them(
     assert "seeds: [11, 12, 13]" in before
     with home() as session:
         assert set(session.scalars(select(Run.seed))) == {11, 12, 13, 0}
+
+
+def test_the_command_lines_train_and_say_that_every_arm_is_trained(app: AppTest, home: Store, tmp_path: Path) -> None:
+    fill(home, tmp_path)
+
+    opened(app, "train")
+
+    shown = [code.value for code in app.code]
+    assert "litmus report pack --study tickets\nlitmus run pack/study.yaml" in shown
+    assert "trains every task and every arm of the study" in captions(app)
