@@ -222,6 +222,20 @@ def test_every_reference_is_one_entry_of_its_key() -> None:
     assert references.of_encoder("bert-base-uncased") == "devlin2019bert" and references.of_encoder("xlnet") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("google-bert/bert-base-uncased", "devlin2019bert"), ("/models/BERT-large-cased/", "devlin2019bert"),
+        ("FacebookAI/roberta-large", "liu2019roberta"), ("minilm", "reimers2019sentence"),
+        ("sentence-transformers/all-MiniLM-L6-v2", "reimers2019sentence"), ("microsoft/deberta-v3-base", None),
+        ("distilbert-base-uncased", None), ("/models/albert-x", None), ("xlm-roberta-base", None), ("distilroberta-base", None),
+        ("/models/bert/deberta", None), ("microsoft/MiniLM-L12-H384-uncased", None),
+    ],
+)  # fmt: skip
+def test_an_encoder_is_cited_by_its_whole_name(name: str, key: str | None) -> None:
+    assert references.of_encoder(name) == key
+
+
 def test_a_table_that_the_study_has_no_data_for_is_left_out(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "bare")
