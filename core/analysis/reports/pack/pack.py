@@ -70,7 +70,10 @@ def write(session: Session, found: Findings, folder: Path, *, settings: Settings
             "methods with all settings and versions",
             "\n\n".join(map(wording.markdown_text, said.paragraphs)) + "\n",
         ),
-        "methods.tex": ("the methods for LaTeX", "\n\n".join(map(markup.latex_text, said.paragraphs)) + "\n"),
+        "methods.tex": (
+            "the methods for LaTeX",
+            markup.with_head("\n\n".join(map(markup.latex_text, said.paragraphs)) + "\n"),
+        ),
         "prompts.md": ("every prompt, word for word", prompts.markdown(asked)),
         "prompts.tex": ("the prompts for LaTeX", prompts.latex(asked)),
         "data-card.md": ("what the texts are and where they come from", cards.data_card(session, found, made)),

@@ -186,6 +186,18 @@ def test_a_line_of_a_prompt_that_begins_with_a_star_keeps_it_in_latex() -> None:
     assert "Rules:\\\\\n{*} be short\\\\\n{[}x{]} be odd" in prompts.latex([used])
 
 
+@pytest.mark.parametrize(
+    ("name", "needs_font"), [("Größe – „ő“", False), ("סרקזם", True), ("讽刺", True), ("fun 🎉", True)]
+)
+def test_letters_outside_t1_are_told_in_the_head_of_a_latex_file(name: str, needs_font: bool) -> None:
+    table = PaperTable("t", "c", ("A", "B"), ((name, "1"),), 1)
+    asked = prompts.UsedPrompt("t", "a", 1, 3, "s", (("Context", name),))
+
+    written = markup.latex([table]), prompts.latex([asked]), markup.with_head(name)
+
+    assert [one.startswith("%") and "XeLaTeX" in one.splitlines()[0] for one in written] == [needs_font] * 3
+
+
 def test_the_methods_and_the_table_of_gaps_say_what_holds_of_this_study(store: Store) -> None:
     with store.write() as session:
         study = tasks.study_named(session, "s")
